@@ -1,0 +1,58 @@
+import type { MonotonicMs } from '@freshet/kit'
+import type { Bytes, Change, Id, Position, SourceId } from '@freshet/protocol'
+
+/** A history and a point in it. */
+export interface Origin {
+  readonly source: SourceId
+  readonly at: Position
+}
+
+/**
+ * All changes of whole positions: nothing at or before `through` is missing (that was not in an earlier batch),
+ * nothing after it is included; a transaction is never split. Empty batches are proof of progress, or of freshness.
+ */
+export interface Batch {
+  /** In commit order. Contents are valid only until the consumer's next `await`. */
+  readonly changes: readonly Change[]
+  /** Never falls from batch to batch. */
+  readonly through: Position
+  /** The newest moment at which the state at `through` was proved to be the newest there was; never falls. */
+  readonly provedAt: MonotonicMs
+  /** The newest proof that a majority of the source was alive: a change (a heartbeat at least) came while current. */
+  readonly aliveAt: MonotonicMs
+}
+
+/** Where changes come from: one database's own feed. What is around it (retry, back-off) is in `Follower`. */
+export interface ChangeSource {
+  /**
+   * Which history this is, and a position to start from now: every change after it will be seen.
+   * @throws {ChangeStreamError} SOURCE_UNKNOWN, DISCONNECTED, …
+   */
+  start(signal: AbortSignal): Promise<Origin>
+  /**
+   * Yields batches of whole positions after `origin.at`, in commit order, until `signal` aborts (then it returns).
+   * One reader at a time. Checks at every (re-)open, before the first batch, that the source still is `origin.source`.
+   * @throws {ChangeStreamError} HISTORY_LOST, TOO_FAR_BEHIND, SOURCE_CHANGED: the feed cannot go on from there, call
+   *   `start` again and begin a new epoch. DISCONNECTED: read again from the last `through`. See `failures`.
+   */
+  read(origin: Origin, signal: AbortSignal): AsyncIterable<Batch>
+}
+
+/** Documents as they were at a position, or word that the reply proves nothing before `until` is reached. */
+export type PastAnswer =
+  | { readonly kind: 'exact'; readonly documents: ReadonlyMap<Id, Bytes> }
+  | { readonly kind: 'unproved'; readonly until: Position }
+
+/** Reads of the past, beside the feed. */
+export interface PastReads {
+  /**
+   * The documents as they were at `position`; ids that had none are not in the map. At most 150 ids a call.
+   * @throws {ChangeStreamError} PAST_UNAVAILABLE: that position cannot be read (yet, or any more), take a newer one;
+   *   DISCONNECTED; DENIED.
+   */
+  at(position: Position, collection: string, ids: readonly Id[], signal: AbortSignal): Promise<PastAnswer>
+  /** The position of one majority read that was sent after the call: at least as new as what was committed then. */
+  now(signal: AbortSignal): Promise<Position>
+  /** For each collection why it cannot be served exactly (a view, capped, a collation, time series), or `undefined`. */
+  check(collections: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, string | undefined>>
+}

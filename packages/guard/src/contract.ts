@@ -1,0 +1,45 @@
+import type { Document } from 'mongodb'
+
+/** The commands a reader may send; any other is refused by type, at run time and by the database's role. */
+export type ReadCommandName =
+  | 'aggregate'
+  | 'connectionStatus'
+  | 'find'
+  | 'getMore'
+  | 'hello'
+  | 'killCursors'
+  | 'listCollections'
+  | 'ping'
+
+/** A command document whose first key names a read. The rest is passed as it is, after the pipeline was checked. */
+export type ReadCommand = { readonly [N in ReadCommandName]?: unknown } & Readonly<Record<string, unknown>>
+
+/** One logical session of the driver, without the driver's way back to collections and clients. */
+export interface ReadSession {
+  readonly __brand: 'ReadSession'
+}
+
+export interface RunOptions {
+  /** Commands of one cursor go through one session. */
+  readonly session?: ReadSession
+  /** `batches`: the documents of `cursor.firstBatch` and `cursor.nextBatch` come as raw BSON, unparsed. */
+  readonly raw?: 'batches'
+  /** The wait for the reply, in milliseconds, after which the connection is given up. */
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+}
+
+/** The only door to a database for whoever reads: one guarded client, one database. */
+export interface ReadConnection {
+  /** The database that commands go to. */
+  readonly database: string
+  /**
+   * Sends one read command to the primary and resolves with the server's whole reply (`operationTime` included).
+   * @throws {GuardError} WRITE_REFUSED before a byte leaves; the driver's own error for everything else.
+   */
+  run(command: ReadCommand, options?: RunOptions): Promise<Document>
+  openSession(): ReadSession
+  endSession(session: ReadSession): Promise<void>
+  /** Closes the client; twice is fine. */
+  close(): Promise<void>
+}

@@ -1,0 +1,5 @@
+export { Backoff } from './backoff.ts'
+export type { BackoffOptions } from './backoff.ts'
+export { systemClock } from './clock.ts'
+export type { Clock, MonotonicMs } from './clock.ts'
+export type { Log } from './log.ts'

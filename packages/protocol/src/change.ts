@@ -1,0 +1,55 @@
+/** A document in the source's own encoding (BSON for MongoDB). */
+export type Bytes = Uint8Array
+
+/**
+ * The `_id` of a document as the text that stands in its URL. Each collection declares one {@link IdType}; values that
+ * a source holds equal (the int 5, the long 5, the double 5.0) have one text. Documents whose `_id` is of another
+ * type are not part of the collection: no change names them.
+ */
+export type Id = string
+
+/** Which values of `_id` belong to a collection. */
+export type IdType = 'string' | 'objectid' | 'integer' | 'uuid'
+
+/** The document was inserted or replaced; `document` is its whole new state. */
+export interface Put {
+  readonly kind: 'put'
+  readonly collection: string
+  readonly id: Id
+  /** Valid only until the consumer's next `await`: copy what is kept. */
+  readonly document: Bytes
+}
+
+/** The document was deleted. */
+export interface Gone {
+  readonly kind: 'gone'
+  readonly collection: string
+  readonly id: Id
+}
+
+/** The document changed, or may have; its new content is not in the event. */
+export interface Touched {
+  readonly kind: 'touched'
+  readonly collection: string
+  readonly id: Id
+}
+
+/** The collection was dropped or renamed away: every document of it is gone. */
+export interface NamespaceGone {
+  readonly kind: 'namespace-gone'
+  readonly collection: string
+}
+
+/** Another collection was renamed onto this one, or its definition changed: every document of it may have changed. */
+export interface NamespaceTouched {
+  readonly kind: 'namespace-touched'
+  readonly collection: string
+}
+
+/** Something happened that can only be answered by forgetting everything (drop of the database, an unknown event). */
+export interface AllTouched {
+  readonly kind: 'all-touched'
+}
+
+/** What happened, in words that every source can say. */
+export type Change = Put | Gone | Touched | NamespaceGone | NamespaceTouched | AllTouched

@@ -1,0 +1,69 @@
+/** Eight lowercase hex digits that name one history of one database; positions of two sources are never compared. */
+export type SourceId = string & { readonly __brand: 'SourceId' }
+
+/**
+ * A point in a source's order of changes: 16 lowercase hex digits. It sorts as text, so `a < b` means "earlier".
+ * For MongoDB the first 8 digits are the seconds and the last 8 the increment of the cluster time.
+ */
+export type Position = string & { readonly __brand: 'Position' }
+
+/** A position together with the history that it belongs to: what clients carry, written `<source>.<position>`. */
+export interface SourcePosition {
+  readonly source: SourceId
+  readonly at: Position
+}
+
+const positionPattern = /^[0-9a-f]{16}$/
+const sourcePattern = /^[0-9a-f]{8}$/
+const wirePattern = /^([0-9a-f]{8})\.([0-9a-f]{16})$/
+
+/** The earliest position there is. */
+export const POSITION_ZERO = '0000000000000000' as Position
+
+/** Checks and brands a position; `undefined` when the text is not one. */
+export function parsePosition(text: string): Position | undefined {
+  return positionPattern.test(text) ? (text as Position) : undefined
+}
+
+/** Checks and brands a source; `undefined` when the text is not one. */
+export function parseSourceId(text: string): SourceId | undefined {
+  return sourcePattern.test(text) ? (text as SourceId) : undefined
+}
+
+/** A position from its two unsigned 32-bit halves; for MongoDB the seconds and the increment. */
+export function positionOf(high: number, low: number): Position {
+  return (hex8(high) + hex8(low)) as Position
+}
+
+/** The high half: for MongoDB the seconds since 1970. */
+export function highOf(position: Position): number {
+  return Number.parseInt(position.slice(0, 8), 16)
+}
+
+/** The low half: for MongoDB the increment within the second. */
+export function lowOf(position: Position): number {
+  return Number.parseInt(position.slice(8), 16)
+}
+
+/** The position one tick earlier; {@link POSITION_ZERO} has none and stays. */
+export function before(position: Position): Position {
+  const low = lowOf(position)
+  if (low > 0) return positionOf(highOf(position), low - 1)
+  const high = highOf(position)
+  return high > 0 ? positionOf(high - 1, 0xffffffff) : position
+}
+
+/** The text of the `Freshet-Position` header. */
+export function formatSourcePosition(source: SourceId, at: Position): string {
+  return `${source}.${at}`
+}
+
+/** Reads the text of a `Freshet-Position` or `Freshet-At-Least` header; `undefined` when it is malformed. */
+export function parseSourcePosition(text: string): SourcePosition | undefined {
+  const match = wirePattern.exec(text)
+  return match ? { source: match[1] as SourceId, at: match[2] as Position } : undefined
+}
+
+function hex8(value: number): string {
+  return value.toString(16).padStart(8, '0')
+}
