@@ -4,7 +4,7 @@ export default {
   roots: ['<rootDir>/packages', '<rootDir>/apps', '<rootDir>/examples', '<rootDir>/benches', '<rootDir>/scripts'],
   testMatch: ['**/test/**/*.test.ts'],
   testEnvironment: 'node',
-  testEnvironmentOptions: { customExportConditions: ['@freshet/source', 'node', 'node-addons', 'import', 'default'] },
+  testEnvironmentOptions: { customExportConditions: ['@freshet/source', 'node', 'node-addons'] },
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' }, sourceMaps: 'inline' }] },
   modulePathIgnorePatterns: ['/dist/'],

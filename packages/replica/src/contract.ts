@@ -1,0 +1,104 @@
+import type { MonotonicMs } from '@freshet/kit'
+import type { Bytes, Id, Position, SourceId } from '@freshet/protocol'
+
+/** "There is no such document", as a fact that was read or heard and is held like a value. */
+export const ABSENT: unique symbol = Symbol('absent')
+export type Absent = typeof ABSENT
+
+/** What the replica keeps of a document, made once per version from the source's bytes. */
+export interface Presentation<V> {
+  /** Must copy what it keeps: `document` is valid during the call only. Must not throw. */
+  present(document: Bytes): V
+  /** What the value costs in bytes; counted against the budget, with a constant for the entry around it. */
+  sizeOf(value: V): number
+}
+
+/** How an answer came to be; for `many`, the worst of its parts. */
+export type Via = 'hit' | 'miss' | 'collapsed'
+
+/** One state of the database: every value is the document as it was at `at`. */
+export interface Answer<V> {
+  readonly source: SourceId
+  readonly at: Position
+  /** In the order of the ids asked for. */
+  readonly values: readonly (V | Absent)[]
+  readonly via: Via
+  /** Whether all values are resident now; a document that changes faster than it can be read is not. */
+  readonly stored: boolean
+}
+
+export interface ReadOptions {
+  /** Answer from a state at or after this position; `now`: at least as new as the majority state at the call. */
+  readonly atLeast?: Position | 'now'
+  /** The longest wait for position and fill together, in milliseconds. */
+  readonly waitMs?: number
+  readonly signal?: AbortSignal
+}
+
+/** Life of a replica; transitions are the pure function in `state.ts`. */
+export type ReplicaState =
+  | { readonly kind: 'loading' }
+  | { readonly kind: 'live' }
+  | { readonly kind: 'lagging'; readonly since: MonotonicMs }
+  | { readonly kind: 'lost'; readonly reason: string }
+  | { readonly kind: 'stopped' }
+
+/** What an operator sees; all counters start at zero with the process. */
+export interface ReplicaStatus {
+  readonly state: ReplicaState
+  readonly source: SourceId | undefined
+  readonly epoch: number
+  readonly at: Position
+  /** Milliseconds since the state was last proved to be the newest; `undefined` before the first proof. */
+  readonly ageMs: number | undefined
+  /** Whether a majority of the source was heard alive within `aliveWithinMs` (a heartbeat at least). */
+  readonly proved: boolean
+  readonly entries: number
+  readonly bytes: number
+  readonly hits: number
+  readonly misses: number
+  readonly fills: number
+  readonly refills: number
+  readonly evictions: number
+  readonly changesApplied: number
+  readonly reopens: number
+  readonly resyncs: Readonly<Record<string, number>>
+  readonly refusedCollections: Readonly<Record<string, string>>
+}
+
+/** What subscribers hear: which documents changed at which position, or that they must read everything anew. */
+export type Notice =
+  | { readonly kind: 'changes'; readonly keys: readonly { readonly collection: string; readonly id: Id }[]; readonly at: Position }
+  | { readonly kind: 'reset'; readonly reason: string; readonly at: Position }
+
+/** One exact past state of a database that moves forward: feed + cache + point reads. */
+export interface Replica<V> {
+  /** Begins to follow; settles when the first proof came (the replica is live) or `close` was called. */
+  start(): Promise<void>
+  /** The position that resident values are true at. Never falls. */
+  readonly at: Position
+  /** The text of the position header for {@link at}: `<source>.<position>`; made once per batch. `undefined` before the source is known. */
+  readonly positionText: string | undefined
+  /** When the state was last proved the newest; for `Age`. */
+  readonly provedAt: MonotonicMs
+  readonly aliveAt: MonotonicMs
+  readonly state: ReplicaState
+  /**
+   * The hot path: the value held under `<collection>/<id>` at {@link at}, in one look-up and without a promise.
+   * `undefined`: not held, or nothing may be served now; then call {@link get}, which says why.
+   */
+  peek(key: string): V | Absent | undefined
+  /** @throws {ReplicaError} BEHIND, WRONG_SOURCE, SOURCE_UNKNOWN, UNKNOWN_COLLECTION, COLLECTION_NOT_EXACT, UNAVAILABLE, ANSWER_TOO_LARGE, TOO_MANY_WAITERS, STOPPED */
+  get(collection: string, id: Id, options?: ReadOptions): Promise<Answer<V>>
+  /** Several documents of one collection, all from one position. Errors as {@link get}. */
+  many(collection: string, ids: readonly Id[], options?: ReadOptions): Promise<Answer<V>>
+  /** Settles when {@link at} has reached `position`. @throws {ReplicaError} BEHIND, TOO_MANY_WAITERS, STOPPED */
+  atLeast(position: Position, options?: Pick<ReadOptions, 'waitMs' | 'signal'>): Promise<void>
+  /** Settles when the replica is at least as new as the majority state at the call; resolves with that position. */
+  now(options?: Pick<ReadOptions, 'waitMs' | 'signal'>): Promise<Position>
+  /** Hears of every change from now on, in order, until `signal` aborts; a subscriber that is too slow gets a `reset`. */
+  changes(signal: AbortSignal): AsyncIterable<Notice>
+  status(): ReplicaStatus
+  /** Stops; pending reads fail with STOPPED. Twice is fine; settles when really ended. */
+  close(): Promise<void>
+}
