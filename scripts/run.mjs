@@ -1,0 +1,111 @@
+/**
+ * The two commands of the README, and `check`, from a fresh clone: installs what is missing through the pinned pnpm,
+ * saying so, and then does what was asked. Plain JavaScript with no dependency, since nothing is installed yet.
+ */
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const { packageManager, engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const [name, ...args] = process.argv.slice(2)
+
+/** What each command runs once the packages are there, in order; the first that fails ends the run. */
+const commands = {
+  dev: [
+    { title: 'Building', argv: ['turbo', 'run', 'build', '--output-logs=errors-only'], quiet: true },
+    { argv: [process.execPath, 'apps/cli/dist/main.js', 'dev', ...args] },
+  ],
+  test: [
+    {
+      argv: [
+        process.execPath,
+        '--experimental-vm-modules',
+        '--disable-warning=ExperimentalWarning',
+        'node_modules/jest/bin/jest.js',
+        ...args,
+      ],
+    },
+  ],
+  check: [
+    { title: 'Format', argv: ['prettier', '--check', '--log-level', 'warn', '.'] },
+    { title: 'Lint', argv: ['oxlint', '--type-aware', '--deny-warnings'] },
+    { title: 'Versions', argv: ['sherif'] },
+    { title: 'Boundaries', argv: ['turbo', 'boundaries'] },
+    { title: 'Unused code', argv: ['knip'] },
+    { title: 'Types', argv: ['tsc', '--noEmit'] },
+    { title: 'Build', argv: ['turbo', 'run', 'build', '--output-logs=errors-only'] },
+    ...(args.includes('--no-tests') ? [] : [{ title: 'Tests', argv: ['npm', 'test'] }]),
+  ],
+}
+
+/** Progress goes to standard error, so that `npm run dev -- --json` prints nothing but its one line. */
+const say = (text) => process.stderr.write(`${text}\n`)
+
+/** Runs one program to its end and resolves with its exit code; signals are passed on, so Ctrl-C ends both. */
+function run([command, ...rest], { quiet = false } = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(command, rest, {
+      cwd: root,
+      stdio: quiet ? ['ignore', process.stderr, 'inherit'] : 'inherit',
+      env: {
+        ...process.env,
+        PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}`,
+        TURBO_TELEMETRY_DISABLED: '1',
+        DO_NOT_TRACK: '1',
+        FORCE_COLOR: process.stderr.isTTY ? '1' : '0',
+      },
+    })
+    const pass = (signal) => child.kill(signal)
+    process.on('SIGINT', pass).on('SIGTERM', pass)
+    child.on('error', (error) => {
+      say(`Could not run ${command}: ${error.message}`)
+      resolve(1)
+    })
+    child.on('exit', (code, signal) => {
+      process.off('SIGINT', pass).off('SIGTERM', pass)
+      resolve(code ?? (signal === 'SIGINT' ? 130 : 1))
+    })
+  })
+}
+
+/** Installs when the lock file is not the one that was installed last. */
+async function install() {
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'pnpm-lock.yaml')))
+    .digest('hex')
+  const mark = join(root, 'node_modules', '.freshet-installed')
+  if (existsSync(mark) && readFileSync(mark, 'utf8') === lock) return 0
+  say(`Installing the packages with ${packageManager} (once per change of the lock file) …`)
+  const flags = ['install', '--frozen-lockfile', '--reporter=append-only']
+  const code = await run(['npx', '--yes', packageManager, ...flags], { quiet: true })
+  if (code === 0) writeFileSync(mark, lock)
+  else
+    say(
+      `Installing failed with exit code ${code}. Freshet needs Node ${engines.node} and reach to the npm registry.`,
+    )
+  return code
+}
+
+async function main() {
+  const steps = commands[name]
+  if (!steps) {
+    say(`Unknown command ${JSON.stringify(name)}: wanted ${Object.keys(commands).join(', ')}.`)
+    return 2
+  }
+  const installed = await install()
+  if (installed !== 0) return installed
+  for (const { title, argv, quiet } of steps) {
+    if (title) say(`${title} …`)
+    const code = await run(argv, { quiet })
+    if (code !== 0) {
+      if (title) say(`${title}: failed with exit code ${code}.`)
+      return code
+    }
+  }
+  return 0
+}
+
+process.exitCode = await main()

@@ -1,0 +1,108 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from '@jest/globals'
+
+const root = join(import.meta.dirname, '../..')
+
+/** Which package may use which at run time; ARCHITECTURE.md draws the same arrows. Anything else fails here. */
+const arrows: Record<string, readonly string[]> = {
+  kit: [],
+  protocol: [],
+  roles: [],
+  collections: ['kit', 'protocol'],
+  guard: ['kit', 'protocol'],
+  cache: ['kit', 'protocol'],
+  'change-stream': ['guard', 'kit', 'protocol'],
+  replica: ['cache', 'change-stream', 'guard', 'kit', 'protocol'],
+  service: ['kit', 'protocol'],
+  mongod: ['kit'],
+  migration: ['kit', 'protocol', 'roles'],
+  testkit: ['kit', 'migration', 'mongod', 'protocol', 'roles'],
+  writer: ['collections', 'kit', 'protocol', 'service'],
+  reader: ['change-stream', 'collections', 'guard', 'kit', 'protocol', 'replica', 'service'],
+  // The two apps are started as processes: declared, so that they are built first, and never imported.
+  cli: [
+    'collections',
+    'guard',
+    'kit',
+    'migration',
+    'mongod',
+    'protocol',
+    'reader',
+    'roles',
+    'service',
+    'writer',
+  ],
+}
+
+/** The four doors to MongoDB. */
+const mayImportMongodb = /^(packages\/(guard|migration|testkit)\/src\/|apps\/writer\/src\/store\/)/
+
+interface Manifest {
+  readonly name: string
+  readonly dependencies?: Readonly<Record<string, string>>
+}
+
+const folders = ['packages', 'apps', 'infra'].flatMap((parent) =>
+  readdirSync(join(root, parent), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => `${parent}/${entry.name}`)
+    .filter((folder) => readdirSync(join(root, folder)).includes('package.json')),
+)
+
+const manifestOf = (folder: string): Manifest =>
+  JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')) as Manifest
+
+const sourcesOf = (folder: string): readonly string[] =>
+  readdirSync(join(root, folder, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => `${folder}/src/${file}`)
+
+const importsOf = (file: string): readonly string[] =>
+  [...readFileSync(join(root, file), 'utf8').matchAll(/(?:from|import|import\()\s*'([^'.][^']*)'/g)].map(
+    (match) => match[1] ?? '',
+  )
+
+test('every package is in the picture', () => {
+  const names = folders.map((folder) => manifestOf(folder).name.replace('@freshet/', ''))
+  expect(names.toSorted()).toEqual(Object.keys(arrows).toSorted())
+})
+
+test.each(folders)('%s uses only what its arrows allow', (folder) => {
+  const { name, dependencies = {} } = manifestOf(folder)
+  const used = Object.keys(dependencies).filter((dependency) => dependency.startsWith('@freshet/'))
+  const allowed = (arrows[name.replace('@freshet/', '')] ?? []).map((short) => `@freshet/${short}`)
+  expect(used.filter((dependency) => !allowed.includes(dependency))).toEqual([])
+})
+
+test.each(folders)('%s imports only what it declares for run time', (folder) => {
+  const { name, dependencies = {} } = manifestOf(folder)
+  const undeclared = sourcesOf(folder).flatMap((file) =>
+    importsOf(file)
+      .filter((specifier) => !specifier.startsWith('node:'))
+      .map((specifier) =>
+        specifier
+          .split('/')
+          .slice(0, specifier.startsWith('@') ? 2 : 1)
+          .join('/'),
+      )
+      .filter((dependency) => dependency !== name && !(dependency in dependencies))
+      .map((dependency) => `${file}: ${dependency}`),
+  )
+  expect(undeclared).toEqual([])
+})
+
+test('MongoDB is reached through four doors only', () => {
+  const strays = folders
+    .flatMap(sourcesOf)
+    .filter((file) =>
+      importsOf(file).some((specifier) => specifier === 'mongodb' || specifier.startsWith('mongodb/')),
+    )
+    .filter((file) => !mayImportMongodb.test(file))
+  expect(strays).toEqual([])
+})
+
+test('the command line knows the apps as processes only', () => {
+  const imported = sourcesOf('apps/cli').flatMap(importsOf)
+  expect(imported.filter((specifier) => /^@freshet\/(reader|writer)$/.test(specifier))).toEqual([])
+})
