@@ -2,14 +2,7 @@ import type { Document } from 'mongodb'
 
 /** The commands a reader may send; any other is refused by type, at run time and by the database's role. */
 export type ReadCommandName =
-  | 'aggregate'
-  | 'connectionStatus'
-  | 'find'
-  | 'getMore'
-  | 'hello'
-  | 'killCursors'
-  | 'listCollections'
-  | 'ping'
+  'aggregate' | 'connectionStatus' | 'find' | 'getMore' | 'hello' | 'killCursors' | 'listCollections' | 'ping'
 
 /** A command document whose first key names a read. The rest is passed as it is, after the pipeline was checked. */
 export type ReadCommand = { readonly [N in ReadCommandName]?: unknown } & Readonly<Record<string, unknown>>
@@ -24,7 +17,7 @@ export interface RunOptions {
   readonly session?: ReadSession
   /** `batches`: the documents of `cursor.firstBatch` and `cursor.nextBatch` come as raw BSON, unparsed. */
   readonly raw?: 'batches'
-  /** The wait for the reply, in milliseconds, after which the connection is given up. */
+  /** The wait for the reply, in milliseconds, after which the connection is given up with GuardError REPLY_TIMEOUT. */
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
 }
@@ -35,6 +28,8 @@ export interface ReadConnection {
   readonly database: string
   /**
    * Sends one read command to the primary and resolves with the server's whole reply (`operationTime` included).
+   * `cursor.id` of the reply is always a `Long`; ids in `getMore` and `killCursors` are sent as 64-bit numbers
+   * whatever they come as. Raw documents are views into the reply: copy what is kept.
    * @throws {GuardError} WRITE_REFUSED before a byte leaves; the driver's own error for everything else.
    */
   run(command: ReadCommand, options?: RunOptions): Promise<Document>

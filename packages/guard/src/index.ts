@@ -1,1 +1,7 @@
-export {}
+export { Binary, Long, ObjectId, Timestamp, UUID } from 'mongodb'
+export type { ReadCommand, ReadCommandName, ReadConnection, ReadSession, RunOptions } from './contract.ts'
+export { failures, GuardError } from './errors.ts'
+export type { GuardErrorCode } from './errors.ts'
+export { openReadConnection } from './open.ts'
+export type { OpenOptions } from './open.ts'
+export type { Refusal, RefusalReason } from './refusals.ts'

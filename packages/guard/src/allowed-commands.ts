@@ -1,0 +1,34 @@
+/** Commands that a reader sends on purpose; exact case, since the server's names are matched exactly too. */
+export const readCommands = [
+  'aggregate',
+  'connectionStatus',
+  'find',
+  'getMore',
+  'hello',
+  'killCursors',
+  'listCollections',
+  'ping',
+] as const
+
+/**
+ * Commands that the driver sends by itself: the first greeting of a connection (always under its oldest name), logging
+ * in, and giving back sessions. None of them changes data.
+ */
+export const driverCommands = [
+  'authenticate',
+  'endSessions',
+  'ismaster',
+  'saslContinue',
+  'saslStart',
+] as const
+
+/** Commands about the connection and not about data: they may go to any database (the driver sends most to `admin`). */
+export const databaseFreeCommands: ReadonlySet<string> = new Set([
+  ...driverCommands,
+  'connectionStatus',
+  'hello',
+  'ping',
+])
+
+/** Every command name that may leave the process. */
+export const allowedCommands: ReadonlySet<string> = new Set([...readCommands, ...driverCommands])

@@ -1,0 +1,47 @@
+import { MongoClient, type MongoClientOptions } from 'mongodb'
+import type { Log } from '@freshet/kit'
+import type { Refusal } from './refusals.ts'
+import { Refusals } from './refusals.ts'
+import { vetoingConnection } from './vetoing-connection.ts'
+
+/** What a guarded client needs to know; see `OpenOptions` for what each means. */
+export interface ClientOptions {
+  readonly uri: string
+  readonly databases: ReadonlySet<string>
+  readonly appName: string
+  readonly heartbeatFrequencyMs: number
+  readonly maxPoolSize: number
+  readonly connectTimeoutMs: number
+  readonly log: Log
+  readonly onRefusal: ((refusal: Refusal) => void) | undefined
+}
+
+/** A client whose every socket refuses to send anything but a read, and the count of what it refused. */
+export interface VetoingClient {
+  readonly client: MongoClient
+  readonly refusals: Refusals
+}
+
+/** `connectionType` exists in the driver at run time but not in its published types. */
+type OptionsWithConnection = MongoClientOptions & {
+  readonly connectionType: ReturnType<typeof vetoingConnection>
+}
+
+/** Makes the client; opens no connection yet. Reads go to the primary, since only its history is whole. */
+export function vetoingClient(options: ClientOptions): VetoingClient {
+  const refusals = new Refusals(options.log, options.onRefusal)
+  const driverOptions: OptionsWithConnection = {
+    appName: options.appName,
+    connectionType: vetoingConnection(options.databases, refusals),
+    heartbeatFrequencyMS: options.heartbeatFrequencyMs,
+    maxPoolSize: options.maxPoolSize,
+    serverSelectionTimeoutMS: options.connectTimeoutMs,
+    connectTimeoutMS: options.connectTimeoutMs,
+    readPreference: 'primary',
+    readConcernLevel: 'majority',
+    retryWrites: false,
+    // Monitoring would decode every reply a second time, only to hand it to nobody.
+    monitorCommands: false,
+  }
+  return { client: new MongoClient(options.uri, driverOptions), refusals }
+}

@@ -1,0 +1,16 @@
+/**
+ * The driver's own class for one socket. The package publishes no types for it; this is all that the guard relies on.
+ * The canary proves at every start that the driver still sends through it.
+ */
+declare module 'mongodb/lib/cmap/connection.js' {
+  /** One message before it is serialized. `toBin` may be called once: it moves parts of the command. */
+  export interface WireMessage {
+    toBin(): Uint8Array[]
+  }
+
+  export class Connection {
+    constructor(stream: unknown, options: unknown)
+    /** The one place where the driver writes to a socket. */
+    writeCommand(message: WireMessage, options: unknown): Promise<void>
+  }
+}

@@ -1,0 +1,73 @@
+import { allowedCommands, databaseFreeCommands } from './allowed-commands.ts'
+import { allowedNames } from './allowed-names.ts'
+import { findForbiddenName, firstElement, MalformedBson, topString } from './bson-keys.ts'
+import type { Refusal } from './refusals.ts'
+
+// Layout of a message: https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/
+const HEADER_BYTES = 16
+const OPCODE_AT = 12
+const OP_MSG = 2013
+const OP_QUERY = 2004
+/** "No answer wanted", which the driver says when it gives back sessions, and "you may stream greetings back". */
+const ALLOWED_FLAGS = (1 << 1) | (1 << 16)
+const BODY_KIND_AT = HEADER_BYTES + 4
+const BODY_AT = BODY_KIND_AT + 1
+
+/**
+ * Judges the very bytes that are about to leave: one message, serialized and not yet compressed. Judging bytes and not
+ * objects leaves nothing to getters, `toBSON`, maps or proxies that could answer differently the second time.
+ * @returns what is wrong with it, or `undefined` for a read.
+ */
+export function refusalOf(message: Buffer, databases: ReadonlySet<string>): Refusal | undefined {
+  try {
+    const body = bodyOf(message)
+    return typeof body === 'string'
+      ? { reason: 'message', what: body }
+      : refusalOfBody(message, body, databases)
+  } catch (error) {
+    if (error instanceof MalformedBson) return { reason: 'message', what: error.message }
+    throw error
+  }
+}
+
+function refusalOfBody(message: Buffer, body: Body, databases: ReadonlySet<string>): Refusal | undefined {
+  const name = firstElement(message, body.at)?.key ?? ''
+  if (!allowedCommands.has(name)) return { reason: 'command', what: name }
+  if (body.greetingOnly && name !== 'ismaster' && name !== 'hello')
+    return { reason: 'message', what: 'OP_QUERY' }
+  if (!databaseFreeCommands.has(name)) {
+    const database = topString(message, body.at, '$db') ?? ''
+    if (!databases.has(database)) return { reason: 'database', what: database }
+  }
+  const forbidden = findForbiddenName(message, body.at, allowedNames)
+  return forbidden === undefined ? undefined : { reason: 'name', what: forbidden }
+}
+
+interface Body {
+  readonly at: number
+  /** The old message kind, which the driver needs for its first word to a server and for nothing else. */
+  readonly greetingOnly: boolean
+}
+
+/** Where the command's document begins, or why this is no single command. */
+function bodyOf(message: Buffer): Body | string {
+  if (message.length < BODY_AT + 5) return 'too short'
+  const opcode = message.readInt32LE(OPCODE_AT)
+  const body: Body =
+    opcode === OP_MSG
+      ? { at: BODY_AT, greetingOnly: false }
+      : { at: afterQueryHead(message), greetingOnly: true }
+  if (opcode !== OP_MSG && opcode !== OP_QUERY) return `opcode ${opcode}`
+  // A checksum behind the body, or a second section with documents, is no part of any read.
+  if (opcode === OP_MSG && (message.readUInt32LE(HEADER_BYTES) & ~ALLOWED_FLAGS) !== 0) return 'flags'
+  if (opcode === OP_MSG && message[BODY_KIND_AT] !== 0) return 'section'
+  if (body.at + 4 > message.length || body.at + message.readInt32LE(body.at) !== message.length)
+    return 'more than one section'
+  return body
+}
+
+/** Behind the header of OP_QUERY: flags, a name, and two numbers. */
+function afterQueryHead(message: Buffer): number {
+  const nameEnd = message.indexOf(0, HEADER_BYTES + 4)
+  return nameEnd < 0 ? message.length : nameEnd + 1 + 8
+}

@@ -1,0 +1,55 @@
+import type { Log } from '@freshet/kit'
+import { GuardError } from './errors.ts'
+
+/** Why something was refused; the label of the metric. `message`: bytes that are not one plain read command. */
+export const refusalReasons = ['command', 'database', 'message', 'name', 'stage'] as const
+export type RefusalReason = (typeof refusalReasons)[number]
+
+/** What was refused: the reason's kind and the word that gave it away (`insert`, `$out`, …). */
+export interface Refusal {
+  readonly reason: RefusalReason
+  readonly what: string
+}
+
+/** Counts every refusal by its reason and logs it with the stack of whoever asked. */
+export class Refusals {
+  readonly #counts: Record<RefusalReason, number> = { command: 0, database: 0, message: 0, name: 0, stage: 0 }
+  readonly #log: Log
+  readonly #onRefusal: ((refusal: Refusal) => void) | undefined
+  #rehearsing = false
+
+  constructor(log: Log, onRefusal: ((refusal: Refusal) => void) | undefined) {
+    this.#log = log
+    this.#onRefusal = onRefusal
+  }
+
+  /** Counts, logs, and makes the error to throw. */
+  refuse(refusal: Refusal): GuardError {
+    this.#counts[refusal.reason]++
+    const error = new GuardError(
+      'WRITE_REFUSED',
+      `${refusal.reason} ${JSON.stringify(refusal.what)} is not a read`,
+    )
+    this.#log.error(
+      { reason: refusal.reason, what: refusal.what, stack: error.stack },
+      'guard: refused a command',
+    )
+    this.#onRefusal?.(refusal)
+    return error
+  }
+
+  /** Runs an attempt of our own that must be refused: what is refused meanwhile is nobody's fault, so not counted. */
+  async rehearse<T>(attempt: () => Promise<T>): Promise<T> {
+    this.#rehearsing = true
+    try {
+      return await attempt()
+    } finally {
+      this.#rehearsing = false
+    }
+  }
+
+  /** A copy of the counts, zero where nothing was refused. */
+  counts(): Readonly<Record<RefusalReason, number>> {
+    return { ...this.#counts }
+  }
+}
