@@ -1,4 +1,5 @@
 import type { Document } from 'mongodb'
+import type { GuardStatus } from './status.ts'
 
 /** The commands a reader may send; any other is refused by type, at run time and by the database's role. */
 export type ReadCommandName =
@@ -37,4 +38,10 @@ export interface ReadConnection {
   endSession(session: ReadSession): Promise<void>
   /** Closes the client; twice is fine. */
   close(): Promise<void>
+}
+
+/** A connection that was opened by this package and so can tell what it is guarded by. */
+export interface GuardedConnection extends ReadConnection {
+  /** A snapshot, cheap enough for every scrape. */
+  status(): GuardStatus
 }

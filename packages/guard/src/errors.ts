@@ -29,6 +29,12 @@ export const failures = {
     exitCode: 78,
     remedy: 'Start MongoDB with access control, or say that this server is meant to have none.',
   },
+  /** The address or an option is not one that the driver understands. */
+  BAD_ADDRESS: {
+    retry: false,
+    exitCode: 78,
+    remedy: 'Correct the address of the database: mongodb://user:password@host:port/?replicaSet=name.',
+  },
   /** No server, or no primary, answered in time. */
   UNREACHABLE: {
     retry: true,

@@ -1,7 +1,20 @@
 export { Binary, Long, ObjectId, Timestamp, UUID } from 'mongodb'
-export type { ReadCommand, ReadCommandName, ReadConnection, ReadSession, RunOptions } from './contract.ts'
+export type {
+  GuardedConnection,
+  ReadCommand,
+  ReadCommandName,
+  ReadConnection,
+  ReadSession,
+  RunOptions,
+} from './contract.ts'
 export { failures, GuardError } from './errors.ts'
 export type { GuardErrorCode } from './errors.ts'
 export { openReadConnection } from './open.ts'
 export type { OpenOptions } from './open.ts'
 export type { Refusal, RefusalReason } from './refusals.ts'
+export type { GuardStatus } from './status.ts'
+export { readDatabase } from './read-database.ts'
+export type { FindOptions, ReadCollection, ReadDatabase } from './read-database.ts'
+export type { Frozen } from './frozen.ts'
+export type { ReadCursor, ReadLimits } from './read-cursor.ts'
+export type { Refused } from './refused-verbs.ts'

@@ -1,10 +1,12 @@
 import type { ClientSession, Db, Document, MongoClient, RunCommandOptions } from 'mongodb'
 import { readCommands } from './allowed-commands.ts'
-import type { ReadCommand, ReadConnection, ReadSession, RunOptions } from './contract.ts'
+import type { GuardedConnection, ReadCommand, ReadSession, RunOptions } from './contract.ts'
 import { makeCursorIdLong, withLongCursorIds } from './cursor-ids.ts'
 import { GuardError } from './errors.ts'
 import { stageRefusal } from './pipeline-check.ts'
+import type { Standing } from './preflight.ts'
 import type { Refusals } from './refusals.ts'
+import { guardStatus, type GuardStatus } from './status.ts'
 
 const rawBatches = { firstBatch: true, nextBatch: true }
 const names: ReadonlySet<string> = new Set(readCommands)
@@ -14,19 +16,21 @@ class SessionToken implements ReadSession {
   readonly __brand = 'ReadSession'
 }
 
-/** {@link ReadConnection} over one guarded client. Nothing it hands out leads back to the client. */
-export class DriverReadConnection implements ReadConnection {
+/** {@link GuardedConnection} over one guarded client. Nothing it hands out leads back to the client. */
+export class DriverReadConnection implements GuardedConnection {
   readonly database: string
   readonly #client: MongoClient
   readonly #db: Db
   readonly #refusals: Refusals
+  readonly #standing: Standing
   readonly #sessions = new WeakMap<ReadSession, ClientSession>()
 
-  constructor(client: MongoClient, database: string, refusals: Refusals) {
+  constructor(client: MongoClient, database: string, refusals: Refusals, standing: Standing) {
     this.database = database
     this.#client = client
     this.#db = client.db(database)
     this.#refusals = refusals
+    this.#standing = standing
   }
 
   async run(command: ReadCommand, options?: RunOptions): Promise<Document> {
@@ -48,16 +52,17 @@ export class DriverReadConnection implements ReadConnection {
   openSession(): ReadSession {
     const token = new SessionToken()
     // Causal consistency would add `afterClusterTime` to every read, which the server refuses beside `atClusterTime`.
-    this.#sessions.set(
-      token,
-      this.#client.startSession({ causalConsistency: false, defaultTransactionOptions: {} }),
-    )
+    this.#sessions.set(token, this.#client.startSession({ causalConsistency: false }))
     return token
   }
 
   async endSession(session: ReadSession): Promise<void> {
     await this.#sessions.get(session)?.endSession()
     this.#sessions.delete(session)
+  }
+
+  status(): GuardStatus {
+    return guardStatus(this.#standing, this.#refusals.counts())
   }
 
   async close(): Promise<void> {

@@ -25,11 +25,12 @@ export class Refusals {
 
   /** Counts, logs, and makes the error to throw. */
   refuse(refusal: Refusal): GuardError {
-    this.#counts[refusal.reason]++
     const error = new GuardError(
       'WRITE_REFUSED',
       `${refusal.reason} ${JSON.stringify(refusal.what)} is not a read`,
     )
+    if (this.#rehearsing) return error
+    this.#counts[refusal.reason]++
     this.#log.error(
       { reason: refusal.reason, what: refusal.what, stack: error.stack },
       'guard: refused a command',

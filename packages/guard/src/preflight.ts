@@ -1,0 +1,124 @@
+import { MongoServerError } from 'mongodb'
+import type { Db, Document, MongoClient } from 'mongodb'
+import { GuardError } from './errors.ts'
+
+/** What the server says about who we are and what we may do. */
+export interface Standing {
+  /** `required`: the server refuses what no role allows. `absent`: it asks nobody, so no role stands behind the guard. */
+  readonly accessControl: 'required' | 'absent'
+  /** `user@database`, or `undefined` without a login. */
+  readonly user: string | undefined
+  /** `role@database`. */
+  readonly roles: readonly string[]
+  readonly privileges: readonly Privilege[]
+}
+
+/** Some actions on one resource; `everywhere` when the resource is not bound to one database. */
+export interface Privilege {
+  readonly resource: string
+  readonly everywhere: boolean
+  readonly actions: readonly string[]
+}
+
+/**
+ * Actions that a reader's user may have, and why each is harmless. The reader's own role has the first three; the rest
+ * is what the server's built-in role `read` adds, so that a service which embeds a replica may use that one.
+ */
+export const harmlessActions: Readonly<Record<string, string>> = {
+  find: 'reads documents',
+  changeStream: 'reads changes',
+  listCollections: 'reads definitions of collections',
+  collStats: 'reads sizes',
+  dbHash: 'reads checksums',
+  dbStats: 'reads sizes',
+  killCursors: 'ends reads',
+  listIndexes: 'reads definitions of indexes',
+  listSearchIndexes: 'reads definitions of search indexes',
+  planCacheRead: 'reads query plans',
+}
+
+/** A database that no role names: whoever may read there is held back by nothing. */
+export const probeDatabase = 'freshet_probe'
+const UNAUTHORIZED = 13
+
+/**
+ * Asks the server, by two commands, who we are and whether roles are enforced at all: a server that was started
+ * without access control shows users and roles too, and then ignores them.
+ */
+export async function readStanding(client: MongoClient, database: string): Promise<Standing> {
+  const reply = await client.db(database).command({ connectionStatus: 1, showPrivileges: true })
+  const authInfo = documentIn(reply, 'authInfo')
+  return {
+    accessControl: (await isRefused(client.db(probeDatabase))) ? 'required' : 'absent',
+    user: documentsIn(authInfo, 'authenticatedUsers').map(
+      (user) => `${text(user, 'user')}@${text(user, 'db')}`,
+    )[0],
+    roles: documentsIn(authInfo, 'authenticatedUserRoles').map(
+      (role) => `${text(role, 'role')}@${text(role, 'db')}`,
+    ),
+    privileges: documentsIn(authInfo, 'authenticatedUserPrivileges').map(privilegeOf),
+  }
+}
+
+/**
+ * Judges a standing. Pure.
+ * @param accessControl `optional` lets a server pass that asks nobody; too large a role never passes.
+ * @returns why this process must not start, or `undefined`.
+ */
+export function privilegeFault(
+  standing: Standing,
+  accessControl: 'required' | 'optional',
+): GuardError | undefined {
+  const who = `user ${standing.user ?? '(none)'} with ${standing.roles.join(', ') || 'no role'}`
+  for (const { resource, everywhere, actions } of standing.privileges) {
+    const excess = actions.find((action) => !Object.hasOwn(harmlessActions, action))
+    if (excess !== undefined) return new GuardError('PRIVILEGE', `${who} may ${excess} on ${resource}`)
+    // The unit of trust is the database: a reader of one must not be a reader of all.
+    if (everywhere) return new GuardError('PRIVILEGE', `${who} may ${actions[0] ?? 'act'} on ${resource}`)
+  }
+  if (standing.accessControl === 'absent') {
+    if (accessControl === 'optional') return undefined
+    return new GuardError('NO_ACCESS_CONTROL', `${who} may read a database that no role allows`)
+  }
+  if (standing.user === undefined) return new GuardError('NOT_AUTHENTICATED', 'the address names no user')
+  return undefined
+}
+
+async function isRefused(db: Db): Promise<boolean> {
+  try {
+    await db.command({ find: 'nothing', filter: {}, limit: 1, singleBatch: true })
+    return false
+  } catch (error) {
+    if (error instanceof MongoServerError && error.code === UNAUTHORIZED) return true
+    throw error
+  }
+}
+
+function privilegeOf(privilege: Document): Privilege {
+  const resource = documentIn(privilege, 'resource')
+  const actions: unknown = privilege['actions']
+  return {
+    resource: JSON.stringify(resource),
+    everywhere: typeof resource['db'] !== 'string' || resource['db'] === '',
+    actions: Array.isArray(actions) ? actions.map(String) : [],
+  }
+}
+
+function documentIn(parent: Document, key: string): Document {
+  const value: unknown = parent[key]
+  return isDocument(value) ? value : {}
+}
+
+function documentsIn(parent: Document, key: string): readonly Document[] {
+  const value: unknown = parent[key]
+  return Array.isArray(value) ? value.filter(isDocument) : []
+}
+
+function isDocument(value: unknown): value is Document {
+  return typeof value === 'object' && value !== null
+}
+
+function text(parent: Document, key: string): string {
+  const value: unknown = parent[key]
+  return typeof value === 'string' ? value : ''
+}
