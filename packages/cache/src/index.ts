@@ -1,1 +1,14 @@
-export {}
+export { ABSENT } from './absent.ts'
+export type { Absent } from './absent.ts'
+export { Cache } from './cache.ts'
+export { MAX_RESTARTS } from './fill.ts'
+export type { Fill, FillDecision, FillOutcome } from './fill.ts'
+export {
+  BUFFER_OVERHEAD_BYTES,
+  bufferBytes,
+  ENTRY_OVERHEAD_BYTES,
+  ownBuffer,
+  textBytes,
+  TEXT_OVERHEAD_BYTES,
+} from './sizes.ts'
+export type { StoreOptions } from './store.ts'

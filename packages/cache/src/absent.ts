@@ -1,0 +1,3 @@
+/** "There is no such document", as a fact that was read or heard and is held like a value. */
+export const ABSENT: unique symbol = Symbol('absent')
+export type Absent = typeof ABSENT

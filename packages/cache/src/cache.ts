@@ -1,0 +1,162 @@
+import type { Position } from '@freshet/protocol'
+import { ABSENT, type Absent } from './absent.ts'
+import { decide, type Fill, type FillDecision, type FillOutcome } from './fill.ts'
+import { collectionOf } from './generations.ts'
+import { Store, type StoreOptions } from './store.ts'
+
+/**
+ * The rules that keep every entry equal to its document at the replica's position W, given that each change is told
+ * exactly once and in order. Keys are `<collection>/<id>`. No I/O, no clock, no promise: every method is one step.
+ */
+export class Cache<V extends NonNullable<unknown>> {
+  readonly #store: Store<V>
+  readonly #fills = new Map<string, Fill<V>>()
+  #epoch = 0
+
+  constructor(options: StoreOptions<V>) {
+    this.#store = new Store(options)
+  }
+
+  /** One uninterrupted life of the feed; rises with every gap. */
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  get entries(): number {
+    return this.#store.entries
+  }
+
+  get bytes(): number {
+    return this.#store.bytes
+  }
+
+  get evictions(): number {
+    return this.#store.evictions
+  }
+
+  /** The value at W, or `undefined` when it is not held. */
+  peek(key: string): V | Absent | undefined {
+    return this.#store.get(key)
+  }
+
+  /** Whether a change of this key matters. Ask first: making a value costs more than all the rest. */
+  wants(key: string): boolean {
+    return this.#store.has(key) || (this.#fills.size > 0 && this.#fills.has(key))
+  }
+
+  /** The document has this state now. */
+  put(key: string, value: V | Absent): void {
+    if (this.#store.has(key)) this.#store.set(key, value)
+    const fill = this.#fills.get(key)
+    if (fill === undefined) return
+    fill.last = value
+    fill.restart = false
+  }
+
+  gone(key: string): void {
+    this.put(key, ABSENT)
+  }
+
+  /** The document changed, nobody said into what. */
+  touched(key: string): void {
+    this.#store.delete(key)
+    const fill = this.#fills.get(key)
+    if (fill !== undefined) restart(fill)
+  }
+
+  /** Every document of the collection is gone. */
+  collectionGone(collection: string): void {
+    this.#store.collectionGone(collection)
+    for (const fill of this.#fillsOf(collection)) {
+      fill.last = ABSENT
+      fill.restart = false
+    }
+  }
+
+  /** Every document of the collection may have changed. */
+  collectionTouched(collection: string): void {
+    this.#store.collectionTouched(collection)
+    for (const fill of this.#fillsOf(collection)) restart(fill)
+  }
+
+  /** Every document may have changed. */
+  allTouched(): void {
+    this.#store.clear()
+    for (const fill of this.#fills.values()) restart(fill)
+  }
+
+  /** The feed has a gap: nothing known before it counts. W must move in the same turn. */
+  newEpoch(): void {
+    this.#epoch += 1
+    this.allTouched()
+  }
+
+  /** Keeps these keys from being evicted; every call needs its {@link Cache.unpin}. */
+  pin(key: string): void {
+    this.#store.pin(key)
+  }
+
+  unpin(key: string): void {
+    this.#store.unpin(key)
+  }
+
+  /** The running fill of a key, if there is one. */
+  filling(key: string): Fill<V> | undefined {
+    return this.#fills.get(key)
+  }
+
+  /** Registers a fill. From here on the feed's changes of the key are noted. */
+  begin(key: string): Fill<V> {
+    const fill: Fill<V> = {
+      key,
+      w0: undefined,
+      epoch: this.#epoch,
+      last: undefined,
+      restart: false,
+      restarts: 0,
+    }
+    this.#fills.set(key, fill)
+    return fill
+  }
+
+  /** Call it in the turn in which the read at `w0`, the replica's position of that turn, is sent; and never later. */
+  send(fill: Fill<V>, w0: Position): void {
+    fill.w0 = w0
+    fill.epoch = this.#epoch
+    fill.last = undefined
+    fill.restart = false
+  }
+
+  /** What came back, while the replica stands at `now`. An installed fill is over; all others go on. */
+  arrive(fill: Fill<V>, outcome: FillOutcome<V>, now: Position): FillDecision<V> {
+    const decision = decide(fill, outcome, now, this.#epoch)
+    if (decision.kind === 'install') this.install(fill, decision.value)
+    if (decision.kind === 'again' || decision.kind === 'answer-uninstalled') fill.restarts += 1
+    return decision
+  }
+
+  /** Holds what the fill found and ends it. */
+  install(fill: Fill<V>, value: V | Absent): void {
+    this.#fills.delete(fill.key)
+    this.#store.set(fill.key, value)
+  }
+
+  /** Ends a fill that nobody waits for. */
+  abandon(fill: Fill<V>): void {
+    this.#fills.delete(fill.key)
+  }
+
+  /** Whether a state at `at` may answer a caller who must not see anything older than `floor`. */
+  mayAnswer(floor: Position, at: Position): boolean {
+    return floor <= at
+  }
+
+  *#fillsOf(collection: string): Iterable<Fill<V>> {
+    for (const fill of this.#fills.values()) if (collectionOf(fill.key) === collection) yield fill
+  }
+}
+
+function restart<V>(fill: Fill<V>): void {
+  fill.last = undefined
+  fill.restart = true
+}

@@ -1,0 +1,60 @@
+import type { Position } from '@freshet/protocol'
+import { ABSENT, type Absent } from './absent.ts'
+
+/** Reads that were overtaken so often may answer from the past, or a busy document would never be answered. */
+export const MAX_RESTARTS = 3
+
+/** One key that is being read from the source, and what the feed said about it meanwhile. */
+export interface Fill<V> {
+  readonly key: string
+  /** The position that is read; `undefined` until the read is sent. Registered before it is sent. */
+  w0: Position | undefined
+  /** The epoch in which it was sent. */
+  epoch: number
+  /** The newest state that the feed told since; wins over whatever the read brings. */
+  last: V | Absent | undefined
+  /** The document changed since in a way that the feed did not tell: what the read brings is true at `w0` only. */
+  restart: boolean
+  restarts: number
+}
+
+/** What came back. `exact`: the document at `w0`. `unproved`: nothing is known before `until`. */
+export type FillOutcome<V> =
+  | { readonly kind: 'exact'; readonly value: V | Absent }
+  | { readonly kind: 'unproved'; readonly until: Position }
+  | { readonly kind: 'unavailable' }
+
+/** What to do now. After a wait, present the same outcome again. */
+export type FillDecision<V> =
+  | { readonly kind: 'install'; readonly value: V | Absent }
+  | { readonly kind: 'again' }
+  | { readonly kind: 'wait-until'; readonly position: Position }
+  | { readonly kind: 'wait-after'; readonly position: Position }
+  /** Answer those whose floor is at or before `at`, keep nothing, and read again for the others. */
+  | { readonly kind: 'answer-uninstalled'; readonly value: V | Absent; readonly at: Position }
+
+/** Pure. What a fill's outcome means while the replica stands at `now` in `epoch`. */
+export function decide<V>(
+  fill: Readonly<Fill<V>>,
+  outcome: FillOutcome<V>,
+  now: Position,
+  epoch: number,
+): FillDecision<V> {
+  // The feed's own word is the state at `now`, whatever the read says.
+  if (fill.last !== undefined) return { kind: 'install', value: fill.last }
+  if (fill.w0 === undefined || fill.epoch !== epoch) return { kind: 'again' }
+  switch (outcome.kind) {
+    case 'exact':
+      if (!fill.restart) return { kind: 'install', value: outcome.value }
+      return fill.restarts + 1 >= MAX_RESTARTS
+        ? { kind: 'answer-uninstalled', value: outcome.value, at: fill.w0 }
+        : { kind: 'again' }
+    case 'unproved':
+      if (fill.restart) return { kind: 'again' }
+      // Empty because the collection was missing. Up to `until` the feed has told all; it told nothing: absent.
+      if (now >= outcome.until) return { kind: 'install', value: ABSENT }
+      return { kind: 'wait-until', position: outcome.until }
+    case 'unavailable':
+      return now > fill.w0 ? { kind: 'again' } : { kind: 'wait-after', position: fill.w0 }
+  }
+}
