@@ -1,0 +1,47 @@
+import { ProblemError } from './problem.ts'
+import { isId } from './target.ts'
+
+/**
+ * The parameters of a raw query (without `?`), decoded once; `+` is a space, as browsers write it.
+ * @throws {ProblemError} `bad-url`: a broken percent-encoding, or a parameter that is given twice.
+ */
+export function readQuery(query: string): ReadonlyMap<string, string> {
+  const parameters = new Map<string, string>()
+  for (const pair of query.split('&')) {
+    if (pair === '') continue
+    const equals = pair.indexOf('=')
+    const name = decode(equals < 0 ? pair : pair.slice(0, equals))
+    if (parameters.has(name))
+      throw new ProblemError('bad-url', { detail: `The parameter ${quote(name)} is given twice.` })
+    parameters.set(name, equals < 0 ? '' : decode(pair.slice(equals + 1)))
+  }
+  return parameters
+}
+
+/**
+ * The ids of `?ids=a,b,c`, in the order asked; repeated ones stay.
+ * @throws {ProblemError} `bad-id`: one is not an id. `bad-query`: there is none, or more than `maxIds`.
+ */
+export function readIds(value: string, maxIds: number): readonly string[] {
+  const ids = value === '' ? [] : value.split(',')
+  if (ids.length === 0 || ids.length > maxIds)
+    throw new ProblemError('bad-query', { detail: `ids has ${ids.length} ids; wanted 1 to ${maxIds}.` })
+  const bad = ids.find((id) => !isId(id))
+  if (bad !== undefined) throw new ProblemError('bad-id', { detail: `${quote(bad)} in ids is not an id.` })
+  return ids
+}
+
+/** Text of a stranger inside a sentence: short, and with control characters escaped. */
+function quote(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
+}
+
+function decode(text: string): string {
+  const spaced = text.includes('+') ? text.replaceAll('+', ' ') : text
+  if (!spaced.includes('%')) return spaced
+  try {
+    return decodeURIComponent(spaced)
+  } catch (cause) {
+    throw new ProblemError('bad-url', { detail: 'The query has a broken percent-encoding.', cause })
+  }
+}
