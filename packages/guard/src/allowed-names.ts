@@ -21,8 +21,8 @@ export const readStages: ReadonlySet<string> = new Set(
 const queryOperators = words(`
   $all $and $bitsAllClear $bitsAllSet $bitsAnyClear $bitsAnySet $box $caseSensitive $center $centerSphere $comment
   $diacriticSensitive $elemMatch $eq $exists $expr $geometry $geoIntersects $geoWithin $gt $gte $in $jsonSchema
-  $language $lt $lte $maxDistance $meta $minDistance $mod $ne $near $nearSphere $nin $nor $not $options $or $polygon
-  $rand $regex $search $size $slice $text $type
+  $id $language $lt $lte $maxDistance $meta $minDistance $mod $ne $near $nearSphere $nin $nor $not $options $or $polygon
+  $rand $ref $regex $search $size $slice $text $type
 `)
 
 /** Expressions, accumulators and window functions. */

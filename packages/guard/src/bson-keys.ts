@@ -48,41 +48,35 @@ export class MalformedBson extends Error {
   override readonly name = 'MalformedBson'
 }
 
-/** One element of a document. */
-export interface Element {
-  readonly type: number
-  readonly key: string
-  /** Where the value begins. */
-  readonly valueAt: number
+/** What the top level of a command says about it. */
+export interface CommandHead {
+  /** The first key, which the server takes for the command's name; empty when there is none. */
+  readonly name: string
+  /** The text under `$db`; empty when there is none. */
+  readonly database: string
+  /** Whether it is part of a transaction (`autocommit` is there). */
+  readonly inTransaction: boolean
 }
 
-/** The first element of the document at `at`, or `undefined` when it is empty. */
-export function firstElement(bytes: Buffer, at: number): Element | undefined {
-  const type = byteAt(bytes, at + 4)
-  if (type === 0) return undefined
-  const keyEnd = cstringEnd(bytes, at + 5)
-  return { type, key: bytes.toString('utf8', at + 5, keyEnd), valueAt: keyEnd + 1 }
-}
-
-/** The string under `key` at the top of the document at `at`; `undefined` when there is none. */
-export function topString(bytes: Buffer, at: number, key: string): string | undefined {
+/** Reads the head of the command at `at`, in one walk over its top level. */
+export function commandHead(bytes: Buffer, at: number): CommandHead {
   const end = documentEnd(bytes, at)
+  let name: string | undefined
+  let database = ''
+  let inTransaction = false
   let cursor = at + 4
   while (cursor < end) {
     const type = byteAt(bytes, cursor)
     const keyEnd = cstringEnd(bytes, cursor + 1)
+    const key = bytes.toString('utf8', cursor + 1, keyEnd)
     const value = keyEnd + 1
-    // A second `$db` would be the server's to choose; it takes none with two, and we take the first.
-    if (
-      type === STRING &&
-      keyEnd - cursor - 1 === key.length &&
-      bytes.toString('utf8', cursor + 1, keyEnd) === key
-    ) {
-      return bytes.toString('utf8', value + 4, value + 3 + bytes.readInt32LE(value))
-    }
+    name ??= key
+    if (key === '$db' && type === STRING)
+      database = bytes.toString('utf8', value + 4, value + 3 + lengthAt(bytes, value))
+    else if (key === 'autocommit') inTransaction = true
     cursor = valueEnd(bytes, type, value)
   }
-  return undefined
+  return { name: name ?? '', database, inTransaction }
 }
 
 /**

@@ -1,6 +1,6 @@
 import { allowedCommands, databaseFreeCommands } from './allowed-commands.ts'
 import { allowedNames } from './allowed-names.ts'
-import { findForbiddenName, firstElement, MalformedBson, topString } from './bson-keys.ts'
+import { commandHead, findForbiddenName, MalformedBson } from './bson-keys.ts'
 import type { Refusal } from './refusals.ts'
 
 // Layout of a message: https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/
@@ -31,14 +31,14 @@ export function refusalOf(message: Buffer, databases: ReadonlySet<string>): Refu
 }
 
 function refusalOfBody(message: Buffer, body: Body, databases: ReadonlySet<string>): Refusal | undefined {
-  const name = firstElement(message, body.at)?.key ?? ''
+  const { name, database, inTransaction } = commandHead(message, body.at)
   if (!allowedCommands.has(name)) return { reason: 'command', what: name }
+  // A read opens a transaction as well as a write does, and then nobody may end it: it would hold locks for a minute.
+  if (inTransaction) return { reason: 'command', what: 'startTransaction' }
   if (body.greetingOnly && name !== 'ismaster' && name !== 'hello')
     return { reason: 'message', what: 'OP_QUERY' }
-  if (!databaseFreeCommands.has(name)) {
-    const database = topString(message, body.at, '$db') ?? ''
-    if (!databases.has(database)) return { reason: 'database', what: database }
-  }
+  if (!databaseFreeCommands.has(name) && !databases.has(database))
+    return { reason: 'database', what: database }
   const forbidden = findForbiddenName(message, body.at, allowedNames)
   return forbidden === undefined ? undefined : { reason: 'name', what: forbidden }
 }

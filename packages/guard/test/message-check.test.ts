@@ -1,0 +1,165 @@
+import { expect, test } from '@jest/globals'
+import { BSON, Code, DBRef, Long, MaxKey, MinKey, ObjectId, Timestamp } from 'mongodb'
+import type { Document } from 'mongodb'
+import { refusalOf } from '../src/message-check.ts'
+
+const databases = new Set(['app'])
+
+function opMsg(body: Document, { flags = 0, kind = 0, more = Buffer.alloc(0) } = {}): Buffer {
+  const bytes = BSON.serialize(body)
+  const head = Buffer.alloc(21)
+  head.writeInt32LE(21 + bytes.length + more.length, 0)
+  head.writeInt32LE(2013, 12)
+  head.writeUInt32LE(flags, 16)
+  head.writeUInt8(kind, 20)
+  return Buffer.concat([head, bytes, more])
+}
+
+function opQuery(body: Document): Buffer {
+  const head = Buffer.concat([Buffer.alloc(20), Buffer.from('admin.$cmd\0'), Buffer.alloc(8)])
+  head.writeInt32LE(2004, 12)
+  return Buffer.concat([head, BSON.serialize(body)])
+}
+
+const find = (filter: Document): Buffer => opMsg({ find: 'a', filter, $db: 'app' })
+const aggregate = (...pipeline: Document[]): Buffer =>
+  opMsg({ aggregate: 'a', pipeline, cursor: {}, $db: 'app' })
+
+test('G3.1 lets reads pass, whatever types their values have', () => {
+  const values = [
+    1,
+    1.5,
+    'x',
+    null,
+    true,
+    new Date(0),
+    /a/i,
+    Long.MAX_VALUE,
+    new ObjectId(),
+    Buffer.from('abc'),
+  ]
+  const rare = [
+    new Timestamp({ t: 1, i: 2 }),
+    new MinKey(),
+    new MaxKey(),
+    BSON.Decimal128.fromString('1.5'),
+    undefined,
+  ]
+  expect(
+    refusalOf(find({ a: { $in: [...values, ...rare] }, 'b.c': { $gt: { d: [[{}]] } } }), databases),
+  ).toBeUndefined()
+})
+
+test('G3.1 lets a change stream and nested read pipelines pass', () => {
+  const joined = {
+    $lookup: {
+      from: 'b',
+      let: { x: '$x' },
+      pipeline: [{ $match: { $expr: { $eq: ['$x', '$$x'] } } }],
+      as: 'c',
+    },
+  }
+  expect(
+    refusalOf(aggregate({ $changeStream: { showExpandedEvents: true } }, { $match: {} }), databases),
+  ).toBeUndefined()
+  expect(
+    refusalOf(
+      aggregate({ $facet: { a: [joined], b: [{ $unionWith: { coll: 'b', pipeline: [] } }] } }),
+      databases,
+    ),
+  ).toBeUndefined()
+})
+
+test.each(['insert', 'InSeRt', 'FIND', 'Aggregate', 'explain', 'count', '', '$query', 'find\u00a0'])(
+  'G3.1 refuses the command %j by its exact name',
+  (name) => {
+    expect(refusalOf(opMsg({ [name]: 'a', $db: 'app' }), databases)).toEqual({
+      reason: 'command',
+      what: name,
+    })
+  },
+)
+
+test('G3.1 judges the first key, which is the one the server takes', () => {
+  expect(refusalOf(opMsg({ insert: 'a', find: 'a', $db: 'app' }), databases)?.what).toBe('insert')
+  expect(refusalOf(opMsg({ $db: 'app', find: 'a' }), databases)?.what).toBe('$db')
+})
+
+test.each(['$out', '$merge', '$function', '$where', '$accumulator', '$currentOp', '$stageOfNextYear'])(
+  'G3.2 refuses %s at any depth',
+  (name) => {
+    const hidden = { [name]: 'x' }
+    const places = [
+      aggregate(hidden),
+      aggregate({ $match: {} }, hidden),
+      aggregate({ $facet: { a: [{ $match: {} }, hidden] } }),
+      aggregate({
+        $lookup: { from: 'b', pipeline: [{ $unionWith: { coll: 'c', pipeline: [hidden] } }], as: 'x' },
+      }),
+      aggregate({ $project: { a: { $cond: [true, hidden, 1] } } }),
+      find({ $and: [{ $expr: hidden }] }),
+      find({ a: new DBRef('c', new ObjectId(), 'd', hidden) }),
+      opMsg({ find: 'a', projection: { a: hidden }, $db: 'app' }),
+    ]
+    expect(places.map((message) => refusalOf(message, databases)?.reason)).toEqual(places.map(() => 'name'))
+  },
+)
+
+test('G3.2 refuses code as a value, with and without a scope', () => {
+  expect(refusalOf(find({ a: new Code('1') }), databases)?.what).toBe('code')
+  expect(refusalOf(find({ a: new Code('1', { b: 1 }) }), databases)?.what).toBe('code')
+})
+
+test('G3.2 judges what is sent, not what an object shows when it is asked', () => {
+  expect(refusalOf(aggregate({ toBSON: () => ({ $out: 'x' }) }), databases)?.what).toBe('$out')
+  expect(refusalOf(aggregate(new Map([['$out', 'x']])), databases)?.what).toBe('$out')
+})
+
+test('G3.1 refuses a transaction, even one that only reads: nobody here could end it', () => {
+  const read = { find: 'a', startTransaction: true, autocommit: false, $db: 'app' }
+  expect(refusalOf(opMsg(read), databases)).toEqual({ reason: 'command', what: 'startTransaction' })
+})
+
+test('G3.3 refuses other databases, except to greet, to log in and to give back sessions', () => {
+  expect(refusalOf(opMsg({ find: 'a', $db: 'other' }), databases)).toEqual({
+    reason: 'database',
+    what: 'other',
+  })
+  expect(refusalOf(opMsg({ find: 'a' }), databases)).toEqual({ reason: 'database', what: '' })
+  for (const name of ['hello', 'ping', 'saslStart', 'endSessions']) {
+    expect(refusalOf(opMsg({ [name]: 1, $db: 'admin' }), databases)).toBeUndefined()
+  }
+})
+
+test('G3.4 refuses every message that is not one plain command', () => {
+  const read = { find: 'a', $db: 'app' }
+  const sequence = Buffer.concat([Buffer.from([1]), BSON.serialize({})])
+  const cut = find({}).subarray(0, 30)
+  const opcode = find({})
+  opcode.writeInt32LE(2002, 12)
+  const messages = [
+    opMsg(read, { flags: 1 }),
+    opMsg(read, { kind: 1 }),
+    opMsg(read, { more: sequence }),
+    cut,
+    opcode,
+  ]
+  expect(messages.map((message) => refusalOf(message, databases)?.reason)).toEqual(
+    messages.map(() => 'message'),
+  )
+})
+
+test('G3.4 takes the old kind of message for a greeting only', () => {
+  expect(refusalOf(opQuery({ ismaster: 1 }), databases)).toBeUndefined()
+  expect(refusalOf(opQuery({ find: 'a', $db: 'app' }), databases)?.reason).toBe('message')
+})
+
+test('G3.4 refuses bytes that it cannot follow, at every place where they may be cut or bent', () => {
+  const whole = aggregate(
+    { $match: { a: [1, 'x', /y/, { b: Buffer.from('z') }], $or: [{ c: 1 }] } },
+    { $out: 'b' },
+  )
+  for (let length = 0; length < whole.length; length++) {
+    expect(refusalOf(whole.subarray(0, length), databases)).toBeDefined()
+  }
+})

@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { MongoClient } from 'mongodb'
+import { proveVeto } from '../src/canary.ts'
+import { GuardError, openReadConnection } from '../src/index.ts'
+import type { GuardedConnection, OpenOptions } from '../src/index.ts'
+import { Refusals } from '../src/refusals.ts'
+import { KeptLog } from './support.ts'
+import { TestServer } from './test-server.ts'
+import { WireRecorder } from './wire-recorder.ts'
+
+let server: TestServer
+beforeAll(async () => {
+  server = await TestServer.open({ accessControl: true })
+})
+afterAll(() => server[Symbol.asyncDispose]())
+
+function open(uri: string, options: Partial<OpenOptions> = {}): Promise<GuardedConnection> {
+  return openReadConnection({
+    uri,
+    database: 'app',
+    appName: 'test',
+    log: new KeptLog(),
+    connectTimeoutMs: 1_000,
+    ...options,
+  })
+}
+
+async function codeOf(attempt: Promise<GuardedConnection>): Promise<string> {
+  return attempt.then(
+    async (connection) => {
+      await connection.close()
+      return 'opened'
+    },
+    (error: unknown) => (error instanceof GuardError ? `${error.code} ${error.exitCode}` : String(error)),
+  )
+}
+
+test('G4.2 opens for a role that can only read, and says so in one line', async () => {
+  const log = new KeptLog()
+  const connection = await open(server.uri('reader'), { log })
+  expect(connection.status()).toEqual({
+    layers: { type: 'standing', veto: 'standing', role: 'standing' },
+    user: 'reader@admin',
+    roles: ['freshet-reader@admin'],
+    refusals: { command: 0, database: 0, message: 0, name: 0, stage: 0 },
+  })
+  expect(log.lines.map(({ level, message }) => [level, message])).toEqual([
+    ['info', 'guard: types stand, veto stands, role stands (reader@admin, freshet-reader@admin)'],
+  ])
+  await connection.close()
+  await connection.close()
+})
+
+test("G4.2 opens for the server's own role `read`", async () => {
+  expect(await codeOf(open(server.uri('builtin')))).toBe('opened')
+})
+
+test.each([
+  ['writer', /^PRIVILEGE: user writer@admin with freshet-writer@admin may insert on {"db":"app"/],
+  ['everywhere', /^PRIVILEGE: user everywhere@admin with readAnyDatabase@admin may \w+ on/],
+  ['root', /^PRIVILEGE: user root@admin with root@admin may \w+ on/],
+])('G4.2 refuses to open as %s, naming user, role, action and resource', async (user, message) => {
+  await expect(open(server.uri(user))).rejects.toThrow(message)
+  expect(await codeOf(open(server.uri(user)))).toBe('PRIVILEGE 78')
+})
+
+test('G4.3 refuses to open without a user, or with a wrong one', async () => {
+  expect(await codeOf(open(server.uri()))).toBe('NOT_AUTHENTICATED 78')
+  expect(await codeOf(open(server.uri('nobody')))).toBe('NOT_AUTHENTICATED 78')
+})
+
+test('G4.3 refuses a server without access control, even one that shows a harmless user, unless told', async () => {
+  await using lax = await TestServer.open({ accessControl: false })
+  expect(await codeOf(open(lax.uri()))).toBe('NO_ACCESS_CONTROL 78')
+  expect(await codeOf(open(lax.uri('reader')))).toBe('NO_ACCESS_CONTROL 78')
+  expect(await codeOf(open(lax.uri('writer'), { accessControl: 'optional' }))).toBe('PRIVILEGE 78')
+  const log = new KeptLog()
+  const connection = await open(lax.uri('reader'), { accessControl: 'optional', log })
+  expect(connection.status().layers.role).toBe('absent')
+  expect(log.lines.map(({ level }) => level)).toEqual(['warn'])
+  await connection.close()
+})
+
+test('G3.6 tells an address that cannot be reached from one that makes no sense, and never shows a password', async () => {
+  expect(await codeOf(open('mongodb://127.0.0.1:1/?directConnection=true'))).toBe('UNREACHABLE 69')
+  expect(await codeOf(open('mongodb://127.0.0.1/?nonsense=1'))).toBe('BAD_ADDRESS 78')
+  const error = await open('https://user:secret@127.0.0.1/').catch((reason: unknown) => reason)
+  expect(error).toMatchObject({ code: 'BAD_ADDRESS' })
+  expect(error).not.toHaveProperty('cause')
+  expect(String(error)).not.toContain('secret')
+})
+
+test('G3.7 the canary never reaches the server, and is not counted as a refusal', async () => {
+  await using recorder = await WireRecorder.open({ host: '127.0.0.1', port: server.port })
+  const log = new KeptLog()
+  const connection = await open(server.uri('reader', recorder.port), { log })
+  expect(connection.status().refusals.command).toBe(0)
+  await connection.close()
+  const names = new Set(recorder.commands.map(({ name }) => name))
+  const expected = [
+    'ismaster',
+    'hello',
+    'saslStart',
+    'saslContinue',
+    'ping',
+    'connectionStatus',
+    'find',
+    'endSessions',
+  ]
+  expect([...names].filter((name) => !expected.includes(name))).toEqual([])
+  expect(names).toContain('connectionStatus')
+})
+
+test('G3.7 negative control: the canary sings for a client without the veto, and writes nothing even there', async () => {
+  for (const user of ['root', 'reader']) {
+    await using client = new MongoClient(server.uri(user))
+    const refusals = new Refusals(new KeptLog(), undefined)
+    await expect(proveVeto(client, 'app', refusals)).rejects.toMatchObject({
+      code: 'VETO_MISSING',
+      exitCode: 78,
+    })
+  }
+  await using root = new MongoClient(server.uri('root'))
+  expect(await root.db('app').listCollections().toArray()).toEqual([])
+})

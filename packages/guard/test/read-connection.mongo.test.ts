@@ -1,0 +1,160 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { Long, MongoClient } from 'mongodb'
+import type { Document } from 'mongodb'
+import { openReadConnection } from '../src/index.ts'
+import type { GuardedConnection, Refusal } from '../src/index.ts'
+import { KeptLog } from './support.ts'
+import { TestServer } from './test-server.ts'
+import { WireRecorder } from './wire-recorder.ts'
+
+let server: TestServer
+let recorder: WireRecorder
+let connection: GuardedConnection
+const log = new KeptLog()
+const heard: Refusal[] = []
+
+beforeAll(async () => {
+  server = await TestServer.open({ accessControl: true })
+  recorder = await WireRecorder.open({ host: '127.0.0.1', port: server.port })
+  await using root = new MongoClient(server.uri('root'))
+  const docs = Array.from({ length: 10 }, (_, a) => ({ _id: a, a }))
+  await root.db('app').collection<{ _id: number; a: number }>('docs').insertMany(docs)
+  connection = await openReadConnection({
+    uri: server.uri('reader', recorder.port),
+    database: 'app',
+    appName: 'test',
+    log,
+    onRefusal: (refusal) => heard.push(refusal),
+  })
+})
+afterAll(async () => {
+  await connection.close()
+  await recorder[Symbol.asyncDispose]()
+  await server[Symbol.asyncDispose]()
+})
+
+const sent = (name: string): readonly Document[] =>
+  recorder.commands.filter((seen) => seen.name === name).map(({ body }) => body)
+
+test('R.1 resolves with the whole reply, its documents unparsed when asked', async () => {
+  const reply = await connection.run({ find: 'docs', filter: { _id: 3 } }, { raw: 'batches' })
+  expect(reply['operationTime']).toBeDefined()
+  const [document] = reply['cursor'].firstBatch
+  expect(document).toBeInstanceOf(Uint8Array)
+  expect(document.length).toBe(new DataView(document.buffer, document.byteOffset).getInt32(0, true))
+})
+
+test('R.2 cursor ids are Longs in replies, and are sent as Longs whatever they come as', async () => {
+  const session = connection.openSession()
+  const reply = await connection.run({ find: 'docs', batchSize: 2 }, { session })
+  expect(reply['cursor'].id).toBeInstanceOf(Long)
+  const next = await connection.run(
+    { getMore: reply['cursor'].id, collection: 'docs', batchSize: 2 },
+    { session },
+  )
+  expect(next['cursor'].nextBatch).toHaveLength(2)
+  // Only about one id in a thousand is below 2^53, where the driver gives a number: so numbers are sent on purpose.
+  // As a double or a 32-bit number the server would answer TypeMismatch (14); a 64-bit one it does not know is 43.
+  for (const id of [5, 5_000_000_000, 5n, Long.fromNumber(5)]) {
+    await expect(connection.run({ getMore: id, collection: 'docs' }, { session })).rejects.toMatchObject({
+      code: 43,
+    })
+  }
+  const killed = await connection.run({ killCursors: 'docs', cursors: [5, reply['cursor'].id] }, { session })
+  expect(killed).toMatchObject({ ok: 1, cursorsNotFound: [5] })
+  const last = await connection.run({ find: 'docs', limit: 1 })
+  expect(last['cursor'].id).toEqual(Long.ZERO)
+  await connection.endSession(session)
+})
+
+test('R.3 commands of one session carry one id and no afterClusterTime; an ended session is an error', async () => {
+  const before = sent('find').length
+  const session = connection.openSession()
+  await connection.run({ find: 'docs' }, { session })
+  await connection.run({ find: 'docs', readConcern: { level: 'majority' } }, { session })
+  const [first, second] = sent('find').slice(before)
+  expect(second?.['lsid']).toEqual(first?.['lsid'])
+  expect(second?.['readConcern']).toEqual({ level: 'majority' })
+  await connection.endSession(session)
+  await expect(connection.run({ find: 'docs' }, { session })).rejects.toThrow('this session was ended')
+})
+
+test('R.4 gives up when a reply is late or the caller has gone, and the connection goes on', async () => {
+  const session = connection.openSession()
+  const opened = await connection.run(
+    { aggregate: 1, pipeline: [{ $changeStream: {} }], cursor: {} },
+    { session },
+  )
+  const wait = { getMore: opened['cursor'].id, collection: '$cmd.aggregate', maxTimeMS: 20_000 }
+  await expect(connection.run(wait, { session, timeoutMs: 50 })).rejects.toMatchObject({
+    code: 'REPLY_TIMEOUT',
+    retry: true,
+  })
+  const gone = new AbortController()
+  const waiting = connection.run(wait, { signal: gone.signal, timeoutMs: 20_000 })
+  gone.abort(new Error('gone'))
+  await expect(waiting).rejects.toThrow('gone')
+  await expect(connection.run(wait, { signal: gone.signal })).rejects.toThrow('gone')
+  expect(await connection.run({ ping: 1 })).toMatchObject({ ok: 1 })
+  await connection.endSession(session)
+})
+
+test('R.5 refuses what is no read before the driver sees it; counts it, logs it with its stack, tells the listener', async () => {
+  const before = recorder.commands.length
+  const refused = { code: 'WRITE_REFUSED' }
+  await expect(connection.run({ insert: 'docs', documents: [] })).rejects.toMatchObject(refused)
+  await expect(
+    connection.run({ aggregate: 'docs', pipeline: [{ $out: 'x' }], cursor: {} }),
+  ).rejects.toMatchObject(refused)
+  await expect(connection.run({ aggregate: 'docs', pipeline: { $out: 'x' } })).rejects.toMatchObject(refused)
+  await expect(connection.run({ find: 'docs', filter: { $where: '1' } })).rejects.toMatchObject(refused)
+  expect(connection.status().refusals).toEqual({ command: 1, database: 0, message: 0, name: 1, stage: 2 })
+  expect(heard.map(({ what }) => what)).toEqual(['insert', '$out', 'a pipeline that is no array', '$where'])
+  const [line] = log.lines.filter(({ level }) => level === 'error')
+  expect(line).toMatchObject({
+    fields: { reason: 'command', what: 'insert', stack: expect.stringContaining('read-connection') },
+  })
+  await connection.run({ ping: 1 })
+  expect(
+    recorder.commands.slice(before).filter(({ name }) => !['ping', 'hello', 'ismaster'].includes(name)),
+  ).toEqual([])
+})
+
+test('R.6 nothing that is handed out leads to the client of the driver', async () => {
+  const session = connection.openSession()
+  const reply = await connection.run({ find: 'docs' }, { session })
+  const error: unknown = await connection
+    .run({ find: 'docs', filter: { $nonsense: 1 } })
+    .catch((reason: unknown) => reason)
+  const names = reachable([connection, session, reply, error])
+  const driver = [
+    'MongoClient',
+    'Db',
+    'Collection',
+    'Topology',
+    'ClientSession',
+    'Connection',
+    'VetoingConnection',
+  ]
+  expect(driver.filter((name) => names.has(name))).toEqual([])
+  // Negative control: the walk does find the client where there is a way to it.
+  await using client = new MongoClient(server.uri())
+  expect(reachable([client.db('app').collection('docs')]).has('MongoClient')).toBe(true)
+})
+
+/** The names of all classes that can be reached through properties, hidden ones, symbols and prototypes included. */
+function reachable(roots: readonly unknown[]): ReadonlySet<string> {
+  const seen = new Set<unknown>()
+  const names = new Set<string>()
+  const queue = [...roots]
+  while (queue.length > 0) {
+    const value = queue.pop()
+    if (typeof value !== 'object' || value === null || seen.has(value)) continue
+    seen.add(value)
+    for (const key of Reflect.ownKeys(value)) queue.push(Object.getOwnPropertyDescriptor(value, key)?.value)
+    const prototype: unknown = Object.getPrototypeOf(value)
+    queue.push(prototype)
+    if (typeof prototype === 'object' && prototype !== null) names.add(prototype.constructor.name)
+  }
+  return names
+}
