@@ -1,0 +1,48 @@
+import { ConfigError } from './config-error.ts'
+import { isRefusal, REQUIRED } from './option.ts'
+import type { ConfigOf, Option, OptionTable } from './option.ts'
+import { settingsOf } from './settings.ts'
+import type { Setting, Surroundings } from './settings.ts'
+
+/** Checks a table when the program is loaded: names are unique, in kebab-case and not taken. Returns it frozen. */
+export function defineOptions<const Table extends OptionTable>(table: Table): Table {
+  const names = new Set(['config', 'help'])
+  for (const { name, style } of Object.values(table)) {
+    const all = style === 'secret' ? [name, `${name}-file`] : [name]
+    for (const one of all) {
+      if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(one)) throw new TypeError(`--${one} is not in kebab-case`)
+      if (names.has(one)) throw new TypeError(`--${one} is declared twice`)
+      names.add(one)
+    }
+  }
+  return Object.freeze(table)
+}
+
+/**
+ * Reads every option: flags before the environment (`FRESHET_…`) before the file (`--config PATH`, a JSON object)
+ * before the default. The result is complete and frozen.
+ * @throws {ConfigError} naming where, what was got and what is wanted; values of secrets are never in the message.
+ */
+export function readConfig<Table extends OptionTable>(
+  table: Table,
+  surroundings: Surroundings,
+): ConfigOf<Table> {
+  const settings = settingsOf(Object.values(table), surroundings)
+  const entries = Object.entries(table).map(([key, option]) => [
+    key,
+    valueOf(option, settings.get(option.name)),
+  ])
+  return Object.freeze(Object.fromEntries(entries)) as ConfigOf<Table>
+}
+
+function valueOf(option: Option<unknown>, setting: Setting | undefined): unknown {
+  if (!setting) {
+    if (option.fallback !== REQUIRED) return option.fallback
+    const ways = option.style === 'secret' ? `--${option.name}-file` : `--${option.name}`
+    throw new ConfigError('MISSING', `${ways} is missing: ${option.says}`)
+  }
+  const value = option.read(setting.text)
+  if (!isRefusal(value)) return value
+  const got = option.style === 'secret' ? 'a text that is not shown here' : JSON.stringify(setting.text)
+  throw new ConfigError('BAD_VALUE', `${setting.where} is ${got}; it wants ${value.wants}.`)
+}

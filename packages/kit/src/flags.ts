@@ -1,0 +1,42 @@
+import { ConfigError } from './config-error.ts'
+import type { Option } from './option.ts'
+import type { Setting } from './settings.ts'
+
+type Names = ReadonlyMap<string, Option<unknown>['style']>
+
+/** The settings of a command line: `--name value`, `--name=value`, and `--name` alone for yes. Nothing else is taken. */
+export function readFlags(argv: readonly string[], names: Names): Map<string, Setting> {
+  const flags = new Map<string, Setting>()
+  for (let at = 0; at < argv.length; at++) {
+    const word = argv[at] ?? ''
+    const match = /^--([^=]+)(?:=(.*))?$/s.exec(word)
+    const name = match?.[1] ?? ''
+    const style = names.get(name)
+    if (style === undefined)
+      throw new ConfigError('UNKNOWN', `The argument ${JSON.stringify(named(word))} belongs to no option.`)
+    const where = `--${name}`
+    if (flags.has(name)) throw new ConfigError('CONFLICT', `${where} is given twice.`)
+    if (style === 'secret')
+      throw new ConfigError(
+        'BAD_VALUE',
+        `${where} is a secret, which others see on a command line; it wants ${where}-file.`,
+      )
+    let text = match?.[2]
+    if (text === undefined && style === 'flag') text = 'true'
+    if (text === undefined) {
+      text = argv[++at]
+      if (text === undefined || text.startsWith('--'))
+        throw new ConfigError(
+          'BAD_VALUE',
+          `${where} has no value; it wants one behind it, or ${where}=VALUE.`,
+        )
+    }
+    flags.set(name, { where, text })
+  }
+  return flags
+}
+
+/** Without the value: it may be a secret under a misspelt name. */
+function named(word: string): string {
+  return word.split('=', 1)[0] ?? ''
+}

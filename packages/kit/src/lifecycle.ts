@@ -1,0 +1,84 @@
+import type { Clock } from './clock.ts'
+import type { Log } from './log.ts'
+
+/** Something that runs while the program runs. */
+export interface Part {
+  /** For the log. */
+  readonly name: string
+  /** Settles when the parts behind it may start. A rejection stops the whole start. */
+  start(): void | Promise<void>
+  /** Settles when it has really ended; called once, only after `start` was called. */
+  stop(): void | Promise<void>
+}
+
+/** What a lifecycle is made of. */
+export interface LifecycleOptions {
+  readonly log: Log
+  readonly clock: Clock
+  /** The time that each part gets to stop; one that needs more is reported and left behind. */
+  readonly stopWithinMs: number
+}
+
+/** Starts parts in order and stops them in reverse. */
+export class Lifecycle implements AsyncDisposable {
+  readonly #options: LifecycleOptions
+  readonly #started: Part[] = []
+  #stopping: Promise<void> | undefined
+
+  constructor(options: LifecycleOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Starts them one after the other; may be called again with more. After `stop` was called nothing more starts.
+   * @throws what a part's `start` throws, after the parts before it and that part itself were stopped.
+   */
+  async start(parts: readonly Part[]): Promise<void> {
+    for (const part of parts) {
+      if (this.#stopping) return
+      // It is stopped too when its start fails: it may have opened half of what it needs.
+      this.#started.push(part)
+      try {
+        await part.start()
+      } catch (error) {
+        await this.stop()
+        throw error
+      }
+    }
+  }
+
+  /** Stops what was started, the last first. Never rejects: what fails is logged. Twice is once. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stopAll()
+    return this.#stopping
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  async #stopAll(): Promise<void> {
+    const { log } = this.#options
+    for (let part = this.#started.pop(); part; part = this.#started.pop()) {
+      try {
+        await this.#stopOne(part)
+        log.debug({ part: part.name }, 'stopped')
+      } catch (err) {
+        log.error({ part: part.name, err }, 'stop failed')
+      }
+    }
+  }
+
+  async #stopOne(part: Part): Promise<void> {
+    const { clock, stopWithinMs } = this.#options
+    const done = new AbortController()
+    const late = clock.sleep(stopWithinMs, done.signal).then(() => {
+      if (!done.signal.aborted) throw new Error(`not stopped within ${stopWithinMs} ms`)
+    })
+    try {
+      await Promise.race([Promise.resolve(part.stop()), late])
+    } finally {
+      done.abort()
+    }
+  }
+}

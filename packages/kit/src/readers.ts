@@ -1,0 +1,174 @@
+import type { Fallback, Option, Outcome, Refusal } from './option.ts'
+import { REQUIRED } from './option.ts'
+
+const times = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+const sizes = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const
+
+/** A duration in milliseconds, written with its unit: `250ms`, `5s`, `2m`, `1h`, `1d`; `0` needs none. */
+export function ms<const F extends Fallback<number>>(
+  name: string,
+  fallback: F,
+  says: string,
+): Option<Outcome<number, F>> {
+  return value(
+    name,
+    fallback,
+    says,
+    '5s',
+    (text) => measured(text, times),
+    (n) => withUnit(n, times),
+  )
+}
+
+/** A number of bytes, written with its unit: `512B`, `64KiB`, `64MiB`, `2GiB`; `0` needs none. */
+export function bytes<const F extends Fallback<number>>(
+  name: string,
+  fallback: F,
+  says: string,
+): Option<Outcome<number, F>> {
+  return value(
+    name,
+    fallback,
+    says,
+    '64MiB',
+    (text) => measured(text, sizes),
+    (n) => withUnit(n, sizes),
+  )
+}
+
+/** A whole number within limits; both ends belong to it. */
+export function count<const F extends Fallback<number>>(
+  name: string,
+  fallback: F,
+  says: string,
+  { min = 0, max = Number.MAX_SAFE_INTEGER }: { readonly min?: number; readonly max?: number } = {},
+): Option<Outcome<number, F>> {
+  const wants = `a whole number from ${min} to ${max}`
+  const read = (text: string): number | Refusal => {
+    const number = /^-?\d{1,16}$/.test(text) ? Number(text) : Number.NaN
+    return number >= min && number <= max ? number : { wants }
+  }
+  return value(name, fallback, says, 'N', read, String)
+}
+
+/** Any text but the empty one. */
+export function text<const F extends Fallback<string>>(
+  name: string,
+  fallback: F,
+  says: string,
+): Option<Outcome<string, F>> {
+  return value(
+    name,
+    fallback,
+    says,
+    'TEXT',
+    (given) => (given === '' ? { wants: 'a text that is not empty' } : given),
+    String,
+  )
+}
+
+/** One of a few words. */
+export function choice<const Word extends string>(
+  name: string,
+  words: readonly Word[],
+  fallback: NoInfer<Word>,
+  says: string,
+): Option<Word> {
+  const wants = `one of ${words.join(', ')}`
+  return value<Word, Word>(
+    name,
+    fallback,
+    says,
+    words.join('|'),
+    (given) => words.find((word) => word === given) ?? { wants },
+    String,
+  )
+}
+
+/** Yes or no; no unless given. `--name` alone is yes; everywhere else `true` or `false`. */
+export function flag(name: string, says: string): Option<boolean> {
+  const read = (given: string): boolean | Refusal => {
+    if (given === 'true' || given === 'false') return given === 'true'
+    return { wants: 'true or false' }
+  }
+  return { name, says, form: '', fallback: false, style: 'flag', read, show: String }
+}
+
+/** Texts with commas between them (in the file also an array); empty unless given. */
+export function list(name: string, says: string): Option<readonly string[]> {
+  const read = (given: string): readonly string[] | Refusal => {
+    const items = given === '' ? [] : given.split(',').map((item) => item.trim())
+    return items.includes('')
+      ? { wants: 'texts with commas between them, none of them empty' }
+      : Object.freeze(items)
+  }
+  return {
+    name,
+    says,
+    form: 'A,B',
+    fallback: Object.freeze([]),
+    style: 'value',
+    read,
+    show: (items) => items.join(','),
+  }
+}
+
+/** An http or https URL, as the text in its normal form. */
+export function url<const F extends Fallback<string>>(
+  name: string,
+  fallback: F,
+  says: string,
+): Option<Outcome<string, F>> {
+  const read = (given: string): string | Refusal => {
+    const parsed = URL.canParse(given) ? new URL(given) : undefined
+    if (parsed && /^https?:$/.test(parsed.protocol)) return parsed.href
+    return { wants: 'an http or https URL' }
+  }
+  return value(name, fallback, says, 'URL', read, String)
+}
+
+/**
+ * Something that must not be seen: given as a file (`--name-file PATH`, `FRESHET_NAME_FILE`, `"name-file"`), whose
+ * last line break is dropped, or as the variable itself. Never as a flag: other users see the command line.
+ */
+export function secret<const F extends undefined | typeof REQUIRED>(
+  name: string,
+  fallback: F,
+  says: string,
+): Option<Outcome<string, F>> {
+  const read = (given: string): string | Refusal =>
+    given === '' ? { wants: 'a text that is not empty' } : given
+  return { ...value(name, fallback, says, 'PATH', read, () => '(secret)'), style: 'secret' }
+}
+
+function value<T, F extends Fallback<T>>(
+  name: string,
+  fallback: F,
+  says: string,
+  form: string,
+  read: (text: string) => T | Refusal,
+  show: (value: T) => string,
+): Option<Outcome<T, F>> {
+  const option: Option<T> = { name, says, form, fallback, style: 'value', read, show }
+  // `undefined` reaches the result only by being the fallback, which is what Outcome says.
+  return option as Option<Outcome<T, F>>
+}
+
+function measured(given: string, units: Readonly<Record<string, number>>): number | Refusal {
+  const wants = `a whole number with a unit: ${Object.keys(units).join(', ')}`
+  const match = /^(\d{1,15})([A-Za-z]*)$/.exec(given)
+  if (!match) return { wants }
+  const [, digits = '', unit = ''] = match
+  const factor = Object.hasOwn(units, unit) ? units[unit] : undefined
+  if (factor === undefined) return Number(digits) === 0 && unit === '' ? 0 : { wants }
+  const result = Number(digits) * factor
+  return Number.isSafeInteger(result) ? result : { wants }
+}
+
+/** The largest unit that gives a whole number. */
+function withUnit(amount: number, units: Readonly<Record<string, number>>): string {
+  if (amount === 0) return '0'
+  const fitting = Object.entries(units).filter(([, factor]) => amount % factor === 0)
+  const [unit, factor] = fitting.at(-1) ?? ['', 1]
+  return `${amount / factor}${unit}`
+}

@@ -1,0 +1,131 @@
+import { ConfigError } from './config-error.ts'
+import type { Option } from './option.ts'
+import { readFlags } from './flags.ts'
+
+/** What the program was started with; `main.ts` alone takes it from the process. */
+export interface Surroundings {
+  /** Without the program's own name: `process.argv.slice(2)`. */
+  readonly argv: readonly string[]
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** The content of a file as UTF-8; throws when it cannot be read. */
+  readonly readFile: (path: string) => string
+}
+
+/** One text that somebody set, and where, in words for a message. */
+export interface Setting {
+  readonly where: string
+  readonly text: string
+}
+
+const PREFIX = 'FRESHET_'
+
+/** What was set, by option name; of several places the first of flags, environment and file. */
+export function settingsOf(
+  options: readonly Option<unknown>[],
+  from: Surroundings,
+): ReadonlyMap<string, Setting> {
+  const names = new Map<string, Option<unknown>['style']>([['config', 'value']])
+  for (const { name, style } of options) {
+    names.set(name, style)
+    if (style === 'secret') names.set(`${name}-file`, 'value')
+  }
+  const flags = readFlags(from.argv, names)
+  const variables = readVariables(from.env, names)
+  const config = flags.get('config') ?? variables.get('config')
+  const keys = config ? readKeys(config, names, from.readFile) : new Map<string, Setting>()
+  const settings = new Map([...keys, ...variables, ...flags])
+  for (const { name, style } of options)
+    if (style === 'secret') insertSecret(name, [flags, variables, keys], settings, from.readFile)
+  return settings
+}
+
+function readVariables(env: Surroundings['env'], names: ReadonlyMap<string, unknown>): Map<string, Setting> {
+  const variables = new Map<string, Setting>()
+  for (const [variable, text] of Object.entries(env)) {
+    if (!variable.startsWith(PREFIX) || text === undefined) continue
+    const name = variable.slice(PREFIX.length).toLowerCase().replaceAll('_', '-')
+    if (!names.has(name) || variableOf(name) !== variable)
+      throw new ConfigError('UNKNOWN', `The environment variable ${variable} belongs to no option.`)
+    variables.set(name, { where: `The environment variable ${variable}`, text })
+  }
+  return variables
+}
+
+/** `--cache-size` is `FRESHET_CACHE_SIZE` in the environment. */
+export function variableOf(name: string): string {
+  return PREFIX + name.toUpperCase().replaceAll('-', '_')
+}
+
+function readKeys(
+  config: Setting,
+  names: ReadonlyMap<string, Option<unknown>['style']>,
+  readFile: Surroundings['readFile'],
+): Map<string, Setting> {
+  const path = config.text
+  const keys = new Map<string, Setting>()
+  for (const [name, value] of Object.entries(parseObject(path, contentOf(config, readFile)))) {
+    const where = `"${name}" in ${path}`
+    if (name === 'config' || !names.has(name))
+      throw new ConfigError('UNKNOWN', `${where} belongs to no option.`)
+    if (names.get(name) === 'secret')
+      throw new ConfigError(
+        'BAD_VALUE',
+        `${where} is a secret in a file that is not one; it wants "${name}-file".`,
+      )
+    keys.set(name, { where, text: textOf(where, value) })
+  }
+  return keys
+}
+
+function textOf(where: string, value: unknown): string {
+  if (typeof value === 'string') return value
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  // A comma inside an element would make two of it.
+  if (Array.isArray(value) && value.every((item) => typeof item === 'string' && !item.includes(',')))
+    return value.join(',')
+  throw new ConfigError(
+    'BAD_VALUE',
+    `${where} is ${JSON.stringify(value)}; it wants a text, a number, true, false or texts.`,
+  )
+}
+
+function parseObject(path: string, content: string): object {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(content)
+  } catch (cause) {
+    throw new ConfigError('UNREADABLE', `${path} is not JSON.`, { cause })
+  }
+  if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed
+  throw new ConfigError('UNREADABLE', `${path} holds JSON that is not an object.`)
+}
+
+/** Puts the content of the secret's file where the secret would stand; the place that hides the others decides. */
+function insertSecret(
+  name: string,
+  places: readonly ReadonlyMap<string, Setting>[],
+  settings: Map<string, Setting>,
+  readFile: Surroundings['readFile'],
+): void {
+  for (const place of places) {
+    const direct = place.get(name)
+    const file = place.get(`${name}-file`)
+    if (direct && file) throw new ConfigError('CONFLICT', `${direct.where} and ${file.where} are both set.`)
+    if (direct) return void settings.set(name, direct)
+    if (!file) continue
+    const text = contentOf(file, readFile).replace(/\r?\n$/, '')
+    return void settings.set(name, { where: `The file ${file.text}`, text })
+  }
+}
+
+function contentOf(file: Setting, readFile: Surroundings['readFile']): string {
+  try {
+    return readFile(file.text)
+  } catch (cause) {
+    throw new ConfigError(
+      'UNREADABLE',
+      `${file.where} names ${JSON.stringify(file.text)}, which cannot be read.`,
+      { cause },
+    )
+  }
+}

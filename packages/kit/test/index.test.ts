@@ -1,0 +1,8 @@
+import { expect, test } from '@jest/globals'
+import * as kit from '../src/index.ts'
+
+test('the public names are these', () => {
+  const names = `Backoff ConfigError Lifecycle REQUIRED RunLoop bytes choice count defineOptions flag helpTable helpText
+    list ms readConfig secret systemClock text url`
+  expect(Object.keys(kit).sort()).toEqual(names.split(/\s+/).sort())
+})
