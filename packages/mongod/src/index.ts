@@ -1,1 +1,9 @@
-export {}
+export { cacheFolder } from './cache-folder.ts'
+export type { Environment } from './cache-folder.ts'
+export { MongodError } from './errors.ts'
+export { findMongod } from './find-mongod.ts'
+export type { FoundMongod, SearchWorld } from './find-mongod.ts'
+export { Member } from './member.ts'
+export { isPortFree } from './port.ts'
+export { startReplicaSet } from './replica-set.ts'
+export type { ReplicaSet, ReplicaSetOptions, RootUser } from './replica-set.ts'

@@ -1,0 +1,21 @@
+/** What can go wrong with a server for development, and what a person does about it. */
+export const mongodFailures = {
+  NOT_FOUND: {
+    remedy: 'Install MongoDB 6.0 or newer, or set MONGOMS_SYSTEM_BINARY to the path of a mongod.',
+  },
+  NOT_STARTED: {
+    remedy: 'Read the cause; often the port is taken or the data folder belongs to another process.',
+  },
+  PORT_TAKEN: { remedy: 'Stop the process that listens on the port: often another run over the same data.' },
+} as const satisfies Record<string, { readonly remedy: string }>
+
+/** No server could be found or started. `code` names the case, the message ends with the remedy. */
+export class MongodError extends Error {
+  override readonly name = 'MongodError'
+  readonly code: keyof typeof mongodFailures
+
+  constructor(code: keyof typeof mongodFailures, message: string, options?: ErrorOptions) {
+    super(`${code}: ${message} ${mongodFailures[code].remedy}`, options)
+    this.code = code
+  }
+}

@@ -1,0 +1,82 @@
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from '@jest/globals'
+import { MongoClient } from 'mongodb'
+import { findMongod, isPortFree, MongodError, startReplicaSet } from '@freshet/mongod'
+
+const log = { debug() {}, info() {}, warn() {}, error() {} }
+const mongod = await findMongod({ env: process.env, log })
+const root = { user: 'root', password: 'not so: secret/@' }
+
+const runs = (pid: number | undefined): boolean => pid !== undefined && existsSync(`/proc/${pid}`)
+
+test('a set of one asks for credentials, takes the root user, and leaves no process behind', async () => {
+  const set = await startReplicaSet({ mongod, root, setParameters: { enableTestCommands: 1 } })
+  const [member] = set.members
+  const pid = member?.pid
+  try {
+    const stranger = new MongoClient(`mongodb://${set.hosts}/?replicaSet=${set.name}`)
+    await expect(stranger.db('any').collection('any').findOne({})).rejects.toMatchObject({ code: 13 })
+    await stranger.close()
+    const admin = new MongoClient(set.rootUri())
+    await admin.db('any').collection('any').insertOne({ a: 1 })
+    expect(await admin.db('any').collection('any').countDocuments()).toBe(1)
+    await admin.db('admin').command({ configureFailPoint: 'failCommand', mode: 'off' })
+    await admin.close()
+    expect(runs(pid)).toBe(true)
+  } finally {
+    await set.close()
+  }
+  expect(runs(pid)).toBe(false)
+  expect(await isPortFree(member?.port ?? 0)).toBe(true)
+})
+
+test('data that is kept is there again, with its users, on its port', async () => {
+  const dbPath = await mkdtemp(join(tmpdir(), 'freshet-kept-'))
+  try {
+    const first = await startReplicaSet({ mongod, root, dbPath })
+    const port = first.members[0]?.port ?? 0
+    const writer = new MongoClient(first.rootUri())
+    await writer
+      .db('any')
+      .collection('any')
+      .insertOne({ a: 1 }, { writeConcern: { w: 'majority', j: true } })
+    await writer.close()
+    await first.close()
+
+    await using second = await startReplicaSet({ mongod, root, dbPath, port })
+    const reader = new MongoClient(second.rootUri())
+    expect(await reader.db('any').collection('any').countDocuments()).toBe(1)
+    await reader.close()
+  } finally {
+    await rm(dbPath, { recursive: true, force: true })
+  }
+})
+
+test('a member that lost its power comes back with what a majority had', async () => {
+  await using set = await startReplicaSet({ mongod, root })
+  const client = new MongoClient(set.rootUri())
+  const documents = client.db('any').collection('any', { writeConcern: { w: 'majority', j: true } })
+  await documents.insertOne({ a: 1 })
+  await set.members[0]?.kill()
+  await set.members[0]?.start()
+  expect(await documents.countDocuments()).toBe(1)
+  await client.close()
+})
+
+test('a port that is taken is named', async () => {
+  const other = createServer()
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
+  const address = other.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  try {
+    const refused = startReplicaSet({ mongod, root, port })
+    await expect(refused).rejects.toThrow(new RegExp(`^PORT_TAKEN: .*${port}`))
+    await expect(refused).rejects.toBeInstanceOf(MongodError)
+  } finally {
+    other.close()
+  }
+})
