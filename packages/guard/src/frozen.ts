@@ -1,12 +1,16 @@
-/** A document nobody can change: a cached one would be changed for everybody. Dates and binaries cannot be frozen. */
-export type Frozen<T> = T extends (infer Item)[]
-  ? readonly Frozen<Item>[]
-  : T extends Plain
-    ? { readonly [K in keyof T]: Frozen<T[K]> }
-    : T
+import type { BSON } from 'mongodb'
 
-/** Objects and not values of the encoding (dates, ids, numbers of 64 bits), which have methods. */
-type Plain = Record<string, unknown>
+/** A document nobody can change: a cached one would be changed for everybody. Dates and binaries cannot be frozen. */
+export type Frozen<T> = T extends Leaf
+  ? T
+  : T extends readonly (infer Item)[]
+    ? readonly Frozen<Item>[]
+    : T extends object
+      ? { readonly [K in keyof T]: Frozen<T[K]> }
+      : T
+
+/** Values that are one piece: they have methods, and stay as they are. */
+type Leaf = BSON.BSONValue | Date | RegExp | Uint8Array
 
 /** Freezes plain objects and arrays at any depth, in place. Costs one walk. */
 export function frozen<T>(value: T): Frozen<T> {

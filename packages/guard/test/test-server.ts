@@ -1,14 +1,21 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { findMongod, startReplicaSet } from '@freshet/mongod'
 import { MongoClient } from 'mongodb'
+import { KeptLog } from './support.ts'
 
-/** A real server with access control and one user for each of these; the password is the name. */
+/** The actions of the roles that the tests play with, on the database `app`. */
+const roles: Readonly<Record<string, readonly string[]>> = {
+  reader: ['find', 'changeStream', 'listCollections'],
+  writer: ['find', 'insert', 'update', 'remove'],
+}
+
+/** A real server with one user for each role, whose password is its name. `root` may do everything. */
 export class TestServer implements AsyncDisposable {
   readonly port: number
   readonly #stop: () => Promise<void>
@@ -19,20 +26,10 @@ export class TestServer implements AsyncDisposable {
   }
 
   static async open({ accessControl }: { accessControl: boolean }): Promise<TestServer> {
-    const folder = await mkdtemp(join(tmpdir(), 'guard-'))
-    const port = await freePort()
-    await writeFile(join(folder, 'key'), 'k'.repeat(64), { mode: 0o600 })
-    const binary = process.env['MONGOMS_SYSTEM_BINARY'] ?? 'mongod'
-    const place = ['--dbpath', folder, '--port', String(port), '--bind_ip', '127.0.0.1', '--replSet', 'rs']
-    const mongod = spawn(binary, [...place, ...(accessControl ? ['--keyFile', join(folder, 'key')] : [])], {
-      stdio: 'ignore',
-    })
-    await initiate(port)
-    return new TestServer(port, async () => {
-      mongod.kill('SIGKILL')
-      await once(mongod, 'exit')
-      await rm(folder, { recursive: true, force: true })
-    })
+    const { port, stop } = accessControl ? await startGuarded() : await startOpen()
+    const server = new TestServer(port, stop)
+    await server.#makeUsers(accessControl)
+    return server
   }
 
   /** The address for `user`, or for nobody; through `port` if a proxy stands in between. */
@@ -43,6 +40,49 @@ export class TestServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stop()
   }
+
+  async #makeUsers(accessControl: boolean): Promise<void> {
+    await using client = new MongoClient(this.uri(accessControl ? 'root' : undefined))
+    const admin = client.db('admin')
+    for (const [name, actions] of Object.entries(roles)) {
+      const privileges = [{ resource: { db: 'app', collection: '' }, actions }]
+      await admin.command({ createRole: `freshet-${name}`, privileges, roles: [] })
+      await admin.command({ createUser: name, pwd: name, roles: [`freshet-${name}`] })
+    }
+    await admin.command({ createUser: 'builtin', pwd: 'builtin', roles: [{ role: 'read', db: 'app' }] })
+    await admin.command({ createUser: 'everywhere', pwd: 'everywhere', roles: ['readAnyDatabase'] })
+  }
+}
+
+interface Running {
+  readonly port: number
+  readonly stop: () => Promise<void>
+}
+
+async function startGuarded(): Promise<Running> {
+  const mongod = await findMongod({ env: process.env, log: new KeptLog() })
+  const set = await startReplicaSet({ mongod, root: { user: 'root', password: 'root' } })
+  const [member] = set.members
+  if (!member) throw new Error('a replica set without a member')
+  return { port: member.port, stop: () => set.close() }
+}
+
+/** A server that asks nobody who he is: what a guard must notice. Nothing else starts such a one. */
+async function startOpen(): Promise<Running> {
+  const { binary } = await findMongod({ env: process.env, log: new KeptLog() })
+  const folder = await mkdtemp(join(tmpdir(), 'guard-'))
+  const port = await freePort()
+  const mongod = spawn(binary, ['--dbpath', folder, '--port', String(port), '--bind_ip', '127.0.0.1'], {
+    stdio: 'ignore',
+  })
+  return {
+    port,
+    stop: async () => {
+      mongod.kill('SIGKILL')
+      await once(mongod, 'exit')
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
 }
 
 async function freePort(): Promise<number> {
@@ -51,25 +91,4 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo
   server.close()
   return port
-}
-
-async function initiate(port: number): Promise<void> {
-  await using client = new MongoClient(`mongodb://127.0.0.1:${port}/?directConnection=true`)
-  const admin = client.db('admin')
-  await admin.command({ replSetInitiate: { _id: 'rs', members: [{ _id: 0, host: `127.0.0.1:${port}` }] } })
-  while ((await admin.command({ hello: 1 }))['isWritablePrimary'] !== true) await sleep(20)
-  await admin.command({ createUser: 'root', pwd: 'root', roles: ['root'] })
-  await using root = new MongoClient(`mongodb://root:root@127.0.0.1:${port}/?directConnection=true`)
-  const command = root.db('admin')
-  const resource = { db: 'app', collection: '' }
-  const roles = {
-    reader: ['find', 'changeStream', 'listCollections'],
-    writer: ['find', 'insert', 'update', 'remove'],
-  }
-  for (const [name, actions] of Object.entries(roles)) {
-    await command.command({ createRole: `freshet-${name}`, privileges: [{ resource, actions }], roles: [] })
-    await command.command({ createUser: name, pwd: name, roles: [`freshet-${name}`] })
-  }
-  await command.command({ createUser: 'builtin', pwd: 'builtin', roles: [{ role: 'read', db: 'app' }] })
-  await command.command({ createUser: 'everywhere', pwd: 'everywhere', roles: ['readAnyDatabase'] })
 }
