@@ -1,5 +1,5 @@
 import type { Position } from '@freshet/protocol'
-import { ABSENT, type Absent } from './absent.ts'
+import { ABSENT, type Absent, type Value } from './absent.ts'
 import { decide, type Fill, type FillDecision, type FillOutcome } from './fill.ts'
 import { collectionOf } from './generations.ts'
 import { Store, type StoreOptions } from './store.ts'
@@ -8,7 +8,7 @@ import { Store, type StoreOptions } from './store.ts'
  * The rules that keep every entry equal to its document at the replica's position W, given that each change is told
  * exactly once and in order. Keys are `<collection>/<id>`. No I/O, no clock, no promise: every method is one step.
  */
-export class Cache<V extends NonNullable<unknown>> {
+export class Cache<V extends Value> {
   readonly #store: Store<V>
   readonly #fills = new Map<string, Fill<V>>()
   #epoch = 0

@@ -1,5 +1,5 @@
 export { ABSENT } from './absent.ts'
-export type { Absent } from './absent.ts'
+export type { Absent, Value } from './absent.ts'
 export { Cache } from './cache.ts'
 export { MAX_RESTARTS } from './fill.ts'
 export type { Fill, FillDecision, FillOutcome } from './fill.ts'

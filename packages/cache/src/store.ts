@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import { ABSENT, type Absent } from './absent.ts'
+import { ABSENT, type Absent, type Value } from './absent.ts'
 import { Generations, Sealed, type Held } from './generations.ts'
 import { ENTRY_OVERHEAD_BYTES } from './sizes.ts'
 
@@ -11,7 +11,7 @@ export interface StoreOptions<V> {
 }
 
 /** Entries within a budget of bytes. The longest unused ones make room, except those that an answer needs right now. */
-export class Store<V extends NonNullable<unknown>> {
+export class Store<V extends Value> {
   readonly #lru: LRUCache<string, Held<V>>
   /** Beside the LRU, because that cannot refuse to evict, and drops what is larger than itself. */
   readonly #pinned = new Map<string, Held<V>>()

@@ -1,0 +1,195 @@
+import fc from 'fast-check'
+import { ABSENT, type Absent, type Cache, type Fill, type FillDecision } from '../src/index.ts'
+import { position, World, type WorldEvent } from './world.ts'
+
+const keys = ['a/1', 'a/2', 'a/3', 'b/1', 'b/2']
+const collections = ['a', 'b']
+
+/** One step of a run; `key` is an index that is taken modulo what there is. */
+export type Step =
+  | { readonly do: 'event'; readonly event: WorldEvent }
+  | { readonly do: 'feed'; readonly events: number }
+  | { readonly do: 'gap' }
+  | { readonly do: 'fill' | 'pin' | 'unpin' | 'peek'; readonly key: string }
+  | { readonly do: 'send' | 'arrive'; readonly pick: number; readonly fails: boolean }
+
+const key = fc.constantFrom(...keys)
+const collection = fc.constantFrom(...collections)
+
+const worldEvent: fc.Arbitrary<WorldEvent> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('write' as const, 'update' as const, 'delete' as const),
+      key,
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constantFrom('drop' as const, 'replace-all' as const), collection }),
+  },
+  { weight: 1, arbitrary: fc.constant({ kind: 'replace-everything' as const }) },
+)
+
+export const steps: fc.Arbitrary<readonly Step[]> = fc.array(
+  fc.oneof(
+    { weight: 5, arbitrary: fc.record({ do: fc.constant('event' as const), event: worldEvent }) },
+    {
+      weight: 5,
+      arbitrary: fc.record({ do: fc.constant('feed' as const), events: fc.integer({ min: 1, max: 3 }) }),
+    },
+    { weight: 1, arbitrary: fc.constant({ do: 'gap' as const }) },
+    { weight: 6, arbitrary: fc.record({ do: fc.constant('fill' as const), key }) },
+    {
+      weight: 12,
+      arbitrary: fc.record({
+        do: fc.constantFrom('send' as const, 'arrive' as const),
+        pick: fc.nat(9),
+        fails: fc.boolean(),
+      }),
+    },
+    {
+      weight: 3,
+      arbitrary: fc.record({ do: fc.constantFrom('pin' as const, 'unpin' as const, 'peek' as const), key }),
+    },
+  ),
+  { minLength: 8, maxLength: 60, size: 'max' },
+)
+
+/** A fill, and the read that is under way for it. */
+interface Read {
+  readonly fill: Fill<number>
+  sentAt: number | undefined
+}
+
+/** Runs the steps against a cache and a database; throws as soon as the cache says anything that was never true. */
+export class CacheRun {
+  readonly world = new World(keys)
+  readonly #cache: Cache<number>
+  readonly #maxBytes: number
+  readonly #pins = new Map<string, number>()
+  #reads: Read[] = []
+  #w = 0
+
+  constructor(cache: Cache<number>, maxBytes: number) {
+    this.#cache = cache
+    this.#maxBytes = maxBytes
+  }
+
+  step(step: Step): void {
+    switch (step.do) {
+      case 'event':
+        this.world.do(step.event)
+        break
+      case 'feed':
+        this.#feed(step.events)
+        break
+      case 'gap':
+        this.#cache.newEpoch()
+        this.#w = this.world.now
+        break
+      case 'fill':
+        if (this.#cache.peek(step.key) === undefined && !this.#cache.filling(step.key)) {
+          this.#reads.push({ fill: this.#cache.begin(step.key), sentAt: undefined })
+        }
+        break
+      case 'send':
+      case 'arrive':
+        this.#read(step.pick, step.fails)
+        break
+      case 'pin':
+        this.#pins.set(step.key, (this.#pins.get(step.key) ?? 0) + 1)
+        this.#cache.pin(step.key)
+        break
+      case 'unpin':
+        this.#unpin(step.key)
+        break
+      case 'peek':
+        this.#cache.peek(step.key)
+        break
+    }
+    this.#judge()
+  }
+
+  /** Applies what the feed would bring, as the replica's feed does. */
+  #feed(events: number): void {
+    for (const event of this.world.log.slice(this.#w, this.#w + events)) {
+      this.#w += 1
+      const cache = this.#cache
+      switch (event.kind) {
+        case 'write': {
+          const value = this.world.at(event.key, this.#w)
+          if (value !== ABSENT && cache.wants(event.key)) cache.put(event.key, value)
+          break
+        }
+        case 'update':
+          cache.touched(event.key)
+          break
+        case 'delete':
+          cache.gone(event.key)
+          break
+        case 'drop':
+          cache.collectionGone(event.collection)
+          break
+        case 'replace-all':
+          cache.collectionTouched(event.collection)
+          break
+        case 'replace-everything':
+          cache.allTouched()
+          break
+      }
+    }
+  }
+
+  #read(pick: number, fails: boolean): void {
+    const read = this.#reads[pick % Math.max(1, this.#reads.length)]
+    if (read === undefined) return
+    const { fill, sentAt } = read
+    if (sentAt === undefined) {
+      this.#cache.send(fill, position(this.#w))
+      read.sentAt = this.#w
+      return
+    }
+    const [collection = ''] = fill.key.split('/')
+    const outcome = fails
+      ? ({ kind: 'unavailable' } as const)
+      : this.world.wasMissing(collection, sentAt)
+        ? ({ kind: 'unproved', until: position(this.world.now) } as const)
+        : ({ kind: 'exact', value: this.world.at(fill.key, sentAt) } as const)
+    this.#obey(read, sentAt, this.#cache.arrive(fill, outcome, position(this.#w)))
+  }
+
+  #obey(read: Read, sentAt: number, decision: FillDecision<number>): void {
+    if (decision.kind === 'install') {
+      this.#reads = this.#reads.filter((other) => other !== read)
+      this.#same(read.fill.key, decision.value, this.#w, 'installed')
+    }
+    if (decision.kind === 'answer-uninstalled') {
+      if (decision.at !== position(sentAt)) throw new Error('answers at a position that was not read')
+      this.#same(read.fill.key, decision.value, sentAt, 'answered')
+    }
+    if (decision.kind === 'again' || decision.kind === 'answer-uninstalled') read.sentAt = undefined
+  }
+
+  #unpin(key: string): void {
+    const count = this.#pins.get(key) ?? 0
+    if (count === 0) return
+    this.#pins.set(key, count - 1)
+    this.#cache.unpin(key)
+  }
+
+  /** The invariant: whatever is held is the document at W. */
+  #judge(): void {
+    for (const key of keys) {
+      const value = this.#cache.peek(key)
+      if (value !== undefined) this.#same(key, value, this.#w, 'held')
+    }
+    const pinned = [...this.#pins.values()].some((count) => count > 0)
+    if (!pinned && this.#cache.bytes > this.#maxBytes) throw new Error(`holds ${this.#cache.bytes} bytes`)
+  }
+
+  #same(key: string, value: number | Absent, n: number, what: string): void {
+    const truth = this.world.at(key, n)
+    if (value !== truth) throw new Error(`${what} ${key} = ${String(value)} at ${n}, was ${String(truth)}`)
+  }
+}

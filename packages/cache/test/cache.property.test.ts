@@ -1,0 +1,110 @@
+import { expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import {
+  ABSENT,
+  Cache,
+  ENTRY_OVERHEAD_BYTES,
+  type Absent,
+  type Fill,
+  type FillDecision,
+  type FillOutcome,
+} from '../src/index.ts'
+import type { Position } from '@freshet/protocol'
+import { CacheRun, steps } from './cache-run.ts'
+
+/** Room for two of five entries, so that evictions are constant. */
+const maxBytes = 2 * (ENTRY_OVERHEAD_BYTES + 64)
+const options = { maxBytes, sizeOf: (): number => 40 }
+
+function check(make: () => Cache<number>, seed: number, numRuns: number): string | undefined {
+  const property = fc.property(steps, (all) => {
+    const run = new CacheRun(make(), maxBytes)
+    for (const step of all) run.step(step)
+  })
+  const details = fc.check(property, { seed, numRuns })
+  return details.failed ? `${String(details.errorInstance)}\n${fc.defaultReportMessage(details)}` : undefined
+}
+
+const seed = Number(process.env['FRESHET_SEED'] ?? Date.now() % 2 ** 31)
+
+test(`C1 whatever is held is the document at W, in 10,000 random runs (seed ${seed})`, () => {
+  expect(check(() => new Cache(options), seed, 10_000)).toBeUndefined()
+})
+
+/** A fill's read wins over what the feed said meanwhile. */
+class ReadOverwritesFeed extends Cache<number> {
+  override arrive(fill: Fill<number>, outcome: FillOutcome<number>, now: Position): FillDecision<number> {
+    if (outcome.kind === 'exact') fill.last = undefined
+    return super.arrive(fill, outcome, now)
+  }
+}
+
+/** An update by others during a fill goes unnoticed. */
+class ForgetsRestart extends Cache<number> {
+  override arrive(fill: Fill<number>, outcome: FillOutcome<number>, now: Position): FillDecision<number> {
+    fill.restart = false
+    return super.arrive(fill, outcome, now)
+  }
+}
+
+/** An empty reply without a position is taken as absence at once. */
+class TrustsUnproved extends Cache<number> {
+  override arrive(fill: Fill<number>, outcome: FillOutcome<number>, now: Position): FillDecision<number> {
+    const trusted = outcome.kind === 'unproved' ? ({ kind: 'exact', value: ABSENT } as const) : outcome
+    return super.arrive(fill, trusted, now)
+  }
+}
+
+/** An update by others keeps the old content. */
+class KeepsTouched extends Cache<number> {
+  override touched(): void {}
+}
+
+/** A null post-image, or any other lack of content, is taken as absence. */
+class TakesTouchedAsAbsent extends Cache<number> {
+  override touched(key: string): void {
+    super.put(key, ABSENT)
+  }
+}
+
+class KeepsDropped extends Cache<number> {
+  override collectionGone(): void {}
+}
+
+class KeepsRenamedOver extends Cache<number> {
+  override collectionTouched(): void {}
+}
+
+/** A rename onto a collection is taken for a drop. */
+class TakesRenameAsDrop extends Cache<number> {
+  override collectionTouched(collection: string): void {
+    super.collectionGone(collection)
+  }
+}
+
+/** W jumps over a gap and the entries stay. */
+class KeepsOverGap extends Cache<number> {
+  override newEpoch(): void {}
+}
+
+/** Fills are registered after they were sent. */
+class ForgetsFills extends Cache<number> {
+  override put(key: string, value: number | Absent): void {
+    if (this.filling(key) === undefined) super.put(key, value)
+  }
+}
+
+test.each([
+  ReadOverwritesFeed,
+  ForgetsRestart,
+  TrustsUnproved,
+  KeepsTouched,
+  TakesTouchedAsAbsent,
+  KeepsDropped,
+  KeepsRenamedOver,
+  TakesRenameAsDrop,
+  KeepsOverGap,
+  ForgetsFills,
+])('the same runs find the fault of %s', (Broken) => {
+  expect(check(() => new Broken(options), 1, 10_000)).toMatch(/(held|installed|answered) ./)
+})

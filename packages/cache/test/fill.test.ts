@@ -1,0 +1,63 @@
+import { expect, test } from '@jest/globals'
+import { ABSENT } from '../src/absent.ts'
+import { decide, MAX_RESTARTS, type Fill, type FillDecision, type FillOutcome } from '../src/fill.ts'
+import { position } from './world.ts'
+
+const fill: Fill<string> = {
+  key: 'a/1',
+  w0: position(5),
+  epoch: 1,
+  last: undefined,
+  restart: false,
+  restarts: 0,
+}
+const document: FillOutcome<string> = { kind: 'exact', value: 'read' }
+const unproved: FillOutcome<string> = { kind: 'unproved', until: position(8) }
+const unavailable: FillOutcome<string> = { kind: 'unavailable' }
+
+test.each<[string, Fill<string>, FillOutcome<string>, number, FillDecision<string>]>([
+  ['C7 installs what was read', fill, document, 7, { kind: 'install', value: 'read' }],
+  [
+    'C7 the feed wins over the read',
+    { ...fill, last: 'fed' },
+    document,
+    7,
+    { kind: 'install', value: 'fed' },
+  ],
+  [
+    'C7 the feed answers when the read failed',
+    { ...fill, last: ABSENT },
+    unavailable,
+    5,
+    { kind: 'install', value: ABSENT },
+  ],
+  ['C8 a change without content reads again', { ...fill, restart: true }, document, 7, { kind: 'again' }],
+  ['C8 a new epoch reads again', { ...fill, epoch: 0 }, document, 7, { kind: 'again' }],
+  [
+    'C9 a document that is always overtaken answers from the past',
+    { ...fill, restart: true, restarts: MAX_RESTARTS - 1 },
+    document,
+    7,
+    { kind: 'answer-uninstalled', value: 'read', at: position(5) },
+  ],
+  [
+    'C9 never from the past of another epoch',
+    { ...fill, epoch: 0, restart: true, restarts: MAX_RESTARTS },
+    document,
+    7,
+    { kind: 'again' },
+  ],
+  ['C10 an unproved reply waits', fill, unproved, 7, { kind: 'wait-until', position: position(8) }],
+  ['C10 and means absence once its time has come', fill, unproved, 8, { kind: 'install', value: ABSENT }],
+  ['C10 unless something changed', { ...fill, restart: true }, unproved, 8, { kind: 'again' }],
+  [
+    'C11 an unavailable position waits for a newer one',
+    fill,
+    unavailable,
+    5,
+    { kind: 'wait-after', position: position(5) },
+  ],
+  ['C11 and reads again at it', fill, unavailable, 6, { kind: 'again' }],
+])('%s', (_name, state, outcome, now, decision) => {
+  expect(decide(state, outcome, position(now), 1)).toEqual(decision)
+})

@@ -1,0 +1,43 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from '@jest/globals'
+
+const MiB = 1024 * 1024
+
+/**
+ * What the process holds beside the entries, whatever their number: the young generation, garbage that was not
+ * collected yet, and holes that malloc keeps. Measured: 165 MiB on Node 20 with glibc.
+ */
+const ALLOWANCE_BYTES = 224 * MiB
+
+interface Held {
+  readonly entries: number
+  readonly bytes: number
+  readonly evictions: number
+  readonly grownBytes: number
+}
+
+async function pass(budgetBytes: number, keys: number): Promise<Held> {
+  const here = import.meta.dirname
+  const flags = ['--expose-gc', '-C', '@freshet/source', '--import', join(here, 'ts-hooks.mjs')]
+  const child = await promisify(execFile)(process.execPath, [
+    ...flags,
+    join(here, 'million-child.ts'),
+    String(budgetBytes),
+    String(keys),
+  ])
+  return JSON.parse(child.stdout) as Held
+}
+
+test('C12 a million distinct keys through 64 MiB leave the process within the budget plus 224 MiB', async () => {
+  const held = await pass(64 * MiB, 1_000_000)
+  expect(held.bytes).toBeLessThanOrEqual(64 * MiB)
+  expect(held.evictions).toBeGreaterThan(900_000)
+  expect(held.grownBytes).toBeLessThan(64 * MiB + ALLOWANCE_BYTES)
+}, 60_000)
+
+test('C12 the same measure sees a cache without a bound', async () => {
+  const held = await pass(1024 * MiB, 500_000)
+  expect(held.grownBytes).toBeGreaterThan(64 * MiB + ALLOWANCE_BYTES)
+}, 60_000)

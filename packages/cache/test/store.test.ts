@@ -1,0 +1,100 @@
+import { expect, test } from '@jest/globals'
+import { ABSENT } from '../src/absent.ts'
+import { ENTRY_OVERHEAD_BYTES } from '../src/sizes.ts'
+import { Store } from '../src/store.ts'
+
+const entry = ENTRY_OVERHEAD_BYTES + 'a/1'.length
+const sized = (maxBytes: number): Store<Uint8Array> =>
+  new Store({ maxBytes, sizeOf: (value) => value.byteLength })
+const bytes = (length: number): Uint8Array => new Uint8Array(length)
+
+test('C2 the longest unused entries make room, and the budget counts keys and overhead', () => {
+  const store = sized(3 * entry + 30)
+  for (const key of ['a/1', 'a/2', 'a/3']) store.set(key, bytes(10))
+  expect(store.bytes).toBe(3 * entry + 30)
+  store.get('a/1')
+  store.set('a/4', bytes(10))
+  expect(['a/1', 'a/2', 'a/3', 'a/4'].map((key) => store.has(key))).toEqual([true, false, true, true])
+  expect(store.evictions).toBe(1)
+})
+
+test('C2 an absence costs an entry', () => {
+  const store = sized(entry)
+  store.set('a/1', ABSENT)
+  expect([store.get('a/1'), store.bytes]).toEqual([ABSENT, entry])
+})
+
+test('C3 a pinned entry survives whatever comes, until it was unpinned as often', () => {
+  const store = sized(entry + 10)
+  store.set('a/1', bytes(10))
+  store.pin('a/1')
+  store.pin('a/1')
+  store.set('a/2', bytes(10))
+  store.unpin('a/1')
+  expect([store.has('a/1'), store.has('a/2')]).toEqual([true, true])
+  store.unpin('a/1')
+  expect([store.has('a/1'), store.has('a/2')]).toEqual([true, false])
+  expect(store.bytes).toBe(entry + 10)
+})
+
+test('C3 a document larger than the whole budget is held while it is pinned and not longer', () => {
+  const store = sized(entry + 10)
+  store.set('a/1', bytes(11))
+  expect(store.has('a/1')).toBe(false)
+  store.pin('a/1')
+  store.set('a/1', bytes(11))
+  expect(store.get('a/1')).toHaveLength(11)
+  store.unpin('a/1')
+  expect([store.has('a/1'), store.bytes, store.entries]).toEqual([false, 0, 0])
+})
+
+test('C4 a value that grew beyond the budget takes its older version with it', () => {
+  const store = sized(entry + 10)
+  store.set('a/1', bytes(10))
+  store.set('a/1', bytes(11))
+  expect(store.get('a/1')).toBeUndefined()
+})
+
+test('C5 a drop makes all entries of the collection absent without touching them', () => {
+  const store = sized(1_000_000)
+  for (let n = 0; n < 1_000; n += 1) store.set(`a/${n}`, bytes(10))
+  store.set('b/1', bytes(10))
+  store.collectionGone('a')
+  expect(store.entries).toBe(1_001)
+  expect([store.get('a/7'), store.get('b/1')?.valueOf()]).toEqual([ABSENT, bytes(10)])
+  store.set('a/8', bytes(3))
+  expect(store.get('a/8')).toHaveLength(3)
+  store.collectionGone('a')
+  expect(store.get('a/8')).toBe(ABSENT)
+})
+
+test('C5 after a rename onto the collection nothing is known of its older entries, dropped ones included', () => {
+  const store = sized(1_000_000)
+  store.set('a/1', bytes(1))
+  store.collectionGone('a')
+  store.set('a/2', bytes(2))
+  store.collectionTouched('a')
+  store.set('a/3', bytes(3))
+  expect([store.get('a/1'), store.get('a/2'), store.get('a/3')]).toEqual([undefined, undefined, bytes(3)])
+  expect(store.entries).toBe(1)
+})
+
+test('C5 a pinned entry is dropped with its collection', () => {
+  const store = sized(1_000_000)
+  store.set('a/1', bytes(1))
+  store.pin('a/1')
+  store.collectionTouched('a')
+  expect(store.get('a/1')).toBeUndefined()
+  store.unpin('a/1')
+  expect(store.get('a/1')).toBeUndefined()
+})
+
+test('C6 after a clear nothing is held, and pins stay in force', () => {
+  const store = sized(entry)
+  store.pin('a/1')
+  store.set('a/1', bytes(500))
+  store.clear()
+  expect([store.entries, store.bytes]).toEqual([0, 0])
+  store.set('a/1', bytes(500))
+  expect(store.get('a/1')).toHaveLength(500)
+})
