@@ -72,11 +72,12 @@ export class Lifecycle implements AsyncDisposable {
   async #stopOne(part: Part): Promise<void> {
     const { clock, stopWithinMs } = this.#options
     const done = new AbortController()
-    const late = clock.sleep(stopWithinMs, done.signal).then(() => {
+    const late = async (): Promise<void> => {
+      await clock.sleep(stopWithinMs, done.signal)
       if (!done.signal.aborted) throw new Error(`not stopped within ${stopWithinMs} ms`)
-    })
+    }
     try {
-      await Promise.race([Promise.resolve(part.stop()), late])
+      await Promise.race([Promise.resolve(part.stop()), late()])
     } finally {
       done.abort()
     }

@@ -1,5 +1,5 @@
 import type { Fallback, Option, Outcome, Refusal } from './option.ts'
-import { REQUIRED } from './option.ts'
+import type { REQUIRED } from './option.ts'
 
 const times = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 const sizes = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const
@@ -57,14 +57,7 @@ export function text<const F extends Fallback<string>>(
   fallback: F,
   says: string,
 ): Option<Outcome<string, F>> {
-  return value(
-    name,
-    fallback,
-    says,
-    'TEXT',
-    (given) => (given === '' ? { wants: 'a text that is not empty' } : given),
-    String,
-  )
+  return value(name, fallback, says, 'TEXT', notEmpty, String)
 }
 
 /** One of a few words. */
@@ -141,6 +134,10 @@ export function secret<const F extends undefined | typeof REQUIRED>(
   return { ...value(name, fallback, says, 'PATH', read, () => '(secret)'), style: 'secret' }
 }
 
+function notEmpty(given: string): string | Refusal {
+  return given === '' ? { wants: 'a text that is not empty' } : given
+}
+
 function value<T, F extends Fallback<T>>(
   name: string,
   fallback: F,
@@ -151,7 +148,7 @@ function value<T, F extends Fallback<T>>(
 ): Option<Outcome<T, F>> {
   const option: Option<T> = { name, says, form, fallback, style: 'value', read, show }
   // `undefined` reaches the result only by being the fallback, which is what Outcome says.
-  return option as Option<Outcome<T, F>>
+  return option
 }
 
 function measured(given: string, units: Readonly<Record<string, number>>): number | Refusal {

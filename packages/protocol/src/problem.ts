@@ -32,10 +32,20 @@ export function problemType(code: ProblemCode): string {
   return `https://freshet.dev/problems/${code}`
 }
 
-/** The body that a client gets for `code`. Members that were not given are left out. */
+/** The body that a client gets for `code`: these members and no others. Members that were not given are left out. */
 export function problemBody(code: ProblemCode, options: ProblemOptions = {}): ProblemBody {
   const { status, title, retryable } = problems[code]
-  return { type: problemType(code), title, status, ...options, retryable }
+  const { detail, instance, errors, id } = options
+  return {
+    type: problemType(code),
+    title,
+    status,
+    ...(detail !== undefined && { detail }),
+    ...(instance !== undefined && { instance }),
+    ...(id !== undefined && { id }),
+    ...(errors !== undefined && { errors }),
+    retryable,
+  }
 }
 
 /** Headers and body members of a refusal. */

@@ -244,7 +244,7 @@ export const problems = {
   },
   unavailable: {
     status: 503,
-    title: 'The database cannot be reached now',
+    title: 'Something that the service needs cannot be reached now',
     retryable: true,
     remedy: 'Nothing was done. Send the request again after Retry-After.',
     retryAfterS: 1,

@@ -1,1 +1,26 @@
-export {}
+export type {
+  App,
+  Claims,
+  Fail,
+  Handler,
+  Health,
+  ServiceDefinition,
+  ServiceTools,
+  Verifier,
+} from './contract.ts'
+export { HttpShell } from './http-shell.ts'
+export type { HttpLimits, HttpShellOptions } from './http-shell.ts'
+export { Metrics } from './metrics.ts'
+export type { Reading, Sample } from './metrics.ts'
+export { serviceOptions } from './options.ts'
+export type { ServiceConfig } from './options.ts'
+export { ClientGone, receiveBody } from './receive-body.ts'
+export { exitCodes, runService } from './run-service.ts'
+export type { HostProcess } from './run-service.ts'
+export { startService } from './running-service.ts'
+export type { RunningService, StartOptions } from './running-service.ts'
+export { sendProblem } from './send-problem.ts'
+export { secretCheck, keySetCheck } from './token-check.ts'
+export type { TokenCheck, TokenTerms } from './token-check.ts'
+export { TokenVerifier } from './tokens.ts'
+export type { TokenVerifierOptions } from './tokens.ts'

@@ -1,0 +1,34 @@
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type { ShellProblem } from './contract.ts'
+import { problemAnswer } from './send-problem.ts'
+
+/** How long a refused client has to read its answer before the connection is cut, in milliseconds. */
+const LINGER_MS = 1_000
+
+/**
+ * Answers a connection whose bytes are no acceptable request: there is no request object, so the answer is written to
+ * the socket. The codes are those of Node.js (https://nodejs.org/api/http.html#event-clienterror).
+ */
+export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  const code = problemCode(error.code)
+  if (code === undefined || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const { status, headers, body } = problemAnswer(code)
+  const lines = Object.entries({ ...headers, connection: 'close' }).map(
+    ([name, value]) => `${name}: ${value}`,
+  )
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('\r\n')}\r\n\r\n${body.toString()}`,
+  )
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS)
+  socket.once('close', () => clearTimeout(timer))
+}
+
+function problemCode(code: string | undefined): ShellProblem | undefined {
+  if (code === 'HPE_HEADER_OVERFLOW') return 'headers-too-large'
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'request-timeout'
+  return code?.startsWith('HPE_') ? 'bad-request' : undefined
+}

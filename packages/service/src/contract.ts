@@ -1,0 +1,77 @@
+import type { Clock, ConfigOf, Log, OptionTable, Part } from '@freshet/kit'
+import type { ProblemCode } from '@freshet/protocol'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Metrics } from './metrics.ts'
+import type { ServiceConfig } from './options.ts'
+
+/** Answers one request. What it throws or rejects with is answered: a `ProblemError` as itself, else 500. */
+export type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
+
+/** What a verified token says about its bearer. Frozen. */
+export interface Claims {
+  /** The claim `sub`; never empty. */
+  readonly sub: string
+  /** The claim `roles`; empty when there is none. */
+  readonly roles: readonly string[]
+}
+
+/** Who is asking. */
+export interface Verifier {
+  /**
+   * Takes the whole `Authorization` header. A token that was verified before and has not expired is answered at once,
+   * without a promise: one look-up in a Map.
+   * @throws {ProblemError} `unauthenticated` with `WWW-Authenticate` (thrown, or as a rejection);
+   *   `unavailable` when the keys cannot be fetched now.
+   */
+  verify(header: string | undefined): Claims | Promise<Claims>
+}
+
+/** What the management port asks the app; pure functions, called on each request there. */
+export interface Health {
+  /** `/startupz`: the app has what it needs to begin; never false again. */
+  started(): boolean
+  /** `/readyz`: `undefined` when it may get requests, else why not, in a few words. */
+  unready(): string | undefined
+  /** `/statusz`: anything that JSON can carry. */
+  status(): object
+}
+
+/** The answer to a request that failed; for frameworks that catch errors themselves (Express: its error middleware). */
+export type Fail = (request: IncomingMessage, response: ServerResponse, error: unknown) => void
+
+/** What an app is given to build itself from. */
+export interface ServiceTools {
+  readonly log: Log
+  readonly clock: Clock
+  readonly metrics: Metrics
+  readonly tokens: Verifier
+  readonly fail: Fail
+}
+
+/** What an app is, once it is built; nothing of it has started. */
+export interface App {
+  /** Answers the public port; an Express app is one too. */
+  readonly handle: Handler
+  /** Started in order before the public port opens; stopped in reverse after it is closed. */
+  readonly parts: readonly Part[]
+  readonly health: Health
+}
+
+/** How an app is declared to `runService`. */
+export interface ServiceDefinition<Options extends OptionTable> {
+  /** `writer`, `reader`: in logs, in `/statusz`, in help. */
+  readonly role: string
+  readonly version: string
+  /** One sentence for `--help`. */
+  readonly says: string
+  /** The app's own options; their names must differ from `serviceOptions`. */
+  readonly options: Options
+  /** May throw `ConfigError`: the process ends with 78 and the message. */
+  build(config: ConfigOf<Options> & ServiceConfig, tools: ServiceTools): App | Promise<App>
+}
+
+/** The code of a problem that the HTTP shell itself answers. */
+export type ShellProblem = Extract<
+  ProblemCode,
+  'internal' | 'bad-request' | 'request-timeout' | 'headers-too-large' | 'payload-too-large'
+>

@@ -1,0 +1,63 @@
+import type { ServerResponse } from 'node:http'
+import type { Handler, Health } from './contract.ts'
+import type { Metrics } from './metrics.ts'
+import { sendProblem } from './send-problem.ts'
+
+/** What the management port tells about. */
+export interface ManagementOptions {
+  readonly health: Health
+  readonly metrics: Metrics
+  /** The app has stopped taking part: `/readyz` is 503 whatever its health. */
+  readonly draining: () => boolean
+  /** Goes before the app's own status: role, version, connections. */
+  readonly about: () => object
+}
+
+interface Page {
+  readonly status: number
+  readonly type: string
+  readonly text: string
+}
+
+const JSON_TYPE = 'application/json'
+
+/**
+ * Answers the management port: `/livez` `/startupz` `/readyz` `/metrics` `/statusz`. None of them asks a database, so
+ * an outage there does not make an orchestrator kill processes that can still answer.
+ */
+export function managementHandler({ health, metrics, draining, about }: ManagementOptions): Handler {
+  const pages: ReadonlyMap<string, () => Page | Promise<Page>> = new Map<string, () => Page | Promise<Page>>([
+    ['/livez', () => verdict(undefined)],
+    ['/startupz', () => verdict(health.started() ? undefined : 'starting')],
+    ['/readyz', () => verdict(draining() ? 'draining' : health.unready())],
+    ['/statusz', () => json(200, { ...about(), ...health.status() })],
+    ['/metrics', async () => ({ status: 200, type: metrics.contentType, text: await metrics.text() })],
+  ])
+  return async (request, response) => {
+    const page = pages.get((request.url ?? '').split('?', 1)[0] ?? '')
+    if (!page)
+      return sendProblem(response, 'unknown-path', {
+        detail: `Wanted one of ${[...pages.keys()].join(', ')}.`,
+      })
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      return sendProblem(response, 'method-not-allowed', { headers: { allow: 'GET, HEAD' } })
+    send(response, await page())
+  }
+}
+
+function verdict(why: string | undefined): Page {
+  return why === undefined ? json(200, { ok: true }) : json(503, { ok: false, why })
+}
+
+function json(status: number, value: object): Page {
+  return { status, type: JSON_TYPE, text: `${JSON.stringify(value)}\n` }
+}
+
+function send(response: ServerResponse, { status, type, text }: Page): void {
+  response.writeHead(status, {
+    'content-type': type,
+    'content-length': Buffer.byteLength(text),
+    'cache-control': 'no-store',
+  })
+  response.end(text)
+}

@@ -1,0 +1,66 @@
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+
+/** One line of a metric with labels. */
+export interface Sample {
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
+}
+
+/** Gives the value when somebody asks: the hot path only counts in plain numbers. */
+export type Reading = () => number | readonly Sample[]
+
+const PREFIX = 'freshet_'
+
+/**
+ * The numbers of one process in the Prometheus format. Names come without the prefix `freshet_`, in base units
+ * (`_seconds`, `_bytes`); counters end in `_total`.
+ */
+export class Metrics {
+  readonly #registry = new Registry()
+
+  /** A number that only grows. Throws when the name is taken or malformed. */
+  counter(name: string, help: string, labelNames: readonly string[], read: Reading): void {
+    const metric: Counter = new Counter({
+      ...this.#common(name, help, labelNames),
+      collect: () => {
+        metric.reset()
+        for (const { labels, value } of samples(read)) metric.inc({ ...labels }, value)
+      },
+    })
+  }
+
+  /** A number that goes up and down. Throws when the name is taken or malformed. */
+  gauge(name: string, help: string, labelNames: readonly string[], read: Reading): void {
+    const metric: Gauge = new Gauge({
+      ...this.#common(name, help, labelNames),
+      collect: () => {
+        metric.reset()
+        for (const { labels, value } of samples(read)) metric.set({ ...labels }, value)
+      },
+    })
+  }
+
+  /** Adds what every Node.js process can tell: CPU, memory, event loop. Costs a histogram of the event loop's delay. */
+  addProcess(): void {
+    collectDefaultMetrics({ register: this.#registry, prefix: PREFIX })
+  }
+
+  /** The content type of {@link text}. */
+  get contentType(): string {
+    return this.#registry.contentType
+  }
+
+  /** All of them, read now. */
+  async text(): Promise<string> {
+    return await this.#registry.metrics()
+  }
+
+  #common(name: string, help: string, labelNames: readonly string[]) {
+    return { name: PREFIX + name, help, labelNames: [...labelNames], registers: [this.#registry] }
+  }
+}
+
+function samples(read: Reading): readonly Sample[] {
+  const value = read()
+  return typeof value === 'number' ? [{ labels: {}, value }] : value
+}

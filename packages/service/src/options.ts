@@ -1,0 +1,56 @@
+import type { ConfigOf } from '@freshet/kit'
+import { bytes, choice, count, defineOptions, flag, list, ms, secret, text, url } from '@freshet/kit'
+
+/** The options that every service has. */
+export const serviceOptions = defineOptions({
+  host: text('host', '127.0.0.1', 'The address that the public port listens on.'),
+  port: count('port', 8080, 'The public port; 0 takes any that is free.', { max: 65_535 }),
+  managementHost: text('management-host', '127.0.0.1', 'The address that the management port listens on.'),
+  managementPort: count(
+    'management-port',
+    9090,
+    'The port for health and metrics; 0 takes any that is free.',
+    { max: 65_535 },
+  ),
+  maxBodyBytes: bytes('max-body', 2 ** 20, 'The largest request body; more is 413.'),
+  maxHeaderBytes: bytes('max-headers', 16 * 2 ** 10, 'The largest request headers; more is 431.'),
+  headersWithinMs: ms('headers-within', 10_000, 'The time in which the headers of a request must arrive.'),
+  bodyWithinMs: ms('body-within', 30_000, 'The time in which a whole request must arrive.'),
+  idleMs: ms('idle', 75_000, 'How long a connection may wait for its next request.'),
+  maxSockets: count('max-sockets', 10_000, 'The most connections open at once; further ones are closed.', {
+    min: 1,
+  }),
+  drainMs: ms(
+    'drain',
+    0,
+    'The wait between "not ready" and closing, so that balancers notice; 5s in Kubernetes.',
+  ),
+  stopWithinMs: ms(
+    'stop-within',
+    10_000,
+    'The time that open requests get when the process is asked to stop.',
+  ),
+  logLevel: choice(
+    'log-level',
+    ['debug', 'info', 'warn', 'error'],
+    'info',
+    'The least important lines that are logged.',
+  ),
+  corsOrigins: list('cors-origins', 'Origins whose pages may call this service; * for all.'),
+  tokenSecret: secret(
+    'token-secret',
+    undefined,
+    'Tokens are signed with this secret (HS256), 32 bytes or more.',
+  ),
+  tokenKeysUrl: url(
+    'token-keys-url',
+    undefined,
+    'Tokens are signed by a key of this JWKS (RS256, ES256, EdDSA).',
+  ),
+  tokenIssuer: text('token-issuer', 'freshet', 'The issuer that tokens must name.'),
+  tokenAudience: text('token-audience', 'freshet', 'The audience that tokens must name.'),
+  noTokens: flag('no-tokens', 'Everybody may do everything; on a loopback address only.'),
+})
+
+/** What `serviceOptions` are read into. */
+export type ServiceConfig = ConfigOf<typeof serviceOptions>

@@ -1,0 +1,32 @@
+import { createRemoteJWKSet, jwtVerify } from 'jose'
+import type { JWTPayload } from 'jose'
+
+/** Whom tokens come from and for whom they are. */
+export interface TokenTerms {
+  readonly issuer: string
+  readonly audience: string
+}
+
+/** Proves a token: signature, algorithm, issuer, audience, times. Rejects with an error of jose or of the network. */
+export type TokenCheck = (token: string) => Promise<JWTPayload>
+
+/** How far the clocks of the issuer and of this machine may differ, in seconds. */
+export const CLOCK_TOLERANCE_S = 5
+
+/** Tokens signed with a secret that this installation shares (HS256); `secret` has 32 bytes or more. */
+export function secretCheck(secret: string, terms: TokenTerms): TokenCheck {
+  const key = new TextEncoder().encode(secret)
+  const options = { ...common(terms), algorithms: ['HS256'] }
+  return async (token) => (await jwtVerify(token, key, options)).payload
+}
+
+/** Tokens signed by a key of the set at `url`, which is fetched when needed, kept 10 minutes, and asked for new keys. */
+export function keySetCheck(url: string, terms: TokenTerms): TokenCheck {
+  const keys = createRemoteJWKSet(new URL(url), { timeoutDuration: 5_000, cooldownDuration: 10_000 })
+  const options = { ...common(terms), algorithms: ['RS256', 'ES256', 'EdDSA'] }
+  return async (token) => (await jwtVerify(token, keys, options)).payload
+}
+
+function common({ issuer, audience }: TokenTerms) {
+  return { issuer, audience, requiredClaims: ['exp', 'sub'], clockTolerance: CLOCK_TOLERANCE_S }
+}

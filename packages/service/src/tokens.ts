@@ -1,0 +1,109 @@
+import { ProblemError } from '@freshet/protocol'
+import { errors } from 'jose'
+import type { JWTPayload } from 'jose'
+import type { Claims, Verifier } from './contract.ts'
+import { CLOCK_TOLERANCE_S } from './token-check.ts'
+import type { TokenCheck } from './token-check.ts'
+
+/** What a token verifier is made of. */
+export interface TokenVerifierOptions {
+  readonly check: TokenCheck
+  /** Milliseconds since 1970: the `exp` of tokens is a date. */
+  readonly wallMs: () => number
+  /** The most tokens that are remembered; the oldest is forgotten first. */
+  readonly maxRemembered: number
+}
+
+interface Remembered {
+  readonly claims: Claims
+  readonly untilMs: number
+}
+
+/** Longer headers are verified each time, so that what is remembered has a bound in bytes too. */
+const MAX_REMEMBERED_LENGTH = 4_096
+
+const bearer = /^bearer +([\w-]+\.[\w-]+\.[\w-]+) *$/i
+
+/**
+ * Verifies bearer tokens and remembers those that were good until they expire, under the whole header. Bad ones are
+ * not remembered: they would push out good ones. A key that is withdrawn counts for tokens seen before until they
+ * expire, so let tokens be short-lived.
+ */
+export class TokenVerifier implements Verifier {
+  readonly #options: TokenVerifierOptions
+  readonly #remembered = new Map<string, Remembered>()
+
+  constructor(options: TokenVerifierOptions) {
+    this.#options = options
+  }
+
+  verify(header: string | undefined): Claims | Promise<Claims> {
+    if (header === undefined) throw unauthenticated('Wanted an Authorization header.', undefined)
+    const known = this.#remembered.get(header)
+    if (known && this.#options.wallMs() < known.untilMs) return known.claims
+    return this.#prove(header)
+  }
+
+  async #prove(header: string): Promise<Claims> {
+    // An expired one gives its place back; it fails below.
+    this.#remembered.delete(header)
+    const token = bearer.exec(header)?.[1]
+    if (token === undefined) throw invalid('Wanted "Bearer" and a token of three parts.', undefined)
+    const payload = await this.#check(token)
+    const claims = claimsOf(payload)
+    this.#remember(header, { claims, untilMs: ((payload.exp ?? 0) + CLOCK_TOLERANCE_S) * 1_000 })
+    return claims
+  }
+
+  async #check(token: string): Promise<JWTPayload> {
+    try {
+      return await this.#options.check(token)
+    } catch (cause) {
+      throw refusal(cause)
+    }
+  }
+
+  #remember(header: string, entry: Remembered): void {
+    if (header.length > MAX_REMEMBERED_LENGTH) return
+    this.#remembered.set(header, entry)
+    if (this.#remembered.size <= this.#options.maxRemembered) return
+    const [oldest] = this.#remembered.keys()
+    if (oldest !== undefined) this.#remembered.delete(oldest)
+  }
+}
+
+function claimsOf({ sub, roles = [] }: JWTPayload): Claims {
+  if (typeof sub !== 'string' || sub === '') throw invalid('The claim "sub" must be a text.', undefined)
+  if (!Array.isArray(roles) || !roles.every((role) => typeof role === 'string'))
+    throw invalid('The claim "roles" must be an array of texts.', undefined)
+  return Object.freeze({ sub, roles: Object.freeze([...roles]) })
+}
+
+/** Classes and codes: https://github.com/panva/jose/blob/main/docs/util/errors/README.md */
+function refusal(cause: unknown): ProblemError {
+  if (cause instanceof errors.JWTExpired) return invalid('The token has expired.', cause)
+  if (cause instanceof errors.JWTClaimValidationFailed)
+    return invalid(`The claim ${JSON.stringify(cause.claim)} of the token is missing or wrong.`, cause)
+  if (cause instanceof errors.JOSEAlgNotAllowed)
+    return invalid('The algorithm of the token is not allowed.', cause)
+  if (cause instanceof errors.JWSSignatureVerificationFailed || cause instanceof errors.JWKSNoMatchingKey)
+    return invalid('The signature of the token is not by a key that is known here.', cause)
+  if (cause instanceof errors.JWSInvalid || cause instanceof errors.JWTInvalid)
+    return invalid('The token is malformed.', cause)
+  if (cause instanceof errors.JOSENotSupported)
+    return invalid('The token uses something that is not supported.', cause)
+  // What is left comes from fetching the keys: the token may be good.
+  return new ProblemError('unavailable', {
+    detail: 'The keys that tokens are signed with cannot be fetched.',
+    cause,
+  })
+}
+
+/** RFC 6750, 3.1: no error code when the request has no token at all. */
+function unauthenticated(detail: string, cause: unknown, challenge = 'Bearer'): ProblemError {
+  return new ProblemError('unauthenticated', { detail, headers: { 'www-authenticate': challenge }, cause })
+}
+
+function invalid(detail: string, cause: unknown): ProblemError {
+  return unauthenticated(detail, cause, 'Bearer error="invalid_token"')
+}
