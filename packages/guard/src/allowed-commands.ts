@@ -14,13 +14,7 @@ export const readCommands = [
  * Commands that the driver sends by itself: the first greeting of a connection (always under its oldest name), logging
  * in, and giving back sessions. None of them changes data.
  */
-export const driverCommands = [
-  'authenticate',
-  'endSessions',
-  'ismaster',
-  'saslContinue',
-  'saslStart',
-] as const
+const driverCommands = ['authenticate', 'endSessions', 'ismaster', 'saslContinue', 'saslStart'] as const
 
 /** Commands about the connection and not about data: they may go to any database (the driver sends most to `admin`). */
 export const databaseFreeCommands: ReadonlySet<string> = new Set([

@@ -17,8 +17,6 @@ export interface OpenOptions {
   readonly uri: string
   /** The database that commands go to. */
   readonly database: string
-  /** Other databases that may be read through this client, besides `database`. */
-  readonly otherDatabases?: readonly string[]
   /** Shown in the server's log and `currentOp`. */
   readonly appName: string
   readonly log: Log
@@ -61,7 +59,7 @@ function clientFor(options: OpenOptions): VetoingClient {
   try {
     return vetoingClient({
       uri: options.uri,
-      databases: new Set([options.database, ...(options.otherDatabases ?? []), probeDatabase]),
+      databases: new Set([options.database, probeDatabase]),
       appName: options.appName,
       heartbeatFrequencyMs: options.heartbeatFrequencyMs ?? 500,
       maxPoolSize: options.maxPoolSize ?? 20,

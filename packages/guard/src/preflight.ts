@@ -14,7 +14,7 @@ export interface Standing {
 }
 
 /** Some actions on one resource; `everywhere` when the resource is not bound to one database. */
-export interface Privilege {
+interface Privilege {
   readonly resource: string
   readonly everywhere: boolean
   readonly actions: readonly string[]
@@ -24,7 +24,7 @@ export interface Privilege {
  * Actions that a reader's user may have, and why each is harmless. The reader's own role has the first three; the rest
  * is what the server's built-in role `read` adds, so that a service which embeds a replica may use that one.
  */
-export const harmlessActions: Readonly<Record<string, string>> = {
+const harmlessActions: Readonly<Record<string, string>> = {
   find: 'reads documents',
   changeStream: 'reads changes',
   listCollections: 'reads definitions of collections',

@@ -2,8 +2,7 @@ import type { Log } from '@freshet/kit'
 import { GuardError } from './errors.ts'
 
 /** Why something was refused; the label of the metric. `message`: bytes that are not one plain read command. */
-export const refusalReasons = ['command', 'database', 'message', 'name', 'stage'] as const
-export type RefusalReason = (typeof refusalReasons)[number]
+export type RefusalReason = 'command' | 'database' | 'message' | 'name' | 'stage'
 
 /** What was refused: the reason's kind and the word that gave it away (`insert`, `$out`, …). */
 export interface Refusal {

@@ -64,6 +64,25 @@ test('G3.5 G4.1 negative control: without the veto every attack is seen on the w
   expect(await bench.fingerprint()).toBe(untouched)
 })
 
+test('G3.5 G4.1 negative control: where neither veto nor role stands, attacks do change the database', async () => {
+  await using client = new MongoClient(bench.uri('root'), { maxPoolSize: 1, retryWrites: false })
+  for (const name of [
+    'Collection.updateOne',
+    'Collection.dropIndex',
+    '$merge alone',
+    'the command createUser',
+  ]) {
+    const before = await bench.fingerprint()
+    const [attack] = attacks.filter((each) => each.name === name)
+    if (!attack) throw new Error(`no attack is called ${name}`)
+    expect(await bench.writesSeen(client, attack.run)).toMatchObject({
+      error: undefined,
+      writes: [expect.any(String)],
+    })
+    expect(await bench.fingerprint()).not.toBe(before)
+  }
+})
+
 const UNAUTHORIZED = 13
 
 function answerOf({ error }: Outcome): ByRole {
