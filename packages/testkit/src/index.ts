@@ -1,1 +1,10 @@
-export {}
+export { CutProxy } from './cut-proxy.ts'
+export type { Direction } from './cut-proxy.ts'
+export { eventually } from './eventually.ts'
+export { failPoint } from './fail-point.ts'
+export type { FailPointMode } from './fail-point.ts'
+export { silentLog, standardErrorLog } from './log.ts'
+export { seededRandom } from './seeded-random.ts'
+export type { SeededRandom } from './seeded-random.ts'
+export { openTestDatabase, TestDatabase } from './test-database.ts'
+export type { Part, TestDatabaseOptions } from './test-database.ts'

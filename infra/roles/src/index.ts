@@ -1,0 +1,2 @@
+export { controlCollection, idempotencyCollection, internalDatabase, roleNames, rolesOf } from './mongodb.ts'
+export type { Privilege, Role, RoleName } from './mongodb.ts'

@@ -1,0 +1,40 @@
+import type { Role } from '@freshet/roles'
+import type { Document, MongoClient } from 'mongodb'
+
+/**
+ * Brings the roles of the server into the declared form: missing ones are made, different ones replaced.
+ * @returns what was changed, in words; nothing when all was right.
+ */
+export async function makeRoles(client: MongoClient, roles: readonly Role[]): Promise<readonly string[]> {
+  const changes: string[] = []
+  for (const { database, name, privileges } of roles) {
+    const db = client.db(database)
+    const reply = await db.command({ rolesInfo: name, showPrivileges: true })
+    const present = firstOf(reply, 'roles')
+    if (present === undefined) {
+      await db.command({ createRole: name, privileges, roles: [] })
+    } else if (!sameGrants(present, privileges)) {
+      await db.command({ updateRole: name, privileges, roles: [] })
+    } else continue
+    changes.push(`role ${name}@${database}`)
+  }
+  return changes
+}
+
+const sameGrants = (present: Document, wanted: Role['privileges']): boolean =>
+  canonical(present['privileges']) === canonical(wanted) && canonical(present['roles']) === canonical([])
+
+/** One text for equal grants: the server returns privileges and actions in an order of its own. */
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).sort().join()}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const fields = Object.entries(value).map(([key, inner]) => `${key}:${canonical(inner)}`)
+  return `{${fields.sort().join()}}`
+}
+
+/** The first document of a list in a reply of `rolesInfo` or `usersInfo`. */
+export function firstOf(reply: Document, list: 'roles' | 'users'): Document | undefined {
+  const documents: unknown = reply[list]
+  const first: unknown = Array.isArray(documents) ? documents[0] : undefined
+  return typeof first === 'object' && first !== null ? first : undefined
+}

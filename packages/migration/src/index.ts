@@ -1,0 +1,8 @@
+export { newTimeline, timelineOf } from './control.ts'
+export { MigrationError } from './errors.ts'
+export { migrate } from './migrate.ts'
+export type { MigrationOptions, MigrationResult } from './migrate.ts'
+export { renameTimeline } from './timeline.ts'
+export { withCredentials } from './uri.ts'
+export type { Credentials } from './uri.ts'
+export type { Passwords } from './users.ts'

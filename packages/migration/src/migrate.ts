@@ -1,0 +1,61 @@
+import { controlCollection, rolesOf } from '@freshet/roles'
+import { MongoClient, MongoServerError } from 'mongodb'
+import { makeCollections, makeInternals } from './collections.ts'
+import { makeControlDocuments } from './control.ts'
+import { MigrationError } from './errors.ts'
+import { makeRoles } from './grants.ts'
+import { makeUsers } from './users.ts'
+import type { Passwords } from './users.ts'
+
+/** What a database is to become. */
+export interface MigrationOptions {
+  /** Address with a user that may create collections, roles and users; no service ever holds it. */
+  readonly uri: string
+  readonly database: string
+  /** Names of the collections that have a collection file. */
+  readonly collections: readonly string[]
+  readonly passwords: Passwords
+}
+
+/** What a migration did. */
+export interface MigrationResult {
+  /** One line for each thing that was made or changed; empty when the database was in its form already. */
+  readonly changes: readonly string[]
+  /** The passwords that are known after it: those that were given, and those that were made for new users. */
+  readonly passwords: Passwords
+}
+
+/**
+ * Brings a database into the form that writer and readers need: collections, control documents, roles and one user
+ * for each role. Doing it twice changes nothing; it never removes anything but privileges. Costs some 20 commands.
+ * @throws {MigrationError} RESERVED_NAME, NOT_ALLOWED
+ */
+export async function migrate(options: MigrationOptions): Promise<MigrationResult> {
+  const { uri, database, collections } = options
+  if (collections.includes(controlCollection)) {
+    throw new MigrationError('RESERVED_NAME', `no collection may be called ${controlCollection}.`)
+  }
+  const client = new MongoClient(uri)
+  try {
+    const db = client.db(database)
+    const roles = rolesOf(database, collections)
+    const made = [
+      ...(await makeCollections(db, [controlCollection, ...collections])),
+      ...(await makeControlDocuments(db)),
+      ...(await makeInternals(client, database)),
+      ...(await makeRoles(client, roles)),
+    ]
+    const users = await makeUsers({ client, uri, database }, roles, options.passwords)
+    return { changes: [...made, ...users.changes], passwords: users.passwords }
+  } catch (error) {
+    throw refusedByServer(error) ?? error
+  } finally {
+    await client.close()
+  }
+}
+
+/** https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml: 13 Unauthorized */
+function refusedByServer(error: unknown): MigrationError | undefined {
+  if (!(error instanceof MongoServerError) || error.code !== 13) return undefined
+  return new MigrationError('NOT_ALLOWED', 'the user of the migration lacks a right.', { cause: error })
+}

@@ -1,0 +1,17 @@
+import type { Log } from '@freshet/kit'
+
+/** Drops debugging and writes the rest to standard error, which jest shows as it is. */
+export const standardErrorLog: Log = {
+  debug: () => undefined,
+  info: (_fields, message) => void process.stderr.write(`${message}\n`),
+  warn: (fields, message) => void process.stderr.write(`${message} ${JSON.stringify(fields)}\n`),
+  error: (fields, message) => void process.stderr.write(`${message} ${JSON.stringify(fields)}\n`),
+}
+
+/** Says nothing at all. */
+export const silentLog: Log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+}
