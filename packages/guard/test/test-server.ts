@@ -6,14 +6,9 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findMongod, startReplicaSet } from '@freshet/mongod'
+import { rolesOf } from '@freshet/roles'
 import { MongoClient } from 'mongodb'
 import { KeptLog } from './support.ts'
-
-/** The actions of the roles that the tests play with, on the database `app`. */
-const roles: Readonly<Record<string, readonly string[]>> = {
-  reader: ['find', 'changeStream', 'listCollections'],
-  writer: ['find', 'insert', 'update', 'remove'],
-}
 
 /** A real server with one user for each role, whose password is its name. `root` may do everything. */
 export class TestServer implements AsyncDisposable {
@@ -44,10 +39,12 @@ export class TestServer implements AsyncDisposable {
   async #makeUsers(accessControl: boolean): Promise<void> {
     await using client = new MongoClient(this.uri(accessControl ? 'root' : undefined))
     const admin = client.db('admin')
-    for (const [name, actions] of Object.entries(roles)) {
-      const privileges = [{ resource: { db: 'app', collection: '' }, actions }]
-      await admin.command({ createRole: `freshet-${name}`, privileges, roles: [] })
-      await admin.command({ createUser: name, pwd: name, roles: [`freshet-${name}`] })
+    // The roles are the ones that are deployed; what is proved of them here holds there.
+    for (const { database, name, privileges } of rolesOf('app', ['docs'])) {
+      await client.db(database).command({ createRole: name, privileges, roles: [] })
+    }
+    for (const name of ['reader', 'writer', 'auditor']) {
+      await admin.command({ createUser: name, pwd: name, roles: [{ role: `freshet-${name}`, db: 'app' }] })
     }
     await admin.command({ createUser: 'builtin', pwd: 'builtin', roles: [{ role: 'read', db: 'app' }] })
     await admin.command({ createUser: 'everywhere', pwd: 'everywhere', roles: ['readAnyDatabase'] })
