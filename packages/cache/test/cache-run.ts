@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { ABSENT, type Absent, type Cache, type Fill, type FillDecision } from '../src/index.ts'
 import { position, World, type WorldEvent } from './world.ts'
 

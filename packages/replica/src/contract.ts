@@ -1,16 +1,13 @@
 import type { MonotonicMs } from '@freshet/kit'
-import type { Bytes, Id, Position, SourceId } from '@freshet/protocol'
-
-/** "There is no such document", as a fact that was read or heard and is held like a value. */
-export const ABSENT: unique symbol = Symbol('absent')
-export type Absent = typeof ABSENT
+import type { Absent } from '@freshet/cache'
+import type { Bytes, Id, Position, SourceId, SourcePosition } from '@freshet/protocol'
 
 /** What the replica keeps of a document, made once per version from the source's bytes. */
 export interface Presentation<V> {
   /** Must copy what it keeps: `document` is valid during the call only. Must not throw. */
-  present(document: Bytes): V
+  readonly present: (document: Bytes) => V
   /** What the value costs in bytes; counted against the budget, with a constant for the entry around it. */
-  sizeOf(value: V): number
+  readonly sizeOf: (value: V) => number
 }
 
 /** How an answer came to be; for `many`, the worst of its parts. */
@@ -28,8 +25,11 @@ export interface Answer<V> {
 }
 
 export interface ReadOptions {
-  /** Answer from a state at or after this position; `now`: at least as new as the majority state at the call. */
-  readonly atLeast?: Position | 'now'
+  /**
+   * Answer from a state at or after this position; `now`: at least as new as the majority state at the call. A position
+   * without its source is taken as one of the source that is followed.
+   */
+  readonly atLeast?: Position | SourcePosition | 'now'
   /** The longest wait for position and fill together, in milliseconds. */
   readonly waitMs?: number
   readonly signal?: AbortSignal
@@ -68,11 +68,15 @@ export interface ReplicaStatus {
 
 /** What subscribers hear: which documents changed at which position, or that they must read everything anew. */
 export type Notice =
-  | { readonly kind: 'changes'; readonly keys: readonly { readonly collection: string; readonly id: Id }[]; readonly at: Position }
+  | {
+      readonly kind: 'changes'
+      readonly keys: readonly { readonly collection: string; readonly id: Id }[]
+      readonly at: Position
+    }
   | { readonly kind: 'reset'; readonly reason: string; readonly at: Position }
 
 /** One exact past state of a database that moves forward: feed + cache + point reads. */
-export interface Replica<V> {
+export interface Replica<V> extends AsyncDisposable {
   /** Begins to follow; settles when the first proof came (the replica is live) or `close` was called. */
   start(): Promise<void>
   /** The position that resident values are true at. Never falls. */
@@ -88,17 +92,20 @@ export interface Replica<V> {
    * `undefined`: not held, or nothing may be served now; then call {@link get}, which says why.
    */
   peek(key: string): V | Absent | undefined
-  /** @throws {ReplicaError} BEHIND, WRONG_SOURCE, SOURCE_UNKNOWN, UNKNOWN_COLLECTION, COLLECTION_NOT_EXACT, UNAVAILABLE, ANSWER_TOO_LARGE, TOO_MANY_WAITERS, STOPPED */
+  /** @throws {ReplicaError} BEHIND, WRONG_SOURCE, SOURCE_UNKNOWN, UNKNOWN_COLLECTION, COLLECTION_NOT_EXACT, UNAVAILABLE, ANSWER_TOO_LARGE, TOO_MANY_WAITERS, CANCELLED, STOPPED */
   get(collection: string, id: Id, options?: ReadOptions): Promise<Answer<V>>
   /** Several documents of one collection, all from one position. Errors as {@link get}. */
   many(collection: string, ids: readonly Id[], options?: ReadOptions): Promise<Answer<V>>
-  /** Settles when {@link at} has reached `position`. @throws {ReplicaError} BEHIND, TOO_MANY_WAITERS, STOPPED */
-  atLeast(position: Position, options?: Pick<ReadOptions, 'waitMs' | 'signal'>): Promise<void>
+  /** Settles when {@link at} has reached `position`. @throws {ReplicaError} BEHIND, WRONG_SOURCE, TOO_MANY_WAITERS, STOPPED */
+  atLeast(
+    position: Position | SourcePosition,
+    options?: Pick<ReadOptions, 'waitMs' | 'signal'>,
+  ): Promise<void>
   /** Settles when the replica is at least as new as the majority state at the call; resolves with that position. */
   now(options?: Pick<ReadOptions, 'waitMs' | 'signal'>): Promise<Position>
   /** Hears of every change from now on, in order, until `signal` aborts; a subscriber that is too slow gets a `reset`. */
   changes(signal: AbortSignal): AsyncIterable<Notice>
   status(): ReplicaStatus
-  /** Stops; pending reads fail with STOPPED. Twice is fine; settles when really ended. */
+  /** Stops, as disposing does; pending reads fail with STOPPED. Twice is fine; settles when really ended. */
   close(): Promise<void>
 }

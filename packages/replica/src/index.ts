@@ -1,1 +1,7 @@
-export {}
+export { ABSENT, BUFFER_OVERHEAD_BYTES, bufferBytes, ownBuffer, textBytes } from '@freshet/cache'
+export type { Absent, Value } from '@freshet/cache'
+export type * from './contract.ts'
+export { failures, ReplicaError } from './errors.ts'
+export type { ReplicaErrorCode } from './errors.ts'
+export { defaultReplicaOptions } from './options.ts'
+export type { ReplicaOptions } from './options.ts'

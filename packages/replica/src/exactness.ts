@@ -1,0 +1,138 @@
+import { Backoff, type BackoffOptions, type Clock, type Log } from '@freshet/kit'
+import { deferred } from './deferred.ts'
+import { ReplicaError } from './errors.ts'
+import type { Past } from './past.ts'
+
+/** `checking`: nobody may read it until the answer is there. `refused`: it cannot be followed exactly. */
+type Verdict =
+  | { readonly kind: 'checking' }
+  | { readonly kind: 'exact' }
+  | { readonly kind: 'refused'; readonly reason: string }
+
+const checking: Verdict = { kind: 'checking' }
+const exact: Verdict = { kind: 'exact' }
+
+/**
+ * Which collections may be served: the source is asked at each new epoch and whenever a definition changed. Views,
+ * capped collections and collations break the rules that the cache stands on.
+ */
+export class Exactness {
+  readonly #verdicts = new Map<string, Verdict>()
+  readonly #past: Past
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #retry: BackoffOptions
+  readonly #random: () => number
+  readonly #stopping = new AbortController()
+  #blocked = 0
+  #changed = deferred<void>()
+
+  constructor(parts: {
+    readonly collections: Iterable<string>
+    readonly past: Past
+    readonly clock: Clock
+    readonly log: Log
+    readonly retry: BackoffOptions
+    readonly random: () => number
+  }) {
+    for (const name of parts.collections) this.#set(name, checking)
+    this.#past = parts.past
+    this.#clock = parts.clock
+    this.#log = parts.log
+    this.#retry = parts.retry
+    this.#random = parts.random
+  }
+
+  /** How many collections may not be read now; zero lets the hot path skip the look at the name. */
+  get blocked(): number {
+    return this.#blocked
+  }
+
+  /** Settles at the next change of any verdict. */
+  get changed(): Promise<void> {
+    return this.#changed.promise
+  }
+
+  has(collection: string): boolean {
+    return this.#verdicts.has(collection)
+  }
+
+  isBlocked(collection: string): boolean {
+    return this.#verdicts.get(collection)?.kind !== 'exact'
+  }
+
+  /** @throws {ReplicaError} COLLECTION_NOT_EXACT; returns whether it may be read now, and not only later. */
+  mayRead(collection: string): boolean {
+    const verdict = this.#verdicts.get(collection)
+    if (verdict?.kind === 'refused') {
+      throw new ReplicaError(
+        'COLLECTION_NOT_EXACT',
+        `'${collection}' cannot be followed exactly: ${verdict.reason}`,
+      )
+    }
+    return verdict?.kind === 'exact'
+  }
+
+  /** The refused collections with the reasons. */
+  refused(): Record<string, string> {
+    const reasons: Record<string, string> = {}
+    for (const [name, verdict] of this.#verdicts)
+      if (verdict.kind === 'refused') reasons[name] = verdict.reason
+    return reasons
+  }
+
+  /** Every collection must be looked at again. */
+  askAll(): void {
+    this.#ask([...this.#verdicts.keys()])
+  }
+
+  /** The definition of this collection may have changed. */
+  ask(collection: string): void {
+    if (this.#verdicts.has(collection)) this.#ask([collection])
+  }
+
+  stop(): void {
+    this.#stopping.abort()
+  }
+
+  #ask(collections: readonly string[]): void {
+    for (const name of collections) this.#set(name, { kind: 'checking' })
+    void this.#check(new Map(collections.map((name) => [name, this.#verdicts.get(name)])))
+  }
+
+  /** Verdicts that were replaced meanwhile belong to a later question: this answer must not overwrite them. */
+  async #check(asked: ReadonlyMap<string, Verdict | undefined>): Promise<void> {
+    const backoff = new Backoff(this.#retry, this.#random)
+    while (!this.#stopping.signal.aborted) {
+      const open = [...asked]
+        .filter(([name, verdict]) => this.#verdicts.get(name) === verdict)
+        .map(([name]) => name)
+      if (open.length === 0) return
+      try {
+        const reasons = await this.#past.check(open)
+        for (const name of open)
+          if (this.#verdicts.get(name) === asked.get(name)) this.#judge(name, reasons.get(name))
+        const changed = this.#changed
+        this.#changed = deferred()
+        changed.resolve()
+        return
+      } catch (error) {
+        this.#log.warn({ collections: open, error }, 'could not check the collections, trying again')
+        await this.#clock.sleep(backoff.next(), this.#stopping.signal)
+      }
+    }
+  }
+
+  #judge(name: string, reason: string | undefined): void {
+    if (reason === undefined) return this.#set(name, exact)
+    this.#log.error({ collection: name, reason }, 'this collection cannot be served exactly and is refused')
+    this.#set(name, { kind: 'refused', reason })
+  }
+
+  #set(name: string, verdict: Verdict): void {
+    const old = this.#verdicts.get(name)
+    if ((old === undefined || old.kind === 'exact') && verdict.kind !== 'exact') this.#blocked += 1
+    if (old !== undefined && old.kind !== 'exact' && verdict.kind === 'exact') this.#blocked -= 1
+    this.#verdicts.set(name, verdict)
+  }
+}

@@ -1,0 +1,130 @@
+import type { Batch, Origin } from './source-contract.ts'
+import type { Cache, Value } from '@freshet/cache'
+import type { Log } from '@freshet/kit'
+import type { Change, Id } from '@freshet/protocol'
+import type { Presentation } from './contract.ts'
+import type { Exactness } from './exactness.ts'
+import type { Notices } from './notices.ts'
+import { codeOf } from './past.ts'
+import type { Standpoint } from './standpoint.ts'
+
+/** After these the old history says nothing about the database any more. */
+const losses = new Set(['HISTORY_LOST', 'TOO_FAR_BEHIND', 'SOURCE_CHANGED', 'SOURCE_UNKNOWN'])
+
+export interface FeedParts<V extends Value> {
+  readonly cache: Cache<V>
+  readonly presentation: Presentation<V>
+  readonly standpoint: Standpoint
+  readonly exactness: Exactness
+  readonly notices: Notices
+  readonly log: Log
+  /** Reads may be sent (again). */
+  readonly resume: () => void
+}
+
+/** Where the follower of the source puts what it hears. Every method is one turn: readers see before or after. */
+export class Feed<V extends Value> {
+  readonly #parts: FeedParts<V>
+  readonly #resyncs: Record<string, number> = {}
+  #reopens = 0
+  #changesApplied = 0
+  #lostBy = 'start'
+
+  constructor(parts: FeedParts<V>) {
+    this.#parts = parts
+  }
+
+  get reopens(): number {
+    return this.#reopens
+  }
+
+  get resyncs(): Readonly<Record<string, number>> {
+    return { ...this.#resyncs }
+  }
+
+  get changesApplied(): number {
+    return this.#changesApplied
+  }
+
+  /** A new epoch from `origin` on. Forgetting and moving W is one turn: between them old entries would count as new. */
+  begin(origin: Origin): void {
+    const { cache, standpoint, exactness, notices, log } = this.#parts
+    const reason = this.#lostBy
+    this.#resyncs[reason] = (this.#resyncs[reason] ?? 0) + 1
+    cache.newEpoch()
+    standpoint.begin(origin)
+    exactness.askAll()
+    notices.reset(reason, standpoint.at)
+    log.info({ source: origin.source, at: origin.at, epoch: cache.epoch, reason }, 'a new epoch begins')
+  }
+
+  /** All changes of whole positions, then W, then those who waited for it. */
+  apply(batch: Batch): void {
+    const { standpoint, notices } = this.#parts
+    // After a new epoch the feed may start before W. Nothing is held then, and nothing may be told twice.
+    if (standpoint.isOld(batch)) {
+      standpoint.advance(batch)
+      return
+    }
+    for (const change of batch.changes) this.#change(change)
+    this.#changesApplied += batch.changes.length
+    const served = standpoint.serving
+    standpoint.advance(batch)
+    if (notices.wanted && batch.changes.length > 0) this.#tell(batch)
+    if (!served && standpoint.serving) this.#parts.resume()
+  }
+
+  /** The feed broke; the follower goes on by itself. */
+  broken(error: Error): void {
+    const code = codeOf(error) ?? 'UNKNOWN'
+    this.#reopens += 1
+    if (losses.has(code)) {
+      this.#lostBy = code
+      this.#parts.standpoint.lost(code)
+    } else this.#parts.standpoint.silent()
+    this.#parts.log.warn({ code, error }, 'the feed broke')
+  }
+
+  #change(change: Change): void {
+    const { cache } = this.#parts
+    switch (change.kind) {
+      case 'put': {
+        const key = `${change.collection}/${change.id}`
+        if (cache.wants(key)) this.#put(key, change.document)
+        return
+      }
+      case 'gone':
+        return cache.gone(`${change.collection}/${change.id}`)
+      case 'touched':
+        return cache.touched(`${change.collection}/${change.id}`)
+      case 'namespace-gone':
+        return cache.collectionGone(change.collection)
+      case 'namespace-touched':
+        cache.collectionTouched(change.collection)
+        return this.#parts.exactness.ask(change.collection)
+      case 'all-touched':
+        return cache.allTouched()
+    }
+  }
+
+  #put(key: string, document: Uint8Array): void {
+    const { cache, presentation, log } = this.#parts
+    try {
+      cache.put(key, presentation.present(document))
+    } catch (error) {
+      // The rest of the batch must be applied whatever happens; the next read of this document tells its caller.
+      log.error({ key, error }, 'the presentation of a document threw')
+      cache.touched(key)
+    }
+  }
+
+  #tell(batch: Batch): void {
+    const { notices } = this.#parts
+    const keys: { readonly collection: string; readonly id: Id }[] = []
+    for (const change of batch.changes) {
+      if ('id' in change) keys.push({ collection: change.collection, id: change.id })
+      else notices.reset(change.kind, batch.through)
+    }
+    if (keys.length > 0) notices.tell({ kind: 'changes', keys, at: batch.through })
+  }
+}

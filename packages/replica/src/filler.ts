@@ -1,0 +1,260 @@
+import {
+  ABSENT,
+  type Absent,
+  type Cache,
+  type Fill,
+  type FillDecision,
+  type FillOutcome,
+  type Value,
+} from '@freshet/cache'
+import { Backoff, type BackoffOptions, type Clock, type Log } from '@freshet/kit'
+import { highOf, lowOf, positionOf, type Id, type Position, type SourceId } from '@freshet/protocol'
+import type { Presentation } from './contract.ts'
+import { ReplicaError } from './errors.ts'
+import { MAX_IDS_PER_READ, type Past, type PastResult } from './past.ts'
+import type { Standpoint } from './standpoint.ts'
+
+/** `installed`: look again, it was held a moment ago. `past`: this is the document as it was at `at`; it changes too fast. */
+export type Filled<V> =
+  | { readonly kind: 'installed' }
+  | { readonly kind: 'past'; readonly value: V | Absent; readonly at: Position }
+  | { readonly kind: 'failed'; readonly error: ReplicaError }
+
+/** One caller's wait for one fill. */
+interface Caller<V> {
+  /** Nothing older than this may answer it, and nothing of another source. */
+  readonly floor: Position
+  readonly source: SourceId | undefined
+  readonly settle: (filled: Filled<V>) => void
+}
+
+/** One key being filled, and all who wait for it. */
+interface Job<V> {
+  readonly fill: Fill<V>
+  readonly collection: string
+  readonly id: Id
+  readonly callers: Set<Caller<V>>
+  readonly backoff: Backoff
+}
+
+/** What a caller holds of a fill. */
+export interface FillTicket<V> {
+  readonly filled: Promise<Filled<V>>
+  /** Whether somebody else had started it. */
+  readonly joined: boolean
+  /** The caller gives up; the others keep the fill. */
+  readonly leave: () => void
+}
+
+export interface FillerParts<V extends Value> {
+  readonly cache: Cache<V>
+  readonly past: Past
+  readonly presentation: Presentation<V>
+  readonly standpoint: Standpoint
+  readonly clock: Clock
+  readonly random: () => number
+  readonly log: Log
+  readonly retry: BackoffOptions
+  /** Runs its argument after the callbacks that are due now: what they ask for goes into one read. */
+  readonly defer: (run: () => void) => void
+}
+
+/** Reads what is not held: joined per key, batched per tick and collection, decided by the rules of the cache. */
+export class Filler<V extends Value> {
+  readonly #parts: FillerParts<V>
+  readonly #jobs = new Map<string, Job<V>>()
+  #queue: Job<V>[] = []
+  #flushing = false
+  #fills = 0
+  #refills = 0
+
+  constructor(parts: FillerParts<V>) {
+    this.#parts = parts
+  }
+
+  /** Keys that were asked of the source, the first time. */
+  get fills(): number {
+    return this.#fills
+  }
+
+  /** Keys that had to be asked again. */
+  get refills(): number {
+    return this.#refills
+  }
+
+  /** Joins the running fill of the key or starts one. Never rejects. */
+  fill(collection: string, id: Id, floor: Position): FillTicket<V> {
+    const key = `${collection}/${id}`
+    const running = this.#jobs.get(key)
+    const job = running ?? this.#start(key, collection, id)
+    let caller: Caller<V> | undefined
+    const filled = new Promise<Filled<V>>((settle) => {
+      caller = { floor, source: this.#parts.standpoint.source, settle }
+      job.callers.add(caller)
+    })
+    return { filled, joined: running !== undefined, leave: () => void (caller && job.callers.delete(caller)) }
+  }
+
+  /** The replica serves again: send what had to wait. */
+  resume(): void {
+    if (this.#flushing || this.#queue.length === 0) return
+    this.#flushing = true
+    this.#parts.defer(() => this.#flush())
+  }
+
+  #start(key: string, collection: string, id: Id): Job<V> {
+    const { cache, retry, random } = this.#parts
+    this.#fills += 1
+    const job: Job<V> = {
+      fill: cache.begin(key),
+      collection,
+      id,
+      callers: new Set(),
+      backoff: new Backoff(retry, random),
+    }
+    this.#jobs.set(key, job)
+    this.#enqueue(job)
+    return job
+  }
+
+  #enqueue(job: Job<V>): void {
+    this.#queue.push(job)
+    if (this.#parts.standpoint.serving) this.resume()
+  }
+
+  #flush(): void {
+    this.#flushing = false
+    // While loading there is no position to read at. `resume` is called when there is.
+    if (!this.#parts.standpoint.serving) return
+    const queued = this.#queue
+    this.#queue = []
+    for (const jobs of byCollection(queued)) {
+      for (let from = 0; from < jobs.length; from += MAX_IDS_PER_READ) {
+        const batch = jobs.slice(from, from + MAX_IDS_PER_READ)
+        void this.#parts.past.inTurn(() => this.#send(batch))
+      }
+    }
+  }
+
+  async #send(jobs: readonly Job<V>[]): Promise<void> {
+    const { standpoint, cache, past } = this.#parts
+    if (!standpoint.serving) {
+      this.#queue.push(...jobs)
+      return
+    }
+    const w0 = standpoint.at
+    const sent: Job<V>[] = []
+    for (const job of jobs) {
+      if (job.callers.size === 0) this.#abandon(job)
+      // The feed told the document while it stood in the queue: there is nothing left to read.
+      else if (job.fill.last !== undefined) this.#arrive(job, { kind: 'unavailable' })
+      else {
+        cache.send(job.fill, w0)
+        sent.push(job)
+      }
+    }
+    const [first] = sent
+    if (first === undefined) return
+    const ids = sent.map((job) => job.id)
+    const result = await past.at(w0, first.collection, ids)
+    for (const job of sent) this.#take(job, result)
+  }
+
+  #take(job: Job<V>, result: PastResult): void {
+    if (result.kind === 'refused') return this.#fail(job, result.error)
+    if (result.kind !== 'exact') return this.#arrive(job, result)
+    const document = result.documents.get(job.id)
+    try {
+      const value = document === undefined ? ABSENT : this.#parts.presentation.present(document)
+      this.#arrive(job, { kind: 'exact', value })
+    } catch (error) {
+      const message = `the presentation of '${job.fill.key}' threw`
+      this.#parts.log.error({ key: job.fill.key, error }, message)
+      this.#fail(job, new ReplicaError('UNAVAILABLE', message, { cause: error }))
+    }
+  }
+
+  #arrive(job: Job<V>, outcome: FillOutcome<V>): void {
+    this.#obey(job, outcome, this.#parts.cache.arrive(job.fill, outcome, this.#parts.standpoint.at))
+  }
+
+  #obey(job: Job<V>, outcome: FillOutcome<V>, decision: FillDecision<V>): void {
+    switch (decision.kind) {
+      case 'install':
+        return this.#settle(job, { kind: 'installed' })
+      case 'answer-uninstalled':
+        this.#answerFromThePast(job, decision.value, decision.at)
+        return this.#again(job)
+      case 'again':
+        return this.#again(job)
+      case 'wait-until':
+        return void this.#pause(job, decision.position).then(() => this.#arriveLate(job, outcome))
+      case 'wait-after':
+        return void this.#pause(job, after(decision.position)).then(() => this.#again(job))
+    }
+  }
+
+  #answerFromThePast(job: Job<V>, value: V | Absent, at: Position): void {
+    const { cache, standpoint } = this.#parts
+    for (const caller of job.callers) {
+      const moved = caller.source !== standpoint.source
+      if (!moved && !cache.mayAnswer(caller.floor, at)) continue
+      job.callers.delete(caller)
+      // Positions of two sources are never compared: who came in the time of another one has to look again.
+      caller.settle(moved ? { kind: 'installed' } : { kind: 'past', value, at })
+    }
+  }
+
+  /** After a bounded wait for W: if it did not come, what the read brought is worth nothing any more. */
+  #arriveLate(job: Job<V>, outcome: FillOutcome<V>): void {
+    const decision = this.#parts.cache.arrive(job.fill, outcome, this.#parts.standpoint.at)
+    if (decision.kind === 'wait-until') this.#again(job)
+    else this.#obey(job, outcome, decision)
+  }
+
+  #again(job: Job<V>): void {
+    if (job.callers.size === 0) return this.#abandon(job)
+    this.#refills += 1
+    this.#enqueue(job)
+  }
+
+  /** Waits until W reaches `position`, or for the next step of the back-off. */
+  async #pause(job: Job<V>, position: Position): Promise<void> {
+    const { standpoint, clock } = this.#parts
+    const reached = new AbortController()
+    const waiter = standpoint.wait(position, () => reached.abort())
+    await clock.sleep(job.backoff.next(), reached.signal)
+    standpoint.leave(waiter)
+  }
+
+  #fail(job: Job<V>, error: ReplicaError): void {
+    this.#parts.cache.abandon(job.fill)
+    this.#settle(job, { kind: 'failed', error })
+  }
+
+  #abandon(job: Job<V>): void {
+    this.#parts.cache.abandon(job.fill)
+    this.#jobs.delete(job.fill.key)
+  }
+
+  #settle(job: Job<V>, filled: Filled<V>): void {
+    this.#jobs.delete(job.fill.key)
+    for (const caller of job.callers) caller.settle(filled)
+  }
+}
+
+/** The next position there can be. */
+function after(position: Position): Position {
+  const low = lowOf(position)
+  return low === 0xffffffff ? positionOf(highOf(position) + 1, 0) : positionOf(highOf(position), low + 1)
+}
+
+function byCollection<V>(jobs: readonly Job<V>[]): Iterable<readonly Job<V>[]> {
+  const groups = new Map<string, Job<V>[]>()
+  for (const job of jobs) {
+    const group = groups.get(job.collection)
+    if (group) group.push(job)
+    else groups.set(job.collection, [job])
+  }
+  return groups.values()
+}

@@ -1,0 +1,78 @@
+import type { Position } from '@freshet/protocol'
+import type { Notice } from './contract.ts'
+import { deferred } from './deferred.ts'
+
+/** One subscriber's queue. */
+interface Subscriber {
+  queue: Notice[]
+  open: boolean
+  arrived: ReturnType<typeof deferred<void>>
+}
+
+/** Tells subscribers what changed. Costs nothing while there are none. */
+export class Notices {
+  readonly #subscribers = new Set<Subscriber>()
+  readonly #maxNotices: number
+  #closed = false
+
+  constructor(maxNotices: number) {
+    this.#maxNotices = maxNotices
+  }
+
+  /** Whether somebody listens. */
+  get wanted(): boolean {
+    return this.#subscribers.size > 0
+  }
+
+  /** One that is too slow loses its queue and hears that it must read everything anew: memory stays bounded. */
+  tell(notice: Notice): void {
+    for (const subscriber of this.#subscribers) {
+      const full = subscriber.queue.length >= this.#maxNotices
+      if (full) subscriber.queue = [{ kind: 'reset', reason: 'too-slow', at: notice.at }]
+      else subscriber.queue.push(notice)
+      subscriber.arrived.resolve()
+    }
+  }
+
+  reset(reason: string, at: Position): void {
+    this.tell({ kind: 'reset', reason, at })
+  }
+
+  /** Listens from this call on, not from the first `next`; ends when `signal` aborts. */
+  listen(signal: AbortSignal): AsyncIterable<Notice> {
+    const subscriber: Subscriber = { queue: [], open: true, arrived: deferred() }
+    this.#subscribers.add(subscriber)
+    if (signal.aborted || this.#closed) this.#end(subscriber)
+    const leave = (): void => this.#end(subscriber)
+    signal.addEventListener('abort', leave, { once: true })
+    return this.#read(subscriber, signal, leave)
+  }
+
+  /** Ends all iterations; who listens later hears nothing. */
+  close(): void {
+    this.#closed = true
+    for (const subscriber of this.#subscribers) this.#end(subscriber)
+  }
+
+  #end(subscriber: Subscriber): void {
+    this.#subscribers.delete(subscriber)
+    subscriber.open = false
+    subscriber.arrived.resolve()
+  }
+
+  async *#read(subscriber: Subscriber, signal: AbortSignal, leave: () => void): AsyncGenerator<Notice> {
+    try {
+      while (subscriber.open) {
+        for (let notice = subscriber.queue.shift(); notice !== undefined; notice = subscriber.queue.shift()) {
+          yield notice
+          if (!subscriber.open) return
+        }
+        await subscriber.arrived.promise
+        subscriber.arrived = deferred()
+      }
+    } finally {
+      leave()
+      signal.removeEventListener('abort', leave)
+    }
+  }
+}

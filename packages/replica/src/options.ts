@@ -1,0 +1,50 @@
+import type { BackoffOptions } from '@freshet/kit'
+
+/** Limits of a replica; every queue, wait and read has one. */
+export interface ReplicaOptions {
+  /** Bytes of all held entries together, overhead of the entries included. */
+  readonly cacheBytes: number
+  /** The longest wait for a position when the caller names none. */
+  readonly positionWaitMs: number
+  /** The longest wait for documents that are not held, when the caller names none. */
+  readonly fillWaitMs: number
+  /** The longest single read of the past; then it is given up and sent again while somebody waits. */
+  readonly pastReadMs: number
+  /** Callers that may wait for positions at the same time. */
+  readonly maxWaiters: number
+  /** Reads of documents that are not held that may be under way at the same time. */
+  readonly maxReads: number
+  /** Reads that may be sent to the source at the same time. */
+  readonly maxPastReads: number
+  /** Bytes of one answer, by the presentation's `sizeOf`. */
+  readonly maxAnswerBytes: number
+  /** A position that is further ahead than this (in units of its high half: seconds for MongoDB) is refused at once. */
+  readonly maxAheadSeconds: number
+  /** Without a proof for this long the replica calls itself lagging; it goes on answering. */
+  readonly lagAfterMs: number
+  /** Without a sign of life of the source's majority for this long, `proved` is false. */
+  readonly aliveWithinMs: number
+  /** Notices that one subscriber may be behind before it hears `reset` instead. */
+  readonly maxNotices: number
+  /** Waits between attempts of reads that failed, and of the feed. */
+  readonly retry: BackoffOptions
+}
+
+const MiB = 1024 * 1024
+
+/** What fits a service with a few hundred requests at once; spread it and change what must differ. */
+export const defaultReplicaOptions: ReplicaOptions = Object.freeze({
+  cacheBytes: 256 * MiB,
+  positionWaitMs: 1_000,
+  fillWaitMs: 5_000,
+  pastReadMs: 5_000,
+  maxWaiters: 1_000,
+  maxReads: 10_000,
+  maxPastReads: 8,
+  maxAnswerBytes: 16 * MiB,
+  maxAheadSeconds: 60,
+  lagAfterMs: 5_000,
+  aliveWithinMs: 2_000,
+  maxNotices: 1_024,
+  retry: Object.freeze({ firstMs: 50, maxMs: 2_000 }),
+})

@@ -1,0 +1,231 @@
+import { ABSENT, MAX_RESTARTS, type Absent, type Cache, type Value } from '@freshet/cache'
+import type { Clock } from '@freshet/kit'
+import type { Bytes, Id, Position, SourceId } from '@freshet/protocol'
+import type { Arrival } from './arrival.ts'
+import type { Answer, Presentation, ReadOptions, Via } from './contract.ts'
+import type { Ending } from './ending.ts'
+import { ReplicaError } from './errors.ts'
+import type { Exactness } from './exactness.ts'
+import type { Filled, Filler, FillTicket } from './filler.ts'
+import type { Newest } from './newest.ts'
+import { MAX_IDS_PER_READ, type Past } from './past.ts'
+import { Patience } from './patience.ts'
+import type { Standpoint } from './standpoint.ts'
+
+export interface ReadsParts<V extends Value> {
+  readonly cache: Cache<V>
+  readonly standpoint: Standpoint
+  readonly exactness: Exactness
+  readonly filler: Filler<V>
+  readonly past: Past
+  readonly arrival: Arrival
+  readonly newest: Newest
+  readonly presentation: Presentation<V>
+  readonly clock: Clock
+  readonly ending: Ending
+  readonly positionWaitMs: number
+  readonly fillWaitMs: number
+  readonly maxReads: number
+  readonly maxAnswerBytes: number
+}
+
+/** Answers reads: at once when all is held, otherwise after the waits and fills that they need. */
+export class Reads<V extends Value> {
+  readonly #parts: ReadsParts<V>
+  #running = 0
+  #hits = 0
+  #misses = 0
+
+  constructor(parts: ReadsParts<V>) {
+    this.#parts = parts
+  }
+
+  /** Documents that were held when they were asked for. */
+  get hits(): number {
+    return this.#hits
+  }
+
+  get misses(): number {
+    return this.#misses
+  }
+
+  /** @throws {ReplicaError} see `Replica.get` */
+  async read(collection: string, ids: readonly Id[], options: ReadOptions): Promise<Answer<V>> {
+    const { exactness, standpoint, maxReads } = this.#parts
+    if (!exactness.has(collection)) {
+      throw new ReplicaError('UNKNOWN_COLLECTION', `expected a served collection, got '${collection}'`)
+    }
+    const keys = ids.map((id) => `${collection}/${id}`)
+    if (options.atLeast === undefined && standpoint.serving && exactness.mayRead(collection)) {
+      const answer = this.#answerHeld(keys, 'hit')
+      if (answer !== undefined) {
+        this.#hits += ids.length
+        return answer
+      }
+    }
+    if (this.#running >= maxReads)
+      throw new ReplicaError('TOO_MANY_WAITERS', `${this.#running} reads wait already`)
+    this.#running += 1
+    try {
+      return await this.#readSlowly(collection, ids, keys, options)
+    } finally {
+      this.#running -= 1
+    }
+  }
+
+  /** @throws {ReplicaError} SOURCE_UNKNOWN, UNAVAILABLE, CANCELLED, STOPPED */
+  async untilServing(patience: Patience): Promise<void> {
+    const { standpoint } = this.#parts
+    while (!standpoint.serving) {
+      const { state } = standpoint
+      if (state.kind === 'lost' && state.reason === 'SOURCE_UNKNOWN') {
+        throw new ReplicaError(
+          'SOURCE_UNKNOWN',
+          'the database has no control document that names its history',
+        )
+      }
+      const late = (): ReplicaError =>
+        new ReplicaError('UNAVAILABLE', `expected a replica that is live, it is ${standpoint.state.kind}`)
+      await patience.race(standpoint.moved, late)
+    }
+  }
+
+  async #readSlowly(
+    collection: string,
+    ids: readonly Id[],
+    keys: readonly string[],
+    options: ReadOptions,
+  ): Promise<Answer<V>> {
+    const { standpoint, clock, ending, cache, fillWaitMs } = this.#parts
+    using patience = new Patience(clock, options.waitMs ?? fillWaitMs, ending, options.signal)
+    await this.#untilReadable(collection, patience)
+    const { source, at } = standpoint
+    const reached = options.atLeast === undefined ? at : await this.#reach(options.atLeast, options)
+    const floor = reached > at ? reached : at
+    // Otherwise the keys of one answer could evict each other for ever in a small cache.
+    for (const key of keys) cache.pin(key)
+    try {
+      let via: Via = 'hit'
+      for (let round = 0; ; round += 1) {
+        await this.#untilReadable(collection, patience)
+        if (standpoint.source !== source) {
+          throw new ReplicaError('UNAVAILABLE', 'the database was replaced by another during the read')
+        }
+        const answer = this.#answerHeld(keys, via)
+        const missing = ids.filter((_id, index) => cache.peek(keys[index] ?? '') === undefined)
+        if (round === 0) this.#count(ids.length, missing.length)
+        if (answer !== undefined) return answer
+        const tickets = missing.map((id) => this.#parts.filler.fill(collection, id, floor))
+        if (via === 'hit') via = 'collapsed'
+        if (tickets.some((ticket) => !ticket.joined)) via = 'miss'
+        const filled = await this.#await(tickets, patience)
+        const [first] = filled
+        if (ids.length === 1 && first?.kind === 'past') {
+          return this.#answer(source, first.at, [first.value], via, false)
+        }
+        // Documents that change faster than they can be read: take all of them from one position of the past.
+        if (round + 1 < MAX_RESTARTS && !filled.some((one) => one.kind === 'past')) continue
+        const past = await patience.race(this.#snapshot(source, collection, ids, via), lateFill)
+        if (past !== undefined) return past
+      }
+    } finally {
+      for (const key of keys) cache.unpin(key)
+    }
+  }
+
+  async #await(tickets: readonly FillTicket<V>[], patience: Patience): Promise<readonly Filled<V>[]> {
+    try {
+      const filled = await patience.race(Promise.all(tickets.map((ticket) => ticket.filled)), lateFill)
+      for (const one of filled) if (one.kind === 'failed') throw one.error
+      return filled
+    } finally {
+      for (const ticket of tickets) ticket.leave()
+    }
+  }
+
+  async #untilReadable(collection: string, patience: Patience): Promise<void> {
+    const { exactness } = this.#parts
+    for (;;) {
+      await this.untilServing(patience)
+      if (exactness.mayRead(collection)) return
+      const late = (): ReplicaError =>
+        new ReplicaError('UNAVAILABLE', `'${collection}' is still being checked`)
+      await patience.race(exactness.changed, late)
+    }
+  }
+
+  /** The position that was asked for, once W is there. */
+  async #reach(wanted: NonNullable<ReadOptions['atLeast']>, options: ReadOptions): Promise<Position> {
+    const { clock, ending, arrival, newest, positionWaitMs } = this.#parts
+    using patience = new Patience(clock, options.waitMs ?? positionWaitMs, ending, options.signal)
+    const late = (): ReplicaError =>
+      new ReplicaError('UNAVAILABLE', 'the source did not tell its newest position in time')
+    const position = wanted === 'now' ? await patience.race(newest.ask(), late) : wanted
+    await arrival.wait(position, patience)
+    return arrival.positionIn(position)
+  }
+
+  /** One read of all at one position, for keys that will not hold still. `undefined`: it proved nothing, go on. */
+  async #snapshot(
+    source: SourceId | undefined,
+    collection: string,
+    ids: readonly Id[],
+    via: Via,
+  ): Promise<Answer<V> | undefined> {
+    const { standpoint, cache, past, presentation } = this.#parts
+    let answer: Answer<V> | undefined
+    await past.inTurn(async () => {
+      if (!standpoint.serving || standpoint.source !== source) return
+      const { at } = standpoint
+      const { epoch } = cache
+      const documents = new Map<Id, Bytes>()
+      for (let from = 0; from < ids.length; from += MAX_IDS_PER_READ) {
+        const result = await past.at(at, collection, ids.slice(from, from + MAX_IDS_PER_READ))
+        if (result.kind === 'refused') throw result.error
+        if (result.kind !== 'exact' || cache.epoch !== epoch) return
+        for (const [id, document] of result.documents) documents.set(id, document)
+      }
+      const values = ids.map((id) => {
+        const document = documents.get(id)
+        return document === undefined ? ABSENT : presentation.present(document)
+      })
+      answer = this.#answer(source, at, values, via, false)
+    })
+    return answer
+  }
+
+  #answerHeld(keys: readonly string[], via: Via): Answer<V> | undefined {
+    const { cache, standpoint } = this.#parts
+    const values: (V | Absent)[] = []
+    for (const key of keys) {
+      const value = cache.peek(key)
+      if (value === undefined) return undefined
+      values.push(value)
+    }
+    return this.#answer(standpoint.source, standpoint.at, values, via, true)
+  }
+
+  #answer(
+    source: SourceId | undefined,
+    at: Position,
+    values: readonly (V | Absent)[],
+    via: Via,
+    stored: boolean,
+  ): Answer<V> {
+    const { presentation, maxAnswerBytes } = this.#parts
+    if (source === undefined) throw new ReplicaError('SOURCE_UNKNOWN', 'no source was ever followed')
+    let bytes = 0
+    for (const value of values) if (value !== ABSENT) bytes += presentation.sizeOf(value)
+    if (bytes > maxAnswerBytes) {
+      throw new ReplicaError('ANSWER_TOO_LARGE', `expected at most ${maxAnswerBytes} bytes, got ${bytes}`)
+    }
+    return { source, at, values, via, stored }
+  }
+
+  #count(all: number, missing: number): void {
+    this.#hits += all - missing
+    this.#misses += missing
+  }
+}
+
+const lateFill = (): ReplicaError => new ReplicaError('UNAVAILABLE', 'the source did not answer in time')

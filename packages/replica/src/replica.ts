@@ -1,0 +1,222 @@
+import type { Absent, Cache, Value } from '@freshet/cache'
+import type { PastReads } from './source-contract.ts'
+import type { Clock, Log, MonotonicMs } from '@freshet/kit'
+import type { Id, IdType, Position, SourcePosition } from '@freshet/protocol'
+import { Arrival } from './arrival.ts'
+import type {
+  Answer,
+  Notice,
+  Presentation,
+  ReadOptions,
+  Replica,
+  ReplicaState,
+  ReplicaStatus,
+} from './contract.ts'
+import { Ending } from './ending.ts'
+import { ReplicaError } from './errors.ts'
+import { Exactness } from './exactness.ts'
+import { Feed } from './feed.ts'
+import { Filler } from './filler.ts'
+import { Newest } from './newest.ts'
+import { Notices } from './notices.ts'
+import type { ReplicaOptions } from './options.ts'
+import { Past } from './past.ts'
+import { Patience } from './patience.ts'
+import { Reads } from './reads.ts'
+import { Standpoint } from './standpoint.ts'
+
+/** Whatever brings the source's changes to the feed. */
+export interface Following {
+  start(): void
+  /** Settles when no call of the feed will come any more. */
+  stop(): Promise<void>
+}
+
+export interface ReplicaParts<V extends Value> {
+  readonly past: PastReads
+  readonly collections: ReadonlyMap<string, IdType>
+  readonly presentation: Presentation<V>
+  readonly options: ReplicaOptions
+  readonly clock: Clock
+  /** In [0, 1). */
+  readonly random: () => number
+  readonly log: Log
+  readonly cache: Cache<V>
+  readonly follow: (feed: Feed<V>) => Following
+  readonly defer: (run: () => void) => void
+}
+
+/** Feed, cache and point reads put together; see the contract for what it promises. */
+export class ExactReplica<V extends Value> implements Replica<V> {
+  readonly #parts: ReplicaParts<V>
+  readonly #ending = new Ending()
+  readonly #standpoint: Standpoint
+  readonly #exactness: Exactness
+  readonly #notices: Notices
+  readonly #past: Past
+  readonly #newest: Newest
+  readonly #arrival: Arrival
+  readonly #filler: Filler<V>
+  readonly #reads: Reads<V>
+  readonly #feed: Feed<V>
+  readonly #following: Following
+  readonly #cache: Cache<V>
+  #peekHits = 0
+  #stopped: Promise<void> | undefined
+
+  constructor(parts: ReplicaParts<V>) {
+    const { past, collections, options, clock, log, cache } = parts
+    const { retry } = options
+    this.#parts = parts
+    this.#cache = cache
+    this.#standpoint = new Standpoint(clock, options.lagAfterMs)
+    this.#notices = new Notices(options.maxNotices)
+    this.#past = new Past({
+      reads: past,
+      places: options.maxPastReads,
+      readMs: options.pastReadMs,
+      clock,
+      log,
+    })
+    this.#exactness = new Exactness({ ...parts, collections: collections.keys(), past: this.#past, retry })
+    this.#newest = new Newest(this.#past)
+    this.#arrival = new Arrival(this.#standpoint, options)
+    const inner = {
+      ...parts,
+      past: this.#past,
+      standpoint: this.#standpoint,
+      exactness: this.#exactness,
+      notices: this.#notices,
+    }
+    this.#filler = new Filler({ ...inner, retry })
+    const filler = this.#filler
+    this.#reads = new Reads({
+      ...inner,
+      ...options,
+      filler,
+      arrival: this.#arrival,
+      newest: this.#newest,
+      ending: this.#ending,
+    })
+    this.#feed = new Feed({ ...inner, resume: () => filler.resume() })
+    this.#following = parts.follow(this.#feed)
+  }
+
+  get at(): Position {
+    return this.#standpoint.at
+  }
+
+  get positionText(): string | undefined {
+    return this.#standpoint.positionText
+  }
+
+  get provedAt(): MonotonicMs {
+    return this.#standpoint.provedAt
+  }
+
+  get aliveAt(): MonotonicMs {
+    return this.#standpoint.aliveAt
+  }
+
+  get state(): ReplicaState {
+    return this.#standpoint.state
+  }
+
+  async start(): Promise<void> {
+    this.#following.start()
+    while (!this.#standpoint.serving && this.state.kind !== 'stopped') await this.#standpoint.moved
+  }
+
+  peek(key: string): V | Absent | undefined {
+    if (!this.#standpoint.serving) return undefined
+    if (this.#exactness.blocked > 0 && this.#exactness.isBlocked(key.slice(0, key.indexOf('/'))))
+      return undefined
+    const value = this.#cache.peek(key)
+    if (value !== undefined) this.#peekHits += 1
+    return value
+  }
+
+  get(collection: string, id: Id, options: ReadOptions = {}): Promise<Answer<V>> {
+    return this.#reads.read(collection, [id], options)
+  }
+
+  many(collection: string, ids: readonly Id[], options: ReadOptions = {}): Promise<Answer<V>> {
+    return this.#reads.read(collection, ids, options)
+  }
+
+  async atLeast(
+    position: Position | SourcePosition,
+    options: Pick<ReadOptions, 'waitMs' | 'signal'> = {},
+  ): Promise<void> {
+    using patience = this.#patience(options)
+    await this.#reads.untilServing(patience)
+    await this.#arrival.wait(position, patience)
+  }
+
+  async now(options: Pick<ReadOptions, 'waitMs' | 'signal'> = {}): Promise<Position> {
+    using patience = this.#patience(options)
+    await this.#reads.untilServing(patience)
+    const late = (): ReplicaError =>
+      new ReplicaError('UNAVAILABLE', 'the source did not tell its newest position in time')
+    const position = await patience.race(this.#newest.ask(), late)
+    await this.#arrival.wait(position, patience)
+    return position
+  }
+
+  changes(signal: AbortSignal): AsyncIterable<Notice> {
+    return this.#notices.listen(signal)
+  }
+
+  status(): ReplicaStatus {
+    const { clock, options } = this.#parts
+    const { provedAt, aliveAt, source, at } = this.#standpoint
+    const now = clock.now()
+    return {
+      state: this.state,
+      source,
+      epoch: this.#cache.epoch,
+      at,
+      ageMs: Number.isFinite(provedAt) ? now - provedAt : undefined,
+      proved: now - aliveAt <= options.aliveWithinMs,
+      entries: this.#cache.entries,
+      bytes: this.#cache.bytes,
+      hits: this.#peekHits + this.#reads.hits,
+      misses: this.#reads.misses,
+      fills: this.#filler.fills,
+      refills: this.#filler.refills,
+      evictions: this.#cache.evictions,
+      changesApplied: this.#feed.changesApplied,
+      reopens: this.#feed.reopens,
+      resyncs: this.#feed.resyncs,
+      refusedCollections: this.#exactness.refused(),
+    }
+  }
+
+  close(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #stop(): Promise<void> {
+    this.#ending.end()
+    this.#standpoint.stop()
+    this.#exactness.stop()
+    this.#past.stop()
+    this.#notices.close()
+    await this.#following.stop()
+  }
+
+  #patience(options: Pick<ReadOptions, 'waitMs' | 'signal'>): Patience {
+    const { clock } = this.#parts
+    return new Patience(
+      clock,
+      options.waitMs ?? this.#parts.options.positionWaitMs,
+      this.#ending,
+      options.signal,
+    )
+  }
+}

@@ -1,0 +1,1 @@
+export type * from '../../change-stream/src/contract.ts'

@@ -1,0 +1,31 @@
+import { expect, test } from '@jest/globals'
+import { Cache, ENTRY_OVERHEAD_BYTES } from '@freshet/cache'
+import { asText, type BenchOptions } from './support/bench.ts'
+import * as broken from './support/broken.ts'
+import { Stress } from './support/stress.ts'
+
+const cacheOptions = { maxBytes: 3 * (ENTRY_OVERHEAD_BYTES + 10), sizeOf: asText.sizeOf }
+
+/** Runs until a wrong answer is found. */
+async function firstWrong(variant: () => BenchOptions, runs: number): Promise<string | undefined> {
+  for (let seed = 1; seed <= runs; seed += 1) {
+    const { wrong } = await new Stress({ cache: new Cache(cacheOptions), ...variant(), seed }).run(400)
+    if (wrong[0] !== undefined) return wrong[0]
+  }
+  return undefined
+}
+
+test.each<[string, () => BenchOptions]>([
+  ['a fill overwrites an event', () => ({ cache: new broken.FillOverwritesEvent(cacheOptions) })],
+  ['entries are cleared after W has jumped', () => ({ cache: new broken.ClearsLater(cacheOptions) })],
+  ['no content is taken as absent', () => ({ cache: new broken.TakesNullAsAbsent(cacheOptions) })],
+  [
+    'a read at w0 answers a caller with a higher floor',
+    () => ({ cache: new broken.AnswersBelowTheFloor(cacheOptions) }),
+  ],
+  ['a fill is not read at its position', () => ({ past: (history) => new broken.ReadsTheNewest(history) })],
+  ['a missing position is ignored', () => ({ past: (history) => new broken.TakesSilenceAsAbsence(history) })],
+  ['W moves per event', () => ({ wrapFeed: broken.movesPerEvent })],
+])('R3 the same runs find that %s', async (_name, variant) => {
+  expect(await firstWrong(variant, 300)).toMatch(/got|went back|older than/)
+})

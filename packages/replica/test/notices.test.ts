@@ -1,0 +1,54 @@
+import { expect, test } from '@jest/globals'
+import { positionOf } from '@freshet/protocol'
+import type { Notice } from '../src/contract.ts'
+import { Bench } from './support/bench.ts'
+import { CodedError } from './support/scripted-past.ts'
+
+const put = { kind: 'put', collection: 'a', id: '1' } as const
+
+async function take(from: AsyncIterable<Notice>, count: number): Promise<readonly Notice[]> {
+  const taken: Notice[] = []
+  for await (const notice of from) {
+    taken.push(notice)
+    if (taken.length === count) break
+  }
+  return taken
+}
+
+test('R14 a subscriber hears of every change from its call on, in order, and of every gap', async () => {
+  await using bench = await new Bench().live()
+  const notices = bench.replica.changes(new AbortController().signal)
+  bench.history.commit([put])
+  bench.tell()
+  bench.history.commit([{ kind: 'namespace-gone', collection: 'a' }])
+  bench.tell()
+  bench.feed.broken(new CodedError('HISTORY_LOST'))
+  bench.begin()
+  expect(await take(notices, 3)).toEqual([
+    { kind: 'changes', keys: [{ collection: 'a', id: '1' }], at: positionOf(1, 1) },
+    { kind: 'reset', reason: 'namespace-gone', at: positionOf(1, 2) },
+    { kind: 'reset', reason: 'HISTORY_LOST', at: positionOf(1, 2) },
+  ])
+})
+
+test('R14 one that is too slow loses its queue and hears so', async () => {
+  await using bench = await new Bench({ options: { maxNotices: 2 } }).live()
+  const notices = bench.replica.changes(new AbortController().signal)
+  for (let n = 0; n < 3; n += 1) {
+    bench.history.commit([put])
+    bench.tell()
+  }
+  expect(await take(notices, 1)).toEqual([{ kind: 'reset', reason: 'too-slow', at: positionOf(1, 3) }])
+})
+
+test('R14 the subscription ends by its signal and by closing', async () => {
+  const bench = await new Bench().live()
+  const leaving = new AbortController()
+  const ended = [
+    take(bench.replica.changes(leaving.signal), 1),
+    take(bench.replica.changes(new AbortController().signal), 1),
+  ]
+  leaving.abort()
+  await bench.replica.close()
+  expect(await Promise.all(ended)).toEqual([[], []])
+})

@@ -1,0 +1,143 @@
+import { expect, test } from '@jest/globals'
+import { positionOf } from '@freshet/protocol'
+import { Bench, sourceOf } from './support/bench.ts'
+import { CodedError } from './support/scripted-past.ts'
+
+const put = { kind: 'put', collection: 'a', id: '1' } as const
+
+test('R4 a read waits for its position and is answered in the batch that reaches it', async () => {
+  await using bench = await new Bench().live()
+  const answer = bench.replica.get('a', '1', { atLeast: positionOf(1, 1) })
+  await bench.settle()
+  bench.history.commit([put])
+  bench.tell()
+  await bench.drain()
+  expect(await answer).toMatchObject({ at: positionOf(1, 1), values: ['s1'] })
+})
+
+test('R4 a position that does not come in time is BEHIND, and the waiter is gone', async () => {
+  await using bench = await new Bench().live()
+  const waiting = expect(bench.replica.atLeast(positionOf(1, 9))).rejects.toMatchObject({ code: 'BEHIND' })
+  await bench.settle()
+  bench.clock.advance(1_000)
+  await waiting
+  expect(bench.clock.sleeping).toBe(0)
+})
+
+test('R4 a position far ahead is BEHIND at once', async () => {
+  await using bench = await new Bench().live()
+  await expect(bench.replica.atLeast(positionOf(62, 0))).rejects.toMatchObject({ code: 'BEHIND' })
+})
+
+test('R4 a position of another source is refused', async () => {
+  await using bench = await new Bench().live()
+  const foreign = { source: sourceOf('deadbeef'), at: positionOf(1, 0) }
+  await expect(bench.replica.atLeast(foreign)).rejects.toMatchObject({ code: 'WRONG_SOURCE' })
+  await expect(bench.replica.get('a', '1', { atLeast: foreign })).rejects.toMatchObject({
+    code: 'WRONG_SOURCE',
+  })
+})
+
+test('R4 more callers than allowed are sent away', async () => {
+  await using bench = await new Bench({ options: { maxWaiters: 2 } }).live()
+  const ends = [1, 2].map(() =>
+    expect(bench.replica.atLeast(positionOf(1, 9))).rejects.toMatchObject({ code: 'BEHIND' }),
+  )
+  await bench.settle()
+  await expect(bench.replica.atLeast(positionOf(1, 9))).rejects.toMatchObject({ code: 'TOO_MANY_WAITERS' })
+  bench.clock.advance(1_000)
+  await Promise.all(ends)
+})
+
+test('R4 a caller can leave', async () => {
+  await using bench = await new Bench().live()
+  const leaving = new AbortController()
+  const end = expect(
+    bench.replica.atLeast(positionOf(1, 9), { signal: leaving.signal }),
+  ).rejects.toMatchObject({ code: 'CANCELLED' })
+  await bench.settle()
+  leaving.abort()
+  await end
+  expect(bench.clock.sleeping).toBe(0)
+})
+
+test('R5 one question for the newest position is shared by all that asked before it was sent, by no one later', async () => {
+  await using bench = await new Bench().live()
+  const early = [bench.replica.now(), bench.replica.now()]
+  await bench.settle()
+  expect(bench.past.pending).toHaveLength(1)
+  bench.history.commit([put])
+  bench.tell()
+  const late = bench.replica.now()
+  await bench.drain()
+  expect(await Promise.all(early)).toEqual([positionOf(1, 0), positionOf(1, 0)])
+  expect(await late).toBe(positionOf(1, 1))
+})
+
+test('R10 W never falls: a new epoch that begins earlier answers nothing until it is there again', async () => {
+  await using bench = await new Bench().live()
+  for (let n = 0; n < 3; n += 1) bench.history.commit([put])
+  bench.tell()
+  bench.feed.broken(new CodedError('HISTORY_LOST'))
+  bench.begin(1)
+  expect(bench.replica.at).toBe(positionOf(1, 3))
+  bench.tell(1)
+  const answer = bench.replica.get('a', '1')
+  await bench.drain()
+  expect(bench.replica.state).toEqual({ kind: 'loading' })
+  bench.tell()
+  await bench.drain()
+  expect(await answer).toMatchObject({ at: positionOf(1, 3), values: ['s3'] })
+})
+
+test('R10 a broken connection keeps what is held', async () => {
+  await using bench = await new Bench().live()
+  bench.history.commit([put])
+  bench.tell()
+  const answer = bench.replica.get('a', '1')
+  await bench.drain()
+  await answer
+  bench.feed.broken(new CodedError('DISCONNECTED'))
+  expect([bench.replica.state.kind, bench.replica.peek('a/1')]).toEqual(['lagging', 's1'])
+})
+
+test('R10 lost history gives nothing out, and waiting callers are answered in the next epoch', async () => {
+  await using bench = await new Bench().live()
+  bench.history.commit([put])
+  bench.tell()
+  const first = bench.replica.get('a', '1')
+  await bench.drain()
+  await first
+  bench.feed.broken(new CodedError('HISTORY_LOST'))
+  expect(bench.replica.peek('a/1')).toBeUndefined()
+  const second = bench.replica.get('a', '1')
+  bench.history.commit([put])
+  bench.begin()
+  bench.tell(0)
+  await bench.drain()
+  expect(await second).toMatchObject({ values: ['s2'], via: 'miss' })
+  expect(bench.replica.status()).toMatchObject({ epoch: 2, resyncs: { start: 1, HISTORY_LOST: 1 } })
+})
+
+test('R10 without a known source every read is refused', async () => {
+  await using bench = await new Bench().live()
+  bench.feed.broken(new CodedError('SOURCE_UNKNOWN'))
+  await expect(bench.replica.get('a', '1')).rejects.toMatchObject({ code: 'SOURCE_UNKNOWN' })
+})
+
+test('R11 Age counts from the last proof, and a long silence is called lagging', async () => {
+  await using bench = await new Bench().live()
+  bench.clock.advance(4_000)
+  expect(bench.replica.status()).toMatchObject({ ageMs: 4_000, proved: false, state: { kind: 'live' } })
+  // Batches of a backlog move W and prove nothing.
+  for (let n = 0; n < 4; n += 1) bench.history.commit([put])
+  bench.tell(2)
+  bench.clock.advance(1_001)
+  expect(bench.replica.status()).toMatchObject({
+    ageMs: 5_001,
+    proved: true,
+    state: { kind: 'lagging', since: 1_000 },
+  })
+  bench.tell()
+  expect(bench.replica.status()).toMatchObject({ ageMs: 0, state: { kind: 'live' } })
+})

@@ -1,0 +1,193 @@
+import { expect, test } from '@jest/globals'
+import { ABSENT, Cache, ENTRY_OVERHEAD_BYTES } from '@freshet/cache'
+import { positionOf } from '@freshet/protocol'
+import type { Answer } from '../src/contract.ts'
+import { asText, Bench } from './support/bench.ts'
+import { IgnoresPins } from './support/broken.ts'
+
+const put = (id: string) => ({ kind: 'put', collection: 'a', id }) as const
+const tiny = { maxBytes: 2 * (ENTRY_OVERHEAD_BYTES + 10), sizeOf: asText.sizeOf }
+const ids = ['1', '2', '3', '4', '5']
+
+test('R6 callers of one key share one read, and a value that is held needs none', async () => {
+  await using bench = await new Bench().live()
+  bench.history.commit([put('1')])
+  bench.tell()
+  const both = [bench.replica.get('a', '1'), bench.replica.get('a', '1')]
+  await bench.drain()
+  expect((await Promise.all(both)).map(({ via, values }) => [via, ...values])).toEqual([
+    ['miss', 's1'],
+    ['collapsed', 's1'],
+  ])
+  expect(await bench.replica.get('a', '1')).toMatchObject({ via: 'hit', stored: true })
+  expect([bench.past.sent, bench.replica.peek('a/1')]).toEqual([1, 's1'])
+})
+
+test('R6 misses of one tick go into one read of at most 150 ids', async () => {
+  await using bench = await new Bench().live()
+  bench.history.commit([put('1')])
+  bench.tell()
+  const all = Array.from({ length: 301 }, (_, n) => bench.replica.get('a', String(n)))
+  await bench.drain()
+  const answers = await Promise.all(all)
+  expect(answers.map(({ values }) => values[0]).filter((value) => value !== ABSENT)).toEqual(['s1'])
+  expect(bench.past.sent).toBe(3)
+})
+
+test('R6 a caller that leaves leaves the fill to the others', async () => {
+  await using bench = await new Bench().live()
+  bench.history.commit([put('1')])
+  bench.tell()
+  const leaving = new AbortController()
+  const left = expect(bench.replica.get('a', '1', { signal: leaving.signal })).rejects.toMatchObject({
+    code: 'CANCELLED',
+  })
+  const stays = bench.replica.get('a', '1')
+  await bench.settle()
+  leaving.abort()
+  await bench.drain()
+  await left
+  expect((await stays).values).toEqual(['s1'])
+})
+
+test('R6 a fill that nobody waits for is not sent', async () => {
+  await using bench = await new Bench().live()
+  const leaving = new AbortController()
+  const left = expect(bench.replica.get('a', '1', { signal: leaving.signal })).rejects.toMatchObject({
+    code: 'CANCELLED',
+  })
+  await bench.settle()
+  leaving.abort()
+  await left
+  await bench.drain()
+  expect(bench.past.sent).toBe(0)
+})
+
+test('R6 a source that does not answer ends in UNAVAILABLE, and leaves nothing behind', async () => {
+  await using bench = await new Bench().live()
+  const end = expect(bench.replica.get('a', '1', { waitMs: 700 })).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+  })
+  await bench.settle()
+  bench.tick()
+  bench.clock.advance(700)
+  await end
+})
+
+async function readMany(cache: Cache<string>): Promise<{ answer: Answer<string>; sent: number }> {
+  await using bench = await new Bench({ cache }).live()
+  bench.history.commit(ids.map(put))
+  bench.tell()
+  const answer = bench.replica.many('a', ids)
+  await bench.drain()
+  return { answer: await answer, sent: bench.past.sent }
+}
+
+test('R7 an answer larger than the cache comes from one position and one read', async () => {
+  const { answer, sent } = await readMany(new Cache(tiny))
+  expect(answer).toMatchObject({ values: ['s1', 's2', 's3', 's4', 's5'], at: positionOf(1, 1), stored: true })
+  expect(sent).toBe(1)
+})
+
+test('R7 the same read is seen to evict itself when pins are ignored', async () => {
+  const { answer, sent } = await readMany(new IgnoresPins(tiny))
+  expect(answer.stored).toBe(false)
+  expect(sent).toBeGreaterThan(1)
+})
+
+test('R7 a document larger than the whole cache is answered', async () => {
+  const { answer, sent } = await readMany(new Cache({ maxBytes: 100, sizeOf: asText.sizeOf }))
+  expect([answer.values.length, answer.stored, sent]).toEqual([5, true, 1])
+})
+
+test('R7 the entries of an answer go back under the budget', async () => {
+  const cache = new Cache(tiny)
+  await readMany(cache)
+  expect(cache.bytes).toBeLessThanOrEqual(tiny.maxBytes)
+})
+
+test('R8 an answer above the limit is refused', async () => {
+  await using bench = await new Bench({ options: { maxAnswerBytes: 5 } }).live()
+  bench.history.commit(ids.map(put))
+  bench.tell()
+  const end = expect(bench.replica.many('a', ids)).rejects.toMatchObject({ code: 'ANSWER_TOO_LARGE' })
+  await bench.drain()
+  await end
+})
+
+test('R9 a collection that is not served is unknown, one that cannot be exact says why', async () => {
+  const bench = new Bench()
+  bench.past.reasons.set('b', 'it is a view')
+  await using live = await bench.live()
+  await expect(live.replica.get('c', '1')).rejects.toMatchObject({ code: 'UNKNOWN_COLLECTION' })
+  await expect(live.replica.get('b', '1')).rejects.toThrow('it is a view')
+  expect(live.replica.status().refusedCollections).toEqual({ b: 'it is a view' })
+})
+
+test('R9 while a changed collection is checked nobody reads it, and the others go on', async () => {
+  await using bench = await new Bench().live()
+  bench.history.commit([put('1'), { kind: 'put', collection: 'b', id: '1' }])
+  bench.tell()
+  const held = [bench.replica.get('a', '1'), bench.replica.get('b', '1')]
+  await bench.drain()
+  await Promise.all(held)
+  bench.feed.apply(bench.batch([{ kind: 'namespace-touched', collection: 'a' }], bench.history.now, true))
+  expect([bench.replica.peek('a/1'), bench.replica.peek('b/1')]).toEqual([undefined, 's2'])
+  bench.past.reasons.set('a', 'it is capped now')
+  const end = expect(bench.replica.get('a', '1')).rejects.toMatchObject({ code: 'COLLECTION_NOT_EXACT' })
+  await bench.drain()
+  await end
+})
+
+test('R9 an answer to an older question about a collection is not believed', async () => {
+  await using bench = await new Bench().live()
+  const touched = bench.batch([{ kind: 'namespace-touched', collection: 'a' }], 0, true)
+  bench.feed.apply(touched)
+  bench.feed.apply(touched)
+  await bench.settle()
+  const [older, newer] = bench.past.pending.splice(0)
+  older?.reply()
+  await bench.settle()
+  expect(bench.replica.status().refusedCollections).toEqual({})
+  bench.past.reasons.set('a', 'it is a view now')
+  newer?.reply()
+  await bench.settle()
+  expect(bench.replica.status().refusedCollections).toEqual({ a: 'it is a view now' })
+})
+
+test('R12 a document that cannot be presented fails its own read and nothing else', async () => {
+  await using bench = await new Bench({
+    presentation: {
+      ...asText,
+      present: (document) => {
+        const text = asText.present(document)
+        if (text === 's1') throw new Error('cannot')
+        return text
+      },
+    },
+  }).live()
+  bench.history.commit([put('1'), put('2')])
+  bench.tell()
+  const bad = expect(bench.replica.get('a', '1')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  const good = bench.replica.get('a', '2')
+  await bench.drain()
+  await bad
+  expect((await good).values).toEqual(['s2'])
+})
+
+test('R13 closing ends every wait with STOPPED, and twice is fine', async () => {
+  const bench = await new Bench().live()
+  const ends = [
+    expect(bench.replica.get('a', '1')).rejects.toMatchObject({ code: 'STOPPED' }),
+    expect(bench.replica.atLeast(positionOf(1, 5))).rejects.toMatchObject({ code: 'STOPPED' }),
+  ]
+  await bench.settle()
+  await Promise.all([bench.replica.close(), bench.replica.close()])
+  await Promise.all(ends)
+  await expect(bench.replica.get('a', '1')).rejects.toMatchObject({ code: 'STOPPED' })
+  expect([bench.replica.state.kind, bench.replica.peek('a/1'), bench.clock.sleeping]).toEqual([
+    'stopped',
+    undefined,
+    0,
+  ])
+})

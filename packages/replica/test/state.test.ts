@@ -1,0 +1,62 @@
+import { expect, test } from '@jest/globals'
+import type { ReplicaState } from '../src/contract.ts'
+import { next, serves, type ReplicaEvent } from '../src/state.ts'
+import { Random } from './support/random.ts'
+
+const states: Record<ReplicaState['kind'], ReplicaState> = {
+  loading: { kind: 'loading' },
+  live: { kind: 'live' },
+  lagging: { kind: 'lagging', since: 5 },
+  lost: { kind: 'lost', reason: 'HISTORY_LOST' },
+  stopped: { kind: 'stopped' },
+}
+
+const events: Record<ReplicaEvent['type'], ReplicaEvent> = {
+  begun: { type: 'begun' },
+  proved: { type: 'proved', provedAt: 9 },
+  silent: { type: 'silent', provedAt: 9 },
+  lost: { type: 'lost', reason: 'SOURCE_UNKNOWN' },
+  stop: { type: 'stop' },
+}
+
+/** Every state by every event: a new one does not compile until its cells are written. */
+const expected: Record<ReplicaState['kind'], Record<ReplicaEvent['type'], ReplicaState['kind']>> = {
+  loading: { begun: 'loading', proved: 'live', silent: 'loading', lost: 'lost', stop: 'stopped' },
+  live: { begun: 'loading', proved: 'live', silent: 'lagging', lost: 'lost', stop: 'stopped' },
+  lagging: { begun: 'loading', proved: 'live', silent: 'lagging', lost: 'lost', stop: 'stopped' },
+  lost: { begun: 'loading', proved: 'lost', silent: 'lost', lost: 'lost', stop: 'stopped' },
+  stopped: { begun: 'stopped', proved: 'stopped', silent: 'stopped', lost: 'stopped', stop: 'stopped' },
+}
+
+const stateList = Object.values(states)
+const eventList = Object.values(events)
+
+test.each(stateList.flatMap((state) => eventList.map((event) => ({ state, event }))))(
+  'R1 $state.kind after $event.type',
+  ({ state, event }) => {
+    expect(next(state, event).kind).toBe(expected[state.kind][event.type])
+  },
+)
+
+test('R2 an event that changes nothing returns the same object, and twice equals once', () => {
+  const random = new Random(7)
+  let state: ReplicaState = states.loading
+  for (let step = 0; step < 5_000; step += 1) {
+    const event = random.chance(0.001)
+      ? events.stop
+      : random.pick(eventList.filter(({ type }) => type !== 'stop'))
+    const after = next(state, event)
+    expect(next(after, event)).toBe(after)
+    if (after.kind === state.kind && event.type !== 'lost') expect(after).toBe(state)
+    state = after
+  }
+})
+
+test('R2 lagging remembers since when', () => {
+  expect(next(states.live, events.silent)).toEqual({ kind: 'lagging', since: 9 })
+  expect(next(states.lagging, events.silent)).toEqual({ kind: 'lagging', since: 5 })
+})
+
+test('R2 held values are given out live and lagging, and never otherwise', () => {
+  expect(stateList.filter(serves).map(({ kind }) => kind)).toEqual(['live', 'lagging'])
+})

@@ -1,0 +1,25 @@
+import { expect, test } from '@jest/globals'
+import { Cache, ENTRY_OVERHEAD_BYTES } from '@freshet/cache'
+import { asText } from './support/bench.ts'
+import { Stress, type StressResult } from './support/stress.ts'
+
+/** Room for about three of six documents: misses and evictions are constant. */
+const maxBytes = 3 * (ENTRY_OVERHEAD_BYTES + 10)
+const cacheOptions = { maxBytes, sizeOf: asText.sizeOf }
+
+const seed = Number(process.env['FRESHET_SEED'] ?? Date.now() % 2 ** 31)
+
+test(`R3 every answer of a random run is the state at its position (seed ${seed})`, async () => {
+  const total = { answers: 0, unsettled: 0, fromThePast: 0 }
+  for (let run = 0; run < 500; run += 1) {
+    const result: StressResult = await new Stress({ seed: seed + run, cache: new Cache(cacheOptions) }).run(
+      400,
+    )
+    expect({ seed: seed + run, wrong: result.wrong }).toEqual({ seed: seed + run, wrong: [] })
+    expect({ seed: seed + run, unsettled: result.unsettled }).toEqual({ seed: seed + run, unsettled: 0 })
+    total.answers += result.answers
+    total.fromThePast += result.fromThePast
+  }
+  expect(total.answers).toBeGreaterThan(20_000)
+  expect(total.fromThePast).toBeGreaterThan(0)
+})

@@ -1,0 +1,150 @@
+import { Cache, type Value } from '@freshet/cache'
+import type { Batch } from '../../src/source-contract.ts'
+import type { Log } from '@freshet/kit'
+import { parseSourceId, positionOf, type IdType, type SourceId } from '@freshet/protocol'
+import type { Presentation } from '../../src/contract.ts'
+import type { Feed } from '../../src/feed.ts'
+import { defaultReplicaOptions, type ReplicaOptions } from '../../src/options.ts'
+import { ExactReplica } from '../../src/replica.ts'
+import { History } from './history.ts'
+import { ManualClock } from './manual-clock.ts'
+import { Random } from './random.ts'
+import { ScriptedPast } from './scripted-past.ts'
+
+export const silentLog: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+
+/** Keeps the text of the document. */
+export const asText: Presentation<string> = {
+  present: (document) => Buffer.from(document).toString('utf8'),
+  sizeOf: (value) => value.length,
+}
+
+export function sourceOf(text: string): SourceId {
+  const source = parseSourceId(text)
+  if (source === undefined) throw new Error(`expected a source, got '${text}'`)
+  return source
+}
+
+export const collections: ReadonlyMap<string, IdType> = new Map([
+  ['a', 'string'],
+  ['b', 'string'],
+])
+
+export const keys = ['a/1', 'a/2', 'a/33', 'a/4', 'b/1', 'b/22']
+
+export interface BenchOptions {
+  readonly seed?: number
+  readonly options?: Partial<ReplicaOptions>
+  readonly cache?: Cache<string>
+  readonly presentation?: Presentation<string>
+  readonly past?: (history: History) => ScriptedPast
+  /** Stands between the feed and the one who drives it. */
+  readonly wrapFeed?: (feed: FeedSide) => FeedSide
+}
+
+/** The methods of a feed that its driver calls. */
+export type FeedSide = Pick<Feed<Value>, 'begin' | 'apply' | 'broken'>
+
+/** A replica of which a test holds every string: feed, replies, ticks and time. */
+export class Bench implements AsyncDisposable {
+  history = new History(sourceOf('00000001'), keys)
+  readonly clock = new ManualClock()
+  readonly past: ScriptedPast
+  readonly replica: ExactReplica<string>
+  readonly random: Random
+  #feed: FeedSide | undefined
+  #deferred: (() => void)[] = []
+  /** Commits that the feed has told. */
+  told = 0
+
+  constructor(options: BenchOptions = {}) {
+    this.random = new Random(options.seed ?? 1)
+    this.past = options.past?.(this.history) ?? new ScriptedPast(this.history)
+    const all = { ...defaultReplicaOptions, ...options.options }
+    this.replica = new ExactReplica({
+      past: this.past,
+      collections,
+      presentation: options.presentation ?? asText,
+      options: all,
+      clock: this.clock,
+      random: this.random.next,
+      log: silentLog,
+      cache: options.cache ?? new Cache({ maxBytes: all.cacheBytes, sizeOf: asText.sizeOf }),
+      follow: (feed) => {
+        this.#feed = options.wrapFeed?.(feed) ?? feed
+        return { start: () => {}, stop: () => Promise.resolve() }
+      },
+      defer: (run) => this.#deferred.push(run),
+    })
+  }
+
+  get feed(): FeedSide {
+    if (this.#feed === undefined) throw new Error('no feed')
+    return this.#feed
+  }
+
+  /** Reads that wait for the end of the tick. */
+  get deferred(): number {
+    return this.#deferred.length
+  }
+
+  /** A new epoch from the newest position, as a follower begins it. */
+  begin(at: number = this.history.now): void {
+    this.past.history = this.history
+    this.told = at
+    this.feed.begin({ source: this.history.source, at: positionOf(1, at) })
+  }
+
+  /** Tells the next commits in one batch; `proved` when that was all there was. */
+  tell(commits: number = this.history.now - this.told): void {
+    const from = this.told
+    this.told = Math.min(this.history.now, from + commits)
+    const changes = Array.from({ length: this.told - from }, (_, index) =>
+      this.history.changesOf(from + index + 1),
+    ).flat()
+    const proved = this.told === this.history.now
+    this.feed.apply(this.batch(changes, this.told, proved))
+    // What a batch brings is valid during the call only.
+    for (const change of changes) if (change.kind === 'put') change.document.fill(0)
+  }
+
+  batch(changes: Batch['changes'], n: number, proved: boolean): Batch {
+    const provedAt = proved ? this.clock.now() : 0
+    return { changes, through: positionOf(1, n), provedAt, aliveAt: this.clock.now() }
+  }
+
+  /** Ends the tick: reads that were put off are sent. */
+  tick(): void {
+    const runs = this.#deferred
+    this.#deferred = []
+    for (const run of runs) run()
+  }
+
+  /** Gives every promise that can go on its turn. */
+  async settle(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+
+  /** Sends what is put off and gives all replies, until nothing moves any more. */
+  async drain(): Promise<void> {
+    for (let idle = 0; idle < 2;) {
+      await this.settle()
+      const moved = this.deferred > 0 || this.past.pending.length > 0
+      this.tick()
+      for (const pending of this.past.pending.splice(0)) pending.reply()
+      idle = moved ? 0 : idle + 1
+    }
+  }
+
+  /** Begins, proves and checks: a replica that serves. */
+  async live(): Promise<this> {
+    this.begin()
+    this.tell(0)
+    await this.drain()
+    return this
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.replica.close()
+  }
+}

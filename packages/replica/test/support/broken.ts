@@ -1,0 +1,71 @@
+import { ABSENT, Cache, type Fill, type FillDecision, type FillOutcome } from '@freshet/cache'
+import type { Batch, Origin, PastAnswer } from '../../src/source-contract.ts'
+import type { Change, Id, Position } from '@freshet/protocol'
+import type { FeedSide } from './bench.ts'
+import type { History } from './history.ts'
+import { ScriptedPast } from './scripted-past.ts'
+
+/** A fill's read wins over what the feed said meanwhile. */
+export class FillOverwritesEvent extends Cache<string> {
+  override arrive(fill: Fill<string>, outcome: FillOutcome<string>, now: Position): FillDecision<string> {
+    if (outcome.kind === 'exact') fill.last = undefined
+    return super.arrive(fill, outcome, now)
+  }
+}
+
+/** After lost history W jumps first and the entries go later: there is an await between. */
+export class ClearsLater extends Cache<string> {
+  override newEpoch(): void {
+    setTimeout(() => super.newEpoch(), 1)
+  }
+}
+
+/** An update without content (a null post-image) is taken for a delete. */
+export class TakesNullAsAbsent extends Cache<string> {
+  override touched(key: string): void {
+    super.put(key, ABSENT)
+  }
+}
+
+/** What was read at w0 answers everybody, also who has seen more or asked for more. */
+export class AnswersBelowTheFloor extends Cache<string> {
+  override mayAnswer(): boolean {
+    return true
+  }
+}
+
+/** Keys of a running answer may be evicted. */
+export class IgnoresPins extends Cache<string> {
+  override pin(): void {}
+  override unpin(): void {}
+}
+
+/** A fill's read is taken for the state at its position, but it is the state of whenever the server looked. */
+export class ReadsTheNewest extends ScriptedPast {
+  override answer(history: History, _position: Position, collection: string, ids: readonly Id[]): PastAnswer {
+    return { kind: 'exact', documents: this.documents(history, history.now, collection, ids) }
+  }
+}
+
+/** A reply that names no position, as of a dropped collection, is taken for "there are none". */
+export class TakesSilenceAsAbsence extends ScriptedPast {
+  override answer(history: History, position: Position, collection: string, ids: readonly Id[]): PastAnswer {
+    const answer = super.answer(history, position, collection, ids)
+    return answer.kind === 'unproved' ? { kind: 'exact', documents: new Map() } : answer
+  }
+}
+
+/** W moves with the first change of a position instead of with the last: transactions are torn. */
+export function movesPerEvent(feed: FeedSide): FeedSide {
+  return {
+    begin: (origin: Origin) => feed.begin(origin),
+    broken: (error: Error) => feed.broken(error),
+    apply: (batch: Batch) => {
+      const [first, ...rest] = batch.changes.map((change: Change) =>
+        change.kind === 'put' ? { ...change, document: Buffer.from(change.document) } : change,
+      )
+      feed.apply({ ...batch, changes: first ? [first] : [] })
+      if (rest.length > 0) setImmediate(() => feed.apply({ ...batch, changes: rest }))
+    },
+  }
+}

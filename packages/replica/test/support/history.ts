@@ -1,0 +1,72 @@
+import { positionOf, type Change, type Position, type Put, type SourceId } from '@freshet/protocol'
+
+/** One write; several with one position are a transaction. */
+export type Write = Omit<Put, 'document'> | Exclude<Change, Put>
+
+type State = ReadonlyMap<string, string>
+
+/** A database that remembers every state it ever had, and is read at any of them: the oracle. Contents are unique. */
+export class History {
+  readonly source: SourceId
+  readonly keys: readonly string[]
+  readonly commits: (readonly Write[])[] = []
+  readonly #states: State[] = [new Map()]
+  #stamp = 0
+
+  constructor(source: SourceId, keys: readonly string[]) {
+    this.source = source
+    this.keys = keys
+  }
+
+  /** The number of commits. */
+  get now(): number {
+    return this.commits.length
+  }
+
+  /** The newest position. */
+  get position(): Position {
+    return positionOf(1, this.now)
+  }
+
+  /** The content of a document after `n` commits. */
+  at(key: string, n: number): string | undefined {
+    return this.#states[n]?.get(key)
+  }
+
+  /** Whether the collection held nothing at some time from `n` on: reads of the past prove nothing then. */
+  wasMissing(collection: string, n: number): boolean {
+    const holds = (state: State): boolean => [...state.keys()].some((key) => key.startsWith(`${collection}/`))
+    return this.#states.slice(n).some((state) => !holds(state))
+  }
+
+  commit(writes: readonly Write[]): void {
+    const state = new Map(this.#states.at(-1))
+    for (const write of writes) this.#write(state, write)
+    this.commits.push(writes)
+    this.#states.push(state)
+  }
+
+  /** The changes of commit `n` as a feed tells them. */
+  changesOf(n: number): readonly Change[] {
+    return (this.commits[n - 1] ?? []).flatMap((write): readonly Change[] => {
+      if (write.kind !== 'put') return [write]
+      const content = this.at(`${write.collection}/${write.id}`, n)
+      return content === undefined ? [] : [{ ...write, document: Buffer.from(content) }]
+    })
+  }
+
+  #write(state: Map<string, string>, write: Write): void {
+    this.#stamp += 1
+    if (write.kind === 'put' || write.kind === 'touched')
+      state.set(`${write.collection}/${write.id}`, `s${this.#stamp}`)
+    if (write.kind === 'gone') state.delete(`${write.collection}/${write.id}`)
+    if ('id' in write) return
+    const prefix = write.kind === 'all-touched' ? '' : `${write.collection}/`
+    for (const key of state.keys()) if (key.startsWith(prefix)) state.delete(key)
+    if (write.kind === 'namespace-gone') return
+    for (const key of this.keys) {
+      if (key.startsWith(prefix) && (key.length + this.#stamp) % 2 === 0)
+        state.set(key, `s${this.#stamp}-${key}`)
+    }
+  }
+}

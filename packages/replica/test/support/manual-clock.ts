@@ -1,0 +1,41 @@
+import type { Clock, MonotonicMs } from '@freshet/kit'
+
+/** Time that stands still until a test moves it. */
+export class ManualClock implements Clock {
+  #now = 1_000
+  #timers: { readonly at: number; readonly fire: () => void }[] = []
+
+  now(): MonotonicMs {
+    return this.#now
+  }
+
+  wallMs(): number {
+    return this.#now
+  }
+
+  sleep(ms: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.resolve()
+    return new Promise((resolve) => {
+      const timer = { at: this.#now + ms, fire: resolve }
+      this.#timers.push(timer)
+      const leave = (): void => {
+        this.#timers = this.#timers.filter((other) => other !== timer)
+        resolve()
+      }
+      signal.addEventListener('abort', leave, { once: true })
+    })
+  }
+
+  /** Those whose time comes run in order. */
+  advance(ms: number): void {
+    this.#now += ms
+    const due = this.#timers.filter((timer) => timer.at <= this.#now).sort((a, b) => a.at - b.at)
+    this.#timers = this.#timers.filter((timer) => timer.at > this.#now)
+    for (const timer of due) timer.fire()
+  }
+
+  /** How many sleep. */
+  get sleeping(): number {
+    return this.#timers.length
+  }
+}

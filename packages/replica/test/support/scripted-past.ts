@@ -1,0 +1,85 @@
+import type { PastAnswer, PastReads } from '../../src/source-contract.ts'
+import { lowOf, type Bytes, type Id, type Position } from '@freshet/protocol'
+import type { History } from './history.ts'
+
+/** A read that was sent and waits for its reply, or for its failure. */
+interface Pending {
+  readonly reply: () => void
+  readonly fail: (error: Error) => void
+}
+
+/** An error with a code, as the change stream's are. */
+export class CodedError extends Error {
+  readonly code: string
+
+  constructor(code: string) {
+    super(code)
+    this.code = code
+  }
+}
+
+/** Reads of a {@link History} whose replies come when the test says so. */
+export class ScriptedPast implements PastReads {
+  history: History
+  readonly pending: Pending[] = []
+  /** Reads of documents that were sent. */
+  sent = 0
+  /** Why a collection is refused. */
+  readonly reasons = new Map<string, string>()
+
+  constructor(history: History) {
+    this.history = history
+  }
+
+  at(position: Position, collection: string, ids: readonly Id[], signal: AbortSignal): Promise<PastAnswer> {
+    this.sent += 1
+    const { history } = this
+    return this.#later(signal, () => this.answer(history, position, collection, ids))
+  }
+
+  now(signal: AbortSignal): Promise<Position> {
+    const { position } = this.history
+    return this.#later(signal, () => position)
+  }
+
+  check(
+    collections: readonly string[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, string | undefined>> {
+    return this.#later(signal, () => new Map(collections.map((name) => [name, this.reasons.get(name)])))
+  }
+
+  /** What the database says when it looks; broken variants say something else. */
+  answer(history: History, position: Position, collection: string, ids: readonly Id[]): PastAnswer {
+    const n = lowOf(position)
+    if (n > history.now) throw new CodedError('PAST_UNAVAILABLE')
+    if (history.wasMissing(collection, n)) return { kind: 'unproved', until: history.position }
+    return { kind: 'exact', documents: this.documents(history, n, collection, ids) }
+  }
+
+  documents(history: History, n: number, collection: string, ids: readonly Id[]): ReadonlyMap<Id, Bytes> {
+    const documents = new Map<Id, Bytes>()
+    for (const id of ids) {
+      const content = history.at(`${collection}/${id}`, n)
+      if (content !== undefined) documents.set(id, Buffer.from(content))
+    }
+    return documents
+  }
+
+  #later<T>(signal: AbortSignal, answer: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const pending: Pending = {
+        reply: () => {
+          try {
+            resolve(answer())
+          } catch (error) {
+            reject(error)
+          }
+        },
+        fail: reject,
+      }
+      this.pending.push(pending)
+      signal.addEventListener('abort', () => reject(new CodedError('DISCONNECTED')), { once: true })
+    })
+  }
+}
