@@ -1,14 +1,31 @@
 /** One run of jest for the whole repository: TypeScript is read from each package's `src`, no build is needed. */
 export default {
   rootDir: import.meta.dirname,
-  roots: ['<rootDir>/packages', '<rootDir>/apps', '<rootDir>/examples', '<rootDir>/benches', '<rootDir>/scripts'],
+  roots: [
+    '<rootDir>/packages',
+    '<rootDir>/apps',
+    '<rootDir>/examples',
+    '<rootDir>/benches',
+    '<rootDir>/scripts',
+  ],
   testMatch: ['**/test/**/*.test.ts'],
   testEnvironment: 'node',
   testEnvironmentOptions: { customExportConditions: ['@freshet/source', 'node', 'node-addons'] },
   extensionsToTreatAsEsm: ['.ts'],
-  transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' }, sourceMaps: 'inline' }] },
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      {
+        jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
+        module: { type: 'es6' },
+        sourceMaps: 'inline',
+      },
+    ],
+  },
   modulePathIgnorePatterns: ['/dist/'],
   testTimeout: 30_000,
+  // A promise that nobody awaits and that fails, fails the test it belongs to; without this it kills the whole worker.
+  waitForUnhandledRejections: true,
   maxWorkers: 2,
   reporters: ['default', '<rootDir>/scripts/jest-closing-line.js'],
 }

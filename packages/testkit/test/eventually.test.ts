@@ -1,0 +1,17 @@
+import { expect, test } from '@jest/globals'
+import { eventually } from '@freshet/testkit'
+
+test('a condition is tried until it holds, and its value comes back', async () => {
+  let left = 3
+  const value = await eventually(() => {
+    left -= 1
+    if (left > 0) throw new Error('not yet')
+    return 'done'
+  })
+  expect(value).toBe('done')
+})
+
+test('a condition that never holds ends with what was wrong last', async () => {
+  const never = eventually(() => Promise.reject(new Error('still 3')), { withinMs: 20 })
+  await expect(never).rejects.toThrow(/^not within 20 ms \(\d+ attempts\): still 3$/)
+})
