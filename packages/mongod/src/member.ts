@@ -18,6 +18,13 @@ export class Member {
     return this.#server.instanceInfo?.instance.mongodProcess?.pid
   }
 
+  /** Settles when the process that runs now is gone, for whatever reason; at once when there is none. */
+  async ended(): Promise<void> {
+    const child = this.#server.instanceInfo?.instance.mongodProcess
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    await new Promise((resolve) => child.once('exit', resolve))
+  }
+
   /** Shuts down in order; settles when the process is gone. */
   async stop(): Promise<void> {
     await this.#server.stop({ doCleanup: false, force: false })
@@ -25,12 +32,9 @@ export class Member {
 
   /** Ends the process without any warning, as a machine does that loses its power. Settles when it is gone. */
   async kill(): Promise<void> {
-    const child = this.#server.instanceInfo?.instance.mongodProcess
-    if (child !== undefined && child.exitCode === null) {
-      const gone = new Promise((resolve) => child.once('exit', resolve))
-      child.kill('SIGKILL')
-      await gone
-    }
+    const gone = this.ended()
+    this.#server.instanceInfo?.instance.mongodProcess?.kill('SIGKILL')
+    await gone
     await this.stop()
   }
 

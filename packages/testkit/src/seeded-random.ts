@@ -13,11 +13,11 @@ export interface SeededRandom {
 
 /**
  * A generator whose whole sequence follows from the seed (mulberry32: https://gist.github.com/tommyettinger/46a874533244883189143505d203312c,
- * public domain). The seed is printed, and can be set for every test at once by FRESHET_TEST_SEED, so that a failing
+ * public domain). The seed is printed, and can be set for every test at once by TEST_SEED, so that a failing
  * random walk can be walked again.
  */
 export function seededRandom(seed: number = seedOfThisRun()): SeededRandom {
-  process.stderr.write(`seed ${seed} (repeat with FRESHET_TEST_SEED=${seed})\n`)
+  process.stderr.write(`seed ${seed} (repeat with TEST_SEED=${seed})\n`)
   let state = seed >>> 0
   const next = (): number => {
     state = (state + 0x6d2b79f5) >>> 0
@@ -38,4 +38,4 @@ export function seededRandom(seed: number = seedOfThisRun()): SeededRandom {
   }
 }
 
-const seedOfThisRun = (): number => Number(process.env['FRESHET_TEST_SEED'] ?? randomInt(2 ** 32))
+const seedOfThisRun = (): number => Number(process.env['TEST_SEED'] ?? randomInt(2 ** 32))
