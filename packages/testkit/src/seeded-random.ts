@@ -4,11 +4,11 @@ import { randomInt } from 'node:crypto'
 export interface SeededRandom {
   readonly seed: number
   /** In [0, 1). */
-  next(): number
+  next(this: void): number
   /** A whole number in [0, `limit`). */
-  below(limit: number): number
+  below(this: void, limit: number): number
   /** One of the items; the list must not be empty. */
-  pick<T>(items: readonly T[]): T
+  pick<T>(this: void, items: readonly T[]): T
 }
 
 /**
