@@ -1,4 +1,5 @@
 import type { Clock } from '@freshet/kit'
+import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -110,7 +111,8 @@ export class HttpShell {
       this.#closeUnused()
       await clock.sleep(Math.min(SWEEP_MS, Math.max(0, deadline - clock.now())), closed.signal)
     }
-    for (const socket of this.#connections.keys()) socket.destroy()
+    await Promise.all([...this.#connections.keys()].map((socket) => once(socket.destroy(), 'close')))
+    if (!closed.signal.aborted) await once(closed.signal, 'abort')
   }
 
   #take(request: IncomingMessage, response: ServerResponse): void {

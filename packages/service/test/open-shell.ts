@@ -1,0 +1,68 @@
+import { systemClock } from '@freshet/kit'
+import type { Log } from '@freshet/kit'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import type { Socket } from 'node:net'
+import type { Handler } from '../src/contract.ts'
+import { makeFail } from '../src/fail.ts'
+import { HttpShell } from '../src/http-shell.ts'
+import type { HttpLimits } from '../src/http-shell.ts'
+
+/** Collects what is logged. */
+export class LogBook implements Log {
+  readonly lines: { readonly level: string; readonly fields: object; readonly message: string }[] = []
+  readonly debug = this.#writer('debug')
+  readonly info = this.#writer('info')
+  readonly warn = this.#writer('warn')
+  readonly error = this.#writer('error')
+
+  #writer(level: string): (fields: object, message: string) => void {
+    return (fields, message) => this.lines.push({ level, fields, message })
+  }
+}
+
+const limits: HttpLimits = {
+  maxHeaderBytes: 16_384,
+  headersWithinMs: 10_000,
+  bodyWithinMs: 30_000,
+  idleMs: 75_000,
+  maxSockets: 100,
+}
+
+/** A real port with a handler behind the shell. */
+export async function openShell(handle: Handler, changed: Partial<HttpLimits> = {}, port = 0) {
+  const log = new LogBook()
+  let ids = 0
+  const fail = makeFail(log, () => `id-${++ids}`)
+  const shell = new HttpShell({ handle, fail, limits: { ...limits, ...changed }, clock: systemClock })
+  const url = await shell.listen(port, '127.0.0.1')
+  return { shell, url, log, fail, [Symbol.asyncDispose]: () => shell.close(0) }
+}
+
+/** A raw connection that keeps what it is sent. */
+export class RawClient {
+  readonly socket: Socket
+  text = ''
+  readonly #ended: Promise<unknown>
+
+  constructor(url: string) {
+    this.socket = connect(Number(new URL(url).port), '127.0.0.1')
+    this.socket.setEncoding('utf8').on('data', (chunk: string) => (this.text += chunk))
+    this.socket.on('error', () => undefined)
+    this.#ended = once(this.socket, 'close')
+  }
+
+  send(text: string): void {
+    this.socket.write(text)
+  }
+
+  /** Everything that came until the server closed the connection. */
+  async untilClosed(): Promise<string> {
+    await this.#ended
+    return this.text
+  }
+
+  [Symbol.dispose](): void {
+    this.socket.destroy()
+  }
+}

@@ -1,0 +1,128 @@
+import { expect, test } from '@jest/globals'
+import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose'
+import type { JWTPayload } from 'jose'
+import { keySetCheck, secretCheck, TokenVerifier } from '../src/index.ts'
+import type { TokenCheck } from '../src/index.ts'
+import { openShell } from './open-shell.ts'
+
+const secret = 'a secret that has more than 32 bytes'
+const key = new TextEncoder().encode(secret)
+const terms = { issuer: 'freshet', audience: 'freshet' }
+const nowS = Math.floor(Date.now() / 1_000)
+const good = { sub: 'ann', roles: ['editor'], iss: 'freshet', aud: 'freshet', exp: nowS + 60 }
+
+const sign = (payload: JWTPayload, alg = 'HS256', by = key): Promise<string> =>
+  new SignJWT(payload).setProtectedHeader({ alg }).sign(by)
+const without = (name: keyof typeof good): JWTPayload => ({ ...good, [name]: undefined })
+
+/** A verifier that counts the signatures it proves, under a clock that a test may move. */
+function counting(check: TokenCheck = secretCheck(secret, terms), maxRemembered = 10) {
+  const state = { proved: 0, wallMs: Date.now() }
+  const verifier = new TokenVerifier({
+    check: (token) => {
+      state.proved++
+      return check(token)
+    },
+    wallMs: () => state.wallMs,
+    maxRemembered,
+  })
+  return { state, verifier, verify: async (header: string | undefined) => await verifier.verify(header) }
+}
+
+test('a good token tells who is asking, in a frozen object', async () => {
+  const claims = await counting().verify(`Bearer ${await sign(good)}`)
+  expect(claims).toEqual({ sub: 'ann', roles: ['editor'] })
+  expect(Object.isFrozen(claims) && Object.isFrozen(claims.roles)).toBe(true)
+})
+
+test('a remembered token is answered without a promise and without a signature, until it expires', async () => {
+  const { state, verifier, verify } = counting()
+  const header = `Bearer ${await sign(good)}`
+  const first = await verify(header)
+  expect(verifier.verify(header)).toBe(first)
+  expect(state.proved).toBe(1)
+  state.wallMs = (good.exp + 5) * 1_000 - 1
+  expect(verifier.verify(header)).toBe(first)
+  state.wallMs += 1
+  expect(verifier.verify(header)).toBeInstanceOf(Promise)
+  expect(state.proved).toBe(2)
+})
+
+test('a token that failed is proved again each time', async () => {
+  const { state, verify } = counting()
+  const header = `Bearer ${await sign({ ...good, exp: nowS - 60 })}`
+  await expect(verify(header)).rejects.toThrow(/expired/)
+  await expect(verify(header)).rejects.toThrow(/expired/)
+  expect(state.proved).toBe(2)
+})
+
+test('the oldest token is forgotten when there are too many', async () => {
+  const { state, verify } = counting(secretCheck(secret, terms), 2)
+  const headers = await Promise.all(
+    ['a', 'b', 'c'].map(async (sub) => `Bearer ${await sign({ ...good, sub })}`),
+  )
+  for (const header of headers) await verify(header)
+  await verify(headers[2])
+  await verify(headers[1])
+  expect(state.proved).toBe(3)
+  await verify(headers[0])
+  expect(state.proved).toBe(4)
+})
+
+test.each<[string, () => string | Promise<string>, RegExp]>([
+  ['expired', () => sign({ ...good, exp: nowS - 60 }), /expired/],
+  ['without exp', () => sign(without('exp')), /"exp"/],
+  ['not valid yet', () => sign({ ...good, nbf: nowS + 60 }), /"nbf"/],
+  ['of another issuer', () => sign({ ...good, iss: 'other' }), /"iss"/],
+  ['for another audience', () => sign({ ...good, aud: 'other' }), /"aud"/],
+  ['without sub', () => sign(without('sub')), /"sub"/],
+  ['with roles that are no texts', () => sign({ ...good, roles: [1] }), /"roles"/],
+  ['of another algorithm', () => sign(good, 'HS384', new Uint8Array(48)), /algorithm/],
+  ['without algorithm', () => new UnsecuredJWT(good).encode(), /three parts/],
+  ['without algorithm but with a signature', () => `${new UnsecuredJWT(good).encode()}AA`, /algorithm/],
+  ['of another key', () => sign(good, 'HS256', new Uint8Array(32)), /signature/],
+  ['that is no token', () => 'a.b.c', /malformed/],
+])('a token %s is 401 with a challenge', async (_, make, detail) => {
+  await expect(counting().verify(`Bearer ${await make()}`)).rejects.toMatchObject({
+    code: 'unauthenticated',
+    message: expect.stringMatching(detail),
+    headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
+  })
+})
+
+test('a token within the tolerance for clocks is good', async () => {
+  await expect(counting().verify(`Bearer ${await sign({ ...good, exp: nowS - 1 })}`)).resolves.toBeDefined()
+})
+
+test('without a header the challenge names no error', async () => {
+  await expect(counting().verify(undefined)).rejects.toMatchObject({
+    headers: { 'www-authenticate': 'Bearer' },
+  })
+})
+
+test('keys come from the set, a new key is found, and a set that cannot be fetched is 503, not 401', async () => {
+  const pairs = await Promise.all([generateKeyPair('ES256'), generateKeyPair('EdDSA')])
+  const published = { keys: [] as object[], down: false }
+  await using keySet = await openShell((_, response) => {
+    if (published.down) response.statusCode = 500
+    response.end(JSON.stringify({ keys: published.keys }))
+  })
+  const tokens = await Promise.all(
+    pairs.map(({ privateKey }, at) =>
+      new SignJWT(good)
+        .setProtectedHeader({ alg: at === 0 ? 'ES256' : 'EdDSA', kid: `k${at}` })
+        .sign(privateKey),
+    ),
+  )
+  const jwks = await Promise.all(
+    pairs.map(async ({ publicKey }, at) => ({ ...(await exportJWK(publicKey)), kid: `k${at}` })),
+  )
+  const { verify } = counting(keySetCheck(keySet.url, terms))
+  published.keys = jwks
+  for (const token of tokens) await expect(verify(`Bearer ${token}`)).resolves.toMatchObject({ sub: 'ann' })
+  expect(keySet.shell.requests).toBe(1)
+  await expect(verify(`Bearer ${await sign(good)}`)).rejects.toMatchObject({ code: 'unauthenticated' })
+  published.down = true
+  const cold = counting(keySetCheck(keySet.url, terms))
+  await expect(cold.verify(`Bearer ${tokens[0]}`)).rejects.toMatchObject({ code: 'unavailable' })
+})
