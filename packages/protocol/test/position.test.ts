@@ -1,5 +1,12 @@
 import { expect, test } from '@jest/globals'
-import { before, formatSourcePosition, parsePosition, parseSourcePosition, positionOf, POSITION_ZERO } from '../src/index.ts'
+import {
+  before,
+  formatSourcePosition,
+  parsePosition,
+  parseSourcePosition,
+  positionOf,
+  POSITION_ZERO,
+} from '../src/index.ts'
 
 test('a position sorts as text in the order of time', () => {
   expect(positionOf(1, 0xffffffff) < positionOf(2, 0)).toBe(true)

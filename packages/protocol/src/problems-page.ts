@@ -1,0 +1,26 @@
+import { problems } from './problems.ts'
+import type { ProblemKind } from './problems.ts'
+
+const OPENING = `# Problems
+
+Every error is \`application/problem+json\` (RFC 9457). Its \`type\` is \`https://freshet.dev/problems/\` and one of the
+codes below. "Retryable": the same request may succeed later without a change; where the service can name a wait, it
+is in the header \`Retry-After\`.
+
+This page is made from \`packages/protocol/src/problems.ts\` by \`pnpm --filter @freshet/protocol run docs\`.
+`
+
+/** The content of `docs/problems.md`: one section a code, in the order of the table, which is by status. */
+export function problemsPage(): string {
+  const sections = Object.entries<ProblemKind>(problems).map(([code, kind]) => {
+    const wait = kind.retryAfterS === undefined ? '' : ` after ${kind.retryAfterS} s`
+    const retry = kind.retryable ? `, retryable${wait}` : ''
+    return `\n## ${code}\n\n**${kind.status}${retry}.** ${plain(kind.title)}.\n\n${plain(kind.remedy)}\n`
+  })
+  return OPENING + sections.join('')
+}
+
+/** Escapes what Markdown would read as more than text. */
+function plain(text: string): string {
+  return text.replaceAll('*', '\\*').replaceAll('_', '\\_').replaceAll('<', '\\<')
+}

@@ -1,0 +1,96 @@
+import { expect, test } from '@jest/globals'
+import {
+  chooseType,
+  matchesStrong,
+  matchesWeak,
+  parseSourceId,
+  readAtLeast,
+  readCondition,
+  readPrefer,
+} from '../src/index.ts'
+
+const json = 'application/json'
+const ndjson = 'application/x-ndjson'
+
+const holds = (
+  match: typeof matchesStrong,
+  header: string,
+  etag: string | undefined,
+): boolean | 'malformed' => {
+  const condition = readCondition(header)
+  return condition ? match(condition, etag) : 'malformed'
+}
+
+test.each<[string, boolean, boolean]>([
+  ['"a"', true, true],
+  ['W/"a"', false, true],
+  ['"b", "a"', true, true],
+  [' , "b" ,"a",', true, true],
+  ['"b","c"', false, false],
+  ['"x,y", W/"a"', false, true],
+  ['*', true, true],
+])('%s against "a": strong %s, weak %s', (header, strong, weak) => {
+  expect(holds(matchesStrong, header, '"a"')).toBe(strong)
+  expect(holds(matchesWeak, header, '"a"')).toBe(weak)
+})
+
+test('nothing matches a document that is not there', () => {
+  for (const header of ['*', '"a"'])
+    expect(holds(matchesWeak, header, undefined) || holds(matchesStrong, header, undefined)).toBe(false)
+})
+
+test.each(['', ',', 'a', '"a', 'a"', '"a" "b"', 'w/"a"', 'W/ "a"', '*, "a"', '"a", *', '"\u0001"'])(
+  'the condition %j is malformed',
+  (header) => {
+    expect(readCondition(header)).toBeUndefined()
+  },
+)
+
+test('a long header is read in time that grows with its length', () => {
+  expect(readCondition(`${'"a" , '.repeat(2_000)}x`)).toBeUndefined()
+  expect(readCondition(' '.repeat(16_000))).toBeUndefined()
+})
+
+test('preferences are read by name without regard to case; the first counts; what is not understood is ignored', () => {
+  expect(readPrefer(undefined)).toEqual({ waitS: undefined, minimal: false, lenient: false })
+  expect(readPrefer('wait=5, return=minimal; x=1, Handling="lenient"')).toEqual({
+    waitS: 5,
+    minimal: true,
+    lenient: true,
+  })
+  expect(readPrefer('WAIT = 7, wait=9').waitS).toBe(7)
+  expect(readPrefer('wait=31').waitS).toBe(30)
+  expect(readPrefer('wait=0').waitS).toBe(0)
+  for (const bad of ['wait', 'wait=-1', 'wait=1.5', 'wait=1e9', 'respond-async'])
+    expect(readPrefer(bad).waitS).toBeUndefined()
+})
+
+test('at least: now, a position of this source, or a refusal that says why', () => {
+  const source = parseSourceId('0123abcd')
+  if (!source) throw new Error('not a source')
+  expect(readAtLeast('now', source)).toEqual({ kind: 'now' })
+  expect(readAtLeast('0123abcd.00000001000000ff', source)).toEqual({ kind: 'at', at: '00000001000000ff' })
+  expect(readAtLeast('ffffffff.00000001000000ff', source)).toMatchObject({
+    kind: 'bad',
+    detail: expect.stringContaining('0123abcd'),
+  })
+  for (const bad of ['', 'Now', '00000001000000ff', '0123abcd.00000001000000FF'])
+    expect(readAtLeast(bad, source).kind).toBe('bad')
+})
+
+test.each<[string | undefined, string | undefined]>([
+  [undefined, json],
+  ['*/*', json],
+  ['application/*', json],
+  [ndjson, ndjson],
+  [`${ndjson};q=0.5, ${json};q=0.4`, ndjson],
+  [`${json};q=0, */*`, ndjson],
+  [`text/html, ${json};q=0.1`, json],
+  ['APPLICATION/JSON', json],
+  ['text/html', undefined],
+  ['*/*;q=0', undefined],
+  [`${json};q=2`, undefined],
+  ['nonsense', undefined],
+])('Accept: %s chooses %s', (header, chosen) => {
+  expect(chooseType(header, [json, ndjson])).toBe(chosen)
+})
