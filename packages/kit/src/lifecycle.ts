@@ -23,6 +23,7 @@ export interface LifecycleOptions {
 export class Lifecycle implements AsyncDisposable {
   readonly #options: LifecycleOptions
   readonly #started: Part[] = []
+  readonly #asked = new AbortController()
   #stopping: Promise<void> | undefined
 
   constructor(options: LifecycleOptions) {
@@ -30,16 +31,17 @@ export class Lifecycle implements AsyncDisposable {
   }
 
   /**
-   * Starts them one after the other; may be called again with more. After `stop` was called nothing more starts.
+   * Starts them one after the other; may be called again with more. When `stop` is called meanwhile it returns as soon
+   * as all is stopped, even if the part that is starting never gets there; nothing starts after that.
    * @throws what a part's `start` throws, after the parts before it and that part itself were stopped.
    */
   async start(parts: readonly Part[]): Promise<void> {
     for (const part of parts) {
-      if (this.#stopping) return
+      if (this.#stopping) return await this.#stopping
       // It is stopped too when its start fails: it may have opened half of what it needs.
       this.#started.push(part)
       try {
-        await part.start()
+        await Promise.race([part.start(), this.#stopAsked()])
       } catch (error) {
         await this.stop()
         throw error
@@ -50,11 +52,18 @@ export class Lifecycle implements AsyncDisposable {
   /** Stops what was started, the last first. Never rejects: what fails is logged. Twice is once. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stopAll()
+    this.#asked.abort()
     return this.#stopping
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
+  }
+
+  async #stopAsked(): Promise<void> {
+    const { signal } = this.#asked
+    if (!signal.aborted)
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
   }
 
   async #stopAll(): Promise<void> {

@@ -1,5 +1,5 @@
 import { problems } from './problems.ts'
-import type { ProblemKind } from './problems.ts'
+import type { ProblemKind } from './problem-kind.ts'
 
 const OPENING = `# Problems
 

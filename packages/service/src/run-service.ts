@@ -69,10 +69,12 @@ async function run<Options extends OptionTable>(
       log.info({ signal }, 'stopping')
       asked.abort()
     })
-  const service = await startService({ definition, config, log, clock: systemClock })
-  const { url, managementUrl } = service
-  log.child({}, { level: 'info' }).info({ url, managementUrl }, 'listening')
-  if (!asked.signal.aborted) await once(asked.signal, 'abort')
+  const service = await startService({ definition, config, log, clock: systemClock, signal: asked.signal })
+  if (!asked.signal.aborted) {
+    const { url, managementUrl } = service
+    log.child({}, { level: 'info' }).info({ url, managementUrl }, 'listening')
+    await once(asked.signal, 'abort')
+  }
   await service.stop()
   log.info('stopped')
   host.exit(exitCodes.done)

@@ -17,6 +17,8 @@ export interface StartOptions<Options extends OptionTable> {
   readonly config: ConfigOf<Options> & ServiceConfig
   readonly log: Log
   readonly clock: Clock
+  /** Aborted while it starts: the start is given up, all is stopped, and the result is a service that has ended. */
+  readonly signal: AbortSignal
 }
 
 /** A service whose ports are open. */
@@ -51,7 +53,7 @@ const PART_EXTRA_MS = 1_000
 export async function startService<Options extends OptionTable>(
   options: StartOptions<Options>,
 ): Promise<RunningService> {
-  const { definition, config, log, clock } = options
+  const { definition, config, log, clock, signal } = options
   if (config.headersWithinMs > config.bodyWithinMs)
     throw new ConfigError('CONFLICT', '--headers-within is longer than --body-within, which is for both.')
   const metrics = new Metrics()
@@ -89,13 +91,19 @@ export async function startService<Options extends OptionTable>(
   const openPublic = async (): Promise<void> => {
     urls.url = await publicPort.listen(config.port, config.host)
   }
+  const giveUp = (): void => void lifecycle.stop()
+  signal.addEventListener('abort', giveUp)
+  if (signal.aborted) giveUp()
   await lifecycle.start([
     opening('management port', managementPort, openManagement, 0),
     ...app.parts,
     opening('public port', publicPort, openPublic, config.stopWithinMs),
   ])
+  signal.removeEventListener('abort', giveUp)
+  const givenUp = signal.aborted
   const drain = async (): Promise<void> => {
     draining = true
+    if (givenUp) return await lifecycle.stop()
     // While balancers notice, requests are still answered, but no connection is kept for another one.
     publicPort.drain()
     await clock.sleep(config.drainMs, new AbortController().signal)

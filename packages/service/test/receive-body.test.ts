@@ -13,9 +13,7 @@ const echo: Handler = async (request, response) =>
 
 const inExpress: Handler = (() => {
   const app = express()
-  app.post('/', (request, response, next) => {
-    Promise.resolve(echo(request, response)).catch(next)
-  })
+  app.post('/', (request, response) => echo(request, response))
   app.use(((error, request, response, _next) =>
     fail.current(request, response, error)) satisfies express.ErrorRequestHandler)
   return app

@@ -1,0 +1,60 @@
+import type { ProblemKind } from './problem-kind.ts'
+
+/** What the service or something behind it is the reason of: status 5xx, in the order of status. */
+export const serverProblems = {
+  internal: {
+    status: 500,
+    title: 'The service failed',
+    retryable: true,
+    remedy: 'This is a defect. Report it with the "instance", which stands in the log of the service too.',
+  },
+  unavailable: {
+    status: 503,
+    title: 'Something that the service needs cannot be reached now',
+    retryable: true,
+    remedy: 'Nothing was done. Send the request again after Retry-After.',
+    retryAfterS: 1,
+  },
+  'not-ready': {
+    status: 503,
+    title: 'The service is not ready yet',
+    retryable: true,
+    remedy:
+      'Send the request again after Retry-After; /readyz on the management port tells when it is ready.',
+    retryAfterS: 1,
+  },
+  overloaded: {
+    status: 503,
+    title: 'The service has as much work as it takes on',
+    retryable: true,
+    remedy: 'Nothing was done. Send the request again after Retry-After, with a growing wait.',
+    retryAfterS: 1,
+  },
+  'reader-behind': {
+    status: 503,
+    title: 'The reader has not reached the position yet',
+    retryable: true,
+    remedy: 'Send the request again, with a longer "Prefer: wait=N" (at most 30 s) when it happens often.',
+    retryAfterS: 1,
+  },
+  'source-unknown': {
+    status: 503,
+    title: 'The reader does not know yet which source it reads',
+    retryable: true,
+    remedy: 'Send the request again after Retry-After. If it stays, the database was never migrated.',
+    retryAfterS: 1,
+  },
+  'collection-not-exact': {
+    status: 503,
+    title: 'The collection cannot be answered exactly',
+    retryable: false,
+    remedy:
+      'The operator must make it a plain collection: it is a view, a time series or has a collation of its own.',
+  },
+  'outcome-unknown': {
+    status: 504,
+    title: 'The write was sent, its outcome is not known',
+    retryable: false,
+    remedy: 'Read the document to see whether it was written, or repeat with the same Idempotency-Key.',
+  },
+} as const satisfies Record<string, ProblemKind>

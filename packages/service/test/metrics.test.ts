@@ -1,0 +1,21 @@
+import { expect, test } from '@jest/globals'
+import { Metrics } from '../src/index.ts'
+
+test('values are read when somebody asks, and labels that are gone are gone', async () => {
+  const metrics = new Metrics()
+  const state = { hits: 1, reasons: ['a', 'b'] }
+  metrics.counter('hits_total', 'Hits.', [], () => state.hits)
+  metrics.gauge('waiting', 'Waiting.', ['why'], () => state.reasons.map((why, at) => ({ labels: { why }, value: at })))
+  expect(await metrics.text()).toMatch(/^freshet_hits_total 1$[\s\S]*^freshet_waiting\{why="b"\} 1$/m)
+  Object.assign(state, { hits: 7, reasons: ['c'] })
+  const text = await metrics.text()
+  expect(text).toMatch(/^freshet_hits_total 7$/m)
+  expect(text.match(/^freshet_waiting.*$/gm)).toEqual(['freshet_waiting{why="c"} 0'])
+})
+
+test('a name that is taken or malformed is refused', () => {
+  const metrics = new Metrics()
+  metrics.counter('a_total', 'A.', [], () => 1)
+  expect(() => metrics.gauge('a_total', 'A.', [], () => 1)).toThrow()
+  expect(() => metrics.gauge('a b', 'A.', [], () => 1)).toThrow()
+})
