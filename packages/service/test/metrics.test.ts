@@ -5,7 +5,9 @@ test('values are read when somebody asks, and labels that are gone are gone', as
   const metrics = new Metrics()
   const state = { hits: 1, reasons: ['a', 'b'] }
   metrics.counter('hits_total', 'Hits.', [], () => state.hits)
-  metrics.gauge('waiting', 'Waiting.', ['why'], () => state.reasons.map((why, at) => ({ labels: { why }, value: at })))
+  metrics.gauge('waiting', 'Waiting.', ['why'], () =>
+    state.reasons.map((why, at) => ({ labels: { why }, value: at })),
+  )
   expect(await metrics.text()).toMatch(/^freshet_hits_total 1$[\s\S]*^freshet_waiting\{why="b"\} 1$/m)
   Object.assign(state, { hits: 7, reasons: ['c'] })
   const text = await metrics.text()

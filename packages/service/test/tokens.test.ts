@@ -56,6 +56,18 @@ test('a token that failed is proved again each time', async () => {
   expect(state.proved).toBe(2)
 })
 
+test('a remembered token with another payload before the same signature is proved, and refused', async () => {
+  const { state, verify } = counting()
+  const token = await sign(good)
+  await verify(`Bearer ${token}`)
+  const [head, , signature] = token.split('.')
+  const forged = Buffer.from(JSON.stringify({ ...good, sub: 'bob' })).toString('base64url')
+  await expect(verify(`Bearer ${head}.${forged}.${signature}`)).rejects.toMatchObject({
+    code: 'unauthenticated',
+  })
+  expect(state.proved).toBe(2)
+})
+
 test('the oldest token is forgotten when there are too many', async () => {
   const { state, verify } = counting(secretCheck(secret, terms), 2)
   const headers = await Promise.all(
