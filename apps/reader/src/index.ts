@@ -1,1 +1,5 @@
-export {}
+export { Held, heldPresentation } from './held.ts'
+export type { Mapping } from './held.ts'
+export { readerApp } from './reader-app.ts'
+export type { GuardWord, ReaderAppParts } from './reader-app.ts'
+export type { ReadAccess } from './readers.ts'

@@ -1,0 +1,60 @@
+import type { Part } from '@freshet/kit'
+import type { Replica } from '@freshet/replica'
+import type { App, ServiceTools } from '@freshet/service'
+import { FactSheet } from './facts.ts'
+import { ReaderHealth } from './health.ts'
+import type { Held } from './held.ts'
+import { PatientReads } from './patient-reads.ts'
+import { ReaderHandler } from './reader-handler.ts'
+import { addReaderMetrics } from './reader-metrics.ts'
+import { type ReadAccess, Readers } from './readers.ts'
+
+/** What the database's guard says of itself. */
+export interface GuardWord {
+  readonly refusals: Readonly<Record<string, number>>
+}
+
+/** What a reader is put together from. */
+export interface ReaderAppParts {
+  readonly replica: Replica<Held>
+  readonly access: ReadonlyMap<string, ReadAccess>
+  readonly guard: () => GuardWord
+  readonly fillWaitMs: number
+  readonly aliveWithinMs: number
+  readonly unreadyAfterMs: number | undefined
+  /** What must run before the replica and be stopped after it: its connections. */
+  readonly before: readonly Part[]
+}
+
+/** The HTTP door over a replica. */
+export function readerApp(parts: ReaderAppParts, { log, clock, metrics, tokens }: ServiceTools): App {
+  const { replica, guard } = parts
+  const handler = new ReaderHandler({
+    replica,
+    readers: new Readers(parts.access, tokens),
+    facts: new FactSheet(replica, clock, parts.aliveWithinMs),
+    reads: new PatientReads(replica, parts.fillWaitMs),
+  })
+  addReaderMetrics(metrics, replica, () => [
+    { labels: { layer: 'http', what: 'method' }, value: handler.refusedMethods },
+    ...Object.entries(guard().refusals).map(([what, value]) => ({
+      labels: { layer: 'database', what },
+      value,
+    })),
+  ])
+  const health = new ReaderHealth({
+    replica,
+    clock,
+    unreadyAfterMs: parts.unreadyAfterMs,
+    guard: () => ({ ...guard(), refusedMethods: handler.refusedMethods }),
+  })
+  const following: Part = {
+    name: 'replica',
+    // Not waited for: until the first proof the port is open and says why it cannot answer.
+    start: () => {
+      replica.start().catch((err: unknown) => log.error({ err }, 'the replica could not start'))
+    },
+    stop: () => replica.close(),
+  }
+  return { handle: handler.handle, parts: [...parts.before, following], health }
+}

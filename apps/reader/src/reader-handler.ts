@@ -1,0 +1,134 @@
+import { ProblemError, readIds, readQuery, readTarget } from '@freshet/protocol'
+import type { CollectionTarget, DocumentTarget } from '@freshet/protocol'
+import type { Replica } from '@freshet/replica'
+import { sendProblem } from '@freshet/service'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { DocumentAnswer } from './document-answer.ts'
+import type { FactSheet } from './facts.ts'
+import type { Held } from './held.ts'
+import { itemsBody, sendItems } from './items-answer.ts'
+import type { PatientReads } from './patient-reads.ts'
+import type { Readers } from './readers.ts'
+import { readWanted, type Wanted } from './wanted.ts'
+
+/** The most ids of one `?ids=`. */
+export const MAX_IDS = 200
+
+const PREFIX = '/v1/'
+const ALLOWED = 'GET, HEAD, OPTIONS'
+
+/** What the public port is made of. */
+export interface ReaderHandlerParts {
+  readonly replica: Pick<Replica<Held>, 'peek'>
+  readonly readers: Readers
+  readonly facts: FactSheet
+  readonly reads: PatientReads<Held>
+}
+
+/**
+ * Answers `/v1`. A document that is held is answered within the turn, without a promise; everything else takes the
+ * longer way through one reading of the URL.
+ */
+export class ReaderHandler {
+  readonly #parts: ReaderHandlerParts
+  readonly #documents = new DocumentAnswer()
+  #refusedMethods = 0
+
+  constructor(parts: ReaderHandlerParts) {
+    this.#parts = parts
+  }
+
+  /** Requests with another method than a reading one, since the start. */
+  get refusedMethods(): number {
+    return this.#refusedMethods
+  }
+
+  /** A `Handler`; bound, because the HTTP shell calls it as a function. */
+  readonly handle = (request: IncomingMessage, response: ServerResponse): void | Promise<void> => {
+    const { method, url = '' } = request
+    if (method !== 'GET' && method !== 'HEAD') return this.#answerMethod(method, response)
+    // Held keys are made of decoded names without `%`, `?` or a second slash: a URL with one of them finds nothing.
+    const slash = url.indexOf('/', PREFIX.length)
+    if (slash < 0 || !url.startsWith(PREFIX)) return this.#answerTarget(request, response)
+    const collection = url.slice(PREFIX.length, slash)
+    const { readers } = this.#parts
+    if (!readers.has(collection)) return this.#answerTarget(request, response)
+    const proof = readers.admit(collection, request.headers.authorization)
+    if (proof !== undefined) return proof.then(() => this.#answerAdmitted(request, response, url))
+    return this.#answerAdmitted(request, response, url)
+  }
+
+  #answerAdmitted(request: IncomingMessage, response: ServerResponse, url: string): void | Promise<void> {
+    const { replica, facts } = this.#parts
+    if (facts.suffices(readWanted(request.headers))) {
+      const value = replica.peek(url.slice(PREFIX.length))
+      const { position } = facts
+      if (value !== undefined && position !== undefined)
+        return this.#documents.send(request, response, value, facts.ofHit(position))
+    }
+    return this.#answerTarget(request, response)
+  }
+
+  async #answerTarget(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const target = readTarget(request.url ?? '')
+    if (target.kind === 'none') throw new ProblemError(target.code, { detail: target.detail })
+    if (target.kind === 'action' || (target.kind === 'collection' && target.action !== ''))
+      throw new ProblemError('unknown-path')
+    const { readers } = this.#parts
+    if (!readers.has(target.collection)) throw new ProblemError('unknown-collection')
+    await readers.admit(target.collection, request.headers.authorization)
+    const wanted = readWanted(request.headers)
+    if (target.kind === 'document') await this.#answerDocument(request, response, target, wanted)
+    else await this.#answerItems(request, response, target, wanted)
+  }
+
+  async #answerDocument(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { collection, id, query }: DocumentTarget,
+    wanted: Wanted | undefined,
+  ): Promise<void> {
+    queryOf(query, [])
+    const { answer, provedAtArrival } = await this.#parts.reads.read(collection, [id], wanted, response)
+    const [value] = answer.values
+    if (value === undefined) throw new Error('the replica answered without a value')
+    this.#documents.send(request, response, value, this.#parts.facts.ofAnswer(answer, provedAtArrival))
+  }
+
+  async #answerItems(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { collection, query }: CollectionTarget,
+    wanted: Wanted | undefined,
+  ): Promise<void> {
+    // An id that is asked for twice is answered once.
+    const ids = [...new Set(readIds(queryOf(query, ['ids']).get('ids') ?? '', MAX_IDS))]
+    const { answer, provedAtArrival } = await this.#parts.reads.read(collection, ids, wanted, response)
+    const facts = this.#parts.facts.ofAnswer(answer, provedAtArrival)
+    sendItems(request, response, itemsBody(ids, answer.values), facts)
+  }
+
+  /** Answers before a byte of a body is read: nothing that a client sends here is taken. */
+  #answerMethod(method: string | undefined, response: ServerResponse): void {
+    if (method === 'OPTIONS') {
+      response.writeHead(204, { allow: ALLOWED })
+      response.end()
+      return
+    }
+    this.#refusedMethods++
+    sendProblem(response, 'method-not-allowed', { headers: { allow: ALLOWED } })
+  }
+}
+
+/** The parameters of a query that has no others than these. @throws {ProblemError} bad-url, bad-query */
+function queryOf(query: string, allowed: readonly string[]): ReadonlyMap<string, string> {
+  const parameters = readQuery(query)
+  for (const name of parameters.keys()) {
+    if (allowed.includes(name)) continue
+    const wanted = allowed.length === 0 ? 'no parameters' : allowed.join(', ')
+    throw new ProblemError('bad-query', {
+      detail: `Wanted ${wanted}; got ${JSON.stringify(name.slice(0, 80))}.`,
+    })
+  }
+  return parameters
+}

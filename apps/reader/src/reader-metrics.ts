@@ -1,0 +1,56 @@
+import type { Replica, ReplicaStatus } from '@freshet/replica'
+import type { Metrics, Sample } from '@freshet/service'
+
+/** Counts of what was refused because readers only read, by the layer that refused it. */
+export type Refusals = () => readonly Sample[]
+
+type Numbers = {
+  readonly [Key in keyof ReplicaStatus as ReplicaStatus[Key] extends number ? Key : never]: number
+}
+
+const counters: Readonly<Record<string, readonly [keyof Numbers, string]>> = {
+  replica_hits_total: ['hits', 'Documents that were held when they were asked for.'],
+  replica_misses_total: ['misses', 'Documents that were not held when they were asked for.'],
+  replica_fills_total: ['fills', 'Reads of the database for documents that were not held.'],
+  replica_refills_total: ['refills', 'Fills that were sent again, as the document changed meanwhile.'],
+  replica_evictions_total: ['evictions', 'Entries that made room for others.'],
+  replica_changes_applied_total: ['changesApplied', 'Changes of the feed that were applied.'],
+  replica_reopens_total: ['reopens', 'Times that the feed was opened again where it broke.'],
+}
+
+/** Registers the numbers of a reader; they are read at each scrape and cost nothing before. */
+export function addReaderMetrics(
+  metrics: Metrics,
+  replica: Pick<Replica<unknown>, 'status'>,
+  refusals: Refusals,
+): void {
+  for (const [name, [key, help]] of Object.entries(counters))
+    metrics.counter(name, help, [], () => replica.status()[key])
+  metrics.gauge('replica_entries', 'Entries held.', [], () => replica.status().entries)
+  metrics.gauge('replica_bytes', 'Bytes of the entries held.', [], () => replica.status().bytes)
+  metrics.gauge(
+    'replica_epoch',
+    'Times that the feed began anew with a gap.',
+    [],
+    () => replica.status().epoch,
+  )
+  metrics.gauge(
+    'replica_proof_age_seconds',
+    'Time since the state was last proved the newest; absent before the first proof.',
+    [],
+    () => {
+      const { ageMs } = replica.status()
+      return ageMs === undefined ? [] : ageMs / 1_000
+    },
+  )
+  metrics.gauge('replica_proved', '1 while a majority of the database was heard lately.', [], () =>
+    replica.status().proved ? 1 : 0,
+  )
+  metrics.gauge('replica_state', '1 for the state that the replica is in.', ['state'], () => [
+    { labels: { state: replica.status().state.kind }, value: 1 },
+  ])
+  metrics.counter('replica_resyncs_total', 'Times that everything held was dropped.', ['reason'], () =>
+    Object.entries(replica.status().resyncs).map(([reason, value]) => ({ labels: { reason }, value })),
+  )
+  metrics.counter('guard_refusals_total', 'Attempts to write that were refused.', ['layer', 'what'], refusals)
+}

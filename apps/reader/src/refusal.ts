@@ -1,0 +1,37 @@
+import { headers as names, ProblemError, type ProblemCode } from '@freshet/protocol'
+import { ReplicaError, type ReplicaErrorCode } from '@freshet/replica'
+import { ClientGone } from '@freshet/service'
+
+/** What clients hear when the replica does not answer. */
+const problemOf = {
+  BEHIND: 'reader-behind',
+  WRONG_SOURCE: 'bad-position',
+  SOURCE_UNKNOWN: 'source-unknown',
+  UNKNOWN_COLLECTION: 'unknown-collection',
+  COLLECTION_NOT_EXACT: 'collection-not-exact',
+  UNAVAILABLE: 'unavailable',
+  ANSWER_TOO_LARGE: 'answer-too-large',
+  TOO_MANY_WAITERS: 'overloaded',
+  STOPPED: 'not-ready',
+} as const satisfies Record<Exclude<ReplicaErrorCode, 'CANCELLED'>, ProblemCode>
+
+const details: Partial<Record<ReplicaErrorCode, string>> = {
+  WRONG_SOURCE: 'The position is of another source than the one that this reader follows.',
+  UNAVAILABLE: 'The document is not held here, and the database did not answer in time.',
+}
+
+/**
+ * The problem that a failure of the replica is answered with; other errors come back as they are. `position` is where
+ * the reader stands, for the client that is told to wait.
+ */
+export function refusalOf(error: unknown, position: string | undefined): unknown {
+  if (!(error instanceof ReplicaError)) return error
+  const { code } = error
+  if (code === 'CANCELLED') return new ClientGone('The client went away while it waited.', { cause: error })
+  const detail = details[code]
+  return new ProblemError(problemOf[code], {
+    ...(detail !== undefined && { detail }),
+    ...(code === 'BEHIND' && position !== undefined && { headers: { [names.position]: position } }),
+    cause: error,
+  })
+}

@@ -1,0 +1,62 @@
+import { expect, test } from '@jest/globals'
+import { openReader } from './support/open-reader.ts'
+
+test('several documents come in the order asked, the missing ones by name, all of one position', async () => {
+  await using reader = await openReader()
+  reader.replica.put('products/a', '{"id":"a"}')
+  const position = reader.replica.put('products/b', '{"id":"b","name":"Käse"}')
+  const answer = await reader.ask('/v1/products?ids=b,x,a,y')
+  expect(answer.status).toBe(200)
+  expect(await answer.text()).toBe('{"items":[{"id":"b","name":"Käse"},{"id":"a"}],"missing":["x","y"]}')
+  expect(Object.fromEntries(answer.headers)).toMatchObject({
+    'content-type': 'application/json',
+    'freshet-position': position,
+    'cache-status': 'freshet; fwd=miss; stored',
+    age: '0',
+  })
+})
+
+test('an id that is asked for twice is answered once', async () => {
+  await using reader = await openReader()
+  reader.replica.put('products/a', '{"id":"a"}')
+  const answer = await reader.ask('/v1/products?ids=a,x,a,x')
+  expect(await answer.json()).toEqual({ items: [{ id: 'a' }], missing: ['x'] })
+})
+
+test('HEAD has the length and no body', async () => {
+  await using reader = await openReader()
+  const answer = await reader.ask('/v1/products?ids=a', { method: 'HEAD' })
+  expect([answer.headers.get('content-length'), await answer.text()]).toEqual(['28', ''])
+})
+
+const many = (count: number): string => Array.from({ length: count }, (_, index) => `i${index}`).join()
+
+test.each([
+  ['', 'bad-query'],
+  ['?ids=', 'bad-query'],
+  [`?ids=${many(201)}`, 'bad-query'],
+  ['?ids=a&limit=5', 'bad-query'],
+  ['?ids=a&ids=b', 'bad-url'],
+  ['?ids=a,,b', 'bad-id'],
+])('%.40s is refused', async (query, code) => {
+  await using reader = await openReader()
+  const answer = await reader.ask(`/v1/products${query}`)
+  expect([answer.status, await answer.json()]).toEqual([
+    400,
+    expect.objectContaining({ type: `https://freshet.dev/problems/${code}` }),
+  ])
+})
+
+test('200 ids are taken, and an unknown parameter is told which ones there are', async () => {
+  await using reader = await openReader()
+  expect((await reader.ask(`/v1/products?ids=${many(200)}`)).status).toBe(200)
+  const answer = await reader.ask('/v1/products?id=a')
+  expect(await answer.json()).toMatchObject({ detail: 'Wanted ids; got "id".' })
+})
+
+test('an answer that would be too large is 422', async () => {
+  await using reader = await openReader()
+  reader.replica.failure = 'ANSWER_TOO_LARGE'
+  const answer = await reader.ask('/v1/products?ids=a,b')
+  expect(answer.status).toBe(422)
+})

@@ -1,0 +1,48 @@
+import { expect, test } from '@jest/globals'
+import { openReader, type OpenReader } from './support/open-reader.ts'
+
+async function page(reader: OpenReader, path: string): Promise<readonly [number, string]> {
+  const answer = await fetch(reader.service.managementUrl + path)
+  return [answer.status, await answer.text()]
+}
+
+test('a reader is ready while it can answer from memory, however old its proof is', async () => {
+  await using reader = await openReader()
+  reader.replica.state = { kind: 'lagging', since: 0 }
+  reader.replica.provedAt -= 3_600_000
+  expect((await page(reader, '/readyz'))[0]).toBe(200)
+  expect((await page(reader, '/startupz'))[0]).toBe(200)
+})
+
+test.each([
+  [{ kind: 'loading' } as const, 'loading'],
+  [{ kind: 'lost', reason: 'SOURCE_UNKNOWN' } as const, 'lost: SOURCE_UNKNOWN'],
+  [{ kind: 'stopped' } as const, 'stopped'],
+])('a reader in the state %j is not ready', async (state, why) => {
+  await using reader = await openReader()
+  reader.replica.state = state
+  expect(await page(reader, '/readyz')).toEqual([503, `${JSON.stringify({ ok: false, why })}\n`])
+})
+
+test('a hard limit on staleness holds where it is set', async () => {
+  await using reader = await openReader({ unreadyAfterMs: 60_000 })
+  expect((await page(reader, '/readyz'))[0]).toBe(200)
+  reader.replica.provedAt -= 61_000
+  expect((await page(reader, '/readyz'))[0]).toBe(503)
+})
+
+test('the status and the metrics tell the replica and the guard', async () => {
+  await using reader = await openReader()
+  expect(JSON.parse((await page(reader, '/statusz'))[1])).toMatchObject({
+    role: 'reader',
+    source: '01234567',
+    at: '0000000000000001',
+    misses: 7,
+    guard: { refusals: { command: 3 }, refusedMethods: 0 },
+  })
+  const [, metrics] = await page(reader, '/metrics')
+  expect(metrics).toContain('freshet_replica_misses_total 7\n')
+  expect(metrics).toContain('freshet_replica_resyncs_total{reason="HISTORY_LOST"} 2\n')
+  expect(metrics).toContain('freshet_replica_state{state="live"} 1\n')
+  expect(metrics).toContain('freshet_guard_refusals_total{layer="database",what="command"} 3\n')
+})

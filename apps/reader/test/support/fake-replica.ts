@@ -1,0 +1,178 @@
+import {
+  formatSourcePosition,
+  parsePosition,
+  parseSourceId,
+  type Position,
+  type SourcePosition,
+} from '@freshet/protocol'
+import {
+  ABSENT,
+  ReplicaError,
+  type Absent,
+  type Answer,
+  type Notice,
+  type ReadOptions,
+  type Replica,
+  type ReplicaErrorCode,
+  type ReplicaState,
+  type ReplicaStatus,
+} from '@freshet/replica'
+import { Held } from '../../src/held.ts'
+
+function checked<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('malformed')
+  return value
+}
+
+export const source = checked(parseSourceId('01234567'))
+
+/** A position by a number, near the beginning of time. */
+export function position(number: number): Position {
+  return checked(parsePosition(number.toString(16).padStart(16, '0')))
+}
+
+/** A replica whose database is a Map: everything the contract says, as simple as can be, and moved by hand. */
+export class FakeReplica implements Replica<Held> {
+  readonly documents = new Map<string, Held>()
+  readonly #resident = new Set<string>()
+  #waiting: (() => void)[] = []
+  #at = position(1)
+  state: ReplicaState = { kind: 'live' }
+  provedAt = performance.now()
+  aliveAt = performance.now()
+  /** What every read that needs the database fails with. */
+  failure: ReplicaErrorCode | undefined
+  /** Reads of the database wait until it is back. */
+  held: Promise<void> = Promise.resolve()
+  reads = 0
+  cancelled = 0
+
+  /** Writes a document and moves on by one position; returns the text of that position. */
+  put(key: string, json: string): string {
+    const tag = Buffer.from(`${key}${json}`).toString('base64url').slice(-22).padStart(22, '_')
+    this.documents.set(key, new Held(`"${tag}"`, Buffer.from(json).toString('latin1')))
+    return this.moveTo(Number.parseInt(this.#at, 16) + 1)
+  }
+
+  moveTo(number: number): string {
+    this.#at = position(number)
+    for (const wake of this.#waiting.splice(0)) wake()
+    return this.positionText
+  }
+
+  /** As if somebody had read it before. */
+  hold(...keys: readonly string[]): void {
+    for (const key of keys) this.#resident.add(key)
+  }
+
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
+  get at(): Position {
+    return this.#at
+  }
+
+  get positionText(): string {
+    return formatSourcePosition(source, this.#at)
+  }
+
+  start(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  peek(key: string): Held | Absent | undefined {
+    if (this.state.kind !== 'live' && this.state.kind !== 'lagging') return undefined
+    return this.#resident.has(key) ? (this.documents.get(key) ?? ABSENT) : undefined
+  }
+
+  get(collection: string, id: string, options?: ReadOptions): Promise<Answer<Held>> {
+    return this.many(collection, [id], options)
+  }
+
+  async many(collection: string, ids: readonly string[], options: ReadOptions = {}): Promise<Answer<Held>> {
+    this.reads += 1
+    if (options.atLeast !== undefined && options.atLeast !== 'now')
+      await this.atLeast(options.atLeast, options)
+    const keys = ids.map((id) => `${collection}/${id}`)
+    const hit = keys.every((key) => this.peek(key) !== undefined)
+    if (!hit) await this.#fetch(options.signal)
+    this.hold(...keys)
+    const values = keys.map((key) => this.documents.get(key) ?? ABSENT)
+    return { source, at: this.#at, values, via: hit ? 'hit' : 'miss', stored: true }
+  }
+
+  async atLeast(
+    wanted: Position | SourcePosition,
+    { waitMs = 1_000, signal }: Pick<ReadOptions, 'waitMs' | 'signal'> = {},
+  ): Promise<void> {
+    const at = typeof wanted === 'string' ? wanted : wanted.at
+    if (typeof wanted !== 'string' && wanted.source !== source)
+      throw new ReplicaError('WRONG_SOURCE', 'not mine')
+    const deadline = performance.now() + waitMs
+    while (this.#at < at) {
+      const leftMs = deadline - performance.now()
+      if (leftMs <= 0) throw new ReplicaError('BEHIND', 'not there yet')
+      await this.#moved(leftMs, signal)
+    }
+  }
+
+  async now(options?: Pick<ReadOptions, 'waitMs' | 'signal'>): Promise<Position> {
+    await this.#fetch(options?.signal)
+    return this.#at
+  }
+
+  async *changes(): AsyncIterable<Notice> {}
+
+  status(): ReplicaStatus {
+    return {
+      state: this.state,
+      source,
+      epoch: 0,
+      at: this.#at,
+      ageMs: performance.now() - this.provedAt,
+      proved: true,
+      entries: this.#resident.size,
+      bytes: 0,
+      hits: 0,
+      misses: 7,
+      fills: this.reads,
+      refills: 0,
+      evictions: 0,
+      changesApplied: 0,
+      reopens: 0,
+      resyncs: { HISTORY_LOST: 2 },
+      refusedCollections: {},
+    }
+  }
+
+  async close(): Promise<void> {}
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  async #fetch(signal: AbortSignal | undefined): Promise<void> {
+    if (this.failure !== undefined) throw new ReplicaError(this.failure, 'as the test wants')
+    const gone = new Promise<never>((_resolve, reject) => {
+      signal?.addEventListener('abort', () => {
+        this.cancelled += 1
+        reject(new ReplicaError('CANCELLED', 'the caller left'))
+      })
+    })
+    await Promise.race([this.held, gone])
+  }
+
+  #moved(withinMs: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(resolve, withinMs)
+      this.#waiting.push(() => {
+        clearTimeout(timer)
+        resolve()
+      })
+      signal?.addEventListener('abort', () => {
+        clearTimeout(timer)
+        this.cancelled += 1
+        reject(new ReplicaError('CANCELLED', 'the caller left'))
+      })
+    })
+  }
+}

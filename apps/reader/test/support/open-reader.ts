@@ -1,0 +1,76 @@
+import { readConfig, systemClock } from '@freshet/kit'
+import { serviceOptions, startService, type RunningService } from '@freshet/service'
+import { silentLog } from '@freshet/testkit'
+import { SignJWT } from 'jose'
+import type { ReadAccess } from '../../src/readers.ts'
+import { readerApp } from '../../src/reader-app.ts'
+import { FakeReplica } from './fake-replica.ts'
+
+export const secret = 'a secret of the tests that is long enough'
+
+/** An `Authorization` header that is good for a minute. */
+export async function bearer(): Promise<string> {
+  const token = await new SignJWT({})
+    .setProtectedHeader({ alg: 'HS256' })
+    .setIssuer('freshet')
+    .setAudience('freshet')
+    .setSubject('tester')
+    .setExpirationTime('1m')
+    .sign(new TextEncoder().encode(secret))
+  return `Bearer ${token}`
+}
+
+const access = new Map<string, ReadAccess>([
+  ['products', 'public'],
+  ['orders', 'authenticated'],
+])
+
+/** A reader over a fake replica, on real sockets. */
+export interface OpenReader extends AsyncDisposable {
+  readonly replica: FakeReplica
+  readonly service: RunningService
+  /** Asks the public port. */
+  ask(path: string, init?: RequestInit): Promise<Response>
+}
+
+export interface OpenReaderOptions {
+  readonly argv?: readonly string[]
+  readonly unreadyAfterMs?: number
+}
+
+export async function openReader(options: OpenReaderOptions = {}): Promise<OpenReader> {
+  const replica = new FakeReplica()
+  const argv = ['--port=0', '--management-port=0', ...(options.argv ?? [])]
+  const env = { FRESHET_TOKEN_SECRET: secret }
+  const service = await startService({
+    definition: {
+      role: 'reader',
+      version: '0.0.0',
+      says: '',
+      options: {},
+      build: (_config, tools) =>
+        readerApp(
+          {
+            replica,
+            access,
+            guard: () => ({ refusals: { command: 3 } }),
+            fillWaitMs: 5_000,
+            aliveWithinMs: 2_000,
+            unreadyAfterMs: options.unreadyAfterMs,
+            before: [],
+          },
+          tools,
+        ),
+    },
+    config: readConfig(serviceOptions, { argv, env, readFile: () => '' }),
+    log: silentLog,
+    signal: new AbortController().signal,
+    clock: systemClock,
+  })
+  return {
+    replica,
+    service,
+    ask: (path, init) => fetch(service.url + path, init),
+    [Symbol.asyncDispose]: () => service.stop(),
+  }
+}
