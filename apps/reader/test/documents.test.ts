@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import { expect, test } from '@jest/globals'
 import { eventually } from '@freshet/testkit'
 import { bearer, openReader } from './support/open-reader.ts'
@@ -159,4 +160,25 @@ test('a client that goes away ends its wait', async () => {
   gone.abort()
   expect(await asked).toBe('gone')
   await eventually(() => expect(reader.replica.cancelled).toBe(1))
+})
+
+test('requests that come in one piece are answered whole and in order', async () => {
+  await using reader = await openReader()
+  const { hostname, port } = new URL(reader.service.url)
+  const bodies = ['a', 'b', 'c'].map((id) => `{"id":"${id}","text":"${id.repeat(12_000)}"}`)
+  for (const body of bodies) {
+    const key = `products/${body.slice(7, 8)}`
+    reader.replica.put(key, body)
+    reader.replica.hold(key)
+  }
+  const socket = connect(Number(port), hostname)
+  const request = (id: string, close = ''): string =>
+    `GET /v1/products/${id} HTTP/1.1\r\nHost: x\r\n${close}\r\n`
+  socket.write(request('a') + request('none') + request('b') + request('c', 'Connection: close\r\n'))
+  let text = ''
+  for await (const chunk of socket) text += String(chunk)
+  const answers = text.split('HTTP/1.1 ').slice(1)
+  expect(answers.map((answer) => answer.slice(0, 3))).toEqual(['200', '404', '200', '200'])
+  const [a, , b, c] = answers.map((answer) => answer.slice(answer.indexOf('\r\n\r\n') + 4))
+  expect([a, b, c]).toEqual(bodies)
 })

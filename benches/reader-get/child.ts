@@ -1,0 +1,31 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+
+/** A server in a process of its own, and what its processor did. */
+export class ServerChild implements AsyncDisposable {
+  readonly name: string
+  readonly #process: ChildProcess
+  readonly #ended = new AbortController()
+
+  constructor(name: string, file: string, args: readonly string[]) {
+    this.name = name
+    this.#process = fork(join(import.meta.dirname, file), args, {
+      execArgv: [...process.execArgv, '--expose-gc'],
+    })
+    this.#process.once('exit', () => this.#ended.abort())
+  }
+
+  /** Sends a question and gives the answer. */
+  async ask(question: object): Promise<unknown> {
+    const answered = once(this.#process, 'message', { signal: this.#ended.signal })
+    this.#process.send(question)
+    const [answer] = await answered
+    return answer
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#process.kill()
+    await once(this.#process, 'exit')
+  }
+}

@@ -1,0 +1,84 @@
+import { Cache } from '@freshet/cache'
+import { formatSourcePosition, parseSourceId, positionOf, type Position } from '@freshet/protocol'
+import { heldPresentation, type Held } from '@freshet/reader'
+import type { Absent, Answer, Notice, Replica, ReplicaState, ReplicaStatus } from '@freshet/replica'
+import { createHash } from 'node:crypto'
+
+const MiB = 1024 * 1024
+const source = parseSourceId('01234567')
+
+const presentation = heldPresentation({
+  presentJson: (document) => Buffer.from(document),
+  etagOf: (json) => `"${createHash('sha256').update(json).digest('base64url').slice(0, 22)}"`,
+})
+
+/** A replica that holds what it is given in the real cache, and whose position moves ten times a second. */
+export class HeldReplica implements Replica<Held> {
+  readonly #cache = new Cache<Held>({ maxBytes: 1024 * MiB, sizeOf: presentation.sizeOf })
+  readonly state: ReplicaState = { kind: 'live' }
+  #at = positionOf(1_800_000_000, 1)
+  #text: string | undefined
+  #proved = performance.now()
+
+  hold(key: string, json: string): void {
+    this.#cache.install(this.#cache.begin(key), presentation.present(Buffer.from(json)))
+  }
+
+  move(increment: number): void {
+    this.#at = positionOf(1_800_000_000, increment)
+    this.#text = source === undefined ? undefined : formatSourcePosition(source, this.#at)
+    this.#proved = performance.now()
+  }
+
+  get at(): Position {
+    return this.#at
+  }
+
+  get positionText(): string | undefined {
+    return this.#text
+  }
+
+  get provedAt(): number {
+    return this.#proved
+  }
+
+  get aliveAt(): number {
+    return this.#proved
+  }
+
+  peek(key: string): Held | Absent | undefined {
+    return this.#cache.peek(key)
+  }
+
+  get(): Promise<Answer<Held>> {
+    return unused()
+  }
+
+  many(): Promise<Answer<Held>> {
+    return unused()
+  }
+
+  atLeast(): Promise<void> {
+    return unused()
+  }
+
+  now(): Promise<Position> {
+    return unused()
+  }
+
+  async *changes(): AsyncIterable<Notice> {}
+
+  status(): ReplicaStatus {
+    throw new Error('not asked here')
+  }
+
+  async start(): Promise<void> {}
+
+  async close(): Promise<void> {}
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+function unused(): Promise<never> {
+  return Promise.reject(new Error('everything is held here'))
+}

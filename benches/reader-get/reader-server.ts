@@ -1,0 +1,74 @@
+/** The reader itself: shell, tokens, handler, cache; only the database behind it is missing. */
+import { readConfig, systemClock } from '@freshet/kit'
+import { readerApp } from '@freshet/reader'
+import { serviceOptions, startService } from '@freshet/service'
+import { HeldReplica } from './held-replica.ts'
+import { collection, documents, idOf, jsonOf, secret } from './world.ts'
+
+const bodyBytes = Number(process.argv[2])
+const weighed = 100_000
+
+const silent = (): void => undefined
+const replica = new HeldReplica()
+let moves = 1
+setInterval(() => replica.move(++moves), 100).unref()
+replica.move(moves)
+
+function usedBytes(): number {
+  globalThis.gc?.()
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}
+
+/** What one entry costs beside its document. */
+function overheadBytes(): number {
+  const heavy = new HeldReplica()
+  const before = usedBytes()
+  for (let index = 0; index < weighed; index++)
+    heavy.hold(`${collection}/${idOf(index)}`, jsonOf(index, bodyBytes))
+  const after = usedBytes()
+  // Keeps it alive until it was weighed.
+  heavy.move(1)
+  return (after - before) / weighed - bodyBytes
+}
+
+async function listen(): Promise<object> {
+  const entryOverheadBytes = bodyBytes <= 2_000 ? overheadBytes() : undefined
+  for (let index = 0; index < documents; index++)
+    replica.hold(`${collection}/${idOf(index)}`, jsonOf(index, bodyBytes))
+  const service = await startService({
+    definition: {
+      role: 'reader',
+      version: '0.0.0',
+      says: '',
+      options: {},
+      build: (_config, tools) =>
+        readerApp(
+          {
+            replica,
+            access: new Map([[collection, 'authenticated']]),
+            guard: () => ({ refusals: {} }),
+            fillWaitMs: 1_000,
+            aliveWithinMs: 2_000,
+            unreadyAfterMs: undefined,
+            before: [],
+          },
+          tools,
+        ),
+    },
+    config: readConfig(serviceOptions, {
+      argv: ['--port=0', '--management-port=0'],
+      env: { FRESHET_TOKEN_SECRET: secret },
+      readFile: () => '',
+    }),
+    log: { debug: silent, info: silent, warn: silent, error: silent },
+    clock: systemClock,
+    signal: new AbortController().signal,
+  })
+  return { port: Number(new URL(service.url).port), entryOverheadBytes }
+}
+
+process.on('message', (question: { readonly listen?: boolean }) => {
+  if (question.listen) void listen().then((answer) => process.send?.(answer))
+  else process.send?.(process.cpuUsage())
+})
