@@ -22,7 +22,7 @@ export function readWanted(headers: IncomingHttpHeaders): Wanted | undefined {
   return { atLeast, waitMs: waitS * 1_000 }
 }
 
-/** node:http joins headers that come twice with a comma, and says so only for those that it knows. */
+/** node:http joins a header that comes twice with a comma; that it never is a list, its type knows for a few names only. */
 function firstOf(header: string | string[] | undefined): string | undefined {
   return Array.isArray(header) ? header[0] : header
 }

@@ -1,0 +1,26 @@
+import { bytes, defineOptions, ms, REQUIRED, secret, text, type ConfigOf } from '@freshet/kit'
+
+/** The options of a reader, beside those that every service has. */
+export const readerOptions = defineOptions({
+  mongodbUri: secret(
+    'mongodb-uri',
+    REQUIRED,
+    'The address of the database with a user that may only read; one that may do more is refused.',
+  ),
+  database: text('database', REQUIRED, 'The database whose collections are served.'),
+  collections: text('collections', 'collections', 'The folder of the collection files.'),
+  cacheBytes: bytes('cache-size', 256 * 2 ** 20, 'The memory for documents that are held.'),
+  fillWaitMs: ms(
+    'fill-within',
+    5_000,
+    'The time in which a document that is not held must have been fetched; then 503.',
+  ),
+  unreadyAfterMs: ms(
+    'unready-after',
+    undefined,
+    'Not ready when not proved current for so long; without it answers only tell their age.',
+  ),
+})
+
+/** What `readerOptions` are read into. */
+export type ReaderConfig = ConfigOf<typeof readerOptions>

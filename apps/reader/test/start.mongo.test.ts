@@ -1,0 +1,54 @@
+import { expect, test } from '@jest/globals'
+import { ConfigError, defineOptions, readConfig, systemClock } from '@freshet/kit'
+import { serviceOptions, startService, type RunningService } from '@freshet/service'
+import { openTestDatabase, silentLog } from '@freshet/testkit'
+import { Connections } from '../src/connections.ts'
+import { readerOptions } from '../src/options.ts'
+import { readerService } from '../src/reader-service.ts'
+import { FakeReplica } from './support/fake-replica.ts'
+import { secret } from './support/open-reader.ts'
+
+/** The service with real doors to the database and nothing behind them. */
+function start(uri: string, argv: readonly string[] = []): Promise<RunningService> {
+  const definition = readerService({
+    version: '0.0.0',
+    heapBytes: 2 ** 30,
+    aliveWithinMs: 2_000,
+    open: async (config, { log }) => {
+      const connections = await Connections.open(config, log)
+      return {
+        replica: new FakeReplica(),
+        access: new Map(),
+        guard: () => connections.guard(),
+        parts: [connections],
+      }
+    },
+  })
+  const config = readConfig(defineOptions({ ...serviceOptions, ...readerOptions }), {
+    argv: ['--port=0', '--management-port=0', '--database=shop', ...argv],
+    env: { FRESHET_TOKEN_SECRET: secret, FRESHET_MONGODB_URI: uri },
+    readFile: () => '',
+  })
+  const { signal } = new AbortController()
+  return startService({ definition, config, log: silentLog, clock: systemClock, signal })
+}
+
+test('a reader starts with the reader role, and with no user who may write', async () => {
+  await using db = await openTestDatabase()
+  await using service = await start(db.uriFor('reader'))
+  const status: unknown = await (await fetch(`${service.managementUrl}/statusz`)).json()
+  expect(status).toMatchObject({
+    guard: { user: 'freshet-reader@shop', layers: { type: 'standing', veto: 'standing', role: 'standing' } },
+  })
+  for (const uri of [db.uriFor('writer'), db.adminUri]) {
+    const refusal: unknown = await start(uri).catch((error: unknown) => error)
+    expect(refusal).toBeInstanceOf(ConfigError)
+    expect(String(refusal)).toMatch(/--mongodb-uri-file: PRIVILEGE: /)
+  }
+})
+
+test('a cache that the heap cannot hold is refused before anything is opened', async () => {
+  await expect(start('mongodb://nowhere', ['--cache-size=1GiB'])).rejects.toThrow(
+    /--cache-size is 1024MiB, and the heap of this process ends at 1024MiB: .*--max-old-space-size=1366/,
+  )
+})
