@@ -25,7 +25,7 @@ function check(make: () => Cache<number>, seed: number, numRuns: number): string
   return details.failed ? `${String(details.errorInstance)}\n${fc.defaultReportMessage(details)}` : undefined
 }
 
-const seed = Number(process.env['FRESHET_SEED'] ?? Date.now() % 2 ** 31)
+const seed = Number(process.env['FRESHET_TEST_SEED'] ?? Date.now() % 2 ** 31)
 
 test(`C1 whatever is held is the document at W, in 10,000 random runs (seed ${seed})`, () => {
   expect(check(() => new Cache(options), seed, 10_000)).toBeUndefined()

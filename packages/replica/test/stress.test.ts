@@ -7,7 +7,7 @@ import { Stress, type StressResult } from './support/stress.ts'
 const maxBytes = 3 * (ENTRY_OVERHEAD_BYTES + 10)
 const cacheOptions = { maxBytes, sizeOf: asText.sizeOf }
 
-const seed = Number(process.env['FRESHET_SEED'] ?? Date.now() % 2 ** 31)
+const seed = Number(process.env['FRESHET_TEST_SEED'] ?? Date.now() % 2 ** 31)
 
 test(`R3 every answer of a random run is the state at its position (seed ${seed})`, async () => {
   const total = { answers: 0, unsettled: 0, fromThePast: 0 }

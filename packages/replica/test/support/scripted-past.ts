@@ -12,8 +12,8 @@ interface Pending {
 export class CodedError extends Error {
   readonly code: string
 
-  constructor(code: string) {
-    super(code)
+  constructor(code: string, options?: ErrorOptions) {
+    super(code, options)
     this.code = code
   }
 }

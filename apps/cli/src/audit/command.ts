@@ -1,0 +1,96 @@
+import { loadCollections } from '@freshet/collections'
+import { openReadConnection } from '@freshet/guard'
+import { count, defineOptions, flag, list, ms, secret, text } from '@freshet/kit'
+import type { Log } from '@freshet/kit'
+import { defineCommand, exitCodes } from '../command.ts'
+import type { World } from '../command.ts'
+import type { RunningDev } from '../dev/describe.ts'
+import { CliError } from '../errors.ts'
+import { readStateFile, runningFile } from '../state-folder.ts'
+import { Auditor } from './auditor.ts'
+import { HttpReader } from './http-reader.ts'
+import { MongoTruth } from './mongo-truth.ts'
+import { inWords } from './report.ts'
+
+const options = defineOptions({
+  readers: list('readers', 'Base URLs of the readers (default: those of `freshet dev` here).'),
+  db: secret('db', undefined, "MongoDB's address with the auditor's user (default: of `freshet dev` here)."),
+  database: text('database', undefined, 'The name of the application database.'),
+  collections: text('collections', undefined, 'The folder of the collection files.'),
+  token: secret('token', undefined, 'A token that may read.'),
+  forMs: ms('for', 10_000, 'How long to ask.'),
+  concurrency: count('concurrency', 4, 'Questions under way at once, per reader.', { min: 1, max: 256 }),
+  pauseMs: ms('pause', 5, 'The wait between two questions of one asker.'),
+  json: flag('json', 'Prints one JSON line.'),
+})
+
+/** `freshet audit`: proves while the system runs that readers answer what the database had. Exit code 1: it did not. */
+export const auditCommand = defineCommand({
+  name: 'audit',
+  says: 'Asks all readers about random documents and compares each answer with MongoDB at the position it names.',
+  options,
+  async run(config, world) {
+    const from = targetOf(config, world)
+    const collections = await loadCollections(from.collections)
+    const connection = await openReadConnection({
+      uri: from.db,
+      database: from.database,
+      appName: 'freshet audit',
+      log: quiet(world.say),
+    })
+    try {
+      const auditor = new Auditor({
+        truth: new MongoTruth(connection, collections),
+        readers: from.readers.map((url) => new HttpReader(url.replace(/\/$/, ''), from.token)),
+        collections: [...collections.keys()],
+        clock: world.clock,
+        random: Math.random,
+        concurrency: config.concurrency,
+        pauseMs: config.pauseMs,
+      })
+      if ((await auditor.knownIds()) === 0) throw new CliError('NOTHING_TO_AUDIT', 'no document is there.')
+      const summary = await auditor.run(AbortSignal.any([world.stopped, AbortSignal.timeout(config.forMs)]))
+      world.print(config.json ? JSON.stringify(summary) : inWords(summary))
+      // An audit that judged nothing has proved nothing.
+      return summary.wrong === 0 && summary.audited > 0 ? exitCodes.done : exitCodes.failed
+    } finally {
+      await connection.close()
+    }
+  },
+})
+
+interface Target {
+  readonly readers: readonly string[]
+  readonly db: string
+  readonly database: string
+  readonly collections: string
+  readonly token: string | undefined
+}
+
+interface Given {
+  readonly readers: readonly string[]
+  readonly db: string | undefined
+  readonly database: string | undefined
+  readonly collections: string | undefined
+  readonly token: string | undefined
+}
+
+/** What was given, and the run of `freshet dev` in this folder for the rest. */
+function targetOf(given: Given, world: World): Target {
+  const kept = readStateFile(world, runningFile)
+  // Written by `freshet dev` of this same program, in a folder that only its owner can enter.
+  const running = kept === undefined ? undefined : (JSON.parse(kept) as RunningDev)
+  const readers = given.readers.length > 0 ? given.readers : (running?.readers.map(({ url }) => url) ?? [])
+  const db = given.db ?? running?.auditor
+  const database = given.database ?? running?.database
+  const collections = given.collections ?? running?.collections
+  if (readers.length === 0 || db === undefined || database === undefined || collections === undefined)
+    throw new CliError('NO_RUN', 'no readers, address, database or collections are given.')
+  return { readers, db, database, collections, token: given.token ?? running?.token }
+}
+
+/** Warnings for the person; the rest is noise here. */
+function quiet(say: (text: string) => void): Log {
+  const tell = (_fields: object, message: string): void => say(message)
+  return { debug: () => undefined, info: () => undefined, warn: tell, error: tell }
+}

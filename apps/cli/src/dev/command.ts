@@ -1,0 +1,37 @@
+import { bytes, count, defineOptions, flag, text } from '@freshet/kit'
+import { defineCommand, exitCodes } from '../command.ts'
+import { StateFolder } from '../state-folder.ts'
+import { runDev } from './run.ts'
+
+const options = defineOptions({
+  readers: count('readers', 2, 'How many readers to start.', { min: 1, max: 64 }),
+  port: count('port', 7400, 'The writer listens here, the readers on the next ports; 0 takes any free.', {
+    max: 65_000,
+  }),
+  db: text(
+    'db',
+    undefined,
+    'A MongoDB of yours, with a user that may create roles and users; it is migrated.',
+  ),
+  database: text('database', 'shop', 'The name of the application database.'),
+  collections: text('collections', undefined, 'The folder of the collection files (default: the sample).'),
+  cacheSizeBytes: bytes('cache-size', 64 * 2 ** 20, 'What each reader may keep in memory.'),
+  ephemeral: flag('ephemeral', 'All data is gone at the end; otherwise it is kept under .freshet/.'),
+  noSample: flag('no-sample', 'Writes no sample data.'),
+  json: flag('json', 'Prints one JSON line when all is ready.'),
+})
+
+/** `freshet dev`: the whole system on this machine, until Ctrl-C. */
+export const devCommand = defineCommand({
+  name: 'dev',
+  says: 'Runs MongoDB, a writer and readers on this machine, with sample data that moves, until Ctrl-C.',
+  options,
+  async run(config, world) {
+    const state = config.ephemeral ? StateFolder.temporary() : StateFolder.kept(world.cwd)
+    try {
+      return (await runDev(config, state, world)) === 'asked' ? exitCodes.done : exitCodes.failed
+    } finally {
+      state.close()
+    }
+  },
+})

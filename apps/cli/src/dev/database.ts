@@ -1,0 +1,98 @@
+import type { Log, Part } from '@freshet/kit'
+import { migrate, withCredentials } from '@freshet/migration'
+import { findMongod, startReplicaSet } from '@freshet/mongod'
+import type { Member, ReplicaSet } from '@freshet/mongod'
+import { roleNames } from '@freshet/roles'
+import type { RoleName } from '@freshet/roles'
+import type { World } from '../command.ts'
+import type { StateFolder } from '../state-folder.ts'
+
+/** What the database of a run is made of. */
+export interface DevDatabaseOptions {
+  readonly world: World
+  readonly log: Log
+  readonly state: StateFolder
+  /** The address of one that is there; without it one is started. */
+  readonly uri: string | undefined
+  readonly database: string
+  readonly collections: readonly string[]
+  /** Called when the server that was started here is gone without having been asked. */
+  readonly onEnd: (how: string) => void
+}
+
+/** Finds or starts MongoDB, and brings it into its form with one user per role. */
+export class DevDatabase implements Part {
+  readonly name = 'MongoDB'
+  readonly #options: DevDatabaseOptions
+  readonly #passwords: ReadonlyMap<RoleName, string>
+  #begun: Promise<void> | undefined
+  #set: ReplicaSet | undefined
+  #adminUri = ''
+  #stopping = false
+
+  constructor(options: DevDatabaseOptions) {
+    this.#options = options
+    this.#passwords = new Map(roleNames.map((role) => [role, options.state.secret(`password-${role}`)]))
+  }
+
+  /** Address with a user that may do everything; for development alone. */
+  get adminUri(): string {
+    return this.#adminUri
+  }
+
+  /** Address with the user of one role. */
+  uriFor(user: RoleName): string {
+    const password = this.#passwords.get(user) ?? ''
+    return withCredentials(this.#adminUri, { user, password, database: this.#options.database })
+  }
+
+  start(): Promise<void> {
+    this.#begun = this.#begin()
+    return this.#begun
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true
+    // Under a migration that runs the server must not go away: the driver would look for it for half a minute.
+    await this.#begun?.catch(() => undefined)
+    await this.#set?.close()
+  }
+
+  async #begin(): Promise<void> {
+    const { uri, database, collections, world } = this.#options
+    this.#adminUri = uri ?? world.env['MONGODB_URI'] ?? (await this.#startOwn())
+    await migrate({
+      uri: this.#adminUri,
+      database,
+      collections,
+      passwords: Object.fromEntries(this.#passwords),
+    })
+  }
+
+  async #startOwn(): Promise<string> {
+    const set = await this.#open()
+    this.#set = set
+    const [member] = set.members
+    if (member === undefined) return set.rootUri()
+    this.#options.state.write('mongod-port', String(member.port))
+    void this.#watch(member)
+    return set.rootUri()
+  }
+
+  async #watch(member: Member): Promise<void> {
+    await member.ended()
+    if (!this.#stopping) this.#options.onEnd('MongoDB ended by itself')
+  }
+
+  async #open(): Promise<ReplicaSet> {
+    const { world, log, state } = this.#options
+    const mongod = await findMongod({ env: world.env, log })
+    log.info({}, `MongoDB ${mongod.version} (${mongod.origin})`)
+    const root = { user: 'developer', password: state.secret('password-developer') }
+    if (state.ephemeral) return startReplicaSet({ mongod, root })
+    // Kept data belongs to the port that it was made with: a replica set knows its members by address.
+    const port = Number(state.read('mongod-port') ?? 0)
+    const place = { dbPath: state.folder('data'), ...(port > 0 ? { port } : {}) }
+    return startReplicaSet({ mongod, root, ...place })
+  }
+}

@@ -1,0 +1,151 @@
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { loadCollections } from '@freshet/collections'
+import { Lifecycle } from '@freshet/kit'
+import type { Log } from '@freshet/kit'
+import type { World } from '../command.ts'
+import { signToken } from '../sign-token.ts'
+import { runningFile, StateFolder } from '../state-folder.ts'
+import type { DevConfig } from './config.ts'
+import { DevDatabase } from './database.ts'
+import { describe } from './describe.ts'
+import type { RunningDev } from './describe.ts'
+import { SampleData } from './sample.ts'
+import { ServicePart } from './service-part.ts'
+import { childOf } from './services.ts'
+
+const stopWithinMs = 20_000
+const tokenForMs = 30 * 86_400_000
+const sampleFolder = fileURLToPath(new URL('../../../../collections', import.meta.url))
+
+/**
+ * Starts everything, tells the addresses, and waits for Ctrl-C or for the first process that ends by itself; then
+ * stops everything in reverse order. Settles when no process is left.
+ * @returns why it ended: `asked`, or `broken` when something failed; what failed was said.
+ */
+export async function runDev(
+  config: DevConfig,
+  state: StateFolder,
+  world: World,
+): Promise<'asked' | 'broken'> {
+  const { clock, say, stopped } = world
+  const log = sayingLog(say)
+  // Even when the data is elsewhere: the other commands look here.
+  const here = StateFolder.kept(world.cwd)
+  let broken: string | undefined
+  const ended = new AbortController()
+  const onEnd = (how: string): void => {
+    if (broken === undefined && !stopped.aborted) say(`${how}: stopping everything.`)
+    broken ??= how
+    ended.abort()
+  }
+  const collections = resolve(world.cwd, config.collections ?? sampleFolder)
+  const names = [...(await loadCollections(collections)).keys()]
+  const token = await developerToken(state)
+
+  const { database } = config
+  const mongodb = new DevDatabase({ world, log, state, uri: config.db, database, collections: names, onEnd })
+  const ground = { world, config, state, collections }
+  const writer = new ServicePart({
+    world,
+    name: 'writer',
+    onEnd,
+    child: () =>
+      childOf(ground, {
+        app: 'writer',
+        name: 'writer',
+        place: 0,
+        uri: mongodb.uriFor('freshet-writer'),
+        args: [],
+      }),
+  })
+  const readers = Array.from({ length: config.readers }, (_, at) => {
+    const name = `reader ${at + 1}`
+    const args = [`--cache-size=${config.cacheSizeBytes}B`]
+    return new ServicePart({
+      world,
+      name,
+      onEnd,
+      child: () =>
+        childOf(ground, { app: 'reader', name, place: at + 1, uri: mongodb.uriFor('freshet-reader'), args }),
+    })
+  })
+  const withSample = !config.noSample && config.collections === undefined
+  const sample = new SampleData({ writer: () => writer.doors.url, token, clock, log })
+
+  await using lifecycle = new Lifecycle({ log, clock, stopWithinMs })
+  const stop = (): void => void lifecycle.stop()
+  stopped.addEventListener('abort', stop, { once: true })
+  ended.signal.addEventListener('abort', stop, { once: true })
+  if (stopped.aborted) return 'asked'
+  try {
+    await lifecycle.start([mongodb, writer, together('readers', readers), ...(withSample ? [sample] : [])])
+  } catch (error) {
+    // What a person stopped need not be reported as broken.
+    if (!stopped.aborted && broken === undefined) throw error
+  }
+  if (!stopped.aborted && broken === undefined) {
+    tell({
+      writer: writer.doors,
+      readers: readers.map(({ doors }) => doors),
+      mongodb: mongodb.adminUri,
+      auditor: mongodb.uriFor('freshet-auditor'),
+      database,
+      collections,
+      token,
+    })
+    await untilAborted(AbortSignal.any([stopped, ended.signal]))
+  }
+  await lifecycle.stop()
+  here.remove(runningFile)
+  return broken === undefined ? 'asked' : 'broken'
+
+  function tell(running: RunningDev): void {
+    here.write(runningFile, JSON.stringify(running))
+    const { json, text } = describe(running)
+    world.print(config.json ? json : text)
+  }
+}
+
+async function developerToken(state: StateFolder): Promise<string> {
+  const content = {
+    subject: 'developer',
+    roles: [],
+    issuer: 'freshet',
+    audience: 'freshet',
+    forMs: tokenForMs,
+  }
+  const token = await signToken(state.secret('token-secret'), content)
+  state.write('token', token)
+  return token
+}
+
+/** Several parts that start and stop at the same time. */
+function together(name: string, parts: readonly ServicePart[]) {
+  return {
+    name,
+    start: async (): Promise<void> => void (await Promise.all(parts.map((part) => part.start()))),
+    stop: async (): Promise<void> => void (await Promise.all(parts.map((part) => part.stop()))),
+  }
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
+
+/** Lines for a person at a terminal. */
+function sayingLog(say: (text: string) => void): Log {
+  const withCause = (fields: object, message: string): void => {
+    const cause = 'err' in fields && fields.err instanceof Error ? `: ${fields.err.message}` : ''
+    say(`${message}${cause}`)
+  }
+  return {
+    debug: () => undefined,
+    info: (_fields, message) => say(message),
+    warn: withCause,
+    error: withCause,
+  }
+}

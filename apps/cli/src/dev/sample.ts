@@ -1,0 +1,119 @@
+import { Backoff, RunLoop } from '@freshet/kit'
+import type { Clock, Log, Part } from '@freshet/kit'
+
+/** What the sample data needs. */
+export interface SampleOptions {
+  /** Base URL of the writer; asked when the part starts. */
+  readonly writer: () => string
+  readonly token: string
+  readonly clock: Clock
+  readonly log: Log
+}
+
+const names = ['Lamp', 'Chair', 'Desk', 'Shelf', 'Clock', 'Mirror', 'Rug', 'Vase']
+const kinds = ['oak', 'steel', 'linen', 'glass', 'cork']
+const products = names.flatMap((name) =>
+  kinds.map((kind) => ({ id: slug(name, kind), name: `${name}, ${kind}` })),
+)
+const moveEveryMs = 250
+/** Orders go round in this many documents, so that a long run does not fill the disk. */
+const orderSlots = 500
+
+/**
+ * Data that moves, written through the writer like any client's: prices change, orders come in, some are cancelled.
+ * Loads all products at the start; then four small writes a second.
+ */
+export class SampleData implements Part {
+  readonly name = 'sample data'
+  readonly #options: SampleOptions
+  readonly #loop: RunLoop
+  #turn = 0
+
+  constructor(options: SampleOptions) {
+    this.#options = options
+    const { clock, log } = options
+    this.#loop = new RunLoop({
+      turn: (signal) => this.#move(signal),
+      judge: (error) => {
+        log.warn({ err: error }, 'the sample data could not be moved')
+        return 'retry'
+      },
+      clock,
+      backoff: new Backoff({ firstMs: 500, maxMs: 5_000 }, Math.random),
+    })
+  }
+
+  async start(): Promise<void> {
+    for (const [at, { id }] of products.entries())
+      await this.#put(`products/${id}`, productAt(at, 0), undefined)
+    this.#loop.start()
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop()
+  }
+
+  async #move(signal: AbortSignal): Promise<void> {
+    this.#turn += 1
+    const turn = this.#turn
+    const at = (turn * 7) % products.length
+    const order = `order-${turn % orderSlots}`
+    // Every eighth turn an order is cancelled, so that readers see documents go away too.
+    if (turn % 8 === 0)
+      await this.#send('DELETE', `orders/order-${(turn - 5) % orderSlots}`, undefined, signal)
+    else if (turn % 2 === 0) await this.#put(`orders/${order}`, { id: order, ...orderAt(turn, at) }, signal)
+    else await this.#put(`products/${products[at]?.id ?? ''}`, productAt(at, turn), signal)
+    await this.#options.clock.sleep(moveEveryMs, signal)
+  }
+
+  #put(path: string, document: object, signal: AbortSignal | undefined): Promise<void> {
+    return this.#send('PUT', path, document, signal)
+  }
+
+  async #send(
+    method: string,
+    path: string,
+    document: object | undefined,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const { writer, token } = this.#options
+    const response = await fetch(`${writer()}/v1/${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(document === undefined ? {} : { 'content-type': 'application/json' }),
+        prefer: 'return=minimal',
+      },
+      ...(document === undefined ? {} : { body: JSON.stringify(document) }),
+      ...(signal === undefined ? {} : { signal }),
+    })
+    const text = await response.text()
+    // An order that is not there any more needs no cancelling.
+    if (!response.ok && !(method === 'DELETE' && response.status === 404))
+      throw new Error(`${method} ${path} was answered ${response.status} ${text.slice(0, 200)}`)
+  }
+}
+
+function productAt(at: number, turn: number): object {
+  const cents = 500 + ((at * 389 + turn * 53) % 20_000)
+  return {
+    ...products[at],
+    price: cents / 100,
+    stock: (at * 31 + turn) % 400,
+    tags: [kinds[at % kinds.length]],
+  }
+}
+
+function orderAt(turn: number, at: number): object {
+  const quantity = 1 + (turn % 5)
+  return {
+    product: products[at]?.id,
+    quantity,
+    status: turn % 3 === 0 ? 'paid' : 'open',
+    at: new Date().toISOString(),
+  }
+}
+
+function slug(name: string, kind: string): string {
+  return `${name}-${kind}`.toLowerCase()
+}

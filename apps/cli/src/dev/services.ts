@@ -1,0 +1,74 @@
+import { fileURLToPath } from 'node:url'
+import type { World } from '../command.ts'
+import type { StateFolder } from '../state-folder.ts'
+import type { ChildOptions } from './child.ts'
+import type { DevConfig } from './config.ts'
+
+/** What all services of a run share. */
+export interface ServiceGround {
+  readonly world: World
+  readonly config: DevConfig
+  readonly state: StateFolder
+  /** Folder of the collection files, absolute. */
+  readonly collections: string
+}
+
+/** What one service gets of its own. */
+export interface ServiceSeat {
+  readonly app: 'reader' | 'writer'
+  readonly name: string
+  /** 0 for the writer, 1 and so on for the readers: its distance from the first port. */
+  readonly place: number
+  readonly uri: string
+  readonly args: readonly string[]
+}
+
+const ext = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+const endWithParent = new URL(`./end-with-parent.${ext}`, import.meta.url).href
+
+/** Management ports begin this far above the public ones. */
+const managementDistance = 100
+
+/**
+ * How a service is started. The address with its password goes by a file, the secret of the tokens too: other users of
+ * the machine see command lines, and children of children would inherit variables.
+ */
+export function childOf(ground: ServiceGround, seat: ServiceSeat): ChildOptions {
+  const { world, config, state, collections } = ground
+  const slug = seat.name.replaceAll(' ', '-')
+  state.write(`address-${slug}`, seat.uri)
+  const port = config.port === 0 ? 0 : config.port + seat.place
+  const managementPort = config.port === 0 ? 0 : port + managementDistance
+  return {
+    name: seat.name,
+    main: mainOf(seat.app),
+    args: [
+      `--port=${port}`,
+      `--management-port=${managementPort}`,
+      `--mongodb-uri-file=${state.file(`address-${slug}`)}`,
+      `--database=${config.database}`,
+      `--collections=${collections}`,
+      `--token-secret-file=${state.file('token-secret')}`,
+      ...seat.args,
+    ],
+    nodeArgs: [...process.execArgv, '--import', endWithParent],
+    env: withoutOurs(world.env),
+    logFile: `${state.folder('logs')}/${slug}.log`,
+    say: world.say,
+  }
+}
+
+/** The services read FRESHET_… variables too, and refuse those of others: ours are for this command alone. */
+function withoutOurs(env: World['env']): World['env'] {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('FRESHET_')))
+}
+
+const indexOf = {
+  reader: () => import.meta.resolve('@freshet/reader'),
+  writer: () => import.meta.resolve('@freshet/writer'),
+}
+
+/** The program of an app lies beside its index, in `dist`, or in `src` where sources are run. */
+function mainOf(app: ServiceSeat['app']): string {
+  return fileURLToPath(indexOf[app]()).replace(/index\.(ts|js)$/, 'main.$1')
+}

@@ -1,0 +1,18 @@
+/** What can go wrong in a command, and what a person does about it. */
+export const cliFailures = {
+  CHILD_ENDED: { remedy: 'Its last lines are above; all of them are in its log file.' },
+  NOT_READY: { remedy: 'Its log file tells what it waits for.' },
+  NO_RUN: { remedy: 'Start `npm run dev` in this folder, or give the addresses by the options.' },
+  NOTHING_TO_AUDIT: { remedy: 'Write some documents first, or name the right folder of collection files.' },
+} as const satisfies Record<string, { readonly remedy: string }>
+
+/** A command could not do its work. `code` names the case, the message ends with the remedy. */
+export class CliError extends Error {
+  override readonly name = 'CliError'
+  readonly code: keyof typeof cliFailures
+
+  constructor(code: keyof typeof cliFailures, message: string, options?: ErrorOptions) {
+    super(`${code}: ${message} ${cliFailures[code].remedy}`, options)
+    this.code = code
+  }
+}

@@ -1,0 +1,53 @@
+import { loadCollections } from '@freshet/collections'
+import { defineOptions, flag, REQUIRED, secret, text } from '@freshet/kit'
+import { migrate, renameTimeline, withCredentials } from '@freshet/migration'
+import { defineCommand, exitCodes } from './command.ts'
+
+const where = {
+  db: secret('db', REQUIRED, 'The address of MongoDB with a user that may create roles and users.'),
+  database: text('database', REQUIRED, 'The name of the application database.'),
+}
+
+const migrateOptions = defineOptions({
+  ...where,
+  collections: text('collections', 'collections', 'The folder of the collection files.'),
+  json: flag('json', 'Prints one JSON line.'),
+})
+
+/** `freshet migrate`: brings a database into the form that writer and readers need. */
+export const migrateCommand = defineCommand({
+  name: 'migrate',
+  says: 'Makes collections, control documents, roles and one user per role; twice changes nothing.',
+  options: migrateOptions,
+  async run({ db, database, collections: folder, json }, world) {
+    const collections = [...(await loadCollections(folder)).keys()]
+    const { changes, passwords } = await migrate({ uri: db, database, collections, passwords: {} })
+    const addresses = Object.fromEntries(
+      Object.entries(passwords).map(([user, password]) => [
+        user,
+        withCredentials(db, { user, password, database }),
+      ]),
+    )
+    if (json) world.print(JSON.stringify({ changes, addresses }))
+    else world.print(inWords(changes, addresses))
+    return exitCodes.done
+  },
+})
+
+/** `freshet timeline new`: a step of every restore. */
+export const timelineCommand = defineCommand({
+  name: 'timeline new',
+  says: 'Gives the history behind the address a new name; do it after every restore.',
+  options: defineOptions(where),
+  async run({ db, database }, world) {
+    world.print(await renameTimeline(db, database))
+    return exitCodes.done
+  },
+})
+
+function inWords(changes: readonly string[], addresses: Readonly<Record<string, string>>): string {
+  if (changes.length === 0) return 'Nothing to do.'
+  const made = Object.entries(addresses).map(([user, uri]) => `${user}: ${uri}`)
+  const note = made.length === 0 ? [] : ['', 'Addresses of new users; they are shown this once:', ...made]
+  return [...changes, ...note].join('\n')
+}

@@ -1,0 +1,83 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** Where `freshet dev` keeps data, secrets and logs, below the folder it is started in. */
+const stateFolderName = '.freshet'
+
+/** Says what runs now, for the other commands; gone when it has ended. */
+export const runningFile = 'running.json'
+
+/**
+ * A folder for one run of `freshet dev`: `.freshet` in the current folder, or a temporary one that `remove` deletes.
+ * Only its owner can enter it, and every file in it has mode 600.
+ */
+export class StateFolder {
+  readonly path: string
+  readonly ephemeral: boolean
+
+  private constructor(path: string, ephemeral: boolean) {
+    this.path = path
+    this.ephemeral = ephemeral
+  }
+
+  static kept(cwd: string): StateFolder {
+    const path = join(cwd, stateFolderName)
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+    return new StateFolder(path, false)
+  }
+
+  static temporary(): StateFolder {
+    return new StateFolder(mkdtempSync(join(tmpdir(), 'freshet-dev-')), true)
+  }
+
+  file(name: string): string {
+    return join(this.path, name)
+  }
+
+  /** Makes a folder in it and returns its path. */
+  folder(name: string): string {
+    const path = this.file(name)
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+    return path
+  }
+
+  read(name: string): string | undefined {
+    return readIfThere(this.file(name))
+  }
+
+  /** Writes a file that its owner alone may read; resolves with nothing, the path is `file(name)`. */
+  write(name: string, content: string): void {
+    // A file that is there would keep its old mode.
+    rmSync(this.file(name), { force: true })
+    writeFileSync(this.file(name), content, { mode: 0o600 })
+  }
+
+  /** A secret of 256 random bits that is made once and then kept. */
+  secret(name: string): string {
+    const kept = this.read(name)
+    if (kept !== undefined && kept !== '') return kept
+    const made = randomBytes(32).toString('base64url')
+    this.write(name, made)
+    return made
+  }
+
+  remove(name: string): void {
+    rmSync(this.file(name), { force: true })
+  }
+
+  /** Deletes a temporary folder; a kept one stays. */
+  close(): void {
+    if (this.ephemeral) rmSync(this.path, { recursive: true, force: true })
+  }
+}
+
+/** A file that a `freshet dev` in this folder left, or nothing. */
+export function readStateFile(world: { readonly cwd: string }, name: string): string | undefined {
+  return readIfThere(join(world.cwd, stateFolderName, name))
+}
+
+function readIfThere(path: string): string | undefined {
+  return existsSync(path) ? readFileSync(path, 'utf8') : undefined
+}

@@ -1,0 +1,35 @@
+import { ConfigError, defineOptions, list, ms, secret, text } from '@freshet/kit'
+import { defineCommand, exitCodes } from './command.ts'
+import { readStateFile } from './state-folder.ts'
+import { signToken } from './sign-token.ts'
+
+const minSecretBytes = 32
+
+const options = defineOptions({
+  subject: text('subject', 'developer', 'Who the bearer is: the claim sub.'),
+  roles: list('roles', 'What the bearer may be asked for: the claim roles.'),
+  forMs: ms('for', 3_600_000, 'How long the token is good.'),
+  issuer: text('token-issuer', 'freshet', 'The issuer that the services want.'),
+  audience: text('token-audience', 'freshet', 'The audience that the services want.'),
+  secret: secret(
+    'token-secret',
+    undefined,
+    'The secret of the services (default: that of `freshet dev` here).',
+  ),
+})
+
+/** `freshet token`: signs a token with the secret that the services share. */
+export const tokenCommand = defineCommand({
+  name: 'token',
+  says: 'Prints a token for a caller.',
+  options,
+  async run({ secret: given, ...content }, world) {
+    const shared = given ?? readStateFile(world, 'token-secret')
+    if (shared === undefined)
+      throw new ConfigError('MISSING', '--token-secret-file is missing, and no dev ran here.')
+    if (Buffer.byteLength(shared) < minSecretBytes)
+      throw new ConfigError('BAD_VALUE', `The secret has fewer than ${minSecretBytes} bytes.`)
+    world.print(await signToken(shared, content))
+    return exitCodes.done
+  },
+})

@@ -1,0 +1,120 @@
+import { existsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { eventually } from '@freshet/testkit'
+import { openLyingReader } from './support/lying-reader.ts'
+import { Program } from './support/program.ts'
+
+const started = ['dev', '--json', '--port=0']
+let dev: Program
+let line: Record<string, unknown>
+let readers: readonly string[]
+
+beforeAll(async () => {
+  dev = new Program(started)
+  line = await dev.json()
+  readers = line['readers'] as readonly string[]
+}, 120_000)
+afterAll(() => dev[Symbol.asyncDispose]())
+
+const get = (url: string, headers: Record<string, string> = {}) =>
+  fetch(url, { headers: { authorization: `Bearer ${String(line['token'])}`, ...headers } })
+
+test('the JSON line names every door, and each is open', async () => {
+  const door = expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/)
+  expect(line).toEqual({
+    ready: true,
+    writer: door,
+    readers: [door, door],
+    management: { writer: door, readers: [door, door] },
+    mongodb: expect.stringMatching(/^mongodb:\/\/developer:/),
+    database: 'shop',
+    token: expect.stringMatching(/^ey/),
+  })
+  const management = line['management'] as { writer: string; readers: readonly string[] }
+  for (const url of [management.writer, ...management.readers])
+    expect((await get(`${url}/readyz`)).status).toBe(200)
+})
+
+test('P4 what was posted to the writer is read from every reader, with the same bytes', async () => {
+  const document = { name: 'Kettle', price: 12.5, stock: 3 }
+  const posted = await fetch(`${String(line['writer'])}/v1/products`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${String(line['token'])}` },
+    body: JSON.stringify(document),
+  })
+  expect(posted.status).toBe(201)
+  const position = posted.headers.get('freshet-position') ?? ''
+  const stored = (await posted.json()) as { id: string }
+  expect(stored).toEqual({ id: stored.id, ...document })
+  const texts = await Promise.all(
+    readers.map(async (reader) => {
+      const answer = await get(`${reader}/v1/products/${stored.id}`, { 'freshet-at-least': position })
+      return `${answer.status} ${answer.headers.get('etag')} ${await answer.text()}`
+    }),
+  )
+  expect(texts[0]).toMatch(`200 ${posted.headers.get('etag')} {"id":"${stored.id}"`)
+  expect(texts[1]).toBe(texts[0])
+})
+
+test('the token is kept for its owner alone, and another one can be made', async () => {
+  const path = join(dev.cwd, '.freshet', 'token-secret')
+  expect((statSync(path).mode & 0o777).toString(8)).toBe('600')
+  await using program = new Program(['token', '--subject=ann', '--for=1m'], dev.cwd)
+  const { code, printed } = await program.outcome
+  expect(code).toBe(0)
+  const authorization = `Bearer ${printed.trim()}`
+  expect((await get(`${readers[0]}/v1/orders/none`, { authorization })).status).toBe(404)
+  expect((await get(`${readers[0]}/v1/orders/none`, { authorization: `${authorization}x` })).status).toBe(401)
+})
+
+test('P2 an audit of the running system, while its data moves, finds nothing wrong', async () => {
+  await using program = new Program(['audit', '--for=3s', '--json'], dev.cwd)
+  const { code, printed, said } = await program.outcome
+  const { audited, wrong, examples } = JSON.parse(printed)
+  expect({ said, wrong, examples, code }).toEqual({ said: '', wrong: 0, examples: [], code: 0 })
+  expect(audited).toBeGreaterThan(100)
+})
+
+test('negative control: an audit finds the lies of a reader that changes one digit now and then', async () => {
+  await using liar = await openLyingReader(readers[0] ?? '', 5)
+  await using program = new Program(['audit', `--readers=${liar.url}`, '--for=2s', '--json'], dev.cwd)
+  const { code, printed } = await program.outcome
+  const { wrong } = JSON.parse(printed)
+  expect(liar.lies()).toBeGreaterThan(0)
+  expect([wrong, code]).toEqual([liar.lies(), 1])
+})
+
+test('Ctrl-C ends it in order and leaves no process behind; the next run has the data', async () => {
+  const family = dev.family()
+  // Three services, the database and its watchdog.
+  expect(family.length).toBeGreaterThanOrEqual(6)
+  dev.signal('SIGINT')
+  const { code, said } = await dev.outcome
+  expect({ code, said: said.split('\n').slice(1).join() }).toEqual({ code: 0, said: '' })
+  await eventually(() => expect(dev.family()).toEqual([]))
+  expect(existsSync(join(dev.cwd, '.freshet', 'running.json'))).toBe(false)
+
+  await using again = new Program([...started, '--no-sample'], dev.cwd)
+  const [reader] = (await again.json())['readers'] as readonly string[]
+  expect((await get(`${reader}/v1/products/lamp-oak`)).status).toBe(200)
+}, 60_000)
+
+test('when a service dies everything stops, and it is said which one', async () => {
+  await using program = new Program([...started, '--ephemeral', '--no-sample'])
+  await program.json()
+  const reader = program.family().find((pid) => /reader.*main/.test(Program.commandOf(pid))) ?? 0
+  process.kill(reader, 'SIGKILL')
+  const { code, said } = await program.outcome
+  expect(code).toBe(1)
+  expect(said).toMatch(/reader \d ended with SIGKILL: stopping everything\./)
+  await eventually(() => expect(program.family()).toEqual([]))
+}, 60_000)
+
+test('even when it is killed itself, no process stays', async () => {
+  await using program = new Program([...started, '--ephemeral', '--no-sample'])
+  await program.json()
+  program.family()
+  program.signal('SIGKILL')
+  await eventually(() => expect(program.family()).toEqual([]), { withinMs: 30_000 })
+}, 60_000)

@@ -1,0 +1,78 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from '@jest/globals'
+import { systemClock } from '@freshet/kit'
+import { eventually } from '@freshet/testkit'
+import { Child } from '../src/dev/child.ts'
+import type { ChildOptions } from '../src/dev/child.ts'
+import { ServicePart } from '../src/dev/service-part.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'freshet-child-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const support = join(import.meta.dirname, 'support')
+const fromSource = [
+  '--import',
+  join(support, 'from-source.mjs'),
+  '--import',
+  join(import.meta.dirname, '../src/dev/end-with-parent.ts'),
+]
+const runs = (pid: number | undefined): boolean => existsSync(`/proc/${pid}`)
+
+function optionsFor(behaviour: string, said: string[]): ChildOptions {
+  return {
+    name: 'reader 1',
+    main: join(support, 'service.mjs'),
+    args: [behaviour],
+    nodeArgs: fromSource,
+    env: process.env,
+    logFile: join(folder, `${behaviour}.log`),
+    say: (text) => said.push(text),
+  }
+}
+
+function partFor(behaviour: string) {
+  const said: string[] = []
+  const ends: string[] = []
+  const world = {
+    env: {},
+    cwd: folder,
+    clock: systemClock,
+    readFile: () => '',
+    print: () => undefined,
+    say: (text: string) => void said.push(text),
+    stopped: new AbortController().signal,
+  }
+  const child = () => optionsFor(behaviour, said)
+  return {
+    said,
+    ends,
+    part: new ServicePart({ world, name: 'reader 1', child, onEnd: (how) => ends.push(how) }),
+  }
+}
+
+test('a service has started when its port says ready, and its warnings are passed on', async () => {
+  const { part, said, ends } = partFor('good')
+  await part.start()
+  expect(part.doors.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
+  expect(said).toEqual(['[reader 1] loud: why'])
+  await part.stop()
+  expect(ends).toEqual([])
+  expect(readFileSync(join(folder, 'good.log'), 'utf8')).toContain('"msg":"quiet"')
+})
+
+test('a service that ends before its ports are open fails the start, with its last words', async () => {
+  const { part, said } = partFor('broken')
+  await expect(part.start()).rejects.toThrow(/^CHILD_ENDED: reader 1 ended with exit code 78/)
+  expect(said).toEqual(['[reader 1] no such option'])
+})
+
+test('a service that is killed is told of; one that was asked to stop is not', async () => {
+  const said: string[] = []
+  const child = new Child(optionsFor('good', said))
+  await child.doors()
+  process.kill(child.pid ?? 0, 'SIGKILL')
+  expect(await child.ended).toBe('reader 1 ended with SIGKILL')
+  await eventually(() => expect(runs(child.pid)).toBe(false))
+})

@@ -1,0 +1,105 @@
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+const fromSource = fileURLToPath(new URL('./from-source.mjs', import.meta.url))
+
+/** What a run of `freshet` printed, and how it ended. */
+export interface Outcome {
+  readonly code: number | null
+  readonly printed: string
+  readonly said: string
+}
+
+/** `freshet` as a process of its own, from the sources, in a folder of its own unless one is given. */
+export class Program implements AsyncDisposable {
+  readonly cwd: string
+  readonly pid: number
+  /** Settles when the process is gone. */
+  readonly outcome: Promise<Outcome>
+  readonly #family = new Set<number>()
+  readonly #ownFolder: boolean
+  #printed = ''
+  #said = ''
+  #firstLine: Promise<string>
+
+  constructor(args: readonly string[], cwd?: string) {
+    this.#ownFolder = cwd === undefined
+    this.cwd = cwd ?? mkdtempSync(join(tmpdir(), 'freshet-cli-'))
+    const node = ['--conditions=@freshet/source', '--import', fromSource, main, ...args]
+    const child = spawn(process.execPath, node, { cwd: this.cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+    this.pid = child.pid ?? 0
+    this.#firstLine = new Promise((resolve, reject) => {
+      child.stdout.on('data', (chunk: Buffer) => {
+        this.#printed += chunk.toString()
+        if (this.#printed.includes('\n')) resolve(this.#printed.slice(0, this.#printed.indexOf('\n')))
+      })
+      child.once('close', () => reject(new Error(`it ended without a line: ${this.#said}`)))
+    })
+    this.#firstLine.catch(() => undefined)
+    child.stderr.on('data', (chunk: Buffer) => (this.#said += chunk.toString()))
+    this.outcome = new Promise((resolve) => {
+      child.once('close', (code) => resolve({ code, printed: this.#printed, said: this.#said }))
+    })
+  }
+
+  /** What it said to standard error so far. */
+  get said(): string {
+    return this.#said
+  }
+
+  /** The first line that it prints, as JSON. */
+  async json(): Promise<Record<string, unknown>> {
+    return JSON.parse(await this.#firstLine) as Record<string, unknown>
+  }
+
+  signal(name: NodeJS.Signals): void {
+    process.kill(this.pid, name)
+  }
+
+  /** Its processes of all generations that run now; those that were seen before are remembered. */
+  family(): readonly number[] {
+    const parents = parentsOfAll()
+    let grown = true
+    this.#family.add(this.pid)
+    while (grown) {
+      grown = false
+      for (const [pid, parent] of parents) {
+        if (!this.#family.has(parent) || this.#family.has(pid)) continue
+        this.#family.add(pid)
+        grown = true
+      }
+    }
+    return [...this.#family].filter((pid) => existsSync(`/proc/${pid}`))
+  }
+
+  /** The command line of one of its processes. */
+  static commandOf(pid: number): string {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (existsSync(`/proc/${this.pid}`)) this.signal('SIGTERM')
+    await this.outcome
+    if (this.#ownFolder) rmSync(this.cwd, { recursive: true, force: true })
+  }
+}
+
+/** Each process of this machine with its parent, as Linux tells: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+function parentsOfAll(): ReadonlyMap<number, number> {
+  const parents = new Map<number, number>()
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue
+    try {
+      // The name of the program, in brackets, may hold spaces.
+      const [, parent] = readFileSync(`/proc/${name}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
+      parents.set(Number(name), Number(parent))
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return parents
+}

@@ -1,0 +1,33 @@
+import type { IdType } from '@freshet/protocol'
+
+/** One thing that is wrong with a document: where (an RFC 6901 pointer into its JSON) and what. */
+export interface Issue {
+  readonly pointer: string
+  readonly detail: string
+}
+
+/** Who may do something: everybody, or everybody with a valid token. */
+export type Access = 'public' | 'authenticated'
+
+/** A JSON object as `JSON.parse` makes it. */
+export type JsonObject = { [name: string]: JsonValue }
+
+/** Any JSON value. */
+export type JsonValue = string | number | boolean | null | JsonValue[] | JsonObject
+
+/** What one collection file says, checked and ready to use. Immutable. */
+export interface Collection {
+  /** The name of the file without `.json`, of the collection in MongoDB, and of the folder in URLs. */
+  readonly name: string
+  readonly idType: IdType
+  /** `required`: a write of an existing document needs a condition (`If-Match` or `If-None-Match`). */
+  readonly concurrency: 'optional' | 'required'
+  readonly access: { readonly read: Access; readonly write: Access }
+  /** The names that lists may filter and sort by: each is required and of one scalar type in the schema. */
+  readonly queryFields: readonly string[]
+  /**
+   * What is wrong with a document, as clients see it: with its `id`. Empty when it fits. The order of names does not
+   * matter here, so that a plain `JSON.parse` will do. At most ten issues.
+   */
+  validate(document: JsonObject): readonly Issue[]
+}

@@ -1,0 +1,106 @@
+import type { Id, IdType } from './change.ts'
+
+/** The largest integer that an id may be: beyond it a JSON number is no longer exact. */
+const MAX_SAFE = Number.MAX_SAFE_INTEGER
+
+const TYPE_DOUBLE = 0x01
+const TYPE_STRING = 0x02
+const TYPE_BINARY = 0x05
+const TYPE_OBJECTID = 0x07
+const TYPE_INT32 = 0x10
+const TYPE_INT64 = 0x12
+const SUBTYPE_UUID = 4
+
+const MAX_ID_LENGTH = 256
+const DOT = 0x2e
+
+/** 1 for each byte that an id may hold: `A-Z a-z 0-9 _ ~ @ | : . -`. */
+const idBytes = new Uint8Array(256)
+for (const char of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_~@|:.-')
+  idBytes[char.charCodeAt(0)] = 1
+
+const hexPairs: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
+  byte.toString(16).padStart(2, '0'),
+)
+
+/**
+ * The text that stands in the URL for a stored `_id`, read from its raw bytes: `bytes[at]` is the first byte of the
+ * value and `type` its BSON type. `undefined` when the value is not an id of a collection with this `idType`: another
+ * type, a string of another form, a number that is no exact integer. The int 5, the long 5 and the double 5.0, which
+ * MongoDB holds equal, have one text. Never throws, also for bytes that end too early. About 0.1 us.
+ */
+export function idFromBson(idType: IdType, type: number, bytes: Uint8Array, at: number): Id | undefined {
+  switch (idType) {
+    case 'string':
+      return type === TYPE_STRING ? stringId(bytes, at) : undefined
+    case 'objectid':
+      return type === TYPE_OBJECTID && at + 12 <= bytes.length ? hex(bytes, at, at + 12) : undefined
+    case 'integer':
+      return integerId(type, bytes, at)
+    case 'uuid':
+      return type === TYPE_BINARY ? uuidId(bytes, at) : undefined
+  }
+}
+
+/**
+ * The id of a whole BSON document, or of a change event's document key. Looks only at the first element: MongoDB
+ * stores `_id` first whatever the order it was sent in
+ * (https://www.mongodb.com/docs/manual/core/document/#field-order). `undefined` as for {@link idFromBson}.
+ */
+export function idFromDocument(idType: IdType, bson: Uint8Array): Id | undefined {
+  // Layout: 4 bytes of length, the type, then the name `_id` and its NUL.
+  if (bson.length < 9 || bson[5] !== 0x5f || bson[6] !== 0x69 || bson[7] !== 0x64 || bson[8] !== 0)
+    return undefined
+  return idFromBson(idType, bson[4] ?? 0, bson, 9)
+}
+
+function stringId(bytes: Uint8Array, at: number): Id | undefined {
+  const length = uint32(bytes, at) - 1
+  const from = at + 4
+  if (length < 1 || length > MAX_ID_LENGTH || from + length > bytes.length) return undefined
+  let text = ''
+  for (let i = from; i < from + length; i++) {
+    const byte = bytes[i] ?? 0
+    if (idBytes[byte] !== 1) return undefined
+    text += String.fromCharCode(byte)
+  }
+  const dots = bytes[from] === DOT && (length === 1 || (length === 2 && bytes[from + 1] === DOT))
+  return dots ? undefined : text
+}
+
+function integerId(type: number, bytes: Uint8Array, at: number): Id | undefined {
+  if (type === TYPE_INT32) return at + 4 <= bytes.length ? String(uint32(bytes, at) | 0) : undefined
+  if (at + 8 > bytes.length) return undefined
+  if (type === TYPE_INT64) return integerText((uint32(bytes, at + 4) | 0) * 0x1_0000_0000 + uint32(bytes, at))
+  if (type === TYPE_DOUBLE)
+    return integerText(new DataView(bytes.buffer, bytes.byteOffset + at, 8).getFloat64(0, true))
+  return undefined
+}
+
+function integerText(value: number): Id | undefined {
+  // Adding 0 turns -0 into 0, which MongoDB holds equal.
+  return Number.isInteger(value) && value >= -MAX_SAFE && value <= MAX_SAFE ? String(value + 0) : undefined
+}
+
+function uuidId(bytes: Uint8Array, at: number): Id | undefined {
+  if (at + 21 > bytes.length || uint32(bytes, at) !== 16 || bytes[at + 4] !== SUBTYPE_UUID) return undefined
+  const from = at + 5
+  const groups = [hex(bytes, from, from + 4), hex(bytes, from + 4, from + 6), hex(bytes, from + 6, from + 8)]
+  return `${groups.join('-')}-${hex(bytes, from + 8, from + 10)}-${hex(bytes, from + 10, from + 16)}`
+}
+
+function hex(bytes: Uint8Array, from: number, to: number): string {
+  let text = ''
+  for (let i = from; i < to; i++) text += hexPairs[bytes[i] ?? 0] ?? ''
+  return text
+}
+
+function uint32(bytes: Uint8Array, at: number): number {
+  return (
+    ((bytes[at] ?? 0) |
+      ((bytes[at + 1] ?? 0) << 8) |
+      ((bytes[at + 2] ?? 0) << 16) |
+      ((bytes[at + 3] ?? 0) << 24)) >>>
+    0
+  )
+}

@@ -1,0 +1,70 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Change, Id, Position } from '@freshet/protocol'
+import type { Batch, ChangeSource, Origin, PastAnswer, PastReads } from '../../../src/source-contract.ts'
+import type { Random } from '../random.ts'
+
+/** Replies that take their time, before the server sees the read and after. */
+export class DelayedPast implements PastReads {
+  readonly #inner: PastReads
+  readonly #random: Random
+
+  constructor(inner: PastReads, random: Random) {
+    this.#inner = inner
+    this.#random = random
+  }
+
+  async at(
+    position: Position,
+    collection: string,
+    ids: readonly Id[],
+    signal: AbortSignal,
+  ): Promise<PastAnswer> {
+    await this.#wait()
+    const answer = await this.#inner.at(position, collection, ids, signal)
+    await this.#wait()
+    return answer
+  }
+
+  now(signal: AbortSignal): Promise<Position> {
+    return this.#inner.now(signal)
+  }
+
+  check(
+    collections: readonly string[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, string | undefined>> {
+    return this.#inner.check(collections, signal)
+  }
+
+  async #wait(): Promise<void> {
+    if (this.#random.chance(0.3)) await pause(this.#random.int(15))
+  }
+}
+
+/** A feed that stumbles: the replica is behind by a different time at each batch. */
+export class DelayedSource implements ChangeSource {
+  readonly #inner: ChangeSource
+  readonly #random: Random
+
+  constructor(inner: ChangeSource, random: Random) {
+    this.#inner = inner
+    this.#random = random
+  }
+
+  start(signal: AbortSignal): Promise<Origin> {
+    return this.#inner.start(signal)
+  }
+
+  async *read(origin: Origin, signal: AbortSignal): AsyncIterable<Batch> {
+    for await (const batch of this.#inner.read(origin, signal)) {
+      // What the batch holds is lent until the next await.
+      const kept = { ...batch, changes: batch.changes.map(copied) }
+      if (this.#random.chance(0.2)) await pause(this.#random.int(20))
+      yield kept
+    }
+  }
+}
+
+function copied(change: Change): Change {
+  return change.kind === 'put' ? { ...change, document: Buffer.from(change.document) } : change
+}

@@ -1,0 +1,155 @@
+import {
+  ABSENT,
+  bufferBytes,
+  Cache,
+  ENTRY_OVERHEAD_BYTES,
+  ownBuffer,
+  type StoreOptions,
+} from '@freshet/cache'
+import { systemClock } from '@freshet/kit'
+import type { IdType } from '@freshet/protocol'
+import type { TestDatabase } from '@freshet/testkit'
+import { deserialize } from 'bson'
+import type { Answer } from '../../../src/contract.ts'
+import { defaultReplicaOptions } from '../../../src/options.ts'
+import { ExactReplica } from '../../../src/replica.ts'
+import type { ChangeSource, PastReads } from '../../../src/source-contract.ts'
+import type { FeedSide } from '../bench.ts'
+import { silentLog } from '../bench.ts'
+import { Random } from '../random.ts'
+import { DelayedPast, DelayedSource } from './delays.ts'
+import { followerOf, openSource } from './door.ts'
+import { Judge, type Claim } from './judge.ts'
+import { StampedHistory } from './stamped-history.ts'
+import { collections, ids, twins, Writers } from './writers.ts'
+
+/** What a run does otherwise than the product. */
+export interface Variant {
+  readonly cache?: (options: StoreOptions<Buffer>) => Cache<Buffer>
+  readonly past?: (inner: PastReads) => PastReads
+  readonly source?: (inner: ChangeSource) => ChangeSource
+  readonly wrapFeed?: (feed: FeedSide) => FeedSide
+}
+
+export interface RunOptions {
+  readonly seed: number
+  /** Values to be judged. */
+  readonly answers: number
+  /** Ends the run at the first wrong one. */
+  readonly untilWrong: boolean
+  readonly variant: Variant
+}
+
+export interface RunResult {
+  readonly reread: number
+  readonly stamped: number
+  readonly writes: number
+  readonly refills: number
+  readonly evictions: number
+  readonly misses: number
+  readonly resyncs: Readonly<Record<string, number>>
+  readonly wrong: readonly string[]
+}
+
+/** Room for about a quarter of the documents. */
+const cacheOptions: StoreOptions<Buffer> = {
+  maxBytes: 45 * (ENTRY_OVERHEAD_BYTES + 700),
+  sizeOf: bufferBytes,
+}
+
+/** Lets writers and readers run against each other on a real server, and judges every value that a reader got. */
+export async function runStress(db: TestDatabase, options: RunOptions): Promise<RunResult> {
+  const random = new Random(options.seed)
+  const app = db.admin.db(db.database)
+  for (const name of collections) await app.collection(name).deleteMany({})
+  const { operationTime } = await app.command({
+    find: 'products',
+    limit: 1,
+    readConcern: { level: 'majority' },
+  })
+  await using history = new StampedHistory(app, operationTime)
+  const writers = new Writers(db.admin, app, random)
+  const writing = writers.run(4)
+  try {
+    await using opened = await openSource(db)
+    const { variant } = options
+    const past = new DelayedPast(variant.past?.(opened.past) ?? opened.past, random)
+    const source = new DelayedSource(variant.source?.(opened.source) ?? opened.source, random)
+    await using replica = new ExactReplica<Buffer>({
+      past,
+      collections: new Map<string, IdType>(collections.map((name) => [name, 'string'])),
+      presentation: { present: ownBuffer, sizeOf: bufferBytes },
+      options: defaultReplicaOptions,
+      clock: systemClock,
+      random: random.next,
+      log: silentLog,
+      cache: variant.cache?.(cacheOptions) ?? new Cache(cacheOptions),
+      follow: (feed) => followerOf(source, variant.wrapFeed?.(feed) ?? feed),
+      defer: setImmediate,
+    })
+    await replica.start()
+    const judge = new Judge(app, history)
+    const readers = new Readers(replica, judge, random, options)
+    await Promise.all([readers.run(), readers.run()])
+    await history.hasHeard(replica.at)
+    readers.compareAll()
+    const { refills, evictions, misses, resyncs } = replica.status()
+    const { reread, stamped, wrong } = judge
+    return { reread, stamped, writes: writers.writes, refills, evictions, misses, resyncs, wrong }
+  } finally {
+    writers.stop()
+    await writing
+  }
+}
+
+class Readers {
+  readonly #replica: ExactReplica<Buffer>
+  readonly #judge: Judge
+  readonly #random: Random
+  readonly #options: RunOptions
+  #claims: Claim[] = []
+  #judged = 0
+
+  constructor(replica: ExactReplica<Buffer>, judge: Judge, random: Random, options: RunOptions) {
+    this.#replica = replica
+    this.#judge = judge
+    this.#random = random
+    this.#options = options
+  }
+
+  async run(): Promise<void> {
+    while (this.#judged < this.#options.answers) {
+      if (this.#options.untilWrong && this.#judge.wrong.length > 0) return
+      const claims = (await Promise.all(Array.from({ length: 12 }, () => this.#ask()))).flat()
+      this.#judged += claims.length
+      this.#claims.push(...claims)
+      await this.#judge.readAgain(claims)
+    }
+  }
+
+  compareAll(): void {
+    this.#judge.compareStamps(this.#claims)
+  }
+
+  async #ask(): Promise<readonly Claim[]> {
+    const dice = this.#random.int(10)
+    const collection = dice < 2 ? 'products' : this.#random.pick(collections)
+    const wanted =
+      dice < 2
+        ? twins
+        : dice < 5
+          ? [this.#random.pick(ids)]
+          : Array.from({ length: 8 }, () => this.#random.pick(ids))
+    const floor = this.#replica.at
+    const answer = await this.#replica.many(collection, wanted, dice === 9 ? { atLeast: 'now' } : {})
+    if (answer.at < floor) this.#judge.wrong.push(`went back to ${answer.at} from ${floor}`)
+    if (dice < 2) this.#notTorn(answer)
+    return wanted.map((id, n) => ({ collection, id, at: answer.at, value: answer.values[n] ?? ABSENT }))
+  }
+
+  /** Both documents of a transaction are of the same one. */
+  #notTorn(answer: Answer<Buffer>): void {
+    const pairs = answer.values.map((value) => (value === ABSENT ? undefined : deserialize(value)['pair']))
+    if (new Set(pairs).size > 1) this.#judge.wrong.push(`torn at ${answer.at}: ${pairs.join(', ')}`)
+  }
+}

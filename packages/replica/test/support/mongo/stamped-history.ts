@@ -1,0 +1,96 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Position } from '@freshet/protocol'
+import type { ChangeStream, ChangeStreamDocument, Db, Document, Timestamp } from 'mongodb'
+import { positionOfTimestamp } from './positions.ts'
+
+/** From `at` on the document carried this stamp, or was absent. */
+interface Version {
+  readonly at: Position
+  readonly stamp: number | undefined
+}
+
+/**
+ * The second oracle: what happened, heard by a plain change stream of its own. Every write carries a stamp that no other
+ * has, so that a state is known by its stamp, without any read of the past.
+ */
+export class StampedHistory implements AsyncDisposable {
+  readonly #versions = new Map<string, Version[]>()
+  readonly #dropped = new Map<string, Position[]>()
+  readonly #stream: ChangeStream
+  readonly #running: Promise<void>
+  #heard: Position | undefined
+
+  /** Everything after `from` is heard; the collections must be empty then. */
+  constructor(db: Db, from: Timestamp) {
+    this.#stream = db.watch([], { startAtOperationTime: from, showExpandedEvents: true, maxAwaitTimeMS: 50 })
+    this.#running = this.#run()
+  }
+
+  /** The stamp of the document at that position; `undefined`: it was absent. */
+  at(key: string, position: Position): number | undefined {
+    const found = this.#versions.get(key)?.findLast((version) => version.at <= position)
+    const collection = key.slice(0, key.indexOf('/'))
+    const gone = this.#dropped.get(collection)?.findLast((at) => at <= position)
+    return found === undefined || (gone !== undefined && gone >= found.at) ? undefined : found.stamp
+  }
+
+  /** Settles when a later event than `position` was heard; something must go on writing. */
+  async hasHeard(position: Position): Promise<void> {
+    while (this.#heard === undefined || this.#heard <= position) await pause(10)
+  }
+
+  async #run(): Promise<void> {
+    try {
+      for await (const change of this.#stream) this.#hear(change)
+    } catch (error) {
+      if (!this.#stream.closed) throw error
+    }
+  }
+
+  #hear(change: ChangeStreamDocument): void {
+    if (change.clusterTime === undefined) throw new Error(`${change.operationType} without a time`)
+    const at = positionOfTimestamp(change.clusterTime)
+    this.#heard = at
+    switch (change.operationType) {
+      case 'insert':
+      case 'replace':
+        return this.#note(change.ns.coll, change.documentKey._id, at, stampIn(change.fullDocument))
+      case 'update':
+        return this.#note(
+          change.ns.coll,
+          change.documentKey._id,
+          at,
+          stampIn(change.updateDescription.updatedFields),
+        )
+      case 'delete':
+        return this.#note(change.ns.coll, change.documentKey._id, at, undefined)
+      case 'drop':
+      case 'rename': {
+        const times = this.#dropped.get(change.ns.coll) ?? []
+        times.push(at)
+        this.#dropped.set(change.ns.coll, times)
+        return
+      }
+      default:
+        return
+    }
+  }
+
+  #note(collection: string, id: unknown, at: Position, stamp: number | undefined): void {
+    const key = `${collection}/${String(id)}`
+    const versions = this.#versions.get(key)
+    if (versions) versions.push({ at, stamp })
+    else this.#versions.set(key, [{ at, stamp }])
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stream.close()
+    await this.#running
+  }
+}
+
+function stampIn(document: Document | undefined): number {
+  const stamp: unknown = document?.['stamp']
+  if (typeof stamp !== 'number') throw new Error(`expected a stamp, got ${JSON.stringify(document)}`)
+  return stamp
+}

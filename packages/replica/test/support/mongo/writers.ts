@@ -1,0 +1,115 @@
+import { MongoServerError, type Collection, type Db, type MongoClient } from 'mongodb'
+import type { Random } from '../random.ts'
+
+/** A stored document: `stamp` is in no other write, `pair` is written to two documents by one transaction. */
+export interface Stamped {
+  readonly _id: string
+  readonly stamp: number
+  readonly pair?: number
+  readonly text?: string
+}
+
+export const collections = ['products', 'orders', 'scratch'] as const
+export const ids: readonly string[] = Array.from({ length: 60 }, (_, n) => `k${n}`)
+/** Written by transactions only, always both. */
+export const twins = ['left', 'right'] as const
+
+/** Programs that write at once to the same documents, in every way there is, and never look at a replica. */
+export class Writers {
+  readonly #client: MongoClient
+  readonly #db: Db
+  readonly #random: Random
+  #stamp = 0
+  #stopped = false
+  #writes = 0
+
+  constructor(client: MongoClient, db: Db, random: Random) {
+    this.#client = client
+    this.#db = db
+    this.#random = random
+  }
+
+  /** Writes that were tried. */
+  get writes(): number {
+    return this.#writes
+  }
+
+  /** Settles after {@link Writers.stop}. */
+  async run(writers: number): Promise<void> {
+    await Promise.all(Array.from({ length: writers }, () => this.#loop()))
+  }
+
+  stop(): void {
+    this.#stopped = true
+  }
+
+  async #loop(): Promise<void> {
+    while (!this.#stopped) {
+      this.#writes += 1
+      try {
+        await this.#write()
+      } catch (error) {
+        // Writers that meet each other, or a drop, lose now and then: duplicate keys and write conflicts are normal.
+        if (!(error instanceof MongoServerError)) throw error
+      }
+    }
+  }
+
+  async #write(): Promise<void> {
+    const collection = this.#db.collection<Stamped>(this.#random.pick(collections))
+    const id = this.#random.pick(ids)
+    const dice = this.#random.int(100)
+    if (dice < 20) await collection.insertOne(this.#document(id))
+    else if (dice < 40) await collection.replaceOne({ _id: id }, this.#document(id), { upsert: true })
+    else if (dice < 55)
+      await collection.updateOne({ _id: id }, { $set: { stamp: this.#next(), 'extra.at': dice } })
+    else if (dice < 65)
+      await collection.updateOne({ _id: id }, [{ $set: { stamp: this.#next(), text: '$_id' } }])
+    else if (dice < 82) await collection.deleteOne({ _id: id })
+    else if (dice < 90) await this.#bulk(collection)
+    else if (dice < 99 || this.#random.chance(0.8)) await this.#transaction()
+    else await this.#drop()
+  }
+
+  async #bulk(collection: Collection<Stamped>): Promise<void> {
+    const some = Array.from({ length: 6 }, () => this.#random.pick(ids))
+    await collection.bulkWrite(
+      some.map((id, n) =>
+        n % 3 === 0
+          ? { deleteOne: { filter: { _id: id } } }
+          : { replaceOne: { filter: { _id: id }, replacement: this.#document(id), upsert: true } },
+      ),
+      { ordered: false },
+    )
+  }
+
+  async #transaction(): Promise<void> {
+    const pair = this.#next()
+    await this.#client.withSession((session) =>
+      session.withTransaction(async () => {
+        const collection = this.#db.collection<Stamped>('products')
+        for (const id of this.#random.chance(0.5) ? twins : twins.toReversed()) {
+          const document = { ...this.#document(id), pair }
+          await collection.replaceOne({ _id: id }, document, { upsert: true, session })
+        }
+      }),
+    )
+  }
+
+  /** The collection goes and comes back, or another one takes its place. */
+  async #drop(): Promise<void> {
+    const scratch = this.#db.collection<Stamped>('scratch')
+    if (this.#random.chance(0.5)) await scratch.drop()
+    else await scratch.rename('scratch_old', { dropTarget: true })
+    await scratch.insertOne(this.#document(this.#random.pick(ids)))
+  }
+
+  #document(id: string): Stamped {
+    return { _id: id, stamp: this.#next(), text: 'x'.repeat(this.#random.int(400)) }
+  }
+
+  #next(): number {
+    this.#stamp += 1
+    return this.#stamp
+  }
+}
