@@ -16,7 +16,7 @@ export interface Batch {
   readonly changes: readonly Change[]
   /** Never falls from batch to batch. */
   readonly through: Position
-  /** The newest moment at which the state at `through` was proved to be the newest there was; never falls. */
+  /** The newest moment at which the state at `through` was proved the newest there was; never falls within a read. */
   readonly provedAt: MonotonicMs
   /** The newest proof that a majority of the source was alive: a change (a heartbeat at least) came while current. */
   readonly aliveAt: MonotonicMs

@@ -1,1 +1,7 @@
-export {}
+export type { Batch, ChangeSource, Origin, PastAnswer, PastReads } from './contract.ts'
+export { ChangeStreamError, failures } from './errors.ts'
+export type { ChangeStreamErrorCode } from './errors.ts'
+export { Follower } from './follower.ts'
+export type { FollowerParts, Sink } from './follower.ts'
+export { defaultPace } from './pace.ts'
+export type { PaceOptions } from './pace.ts'

@@ -1,5 +1,12 @@
-import type { Backoff } from './backoff.ts'
 import type { Clock } from './clock.ts'
+
+/** How long to wait between failed attempts; `Backoff` is the usual one. */
+export interface Pauses {
+  /** The wait before the next attempt, in milliseconds. */
+  next(): number
+  /** An attempt succeeded. */
+  reset(): void
+}
 
 /** What a loop is made of. */
 export interface RunLoopOptions {
@@ -8,7 +15,7 @@ export interface RunLoopOptions {
   /** Called once for each failed attempt, to report it and to say whether another one makes sense. */
   readonly judge: (error: unknown) => 'retry' | 'give-up'
   readonly clock: Clock
-  readonly backoff: Backoff
+  readonly backoff: Pauses
 }
 
 /**

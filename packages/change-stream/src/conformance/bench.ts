@@ -1,0 +1,27 @@
+import type { Id } from '@freshet/protocol'
+import type { ChangeSource, PastReads } from '../contract.ts'
+
+/** One write of a bench: a whole document that carries a number, a change of it in place, or its removal. */
+export type BenchWrite =
+  | { readonly kind: 'put'; readonly id: Id; readonly value: number }
+  | { readonly kind: 'touch'; readonly id: Id; readonly value: number }
+  | { readonly kind: 'remove'; readonly id: Id }
+
+/** A real source with the means to write to it and to disturb it, by which the suite holds it to the contract. */
+export interface SourceBench extends AsyncDisposable {
+  readonly source: ChangeSource
+  readonly past: PastReads
+  /** A collection that is followed and exists; empty at the start. */
+  readonly collection: string
+  /** The number in a document. */
+  valueOf(document: Uint8Array): number
+  /** Commits all of it at one position; resolves when it is durable. */
+  write(...writes: readonly BenchWrite[]): Promise<void>
+  /** A write to a collection that is not followed. */
+  writeElsewhere(): Promise<void>
+  drop(): Promise<void>
+  /** Breaks the connection of a running read. */
+  cut(): Promise<void>
+  /** Makes another history stand behind the same address. */
+  becomeAnother(): Promise<void>
+}

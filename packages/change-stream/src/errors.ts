@@ -1,0 +1,73 @@
+/**
+ * Everything a source can fail with. `retry`: the same call may succeed later without anybody's help. `lost`: the
+ * history cannot be followed from where one stands; call `start` and begin a new epoch.
+ */
+export const failures = {
+  /** The connection broke, a primary stepped down, a cursor died. Read again from the last `through`. */
+  DISCONNECTED: {
+    retry: true,
+    lost: false,
+    remedy: 'Wait; if it goes on, check that the database has a primary.',
+  },
+  /** The server ended the feed in an orderly way (a drop of the database). Read again from the last `through`. */
+  ENDED: {
+    retry: true,
+    lost: false,
+    remedy: 'None is needed: the feed is opened again from where it ended.',
+  },
+  /** The source no longer has the changes after the position. */
+  HISTORY_LOST: { retry: true, lost: true, remedy: 'Give the database a longer oplog if this comes often.' },
+  /** A change is too large for the source to tell. */
+  EVENT_TOO_LARGE: { retry: true, lost: true, remedy: 'Keep documents well below 16 MB.' },
+  /** So far behind that the past at the position can soon not be read any more. */
+  TOO_FAR_BEHIND: {
+    retry: true,
+    lost: true,
+    remedy: 'Look for what held this process, or the database, for minutes.',
+  },
+  /** Another history is behind the address: a restored copy, or another database. */
+  SOURCE_CHANGED: {
+    retry: true,
+    lost: true,
+    remedy: 'None is needed after a restore; else check the address.',
+  },
+  /** Nothing says which history this is. */
+  SOURCE_UNKNOWN: { retry: true, lost: true, remedy: 'Run `freshet migrate` for this database.' },
+  /** That position of the past cannot be read now. Take a newer one. */
+  PAST_UNAVAILABLE: { retry: true, lost: false, remedy: 'Ask again at a newer position.' },
+  /** The database does not let this user do it. */
+  DENIED: {
+    retry: false,
+    lost: false,
+    remedy: 'Give this process the user that `freshet migrate` makes for it.',
+  },
+  /** This server cannot be followed exactly. */
+  UNSUPPORTED: {
+    retry: false,
+    lost: true,
+    remedy: 'Use a replica set of MongoDB 6.0 or newer, not a sharded cluster.',
+  },
+} as const satisfies Record<string, { retry: boolean; lost: boolean; remedy: string }>
+
+export type ChangeStreamErrorCode = keyof typeof failures
+
+/** What a source throws; `cause` keeps the error that came from below. */
+export class ChangeStreamError extends Error {
+  override readonly name = 'ChangeStreamError'
+  readonly code: ChangeStreamErrorCode
+
+  constructor(code: ChangeStreamErrorCode, message: string, options?: ErrorOptions) {
+    super(`${code}: ${message} (${failures[code].remedy})`, options)
+    this.code = code
+  }
+
+  /** Whether the same call may succeed later by itself. */
+  get retry(): boolean {
+    return failures[this.code].retry
+  }
+
+  /** Whether the feed can only go on by a new `start`. */
+  get lost(): boolean {
+    return failures[this.code].lost
+  }
+}

@@ -1,0 +1,112 @@
+import { RunLoop, type Clock, type MonotonicMs } from '@freshet/kit'
+import type { Batch, ChangeSource, Origin } from './contract.ts'
+import { ChangeStreamError } from './errors.ts'
+import { defaultPace, Pace, type PaceOptions } from './pace.ts'
+
+/** Who hears of the changes. Each call is one turn: nothing of the follower runs before it returns. */
+export interface Sink {
+  /** A new epoch begins: whatever was heard before says nothing about what comes now. */
+  begin(origin: Origin): void
+  apply(batch: Batch): void
+  /** The feed broke; the follower goes on by itself. */
+  broken(error: Error): void
+}
+
+export interface FollowerParts {
+  readonly source: ChangeSource
+  readonly sink: Sink
+  readonly clock: Clock
+  /** In [0, 1). */
+  readonly random: () => number
+  readonly pace?: PaceOptions
+}
+
+/** Two losses within this time are a loop: the second one waits its turn. */
+const immediateAgainAfterMs = 1_000
+
+/**
+ * What all sources need around them: starts, reads, resumes where it broke, and takes a new epoch when the history is
+ * lost. Never gives up; attempts never begin faster than once a second, but for the first one after a break.
+ */
+export class Follower implements AsyncDisposable {
+  readonly #source: ChangeSource
+  readonly #sink: Sink
+  readonly #clock: Clock
+  readonly #pace: Pace
+  readonly #loop: RunLoop
+  #origin: Origin | undefined
+  #startedAt: MonotonicMs = Number.NEGATIVE_INFINITY
+
+  constructor(parts: FollowerParts) {
+    this.#source = parts.source
+    this.#sink = parts.sink
+    this.#clock = parts.clock
+    this.#pace = new Pace(parts.pace ?? defaultPace, parts.clock, parts.random)
+    this.#loop = new RunLoop({
+      turn: (signal) => this.#attempt(signal),
+      judge: () => 'retry',
+      clock: parts.clock,
+      backoff: this.#pace,
+    })
+  }
+
+  start(): void {
+    this.#loop.start()
+  }
+
+  /** Settles when no call of the sink will come any more. */
+  async stop(): Promise<void> {
+    await this.#loop.stop()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  /** Follows until it breaks; a history that was lost is replaced at once, if that was not just done. */
+  async #attempt(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      this.#pace.begin()
+      try {
+        return await this.#follow(signal)
+      } catch (cause) {
+        if (signal.aborted) return
+        const error = asError(cause)
+        const lost = error instanceof ChangeStreamError && error.lost
+        const again = lost && this.#origin !== undefined && this.#mayStartAgain()
+        if (lost) this.#origin = undefined
+        this.#sink.broken(error)
+        if (!again) throw error
+      }
+    }
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    let origin = this.#origin ?? (await this.#begin(signal))
+    for await (const batch of this.#source.read(origin, signal)) {
+      if (signal.aborted) return
+      this.#sink.apply(batch)
+      origin = { source: origin.source, at: batch.through }
+      this.#origin = origin
+      this.#pace.reset()
+    }
+    if (!signal.aborted) throw new ChangeStreamError('ENDED', 'the source ended the feed by itself')
+  }
+
+  async #begin(signal: AbortSignal): Promise<Origin> {
+    this.#startedAt = this.#clock.now()
+    const origin = await this.#source.start(signal)
+    // A source that answers after the stop must not be heard any more.
+    if (!signal.aborted) this.#sink.begin(origin)
+    this.#origin = origin
+    return origin
+  }
+
+  #mayStartAgain(): boolean {
+    return this.#clock.now() - this.#startedAt >= immediateAgainAfterMs
+  }
+}
+
+function asError(cause: unknown): Error {
+  return cause instanceof Error ? cause : new Error(`expected an Error to be thrown, got ${String(cause)}`)
+}

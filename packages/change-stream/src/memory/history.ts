@@ -1,0 +1,78 @@
+import type { Bytes, Change, Id, Position } from '@freshet/protocol'
+
+/** One change as it is written: what is touched has a content too, which the feed does not tell. */
+export type MemoryWrite =
+  | Exclude<Change, { readonly kind: 'touched' }>
+  | { readonly kind: 'touched'; readonly collection: string; readonly id: Id; readonly document: Bytes }
+
+/** What happened at one position. */
+export interface Commit {
+  readonly at: Position
+  readonly changes: readonly Change[]
+}
+
+interface Version {
+  readonly at: Position
+  readonly document: Bytes | undefined
+}
+
+/** Every commit and every version of every document since the beginning: the past can be read at any position. */
+export class History {
+  readonly #commits: Commit[] = []
+  readonly #versions = new Map<string, Map<Id, Version[]>>()
+  #forgotten: Position | undefined
+
+  add(at: Position, writes: readonly MemoryWrite[]): void {
+    for (const write of writes) this.#remember(at, write)
+    this.#commits.push({ at, changes: writes.map(told) })
+  }
+
+  /** Commits after a position, in order. */
+  after(position: Position): readonly Commit[] {
+    let first = this.#commits.length
+    while (first > 0 && (this.#commits[first - 1]?.at ?? position) > position) first -= 1
+    return this.#commits.slice(first)
+  }
+
+  /** What happened up to here can no longer be followed. */
+  forget(through: Position): void {
+    this.#forgotten = through
+  }
+
+  knows(position: Position): boolean {
+    return this.#forgotten === undefined || position >= this.#forgotten
+  }
+
+  documentAt(position: Position, collection: string, id: Id): Bytes | undefined {
+    const versions = this.#versions.get(collection)?.get(id) ?? []
+    return versions.findLast((version) => version.at <= position)?.document
+  }
+
+  #remember(at: Position, write: MemoryWrite): void {
+    switch (write.kind) {
+      case 'put':
+      case 'touched':
+        return this.#version(write.collection, write.id, { at, document: Buffer.from(write.document) })
+      case 'gone':
+        return this.#version(write.collection, write.id, { at, document: undefined })
+      case 'namespace-gone':
+        for (const id of this.#versions.get(write.collection)?.keys() ?? [])
+          this.#version(write.collection, id, { at, document: undefined })
+        return
+      case 'namespace-touched':
+      case 'all-touched':
+    }
+  }
+
+  #version(collection: string, id: Id, version: Version): void {
+    const ids = this.#versions.get(collection) ?? new Map<Id, Version[]>()
+    this.#versions.set(collection, ids)
+    const versions = ids.get(id)
+    if (versions) versions.push(version)
+    else ids.set(id, [version])
+  }
+}
+
+function told(write: MemoryWrite): Change {
+  return write.kind === 'touched' ? { kind: 'touched', collection: write.collection, id: write.id } : write
+}

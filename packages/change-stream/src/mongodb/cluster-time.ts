@@ -1,0 +1,39 @@
+import { Timestamp } from '@freshet/guard'
+import { highOf, lowOf, positionOf, type Position } from '@freshet/protocol'
+
+/** A point of MongoDB's cluster time as two unsigned numbers: a text for each event would cost more than its scan. */
+export interface ClusterTime {
+  /** Seconds since 1970. */
+  readonly high: number
+  /** Which operation of that second. */
+  readonly low: number
+}
+
+/** Below 0 when `a` is earlier than `b`, 0 when they are the same. */
+export function compareTimes(a: ClusterTime, b: ClusterTime): number {
+  return a.high === b.high ? a.low - b.low : a.high - b.high
+}
+
+/** One tick earlier. */
+export function timeBefore({ high, low }: ClusterTime): ClusterTime {
+  return low > 0 ? { high, low: low - 1 } : { high: high - 1, low: 0xffffffff }
+}
+
+export function timeOf(position: Position): ClusterTime {
+  return { high: highOf(position), low: lowOf(position) }
+}
+
+export function positionAt({ high, low }: ClusterTime): Position {
+  return positionOf(high, low)
+}
+
+/** What commands take as a cluster time. */
+export function timestampOf(position: Position): Timestamp {
+  return new Timestamp({ t: highOf(position), i: lowOf(position) })
+}
+
+/** What replies carry as `operationTime` and `atClusterTime`; `undefined` when it is not there. */
+export function timeOfTimestamp(value: unknown): ClusterTime | undefined {
+  if (!(value instanceof Timestamp)) return undefined
+  return { high: value.getHighBitsUnsigned(), low: value.getLowBitsUnsigned() }
+}

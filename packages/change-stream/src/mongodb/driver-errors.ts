@@ -1,0 +1,39 @@
+import { ChangeStreamError, type ChangeStreamErrorCode } from '../errors.ts'
+
+/**
+ * Numbers of the server's errors that mean more than a broken connection.
+ * https://github.com/mongodb/mongo/blob/r6.0.5/src/mongo/base/error_codes.yml
+ */
+const codes: ReadonlyMap<unknown, ChangeStreamErrorCode> = new Map([
+  [13, 'DENIED'], // Unauthorized
+  [18, 'DENIED'], // AuthenticationFailed
+  [50, 'PAST_UNAVAILABLE'], // MaxTimeMSExpired
+  [72, 'PAST_UNAVAILABLE'], // InvalidOptions: a cluster time ahead of what the node has
+  [239, 'PAST_UNAVAILABLE'], // SnapshotTooOld
+  [246, 'PAST_UNAVAILABLE'], // SnapshotUnavailable
+  [136, 'HISTORY_LOST'], // CappedPositionLost: the oplog ran over the scan
+  [260, 'HISTORY_LOST'], // InvalidResumeToken
+  [280, 'HISTORY_LOST'], // ChangeStreamFatalError
+  [286, 'HISTORY_LOST'], // ChangeStreamHistoryLost
+  [10334, 'EVENT_TOO_LARGE'], // BSONObjectTooLarge
+  [40573, 'UNSUPPORTED'], // a change stream on something that is no replica set
+])
+
+/** What went wrong, as one of our codes. Whatever is not known is a broken connection: it is tried again, not lost. */
+export function changeStreamErrorOf(error: unknown, doing: string): ChangeStreamError {
+  if (error instanceof ChangeStreamError) return error
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  const known = codes.get(code) ?? guardCode(error) ?? 'DISCONNECTED'
+  return new ChangeStreamError(known, `could not ${doing}: ${describe(error, code)}`, { cause: error })
+}
+
+/** What the guard refuses will be refused again; what it calls retryable is a broken connection. */
+function guardCode(error: unknown): ChangeStreamErrorCode | undefined {
+  if (!(error instanceof Error) || !('retry' in error)) return undefined
+  return error.retry === false ? 'DENIED' : 'DISCONNECTED'
+}
+
+function describe(error: unknown, code: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return typeof code === 'number' ? `error ${code}: ${error.message}` : error.message
+}

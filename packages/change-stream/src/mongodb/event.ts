@@ -1,0 +1,150 @@
+import { idFromBson, type Id } from '@freshet/protocol'
+import { bsonTypes, nameEnd, uint32, valueSize } from './bson.ts'
+import type { ClusterTime } from './cluster-time.ts'
+import { equalAt, type Watched, type WatchList } from './watched.ts'
+
+const names = {
+  token: Buffer.from('_id'),
+  operation: Buffer.from('operationType'),
+  time: Buffer.from('clusterTime'),
+  document: Buffer.from('fullDocument'),
+  namespace: Buffer.from('ns'),
+  key: Buffer.from('documentKey'),
+  transaction: Buffer.from('txnNumber'),
+  target: Buffer.from('to'),
+  collection: Buffer.from('coll'),
+  data: Buffer.from('_data'),
+  id: Buffer.from('_id'),
+}
+
+/** Nothing was found: no value begins before the fifth byte. */
+const NONE = 0
+
+/**
+ * One change event, read from its raw bytes: only where the few things stand that matter, in one pass and with no
+ * object made. One reader is used for all events; what it says is about the last one given to {@link read}.
+ */
+export class EventReader implements ClusterTime {
+  readonly #watchList: WatchList
+  #bytes: Buffer = Buffer.alloc(0)
+  #operationAt = NONE
+  #documentAt = NONE
+  #namespaceAt = NONE
+  #targetAt = NONE
+  #keyAt = NONE
+  #tokenAt = NONE
+  high = 0
+  low = 0
+  /** Several events may have this time. */
+  inTransaction = false
+  /** The collection of the event; `undefined`: nobody asked for it, or the event is about none. */
+  collection: Watched | undefined
+
+  constructor(watchList: WatchList) {
+    this.#watchList = watchList
+  }
+
+  /** @throws {RangeError} the bytes are not an event. */
+  read(bytes: Buffer): void {
+    this.#bytes = bytes
+    this.#operationAt = this.#documentAt = this.#namespaceAt = NONE
+    this.#targetAt = this.#keyAt = this.#tokenAt = NONE
+    this.high = this.low = 0
+    this.inTransaction = false
+    let at = 4
+    for (const end = bytes.length - 1; at < end;) {
+      const type = bytes[at] ?? 0
+      const nameAt = at + 1
+      const valueAt = nameEnd(bytes, nameAt) + 1
+      this.#note(type, nameAt, valueAt - 1 - nameAt, valueAt)
+      at = valueAt + valueSize(type, bytes, valueAt)
+    }
+    if (this.#operationAt === NONE || this.high === 0)
+      throw new RangeError('expected a change event with operationType and clusterTime')
+    this.collection = this.#collectionAt(this.#namespaceAt)
+  }
+
+  /** `insert`, `replace`, `update`, `delete`, `drop`, …, as the server says it. */
+  get operation(): string {
+    return this.#text(this.#operationAt)
+  }
+
+  /** Where a collection was renamed to. */
+  get target(): Watched | undefined {
+    return this.#collectionAt(this.#targetAt)
+  }
+
+  /** The whole new document; a view that lives as long as the reply. */
+  get document(): Buffer | undefined {
+    const at = this.#documentAt
+    return at === NONE ? undefined : this.#bytes.subarray(at, at + uint32(this.#bytes, at))
+  }
+
+  /** The id by the collection's type; `undefined`: not one of its documents. */
+  idIn({ idType }: Watched): Id | undefined {
+    const at = this.#keyAt
+    // 4 bytes of length, the type, the name `_id` and its NUL; with a sharded key it would not be the first.
+    if (at === NONE || !equalAt(this.#bytes, at + 5, names.id) || this.#bytes[at + 8] !== 0) return undefined
+    return idFromBson(idType, this.#bytes[at + 4] ?? 0, this.#bytes, at + 9)
+  }
+
+  /** The event's own resume token; for checks, not for the hot path. */
+  get token(): string {
+    return this.#tokenAt === NONE ? '' : this.#text(this.#find(this.#tokenAt, names.data))
+  }
+
+  #note(type: number, nameAt: number, length: number, valueAt: number): void {
+    const bytes = this.#bytes
+    switch (length) {
+      case 2:
+        if (type !== bsonTypes.document) return
+        if (equalAt(bytes, nameAt, names.namespace)) this.#namespaceAt = valueAt
+        else if (equalAt(bytes, nameAt, names.target)) this.#targetAt = valueAt
+        return
+      case 3:
+        if (type === bsonTypes.document && equalAt(bytes, nameAt, names.token)) this.#tokenAt = valueAt
+        return
+      case 9:
+        if (equalAt(bytes, nameAt, names.transaction)) this.inTransaction = true
+        return
+      case 11:
+        if (type === bsonTypes.document && equalAt(bytes, nameAt, names.key)) this.#keyAt = valueAt
+        else if (type === bsonTypes.timestamp && equalAt(bytes, nameAt, names.time)) {
+          this.low = uint32(bytes, valueAt)
+          this.high = uint32(bytes, valueAt + 4)
+        }
+        return
+      case 12:
+        if (type === bsonTypes.document && equalAt(bytes, nameAt, names.document)) this.#documentAt = valueAt
+        return
+      case 13:
+        if (type === bsonTypes.string && equalAt(bytes, nameAt, names.operation)) this.#operationAt = valueAt
+        return
+      default:
+    }
+  }
+
+  #collectionAt(at: number): Watched | undefined {
+    if (at === NONE) return undefined
+    const nameAt = this.#find(at, names.collection)
+    if (nameAt === NONE) return undefined
+    return this.#watchList.find(this.#bytes, nameAt + 4, uint32(this.#bytes, nameAt) - 1)
+  }
+
+  /** Where the text with this name begins in the small document at `at`. */
+  #find(at: number, name: Buffer): number {
+    const bytes = this.#bytes
+    for (let next = at + 4, end = at + uint32(bytes, at) - 1; next < end;) {
+      const type = bytes[next] ?? 0
+      const stop = nameEnd(bytes, next + 1)
+      if (type === bsonTypes.string && stop - next - 1 === name.length && equalAt(bytes, next + 1, name))
+        return stop + 1
+      next = stop + 1 + valueSize(type, bytes, stop + 1)
+    }
+    return NONE
+  }
+
+  #text(at: number): string {
+    return at === NONE ? '' : this.#bytes.toString('utf8', at + 4, at + 3 + uint32(this.#bytes, at))
+  }
+}

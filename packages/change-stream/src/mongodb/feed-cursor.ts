@@ -1,0 +1,101 @@
+import type { ReadConnection, ReadSession } from '@freshet/guard'
+import type { Clock } from '@freshet/kit'
+import type { Position } from '@freshet/protocol'
+import { ChangeStreamError } from '../errors.ts'
+import { timeOfTimestamp, timestampOf } from './cluster-time.ts'
+import { changeStreamErrorOf } from './driver-errors.ts'
+import type { MongoSourceOptions } from './options.ts'
+import type { FeedReply, Resume } from './reckoner.ts'
+
+type CursorReply = Awaited<ReturnType<ReadConnection['run']>>
+
+/**
+ * One change stream over the whole database, driven command by command: the driver's own cannot wait differently from
+ * reply to reply, and does not show an empty one. One session for all commands of the cursor.
+ */
+export class FeedCursor implements AsyncDisposable {
+  readonly #connection: ReadConnection
+  readonly #clock: Clock
+  readonly #options: MongoSourceOptions
+  readonly #signal: AbortSignal
+  readonly #session: ReadSession
+  #id: { isZero(): boolean } | undefined
+  #asking = false
+
+  constructor(connection: ReadConnection, clock: Clock, options: MongoSourceOptions, signal: AbortSignal) {
+    this.#connection = connection
+    this.#clock = clock
+    this.#options = options
+    this.#signal = signal
+    this.#session = connection.openSession()
+  }
+
+  /** @throws {ChangeStreamError} */
+  async open(from: Position, resume: Resume | undefined): Promise<FeedReply> {
+    const where = resume ? { [resume.how]: resume.token } : { startAtOperationTime: timestampOf(from) }
+    const stage = { $changeStream: { showExpandedEvents: true, ...where } }
+    const command = {
+      aggregate: 1,
+      pipeline: [stage],
+      cursor: this.#size(),
+      readConcern: { level: 'majority' },
+    }
+    return await this.#ask(command, 'firstBatch', this.#options.replyWithinMs)
+  }
+
+  /** Waits on the server for changes. @throws {ChangeStreamError} */
+  async next(maxWaitMs: number): Promise<FeedReply> {
+    const command = {
+      getMore: this.#id,
+      collection: '$cmd.aggregate',
+      maxTimeMS: maxWaitMs,
+      ...this.#size(),
+    }
+    return await this.#ask(command, 'nextBatch', maxWaitMs + this.#options.replyWithinMs)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // A command that was given up took its connection with it, and the server ends the cursor then.
+    if (this.#id?.isZero() === false && !this.#asking) await this.#kill()
+    await this.#connection.endSession(this.#session)
+  }
+
+  async #ask(
+    command: Parameters<ReadConnection['run']>[0],
+    batch: 'firstBatch' | 'nextBatch',
+    timeoutMs: number,
+  ): Promise<FeedReply> {
+    const sentAt = this.#clock.now()
+    this.#asking = true
+    const options = { session: this.#session, raw: 'batches', timeoutMs, signal: this.#signal } as const
+    const reply = await this.#connection.run(command, options).catch((error: unknown) => {
+      throw changeStreamErrorOf(error, 'follow the changes')
+    })
+    this.#asking = false
+    const { cursor } = reply
+    this.#id = cursor.id
+    const operationTime = timeOfTimestamp(reply['operationTime'])
+    if (operationTime === undefined || cursor.postBatchResumeToken === undefined)
+      throw new ChangeStreamError('UNSUPPORTED', 'expected operationTime and postBatchResumeToken in a reply')
+    return {
+      events: cursor[batch],
+      token: cursor.postBatchResumeToken,
+      operationTime,
+      ended: cursor.id.isZero(),
+      sentAt,
+    }
+  }
+
+  #size(): { readonly batchSize?: number } {
+    return this.#options.batchSize === undefined ? {} : { batchSize: this.#options.batchSize }
+  }
+
+  async #kill(): Promise<void> {
+    const command: CursorReply = { killCursors: '$cmd.aggregate', cursors: [this.#id] }
+    try {
+      await this.#connection.run(command, { session: this.#session, timeoutMs: this.#options.replyWithinMs })
+    } catch {
+      // The server ends a cursor that nobody asks by itself; there is nothing else to be done about it.
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto'
+import type { ReadConnection } from '@freshet/guard'
+import { parseSourceId, positionOf, type Position, type SourceId } from '@freshet/protocol'
+import { ChangeStreamError } from '../errors.ts'
+import { timeOfTimestamp } from './cluster-time.ts'
+import { changeStreamErrorOf } from './driver-errors.ts'
+import { controlCollection, identityId } from './watched.ts'
+
+/**
+ * What says which history is behind an address: the document that the migration wrote into the database, or a name
+ * given by whoever runs without a migration (and then answers for it that a restored copy gets another one).
+ */
+export type IdentityRule =
+  { readonly kind: 'control' } | { readonly kind: 'named'; readonly timeline: string }
+
+/** Which history this is, and how far it was for a majority when it was asked. */
+export interface Identified {
+  readonly source: SourceId
+  readonly at: Position
+}
+
+/** Eight hexadecimal digits of the SHA-256 of the timeline's name. */
+export function sourceIdOf(timeline: string): SourceId {
+  const id = parseSourceId(createHash('sha256').update(timeline).digest('hex').slice(0, 8))
+  if (id === undefined) throw new TypeError('a hash is eight hexadecimal digits and more')
+  return id
+}
+
+/**
+ * One majority read that tells both.
+ * @throws {ChangeStreamError} SOURCE_UNKNOWN: nothing was migrated here; DISCONNECTED, DENIED.
+ */
+export async function identify(
+  connection: ReadConnection,
+  rule: IdentityRule,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<Identified> {
+  const command = {
+    find: controlCollection,
+    filter: { _id: identityId },
+    limit: 1,
+    singleBatch: true,
+    readConcern: { level: 'majority' },
+  }
+  const reply = await connection.run(command, { timeoutMs, signal }).catch((error: unknown) => {
+    throw changeStreamErrorOf(error, 'ask which history this is')
+  })
+  const time = timeOfTimestamp(reply['operationTime'])
+  if (time === undefined)
+    throw new ChangeStreamError('UNSUPPORTED', 'expected operationTime in a reply: no replica set')
+  const timeline: unknown = rule.kind === 'named' ? rule.timeline : reply['cursor']?.firstBatch?.[0]?.timeline
+  if (typeof timeline !== 'string')
+    throw new ChangeStreamError(
+      'SOURCE_UNKNOWN',
+      `expected { _id: '${identityId}', timeline: … } in '${connection.database}.${controlCollection}', found ${
+        timeline === undefined ? 'none' : `a timeline of type ${typeof timeline}`
+      }`,
+    )
+  return { source: sourceIdOf(timeline), at: positionOf(time.high, time.low) }
+}

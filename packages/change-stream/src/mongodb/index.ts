@@ -1,0 +1,7 @@
+export { sourceIdOf } from './identity.ts'
+export type { IdentityRule } from './identity.ts'
+export { defaultMongoSourceOptions } from './options.ts'
+export type { MongoSourceOptions } from './options.ts'
+export { MongoPastReads } from './past-reads.ts'
+export { MongoSource } from './source.ts'
+export type { MongoSourceParts } from './source.ts'

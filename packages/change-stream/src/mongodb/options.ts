@@ -1,0 +1,25 @@
+/** Limits of a source in MongoDB. */
+export interface MongoSourceOptions {
+  /** How long the server may hold an empty reply back; the idle feed proves its freshness this often. */
+  readonly maxAwaitMs: number
+  /** The longest wait for any reply beyond that; then the connection counts as broken. */
+  readonly replyWithinMs: number
+  /** The longest work of the server for one read of the past. */
+  readonly pastReadMs: number
+  /** Bytes of one transaction that are held back with their contents; above it only the keys are. */
+  readonly maxOpenBytes: number
+  /** Behind by more than this, a feed is given up: the server forgets the past after 300 s by default. */
+  readonly maxBehindSeconds: number
+  /** Changes in one reply; `undefined`: as many as the server gives, at most 16 MB. */
+  readonly batchSize: number | undefined
+}
+
+/** What fits a server with the default snapshot window of 300 seconds. */
+export const defaultMongoSourceOptions: MongoSourceOptions = Object.freeze({
+  maxAwaitMs: 100,
+  replyWithinMs: 5_000,
+  pastReadMs: 5_000,
+  maxOpenBytes: 64 * 1024 * 1024,
+  maxBehindSeconds: 240,
+  batchSize: undefined,
+})

@@ -1,0 +1,110 @@
+import type { ReadConnection, ReadSession } from '@freshet/guard'
+import { idFromDocument, type Bytes, type Id, type IdType, type Position } from '@freshet/protocol'
+import type { PastAnswer, PastReads } from '../contract.ts'
+import { ChangeStreamError } from '../errors.ts'
+import { positionAt, timeOfTimestamp, timestampOf } from './cluster-time.ts'
+import { reasonsAgainst } from './collection-check.ts'
+import { changeStreamErrorOf } from './driver-errors.ts'
+import { identify } from './identity.ts'
+import type { MongoSourceParts } from './source.ts'
+import { storedId } from './stored-ids.ts'
+
+type Reply = Awaited<ReturnType<ReadConnection['run']>>
+
+/** Reads of MongoDB's past by snapshot reads at a cluster time, on the same connection pool as the feed. */
+export class MongoPastReads implements PastReads {
+  readonly #parts: MongoSourceParts
+
+  constructor(parts: MongoSourceParts) {
+    this.#parts = parts
+  }
+
+  async at(
+    position: Position,
+    collection: string,
+    ids: readonly Id[],
+    signal: AbortSignal,
+  ): Promise<PastAnswer> {
+    const idType = this.#idTypeOf(collection)
+    const { connection } = this.#parts
+    const session = connection.openSession()
+    try {
+      return await this.#read(position, collection, idType, ids, { session, signal })
+    } catch (error) {
+      throw changeStreamErrorOf(error, `read '${collection}' as it was at ${position}`)
+    } finally {
+      await connection.endSession(session)
+    }
+  }
+
+  async now(signal: AbortSignal): Promise<Position> {
+    const { connection, identity, options } = this.#parts
+    return (await identify(connection, identity, options.replyWithinMs, signal)).at
+  }
+
+  async check(
+    collections: readonly string[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, string | undefined>> {
+    const { connection, options } = this.#parts
+    try {
+      return await reasonsAgainst(connection, collections, options.replyWithinMs, signal)
+    } catch (error) {
+      throw changeStreamErrorOf(error, 'look at the definitions of the collections')
+    }
+  }
+
+  /** One snapshot for all replies: a reply ends at 16 MB, and what is not in the first must not be taken for absent. */
+  async #read(
+    position: Position,
+    collection: string,
+    idType: IdType,
+    ids: readonly Id[],
+    call: { readonly session: ReadSession; readonly signal: AbortSignal },
+  ): Promise<PastAnswer> {
+    const { connection, options } = this.#parts
+    const how = { ...call, raw: 'batches', timeoutMs: options.pastReadMs + options.replyWithinMs } as const
+    const stored = ids.map((id) => storedId(idType, id))
+    const [only] = stored
+    let reply: Reply = await connection.run(
+      {
+        find: collection,
+        filter: { _id: stored.length === 1 ? only : { $in: stored } },
+        batchSize: ids.length + 1,
+        maxTimeMS: options.pastReadMs,
+        readConcern: { level: 'snapshot', atClusterTime: timestampOf(position) },
+      },
+      how,
+    )
+    // A collection that is not there (any more) is answered with an empty result that stands at no time at all.
+    if (timeOfTimestamp(reply['cursor'].atClusterTime) === undefined) return unproved(reply)
+    const documents = new Map<Id, Bytes>()
+    gather(idType, reply['cursor'].firstBatch, documents)
+    while (!reply['cursor'].id.isZero()) {
+      reply = await connection.run({ getMore: reply['cursor'].id, collection }, how)
+      gather(idType, reply['cursor'].nextBatch, documents)
+    }
+    return { kind: 'exact', documents }
+  }
+
+  #idTypeOf(collection: string): IdType {
+    const idType = this.#parts.collections.get(collection)
+    if (idType === undefined)
+      throw new TypeError(`expected a collection that is followed, got '${collection}'`)
+    return idType
+  }
+}
+
+/** The reply proves nothing, but whatever it saw was there at its operationTime. */
+function unproved(reply: Reply): PastAnswer {
+  const time = timeOfTimestamp(reply['operationTime'])
+  if (time === undefined) throw new ChangeStreamError('UNSUPPORTED', 'expected operationTime in a reply')
+  return { kind: 'unproved', until: positionAt(time) }
+}
+
+function gather(idType: IdType, batch: readonly Bytes[], documents: Map<Id, Bytes>): void {
+  for (const document of batch) {
+    const id = idFromDocument(idType, document)
+    if (id !== undefined) documents.set(id, document)
+  }
+}

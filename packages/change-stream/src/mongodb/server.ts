@@ -1,0 +1,37 @@
+import type { ReadConnection } from '@freshet/guard'
+import { ChangeStreamError } from '../errors.ts'
+import { changeStreamErrorOf } from './driver-errors.ts'
+
+/** MongoDB 6.0 and 8.0 by the version of their wire protocol: what a server says of itself to anybody. */
+const wireVersionOf6 = 17
+const wireVersionOf8 = 25
+
+/** What matters of the server that was reached. */
+export interface Server {
+  /** Whether an event outside of a transaction is the only one of its time. */
+  readonly singlePositions: boolean
+}
+
+/**
+ * Looks at what kind of server this is.
+ * @throws {ChangeStreamError} UNSUPPORTED: no replica set, a sharded cluster, or older than 6.0.
+ */
+export async function inspectServer(
+  connection: ReadConnection,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<Server> {
+  const hello = await connection.run({ hello: 1 }, { timeoutMs, signal }).catch((error: unknown) => {
+    throw changeStreamErrorOf(error, 'greet the server')
+  })
+  if (hello['msg'] === 'isdbgrid') throw unsupported('a sharded cluster')
+  if (typeof hello['setName'] !== 'string') throw unsupported('a server that is in no replica set')
+  const version: unknown = hello['maxWireVersion']
+  if (typeof version !== 'number' || version < wireVersionOf6)
+    throw unsupported(`a server with the wire version ${String(version)}`)
+  return { singlePositions: version < wireVersionOf8 }
+}
+
+function unsupported(got: string): ChangeStreamError {
+  return new ChangeStreamError('UNSUPPORTED', `expected a replica set of MongoDB 6.0 or newer, got ${got}`)
+}

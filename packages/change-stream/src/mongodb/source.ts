@@ -1,0 +1,100 @@
+import type { ReadConnection } from '@freshet/guard'
+import type { Clock } from '@freshet/kit'
+import { before, highOf, type IdType, type Position } from '@freshet/protocol'
+import type { Batch, ChangeSource, Origin } from '../contract.ts'
+import { ChangeStreamError } from '../errors.ts'
+import { FeedCursor } from './feed-cursor.ts'
+import { identify, type IdentityRule } from './identity.ts'
+import type { MongoSourceOptions } from './options.ts'
+import { Reckoner, type FeedReply, type Reckoning, type Resume } from './reckoner.ts'
+import { inspectServer } from './server.ts'
+import { WatchList } from './watched.ts'
+
+export interface MongoSourceParts {
+  readonly connection: ReadConnection
+  /** The collections whose changes are told, with the type of their ids. */
+  readonly collections: ReadonlyMap<string, IdType>
+  readonly identity: IdentityRule
+  readonly clock: Clock
+  readonly options: MongoSourceOptions
+}
+
+/** While a position is held back, the proof of its end is wanted soon. In milliseconds; 0 would mean no limit. */
+const probeMs = 1
+
+/** The change stream of one database as a source. One stream, whatever the number of collections. */
+export class MongoSource implements ChangeSource {
+  readonly #parts: MongoSourceParts
+  readonly #watchList: WatchList
+  /** How to go on at the position that was yielded last. */
+  #stood: (Origin & { readonly resume: Resume | undefined }) | undefined
+
+  constructor(parts: MongoSourceParts) {
+    this.#parts = parts
+    this.#watchList = new WatchList(parts.collections)
+  }
+
+  async start(signal: AbortSignal): Promise<Origin> {
+    await inspectServer(this.#parts.connection, this.#parts.options.replyWithinMs, signal)
+    const { source, at } = await this.#identify(signal)
+    this.#stood = undefined
+    // One tick earlier: the newest operation itself must be seen, since its neighbours may not be there yet.
+    return { source, at: before(at) }
+  }
+
+  async *read(origin: Origin, signal: AbortSignal): AsyncGenerator<Batch, void> {
+    const { connection, clock, options } = this.#parts
+    const server = await inspectServer(connection, options.replyWithinMs, signal)
+    const reckoner = new Reckoner({
+      from: origin.at,
+      watchList: this.#watchList,
+      singlePositions: server.singlePositions,
+      maxOpenBytes: options.maxOpenBytes,
+    })
+    await using cursor = new FeedCursor(connection, clock, options, signal)
+    let reply = await cursor.open(origin.at, this.#resumeAt(origin))
+    // After the opening: a cursor does not outlive the server that it was opened on, so both are of one history.
+    await this.#checkSource(origin, signal)
+    for (let reckoning = reckoner.opened(reply); ; reckoning = reckoner.next(reply)) {
+      this.#stood = {
+        source: origin.source,
+        at: reckoning.batch.through,
+        resume: this.#resumeOf(origin, reckoner),
+      }
+      yield reckoning.batch
+      if (signal.aborted) return
+      this.#checkEnd(reckoning, reply)
+      reply = await cursor.next(reckoner.holds ? probeMs : options.maxAwaitMs)
+    }
+  }
+
+  /** A read that closed nothing yet goes on from where the one before it stood. */
+  #resumeOf(origin: Origin, reckoner: Reckoner): Resume | undefined {
+    return reckoner.resume ?? this.#resumeAt(origin)
+  }
+
+  #resumeAt({ source, at }: Origin): Resume | undefined {
+    const stood = this.#stood
+    return stood?.source === source && stood.at === at ? stood.resume : undefined
+  }
+
+  #checkEnd({ batch, identityTouched }: Reckoning, reply: FeedReply): void {
+    if (identityTouched) throw new ChangeStreamError('ENDED', 'the identity of the source was touched')
+    if (reply.ended) throw new ChangeStreamError('ENDED', 'the server closed the change stream')
+    const behindSeconds = reply.operationTime.high - highOf(batch.through)
+    // An empty reply proves that there was nothing newer: on an idle server the position itself may be old.
+    if (reply.events.length > 0 && behindSeconds > this.#parts.options.maxBehindSeconds)
+      throw new ChangeStreamError('TOO_FAR_BEHIND', `${behindSeconds} s behind the newest change`)
+  }
+
+  async #checkSource(origin: Origin, signal: AbortSignal): Promise<void> {
+    const { source } = await this.#identify(signal)
+    if (source !== origin.source)
+      throw new ChangeStreamError('SOURCE_CHANGED', `expected the history ${origin.source}, got ${source}`)
+  }
+
+  #identify(signal: AbortSignal): Promise<{ readonly source: Origin['source']; readonly at: Position }> {
+    const { connection, identity, options } = this.#parts
+    return identify(connection, identity, options.replyWithinMs, signal)
+  }
+}

@@ -1,0 +1,40 @@
+import type { IdType } from '@freshet/protocol'
+
+/** Name of the collection that holds the identity of the source and its heartbeat; never shown to anybody. */
+export const controlCollection = 'freshet'
+
+/** `_id` of the document in it that names the history. */
+export const identityId = 'source'
+
+/** A collection whose changes are told. */
+export interface Watched {
+  readonly name: string
+  readonly idType: IdType
+  /** The changes of it are signs of life, and may change what the source is; they are not told. */
+  readonly control: boolean
+}
+
+/** Finds collections by the bytes of their names in an event, without making a text of them. */
+export class WatchList {
+  readonly #entries: readonly { readonly watched: Watched; readonly name: Buffer }[]
+
+  constructor(collections: ReadonlyMap<string, IdType>) {
+    const control: Watched = { name: controlCollection, idType: 'string', control: true }
+    const told = [...collections].map(([name, idType]): Watched => ({ name, idType, control: false }))
+    this.#entries = [...told, control].map((watched) => ({ watched, name: Buffer.from(watched.name) }))
+  }
+
+  /** The collection whose name is `length` bytes long and begins at `at`; `undefined`: nobody asked for it. */
+  find(bytes: Uint8Array, at: number, length: number): Watched | undefined {
+    for (const { watched, name } of this.#entries) {
+      if (name.length === length && equalAt(bytes, at, name)) return watched
+    }
+    return undefined
+  }
+}
+
+/** Whether `wanted` stands in `bytes` at `at`. */
+export function equalAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
+  for (let i = wanted.length - 1; i >= 0; i--) if (bytes[at + i] !== wanted[i]) return false
+  return true
+}
