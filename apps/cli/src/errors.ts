@@ -2,6 +2,10 @@
 export const cliFailures = {
   CHILD_ENDED: { remedy: 'Its last lines are above; all of them are in its log file.' },
   NOT_READY: { remedy: 'Its log file tells what it waits for.' },
+  PORT_TAKEN: {
+    remedy:
+      'Stop what listens there, often another `npm run dev`, or choose others by --port=N; --port=0 takes any.',
+  },
   NO_RUN: { remedy: 'Start `npm run dev` in this folder, or give the addresses by the options.' },
   NOTHING_TO_AUDIT: { remedy: 'Write some documents first, or name the right folder of collection files.' },
 } as const satisfies Record<string, { readonly remedy: string }>

@@ -16,7 +16,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   })
 }
 
-process.exitCode = await runProgram(process.argv.slice(2), {
+const exitCode = await runProgram(process.argv.slice(2), {
   env: process.env,
   cwd: process.cwd(),
   clock: systemClock,
@@ -25,3 +25,7 @@ process.exitCode = await runProgram(process.argv.slice(2), {
   say: (text) => void process.stderr.write(text.endsWith('\n') ? text : `${text}\n`),
   stopped: stop.signal,
 })
+
+process.exitCode = exitCode
+// All that was started is stopped; a download that goes on must not hold the terminal.
+if (stop.signal.aborted) process.exit()

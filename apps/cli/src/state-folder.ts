@@ -6,8 +6,8 @@ import { join } from 'node:path'
 /** Where `freshet dev` keeps data, secrets and logs, below the folder it is started in. */
 const stateFolderName = '.freshet'
 
-/** Says what runs now, for the other commands; gone when it has ended. */
-export const runningFile = 'running.json'
+/** The file with the secret that the services of `freshet dev` check tokens with. */
+export const tokenSecretFile = 'token-secret'
 
 /**
  * A folder for one run of `freshet dev`: `.freshet` in the current folder, or a temporary one that `remove` deletes.

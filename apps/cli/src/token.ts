@@ -1,7 +1,9 @@
 import { ConfigError, defineOptions, list, ms, secret, text } from '@freshet/kit'
 import { defineCommand, exitCodes } from './command.ts'
-import { readStateFile } from './state-folder.ts'
+import type { World } from './command.ts'
+import { readRunning } from './dev/running.ts'
 import { signToken } from './sign-token.ts'
+import { readStateFile, tokenSecretFile } from './state-folder.ts'
 
 const minSecretBytes = 32
 
@@ -24,7 +26,7 @@ export const tokenCommand = defineCommand({
   says: 'Prints a token for a caller.',
   options,
   async run({ secret: given, ...content }, world) {
-    const shared = given ?? readStateFile(world, 'token-secret')
+    const shared = given ?? secretOfDev(world)
     if (shared === undefined)
       throw new ConfigError('MISSING', '--token-secret-file is missing, and no dev ran here.')
     if (Buffer.byteLength(shared) < minSecretBytes)
@@ -33,3 +35,11 @@ export const tokenCommand = defineCommand({
     return exitCodes.done
   },
 })
+
+/** That of the run in this folder, which may keep it elsewhere; or that of the last run. */
+function secretOfDev(world: World): string | undefined {
+  const running = readRunning(world)
+  return running === undefined
+    ? readStateFile(world, tokenSecretFile)
+    : world.readFile(running.tokenSecretFile)
+}

@@ -4,9 +4,8 @@ import { count, defineOptions, flag, list, ms, secret, text } from '@freshet/kit
 import type { Log } from '@freshet/kit'
 import { defineCommand, exitCodes } from '../command.ts'
 import type { World } from '../command.ts'
-import type { RunningDev } from '../dev/describe.ts'
+import { readRunning } from '../dev/running.ts'
 import { CliError } from '../errors.ts'
-import { readStateFile, runningFile } from '../state-folder.ts'
 import { Auditor } from './auditor.ts'
 import { HttpReader } from './http-reader.ts'
 import { MongoTruth } from './mongo-truth.ts'
@@ -77,9 +76,7 @@ interface Given {
 
 /** What was given, and the run of `freshet dev` in this folder for the rest. */
 function targetOf(given: Given, world: World): Target {
-  const kept = readStateFile(world, runningFile)
-  // Written by `freshet dev` of this same program, in a folder that only its owner can enter.
-  const running = kept === undefined ? undefined : (JSON.parse(kept) as RunningDev)
+  const running = readRunning(world)
   const readers = given.readers.length > 0 ? given.readers : (running?.readers.map(({ url }) => url) ?? [])
   const db = given.db ?? running?.auditor
   const database = given.database ?? running?.database

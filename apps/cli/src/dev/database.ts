@@ -1,7 +1,7 @@
 import type { Log, Part } from '@freshet/kit'
 import { migrate, withCredentials } from '@freshet/migration'
-import { findMongod, startReplicaSet } from '@freshet/mongod'
-import type { Member, ReplicaSet } from '@freshet/mongod'
+import { findMongod, isPortFree, startReplicaSet } from '@freshet/mongod'
+import type { FoundMongod, Member, ReplicaSet } from '@freshet/mongod'
 import { roleNames } from '@freshet/roles'
 import type { RoleName } from '@freshet/roles'
 import type { World } from '../command.ts'
@@ -20,6 +20,10 @@ export interface DevDatabaseOptions {
   readonly onEnd: (how: string) => void
 }
 
+/** The watchdog looks every two seconds, and a server that was killed takes a moment to end. */
+const portFreeWithinMs = 10_000
+const askEveryMs = 100
+
 /** Finds or starts MongoDB, and brings it into its form with one user per role. */
 export class DevDatabase implements Part {
   readonly name = 'MongoDB'
@@ -28,6 +32,7 @@ export class DevDatabase implements Part {
   #begun: Promise<void> | undefined
   #set: ReplicaSet | undefined
   #adminUri = ''
+  #searching = false
   #stopping = false
 
   constructor(options: DevDatabaseOptions) {
@@ -53,8 +58,9 @@ export class DevDatabase implements Part {
 
   async stop(): Promise<void> {
     this.#stopping = true
-    // Under a migration that runs the server must not go away: the driver would look for it for half a minute.
-    await this.#begun?.catch(() => undefined)
+    // Under a migration that runs the server must not go away: the driver would look for it for half a minute. A search
+    // may be a download of minutes: it is not waited for, and what it finds is not started any more.
+    if (!this.#searching) await this.#begun?.catch(() => undefined)
     await this.#set?.close()
   }
 
@@ -85,14 +91,37 @@ export class DevDatabase implements Part {
   }
 
   async #open(): Promise<ReplicaSet> {
-    const { world, log, state } = this.#options
-    const mongod = await findMongod({ env: world.env, log })
-    log.info({}, `MongoDB ${mongod.version} (${mongod.origin})`)
+    const { state } = this.#options
+    const mongod = await this.#search()
     const root = { user: 'developer', password: state.secret('password-developer') }
     if (state.ephemeral) return startReplicaSet({ mongod, root })
     // Kept data belongs to the port that it was made with: a replica set knows its members by address.
     const port = Number(state.read('mongod-port') ?? 0)
+    if (port > 0) await this.#waitForPort(port)
     const place = { dbPath: state.folder('data'), ...(port > 0 ? { port } : {}) }
     return startReplicaSet({ mongod, root, ...place })
+  }
+
+  async #search(): Promise<FoundMongod> {
+    const { world, log } = this.#options
+    this.#searching = true
+    try {
+      const mongod = await findMongod({ env: world.env, log })
+      world.stopped.throwIfAborted()
+      log.info({}, `MongoDB ${mongod.version} (${mongod.origin})`)
+      return mongod
+    } finally {
+      this.#searching = false
+    }
+  }
+
+  /** After a run that was killed its server goes on for some seconds, until the watchdog ends it. */
+  async #waitForPort(port: number): Promise<void> {
+    const { clock, stopped, say } = this.#options.world
+    if (await isPortFree(port)) return
+    say(`Port ${port}, which the kept data belongs to, is in use: waiting for an earlier run to end.`)
+    const untilMs = clock.now() + portFreeWithinMs
+    while (clock.now() < untilMs && !stopped.aborted && !(await isPortFree(port)))
+      await clock.sleep(askEveryMs, stopped)
   }
 }

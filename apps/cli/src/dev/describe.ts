@@ -1,18 +1,4 @@
-import type { Doors } from './child.ts'
-
-/** What a run of `freshet dev` offers; kept for the other commands in `.freshet/running.json`, mode 600. */
-export interface RunningDev {
-  readonly writer: Doors
-  readonly readers: readonly Doors[]
-  /** Address with a development-only user that may do everything. */
-  readonly mongodb: string
-  /** Address with the user that may only read. */
-  readonly auditor: string
-  readonly database: string
-  /** Folder of the collection files. */
-  readonly collections: string
-  readonly token: string
-}
+import type { RunningDev } from './running.ts'
 
 /** The run for programs (one JSON line, keys as documented) and for people. */
 export function describe(running: RunningDev): { readonly json: string; readonly text: string } {

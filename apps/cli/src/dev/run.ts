@@ -5,11 +5,13 @@ import { Lifecycle } from '@freshet/kit'
 import type { Log } from '@freshet/kit'
 import type { World } from '../command.ts'
 import { signToken } from '../sign-token.ts'
-import { runningFile, StateFolder } from '../state-folder.ts'
+import { StateFolder, tokenSecretFile } from '../state-folder.ts'
 import type { DevConfig } from './config.ts'
 import { DevDatabase } from './database.ts'
 import { describe } from './describe.ts'
-import type { RunningDev } from './describe.ts'
+import { requireFreePorts } from './ports.ts'
+import { runningFile } from './running.ts'
+import type { RunningDev } from './running.ts'
 import { SampleData } from './sample.ts'
 import { ServicePart } from './service-part.ts'
 import { childOf } from './services.ts'
@@ -30,9 +32,11 @@ export async function runDev(
 ): Promise<'asked' | 'broken'> {
   const { clock, say, stopped } = world
   const log = sayingLog(say)
+  await requireFreePorts(config.port, 1 + config.readers)
   // Even when the data is elsewhere: the other commands look here.
   const here = StateFolder.kept(world.cwd)
   let broken: string | undefined
+  let told: string | undefined
   const ended = new AbortController()
   const onEnd = (how: string): void => {
     if (broken === undefined && !stopped.aborted) say(`${how}: stopping everything.`)
@@ -42,6 +46,7 @@ export async function runDev(
   const collections = resolve(world.cwd, config.collections ?? sampleFolder)
   const names = [...(await loadCollections(collections)).keys()]
   const token = await developerToken(state)
+  here.write('token', token)
 
   const { database } = config
   const mongodb = new DevDatabase({ world, log, state, uri: config.db, database, collections: names, onEnd })
@@ -93,21 +98,24 @@ export async function runDev(
       database,
       collections,
       token,
+      tokenSecretFile: state.file(tokenSecretFile),
     })
     await untilAborted(AbortSignal.any([stopped, ended.signal]))
   }
   await lifecycle.stop()
-  here.remove(runningFile)
+  // Another run may have been started over this one, with data of its own.
+  if (here.read(runningFile) === told) here.remove(runningFile)
   return broken === undefined ? 'asked' : 'broken'
 
   function tell(running: RunningDev): void {
-    here.write(runningFile, JSON.stringify(running))
+    told = JSON.stringify(running)
+    here.write(runningFile, told)
     const { json, text } = describe(running)
     world.print(config.json ? json : text)
   }
 }
 
-async function developerToken(state: StateFolder): Promise<string> {
+function developerToken(state: StateFolder): Promise<string> {
   const content = {
     subject: 'developer',
     roles: [],
@@ -115,9 +123,7 @@ async function developerToken(state: StateFolder): Promise<string> {
     audience: 'freshet',
     forMs: tokenForMs,
   }
-  const token = await signToken(state.secret('token-secret'), content)
-  state.write('token', token)
-  return token
+  return signToken(state.secret(tokenSecretFile), content)
 }
 
 /** Several parts that start and stop at the same time. */

@@ -1,8 +1,10 @@
 import { fileURLToPath } from 'node:url'
 import type { World } from '../command.ts'
+import { tokenSecretFile } from '../state-folder.ts'
 import type { StateFolder } from '../state-folder.ts'
 import type { ChildOptions } from './child.ts'
 import type { DevConfig } from './config.ts'
+import { portsAt } from './ports.ts'
 
 /** What all services of a run share. */
 export interface ServiceGround {
@@ -26,9 +28,6 @@ export interface ServiceSeat {
 const ext = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
 const endWithParent = new URL(`./end-with-parent.${ext}`, import.meta.url).href
 
-/** Management ports begin this far above the public ones. */
-const managementDistance = 100
-
 /**
  * How a service is started. The address with its password goes by a file, the secret of the tokens too: other users of
  * the machine see command lines, and children of children would inherit variables.
@@ -37,8 +36,7 @@ export function childOf(ground: ServiceGround, seat: ServiceSeat): ChildOptions 
   const { world, config, state, collections } = ground
   const slug = seat.name.replaceAll(' ', '-')
   state.write(`address-${slug}`, seat.uri)
-  const port = config.port === 0 ? 0 : config.port + seat.place
-  const managementPort = config.port === 0 ? 0 : port + managementDistance
+  const { port, managementPort } = portsAt(config.port, seat.place)
   return {
     name: seat.name,
     main: mainOf(seat.app),
@@ -48,7 +46,7 @@ export function childOf(ground: ServiceGround, seat: ServiceSeat): ChildOptions 
       `--mongodb-uri-file=${state.file(`address-${slug}`)}`,
       `--database=${config.database}`,
       `--collections=${collections}`,
-      `--token-secret-file=${state.file('token-secret')}`,
+      `--token-secret-file=${state.file(tokenSecretFile)}`,
       ...seat.args,
     ],
     nodeArgs: [...process.execArgv, '--import', endWithParent],

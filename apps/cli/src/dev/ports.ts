@@ -1,0 +1,28 @@
+import { isPortFree } from '@freshet/mongod'
+import { CliError } from '../errors.ts'
+
+/** Management ports begin this far above the public ones; there are fewer services than that. */
+const managementDistance = 100
+
+/** The two ports of one service; 0 stands for any that is free. */
+export interface PortPair {
+  readonly port: number
+  readonly managementPort: number
+}
+
+/** The ports of the service at `place`: 0 for the writer, 1 and so on for the readers. */
+export function portsAt(base: number, place: number): PortPair {
+  if (base === 0) return { port: 0, managementPort: 0 }
+  return { port: base + place, managementPort: base + place + managementDistance }
+}
+
+/**
+ * Looks at all ports before anything is started, so that nothing has to be stopped again.
+ * @throws {CliError} PORT_TAKEN
+ */
+export async function requireFreePorts(base: number, services: number): Promise<void> {
+  if (base === 0) return
+  for (let place = 0; place < services; place++)
+    for (const port of Object.values(portsAt(base, place)))
+      if (!(await isPortFree(port))) throw new CliError('PORT_TAKEN', `port ${port} on 127.0.0.1 is in use.`)
+}

@@ -1,0 +1,28 @@
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { expect, test } from '@jest/globals'
+import { portsAt, requireFreePorts } from '../src/dev/ports.ts'
+
+/** Something that listens on a port of 127.0.0.1 as another program would. */
+async function squatter() {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return { port, [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())) }
+}
+
+test('each service has a public port and a management port of its own; 0 leaves both to the system', () => {
+  const pairs = [0, 1, 2].map((place) => portsAt(7400, place))
+  expect(pairs.map(({ port }) => port)).toEqual([7400, 7401, 7402])
+  expect(new Set(pairs.flatMap((pair) => Object.values(pair))).size).toBe(6)
+  expect(portsAt(0, 2)).toEqual({ port: 0, managementPort: 0 })
+})
+
+test('a port in use is named before anything is started, with what to do', async () => {
+  await using taken = await squatter()
+  const words = new RegExp(`^PORT_TAKEN: port ${taken.port} on 127.0.0.1 is in use.*--port=0`)
+  await expect(requireFreePorts(taken.port, 1)).rejects.toThrow(words)
+  await expect(requireFreePorts(taken.port - 1, 2)).rejects.toThrow(words)
+  await expect(requireFreePorts(taken.port - 100, 1)).rejects.toThrow(words)
+  await expect(requireFreePorts(0, 64)).resolves.toBeUndefined()
+})
