@@ -1,15 +1,11 @@
-import type { Batch, Origin } from './source-contract.ts'
+import { ChangeStreamError, type Batch, type Origin, type Sink } from '@freshet/change-stream'
 import type { Cache, Value } from '@freshet/cache'
 import type { Log } from '@freshet/kit'
 import type { Change, Id } from '@freshet/protocol'
 import type { Presentation } from './contract.ts'
 import type { Exactness } from './exactness.ts'
 import type { Notices } from './notices.ts'
-import { codeOf } from './past.ts'
 import type { Standpoint } from './standpoint.ts'
-
-/** After these the old history says nothing about the database any more. */
-const losses = new Set(['HISTORY_LOST', 'TOO_FAR_BEHIND', 'SOURCE_CHANGED', 'SOURCE_UNKNOWN'])
 
 export interface FeedParts<V extends Value> {
   readonly cache: Cache<V>
@@ -23,7 +19,7 @@ export interface FeedParts<V extends Value> {
 }
 
 /** Where the follower of the source puts what it hears. Every method is one turn: readers see before or after. */
-export class Feed<V extends Value> {
+export class Feed<V extends Value> implements Sink {
   readonly #parts: FeedParts<V>
   readonly #resyncs: Record<string, number> = {}
   #reopens = 0
@@ -76,9 +72,9 @@ export class Feed<V extends Value> {
 
   /** The feed broke; the follower goes on by itself. */
   broken(error: Error): void {
-    const code = codeOf(error) ?? 'UNKNOWN'
+    const code = error instanceof ChangeStreamError ? error.code : 'UNKNOWN'
     this.#reopens += 1
-    if (losses.has(code)) {
+    if (error instanceof ChangeStreamError && error.lost) {
       this.#lostBy = code
       this.#parts.standpoint.lost(code)
     } else this.#parts.standpoint.silent()

@@ -1,4 +1,4 @@
-import type { PastReads } from './source-contract.ts'
+import { ChangeStreamError, type PastReads } from '@freshet/change-stream'
 import type { Clock, Log } from '@freshet/kit'
 import type { Bytes, Id, Position } from '@freshet/protocol'
 import { deferred } from './deferred.ts'
@@ -50,7 +50,7 @@ export class Past {
     try {
       return await this.#bounded((signal) => this.#reads.at(position, collection, ids, signal))
     } catch (error) {
-      if (codeOf(error) !== 'DENIED') {
+      if (!(error instanceof ChangeStreamError) || error.code !== 'DENIED') {
         this.#log.debug(
           { collection, position, error },
           'a read of the past failed, it is sent again while somebody waits',
@@ -94,9 +94,4 @@ export class Past {
       this.#running.delete(giveUp)
     }
   }
-}
-
-/** The code of an error of another package; errors without one have none. */
-export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }

@@ -1,5 +1,5 @@
 import type { Absent, Cache, Value } from '@freshet/cache'
-import type { PastReads } from './source-contract.ts'
+import type { PastReads } from '@freshet/change-stream'
 import type { Clock, Log, MonotonicMs } from '@freshet/kit'
 import type { Id, IdType, Position, SourcePosition } from '@freshet/protocol'
 import { Arrival } from './arrival.ts'

@@ -1,4 +1,4 @@
-import type { Batch, Origin } from './source-contract.ts'
+import type { Batch, Origin } from '@freshet/change-stream'
 import type { Clock, MonotonicMs } from '@freshet/kit'
 import { formatSourcePosition, POSITION_ZERO, type Position, type SourceId } from '@freshet/protocol'
 import type { ReplicaState } from './contract.ts'

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { positionOf } from '@freshet/protocol'
 import type { Notice } from '../src/contract.ts'
 import { Bench } from './support/bench.ts'
-import { CodedError } from './support/scripted-past.ts'
+import { ChangeStreamError } from '@freshet/change-stream'
 
 const put = { kind: 'put', collection: 'a', id: '1' } as const
 
@@ -22,7 +22,7 @@ test('R14 a subscriber hears of every change from its call on, in order, and of 
   bench.tell()
   bench.history.commit([{ kind: 'namespace-gone', collection: 'a' }])
   bench.tell()
-  bench.feed.broken(new CodedError('HISTORY_LOST'))
+  bench.feed.broken(new ChangeStreamError('HISTORY_LOST', 'by the test'))
   bench.begin()
   expect(await take(notices, 3)).toEqual([
     { kind: 'changes', keys: [{ collection: 'a', id: '1' }], at: positionOf(1, 1) },

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { positionOf } from '@freshet/protocol'
 import { Bench, sourceOf } from './support/bench.ts'
-import { CodedError } from './support/scripted-past.ts'
+import { ChangeStreamError } from '@freshet/change-stream'
 
 const put = { kind: 'put', collection: 'a', id: '1' } as const
 
@@ -78,7 +78,7 @@ test('R10 W never falls: a new epoch that begins earlier answers nothing until i
   await using bench = await new Bench().live()
   for (let n = 0; n < 3; n += 1) bench.history.commit([put])
   bench.tell()
-  bench.feed.broken(new CodedError('HISTORY_LOST'))
+  bench.feed.broken(new ChangeStreamError('HISTORY_LOST', 'by the test'))
   bench.begin(1)
   expect(bench.replica.at).toBe(positionOf(1, 3))
   bench.tell(1)
@@ -97,7 +97,7 @@ test('R10 a broken connection keeps what is held', async () => {
   const answer = bench.replica.get('a', '1')
   await bench.drain()
   await answer
-  bench.feed.broken(new CodedError('DISCONNECTED'))
+  bench.feed.broken(new ChangeStreamError('DISCONNECTED', 'by the test'))
   expect([bench.replica.state.kind, bench.replica.peek('a/1')]).toEqual(['lagging', 's1'])
 })
 
@@ -108,7 +108,7 @@ test('R10 lost history gives nothing out, and waiting callers are answered in th
   const first = bench.replica.get('a', '1')
   await bench.drain()
   await first
-  bench.feed.broken(new CodedError('HISTORY_LOST'))
+  bench.feed.broken(new ChangeStreamError('HISTORY_LOST', 'by the test'))
   expect(bench.replica.peek('a/1')).toBeUndefined()
   const second = bench.replica.get('a', '1')
   bench.history.commit([put])
@@ -121,7 +121,7 @@ test('R10 lost history gives nothing out, and waiting callers are answered in th
 
 test('R10 without a known source every read is refused', async () => {
   await using bench = await new Bench().live()
-  bench.feed.broken(new CodedError('SOURCE_UNKNOWN'))
+  bench.feed.broken(new ChangeStreamError('SOURCE_UNKNOWN', 'by the test'))
   await expect(bench.replica.get('a', '1')).rejects.toMatchObject({ code: 'SOURCE_UNKNOWN' })
 })
 

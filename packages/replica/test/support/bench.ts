@@ -1,5 +1,5 @@
 import { Cache, type Value } from '@freshet/cache'
-import type { Batch } from '../../src/source-contract.ts'
+import type { Batch } from '@freshet/change-stream'
 import type { Log } from '@freshet/kit'
 import { parseSourceId, positionOf, type IdType, type SourceId } from '@freshet/protocol'
 import type { Presentation } from '../../src/contract.ts'

@@ -1,5 +1,5 @@
 import { ABSENT, Cache, type Fill, type FillDecision, type FillOutcome } from '@freshet/cache'
-import type { Batch, Origin, PastAnswer } from '../../src/source-contract.ts'
+import type { Batch, Origin, PastAnswer } from '@freshet/change-stream'
 import type { Change, Id, Position } from '@freshet/protocol'
 import type { FeedSide } from './bench.ts'
 import type { History } from './history.ts'

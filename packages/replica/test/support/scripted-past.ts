@@ -1,4 +1,4 @@
-import type { PastAnswer, PastReads } from '../../src/source-contract.ts'
+import { ChangeStreamError, type PastAnswer, type PastReads } from '@freshet/change-stream'
 import { lowOf, type Bytes, type Id, type Position } from '@freshet/protocol'
 import type { History } from './history.ts'
 
@@ -6,16 +6,6 @@ import type { History } from './history.ts'
 interface Pending {
   readonly reply: () => void
   readonly fail: (error: Error) => void
-}
-
-/** An error with a code, as the change stream's are. */
-export class CodedError extends Error {
-  readonly code: string
-
-  constructor(code: string, options?: ErrorOptions) {
-    super(code, options)
-    this.code = code
-  }
 }
 
 /** Reads of a {@link History} whose replies come when the test says so. */
@@ -52,7 +42,7 @@ export class ScriptedPast implements PastReads {
   /** What the database says when it looks; broken variants say something else. */
   answer(history: History, position: Position, collection: string, ids: readonly Id[]): PastAnswer {
     const n = lowOf(position)
-    if (n > history.now) throw new CodedError('PAST_UNAVAILABLE')
+    if (n > history.now) throw new ChangeStreamError('PAST_UNAVAILABLE', 'by the test')
     if (history.wasMissing(collection, n)) return { kind: 'unproved', until: history.position }
     return { kind: 'exact', documents: this.documents(history, n, collection, ids) }
   }
@@ -79,7 +69,9 @@ export class ScriptedPast implements PastReads {
         fail: reject,
       }
       this.pending.push(pending)
-      signal.addEventListener('abort', () => reject(new CodedError('DISCONNECTED')), { once: true })
+      signal.addEventListener('abort', () => reject(new ChangeStreamError('DISCONNECTED', 'by the test')), {
+        once: true,
+      })
     })
   }
 }

@@ -4,7 +4,7 @@ import type { Answer } from '../../src/contract.ts'
 import { ReplicaError } from '../../src/errors.ts'
 import { Bench, keys, sourceOf, type BenchOptions } from './bench.ts'
 import { History, type Write } from './history.ts'
-import { CodedError } from './scripted-past.ts'
+import { ChangeStreamError } from '@freshet/change-stream'
 
 /** What one run came to. */
 export interface StressResult {
@@ -112,15 +112,18 @@ export class Stress {
     const { past, random } = this.#bench
     if (past.pending.length === 0) return
     const [pending] = past.pending.splice(random.int(past.pending.length), 1)
-    pending?.fail(new CodedError(random.pick(['DISCONNECTED', 'PAST_UNAVAILABLE'])))
+    pending?.fail(new ChangeStreamError(random.pick(['DISCONNECTED', 'PAST_UNAVAILABLE']), 'by the test'))
   }
 
   #break(): void {
     const { feed, random } = this.#bench
-    if (random.chance(0.4)) return feed.broken(new CodedError('DISCONNECTED'))
+    if (random.chance(0.4)) return feed.broken(new ChangeStreamError('DISCONNECTED', 'by the test'))
     this.#lost = true
     feed.broken(
-      new CodedError(random.pick(['HISTORY_LOST', 'TOO_FAR_BEHIND', 'SOURCE_CHANGED', 'SOURCE_UNKNOWN'])),
+      new ChangeStreamError(
+        random.pick(['HISTORY_LOST', 'TOO_FAR_BEHIND', 'SOURCE_CHANGED', 'SOURCE_UNKNOWN']),
+        'by the test',
+      ),
     )
   }
 

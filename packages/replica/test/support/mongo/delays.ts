@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Change, Id, Position } from '@freshet/protocol'
-import type { Batch, ChangeSource, Origin, PastAnswer, PastReads } from '../../../src/source-contract.ts'
+import type { Batch, ChangeSource, Origin, PastAnswer, PastReads } from '@freshet/change-stream'
 import type { Random } from '../random.ts'
 
 /** Replies that take their time, before the server sees the read and after. */
@@ -59,7 +59,7 @@ export class DelayedSource implements ChangeSource {
     for await (const batch of this.#inner.read(origin, signal)) {
       // What the batch holds is lent until the next await.
       const kept = { ...batch, changes: batch.changes.map(copied) }
-      if (this.#random.chance(0.2)) await pause(this.#random.int(20))
+      if (this.#random.chance(0.03)) await pause(this.#random.int(20))
       yield kept
     }
   }

@@ -1,51 +1,38 @@
-import { setTimeout as pause } from 'node:timers/promises'
-import type { TestDatabase } from '@freshet/testkit'
-import { MongoClient } from 'mongodb'
-import type { Following } from '../../../src/replica.ts'
-import type { ChangeSource, Origin, PastReads } from '../../../src/source-contract.ts'
-import type { FeedSide } from '../bench.ts'
-import { PlainSource } from './plain-source.ts'
+import type { ChangeSource, PastReads } from '@freshet/change-stream'
+import {
+  defaultMongoSourceOptions,
+  MongoPastReads,
+  MongoSource,
+  type MongoSourceParts,
+} from '@freshet/change-stream/mongodb'
+import { openReadConnection } from '@freshet/guard'
+import { systemClock } from '@freshet/kit'
+import type { IdType } from '@freshet/protocol'
+import { silentLog, type TestDatabase } from '@freshet/testkit'
+import { collections } from './writers.ts'
 
-/** A source over the test's database, with the reader's own user. */
+/** The product's own source over the test's database, with the reader's own user and few changes in one reply. */
 export async function openSource(
   db: TestDatabase,
 ): Promise<AsyncDisposable & { readonly source: ChangeSource; readonly past: PastReads }> {
-  const client = await new MongoClient(db.uriFor('reader')).connect()
-  const source = new PlainSource(client, db.database)
-  return { source, past: source, [Symbol.asyncDispose]: () => client.close() }
-}
-
-/** Follows a source: again from where it was after a broken connection, anew after a lost history. */
-export function followerOf(source: ChangeSource, feed: FeedSide): Following {
-  const stopping = new AbortController()
-  let running: Promise<void> = Promise.resolve()
-  const follow = async (): Promise<void> => {
-    let origin: Origin | undefined
-    while (!stopping.signal.aborted) {
-      try {
-        if (origin === undefined) {
-          origin = await source.start(stopping.signal)
-          feed.begin(origin)
-        }
-        for await (const batch of source.read(origin, stopping.signal)) {
-          feed.apply(batch)
-          origin = { source: origin.source, at: batch.through }
-        }
-      } catch (error) {
-        if (!(error instanceof Error)) throw error
-        if (!('code' in error) || error.code !== 'DISCONNECTED') origin = undefined
-        feed.broken(error)
-        await pause(20)
-      }
-    }
+  const { database } = db
+  const connection = await openReadConnection({
+    uri: db.uriFor('reader'),
+    database,
+    appName: 'stress',
+    log: silentLog,
+  })
+  const parts: MongoSourceParts = {
+    connection,
+    collections: new Map<string, IdType>(collections.map((name) => [name, 'string'])),
+    identity: { kind: 'control' },
+    clock: systemClock,
+    // Replies end in the middle of transactions.
+    options: { ...defaultMongoSourceOptions, batchSize: 3 },
   }
   return {
-    start: () => {
-      running = follow()
-    },
-    stop: () => {
-      stopping.abort()
-      return running
-    },
+    source: new MongoSource(parts),
+    past: new MongoPastReads(parts),
+    [Symbol.asyncDispose]: () => connection.close(),
   }
 }

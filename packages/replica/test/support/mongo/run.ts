@@ -13,12 +13,12 @@ import { deserialize } from 'bson'
 import type { Answer } from '../../../src/contract.ts'
 import { defaultReplicaOptions } from '../../../src/options.ts'
 import { ExactReplica } from '../../../src/replica.ts'
-import type { ChangeSource, PastReads } from '../../../src/source-contract.ts'
+import { Follower, type ChangeSource, type PastReads } from '@freshet/change-stream'
 import type { FeedSide } from '../bench.ts'
 import { silentLog } from '../bench.ts'
 import { Random } from '../random.ts'
 import { DelayedPast, DelayedSource } from './delays.ts'
-import { followerOf, openSource } from './door.ts'
+import { openSource } from './door.ts'
 import { Judge, type Claim } from './judge.ts'
 import { StampedHistory } from './stamped-history.ts'
 import { collections, ids, twins, Writers } from './writers.ts'
@@ -84,7 +84,13 @@ export async function runStress(db: TestDatabase, options: RunOptions): Promise<
       random: random.next,
       log: silentLog,
       cache: variant.cache?.(cacheOptions) ?? new Cache(cacheOptions),
-      follow: (feed) => followerOf(source, variant.wrapFeed?.(feed) ?? feed),
+      follow: (feed) =>
+        new Follower({
+          source,
+          sink: variant.wrapFeed?.(feed) ?? feed,
+          clock: systemClock,
+          random: random.next,
+        }),
       defer: setImmediate,
     })
     await replica.start()
@@ -141,7 +147,10 @@ class Readers {
           ? [this.#random.pick(ids)]
           : Array.from({ length: 8 }, () => this.#random.pick(ids))
     const floor = this.#replica.at
-    const answer = await this.#replica.many(collection, wanted, dice === 9 ? { atLeast: 'now' } : {})
+    const answer = await this.#replica.many(collection, wanted, {
+      waitMs: 30_000,
+      ...(dice === 9 ? { atLeast: 'now' as const } : {}),
+    })
     if (answer.at < floor) this.#judge.wrong.push(`went back to ${answer.at} from ${floor}`)
     if (dice < 2) this.#notTorn(answer)
     return wanted.map((id, n) => ({ collection, id, at: answer.at, value: answer.values[n] ?? ABSENT }))

@@ -1,1 +1,0 @@
-export type * from '../../change-stream/src/contract.ts'
