@@ -78,6 +78,7 @@ export function readStateFile(world: { readonly cwd: string }, name: string): st
   return readIfThere(join(world.cwd, stateFolderName, name))
 }
 
-function readIfThere(path: string): string | undefined {
+/** The content of a file, or nothing when there is none. */
+export function readIfThere(path: string): string | undefined {
   return existsSync(path) ? readFileSync(path, 'utf8') : undefined
 }

@@ -3,7 +3,7 @@ import { defineCommand, exitCodes } from './command.ts'
 import type { World } from './command.ts'
 import { readRunning } from './dev/running.ts'
 import { signToken } from './sign-token.ts'
-import { readStateFile, tokenSecretFile } from './state-folder.ts'
+import { readIfThere, readStateFile, tokenSecretFile } from './state-folder.ts'
 
 const minSecretBytes = 32
 
@@ -36,10 +36,9 @@ export const tokenCommand = defineCommand({
   },
 })
 
-/** That of the run in this folder, which may keep it elsewhere; or that of the last run. */
+/** That of the run in this folder, which keeps it elsewhere when it is ephemeral; or that of the last run. */
 function secretOfDev(world: World): string | undefined {
   const running = readRunning(world)
-  return running === undefined
-    ? readStateFile(world, tokenSecretFile)
-    : world.readFile(running.tokenSecretFile)
+  const ofRun = running === undefined ? undefined : readIfThere(running.tokenSecretFile)
+  return ofRun ?? readStateFile(world, tokenSecretFile)
 }

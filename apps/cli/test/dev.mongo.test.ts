@@ -99,22 +99,3 @@ test('Ctrl-C ends it in order and leaves no process behind; the next run has the
   const [reader] = (await again.json())['readers'] as readonly string[]
   expect((await get(`${reader}/v1/products/lamp-oak`)).status).toBe(200)
 }, 60_000)
-
-test('when a service dies everything stops, and it is said which one', async () => {
-  await using program = new Program([...started, '--ephemeral', '--no-sample'])
-  await program.json()
-  const reader = program.family().find((pid) => /reader.*main/.test(Program.commandOf(pid))) ?? 0
-  process.kill(reader, 'SIGKILL')
-  const { code, said } = await program.outcome
-  expect(code).toBe(1)
-  expect(said).toMatch(/reader \d ended with SIGKILL: stopping everything\./)
-  await eventually(() => expect(program.family()).toEqual([]))
-}, 60_000)
-
-test('even when it is killed itself, no process stays', async () => {
-  await using program = new Program([...started, '--ephemeral', '--no-sample'])
-  await program.json()
-  program.family()
-  program.signal('SIGKILL')
-  await eventually(() => expect(program.family()).toEqual([]), { withinMs: 30_000 })
-}, 60_000)

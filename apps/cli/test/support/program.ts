@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+const endWithParent = fileURLToPath(new URL('../../src/dev/end-with-parent.ts', import.meta.url))
 const fromSource = fileURLToPath(new URL('./from-source.mjs', import.meta.url))
 
 /** What a run of `freshet` printed, and how it ended. */
@@ -14,7 +15,10 @@ export interface Outcome {
   readonly said: string
 }
 
-/** `freshet` as a process of its own, from the sources, in a folder of its own unless one is given. */
+/**
+ * `freshet` as a process of its own, from the sources, in a folder of its own unless one is given. It leads a process
+ * group, as a command does that is typed into a terminal, and ends when the test's process is gone.
+ */
 export class Program implements AsyncDisposable {
   readonly cwd: string
   readonly pid: number
@@ -29,8 +33,12 @@ export class Program implements AsyncDisposable {
   constructor(args: readonly string[], cwd?: string) {
     this.#ownFolder = cwd === undefined
     this.cwd = cwd ?? mkdtempSync(join(tmpdir(), 'freshet-cli-'))
-    const node = ['--conditions=@freshet/source', '--import', fromSource, main, ...args]
-    const child = spawn(process.execPath, node, { cwd: this.cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+    const node = ['--conditions=@freshet/source', '--import', fromSource, '--import', endWithParent]
+    const child = spawn(process.execPath, [...node, main, ...args], {
+      cwd: this.cwd,
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true,
+    })
     this.pid = child.pid ?? 0
     this.#firstLine = new Promise((resolve, reject) => {
       child.stdout.on('data', (chunk: Buffer) => {
@@ -58,6 +66,11 @@ export class Program implements AsyncDisposable {
 
   signal(name: NodeJS.Signals): void {
     process.kill(this.pid, name)
+  }
+
+  /** As the terminal does it with Ctrl-C: to all processes of its group at once. */
+  signalGroup(name: NodeJS.Signals): void {
+    process.kill(-this.pid, name)
   }
 
   /** Its processes of all generations that run now; those that were seen before are remembered. */

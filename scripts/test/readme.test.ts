@@ -1,0 +1,18 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from '@jest/globals'
+import { blocksOf, brokenLinks, readme, root } from './readme-text.ts'
+
+test('every file that the README links exists', () => {
+  expect(brokenLinks(readme)).toEqual([])
+  expect(brokenLinks('see [this](packages/none/SPEC.md)')).toEqual(['packages/none/SPEC.md'])
+})
+
+test('the two commands of the README are scripts of the repository', () => {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    scripts: Readonly<Record<string, string>>
+  }
+  const commands = blocksOf(readme).map(({ script }) => script.trim())
+  expect(commands.filter((command) => command.startsWith('npm'))).toEqual(['npm run dev', 'npm test'])
+  expect(scripts).toMatchObject({ dev: 'node scripts/run.mjs dev', test: 'node scripts/run.mjs test' })
+})
