@@ -68,7 +68,7 @@ test(
   async () => {
     await using program = new Program(started)
     const { database } = await program.json()
-    program.family()
+    expect(program.family().length).toBeGreaterThanOrEqual(6)
     program.signal('SIGKILL')
     await using next = new Program(started, program.cwd)
     expect(await next.json()).toMatchObject({ ready: true, database })
