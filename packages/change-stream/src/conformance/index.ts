@@ -1,1 +1,3 @@
-export type * from './bench.ts'
+export type { BenchWrite, SourceBench } from './bench.ts'
+export { describeChangeSource } from './describe-source.ts'
+export { Hearing } from './hearing.ts'

@@ -1,0 +1,128 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import type { Change } from '@freshet/protocol'
+import type { Origin } from '../contract.ts'
+import type { SourceBench } from './bench.ts'
+import { Hearing } from './hearing.ts'
+
+/** Starts a bench whose source is empty, runs what every source must keep, and disposes of it. Needs jest. */
+export function describeChangeSource(name: string, open: () => Promise<SourceBench>): void {
+  describe(`the contract of a source, kept by ${name}`, () => {
+    let bench: SourceBench
+    const signal = new AbortController().signal
+    const start = (): Promise<Origin> => bench.source.start(signal)
+    const listen = (origin: Origin): Hearing => new Hearing(bench.source, origin)
+    const words = (changes: readonly Change[]): readonly string[] =>
+      changes.map((change) => inWords(bench, change))
+
+    beforeAll(async () => {
+      bench = await open()
+    }, 60_000)
+    afterAll(async () => {
+      await bench[Symbol.asyncDispose]()
+    })
+
+    test('F1 tells every change after the start, in commit order, in the words of the contract', async () => {
+      await using heard = listen(await start())
+      await bench.write({ kind: 'put', id: 'a', value: 1 })
+      await bench.write({ kind: 'put', id: 'a', value: 2 })
+      await bench.write({ kind: 'touch', id: 'a', value: 3 })
+      await bench.write({ kind: 'put', id: 'b', value: 4 })
+      await bench.write({ kind: 'remove', id: 'a' })
+      await heard.until(() => words(heard.changes).at(-1) === 'gone a')
+      // A start may be a little early: what was written just before is told then too.
+      expect(words(heard.changes).slice(-5)).toEqual(['put a 1', 'put a 2', 'touched a', 'put b 4', 'gone a'])
+    })
+
+    test('F2 tells a transaction whole, in one batch', async () => {
+      await using heard = listen(await start())
+      for (let value = 0; value < 20; value += 1)
+        await bench.write({ kind: 'put', id: 'left', value }, { kind: 'put', id: 'right', value })
+      await heard.until(() => heard.changes.length >= 40)
+      for (const { changes } of heard.batches) {
+        const puts = words(changes)
+        expect(puts.filter((put) => put.startsWith('put left')).map((put) => put.slice(9))).toEqual(
+          puts.filter((put) => put.startsWith('put right')).map((put) => put.slice(10)),
+        )
+      }
+    })
+
+    test('F3 never falls back, and proves again and again that it is current while nothing happens', async () => {
+      await using heard = listen(await start())
+      await bench.write({ kind: 'put', id: 'a', value: 5 })
+      await heard.until(() => heard.changes.length > 0)
+      const proofs = (): ReadonlySet<number> => new Set(heard.batches.map((batch) => batch.provedAt))
+      const before = proofs().size
+      await heard.until(() => proofs().size > before + 2)
+      const positions = heard.batches.map((batch) => batch.through)
+      expect(positions).toEqual(positions.toSorted())
+      const proved = heard.batches.map((batch) => batch.provedAt)
+      expect(proved).toEqual(proved.toSorted((a, b) => a - b))
+    })
+
+    test('F4 goes on after a broken connection: nothing is missed, nothing is told twice', async () => {
+      const origin = await start()
+      const heard = listen(origin)
+      await bench.write({ kind: 'put', id: 'a', value: 6 })
+      await heard.until(() => words(heard.changes).includes('put a 6'))
+      await bench.cut()
+      expect(await heard.failure()).toMatchObject({ code: 'DISCONNECTED', retry: true, lost: false })
+      await bench.write({ kind: 'put', id: 'a', value: 7 })
+      await using again = listen({ ...origin, at: heard.batches.at(-1)?.through ?? origin.at })
+      await bench.write({ kind: 'put', id: 'a', value: 8 })
+      await again.until(() => again.changes.length >= 2)
+      expect(words(again.changes)).toEqual(['put a 7', 'put a 8'])
+    })
+
+    test('F5 says nothing of collections that are not followed, and moves on past their changes', async () => {
+      const origin = await start()
+      await using heard = listen(origin)
+      await bench.writeElsewhere()
+      await bench.write({ kind: 'put', id: 'a', value: 9 })
+      await heard.until(() => words(heard.changes).includes('put a 9'))
+      expect(words(heard.changes).filter((word) => !/^put a [89]$/.test(word))).toEqual([])
+      expect(heard.batches.every((batch) => batch.through >= origin.at)).toBe(true)
+    })
+
+    test('F6 ends soon and quietly when it is told to', async () => {
+      const heard = listen(await start())
+      await heard.until(() => heard.batches.length > 1)
+      await heard.stop()
+      expect(await heard.failure()).toBeUndefined()
+    })
+
+    test('F7 reads documents as they were at a position, whatever happened since', async () => {
+      await bench.write({ kind: 'put', id: 'p', value: 10 }, { kind: 'remove', id: 'q' })
+      const then = await bench.past.now(signal)
+      await bench.write({ kind: 'put', id: 'p', value: 11 }, { kind: 'put', id: 'q', value: 12 })
+      const answer = await bench.past.at(then, bench.collection, ['p', 'q'], signal)
+      if (answer.kind !== 'exact') throw new Error('expected an exact answer')
+      expect([...answer.documents].map(([id, document]) => [id, bench.valueOf(document)])).toEqual([
+        ['p', 10],
+      ])
+    })
+
+    test('F8 tells that all documents are gone when the collection is dropped', async () => {
+      await bench.write({ kind: 'put', id: 'a', value: 13 })
+      await using heard = listen(await start())
+      await bench.drop()
+      await heard.until(() => heard.changes.some((change) => change.kind === 'namespace-gone'))
+    })
+
+    test('F9 refuses to go on when another history is behind the address', async () => {
+      const origin = await start()
+      const heard = listen(origin)
+      await heard.until(() => heard.batches.length > 0)
+      await bench.becomeAnother()
+      expect(await heard.failure()).toMatchObject({ lost: expect.anything() })
+      await using again = listen({ ...origin, at: heard.batches.at(-1)?.through ?? origin.at })
+      expect(await again.failure()).toMatchObject({ code: 'SOURCE_CHANGED', lost: true })
+      expect(again.batches).toEqual([])
+      expect((await start()).source).not.toBe(origin.source)
+    })
+  })
+}
+
+function inWords(bench: SourceBench, change: Change): string {
+  if (change.kind === 'put') return `put ${change.id} ${bench.valueOf(change.document)}`
+  return 'id' in change ? `${change.kind} ${change.id}` : change.kind
+}

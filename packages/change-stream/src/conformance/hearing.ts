@@ -1,0 +1,72 @@
+import type { Change } from '@freshet/protocol'
+import type { Batch, ChangeSource, Origin } from '../contract.ts'
+
+/** The longest wait for anything to be heard, in milliseconds. */
+const patienceMs = 20_000
+
+/** Reads a source in the background and keeps all that it says. */
+export class Hearing implements AsyncDisposable {
+  readonly batches: Batch[] = []
+  readonly #stopping = new AbortController()
+  readonly #running: Promise<void>
+  #failure: unknown
+  #ended = false
+  #wake: () => void = () => undefined
+
+  constructor(source: ChangeSource, origin: Origin) {
+    this.#running = this.#run(source, origin)
+  }
+
+  get changes(): readonly Change[] {
+    return this.batches.flatMap((batch) => batch.changes)
+  }
+
+  /** Settles when `done` holds. Rejects with what the read failed with, or when it takes too long. */
+  async until(done: () => boolean): Promise<void> {
+    const late = setTimeout(() => this.#stopping.abort(), patienceMs)
+    while (!done() && !this.#ended) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+    clearTimeout(late)
+    if (done()) return
+    if (this.#failure !== undefined) throw this.#failure
+    throw new Error(`heard ${JSON.stringify(this.changes)} and not what was waited for`)
+  }
+
+  /** What the read fails with. */
+  async failure(): Promise<unknown> {
+    await this.until(() => this.#ended)
+    return this.#failure
+  }
+
+  /** Settles when the read has really ended. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#running
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  async #run(source: ChangeSource, origin: Origin): Promise<void> {
+    try {
+      for await (const batch of source.read(origin, this.#stopping.signal)) {
+        this.batches.push({ ...batch, changes: batch.changes.map(kept) })
+        this.#wake()
+      }
+    } catch (error) {
+      if (!this.#stopping.signal.aborted) this.#failure = error
+    } finally {
+      this.#ended = true
+      this.#wake()
+    }
+  }
+}
+
+/** What a batch holds is lent until the next await. */
+function kept(change: Change): Change {
+  return change.kind === 'put' ? { ...change, document: Uint8Array.from(change.document) } : change
+}

@@ -1,0 +1,41 @@
+import { systemClock } from '@freshet/kit'
+import { parseSourceId, type SourceId } from '@freshet/protocol'
+import { describeChangeSource, type BenchWrite, type SourceBench } from '../src/conformance/index.ts'
+import { MemorySource, type MemoryWrite } from '../src/memory/index.ts'
+
+const collection = 'products'
+
+function sourceOf(text: string): SourceId {
+  const id = parseSourceId(text)
+  if (id === undefined) throw new Error(`expected a source, got '${text}'`)
+  return id
+}
+
+function written(write: BenchWrite): MemoryWrite {
+  const { id } = write
+  if (write.kind === 'remove') return { kind: 'gone', collection, id }
+  const document = Buffer.from(String(write.value))
+  return { kind: write.kind === 'put' ? 'put' : 'touched', collection, id, document }
+}
+
+function openBench(): Promise<SourceBench> {
+  const source = new MemorySource({ id: sourceOf('00000001'), clock: systemClock, idleMs: 5 })
+  const commit = (...writes: readonly MemoryWrite[]): Promise<void> => {
+    source.commit(writes)
+    return Promise.resolve()
+  }
+  return Promise.resolve({
+    source,
+    past: source,
+    collection,
+    valueOf: (document) => Number(Buffer.from(document).toString()),
+    write: (...writes) => commit(...writes.map(written)),
+    writeElsewhere: () => commit(),
+    drop: () => commit({ kind: 'namespace-gone', collection }),
+    cut: () => Promise.resolve(source.cut()),
+    becomeAnother: () => Promise.resolve(source.becomeAnother(sourceOf('00000002'))),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  })
+}
+
+describeChangeSource('the memory', openBench)

@@ -1,0 +1,48 @@
+import { openReadConnection, type GuardedConnection, type ReadConnection } from '@freshet/guard'
+import { systemClock } from '@freshet/kit'
+import type { IdType } from '@freshet/protocol'
+import { silentLog, type TestDatabase } from '@freshet/testkit'
+import {
+  defaultMongoSourceOptions,
+  MongoPastReads,
+  MongoSource,
+  type MongoSourceOptions,
+  type MongoSourceParts,
+} from '../../src/mongodb/index.ts'
+
+export interface OpenedSource extends AsyncDisposable {
+  readonly source: MongoSource
+  readonly past: MongoPastReads
+  readonly connection: GuardedConnection
+}
+
+export interface OpenSourceOptions {
+  readonly uri?: string
+  readonly options?: Partial<MongoSourceOptions>
+  readonly collections?: ReadonlyMap<string, IdType>
+  /** Stands between the source and the server. */
+  readonly wrap?: (connection: ReadConnection) => ReadConnection
+}
+
+/** The product's source over a test's database, with the reader's own user. */
+export async function openSource(db: TestDatabase, given: OpenSourceOptions = {}): Promise<OpenedSource> {
+  const connection = await openReadConnection({
+    uri: given.uri ?? db.uriFor('reader'),
+    database: db.database,
+    appName: 'test',
+    log: silentLog,
+  })
+  const parts: MongoSourceParts = {
+    connection: given.wrap?.(connection) ?? connection,
+    collections: given.collections ?? new Map<string, IdType>([['products', 'string']]),
+    identity: { kind: 'control' },
+    clock: systemClock,
+    options: { ...defaultMongoSourceOptions, ...given.options },
+  }
+  return {
+    source: new MongoSource(parts),
+    past: new MongoPastReads(parts),
+    connection,
+    [Symbol.asyncDispose]: () => connection.close(),
+  }
+}

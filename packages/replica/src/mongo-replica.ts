@@ -1,0 +1,52 @@
+import { Cache, type Value } from '@freshet/cache'
+import { Follower } from '@freshet/change-stream'
+import {
+  defaultMongoSourceOptions,
+  MongoPastReads,
+  MongoSource,
+  type IdentityRule,
+} from '@freshet/change-stream/mongodb'
+import type { ReadConnection } from '@freshet/guard'
+import type { Clock, Log } from '@freshet/kit'
+import type { IdType } from '@freshet/protocol'
+import type { Presentation, Replica } from './contract.ts'
+import type { ReplicaOptions } from './options.ts'
+import { ExactReplica } from './replica.ts'
+
+export interface MongoReplicaParts<V extends Value> {
+  /** For the change stream alone: a slow read must not hold it up. May be the same as `reads`. */
+  readonly feed: ReadConnection
+  readonly reads: ReadConnection
+  readonly collections: ReadonlyMap<string, IdType>
+  readonly identity: IdentityRule
+  readonly presentation: Presentation<V>
+  readonly options: ReplicaOptions
+  readonly clock: Clock
+  /** In [0, 1). */
+  readonly random: () => number
+  readonly log: Log
+  /** Runs when the replica has stopped: the connections are not used any more. */
+  readonly ended?: () => Promise<void>
+}
+
+/** A replica of one MongoDB database over connections that the caller opens and closes. Call `start` next. */
+export function mongoReplica<V extends Value>(parts: MongoReplicaParts<V>): Replica<V> {
+  const { feed, reads, collections, identity, presentation, options, clock, random } = parts
+  const mongo = { collections, identity, clock, options: defaultMongoSourceOptions }
+  const source = new MongoSource({ ...mongo, connection: feed })
+  return new ExactReplica({
+    ...parts,
+    past: new MongoPastReads({ ...mongo, connection: reads }),
+    cache: new Cache({ maxBytes: options.cacheBytes, sizeOf: presentation.sizeOf }),
+    follow: (sink) => {
+      const follower = new Follower({ source, sink, clock, random })
+      const stop = async (): Promise<void> => {
+        await follower.stop()
+        await parts.ended?.()
+      }
+      return { start: () => follower.start(), stop }
+    },
+    // After the callbacks of this turn of the event loop: what they ask for goes into one read.
+    defer: setImmediate,
+  })
+}

@@ -1,0 +1,66 @@
+import type { Value } from '@freshet/cache'
+import type { IdentityRule } from '@freshet/change-stream/mongodb'
+import { openReadConnection } from '@freshet/guard'
+import { systemClock, type Log } from '@freshet/kit'
+import type { IdType } from '@freshet/protocol'
+import type { Presentation, Replica } from './contract.ts'
+import { ReplicaError } from './errors.ts'
+import { mongoReplica } from './mongo-replica.ts'
+import { defaultReplicaOptions, type ReplicaOptions } from './options.ts'
+
+/** What a service says to hold a replica; the rest has defaults. */
+export interface OpenReplicaOptions<V extends Value> {
+  /** The address of a replica set, with a user who may only read: one who may write is refused. */
+  readonly uri: string
+  readonly database: string
+  /** The collections to serve, with the type of their `_id`s. */
+  readonly collections: Readonly<Record<string, IdType>>
+  /** What is kept of a document; `asDocuments` keeps frozen objects. */
+  readonly presentation: Presentation<V>
+  readonly options?: Partial<ReplicaOptions>
+  /** Without `freshet migrate`: a name for this history, which must be another one after every restore. */
+  readonly timeline?: string
+  /** The longest wait for the first proof that it is current, in milliseconds; 30,000 by default. */
+  readonly liveWithinMs?: number
+  /** Default: says nothing. */
+  readonly log?: Log
+}
+
+const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+
+/**
+ * Opens a replica with connections of its own and follows until it is closed. Resolves when the replica is live.
+ * @throws {GuardError} the address is wrong, cannot be reached, or its user may do more than read.
+ * @throws {ReplicaError} UNAVAILABLE: it did not get live in time; it is closed then.
+ */
+export async function openReplica<V extends Value>(given: OpenReplicaOptions<V>): Promise<Replica<V>> {
+  const { uri, database, presentation, timeline, log = silent } = given
+  const connection = await openReadConnection({ uri, database, appName: 'freshet-replica', log })
+  const identity: IdentityRule = timeline === undefined ? { kind: 'control' } : { kind: 'named', timeline }
+  const replica = mongoReplica({
+    feed: connection,
+    reads: connection,
+    collections: new Map(Object.entries(given.collections)),
+    identity,
+    presentation,
+    options: { ...defaultReplicaOptions, ...given.options },
+    clock: systemClock,
+    random: Math.random,
+    log,
+    ended: () => connection.close(),
+  })
+  await live(replica, given.liveWithinMs ?? 30_000)
+  return replica
+}
+
+async function live(replica: Replica<Value>, withinMs: number): Promise<void> {
+  const waiting = new AbortController()
+  const late = systemClock.sleep(withinMs, waiting.signal).then(() => 'late' as const)
+  const first = await Promise.race([replica.start(), late])
+  waiting.abort()
+  if (first !== 'late') return
+  const { state } = replica
+  await replica.close()
+  const why = state.kind === 'lost' ? `lost: ${state.reason}` : state.kind
+  throw new ReplicaError('UNAVAILABLE', `expected to be live within ${withinMs} ms, is ${why}`)
+}
