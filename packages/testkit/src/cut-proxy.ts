@@ -12,7 +12,7 @@ export type Direction = 'requests' | 'replies' | 'both'
  */
 export class CutProxy implements AsyncDisposable {
   readonly #server: Server
-  readonly #targetPort: number
+  #targetPort: number
   readonly #sockets = new Set<Socket>()
   readonly #held = new Set<Direction>()
   #wake: () => void = () => undefined
@@ -62,6 +62,12 @@ export class CutProxy implements AsyncDisposable {
   /** Ends every connection at once and refuses new ones until `resume`. */
   cut(): void {
     this.#refusing = true
+    for (const socket of this.#sockets) socket.resetAndDestroy()
+  }
+
+  /** Ends every connection, and new ones lead to another server: the same address, with something else behind it. */
+  leadTo(port: number): void {
+    this.#targetPort = port
     for (const socket of this.#sockets) socket.resetAndDestroy()
   }
 

@@ -17,6 +17,8 @@ export interface TestDatabaseOptions extends Partial<
 > {
   /** Name of the application database; `shop` by default. */
   readonly database?: string
+  /** Of the users that the migration makes; those that are not given are random. */
+  readonly passwords?: Passwords
   /** Made by the migration and open to the writer; `products` and `orders` by default. */
   readonly collections?: readonly string[]
 }
@@ -29,7 +31,8 @@ export type Part = RoleName extends `freshet-${infer Name}` ? Name : never
  * node, some seconds for three. Dispose of it: `await using db = await openTestDatabase()`.
  */
 export async function openTestDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
-  const { database = 'shop', collections = ['products', 'orders'], setParameters, ...servers } = options
+  const { database = 'shop', collections = ['products', 'orders'], setParameters, ...others } = options
+  const { passwords: given = {}, ...servers } = others
   const set = await startReplicaSet({
     mongod: await findMongod({ env: process.env, log: standardErrorLog }),
     root: { user: 'root', password: randomBytes(12).toString('base64url') },
@@ -38,7 +41,7 @@ export async function openTestDatabase(options: TestDatabaseOptions = {}): Promi
     setParameters: { enableTestCommands: 1, ...setParameters },
   })
   try {
-    const { passwords } = await migrate({ uri: set.rootUri(), database, collections, passwords: {} })
+    const { passwords } = await migrate({ uri: set.rootUri(), database, collections, passwords: given })
     return new TestDatabase(set, database, passwords)
   } catch (error) {
     await set.close()

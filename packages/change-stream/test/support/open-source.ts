@@ -4,6 +4,7 @@ import type { IdType } from '@freshet/protocol'
 import { silentLog, type TestDatabase } from '@freshet/testkit'
 import {
   defaultMongoSourceOptions,
+  type IdentityRule,
   MongoPastReads,
   MongoSource,
   type MongoSourceOptions,
@@ -20,6 +21,7 @@ export interface OpenSourceOptions {
   readonly uri?: string
   readonly options?: Partial<MongoSourceOptions>
   readonly collections?: ReadonlyMap<string, IdType>
+  readonly identity?: IdentityRule
   /** Stands between the source and the server. */
   readonly wrap?: (connection: ReadConnection) => ReadConnection
 }
@@ -35,7 +37,7 @@ export async function openSource(db: TestDatabase, given: OpenSourceOptions = {}
   const parts: MongoSourceParts = {
     connection: given.wrap?.(connection) ?? connection,
     collections: given.collections ?? new Map<string, IdType>([['products', 'string']]),
-    identity: { kind: 'control' },
+    identity: given.identity ?? { kind: 'control' },
     clock: systemClock,
     options: { ...defaultMongoSourceOptions, ...given.options },
   }

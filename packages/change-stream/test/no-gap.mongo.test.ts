@@ -1,0 +1,153 @@
+import { expect, test } from '@jest/globals'
+import { systemClock } from '@freshet/kit'
+import { CutProxy, eventually, openTestDatabase, type TestDatabase } from '@freshet/testkit'
+import { Follower } from '../src/follower.ts'
+import { openSource, type OpenSourceOptions } from './support/open-source.ts'
+import { Recorder } from './support/recorder.ts'
+import { SteadyWriter } from './support/steady-writer.ts'
+
+/** Follows while a program writes and `disturb` does its worst; every acknowledged write must have been told once. */
+async function followThrough(
+  db: TestDatabase,
+  disturb: (heard: Recorder) => Promise<void>,
+  options: OpenSourceOptions = {},
+): Promise<Recorder> {
+  await using opened = await openSource(db, options)
+  const heard = new Recorder()
+  const writer = new SteadyWriter(db.admin, db.database)
+  await using follower = new Follower({
+    source: opened.source,
+    sink: heard,
+    clock: systemClock,
+    random: Math.random,
+  })
+  follower.start()
+  await eventually(() => expect(heard.batches.length).toBeGreaterThan(1))
+  writer.start()
+  await disturb(heard)
+  const soFar = writer.acknowledged.length
+  await eventually(() => expect(writer.acknowledged.length).toBeGreaterThan(soFar + 20))
+  await writer.stop()
+  const wanted = writer.acknowledged.map((id) => `put ${id} ${id.slice(1)}`)
+  await eventually(() => expect(heard.words.at(-1)).toBe(wanted.at(-1)), { withinMs: 30_000 })
+  expect(heard.words).toEqual(wanted)
+  expect(heard.origins).toHaveLength(1)
+  return heard
+}
+
+test.each([43, 91, 189, 262, 11_600])(
+  'F4 no change is missed or told twice when getMore fails with %i',
+  async (errorCode) => {
+    await using db = await openTestDatabase()
+    const heard = await followThrough(db, async (recorder) => {
+      const data = { failCommands: ['getMore'], errorCode, appName: 'test' }
+      await using _point = await db.failPoint('failCommand', { times: 2 }, data)
+      await eventually(() => expect(recorder.errors.length).toBe(2))
+    })
+    expect(heard.errors).toEqual(['DISCONNECTED', 'DISCONNECTED'])
+  },
+)
+
+test('F4 no change is missed or told twice when the connection is cut again and again', async () => {
+  await using db = await openTestDatabase()
+  const [member] = db.servers.members
+  if (!member) throw new Error('expected a server')
+  await using proxy = await CutProxy.open(member.port)
+  await followThrough(
+    db,
+    async (heard) => {
+      for (let n = 1; n <= 3; n += 1) {
+        const batches = heard.batches.length
+        proxy.cut()
+        await eventually(() => expect(heard.errors.length).toBeGreaterThanOrEqual(n))
+        proxy.resume()
+        await eventually(() => expect(heard.batches.length).toBeGreaterThan(batches + 2), {
+          withinMs: 20_000,
+        })
+      }
+    },
+    { uri: proxy.uriThrough(db.uriFor('reader')) },
+  )
+}, 60_000)
+
+test('F4 no change is missed or told twice when the primary steps down, on three nodes', async () => {
+  await using db = await openTestDatabase({ nodes: 3 })
+  const heard = await followThrough(db, async (recorder) => {
+    // The same server may be elected again, and then its cursor lives on.
+    while (recorder.errors.length === 0) await db.stepDown()
+    const batches = recorder.batches.length
+    await eventually(() => expect(recorder.batches.length).toBeGreaterThan(batches + 5), { withinMs: 20_000 })
+  })
+  expect(new Set(heard.errors)).toEqual(new Set(['DISCONNECTED']))
+}, 120_000)
+
+test('F9 another data set behind the same address is another history: a new epoch, and nothing of the old goes on', async () => {
+  const passwords = { 'freshet-reader': 'the-same-on-both' }
+  await using db = await openTestDatabase({ passwords })
+  await using other = await openTestDatabase({ passwords })
+  const ports = [db, other].map(({ servers }) => servers.members[0]?.port ?? 0)
+  await using proxy = await CutProxy.open(ports[0] ?? 0)
+  await using opened = await openSource(db, { uri: proxy.uriThrough(db.uriFor('reader')) })
+  const heard = new Recorder()
+  await using follower = new Follower({
+    source: opened.source,
+    sink: heard,
+    clock: systemClock,
+    random: Math.random,
+  })
+  follower.start()
+  await eventually(() => expect(heard.batches.length).toBeGreaterThan(1))
+  await other.admin.db('shop').collection<{ _id: string }>('products').insertOne({ _id: 'elsewhere' })
+  proxy.leadTo(ports[1] ?? 0)
+  await eventually(() => expect(heard.origins).toHaveLength(2), { withinMs: 20_000 })
+  expect(heard.errors).toContain('SOURCE_CHANGED')
+  expect(heard.origins[1]?.source).not.toBe(heard.origins[0]?.source)
+  await other.admin
+    .db('shop')
+    .collection<{ _id: string; value: number }>('products')
+    .insertOne({ _id: 'here', value: 1 })
+  await eventually(() => expect(heard.words.at(-1)).toBe('put here 1'))
+}, 60_000)
+
+test('F10 history that is gone from a small oplog is a new epoch, and the dead token is not tried again', async () => {
+  await using db = await openTestDatabase({ oplogSizeMb: 1 })
+  const [member] = db.servers.members
+  await using proxy = await CutProxy.open(member?.port ?? 0)
+  await using opened = await openSource(db, { uri: proxy.uriThrough(db.uriFor('reader')) })
+  const heard = new Recorder()
+  await using follower = new Follower({
+    source: opened.source,
+    sink: heard,
+    clock: systemClock,
+    random: Math.random,
+  })
+  follower.start()
+  await eventually(() => expect(heard.batches.length).toBeGreaterThan(1))
+  const before = heard.last?.through ?? ''
+  proxy.cut()
+  await eventually(() => expect(heard.errors.length).toBeGreaterThan(0))
+  await overrunTheOplog(db, before)
+  proxy.resume()
+  await eventually(() => expect(heard.origins).toHaveLength(2), { withinMs: 30_000 })
+  expect(heard.errors.filter((code) => code === 'HISTORY_LOST')).toHaveLength(1)
+  expect((heard.origins[1]?.at ?? '') > before).toBe(true)
+  await db.admin
+    .db('shop')
+    .collection<{ _id: string; value: number }>('products')
+    .insertOne({ _id: 'here', value: 1 })
+  await eventually(() => expect(heard.words.at(-1)).toBe('put here 1'))
+}, 120_000)
+
+/** Writes until the first entry of the oplog is newer than the position. */
+async function overrunTheOplog(db: TestDatabase, position: string): Promise<void> {
+  const filler = db.admin.db('filler').collection('filler')
+  const oplog = db.admin.db('local').collection('oplog.rs')
+  const wanted = Number.parseInt(position.slice(0, 8), 16)
+  for (;;) {
+    await filler.insertMany(Array.from({ length: 20 }, () => ({ text: 'x'.repeat(500_000) })))
+    // The oplog is cut at checkpoints, which are a minute apart otherwise.
+    await db.admin.db('admin').command({ fsync: 1 })
+    const first = await oplog.findOne({}, { sort: { $natural: 1 }, projection: { ts: 1 } })
+    if (Number(first?.['ts'].getHighBitsUnsigned()) > wanted) return
+  }
+}

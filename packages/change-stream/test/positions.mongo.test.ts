@@ -1,0 +1,169 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import type { ReadConnection } from '@freshet/guard'
+import { systemClock } from '@freshet/kit'
+import { CutProxy, eventually, openTestDatabase, type TestDatabase } from '@freshet/testkit'
+import type { Collection } from 'mongodb'
+import { Hearing } from '../src/conformance/index.ts'
+import type { Batch } from '../src/contract.ts'
+import { Follower } from '../src/follower.ts'
+import * as faulty from './support/faulty-connection.ts'
+import { openSource, type OpenedSource } from './support/open-source.ts'
+import { Recorder } from './support/recorder.ts'
+
+interface Stored {
+  readonly _id: string
+  readonly value?: number
+  readonly text?: string
+}
+
+let db: TestDatabase
+let products: Collection<Stored>
+const { signal } = new AbortController()
+
+beforeAll(async () => {
+  db = await openTestDatabase()
+}, 60_000)
+afterAll(async () => {
+  await db[Symbol.asyncDispose]()
+})
+beforeEach(async () => {
+  products = db.admin.db('shop').collection<Stored>('products')
+  await products.deleteMany({})
+})
+
+async function listen(opened: OpenedSource): Promise<Hearing> {
+  return new Hearing(opened.source, await opened.source.start(signal))
+}
+
+/** Two documents in one transaction, with so much between them that no reply holds both. */
+async function largeTransaction(megabytes: number): Promise<void> {
+  const text = 'x'.repeat(1_000_000)
+  await db.admin.withSession((session) =>
+    session.withTransaction(async () => {
+      await products.insertOne({ _id: 'first' }, { session })
+      for (let n = 0; n < megabytes; n += 1) await products.insertOne({ _id: `f${n}`, text }, { session })
+      await products.insertOne({ _id: 'last' }, { session })
+    }),
+  )
+}
+
+test('F2 a transaction of more than 16 MB is told in one batch, with its contents', async () => {
+  await using opened = await openSource(db)
+  await using heard = await listen(opened)
+  await largeTransaction(20)
+  const hasPuts = (ids: readonly string[]): boolean =>
+    ids.every((id) => heard.changes.some((change) => change.kind === 'put' && change.id === id))
+  await heard.until(() => hasPuts(['first', 'last']))
+  const batch = heard.batches.find(({ changes }) =>
+    changes.some((change) => 'id' in change && change.id === 'first'),
+  )
+  expect(batch?.changes.filter((change) => change.kind === 'put')).toHaveLength(22)
+})
+
+test('F11 a transaction above the limit is told by its keys alone', async () => {
+  await using opened = await openSource(db, { options: { maxOpenBytes: 4_000_000, batchSize: 2 } })
+  await using heard = await listen(opened)
+  await largeTransaction(20)
+  await heard.until(() =>
+    heard.changes.some((change) => 'id' in change && change.kind !== 'gone' && change.id === 'last'),
+  )
+  const told = heard.changes.filter((change) => 'id' in change && change.kind !== 'gone')
+  expect(new Set(told.map((change) => change.kind))).toEqual(new Set(['touched']))
+  expect(told).toHaveLength(22)
+})
+
+test('F3 a backlog proves nothing until it is done', async () => {
+  expect(await proofsBehindBacklog((connection) => connection)).toEqual([])
+})
+
+test('F3 the same test finds a source that takes full replies as proof', async () => {
+  expect(await proofsBehindBacklog(faulty.takesFullRepliesAsProof)).not.toEqual([])
+})
+
+/** The moments at which a source claimed to be current while it was 50,000 changes behind. */
+async function proofsBehindBacklog(
+  wrap: (connection: ReadConnection) => ReadConnection,
+): Promise<readonly number[]> {
+  await using opened = await openSource(db, { wrap, options: { batchSize: 1_000 } })
+  const origin = await opened.source.start(signal)
+  for (let from = 0; from < 50_000; from += 10_000)
+    await products.insertMany(Array.from({ length: 10_000 }, (_, n) => ({ _id: `b${from + n}`, value: n })))
+  const doneAt = performance.now()
+  await using heard = new Hearing(opened.source, origin)
+  const holdsLast = ({ changes }: Batch): boolean =>
+    changes.some((change) => change.kind === 'put' && change.id === 'b49999')
+  await heard.until(() => heard.batches.some(holdsLast))
+  const last = heard.batches.findIndex(holdsLast)
+  expect(last).toBeGreaterThan(10)
+  return heard.batches
+    .slice(0, last)
+    .map((batch) => batch.provedAt)
+    .filter((provedAt) => provedAt >= doneAt)
+}
+
+test('F12 a change that was not there at the last proof is a sign of life', async () => {
+  await using opened = await openSource(db)
+  await using heard = await listen(opened)
+  await heard.until(() => heard.batches.length > 3)
+  const beforeMs = performance.now()
+  await eventually(() => expect(heard.batches.at(-1)?.provedAt ?? 0).toBeGreaterThan(beforeMs))
+  expect(heard.batches.at(-1)?.aliveAt ?? 0).toBeLessThan(beforeMs)
+  await db.admin
+    .db('shop')
+    .collection('freshet')
+    .updateOne({ _id: 'heartbeat' as never }, { $currentDate: { at: true } })
+  await eventually(() => expect(heard.batches.at(-1)?.aliveAt ?? 0).toBeGreaterThan(beforeMs))
+})
+
+test('F3 a cut does not look like freshness: nothing is proved while no reply comes', async () => {
+  await using proxy = await CutProxy.open(db.servers.members[0]?.port ?? 0)
+  await using opened = await openSource(db, { uri: proxy.uriThrough(db.uriFor('reader')) })
+  await using heard = await listen(opened)
+  await heard.until(() => heard.batches.length > 3)
+  proxy.blackHole('replies')
+  const cutMs = performance.now()
+  await products.insertOne({ _id: 'behind' })
+  await eventually(() => expect(performance.now() - cutMs).toBeGreaterThan(500))
+  expect(heard.batches.at(-1)?.provedAt ?? 0).toBeLessThan(cutMs)
+  proxy.resume()
+  await heard.until(() => heard.changes.some((change) => 'id' in change && change.id === 'behind'))
+})
+
+/** Drops a whole database that is followed, and says what that did to the feed until it stood again. */
+async function dropDatabase(wrap: (connection: ReadConnection) => ReadConnection): Promise<Recorder> {
+  await using victim = await openTestDatabase()
+  await using opened = await openSource(victim, { wrap, identity: { kind: 'named', timeline: 'mine' } })
+  const heard = new Recorder()
+  const pace = { firstMs: 20, maxMs: 40, spreadMs: 1 }
+  const parts = { source: opened.source, sink: heard, clock: systemClock, random: Math.random, pace }
+  await using follower = new Follower(parts)
+  follower.start()
+  await eventually(() => expect(heard.batches.length).toBeGreaterThan(2))
+  await victim.admin.db('shop').dropDatabase()
+  await eventually(() => expect(heard.errors).not.toEqual([]))
+  const batches = heard.batches.length
+  const settled = (): boolean => heard.batches.length > batches + 10 && heard.errors.length < 5
+  await eventually(() => expect(settled() || heard.errors.length > 20).toBe(true))
+  await victim.admin.db('shop').collection<Stored>('products').insertOne({ _id: 'again', value: 1 })
+  if (settled()) await eventually(() => expect(heard.words.at(-1)).toBe('put again 1'))
+  return heard
+}
+
+test('F13 a dropped database ends the feed, which goes on behind the end in the same epoch', async () => {
+  const heard = await dropDatabase((connection) => connection)
+  expect(heard.words).toContain('all-touched')
+  expect(heard.errors.length).toBeLessThanOrEqual(3)
+  expect(heard.origins).toHaveLength(1)
+}, 60_000)
+
+test.each([
+  ['resumes at the end of a database', faulty.resumesAtTheEnd],
+  ['does not see that the cursor was closed', faulty.overlooksTheEnd],
+])(
+  'F13 the same test finds a source that %s: it loops, or starts anew',
+  async (_name, wrap) => {
+    const heard = await dropDatabase(wrap)
+    expect(heard.errors.length > 3 || heard.origins.length > 1).toBe(true)
+  },
+  60_000,
+)

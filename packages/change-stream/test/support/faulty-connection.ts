@@ -1,0 +1,96 @@
+import type { ReadCommand, ReadConnection, ReadSession, RunOptions } from '@freshet/guard'
+
+type Reply = Awaited<ReturnType<ReadConnection['run']>>
+
+/** A connection that changes what is said on it: the way in which tests break one rule of the source. */
+export class FaultyConnection implements ReadConnection {
+  readonly database: string
+  readonly #inner: ReadConnection
+  readonly #command: (command: ReadCommand) => ReadCommand
+  readonly #reply: (reply: Reply, command: ReadCommand) => Reply
+
+  constructor(
+    inner: ReadConnection,
+    faults: {
+      readonly command?: (command: ReadCommand) => ReadCommand
+      readonly reply?: (reply: Reply, command: ReadCommand) => Reply
+    },
+  ) {
+    this.database = inner.database
+    this.#inner = inner
+    this.#command = faults.command ?? ((command) => command)
+    this.#reply = faults.reply ?? ((reply) => reply)
+  }
+
+  async run(command: ReadCommand, options?: RunOptions): Promise<Reply> {
+    return this.#reply(await this.#inner.run(this.#command(command), options), command)
+  }
+
+  openSession(): ReadSession {
+    return this.#inner.openSession()
+  }
+
+  endSession(session: ReadSession): Promise<void> {
+    return this.#inner.endSession(session)
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close()
+  }
+}
+
+/** Takes the end of a database for something that one may resume at. */
+export function resumesAtTheEnd(inner: ReadConnection): ReadConnection {
+  return new FaultyConnection(inner, {
+    command: (command) => {
+      const [stage] = Array.isArray(command.aggregate === 1 ? command['pipeline'] : undefined)
+        ? (command['pipeline'] as readonly { readonly $changeStream: Record<string, unknown> }[])
+        : []
+      const { startAfter, ...rest } = stage?.$changeStream ?? {}
+      return startAfter === undefined
+        ? command
+        : { ...command, pipeline: [{ $changeStream: { ...rest, resumeAfter: startAfter } }] }
+    },
+  })
+}
+
+/** Does not see that the server closed the cursor. */
+export function overlooksTheEnd(inner: ReadConnection): ReadConnection {
+  let last: unknown
+  return new FaultyConnection(inner, {
+    reply: (reply) => {
+      if (reply['cursor']?.postBatchResumeToken === undefined) return reply
+      const { cursor } = reply
+      if (cursor.id.isZero()) return { ...reply, cursor: { ...cursor, id: last } }
+      last = cursor.id
+      return reply
+    },
+  })
+}
+
+/** Takes an answer without a position for one that proves something. */
+export function takesSilenceAsAbsence(inner: ReadConnection): ReadConnection {
+  return new FaultyConnection(inner, {
+    reply: (reply, command) =>
+      command.find === undefined || reply['cursor'].atClusterTime !== undefined
+        ? reply
+        : { ...reply, cursor: { ...reply['cursor'], atClusterTime: reply['operationTime'] } },
+  })
+}
+
+/** Says of every reply that it shows the newest state there is. */
+export function takesFullRepliesAsProof(inner: ReadConnection): ReadConnection {
+  return new FaultyConnection(inner, {
+    reply: (reply) =>
+      reply['cursor']?.postBatchResumeToken === undefined
+        ? reply
+        : { ...reply, operationTime: zeroOf(reply['operationTime']) },
+  })
+}
+
+/** A time before all others, of the same class. */
+function zeroOf(time: { constructor: unknown }): unknown {
+  const { constructor } = time
+  if (typeof constructor !== 'function') throw new TypeError('expected a Timestamp')
+  return Reflect.construct(constructor, [{ t: 0, i: 0 }])
+}
