@@ -16,6 +16,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   })
 }
 
+// Whoever started this with a channel wants it to end with him, even when he is killed without a word.
+process.once('disconnect', () => stop.abort())
+process.channel?.unref()
+
 const exitCode = await runProgram(process.argv.slice(2), {
   env: process.env,
   cwd: process.cwd(),

@@ -17,14 +17,21 @@ function memberOf(program: Program, words: RegExp): number {
 const goneOf = (program: Program) =>
   eventually(() => expect(program.family()).toEqual([]), { withinMs: 30_000, everyMs: 50 })
 
-test.each(['signal', 'signalGroup'] as const)(
-  'Ctrl-C ends it in order and leaves no process behind (%s)',
-  async (how) => {
+const ends: Record<string, (program: Program) => void> = {
+  'Ctrl-C': (program) => program.signalGroup('SIGINT'),
+  'SIGINT to it alone': (program) => program.signal('SIGINT'),
+  'SIGTERM to it alone': (program) => program.signal('SIGTERM'),
+  'the end of the program that started it': (program) => program.disconnect(),
+}
+
+test.each(Object.entries(ends))(
+  '%s ends it in order and leaves no process behind',
+  async (_name, end) => {
     await using program = new Program([...started, '--ephemeral'])
     await program.json()
     // Three services, the database, its watchdog, and itself.
     expect(program.family().length).toBeGreaterThanOrEqual(6)
-    program[how]('SIGINT')
+    end(program)
     const { code, said } = await program.outcome
     // All that was ever said is where MongoDB came from.
     expect({ code, said }).toEqual({ code: 0, said: expect.stringMatching(/^MongoDB [^\n]*\n$/) })

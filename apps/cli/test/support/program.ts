@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
-const endWithParent = fileURLToPath(new URL('../../src/dev/end-with-parent.ts', import.meta.url))
 const fromSource = fileURLToPath(new URL('./from-source.mjs', import.meta.url))
 
 /** What a run of `freshet` printed, and how it ended. */
@@ -26,6 +26,7 @@ export class Program implements AsyncDisposable {
   readonly outcome: Promise<Outcome>
   readonly #family = new Set<number>()
   readonly #ownFolder: boolean
+  readonly #disconnect: () => void
   #printed = ''
   #said = ''
   #firstLine: Promise<string>
@@ -33,25 +34,28 @@ export class Program implements AsyncDisposable {
   constructor(args: readonly string[], cwd?: string) {
     this.#ownFolder = cwd === undefined
     this.cwd = cwd ?? mkdtempSync(join(tmpdir(), 'freshet-cli-'))
-    const node = ['--conditions=@freshet/source', '--import', fromSource, '--import', endWithParent]
+    const node = ['--conditions=@freshet/source', '--import', fromSource]
     const child = spawn(process.execPath, [...node, main, ...args], {
       cwd: this.cwd,
-      stdio: ['pipe', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true,
     })
     this.pid = child.pid ?? 0
+    this.#disconnect = () => child.disconnect()
+    const { stdout, stderr } = child
+    if (stdout === null || stderr === null) throw new Error('the pipes are missing')
+    // Not `close` of the child: Node does not emit it once the channel was closed from this side.
+    const gone = Promise.all([once(child, 'exit'), once(stdout, 'close'), once(stderr, 'close')])
+    this.outcome = gone.then(([[code]]) => ({ code, printed: this.#printed, said: this.#said }))
     this.#firstLine = new Promise((resolve, reject) => {
-      child.stdout.on('data', (chunk: Buffer) => {
+      stdout.on('data', (chunk: Buffer) => {
         this.#printed += chunk.toString()
         if (this.#printed.includes('\n')) resolve(this.#printed.slice(0, this.#printed.indexOf('\n')))
       })
-      child.once('close', () => reject(new Error(`it ended without a line: ${this.#said}`)))
+      void gone.then(() => reject(new Error(`it ended without a line: ${this.#said}`)))
     })
     this.#firstLine.catch(() => undefined)
-    child.stderr.on('data', (chunk: Buffer) => (this.#said += chunk.toString()))
-    this.outcome = new Promise((resolve) => {
-      child.once('close', (code) => resolve({ code, printed: this.#printed, said: this.#said }))
-    })
+    stderr.on('data', (chunk: Buffer) => (this.#said += chunk.toString()))
   }
 
   /** What it said to standard error so far. */
@@ -71,6 +75,11 @@ export class Program implements AsyncDisposable {
   /** As the terminal does it with Ctrl-C: to all processes of its group at once. */
   signalGroup(name: NodeJS.Signals): void {
     process.kill(-this.pid, name)
+  }
+
+  /** Closes the channel to it, as happens when the program that started it is gone. */
+  disconnect(): void {
+    this.#disconnect()
   }
 
   /** Its processes of all generations that run now; those that were seen before are remembered. */
