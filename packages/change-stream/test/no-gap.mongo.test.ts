@@ -41,7 +41,7 @@ test.each([43, 91, 189, 262, 11_600])(
     await using db = await openTestDatabase()
     const heard = await followThrough(db, async (recorder) => {
       const data = { failCommands: ['getMore'], errorCode, appName: 'test' }
-      await using _point = await db.failPoint('failCommand', { times: 2 }, data)
+      await db.failPoint('failCommand', { times: 2 }, data)
       await eventually(() => expect(recorder.errors.length).toBe(2))
     })
     expect(heard.errors).toEqual(['DISCONNECTED', 'DISCONNECTED'])

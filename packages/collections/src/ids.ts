@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 
-import { Binary, Long, ObjectId, UUID } from 'bson'
+import { Long, ObjectId, UUID, type Binary } from 'bson'
 
 import type { Id, IdType } from '@freshet/protocol'
 
@@ -34,7 +34,7 @@ export function newId(idType: IdType, nowMs: number = Date.now()): Id | undefine
     case 'uuid':
       return uuidV7(nowMs)
     case 'objectid':
-      return new ObjectId(Math.floor(nowMs / 1000)).toHexString()
+      return new ObjectId(ObjectId.generate(Math.floor(nowMs / 1000))).toHexString()
     case 'integer':
       return undefined
   }

@@ -1,1 +1,9 @@
-export {}
+export type { Access, Collection, Issue, JsonObject, JsonValue } from './contract.ts'
+export { BodyError, CollectionFileError } from './errors.ts'
+export type { BodyErrorCode } from './errors.ts'
+export { etagOf } from './etag.ts'
+export { idToBson, isValidId, newId } from './ids.ts'
+export type { StoredId } from './ids.ts'
+export { loadCollections } from './load-collections.ts'
+export { MAPPING_VERSION } from './mapping-version.ts'
+export { presentJson } from './present-json.ts'

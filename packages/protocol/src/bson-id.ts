@@ -1,14 +1,9 @@
+import { bsonTypes, uint32At } from './bson-scan.ts'
 import type { Id, IdType } from './change.ts'
 
 /** The largest integer that an id may be: beyond it a JSON number is no longer exact. */
 const MAX_SAFE = Number.MAX_SAFE_INTEGER
 
-const TYPE_DOUBLE = 0x01
-const TYPE_STRING = 0x02
-const TYPE_BINARY = 0x05
-const TYPE_OBJECTID = 0x07
-const TYPE_INT32 = 0x10
-const TYPE_INT64 = 0x12
 const SUBTYPE_UUID = 4
 
 const MAX_ID_LENGTH = 256
@@ -32,13 +27,13 @@ const hexPairs: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
 export function idFromBson(idType: IdType, type: number, bytes: Uint8Array, at: number): Id | undefined {
   switch (idType) {
     case 'string':
-      return type === TYPE_STRING ? stringId(bytes, at) : undefined
+      return type === bsonTypes.string ? stringId(bytes, at) : undefined
     case 'objectid':
-      return type === TYPE_OBJECTID && at + 12 <= bytes.length ? hex(bytes, at, at + 12) : undefined
+      return type === bsonTypes.objectId && at + 12 <= bytes.length ? hex(bytes, at, at + 12) : undefined
     case 'integer':
       return integerId(type, bytes, at)
     case 'uuid':
-      return type === TYPE_BINARY ? uuidId(bytes, at) : undefined
+      return type === bsonTypes.binary ? uuidId(bytes, at) : undefined
   }
 }
 
@@ -55,7 +50,7 @@ export function idFromDocument(idType: IdType, bson: Uint8Array): Id | undefined
 }
 
 function stringId(bytes: Uint8Array, at: number): Id | undefined {
-  const length = uint32(bytes, at) - 1
+  const length = uint32At(bytes, at) - 1
   const from = at + 4
   if (length < 1 || length > MAX_ID_LENGTH || from + length > bytes.length) return undefined
   let text = ''
@@ -69,10 +64,11 @@ function stringId(bytes: Uint8Array, at: number): Id | undefined {
 }
 
 function integerId(type: number, bytes: Uint8Array, at: number): Id | undefined {
-  if (type === TYPE_INT32) return at + 4 <= bytes.length ? String(uint32(bytes, at) | 0) : undefined
+  if (type === bsonTypes.int32) return at + 4 <= bytes.length ? String(uint32At(bytes, at) | 0) : undefined
   if (at + 8 > bytes.length) return undefined
-  if (type === TYPE_INT64) return integerText((uint32(bytes, at + 4) | 0) * 0x1_0000_0000 + uint32(bytes, at))
-  if (type === TYPE_DOUBLE)
+  if (type === bsonTypes.int64)
+    return integerText((uint32At(bytes, at + 4) | 0) * 0x1_0000_0000 + uint32At(bytes, at))
+  if (type === bsonTypes.double)
     return integerText(new DataView(bytes.buffer, bytes.byteOffset + at, 8).getFloat64(0, true))
   return undefined
 }
@@ -83,7 +79,7 @@ function integerText(value: number): Id | undefined {
 }
 
 function uuidId(bytes: Uint8Array, at: number): Id | undefined {
-  if (at + 21 > bytes.length || uint32(bytes, at) !== 16 || bytes[at + 4] !== SUBTYPE_UUID) return undefined
+  if (at + 21 > bytes.length || uint32At(bytes, at) !== 16 || bytes[at + 4] !== SUBTYPE_UUID) return undefined
   const from = at + 5
   const groups = [hex(bytes, from, from + 4), hex(bytes, from + 4, from + 6), hex(bytes, from + 6, from + 8)]
   return `${groups.join('-')}-${hex(bytes, from + 8, from + 10)}-${hex(bytes, from + 10, from + 16)}`
@@ -93,14 +89,4 @@ function hex(bytes: Uint8Array, from: number, to: number): string {
   let text = ''
   for (let i = from; i < to; i++) text += hexPairs[bytes[i] ?? 0] ?? ''
   return text
-}
-
-function uint32(bytes: Uint8Array, at: number): number {
-  return (
-    ((bytes[at] ?? 0) |
-      ((bytes[at + 1] ?? 0) << 8) |
-      ((bytes[at + 2] ?? 0) << 16) |
-      ((bytes[at + 3] ?? 0) << 24)) >>>
-    0
-  )
 }

@@ -1,5 +1,4 @@
-import { idFromBson, type Id } from '@freshet/protocol'
-import { bsonTypes, nameEnd, uint32, valueSize } from './bson.ts'
+import { bsonSize, bsonTypes, idFromBson, nameEnd, uint32At, type Id } from '@freshet/protocol'
 import type { ClusterTime } from './cluster-time.ts'
 import { equalAt, type Watched, type WatchList } from './watched.ts'
 
@@ -57,7 +56,7 @@ export class EventReader implements ClusterTime {
       const nameAt = at + 1
       const valueAt = nameEnd(bytes, nameAt) + 1
       this.#note(type, nameAt, valueAt - 1 - nameAt, valueAt)
-      at = valueAt + valueSize(type, bytes, valueAt)
+      at = valueAt + sizeOf(type, bytes, valueAt)
     }
     if (this.#operationAt === NONE || this.high === 0)
       throw new RangeError('expected a change event with operationType and clusterTime')
@@ -77,7 +76,7 @@ export class EventReader implements ClusterTime {
   /** The whole new document; a view that lives as long as the reply. */
   get document(): Buffer | undefined {
     const at = this.#documentAt
-    return at === NONE ? undefined : this.#bytes.subarray(at, at + uint32(this.#bytes, at))
+    return at === NONE ? undefined : this.#bytes.subarray(at, at + uint32At(this.#bytes, at))
   }
 
   /** The id by the collection's type; `undefined`: not one of its documents. */
@@ -110,8 +109,8 @@ export class EventReader implements ClusterTime {
       case 11:
         if (type === bsonTypes.document && equalAt(bytes, nameAt, names.key)) this.#keyAt = valueAt
         else if (type === bsonTypes.timestamp && equalAt(bytes, nameAt, names.time)) {
-          this.low = uint32(bytes, valueAt)
-          this.high = uint32(bytes, valueAt + 4)
+          this.low = uint32At(bytes, valueAt)
+          this.high = uint32At(bytes, valueAt + 4)
         }
         return
       case 12:
@@ -128,23 +127,29 @@ export class EventReader implements ClusterTime {
     if (at === NONE) return undefined
     const nameAt = this.#find(at, names.collection)
     if (nameAt === NONE) return undefined
-    return this.#watchList.find(this.#bytes, nameAt + 4, uint32(this.#bytes, nameAt) - 1)
+    return this.#watchList.find(this.#bytes, nameAt + 4, uint32At(this.#bytes, nameAt) - 1)
   }
 
   /** Where the text with this name begins in the small document at `at`. */
   #find(at: number, name: Buffer): number {
     const bytes = this.#bytes
-    for (let next = at + 4, end = at + uint32(bytes, at) - 1; next < end;) {
+    for (let next = at + 4, end = at + uint32At(bytes, at) - 1; next < end;) {
       const type = bytes[next] ?? 0
       const stop = nameEnd(bytes, next + 1)
       if (type === bsonTypes.string && stop - next - 1 === name.length && equalAt(bytes, next + 1, name))
         return stop + 1
-      next = stop + 1 + valueSize(type, bytes, stop + 1)
+      next = stop + 1 + sizeOf(type, bytes, stop + 1)
     }
     return NONE
   }
 
   #text(at: number): string {
-    return at === NONE ? '' : this.#bytes.toString('utf8', at + 4, at + 3 + uint32(this.#bytes, at))
+    return at === NONE ? '' : this.#bytes.toString('utf8', at + 4, at + 3 + uint32At(this.#bytes, at))
   }
+}
+
+function sizeOf(type: number, bytes: Uint8Array, at: number): number {
+  const size = bsonSize(type, bytes, at)
+  if (size < 0) throw new RangeError(`expected a type of BSON at byte ${at}, got 0x${type.toString(16)}`)
+  return size
 }

@@ -1,0 +1,30 @@
+import { CollectionFileError, etagOf, loadCollections, presentJson } from '@freshet/collections'
+import { ConfigError } from '@freshet/kit'
+import { defaultReplicaOptions, mongoReplica } from '@freshet/replica'
+import type { ServiceTools } from '@freshet/service'
+import { Connections } from './connections.ts'
+import { heldPresentation } from './held.ts'
+import type { ReaderConfig } from './options.ts'
+import type { Ground } from './reader-service.ts'
+
+/** Opens what a reader stands on: the collection files, the guarded connections, and a replica over them. */
+export async function openGround(config: ReaderConfig, { log, clock }: ServiceTools): Promise<Ground> {
+  const collections = await loadCollections(config.collections).catch((error: unknown) => {
+    if (!(error instanceof CollectionFileError)) throw error
+    throw new ConfigError('BAD_VALUE', `--collections: ${error.message}`, { cause: error })
+  })
+  const connections = await Connections.open(config, log)
+  const replica = mongoReplica({
+    feed: connections.feed,
+    reads: connections.fills,
+    collections: new Map([...collections].map(([name, { idType }]) => [name, idType])),
+    identity: { kind: 'control' },
+    presentation: heldPresentation({ presentJson, etagOf }),
+    options: { ...defaultReplicaOptions, cacheBytes: config.cacheBytes, fillWaitMs: config.fillWaitMs },
+    clock,
+    random: Math.random,
+    log,
+  })
+  const access = new Map([...collections].map(([name, { access: { read } }]) => [name, read]))
+  return { replica, access, guard: () => connections.guard(), parts: [connections] }
+}

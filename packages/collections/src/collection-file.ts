@@ -1,0 +1,131 @@
+import type { IdType } from '@freshet/protocol'
+import type { Access, Collection } from './contract.ts'
+import { CollectionFileError } from './errors.ts'
+import { ownKeys, type SchemaCompiler } from './schema-check.ts'
+
+const namePattern = /^[a-z][a-z0-9_-]{0,62}$/
+
+/** `freshet` holds the identity of the source; the others are paths of messages. */
+const reservedNames: ReadonlySet<string> = new Set(['freshet', 'channels', 'messages', 'inbox', 'socket'])
+
+const idTypes = ['string', 'objectid', 'integer', 'uuid'] as const satisfies readonly IdType[]
+const concurrencies = ['optional', 'required'] as const
+const accesses = ['public', 'authenticated'] as const satisfies readonly Access[]
+const scalarTypes: ReadonlySet<unknown> = new Set(['string', 'number', 'integer', 'boolean'])
+
+type Json = Readonly<Record<string, unknown>>
+
+/**
+ * What one file says. `name` is the file's, without `.json`.
+ * @throws {CollectionFileError} BAD_FILE
+ */
+export function readCollectionFile(
+  file: string,
+  name: string,
+  text: string,
+  compiler: SchemaCompiler,
+): Collection {
+  const fail = failing(file)
+  if (!namePattern.test(name))
+    fail('', `a file named after a collection (${namePattern.source})`, JSON.stringify(name))
+  if (reservedNames.has(name)) fail('', 'a name that is not reserved', JSON.stringify(name))
+  const schema = parse(text, fail)
+  checkOwnKeys(schema, '', fail)
+  const access = objectAt(schema, 'x-access', fail)
+  for (const key of Object.keys(access))
+    if (key !== 'read' && key !== 'write') fail(`/x-access/${key}`, "'read' or 'write'", JSON.stringify(key))
+  return {
+    name,
+    idType: choice(schema, 'x-id', idTypes, 'string', '/x-id', fail),
+    concurrency: choice(schema, 'x-concurrency', concurrencies, 'optional', '/x-concurrency', fail),
+    access: {
+      read: choice(access, 'read', accesses, 'authenticated', '/x-access/read', fail),
+      write: choice(access, 'write', accesses, 'authenticated', '/x-access/write', fail),
+    },
+    queryFields: queryFields(schema, fail),
+    validate: compile(schema, compiler, fail),
+  }
+}
+
+type Fail = (pointer: string, wanted: string, got: string) => never
+
+function failing(file: string): Fail {
+  return (pointer, wanted, got) => {
+    throw new CollectionFileError(
+      'BAD_FILE',
+      `${file}${pointer && ` at ${pointer}`}: expected ${wanted}, got ${got}.`,
+    )
+  }
+}
+
+function parse(text: string, fail: Fail): Json {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    fail('', 'JSON', error instanceof Error ? error.message : String(error))
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    fail('', 'a JSON object', typeof value)
+  return value as Json
+}
+
+/** Words of ours are known and stand at the top; ajv sees to the others. */
+function checkOwnKeys(value: unknown, pointer: string, fail: Fail): void {
+  if (typeof value !== 'object' || value === null) return
+  for (const [key, inner] of Object.entries(value)) {
+    const at = `${pointer}/${key}`
+    const known = pointer === '' && ownKeys.some((own) => own === key)
+    // Names of properties are free.
+    const free = pointer.endsWith('/properties') || pointer.endsWith('/$defs')
+    if (key.startsWith('x-') && !known && !free)
+      fail(at, `one of ${ownKeys.join(', ')}, at the top`, JSON.stringify(key))
+    if (!known) checkOwnKeys(inner, at, fail)
+  }
+}
+
+function objectAt(schema: Json, key: string, fail: Fail): Json {
+  const value = schema[key] ?? {}
+  if (typeof value !== 'object' || Array.isArray(value)) fail(`/${key}`, 'an object', JSON.stringify(value))
+  return value as Json
+}
+
+function choice<const T extends string>(
+  holder: Json,
+  key: string,
+  choices: readonly T[],
+  fallback: T,
+  pointer: string,
+  fail: Fail,
+): T {
+  const value = holder[key] ?? fallback
+  const found = choices.find((one) => one === value)
+  return (
+    found ?? fail(pointer, `one of ${choices.map((one) => `"${one}"`).join(', ')}`, JSON.stringify(value))
+  )
+}
+
+/** Comparisons in MongoDB stay within one type, so a field that is filtered must be there and be of one. */
+function queryFields(schema: Json, fail: Fail): readonly string[] {
+  const fields = schema['x-query'] ?? []
+  if (!Array.isArray(fields)) fail('/x-query', 'an array of names', JSON.stringify(fields))
+  const required = Array.isArray(schema['required']) ? schema['required'] : []
+  const properties = objectAt(schema, 'properties', fail)
+  return fields.map((field: unknown, index) => {
+    const at = `/x-query/${index}`
+    if (typeof field !== 'string') return fail(at, 'the name of a property', JSON.stringify(field))
+    if (!required.includes(field)) fail(at, 'a field that is required', JSON.stringify(field))
+    const property = objectAt(properties, field, fail)
+    if (!scalarTypes.has(property['type']))
+      fail(at, "a field with one scalar 'type'", JSON.stringify(property['type'] ?? null))
+    return field
+  })
+}
+
+function compile(schema: Json, compiler: SchemaCompiler, fail: Fail): Collection['validate'] {
+  try {
+    return compiler.compile(schema)
+  } catch (error) {
+    return fail('', 'a JSON Schema (2020-12)', error instanceof Error ? error.message : String(error))
+  }
+}

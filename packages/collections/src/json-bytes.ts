@@ -1,0 +1,129 @@
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const ZERO = 0x30
+/** `u`, which four hexadecimal digits follow. */
+const LONG_FORM = 0x75
+
+/** What stands after a backslash for a byte; 0: the byte needs none. */
+const escapes = new Uint8Array(128)
+for (let byte = 0; byte < 0x20; byte += 1) escapes[byte] = LONG_FORM
+for (const [byte, letter] of [
+  [0x08, 'b'],
+  [0x09, 't'],
+  [0x0a, 'n'],
+  [0x0c, 'f'],
+  [0x0d, 'r'],
+  [QUOTE, '"'],
+  [BACKSLASH, '\\'],
+] as const)
+  escapes[byte] = letter.charCodeAt(0)
+
+const hexDigits = Buffer.from('0123456789abcdef')
+
+/** A text of JSON in the making, as UTF-8 in one buffer that grows and is used again. */
+export class JsonBytes {
+  #bytes = Buffer.allocUnsafeSlow(64 * 1024)
+  #length = 0
+
+  get length(): number {
+    return this.#length
+  }
+
+  /** Begins anew. */
+  clear(): void {
+    this.#length = 0
+  }
+
+  /** A copy of its own memory. */
+  copy(): Buffer {
+    const copy = Buffer.allocUnsafeSlow(this.#length)
+    this.#bytes.copy(copy, 0, 0, this.#length)
+    return copy
+  }
+
+  /** One ASCII character. */
+  byte(byte: number): void {
+    if (this.#length === this.#bytes.length) this.#grow(1)
+    this.#bytes[this.#length] = byte
+    this.#length += 1
+  }
+
+  /** ASCII that needs no escapes. */
+  ascii(text: string): void {
+    if (this.#length + text.length > this.#bytes.length) this.#grow(text.length)
+    for (let i = 0; i < text.length; i += 1) this.#bytes[this.#length + i] = text.charCodeAt(i)
+    this.#length += text.length
+  }
+
+  /** Bytes of UTF-8 as a text in quotes; what is no UTF-8 as U+FFFD, as the Encoding Standard decodes it. */
+  text(source: Uint8Array, from: number, to: number): void {
+    // The worst is six bytes for one.
+    const room = (to - from) * 6 + 2
+    if (this.#length + room > this.#bytes.length) this.#grow(room)
+    const bytes = this.#bytes
+    let at = this.#length
+    bytes[at] = QUOTE
+    at += 1
+    for (let i = from; i < to;) {
+      const byte = source[i] ?? 0
+      if (byte < 0x80) {
+        i += 1
+        if (escapes[byte] === 0) bytes[at++] = byte
+        else at = putEscaped(bytes, at, byte)
+        continue
+      }
+      const size = sequenceAt(source, i, to)
+      if (size < 0) at = putUnknown(bytes, at)
+      else for (let k = 0; k < size; k += 1) bytes[at++] = source[i + k] ?? 0
+      i += Math.abs(size)
+    }
+    bytes[at] = QUOTE
+    this.#length = at + 1
+  }
+
+  #grow(needed: number): void {
+    const bytes = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, this.#length + needed))
+    this.#bytes.copy(bytes, 0, 0, this.#length)
+    this.#bytes = bytes
+  }
+}
+
+function putEscaped(bytes: Buffer, from: number, byte: number): number {
+  const letter = escapes[byte] ?? 0
+  let at = from
+  bytes[at++] = BACKSLASH
+  bytes[at++] = letter
+  if (letter !== LONG_FORM) return at
+  bytes[at++] = ZERO
+  bytes[at++] = ZERO
+  bytes[at++] = hexDigits[byte >> 4] ?? ZERO
+  bytes[at++] = hexDigits[byte & 0xf] ?? ZERO
+  return at
+}
+
+/** U+FFFD. */
+function putUnknown(bytes: Buffer, at: number): number {
+  bytes[at] = 0xef
+  bytes[at + 1] = 0xbf
+  bytes[at + 2] = 0xbd
+  return at + 3
+}
+
+/**
+ * How many bytes the character that begins at `at` has; when it is none, minus the number of bytes that count as one
+ * mistake. https://encoding.spec.whatwg.org/#utf-8-decoder
+ */
+function sequenceAt(source: Uint8Array, at: number, to: number): number {
+  const lead = source[at] ?? 0
+  const needed = lead < 0xc2 ? 0 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : lead < 0xf5 ? 3 : 0
+  if (needed === 0) return -1
+  let lower = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80
+  let upper = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf
+  for (let k = 1; k <= needed; k += 1) {
+    const byte = at + k < to ? (source[at + k] ?? 0) : 0
+    if (byte < lower || byte > upper) return -k
+    lower = 0x80
+    upper = 0xbf
+  }
+  return needed + 1
+}

@@ -1,0 +1,37 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { readCollectionFile } from './collection-file.ts'
+import type { Collection } from './contract.ts'
+import { CollectionFileError } from './errors.ts'
+import { SchemaCompiler } from './schema-check.ts'
+
+const suffix = '.json'
+
+/**
+ * The collections that the `*.json` files of a folder declare, by name and in its order.
+ * @throws {CollectionFileError} naming the file, the place in it, what was found and what is wanted.
+ */
+export async function loadCollections(folder: string): Promise<ReadonlyMap<string, Collection>> {
+  const compiler = new SchemaCompiler()
+  const collections = new Map<string, Collection>()
+  try {
+    const files = (await readdir(folder)).filter((file) => file.endsWith(suffix)).sort()
+    for (const file of files) {
+      const path = join(folder, file)
+      const name = file.slice(0, -suffix.length)
+      collections.set(name, readCollectionFile(path, name, await readFile(path, 'utf8'), compiler))
+    }
+  } catch (cause) {
+    if (cause instanceof CollectionFileError) throw cause
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new CollectionFileError('UNREADABLE', `${folder}: expected a folder of collection files: ${why}.`, {
+      cause,
+    })
+  }
+  if (collections.size === 0)
+    throw new CollectionFileError(
+      'UNREADABLE',
+      `${folder}: expected at least one file named <collection>.json, got none.`,
+    )
+  return collections
+}

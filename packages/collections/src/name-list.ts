@@ -1,0 +1,57 @@
+/** From so many names on a set of texts is faster than looking at all that came before. */
+const manyNames = 24
+
+/**
+ * The names seen so far in each open document, as places in its bytes: of two equal names the first counts. One list is
+ * used for all levels; `mark` and `reset` bracket a level.
+ */
+export class NameList {
+  readonly #places: number[] = []
+  #sets: Map<number, Set<string>> | undefined
+
+  mark(): number {
+    return this.#places.length
+  }
+
+  reset(mark: number): void {
+    this.#places.length = mark
+    this.#sets?.delete(mark)
+  }
+
+  /** Notes the name between `from` and `to`; false when it was there since `mark`. */
+  add(mark: number, bytes: Uint8Array, from: number, to: number): boolean {
+    const places = this.#places
+    if (places.length - mark >= manyNames * 2) return this.#addToSet(mark, bytes, from, to)
+    for (let i = mark; i < places.length; i += 2) {
+      const start = places[i] ?? 0
+      if ((places[i + 1] ?? 0) - start === to - from && same(bytes, start, from, to - from)) return false
+    }
+    places.push(from, to)
+    return true
+  }
+
+  #addToSet(mark: number, bytes: Uint8Array, from: number, to: number): boolean {
+    this.#sets ??= new Map()
+    let set = this.#sets.get(mark)
+    if (set === undefined) {
+      set = new Set()
+      for (let i = mark; i < this.#places.length; i += 2)
+        set.add(textOf(bytes, this.#places[i] ?? 0, this.#places[i + 1] ?? 0))
+      this.#sets.set(mark, set)
+    }
+    const name = textOf(bytes, from, to)
+    if (set.has(name)) return false
+    set.add(name)
+    return true
+  }
+}
+
+function same(bytes: Uint8Array, a: number, b: number, length: number): boolean {
+  for (let i = 0; i < length; i += 1) if (bytes[a + i] !== bytes[b + i]) return false
+  return true
+}
+
+/** One character for each byte: equal bytes are equal texts, whatever they mean. */
+function textOf(bytes: Uint8Array, from: number, to: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('latin1')
+}

@@ -1,0 +1,128 @@
+import { bsonTypes, nameEnd, uint32At } from '@freshet/protocol'
+import { Decimal128 } from 'bson'
+import type { JsonBytes } from './json-bytes.ts'
+
+const SUBTYPE_OLD_BINARY = 2
+const SUBTYPE_UUID = 4
+
+/** The milliseconds of the years 0 and 10,000. */
+const firstIsoMs = -62_167_219_200_000n
+const endIsoMs = 253_402_300_800_000n
+
+/** Adds the value between `at` and `end`, of any type but documents and arrays. */
+export function putScalar(json: JsonBytes, type: number, bytes: Uint8Array, at: number, end: number): void {
+  switch (type) {
+    case bsonTypes.string:
+      return json.text(bytes, at + 4, Math.max(at + 4, end - 1))
+    case bsonTypes.int32:
+      return json.ascii(String(uint32At(bytes, at) | 0))
+    case bsonTypes.double:
+      return putDouble(json, viewOf(bytes).getFloat64(at, true))
+    case bsonTypes.int64:
+      return putLong(json, bytes, at)
+    case bsonTypes.boolean:
+      return json.ascii(bytes[at] === 0 ? 'false' : 'true')
+    case bsonTypes.date:
+      return putDate(json, viewOf(bytes).getBigInt64(at, true))
+    case bsonTypes.objectId:
+      return quoted(json, hexOf(bytes, at, end))
+    case bsonTypes.binary:
+      return putBinary(json, bytes, at, end)
+    case bsonTypes.decimal:
+      // Its own copy: the class keeps what it is given.
+      return quoted(json, new Decimal128(Uint8Array.prototype.slice.call(bytes, at, end)).toString())
+    case bsonTypes.timestamp:
+      return json.ascii(`{"$timestamp":{"t":${uint32At(bytes, at + 4)},"i":${uint32At(bytes, at)}}}`)
+    case bsonTypes.minKey:
+      return json.ascii('{"$minKey":1}')
+    case bsonTypes.maxKey:
+      return json.ascii('{"$maxKey":1}')
+    case bsonTypes.regex:
+      return putRegex(json, bytes, at, end)
+    case bsonTypes.code:
+      return putText(json, '{"$code":', bytes, at, end)
+    case bsonTypes.symbol:
+      return putText(json, '{"$symbol":', bytes, at, end)
+    case bsonTypes.pointer:
+      return putPointer(json, bytes, at, end)
+    default: // null, and an undefined in an array, whose place must not be lost
+      json.ascii('null')
+  }
+}
+
+function putDouble(json: JsonBytes, value: number): void {
+  if (!Number.isFinite(value)) return quoted(json, String(value))
+  // Adding 0 turns -0 into 0.
+  json.ascii(String(value + 0))
+}
+
+/** A number as long as JSON readers hold it exactly, else a text. */
+function putLong(json: JsonBytes, bytes: Uint8Array, at: number): void {
+  const value = (uint32At(bytes, at + 4) | 0) * 0x1_0000_0000 + uint32At(bytes, at)
+  if (Number.isSafeInteger(value)) return json.ascii(String(value))
+  const exact = viewOf(bytes).getBigInt64(at, true)
+  // 2^53 itself is exact too.
+  const limit = 2n ** 53n
+  if (exact <= limit && exact >= -limit) json.ascii(String(exact))
+  else quoted(json, String(exact))
+}
+
+function putDate(json: JsonBytes, ms: bigint): void {
+  const iso = ms >= firstIsoMs && ms < endIsoMs
+  quoted(json, iso ? new Date(Number(ms)).toISOString() : String(ms))
+}
+
+function putBinary(json: JsonBytes, bytes: Uint8Array, at: number, end: number): void {
+  const subtype = bytes[at + 4]
+  const from = Math.min(at + 5, end)
+  if (subtype === SUBTYPE_UUID && end - from === 16) {
+    const hex = hexOf(bytes, from, end)
+    return quoted(
+      json,
+      `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`,
+    )
+  }
+  // The old subtype says its length twice.
+  const data = subtype === SUBTYPE_OLD_BINARY ? Math.min(from + 4, end) : from
+  quoted(json, bufferOf(bytes, data, end).toString('base64'))
+}
+
+function putRegex(json: JsonBytes, bytes: Uint8Array, at: number, end: number): void {
+  const patternEnd = Math.min(nameEnd(bytes, at), end)
+  const optionsEnd = Math.min(nameEnd(bytes, patternEnd + 1), end)
+  json.ascii('{"$regularExpression":{"pattern":')
+  json.text(bytes, at, patternEnd)
+  json.ascii(',"options":')
+  json.text(bytes, Math.min(patternEnd + 1, optionsEnd), optionsEnd)
+  json.ascii('}}')
+}
+
+function putText(json: JsonBytes, head: string, bytes: Uint8Array, at: number, end: number): void {
+  json.ascii(head)
+  json.text(bytes, at + 4, Math.max(at + 4, end - 1))
+  json.ascii('}')
+}
+
+function putPointer(json: JsonBytes, bytes: Uint8Array, at: number, end: number): void {
+  json.ascii('{"$dbPointer":{"$ref":')
+  json.text(bytes, at + 4, Math.max(at + 4, end - 13))
+  json.ascii(`,"$id":{"$oid":"${hexOf(bytes, end - 12, end)}"}}}`)
+}
+
+function quoted(json: JsonBytes, ascii: string): void {
+  json.byte(0x22)
+  json.ascii(ascii)
+  json.byte(0x22)
+}
+
+function hexOf(bytes: Uint8Array, from: number, to: number): string {
+  return bufferOf(bytes, from, to).toString('hex')
+}
+
+function bufferOf(bytes: Uint8Array, from: number, to: number): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + from, Math.max(0, to - from))
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+}

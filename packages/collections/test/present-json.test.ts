@@ -1,0 +1,165 @@
+import { expect, test } from '@jest/globals'
+import {
+  Binary,
+  BSONRegExp,
+  BSONSymbol,
+  Code,
+  DBRef,
+  Decimal128,
+  Double,
+  Int32,
+  Long,
+  MaxKey,
+  MinKey,
+  ObjectId,
+  serialize,
+  Timestamp,
+  UUID,
+} from 'bson'
+import * as fc from 'fast-check'
+import { presentJson } from '../src/present-json.ts'
+
+const jsonOf = (document: object): string => presentJson(serialize(document)).toString('utf8')
+const oid = ObjectId.createFromHexString('64b5f0c2a1b2c3d4e5f60718')
+
+test.each<[string, unknown, string]>([
+  ['int', new Int32(-7), '-7'],
+  ['the smallest int', new Int32(-2_147_483_648), '-2147483648'],
+  ['long', Long.fromNumber(5_000_000_000), '5000000000'],
+  ['the largest exact long', Long.fromString('9007199254740991'), '9007199254740991'],
+  ['2^53', Long.fromString('9007199254740992'), '9007199254740992'],
+  ['a long beyond 2^53', Long.fromString('9007199254740993'), '"9007199254740993"'],
+  ['the smallest long', Long.MIN_VALUE, '"-9223372036854775808"'],
+  ['double', new Double(0.1), '0.1'],
+  ['a whole double', new Double(5), '5'],
+  ['-0', new Double(-0), '0'],
+  ['a huge double', new Double(1e300), '1e+300'],
+  ['NaN', new Double(Number.NaN), '"NaN"'],
+  ['infinity', new Double(Number.POSITIVE_INFINITY), '"Infinity"'],
+  ['minus infinity', new Double(Number.NEGATIVE_INFINITY), '"-Infinity"'],
+  ['decimal', Decimal128.fromString('19.990'), '"19.990"'],
+  ['text', 'a"b\\c\n\u0001é€😀', '"a\\"b\\\\c\\n\\u0001é€😀"'],
+  ['true', true, 'true'],
+  ['false', false, 'false'],
+  ['null', null, 'null'],
+  ['date', new Date('2026-11-24T03:04:05.678Z'), '"2026-11-24T03:04:05.678Z"'],
+  ['the first date', new Date(-62_167_219_200_000), '"0000-01-01T00:00:00.000Z"'],
+  ['a date before it', new Date(-62_167_219_200_001), '"-62167219200001"'],
+  ['a date after 9999', new Date(253_402_300_800_000), '"253402300800000"'],
+  ['object id', oid, '"64b5f0c2a1b2c3d4e5f60718"'],
+  ['uuid', new UUID('01890a5d-ac96-774b-bcce-b302099a8057'), '"01890a5d-ac96-774b-bcce-b302099a8057"'],
+  ['binary', new Binary(Buffer.from([1, 2, 255])), '"AQL/"'],
+  ['old binary', new Binary(Buffer.from([1, 2, 255]), 2), '"AQL/"'],
+  ['regex', new BSONRegExp('a/b"', 'ix'), '{"$regularExpression":{"pattern":"a/b\\"","options":"ix"}}'],
+  ['code', new Code('f()'), '{"$code":"f()"}'],
+  ['code with scope', new Code('f()', { a: 1 }), '{"$code":"f()","$scope":{"a":1}}'],
+  ['symbol', new BSONSymbol('s'), '{"$symbol":"s"}'],
+  ['timestamp', new Timestamp({ t: 7, i: 9 }), '{"$timestamp":{"t":7,"i":9}}'],
+  ['min key', new MinKey(), '{"$minKey":1}'],
+  ['max key', new MaxKey(), '{"$maxKey":1}'],
+  ['array', [1, 'a', [true]], '[1,"a",[true]]'],
+  ['empty array', [], '[]'],
+  ['document', { b: 1, a: { id: 2, _id: 3 } }, '{"b":1,"a":{"id":2,"_id":3}}'],
+  ['a reference', new DBRef('c', oid), '{"$ref":"c","$id":"64b5f0c2a1b2c3d4e5f60718"}'],
+])('%s has one form', (_name, value, json) => {
+  expect(jsonOf({ v: value })).toBe(`{"v":${json}}`)
+})
+
+test('a pointer of old times has its extended form', () => {
+  const pointer = Buffer.concat([Buffer.from([2, 0, 0, 0]), Buffer.from('c\0'), Buffer.from(oid.id)])
+  const body = Buffer.concat([Buffer.from([0x0c]), Buffer.from('v\0'), pointer, Buffer.from([0])])
+  const bson = Buffer.concat([Buffer.from([body.length + 4, 0, 0, 0]), body])
+  expect(presentJson(bson).toString()).toBe(
+    `{"v":{"$dbPointer":{"$ref":"c","$id":{"$oid":"${oid.toHexString()}"}}}}`,
+  )
+})
+
+test('names keep their order, also those that look like numbers; the id leads, and a stored id steps aside', () => {
+  const document = new Map<string, unknown>([
+    ['b', 1],
+    ['2', 2],
+    ['_id', 'k'],
+    ['1', 3],
+    ['id', 4],
+  ])
+  expect(jsonOf(document)).toBe('{"id":"k","b":1,"2":2,"1":3,"$id":4}')
+})
+
+test('what is undefined is left out, and keeps its place in an array', () => {
+  expect(
+    presentJson(serialize({ a: undefined, b: [undefined, 1] }, { ignoreUndefined: false })).toString(),
+  ).toBe('{"a":null,"b":[null,1]}')
+  // The type itself, which drivers no longer write.
+  expect(presentJson(Buffer.from('0b000000066100086200010000', 'hex').fill(13, 0, 1)).toString()).toBe(
+    '{"b":true}',
+  )
+})
+
+test.each([3, 40])('of %i equal names the first counts', (count) => {
+  const one = (n: number): Buffer => Buffer.from([0x10, 0x61, 0, n, 0, 0, 0])
+  const filler = Array.from({ length: count }, (_, n) =>
+    Buffer.concat([Buffer.from([0x10]), Buffer.from(`f${n}\0`), Buffer.from([n, 0, 0, 0])]),
+  )
+  const body = Buffer.concat([one(7), ...filler, one(8), ...filler, Buffer.from([0])])
+  const size = Buffer.alloc(4)
+  size.writeUInt32LE(body.length + 4)
+  const names = Array.from({ length: count }, (_, n) => `"f${n}":${n}`).join(',')
+  expect(presentJson(Buffer.concat([size, body])).toString()).toBe(`{"a":7,${names}}`)
+})
+
+test('bytes that are no UTF-8 are replaced as the Encoding Standard says', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 12 }), (bytes) => {
+      const text = Buffer.from(bytes.map((byte) => (byte < 0x20 ? byte + 0x80 : byte)))
+      const body = Buffer.concat([
+        Buffer.from([2, 0x61, 0, text.length + 1, 0, 0, 0]),
+        text,
+        Buffer.from([0, 0]),
+      ])
+      const bson = Buffer.concat([Buffer.from([body.length + 4, 0, 0, 0]), body])
+      const wanted = new TextDecoder('utf-8', { ignoreBOM: true }).decode(text)
+      expect(JSON.parse(presentJson(bson).toString('utf8'))).toEqual({ a: wanted })
+    }),
+    { numRuns: 5_000 },
+  )
+})
+
+test('hostile bytes never throw, and always come out as JSON', () => {
+  const whole = serialize({
+    _id: 'x',
+    a: [1, { b: 'text', c: [Long.MAX_VALUE] }],
+    d: new Date(0),
+    e: new Code('f', { g: 1 }),
+    h: new BSONRegExp('a', 'i'),
+    i: new Binary(Buffer.alloc(9)),
+  })
+  for (let cut = 0; cut <= whole.length; cut += 1) JSON.parse(presentJson(whole.subarray(0, cut)).toString())
+  fc.assert(
+    fc.property(
+      fc.nat(whole.length - 1),
+      fc.integer({ min: 0, max: 255 }),
+      fc.nat(whole.length - 1),
+      (at, byte, other) => {
+        const broken = Buffer.from(whole)
+        broken[at] = byte
+        broken[other] = 255 - byte
+        JSON.parse(presentJson(broken).toString())
+      },
+    ),
+    { numRuns: 20_000 },
+  )
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => void JSON.parse(presentJson(bytes).toString())),
+    { numRuns: 20_000 },
+  )
+})
+
+test('nesting without end is cut, and not a crash', () => {
+  const levels = 50_000
+  const bson = Buffer.alloc(4 + levels * 7 + levels + 1)
+  for (let n = 0; n < levels; n += 1) {
+    bson.writeUInt32LE(bson.length - n * 8, n * 7)
+    Buffer.from([3, 0x61, 0]).copy(bson, n * 7 + 4)
+  }
+  expect(JSON.parse(presentJson(bson).toString())).toHaveProperty('a.a.a.a')
+})

@@ -1,0 +1,85 @@
+/** Types of values in BSON, by the byte that stands for them. https://bsonspec.org/spec.html */
+export const bsonTypes = Object.freeze({
+  double: 0x01,
+  string: 0x02,
+  document: 0x03,
+  array: 0x04,
+  binary: 0x05,
+  undefined: 0x06,
+  objectId: 0x07,
+  boolean: 0x08,
+  date: 0x09,
+  null: 0x0a,
+  regex: 0x0b,
+  pointer: 0x0c,
+  code: 0x0d,
+  symbol: 0x0e,
+  codeWithScope: 0x0f,
+  int32: 0x10,
+  timestamp: 0x11,
+  int64: 0x12,
+  decimal: 0x13,
+  maxKey: 0x7f,
+  minKey: 0xff,
+})
+
+/** The unsigned 32-bit number at `at`, little-endian. */
+export function uint32At(bytes: Uint8Array, at: number): number {
+  return (
+    ((bytes[at] ?? 0) |
+      ((bytes[at + 1] ?? 0) << 8) |
+      ((bytes[at + 2] ?? 0) << 16) |
+      ((bytes[at + 3] ?? 0) << 24)) >>>
+    0
+  )
+}
+
+/** Where the NUL of the name that begins at `at` is. */
+export function nameEnd(bytes: Uint8Array, at: number): number {
+  let end = at
+  while (end < bytes.length && bytes[end] !== 0) end += 1
+  return end
+}
+
+/**
+ * How many bytes a value of this type takes from `at` on; -1 when the type is not one of BSON. The number is what the
+ * bytes say: nobody has checked that so many are there.
+ */
+export function bsonSize(type: number, bytes: Uint8Array, at: number): number {
+  switch (type) {
+    case bsonTypes.double:
+    case bsonTypes.date:
+    case bsonTypes.timestamp:
+    case bsonTypes.int64:
+      return 8
+    case bsonTypes.string:
+    case bsonTypes.code:
+    case bsonTypes.symbol:
+      return 4 + uint32At(bytes, at)
+    case bsonTypes.document:
+    case bsonTypes.array:
+    case bsonTypes.codeWithScope:
+      return uint32At(bytes, at)
+    case bsonTypes.binary:
+      return 5 + uint32At(bytes, at)
+    case bsonTypes.undefined:
+    case bsonTypes.null:
+    case bsonTypes.maxKey:
+    case bsonTypes.minKey:
+      return 0
+    case bsonTypes.objectId:
+      return 12
+    case bsonTypes.boolean:
+      return 1
+    case bsonTypes.regex: // two texts that each end with a NUL
+      return nameEnd(bytes, nameEnd(bytes, at) + 1) + 1 - at
+    case bsonTypes.pointer:
+      return 16 + uint32At(bytes, at)
+    case bsonTypes.int32:
+      return 4
+    case bsonTypes.decimal:
+      return 16
+    default:
+      return -1
+  }
+}
