@@ -1,1 +1,2 @@
-export {}
+export { writerService } from './writer-service.ts'
+export type { WriterServiceParts } from './writer-service.ts'

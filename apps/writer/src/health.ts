@@ -1,0 +1,65 @@
+import type { Clock } from '@freshet/kit'
+import type { Health } from '@freshet/service'
+import type { BoundedStore } from './bounded-store.ts'
+import type { Heartbeat } from './heartbeat.ts'
+import type { SourceWatch } from './source.ts'
+import type { WriterHandler } from './writer-handler.ts'
+
+/** What the management port tells about a writer. */
+export interface WriterHealthParts {
+  readonly source: Pick<SourceWatch, 'source' | 'seenAt'>
+  readonly heartbeat: Pick<Heartbeat, 'lastBeatAt'>
+  readonly store: Pick<BoundedStore, 'inFlight' | 'acknowledged' | 'lastAt'>
+  readonly handler: Pick<WriterHandler, 'done' | 'refusals'>
+  readonly clock: Clock
+  /** Not ready when the database was not heard of for so long. */
+  readonly unreadyAfterMs: number
+}
+
+/** Whether a writer may get requests: it can do nothing without the database, so others should get them. */
+export class WriterHealth implements Health {
+  readonly #parts: WriterHealthParts
+  #started = false
+
+  constructor(parts: WriterHealthParts) {
+    this.#parts = parts
+  }
+
+  /** The source was known once. */
+  started(): boolean {
+    this.#started ||= this.#parts.source.source !== undefined
+    return this.#started
+  }
+
+  unready(): string | undefined {
+    const { source, unreadyAfterMs } = this.#parts
+    if (source.source === undefined) return 'source unknown'
+    return this.#silentMs() <= unreadyAfterMs
+      ? undefined
+      : `database silent for more than ${unreadyAfterMs} ms`
+  }
+
+  status(): object {
+    const { source, store, handler } = this.#parts
+    const silentMs = this.#silentMs()
+    return {
+      source: source.source,
+      databaseSilentMs: Number.isFinite(silentMs) ? Math.round(silentMs) : undefined,
+      inFlight: store.inFlight,
+      acknowledged: store.acknowledged,
+      writes: handler.done,
+      problems: Object.fromEntries(handler.refusals),
+    }
+  }
+
+  /** How long ago the database last answered anything. */
+  #silentMs(): number {
+    const { source, heartbeat, store, clock } = this.#parts
+    const heard = Math.max(
+      source.seenAt ?? -Infinity,
+      heartbeat.lastBeatAt ?? -Infinity,
+      store.lastAt ?? -Infinity,
+    )
+    return clock.now() - heard
+  }
+}

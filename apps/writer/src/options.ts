@@ -1,0 +1,22 @@
+import { count, defineOptions, ms, REQUIRED, secret, text, url, type ConfigOf } from '@freshet/kit'
+
+/** The options of a writer, beside those that every service has. */
+export const writerOptions = defineOptions({
+  mongodbUri: secret('mongodb-uri', REQUIRED, 'The address of the database with the user of the writer.'),
+  database: text('database', REQUIRED, 'The database whose collections are written.'),
+  collections: text('collections', 'collections', 'The folder of the collection files.'),
+  maxWrites: count('max-writes', 100, 'The most writes that are under way at once; further ones are 503.', {
+    min: 1,
+    max: 10_000,
+  }),
+  acknowledgeWithinMs: ms(
+    'acknowledge-within',
+    5_000,
+    'The time in which a majority must have a write in its journal; then its outcome is unknown: 504.',
+  ),
+  readerUrl: url('reader-url', undefined, 'Where documents are read; the answer to a GET points there.'),
+  unreadyAfterMs: ms('unready-after', 5_000, 'Not ready when the database was not heard of for so long.'),
+})
+
+/** What `writerOptions` are read into. */
+export type WriterConfig = ConfigOf<typeof writerOptions>

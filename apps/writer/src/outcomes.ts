@@ -1,0 +1,34 @@
+import { ProblemError, type Id, type ProblemCode } from '@freshet/protocol'
+import { StoreError, type StoreErrorCode } from './store/errors.ts'
+
+/** What clients hear when the database did not do as asked. */
+const problemOf = {
+  UNREACHABLE: 'unavailable',
+  CONFLICT: 'busy',
+  UNCONFIRMED: 'unavailable',
+  OUTCOME_UNKNOWN: 'outcome-unknown',
+  NOT_UNIQUE: 'invalid-document',
+  REJECTED: 'internal',
+} as const satisfies Record<StoreErrorCode, ProblemCode>
+
+const details: Partial<Record<StoreErrorCode, string>> = {
+  UNREACHABLE: 'The database has no primary that can be reached. Nothing was written.',
+  UNCONFIRMED: 'What was found could not be confirmed by a majority of the database. Nothing was written.',
+  OUTCOME_UNKNOWN: 'The database was asked to write, and its answer was lost or came too late.',
+  NOT_UNIQUE: 'Another document has a value that must be unique in this collection.',
+}
+
+/**
+ * The problem that a failure of the store is answered with; other errors come back as they are. `id` is told when the
+ * outcome is unknown: the client may not know it, as it was made here.
+ */
+export function refusalOf(error: unknown, id: Id): unknown {
+  if (!(error instanceof StoreError)) return error
+  const { code } = error
+  const detail = details[code]
+  return new ProblemError(problemOf[code], {
+    ...(detail !== undefined && { detail }),
+    ...(code === 'OUTCOME_UNKNOWN' && { id }),
+    cause: error,
+  })
+}

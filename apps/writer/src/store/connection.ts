@@ -1,0 +1,60 @@
+import { ConfigError, type Part } from '@freshet/kit'
+import { MongoClient } from 'mongodb'
+
+/** A primary that is lost is noticed within this time. */
+const HEARTBEAT_MS = 500
+
+/** How long a write waits for a primary before it is refused: an orderly step-down takes less, an outage more. */
+const SELECT_WITHIN_MS = 2_000
+
+/** How long a silent connection may be waited for beyond the time that the server itself was given. */
+const GRACE_MS = 1_000
+
+/** Connections beside those of the writes: the heartbeat and the look at the source. */
+const OWN_CONNECTIONS = 2
+
+/** What a connection to the database is made of. */
+export interface ConnectionOptions {
+  readonly uri: string
+  readonly maxWrites: number
+  readonly acknowledgeWithinMs: number
+}
+
+/** The writer's client. Connects when it is first used: a database that is away does not keep the service from starting. */
+export class DatabaseConnection implements Part {
+  readonly name = 'database connection'
+  readonly client: MongoClient
+
+  /** @throws {ConfigError} the address is not one that the driver understands. */
+  constructor({ uri, maxWrites, acknowledgeWithinMs }: ConnectionOptions) {
+    try {
+      this.client = new MongoClient(uri, {
+        appName: 'freshet-writer',
+        heartbeatFrequencyMS: HEARTBEAT_MS,
+        serverSelectionTimeoutMS: SELECT_WITHIN_MS,
+        connectTimeoutMS: SELECT_WITHIN_MS,
+        socketTimeoutMS: acknowledgeWithinMs + GRACE_MS,
+        waitQueueTimeoutMS: SELECT_WITHIN_MS,
+        maxPoolSize: maxWrites + OWN_CONNECTIONS,
+        readPreference: 'primary',
+        // Monitoring would decode every reply a second time, only to hand it to nobody.
+        monitorCommands: false,
+      })
+    } catch (cause) {
+      throw new ConfigError('BAD_VALUE', '--mongodb-uri-file is not an address that the driver takes.', {
+        cause,
+      })
+    }
+  }
+
+  /** Calls `listener` when connections broke together: behind the address there may be another server now. */
+  onBroken(listener: () => void): void {
+    this.client.on('connectionPoolCleared', listener)
+  }
+
+  start(): void {}
+
+  async stop(): Promise<void> {
+    await this.client.close()
+  }
+}

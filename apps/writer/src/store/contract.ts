@@ -1,0 +1,59 @@
+import type { Position } from '@freshet/protocol'
+
+/** A document in BSON, its `_id` first. */
+export type StoredDocument = Uint8Array
+
+/** The `_id` of a document as the driver wants it; made by the package `collections`, only passed on here. */
+export type StoredId = unknown
+
+/** The position of a write that a majority holds in its journal, or of such an operation after a fact was seen. */
+export interface Acknowledged {
+  readonly at: Position
+  /** Whether anything is different now, so that readers hear of it. */
+  readonly wrote: boolean
+}
+
+/** What to do with the version that was looked at, and what to say when that is done. */
+export interface Decision<T> {
+  /** The new version whole; `remove`: there is to be none; `keep`: nothing is written. */
+  readonly write: StoredDocument | 'remove' | 'keep'
+  readonly value: T
+}
+
+/**
+ * Writes to one database, each durable on a majority (`w: majority, j: true`) before it is answered. Every method
+ * rejects with {@link StoreError} and nothing else that is expected; a rejection other than OUTCOME_UNKNOWN says that
+ * nothing was written.
+ */
+export interface WriteStore {
+  /** One command. `taken`: a document with this `_id` is there, as of the position. */
+  insert(
+    collection: string,
+    document: StoredDocument,
+  ): Promise<Acknowledged & { readonly outcome: 'inserted' | 'taken' }>
+  /** One command, whatever is stored. */
+  replace(
+    collection: string,
+    id: StoredId,
+    document: StoredDocument,
+  ): Promise<Acknowledged & { readonly outcome: 'created' | 'replaced' }>
+  /** One command, whatever is stored. */
+  remove(collection: string, id: StoredId): Promise<Acknowledged & { readonly outcome: 'removed' | 'absent' }>
+  /**
+   * Looks at the stored version and writes what `decide` says, both in one snapshot transaction: three commands.
+   * `decide` must be pure: after a conflict it is asked again with the newer version. It does not throw.
+   */
+  change<T>(
+    collection: string,
+    id: StoredId,
+    decide: (stored: StoredDocument | undefined) => Decision<T>,
+  ): Promise<Acknowledged & { readonly value: T }>
+}
+
+/** The writer's own two documents, which the migration made. */
+export interface ControlStore {
+  /** The name of the history behind the address, as a majority has it; `undefined` before the first migration. */
+  timeline(): Promise<string | undefined>
+  /** Touches the heartbeat, if nobody did within `quietMs`. Settles when a majority has it. */
+  beat(quietMs: number): Promise<void>
+}

@@ -1,0 +1,34 @@
+/** What can come of an operation that the database did not do as asked, and what to do then. */
+export const failures = {
+  /** The command was never sent, or the server refused to begin. Nothing was written: send it again. */
+  UNREACHABLE: { retry: true },
+  /** Other transactions were faster, each time. Nothing was written: send it again. */
+  CONFLICT: { retry: true },
+  /** What was seen, and decided on it, could not be confirmed by a majority. Nothing was written: send it again. */
+  UNCONFIRMED: { retry: true },
+  /** The command was sent and nobody knows what came of it. Look, before it is sent again. */
+  OUTCOME_UNKNOWN: { retry: false },
+  /** A unique index, other than that of `_id`, has the value already. Nothing was written: change the document. */
+  NOT_UNIQUE: { retry: false },
+  /** The server will not do this, now or later: a missing right, a rule of the collection. Nothing was written. */
+  REJECTED: { retry: false },
+} as const satisfies Record<string, { retry: boolean }>
+
+/** A key of {@link failures}. */
+export type StoreErrorCode = keyof typeof failures
+
+/** What the store rejects with. The message and the cause are for the log, never for clients. */
+export class StoreError extends Error {
+  override readonly name = 'StoreError'
+  readonly code: StoreErrorCode
+
+  constructor(code: StoreErrorCode, message: string, options?: ErrorOptions) {
+    super(`${code}: ${message}`, options)
+    this.code = code
+  }
+
+  /** Whether the same call may succeed later. */
+  get retry(): boolean {
+    return failures[this.code].retry
+  }
+}

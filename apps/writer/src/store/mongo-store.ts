@@ -1,0 +1,125 @@
+import type { Db, Document, MongoClient, RunCommandOptions } from 'mongodb'
+import type { Acknowledged, Decision, StoredDocument, StoredId, WriteStore } from './contract.ts'
+import { storeErrorOf } from './driver-errors.ts'
+import { listOfOne, replacement } from './raw.ts'
+import { isTakenId, positionOfTime, refusedStatement, writeErrorOf } from './replies.ts'
+import { SnapshotTransactions, type Retries } from './transactions.ts'
+
+/** What the store is made of. */
+export interface MongoStoreOptions {
+  readonly client: MongoClient
+  readonly database: string
+  /** How long a majority may take to acknowledge, in milliseconds; then the outcome is unknown. */
+  readonly acknowledgeWithinMs: number
+  readonly retries: Retries
+}
+
+/**
+ * The store over the driver. Commands go out as commands, not by the driver's helpers: only the reply of a command
+ * shows its `operationTime`, and only a command can carry bytes that are BSON already.
+ */
+export class MongoStore implements WriteStore {
+  readonly #db: Db
+  readonly #durable: Document
+  readonly #transactions: SnapshotTransactions
+
+  constructor({ client, database, acknowledgeWithinMs, retries }: MongoStoreOptions) {
+    this.#db = client.db(database)
+    this.#durable = { w: 'majority', j: true, wtimeout: acknowledgeWithinMs }
+    this.#transactions = new SnapshotTransactions(client, acknowledgeWithinMs, retries)
+  }
+
+  async insert(
+    collection: string,
+    document: StoredDocument,
+  ): Promise<Acknowledged & { outcome: 'inserted' | 'taken' }> {
+    const reply = await this.#write({ insert: collection, documents: listOfOne('documents', document) })
+    const error = writeErrorOf(reply)
+    if (error && !isTakenId(error)) throw refusedStatement(error)
+    // The server waits for the majority after a refused statement too, up to the last thing that it had seen then.
+    return {
+      outcome: error ? 'taken' : 'inserted',
+      wrote: !error,
+      at: positionOfTime(reply['operationTime']),
+    }
+  }
+
+  async replace(
+    collection: string,
+    id: StoredId,
+    document: StoredDocument,
+  ): Promise<Acknowledged & { outcome: 'created' | 'replaced' }> {
+    const updates = listOfOne('updates', replacement(id, document, true))
+    const reply = await this.#write({ update: collection, updates })
+    const error = writeErrorOf(reply)
+    if (error) throw refusedStatement(error)
+    const created = Array.isArray(reply['upserted'])
+    return {
+      outcome: created ? 'created' : 'replaced',
+      wrote: created || reply['nModified'] === 1,
+      at: positionOfTime(reply['operationTime']),
+    }
+  }
+
+  async remove(collection: string, id: StoredId): Promise<Acknowledged & { outcome: 'removed' | 'absent' }> {
+    const reply = await this.#write({ delete: collection, deletes: [{ q: { _id: id }, limit: 1 }] })
+    const error = writeErrorOf(reply)
+    if (error) throw refusedStatement(error)
+    const wrote = reply['n'] === 1
+    return { outcome: wrote ? 'removed' : 'absent', wrote, at: positionOfTime(reply['operationTime']) }
+  }
+
+  change<T>(
+    collection: string,
+    id: StoredId,
+    decide: (stored: StoredDocument | undefined) => Decision<T>,
+  ): Promise<Acknowledged & { value: T }> {
+    return this.#transactions.run(async (session) => {
+      const stored = await this.#look(collection, id, { session })
+      const { write, value } = decide(stored)
+      if (write === 'keep') return { value, wrote: false }
+      const command = commandOf(collection, id, stored !== undefined, write)
+      const reply = await this.#db.command(command, { session })
+      const error = writeErrorOf(reply)
+      if (error) throw refusedStatement(error)
+      // A document that is replaced by the same bytes stays as it is.
+      return { value, wrote: (reply['nModified'] ?? reply['n']) === 1 }
+    })
+  }
+
+  /** The bytes of the document as the transaction sees it. */
+  async #look(
+    collection: string,
+    id: StoredId,
+    options: RunCommandOptions,
+  ): Promise<StoredDocument | undefined> {
+    const command = { find: collection, filter: { _id: id }, limit: 1, singleBatch: true }
+    const raw: RunCommandOptions & { fieldsAsRaw: Document } = {
+      ...options,
+      fieldsAsRaw: { firstBatch: true },
+    }
+    const { cursor } = await this.#db.command(command, raw)
+    const stored: unknown = cursor.firstBatch[0]
+    if (stored === undefined || stored instanceof Uint8Array) return stored
+    throw new TypeError('expected the bytes of a document')
+  }
+
+  async #write(command: Document): Promise<Document> {
+    try {
+      return await this.#db.command({ ...command, writeConcern: this.#durable })
+    } catch (error) {
+      throw storeErrorOf(error, 'write')
+    }
+  }
+}
+
+function commandOf(
+  collection: string,
+  id: StoredId,
+  exists: boolean,
+  write: StoredDocument | 'remove',
+): Document {
+  if (write === 'remove') return { delete: collection, deletes: [{ q: { _id: id }, limit: 1 }] }
+  if (!exists) return { insert: collection, documents: listOfOne('documents', write) }
+  return { update: collection, updates: listOfOne('updates', replacement(id, write, false)) }
+}

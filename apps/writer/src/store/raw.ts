@@ -1,0 +1,35 @@
+import { BSON } from 'mongodb'
+import { DocumentSequence } from 'mongodb/lib/cmap/commands.js'
+import type { StoredDocument } from './contract.ts'
+
+/** Not shown to monitors of commands, which see this instead. */
+const unseen = {}
+
+/** A command's list with one document in it, given as bytes. */
+export function listOfOne(field: string, bytes: Uint8Array): DocumentSequence {
+  const list = new DocumentSequence(field)
+  list.push(unseen, bytes)
+  return list
+}
+
+/** The statement of an `update` command that replaces the document of `id` by these very bytes. */
+export function replacement(id: unknown, document: StoredDocument, upsert: boolean): Uint8Array {
+  return withDocument(BSON.serialize({ q: { _id: id }, upsert }), 'u', document)
+}
+
+const TYPE_DOCUMENT = 0x03
+
+/** A document with one more element at its end, itself a document in BSON (https://bsonspec.org/spec.html). */
+function withDocument(fields: Uint8Array, name: string, document: Uint8Array): Uint8Array {
+  const nameAt = fields.length
+  const valueAt = nameAt + name.length + 1
+  const bytes = Buffer.allocUnsafe(valueAt + document.length + 1)
+  bytes.set(fields)
+  // The type takes the place of the byte that ended the fields.
+  bytes[nameAt - 1] = TYPE_DOCUMENT
+  bytes.write(`${name}\0`, nameAt, 'latin1')
+  bytes.set(document, valueAt)
+  bytes[bytes.length - 1] = 0
+  bytes.writeInt32LE(bytes.length, 0)
+  return bytes
+}

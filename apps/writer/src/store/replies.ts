@@ -1,0 +1,35 @@
+import { positionOf, type Position } from '@freshet/protocol'
+import { Timestamp, type Document } from 'mongodb'
+import { StoreError } from './errors.ts'
+
+/** DuplicateKey: https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml */
+const duplicateKey = 11000
+
+/** The cluster time of a reply or of a session. @throws {TypeError} there is none: this is no replica set. */
+export function positionOfTime(time: unknown): Position {
+  if (!(time instanceof Timestamp))
+    throw new TypeError('expected an operationTime, as a replica set sends it')
+  return positionOf(time.t, time.i)
+}
+
+/** The error of the only statement of a write command; `undefined` when it was done. */
+export function writeErrorOf(reply: Document): Document | undefined {
+  const errors: unknown = reply['writeErrors']
+  return Array.isArray(errors) ? (errors[0] as Document | undefined) : undefined
+}
+
+/** What a statement that the server refused comes to. The cause may hold content of documents: it is for the log. */
+export function refusedStatement(error: Document): StoreError {
+  const code: unknown = error['code']
+  return new StoreError(
+    code === duplicateKey ? 'NOT_UNIQUE' : 'REJECTED',
+    `the server refused the statement with code ${String(code)}`,
+    { cause: error },
+  )
+}
+
+/** Whether the statement failed because the `_id` is taken; another unique index does not count. */
+export function isTakenId(error: Document): boolean {
+  const pattern: unknown = error['keyPattern']
+  return error['code'] === duplicateKey && typeof pattern === 'object' && pattern !== null && '_id' in pattern
+}

@@ -1,0 +1,93 @@
+import type { Clock, Pauses } from '@freshet/kit'
+import { ReadConcern, type ClientSession, type MongoClient, type TransactionOptions } from 'mongodb'
+import type { Acknowledged } from './contract.ts'
+import { isConflict, isTransient, storeErrorOf } from './driver-errors.ts'
+import { StoreError } from './errors.ts'
+import { positionOfTime } from './replies.ts'
+
+/** How conflicts between transactions are met. */
+export interface Retries {
+  /** Attempts after the first one. */
+  readonly times: number
+  /** New for each run; with jitter, so that two that met do not meet again. */
+  readonly pauses: () => Pauses
+  readonly clock: Clock
+}
+
+/** What was done in a transaction that is about to be committed. */
+export interface Work<T> {
+  readonly value: T
+  /** Whether anything will be different once it is committed. */
+  readonly wrote: boolean
+}
+
+/** The work of a run goes on although its client has left: it may have written. */
+const never = new AbortController().signal
+
+/** Runs work in snapshot transactions whose commit a majority acknowledges. */
+export class SnapshotTransactions {
+  readonly #client: MongoClient
+  readonly #options: TransactionOptions
+  readonly #retries: Retries
+
+  constructor(client: MongoClient, acknowledgeWithinMs: number, retries: Retries) {
+    this.#client = client
+    this.#options = {
+      readConcern: new ReadConcern('snapshot'),
+      writeConcern: { w: 'majority', journal: true, wtimeoutMS: acknowledgeWithinMs },
+      readPreference: 'primary',
+    }
+    this.#retries = retries
+  }
+
+  /**
+   * Runs `work` until it commits without a conflict. One that only looked is committed too: such a snapshot may hold
+   * writes that no majority has yet, and the commit waits for them; so the position is one at which what was seen is
+   * there to stay. @throws {StoreError}
+   */
+  async run<T>(
+    work: (session: ClientSession) => Promise<Work<T>>,
+  ): Promise<Acknowledged & { readonly value: T }> {
+    const { times, clock } = this.#retries
+    const pauses = this.#retries.pauses()
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.#attempt(work)
+      } catch (error) {
+        if (!isTransient(error)) throw error
+        if (attempt === times) throw lastOf(error, times + 1)
+        await clock.sleep(pauses.next(), never)
+      }
+    }
+  }
+
+  /** Errors after which the whole may be tried again come out as the driver's own. */
+  async #attempt<T>(
+    work: (session: ClientSession) => Promise<Work<T>>,
+  ): Promise<Acknowledged & { readonly value: T }> {
+    // The session remembers the time of the last reply, which is the commit's: `commitTransaction` does not give it.
+    const session = this.#client.startSession({ causalConsistency: true })
+    try {
+      session.startTransaction(this.#options)
+      const { value, wrote } = await orStoreError(work(session), 'transaction')
+      await orStoreError(session.commitTransaction(), wrote ? 'commit' : 'confirm')
+      return { value, wrote, at: positionOfTime(session.operationTime) }
+    } finally {
+      // Aborts what was not committed.
+      await session.endSession()
+    }
+  }
+}
+
+function lastOf(error: unknown, attempts: number): unknown {
+  if (!isConflict(error)) return storeErrorOf(error, 'transaction')
+  return new StoreError('CONFLICT', `others were faster, ${attempts} times`, { cause: error })
+}
+
+async function orStoreError<T>(done: Promise<T>, stage: 'transaction' | 'commit' | 'confirm'): Promise<T> {
+  try {
+    return await done
+  } catch (error) {
+    throw isTransient(error) ? error : storeErrorOf(error, stage)
+  }
+}

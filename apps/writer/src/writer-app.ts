@@ -1,0 +1,81 @@
+import type { Collection } from '@freshet/collections'
+import type { Part } from '@freshet/kit'
+import type { App, ServiceTools } from '@freshet/service'
+import express, { type ErrorRequestHandler } from 'express'
+import { BoundedStore } from './bounded-store.ts'
+import type { Encoding } from './encoding.ts'
+import { WriterHealth } from './health.ts'
+import { Heartbeat } from './heartbeat.ts'
+import { SourceWatch } from './source.ts'
+import type { ControlStore, WriteStore } from './store/contract.ts'
+import { WriterHandler } from './writer-handler.ts'
+import { addWriterMetrics } from './writer-metrics.ts'
+
+/** Readers call the database unproved after 2 s without a sign; this leaves room for a slow beat or two. */
+const QUIET_MS = 250
+
+/** A new name of the history is in use after this time at the latest, even if no connection broke. */
+const LOOK_EVERY_MS = 1_000
+
+/** What a writer is put together from. */
+export interface WriterAppParts {
+  readonly store: WriteStore
+  readonly control: ControlStore
+  /** Registers a listener for connections that broke together. */
+  readonly onBroken: (listener: () => void) => void
+  readonly collections: ReadonlyMap<string, Collection>
+  readonly encoding: Encoding
+  readonly maxBodyBytes: number
+  readonly maxWrites: number
+  readonly readerUrl: string | undefined
+  readonly unreadyAfterMs: number
+  /** What must run before all else and be stopped last: the connection. */
+  readonly before: readonly Part[]
+}
+
+/** The HTTP door before a store. */
+export function writerApp(parts: WriterAppParts, tools: ServiceTools): App {
+  const { control, collections, encoding, maxBodyBytes, readerUrl, unreadyAfterMs } = parts
+  const { clock, log } = tools
+  const store = new BoundedStore(parts.store, parts.maxWrites, clock)
+  const source = new SourceWatch({ control, clock, log, everyMs: LOOK_EVERY_MS })
+  parts.onBroken(() => source.doubt())
+  const heartbeat = new Heartbeat({
+    control,
+    clock,
+    log,
+    quietMs: QUIET_MS,
+    lastWriteAt: () => store.wroteAt,
+  })
+  const handler = new WriterHandler({
+    store,
+    source,
+    encoding,
+    maxBodyBytes,
+    collections,
+    tokens: tools.tokens,
+    readerUrl: readerUrl?.replace(/\/+$/, ''),
+  })
+  addWriterMetrics(tools.metrics, { handler, store, source })
+  const health = new WriterHealth({ source, heartbeat, store, handler, clock, unreadyAfterMs })
+  return { handle: expressOver(handler, tools), parts: [...parts.before, source, heartbeat], health }
+}
+
+/**
+ * One middleware and the shell's answer to errors. The router of Express is not asked: it would decode and match paths
+ * by rules of its own, and the rules of URLs stand in one place, for readers and writers alike.
+ */
+function expressOver(handler: WriterHandler, { fail }: ServiceTools): express.Express {
+  const app = express()
+  app.disable('x-powered-by')
+  app.disable('etag')
+  app.enable('case sensitive routing')
+  app.enable('strict routing')
+  app.use(handler.handle)
+  // Express knows an error middleware by its four parameters.
+  const onError: ErrorRequestHandler = (error: unknown, request, response, _next) => {
+    fail(request, response, error)
+  }
+  app.use(onError)
+  return app
+}

@@ -1,0 +1,129 @@
+import { isValidId, type Collection } from '@freshet/collections'
+import { ProblemError, readQuery, readTarget } from '@freshet/protocol'
+import type { CollectionTarget, DocumentTarget, ProblemCode } from '@freshet/protocol'
+import type { Verifier } from '@freshet/service'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { sendAnswer, type Answer } from './answer.ts'
+import { askedBy, askedOf, type Asked, type AskedOfDocument } from './asked.ts'
+import { create } from './operations/create.ts'
+import type { OperationParts } from './operations/parts.ts'
+import { patch } from './operations/patch.ts'
+import { put } from './operations/put.ts'
+import { remove } from './operations/remove.ts'
+
+type OnDocument = (parts: OperationParts, asked: AskedOfDocument) => Promise<Answer>
+
+const onDocument: ReadonlyMap<string, OnDocument> = new Map([
+  ['PUT', put],
+  ['PATCH', patch],
+  ['DELETE', remove],
+])
+
+const allowed = { document: 'PUT, PATCH, DELETE, OPTIONS', collection: 'POST, OPTIONS' } as const
+
+/** What the public port is made of. */
+export interface WriterHandlerParts extends OperationParts {
+  readonly collections: ReadonlyMap<string, Collection>
+  readonly tokens: Verifier
+  /** Where documents are read, without a final slash. */
+  readonly readerUrl: string | undefined
+}
+
+/** Answers `/v1`. Everything that the head of a request tells is looked at before a byte of its body is read. */
+export class WriterHandler {
+  readonly #parts: WriterHandlerParts
+  readonly #refusals = new Map<ProblemCode, number>()
+  #done = 0
+
+  constructor(parts: WriterHandlerParts) {
+    this.#parts = parts
+  }
+
+  /** Writes that were done, since the start. */
+  get done(): number {
+    return this.#done
+  }
+
+  /** How often each problem was answered, since the start. */
+  get refusals(): ReadonlyMap<ProblemCode, number> {
+    return this.#refusals
+  }
+
+  /** A `Handler`; bound, because Express calls it as a function. */
+  readonly handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    try {
+      await this.#answer(request, response)
+    } catch (error) {
+      const code = error instanceof ProblemError ? error.code : 'internal'
+      this.#refusals.set(code, (this.#refusals.get(code) ?? 0) + 1)
+      throw error
+    }
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const target = readTarget(request.url ?? '')
+    if (target.kind === 'none') throw new ProblemError(target.code, { detail: target.detail })
+    if (target.kind === 'action' || (target.kind === 'collection' && target.action !== ''))
+      throw new ProblemError('unknown-path')
+    const collection = this.#parts.collections.get(target.collection)
+    if (!collection) throw new ProblemError('unknown-collection')
+    if (request.method === 'OPTIONS') return answerOptions(response, allowed[target.kind])
+    const operation = this.#operationOf(request, target)
+    if (target.query !== '') expectNoParameters(target.query)
+    // A token that is remembered costs no turn of the loop.
+    const admitted = this.#admit(collection, request.headers.authorization)
+    if (admitted instanceof Promise) await admitted
+    const asked = askedBy(request, collection)
+    const answer = await operation(asked)
+    this.#done++
+    sendAnswer(response, answer, asked.preferences)
+  }
+
+  #operationOf(
+    request: IncomingMessage,
+    target: DocumentTarget | CollectionTarget,
+  ): (asked: Asked) => Promise<Answer> {
+    const { method = '' } = request
+    if (target.kind === 'collection') {
+      if (method === 'POST') return (asked) => create(this.#parts, asked)
+    } else {
+      const operation = onDocument.get(method)
+      if (operation) return (asked) => operation(this.#parts, askedOf(idIn(target, asked), asked))
+    }
+    throw this.#notAllowed(method, target)
+  }
+
+  #notAllowed(method: string, target: DocumentTarget | CollectionTarget): ProblemError {
+    const { readerUrl } = this.#parts
+    const path = target.kind === 'document' ? target.key : target.collection
+    const alternate = readerUrl !== undefined && (method === 'GET' || method === 'HEAD')
+    return new ProblemError('method-not-allowed', {
+      headers: {
+        allow: allowed[target.kind],
+        ...(alternate && { link: `<${readerUrl}/v1/${path}>; rel="alternate"` }),
+      },
+    })
+  }
+
+  #admit({ access }: Collection, authorization: string | undefined): unknown {
+    return access.write === 'public' ? undefined : this.#parts.tokens.verify(authorization)
+  }
+}
+
+/** @throws {ProblemError} bad-id: no document of this collection can have it. */
+function idIn({ id }: DocumentTarget, { collection: { idType } }: Asked): string {
+  if (isValidId(idType, id)) return id
+  throw new ProblemError('bad-id', { detail: `Wanted an id of the type ${idType} in its one form.` })
+}
+
+function expectNoParameters(query: string): void {
+  for (const name of readQuery(query).keys())
+    throw new ProblemError('bad-query', {
+      detail: `Wanted no parameters; got ${JSON.stringify(name.slice(0, 80))}.`,
+    })
+}
+
+function answerOptions(response: ServerResponse, allow: string): void {
+  response.writeHead(204, { allow })
+  response.end()
+}

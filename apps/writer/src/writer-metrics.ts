@@ -1,0 +1,29 @@
+import type { Metrics } from '@freshet/service'
+import type { BoundedStore } from './bounded-store.ts'
+import type { SourceWatch } from './source.ts'
+import type { WriterHandler } from './writer-handler.ts'
+
+/** What the numbers are read from, at each scrape. */
+export interface WriterNumbers {
+  readonly handler: Pick<WriterHandler, 'done' | 'refusals'>
+  readonly store: Pick<BoundedStore, 'inFlight' | 'acknowledged'>
+  readonly source: Pick<SourceWatch, 'source'>
+}
+
+/** Registers the numbers of a writer; they cost nothing before somebody asks. */
+export function addWriterMetrics(metrics: Metrics, { handler, store, source }: WriterNumbers): void {
+  metrics.counter('writer_writes_total', 'Writes that were done.', [], () => handler.done)
+  metrics.counter('writer_problems_total', 'Requests answered with a problem, by its code.', ['code'], () =>
+    [...handler.refusals].map(([code, value]) => ({ labels: { code }, value })),
+  )
+  metrics.counter(
+    'writer_acknowledged_total',
+    'Operations that a majority of the database acknowledged.',
+    [],
+    () => store.acknowledged,
+  )
+  metrics.gauge('writer_in_flight', 'Writes that are under way.', [], () => store.inFlight)
+  metrics.gauge('writer_source_known', '1 while it is known which source is written to.', [], () =>
+    source.source === undefined ? 0 : 1,
+  )
+}
