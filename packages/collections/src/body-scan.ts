@@ -1,0 +1,221 @@
+import { bsonTypes } from '@freshet/protocol'
+import type { BsonBytes } from './bson-bytes.ts'
+import { BodyError, type BodyErrorCode } from './errors.ts'
+import { NameList } from './name-list.ts'
+import { nameFault } from './name-fault.ts'
+
+/** Limits of a body; what is stored within them can be read back by every JSON reader. */
+export const bodyLimits = Object.freeze({ maxLevels: 64, maxKeys: 1_000 })
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const COMMA = 0x2c
+const ZERO = 0x30
+const NINE = 0x39
+
+/** Half of a pair that is alone; whole pairs are one character here. */
+const loneSurrogate = /\p{Surrogate}/u
+
+/** Integers of so many digits are exact whatever they are. */
+const safeDigits = 15
+
+/**
+ * One pass over the bytes of a JSON text that is known to be well-formed: writes the same as BSON, with names in the
+ * order in which they came, and finds what may not be stored.
+ */
+export class BodyScan {
+  readonly #source: Buffer
+  readonly #out: BsonBytes
+  readonly #seen = new NameList()
+  /** Where the names on the way to the current value stand in `out`: pairs of from and to. */
+  readonly #path: number[] = []
+  #at = 0
+
+  constructor(source: Buffer, out: BsonBytes) {
+    this.#source = source
+    this.#out = out
+  }
+
+  /** Writes the root, an object or an array, as a document. @throws {BodyError} */
+  run(): void {
+    if (this.#peek() === 0x7b) this.#object(1)
+    else this.#array(1)
+  }
+
+  #object(level: number): void {
+    this.#checkLevel(level)
+    const mark = this.#out.open()
+    const names = this.#seen.mark()
+    this.#at += 1
+    for (let count = 1; this.#peek() !== 0x7d; count += 1) {
+      if (this.#source[this.#at] === COMMA) this.#skip()
+      if (count > bodyLimits.maxKeys)
+        this.#fail('malformed-body', `expected at most ${bodyLimits.maxKeys} keys in an object`)
+      const typeAt = this.#out.length
+      this.#out.byte(0)
+      this.#name(level, names)
+      this.#peek()
+      this.#skip() // the colon
+      this.#out.patch(typeAt, this.#value(level))
+      this.#path.length -= 2
+    }
+    this.#at += 1
+    this.#seen.reset(names)
+    this.#out.close(mark)
+  }
+
+  #array(level: number): void {
+    this.#checkLevel(level)
+    const mark = this.#out.open()
+    this.#at += 1
+    for (let index = 0; this.#peek() !== 0x5d; index += 1) {
+      if (this.#source[this.#at] === COMMA) this.#skip()
+      const typeAt = this.#out.length
+      this.#out.byte(0)
+      this.#out.utf8(String(index))
+      this.#path.push(typeAt + 1, this.#out.length)
+      this.#out.byte(0)
+      this.#out.patch(typeAt, this.#value(level))
+      this.#path.length -= 2
+    }
+    this.#at += 1
+    this.#out.close(mark)
+  }
+
+  /** Writes a value and gives its type. */
+  #value(level: number): number {
+    const byte = this.#peek()
+    switch (byte) {
+      case 0x7b:
+        this.#object(level + 1)
+        return bsonTypes.document
+      case 0x5b:
+        this.#array(level + 1)
+        return bsonTypes.array
+      case QUOTE: {
+        const mark = this.#out.open()
+        this.#text()
+        this.#out.closeText(mark)
+        return bsonTypes.string
+      }
+      case 0x74: // true
+      case 0x66: // false
+        this.#out.byte(byte === 0x74 ? 1 : 0)
+        this.#at += byte === 0x74 ? 4 : 5
+        return bsonTypes.boolean
+      case 0x6e:
+        this.#at += 4
+        return bsonTypes.null
+      default:
+        return this.#number()
+    }
+  }
+
+  #name(level: number, names: number): void {
+    const from = this.#out.length
+    this.#text()
+    const to = this.#out.length
+    this.#path.push(from, to)
+    const fault = nameFault(this.#out.bytes, from, to, level === 1)
+    if (fault !== undefined) this.#fail('forbidden-name', fault)
+    if (!this.#seen.add(names, this.#out.bytes, from, to))
+      this.#fail('duplicate-key', 'expected each key once')
+    this.#out.byte(0)
+  }
+
+  /** The bytes of a text without its quotes. */
+  #text(): void {
+    const source = this.#source
+    const from = this.#at + 1
+    let to = from
+    while (source[to] !== QUOTE && source[to] !== BACKSLASH) to += 1
+    if (source[to] === QUOTE) {
+      this.#out.raw(source, from, to)
+      this.#at = to + 1
+      return
+    }
+    while (source[to] !== QUOTE) to += source[to] === BACKSLASH ? 2 : 1
+    this.#at = to + 1
+    const text: unknown = JSON.parse(source.toString('utf8', from - 1, to + 1))
+    if (typeof text !== 'string' || loneSurrogate.test(text))
+      return this.#fail('bad-text', 'expected Unicode text, got a lone surrogate')
+    this.#out.utf8(text)
+  }
+
+  #number(): number {
+    const source = this.#source
+    const from = this.#at
+    const negative = source[from] === 0x2d
+    let to = negative ? from + 1 : from
+    let value = 0
+    for (; ; to += 1) {
+      const byte = source[to] ?? 0
+      if (byte < ZERO || byte > NINE) break
+      value = value * 10 + (byte - ZERO)
+    }
+    const byte = source[to]
+    const isInteger = byte !== 0x2e && byte !== 0x65 && byte !== 0x45
+    this.#at = to
+    if (isInteger && to - from <= safeDigits) return this.#putInteger(negative ? -value : value)
+    if (isInteger) return this.#putInteger(this.#exactInteger(source.toString('latin1', from, to)))
+    while (/[0-9.eE+-]/.test(String.fromCharCode(source[to] ?? 0))) to += 1
+    this.#at = to
+    return this.#putDecimal(Number(source.toString('latin1', from, to)))
+  }
+
+  #exactInteger(text: string): number {
+    const value = BigInt(text)
+    const limit = 2n ** 53n
+    if (value > limit || value < -limit)
+      this.#fail('inexact-number', 'expected an integer within 2^53, send larger ones as strings')
+    return Number(value)
+  }
+
+  #putInteger(value: number): number {
+    if (value === (value | 0)) {
+      this.#out.int32(value)
+      return bsonTypes.int32
+    }
+    this.#out.int64(value)
+    return bsonTypes.int64
+  }
+
+  /** 5.0 and 5e0 are the same number as 5 for every JSON reader, and are stored as that. */
+  #putDecimal(value: number): number {
+    if (!Number.isFinite(value))
+      this.#fail('inexact-number', 'expected a number within the range of a double')
+    if (Number.isSafeInteger(value)) return this.#putInteger(value)
+    this.#out.double(value)
+    return bsonTypes.double
+  }
+
+  #checkLevel(level: number): void {
+    if (level > bodyLimits.maxLevels)
+      this.#fail('malformed-body', `expected at most ${bodyLimits.maxLevels} levels`)
+  }
+
+  /** The next byte that is no white space. */
+  #peek(): number {
+    const source = this.#source
+    for (;;) {
+      const byte = source[this.#at] ?? 0
+      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return byte
+      this.#at += 1
+    }
+  }
+
+  /** Over one byte and the white space behind it. */
+  #skip(): void {
+    this.#at += 1
+    this.#peek()
+  }
+
+  #fail(code: BodyErrorCode, detail: string): never {
+    let pointer = ''
+    for (let i = 0; i < this.#path.length; i += 2) {
+      const name = this.#out.bytes.toString('utf8', this.#path[i], this.#path[i + 1])
+      pointer += `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
+    }
+    throw new BodyError(code, pointer, detail)
+  }
+}

@@ -1,0 +1,95 @@
+/** A document of BSON in the making: one buffer that grows and is used again. https://bsonspec.org/spec.html */
+export class BsonBytes {
+  #bytes = Buffer.allocUnsafeSlow(64 * 1024)
+  #length = 0
+
+  get length(): number {
+    return this.#length
+  }
+
+  /** What was written so far; valid until the next write. */
+  get bytes(): Buffer {
+    return this.#bytes
+  }
+
+  clear(): void {
+    this.#length = 0
+  }
+
+  /** A copy of its own memory. */
+  copy(): Buffer {
+    const copy = Buffer.allocUnsafeSlow(this.#length)
+    this.#bytes.copy(copy, 0, 0, this.#length)
+    return copy
+  }
+
+  byte(byte: number): void {
+    this.#room(1)
+    this.#bytes[this.#length] = byte
+    this.#length += 1
+  }
+
+  int32(value: number): void {
+    this.#room(4)
+    this.#length = this.#bytes.writeInt32LE(value, this.#length)
+  }
+
+  /** An integer within ±2^53. */
+  int64(value: number): void {
+    this.#room(8)
+    const high = Math.floor(value / 0x1_0000_0000)
+    this.#bytes.writeUInt32LE(value - high * 0x1_0000_0000, this.#length)
+    this.#length = this.#bytes.writeInt32LE(high, this.#length + 4)
+  }
+
+  double(value: number): void {
+    this.#room(8)
+    this.#length = this.#bytes.writeDoubleLE(value, this.#length)
+  }
+
+  /** Bytes as they are. */
+  raw(source: Uint8Array, from: number, to: number): void {
+    this.#room(to - from)
+    // A loop beats a call into C++ for the few bytes that names and most texts have.
+    if (to - from <= 48)
+      for (let i = from; i < to; i += 1) this.#bytes[this.#length + i - from] = source[i] ?? 0
+    else this.#bytes.set(source.subarray(from, to), this.#length)
+    this.#length += to - from
+  }
+
+  /** A JavaScript text as UTF-8. */
+  utf8(text: string): void {
+    this.#room(text.length * 3)
+    this.#length += this.#bytes.write(text, this.#length, 'utf8')
+  }
+
+  /** Opens a document, an array or a text: the length, which {@link close} fills in. Gives the mark for it. */
+  open(): number {
+    this.int32(0)
+    return this.#length - 4
+  }
+
+  /** Ends a document or an array: its length counts itself. */
+  close(mark: number): void {
+    this.byte(0)
+    this.#bytes.writeInt32LE(this.#length - mark, mark)
+  }
+
+  /** Ends a text: its length does not count itself. */
+  closeText(mark: number): void {
+    this.byte(0)
+    this.#bytes.writeInt32LE(this.#length - mark - 4, mark)
+  }
+
+  /** Puts a byte where a place was left for it. */
+  patch(at: number, byte: number): void {
+    this.#bytes[at] = byte
+  }
+
+  #room(size: number): void {
+    if (this.#length + size <= this.#bytes.length) return
+    const bytes = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, this.#length + size))
+    this.#bytes.copy(bytes, 0, 0, this.#length)
+    this.#bytes = bytes
+  }
+}

@@ -1,0 +1,182 @@
+import { expect, test } from '@jest/globals'
+import { BSONRegExp, Decimal128, deserialize, Long, ObjectId, serialize } from 'bson'
+import { applyJsonPatch, applyMergePatch, firstNotPlain, readArrayBody, readBody } from '../src/index.ts'
+import { presentJson } from '../src/present-json.ts'
+
+const rules = { id: 'k', lenient: false }
+const merge = (stored: Uint8Array, patch: unknown, lenient = false): Uint8Array =>
+  applyMergePatch(stored, readBody(Buffer.from(JSON.stringify(patch))), { ...rules, lenient })
+const apply = (stored: Uint8Array, ...operations: readonly object[]): Uint8Array =>
+  applyJsonPatch(stored, readArrayBody(Buffer.from(JSON.stringify(operations))), rules)
+const shown = (stored: Uint8Array): unknown => JSON.parse(presentJson(stored).toString())
+
+/** Every kind of value that a patch must leave as it is. */
+const rich = {
+  price: Decimal128.fromString('19.990'),
+  at: new Date('2026-01-02T03:04:05.006Z'),
+  ref: ObjectId.createFromHexString('64b5f0c2a1b2c3d4e5f60718'),
+  big: Long.MAX_VALUE,
+  pattern: new BSONRegExp('a', 'i'),
+}
+
+// The examples of RFC 7396, appendix A.
+test.each<[object, object, object]>([
+  [{ a: 'b' }, { a: 'c' }, { a: 'c' }],
+  [{ a: 'b' }, { b: 'c' }, { a: 'b', b: 'c' }],
+  [{ a: 'b' }, { a: null }, {}],
+  [{ a: 'b', b: 'c' }, { a: null }, { b: 'c' }],
+  [{ a: ['b'] }, { a: 'c' }, { a: 'c' }],
+  [{ a: 'c' }, { a: ['b'] }, { a: ['b'] }],
+  [{ a: { b: 'c' } }, { a: { b: 'd', c: null } }, { a: { b: 'd' } }],
+  [{ a: [{ b: 'c' }] }, { a: [1] }, { a: [1] }],
+  [{ e: null }, { a: 1 }, { e: null, a: 1 }],
+  [{}, { a: { bb: { ccc: null } } }, { a: { bb: {} } }],
+])('merges %j with %j', (before, patch, after) => {
+  expect(shown(merge(serialize({ _id: 'k', ...before }), patch))).toEqual({ id: 'k', ...after })
+})
+
+test('a merge keeps the bytes of all that it does not name, and their order', () => {
+  const stored = serialize({ _id: 'k', ...rich, inner: { ...rich, n: 1 }, list: [rich], n: 1 })
+  const patched = merge(stored, { n: 2, inner: { n: 2 } })
+  expect(Buffer.from(patched)).toEqual(
+    Buffer.from(serialize({ _id: 'k', ...rich, inner: { ...rich, n: 2 }, list: [rich], n: 2 })),
+  )
+})
+
+test('a merge into a value that JSON cannot carry is refused, unless it is allowed to lose it', () => {
+  const stored = serialize({ _id: 'k', inner: rich })
+  expect(() => merge(stored, { inner: { pattern: { x: 1 } } })).toThrow(
+    /^not-plain-json at '\/inner\/pattern'/,
+  )
+  expect(shown(merge(stored, { inner: { pattern: { x: 1 } } }, true))).toMatchObject({
+    inner: { pattern: { x: 1 } },
+  })
+  expect(shown(merge(stored, { inner: { pattern: 7, at: null } }))).toMatchObject({
+    inner: { pattern: 7, price: '19.990' },
+  })
+})
+
+test('no patch changes the id', () => {
+  const stored = serialize({ _id: 'k', id: 'inner', n: 1 })
+  expect(shown(merge(stored, { id: 'k', n: 2 }))).toEqual({ id: 'k', $id: 'inner', n: 2 })
+  expect(() => merge(stored, { id: 'other' })).toThrow(/^id-mismatch/)
+  expect(() => merge(stored, { id: null })).toThrow(/^id-mismatch/)
+  expect(() => apply(stored, { op: 'replace', path: '/id', value: 'other' })).toThrow(/^id-mismatch/)
+  expect(() => apply(stored, { op: 'remove', path: '/id' })).toThrow(/^id-mismatch/)
+  expect(() => apply(stored, { op: 'move', from: '/n', path: '/id' })).toThrow(/^id-mismatch/)
+  const same = apply(
+    stored,
+    { op: 'test', path: '/id', value: 'k' },
+    { op: 'replace', path: '/id', value: 'k' },
+  )
+  expect(Buffer.from(same)).toEqual(Buffer.from(stored))
+  expect(shown(apply(stored, { op: 'replace', path: '/$id', value: 3 }))).toEqual({ id: 'k', $id: 3, n: 1 })
+})
+
+// After RFC 6902, appendix A.
+test.each<[string, object, readonly object[], object]>([
+  ['adds a member', { a: 1 }, [{ op: 'add', path: '/b', value: 2 }], { a: 1, b: 2 }],
+  ['adds into an array', { a: [1, 3] }, [{ op: 'add', path: '/a/1', value: 2 }], { a: [1, 2, 3] }],
+  ['adds at the end', { a: [1] }, [{ op: 'add', path: '/a/-', value: [2] }], { a: [1, [2]] }],
+  ['replaces by adding', { a: 1 }, [{ op: 'add', path: '/a', value: null }], { a: null }],
+  ['removes', { a: 1, b: 2 }, [{ op: 'remove', path: '/b' }], { a: 1 }],
+  ['removes from an array', { a: [1, 2, 3] }, [{ op: 'remove', path: '/a/1' }], { a: [1, 3] }],
+  ['replaces', { a: { b: 1 } }, [{ op: 'replace', path: '/a/b', value: { c: 1 } }], { a: { b: { c: 1 } } }],
+  ['moves', { a: { b: 1 }, c: {} }, [{ op: 'move', from: '/a/b', path: '/c/d' }], { a: {}, c: { d: 1 } }],
+  ['moves in an array', { a: [1, 2, 3] }, [{ op: 'move', from: '/a/0', path: '/a/2' }], { a: [2, 3, 1] }],
+  [
+    'copies',
+    { a: { b: [1] } },
+    [
+      { op: 'copy', from: '/a', path: '/c' },
+      { op: 'add', path: '/c/b/0', value: 0 },
+    ],
+    { a: { b: [1] }, c: { b: [0, 1] } },
+  ],
+  [
+    'tests and goes on',
+    { a: { x: 1, y: [2.0] } },
+    [
+      { op: 'test', path: '/a', value: { y: [2], x: 1 } },
+      { op: 'remove', path: '/a' },
+    ],
+    {},
+  ],
+  [
+    'reads escaped names',
+    { 'a/b': 1, 'm~n': 2 },
+    [
+      { op: 'remove', path: '/a~1b' },
+      { op: 'replace', path: '/m~0n', value: 3 },
+    ],
+    { 'm~n': 3 },
+  ],
+])('a JSON patch %s', (_name, before, operations, after) => {
+  expect(shown(apply(serialize({ _id: 'k', ...before }), ...operations))).toEqual({ id: 'k', ...after })
+})
+
+test.each<[string, object, RegExp]>([
+  ['a path that is not there', { op: 'remove', path: '/x' }, /^bad-patch at '\/1\/path'/],
+  ['a parent that is not there', { op: 'add', path: '/x/y', value: 1 }, /^bad-patch at '\/1\/path'/],
+  ['an index beyond the end', { op: 'add', path: '/list/9', value: 1 }, /^bad-patch at '\/1\/path'/],
+  [
+    'an index with a leading zero',
+    { op: 'replace', path: '/list/00', value: 1 },
+    /^bad-patch at '\/1\/path'/,
+  ],
+  ['a test that fails', { op: 'test', path: '/n', value: 2 }, /^bad-patch at '\/1\/value'/],
+  ['the root', { op: 'replace', path: '', value: {} }, /^bad-patch at '\/1\/path'/],
+  ['a pointer that is none', { op: 'remove', path: 'n' }, /^bad-patch at '\/1\/path'/],
+  ['a half escape', { op: 'remove', path: '/~2' }, /^bad-patch at '\/1\/path'/],
+  ['no value', { op: 'add', path: '/x' }, /^bad-patch at '\/1'/],
+  ['an operation that is none', { op: 'merge', path: '/x' }, /^bad-patch at '\/1\/op'/],
+  ['a move into itself', { op: 'move', from: '/inner', path: '/inner/x' }, /^bad-patch at '\/1\/from'/],
+  ['a forbidden name', { op: 'add', path: '/inner/$set', value: 1 }, /^forbidden-name at '\/1\/path'/],
+  ['the name _id', { op: 'add', path: '/_id', value: 1 }, /^bad-patch at '\/1\/path'/],
+  [
+    'a way through a regex',
+    { op: 'add', path: '/inner/pattern/x', value: 1 },
+    /^not-plain-json at '\/inner\/pattern'/,
+  ],
+])('a JSON patch with %s is refused with its place, and nothing is changed', (_name, operation, refusal) => {
+  const stored = serialize({ _id: 'k', n: 1, list: [1], inner: rich })
+  const copy = Buffer.from(stored)
+  expect(() => apply(stored, { op: 'add', path: '/first', value: 1 }, operation)).toThrow(refusal)
+  expect(Buffer.from(stored)).toEqual(copy)
+})
+
+test('a JSON patch keeps the bytes of what it does not touch, moves and copies', () => {
+  const patched = apply(
+    serialize({ _id: 'k', ...rich, n: 1 }),
+    { op: 'move', from: '/price', path: '/cost' },
+    { op: 'copy', from: '/at', path: '/seen' },
+    { op: 'test', path: '/big', value: '9223372036854775807' },
+  )
+  const { price, ...others } = rich
+  expect(Buffer.from(patched)).toEqual(
+    Buffer.from(serialize({ _id: 'k', ...others, n: 1, cost: price, seen: rich.at })),
+  )
+  expect(deserialize(patched, { promoteLongs: false })['big']).toEqual(Long.MAX_VALUE)
+})
+
+test('a result that is too deep is refused', () => {
+  const deep = JSON.parse(`${'{"a":'.repeat(62)}{}${'}'.repeat(62)}`)
+  const stored = serialize({ _id: 'k', x: {} })
+  expect(() =>
+    apply(stored, { op: 'add', path: '/x/y', value: JSON.parse(`${'{"a":'.repeat(61)}{}${'}'.repeat(61)}`) }),
+  ).not.toThrow()
+  expect(() =>
+    apply(stored, { op: 'add', path: '/x/y', value: deep.a }, { op: 'copy', from: '/x/y', path: '/x/y/a' }),
+  ).toThrow(/^malformed-body/)
+})
+
+test.each<[string, object, string | undefined]>([
+  ['plain', { a: 1, b: 'x', c: [1.5, { d: null }], e: Long.fromNumber(2 ** 40), f: true }, undefined],
+  ['a date', { a: [{ b: new Date() }] }, '/a/0/b'],
+  ['a decimal', { 'x/y': Decimal128.fromString('1') }, '/x~1y'],
+  ['a long beyond 2^53', { a: Long.MAX_VALUE }, '/a'],
+  ['NaN', { a: Number.NaN }, '/a'],
+  ['a stored id', { id: 1 }, '/$id'],
+])('finds what JSON cannot carry: %s', (_name, document, pointer) => {
+  expect(firstNotPlain(serialize({ _id: new ObjectId(), ...document }))).toBe(pointer)
+})
