@@ -101,7 +101,10 @@ const names = fc.oneof(
 const numbers = fc.oneof(
   fc.maxSafeInteger(),
   fc.integer(),
-  fc.double({ noNaN: true, noDefaultInfinity: true }),
+  fc
+    .double({ noNaN: true, noDefaultInfinity: true })
+    // Written without an exponent these are integers that are not exact.
+    .filter((value) => Number.isSafeInteger(value) || !/^-?\d+$/.test(String(value))),
 )
 const { value: values } = fc.letrec<{ value: unknown }>((tie) => ({
   value: fc.oneof(
