@@ -25,6 +25,15 @@ export async function openGround(config: ReaderConfig, { log, clock }: ServiceTo
     random: Math.random,
     log,
   })
-  const access = new Map([...collections].map(([name, { access: { read } }]) => [name, read]))
+  const access = new Map(
+    [...collections].map(
+      ([
+        name,
+        {
+          access: { read },
+        },
+      ]) => [name, read],
+    ),
+  )
   return { replica, access, guard: () => connections.guard(), parts: [connections] }
 }
