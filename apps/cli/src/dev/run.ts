@@ -79,9 +79,8 @@ export async function runDev(
   const sample = new SampleData({ writer: () => writer.doors.url, token, clock, log })
 
   await using lifecycle = new Lifecycle({ log, clock, stopWithinMs })
-  const stop = (): void => void lifecycle.stop()
-  stopped.addEventListener('abort', stop, { once: true })
-  ended.signal.addEventListener('abort', stop, { once: true })
+  stopped.addEventListener('abort', () => ended.abort(), { once: true })
+  ended.signal.addEventListener('abort', () => void lifecycle.stop(), { once: true })
   if (stopped.aborted) return 'asked'
   try {
     await lifecycle.start([mongodb, writer, together('readers', readers), ...(withSample ? [sample] : [])])
@@ -100,7 +99,7 @@ export async function runDev(
       token,
       tokenSecretFile: state.file(tokenSecretFile),
     })
-    await untilAborted(AbortSignal.any([stopped, ended.signal]))
+    await untilAborted(ended.signal)
   }
   await lifecycle.stop()
   // Another run may have been started over this one, with data of its own.
