@@ -3,11 +3,10 @@ import type { Part } from '@freshet/kit'
 import type { App, ServiceTools } from '@freshet/service'
 import express, { type ErrorRequestHandler } from 'express'
 import { BoundedStore } from './bounded-store.ts'
-import type { Encoding } from './encoding.ts'
 import { WriterHealth } from './health.ts'
 import { Heartbeat } from './heartbeat.ts'
+import type { Ground } from './open-ground.ts'
 import { SourceWatch } from './source.ts'
-import type { ControlStore, WriteStore } from './store/contract.ts'
 import { WriterHandler } from './writer-handler.ts'
 import { addWriterMetrics } from './writer-metrics.ts'
 
@@ -18,13 +17,8 @@ const QUIET_MS = 250
 const LOOK_EVERY_MS = 1_000
 
 /** What a writer is put together from. */
-export interface WriterAppParts {
-  readonly store: WriteStore
-  readonly control: ControlStore
-  /** Registers a listener for connections that broke together. */
-  readonly onBroken: (listener: () => void) => void
+export interface WriterAppParts extends Omit<Ground, 'parts'> {
   readonly collections: ReadonlyMap<string, Collection>
-  readonly encoding: Encoding
   readonly maxBodyBytes: number
   readonly maxWrites: number
   readonly readerUrl: string | undefined
@@ -35,7 +29,7 @@ export interface WriterAppParts {
 
 /** The HTTP door before a store. */
 export function writerApp(parts: WriterAppParts, tools: ServiceTools): App {
-  const { control, collections, encoding, maxBodyBytes, readerUrl, unreadyAfterMs } = parts
+  const { control, collections, maxBodyBytes, readerUrl, unreadyAfterMs } = parts
   const { clock, log } = tools
   const store = new BoundedStore(parts.store, parts.maxWrites, clock)
   const source = new SourceWatch({ control, clock, log, everyMs: LOOK_EVERY_MS })
@@ -50,7 +44,6 @@ export function writerApp(parts: WriterAppParts, tools: ServiceTools): App {
   const handler = new WriterHandler({
     store,
     source,
-    encoding,
     maxBodyBytes,
     collections,
     tokens: tools.tokens,

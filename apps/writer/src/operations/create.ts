@@ -1,21 +1,23 @@
-import { isValidId, newId, type Collection, type JsonObject } from '@freshet/collections'
+import { newId, readBody, type Collection, type JsonObject } from '@freshet/collections'
 import { ProblemError, type Id } from '@freshet/protocol'
 import { receiveBody } from '@freshet/service'
 import type { Answer } from '../answer.ts'
 import type { Asked } from '../asked.ts'
+import { judged } from '../bodies.ts'
 import { expectJson } from '../media-type.ts'
-import { asObject, freshOf } from './documents.ts'
+import { freshOf, idIn } from './documents.ts'
 import { placed, refusedAt, type OperationParts } from './parts.ts'
 
 /** `POST /v1/{collection}`: one insert. */
 export async function create(
-  { store, source, encoding, maxBodyBytes }: OperationParts,
+  { store, source, maxBodyBytes }: OperationParts,
   { request, collection }: Asked,
 ): Promise<Answer> {
   expectJson(request.headers['content-type'])
-  const body = asObject(encoding.read(await receiveBody(request, maxBodyBytes)))
-  const id = idOf(body, collection)
-  const fresh = freshOf(encoding, collection, { ...body, id }, id)
+  const bytes = await receiveBody(request, maxBodyBytes)
+  const body = judged(() => readBody(bytes))
+  const id = idOf(body.json, collection)
+  const fresh = freshOf(body, collection, id)
   const { done, position } = await placed(source, id, () => store.insert(collection.name, fresh.stored))
   if (done.outcome === 'taken') throw refusedAt(position, 'already-exists')
   return { status: 201, position, version: fresh.version, location: `/v1/${collection.name}/${id}` }
@@ -29,8 +31,9 @@ function idOf(body: JsonObject, { idType }: Collection): Id {
     if (id !== undefined) return id
     throw badId('must be given: ids of this collection are integers')
   }
-  if (typeof given === 'string' && isValidId(idType, given)) return given
-  throw badId(`must be a text that is an id of the type ${idType}`)
+  const id = idIn(given, idType)
+  if (id !== undefined) return id
+  throw badId(`must be an id of the type ${idType}`)
 }
 
 function badId(detail: string): ProblemError {

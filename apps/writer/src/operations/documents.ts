@@ -1,7 +1,15 @@
-import type { Collection, JsonObject, JsonValue } from '@freshet/collections'
-import { ProblemError, type Id } from '@freshet/protocol'
+import {
+  etagOf,
+  isValidId,
+  presentJson,
+  toStored,
+  type Body,
+  type Collection,
+  type JsonObject,
+  type JsonValue,
+} from '@freshet/collections'
+import { ProblemError, type Id, type IdType } from '@freshet/protocol'
 import type { Version } from '../answer.ts'
-import type { Encoding } from '../encoding.ts'
 import type { StoredDocument } from '../store/contract.ts'
 
 /** The most that MongoDB stores as one document: https://www.mongodb.com/docs/manual/reference/limits/ */
@@ -13,38 +21,38 @@ export interface Fresh {
   readonly version: Version
 }
 
-/** The body of a whole document. @throws {ProblemError} malformed-body */
-export function asObject(value: JsonValue): JsonObject {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
-  throw new ProblemError('malformed-body', { detail: 'Wanted a JSON object.' })
-}
-
-/** What is to be stored for a document that a client sent, its `id` included. @throws {ProblemError} */
-export function freshOf(encoding: Encoding, collection: Collection, document: JsonObject, id: Id): Fresh {
-  expectValid(collection, document)
-  return shown(encoding, encoding.store(document, collection.idType, id))
+/** What is to be stored for a document that a client sent whole. @throws {ProblemError} */
+export function freshOf(body: Body, collection: Collection, id: Id): Fresh {
+  const { idType } = collection
+  expectValid(collection, { ...body.json, id: idType === 'integer' ? Number(id) : id })
+  return shown(toStored(body, idType, id))
 }
 
 /** What is to be stored after a patch: judged as clients will see it. @throws {ProblemError} */
-export function patchedOf(encoding: Encoding, collection: Collection, stored: StoredDocument): Fresh {
-  const fresh = shown(encoding, stored)
-  const document: JsonValue = JSON.parse(fresh.version.json.toString())
-  expectValid(collection, asObject(document))
+export function patchedOf(stored: StoredDocument, collection: Collection): Fresh {
+  const fresh = shown(stored)
+  const document: JsonObject = JSON.parse(fresh.version.json.toString())
+  expectValid(collection, document)
   return fresh
 }
 
 /** The version of what is stored. */
-export function versionOf(encoding: Encoding, stored: StoredDocument): Version {
-  const json = encoding.present(stored)
-  return { json, etag: encoding.etagOf(json) }
+export function versionOf(stored: StoredDocument): Version {
+  const json = presentJson(stored)
+  return { json, etag: etagOf(json) }
 }
 
-function shown(encoding: Encoding, stored: StoredDocument): Fresh {
-  if (stored.length > MAX_STORED_BYTES)
-    throw new ProblemError('payload-too-large', {
-      detail: `The document would have ${stored.length} bytes where it is stored; it may have ${MAX_STORED_BYTES}.`,
-    })
-  return { stored, version: versionOf(encoding, stored) }
+/** The id that a body names, as the text of URLs; integers are numbers there. `undefined`: it is none. */
+export function idIn(given: JsonValue, idType: IdType): Id | undefined {
+  const id = idType === 'integer' && typeof given === 'number' ? String(given) : given
+  return typeof id === 'string' && isValidId(idType, id) ? id : undefined
+}
+
+function shown(stored: StoredDocument): Fresh {
+  if (stored.length <= MAX_STORED_BYTES) return { stored, version: versionOf(stored) }
+  throw new ProblemError('payload-too-large', {
+    detail: `Stored the document has ${stored.length} bytes; it may have ${MAX_STORED_BYTES}.`,
+  })
 }
 
 function expectValid(collection: Collection, document: JsonObject): void {

@@ -1,7 +1,6 @@
-import { idToBson } from '@freshet/collections'
+import { firstNotPlain, idToBson } from '@freshet/collections'
 import { ProblemError } from '@freshet/protocol'
 import type { AskedOfDocument } from '../asked.ts'
-import type { Encoding } from '../encoding.ts'
 import type { Preconditions } from '../preconditions.ts'
 import type { Decision, StoredDocument } from '../store/contract.ts'
 import { versionOf } from './documents.ts'
@@ -35,20 +34,16 @@ export async function changed<T>(
 }
 
 /** @throws {ProblemError} precondition-failed, with the ETag of what is stored. */
-export function expectPreconditions(
-  encoding: Encoding,
-  preconditions: Preconditions,
-  stored: StoredDocument | undefined,
-): void {
+export function expectPreconditions(preconditions: Preconditions, stored: StoredDocument | undefined): void {
   if (preconditions.none) return
-  const etag = stored && versionOf(encoding, stored).etag
+  const etag = stored && versionOf(stored).etag
   if (preconditions.hold(etag)) return
   throw new ProblemError('precondition-failed', etag === undefined ? {} : { headers: { etag } })
 }
 
 /** @throws {ProblemError} not-plain-json, with the place. */
-export function expectPlain(encoding: Encoding, stored: StoredDocument): void {
-  const pointer = encoding.notPlain(stored)
+export function expectPlain(stored: StoredDocument): void {
+  const pointer = firstNotPlain(stored)
   if (pointer === undefined) return
   throw new ProblemError('not-plain-json', {
     errors: [{ pointer, detail: 'is stored as a value that JSON cannot carry' }],

@@ -1,6 +1,5 @@
 import { formatSourcePosition, ProblemError, headers as names } from '@freshet/protocol'
 import type { Id, Position, RefusalOptions, SourceId } from '@freshet/protocol'
-import type { Encoding } from '../encoding.ts'
 import { refusalOf } from '../outcomes.ts'
 import type { SourceWatch } from '../source.ts'
 import type { WriteStore } from '../store/contract.ts'
@@ -9,7 +8,6 @@ import type { WriteStore } from '../store/contract.ts'
 export interface OperationParts {
   readonly store: WriteStore
   readonly source: Pick<SourceWatch, 'expect'>
-  readonly encoding: Encoding
   /** The largest body, in bytes. */
   readonly maxBodyBytes: number
 }

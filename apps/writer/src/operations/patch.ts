@@ -1,23 +1,47 @@
+import {
+  applyJsonPatch,
+  applyMergePatch,
+  readArrayBody,
+  readBody,
+  type PatchRules,
+} from '@freshet/collections'
 import { ProblemError } from '@freshet/protocol'
 import { receiveBody } from '@freshet/service'
 import type { Answer } from '../answer.ts'
 import type { AskedOfDocument } from '../asked.ts'
-import { expectPatch } from '../media-type.ts'
+import { judged } from '../bodies.ts'
+import { expectPatch, type PatchFormat } from '../media-type.ts'
+import type { StoredDocument } from '../store/contract.ts'
 import { patchedOf } from './documents.ts'
 import { changed, expectPreconditions } from './looking.ts'
 import type { OperationParts } from './parts.ts'
 
+type Apply = (stored: StoredDocument, rules: PatchRules) => StoredDocument
+
+/** Reads a patch once; it may be applied to several versions. @throws {BodyError} */
+const readPatch: Record<PatchFormat, (bytes: Uint8Array) => Apply> = {
+  merge: (bytes) => {
+    const patch = readBody(bytes)
+    return (stored, rules) => applyMergePatch(stored, patch, rules)
+  },
+  json: (bytes) => {
+    const patch = readArrayBody(bytes)
+    return (stored, rules) => applyJsonPatch(stored, patch, rules)
+  },
+}
+
 /** `PATCH /v1/{collection}/{id}`: changes what is stored; values that the patch does not touch keep their bytes. */
 export async function patch(parts: OperationParts, asked: AskedOfDocument): Promise<Answer> {
-  const { encoding, maxBodyBytes } = parts
-  const { request, collection, preconditions, preferences } = asked
+  const { request, collection, id, preconditions, preferences } = asked
   const format = expectPatch(request.headers['content-type'])
-  const body = encoding.read(await receiveBody(request, maxBodyBytes))
-  const apply = format === 'merge' ? encoding.mergePatch : encoding.jsonPatch
+  const bytes = await receiveBody(request, parts.maxBodyBytes)
+  const apply = judged(() => readPatch[format](bytes))
+  const { lenient } = preferences
   const { value, position } = await changed(parts, asked, (stored) => {
-    expectPreconditions(encoding, preconditions, stored)
+    expectPreconditions(preconditions, stored)
     if (!stored) throw new ProblemError('not-found')
-    const fresh = patchedOf(encoding, collection, apply(stored, body, preferences.lenient))
+    const next = judged(() => apply(stored, { id, lenient }))
+    const fresh = patchedOf(next, collection)
     return { write: fresh.stored, value: fresh.version }
   })
   return { status: 200, position, version: value, location: undefined }

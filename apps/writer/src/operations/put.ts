@@ -1,11 +1,12 @@
-import { idToBson } from '@freshet/collections'
+import { idToBson, readBody } from '@freshet/collections'
 import { ProblemError } from '@freshet/protocol'
 import { receiveBody } from '@freshet/service'
 import type { Answer } from '../answer.ts'
 import type { AskedOfDocument } from '../asked.ts'
+import { judged } from '../bodies.ts'
 import { expectJson } from '../media-type.ts'
 import type { Acknowledged } from '../store/contract.ts'
-import { asObject, freshOf, type Fresh } from './documents.ts'
+import { freshOf, idIn, type Fresh } from './documents.ts'
 import { changed, expectPlain, expectPreconditions } from './looking.ts'
 import { placed, refusedAt, type OperationParts } from './parts.ts'
 
@@ -13,15 +14,17 @@ type Outcome = 'created' | 'replaced'
 
 /** `PUT /v1/{collection}/{id}`: makes the document, or replaces it whole. */
 export async function put(parts: OperationParts, asked: AskedOfDocument): Promise<Answer> {
-  const { encoding, maxBodyBytes, source } = parts
+  const { maxBodyBytes, source } = parts
   const { request, collection, id, preconditions, preferences } = asked
   expectJson(request.headers['content-type'])
-  const body = asObject(encoding.read(await receiveBody(request, maxBodyBytes)))
-  if (body['id'] !== undefined && body['id'] !== id)
+  const bytes = await receiveBody(request, maxBodyBytes)
+  const body = judged(() => readBody(bytes))
+  const given = body.json['id']
+  if (given !== undefined && idIn(given, collection.idType) !== id)
     throw new ProblemError('id-mismatch', {
       errors: [{ pointer: '/id', detail: 'is not the id in the URL' }],
     })
-  const fresh = freshOf(encoding, collection, { ...body, id }, id)
+  const fresh = freshOf(body, collection, id)
   const location = `/v1/${collection.name}/${id}`
   const answer = (outcome: Outcome, position: string): Answer => ({
     status: outcome === 'created' ? 201 : 200,
@@ -58,8 +61,8 @@ async function replaceSeen(
   { stored: next }: Fresh,
 ): Promise<{ readonly done: { readonly outcome: Outcome }; readonly position: string }> {
   const { value, position } = await changed<Outcome>(parts, asked, (stored) => {
-    expectPreconditions(parts.encoding, asked.preconditions, stored)
-    if (stored && !asked.preferences.lenient) expectPlain(parts.encoding, stored)
+    expectPreconditions(asked.preconditions, stored)
+    if (stored && !asked.preferences.lenient) expectPlain(stored)
     return { write: next, value: stored ? 'replaced' : 'created' }
   })
   return { done: { outcome: value }, position }

@@ -21,7 +21,7 @@ async function removeAny(parts: OperationParts, { collection, id }: AskedOfDocum
 
 async function removeSeen(parts: OperationParts, asked: AskedOfDocument): Promise<string> {
   const { position } = await changed(parts, asked, (stored) => {
-    expectPreconditions(parts.encoding, asked.preconditions, stored)
+    expectPreconditions(asked.preconditions, stored)
     if (!stored) throw new ProblemError('not-found')
     return { write: 'remove', value: undefined }
   })

@@ -18,7 +18,7 @@ export type Stage =
   | 'transaction'
   /** The commit of a transaction that wrote. */
   | 'commit'
-  /** The commit of a transaction that only looked. */
+  /** The wait for a majority after something that wrote nothing. */
   | 'confirm'
 
 /** Errors of the driver's pool, which it does not export: no connection was had, so nothing was sent on it. */
@@ -60,6 +60,11 @@ export function storeErrorOf(error: unknown, stage: Stage): unknown {
  */
 export function isTransient(error: unknown): boolean {
   return error instanceof MongoError && error.hasErrorLabel(MongoErrorLabel.TransientTransactionError)
+}
+
+/** A majority was not heard of in time, but the statement had been refused or had found nothing anyway. */
+export function wroteNothing(error: unknown): boolean {
+  return error instanceof MongoWriteConcernError && error.result['n'] === 0
 }
 
 /** WriteConflict and LockTimeout: another transaction has the document. */

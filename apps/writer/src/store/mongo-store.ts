@@ -1,6 +1,6 @@
 import type { Db, Document, MongoClient, RunCommandOptions } from 'mongodb'
 import type { Acknowledged, Decision, StoredDocument, StoredId, WriteStore } from './contract.ts'
-import { storeErrorOf } from './driver-errors.ts'
+import { storeErrorOf, wroteNothing } from './driver-errors.ts'
 import { listOfOne, replacement } from './raw.ts'
 import { isTakenId, positionOfTime, refusedStatement, writeErrorOf } from './replies.ts'
 import { SnapshotTransactions, type Retries } from './transactions.ts'
@@ -108,7 +108,7 @@ export class MongoStore implements WriteStore {
     try {
       return await this.#db.command({ ...command, writeConcern: this.#durable })
     } catch (error) {
-      throw storeErrorOf(error, 'write')
+      throw storeErrorOf(error, wroteNothing(error) ? 'confirm' : 'write')
     }
   }
 }

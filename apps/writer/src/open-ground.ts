@@ -1,0 +1,35 @@
+import { Backoff, type Part } from '@freshet/kit'
+import type { ServiceTools } from '@freshet/service'
+import type { WriterConfig } from './options.ts'
+import { DatabaseConnection } from './store/connection.ts'
+import type { ControlStore, WriteStore } from './store/contract.ts'
+import { MongoControlStore } from './store/control-store.ts'
+import { MongoStore } from './store/mongo-store.ts'
+
+/** What the HTTP door stands before. */
+export interface Ground {
+  readonly store: WriteStore
+  readonly control: ControlStore
+  /** Calls the listener whenever connections break together: behind the address may be another server since. */
+  readonly onBroken: (listener: () => void) => void
+  /** What must run before all else and be stopped last. */
+  readonly parts: readonly Part[]
+}
+
+/** How often a write that meets another one is tried again, and the waits between. */
+const RETRIES = 5
+const PAUSES = { firstMs: 4, maxMs: 100 }
+
+/** Opens what a writer stands on. It connects when it is first used. @throws {ConfigError} */
+export function openGround(config: WriterConfig, { clock }: ServiceTools): Ground {
+  const { mongodbUri: uri, database, maxWrites, acknowledgeWithinMs } = config
+  const connection = new DatabaseConnection({ uri, maxWrites, acknowledgeWithinMs })
+  const { client } = connection
+  const retries = { times: RETRIES, pauses: () => new Backoff(PAUSES, Math.random), clock }
+  return {
+    store: new MongoStore({ client, database, acknowledgeWithinMs, retries }),
+    control: new MongoControlStore(client, database, acknowledgeWithinMs),
+    onBroken: (listener) => connection.onBroken(listener),
+    parts: [connection],
+  }
+}

@@ -1,0 +1,134 @@
+import { afterAll, expect, test } from '@jest/globals'
+import { openTestDatabase } from '@freshet/testkit'
+import { Decimal128 } from 'mongodb'
+import { bearer, collections, openWriter } from './support/open-writer.ts'
+
+const db = await openTestDatabase({ collections })
+const writer = await openWriter(db.uriFor('writer'))
+afterAll(async () => {
+  await writer[Symbol.asyncDispose]()
+  await db[Symbol.asyncDispose]()
+})
+
+const position = /^[0-9a-f]{8}\.[0-9a-f]{16}$/
+
+/** Makes a document and gives its tag. */
+async function make(id: string): Promise<string> {
+  const { headers } = await writer.send('PUT', `products/${id}`, { body: { name: id } })
+  return String(headers.get('etag'))
+}
+
+test.each(['PUT', 'PATCH', 'DELETE'])(
+  '%s If-Match goes through for the stored version only',
+  async (method) => {
+    const id = `match-${method}`
+    const etag = await make(id)
+    const body = method === 'DELETE' ? {} : { body: { name: 'new' } }
+    const type = method === 'PATCH' ? { 'content-type': 'application/merge-patch+json' } : {}
+    const send = (tag: string) =>
+      writer.send(method, `products/${id}`, { headers: { 'if-match': tag, ...type }, ...body })
+    for (const other of ['"AAAAAAAAAAAAAAAAAAAAAA"', `W/${etag}`]) {
+      const refused = await send(other)
+      expect(refused.json).toMatchObject({
+        status: 412,
+        type: 'https://freshet.dev/problems/precondition-failed',
+      })
+      expect(refused.headers.get('etag')).toBe(etag)
+      expect(refused.headers.get('freshet-position')).toMatch(position)
+    }
+    const done = await send(`"AAAAAAAAAAAAAAAAAAAAAA", ${etag}`)
+    expect(done.status).toBe(method === 'DELETE' ? 204 : 200)
+    // The version is gone now.
+    expect((await send(etag)).status).toBe(412)
+  },
+)
+
+test('If-None-Match: * creates and never replaces; If-Match: * replaces and never creates', async () => {
+  const create = { headers: { 'if-none-match': '*' }, body: { name: 'x' } }
+  const replace = { headers: { 'if-match': '*' }, body: { name: 'y' } }
+  const none = await writer.send('PUT', 'products/star', replace)
+  expect([none.status, none.headers.get('etag')]).toEqual([412, null])
+  expect((await writer.send('PUT', 'products/star', create)).status).toBe(201)
+  const second = await writer.send('PUT', 'products/star', create)
+  expect(second.status).toBe(412)
+  expect(second.headers.get('freshet-position')).toMatch(position)
+  expect((await writer.send('PUT', 'products/star', replace)).status).toBe(200)
+})
+
+test('a malformed condition is 400 and nothing is written', async () => {
+  const headers = { 'if-match': 'no quotes' }
+  const got = await writer.send('PUT', 'products/malformed', { headers, body: { name: 'x' } })
+  expect(got.json).toMatchObject({ status: 400, type: 'https://freshet.dev/problems/bad-header' })
+  expect((await writer.send('DELETE', 'products/malformed')).status).toBe(404)
+})
+
+test('a collection that wants conditions answers 428 without one', async () => {
+  const authorization = await bearer()
+  const patch = { authorization, 'content-type': 'application/merge-patch+json' }
+  for (const [method, headers] of [
+    ['PUT', { authorization }],
+    ['PATCH', patch],
+    ['DELETE', { authorization }],
+  ] as const) {
+    const got = await writer.send(method, 'orders/o', { headers, ...(method !== 'DELETE' && { body: {} }) })
+    expect(got.json).toMatchObject({ status: 428 })
+  }
+  const made = await writer.send('PUT', 'orders/o', {
+    headers: { authorization, 'if-none-match': '*' },
+    body: {},
+  })
+  expect(made.status).toBe(201)
+  const headers = { authorization, 'if-match': String(made.headers.get('etag')) }
+  expect((await writer.send('DELETE', 'orders/o', { headers })).status).toBe(204)
+})
+
+test('of two replacements of one version exactly one goes through, and it is the one that is stored', async () => {
+  let etag = await make('race')
+  for (let round = 0; round < 100; round++) {
+    const put = (name: string) =>
+      writer.send('PUT', 'products/race', { headers: { 'if-match': etag }, body: { name } })
+    const both = await Promise.all([put(`a${round}`), put(`b${round}`)])
+    expect(both.map(({ status }) => status).sort((a, b) => a - b)).toEqual([200, 412])
+    const winner = both.find(({ status }) => status === 200)
+    const loser = both.find(({ status }) => status === 412)
+    etag = String(winner?.headers.get('etag'))
+    // The loser is told the version that beat it, at a position where that is there.
+    expect(loser?.headers.get('etag')).toBe(etag)
+    expect(
+      String(loser?.headers.get('freshet-position')) >= String(winner?.headers.get('freshet-position')),
+    ).toBe(true)
+    const stored = await db.admin
+      .db('shop')
+      .collection('products')
+      .findOne({ _id: 'race' as never })
+    expect(stored?.['name']).toBe(winner?.json['name'])
+  }
+})
+
+test('a stored value that JSON cannot carry is not replaced, unless the client is lenient', async () => {
+  const price = Decimal128.fromString('1.10')
+  await db.admin
+    .db('shop')
+    .collection('products')
+    .insertOne({ _id: 'exact' as never, name: 'x', a: { price } })
+  const refused = await writer.send('PUT', 'products/exact', { body: { name: 'y' } })
+  expect(refused.json).toMatchObject({
+    status: 409,
+    type: 'https://freshet.dev/problems/not-plain-json',
+    errors: [{ pointer: '/a/price' }],
+  })
+  expect(refused.headers.get('freshet-position')).toMatch(position)
+  expect(
+    await db.admin
+      .db('shop')
+      .collection('products')
+      .findOne({ _id: 'exact' as never }),
+  ).toMatchObject({
+    a: { price },
+  })
+  const headers = { prefer: 'handling=lenient' }
+  const done = await writer.send('PUT', 'products/exact', { headers, body: { name: 'y' } })
+  expect([done.status, done.headers.get('preference-applied')]).toEqual([200, 'handling=lenient'])
+  const made = await writer.send('PUT', 'products/lenient', { headers, body: { name: 'y' } })
+  expect(made.status).toBe(201)
+})

@@ -1,0 +1,122 @@
+import { afterAll, expect, test } from '@jest/globals'
+import { POSITION_ZERO } from '@freshet/protocol'
+import { failPoint, openTestDatabase } from '@freshet/testkit'
+import { MongoClient } from 'mongodb'
+import type { Ground } from '../src/open-ground.ts'
+import type { WriteStore } from '../src/store/contract.ts'
+import { collections, openWriter } from './support/open-writer.ts'
+
+const db = await openTestDatabase({ collections, nodes: 3 })
+afterAll(() => db[Symbol.asyncDispose]())
+
+const products = db.admin.db('shop').collection<{ _id: string; name: string }>('products')
+/** Long enough for a set at work, short enough for one that stands. */
+const argv = ['--acknowledge-within=1s']
+
+/** Writes stay on the primary until it is disposed of: no majority has them. */
+async function holdReplication(): Promise<AsyncDisposable> {
+  const { me } = await db.admin.db('admin').command({ hello: 1 })
+  const held: AsyncDisposable[] = []
+  for (const { port } of db.servers.members) {
+    if (String(me).endsWith(`:${port}`)) continue
+    const { username, password } = new URL(db.adminUri.replace(/,[^/]+/, ''))
+    const uri = `mongodb://${username}:${password}@127.0.0.1:${port}/?directConnection=true&authSource=admin`
+    const client = new MongoClient(uri)
+    const point = await failPoint(client, 'stopReplProducer', 'alwaysOn', {})
+    held.push({
+      [Symbol.asyncDispose]: async () => {
+        await point[Symbol.asyncDispose]()
+        await client.close()
+      },
+    })
+  }
+  return {
+    [Symbol.asyncDispose]: async () => {
+      for (const one of held) await one[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** Asks for refusals that rest on writes which only the primary has; gives the statuses of the answers. */
+async function refusalsWithoutMajority(over: (ground: Ground) => Ground): Promise<readonly number[]> {
+  await products.deleteMany({}, { writeConcern: { w: 'majority' } })
+  await products.insertOne({ _id: 'replaced', name: 'old' }, { writeConcern: { w: 'majority' } })
+  await using writer = await openWriter(db.uriFor('writer'), { argv, over })
+  const seen = await writer.send('PUT', 'products/replaced', { body: { name: 'seen' } })
+  const ifMatch = { 'if-match': String(seen.headers.get('etag')) }
+  await using _ = await holdReplication()
+  await products.updateOne({ _id: 'replaced' }, { $set: { name: 'new' } }, { writeConcern: { w: 1 } })
+  await products.insertOne({ _id: 'made', name: 'new' }, { writeConcern: { w: 1 } })
+  const answers = await Promise.all([
+    writer.send('PUT', 'products/replaced', { headers: ifMatch, body: { name: 'mine' } }),
+    writer.send('POST', 'products', { body: { id: 'made', name: 'mine' } }),
+    writer.send('PUT', 'products/made', { headers: { 'if-none-match': '*' }, body: { name: 'mine' } }),
+    writer.send('DELETE', 'products/absent'),
+  ])
+  for (const { json } of answers.filter(({ status }) => status === 503))
+    expect(json).toMatchObject({ type: 'https://freshet.dev/problems/unavailable' })
+  return answers.map(({ status }) => status)
+}
+
+test('a refusal that rests on what no majority has is not answered as a fact', async () => {
+  expect(await refusalsWithoutMajority((ground) => ground)).toEqual([503, 503, 503, 503])
+})
+
+/** Refuses by what the primary says, without a majority behind it. */
+class HastyStore implements WriteStore {
+  readonly #store: WriteStore
+
+  constructor(store: WriteStore) {
+    this.#store = store
+  }
+
+  insert: WriteStore['insert'] = async (collection, document) => {
+    const id = String(/_id\0....(\w+)/s.exec(Buffer.from(document).toString('latin1'))?.[1])
+    const taken = (await products.findOne({ _id: id }, { readConcern: { level: 'local' } })) !== null
+    if (taken) return { outcome: 'taken', wrote: false, at: POSITION_ZERO }
+    return await this.#store.insert(collection, document)
+  }
+
+  replace: WriteStore['replace'] = (...all) => this.#store.replace(...all)
+
+  remove: WriteStore['remove'] = async (collection, id) => {
+    const found = await products.findOne({ _id: id as string }, { readConcern: { level: 'local' } })
+    if (found === null) return { outcome: 'absent', wrote: false, at: POSITION_ZERO }
+    return await this.#store.remove(collection, id)
+  }
+
+  change: WriteStore['change'] = async (collection, id, decide) => {
+    const stored = await db.admin
+      .db('shop')
+      .collection(collection)
+      .findOne<Uint8Array>({ _id: id as never }, { raw: true, readConcern: { level: 'local' } })
+    const { write, value } = decide(stored ?? undefined)
+    if (write === 'keep') return { value, wrote: false, at: POSITION_ZERO }
+    return await this.#store.change(collection, id, decide)
+  }
+}
+
+test('control: a store that refuses at once does answer such refusals', async () => {
+  const statuses = await refusalsWithoutMajority((ground) => ({
+    ...ground,
+    store: new HastyStore(ground.store),
+  }))
+  expect(statuses).toEqual([412, 409, 412, 404])
+})
+
+test('a write that no majority takes in time is 504, in one command and in a transaction', async () => {
+  await using writer = await openWriter(db.uriFor('writer'), { argv })
+  {
+    await using _ = await holdReplication()
+    const answers = await Promise.all([
+      writer.send('POST', 'products', { body: { id: 'slow-1', name: 'x' } }),
+      writer.send('PUT', 'products/slow-2', { body: { name: 'x' } }),
+    ])
+    for (const got of answers)
+      expect(got.json).toMatchObject({ status: 504, id: expect.stringMatching(/^slow/) })
+  }
+  // Both are there once the others hear of them.
+  const majority = { readConcern: { level: 'majority' }, writeConcern: { w: 'majority' } } as const
+  await products.updateOne({ _id: 'after' }, { $set: { name: 'x' } }, { upsert: true, ...majority })
+  expect(await products.countDocuments({ _id: { $in: ['slow-1', 'slow-2'] } })).toBe(2)
+})

@@ -1,0 +1,194 @@
+import { afterAll, expect, test } from '@jest/globals'
+import { CutProxy, eventually, openTestDatabase } from '@freshet/testkit'
+import { collections, openWriter, openWriterAtOnce, type OpenWriter } from './support/open-writer.ts'
+
+const db = await openTestDatabase({ collections })
+afterAll(() => db[Symbol.asyncDispose]())
+
+const products = db.admin.db('shop').collection<{ _id: string; name: string }>('products')
+const merge = { 'content-type': 'application/merge-patch+json' }
+
+/** A writer whose connection to the database can be disturbed. */
+interface Disturbed extends AsyncDisposable {
+  readonly proxy: CutProxy
+  readonly writer: OpenWriter
+}
+
+async function openDisturbed(argv: readonly string[] = []): Promise<Disturbed> {
+  const proxy = await CutProxy.open(db.servers.members[0]?.port ?? 0)
+  const writer = await openWriter(proxy.uriThrough(db.uriFor('writer')), { argv })
+  const close = async (): Promise<void> => {
+    await writer[Symbol.asyncDispose]()
+    await proxy[Symbol.asyncDispose]()
+  }
+  return { proxy, writer, [Symbol.asyncDispose]: close }
+}
+
+const unknown = { status: 504, type: 'https://freshet.dev/problems/outcome-unknown', retryable: false }
+
+test('a write whose answer is lost is 504 with its id, and the document is there all the same', async () => {
+  await using disturbed = await openDisturbed()
+  const { proxy, writer } = disturbed
+  // The connection that the write will use is made.
+  await writer.send('PUT', 'products/warm', { body: { name: 'x' } })
+  proxy.blackHole('replies')
+  const answer = writer.send('POST', 'products', { body: { name: 'lost' } })
+  const there = await eventually(async () => {
+    const found = await products.findOne({ name: 'lost' })
+    if (!found) throw new Error('not written yet')
+    return found
+  })
+  proxy.cut()
+  const got = await answer
+  // The id was made by the writer: only this answer can tell it.
+  expect(got.json).toMatchObject({ ...unknown, id: there._id })
+  expect(got.headers.get('freshet-position')).toBeNull()
+  proxy.resume()
+  await eventually(async () =>
+    expect((await writer.send('PUT', 'products/warm', { body: { name: 'y' } })).status).toBe(200),
+  )
+})
+
+test('a connection that is silent after the write was sent is 504 too', async () => {
+  await using disturbed = await openDisturbed(['--acknowledge-within=100ms'])
+  const { proxy, writer } = disturbed
+  await writer.send('PUT', 'products/warm', { body: { name: 'x' } })
+  proxy.blackHole('replies')
+  const got = await writer.send('PUT', 'products/silent', {
+    headers: { prefer: 'handling=lenient' },
+    body: { name: 'x' },
+  })
+  proxy.resume()
+  expect(got.json).toMatchObject({ ...unknown, id: 'silent' })
+})
+
+test('a database that is away is 503 with Retry-After, for each method, and nothing is written', async () => {
+  await using disturbed = await openDisturbed()
+  const { proxy, writer } = disturbed
+  proxy.cut()
+  const lenient = { prefer: 'handling=lenient' }
+  const answers = await Promise.all([
+    writer.send('POST', 'products', { body: { id: 'away', name: 'x' } }),
+    writer.send('PUT', 'products/away', { body: { name: 'x' } }),
+    writer.send('PUT', 'products/away', { headers: lenient, body: { name: 'x' } }),
+    writer.send('PATCH', 'products/away', { headers: merge, body: { name: 'x' } }),
+    writer.send('DELETE', 'products/away'),
+  ])
+  for (const got of answers) {
+    expect(got.status).toBe(503)
+    expect(got.headers.get('retry-after')).toBe('1')
+    expect(got.text).not.toMatch(/ECONN|mongo|127\.0\.0\.1/i)
+  }
+  expect(await products.countDocuments({ _id: 'away' })).toBe(0)
+})
+
+test('a writer starts without its database, answers 503 meanwhile, and works when it is there', async () => {
+  await using proxy = await CutProxy.open(db.servers.members[0]?.port ?? 0)
+  proxy.cut()
+  await using writer = await openWriterAtOnce(proxy.uriThrough(db.uriFor('writer')))
+  const ready = () => fetch(`${writer.service.managementUrl}/readyz`)
+  const early = await writer.send('POST', 'products', { body: { id: 'early', name: 'x' } })
+  expect(early.json).toMatchObject({ status: 503, type: 'https://freshet.dev/problems/source-unknown' })
+  expect((await ready()).status).toBe(503)
+  proxy.resume()
+  await eventually(async () =>
+    expect((await writer.send('PUT', 'products/early', { body: { name: 'x' } })).status).toBe(201),
+  )
+  await eventually(async () => expect((await ready()).status).toBe(200))
+})
+
+/** What the server says once to a command of this name. */
+const failing = (command: string, data: object) =>
+  db.failPoint('failCommand', { times: 1 }, { failCommands: [command], appName: 'freshet-writer', ...data })
+
+const writeConcernError = { writeConcernError: { code: 64, errmsg: 'waiting for replication timed out' } }
+
+test.each([
+  ['a write concern that fails', 'insert', writeConcernError, 504, 'outcome-unknown'],
+  ['a connection that closes', 'insert', { closeConnection: true }, 504, 'outcome-unknown'],
+  ['an interruption by a step-down', 'insert', { errorCode: 11602 }, 504, 'outcome-unknown'],
+  ['a server that is no primary', 'insert', { errorCode: 10107 }, 503, 'unavailable'],
+  ['a rule of the collection', 'insert', { errorCode: 121 }, 500, 'internal'],
+  ['a missing right', 'insert', { errorCode: 13 }, 500, 'internal'],
+])('POST after %s in the insert', async (_what, command, data, status, code) => {
+  await using writer = await openWriter(db.uriFor('writer'))
+  await using _ = await failing(command, data)
+  const got = await writer.send('POST', 'products', { body: { name: 'x' } })
+  expect(got.json).toMatchObject({ status, type: `https://freshet.dev/problems/${code}` })
+  expect(got.text).not.toMatch(/failpoint|replication|failCommand/i)
+})
+
+test.each([
+  ['a write concern that fails', writeConcernError, 504, 'outcome-unknown'],
+  // The driver commits again: this is safe, and the outcome becomes known.
+  ['a connection that closes', { closeConnection: true }, 200, undefined],
+  ['an interruption', { errorCode: 11602, errorLabels: ['RetryableWriteError'] }, 200, undefined],
+])('PUT after %s in the commit', async (_what, data, status, code) => {
+  await using writer = await openWriter(db.uriFor('writer'))
+  await writer.send('PUT', 'products/commit', { body: { name: 'x' } })
+  await using _ = await failing('commitTransaction', data)
+  const got = await writer.send('PUT', 'products/commit', { body: { name: `y${status}${String(code)}` } })
+  expect(got.status).toBe(status)
+  if (code !== undefined) expect(got.json).toMatchObject({ ...unknown, id: 'commit' })
+})
+
+test('a connection that is lost before the commit is tried again, since nothing can be written yet', async () => {
+  await using writer = await openWriter(db.uriFor('writer'))
+  for (const command of ['find', 'update']) {
+    await writer.send('PUT', 'products/before', { body: { name: 'x' } })
+    await using _ = await failing(command, { closeConnection: true })
+    const got = await writer.send('PUT', 'products/before', { body: { name: command } })
+    expect([got.status, got.json['name']]).toEqual([200, command])
+  }
+})
+
+test('a document that others never let go is 409 busy, and stays as it was', async () => {
+  await using writer = await openWriter(db.uriFor('writer'))
+  await writer.send('PUT', 'products/busy', { body: { name: 'x' } })
+  await using session = db.admin.startSession()
+  session.startTransaction()
+  await products.updateOne({ _id: 'busy' }, { $set: { name: 'theirs' } }, { session })
+  const got = await writer.send('PUT', 'products/busy', { body: { name: 'ours' } })
+  await session.abortTransaction()
+  expect(got.json).toMatchObject({
+    status: 409,
+    type: 'https://freshet.dev/problems/busy',
+    retryable: true,
+  })
+  expect((await products.findOne({ _id: 'busy' }))?.name).toBe('x')
+})
+
+test('more writes at once than allowed are 503 at once, and room is made again', async () => {
+  await using writer = await openWriter(db.uriFor('writer'), { argv: ['--max-writes=1'] })
+  await using session = db.admin.startSession()
+  session.startTransaction()
+  await products.updateOne({ _id: 'busy' }, { $set: { name: 'theirs' } }, { session })
+  // A single command waits for the other transaction to end.
+  const lenient = { prefer: 'handling=lenient' }
+  const held = writer.send('PUT', 'products/busy', { headers: lenient, body: { name: 'held' } })
+  await eventually(async () => expect(await writer.status()).toMatchObject({ inFlight: 1 }))
+  const refused = await writer.send('PUT', 'products/other', { body: { name: 'x' } })
+  expect(refused.json).toMatchObject({ status: 503, type: 'https://freshet.dev/problems/overloaded' })
+  expect(refused.headers.get('retry-after')).toBe('1')
+  await session.abortTransaction()
+  expect((await held).status).toBe(200)
+  expect((await writer.send('PUT', 'products/other', { body: { name: 'x' } })).status).toBe(201)
+  const metrics = await (await fetch(`${writer.service.managementUrl}/metrics`)).text()
+  expect(metrics).toMatch(/^freshet_writer_problems_total\{code="overloaded"\} 1$/m)
+  expect(metrics).toMatch(/^freshet_writer_writes_total 2$/m)
+})
+
+test('a value that another unique index has already is 422 without a word of the other document', async () => {
+  await using writer = await openWriter(db.uriFor('writer'))
+  await products.createIndex({ name: 1 }, { unique: true, partialFilterExpression: { unique: true } })
+  const body = { name: 'only one', unique: true }
+  expect((await writer.send('POST', 'products', { body })).status).toBe(201)
+  for (const [method, path] of [
+    ['POST', 'products'],
+    ['PUT', 'products/second'],
+  ] as const) {
+    const got = await writer.send(method, path, { body })
+    expect(got.json).toMatchObject({ status: 422, type: 'https://freshet.dev/problems/invalid-document' })
+    expect(got.text).not.toMatch(/E11000|only one/)
+  }
+})

@@ -1,0 +1,91 @@
+import { expect, test } from '@jest/globals'
+import { systemClock } from '@freshet/kit'
+import { ProblemError } from '@freshet/protocol'
+import { eventually, silentLog } from '@freshet/testkit'
+import { sourceIdOf, SourceWatch } from '../src/source.ts'
+
+interface World extends AsyncDisposable {
+  readonly source: SourceWatch
+  timeline: string | undefined | Error
+  /** Ends the look that is under way; looks wait for it while it is set. */
+  gate: Promise<void> | undefined
+  looks: number
+}
+
+function open(everyMs: number): World {
+  const world: World = {
+    timeline: 'first',
+    gate: undefined,
+    looks: 0,
+    source: new SourceWatch({
+      control: {
+        timeline: async () => {
+          world.looks++
+          const { timeline } = world
+          await world.gate
+          if (timeline instanceof Error) throw timeline
+          return timeline
+        },
+      },
+      clock: systemClock,
+      log: silentLog,
+      everyMs,
+    }),
+    [Symbol.asyncDispose]: () => world.source.stop(),
+  }
+  world.source.start()
+  return world
+}
+
+const HOUR_MS = 3_600_000
+
+test('without a control document the source stays unknown, and is found when there is one', async () => {
+  await using world = open(HOUR_MS)
+  world.timeline = undefined
+  world.source.doubt()
+  await eventually(() => expect(world.looks).toBeGreaterThan(1))
+  expect(() => world.source.expect()).toThrow(ProblemError)
+  world.timeline = 'first'
+  await eventually(() => expect(world.source.source).toBe(sourceIdOf('first')))
+})
+
+test('a doubt makes the source unknown at once, and it is looked at without waiting', async () => {
+  await using world = open(HOUR_MS)
+  await eventually(() => expect(world.source.source).toBe(sourceIdOf('first')))
+  world.timeline = 'second'
+  world.source.doubt()
+  expect(world.source.source).toBeUndefined()
+  await eventually(() => expect(world.source.source).toBe(sourceIdOf('second')))
+})
+
+test('a doubt that comes during a look makes its answer worthless', async () => {
+  await using world = open(HOUR_MS)
+  await eventually(() => expect(world.source.source).toBe(sourceIdOf('first')))
+  let letGo = (): void => undefined
+  world.gate = new Promise((resolve) => {
+    letGo = resolve
+  })
+  world.source.doubt()
+  await eventually(() => expect(world.looks).toBe(2))
+  // The look under way has read the old name already.
+  world.timeline = 'second'
+  world.source.doubt()
+  const seen: unknown[] = []
+  world.gate = undefined
+  letGo()
+  await eventually(() => {
+    seen.push(world.source.source)
+    expect(world.source.source).toBe(sourceIdOf('second'))
+  })
+  expect(seen).not.toContain(sourceIdOf('first'))
+})
+
+test('a look that fails is repeated', async () => {
+  await using world = open(1)
+  await eventually(() => expect(world.source.source).toBe(sourceIdOf('first')))
+  world.timeline = new Error('away')
+  const { looks } = world
+  await eventually(() => expect(world.looks).toBeGreaterThan(looks + 2))
+  // What is known stays known: a look that fails tells nothing about another server.
+  expect(world.source.source).toBe(sourceIdOf('first'))
+})

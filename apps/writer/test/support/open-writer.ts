@@ -1,0 +1,144 @@
+import { expect } from '@jest/globals'
+import { defineOptions, readConfig, systemClock, type Log } from '@freshet/kit'
+import { serviceOptions, startService, type RunningService } from '@freshet/service'
+import { eventually, silentLog } from '@freshet/testkit'
+import { SignJWT } from 'jose'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { writerOptions } from '../../src/options.ts'
+import { openGround, type Ground } from '../../src/open-ground.ts'
+import { writerService } from '../../src/writer-service.ts'
+
+const secret = 'a secret of the tests that is long enough'
+
+/** The collection files of the tests, by name. */
+const files = {
+  products: {
+    'x-access': { read: 'public', write: 'public' },
+    type: 'object',
+    required: ['id', 'name'],
+    properties: { id: { type: 'string' }, name: { type: 'string' }, price: { type: 'number', minimum: 0 } },
+  },
+  orders: {
+    'x-concurrency': 'required',
+    type: 'object',
+    required: ['id'],
+    properties: { id: { type: 'string' } },
+  },
+  numbered: {
+    'x-id': 'integer',
+    'x-access': { read: 'public', write: 'public' },
+    type: 'object',
+  },
+} as const
+
+/** What the migration makes for these files. */
+export const collections = Object.keys(files)
+
+/** An `Authorization` header that is good for a minute. */
+export async function bearer(): Promise<string> {
+  const token = await new SignJWT({})
+    .setProtectedHeader({ alg: 'HS256' })
+    .setIssuer('freshet')
+    .setAudience('freshet')
+    .setSubject('tester')
+    .setExpirationTime('1m')
+    .sign(new TextEncoder().encode(secret))
+  return `Bearer ${token}`
+}
+
+/** A request as the tests write it. */
+export interface Sent {
+  readonly headers?: Readonly<Record<string, string>>
+  /** Sent as JSON; a text or bytes as they are. */
+  readonly body?: unknown
+}
+
+/** An answer, read whole. */
+export interface Got {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  /** The body, which is a JSON object. */
+  readonly json: Record<string, unknown>
+}
+
+/** A writer on real sockets, before a real database. */
+export interface OpenWriter extends AsyncDisposable {
+  readonly service: RunningService
+  send(method: string, path: string, sent?: Sent): Promise<Got>
+  status(): Promise<Record<string, unknown>>
+}
+
+/** What may differ between the writers of the tests. */
+export interface OpenWriterOptions {
+  readonly argv?: readonly string[]
+  readonly log?: Log
+  /** Puts something between the door and the database. */
+  readonly over?: (ground: Ground) => Ground
+}
+
+/** Settles when the writer knows its source. */
+export async function openWriter(uri: string, options: OpenWriterOptions = {}): Promise<OpenWriter> {
+  const writer = await openWriterAtOnce(uri, options)
+  await eventually(async () => expect(await writer.status()).toMatchObject({ source: expect.any(String) }))
+  return writer
+}
+
+/** Without a wait for the database. */
+export async function openWriterAtOnce(uri: string, options: OpenWriterOptions = {}): Promise<OpenWriter> {
+  const { over = (ground: Ground) => ground } = options
+  const folder = await mkdtemp(join(tmpdir(), 'freshet-writer-'))
+  for (const [name, file] of Object.entries(files))
+    await writeFile(join(folder, `${name}.json`), JSON.stringify(file))
+  const config = readConfig(defineOptions({ ...serviceOptions, ...writerOptions }), {
+    argv: [
+      '--port=0',
+      '--management-port=0',
+      '--database=shop',
+      `--collections=${folder}`,
+      ...(options.argv ?? []),
+    ],
+    env: { FRESHET_TOKEN_SECRET: secret, FRESHET_MONGODB_URI: uri },
+    readFile: () => '',
+  })
+  const service = await startService({
+    definition: writerService({
+      version: '0.0.0',
+      open: (config, tools) => over(openGround(config, tools)),
+    }),
+    config,
+    log: options.log ?? silentLog,
+    clock: systemClock,
+    signal: new AbortController().signal,
+  })
+  const writer: OpenWriter = {
+    service,
+    send: (method, path, sent) => send(`${service.url}/v1/${path}`, method, sent),
+    status: async () => (await send(`${service.managementUrl}/statusz`, 'GET')).json,
+    [Symbol.asyncDispose]: async () => {
+      await service.stop()
+      await rm(folder, { recursive: true })
+    },
+  }
+  return writer
+}
+
+async function send(url: string, method: string, { headers = {}, body }: Sent = {}): Promise<Got> {
+  const raw = typeof body === 'string' || body instanceof Uint8Array
+  const response = await fetch(url, {
+    method,
+    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+    ...(body !== undefined && { body: raw ? (body as string) : JSON.stringify(body) }),
+  })
+  const text = await response.text()
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    get json() {
+      return JSON.parse(text) as Record<string, unknown>
+    },
+  }
+}

@@ -1,0 +1,197 @@
+import { afterAll, expect, test } from '@jest/globals'
+import { openTestDatabase } from '@freshet/testkit'
+import { BSON } from 'mongodb'
+import { bearer, collections, openWriter } from './support/open-writer.ts'
+
+const db = await openTestDatabase({ collections })
+const writer = await openWriter(db.uriFor('writer'), { argv: ['--reader-url=http://reader.example/'] })
+afterAll(async () => {
+  await writer[Symbol.asyncDispose]()
+  await db[Symbol.asyncDispose]()
+})
+
+const position = /^[0-9a-f]{8}\.[0-9a-f]{16}$/
+const etag = /^"[\w-]{22}"$/
+
+/** What is stored, as the server gives it. */
+async function stored(collection: string, id: unknown): Promise<Uint8Array | null> {
+  return await db.admin
+    .db('shop')
+    .collection(collection)
+    .findOne<Uint8Array>({ _id: id as never }, { raw: true })
+}
+
+test('POST stores the document and answers 201 with where it is, its version and its position', async () => {
+  const got = await writer.send('POST', 'products', { body: { price: 3, name: 'Lamp', id: 'lamp' } })
+  expect(got.status).toBe(201)
+  expect(got.text).toBe('{"id":"lamp","price":3,"name":"Lamp"}')
+  expect(got.headers.get('location')).toBe('/v1/products/lamp')
+  expect(got.headers.get('etag')).toMatch(etag)
+  expect(got.headers.get('freshet-position')).toMatch(position)
+  expect(got.headers.get('content-type')).toBe('application/json')
+  expect(got.headers.get('x-powered-by')).toBeNull()
+  const bytes = await stored('products', 'lamp')
+  expect(Buffer.from(bytes ?? [])).toEqual(
+    Buffer.from(BSON.serialize({ _id: 'lamp', price: 3, name: 'Lamp' })),
+  )
+})
+
+test('POST without an id makes one, and a second one comes later in the order of texts', async () => {
+  const first = await writer.send('POST', 'products', { body: { name: 'A' } })
+  const second = await writer.send('POST', 'products', { body: { name: 'B' } })
+  const id = String(first.json['id'])
+  expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/)
+  expect(String(second.json['id']).slice(0, 13) >= id.slice(0, 13)).toBe(true)
+  expect(first.headers.get('location')).toBe(`/v1/products/${id}`)
+  expect(await stored('products', id)).not.toBeNull()
+})
+
+test('POST with an id that is taken is 409 already-exists with a position, and changes nothing', async () => {
+  await writer.send('POST', 'products', { body: { id: 'taken', name: 'first' } })
+  const got = await writer.send('POST', 'products', { body: { id: 'taken', name: 'second' } })
+  expect(got.status).toBe(409)
+  expect(got.json).toMatchObject({ type: 'https://freshet.dev/problems/already-exists' })
+  expect(got.headers.get('freshet-position')).toMatch(position)
+  expect(got.text).not.toMatch(/E11000|first/)
+  expect(Buffer.from((await stored('products', 'taken')) ?? []).includes('first')).toBe(true)
+})
+
+test.each([
+  [{ name: 'x', id: 5 }, '/id'],
+  [{ name: 'x', id: 'no/slash' }, '/id'],
+  [{ name: 'x', id: '..' }, '/id'],
+  [{ id: 'ok' }, ''],
+  [{ name: 7, id: 'ok' }, '/name'],
+])('a document that does not fit is 422 with the place: %j', async (body, pointer) => {
+  const got = await writer.send('POST', 'products', { body })
+  expect(got.status).toBe(422)
+  expect(got.json).toMatchObject({
+    type: 'https://freshet.dev/problems/invalid-document',
+    errors: [expect.objectContaining({ pointer: expect.stringMatching(new RegExp(`^${pointer}`)) })],
+  })
+  expect(got.headers.get('freshet-position')).toBeNull()
+})
+
+test('PUT makes a document with 201, replaces it with 200, and gives each version its own tag', async () => {
+  const made = await writer.send('PUT', 'products/chair', { body: { name: 'Chair' } })
+  expect([made.status, made.text]).toEqual([201, '{"id":"chair","name":"Chair"}'])
+  expect(made.headers.get('location')).toBe('/v1/products/chair')
+  const replaced = await writer.send('PUT', 'products/chair', { body: { id: 'chair', name: 'Other' } })
+  expect([replaced.status, replaced.text]).toEqual([200, '{"id":"chair","name":"Other"}'])
+  expect(replaced.headers.get('location')).toBeNull()
+  expect(replaced.headers.get('etag')).not.toBe(made.headers.get('etag'))
+  expect(
+    String(replaced.headers.get('freshet-position')) > String(made.headers.get('freshet-position')),
+  ).toBe(true)
+  expect(Buffer.from((await stored('products', 'chair')) ?? [])).toEqual(
+    Buffer.from(BSON.serialize({ _id: 'chair', name: 'Other' })),
+  )
+})
+
+test('PUT of what is stored already is 200 with a position and the same tag', async () => {
+  const made = await writer.send('PUT', 'products/same', { body: { name: 'Same' } })
+  const again = await writer.send('PUT', 'products/same', { body: { name: 'Same' } })
+  expect(again.status).toBe(200)
+  expect(again.headers.get('etag')).toBe(made.headers.get('etag'))
+  expect(String(again.headers.get('freshet-position')) >= String(made.headers.get('freshet-position'))).toBe(
+    true,
+  )
+})
+
+test('PUT with another id in the body is 422 id-mismatch', async () => {
+  const got = await writer.send('PUT', 'products/chair', { body: { id: 'stool', name: 'x' } })
+  expect(got.status).toBe(422)
+  expect(got.json).toMatchObject({ type: 'https://freshet.dev/problems/id-mismatch' })
+})
+
+test('DELETE is 204 with a position, then 404 with a position that is not earlier', async () => {
+  await writer.send('PUT', 'products/gone', { body: { name: 'x' } })
+  const got = await writer.send('DELETE', 'products/gone')
+  expect([got.status, got.text]).toEqual([204, ''])
+  const at = String(got.headers.get('freshet-position'))
+  expect(at).toMatch(position)
+  expect(await stored('products', 'gone')).toBeNull()
+  const again = await writer.send('DELETE', 'products/gone')
+  expect(again.status).toBe(404)
+  expect(again.json).toMatchObject({ type: 'https://freshet.dev/problems/not-found' })
+  expect(String(again.headers.get('freshet-position')) >= at).toBe(true)
+})
+
+test('Prefer: return=minimal leaves the body out and keeps status, tag and position', async () => {
+  const prefer = { headers: { prefer: 'return=minimal' } }
+  for (const [method, path, status] of [
+    ['POST', 'products', 201],
+    ['PUT', 'products/minimal', 200],
+  ] as const) {
+    const body = { id: 'minimal', name: 'x' }
+    const got = await writer.send(method, path, { ...prefer, body })
+    expect([got.status, got.text]).toEqual([status, ''])
+    expect(got.headers.get('preference-applied')).toBe('return=minimal')
+    expect(got.headers.get('etag')).toMatch(etag)
+    expect(got.headers.get('freshet-position')).toMatch(position)
+  }
+})
+
+test('ids of another type are checked in their one form, and integers must be given', async () => {
+  const put = await writer.send('PUT', 'numbered/42', { body: { name: 'x' } })
+  expect(put.status).toBe(201)
+  expect(await stored('numbered', 42)).not.toBeNull()
+  expect((await writer.send('PUT', 'numbered/042', { body: { name: 'x' } })).json).toMatchObject({
+    status: 400,
+    type: 'https://freshet.dev/problems/bad-id',
+  })
+  expect((await writer.send('POST', 'numbered', { body: { name: 'x' } })).status).toBe(422)
+})
+
+test('a token is wanted unless the collection is public for writes', async () => {
+  const body = { id: 'o1' }
+  const without = await writer.send('POST', 'orders', { body })
+  expect(without.status).toBe(401)
+  expect(without.headers.get('www-authenticate')).toBe('Bearer')
+  const authorization = await bearer()
+  const wrong = `${authorization.slice(0, -8)}AAAAAAAA`
+  expect((await writer.send('POST', 'orders', { headers: { authorization: wrong }, body })).status).toBe(401)
+  expect((await writer.send('POST', 'orders', { headers: { authorization }, body })).status).toBe(201)
+})
+
+test('GET and HEAD are 405 with what is allowed and where documents are read', async () => {
+  for (const method of ['GET', 'HEAD']) {
+    const got = await writer.send(method, 'products/lamp')
+    expect(got.status).toBe(405)
+    expect(got.headers.get('allow')).toBe('PUT, PATCH, DELETE, OPTIONS')
+    expect(got.headers.get('link')).toBe('<http://reader.example/v1/products/lamp>; rel="alternate"')
+  }
+  const post = await writer.send('POST', 'products/lamp', { body: {} })
+  expect([post.status, post.headers.get('link')]).toEqual([405, null])
+  const put = await writer.send('PUT', 'products', { body: {} })
+  expect([put.status, put.headers.get('allow')]).toEqual([405, 'POST, OPTIONS'])
+})
+
+test.each([
+  ['POST', 'nothing', 'unknown-collection', 404],
+  ['PUT', 'nothing/x', 'unknown-collection', 404],
+  ['PUT', 'Products/x', 'unknown-collection', 404],
+  ['PUT', 'products/x/', 'unknown-path', 404],
+  ['PUT', 'products/x/y', 'unknown-path', 404],
+  ['POST', ':nothing', 'unknown-path', 404],
+  ['POST', 'products:changes', 'unknown-path', 404],
+  ['PUT', 'products/%zz', 'bad-url', 400],
+  ['PUT', 'products/a%20b', 'bad-id', 400],
+  ['PUT', 'products/x?a=1', 'bad-query', 400],
+])('%s %s is %s', async (method, path, code, status) => {
+  const got = await writer.send(method, path, { body: { name: 'x' } })
+  expect(got.json).toMatchObject({ status, type: `https://freshet.dev/problems/${code}` })
+})
+
+test('a body that is not JSON by its type is 415, one that is too large 413', async () => {
+  for (const type of ['text/plain', 'application/json; charset=latin1', 'application/merge-patch+json']) {
+    const got = await writer.send('POST', 'products', { headers: { 'content-type': type }, body: '{}' })
+    expect([got.status, got.headers.get('accept-post')]).toEqual([415, 'application/json'])
+  }
+  const fine = { 'content-type': 'Application/JSON; charset=UTF-8' }
+  expect((await writer.send('PUT', 'products/typed', { headers: fine, body: '{"name":"x"}' })).status).toBe(
+    201,
+  )
+  const large = await writer.send('POST', 'products', { body: { name: 'x'.repeat(2 ** 20) } })
+  expect(large.status).toBe(413)
+})
