@@ -2,7 +2,13 @@ import type { Position } from '@freshet/protocol'
 import { ABSENT, type Absent, type Value } from './absent.ts'
 import { decide, type Fill, type FillDecision, type FillOutcome } from './fill.ts'
 import { collectionOf } from './generations.ts'
+import { Recent } from './recent.ts'
 import { Store, type StoreOptions } from './store.ts'
+
+export interface CacheOptions<V> extends StoreOptions<V> {
+  /** Bytes for documents that passed by in the feed and were not asked for, beside `maxBytes`; none by default. */
+  readonly recentBytes?: number
+}
 
 /**
  * The rules that keep every entry equal to its document at the replica's position W, given that each change is told
@@ -10,11 +16,13 @@ import { Store, type StoreOptions } from './store.ts'
  */
 export class Cache<V extends Value> {
   readonly #store: Store<V>
+  readonly #recent: Recent
   readonly #fills = new Map<string, Fill<V>>()
   #epoch = 0
 
-  constructor(options: StoreOptions<V>) {
+  constructor(options: CacheOptions<V>) {
     this.#store = new Store(options)
+    this.#recent = new Recent(options.recentBytes ?? 0)
   }
 
   /** One uninterrupted life of the feed; rises with every gap. */
@@ -27,7 +35,7 @@ export class Cache<V extends Value> {
   }
 
   get bytes(): number {
-    return this.#store.bytes
+    return this.#store.bytes + this.#recent.bytes
   }
 
   get evictions(): number {
@@ -44,8 +52,25 @@ export class Cache<V extends Value> {
     return this.#store.has(key) || (this.#fills.size > 0 && this.#fills.has(key))
   }
 
+  /** The document has this state now, and {@link Cache.wants} said no: it may be asked for in a moment. */
+  pass(key: string, document: Uint8Array): void {
+    this.#recent.put(key, document)
+  }
+
+  /** The bytes of a document that passed by, as it is at W; `undefined`: they are not there (any more). */
+  recall(key: string): Buffer | undefined {
+    return this.#recent.get(key)
+  }
+
+  /** Holds what was made of {@link Cache.recall}, in the same turn. */
+  adopt(key: string, value: V): void {
+    this.#recent.delete(key)
+    this.#store.set(key, value)
+  }
+
   /** The document has this state now. */
   put(key: string, value: V | Absent): void {
+    this.#recent.delete(key)
     if (this.#store.has(key)) this.#store.set(key, value)
     const fill = this.#fills.get(key)
     if (fill === undefined) return
@@ -59,6 +84,7 @@ export class Cache<V extends Value> {
 
   /** The document changed, nobody said into what. */
   touched(key: string): void {
+    this.#recent.delete(key)
     this.#store.delete(key)
     const fill = this.#fills.get(key)
     if (fill !== undefined) restart(fill)
@@ -66,6 +92,7 @@ export class Cache<V extends Value> {
 
   /** Every document of the collection is gone. */
   collectionGone(collection: string): void {
+    this.#recent.clear()
     this.#store.collectionGone(collection)
     for (const fill of this.#fillsOf(collection)) {
       fill.last = ABSENT
@@ -75,12 +102,14 @@ export class Cache<V extends Value> {
 
   /** Every document of the collection may have changed. */
   collectionTouched(collection: string): void {
+    this.#recent.clear()
     this.#store.collectionTouched(collection)
     for (const fill of this.#fillsOf(collection)) restart(fill)
   }
 
   /** Every document may have changed. */
   allTouched(): void {
+    this.#recent.clear()
     this.#store.clear()
     for (const fill of this.#fills.values()) restart(fill)
   }
@@ -138,6 +167,7 @@ export class Cache<V extends Value> {
   /** Holds what the fill found and ends it. */
   install(fill: Fill<V>, value: V | Absent): void {
     this.#fills.delete(fill.key)
+    this.#recent.delete(fill.key)
     this.#store.set(fill.key, value)
   }
 

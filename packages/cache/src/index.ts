@@ -1,6 +1,7 @@
 export { ABSENT } from './absent.ts'
 export type { Absent, Value } from './absent.ts'
 export { Cache } from './cache.ts'
+export type { CacheOptions } from './cache.ts'
 export { MAX_RESTARTS } from './fill.ts'
 export type { Fill, FillDecision, FillOutcome } from './fill.ts'
 export {
@@ -11,4 +12,3 @@ export {
   textBytes,
   TEXT_OVERHEAD_BYTES,
 } from './sizes.ts'
-export type { StoreOptions } from './store.ts'

@@ -10,7 +10,7 @@ export type Step =
   | { readonly do: 'event'; readonly event: WorldEvent }
   | { readonly do: 'feed'; readonly events: number }
   | { readonly do: 'gap' }
-  | { readonly do: 'fill' | 'pin' | 'unpin' | 'peek'; readonly key: string }
+  | { readonly do: 'fill' | 'recall' | 'pin' | 'unpin' | 'peek'; readonly key: string }
   | { readonly do: 'send' | 'arrive'; readonly pick: number; readonly fails: boolean }
 
 const key = fc.constantFrom(...keys)
@@ -39,7 +39,7 @@ export const steps: fc.Arbitrary<readonly Step[]> = fc.array(
       arbitrary: fc.record({ do: fc.constant('feed' as const), events: fc.integer({ min: 1, max: 3 }) }),
     },
     { weight: 1, arbitrary: fc.constant({ do: 'gap' as const }) },
-    { weight: 6, arbitrary: fc.record({ do: fc.constant('fill' as const), key }) },
+    { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('fill' as const, 'recall' as const), key }) },
     {
       weight: 12,
       arbitrary: fc.record({
@@ -93,6 +93,9 @@ export class CacheRun {
           this.#reads.push({ fill: this.#cache.begin(step.key), sentAt: undefined })
         }
         break
+      case 'recall':
+        this.#recall(step.key)
+        break
       case 'send':
       case 'arrive':
         this.#read(step.pick, step.fails)
@@ -119,7 +122,9 @@ export class CacheRun {
       switch (event.kind) {
         case 'write': {
           const value = this.world.at(event.key, this.#w)
-          if (value !== ABSENT && cache.wants(event.key)) cache.put(event.key, value)
+          if (value === ABSENT) break
+          if (cache.wants(event.key)) cache.put(event.key, value)
+          else cache.pass(event.key, Buffer.from(String(value)))
           break
         }
         case 'update':
@@ -169,6 +174,14 @@ export class CacheRun {
       this.#same(read.fill.key, decision.value, sentAt, 'answered')
     }
     if (decision.kind === 'again' || decision.kind === 'answer-uninstalled') read.sentAt = undefined
+  }
+
+  /** As a read does that finds nothing held. */
+  #recall(key: string): void {
+    const document = this.#cache.peek(key) === undefined ? this.#cache.recall(key) : undefined
+    if (document === undefined) return
+    this.#same(key, Number(document.toString()), this.#w, 'recalled')
+    this.#cache.adopt(key, Number(document.toString()))
   }
 
   #unpin(key: string): void {

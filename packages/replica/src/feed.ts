@@ -87,6 +87,7 @@ export class Feed<V extends Value> implements Sink {
       case 'put': {
         const key = `${change.collection}/${change.id}`
         if (cache.wants(key)) this.#put(key, change.document)
+        else cache.pass(key, change.document)
         return
       }
       case 'gone':

@@ -29,6 +29,9 @@ export interface MongoReplicaParts<V extends Value> {
   readonly ended?: () => Promise<void>
 }
 
+/** The part of the budget that is for documents which were just written and not read yet. */
+const recentShare = 1 / 16
+
 /** A replica of one MongoDB database over connections that the caller opens and closes. Call `start` next. */
 export function mongoReplica<V extends Value>(parts: MongoReplicaParts<V>): Replica<V> {
   const { feed, reads, collections, identity, presentation, options, clock, random } = parts
@@ -37,7 +40,11 @@ export function mongoReplica<V extends Value>(parts: MongoReplicaParts<V>): Repl
   return new ExactReplica({
     ...parts,
     past: new MongoPastReads({ ...mongo, connection: reads }),
-    cache: new Cache({ maxBytes: options.cacheBytes, sizeOf: presentation.sizeOf }),
+    cache: new Cache({
+      maxBytes: options.cacheBytes * (1 - recentShare),
+      recentBytes: options.cacheBytes * recentShare,
+      sizeOf: presentation.sizeOf,
+    }),
     follow: (sink) => {
       const follower = new Follower({ source, sink, clock, random })
       const stop = async (): Promise<void> => {

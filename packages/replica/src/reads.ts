@@ -112,7 +112,7 @@ export class Reads<V extends Value> {
           throw new ReplicaError('UNAVAILABLE', 'the database was replaced by another during the read')
         }
         const answer = this.#answerHeld(keys, via)
-        const missing = ids.filter((_id, index) => cache.peek(keys[index] ?? '') === undefined)
+        const missing = ids.filter((_id, index) => this.#valueOf(keys[index] ?? '') === undefined)
         if (round === 0) this.#count(ids.length, missing.length)
         if (answer !== undefined) return answer
         const tickets = missing.map((id) => this.#parts.filler.fill(collection, id, floor))
@@ -194,11 +194,23 @@ export class Reads<V extends Value> {
     return answer
   }
 
+  /** The value at W: held, or made from what just passed by in the feed. */
+  #valueOf(key: string): V | Absent | undefined {
+    const { cache, presentation } = this.#parts
+    const value = cache.peek(key)
+    if (value !== undefined) return value
+    const document = cache.recall(key)
+    if (document === undefined) return undefined
+    const made = presentation.present(document)
+    cache.adopt(key, made)
+    return made
+  }
+
   #answerHeld(keys: readonly string[], via: Via): Answer<V> | undefined {
-    const { cache, standpoint } = this.#parts
+    const { standpoint } = this.#parts
     const values: (V | Absent)[] = []
     for (const key of keys) {
-      const value = cache.peek(key)
+      const value = this.#valueOf(key)
       if (value === undefined) return undefined
       values.push(value)
     }

@@ -4,7 +4,7 @@ import {
   Cache,
   ENTRY_OVERHEAD_BYTES,
   ownBuffer,
-  type StoreOptions,
+  type CacheOptions,
 } from '@freshet/cache'
 import { systemClock } from '@freshet/kit'
 import type { IdType } from '@freshet/protocol'
@@ -25,7 +25,7 @@ import { collections, ids, twins, Writers } from './writers.ts'
 
 /** What a run does otherwise than the product. */
 export interface Variant {
-  readonly cache?: (options: StoreOptions<Buffer>) => Cache<Buffer>
+  readonly cache?: (options: CacheOptions<Buffer>) => Cache<Buffer>
   readonly past?: (inner: PastReads) => PastReads
   readonly source?: (inner: ChangeSource) => ChangeSource
   readonly wrapFeed?: (feed: FeedSide) => FeedSide
@@ -52,8 +52,9 @@ export interface RunResult {
 }
 
 /** Room for about a quarter of the documents. */
-const cacheOptions: StoreOptions<Buffer> = {
+const cacheOptions: CacheOptions<Buffer> = {
   maxBytes: 45 * (ENTRY_OVERHEAD_BYTES + 700),
+  recentBytes: 10 * (ENTRY_OVERHEAD_BYTES + 300),
   sizeOf: bufferBytes,
 }
 
