@@ -1,2 +1,6 @@
+export { openGround } from './open-ground.ts'
+export type { Ground } from './open-ground.ts'
+export { writerOptions } from './options.ts'
+export type { WriterConfig } from './options.ts'
 export { writerService } from './writer-service.ts'
 export type { WriterServiceParts } from './writer-service.ts'

@@ -3,7 +3,7 @@ import { ProblemError } from '@freshet/protocol'
 const json = 'application/json'
 
 /** The formats of patches, by their media types. */
-export const patchFormats = {
+const patchFormats = {
   'application/merge-patch+json': 'merge',
   'application/json-patch+json': 'json',
 } as const

@@ -1,5 +1,5 @@
 /** What can come of an operation that the database did not do as asked, and what to do then. */
-export const failures = {
+const failures = {
   /** The command was never sent, or the server refused to begin. Nothing was written: send it again. */
   UNREACHABLE: { retry: true },
   /** Other transactions were faster, each time. Nothing was written: send it again. */
