@@ -60,7 +60,7 @@ export class SampleData implements Part {
     const order = `order-${turn % orderSlots}`
     // Every eighth turn an order is cancelled, so that readers see documents go away too.
     if (turn % 8 === 0)
-      await this.#send('DELETE', `orders/order-${(turn - 5) % orderSlots}`, undefined, signal)
+      await this.#send('DELETE', `orders/order-${(turn - 6) % orderSlots}`, undefined, signal)
     else if (turn % 2 === 0) await this.#put(`orders/${order}`, { id: order, ...orderAt(turn, at) }, signal)
     else await this.#put(`products/${products[at]?.id ?? ''}`, productAt(at, turn), signal)
     await this.#options.clock.sleep(moveEveryMs, signal)

@@ -1,0 +1,54 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { expect, test } from '@jest/globals'
+import { loadCollections } from '@freshet/collections'
+import { systemClock } from '@freshet/kit'
+import { eventually, silentLog } from '@freshet/testkit'
+import { SampleData } from '../src/dev/sample.ts'
+
+const collections = await loadCollections(join(import.meta.dirname, '../../../collections'))
+
+/** Stores what is put, as the writer would, and remembers what does not fit or is not there. */
+async function openWriter() {
+  const stored = new Set<string>()
+  const seen = { PUT: 0, DELETE: 0, faults: [] as string[] }
+  const server = createServer((request, response) => {
+    void (async () => {
+      const [, , name = '', id = ''] = request.url?.split('/') ?? []
+      const body = await text(request)
+      if (request.method === 'PUT') {
+        seen.PUT += 1
+        for (const issue of collections.get(name)?.validate(JSON.parse(body)) ?? [])
+          seen.faults.push(`${name}/${id} ${issue.pointer} ${issue.detail}`)
+        stored.add(`${name}/${id}`)
+      } else {
+        seen.DELETE += 1
+        if (!stored.delete(`${name}/${id}`)) seen.faults.push(`${name}/${id} was not there`)
+      }
+      response.writeHead(204).end()
+    })()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    seen,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+test('the sample data fits its collection files, and the orders that it cancels are there', async () => {
+  await using writer = await openWriter()
+  const clock = { ...systemClock, sleep: () => Promise.resolve() }
+  const sample = new SampleData({ writer: () => writer.url, token: 'any', clock, log: silentLog })
+  await sample.start()
+  // More turns than there are slots for orders, so that these are used again.
+  await eventually(() => expect(writer.seen.DELETE).toBeGreaterThan(80), { withinMs: 25_000 })
+  await sample.stop()
+  expect(writer.seen.PUT).toBeGreaterThan(500)
+  expect(writer.seen.faults).toEqual([])
+})
