@@ -49,7 +49,7 @@ export function childOf(ground: ServiceGround, seat: ServiceSeat): ChildOptions 
       `--token-secret-file=${state.file(tokenSecretFile)}`,
       ...seat.args,
     ],
-    nodeArgs: [...process.execArgv, '--import', endWithParent],
+    nodeArgs: [...process.execArgv, `--import=${endWithParent}`],
     env: withoutOurs(world.env),
     logFile: `${state.folder('logs')}/${slug}.log`,
     say: world.say,
