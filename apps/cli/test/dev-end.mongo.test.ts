@@ -1,5 +1,7 @@
+import { readdirSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { eventually } from '@freshet/testkit'
 import { Program } from './support/program.ts'
@@ -36,6 +38,7 @@ test.each(Object.entries(ends))(
     // All that was ever said is where MongoDB came from.
     expect({ code, said }).toEqual({ code: 0, said: expect.stringMatching(/^MongoDB [^\n]*\n$/) })
     await goneOf(program)
+    expect(readdirSync(join(program.cwd, '.freshet'))).toEqual([])
   },
   withinMs,
 )

@@ -103,7 +103,10 @@ export async function runDev(
   }
   await lifecycle.stop()
   // Another run may have been started over this one, with data of its own.
-  if (here.read(runningFile) === told) here.remove(runningFile)
+  if (here.read(runningFile) === told) {
+    here.remove(runningFile)
+    here.remove('token')
+  }
   return broken === undefined ? 'asked' : 'broken'
 
   function tell(running: RunningDev): void {
