@@ -16,7 +16,7 @@ const [name, ...args] = process.argv.slice(2)
 const commands = {
   dev: [
     { title: 'Building', argv: ['turbo', 'run', 'build', '--output-logs=errors-only'], quiet: true },
-    { argv: [process.execPath, 'apps/cli/dist/main.js', 'dev', ...args] },
+    { argv: [process.execPath, 'apps/cli/dist/main.js', 'dev', ...args], channel: true },
   ],
   test: [
     {
@@ -44,12 +44,20 @@ const commands = {
 /** Progress goes to standard error, so that `npm run dev -- --json` prints nothing but its one line. */
 const say = (text) => process.stderr.write(`${text}\n`)
 
-/** Runs one program to its end and resolves with its exit code; signals are passed on, so Ctrl-C ends both. */
-function run([command, ...rest], { quiet = false } = {}) {
+/** Without npm nobody would pass a signal on any more: npm killed without a word ends what it started here. */
+const parent = process.ppid
+const parentCheckMs = 1_000
+
+/**
+ * Runs one program to its end and resolves with its exit code; signals are passed on, so Ctrl-C ends both. One that gets
+ * a channel sees it close when this process is gone.
+ */
+function run([command, ...rest], { quiet = false, channel = false } = {}) {
   return new Promise((resolve) => {
+    const stdio = quiet ? ['ignore', process.stderr, 'inherit'] : ['inherit', 'inherit', 'inherit']
     const child = spawn(command, rest, {
       cwd: root,
-      stdio: quiet ? ['ignore', process.stderr, 'inherit'] : 'inherit',
+      stdio: channel ? [...stdio, 'ipc'] : stdio,
       env: {
         ...process.env,
         PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}`,
@@ -60,11 +68,15 @@ function run([command, ...rest], { quiet = false } = {}) {
     })
     const pass = (signal) => child.kill(signal)
     process.on('SIGINT', pass).on('SIGTERM', pass)
+    const watch = setInterval(() => {
+      if (process.ppid !== parent) pass('SIGTERM')
+    }, parentCheckMs)
     child.on('error', (error) => {
       say(`Could not run ${command}: ${error.message}`)
       resolve(1)
     })
     child.on('exit', (code, signal) => {
+      clearInterval(watch)
       process.off('SIGINT', pass).off('SIGTERM', pass)
       resolve(code ?? (signal === 'SIGINT' ? 130 : 1))
     })
@@ -97,9 +109,9 @@ async function main() {
   }
   const installed = await install()
   if (installed !== 0) return installed
-  for (const { title, argv, quiet } of steps) {
+  for (const { title, argv, quiet, channel } of steps) {
     if (title) say(`${title} …`)
-    const code = await run(argv, { quiet })
+    const code = await run(argv, { quiet, channel })
     if (code !== 0) {
       if (title) say(`${title}: failed with exit code ${code}.`)
       return code

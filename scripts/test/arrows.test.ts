@@ -41,6 +41,8 @@ const mayImportMongodb = /^(packages\/(guard|migration|testkit)\/src\/|apps\/wri
 interface Manifest {
   readonly name: string
   readonly dependencies?: Readonly<Record<string, string>>
+  /** What only those need who use that part: a suite of tests needs its runner. */
+  readonly peerDependencies?: Readonly<Record<string, string>>
 }
 
 const folders = ['packages', 'apps', 'infra'].flatMap((parent) =>
@@ -59,9 +61,11 @@ const sourcesOf = (folder: string): readonly string[] =>
     .map((file) => `${folder}/src/${file}`)
 
 const importsOf = (file: string): readonly string[] =>
-  [...readFileSync(join(root, file), 'utf8').matchAll(/(?:from|import|import\()\s*'([^'.][^']*)'/g)].map(
-    (match) => match[1] ?? '',
-  )
+  [
+    ...readFileSync(join(root, file), 'utf8').matchAll(
+      /(?:^(?:import|export|\})[^'\n]*\bfrom\s+|^import\s+|\bimport\()'([^'.\n][^'\n]*)'/gm,
+    ),
+  ].map((match) => match[1] ?? '')
 
 test('every package is in the picture', () => {
   const names = folders.map((folder) => manifestOf(folder).name.replace('@freshet/', ''))
@@ -76,7 +80,8 @@ test.each(folders)('%s uses only what its arrows allow', (folder) => {
 })
 
 test.each(folders)('%s imports only what it declares for run time', (folder) => {
-  const { name, dependencies = {} } = manifestOf(folder)
+  const { name, dependencies, peerDependencies } = manifestOf(folder)
+  const declared = { ...dependencies, ...peerDependencies }
   const undeclared = sourcesOf(folder).flatMap((file) =>
     importsOf(file)
       .filter((specifier) => !specifier.startsWith('node:'))
@@ -86,7 +91,7 @@ test.each(folders)('%s imports only what it declares for run time', (folder) => 
           .slice(0, specifier.startsWith('@') ? 2 : 1)
           .join('/'),
       )
-      .filter((dependency) => dependency !== name && !(dependency in dependencies))
+      .filter((dependency) => dependency !== name && !(dependency in declared))
       .map((dependency) => `${file}: ${dependency}`),
   )
   expect(undeclared).toEqual([])

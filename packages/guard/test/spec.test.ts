@@ -54,6 +54,7 @@ test('the package offers these names and no others', () => {
     'UUID',
     'failures',
     'openReadConnection',
+    'parseDocument',
     'readDatabase',
   ])
 })

@@ -1,0 +1,137 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import type { ReadConnection } from '@freshet/guard'
+import { highOf, lowOf, positionOf, type Id, type IdType, type Position } from '@freshet/protocol'
+import { openTestDatabase, type TestDatabase } from '@freshet/testkit'
+import { deserialize, Long, ObjectId, UUID } from 'bson'
+import type { Db } from 'mongodb'
+import type { PastAnswer } from '../src/contract.ts'
+import * as faulty from './support/faulty-connection.ts'
+import { openSource, type OpenedSource } from './support/open-source.ts'
+
+interface Stored {
+  readonly _id: string | number | Long | ObjectId | UUID
+  readonly text?: string
+}
+
+const collections = new Map<string, IdType>([
+  ['products', 'string'],
+  ['numbers', 'integer'],
+  ['objects', 'objectid'],
+  ['uuids', 'uuid'],
+  ['view', 'string'],
+  ['capped', 'string'],
+  ['german', 'string'],
+  ['series', 'string'],
+  ['missing', 'string'],
+])
+const { signal } = new AbortController()
+let db: TestDatabase
+let app: Db
+let opened: OpenedSource
+
+beforeAll(async () => {
+  db = await openTestDatabase()
+  app = db.admin.db('shop')
+  opened = await openSource(db, { collections })
+}, 60_000)
+afterAll(async () => {
+  await opened[Symbol.asyncDispose]()
+  await db[Symbol.asyncDispose]()
+})
+
+function idsIn(answer: PastAnswer): readonly Id[] {
+  if (answer.kind !== 'exact') throw new Error('expected an exact answer')
+  return [...answer.documents.keys()].toSorted()
+}
+
+test('F7 documents that do not fit one reply are all there', async () => {
+  const text = 'x'.repeat(2_000_000)
+  const ids = Array.from({ length: 20 }, (_, n) => `big${n}`)
+  await app.collection<Stored>('products').insertMany(ids.map((_id) => ({ _id, text })))
+  const answer = await opened.past.at(await opened.past.now(signal), 'products', ids, signal)
+  expect(idsIn(answer)).toEqual(ids.toSorted())
+})
+
+test.each<[string, readonly Stored['_id'][], readonly Id[]]>([
+  ['numbers', [5, Long.fromNumber(2 ** 40), -3.0], ['5', '1099511627776', '-3']],
+  ['objects', [ObjectId.createFromHexString('64b5f0c2a1b2c3d4e5f60718')], ['64b5f0c2a1b2c3d4e5f60718']],
+  ['uuids', [new UUID('01890a5d-ac96-774b-bcce-b302099a8057')], ['01890a5d-ac96-774b-bcce-b302099a8057']],
+])('F7 ids of %s are found by their texts', async (collection, stored, ids) => {
+  await app.collection<Stored>(collection).insertMany(stored.map((_id) => ({ _id })))
+  const answer = await opened.past.at(await opened.past.now(signal), collection, ids, signal)
+  expect(idsIn(answer)).toEqual(ids.toSorted())
+})
+
+const tickAfter = (at: Position, ticks: number): Position => positionOf(highOf(at), lowOf(at) + ticks)
+
+test('F16 a position that is not there yet, or not any more, is said to be unavailable', async () => {
+  await app.collection<Stored>('products').insertOne({ _id: 'here' })
+  const now = await opened.past.now(signal)
+  const ahead = opened.past.at(tickAfter(now, 1_000), 'products', ['here'], signal)
+  await expect(ahead).rejects.toMatchObject({ code: 'PAST_UNAVAILABLE' })
+  const old = opened.past.at(positionOf(highOf(now) - 10_000, 1), 'products', ['here'], signal)
+  await expect(old).rejects.toMatchObject({ code: 'PAST_UNAVAILABLE' })
+})
+
+/** What a read of a document at a position before its collection was dropped comes to. */
+async function afterADrop(wrap: (connection: ReadConnection) => ReadConnection): Promise<PastAnswer> {
+  await using other = await openSource(db, { collections, wrap })
+  const doomed = app.collection<Stored>('missing')
+  await doomed.insertOne({ _id: 'there' })
+  const then = await other.past.now(signal)
+  await doomed.drop()
+  return await other.past.at(then, 'missing', ['there'], signal).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'PAST_UNAVAILABLE')
+      return { kind: 'unproved', until: then }
+    throw error
+  })
+}
+
+test('F16 a collection that is gone proves nothing about what was in it', async () => {
+  expect(await afterADrop((connection) => connection)).toMatchObject({ kind: 'unproved' })
+})
+
+test('F16 the same test finds reads that take silence as absence', async () => {
+  const answer = await afterADrop(faulty.takesSilenceAsAbsence)
+  expect(answer.kind === 'exact' && answer.documents.size).toBe(0)
+})
+
+test('F7 the documents are the bytes that the database has', async () => {
+  await app.collection<Stored>('products').insertOne({ _id: 'bytes', text: 'é' })
+  const answer = await opened.past.at(await opened.past.now(signal), 'products', ['bytes'], signal)
+  if (answer.kind !== 'exact') throw new Error('expected an exact answer')
+  expect(deserialize(answer.documents.get('bytes') ?? Buffer.alloc(0))).toEqual({ _id: 'bytes', text: 'é' })
+})
+
+test('F17 collections that cannot be followed exactly are named with the reason', async () => {
+  await app.createCollection('view', { viewOn: 'products', pipeline: [] })
+  await app.createCollection('capped', { capped: true, size: 10_000 })
+  await app.createCollection('german', { collation: { locale: 'de' } })
+  await app.createCollection('series', { timeseries: { timeField: 'at' } })
+  const reasons = await opened.past.check([...collections.keys()], signal)
+  expect(Object.fromEntries([...reasons].filter(([, reason]) => reason !== undefined))).toEqual({
+    view: 'expected a plain collection, got a view',
+    capped: 'expected a plain collection, got a capped one',
+    german: "expected the simple collation, got 'de'",
+    series: 'expected a plain collection, got a timeseries',
+  })
+})
+
+test('F18 a user who may not read is told so', async () => {
+  await using denied = await openSource(db, { collections })
+  await app.command({ revokeRolesFromUser: 'freshet-reader', roles: ['freshet-reader'] })
+  try {
+    await expect(denied.past.now(signal)).rejects.toMatchObject({ code: 'DENIED', retry: false })
+    await expect(denied.source.start(signal)).rejects.toMatchObject({ code: 'DENIED' })
+  } finally {
+    await app.command({ grantRolesToUser: 'freshet-reader', roles: ['freshet-reader'] })
+  }
+})
+
+test('F9 a database without a control document is no source', async () => {
+  const control = app.collection<Stored>('freshet')
+  const document = await control.findOneAndDelete({ _id: 'source' })
+  await expect(opened.source.start(signal)).rejects.toMatchObject({ code: 'SOURCE_UNKNOWN' })
+  if (document) await control.insertOne(document)
+  await expect(opened.source.start(signal)).resolves.toMatchObject({ source: expect.any(String) })
+})

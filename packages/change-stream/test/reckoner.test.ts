@@ -1,0 +1,238 @@
+import { expect, test } from '@jest/globals'
+import { positionOf, type Change, type IdType } from '@freshet/protocol'
+import { ObjectId, serialize, Timestamp, UUID } from 'bson'
+import { Reckoner, type FeedReply } from '../src/mongodb/reckoner.ts'
+import { WatchList } from '../src/mongodb/watched.ts'
+
+const hex = (n: number): string => n.toString(16).toUpperCase().padStart(8, '0')
+const eventToken = (t: number): string => `82${hex(1)}${hex(t)}2B022C0100296E5A1004`
+const mark = (t: number): string => `82${hex(1)}${hex(t)}2B0229296E04`
+
+interface EventParts {
+  readonly kind?: string
+  readonly id?: unknown
+  readonly collection?: string
+  readonly transaction?: boolean
+  readonly to?: string
+  readonly token?: string
+}
+
+/** An event of MongoDB at the time `t`, as the server writes it. */
+function event(
+  t: number,
+  { kind = 'insert', id = `k${t}`, collection = 'things', transaction, to, token }: EventParts = {},
+): Buffer {
+  return Buffer.from(
+    serialize({
+      _id: { _data: token ?? eventToken(t) },
+      operationType: kind,
+      clusterTime: new Timestamp({ t: 1, i: t }),
+      wallTime: new Date(),
+      ...(transaction ? { lsid: { id: new UUID() }, txnNumber: 1 } : {}),
+      ...(kind === 'insert' || kind === 'replace' ? { fullDocument: { _id: id, at: t } } : {}),
+      ns: { db: 'app', ...(kind === 'dropDatabase' || kind === 'invalidate' ? {} : { coll: collection }) },
+      ...(to ? { to: { db: 'app', coll: to } } : {}),
+      ...(['insert', 'replace', 'update', 'delete'].includes(kind) ? { documentKey: { _id: id } } : {}),
+    }),
+  )
+}
+
+const reply = (events: readonly Buffer[], token: string, rest: Partial<FeedReply> = {}): FeedReply => ({
+  events,
+  token: { _data: token },
+  operationTime: { high: 1, low: 1_000 },
+  ended: false,
+  sentAt: 0,
+  ...rest,
+})
+
+interface Kind {
+  readonly singlePositions?: boolean
+  readonly idType?: IdType
+}
+
+function reckoner(from = 5, { singlePositions = true, idType = 'string' }: Kind = {}): Reckoner {
+  return new Reckoner({
+    from: positionOf(1, from),
+    watchList: new WatchList(
+      new Map([
+        ['things', idType],
+        ['others', 'string'],
+      ]),
+    ),
+    singlePositions,
+    maxOpenBytes: 1_000_000,
+  })
+}
+
+const words = (changes: readonly Change[]): readonly string[] =>
+  changes.map((change) =>
+    'id' in change
+      ? `${change.kind} ${change.id}`
+      : 'collection' in change
+        ? `${change.kind} ${change.collection}`
+        : change.kind,
+  )
+
+/** What a sequence of replies comes to, batch by batch. */
+function run(
+  target: Reckoner,
+  first: FeedReply,
+  ...later: readonly FeedReply[]
+): readonly [number, ...string[]][] {
+  return [target.opened(first), ...later.map((one) => target.next(one))].map(({ batch }) => [
+    Number.parseInt(batch.through.slice(8), 16),
+    ...words(batch.changes),
+  ])
+}
+
+test('F2 a transaction that ends at the end of a reply is held until its end is proved', () => {
+  const part = (n: number): Buffer => event(7, { id: `t${n}`, transaction: true })
+  expect(
+    run(
+      reckoner(),
+      reply([], mark(5)),
+      reply([event(6), part(1)], eventToken(7)),
+      reply([part(2)], eventToken(7)),
+      reply([], eventToken(7)),
+    ),
+  ).toEqual([[5], [6, 'put k6'], [6], [7, 'put t1', 'put t2']])
+})
+
+test('F2 a transaction is closed by the next position, and by a mark at or behind it', () => {
+  const part = event(7, { transaction: true })
+  expect(
+    run(reckoner(), reply([], mark(5)), reply([part], eventToken(7)), reply([event(8)], eventToken(8))),
+  ).toEqual([[5], [5], [8, 'put k7', 'put k8']])
+  expect(run(reckoner(), reply([], mark(5)), reply([part], eventToken(7)), reply([], mark(7)))).toEqual([
+    [5],
+    [5],
+    [7, 'put k7'],
+  ])
+})
+
+test('F2 before 8.0 an event outside of a transaction ends its position; from 8.0 on it may have neighbours', () => {
+  const replies = [
+    reply([], mark(5)),
+    reply([event(6)], eventToken(6)),
+    reply([event(6, { id: 'n' })], eventToken(6)),
+    reply([], mark(9)),
+  ] as const
+  expect(run(reckoner(5, { singlePositions: false }), ...replies)).toEqual([
+    [5],
+    [5],
+    [5],
+    [9, 'put k6', 'put n'],
+  ])
+  expect(run(reckoner(), ...(replies.slice(0, 2) as [FeedReply, FeedReply]))).toEqual([[5], [6, 'put k6']])
+})
+
+test('F1 the mark of an opening is one tick ahead of what may be claimed, later ones are not', () => {
+  const late = event(9)
+  expect(run(reckoner(), reply([], mark(9)), reply([late], eventToken(9)))).toEqual([[8], [9, 'put k9']])
+  expect(run(reckoner(), reply([], mark(9)), reply([], mark(9)), reply([late], eventToken(9)))).toEqual([
+    [8],
+    [8],
+    [9, 'put k9'],
+  ])
+  expect(run(reckoner(), reply([], mark(9)), reply([], mark(10)))).toEqual([[8], [10]])
+})
+
+test('F1 the same replies lose a change where the opening mark is taken as inclusive', () => {
+  const broken = reckoner()
+  // Whoever takes the opening reply for one like all others does so.
+  broken.opened(reply([], mark(5)))
+  const taken = [reply([], mark(9)), reply([event(9)], eventToken(9))].map((one) =>
+    words(broken.next(one).batch.changes),
+  )
+  expect(taken).toEqual([[], []])
+})
+
+test('F4 what is delivered again is skipped', () => {
+  expect(run(reckoner(6), reply([event(5), event(6), event(7)], eventToken(7)))).toEqual([[7, 'put k7']])
+})
+
+test('F13 the end of a cursor closes what is open, and the feed starts behind it', () => {
+  const target = reckoner()
+  const end = eventToken(8)
+  expect(
+    run(
+      target,
+      reply([event(6, { transaction: true }), event(8, { kind: 'invalidate' })], end, { ended: true }),
+    ),
+  ).toEqual([[8, 'put k6', 'all-touched']])
+  expect(target.resume).toEqual({ how: 'startAfter', token: { _data: end } })
+})
+
+test('F4 the feed goes on from where the last position ended, never from the middle of one', () => {
+  const target = reckoner()
+  run(target, reply([], mark(5)), reply([event(6)], eventToken(6)))
+  expect(target.resume).toEqual({ how: 'resumeAfter', token: { _data: eventToken(6) } })
+  target.next(reply([event(7, { transaction: true })], eventToken(7)))
+  expect(target.holds).toBe(true)
+  expect(target.resume).toEqual({ how: 'resumeAfter', token: { _data: eventToken(6) } })
+})
+
+test.each<[string, EventParts, readonly string[]]>([
+  ['insert', {}, ['put k6']],
+  ['replace', { kind: 'replace' }, ['put k6']],
+  ['update', { kind: 'update' }, ['touched k6']],
+  ['delete', { kind: 'delete' }, ['gone k6']],
+  ['drop', { kind: 'drop' }, ['namespace-gone things']],
+  ['rename', { kind: 'rename', to: 'others' }, ['namespace-gone things', 'namespace-touched others']],
+  ['rename to somewhere else', { kind: 'rename', to: 'elsewhere' }, ['namespace-gone things']],
+  [
+    'rename from somewhere else',
+    { kind: 'rename', collection: 'elsewhere', to: 'others' },
+    ['namespace-touched others'],
+  ],
+  ['create', { kind: 'create' }, ['namespace-touched things']],
+  ['modify', { kind: 'modify' }, ['namespace-touched things']],
+  ['createIndexes', { kind: 'createIndexes' }, []],
+  ['dropIndexes', { kind: 'dropIndexes' }, []],
+  ['dropDatabase', { kind: 'dropDatabase' }, ['all-touched']],
+  ['something new', { kind: 'reshardCollection' }, ['all-touched']],
+  ['an insert elsewhere', { collection: 'elsewhere' }, []],
+  ['a heartbeat', { collection: 'freshet', id: 'heartbeat', kind: 'update' }, []],
+  ['an id of another type', { id: 7 }, []],
+  ['an id of another form', { id: 'a b' }, []],
+])('F8 %s is told in the words of the contract', (_name, parts, wanted) => {
+  expect(run(reckoner(), reply([], mark(5)), reply([event(6, parts)], eventToken(6)))).toEqual([
+    [5],
+    [6, ...wanted],
+  ])
+})
+
+test.each<[IdType, unknown, string]>([
+  ['objectid', ObjectId.createFromHexString('64b5f0c2a1b2c3d4e5f60718'), '64b5f0c2a1b2c3d4e5f60718'],
+  ['integer', 7, '7'],
+  ['uuid', new UUID('01890a5d-ac96-774b-bcce-b302099a8057'), '01890a5d-ac96-774b-bcce-b302099a8057'],
+])('F5 ids of type %s are told as the text of their URLs', (idType, id, text) => {
+  expect(run(reckoner(5, { idType }), reply([event(6, { id })], eventToken(6)))).toEqual([[6, `put ${text}`]])
+})
+
+test.each<[string, EventParts]>([
+  ['its document is replaced', { collection: 'freshet', id: 'source', kind: 'replace' }],
+  ['its document is deleted', { collection: 'freshet', id: 'source', kind: 'delete' }],
+  ['its collection is dropped', { collection: 'freshet', kind: 'drop' }],
+  ['another collection takes its name', { collection: 'elsewhere', kind: 'rename', to: 'freshet' }],
+])('F9 the reply is left where %s: the identity must be asked for again', (_name, parts) => {
+  const target = reckoner()
+  target.opened(reply([], mark(5)))
+  const { batch, identityTouched } = target.next(reply([event(6), event(7, parts), event(8)], eventToken(8)))
+  expect(identityTouched).toBe(true)
+  expect([batch.through, ...words(batch.changes)]).toEqual([positionOf(1, 7), 'put k6'])
+})
+
+test('F15 a token whose time is not the cluster time of its event is refused, and so is one of another shape', () => {
+  expect(() => reckoner().opened(reply([event(6, { token: eventToken(9) })], eventToken(6)))).toThrow(
+    /^UNSUPPORTED/,
+  )
+  expect(() => reckoner().opened(reply([], 'AB12'))).toThrow(
+    /^UNSUPPORTED: expected a resume token of the known shape/,
+  )
+})
+
+test('F15 bytes that are no event are refused', () => {
+  expect(() => reckoner().opened(reply([Buffer.from(serialize({ a: 1 }))], mark(6)))).toThrow(RangeError)
+})

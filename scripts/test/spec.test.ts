@@ -1,0 +1,46 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from '@jest/globals'
+
+const root = join(import.meta.dirname, '..', '..')
+
+/** Every file of a kind in a folder, at any depth. */
+async function textsIn(folder: string, suffix: string): Promise<readonly string[]> {
+  const names = await readdir(folder, { recursive: true }).catch(() => [])
+  return await Promise.all(
+    names.filter((name) => name.endsWith(suffix)).map((name) => readFile(join(folder, name), 'utf8')),
+  )
+}
+
+const numbersIn = (texts: readonly string[], pattern: RegExp): readonly string[] =>
+  [
+    ...new Set(texts.flatMap((text) => [...text.matchAll(pattern)].map(([, number]) => number ?? ''))),
+  ].toSorted()
+
+test.each(['cache', 'change-stream', 'replica'])(
+  'every promise in the SPEC.md of %s has a test with its number, and every number a promise',
+  async (name) => {
+    const folder = join(root, 'packages', name)
+    const promised = numbersIn([await readFile(join(folder, 'SPEC.md'), 'utf8')], /^\| ([A-Z]\d+) +\|/gm)
+    const tests = [
+      ...(await textsIn(join(folder, 'test'), '.ts')),
+      ...(await textsIn(join(folder, 'src', 'conformance'), '.ts')),
+    ]
+    const held = numbersIn(tests, /(?:test\(|\)\(|\[)\s*['"`]([A-Z]\d+) /g)
+    expect(held).toEqual(promised)
+    expect(promised.length).toBeGreaterThan(10)
+  },
+)
+
+test.each(['cache', 'change-stream', 'replica', 'guard'])(
+  'the SPEC.md of %s names only files that exist',
+  async (name) => {
+    const folder = join(root, 'packages', name)
+    const spec = await readFile(join(folder, 'SPEC.md'), 'utf8')
+    const named = numbersIn([spec], /`(test\/[\w./-]+\.ts)`/g)
+    const files = new Set(
+      (await readdir(folder, { recursive: true })).map((file) => file.replaceAll('\\', '/')),
+    )
+    expect(named.filter((file) => !files.has(file))).toEqual([])
+  },
+)
