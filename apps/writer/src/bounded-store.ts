@@ -49,6 +49,14 @@ export class BoundedStore implements WriteStore {
     return this.#bounded(() => this.#store.replace(collection, id, document))
   }
 
+  replacePlain(
+    collection: string,
+    id: StoredId,
+    document: StoredDocument,
+  ): ReturnType<WriteStore['replacePlain']> {
+    return this.#bounded(() => this.#store.replacePlain(collection, id, document))
+  }
+
   remove(collection: string, id: StoredId): ReturnType<WriteStore['remove']> {
     return this.#bounded(() => this.#store.remove(collection, id))
   }

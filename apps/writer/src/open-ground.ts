@@ -10,7 +10,7 @@ import { MongoStore } from './store/mongo-store.ts'
 export interface Ground {
   readonly store: WriteStore
   readonly control: ControlStore
-  /** Calls the listener whenever connections break together: behind the address may be another server since. */
+  /** Calls the listener before a connection takes the place of one that broke: it may lead to another server. */
   readonly onBroken: (listener: () => void) => void
   /** What must run before all else and be stopped last. */
   readonly parts: readonly Part[]

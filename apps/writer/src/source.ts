@@ -12,10 +12,13 @@ export interface SourceWatchOptions {
   readonly everyMs: number
 }
 
+/** How long an answer waits for a look when the source came into doubt after its write was sent. */
+const LOOK_WITHIN_MS = 2_000
+
 /**
  * Knows which history the positions belong to. It changes only when an operator restores a copy, so it is looked at
- * every now and then, and again before the next write when connections broke together: behind the address there may be
- * another server since.
+ * every now and then, and again before the next write when a connection broke: behind the address there may be another
+ * server since.
  */
 export class SourceWatch implements Part {
   readonly name = 'source'
@@ -24,6 +27,7 @@ export class SourceWatch implements Part {
   #source: SourceId | undefined
   #seenAt: number | undefined
   #doubted = new AbortController()
+  readonly #waiting: (() => void)[] = []
   #failing = false
 
   constructor(options: SourceWatchOptions) {
@@ -55,6 +59,15 @@ export class SourceWatch implements Part {
     })
   }
 
+  /**
+   * Whether what was acknowledged is in the history that was expected when it was sent. At once, unless the source came
+   * into doubt meanwhile.
+   */
+  async stillIs(expected: SourceId): Promise<boolean> {
+    if (this.#source === undefined) await this.#looked(LOOK_WITHIN_MS)
+    return this.#source === expected
+  }
+
   /** Another server may stand behind the address: the source is unknown until it was looked at again. */
   doubt(): void {
     this.#source = undefined
@@ -81,7 +94,15 @@ export class SourceWatch implements Part {
     if (source !== this.#source) log.info({ source }, 'writing to this source')
     this.#source = source
     this.#failing = false
+    for (const wake of this.#waiting.splice(0)) wake()
     await clock.sleep(everyMs, AbortSignal.any([signal, doubted.signal]))
+  }
+
+  /** Settles when the source is known again, or after `withinMs`. */
+  async #looked(withinMs: number): Promise<void> {
+    const done = new AbortController()
+    this.#waiting.push(() => done.abort())
+    await this.#options.clock.sleep(withinMs, done.signal)
   }
 
   #judge(err: unknown): 'retry' {

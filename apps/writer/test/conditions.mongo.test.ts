@@ -129,6 +129,10 @@ test('a stored value that JSON cannot carry is not replaced, unless the client i
   const headers = { prefer: 'handling=lenient' }
   const done = await writer.send('PUT', 'products/exact', { headers, body: { name: 'y' } })
   expect([done.status, done.headers.get('preference-applied')]).toEqual([200, 'handling=lenient'])
+  // Deeper than the server is asked to look by itself.
+  const deep = { name: 'x', a: { a: { a: { a: { a: { a: { a: { a: { a: 1 } } } } } } } } }
+  for (const status of [201, 200])
+    expect((await writer.send('PUT', 'products/deep', { body: deep })).status).toBe(status)
   const made = await writer.send('PUT', 'products/lenient', { headers, body: { name: 'y' } })
   expect(made.status).toBe(201)
 })

@@ -6,6 +6,8 @@ const db = await openTestDatabase({ collections })
 afterAll(() => db[Symbol.asyncDispose]())
 
 const products = db.admin.db('shop').collection<{ _id: string; name: string }>('products')
+/** Somebody must look at the stored version, in a transaction. */
+const ifMatch = { 'if-match': '*' }
 const merge = { 'content-type': 'application/merge-patch+json' }
 
 /** A writer whose connection to the database can be disturbed. */
@@ -108,6 +110,13 @@ test.each([
   ['a connection that closes', 'insert', { closeConnection: true }, 504, 'outcome-unknown'],
   ['an interruption by a step-down', 'insert', { errorCode: 11602 }, 504, 'outcome-unknown'],
   ['a server that is no primary', 'insert', { errorCode: 10107 }, 503, 'unavailable'],
+  [
+    'a server with too much to do',
+    'insert',
+    { errorCode: 462, errorLabels: ['SystemOverloadedError'] },
+    503,
+    'unavailable',
+  ],
   ['a rule of the collection', 'insert', { errorCode: 121 }, 500, 'internal'],
   ['a missing right', 'insert', { errorCode: 13 }, 500, 'internal'],
 ])('POST after %s in the insert', async (_what, command, data, status, code) => {
@@ -123,11 +132,12 @@ test.each([
   // The driver commits again: this is safe, and the outcome becomes known.
   ['a connection that closes', { closeConnection: true }, 200, undefined],
   ['an interruption', { errorCode: 11602, errorLabels: ['RetryableWriteError'] }, 200, undefined],
-])('PUT after %s in the commit', async (_what, data, status, code) => {
+])('PUT If-Match after %s in the commit', async (_what, data, status, code) => {
   await using writer = await openWriter(db.uriFor('writer'))
   await writer.send('PUT', 'products/commit', { body: { name: 'x' } })
   await using _ = await failing('commitTransaction', data)
-  const got = await writer.send('PUT', 'products/commit', { body: { name: `y${status}${String(code)}` } })
+  const body = { name: `y${status}${String(code)}` }
+  const got = await writer.send('PUT', 'products/commit', { headers: ifMatch, body })
   expect(got.status).toBe(status)
   if (code !== undefined) expect(got.json).toMatchObject({ ...unknown, id: 'commit' })
 })
@@ -137,7 +147,7 @@ test('a connection that is lost before the commit is tried again, since nothing 
   for (const command of ['find', 'update']) {
     await writer.send('PUT', 'products/before', { body: { name: 'x' } })
     await using _ = await failing(command, { closeConnection: true })
-    const got = await writer.send('PUT', 'products/before', { body: { name: command } })
+    const got = await writer.send('PUT', 'products/before', { headers: ifMatch, body: { name: command } })
     expect([got.status, got.json['name']]).toEqual([200, command])
   }
 })
@@ -148,7 +158,7 @@ test('a document that others never let go is 409 busy, and stays as it was', asy
   await using session = db.admin.startSession()
   session.startTransaction()
   await products.updateOne({ _id: 'busy' }, { $set: { name: 'theirs' } }, { session })
-  const got = await writer.send('PUT', 'products/busy', { body: { name: 'ours' } })
+  const got = await writer.send('PUT', 'products/busy', { headers: ifMatch, body: { name: 'ours' } })
   await session.abortTransaction()
   expect(got.json).toMatchObject({
     status: 409,

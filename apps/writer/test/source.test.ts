@@ -80,6 +80,17 @@ test('a doubt that comes during a look makes its answer worthless', async () => 
   expect(seen).not.toContain(sourceIdOf('first'))
 })
 
+test('an answer whose source came into doubt waits for the next look, and is told if it is another one', async () => {
+  await using world = open(HOUR_MS)
+  const first = await eventually(() => world.source.expect())
+  expect(await world.source.stillIs(first)).toBe(true)
+  world.source.doubt()
+  expect(await world.source.stillIs(first)).toBe(true)
+  world.timeline = 'second'
+  world.source.doubt()
+  expect(await world.source.stillIs(first)).toBe(false)
+})
+
 test('a look that fails is repeated', async () => {
   await using world = open(1)
   await eventually(() => expect(world.source.source).toBe(sourceIdOf('first')))

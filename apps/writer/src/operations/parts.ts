@@ -7,21 +7,33 @@ import type { WriteStore } from '../store/contract.ts'
 /** What every operation works with. */
 export interface OperationParts {
   readonly store: WriteStore
-  readonly source: Pick<SourceWatch, 'expect'>
+  readonly source: Pick<SourceWatch, 'source' | 'expect' | 'stillIs'>
   /** The largest body, in bytes. */
   readonly maxBodyBytes: number
 }
 
-/** Gives the position of what `work` did as the text for the answer. The source is known before anything is sent. */
+/**
+ * Gives the position of what `work` did as the text for the answer. The source is known before anything is sent, and
+ * must be the same still when it is acknowledged.
+ */
 export async function placed<T extends { readonly at: Position }>(
-  source: Pick<SourceWatch, 'expect'>,
+  source: Pick<SourceWatch, 'source' | 'expect' | 'stillIs'>,
   id: Id,
   work: () => Promise<T>,
 ): Promise<{ readonly done: T; readonly position: string }> {
-  const id8: SourceId = source.expect()
+  const expected: SourceId = source.expect()
+  const done = await orRefusal(work, id)
+  if (source.source !== expected && !(await source.stillIs(expected)))
+    throw new ProblemError('outcome-unknown', {
+      id,
+      detail: 'The database behind the writer was replaced while it wrote.',
+    })
+  return { done, position: formatSourcePosition(expected, done.at) }
+}
+
+async function orRefusal<T>(work: () => Promise<T>, id: Id): Promise<T> {
   try {
-    const done = await work()
-    return { done, position: formatSourcePosition(id8, done.at) }
+    return await work()
   } catch (error) {
     throw refusalOf(error, id)
   }

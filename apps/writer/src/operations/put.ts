@@ -5,19 +5,21 @@ import type { Answer } from '../answer.ts'
 import type { AskedOfDocument } from '../asked.ts'
 import { judged } from '../bodies.ts'
 import { expectJson } from '../media-type.ts'
-import type { Acknowledged } from '../store/contract.ts'
 import { freshOf, idIn, type Fresh } from './documents.ts'
 import { changed, expectPlain, expectPreconditions } from './looking.ts'
 import { placed, refusedAt, type OperationParts } from './parts.ts'
 
-type Outcome = 'created' | 'replaced'
+/** What became of the document, and the position of that. */
+interface Done {
+  readonly outcome: 'created' | 'replaced'
+  readonly position: string
+}
 
 /** `PUT /v1/{collection}/{id}`: makes the document, or replaces it whole. */
 export async function put(parts: OperationParts, asked: AskedOfDocument): Promise<Answer> {
-  const { maxBodyBytes, source } = parts
-  const { request, collection, id, preconditions, preferences } = asked
+  const { request, collection, id } = asked
   expectJson(request.headers['content-type'])
-  const bytes = await receiveBody(request, maxBodyBytes)
+  const bytes = await receiveBody(request, parts.maxBodyBytes)
   const body = judged(() => readBody(bytes))
   const given = body.json['id']
   if (given !== undefined && idIn(given, collection.idType) !== id)
@@ -25,45 +27,69 @@ export async function put(parts: OperationParts, asked: AskedOfDocument): Promis
       errors: [{ pointer: '/id', detail: 'is not the id in the URL' }],
     })
   const fresh = freshOf(body, collection, id)
-  const location = `/v1/${collection.name}/${id}`
-  const answer = (outcome: Outcome, position: string): Answer => ({
-    status: outcome === 'created' ? 201 : 200,
+  const { outcome, position } = await wayOf(asked)(parts, asked, fresh)
+  const created = outcome === 'created'
+  return {
+    status: created ? 201 : 200,
     position,
     version: fresh.version,
-    location: outcome === 'created' ? location : undefined,
-  })
-  if (preconditions.createOnly) {
-    const { done, position } = await placed(source, id, () =>
-      parts.store.insert(collection.name, fresh.stored),
-    )
-    if (done.outcome === 'taken') throw refusedAt(position, 'precondition-failed')
-    return answer('created', position)
+    location: created ? `/v1/${collection.name}/${id}` : undefined,
   }
-  const { done, position } = await (preconditions.none && preferences.lenient
-    ? placed(source, id, () => overwrite(parts, asked, fresh))
-    : replaceSeen(parts, asked, fresh))
-  return answer(done.outcome, position)
+}
+
+type Way = (parts: OperationParts, asked: AskedOfDocument, fresh: Fresh) => Promise<Done>
+
+/** The cheapest way that keeps what the client asked for. */
+function wayOf({ preconditions, preferences }: AskedOfDocument): Way {
+  if (preconditions.createOnly) return createOnly
+  if (!preconditions.none) return replaceSeen
+  return preferences.lenient ? overwrite : replacePlain
+}
+
+async function createOnly(parts: OperationParts, asked: AskedOfDocument, fresh: Fresh): Promise<Done> {
+  const { done, position } = await insert(parts, asked, fresh)
+  if (done.outcome === 'taken') throw refusedAt(position, 'precondition-failed')
+  return { outcome: 'created', position }
 }
 
 /** Whatever is stored, plain or not: nobody needs to look at it. */
-function overwrite(
-  { store }: OperationParts,
+async function overwrite(
+  { store, source }: OperationParts,
   { collection, id }: AskedOfDocument,
   { stored }: Fresh,
-): Promise<Acknowledged & { readonly outcome: Outcome }> {
-  return store.replace(collection.name, idToBson(collection.idType, id), stored)
+): Promise<Done> {
+  const storedId = idToBson(collection.idType, id)
+  const { done, position } = await placed(source, id, () => store.replace(collection.name, storedId, stored))
+  return { outcome: done.outcome, position }
 }
 
-/** Only what may be replaced: a version that the conditions allow and that loses nothing but what JSON shows. */
-async function replaceSeen(
-  parts: OperationParts,
-  asked: AskedOfDocument,
-  { stored: next }: Fresh,
-): Promise<{ readonly done: { readonly outcome: Outcome }; readonly position: string }> {
-  const { value, position } = await changed<Outcome>(parts, asked, (stored) => {
+/** One command when the stored version is plain, two when there is none; only else somebody must look at it. */
+async function replacePlain(parts: OperationParts, asked: AskedOfDocument, fresh: Fresh): Promise<Done> {
+  const { collection, id } = asked
+  const storedId = idToBson(collection.idType, id)
+  const replaced = await placed(parts.source, id, () =>
+    parts.store.replacePlain(collection.name, storedId, fresh.stored),
+  )
+  if (replaced.done.outcome === 'replaced') return { outcome: 'replaced', position: replaced.position }
+  const inserted = await insert(parts, asked, fresh)
+  if (inserted.done.outcome === 'inserted') return { outcome: 'created', position: inserted.position }
+  return await replaceSeen(parts, asked, fresh)
+}
+
+/** Only a version that the conditions allow and that loses nothing but what JSON shows. */
+async function replaceSeen(parts: OperationParts, asked: AskedOfDocument, fresh: Fresh): Promise<Done> {
+  const { value, position } = await changed<Done['outcome']>(parts, asked, (stored) => {
     expectPreconditions(asked.preconditions, stored)
     if (stored && !asked.preferences.lenient) expectPlain(stored)
-    return { write: next, value: stored ? 'replaced' : 'created' }
+    return { write: fresh.stored, value: stored ? 'replaced' : 'created' }
   })
-  return { done: { outcome: value }, position }
+  return { outcome: value, position }
+}
+
+function insert(
+  { store, source }: OperationParts,
+  { collection, id }: AskedOfDocument,
+  { stored }: Fresh,
+): ReturnType<typeof placed<Awaited<ReturnType<OperationParts['store']['insert']>>>> {
+  return placed(source, id, () => store.insert(collection.name, stored))
 }

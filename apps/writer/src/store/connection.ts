@@ -47,9 +47,12 @@ export class DatabaseConnection implements Part {
     }
   }
 
-  /** Calls `listener` when connections broke together: behind the address there may be another server now. */
+  /** Calls `listener` before a connection takes the place of one that broke, which may lead to another server. */
   onBroken(listener: () => void): void {
     this.client.on('connectionPoolCleared', listener)
+    this.client.on('connectionClosed', ({ reason }) => {
+      if (reason === 'error') listener()
+    })
   }
 
   start(): void {}

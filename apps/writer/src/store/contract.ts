@@ -37,6 +37,15 @@ export interface WriteStore {
     id: StoredId,
     document: StoredDocument,
   ): Promise<Acknowledged & { readonly outcome: 'created' | 'replaced' }>
+  /**
+   * One command that replaces only a version that JSON can carry whole. `unsure`: it found none that it can tell to be
+   * one: nothing is stored, or something that must be looked at.
+   */
+  replacePlain(
+    collection: string,
+    id: StoredId,
+    document: StoredDocument,
+  ): Promise<Acknowledged & { readonly outcome: 'replaced' | 'unsure' }>
   /** One command, whatever is stored. */
   remove(collection: string, id: StoredId): Promise<Acknowledged & { readonly outcome: 'removed' | 'absent' }>
   /**

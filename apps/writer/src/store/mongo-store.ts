@@ -1,7 +1,7 @@
 import type { Db, Document, MongoClient, RunCommandOptions } from 'mongodb'
 import type { Acknowledged, Decision, StoredDocument, StoredId, WriteStore } from './contract.ts'
 import { storeErrorOf, wroteNothing } from './driver-errors.ts'
-import { listOfOne, replacement } from './raw.ts'
+import { listOfOne, plainReplacement, replacement } from './raw.ts'
 import { isTakenId, positionOfTime, refusedStatement, writeErrorOf } from './replies.ts'
 import { SnapshotTransactions, type Retries } from './transactions.ts'
 
@@ -57,6 +57,22 @@ export class MongoStore implements WriteStore {
     return {
       outcome: created ? 'created' : 'replaced',
       wrote: created || reply['nModified'] === 1,
+      at: positionOfTime(reply['operationTime']),
+    }
+  }
+
+  async replacePlain(
+    collection: string,
+    id: StoredId,
+    document: StoredDocument,
+  ): Promise<Acknowledged & { outcome: 'replaced' | 'unsure' }> {
+    const updates = listOfOne('updates', plainReplacement(id, document))
+    const reply = await this.#write({ update: collection, updates })
+    const error = writeErrorOf(reply)
+    if (error) throw refusedStatement(error)
+    return {
+      outcome: reply['n'] === 1 ? 'replaced' : 'unsure',
+      wrote: reply['nModified'] === 1,
       at: positionOfTime(reply['operationTime']),
     }
   }

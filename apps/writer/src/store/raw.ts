@@ -1,6 +1,7 @@
 import { BSON } from 'mongodb'
 import { DocumentSequence } from 'mongodb/lib/cmap/commands.js'
 import type { StoredDocument } from './contract.ts'
+import { isPlain } from './plain-filter.ts'
 
 /** Not shown to monitors of commands, which see this instead. */
 const unseen = {}
@@ -16,6 +17,14 @@ export function listOfOne(field: string, bytes: Uint8Array): DocumentSequence {
 export function replacement(id: unknown, document: StoredDocument, upsert: boolean): Uint8Array {
   return withDocument(BSON.serialize({ q: { _id: id }, upsert }), 'u', document)
 }
+
+/** As {@link replacement}, for a document that is there and that {@link isPlain}. */
+export function plainReplacement(id: unknown, document: StoredDocument): Uint8Array {
+  const filter = withDocument(BSON.serialize({ _id: id }), '$expr', isPlain)
+  return withDocument(withDocument(emptyDocument, 'q', filter), 'u', document)
+}
+
+const emptyDocument = BSON.serialize({})
 
 const TYPE_DOCUMENT = 0x03
 

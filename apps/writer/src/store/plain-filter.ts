@@ -1,0 +1,79 @@
+import { BSON, type Document } from 'mongodb'
+
+/** How many levels are looked at; a document that goes deeper does not match. */
+const LEVELS = 8
+
+/** Integers from here on are texts in JSON. */
+const limit = 2 ** 53
+
+const type = { $type: '$$this' }
+
+const isContainer = { $in: [type, ['object', 'array']] }
+
+/** Whether JSON carries the value as it is; objects and arrays are looked into one level later. */
+const fits: Document = {
+  $or: [
+    isContainer,
+    { $in: [type, ['string', 'bool', 'null', 'int']] },
+    // NaN is less than every number here.
+    { $and: [{ $eq: [type, 'double'] }, ...between(-Infinity, Infinity)] },
+    { $and: [{ $eq: [type, 'long'] }, ...between(-limit, limit)] },
+  ],
+}
+
+/** The values inside of an object or an array. */
+const inside: Document = {
+  $cond: [{ $isArray: '$$this' }, '$$this', valuesOf({ $objectToArray: '$$this' })],
+}
+
+const allInside: Document = {
+  $reduce: {
+    input: { $filter: { input: '$$level', cond: isContainer } },
+    initialValue: [],
+    in: { $concatArrays: ['$$value', inside] },
+  },
+}
+
+/** The values of the next level, or null for good once one did not fit. */
+const nextLevel: Document = {
+  $let: {
+    vars: { level: '$$value' },
+    in: {
+      $cond: [
+        { $and: [{ $isArray: '$$level' }, { $allElementsTrue: { $map: { input: '$$level', in: fits } } }] },
+        allInside,
+        null,
+      ],
+    },
+  },
+}
+
+/** `_id` may be of any type. */
+const firstLevel = valuesOf({
+  $filter: { input: { $objectToArray: '$$ROOT' }, cond: { $ne: ['$$this.k', '_id'] } },
+})
+
+const lastLevel: Document = {
+  $reduce: { input: { $range: [0, LEVELS] }, initialValue: firstLevel, in: nextLevel },
+}
+
+/**
+ * Matches documents that hold nothing but what JSON can carry, so that one command can replace only those. The server's
+ * own words for `firstNotPlain` of `collections`, which a test holds it against: what it matches is always plain; what
+ * is plain and not too deep, it matches. In BSON, for a filter's `$expr`.
+ */
+export const isPlain: Uint8Array = BSON.serialize({
+  $and: [
+    // A stored field `id` is shown under another name.
+    { $eq: [{ $type: '$id' }, 'missing'] },
+    { $eq: [lastLevel, []] },
+  ],
+})
+
+function between(least: number, most: number): readonly Document[] {
+  return [{ $gt: ['$$this', least] }, { $lt: ['$$this', most] }]
+}
+
+function valuesOf(members: Document): Document {
+  return { $map: { input: members, in: '$$this.v' } }
+}

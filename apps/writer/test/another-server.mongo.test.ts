@@ -1,0 +1,62 @@
+import { afterAll, expect, test } from '@jest/globals'
+import { CutProxy, openTestDatabase, type TestDatabase } from '@freshet/testkit'
+import { sourceIdOf } from '../src/source.ts'
+import type { Ground } from '../src/open-ground.ts'
+import { collections, openWriter } from './support/open-writer.ts'
+
+const passwords = { 'freshet-writer': 'the same on both' } as const
+const first = await openTestDatabase({ collections, passwords })
+const second = await openTestDatabase({ collections, passwords })
+afterAll(async () => {
+  await first[Symbol.asyncDispose]()
+  await second[Symbol.asyncDispose]()
+})
+
+const portOf = (db: TestDatabase): number => db.servers.members[0]?.port ?? 0
+
+async function sourceOf(db: TestDatabase): Promise<string> {
+  const control = db.admin.db('shop').collection<{ _id: string; timeline: string }>('freshet')
+  const source = await control.findOne({ _id: 'source' })
+  return String(sourceIdOf(String(source?.timeline)))
+}
+
+/** Writes while the address leads to the one server and the other in turn; counts the answers that name a wrong one. */
+async function wrongAnswers(over: (ground: Ground) => Ground): Promise<{ right: number; wrong: number }> {
+  await using proxy = await CutProxy.open(portOf(first))
+  await using writer = await openWriter(proxy.uriThrough(first.uriFor('writer')), { over })
+  const counts = { right: 0, wrong: 0 }
+  const names = [await sourceOf(first), await sourceOf(second)]
+  expect(names[0]).not.toBe(names[1])
+  const write = async (id: string): Promise<void> => {
+    const got = await writer.send('POST', 'products', { body: { id, name: id } })
+    if (got.status !== 201) return
+    const stored = [first, second].map((db) =>
+      db.admin
+        .db('shop')
+        .collection('products')
+        .findOne({ _id: id as never }),
+    )
+    const place = (await Promise.all(stored)).findIndex((found) => found !== null)
+    const named = got.headers.get('freshet-position')?.slice(0, 8)
+    if (named === names[place]) counts.right++
+    else counts.wrong++
+  }
+  for (let turn = 0; turn < 6; turn++) {
+    proxy.leadTo(portOf(turn % 2 === 0 ? second : first))
+    const wanted = counts.right + counts.wrong + 20
+    for (let count = 0; counts.right + counts.wrong < wanted; count++)
+      await write(`w${Date.now()}-${turn}-${count}`)
+  }
+  return counts
+}
+
+test('no answer names the source of a server that stood behind the address before', async () => {
+  const { right, wrong } = await wrongAnswers((ground) => ground)
+  expect(wrong).toBe(0)
+  expect(right).toBeGreaterThanOrEqual(120)
+})
+
+test('control: a writer that does not hear of broken connections names the wrong one', async () => {
+  const { wrong } = await wrongAnswers((ground) => ({ ...ground, onBroken: () => undefined }))
+  expect(wrong).toBeGreaterThan(0)
+})

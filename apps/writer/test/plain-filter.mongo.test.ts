@@ -1,0 +1,118 @@
+import { afterAll, expect, test } from '@jest/globals'
+import { firstNotPlain } from '@freshet/collections'
+import { openTestDatabase, seededRandom } from '@freshet/testkit'
+import {
+  Binary,
+  BSON,
+  BSONRegExp,
+  Code,
+  Decimal128,
+  Double,
+  Int32,
+  Long,
+  MaxKey,
+  MinKey,
+  ObjectId,
+  Timestamp,
+} from 'mongodb'
+import { isPlain } from '../src/store/plain-filter.ts'
+
+const db = await openTestDatabase()
+afterAll(() => db[Symbol.asyncDispose]())
+const products = db.admin.db('shop').collection('products')
+
+const values: readonly unknown[] = [
+  'text',
+  '',
+  true,
+  null,
+  new Int32(5),
+  new Double(5),
+  new Double(0.1),
+  new Double(-0),
+  new Double(1e300),
+  new Double(2 ** 60),
+  Long.fromString('5'),
+  Long.fromString('9007199254740991'),
+  Long.fromString('-9007199254740991'),
+  {},
+  [],
+]
+const oddValues: readonly unknown[] = [
+  Long.fromString('9007199254740992'),
+  Long.fromString('-9007199254740992'),
+  Long.MAX_VALUE,
+  new Double(Number.NaN),
+  new Double(Infinity),
+  new Double(-Infinity),
+  Decimal128.fromString('5'),
+  Decimal128.fromString('NaN'),
+  new Date(0),
+  new ObjectId(),
+  new Binary(Buffer.from('x')),
+  new Timestamp({ t: 1, i: 1 }),
+  new BSONRegExp('x', ''),
+  new Code('1'),
+  new MinKey(),
+  new MaxKey(),
+]
+
+/** The ids of the documents that the filter matches. */
+async function matched(): Promise<ReadonlySet<string>> {
+  const found = await products
+    .find({ $expr: BSON.deserialize(isPlain) }, { projection: { _id: 1 } })
+    .toArray()
+  return new Set(found.map(({ _id }) => String(_id)))
+}
+
+test('the filter of the server finds the same documents plain as the mapping, whatever they hold', async () => {
+  const random = seededRandom()
+  const { pick } = random
+  const value = (levels: number): unknown => {
+    const kind = random.below(10)
+    if (levels > 0 && kind < 2) return Array.from({ length: random.below(4) }, () => value(levels - 1))
+    if (levels > 0 && kind < 5) return document(levels - 1)
+    return random.below(40) === 0 ? pick(oddValues) : pick(values)
+  }
+  const names = ['a', 'b', 'id', 'k', 'v', '0', '$x', 'x.y', '', 'ä']
+  const document = (levels: number): Record<string, unknown> =>
+    Object.fromEntries(Array.from({ length: random.below(5) }, () => [pick(names), value(levels)] as const))
+  const documents = new Map<string, Buffer>()
+  const add = (members: Record<string, unknown>): void => {
+    const id = `d${documents.size}`
+    documents.set(id, Buffer.from(BSON.serialize({ _id: id, ...members })))
+  }
+  for (const one of [...values, ...oddValues]) {
+    add({ a: one })
+    add({ a: { b: [one] } })
+    add({ a: [[{ id: one }]] })
+  }
+  add({ id: 1 })
+  for (let count = 0; count < 3_000; count++) add(document(random.below(6)))
+  // Sent as bytes: the driver would change some of them.
+  await products.deleteMany({})
+  const all = [...documents.values()]
+  for (let at = 0; at < all.length; at += 500)
+    await products.insertMany(all.slice(at, at + 500).map((bytes) => BSON.deserialize(bytes, exact)))
+  const plain = await matched()
+  const stored = await products.find<Uint8Array>({}, { raw: true }).toArray()
+  expect(stored).toHaveLength(documents.size)
+  const wrong = stored.filter((bytes) => {
+    const { _id } = BSON.deserialize(bytes)
+    return plain.has(String(_id)) !== (firstNotPlain(bytes) === undefined)
+  })
+  expect(
+    wrong.map((bytes) => BSON.EJSON.stringify(BSON.deserialize(bytes, exact), { relaxed: false })),
+  ).toEqual([])
+  // Both kinds are there in numbers, or the comparison would say little.
+  expect(Math.min(plain.size, stored.length - plain.size)).toBeGreaterThan(300)
+})
+
+const exact = { promoteValues: false, promoteLongs: false, bsonRegExp: true } as const
+
+test('a document that goes too deep does not match, plain or not', async () => {
+  await products.deleteMany({})
+  const nested = (levels: number): object => (levels === 0 ? {} : { a: nested(levels - 1) })
+  for (const levels of [6, 7, 20]) await products.insertOne({ _id: `l${levels}` as never, ...nested(levels) })
+  expect([...(await matched())]).toEqual(['l6', 'l7'])
+})
