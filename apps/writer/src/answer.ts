@@ -1,4 +1,4 @@
-import { headers as names, type Preferences } from '@freshet/protocol'
+import { headers as names } from '@freshet/protocol'
 import type { ServerResponse } from 'node:http'
 
 /** What is said of a write that was done. */
@@ -19,34 +19,55 @@ export interface Version {
   readonly json: Buffer
 }
 
+/** The preferences that an answer follows; those that say nothing to its request are left out. */
+export interface Followed {
+  readonly minimal: boolean
+  readonly lenient: boolean
+}
+
+/** Longer bodies go out as they are: as a text they would be copied once more. As in the reader. */
+const LONGEST_TEXT_BYTES = 16 * 1024
+
 /** Writes the answer: names and values in turn, which `writeHead` takes without looking at them one by one. */
-export function sendAnswer(
-  response: ServerResponse,
-  answer: Answer,
-  { minimal, lenient }: Preferences,
-): void {
+export function sendAnswer(response: ServerResponse, answer: Answer, followed: Followed): void {
   const { status, position, version, location } = answer
   const list = ['Freshet-Position', position, 'Cache-Control', 'no-cache']
   if (location !== undefined) list.push('Location', location)
   if (version) list.push('ETag', version.etag)
-  const applied = appliedOf(minimal && status !== 204, lenient)
+  const applied = appliedOf(followed)
   if (applied !== '') list.push(names.preferenceApplied, applied)
-  if (!version) {
-    response.writeHead(status, list)
-    response.end()
-  } else if (minimal) {
+  if (!version) return sendEmpty(response, status, list)
+  if (followed.minimal) {
     list.push('Content-Length', '0')
-    response.writeHead(status, list)
-    response.end()
-  } else {
-    list.push('Content-Type', 'application/json', 'Content-Length', String(version.json.length))
-    response.writeHead(status, list)
-    response.end(version.json)
+    return sendEmpty(response, status, list)
   }
+  list.push('Content-Type', 'application/json', 'Content-Length', String(version.json.length))
+  response.writeHead(status, list)
+  endWith(response, version.json)
+}
+
+function sendEmpty(response: ServerResponse, status: number, list: string[]): void {
+  response.writeHead(status, list)
+  response.end()
+}
+
+/**
+ * As `response.end(body)`, but head and body leave by one write: node:http joins a text of one-byte characters with the
+ * head, and a Buffer it does not.
+ */
+function endWith(response: ServerResponse, body: Buffer): void {
+  const { socket } = response
+  // The answer to a pipelined request has no socket before its turn.
+  if (socket === null || body.length > LONGEST_TEXT_BYTES) return void response.end(body)
+  // Otherwise `write` would cork the socket itself, until a later turn.
+  socket.cork()
+  response.write(body.toString('latin1'), 'latin1')
+  socket.uncork()
+  response.end()
 }
 
 /** RFC 7240, 3. */
-function appliedOf(minimal: boolean, lenient: boolean): string {
+function appliedOf({ minimal, lenient }: Followed): string {
   if (minimal) return lenient ? 'return=minimal, handling=lenient' : 'return=minimal'
   return lenient ? 'handling=lenient' : ''
 }

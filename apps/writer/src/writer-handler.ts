@@ -3,8 +3,9 @@ import { ProblemError, readQuery, readTarget } from '@freshet/protocol'
 import type { CollectionTarget, DocumentTarget, ProblemCode } from '@freshet/protocol'
 import type { Verifier } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { sendAnswer, type Answer } from './answer.ts'
+import { sendAnswer, type Answer, type Followed } from './answer.ts'
 import { askedBy, askedOf, type Asked, type AskedOfDocument } from './asked.ts'
+import { documentPath } from './operations/documents.ts'
 import { create } from './operations/create.ts'
 import type { OperationParts } from './operations/parts.ts'
 import { patch } from './operations/patch.ts'
@@ -76,7 +77,7 @@ export class WriterHandler {
     const asked = askedBy(request, collection)
     const answer = await operation(asked)
     this.#done++
-    sendAnswer(response, answer, asked.preferences)
+    sendAnswer(response, answer, followed(request.method, asked))
   }
 
   #operationOf(
@@ -95,12 +96,13 @@ export class WriterHandler {
 
   #notAllowed(method: string, target: DocumentTarget | CollectionTarget): ProblemError {
     const { readerUrl } = this.#parts
-    const path = target.kind === 'document' ? target.key : target.collection
+    const path =
+      target.kind === 'document' ? documentPath(target.collection, target.id) : `/v1/${target.collection}`
     const alternate = readerUrl !== undefined && (method === 'GET' || method === 'HEAD')
     return new ProblemError('method-not-allowed', {
       headers: {
         allow: allowed[target.kind],
-        ...(alternate && { link: `<${readerUrl}/v1/${path}>; rel="alternate"` }),
+        ...(alternate && { link: `<${readerUrl}${path}>; rel="alternate"` }),
       },
     })
   }
@@ -114,6 +116,15 @@ export class WriterHandler {
 function idIn({ id }: DocumentTarget, { collection: { idType } }: Asked): string {
   if (isValidId(idType, id)) return id
   throw new ProblemError('bad-id', { detail: `Wanted an id of the type ${idType} in its one form.` })
+}
+
+/** A POST meets no stored version, and a DELETE has no body to leave out. */
+function followed(method: string | undefined, { preferences }: Asked): Followed {
+  const { minimal, lenient } = preferences
+  return {
+    minimal: minimal && method !== 'DELETE',
+    lenient: lenient && (method === 'PUT' || method === 'PATCH'),
+  }
 }
 
 function expectNoParameters(query: string): void {

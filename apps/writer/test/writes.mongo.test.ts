@@ -88,6 +88,20 @@ test('PUT makes a document with 201, replaces it with 200, and gives each versio
   )
 })
 
+test('a character of an id that URLs do not have is encoded in Location, and is the same document', async () => {
+  const made = await writer.send('POST', 'products', { body: { id: 'a|b~c@d:e.f', name: 'x' } })
+  expect(made.headers.get('location')).toBe('/v1/products/a%7Cb~c@d:e.f')
+  const path = String(made.headers.get('location')).slice('/v1/'.length)
+  expect((await writer.send('PUT', path, { body: { name: 'y' } })).status).toBe(200)
+})
+
+test('a body of more than a few kilobytes, and one that is not ASCII, are answered byte for byte', async () => {
+  for (const name of ['ä€😀', 'ä'.repeat(40_000)]) {
+    const got = await writer.send('POST', 'products', { body: { id: `text-${name.length}`, name } })
+    expect(got.text).toBe(JSON.stringify({ id: `text-${name.length}`, name }))
+  }
+})
+
 test('PUT of what is stored already is 200 with a position and the same tag', async () => {
   const made = await writer.send('PUT', 'products/same', { body: { name: 'Same' } })
   const again = await writer.send('PUT', 'products/same', { body: { name: 'Same' } })
@@ -130,6 +144,11 @@ test('Prefer: return=minimal leaves the body out and keeps status, tag and posit
     expect(got.headers.get('etag')).toMatch(etag)
     expect(got.headers.get('freshet-position')).toMatch(position)
   }
+  const post = await writer.send('POST', 'products', {
+    headers: { prefer: 'handling=lenient' },
+    body: { name: 'x' },
+  })
+  expect(post.headers.get('preference-applied')).toBeNull()
 })
 
 test('ids of another type are checked in their one form, and integers must be given', async () => {

@@ -5,7 +5,7 @@ import type { Answer } from '../answer.ts'
 import type { Asked } from '../asked.ts'
 import { judged } from '../bodies.ts'
 import { expectJson } from '../media-type.ts'
-import { freshOf, idIn } from './documents.ts'
+import { documentPath, freshOf, idIn } from './documents.ts'
 import { placed, refusedAt, type OperationParts } from './parts.ts'
 
 /** `POST /v1/{collection}`: one insert. */
@@ -20,7 +20,7 @@ export async function create(
   const fresh = freshOf(body, collection, id)
   const { done, position } = await placed(source, id, () => store.insert(collection.name, fresh.stored))
   if (done.outcome === 'taken') throw refusedAt(position, 'already-exists')
-  return { status: 201, position, version: fresh.version, location: `/v1/${collection.name}/${id}` }
+  return { status: 201, position, version: fresh.version, location: documentPath(collection.name, id) }
 }
 
 /** The id that the client gives, or a new one. */

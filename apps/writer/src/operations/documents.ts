@@ -48,6 +48,12 @@ export function idIn(given: JsonValue, idType: IdType): Id | undefined {
   return typeof id === 'string' && isValidId(idType, id) ? id : undefined
 }
 
+/** The path of a document, for headers. */
+export function documentPath(collection: string, id: Id): string {
+  // Of the characters of ids only `|` may not stand in a URL as it is (RFC 3986, 3.3).
+  return `/v1/${collection}/${id.includes('|') ? id.replaceAll('|', '%7C') : id}`
+}
+
 function shown(stored: StoredDocument): Fresh {
   if (stored.length <= MAX_STORED_BYTES) return { stored, version: versionOf(stored) }
   throw new ProblemError('payload-too-large', {

@@ -5,7 +5,7 @@ import type { Answer } from '../answer.ts'
 import type { AskedOfDocument } from '../asked.ts'
 import { judged } from '../bodies.ts'
 import { expectJson } from '../media-type.ts'
-import { freshOf, idIn, type Fresh } from './documents.ts'
+import { documentPath, freshOf, idIn, type Fresh } from './documents.ts'
 import { changed, expectPlain, expectPreconditions } from './looking.ts'
 import { placed, refusedAt, type OperationParts } from './parts.ts'
 
@@ -33,7 +33,7 @@ export async function put(parts: OperationParts, asked: AskedOfDocument): Promis
     status: created ? 201 : 200,
     position,
     version: fresh.version,
-    location: created ? `/v1/${collection.name}/${id}` : undefined,
+    location: created ? documentPath(collection.name, id) : undefined,
   }
 }
 

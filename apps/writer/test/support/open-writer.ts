@@ -88,7 +88,7 @@ export async function openWriter(uri: string, options: OpenWriterOptions = {}): 
 
 /** Without a wait for the database. */
 export async function openWriterAtOnce(uri: string, options: OpenWriterOptions = {}): Promise<OpenWriter> {
-  const { over = (ground: Ground) => ground } = options
+  const { over = (ground: Ground) => ground, argv = [] } = options
   const folder = await mkdtemp(join(tmpdir(), 'freshet-writer-'))
   for (const [name, file] of Object.entries(files))
     await writeFile(join(folder, `${name}.json`), JSON.stringify(file))
@@ -97,8 +97,8 @@ export async function openWriterAtOnce(uri: string, options: OpenWriterOptions =
       '--port=0',
       '--management-port=0',
       '--database=shop',
-      `--collections=${folder}`,
-      ...(options.argv ?? []),
+      ...(argv.some((one) => one.startsWith('--collections=')) ? [] : [`--collections=${folder}`]),
+      ...argv,
     ],
     env: { FRESHET_TOKEN_SECRET: secret, FRESHET_MONGODB_URI: uri },
     readFile: () => '',
