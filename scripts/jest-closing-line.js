@@ -4,6 +4,8 @@ export default class ClosingLine {
     const skipped = results.numPendingTests + results.numTodoTests
     // A suite that could not even be loaded counts as one failure: otherwise it would vanish from the line.
     const failed = results.numFailedTests + results.numRuntimeErrorTestSuites
-    process.stdout.write(`\n${results.numPassedTests} passed, ${failed} failed, ${skipped} skipped\n`)
+    const line = `${results.numPassedTests} passed, ${failed} failed, ${skipped} skipped\n`
+    // The summary of jest always comes after its reporters.
+    process.once('exit', () => process.stdout.write(line))
   }
 }

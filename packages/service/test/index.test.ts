@@ -3,6 +3,6 @@ import * as service from '../src/index.ts'
 
 test('the public names are these', () => {
   const names = `ClientGone HttpShell Metrics TokenVerifier exitCodes keySetCheck receiveBody runService secretCheck
-    sendProblem serviceOptions startService`
+    packageVersion sendProblem serviceOptions startService`
   expect(Object.keys(service).sort()).toEqual(names.split(/\s+/).sort())
 })
