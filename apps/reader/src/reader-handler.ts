@@ -12,7 +12,7 @@ import type { Readers } from './readers.ts'
 import { readWanted, type Wanted } from './wanted.ts'
 
 /** The most ids of one `?ids=`. */
-export const MAX_IDS = 200
+const MAX_IDS = 200
 
 const PREFIX = '/v1/'
 const ALLOWED = 'GET, HEAD, OPTIONS'
