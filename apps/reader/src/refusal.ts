@@ -17,7 +17,7 @@ const problemOf = {
 
 const details: Partial<Record<ReplicaErrorCode, string>> = {
   WRONG_SOURCE: 'The position is of another source than the one that this reader follows.',
-  UNAVAILABLE: 'The document is not held here, and the database did not answer in time.',
+  UNAVAILABLE: 'Memory alone cannot answer this, and the database did not answer in time.',
 }
 
 /**

@@ -39,7 +39,7 @@ export const serverProblems = {
   },
   'source-unknown': {
     status: 503,
-    title: 'The reader does not know yet which source it reads',
+    title: 'It is not known yet which source is behind the address of the database',
     retryable: true,
     remedy: 'Send the request again after Retry-After. If it stays, the database was never migrated.',
     retryAfterS: 1,
