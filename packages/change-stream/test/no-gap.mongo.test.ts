@@ -6,23 +6,40 @@ import { openSource, type OpenSourceOptions } from './support/open-source.ts'
 import { Recorder } from './support/recorder.ts'
 import { SteadyWriter } from './support/steady-writer.ts'
 
+/** The product's follower, current already, with all that it says written down. */
+async function follow(
+  db: TestDatabase,
+  options: OpenSourceOptions,
+): Promise<AsyncDisposable & { readonly heard: Recorder }> {
+  const opened = await openSource(db, options)
+  const heard = new Recorder()
+  const { source } = opened
+  const follower = new Follower({ source, sink: heard, clock: systemClock, random: Math.random })
+  follower.start()
+  await eventually(() => expect(heard.batches.length).toBeGreaterThan(1))
+  const end = async (): Promise<void> => {
+    await follower.stop()
+    await opened[Symbol.asyncDispose]()
+  }
+  return { heard, [Symbol.asyncDispose]: end }
+}
+
+/** The feed stands on this database. */
+async function hearsOf(db: TestDatabase, heard: Recorder): Promise<void> {
+  const products = db.admin.db('shop').collection<{ _id: string; value: number }>('products')
+  await products.insertOne({ _id: 'here', value: 1 })
+  await eventually(() => expect(heard.words.at(-1)).toBe('put here 1'))
+}
+
 /** Follows while a program writes and `disturb` does its worst; every acknowledged write must have been told once. */
 async function followThrough(
   db: TestDatabase,
   disturb: (heard: Recorder) => Promise<void>,
   options: OpenSourceOptions = {},
 ): Promise<Recorder> {
-  await using opened = await openSource(db, options)
-  const heard = new Recorder()
+  await using following = await follow(db, options)
+  const { heard } = following
   const writer = new SteadyWriter(db.admin, db.database)
-  await using follower = new Follower({
-    source: opened.source,
-    sink: heard,
-    clock: systemClock,
-    random: Math.random,
-  })
-  follower.start()
-  await eventually(() => expect(heard.batches.length).toBeGreaterThan(1))
   writer.start()
   await disturb(heard)
   const soFar = writer.acknowledged.length
@@ -87,42 +104,22 @@ test('F9 another data set behind the same address is another history: a new epoc
   await using other = await openTestDatabase({ passwords })
   const ports = [db, other].map(({ servers }) => servers.members[0]?.port ?? 0)
   await using proxy = await CutProxy.open(ports[0] ?? 0)
-  await using opened = await openSource(db, { uri: proxy.uriThrough(db.uriFor('reader')) })
-  const heard = new Recorder()
-  await using follower = new Follower({
-    source: opened.source,
-    sink: heard,
-    clock: systemClock,
-    random: Math.random,
-  })
-  follower.start()
-  await eventually(() => expect(heard.batches.length).toBeGreaterThan(1))
+  await using following = await follow(db, { uri: proxy.uriThrough(db.uriFor('reader')) })
+  const { heard } = following
   await other.admin.db('shop').collection<{ _id: string }>('products').insertOne({ _id: 'elsewhere' })
   proxy.leadTo(ports[1] ?? 0)
   await eventually(() => expect(heard.origins).toHaveLength(2), { withinMs: 20_000 })
   expect(heard.errors).toContain('SOURCE_CHANGED')
   expect(heard.origins[1]?.source).not.toBe(heard.origins[0]?.source)
-  await other.admin
-    .db('shop')
-    .collection<{ _id: string; value: number }>('products')
-    .insertOne({ _id: 'here', value: 1 })
-  await eventually(() => expect(heard.words.at(-1)).toBe('put here 1'))
+  await hearsOf(other, heard)
 }, 60_000)
 
 test('F10 history that is gone from a small oplog is a new epoch, and the dead token is not tried again', async () => {
   await using db = await openTestDatabase({ oplogSizeMb: 1 })
   const [member] = db.servers.members
   await using proxy = await CutProxy.open(member?.port ?? 0)
-  await using opened = await openSource(db, { uri: proxy.uriThrough(db.uriFor('reader')) })
-  const heard = new Recorder()
-  await using follower = new Follower({
-    source: opened.source,
-    sink: heard,
-    clock: systemClock,
-    random: Math.random,
-  })
-  follower.start()
-  await eventually(() => expect(heard.batches.length).toBeGreaterThan(1))
+  await using following = await follow(db, { uri: proxy.uriThrough(db.uriFor('reader')) })
+  const { heard } = following
   const before = heard.last?.through ?? ''
   proxy.cut()
   await eventually(() => expect(heard.errors.length).toBeGreaterThan(0))
@@ -131,11 +128,7 @@ test('F10 history that is gone from a small oplog is a new epoch, and the dead t
   await eventually(() => expect(heard.origins).toHaveLength(2), { withinMs: 30_000 })
   expect(heard.errors.filter((code) => code === 'HISTORY_LOST')).toHaveLength(1)
   expect((heard.origins[1]?.at ?? '') > before).toBe(true)
-  await db.admin
-    .db('shop')
-    .collection<{ _id: string; value: number }>('products')
-    .insertOne({ _id: 'here', value: 1 })
-  await eventually(() => expect(heard.words.at(-1)).toBe('put here 1'))
+  await hearsOf(db, heard)
 }, 120_000)
 
 /** Writes until the first entry of the oplog is newer than the position. */

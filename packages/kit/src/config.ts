@@ -2,7 +2,8 @@ import { ConfigError } from './config-error.ts'
 import { isRefusal, REQUIRED } from './option.ts'
 import type { ConfigOf, Option, OptionTable } from './option.ts'
 import { settingsOf } from './settings.ts'
-import type { Setting, Surroundings } from './settings.ts'
+import type { Setting } from './setting.ts'
+import type { Surroundings } from './settings.ts'
 
 /** Checks a table when the program is loaded: names are unique, in kebab-case and not taken. Returns it frozen. */
 export function defineOptions<const Table extends OptionTable>(table: Table): Table {

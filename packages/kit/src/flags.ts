@@ -1,6 +1,6 @@
 import { ConfigError } from './config-error.ts'
 import type { Option } from './option.ts'
-import type { Setting } from './settings.ts'
+import type { Setting } from './setting.ts'
 
 type Names = ReadonlyMap<string, Option<unknown>['style']>
 

@@ -1,6 +1,7 @@
 import { ConfigError } from './config-error.ts'
 import type { Option } from './option.ts'
 import { readFlags } from './flags.ts'
+import type { Setting } from './setting.ts'
 
 /** What the program was started with; `main.ts` alone takes it from the process. */
 export interface Surroundings {
@@ -9,12 +10,6 @@ export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>
   /** The content of a file as UTF-8; throws when it cannot be read. */
   readonly readFile: (path: string) => string
-}
-
-/** One text that somebody set, and where, in words for a message. */
-export interface Setting {
-  readonly where: string
-  readonly text: string
 }
 
 const PREFIX = 'FRESHET_'
