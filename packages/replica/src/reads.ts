@@ -201,9 +201,14 @@ export class Reads<V extends Value> {
     if (value !== undefined) return value
     const document = cache.recall(key)
     if (document === undefined) return undefined
-    const made = presentation.present(document)
-    cache.adopt(key, made)
-    return made
+    try {
+      const made = presentation.present(document)
+      cache.adopt(key, made)
+      return made
+    } catch {
+      // The fill that follows meets the same document, and tells the log and the caller.
+      return undefined
+    }
   }
 
   #answerHeld(keys: readonly string[], via: Via): Answer<V> | undefined {
