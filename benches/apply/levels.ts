@@ -1,0 +1,115 @@
+import { ABSENT, Cache } from '@freshet/cache'
+import { defaultMongoSourceOptions } from '@freshet/change-stream/mongodb'
+import { etagOf, presentJson } from '@freshet/collections'
+import { systemClock, type Log } from '@freshet/kit'
+import { parseSourceId, positionOf } from '@freshet/protocol'
+import { heldPresentation, type Held } from '@freshet/reader'
+import { defaultReplicaOptions } from '@freshet/replica'
+import { BSON } from 'mongodb'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { collection, seconds, tokenOf, type StoredEvent } from './events.ts'
+import { ExactReplica, Reckoner, WatchList, type Feed } from './internals.ts'
+
+const silent = (): void => undefined
+const log: Log = { debug: silent, info: silent, warn: silent, error: silent }
+
+const presentation = heldPresentation({ presentJson, etagOf })
+const { cacheBytes } = defaultReplicaOptions
+const unasked = (): Promise<never> => Promise.reject(new Error('nothing is read from a database here'))
+
+/** The replica of a reader without its database: changes are put into it by hand. */
+export class FedReplica {
+  readonly #cache = new Cache<Held>({
+    maxBytes: (cacheBytes * 15) / 16,
+    recentBytes: cacheBytes / 16,
+    sizeOf: presentation.sizeOf,
+  })
+  readonly #replica: ExactReplica<Held>
+  #feed: Feed<Held> | undefined
+  readonly #reckoner = new Reckoner({
+    from: positionOf(seconds, 0),
+    watchList: new WatchList(new Map([[collection, 'string']])),
+    singlePositions: true,
+    maxOpenBytes: defaultMongoSourceOptions.maxOpenBytes,
+  })
+
+  constructor() {
+    this.#replica = new ExactReplica({
+      past: { at: unasked, now: unasked, check: () => Promise.resolve(new Map([[collection, undefined]])) },
+      collections: new Map([[collection, 'string']]),
+      presentation,
+      options: defaultReplicaOptions,
+      clock: systemClock,
+      random: Math.random,
+      log,
+      cache: this.#cache,
+      follow: (feed) => {
+        this.#feed = feed
+        return { start: silent, stop: () => Promise.resolve() }
+      },
+      defer: setImmediate,
+    })
+  }
+
+  async begin(held: readonly StoredEvent[]): Promise<void> {
+    const source = parseSourceId('01234567')
+    if (source === undefined) throw new Error('no source')
+    const live = this.#replica.start()
+    this.#feed?.begin({ source, at: positionOf(seconds, 0) })
+    const operationTime = { high: seconds, low: 1 }
+    const opening = { events: [], token: tokenOf(1, 'mark'), operationTime, ended: false }
+    this.#feed?.apply(this.#reckoner.opened({ ...opening, sentAt: systemClock.now() }).batch)
+    this.applyReady([], 1)
+    await live
+    for (const { key, change } of held)
+      if (change.kind === 'put')
+        this.#cache.install(this.#cache.begin(key), presentation.present(change.document))
+    // Nothing is shown before the collections were checked.
+    while (held[0] && this.#replica.peek(held[0].key) === undefined) await nextTurn()
+  }
+
+  /** Changes that are ready; `increment` is the time of the last one. */
+  applyReady(events: readonly StoredEvent[], increment: number): void {
+    const now = systemClock.now()
+    const changes = events.map(({ change }) => change)
+    this.#feed?.apply({ changes, through: positionOf(seconds, increment), provedAt: now, aliveAt: now })
+  }
+
+  /** A reply of the server with these events. */
+  applyRaw(events: readonly StoredEvent[], increment: number): void {
+    const reply = {
+      events: events.map(({ bytes }) => bytes),
+      token: tokenOf(increment, 'event'),
+      operationTime: { high: seconds, low: increment },
+      ended: false,
+      sentAt: systemClock.now(),
+    }
+    this.#feed?.apply(this.#reckoner.next(reply).batch)
+  }
+
+  get applied(): number {
+    return this.#replica.status().changesApplied
+  }
+
+  /** What a reader answers, or what passed by not long ago; else `undefined`. */
+  textOf(key: string): string | undefined {
+    const held = this.#replica.peek(key)
+    if (held !== undefined && held !== ABSENT) return held.body.toString('latin1')
+    const passed = this.#cache.recall(key)
+    return passed && presentJson(passed).toString('latin1')
+  }
+}
+
+/** What a hand-written `watch` cannot do without: objects made of each event, the document kept under its id. */
+export class PlainMap {
+  readonly documents = new Map<unknown, unknown>()
+  applied = 0
+
+  apply(events: readonly StoredEvent[]): void {
+    for (const { bytes } of events) {
+      const event = BSON.deserialize(bytes)
+      this.documents.set(event['documentKey']._id, event['fullDocument'])
+    }
+    this.applied += events.length
+  }
+}

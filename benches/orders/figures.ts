@@ -1,0 +1,24 @@
+import { cpus, totalmem } from 'node:os'
+
+/** The one in the middle. */
+export function median(values: readonly number[]): number {
+  return quantile(values, 0.5)
+}
+
+/** The value that this share of all values is not above. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+}
+
+/** Says on what the figures were taken. */
+export function printMachine(): void {
+  const [cpu] = cpus()
+  const gib = (totalmem() / 2 ** 30).toFixed(0)
+  console.log(`Node.js ${process.version}, ${cpus().length} x ${cpu?.model ?? 'unknown'}, ${gib} GiB`)
+}
+
+/** `0.93 to 1.04`. */
+export function rangeOf(values: readonly number[], digits = 3): string {
+  return `${Math.min(...values).toFixed(digits)} to ${Math.max(...values).toFixed(digits)}`
+}
