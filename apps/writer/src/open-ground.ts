@@ -28,7 +28,7 @@ export function openGround(config: WriterConfig, { clock }: ServiceTools): Groun
   const retries = { times: RETRIES, pauses: () => new Backoff(PAUSES, Math.random), clock }
   return {
     store: new MongoStore({ client, database, acknowledgeWithinMs, retries }),
-    control: new MongoControlStore(client, database, acknowledgeWithinMs),
+    control: new MongoControlStore(connection, database, acknowledgeWithinMs),
     onBroken: (listener) => connection.onBroken(listener),
     parts: [connection],
   }

@@ -12,7 +12,7 @@ export interface SourceWatchOptions {
   readonly everyMs: number
 }
 
-/** How long an answer waits for a look when the source came into doubt after its write was sent. */
+/** How long a write, or its answer, waits for a look when the source is in doubt: as long as for a new primary. */
 const LOOK_WITHIN_MS = 2_000
 
 /**
@@ -51,8 +51,9 @@ export class SourceWatch implements Part {
     return this.#seenAt
   }
 
-  /** @throws {ProblemError} source-unknown */
-  expect(): SourceId {
+  /** Waits for the next look while the source is in doubt. @throws {ProblemError} source-unknown */
+  async expect(): Promise<SourceId> {
+    if (this.#source === undefined) await this.#looked(LOOK_WITHIN_MS)
     if (this.#source !== undefined) return this.#source
     throw new ProblemError('source-unknown', {
       detail: 'The writer does not know which source it writes to.',

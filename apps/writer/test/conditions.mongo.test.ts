@@ -1,6 +1,7 @@
 import { afterAll, expect, test } from '@jest/globals'
 import { openTestDatabase } from '@freshet/testkit'
-import { Decimal128 } from 'mongodb'
+import { BSON, Decimal128 } from 'mongodb'
+import { listOfOne } from '../src/store/raw.ts'
 import { bearer, collections, openWriter } from './support/open-writer.ts'
 
 const db = await openTestDatabase({ collections })
@@ -129,6 +130,14 @@ test('a stored value that JSON cannot carry is not replaced, unless the client i
   const headers = { prefer: 'handling=lenient' }
   const done = await writer.send('PUT', 'products/exact', { headers, body: { name: 'y' } })
   expect([done.status, done.headers.get('preference-applied')]).toEqual([200, 'handling=lenient'])
+  // A text that is not UTF-8, as another program may have stored it.
+  const bytes = Buffer.from(BSON.serialize({ _id: 'no-text', name: 'xQx' }))
+  bytes[bytes.indexOf('Q')] = 0xff
+  await db.admin.db('shop').command({ insert: 'products', documents: listOfOne('documents', bytes) })
+  expect((await writer.send('PUT', 'products/no-text', { body: { name: 'y' } })).json).toMatchObject({
+    status: 409,
+    errors: [{ pointer: '/name' }],
+  })
   // Deeper than the server is asked to look by itself.
   const deep = { name: 'x', a: { a: { a: { a: { a: { a: { a: { a: { a: 1 } } } } } } } } }
   for (const status of [201, 200])

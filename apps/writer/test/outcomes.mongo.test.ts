@@ -92,6 +92,7 @@ test('a writer starts without its database, answers 503 meanwhile, and works whe
   const early = await writer.send('POST', 'products', { body: { id: 'early', name: 'x' } })
   expect(early.json).toMatchObject({ status: 503, type: 'https://freshet.dev/problems/source-unknown' })
   expect((await ready()).status).toBe(503)
+  // The driver's first attempt to connect has failed for good by now.
   proxy.resume()
   await eventually(async () =>
     expect((await writer.send('PUT', 'products/early', { body: { name: 'x' } })).status).toBe(201),

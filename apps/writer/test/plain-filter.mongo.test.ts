@@ -16,6 +16,7 @@ import {
   Timestamp,
 } from 'mongodb'
 import { isPlain } from '../src/store/plain-filter.ts'
+import { listOfOne, plainReplacement } from '../src/store/raw.ts'
 
 const db = await openTestDatabase()
 afterAll(() => db[Symbol.asyncDispose]())
@@ -39,8 +40,8 @@ const values: readonly unknown[] = [
   [],
 ]
 const oddValues: readonly unknown[] = [
-  Long.fromString('9007199254740992'),
-  Long.fromString('-9007199254740992'),
+  Long.fromString('9007199254740994'),
+  Long.fromString('-9007199254740994'),
   Long.MAX_VALUE,
   new Double(Number.NaN),
   new Double(Infinity),
@@ -109,6 +110,22 @@ test('the filter of the server finds the same documents plain as the mapping, wh
 })
 
 const exact = { promoteValues: false, promoteLongs: false, bsonRegExp: true } as const
+
+test('a document with a text or a name that is not UTF-8 is not replaced by the filter', async () => {
+  for (const [id, member] of [
+    ['text', { a: { b: ['xQx'] } }],
+    ['name', { a: [{ xQx: 1 }] }],
+  ] as const) {
+    const bytes = Buffer.from(BSON.serialize({ _id: id, ...member }))
+    bytes[bytes.indexOf('Q')] = 0xff
+    await db.admin.db('shop').command({ insert: 'orders', documents: listOfOne('documents', bytes) })
+    expect(firstNotPlain(bytes)).toBeDefined()
+    const next = BSON.serialize({ _id: id, next: 1 })
+    const updates = listOfOne('updates', plainReplacement(id, next))
+    const reply = await db.admin.db('shop').command({ update: 'orders', updates })
+    expect(reply).toMatchObject({ n: 0, writeErrors: [{ index: 0 }] })
+  }
+})
 
 test('a document that goes too deep does not match, plain or not', async () => {
   await products.deleteMany({})

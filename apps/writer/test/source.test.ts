@@ -44,7 +44,7 @@ test('without a control document the source stays unknown, and is found when the
   world.timeline = undefined
   world.source.doubt()
   await eventually(() => expect(world.looks).toBeGreaterThan(1))
-  expect(() => world.source.expect()).toThrow(ProblemError)
+  await expect(world.source.expect()).rejects.toThrow(ProblemError)
   world.timeline = 'first'
   await eventually(() => expect(world.source.source).toBe(sourceIdOf('first')))
 })
@@ -82,7 +82,7 @@ test('a doubt that comes during a look makes its answer worthless', async () => 
 
 test('an answer whose source came into doubt waits for the next look, and is told if it is another one', async () => {
   await using world = open(HOUR_MS)
-  const first = await eventually(() => world.source.expect())
+  const first = await world.source.expect()
   expect(await world.source.stillIs(first)).toBe(true)
   world.source.doubt()
   expect(await world.source.stillIs(first)).toBe(true)

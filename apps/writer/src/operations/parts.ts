@@ -21,7 +21,7 @@ export async function placed<T extends { readonly at: Position }>(
   id: Id,
   work: () => Promise<T>,
 ): Promise<{ readonly done: T; readonly position: string }> {
-  const expected: SourceId = source.expect()
+  const expected: SourceId = source.source ?? (await source.expect())
   const done = await orRefusal(work, id)
   if (source.source !== expected && !(await source.stillIs(expected)))
     throw new ProblemError('outcome-unknown', {

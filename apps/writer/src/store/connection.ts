@@ -20,10 +20,11 @@ export interface ConnectionOptions {
   readonly acknowledgeWithinMs: number
 }
 
-/** The writer's client. Connects when it is first used: a database that is away does not keep the service from starting. */
+/** The writer's client. A database that is away does not keep the service from starting: see `ready`. */
 export class DatabaseConnection implements Part {
   readonly name = 'database connection'
   readonly client: MongoClient
+  #connected = false
 
   /** @throws {ConfigError} the address is not one that the driver understands. */
   constructor({ uri, maxWrites, acknowledgeWithinMs }: ConnectionOptions) {
@@ -53,6 +54,16 @@ export class DatabaseConnection implements Part {
     this.client.on('connectionClosed', ({ reason }) => {
       if (reason === 'error') listener()
     })
+  }
+
+  /**
+   * Connects; wait for it before the first command. A client whose first attempt failed never recovers by itself: its
+   * topology stays closed until it is told to connect again. Later outages it survives. Rejects as the driver does.
+   */
+  async ready(): Promise<void> {
+    if (this.#connected) return
+    await this.client.connect()
+    this.#connected = true
   }
 
   start(): void {}

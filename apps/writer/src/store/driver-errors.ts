@@ -73,13 +73,14 @@ export function isConflict(error: unknown): boolean {
 }
 
 function codeOf(error: MongoError, stage: Stage): StoreErrorCode {
+  // The driver sends a commit again by itself and shows only the last error: the first one may have been lost under way.
+  if (stage === 'commit' || stage === 'confirm') return unknownAt[stage]
   if (wasNeverSent(error)) return 'UNREACHABLE'
   // It was done here, but perhaps not on a majority.
   if (error instanceof MongoWriteConcernError) return unknownAt[stage]
   if (error instanceof MongoNetworkError) return unknownAt[stage]
-  if (error.hasErrorLabel(MongoErrorLabel.UnknownTransactionCommitResult)) return unknownAt[stage]
   if (!(error instanceof MongoServerError)) return 'REJECTED'
-  if (notBegun.has(error.code)) return stage === 'confirm' ? 'UNCONFIRMED' : 'UNREACHABLE'
+  if (notBegun.has(error.code)) return 'UNREACHABLE'
   return interrupted.has(error.code) ? unknownAt[stage] : 'REJECTED'
 }
 

@@ -68,10 +68,10 @@ export class MongoStore implements WriteStore {
   ): Promise<Acknowledged & { outcome: 'replaced' | 'unsure' }> {
     const updates = listOfOne('updates', plainReplacement(id, document))
     const reply = await this.#write({ update: collection, updates })
-    const error = writeErrorOf(reply)
-    if (error) throw refusedStatement(error)
+    // A statement that is refused, as for a text that is no UTF-8, tells as little as one that finds nothing.
+    const replaced = writeErrorOf(reply) === undefined && reply['n'] === 1
     return {
-      outcome: reply['n'] === 1 ? 'replaced' : 'unsure',
+      outcome: replaced ? 'replaced' : 'unsure',
       wrote: reply['nModified'] === 1,
       at: positionOfTime(reply['operationTime']),
     }

@@ -12,12 +12,18 @@ const isContainer = { $in: [type, ['object', 'array']] }
 
 /** Whether JSON carries the value as it is; objects and arrays are looked into one level later. */
 const fits: Document = {
-  $or: [
-    isContainer,
-    { $in: [type, ['string', 'bool', 'null', 'int']] },
-    // NaN is less than every number here.
-    { $and: [{ $eq: [type, 'double'] }, ...between(-Infinity, Infinity)] },
-    { $and: [{ $eq: [type, 'long'] }, ...between(-limit, limit)] },
+  $cond: [
+    { $eq: [type, 'string'] },
+    isUtf8('$$this'),
+    {
+      $or: [
+        isContainer,
+        { $in: [type, ['bool', 'null', 'int']] },
+        // NaN is less than every number here.
+        { $and: [{ $eq: [type, 'double'] }, ...between(-Infinity, Infinity)] },
+        { $and: [{ $eq: [type, 'long'] }, ...between(-limit, limit)] },
+      ],
+    },
   ],
 }
 
@@ -60,7 +66,7 @@ const lastLevel: Document = {
 /**
  * Matches documents that hold nothing but what JSON can carry, so that one command can replace only those. The server's
  * own words for `firstNotPlain` of `collections`, which a test holds it against: what it matches is always plain; what
- * is plain and not too deep, it matches. In BSON, for a filter's `$expr`.
+ * is plain and not too deep, it matches. Fails for texts that are not UTF-8. In BSON, for a filter's `$expr`.
  */
 export const isPlain: Uint8Array = BSON.serialize({
   $and: [
@@ -75,5 +81,10 @@ function between(least: number, most: number): readonly Document[] {
 }
 
 function valuesOf(members: Document): Document {
-  return { $map: { input: members, in: '$$this.v' } }
+  return { $map: { input: members, in: { $cond: [isUtf8('$$this.k'), '$$this.v', null] } } }
+}
+
+/** True, or an error of the statement: the server stores any bytes as a text, and this alone looks at them. */
+function isUtf8(text: string): Document {
+  return { $regexMatch: { input: text, regex: '^' } }
 }

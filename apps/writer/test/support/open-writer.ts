@@ -103,7 +103,7 @@ export async function openWriterAtOnce(uri: string, options: OpenWriterOptions =
     env: { FRESHET_TOKEN_SECRET: secret, FRESHET_MONGODB_URI: uri },
     readFile: () => '',
   })
-  const service = await startService({
+  const start = startService({
     definition: writerService({
       version: '0.0.0',
       open: (config, tools) => over(openGround(config, tools)),
@@ -113,13 +113,18 @@ export async function openWriterAtOnce(uri: string, options: OpenWriterOptions =
     clock: systemClock,
     signal: new AbortController().signal,
   })
+  const clean = () => rm(folder, { recursive: true })
+  const service = await start.catch(async (error: unknown) => {
+    await clean()
+    throw error
+  })
   const writer: OpenWriter = {
     service,
     send: (method, path, sent) => send(`${service.url}/v1/${path}`, method, sent),
     status: async () => (await send(`${service.managementUrl}/statusz`, 'GET')).json,
     [Symbol.asyncDispose]: async () => {
       await service.stop()
-      await rm(folder, { recursive: true })
+      await clean()
     },
   }
   return writer

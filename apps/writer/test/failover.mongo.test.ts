@@ -1,0 +1,68 @@
+import { afterAll, expect, test } from '@jest/globals'
+import { eventually, openTestDatabase } from '@freshet/testkit'
+import { collections, openWriter } from './support/open-writer.ts'
+
+const db = await openTestDatabase({ collections, nodes: 3 })
+afterAll(() => db[Symbol.asyncDispose]())
+
+const products = db.admin.db('shop').collection<{ _id: string; list?: number[] }>('products')
+const json = { 'content-type': 'application/json-patch+json' }
+
+/** What was answered to each write, by the kind of write and its number. */
+type Answers = Map<string, number>
+
+/** Ends the primary as a power cut does; settles when another one is there. The dead one is started again. */
+async function killPrimary(): Promise<void> {
+  const { me } = await db.admin.db('admin').command({ hello: 1 })
+  const primary = db.servers.members.find(({ port }) => String(me).endsWith(`:${port}`))
+  await primary?.kill()
+  await eventually(() => products.findOne({}, { readPreference: 'primary' }), { withinMs: 30_000 })
+  await primary?.start()
+}
+
+test('whatever happens to the primary: 2xx is there to stay, and what is answered as not written is not', async () => {
+  await using writer = await openWriter(db.uriFor('writer'), { argv: ['--acknowledge-within=3s'] })
+  const answers: Answers = new Map()
+  const over = new AbortController()
+  let next = 0
+  const work = async (worker: number): Promise<void> => {
+    const own = `own-${worker}`
+    await writer.send('PUT', `products/${own}`, { body: { name: own, list: [] } })
+    while (!over.signal.aborted) {
+      const number = next++
+      const posted = await writer.send('POST', 'products', { body: { id: `n${number}`, name: 'x' } })
+      answers.set(`n${number}`, posted.status)
+      const body = [{ op: 'add', path: '/list/-', value: number }]
+      const patched = await writer.send('PATCH', `products/${own}`, { headers: json, body })
+      answers.set(`${own}:${number}`, patched.status)
+    }
+  }
+  const workers = Array.from({ length: 4 }, (_, worker) => work(worker))
+  const done = () => [...answers.values()].filter((status) => status < 300).length
+  const someMore = async (): Promise<void> => {
+    const wanted = done() + 100
+    await eventually(() => expect(done()).toBeGreaterThan(wanted), { withinMs: 30_000 })
+  }
+  await someMore()
+  await db.stepDown()
+  await someMore()
+  await killPrimary()
+  await someMore()
+  over.abort()
+  await Promise.all(workers)
+
+  const stored = await products.find({}, { readConcern: { level: 'majority' } }).toArray()
+  const there = new Set(
+    stored.flatMap(({ _id, list = [] }) => [_id, ...list.map((number) => `${_id}:${number}`)]),
+  )
+  const wrong = [...answers].filter(([what, status]) => {
+    if (status === 504) return false
+    return there.has(what) !== status < 300
+  })
+  expect(wrong).toEqual([])
+  expect(
+    [...new Set(answers.values())].filter((status) => ![200, 201, 409, 503, 504].includes(status)),
+  ).toEqual([])
+  // Nothing was done twice, although transactions are tried again.
+  for (const { list = [] } of stored) expect(new Set(list).size).toBe(list.length)
+}, 90_000)
