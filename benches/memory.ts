@@ -1,0 +1,71 @@
+/**
+ * What does an entry cost in memory beside the bytes of its document, and does the budget count it? A million documents
+ * of 300 bytes, in two fillings: as reads bring them in, and after each was replaced by a change, in random order.
+ * `pnpm --filter @freshet/benches memory`
+ */
+import { Cache } from '@freshet/cache'
+import { etagOf, presentJson } from '@freshet/collections'
+import { Held, heldPresentation } from '@freshet/reader'
+import { BSON } from 'mongodb'
+import { randomUUID } from 'node:crypto'
+import { documentBytes, firstVersion, orderOf } from './orders/documents.ts'
+import { printMachine } from './orders/figures.ts'
+
+const entries = 1_000_000
+const collection = 'order'
+const wantedOverBytes = 500
+
+interface Memory {
+  readonly heap: number
+  readonly resident: number
+}
+
+/** After several collections, since one leaves what finalizers hold. */
+function used(): Memory {
+  for (let i = 0; i < 4; i++) globalThis.gc?.()
+  const { heapUsed, external, rss } = process.memoryUsage()
+  return { heap: heapUsed + external, resident: rss }
+}
+
+const presentation = heldPresentation({ presentJson, etagOf })
+const cache = new Cache<Held>({ maxBytes: 4 * 2 ** 30, sizeOf: presentation.sizeOf })
+
+/** Ids are made again and again from a number: a list of them would be weighed too. */
+const prefix = randomUUID().slice(0, 28)
+const keyOf = (index: number): string => `${collection}/${idOf(index)}`
+const idOf = (index: number): string => prefix + index.toString(16).padStart(8, '0')
+const held = (index: number, version: number): Held =>
+  presentation.present(BSON.serialize(orderOf(idOf(index), version)))
+
+function report(filling: string, empty: Memory, now: Memory): void {
+  const heap = (now.heap - empty.heap) / entries
+  const resident = (now.resident - empty.resident) / entries
+  const counted = cache.bytes / entries
+  const over = (bytes: number): string => `document + ${(bytes - documentBytes).toFixed(0)} B`
+  console.log(`\n${filling}`)
+  console.log(`  heap      ${over(heap)}`)
+  console.log(`  resident  ${over(resident)} (wanted: at most ${wantedOverBytes})`)
+  console.log(
+    `  counted   ${over(counted)}: ${((counted / resident) * 100).toFixed(0)} % of what is resident`,
+  )
+}
+
+if (globalThis.gc === undefined) throw new Error('start it with --expose-gc')
+for (let i = 0; i < 20_000; i++) held(i, firstVersion)
+const empty = used()
+for (let i = 0; i < entries; i++) cache.install(cache.begin(keyOf(i)), held(i, firstVersion))
+if (cache.entries !== entries) throw new Error(`expected ${entries} entries, got ${cache.entries}`)
+printMachine()
+console.log(
+  `${entries} entries, keys of ${keyOf(0).length} characters, documents of ${documentBytes} bytes of JSON`,
+)
+report('filled', empty, used())
+
+// A step that shares no factor with the number of entries comes by each of them once, in no order of memory.
+const step = 611_953
+for (let i = 0, at = 0; i < entries; i++, at = (at + step) % entries)
+  cache.put(keyOf(at), held(at, firstVersion + 1))
+const sample = cache.peek(keyOf(entries - 1))
+if (!(sample instanceof Held) || !sample.body.includes(`"version":${firstVersion + 1},`))
+  throw new Error('the changes did not arrive')
+report('each replaced once', empty, used())

@@ -1,0 +1,29 @@
+/** A reader's replica, and the time at which each of its positions was there. */
+import { etagOf, presentJson } from '@freshet/collections'
+import { heldPresentation, type Held } from '@freshet/reader'
+import { openReplica, type Replica } from '@freshet/replica'
+import { collection, database, sharedNow, type Question, type Sighting } from './world.ts'
+
+const stopping = new AbortController()
+let sightings: Sighting[] = []
+let replica: Replica<Held> | undefined
+
+async function follow(uri: string): Promise<void> {
+  replica = await openReplica({
+    uri,
+    database,
+    collections: { [collection]: 'string' },
+    presentation: heldPresentation({ presentJson, etagOf }),
+  })
+  process.send?.({})
+  for await (const notice of replica.changes(stopping.signal)) sightings.push([notice.at, sharedNow()])
+}
+
+async function stop(): Promise<void> {
+  stopping.abort()
+  await replica?.close()
+  process.send?.(sightings)
+  sightings = []
+}
+
+process.on('message', ({ follow: asked }: Question) => void (asked ? follow(asked.uri) : stop()))
