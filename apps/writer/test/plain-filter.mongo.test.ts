@@ -36,6 +36,8 @@ const values: readonly unknown[] = [
   Long.fromString('5'),
   Long.fromString('9007199254740991'),
   Long.fromString('-9007199254740991'),
+  Long.fromString('9007199254740992'),
+  Long.fromString('-9007199254740992'),
   {},
   [],
 ]

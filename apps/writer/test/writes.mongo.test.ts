@@ -155,6 +155,9 @@ test('ids of another type are checked in their one form, and integers must be gi
   const put = await writer.send('PUT', 'numbered/42', { body: { name: 'x' } })
   expect(put.status).toBe(201)
   expect(await stored('numbered', 42)).not.toBeNull()
+  // What is shown can be sent back.
+  expect(put.json).toEqual({ id: '42', name: 'x' })
+  expect((await writer.send('PUT', 'numbered/42', { body: put.json })).status).toBe(200)
   expect((await writer.send('PUT', 'numbered/042', { body: { name: 'x' } })).json).toMatchObject({
     status: 400,
     type: 'https://freshet.dev/problems/bad-id',

@@ -3,6 +3,7 @@ import type { BsonBytes } from './bson-bytes.ts'
 import { BodyError, type BodyErrorCode } from './errors.ts'
 import { NameList } from './name-list.ts'
 import { nameFault } from './name-fault.ts'
+import { readsBack } from './decimal-text.ts'
 
 /** Limits of a body; what is stored within them can be read back by every JSON reader. */
 export const bodyLimits = Object.freeze({ maxLevels: 64, maxKeys: 1_000 })
@@ -18,6 +19,9 @@ const loneSurrogate = /\p{Surrogate}/u
 
 /** Integers of so many digits are exact whatever they are. */
 const safeDigits = 15
+
+/** Integers up to here are exact, and doubles beyond have no fraction. */
+const safeLimit = 2 ** 53
 
 /**
  * One pass over the bytes of a JSON text that is known to be well-formed: writes the same as BSON, with names in the
@@ -160,13 +164,12 @@ export class BodyScan {
     if (isInteger) return this.#putInteger(this.#exactInteger(source.toString('latin1', from, to)))
     while (/[0-9.eE+-]/.test(String.fromCharCode(source[to] ?? 0))) to += 1
     this.#at = to
-    return this.#putDecimal(Number(source.toString('latin1', from, to)))
+    return this.#putDecimal(source.toString('latin1', from, to))
   }
 
   #exactInteger(text: string): number {
     const value = BigInt(text)
-    const limit = 2n ** 53n
-    if (value > limit || value < -limit)
+    if (value > safeLimit || value < -safeLimit)
       this.#fail('inexact-number', 'expected an integer within 2^53, send larger ones as strings')
     return Number(value)
   }
@@ -181,10 +184,14 @@ export class BodyScan {
   }
 
   /** 5.0 and 5e0 are the same number as 5 for every JSON reader, and are stored as that. */
-  #putDecimal(value: number): number {
+  #putDecimal(text: string): number {
+    const value = Number(text)
     if (!Number.isFinite(value))
       this.#fail('inexact-number', 'expected a number within the range of a double')
     if (Number.isSafeInteger(value)) return this.#putInteger(value)
+    if (Math.abs(value) >= safeLimit && !readsBack(text, value))
+      this.#fail('inexact-number', 'expected a number that a double holds, send longer ones as strings')
+    if (Math.abs(value) === safeLimit) return this.#putInteger(value)
     this.#out.double(value)
     return bsonTypes.double
   }

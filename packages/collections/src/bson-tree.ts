@@ -1,23 +1,35 @@
-import { bsonSize, bsonTypes, nameEnd, uint32At } from '@freshet/protocol'
-import { BsonBytes } from './bson-bytes.ts'
+import { bsonTypes } from '@freshet/protocol'
+import { rawDeeperThan } from './bson-elements.ts'
+import { Members } from './bson-members.ts'
 
 /**
- * A value of BSON. It stays the bytes that it is until somebody looks inside, so that what a patch does not touch is
- * written back as it came.
+ * A value of BSON. It stays the bytes that it is until somebody changes something inside, so that what a patch does not
+ * touch is written back as it came. A node has one parent at most: what is put somewhere else leaves its old place.
  */
 export class BsonNode {
   readonly type: number
   readonly #raw: Uint8Array
   #members: Members | undefined
+  #parent: BsonNode | undefined
+  #bytes: number
+  #changed = false
 
   constructor(type: number, raw: Uint8Array) {
     this.type = type
     this.#raw = raw
+    this.#bytes = raw.length
   }
 
   /** A whole document, or an array given as one. */
   static root(bytes: Uint8Array, type: number = bsonTypes.document): BsonNode {
     return new BsonNode(type, bytes)
+  }
+
+  static text(text: string): BsonNode {
+    const raw = Buffer.alloc(4 + Buffer.byteLength(text) + 1)
+    raw.writeInt32LE(raw.length - 4, 0)
+    raw.write(text, 4)
+    return new BsonNode(bsonTypes.string, raw)
   }
 
   get isDocument(): boolean {
@@ -28,94 +40,59 @@ export class BsonNode {
     return this.type === bsonTypes.array
   }
 
-  /** What is inside; changing it changes the node. */
+  /** Bytes of the value alone, without type and name. Kept up to date by every change inside, so asking is free. */
+  get byteLength(): number {
+    return this.#bytes
+  }
+
+  /** What is inside; changing it changes the node. Costs one pass over the names, once. */
   get members(): Members {
-    this.#members ??= new Members(this.isArray, this.#raw)
+    this.#members ??= new Members(this, this.#raw, (type, raw) => new BsonNode(type, raw))
     return this.#members
   }
 
-  /** The bytes of the value alone, without type and name. */
+  /** The characters of a text; `undefined` for a value of another type. */
+  get text(): string | undefined {
+    if (this.type !== bsonTypes.string) return undefined
+    return Buffer.from(this.#raw.buffer, this.#raw.byteOffset + 4, this.#raw.length - 5).toString('utf8')
+  }
+
+  /** Whether objects and arrays stand inside each other more than so many times; this one counts. Opens nothing. */
+  deeperThan(levels: number): boolean {
+    if (!this.isDocument && !this.isArray) return false
+    if (levels <= 0) return true
+    return this.#members?.deeperThan(levels - 1) ?? rawDeeperThan(this.#raw, 0, levels)
+  }
+
+  /** For {@link Members}: the node stands in this container from now on, or in none. */
+  moveTo(parent: BsonNode | undefined): void {
+    this.#parent = parent
+  }
+
+  /** For {@link Members}: something inside has changed, and made it so many bytes longer. */
+  grow(byBytes: number): void {
+    this.#changed = true
+    this.#bytes += byBytes
+    this.#parent?.grow(byBytes)
+  }
+
+  /** The bytes of the value alone; its own only when something inside was changed. */
   toBytes(): Uint8Array {
-    if (this.#members === undefined) return this.#raw
-    const out = new BsonBytes()
-    const mark = out.open()
-    for (const [name, node] of this.#members.entries()) {
-      const bytes = node.toBytes()
-      out.byte(node.type)
-      out.utf8(name)
-      out.byte(0)
-      out.raw(bytes, 0, bytes.length)
+    if (!this.#changed) return this.#raw
+    const bytes = Buffer.allocUnsafeSlow(this.#bytes)
+    this.writeTo(bytes, 0)
+    return bytes
+  }
+
+  /** Writes the value, and gives where it ends. */
+  writeTo(out: Buffer, at: number): number {
+    if (!this.#changed) {
+      out.set(this.#raw, at)
+      return at + this.#raw.length
     }
-    out.close(mark)
-    return out.copy()
-  }
-}
-
-/** The members of a document by name, or of an array by place. */
-export class Members {
-  readonly #array: boolean
-  readonly #names: string[] = []
-  readonly #nodes: BsonNode[] = []
-
-  constructor(array: boolean, raw: Uint8Array) {
-    this.#array = array
-    const end = Math.min(uint32At(raw, 0), raw.length) - 1
-    for (let at = 4; at < end;) {
-      const type = raw[at] ?? 0
-      const stop = nameEnd(raw, at + 1)
-      const size = bsonSize(type, raw, stop + 1)
-      if (size < 0) throw new RangeError(`expected BSON at byte ${at}, got the type 0x${type.toString(16)}`)
-      this.#names.push(Buffer.from(raw.buffer, raw.byteOffset + at + 1, stop - at - 1).toString('utf8'))
-      this.#nodes.push(new BsonNode(type, raw.subarray(stop + 1, stop + 1 + size)))
-      at = stop + 1 + size
-    }
-  }
-
-  get length(): number {
-    return this.#nodes.length
-  }
-
-  /** The first with this name. */
-  get(name: string): BsonNode | undefined {
-    return this.#nodes[this.#names.indexOf(name)]
-  }
-
-  at(index: number): BsonNode | undefined {
-    return this.#nodes[index]
-  }
-
-  /** Replaces the member of this name, or adds one at the end. */
-  set(name: string, node: BsonNode): void {
-    const index = this.#names.indexOf(name)
-    if (index >= 0) this.#nodes[index] = node
-    else {
-      this.#names.push(name)
-      this.#nodes.push(node)
-    }
-  }
-
-  setAt(index: number, node: BsonNode): void {
-    this.#nodes[index] = node
-  }
-
-  /** All of this name. */
-  delete(name: string): void {
-    for (let index = this.#names.indexOf(name); index >= 0; index = this.#names.indexOf(name))
-      this.removeAt(index)
-  }
-
-  insert(index: number, node: BsonNode): void {
-    this.#names.splice(index, 0, '')
-    this.#nodes.splice(index, 0, node)
-  }
-
-  removeAt(index: number): void {
-    this.#names.splice(index, 1)
-    this.#nodes.splice(index, 1)
-  }
-
-  *entries(): Iterable<readonly [string, BsonNode]> {
-    for (const [index, node] of this.#nodes.entries())
-      yield [this.#array ? String(index) : (this.#names[index] ?? ''), node]
+    const end = this.members.writeTo(out, at + 4)
+    out[end] = 0
+    out.writeInt32LE(end + 1 - at, at)
+    return end + 1
   }
 }

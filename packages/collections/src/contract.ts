@@ -27,7 +27,8 @@ export interface Collection {
   readonly queryFields: readonly string[]
   /**
    * What is wrong with a document, as clients see it: with its `id`. Empty when it fits. The order of names does not
-   * matter here, so that a plain `JSON.parse` will do. At most ten issues.
+   * matter here, so that a plain `JSON.parse` will do. At most ten issues; of a document with more than 1,000 values
+   * only the first.
    */
   validate(document: JsonObject): readonly Issue[]
 }

@@ -2,17 +2,16 @@ import { bsonTypes } from '@freshet/protocol'
 import type { Body } from './body.ts'
 import { BsonNode } from './bson-tree.ts'
 import { BodyError } from './errors.ts'
-import { checkPatched, idNode, type PatchRules } from './patch-rules.ts'
 import { pointerTo } from './json-pointer.ts'
+import { expectSize, idNode, type PatchRules } from './patch-rules.ts'
 
 /** No members: an object that a patch makes on its way down. */
 const emptyDocument = Buffer.from([5, 0, 0, 0, 0])
 
 /**
  * RFC 7396 on a stored document: `null` takes away, objects are merged, all else replaces. What the patch does not name
- * keeps its bytes.
- * @throws {BodyError} id-mismatch; not-plain-json: it goes inside a value that JSON cannot carry; malformed-body: the
- *   result is too deep.
+ * keeps its bytes. A body has 64 levels at most, and so has what it puts in place.
+ * @throws {BodyError} id-mismatch; not-plain-json: it goes inside a value that JSON cannot carry; payload-too-large.
  */
 export function applyMergePatch(stored: Uint8Array, patch: Body, rules: PatchRules): Uint8Array {
   const target = BsonNode.root(stored)
@@ -23,7 +22,8 @@ export function applyMergePatch(stored: Uint8Array, patch: Body, rules: PatchRul
     source.members.delete('id')
   }
   merge(target, source, [], rules)
-  return checkPatched(target)
+  expectSize(target)
+  return target.toBytes()
 }
 
 function merge(target: BsonNode, patch: BsonNode, path: readonly string[], rules: PatchRules): void {

@@ -1,10 +1,11 @@
+import { isUtf8 } from 'node:buffer'
 import { bsonSize, bsonTypes, nameEnd, uint32At } from '@freshet/protocol'
-
-const limit = 2 ** 53
+import { exactLong } from './exact-long.ts'
 
 /**
- * Where the first value stands that a JSON document cannot carry (a date, an ObjectId, a decimal, a stored field `id`, …),
- * as an RFC 6901 pointer into the document as clients see it; `undefined` when all are plain. `_id` is not looked at.
+ * Where the first value stands that a JSON document cannot carry (a date, an ObjectId, a decimal, a stored field `id`, a
+ * text or a name that is not UTF-8, …), as an RFC 6901 pointer into the document as clients see it; `undefined` when
+ * all are plain. `_id` is not looked at.
  */
 export function firstNotPlain(stored: Uint8Array): string | undefined {
   return inDocument(stored, 0, true, false)
@@ -17,11 +18,11 @@ function inDocument(bytes: Uint8Array, start: number, top: boolean, array: boole
     const stop = nameEnd(bytes, at + 1)
     const size = bsonSize(type, bytes, stop + 1)
     if (size < 0) return ''
-    const name = array
-      ? String(index)
-      : Buffer.from(bytes.buffer, bytes.byteOffset + at + 1, stop - at - 1).toString('utf8')
+    const rawName = Buffer.from(bytes.buffer, bytes.byteOffset + at + 1, stop - at - 1)
+    const name = array ? String(index) : rawName.toString('utf8')
     if (top && name === 'id') return '/$id'
-    const inner = top && name === '_id' ? undefined : inValue(type, bytes, stop + 1)
+    const named = array || isUtf8(rawName)
+    const inner = top && name === '_id' ? undefined : named ? inValue(type, bytes, stop + 1) : ''
     if (inner !== undefined) return `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}${inner}`
     at = stop + 1 + size
   }
@@ -31,6 +32,7 @@ function inDocument(bytes: Uint8Array, start: number, top: boolean, array: boole
 function inValue(type: number, bytes: Uint8Array, at: number): string | undefined {
   switch (type) {
     case bsonTypes.string:
+      return isUtf8(bytes.subarray(at + 4, at + 3 + uint32At(bytes, at))) ? undefined : ''
     case bsonTypes.boolean:
     case bsonTypes.null:
     case bsonTypes.int32:
@@ -41,10 +43,8 @@ function inValue(type: number, bytes: Uint8Array, at: number): string | undefine
       return inDocument(bytes, at, false, true)
     case bsonTypes.double:
       return Number.isFinite(viewOf(bytes).getFloat64(at, true)) ? undefined : ''
-    case bsonTypes.int64: {
-      const value = (uint32At(bytes, at + 4) | 0) * 0x1_0000_0000 + uint32At(bytes, at)
-      return Math.abs(value) < limit ? undefined : ''
-    }
+    case bsonTypes.int64:
+      return exactLong(bytes, at) === undefined ? '' : undefined
     default:
       return ''
   }

@@ -1,5 +1,3 @@
-import { bsonTypes } from '@freshet/protocol'
-import { bodyLimits } from './body-scan.ts'
 import type { BsonNode } from './bson-tree.ts'
 import { BodyError } from './errors.ts'
 import { presentValue } from './present-value.ts'
@@ -13,12 +11,12 @@ export interface PatchRules {
 }
 
 /** MongoDB's limit for one document. */
-const maxDocumentBytes = 16 * 1024 * 1024
+export const maxDocumentBytes = 16 * 1024 * 1024
 
 /** A patch may name the id, but not change it. @throws {BodyError} id-mismatch */
 export function idNode(node: BsonNode, { id }: PatchRules): void {
   const given = presentValue(node)
-  if (given !== id && JSON.stringify(given) !== id)
+  if (given !== id)
     throw new BodyError(
       'id-mismatch',
       '/id',
@@ -26,26 +24,12 @@ export function idNode(node: BsonNode, { id }: PatchRules): void {
     )
 }
 
-/** The patched document, if it may be stored. @throws {BodyError} malformed-body, payload-too-large */
-export function checkPatched(root: BsonNode): Uint8Array {
-  checkLevels(root, 1)
-  const bytes = root.toBytes()
-  if (bytes.length > maxDocumentBytes)
+/** Costs nothing: nodes know their size. @throws {BodyError} payload-too-large */
+export function expectSize({ byteLength }: BsonNode): void {
+  if (byteLength > maxDocumentBytes)
     throw new BodyError(
       'payload-too-large',
       '',
-      `expected at most ${maxDocumentBytes} bytes after the patch, got ${bytes.length}`,
+      `expected at most ${maxDocumentBytes} bytes after the patch, got ${byteLength}`,
     )
-  return bytes
-}
-
-function checkLevels(node: BsonNode, level: number): void {
-  if (level > bodyLimits.maxLevels)
-    throw new BodyError(
-      'malformed-body',
-      '',
-      `expected at most ${bodyLimits.maxLevels} levels after the patch`,
-    )
-  for (const [, inner] of node.members.entries())
-    if (inner.type === bsonTypes.document || inner.type === bsonTypes.array) checkLevels(inner, level + 1)
 }

@@ -1,9 +1,16 @@
 import { bsonTypes, nameEnd, uint32At } from '@freshet/protocol'
 import { Decimal128 } from 'bson'
+import { exactLong } from './exact-long.ts'
 import type { JsonBytes } from './json-bytes.ts'
 
 const SUBTYPE_OLD_BINARY = 2
 const SUBTYPE_UUID = 4
+
+/** Integers beyond are not exact. */
+const limit = 2 ** 53
+
+/** JavaScript writes doubles from here on with an exponent. */
+const firstWithExponent = 1e21
 
 /** The milliseconds of the years 0 and 10,000. */
 const firstIsoMs = -62_167_219_200_000n
@@ -54,17 +61,15 @@ function putDouble(json: JsonBytes, value: number): void {
   if (!Number.isFinite(value)) return quoted(json, String(value))
   // Adding 0 turns -0 into 0.
   json.ascii(String(value + 0))
+  // Digits alone would say an integer, which nobody may write beyond 2^53; with its fraction it can be sent back.
+  if (Math.abs(value) > limit && Math.abs(value) < firstWithExponent) json.ascii('.0')
 }
 
 /** A number as long as JSON readers hold it exactly, else a text. */
 function putLong(json: JsonBytes, bytes: Uint8Array, at: number): void {
-  const value = (uint32At(bytes, at + 4) | 0) * 0x1_0000_0000 + uint32At(bytes, at)
-  if (Number.isSafeInteger(value)) return json.ascii(String(value))
-  const exact = viewOf(bytes).getBigInt64(at, true)
-  // 2^53 itself is exact too.
-  const limit = 2n ** 53n
-  if (exact <= limit && exact >= -limit) json.ascii(String(exact))
-  else quoted(json, String(exact))
+  const value = exactLong(bytes, at)
+  if (value === undefined) quoted(json, String(viewOf(bytes).getBigInt64(at, true)))
+  else json.ascii(String(value))
 }
 
 function putDate(json: JsonBytes, ms: bigint): void {

@@ -1,18 +1,17 @@
-import type { JsonValue } from './contract.ts'
 import type { BsonNode } from './bson-tree.ts'
-import { BsonBytes } from './bson-bytes.ts'
+import type { JsonValue } from './contract.ts'
 import { presentJson } from './present-json.ts'
+
+/** Type and name of the only element of a document, `v`; the length before and the NUL behind are not counted. */
+const headBytes = 3
 
 /** One value as clients see it. Costs a document around it; for patches, not for the hot path. */
 export function presentValue(node: BsonNode): JsonValue {
-  const out = new BsonBytes()
-  const bytes = node.toBytes()
-  const mark = out.open()
-  out.byte(node.type)
-  out.utf8('v')
-  out.byte(0)
-  out.raw(bytes, 0, bytes.length)
-  out.close(mark)
-  const { v }: { readonly v: JsonValue } = JSON.parse(presentJson(out.copy()).toString('utf8'))
+  const bytes = Buffer.alloc(4 + headBytes + node.byteLength + 1)
+  bytes.writeInt32LE(bytes.length, 0)
+  bytes[4] = node.type
+  bytes.write('v', 5)
+  node.writeTo(bytes, 4 + headBytes)
+  const { v }: { readonly v: JsonValue } = JSON.parse(presentJson(bytes).toString('utf8'))
   return v
 }

@@ -1,6 +1,6 @@
-import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
+import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
-import type { Issue, JsonObject } from './contract.ts'
+import type { Issue, JsonObject, JsonValue } from './contract.ts'
 
 /** Our own words in a collection file, beside those of JSON Schema. */
 export const ownKeys = ['x-id', 'x-concurrency', 'x-access', 'x-query'] as const
@@ -8,22 +8,48 @@ export const ownKeys = ['x-id', 'x-concurrency', 'x-access', 'x-query'] as const
 /** A document that is wrong everywhere need not be told everything. */
 const maxIssues = 10
 
+/** Of a document with more values only the first issue is told: to find all of them costs as many objects. */
+const maxValuesToSearch = 1_000
+
 /** One compiler for all schemas: strict, so that a misspelt keyword is an error, and exact with decimals (19.99). */
 export class SchemaCompiler {
-  readonly #ajv: Ajv2020
-
-  constructor() {
-    this.#ajv = new Ajv2020({ strict: true, allErrors: true, multipleOfPrecision: 6, allowUnionTypes: true })
-    // The package says `default` once more than its types do.
-    addFormats.default(this.#ajv)
-    for (const key of ownKeys) this.#ajv.addKeyword(key)
-  }
+  readonly #first = compilerOf(false)
+  readonly #all = compilerOf(true)
 
   /** @throws {Error} with ajv's words: the schema is none. */
   compile(schema: object): (document: JsonObject) => readonly Issue[] {
-    const validate: ValidateFunction = this.#ajv.compile(schema)
-    return (document) => (validate(document) ? [] : (validate.errors ?? []).slice(0, maxIssues).map(issueOf))
+    const first = this.#first.compile(schema)
+    const all = this.#all.compile(schema)
+    return (document) => {
+      if (first(document)) return []
+      if (isLarge(document)) return (first.errors ?? []).slice(0, 1).map(issueOf)
+      all(document)
+      return (all.errors ?? []).slice(0, maxIssues).map(issueOf)
+    }
   }
+}
+
+function compilerOf(allErrors: boolean): Ajv2020 {
+  const ajv = new Ajv2020({ strict: true, allErrors, multipleOfPrecision: 6, allowUnionTypes: true })
+  // The package says `default` once more than its types do.
+  addFormats.default(ajv)
+  for (const key of ownKeys) ajv.addKeyword(key)
+  return ajv
+}
+
+/** Counts values, and stops when there are enough. */
+function isLarge(document: JsonObject): boolean {
+  const open: JsonValue[] = [document]
+  let count = 1
+  for (let value = open.pop(); value !== undefined; value = open.pop()) {
+    if (typeof value !== 'object' || value === null) continue
+    for (const inner of Array.isArray(value) ? value : Object.values(value)) {
+      count += 1
+      if (count > maxValuesToSearch) return true
+      open.push(inner)
+    }
+  }
+  return false
 }
 
 function issueOf({ instancePath, keyword, message, params }: ErrorObject): Issue {

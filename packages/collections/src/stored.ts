@@ -1,13 +1,17 @@
 import { bsonSize, nameEnd, type Id, type IdType } from '@freshet/protocol'
 import { serialize } from 'bson'
 import type { Body } from './body.ts'
+import { BodyError } from './errors.ts'
 import { idToBson } from './ids.ts'
 
-const NAME_LENGTH = 2
+const FIELD_ID = Buffer.from('id\0')
+const STORED_ID = Buffer.from('_id\0')
 
 /**
  * The document as it is stored: `_id` first, then what the body holds in its order, without its `id`.
  * @throws {RangeError} when the id is not valid for its type: ask `isValidId` first.
+ * @throws {BodyError} forbidden-name: the body has an `_id`, which `readBody` lets nobody send. Of two, MongoDB would
+ *   take one and readers another.
  */
 export function toStored({ bson }: Body, idType: IdType, id: Id): Buffer {
   const head = serialize({ _id: idToBson(idType, id) })
@@ -23,13 +27,23 @@ export function toStored({ bson }: Body, idType: IdType, id: Id): Buffer {
   return stored
 }
 
-/** Where the element `id` begins and ends; both the same when there is none. */
+/** Where the element `id` begins and ends; both the same when there is none. Looks at every name of the top. */
 function idIn(bson: Buffer): readonly [number, number] {
+  let found: readonly [number, number] = [4, 4]
   for (let at = 4; at < bson.length - 1;) {
-    const stop = nameEnd(bson, at + 1)
-    const next = stop + 1 + bsonSize(bson[at] ?? 0, bson, stop + 1)
-    if (stop - at - 1 === NAME_LENGTH && bson[at + 1] === 0x69 && bson[at + 2] === 0x64) return [at, next]
-    at = next
+    const valueAt = nameEnd(bson, at + 1) + 1
+    const end = valueAt + bsonSize(bson[at] ?? 0, bson, valueAt)
+    if (isName(bson, at + 1, valueAt, STORED_ID))
+      throw new BodyError('forbidden-name', '/_id', "expected 'id' for the id of the document, got '_id'")
+    if (isName(bson, at + 1, valueAt, FIELD_ID)) found = [at, end]
+    at = end
   }
-  return [4, 4]
+  return found
+}
+
+/** `to`: behind the NUL of the name. */
+function isName(bson: Buffer, from: number, to: number, name: Buffer): boolean {
+  if (to - from !== name.length) return false
+  for (let i = 0; i < name.length; i += 1) if (bson[from + i] !== name[i]) return false
+  return true
 }

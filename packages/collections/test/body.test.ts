@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
-import { deserialize, Long, serialize } from 'bson'
+import { deserialize, Double, Long, serialize } from 'bson'
 import * as fc from 'fast-check'
-import { readArrayBody, readBody, toStored } from '../src/index.ts'
+import { firstNotPlain, readArrayBody, readBody, toStored } from '../src/index.ts'
 import { presentJson } from '../src/present-json.ts'
 
 const seed = Number(process.env['FRESHET_TEST_SEED'] ?? Date.now() % 2 ** 31)
@@ -37,6 +37,11 @@ test.each<[string, string, string, string]>([
   ['a key twice, once in disguise', '{"a":1,"\\u0061":2}', 'duplicate-key', '/a'],
   ['an integer beyond 2^53', '{"a":[1,9007199254740993]}', 'inexact-number', '/a/1'],
   ['a negative one', '{"a":-9007199254740993}', 'inexact-number', '/a'],
+  ['one written with a fraction', '{"a":9007199254740993.0}', 'inexact-number', '/a'],
+  ['one written with an exponent', '{"a":-9007199254740993e0}', 'inexact-number', '/a'],
+  ['one written small', '{"a":0.9007199254740993E+16}', 'inexact-number', '/a'],
+  ['a fraction beyond 2^53', '{"a":9007199254740992.5}', 'inexact-number', '/a'],
+  ['more digits than a double has', '{"a":1.2345678901234567891e30}', 'inexact-number', '/a'],
   ['a number that overflows', '{"a":1e309}', 'inexact-number', '/a'],
   ['an integer of 400 digits', `{"a":${'9'.repeat(400)}}`, 'inexact-number', '/a'],
   ['a name with a dollar', '{"a":{"$set":1}}', 'forbidden-name', '/a/$set'],
@@ -50,15 +55,15 @@ test.each<[string, string, string, string]>([
   ['a lone surrogate', '{"a":"x\\ud800y"}', 'bad-text', '/a'],
   ['a lone surrogate in a name', '{"\\udfff":1}', 'bad-text', ''],
   ['a name to be escaped in the pointer', '{"a/b~":{"$x":1}}', 'forbidden-name', '/a~1b~0/$x'],
-])('refuses %s, and says where', (_name, text, code, pointer) => {
+])('B4 refuses %s, and says where', (_name, text, code, pointer) => {
   expect(refusal(text)).toMatchObject({ code, pointer })
 })
 
-test('refuses bytes that are no UTF-8', () => {
+test('B4 refuses bytes that are no UTF-8', () => {
   expect(refusal(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]))).toMatchObject({ code: 'bad-text' })
 })
 
-test('takes what is just within the limits', () => {
+test('B4 takes what is just within the limits', () => {
   const deep = `${'{"a":'.repeat(63)}{}${'}'.repeat(63)}`
   const wide = `{${Array.from({ length: 1_000 }, (_, n) => `"k${n}":1`).join(',')}}`
   const odd = '{"a":9007199254740992,"b":-9007199254740992,"c":{"_id":1,"$":{}},"d":"\\ud83d\\ude00","":1}'
@@ -67,14 +72,14 @@ test('takes what is just within the limits', () => {
   expect(refusal(odd.replace('"$"', '"x"'))).toBeUndefined()
 })
 
-test('an array body is read too', () => {
+test('B4 an array body is read too', () => {
   const { json, bson } = readArrayBody(Buffer.from('[{"op":"test"},2]'))
   expect(json).toEqual([{ op: 'test' }, 2])
   expect(deserialize(bson)).toEqual({ 0: { op: 'test' }, 1: 2 })
   expect(() => readArrayBody(Buffer.from('{}'))).toThrow(/malformed-body/)
 })
 
-test('numbers are stored by their value: int, long, double', () => {
+test('B6 numbers are stored by their value: int, long, double', () => {
   const { bson } = readBody(
     Buffer.from('{"a":1,"b":2147483648,"c":0.5,"d":5.0,"e":-0,"f":1e3,"g":-3000000000,"h":1e300}'),
   )
@@ -126,7 +131,7 @@ function textOf(value: unknown): string {
   return JSON.stringify(value === 0 ? 0 : value)
 }
 
-test(`what is read, stored and shown is what came, in its order (seed ${seed})`, () => {
+test(`B5 what is read, stored and shown is what came, in its order (seed ${seed})`, () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(names, values), { maxLength: 8 }), fc.nat(8), (pairs, place) => {
       const members = new Map(pairs)
@@ -150,7 +155,7 @@ function canonical(text: string): string {
   )
 }
 
-test('ids of every type lead the document', () => {
+test('B2 ids of every type lead the document', () => {
   const body = readBody(Buffer.from('{"n":1,"id":"ignored"}'))
   for (const [idType, id] of [
     ['string', 'a'],
@@ -159,9 +164,77 @@ test('ids of every type lead the document', () => {
     ['integer', '7'],
     ['uuid', '01890a5d-ac96-774b-bcce-b302099a8057'],
   ] as const) {
-    const wanted = idType === 'integer' ? id : `"${id}"`
-    expect(presentJson(toStored(body, idType, id)).toString()).toBe(`{"id":${wanted},"n":1}`)
+    expect(presentJson(toStored(body, idType, id)).toString()).toBe(`{"id":"${id}","n":1}`)
   }
   expect(() => toStored(body, 'objectid', 'nonsense')).toThrow(RangeError)
   expect(toStored(readBody(Buffer.from('{}')), 'string', 'a')).toEqual(Buffer.from(serialize({ _id: 'a' })))
+})
+
+test(`B6 every number that is plain is shown so that it can be sent back, and is the same then (seed ${seed})`, () => {
+  const doubles = fc.oneof(
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+    fc.double({ min: 2 ** 52, max: 2 ** 70, noNaN: true }).map(Math.round),
+    fc.constantFrom(2 ** 53, 2 ** 53 + 2, -(2 ** 53), 1e20, 1e21, 1e22, 1e23, Number.MAX_VALUE, 5e-324),
+  )
+  const longs = fc
+    .oneof(
+      fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+      fc.bigInt({ min: -2n, max: 2n }).map((n) => n + 2n ** 53n),
+    )
+    .map((value) => Long.fromBigInt(value))
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        doubles.map((value) => new Double(value)),
+        longs,
+      ),
+      (v) => {
+        const stored = serialize({ _id: 'k', v })
+        const shown = presentJson(stored)
+        const again = presentJson(toStored(readBody(shown), 'string', 'k'))
+        expect(again.toString()).toBe(shown.toString())
+        // What is not plain is shown as a text.
+        expect(firstNotPlain(stored) === undefined).toBe(typeof JSON.parse(shown.toString()).v === 'number')
+      },
+    ),
+    { seed, numRuns: 5_000 },
+  )
+})
+
+test('B6 numbers beyond 2^53 are taken when they come back as they were written', () => {
+  for (const text of [
+    '9007199254740992.0',
+    '9007199254740994.0',
+    '1e300',
+    '1E+23',
+    '-120.00e20',
+    '9007199254740992e0',
+  ])
+    expect(refusal(`{"a":${text}}`)).toBeUndefined()
+})
+
+test('B7 2^53 is a number to all: read, shown, plain; one more is none of it', () => {
+  for (const sign of ['', '-']) {
+    const text = `{"a":${sign}9007199254740992}`
+    const stored = toStored(readBody(Buffer.from(text)), 'string', 'k')
+    expect(deserialize(stored, { promoteValues: false })['a']).toEqual(
+      Long.fromString(`${sign}9007199254740992`),
+    )
+    expect(presentJson(stored).toString()).toBe(`{"id":"k","a":${sign}9007199254740992}`)
+    expect(firstNotPlain(stored)).toBeUndefined()
+    const beyond = serialize({ _id: 'k', a: Long.fromString(`${sign}9007199254740993`) })
+    expect(presentJson(beyond).toString()).toBe(`{"id":"k","a":"${sign}9007199254740993"}`)
+    expect(firstNotPlain(beyond)).toBe('/a')
+  }
+})
+
+test('B8 a stored document has one _id at its top, and as many below as were sent', () => {
+  const twice = { json: {}, bson: Buffer.from(serialize({ id: 'a', _id: 1 })) }
+  expect(() => toStored(twice, 'string', 'a')).toThrow(/^forbidden-name at '\/_id'/)
+  const stored = toStored(
+    readBody(Buffer.from('{"a":{"_id":1,"id":2},"id":"a","b":[{"_id":3}]}')),
+    'string',
+    'a',
+  )
+  expect(deserialize(stored)).toEqual({ _id: 'a', a: { _id: 1, id: 2 }, b: [{ _id: 3 }] })
 })

@@ -13,7 +13,7 @@ async function folderOf(
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) }
 }
 
-test('reads what a file says, with its defaults', async () => {
+test('B16 reads what a file says, with its defaults', async () => {
   const schema = {
     type: 'object',
     required: ['price'],
@@ -50,13 +50,24 @@ test('reads what a file says, with its defaults', async () => {
   ])
 })
 
-test('tells at most ten issues', async () => {
+test('B17 tells at most ten issues', async () => {
   const schema = { type: 'object', additionalProperties: { type: 'number' } }
   await using folder = await folderOf({ 'a.json': JSON.stringify(schema) })
   const issues = (await loadCollections(folder.path))
     .get('a')
     ?.validate(Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`k${n}`, 'x'])))
   expect(issues).toHaveLength(10)
+})
+
+test('B17 of a large document the first issue is enough: all of them would cost more than the document', async () => {
+  const schema = { type: 'object', properties: { list: { type: 'array', items: { type: 'number' } } } }
+  await using folder = await folderOf({ 'a.json': JSON.stringify(schema) })
+  const collection = (await loadCollections(folder.path)).get('a')
+  const wrong = (count: number): readonly unknown[] | undefined =>
+    collection?.validate({ list: Array.from({ length: count }, () => 'x') })
+  expect(wrong(900)).toHaveLength(10)
+  expect(wrong(200_000)).toEqual([{ pointer: '/list/0', detail: 'must be number' }])
+  expect(collection?.validate({ list: Array.from({ length: 200_000 }, (_, n) => n) })).toEqual([])
 })
 
 test.each<[string, string, string, RegExp]>([
@@ -92,12 +103,15 @@ test.each<[string, string, string, RegExp]>([
     /at \/x-query\/0: expected a field with one scalar 'type', got \["string","null"\]/,
   ],
   ['a misspelt keyword', 'a.json', '{"requird":["p"]}', /expected a JSON Schema \(2020-12\), got .*requird/],
-])('refuses %s, and names file, place, what it wants and what it got', async (_name, file, text, message) => {
-  await using folder = await folderOf({ [file]: text })
-  await expect(loadCollections(folder.path)).rejects.toThrow(message)
-})
+])(
+  'B16 refuses %s, and names file, place, what it wants and what it got',
+  async (_name, file, text, message) => {
+    await using folder = await folderOf({ [file]: text })
+    await expect(loadCollections(folder.path)).rejects.toThrow(message)
+  },
+)
 
-test('refuses a folder that is not there, and one without files', async () => {
+test('B16 refuses a folder that is not there, and one without files', async () => {
   await expect(loadCollections('/nowhere/at/all')).rejects.toMatchObject({ code: 'UNREADABLE' })
   await using folder = await folderOf({})
   await expect(loadCollections(folder.path)).rejects.toThrow(/expected at least one file/)

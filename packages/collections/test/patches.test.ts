@@ -1,23 +1,8 @@
 import { expect, test } from '@jest/globals'
-import { BSONRegExp, Decimal128, deserialize, Long, ObjectId, serialize } from 'bson'
+import { Decimal128, deserialize, Long, ObjectId, serialize } from 'bson'
 import { applyJsonPatch, applyMergePatch, firstNotPlain, readArrayBody, readBody } from '../src/index.ts'
-import { presentJson } from '../src/present-json.ts'
-
-const rules = { id: 'k', lenient: false }
-const merge = (stored: Uint8Array, patch: unknown, lenient = false): Uint8Array =>
-  applyMergePatch(stored, readBody(Buffer.from(JSON.stringify(patch))), { ...rules, lenient })
-const apply = (stored: Uint8Array, ...operations: readonly object[]): Uint8Array =>
-  applyJsonPatch(stored, readArrayBody(Buffer.from(JSON.stringify(operations))), rules)
-const shown = (stored: Uint8Array): unknown => JSON.parse(presentJson(stored).toString())
-
-/** Every kind of value that a patch must leave as it is. */
-const rich = {
-  price: Decimal128.fromString('19.990'),
-  at: new Date('2026-01-02T03:04:05.006Z'),
-  ref: ObjectId.createFromHexString('64b5f0c2a1b2c3d4e5f60718'),
-  big: Long.MAX_VALUE,
-  pattern: new BSONRegExp('a', 'i'),
-}
+import { apply, merge, rich, rules, shown } from './support/patching.ts'
+import { element, rawDocument } from './support/raw-bson.ts'
 
 // The examples of RFC 7396, appendix A.
 test.each<[object, object, object]>([
@@ -31,11 +16,11 @@ test.each<[object, object, object]>([
   [{ a: [{ b: 'c' }] }, { a: [1] }, { a: [1] }],
   [{ e: null }, { a: 1 }, { e: null, a: 1 }],
   [{}, { a: { bb: { ccc: null } } }, { a: { bb: {} } }],
-])('merges %j with %j', (before, patch, after) => {
+])('B10 merges %j with %j', (before, patch, after) => {
   expect(shown(merge(serialize({ _id: 'k', ...before }), patch))).toEqual({ id: 'k', ...after })
 })
 
-test('a merge keeps the bytes of all that it does not name, and their order', () => {
+test('B12 a merge keeps the bytes of all that it does not name, and their order', () => {
   const stored = serialize({ _id: 'k', ...rich, inner: { ...rich, n: 1 }, list: [rich], n: 1 })
   const patched = merge(stored, { n: 2, inner: { n: 2 } })
   expect(Buffer.from(patched)).toEqual(
@@ -43,7 +28,7 @@ test('a merge keeps the bytes of all that it does not name, and their order', ()
   )
 })
 
-test('a merge into a value that JSON cannot carry is refused, unless it is allowed to lose it', () => {
+test('B14 a merge into a value that JSON cannot carry is refused, unless it is allowed to lose it', () => {
   const stored = serialize({ _id: 'k', inner: rich })
   expect(() => merge(stored, { inner: { pattern: { x: 1 } } })).toThrow(
     /^not-plain-json at '\/inner\/pattern'/,
@@ -56,7 +41,7 @@ test('a merge into a value that JSON cannot carry is refused, unless it is allow
   })
 })
 
-test('no patch changes the id', () => {
+test('B13 no patch changes the id', () => {
   const stored = serialize({ _id: 'k', id: 'inner', n: 1 })
   expect(shown(merge(stored, { id: 'k', n: 2 }))).toEqual({ id: 'k', $id: 'inner', n: 2 })
   expect(() => merge(stored, { id: 'other' })).toThrow(/^id-mismatch/)
@@ -111,7 +96,7 @@ test.each<[string, object, readonly object[], object]>([
     ],
     { 'm~n': 3 },
   ],
-])('a JSON patch %s', (_name, before, operations, after) => {
+])('B11 a JSON patch %s', (_name, before, operations, after) => {
   expect(shown(apply(serialize({ _id: 'k', ...before }), ...operations))).toEqual({ id: 'k', ...after })
 })
 
@@ -125,7 +110,17 @@ test.each<[string, object, RegExp]>([
     /^bad-patch at '\/1\/path'/,
   ],
   ['a test that fails', { op: 'test', path: '/n', value: 2 }, /^bad-patch at '\/1\/value'/],
-  ['the root', { op: 'replace', path: '', value: {} }, /^bad-patch at '\/1\/path'/],
+  ['the root taken away', { op: 'remove', path: '' }, /^bad-patch at '\/1'/],
+  ['the root moved', { op: 'move', from: '', path: '/x' }, /^(?:bad-patch|id-mismatch) at '\/1'/],
+  ['the root copied into itself', { op: 'copy', from: '', path: '/x' }, /^bad-patch at '\/1\/from'/],
+  ['a list as the root', { op: 'replace', path: '', value: [] }, /^bad-patch at '\/1'/],
+  [
+    'a root that loses what JSON cannot carry',
+    { op: 'add', path: '', value: {} },
+    /^not-plain-json at '\/inner\/price'/,
+  ],
+  ['a way through the id', { op: 'add', path: '/id/x', value: 1 }, /^bad-patch at '\/1\/path'/],
+  ['a source that is not there', { op: 'copy', from: '/x', path: '/y' }, /^bad-patch at '\/1\/from'/],
   ['a pointer that is none', { op: 'remove', path: 'n' }, /^bad-patch at '\/1\/path'/],
   ['a half escape', { op: 'remove', path: '/~2' }, /^bad-patch at '\/1\/path'/],
   ['no value', { op: 'add', path: '/x' }, /^bad-patch at '\/1'/],
@@ -138,14 +133,17 @@ test.each<[string, object, RegExp]>([
     { op: 'add', path: '/inner/pattern/x', value: 1 },
     /^not-plain-json at '\/inner\/pattern'/,
   ],
-])('a JSON patch with %s is refused with its place, and nothing is changed', (_name, operation, refusal) => {
-  const stored = serialize({ _id: 'k', n: 1, list: [1], inner: rich })
-  const copy = Buffer.from(stored)
-  expect(() => apply(stored, { op: 'add', path: '/first', value: 1 }, operation)).toThrow(refusal)
-  expect(Buffer.from(stored)).toEqual(copy)
-})
+])(
+  'B11 a JSON patch with %s is refused with its place, and nothing is changed',
+  (_name, operation, refusal) => {
+    const stored = serialize({ _id: 'k', n: 1, list: [1], inner: rich })
+    const copy = Buffer.from(stored)
+    expect(() => apply(stored, { op: 'add', path: '/first', value: 1 }, operation)).toThrow(refusal)
+    expect(Buffer.from(stored)).toEqual(copy)
+  },
+)
 
-test('a JSON patch keeps the bytes of what it does not touch, moves and copies', () => {
+test('B12 a JSON patch keeps the bytes of what it does not touch, moves and copies', () => {
   const patched = apply(
     serialize({ _id: 'k', ...rich, n: 1 }),
     { op: 'move', from: '/price', path: '/cost' },
@@ -159,7 +157,7 @@ test('a JSON patch keeps the bytes of what it does not touch, moves and copies',
   expect(deserialize(patched, { promoteLongs: false })['big']).toEqual(Long.MAX_VALUE)
 })
 
-test('a result that is too deep is refused', () => {
+test('B15 a result that is too deep is refused', () => {
   const deep = JSON.parse(`${'{"a":'.repeat(62)}{}${'}'.repeat(62)}`)
   const stored = serialize({ _id: 'k', x: {} })
   expect(() =>
@@ -177,6 +175,60 @@ test.each<[string, object, string | undefined]>([
   ['a long beyond 2^53', { a: Long.MAX_VALUE }, '/a'],
   ['NaN', { a: Number.NaN }, '/a'],
   ['a stored id', { id: 1 }, '/$id'],
-])('finds what JSON cannot carry: %s', (_name, document, pointer) => {
+  ['2^53', { a: Long.fromString('9007199254740992') }, undefined],
+  ['more than that', { a: [Long.fromString('-9007199254740993')] }, '/a/0'],
+  ['Unicode', { é: '€😀' }, undefined],
+])('B14 finds what JSON cannot carry: %s', (_name, document, pointer) => {
   expect(firstNotPlain(serialize({ _id: new ObjectId(), ...document }))).toBe(pointer)
+})
+
+test('B14 a text or a name that is not UTF-8 is not plain: clients cannot send it back', () => {
+  const text = rawDocument(element(2, 'a', Buffer.from([2, 0, 0, 0, 0xff, 0])))
+  expect(firstNotPlain(text)).toBe('/a')
+  expect(firstNotPlain(rawDocument(element(8, Buffer.from([0xc3]), Buffer.from([1]))))).toBe('/\uFFFD')
+  expect(firstNotPlain(rawDocument(element(3, 'x', text)))).toBe('/x/a')
+})
+
+test('B13 the id is a text to patches, whatever it is stored as', () => {
+  const stored = serialize({ _id: 5, n: 1 })
+  const five = { id: '5', lenient: false }
+  const patched = (...operations: readonly object[]): unknown =>
+    shown(applyJsonPatch(stored, readArrayBody(Buffer.from(JSON.stringify(operations))), five))
+  expect(patched({ op: 'test', path: '/id', value: '5' }, { op: 'copy', from: '/id', path: '/n' })).toEqual({
+    id: '5',
+    n: '5',
+  })
+  expect(() => patched({ op: 'test', path: '/id', value: 5 })).toThrow(/^bad-patch/)
+  expect(shown(applyMergePatch(stored, readBody(Buffer.from('{"id":"5","n":2}')), five))).toEqual({
+    id: '5',
+    n: 2,
+  })
+  expect(() => applyMergePatch(stored, readBody(Buffer.from('{"id":5}')), five)).toThrow(/^id-mismatch/)
+})
+
+test('B11 the whole document can be tested and replaced, and keeps its id', () => {
+  const stored = serialize({ _id: 'k', id: 'inner', n: 1, a: { z: 1, y: [1] } })
+  const test = { op: 'test', path: '', value: { id: 'k', $id: 'inner', n: 1, a: { z: 1, y: [1] } } }
+  // A body may not hold the name $id, so that such a document cannot be tested whole.
+  expect(() => apply(stored, test)).toThrow(/^forbidden-name/)
+  const plain = serialize({ _id: 'k', n: 1, a: { z: 1, y: [1] } })
+  const whole = { op: 'test', path: '', value: { a: { y: [1], z: 1 }, n: 1, id: 'k' } }
+  expect(Buffer.from(apply(plain, whole))).toEqual(Buffer.from(plain))
+  expect(() => apply(plain, { ...whole, value: { id: 'k' } })).toThrow(/^bad-patch at '\/0\/value'/)
+  for (const op of ['add', 'replace']) {
+    expect(Buffer.from(apply(plain, { op, path: '', value: { b: 2, id: 'k', a: { _id: 7 } } }))).toEqual(
+      Buffer.from(serialize({ _id: 'k', b: 2, a: { _id: 7 } })),
+    )
+    expect(shown(apply(plain, { op, path: '', value: {} }, { op: 'add', path: '/x', value: 1 }))).toEqual({
+      id: 'k',
+      x: 1,
+    })
+    expect(() => apply(plain, { op, path: '', value: { id: 'other' } })).toThrow(/^id-mismatch/)
+    expect(() => apply(plain, { op, path: '', value: { _id: 'k' } })).toThrow(/^forbidden-name/)
+  }
+  expect(shown(apply(plain, { op: 'move', from: '/a', path: '' }))).toEqual({ id: 'k', z: 1, y: [1] })
+  const dated = serialize({ _id: 'k', at: new Date(0) })
+  const replaced = readArrayBody(Buffer.from('[{"op":"replace","path":"","value":{"n":1}}]'))
+  expect(() => applyJsonPatch(dated, replaced, rules)).toThrow(/^not-plain-json at '\/at'/)
+  expect(shown(applyJsonPatch(dated, replaced, { ...rules, lenient: true }))).toEqual({ id: 'k', n: 1 })
 })

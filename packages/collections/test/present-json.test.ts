@@ -34,6 +34,9 @@ test.each<[string, unknown, string]>([
   ['a whole double', new Double(5), '5'],
   ['-0', new Double(-0), '0'],
   ['a huge double', new Double(1e300), '1e+300'],
+  ['2^53 as a double', new Double(2 ** 53), '9007199254740992'],
+  ['a whole double beyond 2^53', new Double(-(2 ** 60)), '-1152921504606847000.0'],
+  ['the largest of them without an exponent', new Double(1e20), '100000000000000000000.0'],
   ['NaN', new Double(Number.NaN), '"NaN"'],
   ['infinity', new Double(Number.POSITIVE_INFINITY), '"Infinity"'],
   ['minus infinity', new Double(Number.NEGATIVE_INFINITY), '"-Infinity"'],
@@ -61,11 +64,11 @@ test.each<[string, unknown, string]>([
   ['empty array', [], '[]'],
   ['document', { b: 1, a: { id: 2, _id: 3 } }, '{"b":1,"a":{"id":2,"_id":3}}'],
   ['a reference', new DBRef('c', oid), '{"$ref":"c","$id":"64b5f0c2a1b2c3d4e5f60718"}'],
-])('%s has one form', (_name, value, json) => {
+])('B1 %s has one form', (_name, value, json) => {
   expect(jsonOf({ v: value })).toBe(`{"v":${json}}`)
 })
 
-test('a pointer of old times has its extended form', () => {
+test('B1 a pointer of old times has its extended form', () => {
   const pointer = Buffer.concat([Buffer.from([2, 0, 0, 0]), Buffer.from('c\0'), Buffer.from(oid.id)])
   const body = Buffer.concat([Buffer.from([0x0c]), Buffer.from('v\0'), pointer, Buffer.from([0])])
   const bson = Buffer.concat([Buffer.from([body.length + 4, 0, 0, 0]), body])
@@ -74,7 +77,7 @@ test('a pointer of old times has its extended form', () => {
   )
 })
 
-test('names keep their order, also those that look like numbers; the id leads, and a stored id steps aside', () => {
+test('B1 names keep their order, also those that look like numbers; the id leads, and a stored id steps aside', () => {
   const document = new Map<string, unknown>([
     ['b', 1],
     ['2', 2],
@@ -85,7 +88,22 @@ test('names keep their order, also those that look like numbers; the id leads, a
   expect(jsonOf(document)).toBe('{"id":"k","b":1,"2":2,"1":3,"$id":4}')
 })
 
-test('what is undefined is left out, and keeps its place in an array', () => {
+test.each<[string, unknown, string]>([
+  ['an int', new Int32(-5), '"-5"'],
+  ['a long', Long.fromNumber(5), '"5"'],
+  ['a double', new Double(5), '"5"'],
+  ['a double -0', new Double(-0), '"0"'],
+  ['the largest', Long.fromNumber(Number.MAX_SAFE_INTEGER), '"9007199254740991"'],
+  // These are ids of no collection, and shown as any other value.
+  ['a long beyond', Long.fromString('9007199254740993'), '"9007199254740993"'],
+  ['2^53', Long.fromString('9007199254740992'), '9007199254740992'],
+  ['a fraction', new Double(0.5), '0.5'],
+  ['true', true, 'true'],
+])('B2 the id is the text that stands in the URL: %s', (_name, id, json) => {
+  expect(jsonOf({ _id: id, n: 5 })).toBe(`{"id":${json},"n":5}`)
+})
+
+test('B1 what is undefined is left out, and keeps its place in an array', () => {
   expect(
     presentJson(serialize({ a: undefined, b: [undefined, 1] }, { ignoreUndefined: false })).toString(),
   ).toBe('{"a":null,"b":[null,1]}')
@@ -95,7 +113,7 @@ test('what is undefined is left out, and keeps its place in an array', () => {
   )
 })
 
-test.each([3, 40])('of %i equal names the first counts', (count) => {
+test.each([3, 40])('B1 of %i equal names the first counts', (count) => {
   const one = (n: number): Buffer => Buffer.from([0x10, 0x61, 0, n, 0, 0, 0])
   const filler = Array.from({ length: count }, (_, n) =>
     Buffer.concat([Buffer.from([0x10]), Buffer.from(`f${n}\0`), Buffer.from([n, 0, 0, 0])]),
@@ -107,7 +125,7 @@ test.each([3, 40])('of %i equal names the first counts', (count) => {
   expect(presentJson(Buffer.concat([size, body])).toString()).toBe(`{"a":7,${names}}`)
 })
 
-test('bytes that are no UTF-8 are replaced as the Encoding Standard says', () => {
+test('B1 bytes that are no UTF-8 are replaced as the Encoding Standard says', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 12 }), (bytes) => {
       const text = Buffer.from(bytes.map((byte) => (byte < 0x20 ? byte + 0x80 : byte)))
@@ -124,7 +142,7 @@ test('bytes that are no UTF-8 are replaced as the Encoding Standard says', () =>
   )
 })
 
-test('hostile bytes never throw, and always come out as JSON', () => {
+test('B3 hostile bytes never throw, and always come out as JSON', () => {
   const whole = serialize({
     _id: 'x',
     a: [1, { b: 'text', c: [Long.MAX_VALUE] }],
@@ -154,7 +172,7 @@ test('hostile bytes never throw, and always come out as JSON', () => {
   )
 })
 
-test('nesting without end is cut, and not a crash', () => {
+test('B3 nesting without end is cut, and not a crash', () => {
   const levels = 50_000
   const bson = Buffer.alloc(4 + levels * 7 + levels + 1)
   for (let n = 0; n < levels; n += 1) {

@@ -24,7 +24,7 @@ export interface Fresh {
 /** What is to be stored for a document that a client sent whole. @throws {ProblemError} */
 export function freshOf(body: Body, collection: Collection, id: Id): Fresh {
   const { idType } = collection
-  expectValid(collection, { ...body.json, id: idType === 'integer' ? Number(id) : id })
+  expectValid(collection, { ...body.json, id })
   return shown(toStored(body, idType, id))
 }
 
@@ -42,7 +42,7 @@ export function versionOf(stored: StoredDocument): Version {
   return { json, etag: etagOf(json) }
 }
 
-/** The id that a body names, as the text of URLs; integers are numbers there. `undefined`: it is none. */
+/** The id that a body names, as the text of URLs; a number will do for an integer. `undefined`: it is none. */
 export function idIn(given: JsonValue, idType: IdType): Id | undefined {
   const id = idType === 'integer' && typeof given === 'number' ? String(given) : given
   return typeof id === 'string' && isValidId(idType, id) ? id : undefined

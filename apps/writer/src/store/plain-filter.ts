@@ -3,7 +3,7 @@ import { BSON, type Document } from 'mongodb'
 /** How many levels are looked at; a document that goes deeper does not match. */
 const LEVELS = 8
 
-/** Integers from here on are texts in JSON. */
+/** Integers beyond are texts in JSON. */
 const limit = 2 ** 53
 
 const type = { $type: '$$this' }
@@ -20,8 +20,8 @@ const fits: Document = {
         isContainer,
         { $in: [type, ['bool', 'null', 'int']] },
         // NaN is less than every number here.
-        { $and: [{ $eq: [type, 'double'] }, ...between(-Infinity, Infinity)] },
-        { $and: [{ $eq: [type, 'long'] }, ...between(-limit, limit)] },
+        { $and: [{ $eq: [type, 'double'] }, { $gt: ['$$this', -Infinity] }, { $lt: ['$$this', Infinity] }] },
+        { $and: [{ $eq: [type, 'long'] }, { $gte: ['$$this', -limit] }, { $lte: ['$$this', limit] }] },
       ],
     },
   ],
@@ -75,10 +75,6 @@ export const isPlain: Uint8Array = BSON.serialize({
     { $eq: [lastLevel, []] },
   ],
 })
-
-function between(least: number, most: number): readonly Document[] {
-  return [{ $gt: ['$$this', least] }, { $lt: ['$$this', most] }]
-}
 
 function valuesOf(members: Document): Document {
   return { $map: { input: members, in: { $cond: [isUtf8('$$this.k'), '$$this.v', null] } } }

@@ -1,0 +1,233 @@
+import { bsonTypes } from '@freshet/protocol'
+import { documentEnd, elementEnd, rawDeeperThan, valueStart } from './bson-elements.ts'
+import type { BsonNode } from './bson-tree.ts'
+
+/** One that somebody has asked for. The name is the bytes that were stored: they need not be UTF-8. */
+interface Member {
+  readonly name: Uint8Array
+  readonly node: BsonNode
+}
+
+/** Where an element stands in the bytes of its container, until somebody asks for it. */
+type Slot = number | Member
+
+/** Makes the node of a value. */
+type MakeNode = (type: number, raw: Uint8Array) => BsonNode
+
+/** What an element costs beside its name and its value: the type and the NUL of the name. */
+const ELEMENT_BYTES = 2
+
+const REPLACEMENT = '\uFFFD'
+
+/**
+ * The members of a document by name, or of an array by place. Millions of members that nobody asks for cost 8 bytes
+ * each. Names are looked for one by one.
+ */
+export class Members {
+  readonly #owner: BsonNode
+  readonly #makeNode: MakeNode
+  readonly #raw: Uint8Array
+  readonly #slots: Slot[] = []
+  /** Of all names as they are stored; kept for arrays, whose names follow from the places once one has moved. */
+  #nameBytes = 0
+  #renumbered = false
+
+  /** @throws {RangeError} when these bytes are no BSON. */
+  constructor(owner: BsonNode, raw: Uint8Array, makeNode: MakeNode) {
+    this.#owner = owner
+    this.#makeNode = makeNode
+    this.#raw = raw
+    const end = documentEnd(raw, 0)
+    for (let at = 4; at < end;) {
+      const valueAt = valueStart(raw, at)
+      this.#slots.push(at)
+      this.#nameBytes += valueAt - at - ELEMENT_BYTES
+      at = elementEnd(raw, at, valueAt)
+    }
+  }
+
+  get length(): number {
+    return this.#slots.length
+  }
+
+  /** The first with this name. */
+  get(name: string): BsonNode | undefined {
+    return this.at(this.#find(name))
+  }
+
+  at(index: number): BsonNode | undefined {
+    return this.#open(index)?.node
+  }
+
+  /** Replaces the member of this name, or adds one at the end. */
+  set(name: string, node: BsonNode): void {
+    const index = this.#find(name)
+    if (index < 0) this.push(name, node)
+    else this.setAt(index, node)
+  }
+
+  setAt(index: number, node: BsonNode): void {
+    const old = this.#open(index)
+    if (old === undefined || old.node === node) return
+    old.node.moveTo(undefined)
+    node.moveTo(this.#owner)
+    this.#slots[index] = { name: old.name, node }
+    this.#owner.grow(node.byteLength - old.node.byteLength)
+  }
+
+  /** Adds one to a document, at the end, and does not look whether the name is there. */
+  push(name: string, node: BsonNode): void {
+    const member = { name: Buffer.from(name), node }
+    node.moveTo(this.#owner)
+    this.#slots.push(member)
+    this.#owner.grow(bytesOf(member))
+  }
+
+  /** Takes all of this name out of a document. */
+  delete(name: string): void {
+    for (let index = this.#find(name); index >= 0; index = this.#find(name)) {
+      const member = this.#open(index)
+      this.#slots.splice(index, 1)
+      member?.node.moveTo(undefined)
+      if (member !== undefined) this.#owner.grow(-bytesOf(member))
+    }
+  }
+
+  /** Takes everything out of a document but the first of this name. */
+  keepOnly(name: string): void {
+    const kept = this.#open(this.#find(name))
+    this.#slots.length = 0
+    if (kept !== undefined) this.#slots.push(kept)
+    const emptyBytes = 5
+    this.#owner.grow(emptyBytes + (kept === undefined ? 0 : bytesOf(kept)) - this.#owner.byteLength)
+  }
+
+  /** Into an array: those behind move up. */
+  insert(index: number, node: BsonNode): void {
+    node.moveTo(this.#owner)
+    this.#slots.splice(index, 0, { name: Buffer.alloc(0), node })
+    this.#renumber(ELEMENT_BYTES + node.byteLength)
+  }
+
+  /** Out of an array: those behind move down. */
+  removeAt(index: number): void {
+    const node = this.at(index)
+    if (node === undefined) return
+    node.moveTo(undefined)
+    this.#slots.splice(index, 1)
+    this.#renumber(-ELEMENT_BYTES - node.byteLength)
+  }
+
+  /** By name, in their order. Opens all. */
+  *entries(): Iterable<readonly [string, BsonNode]> {
+    for (let index = 0; index < this.#slots.length; index += 1) {
+      const member = this.#open(index)
+      if (member !== undefined) yield [Buffer.from(member.name).toString('utf8'), member.node]
+    }
+  }
+
+  /** As {@link BsonNode.deeperThan}, of each. */
+  deeperThan(levels: number): boolean {
+    return this.#slots.some((slot) => {
+      if (typeof slot !== 'number') return slot.node.deeperThan(levels)
+      const type = this.#raw[slot]
+      const container = type === bsonTypes.document || type === bsonTypes.array
+      return container && rawDeeperThan(this.#raw, valueStart(this.#raw, slot), levels)
+    })
+  }
+
+  /** Writes all of them, and gives where they end. What stands side by side untouched is copied as one. */
+  writeTo(out: Buffer, start: number): number {
+    const raw = this.#raw
+    let at = start
+    let from = 0
+    let to = 0
+    for (const [index, slot] of this.#slots.entries()) {
+      const valueAt = typeof slot === 'number' ? valueStart(raw, slot) : 0
+      if (typeof slot === 'number' && slot === to && !this.#renumbered) {
+        to = elementEnd(raw, slot, valueAt)
+        continue
+      }
+      out.set(raw.subarray(from, to), at)
+      at += to - from
+      if (typeof slot === 'number') {
+        from = slot
+        if (this.#renumbered) {
+          out[at] = raw[slot] ?? 0
+          at = putIndex(out, at + 1, index)
+          from = valueAt
+        }
+        to = elementEnd(raw, slot, valueAt)
+        continue
+      }
+      from = 0
+      to = 0
+      out[at] = slot.node.type
+      at = this.#renumbered ? putIndex(out, at + 1, index) : putName(out, at + 1, slot.name)
+      at = slot.node.writeTo(out, at)
+    }
+    out.set(raw.subarray(from, to), at)
+    return at + to - from
+  }
+
+  #open(index: number): Member | undefined {
+    const slot = this.#slots[index]
+    if (typeof slot !== 'number') return slot
+    const raw = this.#raw
+    const valueAt = valueStart(raw, slot)
+    const node = this.#makeNode(raw[slot] ?? 0, raw.subarray(valueAt, elementEnd(raw, slot, valueAt)))
+    node.moveTo(this.#owner)
+    const member = { name: raw.subarray(slot + 1, valueAt - 1), node }
+    this.#slots[index] = member
+    return member
+  }
+
+  /** The place of the first with this name, as clients see it; -1 when there is none. */
+  #find(name: string): number {
+    const wanted = Buffer.from(name)
+    // Clients see U+FFFD where the name is not UTF-8; every other name has one form in bytes.
+    const decoded = name.includes(REPLACEMENT)
+    return this.#slots.findIndex((slot) => {
+      const bytes = typeof slot === 'number' ? this.#raw : slot.name
+      const from = typeof slot === 'number' ? slot + 1 : 0
+      if (!decoded) return startsAt(bytes, from, wanted) && (bytes[from + wanted.length] ?? 0) === 0
+      const to = typeof slot === 'number' ? valueStart(this.#raw, slot) - 1 : bytes.length
+      return Buffer.from(bytes.subarray(from, to)).toString('utf8') === name
+    })
+  }
+
+  #renumber(byBytes: number): void {
+    const nameBytes = indexBytes(this.#slots.length)
+    this.#owner.grow(byBytes + nameBytes - this.#nameBytes)
+    this.#nameBytes = nameBytes
+    this.#renumbered = true
+  }
+}
+
+function bytesOf({ name, node }: Member): number {
+  return ELEMENT_BYTES + name.length + node.byteLength
+}
+
+function startsAt(bytes: Uint8Array, from: number, wanted: Uint8Array): boolean {
+  for (let i = 0; i < wanted.length; i += 1) if (bytes[from + i] !== wanted[i]) return false
+  return true
+}
+
+/** How many digits the numbers from 0 to `count - 1` have together. */
+function indexBytes(count: number): number {
+  let bytes = count
+  for (let power = 10; power < count; power *= 10) bytes += count - power
+  return bytes
+}
+
+function putIndex(out: Buffer, at: number, index: number): number {
+  const end = at + out.write(String(index), at, 'latin1')
+  out[end] = 0
+  return end + 1
+}
+
+function putName(out: Buffer, at: number, name: Uint8Array): number {
+  out.set(name, at)
+  out[at + name.length] = 0
+  return at + name.length + 1
+}

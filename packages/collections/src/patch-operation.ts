@@ -1,0 +1,237 @@
+import { isDeepStrictEqual } from 'node:util'
+import { bodyLimits } from './body-scan.ts'
+import type { Members } from './bson-members.ts'
+import { BsonNode } from './bson-tree.ts'
+import type { JsonValue } from './contract.ts'
+import { BodyError } from './errors.ts'
+import { pointerTo, readPointer } from './json-pointer.ts'
+import { nameFault } from './name-fault.ts'
+import { firstNotPlain } from './not-plain.ts'
+import { expectSize, idNode, type PatchRules } from './patch-rules.ts'
+import { indexIn, nodeAt, storedName, type Place, type Target } from './patch-target.ts'
+import type { PatchWork } from './patch-work.ts'
+import { presentJson } from './present-json.ts'
+import { presentValue } from './present-value.ts'
+
+/** One operation of a JSON patch. When it throws, the document is half changed and of no use. */
+export class Operation {
+  readonly #root: BsonNode
+  readonly #members: Members
+  readonly #pointer: string
+  readonly #rules: PatchRules
+  readonly #work: PatchWork
+
+  /** `pointer`: where the operation stands in the patch. @throws {BodyError} bad-patch: it is no object. */
+  constructor(root: BsonNode, operation: BsonNode, pointer: string, rules: PatchRules, work: PatchWork) {
+    this.#pointer = pointer
+    this.#root = root
+    this.#rules = rules
+    this.#work = work
+    if (!operation.isDocument) this.#fail('', 'expected an operation: an object with "op" and "path"')
+    this.#members = operation.members
+  }
+
+  /** @throws {BodyError} as `applyJsonPatch` says. */
+  run(): void {
+    const op = this.#text('op')
+    switch (op) {
+      case 'add':
+        return this.#add(this.#target('path'), this.#value())
+      case 'replace':
+        return this.#replace(this.#target('path'), this.#value())
+      case 'remove':
+        return void this.#remove(this.#target('path'))
+      case 'move':
+        return this.#move(this.#target('from'))
+      case 'copy':
+        return this.#add(this.#target('path'), this.#copyOf(this.#target('from')))
+      case 'test':
+        return this.#test(this.#target('path'))
+      default:
+        this.#fail('/op', `expected add, remove, replace, move, copy or test, got ${JSON.stringify(op)}`)
+    }
+  }
+
+  #test(target: Target): void {
+    const wanted = presentValue(this.#value())
+    if (!isDeepStrictEqual(this.#seen(target), wanted))
+      this.#fail('/value', `expected the value at '${this.#text('path')}' to be the tested one`)
+  }
+
+  /** As clients see it. */
+  #seen(target: Target): JsonValue {
+    if (target.kind === 'id') return this.#rules.id
+    const node = target.kind === 'whole' ? this.#root : this.#existing(target)
+    this.#spend(node)
+    if (target.kind === 'place') return presentValue(node)
+    const whole: JsonValue = JSON.parse(presentJson(node.toBytes()).toString('utf8'))
+    return whole
+  }
+
+  #copyOf(from: Target): BsonNode {
+    if (from.kind === 'whole') this.#fail('/from', 'expected a place inside the document')
+    // The text that clients see, whatever it is stored as.
+    if (from.kind === 'id') return BsonNode.text(this.#rules.id)
+    const node = this.#existing(from)
+    this.#spend(node)
+    return new BsonNode(node.type, node.toBytes())
+  }
+
+  #move(from: Target): void {
+    if (from.kind !== 'place') return void this.#remove(from)
+    const path = this.#text('path')
+    if (path === from.pointer) return void this.#existing(from)
+    if (path.startsWith(`${from.pointer}/`))
+      this.#fail('/from', 'expected a place that the target is not inside of')
+    const node = this.#remove(from)
+    const to = this.#target('path')
+    if (to.kind !== 'place') return this.#add(to, node)
+    // Elsewhere on the same level nothing gets deeper, also when it was too deep before.
+    if (to.levels > from.levels) {
+      this.#spend(node)
+      this.#expectLevels(node, to.levels)
+    }
+    this.#put(to, node)
+  }
+
+  #add(target: Target, node: BsonNode): void {
+    if (target.kind === 'id') return idNode(node, this.#rules)
+    if (target.kind === 'whole') return this.#replaceWhole(node)
+    this.#expectLevels(node, target.levels)
+    this.#put(target, node)
+  }
+
+  #put({ parent, name, pointer }: Place, node: BsonNode): void {
+    if (parent.isArray) {
+      const { members } = parent
+      const index = name === '-' ? members.length : indexIn(name, members.length)
+      if (index === undefined) this.#fail('/path', `expected a place in the array, got '${pointer}'`)
+      members.insert(index, node)
+    } else this.#set(parent, name, node)
+    expectSize(this.#root)
+  }
+
+  #replace(target: Target, node: BsonNode): void {
+    if (target.kind !== 'place') return this.#add(target, node)
+    this.#existing(target)
+    this.#expectLevels(node, target.levels)
+    const { members } = target.parent
+    if (target.parent.isArray) members.setAt(Number(target.name), node)
+    else members.set(target.name, node)
+    expectSize(this.#root)
+  }
+
+  /** What `PUT` would do: the id stays, and what JSON cannot carry is not lost unasked. */
+  #replaceWhole(node: BsonNode): void {
+    if (!node.isDocument) this.#fail('', 'expected an object to be the whole document')
+    if (!this.#rules.lenient) {
+      this.#spend(this.#root)
+      const pointer = firstNotPlain(this.#root.toBytes())
+      if (pointer !== undefined)
+        throw new BodyError('not-plain-json', pointer, 'is stored as a value that JSON cannot carry')
+    }
+    this.#expectLevels(node, 0)
+    const { members } = node
+    const id = members.get('id')
+    if (id !== undefined) idNode(id, this.#rules)
+    if (members.get('_id') !== undefined)
+      throw new BodyError(
+        'forbidden-name',
+        this.#pointer,
+        "expected 'id' for the id of the document, got '_id'",
+      )
+    members.delete('id')
+    this.#root.members.keepOnly('_id')
+    for (const [name, inner] of members.entries()) this.#root.members.push(name, inner)
+    expectSize(this.#root)
+  }
+
+  #remove(target: Target): BsonNode {
+    if (target.kind === 'whole')
+      this.#fail('', 'expected a place inside the document: it cannot be taken away')
+    if (target.kind === 'id') throw new BodyError('id-mismatch', this.#pointer, 'expected the id to stay')
+    const node = this.#existing(target)
+    if (target.parent.isArray) target.parent.members.removeAt(Number(target.name))
+    else target.parent.members.delete(target.name)
+    return node
+  }
+
+  /** A name that comes from a pointer is held to the same rules as one in a body. */
+  #set(parent: BsonNode, name: string, node: BsonNode): void {
+    const bytes = Buffer.from(name)
+    const fault = nameFault(bytes, 0, bytes.length, false)
+    if (fault !== undefined && parent.members.get(name) === undefined)
+      throw new BodyError('forbidden-name', `${this.#pointer}/path`, fault)
+    parent.members.set(name, node)
+  }
+
+  #existing(place: Place): BsonNode {
+    return nodeAt(place) ?? this.#fail(`/${place.key}`, `expected a value at '${place.pointer}', found none`)
+  }
+
+  /** Walks to the container of the place. */
+  #target(key: 'path' | 'from'): Target {
+    const pointer = this.#text(key)
+    const path = readPointer(pointer)
+    if (path === undefined)
+      this.#fail(`/${key}`, `expected an RFC 6901 pointer into the document, got ${JSON.stringify(pointer)}`)
+    const last = path.at(-1)
+    if (last === undefined) return { kind: 'whole' }
+    if (pointer === '/id') return { kind: 'id' }
+    // Clients know it as `id`, which is a text: nothing is inside of it.
+    if (path[0] === '_id' || path[0] === 'id')
+      this.#fail(`/${key}`, `expected a value at '${pointer}', found none`)
+    let parent = this.#root
+    for (const [depth, part] of path.slice(0, -1).entries()) {
+      const place = {
+        kind: 'place',
+        key,
+        pointer,
+        levels: depth,
+        parent,
+        name: storedName(part, depth),
+      } as const
+      parent = this.#inside(this.#existing(place), key, path.slice(0, depth + 1))
+    }
+    const levels = path.length
+    return { kind: 'place', key, pointer, levels, parent, name: storedName(last, levels - 1) }
+  }
+
+  #inside(node: BsonNode, key: 'path' | 'from', path: readonly string[]): BsonNode {
+    if (node.isDocument || node.isArray) return node
+    const pointer = pointerTo(path)
+    const shown = presentValue(node)
+    if (typeof shown === 'object' && shown !== null)
+      throw new BodyError(
+        'not-plain-json',
+        pointer,
+        'expected a JSON object to go into, got a value that JSON cannot carry',
+      )
+    return this.#fail(`/${key}`, `expected an object or an array at '${pointer}'`)
+  }
+
+  #value(): BsonNode {
+    return this.#members.get('value') ?? this.#fail('', 'expected a "value"')
+  }
+
+  #text(key: 'op' | 'path' | 'from'): string {
+    return this.#members.get(key)?.text ?? this.#fail(`/${key}`, 'expected a text')
+  }
+
+  #expectLevels(node: BsonNode, above: number): void {
+    if (node.deeperThan(bodyLimits.maxLevels - above))
+      throw new BodyError(
+        'malformed-body',
+        this.#pointer,
+        `expected at most ${bodyLimits.maxLevels} levels after the patch`,
+      )
+  }
+
+  #spend({ byteLength }: BsonNode): void {
+    this.#work.spend(byteLength, this.#pointer)
+  }
+
+  #fail(at: string, detail: string): never {
+    throw new BodyError('bad-patch', this.#pointer + at, detail)
+  }
+}
