@@ -57,8 +57,8 @@ export class Cache<V extends Value> {
     this.#recent.put(key, document)
   }
 
-  /** The bytes of a document that passed by, as it is at W; `undefined`: they are not there (any more). */
-  recall(key: string): Buffer | undefined {
+  /** A view of a document that passed by, as it is at W, for this turn; `undefined`: it is not there (any more). */
+  recall(key: string): Uint8Array | undefined {
     return this.#recent.get(key)
   }
 

@@ -1,51 +1,113 @@
-import { ENTRY_OVERHEAD_BYTES, TEXT_OVERHEAD_BYTES } from './sizes.ts'
+/** Two bytes for the length of the key, four for that of the document. */
+const HEADER_BYTES = 6
+
+/** One place in the table for so many bytes of documents. */
+const BYTES_PER_PLACE = 256
+const PLACE_BYTES = 8
+
+/** No document may push out more than this part of the others. */
+const LARGEST_PART = 1 / 8
 
 /**
  * The newest documents that the feed told and nobody had asked for, as raw bytes: what was just written is often read
- * next, and then the database need not be asked. First in, first out, within a budget of bytes.
+ * next, and then the database need not be asked. A ring of bytes, with a table in which each key has one place: nothing
+ * is allocated for a document, and one that is pushed out of either is only read again from the database.
  */
 export class Recent {
   readonly #maxBytes: number
-  /** One character for each byte: costs a third of what a Buffer does. */
-  readonly #documents = new Map<string, string>()
-  #bytes = 0
+  /** Made with the first document. */
+  #ring: Ring | undefined
 
   constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes
+    this.#maxBytes = Math.floor(maxBytes)
   }
 
   get bytes(): number {
-    return this.#bytes
+    return this.#ring === undefined ? 0 : this.#maxBytes
   }
 
   put(key: string, document: Uint8Array): void {
-    this.delete(key)
-    const size = ENTRY_OVERHEAD_BYTES + TEXT_OVERHEAD_BYTES + key.length + document.length
-    if (size > this.#maxBytes) return
-    for (const [oldest] of this.#documents) {
-      if (this.#bytes + size <= this.#maxBytes) break
-      this.delete(oldest)
-    }
-    const text = Buffer.from(document.buffer, document.byteOffset, document.length).toString('latin1')
-    this.#documents.set(key, text)
-    this.#bytes += size
+    if (this.#maxBytes === 0) return
+    this.#ring ??= new Ring(this.#maxBytes)
+    this.#ring.put(key, document)
   }
 
-  /** Gives a copy of the bytes; they stay. */
-  get(key: string): Buffer | undefined {
-    const text = this.#documents.get(key)
-    return text === undefined ? undefined : Buffer.from(text, 'latin1')
+  /** A view that is valid until the next {@link Recent.put}. */
+  get(key: string): Uint8Array | undefined {
+    return this.#ring?.get(key)
   }
 
+  /** May forget another key too. */
   delete(key: string): void {
-    const text = this.#documents.get(key)
-    if (text === undefined) return
-    this.#documents.delete(key)
-    this.#bytes -= ENTRY_OVERHEAD_BYTES + TEXT_OVERHEAD_BYTES + key.length + text.length
+    this.#ring?.delete(key)
   }
 
   clear(): void {
-    this.#documents.clear()
-    this.#bytes = 0
+    this.#ring?.clear()
+  }
+}
+
+class Ring {
+  readonly #bytes: Buffer
+  /** For each place where its newest entry begins, counted from the first byte ever written; 0: none. */
+  readonly #begins: Float64Array
+  readonly #mask: number
+  /** Bytes ever written; begins at 1, so that 0 can say "none". */
+  #written = 1
+
+  constructor(maxBytes: number) {
+    const places = 2 ** Math.max(2, Math.round(Math.log2(maxBytes / BYTES_PER_PLACE)))
+    this.#begins = new Float64Array(places)
+    this.#mask = places - 1
+    this.#bytes = Buffer.allocUnsafeSlow(Math.max(0, maxBytes - places * PLACE_BYTES))
+  }
+
+  put(key: string, document: Uint8Array): void {
+    const bytes = this.#bytes
+    const place = this.#placeOf(key)
+    const size = HEADER_BYTES + key.length + document.length
+    this.#begins[place] = 0
+    if (size > bytes.length * LARGEST_PART || key.length > 0xffff) return
+    let at = this.#written % bytes.length
+    if (at + size > bytes.length) {
+      // An entry lies in one piece: the rest of the ring is left out.
+      this.#written += bytes.length - at
+      at = 0
+    }
+    this.#begins[place] = this.#written
+    this.#written += size
+    bytes.writeUInt16LE(key.length, at)
+    bytes.writeUInt32LE(document.length, at + 2)
+    at += HEADER_BYTES
+    for (let i = 0; i < key.length; i += 1) bytes[at + i] = key.charCodeAt(i)
+    bytes.set(document, at + key.length)
+  }
+
+  get(key: string): Uint8Array | undefined {
+    const bytes = this.#bytes
+    const begin = this.#begins[this.#placeOf(key)] ?? 0
+    // Once a whole ring was written after it, other bytes stand there.
+    if (begin === 0 || this.#written - begin > bytes.length) return undefined
+    const at = begin % bytes.length
+    const keyAt = at + HEADER_BYTES
+    if (bytes.readUInt16LE(at) !== key.length) return undefined
+    for (let i = 0; i < key.length; i += 1) if (bytes[keyAt + i] !== key.charCodeAt(i)) return undefined
+    const from = keyAt + key.length
+    return bytes.subarray(from, from + bytes.readUInt32LE(at + 2))
+  }
+
+  delete(key: string): void {
+    this.#begins[this.#placeOf(key)] = 0
+  }
+
+  clear(): void {
+    this.#begins.fill(0)
+  }
+
+  /** FNV-1a: http://www.isthe.com/chongo/tech/comp/fnv/ */
+  #placeOf(key: string): number {
+    let hash = 0x811c9dc5
+    for (let i = 0; i < key.length; i += 1) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193)
+    return (hash ^ (hash >>> 15)) & this.#mask
   }
 }

@@ -180,8 +180,9 @@ export class CacheRun {
   #recall(key: string): void {
     const document = this.#cache.peek(key) === undefined ? this.#cache.recall(key) : undefined
     if (document === undefined) return
-    this.#same(key, Number(document.toString()), this.#w, 'recalled')
-    this.#cache.adopt(key, Number(document.toString()))
+    const value = Number(Buffer.from(document).toString())
+    this.#same(key, value, this.#w, 'recalled')
+    this.#cache.adopt(key, value)
   }
 
   #unpin(key: string): void {
