@@ -33,6 +33,8 @@ export class BodyScan {
   readonly #seen = new NameList()
   /** Where the names on the way to the current value stand in `out`: pairs of from and to. */
   readonly #path: number[] = []
+  /** So many of `#path` count; to shorten an array costs more than to write over it. */
+  #pathLength = 0
   #at = 0
 
   constructor(source: Buffer, out: BsonBytes) {
@@ -61,7 +63,7 @@ export class BodyScan {
       this.#peek()
       this.#skip() // the colon
       this.#out.patch(typeAt, this.#value(level))
-      this.#path.length -= 2
+      this.#pathLength -= 2
     }
     this.#at += 1
     this.#seen.reset(names)
@@ -76,11 +78,11 @@ export class BodyScan {
       if (this.#source[this.#at] === COMMA) this.#skip()
       const typeAt = this.#out.length
       this.#out.byte(0)
-      this.#out.utf8(String(index))
-      this.#path.push(typeAt + 1, this.#out.length)
+      this.#out.index(index)
+      this.#enter(typeAt + 1, this.#out.length)
       this.#out.byte(0)
       this.#out.patch(typeAt, this.#value(level))
-      this.#path.length -= 2
+      this.#pathLength -= 2
     }
     this.#at += 1
     this.#out.close(mark)
@@ -119,12 +121,18 @@ export class BodyScan {
     const from = this.#out.length
     this.#text()
     const to = this.#out.length
-    this.#path.push(from, to)
+    this.#enter(from, to)
     const fault = nameFault(this.#out.bytes, from, to, level === 1)
     if (fault !== undefined) this.#fail('forbidden-name', fault)
     if (!this.#seen.add(names, this.#out.bytes, from, to))
       this.#fail('duplicate-key', 'expected each key once')
     this.#out.byte(0)
+  }
+
+  #enter(from: number, to: number): void {
+    this.#path[this.#pathLength] = from
+    this.#path[this.#pathLength + 1] = to
+    this.#pathLength += 2
   }
 
   /** The bytes of a text without its quotes. */
@@ -219,7 +227,7 @@ export class BodyScan {
 
   #fail(code: BodyErrorCode, detail: string): never {
     let pointer = ''
-    for (let i = 0; i < this.#path.length; i += 2) {
+    for (let i = 0; i < this.#pathLength; i += 2) {
       const name = this.#out.bytes.toString('utf8', this.#path[i], this.#path[i + 1])
       pointer += `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
     }

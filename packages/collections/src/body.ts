@@ -16,7 +16,7 @@ const out = new BsonBytes()
 
 /**
  * Reads a body that must be an object. Nesting, keys, numbers and texts are checked before anything is done with it.
- * About 3 us for 300 bytes.
+ * 3.3 to 4.7 us for 330 bytes, of which `JSON.parse` takes 1.1.
  * @throws {BodyError} malformed-body, duplicate-key, inexact-number, forbidden-name, bad-text
  */
 export function readBody(bytes: Uint8Array): Body {

@@ -16,9 +16,9 @@ export class BsonBytes {
     this.#length = 0
   }
 
-  /** A copy of its own memory. */
+  /** A copy. Small ones share memory with others, which is faster and pins it: not to be kept for long. */
   copy(): Buffer {
-    const copy = Buffer.allocUnsafeSlow(this.#length)
+    const copy = Buffer.allocUnsafe(this.#length)
     this.#bytes.copy(copy, 0, 0, this.#length)
     return copy
   }
@@ -31,15 +31,17 @@ export class BsonBytes {
 
   int32(value: number): void {
     this.#room(4)
-    this.#length = this.#bytes.writeInt32LE(value, this.#length)
+    this.#put32(value, this.#length)
+    this.#length += 4
   }
 
   /** An integer within ±2^53. */
   int64(value: number): void {
     this.#room(8)
     const high = Math.floor(value / 0x1_0000_0000)
-    this.#bytes.writeUInt32LE(value - high * 0x1_0000_0000, this.#length)
-    this.#length = this.#bytes.writeInt32LE(high, this.#length + 4)
+    this.#put32(value - high * 0x1_0000_0000, this.#length)
+    this.#put32(high, this.#length + 4)
+    this.#length += 8
   }
 
   double(value: number): void {
@@ -51,10 +53,17 @@ export class BsonBytes {
   raw(source: Uint8Array, from: number, to: number): void {
     this.#room(to - from)
     // A loop beats a call into C++ for the few bytes that names and most texts have.
-    if (to - from <= 48)
-      for (let i = from; i < to; i += 1) this.#bytes[this.#length + i - from] = source[i] ?? 0
-    else this.#bytes.set(source.subarray(from, to), this.#length)
+    if (to - from <= 48) {
+      const bytes = this.#bytes
+      for (let i = from, at = this.#length; i < to; i += 1, at += 1) bytes[at] = source[i] ?? 0
+    } else this.#bytes.set(source.subarray(from, to), this.#length)
     this.#length += to - from
+  }
+
+  /** The name of an item of an array, without its NUL. */
+  index(index: number): void {
+    if (index < 10) this.byte(0x30 + index)
+    else this.utf8(String(index))
   }
 
   /** A JavaScript text as UTF-8. */
@@ -65,25 +74,35 @@ export class BsonBytes {
 
   /** Opens a document, an array or a text: the length, which {@link close} fills in. Gives the mark for it. */
   open(): number {
-    this.int32(0)
+    this.#room(4)
+    this.#length += 4
     return this.#length - 4
   }
 
   /** Ends a document or an array: its length counts itself. */
   close(mark: number): void {
     this.byte(0)
-    this.#bytes.writeInt32LE(this.#length - mark, mark)
+    this.#put32(this.#length - mark, mark)
   }
 
   /** Ends a text: its length does not count itself. */
   closeText(mark: number): void {
     this.byte(0)
-    this.#bytes.writeInt32LE(this.#length - mark - 4, mark)
+    this.#put32(this.#length - mark - 4, mark)
   }
 
   /** Puts a byte where a place was left for it. */
   patch(at: number, byte: number): void {
     this.#bytes[at] = byte
+  }
+
+  /** By hand: the methods of Buffer check what is known here. */
+  #put32(value: number, at: number): void {
+    const bytes = this.#bytes
+    bytes[at] = value
+    bytes[at + 1] = value >>> 8
+    bytes[at + 2] = value >>> 16
+    bytes[at + 3] = value >>> 24
   }
 
   #room(size: number): void {

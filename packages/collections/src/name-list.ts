@@ -7,26 +7,31 @@ const manyNames = 24
  */
 export class NameList {
   readonly #places: number[] = []
+  /** So many of `#places` count; to shorten an array costs more than to write over it. */
+  #length = 0
   #sets: Map<number, Set<string>> | undefined
 
   mark(): number {
-    return this.#places.length
+    return this.#length
   }
 
   reset(mark: number): void {
-    this.#places.length = mark
+    this.#length = mark
     this.#sets?.delete(mark)
   }
 
   /** Notes the name between `from` and `to`; false when it was there since `mark`. */
   add(mark: number, bytes: Uint8Array, from: number, to: number): boolean {
     const places = this.#places
-    if (places.length - mark >= manyNames * 2) return this.#addToSet(mark, bytes, from, to)
-    for (let i = mark; i < places.length; i += 2) {
+    const length = this.#length
+    if (length - mark >= manyNames * 2) return this.#addToSet(mark, bytes, from, to)
+    for (let i = mark; i < length; i += 2) {
       const start = places[i] ?? 0
       if ((places[i + 1] ?? 0) - start === to - from && same(bytes, start, from, to - from)) return false
     }
-    places.push(from, to)
+    places[length] = from
+    places[length + 1] = to
+    this.#length = length + 2
     return true
   }
 
@@ -35,7 +40,7 @@ export class NameList {
     let set = this.#sets.get(mark)
     if (set === undefined) {
       set = new Set()
-      for (let i = mark; i < this.#places.length; i += 2)
+      for (let i = mark; i < this.#length; i += 2)
         set.add(textOf(bytes, this.#places[i] ?? 0, this.#places[i + 1] ?? 0))
       this.#sets.set(mark, set)
     }

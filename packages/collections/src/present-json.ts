@@ -20,7 +20,7 @@ const names = new NameList()
  * names. Names keep their order, `_id` comes first as `id`, whole numbers as the text of the URL, and a stored field `id`
  * is `$id`; see the table in its test.
  * Cannot throw: bytes that are no BSON end the document where they stop making sense. Returns bytes of their own memory.
- * About 3 us for a document of 300 bytes.
+ * 1.8 to 2.6 us for a document of 350 bytes.
  */
 export function presentJson(bson: Uint8Array): Buffer {
   json.clear()
