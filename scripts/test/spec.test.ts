@@ -17,7 +17,7 @@ const numbersIn = (texts: readonly string[], pattern: RegExp): readonly string[]
     ...new Set(texts.flatMap((text) => [...text.matchAll(pattern)].map(([, number]) => number ?? ''))),
   ].toSorted()
 
-test.each(['cache', 'change-stream', 'replica'])(
+test.each(['cache', 'change-stream', 'collections', 'replica'])(
   'every promise in the SPEC.md of %s has a test with its number, and every number a promise',
   async (name) => {
     const folder = join(root, 'packages', name)
@@ -32,7 +32,7 @@ test.each(['cache', 'change-stream', 'replica'])(
   },
 )
 
-test.each(['cache', 'change-stream', 'replica', 'guard'])(
+test.each(['cache', 'change-stream', 'collections', 'replica', 'guard'])(
   'the SPEC.md of %s names only files that exist',
   async (name) => {
     const folder = join(root, 'packages', name)
