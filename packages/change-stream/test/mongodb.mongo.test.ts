@@ -11,7 +11,7 @@ interface Stored {
 }
 
 /** Few changes in one reply, so that replies end in the middle of transactions. */
-async function openBench(batchSize: number | undefined): Promise<SourceBench> {
+async function openBench(batchSize: number): Promise<SourceBench> {
   const db = await openTestDatabase()
   const opened = await openSource(db, { options: { batchSize } })
   const products = db.admin.db(db.database).collection<Stored>('products')
@@ -58,5 +58,5 @@ async function openBench(batchSize: number | undefined): Promise<SourceBench> {
   }
 }
 
-describeChangeSource('MongoDB', () => openBench(undefined))
+describeChangeSource('MongoDB', () => openBench(1_000))
 describeChangeSource('MongoDB with one change in a reply', () => openBench(1))

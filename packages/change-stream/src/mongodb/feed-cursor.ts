@@ -37,7 +37,7 @@ export class FeedCursor implements AsyncDisposable {
     const command = {
       aggregate: 1,
       pipeline: [stage],
-      cursor: this.#size(),
+      cursor: { batchSize: this.#options.batchSize },
       readConcern: { level: 'majority' },
     }
     return await this.#ask(command, 'firstBatch', this.#options.replyWithinMs)
@@ -49,7 +49,7 @@ export class FeedCursor implements AsyncDisposable {
       getMore: this.#id,
       collection: '$cmd.aggregate',
       maxTimeMS: maxWaitMs,
-      ...this.#size(),
+      batchSize: this.#options.batchSize,
     }
     return await this.#ask(command, 'nextBatch', maxWaitMs + this.#options.replyWithinMs)
   }
@@ -84,10 +84,6 @@ export class FeedCursor implements AsyncDisposable {
       ended: cursor.id.isZero(),
       sentAt,
     }
-  }
-
-  #size(): { readonly batchSize?: number } {
-    return this.#options.batchSize === undefined ? {} : { batchSize: this.#options.batchSize }
   }
 
   async #kill(): Promise<void> {

@@ -10,8 +10,8 @@ export interface MongoSourceOptions {
   readonly maxOpenBytes: number
   /** Behind by more than this, a feed is given up: the server forgets the past after 300 s by default. */
   readonly maxBehindSeconds: number
-  /** Changes in one reply; `undefined`: as many as the server gives, at most 16 MB. */
-  readonly batchSize: number | undefined
+  /** The most changes in one reply: they are applied in one turn, and hold up everything else for so long. */
+  readonly batchSize: number
 }
 
 /** What fits a server with the default snapshot window of 300 seconds. */
@@ -21,5 +21,5 @@ export const defaultMongoSourceOptions: MongoSourceOptions = Object.freeze({
   pastReadMs: 5_000,
   maxOpenBytes: 64 * 1024 * 1024,
   maxBehindSeconds: 240,
-  batchSize: undefined,
+  batchSize: 1_000,
 })
