@@ -1,27 +1,52 @@
 /**
- * Does the memory of a reader stay within its budget? A million documents go through a cache of 64 MiB as the answers of
- * reads, and a million others pass by in the feed. Said is how far the process grows beyond the budget, at its worst and
- * without a single collection being asked for. `pnpm --filter @freshet/benches bounded`
+ * Does the memory of a reader stay within its budget? Documents go through a cache as the answers of reads, and as many
+ * others pass by in the feed. Said is how far the process grows beyond the budget at its worst, looked at a thousand
+ * times: with a heap of the size that the reader asks for and a little more, and with the one that Node.js takes for
+ * itself. `pnpm --filter @freshet/benches bounded`
  */
 import { Cache } from '@freshet/cache'
 import { etagOf, presentJson } from '@freshet/collections'
 import { heldPresentation, type Held } from '@freshet/reader'
 import { BSON } from 'mongodb'
+import { fork } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { orderOf } from './orders/documents.ts'
 import { printMachine } from './orders/figures.ts'
 
 const MiB = 2 ** 20
-const budget = 64 * MiB
-const keys = 1_000_000
+const budgetsMiB = [64, 512]
+const keys = 1_500_000
 const warmUps = 20_000
 const keysATurn = 1_000
 
-const presentation = heldPresentation({ presentJson, etagOf })
-const open = (): Cache<Held> =>
-  new Cache({ maxBytes: (budget * 15) / 16, recentBytes: budget / 16, sizeOf: presentation.sizeOf })
 const mib = (bytes: number): string => `${(bytes / MiB).toFixed(0)} MiB`
+
+/** The reader refuses a budget of more than three quarters of the heap; the rest of the process needs some too. */
+const heapFor = (budgetMiB: number): number => Math.ceil(budgetMiB / 0.75) + 64
+
+async function compare(): Promise<void> {
+  printMachine()
+  console.log(`${keys} keys read and as many heard of`)
+  for (const budgetMiB of budgetsMiB)
+    for (const heapMiB of [heapFor(budgetMiB), undefined]) {
+      const limit = heapMiB === undefined ? [] : [`--max-old-space-size=${heapMiB}`]
+      console.log(`\nbudget ${budgetMiB} MiB, ${limit[0] ?? 'no limit of the heap'}`)
+      const child = fork(import.meta.filename, [String(budgetMiB)], {
+        execArgv: [...process.execArgv, '--expose-gc', ...limit],
+      })
+      const [code] = await once(child, 'exit')
+      if (code !== 0) throw new Error(`ended with ${code}`)
+    }
+}
+
+const presentation = heldPresentation({ presentJson, etagOf })
+
+function open(budget: number): Cache<Held> {
+  const recentBytes = budget / 16
+  return new Cache({ maxBytes: budget - recentBytes, recentBytes, sizeOf: presentation.sizeOf })
+}
 
 function bring(cache: Cache<Held>): void {
   const read = randomUUID()
@@ -30,30 +55,34 @@ function bring(cache: Cache<Held>): void {
   cache.pass(`order/${heard}`, BSON.serialize(orderOf(heard)))
 }
 
-const warm = open()
-for (let i = 0; i < warmUps; i++) bring(warm)
-warm.newEpoch()
-globalThis.gc?.()
-const empty = process.memoryUsage().rss
+async function measure(budget: number): Promise<void> {
+  const warm = open(budget)
+  for (let i = 0; i < warmUps; i++) bring(warm)
+  warm.newEpoch()
+  globalThis.gc?.()
+  const empty = process.memoryUsage().rss
 
-const cache = open()
-let worst = 0
-let counted = 0
-for (let i = 1; i <= keys; i++) {
-  bring(cache)
-  if (i % keysATurn > 0) continue
-  await nextTurn()
-  worst = Math.max(worst, process.memoryUsage().rss)
-  counted = Math.max(counted, cache.bytes)
+  const cache = open(budget)
+  let worst = 0
+  let counted = 0
+  for (let i = 1; i <= keys; i++) {
+    bring(cache)
+    if (i % keysATurn > 0) continue
+    await nextTurn()
+    worst = Math.max(worst, process.memoryUsage().rss)
+    counted = Math.max(counted, cache.bytes)
+  }
+  if (counted > budget) throw new Error(`counted ${mib(counted)}, which is more than the budget`)
+  globalThis.gc?.()
+  const { rss: end } = process.memoryUsage()
+  console.log(
+    `  ${cache.entries} entries left, ${cache.evictions} made room; counted at most ${mib(counted)}`,
+  )
+  console.log(
+    `  the process: ${mib(empty)} before, ${mib(worst)} at its worst (${mib(end)} after a collection): ` +
+      `the budget and ${mib(worst - budget)}`,
+  )
 }
-globalThis.gc?.()
-const { rss: end } = process.memoryUsage()
 
-printMachine()
-console.log(`${keys} keys read and as many heard of; budget ${mib(budget)}, counted at most ${mib(counted)}`)
-console.log(`  ${cache.entries} entries left, ${cache.evictions} made room`)
-console.log(`  the process before: ${mib(empty)}; at its worst ${mib(worst)}, which is`)
-console.log(
-  `  the budget, what it had before, and ${mib(worst - empty - budget)} (${mib(end - empty - budget)} after a collection)`,
-)
-if (counted > budget) throw new Error('more was counted than the budget allows')
+const [, , budgetMiB] = process.argv
+await (budgetMiB === undefined ? compare() : measure(Number(budgetMiB) * MiB))
