@@ -12,8 +12,8 @@ const maxOperations = 1_000
 
 /**
  * RFC 6902 on a stored document: all operations or none. Moved, copied and untouched values keep their bytes; `test`
- * compares what clients see. Size and depth are watched at each operation, and so is the work: what is copied, tested
- * and moved deeper has 32 MiB together at most.
+ * compares what clients see. Size and depth are watched at each operation, and so is the work: what is copied,
+ * moved deeper, or replaced as a whole has 32 MiB together at most.
  * @throws {BodyError} bad-patch with the pointer of the operation; id-mismatch, not-plain-json, forbidden-name;
  *   malformed-body: too deep; payload-too-large.
  */

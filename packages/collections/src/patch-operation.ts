@@ -58,13 +58,11 @@ export class Operation {
       this.#fail('/value', `expected the value at '${this.#text('path')}' to be the tested one`)
   }
 
-  /** As clients see it. */
+  /** As clients see it. A test that holds costs no more than the body that says it, and one that fails is the last. */
   #seen(target: Target): JsonValue {
     if (target.kind === 'id') return this.#rules.id
-    const node = target.kind === 'whole' ? this.#root : this.#existing(target)
-    this.#spend(node)
-    if (target.kind === 'place') return presentValue(node)
-    const whole: JsonValue = JSON.parse(presentJson(node.toBytes()).toString('utf8'))
+    if (target.kind === 'place') return presentValue(this.#existing(target))
+    const whole: JsonValue = JSON.parse(presentJson(this.#root.toBytes()).toString('utf8'))
     return whole
   }
 

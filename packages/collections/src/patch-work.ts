@@ -1,7 +1,7 @@
 import { BodyError } from './errors.ts'
 import { maxDocumentBytes } from './patch-rules.ts'
 
-/** Twice the largest document: a thousand operations that each look at all of it would take minutes. */
+/** Twice the largest document: a thousand operations that each copy all of it would take a minute. */
 const maxWorkBytes = 2 * maxDocumentBytes
 
 /** The bytes that the operations of one patch may look at or copy, together. */
@@ -15,7 +15,7 @@ export class PatchWork {
       throw new BodyError(
         'bad-patch',
         pointer,
-        `expected to copy, test and move deeper at most ${maxWorkBytes} bytes in one patch`,
+        `expected to copy, replace and move deeper at most ${maxWorkBytes} bytes in one patch`,
       )
   }
 }
