@@ -9,7 +9,7 @@ import { median, printMachine, rangeOf } from './orders/figures.ts'
 import { ServerChild } from './reader-get/child.ts'
 
 const rounds = 9
-const readsARound = 4_000
+const readsARound = 10_000
 const warmUps = 3
 
 await using database = await openTestDatabase({ collections: [collection] })
