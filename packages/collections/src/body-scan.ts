@@ -1,4 +1,4 @@
-import { bsonTypes } from '@freshet/protocol'
+import { bsonTypes } from '@freshet/protocol/bson'
 import type { BsonBytes } from './bson-bytes.ts'
 import { BodyError, type BodyErrorCode } from './errors.ts'
 import { NameList } from './name-list.ts'

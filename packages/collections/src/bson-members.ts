@@ -1,4 +1,4 @@
-import { bsonTypes } from '@freshet/protocol'
+import { bsonTypes } from '@freshet/protocol/bson'
 import { documentEnd, elementEnd, rawDeeperThan, valueStart } from './bson-elements.ts'
 import type { BsonNode } from './bson-tree.ts'
 

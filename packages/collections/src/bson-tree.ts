@@ -1,4 +1,4 @@
-import { bsonTypes } from '@freshet/protocol'
+import { bsonTypes } from '@freshet/protocol/bson'
 import { rawDeeperThan } from './bson-elements.ts'
 import { Members } from './bson-members.ts'
 

@@ -1,4 +1,4 @@
-import { bsonTypes } from '@freshet/protocol'
+import { bsonTypes } from '@freshet/protocol/bson'
 import type { Body } from './body.ts'
 import { BsonNode } from './bson-tree.ts'
 import type { JsonValue } from './contract.ts'

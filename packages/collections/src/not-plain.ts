@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { bsonSize, bsonTypes, nameEnd, uint32At } from '@freshet/protocol'
+import { bsonSize, bsonTypes, nameEnd, uint32At } from '@freshet/protocol/bson'
 import { exactLong } from './exact-long.ts'
 
 /**

@@ -1,4 +1,5 @@
-import { bsonSize, nameEnd, type Id, type IdType } from '@freshet/protocol'
+import type { Id, IdType } from '@freshet/protocol'
+import { bsonSize, nameEnd } from '@freshet/protocol/bson'
 import { serialize } from 'bson'
 import type { Body } from './body.ts'
 import { BodyError } from './errors.ts'

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
-import { idFromDocument, type IdType } from '@freshet/protocol'
+import type { IdType } from '@freshet/protocol'
+import { idFromDocument } from '@freshet/protocol/bson'
 import { Long, ObjectId, serialize, UUID } from 'bson'
 import { idToBson, isValidId, newId } from '../src/index.ts'
 

@@ -11,8 +11,6 @@ export {
   positionOf,
 } from './position.ts'
 export type { Position, SourceId, SourcePosition } from './position.ts'
-export { bsonSize, bsonTypes, nameEnd, uint32At } from './bson-scan.ts'
-export { idFromBson, idFromDocument } from './bson-id.ts'
 export { chooseType } from './accept.ts'
 export { readAtLeast } from './at-least.ts'
 export type { AtLeast } from './at-least.ts'

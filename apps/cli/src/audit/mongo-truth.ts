@@ -3,8 +3,8 @@ import { idToBson, presentJson } from '@freshet/collections'
 import type { Collection } from '@freshet/collections'
 import { Timestamp } from '@freshet/guard'
 import type { ReadCommand, ReadConnection } from '@freshet/guard'
-import { highOf, idFromDocument, lowOf, parseSourceId } from '@freshet/protocol'
-import type { Position, SourceId } from '@freshet/protocol'
+import { highOf, lowOf, parseSourceId, type Position, type SourceId } from '@freshet/protocol'
+import { idFromDocument } from '@freshet/protocol/bson'
 import type { Truth, TruthSource } from './contract.ts'
 
 const timeoutMs = 10_000

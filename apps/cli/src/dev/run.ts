@@ -14,7 +14,7 @@ import { runningFile } from './running.ts'
 import type { RunningDev } from './running.ts'
 import { SampleData } from './sample.ts'
 import { ServicePart } from './service-part.ts'
-import { childOf } from './services.ts'
+import { childOf, readerHeapMiB, writerHeapMiB } from './services.ts'
 
 const stopWithinMs = 20_000
 const tokenForMs = 30 * 86_400_000
@@ -62,6 +62,7 @@ export async function runDev(
         place: 0,
         uri: mongodb.uriFor('freshet-writer'),
         args: [],
+        heapMiB: writerHeapMiB,
       }),
   })
   const readers = Array.from({ length: config.readers }, (_, at) => {
@@ -72,7 +73,14 @@ export async function runDev(
       name,
       onEnd,
       child: () =>
-        childOf(ground, { app: 'reader', name, place: at + 1, uri: mongodb.uriFor('freshet-reader'), args }),
+        childOf(ground, {
+          app: 'reader',
+          name,
+          place: at + 1,
+          uri: mongodb.uriFor('freshet-reader'),
+          args,
+          heapMiB: readerHeapMiB(config.cacheSizeBytes),
+        }),
     })
   })
   const withSample = !config.noSample && config.collections === undefined

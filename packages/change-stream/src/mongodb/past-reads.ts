@@ -1,5 +1,6 @@
 import type { ReadConnection, ReadSession } from '@freshet/guard'
-import { idFromDocument, type Bytes, type Id, type IdType, type Position } from '@freshet/protocol'
+import type { Bytes, Id, IdType, Position } from '@freshet/protocol'
+import { idFromDocument } from '@freshet/protocol/bson'
 import type { PastAnswer, PastReads } from '../contract.ts'
 import { ChangeStreamError } from '../errors.ts'
 import { positionAt, timeOfTimestamp, timestampOf } from './cluster-time.ts'

@@ -1,5 +1,5 @@
-import { bsonTypes, uint32At } from './bson-scan.ts'
-import type { Id, IdType } from './change.ts'
+import { bsonTypes, uint32At } from './scan.ts'
+import type { Id, IdType } from '../change.ts'
 
 /** The largest integer that an id may be: beyond it a JSON number is no longer exact. */
 const MAX_SAFE = Number.MAX_SAFE_INTEGER
@@ -53,14 +53,11 @@ function stringId(bytes: Uint8Array, at: number): Id | undefined {
   const length = uint32At(bytes, at) - 1
   const from = at + 4
   if (length < 1 || length > MAX_ID_LENGTH || from + length > bytes.length) return undefined
-  let text = ''
-  for (let i = from; i < from + length; i++) {
-    const byte = bytes[i] ?? 0
-    if (idBytes[byte] !== 1) return undefined
-    text += String.fromCharCode(byte)
-  }
+  for (let i = from; i < from + length; i++) if (idBytes[bytes[i] ?? 0] !== 1) return undefined
   const dots = bytes[from] === DOT && (length === 1 || (length === 2 && bytes[from + 1] === DOT))
-  return dots ? undefined : text
+  if (dots) return undefined
+  // In one piece: a text that is put together from characters must be flattened before it can be looked up.
+  return Buffer.from(bytes.buffer, bytes.byteOffset + from, length).toString('latin1')
 }
 
 function integerId(type: number, bytes: Uint8Array, at: number): Id | undefined {

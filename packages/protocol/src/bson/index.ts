@@ -1,0 +1,2 @@
+export { idFromBson, idFromDocument } from './id.ts'
+export { bsonSize, bsonTypes, nameEnd, uint32At } from './scan.ts'
