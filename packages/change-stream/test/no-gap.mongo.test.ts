@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { systemClock } from '@freshet/kit'
-import { CutProxy, eventually, openTestDatabase, type TestDatabase } from '@freshet/testkit'
+import { CutProxy, eventually, openTestDatabase, overrunOplog, type TestDatabase } from '@freshet/testkit'
 import { Follower } from '../src/follower.ts'
 import { openSource, type OpenSourceOptions } from './support/open-source.ts'
 import { Recorder } from './support/recorder.ts'
@@ -115,7 +115,7 @@ test('F9 another data set behind the same address is another history: a new epoc
 }, 60_000)
 
 test('F10 history that is gone from a small oplog is a new epoch, and the dead token is not tried again', async () => {
-  await using db = await openTestDatabase({ oplogSizeMb: 1 })
+  await using db = await openTestDatabase({ oplogSizeMb: 1, checkpointSeconds: 1 })
   const [member] = db.servers.members
   await using proxy = await CutProxy.open(member?.port ?? 0)
   await using following = await follow(db, { uri: proxy.uriThrough(db.uriFor('reader')) })
@@ -123,24 +123,10 @@ test('F10 history that is gone from a small oplog is a new epoch, and the dead t
   const before = heard.last?.through ?? ''
   proxy.cut()
   await eventually(() => expect(heard.errors.length).toBeGreaterThan(0))
-  await overrunTheOplog(db, before)
+  await overrunOplog(db.admin)
   proxy.resume()
   await eventually(() => expect(heard.origins).toHaveLength(2), { withinMs: 30_000 })
   expect(heard.errors.filter((code) => code === 'HISTORY_LOST')).toHaveLength(1)
   expect((heard.origins[1]?.at ?? '') > before).toBe(true)
   await hearsOf(db, heard)
 }, 120_000)
-
-/** Writes until the first entry of the oplog is newer than the position. */
-async function overrunTheOplog(db: TestDatabase, position: string): Promise<void> {
-  const filler = db.admin.db('filler').collection('filler')
-  const oplog = db.admin.db('local').collection('oplog.rs')
-  const wanted = Number.parseInt(position.slice(0, 8), 16)
-  for (;;) {
-    await filler.insertMany(Array.from({ length: 20 }, () => ({ text: 'x'.repeat(500_000) })))
-    // The oplog is cut at checkpoints, which are a minute apart otherwise.
-    await db.admin.db('admin').command({ fsync: 1 })
-    const first = await oplog.findOne({}, { sort: { $natural: 1 }, projection: { ts: 1 } })
-    if (Number(first?.['ts'].getHighBitsUnsigned()) > wanted) return
-  }
-}

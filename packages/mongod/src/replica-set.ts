@@ -20,6 +20,8 @@ export interface ReplicaSetOptions {
   readonly nodes?: number
   /** Size of the oplog in megabytes; MongoDB's smallest is 990 unless the file system is tiny. */
   readonly oplogSizeMb?: number
+  /** Seconds between checkpoints; 60 by default. The oplog is cut at checkpoints only. */
+  readonly checkpointSeconds?: number
   /** Memory for the storage engine of each server, in gigabytes; 0.25 by default. */
   readonly cacheSizeGb?: number
   /** Server parameters, such as `{enableTestCommands: 1}` for fail points. */
@@ -131,6 +133,7 @@ class Servers extends MongoMemoryReplSet {
 
 function serverArguments({
   oplogSizeMb,
+  checkpointSeconds,
   cacheSizeGb = 0.25,
   setParameters = {},
 }: ReplicaSetOptions): string[] {
@@ -141,6 +144,7 @@ function serverArguments({
     '--wiredTigerCacheSizeGB',
     String(cacheSizeGb),
     ...(oplogSizeMb === undefined ? [] : ['--oplogSize', String(oplogSizeMb)]),
+    ...(checkpointSeconds === undefined ? [] : ['--syncdelay', String(checkpointSeconds)]),
     ...Object.entries(parameters).flatMap(([name, value]) => ['--setParameter', `${name}=${String(value)}`]),
   ]
 }

@@ -13,7 +13,7 @@ import { standardErrorLog } from './log.ts'
 
 /** What a test may ask of its database. Everything has a default. */
 export interface TestDatabaseOptions extends Partial<
-  Pick<ReplicaSetOptions, 'nodes' | 'oplogSizeMb' | 'cacheSizeGb' | 'setParameters'>
+  Pick<ReplicaSetOptions, 'nodes' | 'oplogSizeMb' | 'checkpointSeconds' | 'cacheSizeGb' | 'setParameters'>
 > {
   /** Name of the application database; `shop` by default. */
   readonly database?: string
