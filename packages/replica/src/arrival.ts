@@ -12,6 +12,7 @@ export interface ArrivalLimits {
 export class Arrival {
   readonly #standpoint: Standpoint
   readonly #limits: ArrivalLimits
+  #waiting = 0
 
   constructor(standpoint: Standpoint, limits: ArrivalLimits) {
     this.#standpoint = standpoint
@@ -43,21 +44,23 @@ export class Arrival {
   }
 
   async #waitOnce(position: Position, patience: Patience): Promise<void> {
-    const { at, waiting } = this.#standpoint
+    const { at } = this.#standpoint
     const behind = (): ReplicaError =>
       new ReplicaError('BEHIND', `expected position ${position}, stand at ${this.#standpoint.at}`)
     if (highOf(position) - highOf(at) > this.#limits.maxAheadSeconds) throw behind()
-    if (waiting >= this.#limits.maxWaiters) {
-      throw new ReplicaError('TOO_MANY_WAITERS', `${waiting} callers wait for positions already`)
+    if (this.#waiting >= this.#limits.maxWaiters) {
+      throw new ReplicaError('TOO_MANY_WAITERS', `${this.#waiting} callers wait for positions already`)
     }
     let wake: () => void = () => undefined
     const woken = new Promise<void>((resolve) => {
       wake = resolve
     })
     const waiter = this.#standpoint.wait(position, wake)
+    this.#waiting += 1
     try {
       await patience.race(woken, behind)
     } finally {
+      this.#waiting -= 1
       this.#standpoint.leave(waiter)
     }
   }

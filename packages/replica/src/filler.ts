@@ -12,6 +12,7 @@ import { highOf, lowOf, positionOf, type Id, type Position, type SourceId } from
 import type { Presentation } from './contract.ts'
 import { ReplicaError } from './errors.ts'
 import { MAX_IDS_PER_READ, type Past, type PastResult } from './past.ts'
+import { presented } from './presented.ts'
 import type { Standpoint } from './standpoint.ts'
 
 /** `installed`: look again, it was held a moment ago. `past`: this is the document as it was at `at`; it changes too fast. */
@@ -165,12 +166,13 @@ export class Filler<V extends Value> {
     if (result.kind !== 'exact') return this.#arrive(job, result)
     const document = result.documents.get(job.id)
     try {
-      const value = document === undefined ? ABSENT : this.#parts.presentation.present(document)
+      const { presentation } = this.#parts
+      const value = document === undefined ? ABSENT : presented(presentation, job.fill.key, document)
       this.#arrive(job, { kind: 'exact', value })
     } catch (error) {
-      const message = `the presentation of '${job.fill.key}' threw`
-      this.#parts.log.error({ key: job.fill.key, error }, message)
-      this.#fail(job, new ReplicaError('UNAVAILABLE', message, { cause: error }))
+      if (!(error instanceof ReplicaError)) throw error
+      this.#parts.log.error({ error }, 'a document could not be presented')
+      this.#fail(job, error)
     }
   }
 

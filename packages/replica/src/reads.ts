@@ -10,6 +10,7 @@ import type { Filled, Filler, FillTicket } from './filler.ts'
 import type { Newest } from './newest.ts'
 import { MAX_IDS_PER_READ, type Past } from './past.ts'
 import { Patience } from './patience.ts'
+import { presented } from './presented.ts'
 import type { Standpoint } from './standpoint.ts'
 
 export interface ReadsParts<V extends Value> {
@@ -187,7 +188,7 @@ export class Reads<V extends Value> {
       }
       const values = ids.map((id) => {
         const document = documents.get(id)
-        return document === undefined ? ABSENT : presentation.present(document)
+        return document === undefined ? ABSENT : presented(presentation, `${collection}/${id}`, document)
       })
       answer = this.#answer(source, at, values, via, false)
     })

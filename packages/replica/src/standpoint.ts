@@ -113,11 +113,6 @@ export class Standpoint {
     this.#waiters.wakeAll()
   }
 
-  /** Callers that wait for a position now. */
-  get waiting(): number {
-    return this.#waiters.size
-  }
-
   /** `wake` runs in the turn in which W reaches `position`, or when that can no longer be told: look again. */
   wait(position: Position, wake: () => void): Waiter {
     return this.#waiters.add(position, wake)

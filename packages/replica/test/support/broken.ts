@@ -1,4 +1,4 @@
-import { ABSENT, Cache, type Fill, type FillDecision, type FillOutcome } from '@freshet/cache'
+import { ABSENT, Cache, type Fill, type FillDecision, type FillOutcome, type Value } from '@freshet/cache'
 import type { Batch, Origin, PastAnswer } from '@freshet/change-stream'
 import type { Change, Id, Position } from '@freshet/protocol'
 import type { FeedSide } from './bench.ts'
@@ -6,36 +6,65 @@ import type { History } from './history.ts'
 import { ScriptedPast } from './scripted-past.ts'
 
 /** A fill's read wins over what the feed said meanwhile. */
-export class FillOverwritesEvent extends Cache<string> {
-  override arrive(fill: Fill<string>, outcome: FillOutcome<string>, now: Position): FillDecision<string> {
+export class FillOverwritesEvent<V extends Value> extends Cache<V> {
+  override arrive(fill: Fill<V>, outcome: FillOutcome<V>, now: Position): FillDecision<V> {
     if (outcome.kind === 'exact') fill.last = undefined
     return super.arrive(fill, outcome, now)
   }
 }
 
 /** After lost history W jumps first and the entries go later: there is an await between. */
-export class ClearsLater extends Cache<string> {
+export class ClearsLater<V extends Value> extends Cache<V> {
+  protected readonly laterMs: number = 1
+
   override newEpoch(): void {
-    setTimeout(() => super.newEpoch(), 1)
+    setTimeout(() => super.newEpoch(), this.laterMs)
+  }
+}
+
+/** The same, so late that a real server has proved the new position before. */
+export class ClearsMuchLater<V extends Value> extends ClearsLater<V> {
+  protected override readonly laterMs = 100
+}
+
+/** After lost history the old entries go on to count. */
+export class KeepsAcrossGaps<V extends Value> extends Cache<V> {
+  override newEpoch(): void {}
+}
+
+/** An update without content leaves what passed by before where it is. */
+export class RecallsTheTouched<V extends Value> extends Cache<V> {
+  override touched(key: string): void {
+    const old = this.recall(key)
+    const kept = old && Buffer.from(old)
+    super.touched(key)
+    if (kept) this.pass(key, kept)
+  }
+}
+
+/** What was read at w0 answers nobody once it was overtaken: it is read again for ever. */
+export class NeverAnswersFromThePast<V extends Value> extends Cache<V> {
+  override mayAnswer(): boolean {
+    return false
   }
 }
 
 /** An update without content (a null post-image) is taken for a delete. */
-export class TakesNullAsAbsent extends Cache<string> {
+export class TakesNullAsAbsent<V extends Value> extends Cache<V> {
   override touched(key: string): void {
     super.put(key, ABSENT)
   }
 }
 
 /** What was read at w0 answers everybody, also who has seen more or asked for more. */
-export class AnswersBelowTheFloor extends Cache<string> {
+export class AnswersBelowTheFloor<V extends Value> extends Cache<V> {
   override mayAnswer(): boolean {
     return true
   }
 }
 
 /** Keys of a running answer may be evicted. */
-export class IgnoresPins extends Cache<string> {
+export class IgnoresPins<V extends Value> extends Cache<V> {
   override pin(): void {}
   override unpin(): void {}
 }

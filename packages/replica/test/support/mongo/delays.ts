@@ -65,6 +65,7 @@ export class DelayedSource implements ChangeSource {
   }
 }
 
-function copied(change: Change): Change {
+/** A change that outlives its turn. */
+export function copied(change: Change): Change {
   return change.kind === 'put' ? { ...change, document: Buffer.from(change.document) } : change
 }

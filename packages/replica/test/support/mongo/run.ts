@@ -18,6 +18,7 @@ import type { FeedSide } from '../bench.ts'
 import { silentLog } from '../bench.ts'
 import { Random } from '../random.ts'
 import { DelayedPast, DelayedSource } from './delays.ts'
+import type { Disturbance } from './disturbances.ts'
 import { openSource } from './door.ts'
 import { Judge, type Claim } from './judge.ts'
 import { StampedHistory } from './stamped-history.ts'
@@ -29,6 +30,8 @@ export interface Variant {
   readonly past?: (inner: PastReads) => PastReads
   readonly source?: (inner: ChangeSource) => ChangeSource
   readonly wrapFeed?: (feed: FeedSide) => FeedSide
+  /** Runs beside the readers and ends by the signal. */
+  readonly meanwhile?: Disturbance
 }
 
 export interface RunOptions {
@@ -96,10 +99,16 @@ export async function runStress(db: TestDatabase, options: RunOptions): Promise<
     })
     await replica.start()
     const judge = new Judge(app, history)
-    const readers = new Readers(replica, judge, random, options)
-    await Promise.all([readers.run(), readers.run()])
-    await history.hasHeard(replica.at)
-    readers.compareAll()
+    const readers = new Readers({ replica, judge, history, random, options })
+    const ended = new AbortController()
+    const meanwhile = variant.meanwhile?.(db, replica, ended.signal)
+    try {
+      await Promise.all([readers.run(), readers.run()])
+    } finally {
+      ended.abort()
+      await meanwhile
+    }
+    await readers.compareStamps()
     const { refills, evictions, misses, resyncs } = replica.status()
     const { reread, stamped, wrong } = judge
     return { reread, stamped, writes: writers.writes, refills, evictions, misses, resyncs, wrong }
@@ -109,33 +118,50 @@ export async function runStress(db: TestDatabase, options: RunOptions): Promise<
   }
 }
 
+/** With `untilWrong` the second oracle is asked each time that so many values wait for it, and not only at the end. */
+const judgedTogether = 1_000
+
+interface ReadersParts {
+  readonly replica: ExactReplica<Buffer>
+  readonly judge: Judge
+  readonly history: StampedHistory
+  readonly random: Random
+  readonly options: RunOptions
+}
+
 class Readers {
+  readonly #parts: ReadersParts
   readonly #replica: ExactReplica<Buffer>
   readonly #judge: Judge
   readonly #random: Random
-  readonly #options: RunOptions
   #claims: Claim[] = []
   #judged = 0
 
-  constructor(replica: ExactReplica<Buffer>, judge: Judge, random: Random, options: RunOptions) {
-    this.#replica = replica
-    this.#judge = judge
-    this.#random = random
-    this.#options = options
+  constructor(parts: ReadersParts) {
+    this.#parts = parts
+    this.#replica = parts.replica
+    this.#judge = parts.judge
+    this.#random = parts.random
   }
 
   async run(): Promise<void> {
-    while (this.#judged < this.#options.answers) {
-      if (this.#options.untilWrong && this.#judge.wrong.length > 0) return
+    const { answers, untilWrong } = this.#parts.options
+    while (this.#judged < answers) {
+      if (untilWrong && this.#judge.wrong.length > 0) return
       const claims = (await Promise.all(Array.from({ length: 12 }, () => this.#ask()))).flat()
       this.#judged += claims.length
       this.#claims.push(...claims)
       await this.#judge.readAgain(claims)
+      if (untilWrong && this.#claims.length >= judgedTogether) await this.compareStamps()
     }
   }
 
-  compareAll(): void {
-    this.#judge.compareStamps(this.#claims)
+  /** Second oracle, for all that it has not judged yet. */
+  async compareStamps(): Promise<void> {
+    const claims = this.#claims
+    this.#claims = []
+    await this.#parts.history.hasHeard(this.#replica.at)
+    this.#judge.compareStamps(claims)
   }
 
   async #ask(): Promise<readonly Claim[]> {

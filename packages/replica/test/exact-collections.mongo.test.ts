@@ -1,0 +1,77 @@
+import { expect, test } from '@jest/globals'
+import { eventually, openTestDatabase, type TestDatabase } from '@freshet/testkit'
+import type { Document } from 'mongodb'
+import { openReplica } from './support/mongo/open-replica.ts'
+
+interface Stored {
+  readonly _id: string
+  readonly value: number
+}
+
+const shop = (db: TestDatabase) => db.admin.db(db.database)
+const refused = { code: 'COLLECTION_NOT_EXACT' }
+
+/** Ways in which a collection cannot be followed, each with the word by which it is refused. */
+const kinds: readonly (readonly [string, string, Document])[] = [
+  ['view', 'got a view', { viewOn: 'products', pipeline: [] }],
+  ['capped', 'got a capped one', { capped: true, size: 100_000 }],
+  ['collated', "got 'de'", { collation: { locale: 'de' } }],
+  ['series', 'got a timeseries', { timeseries: { timeField: 'at' } }],
+]
+
+test('R9 views, capped, collated and time series collections are refused at the start, and the others go on', async () => {
+  await using db = await openTestDatabase()
+  for (const [name, , options] of kinds) await shop(db).createCollection(name, options)
+  await shop(db).collection<Stored>('products').insertOne({ _id: 'p', value: 1 })
+  await using replica = await openReplica(db, { collections: ['products', ...kinds.map(([name]) => name)] })
+  expect((await replica.get('products', 'p')).values).toHaveLength(1)
+  for (const [name, reason] of kinds) {
+    await expect(replica.get(name, 'p')).rejects.toMatchObject({
+      ...refused,
+      message: expect.stringContaining(reason),
+    })
+    expect(replica.peek(`${name}/p`)).toBeUndefined()
+  }
+  expect(Object.keys(replica.status().refusedCollections).toSorted()).toEqual(
+    kinds.map(([name]) => name).toSorted(),
+  )
+}, 60_000)
+
+test.each(kinds)(
+  'R9 a collection that becomes a %s while it is served is refused from then on, and served again when it is plain',
+  async (_kind, reason, options) => {
+    await using db = await openTestDatabase()
+    const orders = shop(db).collection<Stored>('orders')
+    await orders.insertOne({ _id: 'o', value: 1 })
+    await shop(db).collection<Stored>('products').insertOne({ _id: 'p', value: 1 })
+    await using replica = await openReplica(db, { collections: ['products', 'orders'] })
+    await replica.get('orders', 'o', { atLeast: 'now' })
+    await replica.get('products', 'p')
+    await orders.drop()
+    await shop(db).createCollection('orders', options)
+    await replica.now()
+    await expect(replica.get('orders', 'o')).rejects.toMatchObject({
+      ...refused,
+      message: expect.stringContaining(reason),
+    })
+    expect(replica.peek('orders/o')).toBeUndefined()
+    expect(await replica.get('products', 'p')).toMatchObject({ via: 'hit' })
+    await orders.drop()
+    await orders.insertOne({ _id: 'o', value: 2 })
+    await replica.now()
+    await eventually(async () => expect(await replica.get('orders', 'o')).toMatchObject({ stored: true }))
+    expect(replica.status()).toMatchObject({ epoch: 1, refusedCollections: {} })
+  },
+  60_000,
+)
+
+test('R9 a collection that is converted to a capped one in its place is refused from then on', async () => {
+  await using db = await openTestDatabase()
+  const orders = shop(db).collection<Stored>('orders')
+  await orders.insertOne({ _id: 'o', value: 1 })
+  await using replica = await openReplica(db, { collections: ['products', 'orders'] })
+  await replica.get('orders', 'o', { atLeast: 'now' })
+  await shop(db).command({ convertToCapped: 'orders', size: 100_000 })
+  await replica.now()
+  await expect(replica.get('orders', 'o')).rejects.toMatchObject(refused)
+}, 60_000)

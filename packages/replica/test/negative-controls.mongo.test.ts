@@ -1,0 +1,67 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import type { Cache, CacheOptions } from '@freshet/cache'
+import { openTestDatabase, type TestDatabase } from '@freshet/testkit'
+import * as broken from './support/broken.ts'
+import { readsTheNewest, takesSilenceAsAbsence } from './support/mongo/broken-reads.ts'
+import * as disturb from './support/mongo/disturbances.ts'
+import { runStress, type RunResult, type Variant } from './support/mongo/run.ts'
+import { collections } from './support/mongo/writers.ts'
+
+const seed = Number(process.env['FRESHET_TEST_SEED'] ?? Date.now() % 2 ** 31)
+
+let db: TestDatabase
+
+beforeAll(async () => {
+  db = await openTestDatabase({ collections })
+}, 60_000)
+afterAll(async () => {
+  await db[Symbol.asyncDispose]()
+})
+
+async function run(name: string, answers: number, variant: Variant): Promise<RunResult> {
+  const startedMs = performance.now()
+  const result = await runStress(db, { seed, answers, untilWrong: true, variant })
+  const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1)
+  const { reread, stamped, wrong } = result
+  process.stderr.write(
+    `${name}: ${seconds} s, ${reread} read again, ${stamped} stamps, ${wrong[0] ?? 'nothing wrong'}\n`,
+  )
+  return result
+}
+
+const cached = (make: (options: CacheOptions<Buffer>) => Cache<Buffer>): Variant => ({ cache: make })
+
+test.each<[string, Variant]>([
+  ['a fill overwrites an event', cached((options) => new broken.FillOverwritesEvent(options))],
+  ['no content is taken as absent', cached((options) => new broken.TakesNullAsAbsent(options))],
+  [
+    'what passed by is recalled after an update',
+    cached((options) => new broken.RecallsTheTouched({ ...options, recentBytes: 200_000 })),
+  ],
+  [
+    'entries are cleared after W has jumped',
+    { ...cached((options) => new broken.ClearsMuchLater(options)), meanwhile: disturb.losesHistory },
+  ],
+  ['a fill is not read at its position', { past: readsTheNewest }],
+  [
+    'a missing position is ignored',
+    { past: takesSilenceAsAbsence, source: disturb.tellsDropsLate(20), meanwhile: disturb.dropsOften },
+  ],
+  ['W moves per event', { wrapFeed: broken.movesPerEvent }],
+])(
+  `R3 the same run on a real server finds that %s (seed ${seed})`,
+  async (name, variant) => {
+    const { wrong } = await run(name, 30_000, variant)
+    expect(wrong).not.toEqual([])
+  },
+  60_000,
+)
+
+test(`R3 the product stands all that the broken ones were found by (seed ${seed})`, async () => {
+  const meanwhile = disturb.together(disturb.losesHistory, disturb.dropsOften)
+  const variant = { source: disturb.tellsDropsLate(20), meanwhile }
+  const { wrong, resyncs, stamped } = await run('the product', 8_000, variant)
+  expect(wrong).toEqual([])
+  expect(stamped).toBeGreaterThanOrEqual(8_000)
+  expect(resyncs['HISTORY_LOST']).toBeGreaterThan(0)
+}, 90_000)

@@ -1,0 +1,71 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { ReadCommand, ReadConnection, ReadSession, RunOptions } from '@freshet/guard'
+
+type Reply = Awaited<ReturnType<ReadConnection['run']>>
+
+/** What is done to one command and its reply. */
+type Run = (
+  command: ReadCommand,
+  options: RunOptions | undefined,
+  inner: ReadConnection['run'],
+) => Promise<Reply>
+
+/** A connection on which something is different. */
+class OtherConnection implements ReadConnection {
+  readonly database: string
+  readonly #inner: ReadConnection
+  readonly #run: Run
+
+  constructor(inner: ReadConnection, run: Run) {
+    this.database = inner.database
+    this.#inner = inner
+    this.#run = run
+  }
+
+  run(command: ReadCommand, options?: RunOptions): Promise<Reply> {
+    return this.#run(command, options, (...all) => this.#inner.run(...all))
+  }
+
+  openSession(): ReadSession {
+    return this.#inner.openSession()
+  }
+
+  endSession(session: ReadSession): Promise<void> {
+    return this.#inner.endSession(session)
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close()
+  }
+}
+
+/** Replies of reads come late by so much. */
+export function slowReads(byMs: number): (inner: ReadConnection) => ReadConnection {
+  return (inner) =>
+    new OtherConnection(inner, async (command, options, run) => {
+      const reply = await run(command, options)
+      if (command.find !== undefined) await pause(byMs)
+      return reply
+    })
+}
+
+/** After a break the feed is opened at the newest change, not where it stood: there is a gap. */
+export function forgetsWhereItStood(inner: ReadConnection): ReadConnection {
+  let opened = false
+  return new OtherConnection(inner, (command, options, run) => {
+    if (command.aggregate === undefined) return run(command, options)
+    const pipeline = opened ? [{ $changeStream: { showExpandedEvents: true } }] : command['pipeline']
+    opened = true
+    return run({ ...command, pipeline }, options)
+  })
+}
+
+/** Says of every reply of the feed that it shows the newest state there is. */
+export function takesFullRepliesAsProof(inner: ReadConnection): ReadConnection {
+  return new OtherConnection(inner, async (command, options, run) => {
+    const reply = await run(command, options)
+    if (reply['cursor']?.postBatchResumeToken === undefined) return reply
+    const { operationTime } = reply
+    return { ...reply, operationTime: Reflect.construct(operationTime.constructor, [{ t: 0, i: 0 }]) }
+  })
+}

@@ -1,0 +1,84 @@
+import type { Cache, CacheOptions } from '@freshet/cache'
+import { Follower } from '@freshet/change-stream'
+import { defaultMongoSourceOptions, MongoPastReads, MongoSource } from '@freshet/change-stream/mongodb'
+import { openReadConnection, type ReadConnection } from '@freshet/guard'
+import { systemClock } from '@freshet/kit'
+import type { IdType } from '@freshet/protocol'
+import { silentLog, type TestDatabase } from '@freshet/testkit'
+import type { Replica } from '../../../src/contract.ts'
+import { asDocuments, type StoredDocument } from '../../../src/documents.ts'
+import { mongoReplica, type MongoReplicaParts } from '../../../src/mongo-replica.ts'
+import { defaultReplicaOptions, type ReplicaOptions } from '../../../src/options.ts'
+import { ExactReplica } from '../../../src/replica.ts'
+
+/** What a test may want otherwise than the product has it. */
+export interface OpenReplicaOptions {
+  /** Where the feed goes; the reads too, unless they have an address of their own. */
+  readonly uri?: string
+  readonly readsUri?: string
+  readonly collections?: readonly string[]
+  readonly options?: Partial<ReplicaOptions>
+  /** Stands between the feed and the server. */
+  readonly wrapFeed?: (connection: ReadConnection) => ReadConnection
+  /** Stands between the reads and the server. */
+  readonly wrapReads?: (connection: ReadConnection) => ReadConnection
+  /** Other rules than the product's, with the product's own parts around them. */
+  readonly cache?: (options: CacheOptions<StoredDocument>) => Cache<StoredDocument>
+}
+
+/** The names that the replica's two connections give to the server. */
+export const appNames = { feed: 'replica-feed', reads: 'replica-reads' } as const
+
+const same = (connection: ReadConnection): ReadConnection => connection
+
+/** The product's replica over a test's database, with the reader's own user; live when this settles. */
+export async function openReplica(
+  db: TestDatabase,
+  given: OpenReplicaOptions = {},
+): Promise<Replica<StoredDocument>> {
+  const { uri = db.uriFor('reader'), readsUri = uri, wrapFeed = same, wrapReads = same } = given
+  const common = { database: db.database, log: silentLog }
+  const feed = await openReadConnection({ ...common, uri, appName: appNames.feed })
+  const reads = await openReadConnection({ ...common, uri: readsUri, appName: appNames.reads })
+  const parts: MongoReplicaParts<StoredDocument> = {
+    feed: wrapFeed(feed),
+    reads: wrapReads(reads),
+    collections: new Map<string, IdType>((given.collections ?? ['products']).map((name) => [name, 'string'])),
+    identity: { kind: 'control' },
+    presentation: asDocuments,
+    options: { ...defaultReplicaOptions, ...given.options },
+    clock: systemClock,
+    random: Math.random,
+    log: silentLog,
+    ended: async () => {
+      await Promise.all([feed.close(), reads.close()])
+    },
+  }
+  const replica = given.cache === undefined ? mongoReplica(parts) : withCache(parts, given.cache)
+  await replica.start()
+  return replica
+}
+
+/** Put together as `mongoReplica` does it, around other rules. */
+function withCache(
+  parts: MongoReplicaParts<StoredDocument>,
+  cache: NonNullable<OpenReplicaOptions['cache']>,
+): Replica<StoredDocument> {
+  const { options, presentation, clock, random } = parts
+  const mongo = { ...parts, options: defaultMongoSourceOptions }
+  const source = new MongoSource({ ...mongo, connection: parts.feed })
+  return new ExactReplica({
+    ...parts,
+    past: new MongoPastReads({ ...mongo, connection: parts.reads }),
+    cache: cache({ maxBytes: options.cacheBytes, sizeOf: presentation.sizeOf }),
+    follow: (sink) => {
+      const follower = new Follower({ source, sink, clock, random })
+      const stop = async (): Promise<void> => {
+        await follower.stop()
+        await parts.ended?.()
+      }
+      return { start: () => follower.start(), stop }
+    },
+    defer: setImmediate,
+  })
+}
