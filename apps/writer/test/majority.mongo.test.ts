@@ -14,22 +14,32 @@ const merge = { 'content-type': 'application/merge-patch+json' }
 /** Long enough for a set at work, short enough for one that stands. */
 const argv = ['--acknowledge-within=1s']
 
+/** Nothing reaches this server until it is disposed of. */
+async function holdMember(port: number): Promise<AsyncDisposable> {
+  const { username, password } = new URL(db.adminUri.replace(/,[^/]+/, ''))
+  const uri = `mongodb://${username}:${password}@127.0.0.1:${port}/?directConnection=true&authSource=admin`
+  const client = new MongoClient(uri)
+  try {
+    const point = await failPoint(client, 'stopReplProducer', 'alwaysOn', {})
+    const release = async (): Promise<void> => {
+      await point[Symbol.asyncDispose]()
+      await client.close()
+    }
+    return { [Symbol.asyncDispose]: release }
+  } catch (error) {
+    await client.close()
+    throw error
+  }
+}
+
 /** Writes stay on the primary until it is disposed of: no majority has them. */
 async function holdReplication(): Promise<AsyncDisposable> {
   const { me } = await db.admin.db('admin').command({ hello: 1 })
   const held: AsyncDisposable[] = []
   for (const { port } of db.servers.members) {
     if (String(me).endsWith(`:${port}`)) continue
-    const { username, password } = new URL(db.adminUri.replace(/,[^/]+/, ''))
-    const uri = `mongodb://${username}:${password}@127.0.0.1:${port}/?directConnection=true&authSource=admin`
-    const client = new MongoClient(uri)
-    const point = await failPoint(client, 'stopReplProducer', 'alwaysOn', {})
-    held.push({
-      [Symbol.asyncDispose]: async () => {
-        await point[Symbol.asyncDispose]()
-        await client.close()
-      },
-    })
+    // A majority may be without this server: it knows its users only when it has come to them.
+    held.push(await eventually(() => holdMember(port)))
   }
   return {
     [Symbol.asyncDispose]: async () => {

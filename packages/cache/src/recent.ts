@@ -79,7 +79,14 @@ class Ring {
     bytes.writeUInt16LE(key.length, at)
     bytes.writeUInt32LE(document.length, at + 2)
     at += HEADER_BYTES
-    for (let i = 0; i < key.length; i += 1) bytes[at + i] = key.charCodeAt(i)
+    let bits = 0
+    for (let i = 0; i < key.length; i += 1) {
+      const code = key.charCodeAt(i)
+      bits |= code
+      bytes[at + i] = code
+    }
+    // Of a larger character only a part was written: another key would look like this one.
+    if (bits > 0xff) this.#begins[place] = 0
     bytes.set(document, at + key.length)
   }
 

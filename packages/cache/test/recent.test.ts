@@ -24,6 +24,14 @@ test('C13 a document that is too large is not kept, and neither is what it repla
   expect(recent.get('a/1')).toBeUndefined()
 })
 
+test('C13 a key is never taken for another one that has the same low bytes', () => {
+  const recent = new Recent(4_096)
+  for (let n = 0; n < 2_000; n += 1) {
+    recent.put(`a/${n}\u0141`, Buffer.from('other'))
+    expect(recent.get(`a/${n}A`)).toBeUndefined()
+  }
+})
+
 test('C13 without room there is nothing', () => {
   const recent = new Recent(0)
   recent.put('a/1', Buffer.from('x'))

@@ -62,6 +62,16 @@ test.each<[string, readonly Stored['_id'][], readonly Id[]]>([
   expect(idsIn(answer)).toEqual(ids.toSorted())
 })
 
+test('F7 a text that is no id of its collection is absent, and does not disturb the others of its read', async () => {
+  await app.collection<Stored>('numbers').insertOne({ _id: 77 })
+  const at = await opened.past.now(signal)
+  expect(idsIn(await opened.past.at(at, 'numbers', ['abc', '5.5', '77', '077'], signal))).toEqual(['77'])
+  expect(idsIn(await opened.past.at(at, 'objects', ['zzz'], signal))).toEqual([])
+  expect(
+    idsIn(await opened.past.at(at, 'uuids', ['x', '01890A5D-AC96-774B-BCCE-B302099A8057'], signal)),
+  ).toEqual([])
+})
+
 const tickAfter = (at: Position, ticks: number): Position => positionOf(highOf(at), lowOf(at) + ticks)
 
 test('F16 a position that is not there yet, or not any more, is said to be unavailable', async () => {

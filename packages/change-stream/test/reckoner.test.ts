@@ -111,7 +111,7 @@ test('F2 a transaction is closed by the next position, and by a mark at or behin
   ])
 })
 
-test('F2 before 8.0 an event outside of a transaction ends its position; from 8.0 on it may have neighbours', () => {
+test('F2 in 6.0 an event outside of a transaction ends its position; later ones may have neighbours', () => {
   const replies = [
     reply([], mark(5)),
     reply([event(6)], eventToken(6)),

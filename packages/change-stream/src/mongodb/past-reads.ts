@@ -1,4 +1,4 @@
-import type { ReadConnection, ReadSession } from '@freshet/guard'
+import type { ReadConnection, ReadSession, RunOptions } from '@freshet/guard'
 import type { Bytes, Id, IdType, Position } from '@freshet/protocol'
 import { idFromDocument } from '@freshet/protocol/bson'
 import type { PastAnswer, PastReads } from '../contract.ts'
@@ -64,28 +64,41 @@ export class MongoPastReads implements PastReads {
     call: { readonly session: ReadSession; readonly signal: AbortSignal },
   ): Promise<PastAnswer> {
     const { connection, options } = this.#parts
-    const how = { ...call, raw: 'batches', timeoutMs: options.pastReadMs + options.replyWithinMs } as const
-    const stored = ids.map((id) => storedId(idType, id))
+    const documents = new Map<Id, Bytes>()
+    const stored = ids.map((id) => storedId(idType, id)).filter((id) => id !== undefined)
     const [only] = stored
-    let reply: Reply = await connection.run(
-      {
-        find: collection,
-        filter: { _id: stored.length === 1 ? only : { $in: stored } },
-        batchSize: ids.length + 1,
-        maxTimeMS: options.pastReadMs,
-        readConcern: { level: 'snapshot', atClusterTime: timestampOf(position) },
-      },
-      how,
-    )
+    if (only === undefined) return { kind: 'exact', documents }
+    const how = { ...call, raw: 'batches', timeoutMs: options.pastReadMs + options.replyWithinMs } as const
+    const command = {
+      find: collection,
+      filter: { _id: stored.length === 1 ? only : { $in: stored } },
+      batchSize: ids.length + 1,
+      maxTimeMS: options.pastReadMs,
+      readConcern: { level: 'snapshot', atClusterTime: timestampOf(position) },
+    }
+    const reply = await connection.run(command, how)
     // A collection that is not there (any more) is answered with an empty result that stands at no time at all.
     if (timeOfTimestamp(reply['cursor'].atClusterTime) === undefined) return unproved(reply)
-    const documents = new Map<Id, Bytes>()
     gather(idType, reply['cursor'].firstBatch, documents)
-    while (!reply['cursor'].id.isZero()) {
-      reply = await connection.run({ getMore: reply['cursor'].id, collection }, how)
-      gather(idType, reply['cursor'].nextBatch, documents)
+    for (let { id } = reply['cursor']; !id.isZero();) {
+      const more: Reply = await this.#more(id, collection, how)
+      gather(idType, more['cursor'].nextBatch, documents)
+      id = more['cursor'].id
     }
     return { kind: 'exact', documents }
+  }
+
+  /** The next reply of a cursor; one that fails is not left behind on the server. */
+  async #more(id: unknown, collection: string, how: RunOptions): Promise<Reply> {
+    const { connection, options } = this.#parts
+    try {
+      return await connection.run({ getMore: id, collection }, how)
+    } catch (error) {
+      const kill = { killCursors: collection, cursors: [id] }
+      // It may be gone with its connection, and ends by itself after a while: there is nobody to tell.
+      await connection.run(kill, { timeoutMs: options.replyWithinMs }).catch(() => undefined)
+      throw error
+    }
   }
 
   #idTypeOf(collection: string): IdType {

@@ -23,7 +23,7 @@ export interface FeedReply {
 export interface ReckonerParts {
   readonly from: Position
   readonly watchList: WatchList
-  /** Whether an event outside of a transaction is the only one of its time: true before MongoDB 8.0. */
+  /** Whether an event outside of a transaction is the only one of its time: true for MongoDB 6.0. */
   readonly singlePositions: boolean
   readonly maxOpenBytes: number
 }
@@ -106,7 +106,8 @@ export class Reckoner {
     }
     this.#closeByToken(reply, first)
     const { sentAt, operationTime, events } = reply
-    const empty = events.length === 0 && !first
+    // While something is held back, more than what is shown is known.
+    const empty = events.length === 0 && !first && this.#open === undefined
     this.#proof.take({ sentAt, operationTime, empty, fresh }, this.#through)
     const held = this.#changes.splice(this.#closed)
     this.#held.keep(held, this.#closed === 0 ? carried : 0)

@@ -2,13 +2,15 @@ import type { ReadConnection } from '@freshet/guard'
 import { ChangeStreamError } from '../errors.ts'
 import { changeStreamErrorOf } from './driver-errors.ts'
 
-/** MongoDB 6.0 and 8.0 by the version of their wire protocol: what a server says of itself to anybody. */
+/** MongoDB 6.0 by the version of its wire protocol: what a server says of itself to anybody. */
 const wireVersionOf6 = 17
-const wireVersionOf8 = 25
 
 /** What matters of the server that was reached. */
 export interface Server {
-  /** Whether an event outside of a transaction is the only one of its time. */
+  /**
+   * Whether an event outside of a transaction is the only one of its time. Later versions delete expired documents in
+   * batches (6.1), and put unrelated changes at one time (8.0).
+   */
   readonly singlePositions: boolean
 }
 
@@ -29,7 +31,7 @@ export async function inspectServer(
   const version: unknown = hello['maxWireVersion']
   if (typeof version !== 'number' || version < wireVersionOf6)
     throw unsupported(`a server with the wire version ${String(version)}`)
-  return { singlePositions: version < wireVersionOf8 }
+  return { singlePositions: version === wireVersionOf6 }
 }
 
 function unsupported(got: string): ChangeStreamError {
