@@ -1,0 +1,70 @@
+import { join } from 'node:path'
+import { expect, test } from '@jest/globals'
+import { defineOptions, readConfig, systemClock } from '@freshet/kit'
+import { serviceOptions, startService, type RunningService } from '@freshet/service'
+import { CutProxy, eventually, openTestDatabase, silentLog } from '@freshet/testkit'
+import { openGround } from '../src/open-ground.ts'
+import { readerOptions } from '../src/options.ts'
+import { readerService } from '../src/reader-service.ts'
+import { secret } from './support/open-reader.ts'
+
+const collections = join(import.meta.dirname, '../../../collections')
+
+/** A whole reader, as the process runs it. */
+function start(uri: string, argv: readonly string[]): Promise<RunningService> {
+  return startService({
+    definition: readerService({
+      version: '0.0.0',
+      heapBytes: 2 ** 30,
+      aliveWithinMs: 2_000,
+      open: openGround,
+    }),
+    config: readConfig(defineOptions({ ...serviceOptions, ...readerOptions }), {
+      argv: ['--port=0', '--management-port=0', '--database=shop', `--collections=${collections}`, ...argv],
+      env: { FRESHET_TOKEN_SECRET: secret, FRESHET_MONGODB_URI: uri },
+      readFile: () => '',
+    }),
+    log: silentLog,
+    clock: systemClock,
+    signal: new AbortController().signal,
+  })
+}
+
+async function readiness({ managementUrl }: RunningService): Promise<string> {
+  const response = await fetch(`${managementUrl}/readyz`)
+  return `${response.status} ${await response.text()}`
+}
+
+async function lamp({ url }: RunningService): Promise<readonly [number, string, number]> {
+  const response = await fetch(`${url}/v1/products/lamp`)
+  return [response.status, await response.text(), Number(response.headers.get('age'))]
+}
+
+test('cut off, a reader with a hard limit is not ready until it is current again, and one without stays ready; both answer', async () => {
+  await using db = await openTestDatabase()
+  await db.admin
+    .db('shop')
+    .collection<{ _id: string; name: string }>('products')
+    .insertOne({ _id: 'lamp', name: 'Lamp' })
+  await using proxy = await CutProxy.open(db.servers.members[0]?.port ?? 0)
+  const uri = proxy.uriThrough(db.uriFor('reader'))
+  await using strict = await start(uri, ['--unready-after=500ms'])
+  await using patient = await start(uri, [])
+  const both = [strict, patient]
+  for (const reader of both) {
+    await eventually(async () => expect(await readiness(reader)).toMatch(/^200/))
+    expect(await lamp(reader)).toEqual([200, '{"id":"lamp","name":"Lamp"}', 0])
+  }
+  proxy.cut()
+  await eventually(async () => expect(await readiness(strict)).toMatch(/^503 .*stale: not proved current/))
+  expect(await readiness(patient)).toMatch(/^200/)
+  for (const reader of both)
+    await eventually(async () => {
+      const [status, text, age] = await lamp(reader)
+      expect([status, text, age > 0]).toEqual([200, '{"id":"lamp","name":"Lamp"}', true])
+    })
+  proxy.resume()
+  await eventually(async () => expect(await readiness(strict)).toMatch(/^200/), { withinMs: 20_000 })
+  expect(await readiness(patient)).toMatch(/^200/)
+  await eventually(async () => expect((await lamp(strict))[2]).toBe(0))
+}, 60_000)
