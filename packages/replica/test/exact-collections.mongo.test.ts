@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { eventually, openTestDatabase, type TestDatabase } from '@freshet/testkit'
+import { CutProxy, eventually, openTestDatabase, type TestDatabase } from '@freshet/testkit'
 import type { Document } from 'mongodb'
 import { openReplica } from './support/mongo/open-replica.ts'
 
@@ -74,4 +74,27 @@ test('R9 a collection that is converted to a capped one in its place is refused 
   await shop(db).command({ convertToCapped: 'orders', size: 100_000 })
   await replica.now()
   await expect(replica.get('orders', 'o')).rejects.toMatchObject(refused)
+}, 60_000)
+
+test('R9 before the feed has told that a collection became a view, nothing is read through the view', async () => {
+  await using db = await openTestDatabase()
+  const orders = shop(db).collection<Stored>('orders')
+  await orders.insertOne({ _id: 'o', value: 1 })
+  await shop(db).collection<Stored>('products').insertOne({ _id: 'p', value: 1 })
+  await using proxy = await CutProxy.open(db.servers.members[0]?.port ?? 0)
+  const uri = proxy.uriThrough(db.uriFor('reader'))
+  await using replica = await openReplica(db, {
+    uri,
+    readsUri: db.uriFor('reader'),
+    collections: ['products', 'orders'],
+  })
+  proxy.cut()
+  await orders.drop()
+  await shop(db).createCollection('orders', { viewOn: 'products', pipeline: [] })
+  // Where the replica stands there is no `p` among the orders.
+  await expect(replica.get('orders', 'p', { waitMs: 500 })).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  proxy.resume()
+  await eventually(async () => await expect(replica.get('orders', 'p')).rejects.toMatchObject(refused), {
+    withinMs: 20_000,
+  })
 }, 60_000)

@@ -9,6 +9,7 @@ const codes: ReadonlyMap<unknown, ChangeStreamErrorCode> = new Map([
   [18, 'DENIED'], // AuthenticationFailed
   [50, 'PAST_UNAVAILABLE'], // MaxTimeMSExpired
   [72, 'PAST_UNAVAILABLE'], // InvalidOptions: a cluster time ahead of what the node has
+  [168, 'PAST_UNAVAILABLE'], // InvalidPipelineOperator: a view has taken the place of the collection
   [239, 'PAST_UNAVAILABLE'], // SnapshotTooOld
   [246, 'PAST_UNAVAILABLE'], // SnapshotUnavailable
   [136, 'HISTORY_LOST'], // CappedPositionLost: the oplog ran over the scan

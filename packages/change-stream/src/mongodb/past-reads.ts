@@ -74,6 +74,9 @@ export class MongoPastReads implements PastReads {
       filter: { _id: stored.length === 1 ? only : { $in: stored } },
       batchSize: ids.length + 1,
       maxTimeMS: options.pastReadMs,
+      // Means nothing on a replica set, but for a view it is an error: a view that took the place of a collection
+      // would be read at any position, as if it had always been there.
+      allowPartialResults: true,
       readConcern: { level: 'snapshot', atClusterTime: timestampOf(position) },
     }
     const reply = await connection.run(command, how)
