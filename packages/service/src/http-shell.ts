@@ -1,6 +1,7 @@
 import type { Clock } from '@freshet/kit'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { ProblemError } from '@freshet/protocol'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { answerClientError } from './client-error.ts'
@@ -53,6 +54,8 @@ export class HttpShell {
       // The default of 30 s would make the two times above longer by as much.
       connectionsCheckingInterval: Math.min(1_000, Math.ceil(limits.headersWithinMs / 4)),
       noDelay: true,
+      // Node.js would refuse such requests itself, without a problem in the answer.
+      requireHostHeader: false,
     })
     this.#server.maxConnections = limits.maxSockets
     this.#server.on('request', (request, response) => this.#take(request, response))
@@ -119,6 +122,12 @@ export class HttpShell {
     this.#requests++
     this.#connections.set(request.socket, response)
     if (this.#draining) response.shouldKeepAlive = false
+    if (request.headers.host === undefined && request.httpVersion === '1.1')
+      return this.#fail(
+        request,
+        response,
+        new ProblemError('bad-request', { detail: 'Wanted a Host header.' }),
+      )
     try {
       const answered = this.#options.handle(request, response)
       // A handler that answers at once, as from memory, costs no promise here.

@@ -23,6 +23,16 @@ test('headers just below the limit are taken', async () => {
   expect(answer.status).toBe(200)
 })
 
+test('a request of HTTP/1.1 without a Host is 400 with a problem, one of HTTP/1.0 is taken', async () => {
+  await using bench = await openShell(ok)
+  using client = new RawClient(bench.url)
+  client.send('GET / HTTP/1.1\r\nConnection: close\r\n\r\n')
+  expect(await client.untilClosed()).toMatch(/^HTTP\/1\.1 400 [\s\S]*bad-request/)
+  using old = new RawClient(bench.url)
+  old.send('GET / HTTP/1.0\r\n\r\n')
+  expect(await old.untilClosed()).toMatch(/^HTTP\/1\.1 200 /)
+})
+
 test('bytes that are no HTTP are 400 with a problem', async () => {
   await using bench = await openShell(ok)
   using client = new RawClient(bench.url)
