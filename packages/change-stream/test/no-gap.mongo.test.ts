@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { systemClock } from '@freshet/kit'
+import type { IdType } from '@freshet/protocol'
 import { CutProxy, eventually, openTestDatabase, overrunOplog, type TestDatabase } from '@freshet/testkit'
 import { Follower } from '../src/follower.ts'
 import { openSource, type OpenSourceOptions } from './support/open-source.ts'
@@ -130,3 +131,33 @@ test('F10 history that is gone from a small oplog is a new epoch, and the dead t
   expect((heard.origins[1]?.at ?? '') > before).toBe(true)
   await hearsOf(db, heard)
 }, 120_000)
+
+test.each([
+  [136, 'HISTORY_LOST'],
+  [260, 'HISTORY_LOST'],
+  [280, 'HISTORY_LOST'],
+  [286, 'HISTORY_LOST'],
+  [10_334, 'EVENT_TOO_LARGE'],
+])('F10 error %i is a new epoch at once, behind what cannot be told', async (errorCode, code) => {
+  await using db = await openTestDatabase()
+  await using following = await follow(db, {})
+  const { heard } = following
+  const data = { failCommands: ['getMore'], errorCode, appName: 'test' }
+  await db.failPoint('failCommand', { times: 1 }, data)
+  await eventually(() => expect(heard.origins).toHaveLength(2))
+  await hearsOf(db, heard)
+  expect(heard.errors).toEqual([code])
+})
+
+test('F19 one process is one change stream, whatever the number of collections', async () => {
+  await using db = await openTestDatabase()
+  const names = ['products', 'orders', 'a', 'b', 'c'].map((name) => [name, 'string'] as const)
+  await using following = await follow(db, { collections: new Map<string, IdType>(names) })
+  const streams = async (): Promise<number> => {
+    const stages = [{ $currentOp: { allUsers: true, idleCursors: true } }]
+    const operations = await db.admin.db('admin').aggregate(stages).toArray()
+    return operations.filter(({ cursor }) => cursor?.originatingCommand?.pipeline?.[0]?.$changeStream).length
+  }
+  await eventually(async () => expect(await streams()).toBe(1))
+  expect(following.heard.errors).toEqual([])
+})

@@ -60,6 +60,11 @@ test('R.2 cursor ids are Longs in replies, and are sent as Longs whatever they c
       code: 43,
     })
   }
+  // The driver by itself sends what it was given: so the rule is what keeps a cursor alive.
+  await using plain = new MongoClient(server.uri('reader'))
+  await expect(plain.db('app').command({ getMore: 5, collection: 'docs' })).rejects.toMatchObject({
+    code: 14,
+  })
   const killed = await connection.run({ killCursors: 'docs', cursors: [5, reply['cursor'].id] }, { session })
   expect(killed).toMatchObject({ ok: 1, cursorsNotFound: [5] })
   const last = await connection.run({ find: 'docs', limit: 1 })

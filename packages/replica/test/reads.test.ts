@@ -3,7 +3,7 @@ import { ABSENT, Cache, ENTRY_OVERHEAD_BYTES } from '@freshet/cache'
 import { positionOf } from '@freshet/protocol'
 import type { Answer } from '../src/contract.ts'
 import { asText, Bench } from './support/bench.ts'
-import { IgnoresPins } from './support/broken.ts'
+import { EvictionAbortsFills, IgnoresPins } from './support/broken.ts'
 
 const put = (id: string) => ({ kind: 'put', collection: 'a', id }) as const
 const tiny = { maxBytes: 2 * (ENTRY_OVERHEAD_BYTES + 10), sizeOf: asText.sizeOf }
@@ -98,6 +98,22 @@ test('R7 the same read is seen to evict itself when pins are ignored', async () 
 test('R7 a document larger than the whole cache is answered', async () => {
   const { answer, sent } = await readMany(new Cache({ maxBytes: 100, sizeOf: asText.sizeOf }))
   expect([answer.values.length, answer.stored, sent]).toEqual([5, true, 1])
+})
+
+test('R7 the same read is seen never to end when an eviction aborts a fill', async () => {
+  class Both extends EvictionAbortsFills<string> {
+    override pin(): void {}
+    override unpin(): void {}
+  }
+  await using bench = await new Bench({ cache: new Both({ maxBytes: 100, sizeOf: asText.sizeOf }) }).live()
+  bench.history.commit([put('1')])
+  bench.tell()
+  const end = expect(bench.replica.get('a', '1', { waitMs: 700 })).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+  })
+  await bench.drain()
+  bench.clock.advance(700)
+  await end
 })
 
 test('R7 the entries of an answer go back under the budget', async () => {

@@ -69,6 +69,15 @@ export class IgnoresPins<V extends Value> extends Cache<V> {
   override unpin(): void {}
 }
 
+/** What is evicted ends its fill: a document that does not stay is never there. */
+export class EvictionAbortsFills<V extends Value> extends Cache<V> {
+  override arrive(fill: Fill<V>, outcome: FillOutcome<V>, now: Position): FillDecision<V> {
+    const decision = super.arrive(fill, outcome, now)
+    if (decision.kind !== 'install' || this.peek(fill.key) !== undefined) return decision
+    return { kind: 'wait-after', position: now }
+  }
+}
+
 /** A fill's read is taken for the state at its position, but it is the state of whenever the server looked. */
 export class ReadsTheNewest extends ScriptedPast {
   override answer(history: History, _position: Position, collection: string, ids: readonly Id[]): PastAnswer {
