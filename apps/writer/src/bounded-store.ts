@@ -1,5 +1,5 @@
 import type { Clock } from '@freshet/kit'
-import { ProblemError } from '@freshet/protocol'
+import { ProblemError, type Lineage } from '@freshet/protocol'
 import type { Acknowledged, Decision, StoredDocument, StoredId, WriteStore } from './store/contract.ts'
 
 /**
@@ -65,8 +65,9 @@ export class BoundedStore implements WriteStore {
     collection: string,
     id: StoredId,
     decide: (stored: StoredDocument | undefined) => Decision<T>,
+    cause?: Lineage,
   ): Promise<Acknowledged & { readonly value: T }> {
-    return this.#bounded(() => this.#store.change(collection, id, decide))
+    return this.#bounded(() => this.#store.change(collection, id, decide, cause))
   }
 
   async #bounded<T extends Acknowledged>(work: () => Promise<T>): Promise<T> {

@@ -1,4 +1,5 @@
 import { count, defineOptions, ms, REQUIRED, secret, text, url, type ConfigOf } from '@freshet/kit'
+import { MAX_HOPS } from '@freshet/protocol'
 
 /** The options of a writer, beside those that every service has. */
 export const writerOptions = defineOptions({
@@ -9,6 +10,12 @@ export const writerOptions = defineOptions({
     min: 1,
     max: 10_000,
   }),
+  maxHops: count(
+    'max-hops',
+    1,
+    "How many handlers of changes may lie between a write and one that is nobody's; beyond that it is a loop: 508.",
+    { min: 0, max: MAX_HOPS },
+  ),
   acknowledgeWithinMs: ms(
     'acknowledge-within',
     5_000,

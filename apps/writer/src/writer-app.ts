@@ -21,6 +21,7 @@ export interface WriterAppParts extends Omit<Ground, 'parts'> {
   readonly collections: ReadonlyMap<string, Collection>
   readonly maxBodyBytes: number
   readonly maxWrites: number
+  readonly maxHops: number
   readonly readerUrl: string | undefined
   readonly unreadyAfterMs: number
   /** What must run before all else and be stopped last: the connection. */
@@ -29,7 +30,7 @@ export interface WriterAppParts extends Omit<Ground, 'parts'> {
 
 /** The HTTP door before a store. */
 export function writerApp(parts: WriterAppParts, tools: ServiceTools): App {
-  const { control, collections, maxBodyBytes, readerUrl, unreadyAfterMs } = parts
+  const { control, collections, maxBodyBytes, maxHops, readerUrl, unreadyAfterMs } = parts
   const { clock, log } = tools
   const store = new BoundedStore(parts.store, parts.maxWrites, clock)
   const source = new SourceWatch({ control, clock, log, everyMs: LOOK_EVERY_MS })
@@ -45,6 +46,7 @@ export function writerApp(parts: WriterAppParts, tools: ServiceTools): App {
     store,
     source,
     maxBodyBytes,
+    maxHops,
     collections,
     tokens: tools.tokens,
     readerUrl: readerUrl?.replace(/\/+$/, ''),

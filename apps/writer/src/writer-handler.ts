@@ -4,6 +4,7 @@ import type { CollectionTarget, DocumentTarget, ProblemCode } from '@freshet/pro
 import type { Verifier } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { sendAnswer, type Answer, type Followed } from './answer.ts'
+import { expectNoLoop, readCause } from './cause.ts'
 import { askedBy, askedOf, type Asked, type AskedOfDocument } from './asked.ts'
 import { documentPath } from './operations/documents.ts'
 import { create } from './operations/create.ts'
@@ -11,7 +12,9 @@ import type { OperationParts } from './operations/parts.ts'
 import { patch } from './operations/patch.ts'
 import { put } from './operations/put.ts'
 import { remove } from './operations/remove.ts'
+import { CausedStore } from './store/caused-store.ts'
 
+type Operation = (parts: OperationParts, asked: Asked) => Promise<Answer>
 type OnDocument = (parts: OperationParts, asked: AskedOfDocument) => Promise<Answer>
 
 const onDocument: ReadonlyMap<string, OnDocument> = new Map([
@@ -28,6 +31,8 @@ export interface WriterHandlerParts extends OperationParts {
   readonly tokens: Verifier
   /** Where documents are read, without a final slash. */
   readonly readerUrl: string | undefined
+  /** Handlers of changes between a write and one that is nobody's. */
+  readonly maxHops: number
 }
 
 /** Answers `/v1`. Everything that the head of a request tells is looked at before a byte of its body is read. */
@@ -75,21 +80,26 @@ export class WriterHandler {
     const admitted = this.#admit(collection, request.headers.authorization)
     if (admitted instanceof Promise) await admitted
     const asked = askedBy(request, collection)
-    const answer = await operation(asked)
+    const answer = await operation(this.#partsFor(asked), asked)
     this.#done++
     sendAnswer(response, answer, followed(request.method, asked))
   }
 
-  #operationOf(
-    request: IncomingMessage,
-    target: DocumentTarget | CollectionTarget,
-  ): (asked: Asked) => Promise<Answer> {
+  /** A write that descends from a change is judged, and tells the feed why it is. */
+  #partsFor({ request, collection }: Asked): OperationParts {
+    const cause = readCause(request.headers)
+    if (cause.length === 0) return this.#parts
+    expectNoLoop(cause, collection.name, this.#parts.maxHops)
+    return { ...this.#parts, store: new CausedStore(this.#parts.store, cause) }
+  }
+
+  #operationOf(request: IncomingMessage, target: DocumentTarget | CollectionTarget): Operation {
     const { method = '' } = request
     if (target.kind === 'collection') {
-      if (method === 'POST') return (asked) => create(this.#parts, asked)
+      if (method === 'POST') return create
     } else {
       const operation = onDocument.get(method)
-      if (operation) return (asked) => operation(this.#parts, askedOf(idIn(target, asked), asked))
+      if (operation) return (parts, asked) => operation(parts, askedOf(idIn(target, asked), asked))
     }
     throw this.#notAllowed(method, target)
   }

@@ -23,10 +23,10 @@ export function writerService({
     says: 'Takes writes, checks them, and answers when a majority of the database has them, with their position.',
     options: writerOptions,
     build: async (config, tools) => {
-      const { maxBodyBytes, maxWrites, readerUrl, unreadyAfterMs } = config
+      const { maxBodyBytes, maxWrites, maxHops, readerUrl, unreadyAfterMs } = config
       const collections = await collectionsIn(config.collections)
       const { parts: before, ...ground } = open(config, tools)
-      const limits = { maxBodyBytes, maxWrites, unreadyAfterMs }
+      const limits = { maxBodyBytes, maxWrites, maxHops, unreadyAfterMs }
       return writerApp({ ...ground, ...limits, collections, readerUrl, before }, tools)
     },
   }

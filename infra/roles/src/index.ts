@@ -1,2 +1,9 @@
-export { controlCollection, idempotencyCollection, internalDatabase, roleNames, rolesOf } from './mongodb.ts'
+export {
+  causesCollection,
+  controlCollection,
+  idempotencyCollection,
+  internalDatabase,
+  roleNames,
+  rolesOf,
+} from './mongodb.ts'
 export type { Privilege, Role, RoleName } from './mongodb.ts'

@@ -26,6 +26,9 @@ export type RoleName = (typeof roleNames)[number]
 /** Holds the identity of the source and its heartbeat; read by readers, never shown to clients. */
 export const controlCollection = 'freshet'
 
+/** Where writers tell why they write; always empty to whoever looks. Its changes are for readers. */
+export const causesCollection = 'freshet_causes'
+
 /** Collection of the writer's own database that remembers answers by their `Idempotency-Key`. */
 export const idempotencyCollection = 'idempotency'
 
@@ -52,6 +55,7 @@ export function rolesOf(database: string, collections: readonly string[]): reado
         ...collections.map((collection) => ({ resource: { db: database, collection }, actions: writing })),
         // The heartbeat is an update; the identity of the source is read for the positions in answers.
         { resource: { db: database, collection: controlCollection }, actions: ['find', 'update'] },
+        { resource: { db: database, collection: causesCollection }, actions: ['insert', 'remove'] },
       ],
     },
     {

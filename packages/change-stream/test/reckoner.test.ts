@@ -15,12 +15,14 @@ interface EventParts {
   readonly transaction?: boolean
   readonly to?: string
   readonly token?: string
+  /** As in the header `Freshet-Cause`, in the event's document. */
+  readonly cause?: string
 }
 
 /** An event of MongoDB at the time `t`, as the server writes it. */
 function event(
   t: number,
-  { kind = 'insert', id = `k${t}`, collection = 'things', transaction, to, token }: EventParts = {},
+  { kind = 'insert', id = `k${t}`, collection = 'things', transaction, to, token, cause }: EventParts = {},
 ): Buffer {
   return Buffer.from(
     serialize({
@@ -29,7 +31,9 @@ function event(
       clusterTime: new Timestamp({ t: 1, i: t }),
       wallTime: new Date(),
       ...(transaction ? { lsid: { id: new UUID() }, txnNumber: 1 } : {}),
-      ...(kind === 'insert' || kind === 'replace' ? { fullDocument: { _id: id, at: t } } : {}),
+      ...(kind === 'insert' || kind === 'replace'
+        ? { fullDocument: { _id: id, at: t, ...(cause === undefined ? {} : { cause }) } }
+        : {}),
       ns: { db: 'app', ...(kind === 'dropDatabase' || kind === 'invalidate' ? {} : { coll: collection }) },
       ...(to ? { to: { db: 'app', coll: to } } : {}),
       ...(['insert', 'replace', 'update', 'delete'].includes(kind) ? { documentKey: { _id: id } } : {}),
@@ -235,4 +239,46 @@ test('F15 a token whose time is not the cluster time of its event is refused, an
 
 test('F15 bytes that are no event are refused', () => {
   expect(() => reckoner().opened(reply([Buffer.from(serialize({ a: 1 }))], mark(6)))).toThrow(RangeError)
+})
+
+const recount = 'stock/recount;heard="orders/42";writes="things"'
+const lineage = [{ handler: 'stock/recount', heard: 'orders/42', writes: ['things'] }]
+const record = { collection: 'freshet_causes', id: new ObjectId(), transaction: true }
+
+test('F20 tells a change with the cause that stands before it in its transaction, and no other', () => {
+  const tells = reckoner()
+  const { batch } = tells.next(
+    reply(
+      [
+        event(6, { ...record, cause: recount }),
+        event(6, { id: 'caused', transaction: true }),
+        event(6, { ...record, kind: 'delete' }),
+        event(6, { id: 'beside', transaction: true }),
+        event(7, { ...record, cause: recount }),
+        event(8, { id: 'later' }),
+        event(9, { ...record, cause: 'no lineage at all' }),
+        event(9, { id: 'unreadable', transaction: true }),
+        event(10, { id: 'last' }),
+      ],
+      eventToken(10),
+    ),
+  )
+  const told = batch.changes.map((change) => ('id' in change ? [change.id, change.cause] : change.kind))
+  expect(told).toEqual([
+    ['caused', lineage],
+    ['beside', undefined],
+    ['later', undefined],
+    ['unreadable', undefined],
+    ['last', undefined],
+  ])
+})
+
+test('F20 a cause and its document may come in two replies', () => {
+  const tells = reckoner()
+  const first = tells.next(reply([event(6, { ...record, cause: recount })], eventToken(6)))
+  expect(first.batch.changes).toEqual([])
+  const { batch } = tells.next(
+    reply([event(6, { kind: 'delete', transaction: true }), event(7)], eventToken(7)),
+  )
+  expect(batch.changes[0]).toEqual({ kind: 'gone', collection: 'things', id: 'k6', cause: lineage })
 })

@@ -5,8 +5,8 @@ import { ownKeys, type SchemaCompiler } from './schema-check.ts'
 
 const namePattern = /^[a-z][a-z0-9_-]{0,62}$/
 
-/** `freshet` holds the identity of the source; the others are paths of messages. */
-const reservedNames: ReadonlySet<string> = new Set(['freshet', 'channels', 'messages', 'inbox', 'socket'])
+/** `freshet` and what begins like it are the product's own; the others are paths of messages. */
+const reservedNames = /^(freshet(_.*)?|channels|messages|inbox|socket)$/
 
 const idTypes = ['string', 'objectid', 'integer', 'uuid'] as const satisfies readonly IdType[]
 const concurrencies = ['optional', 'required'] as const
@@ -28,7 +28,7 @@ export function readCollectionFile(
   const fail = failing(file)
   if (!namePattern.test(name))
     fail('', `a file named after a collection (${namePattern.source})`, JSON.stringify(name))
-  if (reservedNames.has(name)) fail('', 'a name that is not reserved', JSON.stringify(name))
+  if (reservedNames.test(name)) fail('', 'a name that is not reserved', JSON.stringify(name))
   const schema = parse(text, fail)
   checkOwnKeys(schema, '', fail)
   const access = objectAt(schema, 'x-access', fail)

@@ -1,4 +1,4 @@
-import { controlCollection, rolesOf } from '@freshet/roles'
+import { causesCollection, controlCollection, rolesOf } from '@freshet/roles'
 import { MongoClient, MongoServerError } from 'mongodb'
 import { makeCollections, makeInternals } from './collections.ts'
 import { makeControlDocuments } from './control.ts'
@@ -32,15 +32,16 @@ export interface MigrationResult {
  */
 export async function migrate(options: MigrationOptions): Promise<MigrationResult> {
   const { uri, database, collections } = options
-  if (collections.includes(controlCollection)) {
-    throw new MigrationError('RESERVED_NAME', `no collection may be called ${controlCollection}.`)
-  }
+  const own = [controlCollection, causesCollection]
+  const reserved = own.find((name) => collections.includes(name))
+  if (reserved !== undefined)
+    throw new MigrationError('RESERVED_NAME', `no collection may be called ${reserved}.`)
   const client = new MongoClient(uri)
   try {
     const db = client.db(database)
     const roles = rolesOf(database, collections)
     const made = [
-      ...(await makeCollections(db, [controlCollection, ...collections])),
+      ...(await makeCollections(db, [...own, ...collections])),
       ...(await makeControlDocuments(db)),
       ...(await makeInternals(client, database)),
       ...(await makeRoles(client, roles)),

@@ -35,6 +35,7 @@ const readers = ['freshet-reader', 'freshet-auditor'] as const
 test('the first migration says what it made; the second makes nothing', async () => {
   expect(first.changes).toEqual([
     'collection shop.freshet',
+    'collection shop.freshet_causes',
     'collection shop.products',
     'collection shop.orders',
     'document freshet/source',

@@ -1,3 +1,5 @@
+import type { Lineage } from './lineage.ts'
+
 /** A document in the source's own encoding (BSON for MongoDB). */
 export type Bytes = Uint8Array
 
@@ -11,27 +13,29 @@ export type Id = string
 /** Which values of `_id` belong to a collection. */
 export type IdType = 'string' | 'objectid' | 'integer' | 'uuid'
 
-/** The document was inserted or replaced; `document` is its whole new state. */
-export interface Put {
-  readonly kind: 'put'
+/** What every change of one document says. */
+interface OfDocument {
   readonly collection: string
   readonly id: Id
+  /** Which handlers it descends from, where the writer was told; absent: nobody's, as far as is known. */
+  readonly cause?: Lineage
+}
+
+/** The document was inserted or replaced; `document` is its whole new state. */
+export interface Put extends OfDocument {
+  readonly kind: 'put'
   /** Valid only until the consumer's next `await`: copy what is kept. */
   readonly document: Bytes
 }
 
 /** The document was deleted. */
-export interface Gone {
+export interface Gone extends OfDocument {
   readonly kind: 'gone'
-  readonly collection: string
-  readonly id: Id
 }
 
 /** The document changed, or may have; its new content is not in the event. */
-export interface Touched {
+export interface Touched extends OfDocument {
   readonly kind: 'touched'
-  readonly collection: string
-  readonly id: Id
 }
 
 /** The collection was dropped or renamed away: every document of it is gone. */
@@ -51,5 +55,8 @@ export interface AllTouched {
   readonly kind: 'all-touched'
 }
 
+/** What happened to one document. */
+export type DocumentChange = Put | Gone | Touched
+
 /** What happened, in words that every source can say. */
-export type Change = Put | Gone | Touched | NamespaceGone | NamespaceTouched | AllTouched
+export type Change = DocumentChange | NamespaceGone | NamespaceTouched | AllTouched

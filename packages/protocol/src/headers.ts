@@ -8,6 +8,10 @@ export const headers = {
   idempotencyKey: 'idempotency-key',
   /** On an answer that was stored by an earlier request with the same key. */
   idempotencyReplayed: 'idempotency-replayed',
+  /** On a write that descends from a change: how many handlers wrote before it and with it; a whole number. */
+  hops: 'freshet-hops',
+  /** On such a write: which handlers, and what they had heard of; see `formatLineage`. */
+  cause: 'freshet-cause',
   /** RFC 9211: how the cache took part in the answer. */
   cacheStatus: 'cache-status',
   prefer: 'prefer',

@@ -17,6 +17,17 @@ export type { AtLeast } from './at-least.ts'
 export { matchesStrong, matchesWeak, readCondition } from './conditions.ts'
 export type { Condition } from './conditions.ts'
 export { headers } from './headers.ts'
+export {
+  describeLineage,
+  formatLineage,
+  isHandlerName,
+  MAX_HOPS,
+  noLineage,
+  parseLineage,
+} from './lineage.ts'
+export type { Hop, Lineage } from './lineage.ts'
+export { loopFault } from './loop.ts'
+export type { LoopFault } from './loop.ts'
 export { MAX_WAIT_S, readPrefer } from './prefer.ts'
 export type { Preferences } from './prefer.ts'
 export { problemBody, ProblemError, problemType } from './problem.ts'

@@ -57,4 +57,11 @@ export const serverProblems = {
     retryable: false,
     remedy: 'Read the document to see whether it was written, or repeat with the same Idempotency-Key.',
   },
+  'write-loop': {
+    status: 508,
+    title: 'The write descends from a change and would make a loop',
+    retryable: false,
+    remedy:
+      'A handler of changes may write only the collections that it declares, and nothing that comes back to it.',
+  },
 } as const satisfies Record<string, ProblemKind>

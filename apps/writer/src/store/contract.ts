@@ -1,4 +1,4 @@
-import type { Position } from '@freshet/protocol'
+import type { Lineage, Position } from '@freshet/protocol'
 
 /** A document in BSON, its `_id` first. */
 export type StoredDocument = Uint8Array
@@ -50,12 +50,14 @@ export interface WriteStore {
   remove(collection: string, id: StoredId): Promise<Acknowledged & { readonly outcome: 'removed' | 'absent' }>
   /**
    * Looks at the stored version and writes what `decide` says, both in one snapshot transaction: three commands.
-   * `decide` must be pure: after a conflict it is asked again with the newer version. It does not throw.
+   * `decide` must be pure: after a conflict it is asked again with the newer version. It does not throw. With a `cause`
+   * the feed tells it with the change: it is told within the same transaction, by two commands more.
    */
   change<T>(
     collection: string,
     id: StoredId,
     decide: (stored: StoredDocument | undefined) => Decision<T>,
+    cause?: Lineage,
   ): Promise<Acknowledged & { readonly value: T }>
 }
 

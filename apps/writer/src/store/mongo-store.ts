@@ -1,4 +1,6 @@
-import type { Db, Document, MongoClient, RunCommandOptions } from 'mongodb'
+import type { Lineage } from '@freshet/protocol'
+import type { ClientSession, Db, Document, MongoClient, RunCommandOptions } from 'mongodb'
+import { causesCollection, recordOf } from './causes.ts'
 import type { Acknowledged, Decision, StoredDocument, StoredId, WriteStore } from './contract.ts'
 import { storeErrorOf, wroteNothing } from './driver-errors.ts'
 import { listOfOne, plainReplacement, replacement } from './raw.ts'
@@ -89,18 +91,42 @@ export class MongoStore implements WriteStore {
     collection: string,
     id: StoredId,
     decide: (stored: StoredDocument | undefined) => Decision<T>,
+    cause?: Lineage,
   ): Promise<Acknowledged & { value: T }> {
     return this.#transactions.run(async (session) => {
       const stored = await this.#look(collection, id, { session })
       const { write, value } = decide(stored)
       if (write === 'keep') return { value, wrote: false }
       const command = commandOf(collection, id, stored !== undefined, write)
-      const reply = await this.#db.command(command, { session })
-      const error = writeErrorOf(reply)
-      if (error) throw refusedStatement(error)
+      const reply = await this.#tellingCause(cause, session, () => this.#statement(command, session))
       // A document that is replaced by the same bytes stays as it is.
       return { value, wrote: (reply['nModified'] ?? reply['n']) === 1 }
     })
+  }
+
+  /** The feed takes the cause that it sees last for the one of the next document in the same transaction. */
+  async #tellingCause<T>(
+    cause: Lineage | undefined,
+    session: ClientSession,
+    write: () => Promise<T>,
+  ): Promise<T> {
+    if (cause === undefined) return await write()
+    const record = recordOf(cause)
+    await this.#statement({ insert: causesCollection, documents: [record] }, session)
+    const done = await write()
+    await this.#statement(
+      { delete: causesCollection, deletes: [{ q: { _id: record._id }, limit: 1 }] },
+      session,
+    )
+    return done
+  }
+
+  /** One statement of a transaction. @throws {StoreError} it was refused */
+  async #statement(command: Document, session: ClientSession): Promise<Document> {
+    const reply = await this.#db.command(command, { session })
+    const error = writeErrorOf(reply)
+    if (error) throw refusedStatement(error)
+    return reply
   }
 
   /** The bytes of the document as the transaction sees it. */

@@ -1,6 +1,6 @@
 import { BSON } from 'mongodb'
 import { DocumentSequence } from 'mongodb/lib/cmap/commands.js'
-import type { StoredDocument } from './contract.ts'
+import type { StoredDocument, StoredId } from './contract.ts'
 import { isPlain } from './plain-filter.ts'
 
 /** Not shown to monitors of commands, which see this instead. */
@@ -22,6 +22,11 @@ export function replacement(id: unknown, document: StoredDocument, upsert: boole
 export function plainReplacement(id: unknown, document: StoredDocument): Uint8Array {
   const filter = withDocument(BSON.serialize({ _id: id }), '$expr', isPlain)
   return withDocument(withDocument(emptyDocument, 'q', filter), 'u', document)
+}
+
+/** The `_id` of a document, as a filter wants it: a number of 64 bits keeps all of them. */
+export function storedIdOf(document: StoredDocument): StoredId {
+  return BSON.deserialize(document, { promoteLongs: false, promoteBuffers: false })['_id']
 }
 
 const emptyDocument = BSON.serialize({})

@@ -1,9 +1,8 @@
-import type { Bytes, Change, Id, Position } from '@freshet/protocol'
+import type { Bytes, Change, Id, Position, Touched } from '@freshet/protocol'
 
 /** One change as it is written: what is touched has a content too, which the feed does not tell. */
 export type MemoryWrite =
-  | Exclude<Change, { readonly kind: 'touched' }>
-  | { readonly kind: 'touched'; readonly collection: string; readonly id: Id; readonly document: Bytes }
+  Exclude<Change, { readonly kind: 'touched' }> | (Touched & { readonly document: Bytes })
 
 /** What happened at one position. */
 export interface Commit {
@@ -74,5 +73,7 @@ export class History {
 }
 
 function told(write: MemoryWrite): Change {
-  return write.kind === 'touched' ? { kind: 'touched', collection: write.collection, id: write.id } : write
+  if (write.kind !== 'touched') return write
+  const { document: _, ...change } = write
+  return change
 }

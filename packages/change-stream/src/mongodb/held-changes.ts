@@ -48,6 +48,6 @@ export class HeldChanges {
   }
 }
 
-function keyOf({ collection, id }: Put): Change {
-  return { kind: 'touched', collection, id }
+function keyOf({ collection, id, cause }: Put): Change {
+  return { kind: 'touched', collection, id, ...(cause && { cause }) }
 }

@@ -2,7 +2,7 @@ import type { MonotonicMs } from '@freshet/kit'
 import type { Change, Position } from '@freshet/protocol'
 import type { Batch } from '../contract.ts'
 import { ChangeStreamError } from '../errors.ts'
-import { addChangesOf, touchesIdentity } from './changes-of.ts'
+import { ChangeMaker, touchesIdentity } from './change-maker.ts'
 import { compareTimes, positionAt, timeBefore, timeOf, type ClusterTime } from './cluster-time.ts'
 import { EventReader } from './event.ts'
 import { HeldChanges } from './held-changes.ts'
@@ -49,6 +49,7 @@ export class Reckoner {
   readonly #singlePositions: boolean
   readonly #event: EventReader
   readonly #held: HeldChanges
+  readonly #maker = new ChangeMaker()
   readonly #proof = new Proof()
   /** Nothing at or before it is missing. */
   #through: ClusterTime
@@ -125,7 +126,7 @@ export class Reckoner {
     this.#open ??= { high: event.high, low: event.low }
     this.#openInTransaction = event.inTransaction
     if (touchesIdentity(event)) this.#openTouchesIdentity = true
-    else addChangesOf(event, this.#changes)
+    else this.#maker.add(event, this.#changes)
   }
 
   #closeByToken(reply: FeedReply, first: boolean): void {

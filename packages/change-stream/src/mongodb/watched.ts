@@ -3,15 +3,21 @@ import type { IdType } from '@freshet/protocol'
 /** Name of the collection that holds the identity of the source and its heartbeat; never shown to anybody. */
 export const controlCollection = 'freshet'
 
+/** Where writers tell why they write, in the transaction of the write; always empty to whoever looks. */
+const causesCollection = 'freshet_causes'
+
 /** `_id` of the document in it that names the history. */
 export const identityId = 'source'
 
-/** A collection whose changes are told. */
+/** A collection whose changes mean something. */
 export interface Watched {
   readonly name: string
   readonly idType: IdType
-  /** The changes of it are signs of life, and may change what the source is; they are not told. */
-  readonly control: boolean
+  /**
+   * `told`: its changes are. Those of `control` are signs of life and may change what the source is; those of `causes`
+   * say why the next document of the same transaction changes.
+   */
+  readonly use: 'told' | 'control' | 'causes'
 }
 
 /** Finds collections by the bytes of their names in an event, without making a text of them. */
@@ -19,9 +25,12 @@ export class WatchList {
   readonly #entries: readonly { readonly watched: Watched; readonly name: Buffer }[]
 
   constructor(collections: ReadonlyMap<string, IdType>) {
-    const control: Watched = { name: controlCollection, idType: 'string', control: true }
-    const told = [...collections].map(([name, idType]): Watched => ({ name, idType, control: false }))
-    this.#entries = [...told, control].map((watched) => ({ watched, name: Buffer.from(watched.name) }))
+    const own: readonly Watched[] = [
+      { name: controlCollection, idType: 'string', use: 'control' },
+      { name: causesCollection, idType: 'objectid', use: 'causes' },
+    ]
+    const told = [...collections].map(([name, idType]): Watched => ({ name, idType, use: 'told' }))
+    this.#entries = [...told, ...own].map((watched) => ({ watched, name: Buffer.from(watched.name) }))
   }
 
   /** The collection whose name is `length` bytes long and begins at `at`; `undefined`: nobody asked for it. */

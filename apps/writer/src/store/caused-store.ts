@@ -1,0 +1,63 @@
+import { firstNotPlain } from '@freshet/collections'
+import type { Lineage } from '@freshet/protocol'
+import type { Acknowledged, Decision, StoredDocument, StoredId, WriteStore } from './contract.ts'
+import { storedIdOf } from './raw.ts'
+
+/** Writes that descend from changes: each is done by looking first, since only a transaction can tell its cause. */
+export class CausedStore implements WriteStore {
+  readonly #store: Pick<WriteStore, 'change'>
+  readonly #cause: Lineage
+
+  constructor(store: Pick<WriteStore, 'change'>, cause: Lineage) {
+    this.#store = store
+    this.#cause = cause
+  }
+
+  insert(collection: string, document: StoredDocument): ReturnType<WriteStore['insert']> {
+    return this.#decided(collection, storedIdOf(document), (stored) =>
+      stored ? { write: 'keep', value: 'taken' } : { write: document, value: 'inserted' },
+    )
+  }
+
+  replace(collection: string, id: StoredId, document: StoredDocument): ReturnType<WriteStore['replace']> {
+    return this.#decided(collection, id, (stored) => ({
+      write: document,
+      value: stored ? 'replaced' : 'created',
+    }))
+  }
+
+  replacePlain(
+    collection: string,
+    id: StoredId,
+    document: StoredDocument,
+  ): ReturnType<WriteStore['replacePlain']> {
+    return this.#decided(collection, id, (stored) =>
+      stored && firstNotPlain(stored) === undefined
+        ? { write: document, value: 'replaced' }
+        : { write: 'keep', value: 'unsure' },
+    )
+  }
+
+  remove(collection: string, id: StoredId): ReturnType<WriteStore['remove']> {
+    return this.#decided(collection, id, (stored) =>
+      stored ? { write: 'remove', value: 'removed' } : { write: 'keep', value: 'absent' },
+    )
+  }
+
+  change<T>(
+    collection: string,
+    id: StoredId,
+    decide: (stored: StoredDocument | undefined) => Decision<T>,
+  ): Promise<Acknowledged & { readonly value: T }> {
+    return this.#store.change(collection, id, decide, this.#cause)
+  }
+
+  async #decided<T>(
+    collection: string,
+    id: StoredId,
+    decide: (stored: StoredDocument | undefined) => Decision<T>,
+  ): Promise<Acknowledged & { readonly outcome: T }> {
+    const { value, ...acknowledged } = await this.change(collection, id, decide)
+    return { ...acknowledged, outcome: value }
+  }
+}

@@ -1,0 +1,166 @@
+import { afterAll, expect, test } from '@jest/globals'
+import { formatLineage, type Hop } from '@freshet/protocol'
+import { eventually, openTestDatabase } from '@freshet/testkit'
+import { collections, openWriter, type Got, type OpenWriter, type Sent } from './support/open-writer.ts'
+
+const db = await openTestDatabase({ collections })
+afterAll(() => db[Symbol.asyncDispose]())
+
+interface Product {
+  readonly _id: string
+  readonly name: string
+  readonly when?: Date
+}
+const products = db.admin.db('shop').collection<Product>('products')
+const causes = db.admin.db('shop').collection('freshet_causes')
+
+const hop = (handler: string, ...writes: string[]): Hop => ({ handler, heard: 'orders/42', writes })
+const recount = hop('stock/recount', 'products')
+const ifMatch = { 'if-match': '*' }
+const merge = { 'content-type': 'application/merge-patch+json' }
+
+/** Headers of a request out of a handler. */
+function caused(...lineage: readonly Hop[]): Record<string, string> {
+  return { 'freshet-hops': String(lineage.length), 'freshet-cause': formatLineage(lineage) }
+}
+
+/** What the database's own feed says happened, in order. */
+async function heardWhile(work: () => Promise<unknown>): Promise<readonly string[]> {
+  await using stream = db.admin.db('shop').watch([{ $match: { 'ns.coll': { $ne: 'freshet' } } }])
+  const heard: string[] = []
+  await stream.tryNext()
+  await work()
+  await products.insertOne({ _id: `end-${Math.random()}`, name: 'end' })
+  for (;;) {
+    const event = await stream.next()
+    if (!('documentKey' in event)) continue
+    const document = 'fullDocument' in event ? event.fullDocument : undefined
+    if (document?.['name'] === 'end') return heard
+    const place = `${event.ns.coll} ${event.operationType} ${event.clusterTime?.toString()}`
+    heard.push(document?.['cause'] === undefined ? place : `${place} ${String(document['cause'])}`)
+  }
+}
+
+test('a declared write tells the feed its cause in its own transaction, and leaves nothing behind', async () => {
+  await using writer = await openWriter(db.uriFor('writer'))
+  const headers = caused(recount)
+  const heard = await heardWhile(async () => {
+    const answer = await writer.send('PUT', 'products/told', { headers, body: { name: 'x' } })
+    expect(answer.status).toBe(201)
+  })
+  const times = heard.map((line) => line.split(' ')[2])
+  expect(new Set(times).size).toBe(1)
+  expect(heard.map((line) => line.replace(` ${times[0]}`, ''))).toEqual([
+    `freshet_causes insert ${formatLineage([recount])}`,
+    'products insert',
+    'freshet_causes delete',
+  ])
+  expect(await causes.countDocuments()).toBe(0)
+})
+
+test('a write of nobody costs no transaction and tells no cause', async () => {
+  await using writer = await openWriter(db.uriFor('writer'))
+  const heard = await heardWhile(() => writer.send('PUT', 'products/plain', { body: { name: 'x' } }))
+  expect(heard.map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual(['products insert'])
+})
+
+type Step = readonly [method: string, path: string, sent?: Sent]
+/** Each verb in each of its outcomes, in an order in which all of them happen. */
+const steps: readonly Step[] = [
+  ['POST', 'products', { body: { id: 'p', name: 'a' } }],
+  ['POST', 'products', { body: { id: 'p', name: 'a' } }],
+  ['PUT', 'products/p', { body: { name: 'b' } }],
+  ['PUT', 'products/p', { headers: { prefer: 'handling=lenient' }, body: { name: 'c' } }],
+  ['PUT', 'products/p', { headers: { 'if-none-match': '*' }, body: { name: 'd' } }],
+  ['PUT', 'products/p', { headers: ifMatch, body: { name: 'e' } }],
+  ['PATCH', 'products/p', { headers: merge, body: { price: 1 } }],
+  ['PATCH', 'products/q', { headers: merge, body: { price: 1 } }],
+  ['PUT', 'products/r', { body: { name: 'f' } }],
+  ['PUT', 'products/odd', { body: { name: 'lost' } }],
+  ['DELETE', 'products/p', { headers: ifMatch }],
+  ['DELETE', 'products/p'],
+  ['DELETE', 'products/r'],
+  ['POST', 'numbered', { body: { id: 9007199254740991 } }],
+  ['PUT', 'numbered/9007199254740991', { body: { n: 1 } }],
+  ['DELETE', 'numbered/9007199254740991'],
+]
+
+test('a write with a cause is answered as one without, in every outcome', async () => {
+  await using writer = await openWriter(db.uriFor('writer'))
+  const play = async (headers: Record<string, string>): Promise<readonly Pick<Got, 'status' | 'text'>[]> => {
+    await products.deleteMany({})
+    await products.insertOne({ _id: 'odd', name: 'x', when: new Date(0) })
+    const answers = []
+    for (const [method, path, sent] of steps) {
+      const { status, text } = await writer.send(method, path, {
+        ...sent,
+        headers: { ...sent?.headers, ...headers },
+      })
+      answers.push({ status, text: text.replace(/urn:uuid:[0-9a-f-]+/, '') })
+    }
+    return answers
+  }
+  const plain = await play({})
+  expect(await play(caused(hop('stock/recount', 'products', 'numbered')))).toEqual(plain)
+  expect(new Set(plain.map(({ status }) => status))).toEqual(new Set([201, 409, 200, 412, 404, 204]))
+})
+
+test('many handlers may write at once: the records of their causes do not meet', async () => {
+  await using writer = await openWriter(db.uriFor('writer'))
+  const answers = await Promise.all(
+    Array.from({ length: 50 }, (_, n) =>
+      writer.send('PUT', `products/many-${n}`, { headers: caused(recount), body: { name: 'x' } }),
+    ),
+  )
+  expect(answers.map(({ status }) => status)).toEqual(Array(50).fill(201))
+})
+
+const refusals: readonly [name: string, lineage: readonly Hop[], says: string][] = [
+  ['a collection that was not declared', [hop('stock/recount', 'orders')], 'did not declare'],
+  [
+    'more hops than are allowed',
+    [hop('shop/price', 'orders'), recount],
+    'further than 1 from a write of nobody',
+  ],
+  ['what the handler caused itself', [recount, recount], 'heard of what it caused itself'],
+]
+
+test.each(refusals)(
+  'G6.2 508 write-loop, with the chain, and nothing is written: %s',
+  async (_, lineage, says) => {
+    await using writer = await openWriter(db.uriFor('writer'))
+    const answer = await writer.send('PUT', 'products/loop', {
+      headers: caused(...lineage),
+      body: { name: 'x' },
+    })
+    expect(answer.status).toBe(508)
+    expect(answer.json).toMatchObject({ type: 'https://freshet.dev/problems/write-loop', retryable: false })
+    expect(answer.json['detail']).toContain(says)
+    expect(answer.json['detail']).toContain('orders/42 → stock/recount')
+    expect(await products.findOne({ _id: 'loop' })).toBeNull()
+    await eventually(async () =>
+      expect(await writer.status()).toMatchObject({ problems: { 'write-loop': 1 } }),
+    )
+  },
+)
+
+test('G6.2 how many hops are allowed is said to the writer', async () => {
+  const chain = caused(hop('shop/price', 'orders'), recount)
+  const put = (writer: OpenWriter): Promise<Got> =>
+    writer.send('PUT', 'products/hops', { headers: chain, body: { name: 'x' } })
+  await using two = await openWriter(db.uriFor('writer'), { argv: ['--max-hops=2'] })
+  expect((await put(two)).status).toBe(201)
+  await using none = await openWriter(db.uriFor('writer'), { argv: ['--max-hops=0'] })
+  expect((await put(none)).status).toBe(508)
+})
+
+test.each([
+  ['hops without a cause', { 'freshet-hops': '1' }],
+  ['a cause of another form', { 'freshet-cause': 'because' }],
+  ['hops that are not those of the cause', { ...caused(recount), 'freshet-hops': '2' }],
+])('400 bad-header, since nobody can tell where it comes from: %s', async (_, headers) => {
+  await using writer = await openWriter(db.uriFor('writer'))
+  const answer = await writer.send('PUT', 'products/loop', { headers, body: { name: 'x' } })
+  expect(answer.status).toBe(400)
+  expect(answer.json).toMatchObject({ type: 'https://freshet.dev/problems/bad-header' })
+})

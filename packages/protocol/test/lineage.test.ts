@@ -1,0 +1,72 @@
+import { expect, test } from '@jest/globals'
+import * as fc from 'fast-check'
+import {
+  describeLineage,
+  formatLineage,
+  isHandlerName,
+  MAX_HOPS,
+  parseLineage,
+  type Hop,
+} from '../src/lineage.ts'
+
+const hop: fc.Arbitrary<Hop> = fc.record({
+  handler: fc.stringMatching(/^[a-z][a-z0-9_-]{0,9}\/[a-z][a-z0-9_-]{0,9}$/),
+  heard: fc
+    .tuple(fc.stringMatching(/^[a-z][a-z0-9_-]{0,9}$/), fc.stringMatching(/^[A-Za-z0-9_~@|:.-]{1,20}$/))
+    .map((parts) => parts.join('/')),
+  writes: fc.array(fc.stringMatching(/^[a-z][a-z0-9_-]{0,9}$/), { maxLength: 3 }),
+})
+
+test('a lineage comes back from its header as it went in', () => {
+  fc.assert(
+    fc.property(fc.array(hop, { maxLength: MAX_HOPS }), (lineage) => {
+      expect(parseLineage(formatLineage(lineage))).toEqual(lineage)
+    }),
+  )
+})
+
+test('any text is read as a lineage or refused, and never ends in another error', () => {
+  fc.assert(
+    fc.property(fc.string(), (text) => {
+      const lineage = parseLineage(text)
+      if (lineage !== undefined) expect(parseLineage(formatLineage(lineage))).toEqual(lineage)
+    }),
+    { numRuns: 2_000 },
+  )
+})
+
+test.each([
+  [
+    'a list that is longer than any lineage',
+    Array(MAX_HOPS + 1)
+      .fill('a/b;heard="c/d";writes=""')
+      .join(),
+  ],
+  ['a text where a token is wanted', '"a/b";heard="c/d";writes=""'],
+  ['no document', 'a/b;writes=""'],
+  ['no declaration', 'a/b;heard="c/d"'],
+  ['a name without a service', 'b;heard="c/d";writes=""'],
+  ['a name with other letters', 'A/b;heard="c/d";writes=""'],
+  ['an inner list', '(a/b);heard="c/d";writes=""'],
+])('refused: %s', (_, text) => {
+  expect(parseLineage(text)).toBeUndefined()
+})
+
+test('the form is the one that is documented', () => {
+  const lineage = [{ handler: 'stock/recount', heard: 'orders/42', writes: ['stock', 'prices'] }]
+  expect(formatLineage(lineage)).toBe('stock/recount;heard="orders/42";writes="stock prices"')
+  expect(describeLineage([...lineage, { handler: 'shop/notify', heard: 'stock/7', writes: [] }])).toBe(
+    'orders/42 → stock/recount → stock/7 → shop/notify',
+  )
+})
+
+test.each([
+  ['stock/recount', true],
+  ['stock', false],
+  ['stock/', false],
+  ['Stock/recount', false],
+  ['a/b/c', false],
+  [`a/${'b'.repeat(65)}`, false],
+])('the name of a handler: %s is %s', (name, good) => {
+  expect(isHandlerName(name)).toBe(good)
+})
