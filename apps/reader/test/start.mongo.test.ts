@@ -38,7 +38,10 @@ test('a reader starts with the reader role, and with no user who may write', asy
   await using service = await start(db.uriFor('reader'))
   const status: unknown = await (await fetch(`${service.managementUrl}/statusz`)).json()
   expect(status).toMatchObject({
-    guard: { user: 'freshet-reader@shop', layers: { type: 'standing', veto: 'standing', role: 'standing' } },
+    guard: {
+      user: 'freshet-reader@shop',
+      layers: { type: 'standing', veto: 'standing', role: 'standing', lineage: 'absent' },
+    },
   })
   for (const uri of [db.uriFor('writer'), db.adminUri]) {
     const refusal: unknown = await start(uri).catch((error: unknown) => error)

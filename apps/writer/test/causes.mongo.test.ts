@@ -36,7 +36,7 @@ async function heardWhile(work: () => Promise<unknown>): Promise<readonly string
     if (!('documentKey' in event)) continue
     const document = 'fullDocument' in event ? event.fullDocument : undefined
     if (document?.['name'] === 'end') return heard
-    const place = `${event.ns.coll} ${event.operationType} ${event.clusterTime?.toString()}`
+    const place = `${event.ns.coll} ${event.operationType} ${event.clusterTime?.toBigInt()}`
     heard.push(document?.['cause'] === undefined ? place : `${place} ${String(document['cause'])}`)
   }
 }

@@ -3,9 +3,14 @@
  * The canary proves at every start that the driver still sends through it.
  */
 declare module 'mongodb/lib/cmap/connection.js' {
+  import type { Document } from 'mongodb'
+
   /** One message before it is serialized. `toBin` may be called once: it moves parts of the command. */
   export interface WireMessage {
     toBin(): Uint8Array[]
+    /** What the driver was asked to send; absent in the oldest kind of message, which only greets. */
+    readonly command?: Document
+    readonly databaseName?: string
   }
 
   export class Connection {

@@ -19,3 +19,17 @@ export type { FindOptions, ReadCollection, ReadDatabase } from './read-database.
 export type { Frozen } from './frozen.ts'
 export type { ReadCursor, ReadLimits } from './read-cursor.ts'
 export type { Refused } from './refused-verbs.ts'
+export { ChangeHandlers, onlyReads } from './handlers/change-handlers.ts'
+export type { HandlerOptions } from './handlers/change-handlers.ts'
+export type {
+  ChangeHandler,
+  HandlerRefusal,
+  HandlerRefusalReason,
+  HandlerStatus,
+  HeardChange,
+  WriteAllowance,
+} from './handlers/contract.ts'
+export type { HandlerRuns } from './handlers/handler-runs.ts'
+export { lineageHeaders } from './handlers/outgoing.ts'
+export type { BucketLimits } from './handlers/token-bucket.ts'
+export { watchWrites } from './handlers/watch-writes.ts'

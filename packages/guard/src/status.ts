@@ -1,3 +1,4 @@
+import { processOnlyReads } from './handlers/cause.ts'
 import type { Standing } from './preflight.ts'
 import type { RefusalReason } from './refusals.ts'
 
@@ -10,6 +11,8 @@ export interface GuardStatus {
     readonly veto: 'standing'
     /** `standing`: the server enforces a role that can only read. `absent`: it enforces nothing. */
     readonly role: 'standing' | 'absent'
+    /** `standing`: the process said that it only reads, so no writer takes what it sends. */
+    readonly lineage: 'standing' | 'absent'
   }
   readonly user: string | undefined
   readonly roles: readonly string[]
@@ -23,7 +26,7 @@ export function guardStatus(
 ): GuardStatus {
   const role = standing.accessControl === 'required' ? 'standing' : 'absent'
   return {
-    layers: { type: 'standing', veto: 'standing', role },
+    layers: { type: 'standing', veto: 'standing', role, lineage: processOnlyReads() ? 'standing' : 'absent' },
     user: standing.user,
     roles: standing.roles,
     refusals,
@@ -34,5 +37,6 @@ export function guardStatus(
 export function guardLine({ layers, user, roles }: GuardStatus): string {
   const role =
     layers.role === 'standing' ? `role stands (${user}, ${roles.join(', ')})` : 'NO ROLE: no access control'
-  return `guard: types stand, veto stands, ${role}`
+  const lineage = layers.lineage === 'standing' ? 'lineage stands' : 'lineage for handlers alone'
+  return `guard: types stand, veto stands, ${role}, ${lineage}`
 }

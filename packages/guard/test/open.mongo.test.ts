@@ -39,13 +39,16 @@ test('G4.2 opens for a role that can only read, and says so in one line', async 
   const log = new KeptLog()
   const connection = await open(server.uri('reader'), { log })
   expect(connection.status()).toEqual({
-    layers: { type: 'standing', veto: 'standing', role: 'standing' },
+    layers: { type: 'standing', veto: 'standing', role: 'standing', lineage: 'absent' },
     user: 'reader@admin',
     roles: ['freshet-reader@app'],
     refusals: { command: 0, database: 0, message: 0, name: 0, stage: 0 },
   })
   expect(log.lines.map(({ level, message }) => [level, message])).toEqual([
-    ['info', 'guard: types stand, veto stands, role stands (reader@admin, freshet-reader@app)'],
+    [
+      'info',
+      'guard: types stand, veto stands, role stands (reader@admin, freshet-reader@app), lineage for handlers alone',
+    ],
   ])
   await connection.close()
   await connection.close()

@@ -113,6 +113,11 @@ test('the writer may write its collections, beat the heart and remember answers,
   const records = as('freshet-writer', internalDatabase(database)).collection('idempotency')
   await records.insertOne({ expiresAt: new Date() })
 
+  const causes = db.collection<{ _id: number }>('freshet_causes')
+  await causes.insertOne({ _id: 1 })
+  await causes.deleteOne({ _id: 1 })
+  await expect(causes.findOne()).rejects.toMatchObject(refused)
+
   await expect(db.collection('unknown').insertOne({})).rejects.toMatchObject(refused)
   await expect(db.collection('freshet').insertOne({})).rejects.toMatchObject(refused)
   await expect(db.collection('freshet').deleteMany({})).rejects.toMatchObject(refused)

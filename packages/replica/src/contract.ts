@@ -1,6 +1,7 @@
-import type { MonotonicMs } from '@freshet/kit'
 import type { Absent } from '@freshet/cache'
-import type { Bytes, Id, Position, SourceId, SourcePosition } from '@freshet/protocol'
+import type { ChangeHandler, HandlerStatus } from '@freshet/guard'
+import type { MonotonicMs } from '@freshet/kit'
+import type { Bytes, Id, Lineage, Position, SourceId, SourcePosition } from '@freshet/protocol'
 
 /** What the replica keeps of a document, made once per version from the source's bytes. */
 export interface Presentation<V> {
@@ -66,11 +67,19 @@ export interface ReplicaStatus {
   readonly refusedCollections: Readonly<Record<string, string>>
 }
 
+/** One document that changed. */
+export interface ChangedKey {
+  readonly collection: string
+  readonly id: Id
+  /** The handlers that it descends from; absent: nobody's, as far as is known. */
+  readonly cause?: Lineage
+}
+
 /** What subscribers hear: which documents changed at which position, or that they must read everything anew. */
 export type Notice =
   | {
       readonly kind: 'changes'
-      readonly keys: readonly { readonly collection: string; readonly id: Id }[]
+      readonly keys: readonly ChangedKey[]
       readonly at: Position
     }
   | { readonly kind: 'reset'; readonly reason: string; readonly at: Position }
@@ -108,4 +117,17 @@ export interface Replica<V> extends AsyncDisposable {
   status(): ReplicaStatus
   /** Stops, as disposing does; pending reads fail with STOPPED. Twice is fine; settles when really ended. */
   close(): Promise<void>
+}
+
+/** A replica in a service that does something because of changes. */
+export interface EmbeddedReplica<V> extends Replica<V> {
+  /**
+   * Calls `handler` for every change of its collections from now on, one at a time and in order, until what is returned
+   * is disposed of or the replica is closed. What it writes through the writer, or through a client that
+   * `watchWrites` of `@freshet/guard` was given, is kept from making a loop.
+   * @throws {GuardError} BAD_HANDLER. @throws {ReplicaError} UNKNOWN_COLLECTION
+   */
+  onChange(handler: ChangeHandler): AsyncDisposable
+  /** What its handlers did, for status pages and metrics. */
+  handlers(): readonly HandlerStatus[]
 }

@@ -1,8 +1,8 @@
 import { ChangeStreamError, type Batch, type Origin, type Sink } from '@freshet/change-stream'
 import type { Cache, Value } from '@freshet/cache'
 import type { Log } from '@freshet/kit'
-import type { Change, Id } from '@freshet/protocol'
-import type { Presentation } from './contract.ts'
+import type { Change, DocumentChange } from '@freshet/protocol'
+import type { ChangedKey, Presentation } from './contract.ts'
 import type { Exactness } from './exactness.ts'
 import type { Notices } from './notices.ts'
 import type { Standpoint } from './standpoint.ts'
@@ -117,11 +117,15 @@ export class Feed<V extends Value> implements Sink {
 
   #tell(batch: Batch): void {
     const { notices } = this.#parts
-    const keys: { readonly collection: string; readonly id: Id }[] = []
+    const keys: ChangedKey[] = []
     for (const change of batch.changes) {
-      if ('id' in change) keys.push({ collection: change.collection, id: change.id })
+      if ('id' in change) keys.push(keyOf(change))
       else notices.reset(change.kind, batch.through)
     }
     if (keys.length > 0) notices.tell({ kind: 'changes', keys, at: batch.through })
   }
+}
+
+function keyOf({ collection, id, cause }: DocumentChange): ChangedKey {
+  return cause === undefined ? { collection, id } : { collection, id, cause }
 }

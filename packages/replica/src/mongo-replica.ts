@@ -11,7 +11,7 @@ import type { Clock, Log } from '@freshet/kit'
 import type { IdType } from '@freshet/protocol'
 import type { Presentation, Replica } from './contract.ts'
 import type { ReplicaOptions } from './options.ts'
-import { ExactReplica } from './replica.ts'
+import { ExactReplica, type ReplicaParts } from './replica.ts'
 
 export interface MongoReplicaParts<V extends Value> {
   /** For the change stream alone: a slow read must not hold it up. May be the same as `reads`. */
@@ -34,10 +34,15 @@ const recentShare = 1 / 16
 
 /** A replica of one MongoDB database over connections that the caller opens and closes. Call `start` next. */
 export function mongoReplica<V extends Value>(parts: MongoReplicaParts<V>): Replica<V> {
+  return new ExactReplica(replicaParts(parts))
+}
+
+/** What a replica of a MongoDB database is put together from. */
+export function replicaParts<V extends Value>(parts: MongoReplicaParts<V>): ReplicaParts<V> {
   const { feed, reads, collections, identity, presentation, options, clock, random } = parts
   const mongo = { collections, identity, clock, options: defaultMongoSourceOptions }
   const source = new MongoSource({ ...mongo, connection: feed })
-  return new ExactReplica({
+  return {
     ...parts,
     past: new MongoPastReads({ ...mongo, connection: reads }),
     cache: new Cache({
@@ -55,5 +60,5 @@ export function mongoReplica<V extends Value>(parts: MongoReplicaParts<V>): Repl
     },
     // After the callbacks of this turn of the event loop: what they ask for goes into one read.
     defer: setImmediate,
-  })
+  }
 }

@@ -1,11 +1,12 @@
 import type { Value } from '@freshet/cache'
 import type { IdentityRule } from '@freshet/change-stream/mongodb'
-import { openReadConnection } from '@freshet/guard'
+import { openReadConnection, type HandlerOptions } from '@freshet/guard'
 import { systemClock, type Log } from '@freshet/kit'
 import type { IdType } from '@freshet/protocol'
-import type { Presentation, Replica } from './contract.ts'
+import type { EmbeddedReplica, Presentation, Replica } from './contract.ts'
 import { ReplicaError } from './errors.ts'
-import { mongoReplica } from './mongo-replica.ts'
+import { HandledReplica } from './handled-replica.ts'
+import { replicaParts } from './mongo-replica.ts'
 import { defaultReplicaOptions, type ReplicaOptions } from './options.ts'
 
 /** What a service says to hold a replica; the rest has defaults. */
@@ -22,6 +23,8 @@ export interface OpenReplicaOptions<V extends Value> {
   readonly timeline?: string
   /** The longest wait for the first proof that it is current, in milliseconds; 30,000 by default. */
   readonly liveWithinMs?: number
+  /** For `onChange`: the name of this service, and how its handlers are kept from loops. */
+  readonly handlers?: HandlerOptions
   /** Default: says nothing. */
   readonly log?: Log
 }
@@ -33,11 +36,13 @@ const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: ()
  * @throws {GuardError} the address is wrong, cannot be reached, or its user may do more than read.
  * @throws {ReplicaError} UNAVAILABLE: it did not get live in time; it is closed then.
  */
-export async function openReplica<V extends Value>(given: OpenReplicaOptions<V>): Promise<Replica<V>> {
+export async function openReplica<V extends Value>(
+  given: OpenReplicaOptions<V>,
+): Promise<EmbeddedReplica<V>> {
   const { uri, database, presentation, timeline, log = silent } = given
   const connection = await openReadConnection({ uri, database, appName: 'freshet-replica', log })
   const identity: IdentityRule = timeline === undefined ? { kind: 'control' } : { kind: 'named', timeline }
-  const replica = mongoReplica({
+  const parts = replicaParts({
     feed: connection,
     reads: connection,
     collections: new Map(Object.entries(given.collections)),
@@ -49,6 +54,8 @@ export async function openReplica<V extends Value>(given: OpenReplicaOptions<V>)
     log,
     ended: () => connection.close(),
   })
+  const handlers = given.handlers ?? { service: 'service' }
+  const replica = new HandledReplica({ ...parts, database, handlers })
   await live(replica, given.liveWithinMs ?? 30_000)
   return replica
 }

@@ -1,0 +1,13 @@
+import { watchWrites } from '@freshet/guard'
+import { MongoClient } from 'mongodb'
+import type { Stamp } from './stamper.ts'
+
+/** Stamps with a client of the service's own, which the guard watches. */
+export function ownClient(
+  uri: string,
+  database: string,
+): { readonly client: MongoClient; readonly stamp: Stamp } {
+  const client = watchWrites(new MongoClient(uri))
+  const orders = client.db(database).collection<{ readonly _id: string; readonly stamps: number }>('orders')
+  return { client, stamp: (id) => orders.updateOne({ _id: id }, { $inc: { stamps: 1 } }) }
+}

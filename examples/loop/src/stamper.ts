@@ -1,0 +1,36 @@
+import type { HandlerRefusal } from '@freshet/guard'
+import { asDocuments, openReplica, type EmbeddedReplica, type StoredDocument } from '@freshet/replica'
+
+/** How an order gets its stamp. */
+export type Stamp = (id: string) => Promise<unknown>
+
+export interface StamperParts {
+  /** The address of a user who may only read. */
+  readonly uri: string
+  readonly database: string
+  readonly stamp: Stamp
+  readonly onRefusal: (refusal: HandlerRefusal) => void
+}
+
+/**
+ * The classic mistake: a service that hears of every change of an order, and changes the order because of it. It hears
+ * of its own stamp next, and would go round for ever.
+ */
+export async function openStamper(parts: StamperParts): Promise<EmbeddedReplica<StoredDocument>> {
+  const { uri, database, stamp, onRefusal } = parts
+  const replica = await openReplica({
+    uri,
+    database,
+    collections: { orders: 'string' },
+    presentation: asDocuments,
+    handlers: { service: 'stamper', onRefusal },
+  })
+  replica.onChange({
+    name: 'stamp',
+    collections: ['orders'],
+    // Somebody thought so. The guard asks for a reason; whether it is a good one shows when it runs.
+    allowWrites: [{ collection: 'orders', reason: 'an order is stamped once' }],
+    handle: async ({ id }) => void (await stamp(id)),
+  })
+  return replica
+}

@@ -1,0 +1,109 @@
+import { afterAll, expect, test } from '@jest/globals'
+import type { HandlerRefusal } from '@freshet/guard'
+import { eventually, openTestDatabase } from '@freshet/testkit'
+import { MongoClient } from 'mongodb'
+import { ownClient } from '../src/own-client.ts'
+import { openStamper, type Stamp } from '../src/stamper.ts'
+import { throughWriter } from '../src/through-writer.ts'
+import { openWriter } from './support/open-writer.ts'
+
+const db = await openTestDatabase({ collections: ['orders', 'stock'] })
+afterAll(() => db[Symbol.asyncDispose]())
+
+interface Order {
+  readonly _id: string
+  readonly stamps?: number
+  readonly stampedAtMs?: number
+}
+const orders = db.admin.db('shop').collection<Order>('orders')
+
+/** The stamper and what the guard told of it. */
+async function open(stamp: Stamp): Promise<
+  {
+    readonly stamper: Awaited<ReturnType<typeof openStamper>>
+    readonly refusals: readonly HandlerRefusal[]
+  } & AsyncDisposable
+> {
+  const refusals: HandlerRefusal[] = []
+  const stamper = await openStamper({
+    uri: db.uriFor('reader'),
+    database: 'shop',
+    stamp,
+    onRefusal: (refusal) => refusals.push(refusal),
+  })
+  return { stamper, refusals, [Symbol.asyncDispose]: () => stamper.close() }
+}
+
+test('G7.3 the loop stops in less than 110 writes, and says why', async () => {
+  const { client, stamp } = ownClient(db.uriFor('writer'), 'shop')
+  await using _ = client
+  const errors: unknown[] = []
+  await using opened = await open((id) =>
+    stamp(id).catch((error: unknown) => {
+      errors.push(error)
+      throw error
+    }),
+  )
+  const { stamper, refusals } = opened
+  await orders.insertOne({ _id: 'own' })
+  await eventually(() => expect(refusals.length).toBeGreaterThan(0))
+  // Every stamp was heard of, and the last one led to nothing.
+  await eventually(() => {
+    const [status] = stamper.handlers()
+    expect(status?.heard).toBe((status?.writes ?? 0) + 1)
+  })
+  const stamps = (await orders.findOne({ _id: 'own' }))?.stamps ?? 0
+  expect(stamps).toBeGreaterThanOrEqual(100)
+  expect(stamps).toBeLessThan(110)
+  expect(refusals).toEqual([
+    {
+      reason: 'breaker',
+      handler: 'stamper/stamp',
+      heard: 'orders/own',
+      collection: 'orders',
+      chain: 'orders/own → stamper/stamp',
+    },
+  ])
+  expect(String(errors[0])).toBe(
+    'GuardError: BREAKER_OPEN: stamper/stamp heard of orders/own and wanted to write to orders as often as only a loop does (orders/own → stamper/stamp)',
+  )
+})
+
+test('G7.3 other orders go on being stamped while one is shut out', async () => {
+  const { client, stamp } = ownClient(db.uriFor('writer'), 'shop')
+  await using _ = client
+  // Only one order is stamped again and again.
+  await using opened = await open(async (id) => {
+    const order = await orders.findOne({ _id: id })
+    if (id === 'loops' || order?.stamps === undefined) await stamp(id)
+  })
+  await orders.insertOne({ _id: 'loops' })
+  await eventually(() => expect(opened.refusals.length).toBeGreaterThan(0))
+  await orders.insertOne({ _id: 'honest' })
+  await eventually(async () => expect(await orders.findOne({ _id: 'honest' })).toMatchObject({ stamps: 1 }))
+})
+
+test('G7.3 negative control: with a client that nobody watches the loop goes on', async () => {
+  await using client = new MongoClient(db.uriFor('writer'))
+  const unwatched = client.db('shop').collection<Order>('orders')
+  await using opened = await open((id) => unwatched.updateOne({ _id: id }, { $inc: { stamps: 1 } }))
+  await orders.insertOne({ _id: 'endless' })
+  await eventually(async () =>
+    expect((await orders.findOne({ _id: 'endless' }))?.stamps).toBeGreaterThan(200),
+  )
+  expect(opened.refusals).toEqual([])
+})
+
+test('G6.3 through the writer the loop ends with its first round: the writer knows what it descends from', async () => {
+  await using writer = await openWriter(db.uriFor('writer'), '--max-hops=16')
+  const errors: unknown[] = []
+  const stamp = throughWriter(writer.url)
+  await using opened = await open((id) => stamp(id).catch((error: unknown) => errors.push(error)))
+  await orders.insertOne({ _id: 'told' })
+  await eventually(() => expect(errors).toHaveLength(1))
+  expect(String(errors[0])).toContain('the writer answered 508')
+  expect(String(errors[0])).toContain(
+    'stamper/stamp heard of what it caused itself: orders/told → stamper/stamp → orders/told → stamper/stamp',
+  )
+  expect(opened.stamper.handlers()).toMatchObject([{ heard: 2, failed: 0 }])
+})

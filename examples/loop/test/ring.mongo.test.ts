@@ -1,0 +1,68 @@
+import { afterAll, expect, test } from '@jest/globals'
+import type { ChangeHandler } from '@freshet/guard'
+import { asDocuments, openReplica } from '@freshet/replica'
+import { eventually, openTestDatabase } from '@freshet/testkit'
+import { openWriter } from './support/open-writer.ts'
+
+const db = await openTestDatabase({ collections: ['orders', 'stock'] })
+afterAll(() => db[Symbol.asyncDispose]())
+
+const hears = new Map<string, readonly string[]>()
+
+/** A service that writes a new document of `to`, through the writer, for each change of `from`. */
+async function openLink(service: string, from: string, to: string, writer: string): Promise<AsyncDisposable> {
+  const replica = await openReplica({
+    uri: db.uriFor('reader'),
+    database: 'shop',
+    collections: { orders: 'string', stock: 'string' },
+    presentation: asDocuments,
+    handlers: { service },
+  })
+  const handler: ChangeHandler = {
+    name: 'pass-on',
+    collections: [from],
+    allowWrites: [{ collection: to, reason: 'one link of a ring' }],
+    handle: async ({ id, cause }) => {
+      const answer = await fetch(`${writer}/v1/${to}/${id}x`, {
+        method: 'PUT',
+        headers: { 'content-type': 'application/json' },
+        body: '{}',
+      })
+      const [start = ''] = id.split('-')
+      const line = `${service} heard ${from} after ${cause.length}: ${answer.status}`
+      hears.set(start, [...(hears.get(start) ?? []), line])
+    },
+  }
+  replica.onChange(handler)
+  return replica
+}
+
+/** Orders lead to stock, and stock to orders. */
+async function openRing(writer: string): Promise<{ readonly services: number } & AsyncDisposable> {
+  const links = [
+    await openLink('a', 'orders', 'stock', writer),
+    await openLink('b', 'stock', 'orders', writer),
+  ]
+  const close = async (): Promise<void> => {
+    for (const link of links) await link[Symbol.asyncDispose]()
+  }
+  return { services: links.length, [Symbol.asyncDispose]: close }
+}
+
+test.each([
+  [1, ['a heard orders after 0: 201', 'b heard stock after 1: 508']],
+  [2, ['a heard orders after 0: 201', 'b heard stock after 1: 201', 'a heard orders after 2: 508']],
+  [16, ['a heard orders after 0: 201', 'b heard stock after 1: 201', 'a heard orders after 2: 508']],
+])(
+  'G6.3 G6.4 two services that lead each other to ever new documents are stopped, with %d hops allowed',
+  async (maxHops, story) => {
+    await using writer = await openWriter(db.uriFor('writer'), `--max-hops=${maxHops}`)
+    await using ring = await openRing(writer.url)
+    expect(ring.services).toBe(2)
+    await db.admin
+      .db('shop')
+      .collection<{ _id: string }>('orders')
+      .insertOne({ _id: `max${maxHops}-` })
+    await eventually(() => expect(hears.get(`max${maxHops}`)).toEqual(story))
+  },
+)

@@ -1,0 +1,49 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Lineage } from '@freshet/protocol'
+
+/** What a write would change. */
+export interface Written {
+  /** Names of collections, `database.name` outside of `database`; `undefined`: a command about none. */
+  readonly collections: readonly (string | undefined)[]
+  /** Documents that are named by their id: `<collection>/<id>`. */
+  readonly keys: readonly string[]
+}
+
+/** What the code that runs now descends from. */
+export interface Cause {
+  /** Its last hop is the handler that runs. */
+  readonly lineage: Lineage
+  /** The database whose collections go by their plain names. */
+  readonly database: string | undefined
+  /** Whether requests to this origin (`http://writer:8080`) are told the lineage. */
+  tells(origin: string): boolean
+  /** @throws {GuardError} UNDECLARED_WRITE, WRITE_LOOP, BREAKER_OPEN: this write must not be done. */
+  judge(written: Written): void
+}
+
+/**
+ * Follows the code of a handler through its promises and timers. It is lost where work is handed over by other means,
+ * as by a queue of the program's own: wrap what is queued in `AsyncResource.bind`.
+ */
+const running = new AsyncLocalStorage<Cause>()
+let ofProcess: Cause | undefined
+
+/** The cause of the code that runs now; `undefined`: nobody's change. */
+export function currentCause(): Cause | undefined {
+  return running.getStore() ?? ofProcess
+}
+
+/** Runs `work`, and all that it starts, as caused. */
+export function runCaused<T>(cause: Cause, work: () => T): T {
+  return running.run(cause, work)
+}
+
+/** Makes everything in this process that no handler runs descend from `cause`; `undefined`: from nothing again. */
+export function causeOfProcess(cause: Cause | undefined): void {
+  ofProcess = cause
+}
+
+/** Whether {@link causeOfProcess} holds. */
+export function processOnlyReads(): boolean {
+  return ofProcess !== undefined
+}

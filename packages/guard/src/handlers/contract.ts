@@ -1,0 +1,61 @@
+import type { Id, Lineage, Position } from '@freshet/protocol'
+
+/** What a handler hears of: which document changed, not to what. Read it at `at` or later. */
+export interface HeardChange {
+  readonly collection: string
+  readonly id: Id
+  /** A state that holds the change. */
+  readonly at: Position
+  /** The handlers that it descends from, as far as its writer told; empty: nobody's. */
+  readonly cause: Lineage
+}
+
+/** A declared exception: this handler writes this collection, and here is why that makes no loop. */
+export interface WriteAllowance {
+  /** Its name; `database.name` for one outside of the database that is followed. */
+  readonly collection: string
+  /** For whoever reads the code, the log and the status page. */
+  readonly reason: string
+}
+
+/** Something that is done because of changes. Without `allowWrites` it may write nothing. */
+export interface ChangeHandler {
+  /** Unique in its service: `[a-z][a-z0-9_-]{0,63}`. */
+  readonly name: string
+  /** The collections whose changes it hears; each must be followed. */
+  readonly collections: readonly string[]
+  readonly allowWrites?: readonly WriteAllowance[]
+  /** Called for one change at a time, in the order of the feed. A rejection is logged and counted, and the next change follows. */
+  handle(change: HeardChange, signal: AbortSignal): Promise<void> | void
+  /** Changes may have been missed (`reason` says why): whatever was made of them must be made anew. */
+  reset?(reason: string, signal: AbortSignal): Promise<void> | void
+}
+
+/** Why a write out of a handler was refused; the label of the metric. */
+export type HandlerRefusalReason = 'undeclared' | 'own-entry' | 'too-many-hops' | 'breaker'
+
+/** One refused write, told to `onRefusal` and in the log. */
+export interface HandlerRefusal {
+  readonly reason: HandlerRefusalReason
+  /** `<service>/<handler>` */
+  readonly handler: string
+  /** The document whose change led to it: `<collection>/<id>`. */
+  readonly heard: string
+  /** What it would have written; `undefined`: a command about no collection. */
+  readonly collection: string | undefined
+  /** From the first change that is known to this handler, in words. */
+  readonly chain: string
+}
+
+/** What an operator sees of one handler; counters start at zero with it. */
+export interface HandlerStatus {
+  readonly handler: string
+  readonly allowWrites: readonly WriteAllowance[]
+  readonly heard: number
+  readonly failed: number
+  readonly resets: number
+  readonly writes: number
+  readonly refusals: Readonly<Record<HandlerRefusalReason, number>>
+  /** Breakers that are open now: writes because of so many documents are refused. */
+  readonly openBreakers: number
+}

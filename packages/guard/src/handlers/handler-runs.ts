@@ -1,0 +1,148 @@
+import type { Log } from '@freshet/kit'
+import { describeLineage, loopFault, type Hop, type Lineage } from '@freshet/protocol'
+import { GuardError, type GuardErrorCode } from '../errors.ts'
+import type { Breaker } from './breaker.ts'
+import { runCaused, type Cause, type Written } from './cause.ts'
+import type {
+  ChangeHandler,
+  HandlerRefusal,
+  HandlerRefusalReason,
+  HandlerStatus,
+  HeardChange,
+} from './contract.ts'
+import type { Echoes } from './echoes.ts'
+
+/** What one handler shares with the others of its service. */
+export interface HandlerRunsParts {
+  /** `<service>/<handler>` */
+  readonly name: string
+  readonly database: string
+  readonly maxHops: number
+  readonly breaker: Breaker
+  /** Writes of this process that the handler will hear of. */
+  readonly echoes: Echoes
+  /** Tells every handler of this process what was written, and by which of them. */
+  readonly wrote: (key: string, handlers: ReadonlySet<string>) => void
+  readonly tells: (origin: string) => boolean
+  readonly log: Log
+  readonly onRefusal: ((refusal: HandlerRefusal) => void) | undefined
+}
+
+const codes: Record<HandlerRefusalReason, GuardErrorCode> = {
+  undeclared: 'UNDECLARED_WRITE',
+  'own-entry': 'WRITE_LOOP',
+  'too-many-hops': 'WRITE_LOOP',
+  breaker: 'BREAKER_OPEN',
+}
+
+/** Runs one handler, so that whatever it writes is known to descend from what it heard. */
+export class HandlerRuns {
+  readonly #handler: ChangeHandler
+  readonly #parts: HandlerRunsParts
+  readonly #declared: readonly string[]
+  readonly #refusals: Record<HandlerRefusalReason, number> = {
+    undeclared: 0,
+    'own-entry': 0,
+    'too-many-hops': 0,
+    breaker: 0,
+  }
+  #heard = 0
+  #failed = 0
+  #resets = 0
+  #writes = 0
+
+  constructor(handler: ChangeHandler, parts: HandlerRunsParts) {
+    this.#handler = handler
+    this.#parts = parts
+    this.#declared = (handler.allowWrites ?? []).map(({ collection }) => collection)
+  }
+
+  /** Settles when the handler has; never rejects. */
+  async hear(change: HeardChange, signal: AbortSignal): Promise<void> {
+    this.#heard += 1
+    const heard = `${change.collection}/${change.id}`
+    const before = this.#parts.echoes.heard(heard)
+    const run = { lineage: this.#lineage(change.cause, heard), heard, before, bounded: true }
+    await this.#run(run, () => this.#handler.handle(change, signal), signal)
+  }
+
+  /** As {@link hear}. What is made anew may be much, and comes once: the breaker does not count it. */
+  async reset(reason: string, signal: AbortSignal): Promise<void> {
+    this.#resets += 1
+    const run = { lineage: this.#lineage([], '*'), heard: '*', before: new Set<string>(), bounded: false }
+    await this.#run(run, () => this.#handler.reset?.(reason, signal), signal)
+  }
+
+  status(): HandlerStatus {
+    return {
+      handler: this.#parts.name,
+      allowWrites: this.#handler.allowWrites ?? [],
+      heard: this.#heard,
+      failed: this.#failed,
+      resets: this.#resets,
+      writes: this.#writes,
+      refusals: { ...this.#refusals },
+      openBreakers: this.#parts.breaker.open,
+    }
+  }
+
+  #lineage(cause: Lineage, heard: string): Lineage {
+    const own: Hop = { handler: this.#parts.name, heard, writes: this.#declared }
+    return [...cause, own]
+  }
+
+  async #run(run: Run, work: () => Promise<void> | void, signal: AbortSignal): Promise<void> {
+    const { database, tells, log, name } = this.#parts
+    const { lineage, heard } = run
+    const cause: Cause = { lineage, database, tells, judge: (written) => this.#judge(run, written) }
+    try {
+      await runCaused(cause, work)
+    } catch (error) {
+      if (signal.aborted) return
+      this.#failed += 1
+      log.error({ handler: name, heard, chain: describeLineage(lineage), err: error }, 'a handler failed')
+    }
+  }
+
+  #judge(run: Run, { collections, keys }: Written): void {
+    const { maxHops, breaker, wrote, name } = this.#parts
+    for (const collection of collections) {
+      const fault = loopFault(run.lineage, collection ?? '', maxHops)
+      if (fault !== undefined) throw this.#refused(fault, run, collection)
+    }
+    if (run.bounded && !breaker.take(run.heard, run.before.has(name)))
+      throw this.#refused('breaker', run, collections[0])
+    this.#writes += 1
+    for (const key of keys) wrote(key, new Set([...run.before, name]))
+  }
+
+  #refused(reason: HandlerRefusalReason, run: Run, collection: string | undefined): GuardError {
+    const { name, log, onRefusal } = this.#parts
+    this.#refusals[reason] += 1
+    const chain = describeLineage(run.lineage)
+    const refusal: HandlerRefusal = { reason, handler: name, heard: run.heard, collection, chain }
+    log.error({ ...refusal }, 'guard: refused a write of a handler')
+    onRefusal?.(refusal)
+    return new GuardError(codes[reason], sentenceOf(refusal))
+  }
+}
+
+/** One call of a handler. */
+interface Run {
+  readonly lineage: Lineage
+  readonly heard: string
+  /** Handlers of this process that may have caused it. */
+  readonly before: ReadonlySet<string>
+  readonly bounded: boolean
+}
+
+function sentenceOf({ reason, handler, heard, collection, chain }: HandlerRefusal): string {
+  const what = collection === undefined ? 'send a command that may write' : `write to ${collection}`
+  const why: Record<HandlerRefusalReason, string> = {
+    undeclared: 'without having declared it',
+    'own-entry': 'upon what it caused itself',
+    'too-many-hops': "too far from a change of nobody's",
+    breaker: 'as often as only a loop does',
+  }
+  return `${handler} heard of ${heard} and wanted to ${what} ${why[reason]} (${chain})`
+}

@@ -1,0 +1,51 @@
+import type { Clock, MonotonicMs } from '@freshet/kit'
+
+/** How many writes one cause may have. */
+export interface BucketLimits {
+  /** Writes at once. */
+  readonly burst: number
+  /** Further ones, a second. */
+  readonly refillPerS: number
+  /** How long nothing is let through once it was empty, in milliseconds. */
+  readonly openMs: number
+}
+
+/** A token bucket that stays shut for a while once it was empty: a loop would take each new token at once. */
+export class TokenBucket {
+  readonly #limits: BucketLimits
+  readonly #clock: Clock
+  #tokens: number
+  #countedAt: MonotonicMs
+  #openUntil: MonotonicMs = Number.NEGATIVE_INFINITY
+
+  constructor(limits: BucketLimits, clock: Clock) {
+    this.#limits = limits
+    this.#clock = clock
+    this.#tokens = limits.burst
+    this.#countedAt = clock.now()
+  }
+
+  /** Whether the breaker is open: nothing is let through. */
+  get open(): boolean {
+    return this.#clock.now() < this.#openUntil
+  }
+
+  /** Takes one token; `false`: there is none, and there will be none for `openMs`. */
+  take(): boolean {
+    if (this.open) return false
+    this.#refill()
+    if (this.#tokens < 1) {
+      this.#openUntil = this.#clock.now() + this.#limits.openMs
+      return false
+    }
+    this.#tokens -= 1
+    return true
+  }
+
+  #refill(): void {
+    const now = this.#clock.now()
+    const { burst, refillPerS } = this.#limits
+    this.#tokens = Math.min(burst, this.#tokens + ((now - this.#countedAt) / 1_000) * refillPerS)
+    this.#countedAt = now
+  }
+}

@@ -1,0 +1,38 @@
+import { MongoClient } from 'mongodb'
+import { Connection } from 'mongodb/lib/cmap/connection.js'
+import type { WireMessage } from 'mongodb/lib/cmap/connection.js'
+import { GuardError } from '../errors.ts'
+import { currentCause } from './cause.ts'
+import { writtenBy } from './written.ts'
+
+/** Judges what handlers write, before it leaves; everything else passes at the price of one look. */
+class WatchingConnection extends Connection {
+  override async writeCommand(message: WireMessage, options: unknown): Promise<void> {
+    const cause = currentCause()
+    const { command, databaseName } = message
+    const written = cause && command && writtenBy(command, databaseName ?? '', cause.database)
+    if (written) cause.judge(written)
+    return super.writeCommand(message, options)
+  }
+}
+
+/**
+ * Makes a service's own client refuse what its handlers of changes must not write: such a write rejects with GuardError
+ * UNDECLARED_WRITE, WRITE_LOOP or BREAKER_OPEN before a byte of it leaves. Call it before the client connects.
+ * @returns the same client.
+ * @throws {GuardError} UNWATCHABLE
+ */
+export function watchWrites(client: MongoClient): MongoClient {
+  if (!(client instanceof MongoClient))
+    throw new GuardError(
+      'UNWATCHABLE',
+      'expected a client of the very driver that the guard uses, mongodb 7.9',
+    )
+  if (Reflect.get(client, 'topology') !== undefined)
+    throw new GuardError('UNWATCHABLE', 'expected a client that has not connected yet')
+  const options: unknown = Reflect.get(client, 'options')
+  if (typeof options !== 'object' || options === null || Reflect.get(options, 'autoEncrypter') !== undefined)
+    throw new GuardError('UNWATCHABLE', 'expected a client without automatic encryption')
+  Reflect.set(options, 'connectionType', WatchingConnection)
+  return client
+}

@@ -1,0 +1,118 @@
+import { Binary, BSON, Double, Int32, Long, ObjectId, type Document } from 'mongodb'
+import { allowedCommands } from '../allowed-commands.ts'
+import type { Written } from './cause.ts'
+
+/** What else a client that may write sends without writing; the writes of a transaction are judged one by one. */
+const otherReads: ReadonlySet<string> = new Set([
+  ...allowedCommands,
+  'abortTransaction',
+  'buildInfo',
+  'collStats',
+  'commitTransaction',
+  'count',
+  'dbStats',
+  'distinct',
+  'killSessions',
+  'listDatabases',
+  'listIndexes',
+  'refreshSessions',
+  'serverStatus',
+  'startSession',
+])
+
+/** Where each command that changes documents names them. */
+const statements: Readonly<Record<string, (command: Document) => readonly unknown[]>> = {
+  insert: ({ documents }) => listOf(documents).map((document) => idIn(document)),
+  update: ({ updates }) => listOf(updates).map((statement) => idIn(fieldOf(statement, 'q'))),
+  delete: ({ deletes }) => listOf(deletes).map((statement) => idIn(fieldOf(statement, 'q'))),
+  findAndModify: ({ query }) => [idIn(query)],
+}
+
+/** What a command of the driver would write; `undefined`: nothing. What is not known is taken for a write. */
+export function writtenBy(
+  command: Document,
+  database: string,
+  home: string | undefined,
+): Written | undefined {
+  const [name = ''] = Object.keys(command)
+  const placed = (collection: string, db: string = database): string =>
+    db === home ? collection : `${db}.${collection}`
+  if (name === 'bulkWrite') return bulkWritten(command, placed)
+  if (name === 'aggregate') {
+    const collections = targetsIn(command['pipeline']).map((target) => placed(...target))
+    return collections.length === 0 ? undefined : { collections, keys: [] }
+  }
+  if (otherReads.has(name)) return undefined
+  const collection: unknown = command[name]
+  if (typeof collection !== 'string') return { collections: [undefined], keys: [] }
+  const ids = statements[name]?.(command) ?? []
+  const keys = ids.flatMap(textsOf).map((id) => `${placed(collection)}/${id}`)
+  return { collections: [placed(collection)], keys }
+}
+
+/** One command over several collections, named by `database.collection`. */
+function bulkWritten(command: Document, placed: (collection: string, database: string) => string): Written {
+  const collections = listOf(command['nsInfo']).map((info) => {
+    const [database = '', ...rest] = String(fieldOf(info, 'ns')).split('.')
+    return placed(rest.join('.'), database)
+  })
+  const keys = listOf(command['ops']).flatMap((op) => {
+    const index = ['insert', 'update', 'delete'].map((kind) => fieldOf(op, kind)).find(Number.isInteger)
+    const id = idIn(fieldOf(op, 'document') ?? fieldOf(op, 'filter'))
+    return textsOf(id).map((text) => `${collections[Number(index)]}/${text}`)
+  })
+  return { collections, keys }
+}
+
+/** Where `$out` and `$merge` write to, wherever they stand: collection and, if it is said, database. */
+function targetsIn(pipeline: unknown): readonly Target[] {
+  const targets: Target[] = []
+  // As the server will see it: what is sent may be what `toBSON` of a stage gives.
+  walk(BSON.deserialize(BSON.serialize({ pipeline })), (key, value) => {
+    if (key === '$out') targets.push(targetOf(value))
+    else if (key === '$merge') targets.push(targetOf(fieldOf(value, 'into') ?? value))
+  })
+  return targets
+}
+
+type Target = readonly [collection: string, database?: string]
+
+function targetOf(target: unknown): Target {
+  if (typeof target === 'string') return [target]
+  const database = fieldOf(target, 'db')
+  const collection = String(fieldOf(target, 'coll'))
+  return typeof database === 'string' ? [collection, database] : [collection]
+}
+
+function walk(value: unknown, visit: (key: string, value: unknown) => void): void {
+  if (typeof value !== 'object' || value === null) return
+  for (const [key, inner] of Object.entries(value)) {
+    visit(key, inner)
+    walk(inner, visit)
+  }
+}
+
+/** Lists stand in a command as they are, or as a sequence beside it. */
+function listOf(value: unknown): readonly unknown[] {
+  if (Array.isArray(value)) return value
+  const documents = fieldOf(value, 'documents')
+  return Array.isArray(documents) ? documents : []
+}
+
+function idIn(document: unknown): unknown {
+  return document instanceof Map ? document.get('_id') : fieldOf(document, '_id')
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
+}
+
+/** Ids as the text of URLs; a condition may name several. */
+function textsOf(id: unknown): readonly string[] {
+  if (typeof id === 'string' || typeof id === 'number' || typeof id === 'bigint') return [String(id)]
+  if (typeof id !== 'object' || id === null) return []
+  if (id instanceof Binary) return id.sub_type === Binary.SUBTYPE_UUID ? [id.toUUID().toString()] : []
+  if (id instanceof ObjectId) return [id.toHexString()]
+  if (id instanceof Long || id instanceof Int32 || id instanceof Double) return [id.toString()]
+  return [...listOf(fieldOf(id, '$in')), fieldOf(id, '$eq')].flatMap(textsOf)
+}

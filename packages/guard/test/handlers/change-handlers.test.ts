@@ -1,0 +1,167 @@
+import { expect, test } from '@jest/globals'
+import type { Hop } from '@freshet/protocol'
+import { currentCause, type Written } from '../../src/handlers/cause.ts'
+import type { ChangeHandler, HandlerRefusal } from '../../src/handlers/contract.ts'
+import { change, never, serviceOf } from './support.ts'
+
+/** As a watched client does. */
+const write = (collection: string, ...ids: string[]): void => {
+  const written: Written = { collections: [collection], keys: ids.map((id) => `${collection}/${id}`) }
+  currentCause()?.judge(written)
+}
+
+/** A handler of `orders` that writes `stock`, and may. */
+const recount = (handle: ChangeHandler['handle']): ChangeHandler => ({
+  name: 'recount',
+  collections: ['orders'],
+  allowWrites: [{ collection: 'stock', reason: 'a sum of the orders' }],
+  handle,
+})
+
+const before: Hop = { handler: 'shop/price', heard: 'products/1', writes: ['orders'] }
+
+test('G7.5 a refusal names handler, document and chain; it is counted, logged and told', async () => {
+  const told: HandlerRefusal[] = []
+  const { handlers, log } = serviceOf({ onRefusal: (refusal) => told.push(refusal) })
+  const runs = handlers.add(recount(() => write('orders', '1')))
+  await runs.hear(change('orders/42'), never)
+  const refusal = {
+    reason: 'undeclared',
+    handler: 's/recount',
+    heard: 'orders/42',
+    collection: 'orders',
+    chain: 'orders/42 → s/recount',
+  }
+  expect(told).toEqual([refusal])
+  expect(log.lines).toEqual([
+    { level: 'error', fields: refusal, message: 'guard: refused a write of a handler' },
+    {
+      level: 'error',
+      fields: {
+        handler: 's/recount',
+        heard: 'orders/42',
+        chain: 'orders/42 → s/recount',
+        err: expect.objectContaining({
+          code: 'UNDECLARED_WRITE',
+          message: expect.stringContaining('s/recount heard of orders/42 and wanted to write to orders'),
+        }),
+      },
+      message: 'a handler failed',
+    },
+  ])
+  expect(handlers.status()).toEqual([
+    {
+      handler: 's/recount',
+      allowWrites: [{ collection: 'stock', reason: 'a sum of the orders' }],
+      heard: 1,
+      failed: 1,
+      resets: 0,
+      writes: 0,
+      refusals: { undeclared: 1, 'own-entry': 0, 'too-many-hops': 0, breaker: 0 },
+      openBreakers: 0,
+    },
+  ])
+})
+
+test.each([
+  ["a change of nobody's", [], 1, undefined],
+  ['a change that a handler made', [before], 1, 'WRITE_LOOP'],
+  ['a change that a handler made, where two hops are allowed', [before], 2, undefined],
+  ['what the handler caused itself', [{ ...before, handler: 's/recount' }], 9, 'WRITE_LOOP'],
+])('G7.2 a declared write is judged by the cause that the feed told: %s', async (_, cause, maxHops, code) => {
+  const { handlers, log } = serviceOf({ maxHops })
+  const runs = handlers.add(recount(() => write('stock', '1')))
+  await runs.hear(change('orders/42', cause), never)
+  expect(log.lines.map(({ fields }) => Reflect.get(Object(Reflect.get(fields, 'err')), 'code'))).toEqual(
+    code === undefined ? [] : [undefined, code],
+  )
+  expect(handlers.status()[0]?.writes).toBe(code === undefined ? 1 : 0)
+})
+
+test('G7.3 a handler that is led to new documents by its own writes is stopped, one that others lead is not', async () => {
+  const { handlers } = serviceOf()
+  const made = ['orders/0']
+  const runs = handlers.add({
+    ...recount(({ id }) => {
+      write('orders', `${id}x`)
+      made.push(`orders/${id}x`)
+    }),
+    allowWrites: [{ collection: 'orders', reason: 'the classic mistake: a new order for each order' }],
+  })
+  for (let key = made.shift(); key !== undefined; key = made.shift()) await runs.hear(change(key), never)
+  // The first change was nobody's.
+  expect(handlers.status()[0]).toMatchObject({ writes: 101, refusals: { breaker: 1 }, openBreakers: 1 })
+
+  const honest = serviceOf().handlers
+  const stock = honest.add(recount(() => write('stock', '1')))
+  for (let n = 0; n < 1_000; n += 1) await stock.hear(change(`orders/${n}`), never)
+  expect(honest.status()[0]).toMatchObject({ writes: 1_000, refusals: { breaker: 0 } })
+})
+
+test('G7.3 two handlers that lead each other to new documents are stopped', async () => {
+  const { handlers } = serviceOf()
+  const made: string[] = ['a/0']
+  const pass = (from: string, to: string): ChangeHandler => ({
+    name: `${from}-to-${to}`,
+    collections: [from],
+    allowWrites: [{ collection: to, reason: 'a mistake over two handlers' }],
+    handle: ({ id }) => {
+      write(to, `${id}x`)
+      made.push(`${to}/${id}x`)
+    },
+  })
+  const [a, b] = [handlers.add(pass('a', 'b')), handlers.add(pass('b', 'a'))]
+  for (let key = made.shift(); key !== undefined; key = made.shift())
+    await (key.startsWith('a/') ? a : b).hear(change(key), never)
+  const writes = handlers.status().map((status) => status.writes)
+  expect(Math.max(...writes)).toBeLessThan(110)
+})
+
+test('G7.2 a reset may make much anew, but nothing that was not declared', async () => {
+  const { handlers } = serviceOf()
+  const runs = handlers.add({
+    ...recount(() => undefined),
+    reset: () => {
+      for (let n = 0; n < 1_000; n += 1) write('stock', String(n))
+      write('orders', '1')
+    },
+  })
+  await runs.reset('too-slow', never)
+  expect(handlers.status()[0]).toMatchObject({
+    resets: 1,
+    writes: 1_000,
+    failed: 1,
+    refusals: { undeclared: 1, breaker: 0 },
+  })
+})
+
+test('a handler that fails is logged and counted, and does not fail its caller; one that was told to stop is not', async () => {
+  const { handlers, log } = serviceOf()
+  const stop = new AbortController()
+  const runs = handlers.add(recount(() => Promise.reject(new Error('no'))))
+  await runs.hear(change('orders/1'), stop.signal)
+  expect(log.lines).toHaveLength(1)
+  stop.abort()
+  await runs.hear(change('orders/1'), stop.signal)
+  expect(handlers.status()[0]).toMatchObject({ heard: 2, failed: 1 })
+  expect(log.lines).toHaveLength(1)
+})
+
+test.each(['', 'Recount', 're count', 'a/b', 'x'.repeat(65)])(
+  'a name that is none is refused: "%s"',
+  (name) => {
+    const { handlers } = serviceOf()
+    expect(() => handlers.add({ ...recount(() => undefined), name })).toThrow(
+      expect.objectContaining({ code: 'BAD_HANDLER' }),
+    )
+  },
+)
+
+test('a name is given once, and again after its handler was removed', () => {
+  const { handlers } = serviceOf()
+  const handler = recount(() => undefined)
+  handlers.add(handler)
+  expect(() => handlers.add(handler)).toThrow(expect.objectContaining({ code: 'BAD_HANDLER' }))
+  handlers.remove(handler)
+  handlers.add(handler)
+})

@@ -1,0 +1,163 @@
+import { expect, test } from '@jest/globals'
+import { formatLineage, loopFault, MAX_HOPS, parseLineage, type Lineage } from '@freshet/protocol'
+import * as fc from 'fast-check'
+import { currentCause } from '../../src/handlers/cause.ts'
+import { ChangeHandlers } from '../../src/handlers/change-handlers.ts'
+import type { HandlerRuns } from '../../src/handlers/handler-runs.ts'
+import { lineageHeaders } from '../../src/handlers/outgoing.ts'
+import { KeptLog } from '../support.ts'
+import { change, HandClock, never } from './support.ts'
+
+/** One handler of a service: hears one collection, writes others. */
+interface Node {
+  readonly service: number
+  readonly hears: number
+  readonly writes: readonly number[]
+}
+
+const COLLECTIONS = 6
+const collection = fc.nat({ max: COLLECTIONS - 1 })
+const graph: fc.Arbitrary<readonly Node[]> = fc
+  .array(
+    fc.array(fc.record({ hears: collection, writes: fc.uniqueArray(collection, { maxLength: 2 }) }), {
+      minLength: 1,
+      maxLength: 3,
+    }),
+    { minLength: 2, maxLength: 6 },
+  )
+  .map((services) =>
+    services.flatMap((handlers, service) => handlers.map((handler) => ({ service, ...handler }))),
+  )
+/** The same, but everything is written "downwards": there is no cycle. */
+const acyclic = graph.map((nodes) =>
+  nodes.map((node) => ({ ...node, writes: node.writes.filter((to) => to > node.hears) })),
+)
+
+/** What happened after one write of nobody's to each collection. */
+interface Outcome {
+  /** Writes on the longest path, the first one included. */
+  readonly longest: number
+  readonly refused: number
+  /** Whether it came to an end by itself. */
+  readonly ended: boolean
+}
+
+/** More than any graph of these can have, if paths end after {@link MAX_HOPS} handlers. */
+const BUDGET = 20_000
+
+/**
+ * Runs services with real handlers over a database that keeps of each change what a real feed tells: the document, and
+ * the cause as text. `door` is the writer.
+ */
+async function play(nodes: readonly Node[], maxHops: number, door: Door = theWriter): Promise<Outcome> {
+  const feed: { readonly key: string; readonly cause: Lineage }[] = []
+  let refused = 0
+  let longest = 0
+  const runs = nodes.map((node, index): HandlerRuns => {
+    const handlers = new ChangeHandlers({
+      service: `s${node.service}`,
+      database: 'app',
+      clock: new HandClock(),
+      log: new KeptLog(),
+    })
+    return handlers.add({
+      name: `h${index}`,
+      collections: [`c${node.hears}`],
+      allowWrites: node.writes.map((to) => ({ collection: `c${to}`, reason: 'the graph' })),
+      handle: ({ id }) => {
+        for (const to of node.writes) {
+          const cause = door(lineageHeaders()['freshet-cause'] ?? '', `c${to}`, maxHops)
+          if (cause === undefined) refused += 1
+          else feed.push({ key: `c${to}/${id}`, cause })
+        }
+      },
+    })
+  })
+  for (let first = 0; first < COLLECTIONS; first += 1) feed.push({ key: `c${first}/${first}`, cause: [] })
+  let heard = 0
+  for (let next = feed.shift(); next !== undefined && heard < BUDGET; next = feed.shift(), heard += 1) {
+    longest = Math.max(longest, next.cause.length + 1)
+    for (const [index, node] of nodes.entries())
+      if (next.key.startsWith(`c${node.hears}/`)) await runs[index]?.hear(change(next.key, next.cause), never)
+  }
+  expect(currentCause()).toBeUndefined()
+  return { longest, refused, ended: heard < BUDGET }
+}
+
+/** What a door makes of a request: the cause that the feed will tell, or a refusal. */
+type Door = (header: string, collection: string, maxHops: number) => Lineage | undefined
+
+const theWriter: Door = (header, collection, maxHops) => {
+  const cause = parseLineage(header)
+  return cause === undefined || loopFault(cause, collection, maxHops)
+    ? undefined
+    : parseLineage(formatLineage(cause))
+}
+
+/** Whether some collection leads back to itself. */
+function hasCycle(nodes: readonly Node[]): boolean {
+  const reaches = (from: number, to: number, seen = new Set<number>()): boolean =>
+    nodes.some(
+      ({ hears, writes }) =>
+        hears === from &&
+        writes.some((next) => {
+          if (next === to) return true
+          if (seen.has(next)) return false
+          seen.add(next)
+          return reaches(next, to, seen)
+        }),
+    )
+  return Array.from({ length: COLLECTIONS }, (_, index) => index).some((start) => reaches(start, start))
+}
+
+test('G6.4 every cycle over 2 to 6 services ends within the limit and one more write', async () => {
+  let cycles = 0
+  await fc.assert(
+    fc.asyncProperty(graph, fc.integer({ min: 0, max: 4 }), async (nodes, maxHops) => {
+      const { longest, ended, refused } = await play(nodes, maxHops)
+      expect(ended).toBe(true)
+      expect(longest).toBeLessThanOrEqual(maxHops + 1)
+      if (!hasCycle(nodes)) return
+      cycles += 1
+      // It did not end by itself.
+      expect(refused).toBeGreaterThan(0)
+    }),
+    { numRuns: 300 },
+  )
+  expect(cycles).toBeGreaterThan(50)
+})
+
+test('G6.4 no graph without a cycle is stopped, when as many hops are allowed as it has', async () => {
+  await fc.assert(
+    fc.asyncProperty(acyclic, async (nodes) => {
+      expect(hasCycle(nodes)).toBe(false)
+      const { refused, ended } = await play(nodes, COLLECTIONS)
+      expect({ refused, ended }).toEqual({ refused: 0, ended: true })
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('G6.4 a cycle is stopped where it closes, however many hops are allowed', async () => {
+  const ring = (length: number): readonly Node[] =>
+    Array.from({ length }, (_, index) => ({ service: index, hears: index, writes: [(index + 1) % length] }))
+  for (let length = 1; length <= COLLECTIONS; length += 1) {
+    const { longest, ended } = await play(ring(length), MAX_HOPS)
+    expect({ longest, ended }).toEqual({ longest: length + 1, ended: true })
+  }
+})
+
+test.each<[string, Door]>([
+  ['that forgets the causes', (header) => (parseLineage(header) === undefined ? undefined : [])],
+  ['that judges nothing', (header) => parseLineage(header)?.slice(-2)],
+])('G6.4 negative control: with a writer %s a cycle does not end', async (_, door) => {
+  const { ended } = await play(
+    [
+      { service: 0, hears: 0, writes: [1] },
+      { service: 1, hears: 1, writes: [0] },
+    ],
+    1,
+    door,
+  )
+  expect(ended).toBe(false)
+})

@@ -1,0 +1,114 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { parseLineage } from '@freshet/protocol'
+import type { ChangeHandler } from '../../src/handlers/contract.ts'
+import type { HandlerOptions } from '../../src/handlers/change-handlers.ts'
+import { lineageHeaders } from '../../src/handlers/outgoing.ts'
+import { change, never, serviceOf } from './support.ts'
+
+const seen = new Map<string, string>()
+let server: Server
+let url = ''
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    const { 'freshet-hops': hops, 'freshet-cause': cause } = request.headers
+    seen.set(request.url ?? '', `${String(hops)} ${String(cause)}`)
+    response.end()
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  url = typeof address === 'object' ? `http://127.0.0.1:${address?.port}` : ''
+})
+afterAll(async () => {
+  server.closeAllConnections()
+  server.close()
+  await once(server, 'close')
+})
+
+const call = async (path: string, headers: Readonly<Record<string, string>> = {}): Promise<void> => {
+  await (await fetch(url + path, { headers })).arrayBuffer()
+}
+
+/** Runs one handler once, in a service of its own. */
+async function inHandler(
+  handle: ChangeHandler['handle'],
+  options: Partial<HandlerOptions> = {},
+): Promise<void> {
+  const { handlers } = serviceOf(options)
+  const handler = {
+    name: 'h',
+    collections: ['c'],
+    allowWrites: [{ collection: 'd', reason: 'a test' }],
+    handle,
+  }
+  try {
+    await handlers.add(handler).hear(change('c/1'), never)
+  } finally {
+    handlers.remove(handler)
+  }
+}
+
+const said = '1 s/h;heard="c/1";writes="d"'
+
+test('G6.1 a request out of a handler says what it descends from, and one from elsewhere says nothing', async () => {
+  await inHandler(() => call('/inside'))
+  await call('/outside')
+  expect(seen.get('/inside')).toBe(said)
+  expect(seen.get('/outside')).toBe('undefined undefined')
+})
+
+test('G6.1 the cause goes with promises and timers', async () => {
+  await inHandler(async () => {
+    await Promise.resolve()
+    await new Promise((resolve) => setTimeout(resolve, 1))
+    await new Promise<void>((resolve, reject) => {
+      setImmediate(() => queueMicrotask(() => void call('/later').then(resolve, reject)))
+    })
+  })
+  expect(seen.get('/later')).toBe(said)
+})
+
+test('G6.1 handlers that run at the same time over the same connections do not mix their causes', async () => {
+  const { handlers } = serviceOf()
+  const names = Array.from({ length: 20 }, (_, n) => `h${n}`)
+  await Promise.all(
+    names.map(async (name) => {
+      const runs = handlers.add({ name, collections: ['c'], handle: () => call(`/${name}`) })
+      await Promise.all([runs.hear(change(`c/${name}`), never), call(`/beside-${name}`)])
+    }),
+  )
+  for (const name of names) {
+    handlers.remove({ name, collections: [], handle: () => undefined })
+    expect(seen.get(`/${name}`)).toBe(`1 s/${name};heard="c/${name}";writes=""`)
+    expect(seen.get(`/beside-${name}`)).toBe('undefined undefined')
+  }
+})
+
+test('G6.1 who is told can be said, and what was said by hand is not said twice', async () => {
+  await inHandler(() => call('/stranger'), { tells: (origin) => origin !== url })
+  expect(seen.get('/stranger')).toBe('undefined undefined')
+  await inHandler(() => call('/by-hand', lineageHeaders()))
+  expect(seen.get('/by-hand')).toBe(said)
+  expect(lineageHeaders()).toEqual({})
+})
+
+test('G6.1 the chain grows by one hop, in the form that the writer reads', async () => {
+  const { handlers } = serviceOf()
+  const handler = { name: 'h', collections: ['c'], handle: () => call('/second') }
+  const first = { handler: 'shop/price', heard: 'products/1', writes: ['c'] }
+  await handlers.add(handler).hear(change('c/1', [first]), never)
+  handlers.remove(handler)
+  const [hops, ...cause] = (seen.get('/second') ?? '').split(' ')
+  expect(hops).toBe('2')
+  expect(parseLineage(cause.join(' '))).toEqual([first, { handler: 's/h', heard: 'c/1', writes: [] }])
+})
+
+test('G6.1 negative control: when no handler is there, nothing is added to any request', async () => {
+  const { handlers } = serviceOf()
+  const handler = { name: 'h', collections: ['c'], handle: () => call('/unhooked') }
+  const runs = handlers.add(handler)
+  handlers.remove(handler)
+  await runs.hear(change('c/1'), never)
+  expect(seen.get('/unhooked')).toBe('undefined undefined')
+})

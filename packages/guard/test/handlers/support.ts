@@ -1,0 +1,50 @@
+import type { Clock } from '@freshet/kit'
+import { positionOf, type Lineage } from '@freshet/protocol'
+import { ChangeHandlers } from '../../src/handlers/change-handlers.ts'
+import type { HandlerOptions } from '../../src/handlers/change-handlers.ts'
+import type { HeardChange } from '../../src/handlers/contract.ts'
+import { KeptLog } from '../support.ts'
+
+/** A clock that only a test moves. */
+export class HandClock implements Clock {
+  #nowMs = 0
+
+  now(): number {
+    return this.#nowMs
+  }
+
+  wallMs(): number {
+    return this.#nowMs
+  }
+
+  sleep(): Promise<void> {
+    throw new Error('nothing sleeps here')
+  }
+
+  pass(ms: number): void {
+    this.#nowMs += ms
+  }
+}
+
+export const never = new AbortController().signal
+
+/** A service's handlers, what they log, and the time. */
+export function serviceOf(options: Partial<HandlerOptions> = {}): {
+  readonly handlers: ChangeHandlers
+  readonly log: KeptLog
+  readonly clock: HandClock
+} {
+  const log = new KeptLog()
+  const clock = new HandClock()
+  return {
+    handlers: new ChangeHandlers({ service: 's', database: 'app', clock, log, ...options }),
+    log,
+    clock,
+  }
+}
+
+/** A change of `<collection>/<id>`. */
+export function change(key: string, cause: Lineage = []): HeardChange {
+  const [collection = '', id = ''] = key.split('/')
+  return { collection, id, at: positionOf(1, 1), cause }
+}

@@ -1,0 +1,174 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { Binary, Int32, Long, MongoClient, ObjectId, UUID } from 'mongodb'
+import type { Document } from 'mongodb'
+import { watchWrites } from '../../src/handlers/watch-writes.ts'
+import { writtenBy } from '../../src/handlers/written.ts'
+import { attacks } from '../attacks.ts'
+import { AttackBench } from '../bench.ts'
+import { change, never, serviceOf } from './support.ts'
+
+let bench: AttackBench
+let untouched: string
+beforeAll(async () => {
+  bench = await AttackBench.open()
+  untouched = await bench.fingerprint()
+})
+afterAll(() => bench[Symbol.asyncDispose]())
+
+/** A client that may do everything, as the service's own. */
+const rootClient = (): MongoClient =>
+  new MongoClient(bench.uri('root'), { maxPoolSize: 1, retryWrites: false })
+
+/** Runs one handler once; its result, or what it rejected with. */
+async function inHandler<T>(collections: readonly string[], work: () => Promise<T>): Promise<T | undefined> {
+  const { handlers } = serviceOf()
+  let result: T | undefined
+  const handler = {
+    name: 'h',
+    collections: ['orders'],
+    allowWrites: collections.map((collection) => ({ collection, reason: 'a test' })),
+    handle: async () => {
+      result = await work()
+    },
+  }
+  await handlers.add(handler).hear(change('orders/1'), never)
+  handlers.remove(handler)
+  return result
+}
+
+/** Foreign code in a read is the role's matter and the veto's: it writes nothing. */
+const writing = attacks.filter(
+  ({ byRole, name }) => byRole !== 'no error' || name.includes('without waiting'),
+)
+
+test('G7.1 no attack out of a handler that declared nothing puts one write on the wire, even as root', async () => {
+  await using client = watchWrites(rootClient())
+  await client.connect()
+  const through: string[] = []
+  for (const { name, run } of writing) {
+    const outcome = await inHandler([], () => bench.writesSeen(client, run))
+    if (outcome === undefined || written(outcome.writes).length > 0) through.push(name)
+  }
+  expect(through).toEqual([])
+  expect(writing.length).toBeGreaterThan(100)
+  expect(await bench.fingerprint()).toBe(untouched)
+})
+
+test('G7.1 negative control: without the watch they are on the wire', async () => {
+  await using client = new MongoClient(bench.uri('reader'), { maxPoolSize: 1, retryWrites: false })
+  const unseen: string[] = []
+  for (const { name, run } of writing) {
+    const outcome = await inHandler([], () => bench.writesSeen(client, run))
+    if (outcome === undefined || written(outcome.writes).length === 0) unseen.push(name)
+  }
+  expect(unseen).toEqual([])
+})
+
+/** What ends or looks is no write of a handler, though no reader sends it. */
+function written(names: readonly string[]): readonly string[] {
+  return names.filter(
+    (name) => writtenBy({ [name]: 'docs' }, 'app', 'app') !== undefined || name === 'aggregate',
+  )
+}
+
+test('G7.2 a declared write passes, and so does everything outside of handlers', async () => {
+  await using client = watchWrites(rootClient())
+  const docs = client.db('app').collection('declared')
+  const insert = (n: number): Promise<unknown> => docs.insertOne({ n })
+  // The connection itself is made inside of a handler: what it remembers must not stick to later commands.
+  await inHandler(['declared'], () => insert(1))
+  await inHandler(['other'], () => insert(2))
+  await insert(3)
+  await Promise.all([
+    inHandler(['other'], () => insert(4)),
+    insert(5),
+    inHandler(['declared'], () => insert(6)),
+  ])
+  const found = await inHandler([], () => docs.find().sort({ n: 1 }).toArray())
+  expect(found?.map(({ n }) => n)).toEqual([1, 3, 5, 6])
+  await inHandler(['declared'], async () => {
+    await client.withSession((session) =>
+      session.withTransaction(async () => {
+        await docs.updateOne({ n: 1 }, { $set: { seen: true } }, { session })
+        await docs.deleteOne({ n: 3 }, { session })
+      }),
+    )
+  })
+  expect(await docs.countDocuments({ seen: true })).toBe(1)
+  await docs.drop()
+})
+
+test('G7.6 a client whose writes would not be seen is refused', async () => {
+  await using client = rootClient()
+  await client.connect()
+  expect(() => watchWrites(client)).toThrow(expect.objectContaining({ code: 'UNWATCHABLE' }))
+  const stranger: unknown = { connect: () => undefined }
+  expect(() => watchWrites(stranger as MongoClient)).toThrow(expect.objectContaining({ code: 'UNWATCHABLE' }))
+})
+
+const uuid = new UUID()
+const oid = new ObjectId()
+test.each<[string, Document, readonly (string | undefined)[], readonly string[]]>([
+  ['inserts', { insert: 'a', documents: [{ _id: 'x' }, new Map([['_id', 'y']])] }, ['a'], ['a/x', 'a/y']],
+  [
+    'updates by id',
+    { update: 'a', updates: [{ q: { _id: oid }, u: {} }] },
+    ['a'],
+    [`a/${oid.toHexString()}`],
+  ],
+  [
+    'updates of several',
+    { update: 'a', updates: [{ q: { _id: { $in: [1, new Int32(2)] } } }] },
+    ['a'],
+    ['a/1', 'a/2'],
+  ],
+  ['updates by a condition', { update: 'a', updates: [{ q: { n: 1 }, u: {} }] }, ['a'], []],
+  ['deletes', { delete: 'a', deletes: [{ q: { _id: { $eq: Long.fromNumber(7) } } }] }, ['a'], ['a/7']],
+  ['a find that modifies', { findAndModify: 'a', query: { _id: uuid } }, ['a'], [`a/${uuid.toString()}`]],
+  ['binary ids of no kind', { insert: 'a', documents: [{ _id: new Binary(Buffer.from('x')) }] }, ['a'], []],
+  ['$out', { aggregate: 'a', pipeline: [{ $match: {} }, { $out: 'b' }] }, ['b'], []],
+  ['$out elsewhere', { aggregate: 'a', pipeline: [{ $out: { db: 'd', coll: 'b' } }] }, ['d.b'], []],
+  ['$merge', { aggregate: 'a', pipeline: [{ $merge: 'b' }] }, ['b'], []],
+  [
+    '$merge elsewhere',
+    { aggregate: 'a', pipeline: [{ $merge: { into: { db: 'd', coll: 'b' } } }] },
+    ['d.b'],
+    [],
+  ],
+  ['a definition', { createIndexes: 'a', indexes: [] }, ['a'], []],
+  ['a command about nothing', { dropDatabase: 1 }, [undefined], []],
+  [
+    'a bulk over collections',
+    {
+      bulkWrite: 1,
+      ops: {
+        documents: [
+          { insert: 1, document: { _id: 'x' } },
+          { update: 0, filter: { _id: 'y' } },
+        ],
+      },
+      nsInfo: { documents: [{ ns: 'app.a' }, { ns: 'd.b.c' }] },
+    },
+    ['a', 'd.b.c'],
+    ['d.b.c/x', 'a/y'],
+  ],
+])('G7.1 what would be written is read from the command: %s', (_, command, collections, keys) => {
+  expect(writtenBy(command, 'app', 'app')).toEqual({ collections, keys })
+})
+
+test('G7.1 a write to another database does not go by the plain name', () => {
+  expect(writtenBy({ insert: 'a', documents: [] }, 'elsewhere', 'app')).toEqual({
+    collections: ['elsewhere.a'],
+    keys: [],
+  })
+})
+
+test.each<Document>([
+  { find: 'a' },
+  { aggregate: 'a', pipeline: [{ $match: {} }] },
+  { count: 'a' },
+  { distinct: 'a', key: 'n' },
+  { commitTransaction: 1 },
+])('G7.1 reads are no writes: %j', (command) => {
+  expect(writtenBy(command, 'app', 'app')).toBeUndefined()
+})

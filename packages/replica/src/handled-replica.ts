@@ -1,0 +1,53 @@
+import type { Value } from '@freshet/cache'
+import { ChangeHandlers, type ChangeHandler, type HandlerOptions, type HandlerStatus } from '@freshet/guard'
+import type { EmbeddedReplica } from './contract.ts'
+import { ReplicaError } from './errors.ts'
+import { Handling } from './handling.ts'
+import { ExactReplica, type ReplicaParts } from './replica.ts'
+
+export interface HandledReplicaParts<V extends Value> extends ReplicaParts<V> {
+  readonly database: string
+  readonly handlers: HandlerOptions
+}
+
+/** A replica that also brings changes to handlers. */
+export class HandledReplica<V extends Value> extends ExactReplica<V> implements EmbeddedReplica<V> {
+  readonly #parts: HandledReplicaParts<V>
+  readonly #handlers: ChangeHandlers
+  readonly #handlings = new Map<ChangeHandler, Handling>()
+
+  constructor(parts: HandledReplicaParts<V>) {
+    super(parts)
+    this.#parts = parts
+    this.#handlers = new ChangeHandlers({ ...parts, ...parts.handlers })
+  }
+
+  onChange(handler: ChangeHandler): AsyncDisposable {
+    const { collections, clock, log } = this.#parts
+    const unknown = handler.collections.find((name) => !collections.has(name))
+    if (unknown !== undefined)
+      throw new ReplicaError(
+        'UNKNOWN_COLLECTION',
+        `${handler.name} wants '${unknown}', which is not followed`,
+      )
+    const runs = this.#handlers.add(handler)
+    const listen = this.changes.bind(this)
+    const handling = new Handling({ handler, runs, listen, clock, log })
+    this.#handlings.set(handler, handling)
+    return { [Symbol.asyncDispose]: () => this.#end(handler, handling) }
+  }
+
+  handlers(): readonly HandlerStatus[] {
+    return this.#handlers.status()
+  }
+
+  override async close(): Promise<void> {
+    const ends = [...this.#handlings].map(([handler, handling]) => this.#end(handler, handling))
+    await Promise.all([super.close(), ...ends])
+  }
+
+  async #end(handler: ChangeHandler, handling: Handling): Promise<void> {
+    await handling.close()
+    if (this.#handlings.delete(handler)) this.#handlers.remove(handler)
+  }
+}

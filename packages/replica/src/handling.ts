@@ -1,0 +1,62 @@
+import type { ChangeHandler, HandlerRuns } from '@freshet/guard'
+import type { Clock, Log } from '@freshet/kit'
+import type { Notice } from './contract.ts'
+
+export interface HandlingParts {
+  readonly handler: ChangeHandler
+  readonly runs: HandlerRuns
+  readonly listen: (signal: AbortSignal) => AsyncIterable<Notice>
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** How long a handler that was told to stop is waited for. */
+const STOP_WITHIN_MS = 5_000
+
+/** Brings one handler the changes that it wants, one after the other, until it is closed. */
+export class Handling implements AsyncDisposable {
+  readonly #parts: HandlingParts
+  readonly #stopping = new AbortController()
+  readonly #done: Promise<void>
+
+  /** Listens from here on. */
+  constructor(parts: HandlingParts) {
+    this.#parts = parts
+    const { signal } = this.#stopping
+    this.#done = this.#run(parts.listen(signal), signal)
+  }
+
+  /** Settles when the handler runs no more, or did not stop in time. Twice is fine. */
+  async close(): Promise<void> {
+    this.#stopping.abort()
+    const { clock, log, handler } = this.#parts
+    const waiting = new AbortController()
+    const late = clock.sleep(STOP_WITHIN_MS, waiting.signal).then(() => 'late' as const)
+    const first = await Promise.race([this.#done, late])
+    waiting.abort()
+    if (first === 'late')
+      log.warn(
+        { handler: handler.name },
+        `the handler did not stop within ${STOP_WITHIN_MS} ms of its signal's abort`,
+      )
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #run(notices: AsyncIterable<Notice>, signal: AbortSignal): Promise<void> {
+    const { handler, runs } = this.#parts
+    const wanted = new Set(handler.collections)
+    for await (const notice of notices) {
+      if (notice.kind === 'reset') {
+        await runs.reset(notice.reason, signal)
+        continue
+      }
+      for (const { collection, id, cause = [] } of notice.keys) {
+        if (signal.aborted) return
+        if (wanted.has(collection)) await runs.hear({ collection, id, at: notice.at, cause }, signal)
+      }
+    }
+  }
+}

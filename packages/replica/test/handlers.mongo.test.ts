@@ -1,0 +1,161 @@
+import { afterAll, expect, test } from '@jest/globals'
+import type { ChangeHandler, HeardChange } from '@freshet/guard'
+import type { Log } from '@freshet/kit'
+import { eventually, openTestDatabase } from '@freshet/testkit'
+import { asDocuments, openReplica, type EmbeddedReplica, type StoredDocument } from '../src/index.ts'
+import type { ReplicaOptions } from '../src/options.ts'
+
+const db = await openTestDatabase({ collections: ['orders', 'stock'] })
+afterAll(() => db[Symbol.asyncDispose]())
+const orders = db.admin.db('shop').collection<{ _id: string; n: number }>('orders')
+const stock = db.admin.db('shop').collection<{ _id: string; n: number }>('stock')
+
+const open = (options: Partial<ReplicaOptions> = {}, log?: Log): Promise<EmbeddedReplica<StoredDocument>> =>
+  openReplica({
+    uri: db.uriFor('reader'),
+    database: 'shop',
+    collections: { orders: 'string', stock: 'string' },
+    presentation: asDocuments,
+    handlers: { service: 'shop' },
+    options,
+    ...(log && { log }),
+  })
+
+/** A handler that does `handle`, and remembers what it heard. */
+function hearing(
+  handle: (change: HeardChange, signal: AbortSignal) => Promise<void> | void = () => undefined,
+): ChangeHandler & { readonly heard: HeardChange[]; readonly resets: string[] } {
+  const heard: HeardChange[] = []
+  const resets: string[] = []
+  return {
+    name: 'hear',
+    collections: ['orders'],
+    heard,
+    resets,
+    handle: async (change, signal) => {
+      heard.push(change)
+      await handle(change, signal)
+    },
+    reset: (reason) => void resets.push(reason),
+  }
+}
+
+test('R15 a handler hears every change of its collections once, in order, at a position that holds it', async () => {
+  await using replica = await open()
+  const values: unknown[] = []
+  const handler = hearing(async ({ collection, id, at }) => {
+    const { values: found } = await replica.get(collection, id, { atLeast: at })
+    values.push(typeof found[0] === 'object' ? found[0].document['n'] : found[0])
+  })
+  replica.onChange(handler)
+  for (let n = 0; n < 20; n += 1) {
+    await orders.updateOne({ _id: `o${n % 3}` }, { $set: { n } }, { upsert: true })
+    await stock.insertOne({ _id: `s${n}`, n })
+  }
+  await eventually(() => expect(handler.heard).toHaveLength(20))
+  expect(handler.heard.map(({ collection, id, cause }) => [collection, id, cause])).toEqual(
+    Array.from({ length: 20 }, (_, n) => ['orders', `o${n % 3}`, []]),
+  )
+  // What is read may be newer than the change, never older.
+  expect(values.every((value, n) => Number(value) >= n)).toBe(true)
+  expect(replica.handlers()).toMatchObject([{ handler: 'shop/hear', heard: 20, failed: 0, resets: 0 }])
+})
+
+test('R15 it hears of a gap, and of what it was too slow for, as a reset; nothing piles up', async () => {
+  await using replica = await open({ maxNotices: 4 })
+  let release = (): void => undefined
+  const handler = hearing(() => new Promise((resolve) => (release = resolve)))
+  replica.onChange(handler)
+  await orders.insertOne({ _id: 'slow', n: 0 })
+  await eventually(() => expect(handler.heard).toHaveLength(1))
+  for (let n = 0; n < 20; n += 1) {
+    const { at } = replica
+    await orders.updateOne({ _id: 'slow' }, { $inc: { n: 1 } })
+    await eventually(() => expect(replica.at > at).toBe(true))
+  }
+  await replica.now()
+  release()
+  await eventually(() => expect(handler.resets).toEqual(['too-slow']))
+  await eventually(() => {
+    release()
+    expect(handler.heard.length).toBeGreaterThan(1)
+  })
+  expect(handler.heard.length).toBeLessThan(10)
+  await orders.drop()
+  await eventually(() => {
+    release()
+    expect(handler.resets).toContain('namespace-gone')
+  })
+})
+
+test('R15 a handler that fails is logged, and hears the next change', async () => {
+  const lines: [object, string][] = []
+  const log: Log = {
+    debug() {},
+    info() {},
+    warn() {},
+    error: (fields, message) => lines.push([fields, message]),
+  }
+  await using replica = await open({}, log)
+  const handler = hearing(({ id }) => {
+    if (id === 'bad') throw new Error('cannot')
+  })
+  replica.onChange(handler)
+  await orders.insertOne({ _id: 'bad', n: 1 })
+  await orders.insertOne({ _id: 'good', n: 1 })
+  await eventually(() => expect(handler.heard).toHaveLength(2))
+  expect(replica.handlers()).toMatchObject([{ heard: 2, failed: 1 }])
+  expect(lines).toMatchObject([[{ handler: 'shop/hear', heard: 'orders/bad' }, 'a handler failed']])
+})
+
+test('R15 it ends when it is disposed of or the replica is closed, and its last call has ended then', async () => {
+  await using replica = await open()
+  let running = 0
+  const slow = hearing(async (_, signal) => {
+    running += 1
+    await new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => setImmediate(resolve), { once: true })
+    })
+    running -= 1
+  })
+  const handling = replica.onChange(slow)
+  await orders.insertOne({ _id: 'e1', n: 1 })
+  await eventually(() => expect(running).toBe(1))
+  await handling[Symbol.asyncDispose]()
+  expect(running).toBe(0)
+  expect(replica.handlers()).toEqual([])
+  replica.onChange(slow)
+  await orders.insertOne({ _id: 'e2', n: 1 })
+  await eventually(() => expect(running).toBe(1))
+  await replica.close()
+  expect(running).toBe(0)
+})
+
+test('R15 a collection that is not followed is refused', async () => {
+  await using replica = await open()
+  expect(() => replica.onChange({ ...hearing(), collections: ['people'] })).toThrow(
+    expect.objectContaining({ code: 'UNKNOWN_COLLECTION' }),
+  )
+})
+
+test('G6.3 a handler hears of a change with its cause', async () => {
+  await using replica = await open()
+  const handler = hearing()
+  replica.onChange(handler)
+  const causes = db.admin.db('shop').collection<{ _id: string; cause: string }>('freshet_causes')
+  // As the writer does it.
+  await db.admin.withSession((session) =>
+    session.withTransaction(async () => {
+      const cause = 'stock/recount;heard="stock/7";writes="orders"'
+      await causes.insertOne({ _id: 'x', cause }, { session })
+      await orders.insertOne({ _id: 'caused', n: 1 }, { session })
+      await causes.deleteOne({ _id: 'x' }, { session })
+    }),
+  )
+  await orders.insertOne({ _id: 'free', n: 1 })
+  await eventually(() => expect(handler.heard).toHaveLength(2))
+  expect(handler.heard.map(({ id, cause }) => [id, cause])).toEqual([
+    ['caused', [{ handler: 'stock/recount', heard: 'stock/7', writes: ['orders'] }]],
+    ['free', []],
+  ])
+})
