@@ -9,13 +9,43 @@
 const words = (text: string): readonly string[] => text.trim().split(/\s+/)
 
 /** Stages of a pipeline that only read. */
-export const readStages: ReadonlySet<string> = new Set(
-  words(`
-    $addFields $bucket $bucketAuto $changeStream $changeStreamSplitLargeEvent $count $densify $documents $facet $fill
-    $geoNear $graphLookup $group $limit $lookup $match $project $redact $replaceRoot $replaceWith $sample $search
-    $searchMeta $set $setWindowFields $skip $sort $sortByCount $unionWith $unset $unwind $vectorSearch
-  `),
-)
+export const readStageNames = [
+  '$addFields',
+  '$bucket',
+  '$bucketAuto',
+  '$changeStream',
+  '$changeStreamSplitLargeEvent',
+  '$count',
+  '$densify',
+  '$documents',
+  '$facet',
+  '$fill',
+  '$geoNear',
+  '$graphLookup',
+  '$group',
+  '$limit',
+  '$lookup',
+  '$match',
+  '$project',
+  '$redact',
+  '$replaceRoot',
+  '$replaceWith',
+  '$sample',
+  '$search',
+  '$searchMeta',
+  '$set',
+  '$setWindowFields',
+  '$skip',
+  '$sort',
+  '$sortByCount',
+  '$unionWith',
+  '$unset',
+  '$unwind',
+  '$vectorSearch',
+] as const
+
+/** As a set, for checks. */
+export const readStages: ReadonlySet<string> = new Set(readStageNames)
 
 /** Conditions of a `find` filter or a `$match`, and what may stand in a projection. */
 const queryOperators = words(`

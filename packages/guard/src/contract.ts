@@ -5,8 +5,10 @@ import type { GuardStatus } from './status.ts'
 export type ReadCommandName =
   'aggregate' | 'connectionStatus' | 'find' | 'getMore' | 'hello' | 'killCursors' | 'listCollections' | 'ping'
 
-/** A command document whose first key names a read. The rest is passed as it is, after the pipeline was checked. */
-export type ReadCommand = { readonly [N in ReadCommandName]?: unknown } & Readonly<Record<string, unknown>>
+/** A command document that names a read, by its first key. The rest is passed as it is, after the pipeline was checked. */
+export type ReadCommand = {
+  [Name in ReadCommandName]: { readonly [Key in Name]: unknown } & Readonly<Record<string, unknown>>
+}[ReadCommandName]
 
 /** One logical session of the driver, without the driver's way back to collections and clients. */
 export interface ReadSession {

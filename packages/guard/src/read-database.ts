@@ -3,6 +3,7 @@ import type { ReadCommand, ReadConnection } from './contract.ts'
 import type { Frozen } from './frozen.ts'
 import { ReadCursor } from './read-cursor.ts'
 import type { ReadLimits } from './read-cursor.ts'
+import type { ReadPipeline } from './read-pipeline.ts'
 import { defineRefusedVerbs, refusedCollectionVerbs, refusedDatabaseVerbs } from './refused-verbs.ts'
 import type { CollectionVerb, DatabaseVerb, RefusedVerbs } from './refused-verbs.ts'
 
@@ -14,16 +15,19 @@ export interface FindOptions extends ReadLimits {
   readonly limit?: number
 }
 
+/** A condition of the driver's kind, without foreign code. */
+export type ReadFilter<T> = Filter<T> & { readonly $where?: never }
+
 interface CollectionReads<T extends Document> {
   readonly collectionName: string
   /** Documents that match, read with majority concern from the primary. */
-  find(filter?: Filter<T>, options?: FindOptions): ReadCursor<T>
+  find(filter?: ReadFilter<T>, options?: FindOptions): ReadCursor<T>
   /** The first that matches, or `undefined`. */
-  findOne(filter?: Filter<T>, options?: FindOptions): Promise<Frozen<T> | undefined>
+  findOne(filter?: ReadFilter<T>, options?: FindOptions): Promise<Frozen<T> | undefined>
   /** @throws {GuardError} WRITE_REFUSED for a stage that is not on the list of read stages, at any depth. */
-  aggregate<R extends Document = Document>(pipeline: readonly Document[], limits?: ReadLimits): ReadCursor<R>
+  aggregate<R extends Document = Document>(pipeline: ReadPipeline, limits?: ReadLimits): ReadCursor<R>
   /** How many match, by reading them: costs what a scan of the index costs. */
-  countDocuments(filter?: Filter<T>, limits?: ReadLimits): Promise<number>
+  countDocuments(filter?: ReadFilter<T>, limits?: ReadLimits): Promise<number>
 }
 
 /** A collection that can only be read: every other verb of the driver's `Collection` is a sentence that says why. */
@@ -47,28 +51,25 @@ class ConnectedCollection<T extends Document> implements CollectionReads<T> {
 
   /** Refused by the connection, so that it is counted and logged like every other refusal. */
   refuse(verb: string): Promise<unknown> {
-    return this.#connection.run({ [`collection.${verb}`]: this.collectionName })
+    return this.#connection.run(refusedCommand(`collection.${verb}`, this.collectionName))
   }
 
-  find(filter: Filter<T> = {}, options: FindOptions = {}): ReadCursor<T> {
+  find(filter: ReadFilter<T> = {}, options: FindOptions = {}): ReadCursor<T> {
     return this.#read({ find: this.collectionName, filter, ...fieldsOf(options) }, options)
   }
 
-  async findOne(filter: Filter<T> = {}, options: FindOptions = {}): Promise<Frozen<T> | undefined> {
+  async findOne(filter: ReadFilter<T> = {}, options: FindOptions = {}): Promise<Frozen<T> | undefined> {
     const one = { find: this.collectionName, filter, ...fieldsOf(options), limit: 1, singleBatch: true }
     const [document] = await this.#read<T>(one, options).toArray()
     return document
   }
 
-  aggregate<R extends Document = Document>(
-    pipeline: readonly Document[],
-    limits: ReadLimits = {},
-  ): ReadCursor<R> {
+  aggregate<R extends Document = Document>(pipeline: ReadPipeline, limits: ReadLimits = {}): ReadCursor<R> {
     const cursor = limits.batchSize === undefined ? {} : { batchSize: limits.batchSize }
     return this.#read({ aggregate: this.collectionName, pipeline, cursor }, limits)
   }
 
-  async countDocuments(filter: Filter<T> = {}, limits: ReadLimits = {}): Promise<number> {
+  async countDocuments(filter: ReadFilter<T> = {}, limits: ReadLimits = {}): Promise<number> {
     const pipeline = [{ $match: filter }, { $group: { _id: null, count: { $sum: 1 } } }]
     const [result] = await this.aggregate<{ count: number }>(pipeline, limits).toArray()
     return result?.count ?? 0
@@ -87,7 +88,7 @@ class ConnectedDatabase implements Pick<ReadDatabase, DatabaseVerb> {
   }
 
   refuse(verb: string): Promise<unknown> {
-    return this.#connection.run({ [`database.${verb}`]: 1 })
+    return this.#connection.run(refusedCommand(`database.${verb}`, 1))
   }
 
   get databaseName(): string {
@@ -106,6 +107,11 @@ class ConnectedDatabase implements Pick<ReadDatabase, DatabaseVerb> {
 
 defineRefusedVerbs(ConnectedCollection.prototype, refusedCollectionVerbs)
 defineRefusedVerbs(ConnectedDatabase.prototype, refusedDatabaseVerbs)
+
+/** A command of that name: the first key is what counts, and the second one is for the compiler. */
+function refusedCommand(verb: string, argument: unknown): ReadCommand {
+  return { [verb]: argument, ping: 1 }
+}
 
 /** Options as fields of the command; the signal is the driver's. */
 function fieldsOf(options: FindOptions): Omit<FindOptions, 'signal'> {

@@ -1,9 +1,10 @@
 import type { Attack } from './attacks/attack.ts'
 import { commands } from './attacks/commands.ts'
+import { escapes } from './attacks/escapes.ts'
 import { foreignCode, pipelines } from './attacks/pipelines.ts'
 import { clientVerbs, collectionVerbs, databaseVerbs } from './attacks/verbs.ts'
 
-/** Everything that is tried at the veto and as the reader's user. */
+/** Everything that is tried: at the compiler, at the imports, at the veto and as the reader's user; see `Attack`. */
 export const attacks: readonly Attack[] = [
   ...collectionVerbs,
   ...databaseVerbs,
@@ -11,6 +12,7 @@ export const attacks: readonly Attack[] = [
   ...pipelines,
   ...foreignCode,
   ...commands,
+  ...escapes,
 ]
 
 /**
@@ -20,6 +22,7 @@ export const attacks: readonly Attack[] = [
 export const harmless: Readonly<Record<string, string>> = {
   Admin: 'buildInfo listDatabases ping replSetGetStatus serverInfo serverStatus',
   AggregationCursor: 'clone geoNear group limit lookup map match project redact skip sort unwind',
+  ClientEncryption: 'askForKMSCredentials decrypt encrypt encryptExpression getKey getKeyByAltName getKeys',
   ClientSession: `advanceClusterTime advanceOperationTime endSession equals id inTransaction incrementTransactionNumber
     isPinned loadBalanced pin serverSession toBSON unpin`,
   Collection: `aggregate bsonOptions collectionName count countDocuments dbName distinct estimatedDocumentCount find

@@ -1,5 +1,5 @@
 import { GridFSBucket, MongoClient } from 'mongodb'
-import type { Document } from 'mongodb'
+import type { Document, Timestamp } from 'mongodb'
 import { allowedCommands } from '../src/allowed-commands.ts'
 import type { Target } from './attacks/attack.ts'
 import { TestServer } from './test-server.ts'
@@ -28,6 +28,7 @@ export class AttackBench implements AsyncDisposable {
     ])
     await app.collection('docs').createIndex({ b: 1 })
     await app.createCollection('view', { viewOn: 'docs', pipeline: [] })
+    await app.command({ profile: 2 })
     return new AttackBench(server, recorder, root)
   }
 
@@ -57,15 +58,52 @@ export class AttackBench implements AsyncDisposable {
    * Runs one attack and tells what it sent that is no read. Wants a client with one connection: what the attack did not
    * wait for has then passed when the ping behind it has.
    */
-  async writesSeen(client: MongoClient, attack: (target: Target) => Promise<unknown>): Promise<Outcome> {
+  async writesSeen(
+    client: MongoClient,
+    attack: (target: Target) => Promise<unknown>,
+    user = 'reader',
+  ): Promise<Outcome> {
     const before = this.#recorder.commands.length
-    const error = await attack(targetOf(client)).then(
+    const error = await attack(targetOf(client, this.uri(user))).then(
       () => undefined,
       (reason: unknown) => reason,
     )
     await client.db('app').command({ ping: 1 })
     const seen = this.#recorder.commands.slice(before)
     return { error, writes: seen.filter(({ name, body }) => !isRead(name, body)).map(({ name }) => name) }
+  }
+
+  /** The newest operation now, for {@link written}. */
+  async now(): Promise<Timestamp> {
+    const { operationTime } = await this.#root.db('admin').command({ ping: 1 })
+    return operationTime
+  }
+
+  /** What the server itself wrote down as changes of data since `since`: its log for the other members. */
+  async written(since: Timestamp): Promise<readonly string[]> {
+    const oplog = this.#root.db('local').collection('oplog.rs')
+    // Sessions and transactions are kept in `config` by the server for its own use; the profiler's lines are not logged.
+    const entries = await oplog
+      .find({ ts: { $gt: since }, op: { $in: ['i', 'u', 'd', 'c'] }, ns: { $not: /^config\./ } })
+      .toArray()
+    return entries.map(({ op, ns }) => `${op} ${ns}`)
+  }
+
+  /** Commands of a user that the server carried out and that were no reads, by its profiler. */
+  async done(user: string): Promise<readonly string[]> {
+    const lines = await this.#root
+      .db('app')
+      .collection('system.profile')
+      .find({ user: `${user}@admin`, errCode: { $exists: false } })
+      .toArray()
+    return lines
+      .map(({ op, command = {} }) => {
+        // A statement of a write is shown without its command.
+        const statement = op === 'insert' || op === 'update' || op === 'remove'
+        return { name: statement ? op : (Object.keys(command)[0] ?? ''), body: command }
+      })
+      .filter(({ name, body }) => !isRead(name, body))
+      .map(({ name }) => name)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -82,9 +120,9 @@ export interface Outcome {
   readonly writes: readonly string[]
 }
 
-function targetOf(client: MongoClient): Target {
+function targetOf(client: MongoClient, uri: string): Target {
   const db = client.db('app')
-  return { client, db, docs: db.collection('docs'), admin: db.admin(), files: new GridFSBucket(db) }
+  return { client, db, docs: db.collection('docs'), admin: db.admin(), files: new GridFSBucket(db), uri }
 }
 
 /** The tests' own idea of a read; only the list of command names is shared with the code under test. */

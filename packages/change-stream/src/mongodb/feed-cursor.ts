@@ -7,8 +7,6 @@ import { changeStreamErrorOf } from './driver-errors.ts'
 import type { MongoSourceOptions } from './options.ts'
 import type { FeedReply, Resume } from './reckoner.ts'
 
-type CursorReply = Awaited<ReturnType<ReadConnection['run']>>
-
 /**
  * One change stream over the whole database, driven command by command: the driver's own cannot wait differently from
  * reply to reply, and does not show an empty one. One session for all commands of the cursor.
@@ -87,7 +85,7 @@ export class FeedCursor implements AsyncDisposable {
   }
 
   async #kill(): Promise<void> {
-    const command: CursorReply = { killCursors: '$cmd.aggregate', cursors: [this.#id] }
+    const command = { killCursors: '$cmd.aggregate', cursors: [this.#id] }
     try {
       await this.#connection.run(command, { session: this.#session, timeoutMs: this.#options.replyWithinMs })
     } catch {

@@ -8,6 +8,8 @@ export interface Target {
   readonly docs: Collection
   readonly admin: Admin
   readonly files: GridFSBucket
+  /** The address that the client has, with its user. */
+  readonly uri: string
 }
 
 /**
@@ -17,21 +19,52 @@ export interface Target {
  */
 export type ByRole = 'denied' | 'invalid' | 'no error'
 
-/** One way to write with the driver, tried at every layer where it applies. */
+/** One way to write, tried at every layer where it applies. */
 export interface Attack {
   readonly name: string
   /** The driver's methods that this attack is the try of, as `Class.method`. */
-  readonly methods?: readonly string[]
+  readonly methods: readonly string[]
+  /**
+   * G1: the try through the reader's door, as source. It sees `docs`, `db`, `connection`, and `guard`, the package. What
+   * the compiler cannot see says why.
+   */
+  readonly source: string | { readonly unseen: string }
+  /** G2: what code must import, or find in the world, to get that far; any of it refused is enough. */
+  readonly needs: readonly string[]
+  /** G3: why the veto is not in its way. */
+  readonly besideVeto?: string
+  /** G4 */
   readonly byRole: ByRole
   readonly run: (target: Target) => Promise<unknown>
 }
 
-/** One row of the table. */
-export function attack(
-  name: string,
-  run: Attack['run'],
-  methods: readonly string[] = [name],
-  byRole: ByRole = 'denied',
-): Attack {
-  return { name, run, methods, byRole }
+/** What most attacks have in common. */
+interface Details extends Partial<Pick<Attack, 'methods' | 'source' | 'needs' | 'besideVeto' | 'byRole'>> {}
+
+/** One row of the table. An attack that is named after a method of the driver is a try of that method. */
+export function attack(name: string, run: Attack['run'], details: Details = {}): Attack {
+  const methods = details.methods ?? (/^[A-Z]\w+\.\w+$/.test(name) ? [name] : [])
+  const [first] = methods
+  const source = details.source ?? (first === undefined ? { unseen: '' } : sourceOf(first))
+  return { name, run, methods, source, needs: ['mongodb'], byRole: 'denied', ...details }
+}
+
+/** How code that has only the reader's door would try to get at a class of the driver. */
+const ways: Readonly<Record<string, string>> = {
+  Admin: 'db.admin()',
+  AggregationCursor: 'docs.aggregate([])',
+  ClientEncryption: 'new guard.ClientEncryption(db.client)',
+  ClientSession: 'db.client.startSession()',
+  Collection: 'docs',
+  Db: 'db',
+  GridFSBucket: 'new guard.GridFSBucket(db)',
+  MongoClient: 'db.client',
+  OrderedBulkOperation: 'docs.initializeOrderedBulkOp()',
+}
+
+function sourceOf(method: string): string {
+  const [className = '', name = ''] = method.split('.')
+  const way = ways[className]
+  if (way === undefined) throw new Error(`no way is known to ${className}`)
+  return `${way}.${name}()`
 }

@@ -49,7 +49,11 @@ export const commands = byHand.flatMap(([body, byRole = 'denied', where]): reado
   const at = ({ db, admin }: Target, command: Document) =>
     where === 'admin' ? admin.command(command) : db.command(command, { ignoreUndefined: true })
   return [
-    attack(`the command ${name}`, (target) => at(target, body), [], byRole),
-    attack(`the command ${odd}`, (target) => at(target, bent), [], 'invalid'),
+    attack(`the command ${name}`, (target) => at(target, body), { byRole, source: sourceOf(body) }),
+    attack(`the command ${odd}`, (target) => at(target, bent), { byRole: 'invalid', source: sourceOf(bent) }),
   ]
 })
+
+function sourceOf(command: Document): string {
+  return `connection.run(${JSON.stringify(command)})`
+}

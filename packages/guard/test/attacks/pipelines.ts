@@ -18,66 +18,79 @@ const accumulator = {
   lang: 'js',
 }
 
+/** A pipeline of the reader's door. */
+const aggregate = (...stages: readonly Document[]): string => `docs.aggregate(${JSON.stringify(stages)})`
+
 /** Each writing stage in every place where a stage may stand. */
-export const pipelines = Object.entries(stages).flatMap(([name, stage]): readonly Attack[] => [
-  attack(`${name} alone`, ({ docs }) => docs.aggregate([stage]).toArray(), []),
-  attack(
-    `${name} behind others`,
-    ({ docs }) => docs.aggregate([{ $match: {} }, { $limit: 1 }, stage]).toArray(),
-    [],
-  ),
-  attack(`${name} on a view`, ({ db }) => db.collection('view').aggregate([stage]).toArray(), []),
-  attack(
-    `${name} on the database`,
-    ({ db }) => db.aggregate([{ $documents: [{ a: 9 }] }, stage]).toArray(),
-    [],
-  ),
-  attack(`${name} by addStage`, ({ docs }) => docs.aggregate([]).addStage(stage).toArray(), [
-    'AggregationCursor.addStage',
-  ]),
-  attack(`${name} explained`, ({ docs }) => docs.aggregate([stage]).explain('executionStats'), [
-    'AggregationCursor.explain',
-  ]),
-  attack(`${name} in $facet`, ({ docs }) => docs.aggregate([{ $facet: { f: [stage] } }]).toArray(), []),
-  attack(
-    `${name} in $lookup`,
-    ({ docs }) => docs.aggregate([{ $lookup: { from: 'docs', pipeline: [stage], as: 'x' } }]).toArray(),
-    [],
-  ),
-  attack(
-    `${name} in $unionWith`,
-    ({ docs }) => docs.aggregate([{ $unionWith: { coll: 'docs', pipeline: [stage] } }]).toArray(),
-    [],
-  ),
-  attack(`${name} in a change stream`, ({ docs }) => docs.watch([stage]).next(), []),
-  attack(
-    `${name} in a view's definition`,
-    ({ db }) => db.createCollection('v2', { viewOn: 'docs', pipeline: [stage] }),
-    [],
-  ),
-  attack(`${name} behind toBSON`, ({ docs }) => docs.aggregate([{ toBSON: () => stage }]).toArray(), []),
-])
+export const pipelines = Object.entries(stages).flatMap(([name, stage]): readonly Attack[] => {
+  const facet = { $facet: { f: [stage] } }
+  const lookup = { $lookup: { from: 'docs', pipeline: [stage], as: 'x' } }
+  const union = { $unionWith: { coll: 'docs', pipeline: [stage] } }
+  const before = [{ $match: {} }, { $limit: 1 }]
+  const view = { viewOn: 'docs', pipeline: [stage] }
+  const alone = aggregate(stage)
+  return [
+    attack(`${name} alone`, ({ docs }) => docs.aggregate([stage]).toArray(), { source: alone }),
+    attack(`${name} behind others`, ({ docs }) => docs.aggregate([...before, stage]).toArray(), {
+      source: aggregate(...before, stage),
+    }),
+    attack(`${name} on a view`, ({ db }) => db.collection('view').aggregate([stage]).toArray(), {
+      source: `db.collection('view').aggregate(${JSON.stringify([stage])})`,
+    }),
+    attack(
+      `${name} on the database`,
+      ({ db }) => db.aggregate([{ $documents: [{ a: 9 }] }, stage]).toArray(),
+      {
+        source: `db.aggregate(${JSON.stringify([stage])})`,
+      },
+    ),
+    attack(`${name} by addStage`, ({ docs }) => docs.aggregate([]).addStage(stage).toArray(), {
+      methods: ['AggregationCursor.addStage'],
+    }),
+    attack(`${name} explained`, ({ docs }) => docs.aggregate([stage]).explain('executionStats'), {
+      methods: ['AggregationCursor.explain'],
+    }),
+    attack(`${name} in $facet`, ({ docs }) => docs.aggregate([facet]).toArray(), {
+      source: aggregate(facet),
+    }),
+    attack(`${name} in $lookup`, ({ docs }) => docs.aggregate([lookup]).toArray(), {
+      source: aggregate(lookup),
+    }),
+    attack(`${name} in $unionWith`, ({ docs }) => docs.aggregate([union]).toArray(), {
+      source: aggregate(union),
+    }),
+    attack(`${name} in a change stream`, ({ docs }) => docs.watch([stage]).next(), {
+      source: `docs.watch(${JSON.stringify([stage])})`,
+    }),
+    attack(`${name} in a view's definition`, ({ db }) => db.createCollection('v2', view), {
+      source: `db.createCollection('v2', ${JSON.stringify(view)})`,
+    }),
+    attack(`${name} behind toBSON`, ({ docs }) => docs.aggregate([{ toBSON: () => stage }]).toArray(), {
+      source: `docs.aggregate([{ toBSON: () => (${JSON.stringify(stage)}) }])`,
+    }),
+  ]
+})
+
+const untyped = { unseen: 'expressions are not typed; the veto looks at every name in the bytes' }
 
 /** What runs JavaScript in the server. */
 export const foreignCode: readonly Attack[] = [
-  attack('$where', ({ docs }) => docs.find({ $where: 'this.a' }).toArray(), [], 'no error'),
-  attack(
-    '$function',
-    ({ docs }) => docs.aggregate([{ $project: { b: { $function: code } } }]).toArray(),
-    [],
-    'no error',
-  ),
-  attack(
-    '$function in a find',
-    ({ docs }) => docs.find({ $expr: { $function: code } }).toArray(),
-    [],
-    'no error',
-  ),
+  attack('$where', ({ docs }) => docs.find({ $where: 'this.a' }).toArray(), {
+    byRole: 'no error',
+    source: "docs.find({ $where: 'this.a' })",
+  }),
+  attack('$function', ({ docs }) => docs.aggregate([{ $project: { b: { $function: code } } }]).toArray(), {
+    byRole: 'no error',
+    source: untyped,
+  }),
+  attack('$function in a find', ({ docs }) => docs.find({ $expr: { $function: code } }).toArray(), {
+    byRole: 'no error',
+    source: untyped,
+  }),
   attack(
     '$accumulator',
     ({ docs }) => docs.aggregate([{ $group: { _id: null, b: { $accumulator: accumulator } } }]).toArray(),
-    [],
-    'no error',
+    { byRole: 'no error', source: untyped },
   ),
   attack('AggregationCursor.out', ({ docs }) => docs.aggregate([]).out('stolen').toArray()),
 ]

@@ -1,4 +1,4 @@
-import { ObjectId } from 'mongodb'
+import { Binary, ObjectId, UUID } from 'mongodb'
 import type { GridFSBucket } from 'mongodb'
 import { attack } from './attack.ts'
 import type { Attack } from './attack.ts'
@@ -19,7 +19,7 @@ export const collectionVerbs: readonly Attack[] = [
   attack(
     'findOneAndUpdate with upsert',
     ({ docs }) => docs.findOneAndUpdate({ a: 8 }, { $set: { b: 9 } }, { upsert: true }),
-    [],
+    { source: 'docs.findOneAndUpdate({ a: 8 }, { $set: { b: 9 } }, { upsert: true })' },
   ),
   attack('Collection.findOneAndReplace', ({ docs }) =>
     docs.findOneAndReplace({ a: 8 }, { a: 9 }, { upsert: true }),
@@ -35,59 +35,45 @@ export const collectionVerbs: readonly Attack[] = [
       bulk.find({ a: 2 }).update({ $set: { a: 9 } })
       return bulk.execute()
     },
-    [
-      'Collection.initializeOrderedBulkOp',
-      ...['addToOperationsList', 'insert', 'find', 'raw', 'execute'].map((m) => `OrderedBulkOperation.${m}`),
-    ],
+    { methods: ['Collection.initializeOrderedBulkOp', ...bulkMethods('OrderedBulkOperation')] },
   ),
   attack(
     'Collection.initializeUnorderedBulkOp',
     async ({ docs }) => docs.initializeUnorderedBulkOp().insert({ a: 9 }).execute(),
-    [
-      'Collection.initializeUnorderedBulkOp',
-      ...['addToOperationsList', 'insert', 'find', 'raw', 'execute'].map(
-        (m) => `UnorderedBulkOperation.${m}`,
-      ),
-    ],
+    { methods: ['Collection.initializeUnorderedBulkOp', ...bulkMethods('UnorderedBulkOperation')] },
   ),
   attack('Collection.createIndex', ({ docs }) => docs.createIndex({ a: 1 })),
   attack('Collection.createIndexes', ({ docs }) => docs.createIndexes([{ key: { a: 1 } }])),
   attack('Collection.dropIndex', ({ docs }) => docs.dropIndex('b_1')),
   attack('Collection.dropIndexes', ({ docs }) => docs.dropIndexes()),
-  attack(
-    'Collection.createSearchIndex',
-    ({ docs }) => docs.createSearchIndex(searchIndex),
-    undefined,
-    'invalid',
-  ),
-  attack(
-    'Collection.createSearchIndexes',
-    ({ docs }) => docs.createSearchIndexes([searchIndex]),
-    undefined,
-    'invalid',
-  ),
-  attack('Collection.updateSearchIndex', ({ docs }) => docs.updateSearchIndex('s', {}), undefined, 'invalid'),
-  attack('Collection.dropSearchIndex', ({ docs }) => docs.dropSearchIndex('s'), undefined, 'invalid'),
+  attack('Collection.createSearchIndex', ({ docs }) => docs.createSearchIndex(searchIndex), {
+    byRole: 'invalid',
+  }),
+  attack('Collection.createSearchIndexes', ({ docs }) => docs.createSearchIndexes([searchIndex]), {
+    byRole: 'invalid',
+  }),
+  attack('Collection.updateSearchIndex', ({ docs }) => docs.updateSearchIndex('s', {}), {
+    byRole: 'invalid',
+  }),
+  attack('Collection.dropSearchIndex', ({ docs }) => docs.dropSearchIndex('s'), { byRole: 'invalid' }),
   attack('Collection.rename', ({ docs }) => docs.rename('renamed')),
   attack('Collection.drop', ({ docs }) => docs.drop()),
-  attack(
-    'insertOne without waiting',
-    ({ docs }) => docs.insertOne({ a: 9 }, { writeConcern: { w: 0 } }),
-    [],
-    'no error',
-  ),
-  attack(
-    'deleteMany without waiting',
-    ({ docs }) => docs.deleteMany({}, { writeConcern: { w: 0 } }),
-    [],
-    'no error',
-  ),
+  attack('insertOne without waiting', ({ docs }) => docs.insertOne({ a: 9 }, { writeConcern: { w: 0 } }), {
+    byRole: 'no error',
+    source: 'docs.insertOne({ a: 9 }, { writeConcern: { w: 0 } })',
+  }),
+  attack('deleteMany without waiting', ({ docs }) => docs.deleteMany({}, { writeConcern: { w: 0 } }), {
+    byRole: 'no error',
+    source: 'docs.deleteMany({}, { writeConcern: { w: 0 } })',
+  }),
 ]
 
 /** What its `Db` and `Admin` offer. */
 export const databaseVerbs: readonly Attack[] = [
   attack('Db.createCollection', ({ db }) => db.createCollection('made')),
-  attack('create a view', ({ db }) => db.createCollection('seen', { viewOn: 'docs', pipeline: [] }), []),
+  attack('create a view', ({ db }) => db.createCollection('seen', { viewOn: 'docs', pipeline: [] }), {
+    source: "db.createCollection('seen', { viewOn: 'docs', pipeline: [] })",
+  }),
   attack('Db.createIndex', ({ db }) => db.createIndex('docs', { a: 1 })),
   attack('Db.renameCollection', ({ db }) => db.renameCollection('docs', 'renamed')),
   attack('Db.dropCollection', ({ db }) => db.dropCollection('docs')),
@@ -111,14 +97,13 @@ export const clientVerbs: readonly Attack[] = [
       client.bulkWrite([
         { name: 'insertOne', namespace: `${db.databaseName}.docs`, document: new Map([['a', 9]]) },
       ]),
-    undefined,
-    'invalid',
+    { byRole: 'invalid' },
   ),
   attack(
     'ClientSession.withTransaction',
     ({ client, docs }) =>
       client.withSession((session) => session.withTransaction(() => docs.insertOne({ a: 9 }, { session }))),
-    ['ClientSession.withTransaction', 'MongoClient.withSession'],
+    { methods: ['ClientSession.withTransaction', 'MongoClient.withSession'] },
   ),
   attack(
     'ClientSession.commitTransaction',
@@ -129,21 +114,47 @@ export const clientVerbs: readonly Attack[] = [
       await docs.insertOne({ a: 9 }, { session })
       await session.commitTransaction()
     },
-    [
-      'MongoClient.startSession',
-      ...['startTransaction', 'commitTransaction', 'abortTransaction'].map(
-        (method) => `ClientSession.${method}`,
-      ),
-    ],
+    {
+      methods: [
+        'MongoClient.startSession',
+        ...['startTransaction', 'commitTransaction', 'abortTransaction'].map(
+          (method) => `ClientSession.${method}`,
+        ),
+      ],
+    },
   ),
-  attack('GridFSBucket.openUploadStream', ({ files }) => upload(files), [
-    'GridFSBucket.openUploadStream',
-    'GridFSBucket.openUploadStreamWithId',
-  ]),
+  attack('GridFSBucket.openUploadStream', ({ files }) => upload(files), {
+    methods: ['GridFSBucket.openUploadStream', 'GridFSBucket.openUploadStreamWithId'],
+  }),
   attack('GridFSBucket.delete', ({ files }) => files.delete(new ObjectId())),
   attack('GridFSBucket.rename', ({ files }) => files.rename(new ObjectId(), 'other')),
   attack('GridFSBucket.drop', ({ files }) => files.drop()),
+  // Without its native part the driver makes no keys; what it would send is this, or one of the collection's verbs.
+  attack(
+    'ClientEncryption.createDataKey',
+    ({ db }) =>
+      db
+        .collection<{ _id: UUID; keyMaterial: Binary }>('keys')
+        .insertOne(
+          { _id: new UUID(), keyMaterial: new Binary(Buffer.alloc(96)) },
+          { writeConcern: { w: 'majority' } },
+        ),
+    {
+      methods: [
+        'addKeyAltName',
+        'createDataKey',
+        'createEncryptedCollection',
+        'deleteKey',
+        'removeKeyAltName',
+        'rewrapManyDataKey',
+      ].map((method) => `ClientEncryption.${method}`),
+    },
+  ),
 ]
+
+function bulkMethods(className: string): readonly string[] {
+  return ['addToOperationsList', 'insert', 'find', 'raw', 'execute'].map((method) => `${className}.${method}`)
+}
 
 function upload(files: GridFSBucket): Promise<unknown> {
   return new Promise((resolve, reject) => {

@@ -1,0 +1,82 @@
+import { once } from 'node:events'
+import { createRequire } from 'node:module'
+import { connect } from 'node:net'
+import { Worker } from 'node:worker_threads'
+import { BSON, MongoClient } from 'mongodb'
+import type { Document } from 'mongodb'
+import { attack } from './attack.ts'
+import type { Attack } from './attack.ts'
+
+const row = { _id: 9, a: 9 }
+const unseen = { unseen: 'it begins without the door; what it needs is refused by its import' }
+
+const insertWith = async (client: MongoClient): Promise<unknown> => {
+  await using closing = client
+  return await closing.db('app').collection<{ _id: number }>('docs').insertOne(row)
+}
+
+/** Ways to the server beside the client that the guard made. Only what cannot be imported, and the role, stand here. */
+export const escapes: readonly Attack[] = [
+  attack('a second client of the same module', ({ uri }) => insertWith(new MongoClient(uri)), {
+    source: 'new guard.MongoClient("mongodb://127.0.0.1")',
+    besideVeto: 'another client',
+  }),
+  attack(
+    "a client of the client's own class",
+    ({ client, uri }) => {
+      const made: unknown = Reflect.construct(client.constructor, [uri])
+      if (!(made instanceof MongoClient)) throw new Error('not a client')
+      return insertWith(made)
+    },
+    { source: unseen, besideVeto: 'another client' },
+  ),
+  attack('a client in a worker', ({ uri }) => inWorker(uri), {
+    source: unseen,
+    needs: ['node:worker_threads'],
+    besideVeto: 'another thread',
+  }),
+  attack('bytes by hand over a socket', ({ uri }) => overSocket(uri), {
+    source: unseen,
+    needs: ['node:net'],
+    besideVeto: 'no client at all',
+  }),
+]
+
+async function inWorker(uri: string): Promise<void> {
+  const code = `
+    const { workerData, parentPort } = require('node:worker_threads')
+    const { MongoClient } = require(workerData.driver)
+    const client = new MongoClient(workerData.uri)
+    client.db('app').collection('docs').insertOne({ _id: 9 })
+      .then(() => undefined, ({ code }) => code)
+      .then(async (code) => { await client.close(); parentPort.postMessage({ code }) })`
+  const driver = createRequire(import.meta.url).resolve('mongodb')
+  const worker = new Worker(code, { eval: true, workerData: { uri, driver } })
+  const [{ code: refused }] = await once(worker, 'message')
+  await worker.terminate()
+  if (refused !== undefined) throw serverError(refused)
+}
+
+/** Nobody is logged in there; whoever is has a role. */
+async function overSocket(uri: string): Promise<void> {
+  const socket = connect(Number(new URL(uri).port), '127.0.0.1')
+  await once(socket, 'connect')
+  socket.write(message({ insert: 'docs', documents: [row], $db: 'app' }))
+  const [reply] = await once(socket, 'data')
+  socket.destroy()
+  const { ok, code } = BSON.deserialize(reply.subarray(21))
+  if (ok !== 1) throw serverError(code)
+}
+
+/** What the server answered, in the form in which the driver would have thrown it. */
+function serverError(code: unknown): Error {
+  return Object.assign(new Error(`the server answered ${String(code)}`), { code })
+}
+
+function message(body: Document): Buffer {
+  const bytes = BSON.serialize(body)
+  const head = Buffer.alloc(21)
+  head.writeInt32LE(head.length + bytes.length, 0)
+  head.writeInt32LE(2013, 12)
+  return Buffer.concat([head, bytes])
+}
