@@ -1,14 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { MongoClient } from 'mongodb'
-import type { Log } from '@freshet/kit'
-import { vetoingClient } from '../src/client.ts'
-import type { VetoingClient } from '../src/client.ts'
 import { attacks } from './attacks.ts'
-import type { ByRole } from './attacks/attack.ts'
 import { AttackBench } from './bench.ts'
-import type { Outcome } from './bench.ts'
+import { passedRole, passedVeto, throughClient, tried } from './layers/at-server.ts'
+import { vetoing } from './support.ts'
 
-const silent: Log = { debug() {}, info() {}, warn() {}, error() {} }
 let bench: AttackBench
 let untouched: string
 
@@ -18,32 +14,20 @@ beforeAll(async () => {
 })
 afterAll(() => bench[Symbol.asyncDispose]())
 
-/** As root: only the veto stands between the attack and the data. */
-function vetoed(): VetoingClient {
-  return vetoingClient({
-    uri: bench.uri('root'),
-    databases: new Set(['app']),
-    appName: 'attacks',
-    heartbeatFrequencyMs: 500,
-    maxPoolSize: 1,
-    connectTimeoutMs: 5_000,
-    log: silent,
-    onRefusal: undefined,
-  })
-}
-
 test('G3.5 no attack through the guarded client puts one write on the wire, even as root', async () => {
-  const { client, refusals } = vetoed()
+  // As root: only the veto stands between the attack and the data.
+  const { client, refusals } = vetoing(bench.uri('root'))
   await using _ = client
   const through: string[] = []
   const idle: string[] = []
   const since = await bench.now()
-  for (const { name, run, besideVeto } of attacks) {
-    if (besideVeto !== undefined) continue
-    const refusedBefore = total(refusals.counts())
-    const { writes } = await bench.writesSeen(client, run)
-    if (writes.length > 0) through.push(`${name}: ${writes.join()}`)
-    if (total(refusals.counts()) === refusedBefore) idle.push(name)
+  let refusedBefore = 0
+  for await (const { attack, outcome } of tried(throughClient(attacks), bench, client, 'root')) {
+    const passed = passedVeto(outcome)
+    if (passed !== undefined) through.push(`${attack.name}: ${passed}`)
+    const refused = total(refusals.counts())
+    if (refused === refusedBefore) idle.push(attack.name)
+    refusedBefore = refused
   }
   expect(through).toEqual([])
   // An attack that was never refused never was one.
@@ -57,11 +41,10 @@ test('G3.5 G4.1 negative control: without the veto every attack is seen on the w
   const since = await bench.now()
   const unseen: string[] = []
   const surprises: string[] = []
-  for (const { name, run, byRole } of attacks) {
-    const outcome = await bench.writesSeen(client, run)
-    if (outcome.writes.length === 0) unseen.push(name)
-    if (answerOf(outcome) !== byRole)
-      surprises.push(`${name}: ${answerOf(outcome)}, ${String(outcome.error)}`)
+  for await (const { attack, outcome } of tried(attacks, bench, client, 'reader')) {
+    if (passedVeto(outcome) === undefined) unseen.push(attack.name)
+    const passed = passedRole(attack, outcome)
+    if (passed !== undefined) surprises.push(`${attack.name}: ${passed}`)
   }
   expect(surprises).toEqual([])
   expect(unseen).toEqual([])
@@ -96,15 +79,8 @@ test('G3.5 G4.1 negative control: where neither veto nor role stands, attacks do
   expect(await bench.done('root')).toEqual(expect.arrayContaining(['update', 'dropIndexes', 'aggregate']))
 })
 
-const UNAUTHORIZED = 13
-
 /** What runs foreign code in the server and changes nothing. */
 const harmlessByRole = ['find', 'aggregate', 'mapReduce']
-
-function answerOf({ error }: Outcome): ByRole {
-  if (error === undefined) return 'no error'
-  return error instanceof Error && Reflect.get(error, 'code') === UNAUTHORIZED ? 'denied' : 'invalid'
-}
 
 function total(counts: Readonly<Record<string, number>>): number {
   return Object.values(counts).reduce((sum, count) => sum + count, 0)

@@ -1,4 +1,5 @@
 import type { Log } from '@freshet/kit'
+import { vetoingClient, type VetoingClient } from '../src/client.ts'
 
 /** A log that keeps its lines. */
 export class KeptLog implements Log {
@@ -16,4 +17,18 @@ export class KeptLog implements Log {
   error(fields: object, message: string): void {
     this.lines.push({ level: 'error', fields, message })
   }
+}
+
+/** A guarded client with one connection, for the database `app`. */
+export function vetoing(uri: string): VetoingClient {
+  return vetoingClient({
+    uri,
+    databases: new Set(['app']),
+    appName: 'attacks',
+    heartbeatFrequencyMs: 500,
+    maxPoolSize: 1,
+    connectTimeoutMs: 5_000,
+    log: new KeptLog(),
+    onRefusal: undefined,
+  })
 }

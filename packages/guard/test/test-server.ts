@@ -47,6 +47,9 @@ export class TestServer implements AsyncDisposable {
       await admin.command({ createUser: name, pwd: name, roles: [{ role: `freshet-${name}`, db: 'app' }] })
     }
     await admin.command({ createUser: 'builtin', pwd: 'builtin', roles: [{ role: 'read', db: 'app' }] })
+    // A user as many services have one.
+    const careless = { createUser: 'careless', pwd: 'careless', roles: [{ role: 'readWrite', db: 'app' }] }
+    await admin.command(careless)
     await admin.command({ createUser: 'everywhere', pwd: 'everywhere', roles: ['readAnyDatabase'] })
   }
 }

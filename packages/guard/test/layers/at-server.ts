@@ -1,0 +1,35 @@
+import type { MongoClient } from 'mongodb'
+import type { Attack, ByRole } from '../attacks/attack.ts'
+import type { AttackBench, Outcome } from '../bench.ts'
+
+/** Tries one attack after the other, with a client of `user`. */
+export async function* tried(
+  attacks: readonly Attack[],
+  bench: AttackBench,
+  client: MongoClient,
+  user: string,
+): AsyncGenerator<{ readonly attack: Attack; readonly outcome: Outcome }> {
+  for (const attack of attacks) yield { attack, outcome: await bench.writesSeen(client, attack.run, user) }
+}
+
+/** Those that the veto can meet. */
+export const throughClient = (attacks: readonly Attack[]): readonly Attack[] =>
+  attacks.filter(({ besideVeto }) => besideVeto === undefined)
+
+/** G3: why the veto let it pass: the commands on the wire that were no reads. */
+export function passedVeto({ writes }: Outcome): string | undefined {
+  return writes.length > 0 ? writes.join() : undefined
+}
+
+/** G4: why the role let it pass: the server did not answer as it answers a reader. */
+export function passedRole({ byRole }: Attack, outcome: Outcome): string | undefined {
+  const answer = answerOf(outcome)
+  return answer === byRole ? undefined : `${answer}, ${String(outcome.error)}`
+}
+
+const UNAUTHORIZED = 13
+
+function answerOf({ error }: Outcome): ByRole {
+  if (error === undefined) return 'no error'
+  return error instanceof Error && Reflect.get(error, 'code') === UNAUTHORIZED ? 'denied' : 'invalid'
+}

@@ -1,0 +1,153 @@
+import { parse } from '@swc/core'
+
+/** What code on the reader's side may import, beside its own files; a list of what may be, as everywhere in the guard. */
+export const readersImports: ReadonlySet<string> = new Set([
+  '@freshet/cache',
+  '@freshet/change-stream',
+  '@freshet/change-stream/mongodb',
+  '@freshet/collections',
+  '@freshet/guard',
+  '@freshet/kit',
+  '@freshet/protocol',
+  '@freshet/protocol/bson',
+  '@freshet/replica',
+  '@freshet/service',
+  '@jest/globals',
+  'lru-cache',
+  'node:crypto',
+  'node:http',
+  'node:v8',
+])
+
+/** Names of the world that lead out of the process, or to modules past the imports. */
+const worldly: ReadonlySet<string> = new Set([
+  'EventSource',
+  'Function',
+  'WebSocket',
+  'XMLHttpRequest',
+  'createRequire',
+  'eval',
+  'fetch',
+  'global',
+  'globalThis',
+  'module',
+  'require',
+])
+
+/** Members of `process` that do the same. */
+const ofProcess: ReadonlySet<string> = new Set([
+  'binding',
+  'dlopen',
+  'getBuiltinModule',
+  'mainModule',
+  '_linkedBinding',
+])
+
+/** Members of `node:http` that call others; a reader only answers. */
+const ofHttp: ReadonlySet<string> = new Set(['request', 'get', 'ClientRequest', 'Agent', 'globalAgent'])
+
+/**
+ * Everything in a file that a reader must not have: imports that are not on the list (of any kind: static, dynamic,
+ * computed, by `require`, by handing on, of types alone), and names that lead out of the process.
+ * @param inFolder whether a relative path stays in the package.
+ */
+export async function refusedIn(
+  source: string,
+  allowed: ReadonlySet<string>,
+  inFolder: (path: string) => boolean = (path) => path.startsWith('./'),
+): Promise<readonly string[]> {
+  const found: string[] = []
+  const visit = (node: unknown, inType: boolean): void => {
+    if (Array.isArray(node)) {
+      for (const one of node) visit(one, inType)
+      return
+    }
+    if (!isNode(node)) return
+    const module = moduleOf(node)
+    if (module !== undefined && !allowed.has(module) && !(module.startsWith('.') && inFolder(module)))
+      found.push(module)
+    const name = inType ? undefined : nameOf(node)
+    if (name !== undefined) found.push(name)
+    const ofType = inType || (node.type?.startsWith('Ts') === true && !valuesOfTypes.has(node.type))
+    for (const [key, child] of Object.entries(node)) visit(child, ofType || isLabel(node, key))
+  }
+  visit(await parse(source, { syntax: 'typescript', target: 'es2022' }), false)
+  return found
+}
+
+type Node = Readonly<Record<string, unknown>> & { readonly type?: string }
+
+/** Nodes about types that hold an expression. */
+const valuesOfTypes: ReadonlySet<string> = new Set([
+  'TsAsExpression',
+  'TsConstAssertion',
+  'TsNonNullExpression',
+  'TsSatisfiesExpression',
+  'TsTypeAssertion',
+])
+
+function isNode(value: unknown): value is Node {
+  return typeof value === 'object' && value !== null
+}
+
+/** The module that a node brings in; `computed` when only its run can tell. */
+function moduleOf(node: Node): string | undefined {
+  switch (node.type) {
+    case 'ImportDeclaration':
+    case 'ExportAllDeclaration':
+    case 'ExportNamedDeclaration':
+    case 'TsExternalModuleReference':
+      return textOf(node['source'] ?? node['expression'])
+    case 'TsImportType':
+      return textOf(node['argument'])
+    case 'CallExpression': {
+      if (!isNode(node['callee']) || node['callee'].type !== 'Import') return undefined
+      const [first]: unknown[] = Array.isArray(node['arguments']) ? node['arguments'] : []
+      return textOf(isNode(first) ? first['expression'] : undefined) ?? 'computed'
+    }
+    default:
+      return undefined
+  }
+}
+
+function textOf(node: unknown): string | undefined {
+  return isNode(node) && node.type === 'StringLiteral' ? String(node['value']) : undefined
+}
+
+/** A name that must not be used here. */
+function nameOf(node: Node): string | undefined {
+  if (node.type === 'Identifier') {
+    const name = String(node['value'])
+    return worldly.has(name) ? name : undefined
+  }
+  // `import { request } from 'node:http'`, under whatever name.
+  if (node.type === 'ImportDeclaration' && textOf(node['source']) === 'node:http') return clientOfHttp(node)
+  if (node.type !== 'MemberExpression') return undefined
+  const { object, property } = node
+  if (!isNode(object) || !isNode(property) || object.type !== 'Identifier') return undefined
+  const name = String(property['value'])
+  if (object['value'] === 'process' && (ofProcess.has(name) || property.type === 'Computed'))
+    return `process.${name}`
+  return undefined
+}
+
+function clientOfHttp({ specifiers }: Node): string | undefined {
+  for (const specifier of Array.isArray(specifiers) ? specifiers : []) {
+    if (specifier.type !== 'ImportSpecifier') return 'all of node:http'
+    const name = String(specifier.imported?.value ?? specifier.local?.value)
+    if (ofHttp.has(name)) return `${name} of node:http`
+  }
+  return undefined
+}
+
+/** Names that label something, and are not looked up in the world: members and keys. */
+function isLabel(node: Node, key: string): boolean {
+  const child = node[key]
+  if (isNode(child) && child.type === 'Computed') return false
+  return (
+    key === 'key' ||
+    key === 'imported' ||
+    key === 'local' ||
+    (key === 'property' && node.type === 'MemberExpression')
+  )
+}
