@@ -2,10 +2,18 @@ import { auditCommand } from './audit/command.ts'
 import { exitCodes } from './command.ts'
 import type { Command, World } from './command.ts'
 import { devCommand } from './dev/command.ts'
+import { doctorGuardCommand } from './doctor/command.ts'
 import { migrateCommand, timelineCommand } from './migrate.ts'
 import { tokenCommand } from './token.ts'
 
-const commands: readonly Command[] = [devCommand, auditCommand, tokenCommand, migrateCommand, timelineCommand]
+const commands: readonly Command[] = [
+  devCommand,
+  auditCommand,
+  doctorGuardCommand,
+  tokenCommand,
+  migrateCommand,
+  timelineCommand,
+]
 
 /** Finds the command that the arguments begin with and runs it; resolves with the exit code. */
 export async function runProgram(argv: readonly string[], world: World): Promise<number> {

@@ -19,7 +19,7 @@ async function freshet(...argv: string[]) {
 test('without a command every command is listed', async () => {
   const { code, printed } = await freshet()
   expect(code).toBe(0)
-  for (const name of ['dev', 'audit', 'token', 'migrate', 'timeline new'])
+  for (const name of ['dev', 'audit', 'doctor guard', 'token', 'migrate', 'timeline new'])
     expect(printed).toContain(`  ${name} `)
 })
 
@@ -32,6 +32,7 @@ test.each([
     'audit',
     ['readers', 'db-file', 'database', 'collections', 'token-file', 'for', 'concurrency', 'pause', 'json'],
   ],
+  ['doctor guard', ['db-file', 'database', 'json']],
   ['token', ['subject', 'roles', 'for', 'token-secret-file']],
   ['migrate', ['db-file', 'database', 'collections', 'json']],
   ['timeline new', ['db-file', 'database']],

@@ -9,6 +9,8 @@ export type {
 } from './contract.ts'
 export { failures, GuardError } from './errors.ts'
 export type { GuardErrorCode } from './errors.ts'
+export { examine } from './examine.ts'
+export type { Examination, GrantFinding, LayerFinding } from './examine.ts'
 export { openReadConnection } from './open.ts'
 export type { OpenOptions } from './open.ts'
 export type { Refusal, RefusalReason } from './refusals.ts'

@@ -55,7 +55,8 @@ export async function openReadConnection(options: OpenOptions): Promise<GuardedC
   }
 }
 
-function clientFor(options: OpenOptions): VetoingClient {
+/** The client, not connected yet. @throws {GuardError} BAD_ADDRESS */
+export function clientFor(options: OpenOptions): VetoingClient {
   try {
     return vetoingClient({
       uri: options.uri,

@@ -24,7 +24,7 @@ interface Privilege {
  * Actions that a reader's user may have, and why each is harmless. The reader's own role has the first three; the rest
  * is what the server's built-in role `read` adds, so that a service which embeds a replica may use that one.
  */
-const harmlessActions: Readonly<Record<string, string>> = {
+export const harmlessActions: Readonly<Record<string, string>> = {
   find: 'reads documents',
   changeStream: 'reads changes',
   listCollections: 'reads definitions of collections',

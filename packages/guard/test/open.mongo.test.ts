@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { MongoClient } from 'mongodb'
 import { proveVeto } from '../src/canary.ts'
-import { GuardError, openReadConnection } from '../src/index.ts'
+import { examine, GuardError, openReadConnection } from '../src/index.ts'
 import type { GuardedConnection, OpenOptions } from '../src/index.ts'
 import { Refusals } from '../src/refusals.ts'
 import { KeptLog } from './support.ts'
@@ -128,4 +128,20 @@ test('G3.7 negative control: the canary sings for a client without the veto, and
   }
   await using root = new MongoClient(server.uri('root'))
   expect(await root.db('app').listCollections().toArray()).toEqual([])
+})
+
+test('G4.3 an examination tells of a server that asks nobody, and of every right that is too much', async () => {
+  await using open = await TestServer.open({ accessControl: false })
+  const common = { database: 'app', appName: 'test', log: new KeptLog() }
+  const bare = await examine({ ...common, uri: open.uri() })
+  expect(bare.layers.map(({ layer, stands }) => [layer, stands])).toEqual([
+    ['G1', true],
+    ['G3', true],
+    ['G4', false],
+  ])
+  expect(bare.layers[2]?.seen).toContain('NO_ACCESS_CONTROL')
+  const careless = await examine({ ...common, uri: server.uri('careless') })
+  const excess = careless.grants.filter(({ harmless }) => harmless === undefined).map(({ action }) => action)
+  expect(excess).toEqual(expect.arrayContaining(['insert', 'update', 'remove', 'createIndex']))
+  expect(excess).not.toContain('find')
 })

@@ -68,6 +68,7 @@ test('the package offers these names and no others', () => {
     'ObjectId',
     'Timestamp',
     'UUID',
+    'examine',
     'failures',
     'lineageHeaders',
     'onlyReads',

@@ -1,0 +1,79 @@
+import { afterAll, expect, test } from '@jest/globals'
+import { systemClock } from '@freshet/kit'
+import { openTestDatabase } from '@freshet/testkit'
+import { runProgram } from '../src/program.ts'
+
+const db = await openTestDatabase()
+afterAll(() => db[Symbol.asyncDispose]())
+
+/** The command with an address, as a file of secrets gives it. */
+async function doctor(uri: string, ...argv: readonly string[]) {
+  const lines = { printed: '', said: '' }
+  const code = await runProgram(['doctor', 'guard', '--database=shop', '--db-file=address', ...argv], {
+    env: {},
+    cwd: '/nowhere',
+    clock: systemClock,
+    readFile: () => uri,
+    print: (text) => (lines.printed += text),
+    say: (text) => (lines.said += text),
+    stopped: new AbortController().signal,
+  })
+  return { code, ...lines }
+}
+
+test('a reader’s credentials: every wall that can be seen stands, and each right is explained', async () => {
+  const { code, printed, said } = await doctor(db.uriFor('reader'))
+  expect(said).toBe('')
+  expect(printed.split('\n')).toEqual([
+    'user freshet-reader@shop, roles freshet-reader@shop',
+    '',
+    expect.stringMatching(/^G0 {2}apart {7}not seen {2}held when the reader is deployed/),
+    expect.stringMatching(/^G1 {2}types {7}stands /),
+    expect.stringMatching(/^G2 {2}imports {5}not seen/),
+    expect.stringMatching(/^G3 {2}veto {8}stands {4}a canary insert was refused before it left$/),
+    expect.stringMatching(
+      /^G4 {2}role {8}stands {4}the server enforces it, and it only reads: freshet-reader@shop$/,
+    ),
+    expect.stringMatching(/^G5 {2}network/),
+    expect.stringMatching(/^G8 {2}seat belts/),
+    '',
+    expect.stringMatching(/^\{"db":"shop","collection":""\} {2}changeStream {5}fine {2}reads changes$/),
+    expect.stringMatching(/find .* fine {2}reads documents$/),
+    expect.stringMatching(/listCollections .*fine/),
+  ])
+  expect(code).toBe(0)
+})
+
+test('a writer’s credentials: the role is missing, and what is too much is named', async () => {
+  const { code, printed } = await doctor(db.uriFor('writer'))
+  expect(code).toBe(78)
+  expect(printed).toMatch(/^G4 {2}role {8}MISSING {3}PRIVILEGE: user freshet-writer@shop/m)
+  expect(printed).toMatch(/^\{"db":"shop","collection":"products"\} +insert +TOO MUCH/m)
+  expect(printed).toMatch(/^To do: Give this process the reader role and nothing else/m)
+})
+
+test('one JSON line for programs', async () => {
+  const { code, printed } = await doctor(db.adminUri, '--json')
+  expect(code).toBe(78)
+  expect(JSON.parse(printed)).toMatchObject({
+    user: 'root@admin',
+    layers: [
+      { layer: 'G1', stands: true },
+      { layer: 'G3', stands: true },
+      { layer: 'G4', stands: false, seen: expect.stringContaining('PRIVILEGE'), remedy: expect.any(String) },
+    ],
+  })
+})
+
+test.each([
+  ['a wrong password', () => db.uriFor('reader').replace(/:[^:@/]+@/, ':wrong@'), 78, 'NOT_AUTHENTICATED'],
+  ['an address that is none', () => 'mongo://nowhere', 78, 'BAD_ADDRESS'],
+  ['nobody there', () => 'mongodb://reader:x@127.0.0.1:1/?directConnection=true', 69, 'UNREACHABLE'],
+])('%s is said with what to do, without the password', async (_, uri, code, word) => {
+  const answer = await doctor(uri())
+  expect(answer.code).toBe(code)
+  expect(answer.said).toContain(word)
+  expect(answer.said).toContain('To do: ')
+  expect(answer.said).not.toContain(':wrong@')
+  expect(answer.printed).toBe('')
+})

@@ -1,0 +1,100 @@
+import { proveVeto } from './canary.ts'
+import { guardErrorOf } from './driver-errors.ts'
+import { failures, GuardError, type GuardErrorCode } from './errors.ts'
+import { clientFor, type OpenOptions } from './open.ts'
+import { harmlessActions, privilegeFault, readStanding, type Standing } from './preflight.ts'
+
+/** One layer as it was found. */
+export interface LayerFinding {
+  /** As in `SPEC.md`. */
+  readonly layer: 'G1' | 'G3' | 'G4'
+  readonly name: string
+  readonly stands: boolean
+  /** What was tried, and what came of it. */
+  readonly seen: string
+  /** What to do, where it does not stand. */
+  readonly remedy: string | undefined
+}
+
+/** One right of the user. */
+export interface GrantFinding {
+  /** In the server's words, as JSON. */
+  readonly resource: string
+  readonly action: string
+  /** Why a reader may have it; `undefined`: it may not. */
+  readonly harmless: string | undefined
+}
+
+/** What stands between a reader's credentials and a write, seen from a process that has them. */
+export interface Examination {
+  readonly user: string | undefined
+  readonly roles: readonly string[]
+  readonly layers: readonly LayerFinding[]
+  readonly grants: readonly GrantFinding[]
+}
+
+/**
+ * As `openReadConnection`, but tells of each wall whether it stands, instead of stopping at the first that does not, and
+ * leaves nothing open. @throws {GuardError} BAD_ADDRESS, UNREACHABLE, NOT_AUTHENTICATED
+ */
+export async function examine(options: OpenOptions): Promise<Examination> {
+  const { client, refusals } = clientFor(options)
+  try {
+    await client.connect()
+    const veto = await faultOf(proveVeto(client, options.database, refusals))
+    const standing = await readStanding(client, options.database)
+    const role = privilegeFault(standing, options.accessControl ?? 'required')
+    return {
+      user: standing.user,
+      roles: standing.roles,
+      layers: [
+        finding('G1', 'types', undefined, 'refused verbs have no call signature, wherever code was compiled'),
+        finding('G3', 'veto', veto, 'a canary insert was refused before it left'),
+        finding(
+          'G4',
+          'role',
+          role,
+          `the server enforces it, and it only reads: ${standing.roles.join(', ')}`,
+        ),
+      ],
+      grants: grantsOf(standing),
+    }
+  } catch (error) {
+    throw guardErrorOf(error)
+  } finally {
+    await client.close()
+  }
+}
+
+function finding(
+  layer: LayerFinding['layer'],
+  name: string,
+  fault: GuardError | undefined,
+  seen: string,
+): LayerFinding {
+  if (fault === undefined) return { layer, name, stands: true, seen, remedy: undefined }
+  return { layer, name, stands: false, seen: fault.message, remedy: failures[fault.code].remedy }
+}
+
+const ofVeto: ReadonlySet<GuardErrorCode> = new Set(['VETO_MISSING'])
+
+async function faultOf(proof: Promise<void>): Promise<GuardError | undefined> {
+  try {
+    await proof
+    return undefined
+  } catch (error) {
+    if (error instanceof GuardError && ofVeto.has(error.code)) return error
+    throw error
+  }
+}
+
+function grantsOf({ privileges }: Standing): readonly GrantFinding[] {
+  return privileges.flatMap(({ resource, everywhere, actions }) =>
+    actions.map((action) => ({
+      resource,
+      action,
+      // The unit of trust is the database.
+      harmless: everywhere ? undefined : harmlessActions[action],
+    })),
+  )
+}
