@@ -6,6 +6,7 @@ export default {
     '<rootDir>/apps',
     '<rootDir>/examples',
     '<rootDir>/benches',
+    '<rootDir>/infra',
     '<rootDir>/scripts',
   ],
   testMatch: ['**/test/**/*.test.ts'],

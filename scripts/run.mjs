@@ -19,6 +19,8 @@ const commands = {
     { argv: [process.execPath, 'apps/cli/dist/main.js', 'dev', ...args], channel: true },
   ],
   test: [
+    // Some tests start the built programs; what is built already is not built again.
+    { title: 'Building', argv: ['turbo', 'run', 'build', '--output-logs=errors-only'], quiet: true },
     {
       argv: [
         process.execPath,

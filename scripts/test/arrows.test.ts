@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 
@@ -9,6 +9,7 @@ const arrows: Record<string, readonly string[]> = {
   kit: [],
   protocol: [],
   roles: [],
+  k8s: [],
   collections: ['kit', 'protocol'],
   guard: ['kit', 'protocol'],
   cache: ['kit', 'protocol'],
@@ -56,7 +57,10 @@ const manifestOf = (folder: string): Manifest =>
   JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')) as Manifest
 
 const sourcesOf = (folder: string): readonly string[] =>
-  readdirSync(join(root, folder, 'src'), { recursive: true, encoding: 'utf8' })
+  (existsSync(join(root, folder, 'src'))
+    ? readdirSync(join(root, folder, 'src'), { recursive: true, encoding: 'utf8' })
+    : []
+  )
     .filter((file) => file.endsWith('.ts'))
     .map((file) => `${folder}/src/${file}`)
 

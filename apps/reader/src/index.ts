@@ -1,5 +1,6 @@
 export { Held, heldPresentation } from './held.ts'
 export type { Mapping } from './held.ts'
+export { readerOptions } from './options.ts'
 export { readerApp } from './reader-app.ts'
 export type { GuardWord, ReaderAppParts } from './reader-app.ts'
 export type { ReadAccess } from './readers.ts'

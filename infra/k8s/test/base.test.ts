@@ -1,0 +1,83 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from '@jest/globals'
+import { defineOptions, readConfig, type OptionTable } from '@freshet/kit'
+import { readerOptions } from '@freshet/reader'
+import { serviceOptions } from '@freshet/service'
+import { writerOptions } from '@freshet/writer'
+import { environmentOf } from './environment.ts'
+import { at, listAt, listed, manifest } from './manifests.ts'
+
+const MiB = 2 ** 20
+const deployment = (name: string): unknown => manifest('Deployment', name).spec
+const container = (name: string): unknown => at(deployment(name), 'template', 'spec', 'containers', 0)
+
+test('the base lists every file that is there, and no other', () => {
+  const files = readdirSync(join(import.meta.dirname, '../base')).filter(
+    (file) => file !== 'kustomization.yaml',
+  )
+  expect(listed.toSorted()).toEqual(files.toSorted())
+})
+
+const apps: readonly [name: string, options: OptionTable][] = [
+  ['freshet-reader', readerOptions],
+  ['freshet-writer', writerOptions],
+]
+
+test.each(apps)(
+  '%s is told nothing that it has no option for, and starts with what it is told',
+  (name, options) => {
+    const read: string[] = []
+    const config = readConfig(defineOptions({ ...serviceOptions, ...options }), {
+      argv: [],
+      env: environmentOf(name, { database: 'shop' }),
+      readFile: (path) => {
+        read.push(path)
+        return 'x'.repeat(40)
+      },
+    })
+    expect(config).toMatchObject({ host: '0.0.0.0', port: 8080, managementPort: 9090, database: 'shop' })
+    // The secrets are files of a volume that is mounted there.
+    const mounts = listAt(container(name), 'volumeMounts').map((mount) => String(at(mount, 'mountPath')))
+    expect(read).toHaveLength(2)
+    expect(read.every((path) => mounts.some((mount) => path.startsWith(`${mount}/`)))).toBe(true)
+  },
+)
+
+test('G0.3 each has the credentials of its own user, and no other’s', () => {
+  const secretsOf = (name: string): unknown =>
+    listAt(deployment(name), 'template', 'spec', 'volumes').flatMap(
+      (volume) => at(volume, 'secret', 'secretName') ?? [],
+    )
+  expect(secretsOf('freshet-reader')).toEqual(['freshet-reader'])
+  expect(secretsOf('freshet-writer')).toEqual(['freshet-writer'])
+  const account = (name: string): unknown => at(deployment(name), 'template', 'spec', 'serviceAccountName')
+  expect(account('freshet-reader')).not.toBe(account('freshet-writer'))
+  expect(at(container('freshet-reader'), 'image')).not.toBe(at(container('freshet-writer'), 'image'))
+})
+
+test('the heap of a reader holds its cache, and its container the heap', () => {
+  const { FRESHET_CACHE_SIZE: cache } = environmentOf('freshet-reader', { database: 'shop' })
+  const cacheBytes = Number(cache?.replace('MiB', '')) * MiB
+  const heapFlag = listAt(container('freshet-reader'), 'command').find((word) =>
+    String(word).includes('old-space'),
+  )
+  const heapBytes = Number(String(heapFlag).split('=')[1]) * MiB
+  const limit = String(at(container('freshet-reader'), 'resources', 'limits', 'memory'))
+  expect(heapBytes).toBeGreaterThanOrEqual(cacheBytes / 0.75 + 64 * MiB)
+  expect(Number(limit.replace('Mi', '')) * MiB).toBeGreaterThanOrEqual(heapBytes + 150 * MiB)
+})
+
+test('services and policies select pods that are there', () => {
+  for (const name of ['freshet-reader', 'freshet-writer']) {
+    const labels = at(deployment(name), 'template', 'metadata', 'labels')
+    expect(labels).toMatchObject(Object(at(deployment(name), 'selector', 'matchLabels')))
+    expect(labels).toMatchObject(Object(manifest('Service', name).spec['selector']))
+    expect(labels).toMatchObject(
+      Object(at(manifest('PodDisruptionBudget', name).spec, 'selector', 'matchLabels')),
+    )
+    expect(labels).toMatchObject({ 'app.kubernetes.io/part-of': 'freshet' })
+    const ports = listAt(container(name), 'ports').map((port) => at(port, 'name'))
+    expect(ports).toContain(at(manifest('Service', name).spec, 'ports', 0, 'targetPort'))
+  }
+})

@@ -1,0 +1,133 @@
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { eventually, openTestDatabase } from '@freshet/testkit'
+import { Deployed, writesIn } from './deployed.ts'
+import { environmentOf } from './environment.ts'
+import { at, listAt, manifest } from './manifests.ts'
+
+const run = promisify(execFile)
+let reader: Deployed
+let writer: Deployed
+beforeAll(async () => {
+  reader = await Deployed.make('reader')
+  writer = await Deployed.make('writer')
+}, 120_000)
+afterAll(async () => {
+  await reader[Symbol.asyncDispose]()
+  await writer[Symbol.asyncDispose]()
+})
+
+/** What of a deployed folder is about writing: packages, and calls in our own files. */
+async function traces(deployed: Deployed): Promise<readonly string[]> {
+  const packages = (await deployed.packages()).filter((name) =>
+    /^(express|@freshet\/(writer|migration|mongod|roles|testkit|cli))$/.test(name),
+  )
+  const calls: string[] = []
+  for (const [file, source] of await deployed.ownFiles())
+    for (const call of await writesIn(source)) calls.push(`${file}: ${call}`)
+  return [...packages, ...calls]
+}
+
+test('G0.1 the deployed reader has our packages that it may use, and none that writes', async () => {
+  const own = (await reader.packages()).filter((name) => name.startsWith('@freshet/'))
+  expect(own.toSorted()).toEqual(
+    ['cache', 'change-stream', 'collections', 'guard', 'kit', 'protocol', 'replica', 'service'].map(
+      (name) => `@freshet/${name}`,
+    ),
+  )
+})
+
+test('G0.2 in the deployed reader only the canary asks to write, and it has nothing to write', async () => {
+  expect(await traces(reader)).toEqual(['guard/canary.js: { insert }'])
+  const files = await reader.ownFiles()
+  expect(files.size).toBeGreaterThan(150)
+  expect(files.get('guard/canary.js')).toMatch(/insert: 'freshet', documents: \[\]/)
+})
+
+test('G0.2 negative control: the same look at the deployed writer finds what writes', async () => {
+  expect(await traces(writer)).toEqual(
+    expect.arrayContaining([
+      'express',
+      'app/store/mongo-store.js: { insert }',
+      'app/store/mongo-store.js: { update }',
+    ]),
+  )
+})
+
+test('G0.4 the driver does not resolve from the code of the deployed reader; from the guard alone it does', async () => {
+  const resolves = async (folder: string): Promise<boolean> => {
+    const script = `try { import.meta.resolve('mongodb'); console.log('yes') } catch { console.log('no') }`
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], { cwd: folder })
+    return stdout.trim() === 'yes'
+  }
+  expect(await resolves(join(reader.folder, 'dist'))).toBe(false)
+  const [guard] = readdirSync(join(reader.folder, 'node_modules/.pnpm')).filter((entry) =>
+    entry.startsWith('@freshet+guard@'),
+  )
+  expect(
+    await resolves(join(reader.folder, 'node_modules/.pnpm', guard ?? '', 'node_modules/@freshet/guard')),
+  ).toBe(true)
+})
+
+test.each(['reader', 'writer'] as const)(
+  'G8.2 the deployed %s runs by the command and the environment of its manifest, answers its probes, and stops in time',
+  async (app) => {
+    await using db = await openTestDatabase({ collections: ['orders', 'products'] })
+    const secrets = await mkdtemp(join(tmpdir(), 'freshet-secrets-'))
+    await writeFile(join(secrets, 'mongodb-uri'), db.uriFor(app))
+    await writeFile(join(secrets, 'token-secret'), 'a secret of the tests that is long enough')
+    const name = `freshet-${app}`
+    const container = at(manifest('Deployment', name).spec, 'template', 'spec', 'containers', 0)
+    const [, ...args] = listAt(container, 'command').map(String)
+    const managementPort = await freePort()
+    const { folder } = app === 'reader' ? reader : writer
+    const child = spawn(process.execPath, args, {
+      cwd: folder,
+      stdio: 'ignore',
+      env: {
+        PATH: process.env['PATH'],
+        ...environmentOf(name, { database: 'shop' }),
+        // What differs here: the folders are not mounted, and ports may be taken.
+        FRESHET_HOST: '127.0.0.1',
+        FRESHET_PORT: '0',
+        FRESHET_MANAGEMENT_HOST: '127.0.0.1',
+        FRESHET_MANAGEMENT_PORT: String(managementPort),
+        FRESHET_COLLECTIONS: join(import.meta.dirname, '../../../collections'),
+        FRESHET_MONGODB_URI_FILE: join(secrets, 'mongodb-uri'),
+        FRESHET_TOKEN_SECRET_FILE: join(secrets, 'token-secret'),
+        FRESHET_DRAIN: '0s',
+      },
+    })
+    const exit = once(child, 'exit')
+    try {
+      for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe']) {
+        const path = String(at(container, probe, 'httpGet', 'path'))
+        await eventually(async () => {
+          const answer = await fetch(`http://127.0.0.1:${managementPort}${path}`)
+          expect([path, answer.status, await answer.text()]).toEqual([path, 200, '{"ok":true}\n'])
+        })
+      }
+    } finally {
+      child.kill('SIGTERM')
+      const [code] = await exit
+      await rm(secrets, { recursive: true })
+      expect(code).toBe(0)
+    }
+  },
+)
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  return typeof address === 'object' && address !== null ? address.port : 0
+}

@@ -1,0 +1,100 @@
+import { at, listAt, type Manifest } from './manifests.ts'
+
+type Labels = Readonly<Record<string, string>>
+
+/** Somebody who calls or is called; `undefined` labels: outside of the cluster. */
+export interface Party {
+  readonly pod: Labels | undefined
+  readonly namespace: Labels
+}
+
+/** One try of a connection. */
+export interface Call {
+  readonly from: Party
+  readonly to: Party
+  readonly port: number
+  readonly protocol?: 'TCP' | 'UDP'
+}
+
+/**
+ * Whether policies let a call through, by the rules of Kubernetes: whoever is selected for a direction may do only what
+ * some policy names, and both ends must agree. https://kubernetes.io/docs/concepts/services-networking/network-policies/
+ * All parties that policies select are taken to be in the namespace of the policies.
+ */
+export function allows(policies: readonly Manifest[], call: Call): boolean {
+  return (
+    agrees(policies, call, 'Egress', call.from, 'egress', 'to', call.to) &&
+    agrees(policies, call, 'Ingress', call.to, 'ingress', 'from', call.from)
+  )
+}
+
+function agrees(
+  policies: readonly Manifest[],
+  call: Call,
+  direction: 'Egress' | 'Ingress',
+  own: Party,
+  rules: 'egress' | 'ingress',
+  peers: 'to' | 'from',
+  other: Party,
+): boolean {
+  const mine = policies.filter(
+    ({ spec }) =>
+      listAt(spec, 'policyTypes').includes(direction) &&
+      own.pod !== undefined &&
+      selects(at(spec, 'podSelector'), own.pod),
+  )
+  if (mine.length === 0) return true
+  return mine.some(({ spec }) =>
+    listAt(spec, rules).some(
+      (rule) => portFits(listAt(rule, 'ports'), call) && peerFits(listAt(rule, peers), other),
+    ),
+  )
+}
+
+/** No ports: all of them. */
+function portFits(ports: readonly unknown[], { port, protocol = 'TCP' }: Call): boolean {
+  return (
+    ports.length === 0 || ports.some((each) => at(each, 'port') === port && at(each, 'protocol') === protocol)
+  )
+}
+
+/** No peers: everybody, outside too. */
+function peerFits(peers: readonly unknown[], party: Party): boolean {
+  if (peers.length === 0) return true
+  return peers.some((peer) => {
+    const { pod, namespace } = party
+    if (pod === undefined) return at(peer, 'ipBlock') !== undefined
+    const inNamespace = at(peer, 'namespaceSelector')
+    const ofPod = at(peer, 'podSelector')
+    if (inNamespace === undefined && ofPod === undefined) return false
+    return (
+      (inNamespace === undefined || selects(inNamespace, namespace)) &&
+      (ofPod === undefined || selects(ofPod, pod))
+    )
+  })
+}
+
+function selects(selector: unknown, labels: Labels): boolean {
+  const wanted = at(selector, 'matchLabels') ?? {}
+  return (
+    Object.entries(wanted).every(([key, value]) => labels[key] === value) &&
+    listAt(selector, 'matchExpressions').every((expression) => holds(expression, labels))
+  )
+}
+
+function holds(expression: unknown, labels: Labels): boolean {
+  const value = labels[String(at(expression, 'key'))]
+  const values = listAt(expression, 'values')
+  switch (at(expression, 'operator')) {
+    case 'In':
+      return values.includes(value)
+    case 'NotIn':
+      return !values.includes(value)
+    case 'Exists':
+      return value !== undefined
+    case 'DoesNotExist':
+      return value === undefined
+    default:
+      throw new Error(`unknown operator in ${JSON.stringify(expression)}`)
+  }
+}
