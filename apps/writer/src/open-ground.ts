@@ -5,6 +5,7 @@ import { DatabaseConnection } from './store/connection.ts'
 import type { ControlStore, WriteStore } from './store/contract.ts'
 import { MongoControlStore } from './store/control-store.ts'
 import { MongoStore } from './store/mongo-store.ts'
+import { isUnknownUser, missingRight } from './store/rights.ts'
 
 /** What the HTTP door stands before. */
 export interface Ground {
@@ -12,6 +13,11 @@ export interface Ground {
   readonly control: ControlStore
   /** Calls the listener before a connection takes the place of one that broke: it may lead to another server. */
   readonly onBroken: (listener: () => void) => void
+  /**
+   * What the user lacks to write these collections, in words; `undefined`: nothing, or the database cannot be asked now,
+   * which keeps no writer from starting.
+   */
+  readonly missingRight: (collections: Iterable<string>) => Promise<string | undefined>
   /** What must run before all else and be stopped last. */
   readonly parts: readonly Part[]
 }
@@ -21,7 +27,7 @@ const RETRIES = 5
 const PAUSES = { firstMs: 4, maxMs: 100 }
 
 /** Opens what a writer stands on. It connects when it is first used. @throws {ConfigError} */
-export function openGround(config: WriterConfig, { clock }: ServiceTools): Ground {
+export function openGround(config: WriterConfig, { clock, log }: ServiceTools): Ground {
   const { mongodbUri: uri, database, maxWrites, acknowledgeWithinMs } = config
   const connection = new DatabaseConnection({ uri, maxWrites, acknowledgeWithinMs })
   const { client } = connection
@@ -30,6 +36,16 @@ export function openGround(config: WriterConfig, { clock }: ServiceTools): Groun
     store: new MongoStore({ client, database, acknowledgeWithinMs, retries }),
     control: new MongoControlStore(connection, database, acknowledgeWithinMs),
     onBroken: (listener) => connection.onBroken(listener),
+    missingRight: async (collections) => {
+      try {
+        await connection.ready()
+        return await missingRight(client, database, collections)
+      } catch (err) {
+        if (isUnknownUser(err)) return 'the server knows no such user with this password'
+        log.warn({ err }, 'the rights of the user cannot be looked at now')
+        return undefined
+      }
+    },
     parts: [connection],
   }
 }

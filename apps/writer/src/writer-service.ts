@@ -1,5 +1,5 @@
 import { CollectionFileError, loadCollections, type Collection } from '@freshet/collections'
-import { ConfigError } from '@freshet/kit'
+import { ConfigError, type Part } from '@freshet/kit'
 import type { ServiceDefinition, ServiceTools } from '@freshet/service'
 import type { Ground } from './open-ground.ts'
 import { writerOptions, type WriterConfig } from './options.ts'
@@ -26,10 +26,21 @@ export function writerService({
       const { maxBodyBytes, maxWrites, maxHops, readerUrl, unreadyAfterMs } = config
       const collections = await collectionsIn(config.collections)
       const { parts: before, ...ground } = open(config, tools)
+      await expectRights(before, await ground.missingRight(collections.keys()))
       const limits = { maxBodyBytes, maxWrites, maxHops, unreadyAfterMs }
       return writerApp({ ...ground, ...limits, collections, readerUrl, before }, tools)
     },
   }
+}
+
+/** A writer that could write nothing must not look as if it could. @throws {ConfigError} */
+async function expectRights(opened: readonly Part[], missing: string | undefined): Promise<void> {
+  if (missing === undefined) return
+  for (const part of opened.toReversed()) await part.stop()
+  throw new ConfigError(
+    'BAD_VALUE',
+    `--mongodb-uri-file: ${missing}; run freshet migrate, and give the writer the address of freshet-writer.`,
+  )
 }
 
 async function collectionsIn(folder: string): Promise<ReadonlyMap<string, Collection>> {

@@ -63,6 +63,8 @@ export interface ReplicaStatus {
   readonly evictions: number
   readonly changesApplied: number
   readonly reopens: number
+  /** Why the feed does not run now, by the code of its last error; `undefined` while it runs. */
+  readonly brokenBy: string | undefined
   readonly resyncs: Readonly<Record<string, number>>
   readonly refusedCollections: Readonly<Record<string, string>>
 }

@@ -25,6 +25,7 @@ export class Feed<V extends Value> implements Sink {
   #reopens = 0
   #changesApplied = 0
   #lostBy = 'start'
+  #brokenBy: string | undefined
 
   constructor(parts: FeedParts<V>) {
     this.#parts = parts
@@ -32,6 +33,10 @@ export class Feed<V extends Value> implements Sink {
 
   get reopens(): number {
     return this.#reopens
+  }
+
+  get brokenBy(): string | undefined {
+    return this.#brokenBy
   }
 
   get resyncs(): Readonly<Record<string, number>> {
@@ -57,6 +62,7 @@ export class Feed<V extends Value> implements Sink {
   /** All changes of whole positions, then W, then those who waited for it. */
   apply(batch: Batch): void {
     const { standpoint, notices } = this.#parts
+    this.#brokenBy = undefined
     // After a new epoch the feed may start before W. Nothing is held then, and nothing may be told twice.
     if (standpoint.isOld(batch)) {
       standpoint.advance(batch)
@@ -74,6 +80,7 @@ export class Feed<V extends Value> implements Sink {
   broken(error: Error): void {
     const code = error instanceof ChangeStreamError ? error.code : 'UNKNOWN'
     this.#reopens += 1
+    this.#brokenBy = code
     if (error instanceof ChangeStreamError && error.lost) {
       this.#lostBy = code
       this.#parts.standpoint.lost(code)

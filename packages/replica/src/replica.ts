@@ -187,6 +187,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
       evictions: this.#cache.evictions,
       changesApplied: this.#feed.changesApplied,
       reopens: this.#feed.reopens,
+      brokenBy: this.#feed.brokenBy,
       resyncs: this.#feed.resyncs,
       refusedCollections: this.#exactness.refused(),
     }

@@ -141,6 +141,7 @@ export class FakeReplica implements Replica<Held> {
       evictions: 0,
       changesApplied: 0,
       reopens: 0,
+      brokenBy: undefined,
       resyncs: { HISTORY_LOST: 2 },
       refusedCollections: {},
     }

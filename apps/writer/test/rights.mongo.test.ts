@@ -1,0 +1,52 @@
+import { afterAll, expect, test } from '@jest/globals'
+import { ConfigError } from '@freshet/kit'
+import { openTestDatabase } from '@freshet/testkit'
+import { collections, openWriter, openWriterAtOnce } from './support/open-writer.ts'
+
+const db = await openTestDatabase({ collections })
+afterAll(() => db[Symbol.asyncDispose]())
+
+const refusalOf = (uri: string): Promise<unknown> =>
+  openWriterAtOnce(uri).then(
+    async (writer) => {
+      await writer[Symbol.asyncDispose]()
+      return 'it started'
+    },
+    (error: unknown) => error,
+  )
+
+test.each(['reader', 'auditor'] as const)(
+  'G4.5 a writer does not start with the credentials of the %s',
+  async (part) => {
+    const refusal = await refusalOf(db.uriFor(part))
+    expect(refusal).toBeInstanceOf(ConfigError)
+    expect(String(refusal)).toContain(`the user freshet-${part}@shop may not insert in shop.numbered`)
+    expect(String(refusal)).toContain('freshet-writer')
+  },
+)
+
+test('G4.5 nor where a collection was added and nobody migrated', async () => {
+  await using fresh = await openTestDatabase({ collections: collections.slice(1) })
+  const refusal = await refusalOf(fresh.uriFor('writer'))
+  expect(String(refusal)).toContain(`may not find in shop.${collections[0]}`)
+})
+
+test.each([
+  [
+    'a wrong password',
+    () => db.uriFor('writer').replace(/:[^:@/]+@/, ':wrong@'),
+    'no such user with this password',
+  ],
+  ['no user at all', () => db.uriFor('writer').replace(/\/\/[^@]+@/, '//'), 'the address names no user'],
+])('G4.5 nor with %s', async (_, uri, says) => {
+  const refusal = await refusalOf(uri())
+  expect(String(refusal)).toContain(says)
+  expect(String(refusal)).not.toContain('wrong@')
+})
+
+test('G4.5 a user who may do more is fine for a writer, and a database that is away keeps none from starting', async () => {
+  await using root = await openWriter(db.adminUri)
+  expect((await root.send('PUT', 'products/x', { body: { name: 'x' } })).status).toBe(201)
+  await using away = await openWriterAtOnce('mongodb://writer:x@127.0.0.1:1/?directConnection=true')
+  expect((await away.send('PUT', 'products/x', { body: { name: 'x' } })).status).toBe(503)
+})

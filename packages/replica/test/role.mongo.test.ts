@@ -1,0 +1,52 @@
+import { expect, test } from '@jest/globals'
+import { eventually, openTestDatabase, type TestDatabase } from '@freshet/testkit'
+import { ABSENT } from '@freshet/cache'
+import { openReplica } from './support/mongo/open-replica.ts'
+
+/** What an administrator does to the reader's user while it is connected. */
+async function give(db: TestDatabase, roles: readonly string[]): Promise<void> {
+  await db.admin.db('shop').command({ updateUser: 'freshet-reader', roles })
+}
+
+test('G4.4 a role that is taken away ends the live feed: the reader says why, grows old, and goes on when it is back', async () => {
+  await using db = await openTestDatabase()
+  const products = db.admin.db('shop').collection<{ _id: string; value: number }>('products')
+  await products.insertOne({ _id: 'held', value: 1 })
+  await using replica = await openReplica(db, { options: { lagAfterMs: 200, fillWaitMs: 300 } })
+  const read = async (id: string): Promise<unknown> => {
+    const [value] = (await replica.get('products', id)).values
+    return value === undefined || value === ABSENT ? value : value.document['value']
+  }
+  expect(await read('held')).toBe(1)
+  expect(replica.status().brokenBy).toBeUndefined()
+
+  await give(db, [])
+  await eventually(() =>
+    expect(replica.status()).toMatchObject({ brokenBy: 'DENIED', state: { kind: 'lagging' } }),
+  )
+  await products.updateOne({ _id: 'held' }, { $set: { value: 2 } })
+  const { ageMs: before = 0, at } = replica.status()
+  await eventually(() => expect(replica.status().ageMs).toBeGreaterThan(before + 500))
+  // What is held is a state that was; what is not held cannot be answered.
+  expect(await read('held')).toBe(1)
+  expect(replica.at).toBe(at)
+  await expect(read('unknown')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+
+  await give(db, ['freshet-reader'])
+  await eventually(async () => expect(await read('held')).toBe(2), { withinMs: 20_000 })
+  expect(await read('unknown')).toBe(ABSENT)
+  await eventually(() =>
+    expect(replica.status()).toMatchObject({ brokenBy: undefined, state: { kind: 'live' } }),
+  )
+})
+
+test('G4.4 a role that becomes too large while the reader runs does not make it write: the veto stands', async () => {
+  await using db = await openTestDatabase()
+  await using replica = await openReplica(db)
+  await give(db, ['freshet-reader', 'freshet-writer'])
+  await db.admin.db('shop').collection('products').insertOne({})
+  await replica.now()
+  expect(replica.status()).toMatchObject({ brokenBy: undefined, state: { kind: 'live' } })
+  // The next start is refused.
+  await expect(openReplica(db)).rejects.toMatchObject({ code: 'PRIVILEGE' })
+})
