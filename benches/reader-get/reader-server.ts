@@ -47,7 +47,7 @@ async function listen(): Promise<object> {
           {
             replica,
             access: new Map([[collection, 'authenticated']]),
-            guard: () => ({ refusals: {} }),
+            guard: () => ({ layers: {}, refusals: {} }),
             fillWaitMs: 1_000,
             aliveWithinMs: 2_000,
             unreadyAfterMs: undefined,

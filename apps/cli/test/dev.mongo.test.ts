@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { eventually } from '@freshet/testkit'
+import { MongoClient } from 'mongodb'
 import { openLyingReader } from './support/lying-reader.ts'
 import { Program } from './support/program.ts'
 
@@ -14,6 +15,10 @@ beforeAll(async () => {
   dev = new Program(started)
   line = await dev.json()
   readers = line['readers'] as readonly string[]
+  await using developer = new MongoClient(String(line['mongodb']))
+  // From here on the server writes down who changes anything.
+  const filter = { op: { $nin: ['query', 'getmore'] } }
+  await developer.db('shop').command({ profile: 2, filter })
 }, 120_000)
 afterAll(() => dev[Symbol.asyncDispose]())
 
@@ -84,6 +89,28 @@ test('negative control: an audit finds the lies of a reader that changes one dig
   expect(liar.lies()).toBeGreaterThan(0)
   expect([wrong, code]).toEqual([liar.lies(), 1])
 })
+
+test('G4.6 in all of this no user of a reader or an audit wrote, by the word of the server', async () => {
+  await using developer = new MongoClient(String(line['mongodb']))
+  const profile = developer.db('shop').collection('system.profile')
+  const writes = { op: { $in: ['insert', 'update', 'remove'] } }
+  expect(await profile.countDocuments({ ...writes, user: /^freshet-(reader|auditor)@/ })).toBe(0)
+  const commands = await profile.distinct('command', { op: 'command', user: /^freshet-(reader|auditor)@/ })
+  const names = new Set(commands.map((command) => Object.keys(Object(command))[0]))
+  expect([...names].filter((name) => !reading.has(String(name)))).toEqual([])
+  // What the writer did is there, so what readers had done would be.
+  expect(await profile.countDocuments({ ...writes, user: /^freshet-writer@/ })).toBeGreaterThan(0)
+})
+
+/** What readers ask, beside `find` and `getMore`. */
+const reading: ReadonlySet<string> = new Set([
+  'aggregate',
+  'connectionStatus',
+  'hello',
+  'killCursors',
+  'ping',
+  'listCollections',
+])
 
 test('Ctrl-C ends it in order and leaves no process behind; the next run has the data', async () => {
   const family = dev.family()

@@ -11,6 +11,8 @@ import { type ReadAccess, Readers } from './readers.ts'
 
 /** What the database's guard says of itself. */
 export interface GuardWord {
+  /** Which walls stand. */
+  readonly layers: Readonly<Record<string, 'standing' | 'absent'>>
   readonly refusals: Readonly<Record<string, number>>
 }
 
@@ -42,6 +44,12 @@ export function readerApp(parts: ReaderAppParts, { log, clock, metrics, tokens }
       value,
     })),
   ])
+  metrics.gauge('guard_layer_standing', '1 for each layer of the guard that stands.', ['layer'], () =>
+    Object.entries(guard().layers).map(([layer, how]) => ({
+      labels: { layer },
+      value: how === 'standing' ? 1 : 0,
+    })),
+  )
   const health = new ReaderHealth({
     replica,
     clock,

@@ -38,11 +38,13 @@ test('the status and the metrics tell the replica and the guard', async () => {
     source: '01234567',
     at: '0000000000000001',
     misses: 7,
-    guard: { refusals: { command: 3 }, refusedMethods: 0 },
+    guard: { layers: { veto: 'standing', role: 'absent' }, refusals: { command: 3 }, refusedMethods: 0 },
   })
   const [, metrics] = await page(reader, '/metrics')
   expect(metrics).toContain('freshet_replica_misses_total 7\n')
   expect(metrics).toContain('freshet_replica_resyncs_total{reason="HISTORY_LOST"} 2\n')
   expect(metrics).toContain('freshet_replica_state{state="live"} 1\n')
   expect(metrics).toContain('freshet_guard_refusals_total{layer="database",what="command"} 3\n')
+  expect(metrics).toContain('freshet_guard_layer_standing{layer="veto"} 1\n')
+  expect(metrics).toContain('freshet_guard_layer_standing{layer="role"} 0\n')
 })

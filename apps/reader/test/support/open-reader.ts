@@ -53,7 +53,7 @@ export async function openReader(options: OpenReaderOptions = {}): Promise<OpenR
           {
             replica,
             access,
-            guard: () => ({ refusals: { command: 3 } }),
+            guard: () => ({ layers: { veto: 'standing', role: 'absent' }, refusals: { command: 3 } }),
             fillWaitMs: 5_000,
             aliveWithinMs: 2_000,
             unreadyAfterMs: options.unreadyAfterMs,
