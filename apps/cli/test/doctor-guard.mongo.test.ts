@@ -35,6 +35,8 @@ test('a reader’s credentials: every wall that can be seen stands, and each rig
       /^G4 {2}role {8}stands {4}the server enforces it, and it only reads: freshet-reader@shop$/,
     ),
     expect.stringMatching(/^G5 {2}network/),
+    expect.stringMatching(/^G6 {2}lineage/),
+    expect.stringMatching(/^G7 {2}breaker/),
     expect.stringMatching(/^G8 {2}seat belts/),
     '',
     expect.stringMatching(/^\{"db":"shop","collection":""\} {2}changeStream {5}fine {2}reads changes$/),

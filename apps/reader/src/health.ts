@@ -41,7 +41,8 @@ export class ReaderHealth implements Health {
   status(): object {
     const { replica, guard } = this.#parts
     const status = replica.status()
-    return { ...status, lagSeconds: this.#lagSeconds(status), guard: guard() }
+    const ageMs = status.ageMs === undefined ? undefined : Math.round(status.ageMs)
+    return { ...status, ageMs, lagSeconds: this.#lagSeconds(status), guard: guard() }
   }
 
   /** How far the date of the position is behind this machine's date; without writes it grows to some ten seconds. */

@@ -9,13 +9,13 @@ const here = import.meta.dirname
 
 test('every promise of SPEC.md has a test, and every numbered test a promise', async () => {
   const spec = await readFile(`${here}/../SPEC.md`, 'utf8')
-  const promised = new Set([...spec.matchAll(/\*\*((?:G\d|T|R)\.\d+)\*\*/g)].map(([, number]) => number))
+  const promised = new Set([...spec.matchAll(/\*\*((?:G\d|T|R|I)\.\d+)\*\*/g)].map(([, number]) => number))
   const sources = await Promise.all((await testFiles()).map((file) => readFile(file, 'utf8')))
   const names = sources.flatMap((source) =>
     [...source.matchAll(/(?:test|\))\(\s*['"`]([^\n]*)/g)].map(([, name]) => name ?? ''),
   )
   const held = new Set(
-    names.flatMap((name) => /^((?:(?:G\d|T|R)\.\d+ )+)/.exec(name)?.[1]?.trim().split(' ') ?? []),
+    names.flatMap((name) => /^((?:(?:G\d|T|R|I)\.\d+ )+)/.exec(name)?.[1]?.trim().split(' ') ?? []),
   )
   expect(sorted(held)).toEqual(sorted(promised))
   expect(promised.size).toBeGreaterThan(25)

@@ -13,8 +13,11 @@ export interface Hop {
 /** Why something is written: each hop wrote what the next one heard of, the oldest first. Empty: nobody's change. */
 export type Lineage = readonly Hop[]
 
-/** The longest lineage there is; a longer one is taken for a loop wherever it goes. */
+/** The most hops that can be allowed anywhere. */
 export const MAX_HOPS = 16
+
+/** One more than is ever allowed can be said, so that the refusal is about the loop and not about the header. */
+const MAX_SAID = MAX_HOPS + 1
 
 /** Nobody's change. */
 export const noLineage: Lineage = Object.freeze([])
@@ -42,10 +45,10 @@ export function formatLineage(lineage: Lineage): string {
   )
 }
 
-/** Reads what {@link formatLineage} wrote; `undefined`: it is not of this form, or longer than {@link MAX_HOPS}. */
+/** Reads what {@link formatLineage} wrote; `undefined`: it is not of this form, or longer than one can get. */
 export function parseLineage(text: string): Lineage | undefined {
   const items = itemsOf(text)
-  if (items === undefined || items.length > MAX_HOPS) return undefined
+  if (items === undefined || items.length > MAX_SAID) return undefined
   const hops: Hop[] = []
   for (const [handler, parameters] of items) {
     const heard = parameters.get('heard')

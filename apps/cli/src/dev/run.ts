@@ -9,7 +9,7 @@ import { StateFolder, tokenSecretFile } from '../state-folder.ts'
 import type { DevConfig } from './config.ts'
 import { DevDatabase } from './database.ts'
 import { describe } from './describe.ts'
-import { requireFreePorts } from './ports.ts'
+import { portsAt, requireFreePorts } from './ports.ts'
 import { runningFile } from './running.ts'
 import type { RunningDev } from './running.ts'
 import { SampleData } from './sample.ts'
@@ -61,7 +61,7 @@ export async function runDev(
         name: 'writer',
         place: 0,
         uri: mongodb.uriFor('freshet-writer'),
-        args: [],
+        args: readerUrl(config),
         heapMiB: writerHeapMiB,
       }),
   })
@@ -123,6 +123,12 @@ export async function runDev(
     const { json, text } = describe(running)
     world.print(config.json ? json : text)
   }
+}
+
+/** The writer points those who want to read at the first reader, where its address is known before it starts. */
+function readerUrl({ port, readers }: DevConfig): readonly string[] {
+  if (port === 0 || readers === 0) return []
+  return [`--reader-url=http://127.0.0.1:${portsAt(port, 1).port}`]
 }
 
 function developerToken(state: StateFolder): Promise<string> {

@@ -1,7 +1,14 @@
 import { MongoServerError, type Document, type MongoClient } from 'mongodb'
+import { causesCollection } from './causes.ts'
 
-/** What a writer does to a collection. */
-const wanted = ['find', 'insert', 'update', 'remove'] as const
+/** What a writer does to a collection of documents. */
+const ofDocuments = ['find', 'insert', 'update', 'remove'] as const
+
+/** What it does to the product's own: it reads the source, beats the heart, and tells causes. */
+const ofOwn: ReadonlyMap<string, readonly string[]> = new Map([
+  ['freshet', ['find', 'update']],
+  [causesCollection, ['insert', 'remove']],
+])
 
 const UNAUTHORIZED = 13
 const AUTHENTICATION_FAILED = 18
@@ -24,7 +31,8 @@ export async function missingRight(
   const { authInfo } = await db.command({ connectionStatus: 1, showPrivileges: true })
   const [user] = authInfo.authenticatedUsers
   if (user === undefined) return await refusedWithoutUser(() => db.command({ find: 'freshet', limit: 1 }))
-  for (const collection of collections) {
+  const documents = [...collections].map((name) => [name, ofDocuments] as const)
+  for (const [collection, wanted] of [...documents, ...ofOwn]) {
     const allowed = actionsOn(authInfo.authenticatedUserPrivileges, database, collection)
     const missing = wanted.find((action) => !allowed.has(action))
     if (missing !== undefined)

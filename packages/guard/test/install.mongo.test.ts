@@ -1,0 +1,92 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { TestServer } from './test-server.ts'
+
+const run = promisify(execFile)
+const root = join(import.meta.dirname, '../../..')
+let folder: string
+let server: TestServer
+
+/** A project of somebody else, with the packages as they would be published and nothing of this repository. */
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'freshet-guard-'))
+  server = await TestServer.open({ accessControl: true })
+  const { packageManager } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+  const pnpm = (cwd: string, ...args: readonly string[]): Promise<unknown> =>
+    run('npx', ['--yes', packageManager, ...args], { cwd })
+  await run(join(root, 'node_modules/.bin/turbo'), ['run', 'build', '--filter=@freshet/guard...'], {
+    cwd: root,
+  })
+  for (const name of ['kit', 'protocol', 'guard'])
+    await pnpm(join(root, 'packages', name), 'pack', '--pack-destination', folder)
+  const tarballs = (await readdir(folder)).filter((file) => file.endsWith('.tgz'))
+  const own = Object.fromEntries(
+    tarballs.map((file) => [`@freshet/${/freshet-(\w+)-/.exec(file)?.[1]}`, `file:./${file}`]),
+  )
+  const manifest = { name: 'reports', type: 'module', dependencies: { ...own, mongodb: '7.9.0' } }
+  await writeFile(join(folder, 'package.json'), JSON.stringify(manifest))
+  // The two below the guard are not in a registry here: the tarballs stand for them.
+  const overrides = Object.entries(own).map(([name, file]) => `  '${name}': '${file}'`)
+  await writeFile(join(folder, 'pnpm-workspace.yaml'), `overrides:\n${overrides.join('\n')}\n`)
+  await pnpm(folder, 'install', '--prefer-offline', '--no-frozen-lockfile')
+}, 120_000)
+afterAll(async () => {
+  await server[Symbol.asyncDispose]()
+  await rm(folder, { recursive: true })
+})
+
+/** The programs of the README, as they stand there. */
+async function programs(): Promise<readonly string[]> {
+  const text = await readFile(join(import.meta.dirname, '../README.md'), 'utf8')
+  return [...text.matchAll(/```js\n(.*?)```/gs)].map(([, program]) => program ?? '')
+}
+
+test('I.1 it installs by itself, and the programs of its README run', async () => {
+  const [reading = '', watching = ''] = await programs()
+  await writeFile(join(folder, 'read.js'), reading.replaceAll("'shop'", "'app'"))
+  const env = { ...process.env, MONGODB_URI: server.uri('builtin'), WRITE_URI: server.uri('writer') }
+  const { stdout } = await run(process.execPath, ['read.js'], { cwd: folder, env })
+  expect(stdout).toContain('guard: types stand, veto stands, role stands (builtin@admin, read@app)')
+  await writeFile(
+    join(folder, 'watch.js'),
+    `${watching}\nawait client.db('app').collection('docs').findOne()`,
+  )
+  // The writer may read its collections; nothing is judged outside of handlers.
+  await run(process.execPath, ['watch.js'], { cwd: folder, env, timeout: 10_000 }).catch((error: unknown) => {
+    // The program does not close its client, and is ended by us.
+    expect(error).toMatchObject({ killed: true })
+  })
+})
+
+test('I.1 its types come with it: what is refused there does not compile elsewhere', async () => {
+  const compile = async (source: string): Promise<string> => {
+    await writeFile(
+      join(folder, 'use.ts'),
+      `import { readDatabase, type ReadConnection } from '@freshet/guard'\n${source}`,
+    )
+    const options = [
+      '--noEmit',
+      '--strict',
+      '--module',
+      'nodenext',
+      '--target',
+      'es2023',
+      '--skipLibCheck',
+      'use.ts',
+    ]
+    return await run(join(root, 'node_modules/.bin/tsc'), options, { cwd: folder }).then(
+      ({ stdout }) => stdout,
+      (error: unknown) => String(Reflect.get(Object(error), 'stdout')),
+    )
+  }
+  const door =
+    'declare const connection: ReadConnection; const docs = readDatabase(connection).collection("docs"); '
+  expect(await compile(`${door} void docs.findOne({})`)).toBe('')
+  expect(await compile(`${door} void docs.insertOne({})`)).toContain(
+    'readers never write: send it to the writer',
+  )
+})
