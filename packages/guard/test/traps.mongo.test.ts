@@ -1,8 +1,5 @@
-import { once } from 'node:events'
-import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { BSON, MongoClient } from 'mongodb'
-import type { Document } from 'mongodb'
+import { MongoClient } from 'mongodb'
 import { vetoingClient } from '../src/client.ts'
 import { KeptLog } from './support.ts'
 import { TestServer } from './test-server.ts'
@@ -92,29 +89,3 @@ test('T.5 a refusal costs no connection: reads go on over the same one', async (
   expect(await client.db('app').collection('docs').findOne()).toMatchObject({ a: 1 })
   expect(closed).toBe(0)
 })
-
-test('T.6 clients that the guard did not make are not guarded: the role stops them', async () => {
-  const guarded = vetoed()
-  const made: unknown = Reflect.construct(guarded.constructor, [server.uri('reader')])
-  await guarded.close()
-  if (!(made instanceof MongoClient)) throw new Error('not a client')
-  await using second = made
-  await expect(insert(second)).rejects.toMatchObject({ code: 13 })
-})
-
-test('T.7 hand-made bytes over a socket of its own meet the same wall', async () => {
-  const socket = connect(server.port, '127.0.0.1')
-  await once(socket, 'connect')
-  socket.write(message({ insert: 'docs', documents: [{ a: 2 }], $db: 'app' }))
-  const [reply] = await once(socket, 'data')
-  socket.destroy()
-  expect(BSON.deserialize(reply.subarray(21))).toMatchObject({ ok: 0, code: 13 })
-})
-
-function message(body: Document): Buffer {
-  const bytes = BSON.serialize(body)
-  const head = Buffer.alloc(21)
-  head.writeInt32LE(head.length + bytes.length, 0)
-  head.writeInt32LE(2013, 12)
-  return Buffer.concat([head, bytes])
-}
