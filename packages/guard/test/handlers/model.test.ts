@@ -42,14 +42,38 @@ interface Outcome {
   readonly ended: boolean
 }
 
-/** More than any graph of these can have, if paths end after {@link MAX_HOPS} handlers. */
-const BUDGET = 20_000
+/** More changes than any of these graphs can have before it is stopped. */
+const BUDGET = 50_000
+
+/** How a service writes: with what cause the feed will tell it, or not at all. */
+type Way = (collection: string, id: string, maxHops: number) => Lineage | undefined
+
+/** Through a writer, which sees the headers. */
+const through =
+  (door: Door): Way =>
+  (collection, _, maxHops) =>
+    door(lineageHeaders()['freshet-cause'] ?? '', collection, maxHops)
+
+/** With a client of its own, which the guard watches; the feed tells no cause of it. */
+const ownClient: Way = (collection, id) => {
+  try {
+    currentCause()?.judge({ collections: [collection], keys: [`${collection}/${id}`] })
+    return []
+  } catch {
+    // The refusal is counted by whoever asked.
+    return undefined
+  }
+}
 
 /**
  * Runs services with real handlers over a database that keeps of each change what a real feed tells: the document, and
- * the cause as text. `door` is the writer.
+ * the cause as text.
  */
-async function play(nodes: readonly Node[], maxHops: number, door: Door = theWriter): Promise<Outcome> {
+async function play(
+  nodes: readonly Node[],
+  maxHops: number,
+  way: Way = through(theWriter),
+): Promise<Outcome> {
   const feed: { readonly key: string; readonly cause: Lineage }[] = []
   let refused = 0
   let longest = 0
@@ -66,7 +90,7 @@ async function play(nodes: readonly Node[], maxHops: number, door: Door = theWri
       allowWrites: node.writes.map((to) => ({ collection: `c${to}`, reason: 'the graph' })),
       handle: ({ id }) => {
         for (const to of node.writes) {
-          const cause = door(lineageHeaders()['freshet-cause'] ?? '', `c${to}`, maxHops)
+          const cause = way(`c${to}`, id, maxHops)
           if (cause === undefined) refused += 1
           else feed.push({ key: `c${to}/${id}`, cause })
         }
@@ -147,6 +171,30 @@ test('G6.4 a cycle is stopped where it closes, however many hops are allowed', a
   }
 })
 
+test('G7.3 with clients of their own, which tell no cause, every cycle over 2 to 6 services ends too', async () => {
+  let cycles = 0
+  await fc.assert(
+    fc.asyncProperty(graph, async (nodes) => {
+      const { ended, refused } = await play(nodes, 1, ownClient)
+      expect(ended).toBe(true)
+      if (!hasCycle(nodes)) return
+      cycles += 1
+      expect(refused).toBeGreaterThan(0)
+    }),
+    { numRuns: 40 },
+  )
+  expect(cycles).toBeGreaterThan(5)
+})
+
+test('G7.3 and no graph without a cycle is stopped', async () => {
+  await fc.assert(
+    fc.asyncProperty(acyclic, async (nodes) => {
+      expect(await play(nodes, 1, ownClient)).toMatchObject({ refused: 0, ended: true })
+    }),
+    { numRuns: 100 },
+  )
+})
+
 test.each<[string, Door]>([
   ['that forgets the causes', (header) => (parseLineage(header) === undefined ? undefined : [])],
   ['that judges nothing', (header) => parseLineage(header)?.slice(-2)],
@@ -157,7 +205,7 @@ test.each<[string, Door]>([
       { service: 1, hears: 1, writes: [0] },
     ],
     1,
-    door,
+    through(door),
   )
   expect(ended).toBe(false)
 })
