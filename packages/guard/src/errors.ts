@@ -66,7 +66,7 @@ export const failures = {
     exitCode: 70,
     remedy: 'Break the circle: a handler must not cause what it hears. The chain is in the message.',
   },
-  /** So many writes because of one document, or upon the handler's own writes, that it must be a loop. */
+  /** Written so often because of one document, or upon the handler's own writes, that it must be a loop. */
   BREAKER_OPEN: {
     retry: true,
     exitCode: 70,

@@ -34,7 +34,7 @@ export class Breaker {
     return open
   }
 
-  /** Whether a write because of `heard` may be done. `echo`: the handler caused that change itself. */
+  /** Whether a call may write because of `heard`. `echo`: the handler caused that change itself. */
   take(heard: string, echo: boolean): boolean {
     return this.#bucketOf(heard).take() && (!echo || this.#ofEchoes.take())
   }

@@ -15,7 +15,7 @@ export interface HandlerOptions {
   readonly service: string
   /** How many handlers may lie between a write of its own client and one that is nobody's; 1 by default. */
   readonly maxHops?: number
-  /** When the breaker opens; 100 writes because of one document, then one a second, else shut out for 5 minutes. */
+  /** When the breaker opens; by default after 100 calls that write because of one document, and one a second more; then for 5 minutes. */
   readonly bucket?: BucketLimits
   /**
    * Which origins are told why they are called, of all that a handler calls by `fetch`: the names of the documents are

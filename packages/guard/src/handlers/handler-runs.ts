@@ -62,14 +62,15 @@ export class HandlerRuns {
     this.#heard += 1
     const heard = `${change.collection}/${change.id}`
     const before = this.#parts.echoes.heard(heard)
-    const run = { lineage: this.#lineage(change.cause, heard), heard, before, bounded: true }
+    const run = new Run(this.#lineage(change.cause, heard), heard, before)
     await this.#run(run, () => this.#handler.handle(change, signal), signal)
   }
 
   /** As {@link hear}. What is made anew may be much, and comes once: the breaker does not count it. */
   async reset(reason: string, signal: AbortSignal): Promise<void> {
     this.#resets += 1
-    const run = { lineage: this.#lineage([], '*'), heard: '*', before: new Set<string>(), bounded: false }
+    const run = new Run(this.#lineage([], '*'), '*', new Set())
+    run.admitted = true
     await this.#run(run, () => this.#handler.reset?.(reason, signal), signal)
   }
 
@@ -110,8 +111,9 @@ export class HandlerRuns {
       const fault = loopFault(run.lineage, collection ?? '', maxHops)
       if (fault !== undefined) throw this.#refused(fault, run, collection)
     }
-    if (run.bounded && !breaker.take(run.heard, run.before.has(name)))
-      throw this.#refused('breaker', run, collections[0])
+    // One token for all that is written because of one change: much at once is no loop.
+    run.admitted ??= breaker.take(run.heard, run.before.has(name))
+    if (!run.admitted) throw this.#refused('breaker', run, collections[0])
     this.#writes += 1
     for (const key of keys) wrote(key, new Set([...run.before, name]))
   }
@@ -128,12 +130,19 @@ export class HandlerRuns {
 }
 
 /** One call of a handler. */
-interface Run {
+class Run {
   readonly lineage: Lineage
   readonly heard: string
   /** Handlers of this process that may have caused it. */
   readonly before: ReadonlySet<string>
-  readonly bounded: boolean
+  /** What the breaker said to its first write; `undefined`: it has written nothing yet. */
+  admitted: boolean | undefined
+
+  constructor(lineage: Lineage, heard: string, before: ReadonlySet<string>) {
+    this.lineage = lineage
+    this.heard = heard
+    this.before = before
+  }
 }
 
 function sentenceOf({ reason, handler, heard, collection, chain }: HandlerRefusal): string {

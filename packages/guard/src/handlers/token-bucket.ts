@@ -1,8 +1,8 @@
 import type { Clock, MonotonicMs } from '@freshet/kit'
 
-/** How many writes one cause may have. */
+/** How often a handler may write because of one thing. */
 export interface BucketLimits {
-  /** Writes at once. */
+  /** Calls that write, at once. */
   readonly burst: number
   /** Further ones, a second. */
   readonly refillPerS: number

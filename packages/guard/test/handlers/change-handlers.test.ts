@@ -117,6 +117,18 @@ test('G7.3 two handlers that lead each other to new documents are stopped', asyn
   expect(Math.max(...writes)).toBeLessThan(110)
 })
 
+test('G7.3 much at once because of one change is no loop; the same again and again is one', async () => {
+  const { handlers } = serviceOf()
+  const runs = handlers.add(
+    recount(() => {
+      for (let n = 0; n < 500; n += 1) write('stock', String(n))
+    }),
+  )
+  for (let round = 0; round < 150; round += 1) await runs.hear(change('orders/1'), never)
+  // A call that is refused stops at its first write.
+  expect(handlers.status()[0]).toMatchObject({ writes: 100 * 500, refusals: { breaker: 50 } })
+})
+
 test('G7.2 a reset may make much anew, but nothing that was not declared', async () => {
   const { handlers } = serviceOf()
   const runs = handlers.add({
