@@ -6,7 +6,7 @@ import { causeOfProcess } from './cause.ts'
 import type { ChangeHandler, HandlerRefusal, HandlerStatus } from './contract.ts'
 import { Echoes } from './echoes.ts'
 import { HandlerRuns } from './handler-runs.ts'
-import { hookFetch } from './outgoing.ts'
+import { hookRequests } from './outgoing.ts'
 import type { BucketLimits } from './token-bucket.ts'
 
 /** What a service says of its handlers; the rest has defaults. */
@@ -77,7 +77,7 @@ export class ChangeHandlers {
       log,
       onRefusal,
     })
-    this.#handlers.set(handler.name, { runs, echoes, hook: hookFetch() })
+    this.#handlers.set(handler.name, { runs, echoes, hook: hookRequests() })
     return runs
   }
 
@@ -103,7 +103,7 @@ export function onlyReads(name: string): Disposable {
     throw new GuardError('UNDECLARED_WRITE', `this process (${name}) only reads`)
   }
   causeOfProcess({ lineage, database: undefined, tells: () => true, judge })
-  const hook = hookFetch()
+  const hook = hookRequests()
   return {
     [Symbol.dispose]: () => {
       causeOfProcess(undefined)

@@ -1,5 +1,6 @@
+import { channel } from 'node:diagnostics_channel'
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import { createServer, request, type ClientRequest, type Server } from 'node:http'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { parseLineage } from '@freshet/protocol'
 import type { ChangeHandler } from '../../src/handlers/contract.ts'
@@ -91,6 +92,27 @@ test('G6.1 who is told can be said, and what was said by hand is not said twice'
   await inHandler(() => call('/by-hand', lineageHeaders()))
   expect(seen.get('/by-hand')).toBe(said)
   expect(lineageHeaders()).toEqual({})
+})
+
+/** A request by node:http, of which Node.js tells from 22.12 on as it is done here. */
+async function callByHttp(path: string, headers: Readonly<Record<string, string>> = {}): Promise<void> {
+  const outgoing: ClientRequest = request(url + path, { headers })
+  channel('http.client.request.created').publish({ request: outgoing })
+  const [response] = await once(outgoing.end(), 'response')
+  response.resume()
+  await once(response, 'end')
+}
+
+test('G6.1 so does a request by node:http, where Node.js tells of it', async () => {
+  await inHandler(() => callByHttp('/http'))
+  await inHandler(() => callByHttp('/http-by-hand', lineageHeaders()))
+  await inHandler(() => callByHttp('/http-stranger'), { tells: (origin) => origin !== url })
+  await callByHttp('/http-outside')
+  const [http, byHand, stranger, outside] = ['', '-by-hand', '-stranger', '-outside'].map((end) =>
+    seen.get(`/http${end}`),
+  )
+  expect([http, byHand]).toEqual([said, said])
+  expect([stranger, outside]).toEqual(['undefined undefined', 'undefined undefined'])
 })
 
 test('G6.1 the chain grows by one hop, in the form that the writer reads', async () => {
