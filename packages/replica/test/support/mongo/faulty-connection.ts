@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { ReadCommand, ReadConnection, ReadSession, RunOptions } from '@freshet/guard'
 
 type Reply = Awaited<ReturnType<ReadConnection['run']>>
@@ -39,12 +38,15 @@ class OtherConnection implements ReadConnection {
   }
 }
 
-/** Replies of reads come late by so much. */
-export function slowReads(byMs: number): (inner: ReadConnection) => ReadConnection {
+/** Something happens between each read of a collection and its reply. */
+export function overtaken(
+  collection: string,
+  happen: () => Promise<void>,
+): (inner: ReadConnection) => ReadConnection {
   return (inner) =>
     new OtherConnection(inner, async (command, options, run) => {
       const reply = await run(command, options)
-      if (command.find !== undefined) await pause(byMs)
+      if (command['find'] === collection) await happen()
       return reply
     })
 }
