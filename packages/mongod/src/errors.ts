@@ -7,6 +7,9 @@ export const mongodFailures = {
     remedy: 'Read the cause; often the port is taken or the data folder belongs to another process.',
   },
   PORT_TAKEN: { remedy: 'Stop the process that listens on the port: often another run over the same data.' },
+  SET_UP_CUT_OFF: {
+    remedy: 'Delete the folder: it has neither its users nor documents yet. If it should have, give its port.',
+  },
 } as const satisfies Record<string, { readonly remedy: string }>
 
 /** No server could be found or started. `code` names the case, the message ends with the remedy. */

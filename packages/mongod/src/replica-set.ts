@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readdir } from 'node:fs/promises'
 import { MongoMemoryReplSet } from 'mongodb-memory-server-core'
+import type { MongoMemoryServer } from 'mongodb-memory-server-core'
+import { MongoMemoryReplSetStates } from 'mongodb-memory-server-core/lib/MongoMemoryReplSet.js'
+import type { MongoMemoryInstanceOpts } from 'mongodb-memory-server-core/lib/util/MongoInstance.js'
 import { MongodError } from './errors.ts'
 import type { FoundMongod } from './find-mongod.ts'
 import { Member } from './member.ts'
-import { isPortFree } from './port.ts'
+import { findFreePort, isPortFree } from './port.ts'
 
 /** The first user: may do everything. Access control is always on. */
 export interface RootUser {
@@ -49,7 +52,7 @@ const setName = 'freshet'
  * Starts a replica set on the loopback with access control on and its first user made. The servers do not hear the
  * terminal's Ctrl-C (they are in process groups of their own): whoever started them closes them, in their order. If
  * this process is killed, a watchdog ends them within seconds.
- * @throws {MongodError} PORT_TAKEN, NOT_STARTED
+ * @throws {MongodError} PORT_TAKEN, SET_UP_CUT_OFF, NOT_STARTED
  */
 export async function startReplicaSet(options: ReplicaSetOptions): Promise<ReplicaSet> {
   const { mongod, root, nodes = 1, dbPath, port } = options
@@ -57,9 +60,13 @@ export async function startReplicaSet(options: ReplicaSetOptions): Promise<Repli
     throw new MongodError('PORT_TAKEN', `the port ${port} on 127.0.0.1 is in use.`)
   }
   const kept = dbPath !== undefined && (await hasData(dbPath))
+  if (kept && port === undefined) {
+    throw new MongodError('SET_UP_CUT_OFF', `the data in ${dbPath} has no port: its first start did not finish.`)
+  }
+  const ports = port === undefined ? await findFreePorts(nodes) : [port]
   const servers = new Servers(kept, {
     binary: { systemBinary: mongod.binary, version: mongod.version },
-    instanceOpts: [{ ...(dbPath === undefined ? {} : { dbPath }), ...(port === undefined ? {} : { port }) }],
+    instanceOpts: ports.map((port) => ({ port, ...(dbPath === undefined ? {} : { dbPath }) })),
     replSet: {
       name: setName,
       count: nodes,
@@ -120,15 +127,36 @@ class RunningReplicaSet implements ReplicaSet {
 }
 
 /**
- * Kept data already has its set and its users. The library learns of users only by having made them in this process,
- * so it is told; otherwise it would try to set up the data again without credentials.
+ * The library's set with two rules changed. A port is the one that was asked for and never a second choice, since a
+ * set knows its members by address. And kept data already has its set and its users: the library would set the same
+ * members again by force, which a server refuses while it is still reading them; it only has to elect its primary.
  */
 class Servers extends MongoMemoryReplSet {
+  readonly #kept: boolean
+
   constructor(kept: boolean, options: ConstructorParameters<typeof MongoMemoryReplSet>[0]) {
     super(options)
-    // oxlint-disable-next-line no-underscore-dangle -- the library's own name
-    this._ranCreateAuth = kept
+    this.#kept = kept
   }
+
+  /* oxlint-disable no-underscore-dangle -- the library's own names */
+  protected override _initServer(instance: MongoMemoryInstanceOpts): MongoMemoryServer {
+    const onItsPort = { ...instance, portGeneration: false }
+    return super._initServer(onItsPort)
+  }
+
+  protected override async _initReplSet(): Promise<void> {
+    if (!this.#kept) return super._initReplSet()
+    await this._waitForPrimary()
+    this.stateChange(MongoMemoryReplSetStates.running)
+  }
+  /* oxlint-enable no-underscore-dangle */
+}
+
+async function findFreePorts(count: number): Promise<number[]> {
+  const ports = new Set<number>()
+  while (ports.size < count) ports.add(await findFreePort())
+  return [...ports]
 }
 
 function serverArguments({

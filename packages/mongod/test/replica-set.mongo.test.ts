@@ -3,9 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { MongoClient } from 'mongodb'
 import { findMongod, isPortFree, MongodError, startReplicaSet } from '@freshet/mongod'
+import type { ReplicaSet } from '@freshet/mongod'
 
 const log = { debug() {}, info() {}, warn() {}, error() {} }
 const mongod = await findMongod({ env: process.env, log })
@@ -34,9 +35,21 @@ test('a set of one asks for credentials, takes the root user, and leaves no proc
   expect(await isPortFree(member?.port ?? 0)).toBe(true)
 })
 
-test('data that is kept is there again, with its users, on its port', async () => {
-  const dbPath = await mkdtemp(join(tmpdir(), 'freshet-kept-'))
-  try {
+test('its ports are none that an operating system gives to whoever asks for any', async () => {
+  await using set = await startReplicaSet({ mongod, root, nodes: 3 })
+  const ports = set.members.map(({ port }) => port)
+  expect(ports.filter((port) => port >= 20_000 && port < 30_000)).toHaveLength(3)
+  expect(new Set(ports).size).toBe(3)
+})
+
+describe('data that is kept', () => {
+  let dbPath: string
+  beforeEach(async () => {
+    dbPath = await mkdtemp(join(tmpdir(), 'freshet-kept-'))
+  })
+  afterEach(() => rm(dbPath, { recursive: true, force: true }))
+
+  async function startTwice(end: (first: ReplicaSet) => Promise<void>): Promise<void> {
     const first = await startReplicaSet({ mongod, root, dbPath })
     const port = first.members[0]?.port ?? 0
     const writer = new MongoClient(first.rootUri())
@@ -45,15 +58,32 @@ test('data that is kept is there again, with its users, on its port', async () =
       .collection('any')
       .insertOne({ a: 1 }, { writeConcern: { w: 'majority', j: true } })
     await writer.close()
-    await first.close()
+    await end(first)
 
     await using second = await startReplicaSet({ mongod, root, dbPath, port })
+    expect(second.members.map((member) => member.port)).toEqual([port])
     const reader = new MongoClient(second.rootUri())
     expect(await reader.db('any').collection('any').countDocuments()).toBe(1)
     await reader.close()
-  } finally {
-    await rm(dbPath, { recursive: true, force: true })
   }
+
+  test('is there again, with its users, on its port', async () => {
+    await startTwice((first) => first.close())
+  })
+
+  test('is there again after a server that was killed', async () => {
+    await startTwice(async (first) => {
+      await first.members[0]?.kill()
+      await first.close()
+    })
+  })
+
+  test('without its port is named as a first start that did not finish', async () => {
+    const first = await startReplicaSet({ mongod, root, dbPath })
+    await first.close()
+    const refused = startReplicaSet({ mongod, root, dbPath })
+    await expect(refused).rejects.toThrow(`SET_UP_CUT_OFF: the data in ${dbPath} has no port`)
+  })
 })
 
 test('a member that lost its power comes back with what a majority had', async () => {
