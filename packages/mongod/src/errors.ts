@@ -8,7 +8,8 @@ export const mongodFailures = {
   },
   PORT_TAKEN: { remedy: 'Stop the process that listens on the port: often another run over the same data.' },
   SET_UP_CUT_OFF: {
-    remedy: 'Delete the folder: it has neither its users nor documents yet. If it should have, give its port.',
+    remedy:
+      'Delete the folder: it has neither its users nor documents yet. If it should have, give its port.',
   },
 } as const satisfies Record<string, { readonly remedy: string }>
 

@@ -29,5 +29,8 @@ export async function findFreePort(): Promise<number> {
     if (await isPortFree(port)) return port
   }
   const { from, below } = ownPorts
-  throw new MongodError('PORT_TAKEN', `${tries} ports of 127.0.0.1 from ${from} to ${below - 1} were tried: all in use.`)
+  throw new MongodError(
+    'PORT_TAKEN',
+    `${tries} ports of 127.0.0.1 from ${from} to ${below - 1} were tried: all in use.`,
+  )
 }

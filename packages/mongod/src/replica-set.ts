@@ -61,7 +61,10 @@ export async function startReplicaSet(options: ReplicaSetOptions): Promise<Repli
   }
   const kept = dbPath !== undefined && (await hasData(dbPath))
   if (kept && port === undefined) {
-    throw new MongodError('SET_UP_CUT_OFF', `the data in ${dbPath} has no port: its first start did not finish.`)
+    throw new MongodError(
+      'SET_UP_CUT_OFF',
+      `the data in ${dbPath} has no port: its first start did not finish.`,
+    )
   }
   const ports = port === undefined ? await findFreePorts(nodes) : [port]
   const servers = new Servers(kept, {
