@@ -18,7 +18,7 @@ beforeAll(async () => {
     READER2: reader2,
     TOKEN: String(token),
   }
-}, 120_000)
+})
 afterAll(() => dev[Symbol.asyncDispose]())
 
 /** The first block sets the variables: here the addresses of this run stand in for those of the README. */

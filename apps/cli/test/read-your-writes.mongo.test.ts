@@ -18,7 +18,7 @@ let line: Line
 beforeAll(async () => {
   dev = new Program(['dev', '--json', '--port=0', '--no-sample', '--ephemeral'])
   line = (await dev.json()) as unknown as Line
-}, 120_000)
+})
 afterAll(() => dev[Symbol.asyncDispose]())
 
 /** A write that was acknowledged. */
@@ -79,7 +79,7 @@ test('P4 10,000 writes are read at once from another process: none is stale, and
   )
   expect(stale).toEqual([])
   expect(fills).toBeLessThanOrEqual(rounds / 100)
-}, 180_000)
+})
 
 test('P4 the same judge finds an answer from before the write', async () => {
   const before = await fetch(`${line.readers[0] ?? ''}/v1/products/nothing`)

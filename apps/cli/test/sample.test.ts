@@ -47,7 +47,7 @@ test('the sample data fits its collection files, and the orders that it cancels 
   const sample = new SampleData({ writer: () => writer.url, token: 'any', clock, log: silentLog })
   await sample.start()
   // More turns than there are slots for orders, so that these are used again.
-  await eventually(() => expect(writer.seen.DELETE).toBeGreaterThan(80), { withinMs: 25_000 })
+  await eventually(() => expect(writer.seen.DELETE).toBeGreaterThan(80))
   await sample.stop()
   expect(writer.seen.PUT).toBeGreaterThan(500)
   expect(writer.seen.faults).toEqual([])

@@ -16,7 +16,7 @@ async function killPrimary(): Promise<void> {
   const { me } = await db.admin.db('admin').command({ hello: 1 })
   const primary = db.servers.members.find(({ port }) => String(me).endsWith(`:${port}`))
   await primary?.kill()
-  await eventually(() => products.findOne({}, { readPreference: 'primary' }), { withinMs: 30_000 })
+  await eventually(() => products.findOne({}, { readPreference: 'primary' }))
   await primary?.start()
 }
 
@@ -41,7 +41,7 @@ test('whatever happens to the primary: 2xx is there to stay, and what is answere
   const done = () => [...answers.values()].filter((status) => status < 300).length
   const someMore = async (): Promise<void> => {
     const wanted = done() + 100
-    await eventually(() => expect(done()).toBeGreaterThan(wanted), { withinMs: 30_000 })
+    await eventually(() => expect(done()).toBeGreaterThan(wanted))
   }
   await someMore()
   await db.stepDown()
@@ -65,4 +65,4 @@ test('whatever happens to the primary: 2xx is there to stay, and what is answere
   ).toEqual([])
   // Nothing was done twice, although transactions are tried again.
   for (const { list = [] } of stored) expect(new Set(list).size).toBe(list.length)
-}, 90_000)
+})

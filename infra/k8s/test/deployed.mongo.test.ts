@@ -18,7 +18,7 @@ let writer: Deployed
 beforeAll(async () => {
   reader = await Deployed.make('reader')
   writer = await Deployed.make('writer')
-}, 120_000)
+})
 afterAll(async () => {
   await reader[Symbol.asyncDispose]()
   await writer[Symbol.asyncDispose]()

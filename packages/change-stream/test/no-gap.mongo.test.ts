@@ -47,7 +47,7 @@ async function followThrough(
   await eventually(() => expect(writer.acknowledged.length).toBeGreaterThan(soFar + 20))
   await writer.stop()
   const wanted = writer.acknowledged.map((id) => `put ${id} ${id.slice(1)}`)
-  await eventually(() => expect(heard.words.at(-1)).toBe(wanted.at(-1)), { withinMs: 30_000 })
+  await eventually(() => expect(heard.words.at(-1)).toBe(wanted.at(-1)))
   expect(heard.words).toEqual(wanted)
   expect(heard.origins).toHaveLength(1)
   return heard
@@ -79,14 +79,12 @@ test('F4 no change is missed or told twice when the connection is cut again and 
         proxy.cut()
         await eventually(() => expect(heard.errors.length).toBeGreaterThanOrEqual(n))
         proxy.resume()
-        await eventually(() => expect(heard.batches.length).toBeGreaterThan(batches + 2), {
-          withinMs: 20_000,
-        })
+        await eventually(() => expect(heard.batches.length).toBeGreaterThan(batches + 2))
       }
     },
     { uri: proxy.uriThrough(db.uriFor('reader')) },
   )
-}, 60_000)
+})
 
 test('F4 no change is missed or told twice when the primary steps down, on three nodes', async () => {
   await using db = await openTestDatabase({ nodes: 3 })
@@ -94,10 +92,10 @@ test('F4 no change is missed or told twice when the primary steps down, on three
     // The same server may be elected again, and then its cursor lives on.
     while (recorder.errors.length === 0) await db.stepDown()
     const batches = recorder.batches.length
-    await eventually(() => expect(recorder.batches.length).toBeGreaterThan(batches + 5), { withinMs: 20_000 })
+    await eventually(() => expect(recorder.batches.length).toBeGreaterThan(batches + 5))
   })
   expect(new Set(heard.errors)).toEqual(new Set(['DISCONNECTED']))
-}, 120_000)
+})
 
 test('F9 another data set behind the same address is another history: a new epoch, and nothing of the old goes on', async () => {
   const passwords = { 'freshet-reader': 'the-same-on-both' }
@@ -109,11 +107,11 @@ test('F9 another data set behind the same address is another history: a new epoc
   const { heard } = following
   await other.admin.db('shop').collection<{ _id: string }>('products').insertOne({ _id: 'elsewhere' })
   proxy.leadTo(ports[1] ?? 0)
-  await eventually(() => expect(heard.origins).toHaveLength(2), { withinMs: 20_000 })
+  await eventually(() => expect(heard.origins).toHaveLength(2))
   expect(heard.errors).toContain('SOURCE_CHANGED')
   expect(heard.origins[1]?.source).not.toBe(heard.origins[0]?.source)
   await hearsOf(other, heard)
-}, 60_000)
+})
 
 test('F10 history that is gone from a small oplog is a new epoch, and the dead token is not tried again', async () => {
   await using db = await openTestDatabase({ oplogSizeMb: 1, checkpointSeconds: 1 })
@@ -126,11 +124,11 @@ test('F10 history that is gone from a small oplog is a new epoch, and the dead t
   await eventually(() => expect(heard.errors.length).toBeGreaterThan(0))
   await overrunOplog(db.admin)
   proxy.resume()
-  await eventually(() => expect(heard.origins).toHaveLength(2), { withinMs: 30_000 })
+  await eventually(() => expect(heard.origins).toHaveLength(2))
   expect(heard.errors.filter((code) => code === 'HISTORY_LOST')).toHaveLength(1)
   expect((heard.origins[1]?.at ?? '') > before).toBe(true)
   await hearsOf(db, heard)
-}, 120_000)
+})
 
 test.each([
   [136, 'HISTORY_LOST'],

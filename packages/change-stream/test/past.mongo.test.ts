@@ -33,7 +33,7 @@ beforeAll(async () => {
   db = await openTestDatabase()
   app = db.admin.db('shop')
   opened = await openSource(db, { collections })
-}, 60_000)
+})
 afterAll(async () => {
   await opened[Symbol.asyncDispose]()
   await db[Symbol.asyncDispose]()

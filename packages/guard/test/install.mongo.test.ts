@@ -33,7 +33,7 @@ beforeAll(async () => {
   const overrides = Object.entries(own).map(([name, file]) => `  '${name}': '${file}'`)
   await writeFile(join(folder, 'pnpm-workspace.yaml'), `overrides:\n${overrides.join('\n')}\n`)
   await pnpm(folder, 'install', '--prefer-offline', '--no-frozen-lockfile')
-}, 120_000)
+})
 afterAll(async () => {
   await server[Symbol.asyncDispose]()
   await rm(folder, { recursive: true })

@@ -13,7 +13,7 @@ let db: TestDatabase
 
 beforeAll(async () => {
   db = await openTestDatabase()
-}, 60_000)
+})
 afterAll(async () => {
   await db[Symbol.asyncDispose]()
 })
@@ -77,9 +77,9 @@ test('R6 a document that is updated faster than it can be read is answered soon,
   }
   const positions = given.map(({ at }) => at)
   expect(positions).toEqual(positions.toSorted())
-}, 60_000)
+})
 
 test('R6 the same reads end without an answer when what was overtaken is never given out', async () => {
   const cache: OpenReplicaOptions['cache'] = (options) => new NeverAnswersFromThePast(options)
   expect(await readHot(2, { cache })).toEqual(['UNAVAILABLE', 'UNAVAILABLE'])
-}, 60_000)
+})

@@ -91,12 +91,9 @@ export class TestDatabase implements AsyncDisposable {
     }
     const before = await electionOf()
     await this.admin.db('admin').command({ replSetStepDown: 1, secondaryCatchUpPeriodSecs: 0, force: true })
-    await eventually(
-      async () => {
-        if ((await electionOf()) === before) throw new Error('still the old election')
-      },
-      { withinMs: 30_000 },
-    )
+    await eventually(async () => {
+      if ((await electionOf()) === before) throw new Error('still the old election')
+    })
   }
 
   /** Stops every server and starts it again over the same data; `kill` as if the machine had lost its power. */
@@ -113,7 +110,7 @@ export class TestDatabase implements AsyncDisposable {
   /** Starts every server again after `stop`; settles when there is a primary. */
   async start(): Promise<void> {
     await Promise.all(this.servers.members.map((member) => member.start()))
-    await eventually(() => this.admin.db('admin').command({ ping: 1 }), { withinMs: 30_000 })
+    await eventually(() => this.admin.db('admin').command({ ping: 1 }))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

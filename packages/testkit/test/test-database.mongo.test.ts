@@ -57,6 +57,6 @@ test('a set of three goes on after its primary lost its power', async () => {
   const { me } = await db.admin.db('admin').command({ hello: 1 })
   const primary = db.servers.members.find(({ port }) => String(me).endsWith(`:${port}`))
   await primary?.kill()
-  await eventually(() => products.insertOne({ n: 2 }), { withinMs: 30_000 })
+  await eventually(() => products.insertOne({ n: 2 }))
   expect(await products.countDocuments()).toBe(2)
-}, 60_000)
+})
