@@ -2,7 +2,7 @@
  * How many changes does one core apply in a second? A reader's whole replica is fed by hand, in batches of 1,000
  * replaced documents of 300 bytes, half of the rounds with changes that are ready, half with the raw events of MongoDB.
  * Beside it stands what a hand-written `watch` does at least. Counted is the processor time of the process, garbage
- * collection included. `pnpm --filter @freshet/benches apply`
+ * collection included. `npm run --prefix benches apply`
  */
 import { randomUUID } from 'node:crypto'
 import { StoredEvent } from './apply/events.ts'

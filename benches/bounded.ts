@@ -2,7 +2,7 @@
  * Does the memory of a reader stay within its budget? Documents go through a cache as the answers of reads, and as many
  * others pass by in the feed. Said is how far the process grows beyond the budget at its worst, looked at a thousand
  * times: with a heap of the size that the reader asks for and a little more, and with the one that Node.js takes for
- * itself. `pnpm --filter @freshet/benches bounded`
+ * itself. `npm run --prefix benches bounded`
  */
 import { Cache } from '@freshet/cache'
 import { etagOf, presentJson } from '@freshet/collections'

@@ -1,7 +1,7 @@
 /**
  * What does the guard cost on a read of one document from the database? The same raw `find` through the guard and
  * through the driver alone, and beside them the driver's own `findOne`. Each is a process of its own; compared is its
- * processor time per read, in rounds that alternate. `pnpm --filter @freshet/benches guard-read`
+ * processor time per read, in rounds that alternate. `npm run --prefix benches guard-read`
  */
 import { openTestDatabase } from '@freshet/testkit'
 import { collection, documents } from './guard-read/world.ts'

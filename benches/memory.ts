@@ -1,7 +1,7 @@
 /**
  * What does an entry cost in memory beside the bytes of its document, and does the budget count it? A million documents
  * of 300 bytes, in two fillings: as reads bring them in, and after each was replaced by a change, in random order.
- * `pnpm --filter @freshet/benches memory`
+ * `npm run --prefix benches memory`
  */
 import { Cache } from '@freshet/cache'
 import { etagOf, presentJson } from '@freshet/collections'

@@ -1,7 +1,7 @@
 /**
  * How much of a bare node:http server's speed is left when the reader answers a document that it holds, token checked?
  * Both are processes of their own and give the same bytes and headers; compared is the processor time of the whole
- * server process per request, in rounds that alternate. `pnpm --filter @freshet/benches reader-get`
+ * server process per request, in rounds that alternate. `npm run --prefix benches reader-get`
  */
 import { SignJWT } from 'jose'
 import { cpus } from 'node:os'

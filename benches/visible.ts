@@ -1,7 +1,7 @@
 /**
  * How long after its acknowledgement is a write visible at a reader? One process writes at an even pace, another one
  * follows: in turn a reader's replica and a hand-written `watch` into a Map, over one real MongoDB of one node.
- * `pnpm --filter @freshet/benches visible`
+ * `npm run --prefix benches visible`
  */
 import { openTestDatabase } from '@freshet/testkit'
 import { median, printMachine, quantile } from './orders/figures.ts'

@@ -2,7 +2,7 @@
  * What does a POST cost beside a plain Express route that inserts the same document with the same durability? The
  * writer checks a token, scans and validates the body, stores it, and answers with tag and position; the plain route
  * parses and inserts. Both are processes of their own before one MongoDB; compared is the processor time of the whole
- * server process per request, in rounds that alternate. `pnpm --filter @freshet/benches writer-post`
+ * server process per request, in rounds that alternate. `npm run --prefix benches writer-post`
  */
 import { openTestDatabase } from '@freshet/testkit'
 import { SignJWT } from 'jose'

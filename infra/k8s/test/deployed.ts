@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readFileSync, realpathSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,14 +19,13 @@ export class Deployed implements AsyncDisposable {
 
   /** @param app `reader`, `writer`. */
   static async make(app: string): Promise<Deployed> {
-    const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
     // The real path: links inside of the folder are compared with it.
     const folder = realpathSync(await mkdtemp(join(tmpdir(), `freshet-${app}-`)))
     const deploy = ['--filter', `@freshet/${app}`, '--prod', '--prefer-offline', 'deploy', folder]
     await run(join(root, 'node_modules/.bin/turbo'), ['run', 'build', `--filter=@freshet/${app}...`], {
       cwd: root,
     })
-    await run('npx', ['--yes', packageManager, ...deploy], { cwd: root })
+    await run(join(root, 'node_modules/.bin/pnpm'), deploy, { cwd: root })
     return new Deployed(folder)
   }
 

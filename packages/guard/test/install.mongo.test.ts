@@ -15,9 +15,8 @@ let server: TestServer
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'freshet-guard-'))
   server = await TestServer.open({ accessControl: true })
-  const { packageManager } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
   const pnpm = (cwd: string, ...args: readonly string[]): Promise<unknown> =>
-    run('npx', ['--yes', packageManager, ...args], { cwd })
+    run(join(root, 'node_modules/.bin/pnpm'), args, { cwd })
   await run(join(root, 'node_modules/.bin/turbo'), ['run', 'build', '--filter=@freshet/guard...'], {
     cwd: root,
   })
