@@ -1,5 +1,6 @@
 import { afterAll, expect, test } from '@jest/globals'
-import { eventually, openTestDatabase } from '@freshet/testkit'
+import { eventually, openTestDatabase, silentLog } from '@freshet/testkit'
+import { inspect } from 'node:util'
 import { collections, openWriter } from './support/open-writer.ts'
 
 const db = await openTestDatabase({ collections, nodes: 3 })
@@ -21,7 +22,12 @@ async function killPrimary(): Promise<void> {
 }
 
 test('whatever happens to the primary: 2xx is there to stay, and what is answered as not written is not', async () => {
-  await using writer = await openWriter(db.uriFor('writer'), { argv: ['--acknowledge-within=3s'] })
+  const notUnderstood: string[] = []
+  const log = {
+    ...silentLog,
+    error: (fields: object) => void notUnderstood.push(inspect(fields, { depth: 8 })),
+  }
+  await using writer = await openWriter(db.uriFor('writer'), { argv: ['--acknowledge-within=3s'], log })
   const answers: Answers = new Map()
   const over = new AbortController()
   let next = 0
@@ -60,6 +66,7 @@ test('whatever happens to the primary: 2xx is there to stay, and what is answere
     return there.has(what) !== status < 300
   })
   expect(wrong).toEqual([])
+  expect(notUnderstood).toEqual([])
   expect(
     [...new Set(answers.values())].filter((status) => ![200, 201, 409, 503, 504].includes(status)),
   ).toEqual([])
