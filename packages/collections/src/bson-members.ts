@@ -1,18 +1,31 @@
 import { bsonTypes } from '@freshet/protocol/bson'
 import { documentEnd, elementEnd, rawDeeperThan, valueStart } from './bson-elements.ts'
-import type { BsonNode } from './bson-tree.ts'
+
+/** What members need of the nodes that they hold, and of the one that they belong to. */
+export interface TreeNode<N> {
+  readonly type: number
+  /** Of the value alone, without type and name. */
+  readonly byteLength: number
+  /** It stands in this container from now on, or in none. */
+  moveTo(parent: N | undefined): void
+  /** Something inside has changed, and made it so many bytes longer. */
+  grow(byBytes: number): void
+  deeperThan(levels: number): boolean
+  /** Writes the value, and gives where it ends. */
+  writeTo(out: Buffer, at: number): number
+}
 
 /** One that somebody has asked for. The name is the bytes that were stored: they need not be UTF-8. */
-interface Member {
+interface Member<N> {
   readonly name: Uint8Array
-  readonly node: BsonNode
+  readonly node: N
 }
 
 /** Where an element stands in the bytes of its container, until somebody asks for it. */
-type Slot = number | Member
+type Slot<N> = number | Member<N>
 
 /** Makes the node of a value. */
-type MakeNode = (type: number, raw: Uint8Array) => BsonNode
+type MakeNode<N> = (type: number, raw: Uint8Array) => N
 
 /** What an element costs beside its name and its value: the type and the NUL of the name. */
 const ELEMENT_BYTES = 2
@@ -23,17 +36,17 @@ const REPLACEMENT = '\uFFFD'
  * The members of a document by name, or of an array by place. Millions of members that nobody asks for cost 8 bytes
  * each. Names are looked for one by one.
  */
-export class Members {
-  readonly #owner: BsonNode
-  readonly #makeNode: MakeNode
+export class Members<N extends TreeNode<N>> {
+  readonly #owner: N
+  readonly #makeNode: MakeNode<N>
   readonly #raw: Uint8Array
-  readonly #slots: Slot[] = []
+  readonly #slots: Slot<N>[] = []
   /** Of all names as they are stored; kept for arrays, whose names follow from the places once one has moved. */
   #nameBytes = 0
   #renumbered = false
 
   /** @throws {RangeError} when these bytes are no BSON. */
-  constructor(owner: BsonNode, raw: Uint8Array, makeNode: MakeNode) {
+  constructor(owner: N, raw: Uint8Array, makeNode: MakeNode<N>) {
     this.#owner = owner
     this.#makeNode = makeNode
     this.#raw = raw
@@ -51,22 +64,22 @@ export class Members {
   }
 
   /** The first with this name. */
-  get(name: string): BsonNode | undefined {
+  get(name: string): N | undefined {
     return this.at(this.#find(name))
   }
 
-  at(index: number): BsonNode | undefined {
+  at(index: number): N | undefined {
     return this.#open(index)?.node
   }
 
   /** Replaces the member of this name, or adds one at the end. */
-  set(name: string, node: BsonNode): void {
+  set(name: string, node: N): void {
     const index = this.#find(name)
     if (index < 0) this.push(name, node)
     else this.setAt(index, node)
   }
 
-  setAt(index: number, node: BsonNode): void {
+  setAt(index: number, node: N): void {
     const old = this.#open(index)
     if (old === undefined || old.node === node) return
     old.node.moveTo(undefined)
@@ -76,7 +89,7 @@ export class Members {
   }
 
   /** Adds one to a document, at the end, and does not look whether the name is there. */
-  push(name: string, node: BsonNode): void {
+  push(name: string, node: N): void {
     const member = { name: Buffer.from(name), node }
     node.moveTo(this.#owner)
     this.#slots.push(member)
@@ -103,7 +116,7 @@ export class Members {
   }
 
   /** Into an array: those behind move up. */
-  insert(index: number, node: BsonNode): void {
+  insert(index: number, node: N): void {
     node.moveTo(this.#owner)
     this.#slots.splice(index, 0, { name: Buffer.alloc(0), node })
     this.#renumber(ELEMENT_BYTES + node.byteLength)
@@ -119,14 +132,14 @@ export class Members {
   }
 
   /** By name, in their order. Opens all. */
-  *entries(): Iterable<readonly [string, BsonNode]> {
+  *entries(): Iterable<readonly [string, N]> {
     for (let index = 0; index < this.#slots.length; index += 1) {
       const member = this.#open(index)
       if (member !== undefined) yield [Buffer.from(member.name).toString('utf8'), member.node]
     }
   }
 
-  /** As {@link BsonNode.deeperThan}, of each. */
+  /** As {@link TreeNode.deeperThan}, of each. */
   deeperThan(levels: number): boolean {
     return this.#slots.some((slot) => {
       if (typeof slot !== 'number') return slot.node.deeperThan(levels)
@@ -170,7 +183,7 @@ export class Members {
     return at + to - from
   }
 
-  #open(index: number): Member | undefined {
+  #open(index: number): Member<N> | undefined {
     const slot = this.#slots[index]
     if (typeof slot !== 'number') return slot
     const raw = this.#raw
@@ -196,7 +209,7 @@ export class Members {
     return -1
   }
 
-  #nameOf(slot: Slot): string {
+  #nameOf(slot: Slot<N>): string {
     const name =
       typeof slot === 'number' ? this.#raw.subarray(slot + 1, valueStart(this.#raw, slot) - 1) : slot.name
     return Buffer.from(name).toString('utf8')
@@ -210,12 +223,12 @@ export class Members {
   }
 }
 
-function bytesOf({ name, node }: Member): number {
+function bytesOf<N extends TreeNode<N>>({ name, node }: Member<N>): number {
   return ELEMENT_BYTES + name.length + node.byteLength
 }
 
 /** `wanted`: with its NUL, which a member does not keep. */
-function isNamed({ name }: Member, wanted: Uint8Array): boolean {
+function isNamed({ name }: Member<unknown>, wanted: Uint8Array): boolean {
   return name.length === wanted.length - 1 && startsAt(wanted, 0, name)
 }
 

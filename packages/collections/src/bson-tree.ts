@@ -1,15 +1,15 @@
 import { bsonTypes } from '@freshet/protocol/bson'
 import { rawDeeperThan } from './bson-elements.ts'
-import { Members } from './bson-members.ts'
+import { Members, type TreeNode } from './bson-members.ts'
 
 /**
  * A value of BSON. It stays the bytes that it is until somebody changes something inside, so that what a patch does not
  * touch is written back as it came. A node has one parent at most: what is put somewhere else leaves its old place.
  */
-export class BsonNode {
+export class BsonNode implements TreeNode<BsonNode> {
   readonly type: number
   readonly #raw: Uint8Array
-  #members: Members | undefined
+  #members: Members<BsonNode> | undefined
   #parent: BsonNode | undefined
   #bytes: number
   #changed = false
@@ -46,7 +46,7 @@ export class BsonNode {
   }
 
   /** What is inside; changing it changes the node. Costs one pass over the names, once. */
-  get members(): Members {
+  get members(): Members<BsonNode> {
     this.#members ??= new Members(this, this.#raw, (type, raw) => new BsonNode(type, raw))
     return this.#members
   }
@@ -64,12 +64,10 @@ export class BsonNode {
     return this.#members?.deeperThan(levels - 1) ?? rawDeeperThan(this.#raw, 0, levels)
   }
 
-  /** For {@link Members}: the node stands in this container from now on, or in none. */
   moveTo(parent: BsonNode | undefined): void {
     this.#parent = parent
   }
 
-  /** For {@link Members}: something inside has changed, and made it so many bytes longer. */
   grow(byBytes: number): void {
     this.#changed = true
     this.#bytes += byBytes
@@ -84,7 +82,6 @@ export class BsonNode {
     return bytes
   }
 
-  /** Writes the value, and gives where it ends. */
   writeTo(out: Buffer, at: number): number {
     if (!this.#changed) {
       out.set(this.#raw, at)

@@ -16,7 +16,7 @@ import { presentValue } from './present-value.ts'
 /** One operation of a JSON patch. When it throws, the document is half changed and of no use. */
 export class Operation {
   readonly #root: BsonNode
-  readonly #members: Members
+  readonly #members: Members<BsonNode>
   readonly #pointer: string
   readonly #rules: PatchRules
   readonly #work: PatchWork
