@@ -36,7 +36,7 @@ export interface Variant {
 
 export interface RunOptions {
   readonly seed: number
-  /** Values to be judged. */
+  /** Values to be judged by both oracles: some cannot be read again, since their collection was dropped meanwhile. */
   readonly answers: number
   /** Ends the run at the first wrong one. */
   readonly untilWrong: boolean
@@ -135,7 +135,6 @@ class Readers {
   readonly #judge: Judge
   readonly #random: Random
   #claims: Claim[] = []
-  #judged = 0
 
   constructor(parts: ReadersParts) {
     this.#parts = parts
@@ -146,10 +145,9 @@ class Readers {
 
   async run(): Promise<void> {
     const { answers, untilWrong } = this.#parts.options
-    while (this.#judged < answers) {
+    while (this.#judge.reread < answers) {
       if (untilWrong && this.#judge.wrong.length > 0) return
       const claims = (await Promise.all(Array.from({ length: 12 }, () => this.#ask()))).flat()
-      this.#judged += claims.length
       this.#claims.push(...claims)
       await this.#judge.readAgain(claims)
       if (untilWrong && this.#claims.length >= judgedTogether) await this.compareStamps()
