@@ -4,20 +4,17 @@ import type { REQUIRED } from './option.ts'
 const times = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 const sizes = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const
 
+/** Beyond it a timer of Node.js fires at once: https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
 /** A duration in milliseconds, written with its unit: `250ms`, `5s`, `2m`, `1h`, `1d`; `0` needs none. */
 export function ms<const F extends Fallback<number>>(
   name: string,
   fallback: F,
   says: string,
+  { min = 0 }: { readonly min?: number } = {},
 ): Option<Outcome<number, F>> {
-  return value(
-    name,
-    fallback,
-    says,
-    '5s',
-    (text) => measured(text, times),
-    (n) => withUnit(n, times),
-  )
+  return measured(name, fallback, says, '5s', { units: times, min, max: LONGEST_TIMER_MS })
 }
 
 /** A number of bytes, written with its unit: `512B`, `64KiB`, `64MiB`, `2GiB`; `0` needs none. */
@@ -26,14 +23,7 @@ export function bytes<const F extends Fallback<number>>(
   fallback: F,
   says: string,
 ): Option<Outcome<number, F>> {
-  return value(
-    name,
-    fallback,
-    says,
-    '64MiB',
-    (text) => measured(text, sizes),
-    (n) => withUnit(n, sizes),
-  )
+  return measured(name, fallback, says, '64MiB', { units: sizes, min: 0, max: Number.MAX_SAFE_INTEGER })
 }
 
 /** A whole number within limits; both ends belong to it. */
@@ -151,15 +141,34 @@ function value<T, F extends Fallback<T>>(
   return option
 }
 
-function measured(given: string, units: Readonly<Record<string, number>>): number | Refusal {
-  const wants = `a whole number with a unit: ${Object.keys(units).join(', ')}`
-  const match = /^(\d{1,15})([A-Za-z]*)$/.exec(given)
-  if (!match) return { wants }
-  const [, digits = '', unit = ''] = match
+interface Measure {
+  readonly units: Readonly<Record<string, number>>
+  /** In the smallest unit; both ends belong to it. */
+  readonly min: number
+  readonly max: number
+}
+
+function measured<const F extends Fallback<number>>(
+  name: string,
+  fallback: F,
+  says: string,
+  form: string,
+  measure: Measure,
+): Option<Outcome<number, F>> {
+  const read = (given: string): number | Refusal => amountIn(given, measure)
+  return value(name, fallback, says, form, read, (amount) => withUnit(amount, measure.units))
+}
+
+function amountIn(given: string, { units, min, max }: Measure): number | Refusal {
+  const names = Object.keys(units).join(', ')
+  const [, digits = '', unit = ''] = /^(\d{1,15})([A-Za-z]*)$/.exec(given) ?? []
   const factor = Object.hasOwn(units, unit) ? units[unit] : undefined
-  if (factor === undefined) return Number(digits) === 0 && unit === '' ? 0 : { wants }
-  const result = Number(digits) * factor
-  return Number.isSafeInteger(result) ? result : { wants }
+  const amount =
+    factor === undefined && unit === '' && Number(digits) === 0 ? 0 : Number(digits) * (factor ?? NaN)
+  if (digits === '' || Number.isNaN(amount)) return { wants: `a whole number with a unit: ${names}` }
+  if (amount >= min && amount <= max) return amount
+  const smallest = Object.keys(units)[0] ?? ''
+  return { wants: `a whole number with a unit (${names}), from ${min}${smallest} to ${max}${smallest}` }
 }
 
 /** The largest unit that gives a whole number. */

@@ -91,6 +91,7 @@ test.each<[string, string[], Surroundings['env'], Record<string, string>, string
     'BAD_VALUE',
     /--stale-after is "5"; it wants .*ms, s/,
   ],
+  ['a duration that no timer can wait', ['--stale-after', '25d'], {}, {}, 'BAD_VALUE', /to 2147483647ms/],
   ['a decimal unit', ['--cache-size', '64MB'], {}, {}, 'BAD_VALUE', /--cache-size is "64MB".*MiB/],
   ['a unit of the prototype', ['--cache-size', '1constructor'], {}, {}, 'BAD_VALUE', /unit/],
   [

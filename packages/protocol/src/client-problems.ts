@@ -157,6 +157,12 @@ export const clientProblems = {
     remedy:
       'Send a Content-Type that the detail, Accept-Patch or Accept-Post names, without a content encoding.',
   },
+  'expectation-failed': {
+    status: 417,
+    title: 'The expectation is not one that is met here',
+    retryable: false,
+    remedy: 'Send no Expect, or "100-continue".',
+  },
   'invalid-document': {
     status: 422,
     title: 'The document does not fit its collection',
@@ -223,6 +229,7 @@ export const clientProblems = {
     status: 431,
     title: 'The request headers are too large',
     retryable: false,
-    remedy: 'Send less than 16 KiB of headers: look for large cookies or tokens.',
+    remedy:
+      'Send less than 16 KiB of headers, the URL included: look for large cookies, tokens, or lists of ids.',
   },
 } as const satisfies Record<string, ProblemKind>

@@ -7,15 +7,17 @@ import { problemAnswer } from './send-problem.ts'
 const LINGER_MS = 1_000
 
 /**
- * Answers a connection whose bytes are no acceptable request: there is no request object, so the answer is written to
- * the socket. The codes are those of Node.js (https://nodejs.org/api/http.html#event-clienterror).
+ * What a connection is told whose bytes are no acceptable request; `undefined`: it is broken. The codes are those of
+ * Node.js (https://nodejs.org/api/http.html#event-clienterror).
  */
-export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  const code = problemCode(error.code)
-  if (code === undefined || !socket.writable) {
-    socket.destroy()
-    return
-  }
+export function clientProblem({ code }: NodeJS.ErrnoException): ShellProblem | undefined {
+  if (code === 'HPE_HEADER_OVERFLOW') return 'headers-too-large'
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'request-timeout'
+  return code?.startsWith('HPE_') ? 'bad-request' : undefined
+}
+
+/** Answers where there is no request object: the answer is written to the socket. */
+export function answerSocket(socket: Socket, code: ShellProblem): void {
   const { status, headers, body } = problemAnswer(code)
   const lines = Object.entries({ ...headers, connection: 'close' }).map(
     ([name, value]) => `${name}: ${value}`,
@@ -25,10 +27,4 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
   )
   const timer = setTimeout(() => socket.destroy(), LINGER_MS)
   socket.once('close', () => clearTimeout(timer))
-}
-
-function problemCode(code: string | undefined): ShellProblem | undefined {
-  if (code === 'HPE_HEADER_OVERFLOW') return 'headers-too-large'
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'request-timeout'
-  return code?.startsWith('HPE_') ? 'bad-request' : undefined
 }

@@ -1,10 +1,11 @@
 import type { Clock } from '@freshet/kit'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, ServerResponse } from 'node:http'
 import { ProblemError } from '@freshet/protocol'
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
-import { answerClientError } from './client-error.ts'
+import { answerSocket, clientProblem } from './client-error.ts'
+import { Connections, type Cut } from './connections.ts'
 import type { Fail, Handler } from './contract.ts'
 import { holdContinue } from './expectation.ts'
 
@@ -18,6 +19,8 @@ export interface HttpLimits {
   readonly bodyWithinMs: number
   /** How long a connection may wait for its next request. */
   readonly idleMs: number
+  /** How long a client may take nothing of an answer; then its connection is cut. Noticed a quarter of it late. */
+  readonly unreadMs: number
   /** Connections beyond it are closed at once. */
   readonly maxSockets: number
 }
@@ -37,8 +40,7 @@ const SWEEP_MS = 20
 export class HttpShell {
   readonly #options: HttpShellOptions
   readonly #server: Server
-  /** Each open connection with the newest answer on it. */
-  readonly #connections = new Map<Socket, ServerResponse | undefined>()
+  readonly #connections: Connections
   #draining = false
   #requests = 0
   #dropped = 0
@@ -46,6 +48,7 @@ export class HttpShell {
   constructor(options: HttpShellOptions) {
     const { limits } = options
     this.#options = options
+    this.#connections = new Connections((request, response) => this.#take(request, response))
     this.#server = createServer({
       maxHeaderSize: limits.maxHeaderBytes,
       headersTimeout: limits.headersWithinMs,
@@ -58,14 +61,9 @@ export class HttpShell {
       requireHostHeader: false,
     })
     this.#server.maxConnections = limits.maxSockets
-    this.#server.on('request', (request, response) => this.#take(request, response))
-    this.#server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-      holdContinue(request, response)
-      this.#take(request, response)
-    })
-    this.#server.on('connection', (socket) => this.#watch(socket))
-    this.#server.on('drop', () => this.#dropped++)
-    this.#server.on('clientError', (error, socket) => this.#refuse(error, socket as Socket))
+    // Their bytes are limited. Of more than 1,000 Node.js would leave out the rest, a condition too, and say nothing.
+    this.#server.maxHeadersCount = 0
+    this.#listen()
   }
 
   /** Requests taken so far. */
@@ -76,6 +74,11 @@ export class HttpShell {
   /** Connections open now. */
   get openSockets(): number {
     return this.#connections.size
+  }
+
+  /** Connections that were cut, by reason. */
+  get cuts(): Readonly<Record<Cut, number>> {
+    return this.#connections.cuts
   }
 
   /** Connections that were refused because `maxSockets` were open. */
@@ -100,7 +103,7 @@ export class HttpShell {
   /** From now on each answer ends its connection (`Connection: close`), those too that are on their way. */
   drain(): void {
     this.#draining = true
-    for (const response of this.#connections.values()) if (response) response.shouldKeepAlive = false
+    this.#connections.keepNone()
   }
 
   /** Takes no new connection, closes idle ones, lets requests end, and cuts what is left after `withinMs`. */
@@ -111,16 +114,16 @@ export class HttpShell {
     this.#server.close(() => closed.abort())
     const deadline = clock.now() + withinMs
     while (!closed.signal.aborted && clock.now() < deadline) {
-      this.#closeUnused()
+      this.#server.closeIdleConnections()
+      this.#connections.closeUnused()
       await clock.sleep(Math.min(SWEEP_MS, Math.max(0, deadline - clock.now())), closed.signal)
     }
-    await Promise.all([...this.#connections.keys()].map((socket) => once(socket.destroy(), 'close')))
+    await Promise.all([...this.#connections.sockets()].map((socket) => once(socket.destroy(), 'close')))
     if (!closed.signal.aborted) await once(closed.signal, 'abort')
   }
 
   #take(request: IncomingMessage, response: ServerResponse): void {
     this.#requests++
-    this.#connections.set(request.socket, response)
     if (this.#draining) response.shouldKeepAlive = false
     if (request.headers.host === undefined && request.httpVersion === '1.1')
       return this.#fail(
@@ -142,26 +145,49 @@ export class HttpShell {
     this.#options.fail(request, response, error)
   }
 
-  #watch(socket: Socket): void {
-    this.#connections.set(socket, undefined)
-    socket.once('close', () => this.#connections.delete(socket))
+  #listen(): void {
+    const server = this.#server
+    const connections = this.#connections
+    server.on('request', (request, response) => connections.offer(request, response))
+    server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+      holdContinue(request, response)
+      connections.offer(request, response)
+    })
+    server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
+      this.#fail(request, response, new ProblemError('expectation-failed')),
+    )
+    server.on('connect', (request, socket) => this.#takeConnect(request, socket as Socket))
+    server.on('connection', (socket) => connections.add(socket))
+    server.on('timeout', (socket) => connections.timeOut(socket))
+    server.on('drop', () => this.#dropped++)
+    server.on('clientError', (error, socket) => this.#refuse(error, socket as Socket))
+    const { unreadMs } = this.#options.limits
+    const sweep = setInterval(() => connections.limitUnread(unreadMs), Math.ceil(unreadMs / 4)).unref()
+    server.once('close', () => clearInterval(sweep))
   }
 
+  /** Node.js hands over the bare connection: it gets an answer as every other method, and is closed behind it. */
+  #takeConnect(request: IncomingMessage, socket: Socket): void {
+    const response = new ServerResponse(request)
+    response.shouldKeepAlive = false
+    response.once('finish', () => socket.destroySoon())
+    response.assignSocket(socket)
+    this.#connections.offer(request, response)
+  }
+
+  /** The bytes of a connection are no acceptable request, or did not come in time. */
   #refuse(error: Error, socket: Socket): void {
-    // In the middle of an answer, or behind one that was given, a second one would be taken for a part of it.
-    if (this.#connections.get(socket)?.headersSent === true && !isIdle(this.#connections.get(socket)))
-      socket.destroy()
-    else answerClientError(error, socket)
+    const problem = clientProblem(error)
+    if (problem === undefined || !socket.writable) return void socket.destroy()
+    const response = this.#connections.newest(socket)
+    if (response === undefined) return answerSocket(socket, problem)
+    const { req: request } = response
+    if (!request.complete && response.headersSent) socket.destroy()
+    else if (!request.complete || response.writableFinished) answerSocket(socket, problem)
+    else {
+      // It is about what stands behind a whole request: the answer to that one is on its way, and is the last.
+      response.shouldKeepAlive = false
+      response.once('close', () => socket.destroySoon())
+    }
   }
-
-  /** Node.js counts a connection on which nothing was ever sent as busy. */
-  #closeUnused(): void {
-    this.#server.closeIdleConnections()
-    for (const [socket, response] of this.#connections)
-      if (!response && socket.bytesRead === 0) socket.destroy()
-  }
-}
-
-function isIdle(response: ServerResponse | undefined): boolean {
-  return response?.writableFinished ?? true
 }

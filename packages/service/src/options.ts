@@ -14,9 +14,14 @@ export const serviceOptions = defineOptions({
   ),
   maxBodyBytes: bytes('max-body', 2 ** 20, 'The largest request body; more is 413.'),
   maxHeaderBytes: bytes('max-headers', 16 * 2 ** 10, 'The largest request headers; more is 431.'),
-  headersWithinMs: ms('headers-within', 10_000, 'The time in which the headers of a request must arrive.'),
-  bodyWithinMs: ms('body-within', 30_000, 'The time in which a whole request must arrive.'),
-  idleMs: ms('idle', 75_000, 'How long a connection may wait for its next request.'),
+  headersWithinMs: ms('headers-within', 10_000, 'The time in which the headers of a request must arrive.', {
+    min: 1,
+  }),
+  bodyWithinMs: ms('body-within', 30_000, 'The time in which a whole request must arrive.', { min: 1 }),
+  idleMs: ms('idle', 75_000, 'How long a connection may wait for its next request.', { min: 1 }),
+  unreadMs: ms('unread-within', 30_000, 'A client that takes nothing of its answer for so long is cut off.', {
+    min: 1,
+  }),
   maxSockets: count('max-sockets', 10_000, 'The most connections open at once; further ones are closed.', {
     min: 1,
   }),

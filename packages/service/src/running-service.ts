@@ -40,6 +40,7 @@ const MANAGEMENT_LIMITS: HttpLimits = {
   headersWithinMs: 10_000,
   bodyWithinMs: 10_000,
   idleMs: 75_000,
+  unreadMs: 10_000,
   maxSockets: 100,
 }
 
@@ -120,4 +121,9 @@ function addMetrics(metrics: Metrics, port: HttpShell): void {
   metrics.gauge('http_connections', 'Connections open on the public port.', [], () => port.openSockets)
   const help = 'Connections refused because too many were open.'
   metrics.counter('http_connections_refused_total', help, [], () => port.droppedSockets)
+  const cutHelp =
+    'Connections cut: "unread", the client took nothing of its answer; "pipelining", it sent too far ahead.'
+  metrics.counter('http_connections_cut_total', cutHelp, ['reason'], () =>
+    Object.entries(port.cuts).map(([reason, value]) => ({ labels: { reason }, value })),
+  )
 }

@@ -26,6 +26,7 @@ const limits: HttpLimits = {
   headersWithinMs: 10_000,
   bodyWithinMs: 30_000,
   idleMs: 75_000,
+  unreadMs: 30_000,
   maxSockets: 100,
 }
 

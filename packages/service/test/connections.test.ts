@@ -1,0 +1,149 @@
+import { expect, test } from '@jest/globals'
+import { eventually } from '@freshet/testkit'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { openShell, RawClient } from './open-shell.ts'
+
+const get = (path = '/'): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
+
+/** A handler that lets the test make each answer. */
+function held() {
+  const taken: { readonly request: IncomingMessage; readonly response: ServerResponse }[] = []
+  const handle = (request: IncomingMessage, response: ServerResponse): void =>
+    void taken.push({ request, response })
+  const urls = (): readonly (string | undefined)[] => taken.map(({ request }) => request.url)
+  return { taken, handle, urls }
+}
+
+test('the last of 1,500 headers is heard', async () => {
+  await using bench = await openShell((request, response) => void response.end(request.headers['if-match']))
+  using client = new RawClient(bench.url)
+  client.send(`GET / HTTP/1.1\r\nHost: x\r\n${'a:b\r\n'.repeat(1_500)}If-Match: "v"\r\n\r\n`)
+  await eventually(() => expect(client.text).toContain('"v"'))
+})
+
+test('requests that come together are taken one by one, each when the answer before it has left', async () => {
+  const { taken, handle, urls } = held()
+  await using bench = await openShell(handle)
+  using client = new RawClient(bench.url)
+  client.send(get('/1') + get('/2') + get('/3'))
+  await eventually(() => expect(urls()).toEqual(['/1']))
+  taken[0]?.response.end('one')
+  await eventually(() => expect(urls()).toEqual(['/1', '/2']))
+  expect(client.text).toContain('one')
+  client.send(get('/4'))
+  taken[1]?.response.end('two')
+  await eventually(() => expect(urls()).toEqual(['/1', '/2', '/3']))
+  taken[2]?.response.end('three')
+  await eventually(() => expect(urls()).toEqual(['/1', '/2', '/3', '/4']))
+  taken[3]?.response.end('four')
+  await eventually(() => expect(client.text).toMatch(/one[^]*two[^]*three[^]*four/))
+  // The connection is as good as before.
+  client.send(get('/5'))
+  await eventually(() => expect(urls()).toHaveLength(5))
+})
+
+test('what stands behind a request that ends the connection is not done', async () => {
+  const { taken, handle, urls } = held()
+  await using bench = await openShell(handle)
+  using client = new RawClient(bench.url)
+  client.send(`GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n${get('/behind')}`)
+  await eventually(() => expect(urls()).toEqual(['/last']))
+  taken[0]?.response.end('bye')
+  expect(await client.untilClosed()).toContain('bye')
+  expect(urls()).toEqual(['/last'])
+})
+
+test('a client that sends more than a hundred requests ahead of its answers is cut off, and counted', async () => {
+  const { handle, urls } = held()
+  await using bench = await openShell(handle)
+  using patient = new RawClient(bench.url)
+  patient.send(get().repeat(101))
+  using client = new RawClient(bench.url)
+  client.send(get().repeat(102))
+  await client.untilClosed()
+  expect(bench.shell.cuts).toEqual({ pipelining: 1, unread: 0 })
+  await eventually(() => expect(urls()).toHaveLength(2))
+  expect(bench.shell.openSockets).toBe(1)
+})
+
+test('a client that takes nothing of its answer is cut off, one that takes it slowly is not', async () => {
+  const much = Buffer.alloc(64 * 2 ** 20)
+  await using bench = await openShell((_, response) => void response.end(much), { unreadMs: 400 })
+  using silent = new RawClient(bench.url)
+  silent.socket.pause()
+  silent.send(get())
+  using slow = new RawClient(bench.url)
+  let bytes = 0
+  slow.socket.on('data', (chunk: string) => {
+    bytes += chunk.length
+    slow.text = ''
+    // It stops reading again and again, each time for less than the limit.
+    slow.socket.pause()
+    setTimeout(() => slow.socket.resume(), 1)
+  })
+  slow.send(get())
+  await eventually(() => expect(bytes).toBeGreaterThanOrEqual(much.length))
+  await eventually(() => expect(bench.shell.cuts).toEqual({ pipelining: 0, unread: 1 }))
+  expect(bench.shell.openSockets).toBe(1)
+})
+
+test('an answer that takes long to make is waited for, behind one that was taken slowly too', async () => {
+  const { taken, handle, urls } = held()
+  await using bench = await openShell(handle, { unreadMs: 100 })
+  using client = new RawClient(bench.url)
+  client.socket.pause()
+  client.send(get('/large') + get('/late'))
+  await eventually(() => expect(urls()).toEqual(['/large']))
+  taken[0]?.response.end(Buffer.alloc(16 * 2 ** 20))
+  const { socket } = taken[0]?.request ?? {}
+  await eventually(() => expect(socket?.timeout).toBe(100))
+  client.socket.resume()
+  await eventually(() => expect(urls()).toEqual(['/large', '/late']))
+  // The limit of the first answer has run out meanwhile, and was taken back.
+  await eventually(() => expect(socket?.timeout ?? 0).toBe(0))
+  taken[1]?.response.end('late')
+  await eventually(() => expect(client.text.endsWith('late')).toBe(true))
+})
+
+test('bytes behind a whole request do not take the place of its answer, which is the last', async () => {
+  const { taken, handle } = held()
+  await using bench = await openShell(handle)
+  using client = new RawClient(bench.url)
+  client.send(`${get()}garbage\r\n\r\n`)
+  await eventually(() => expect(taken).toHaveLength(1))
+  taken[0]?.response.end('written')
+  const answer = await client.untilClosed()
+  expect(answer).toMatch(/^HTTP\/1\.1 200 [^]*connection: close[^]*written$/i)
+})
+
+test('a request that was answered before its body came gets no second answer', async () => {
+  await using bench = await openShell(
+    (_, response) => {
+      response.statusCode = 405
+      response.end()
+    },
+    { headersWithinMs: 50, bodyWithinMs: 100 },
+  )
+  using slow = new RawClient(bench.url)
+  slow.send('PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab')
+  using broken = new RawClient(bench.url)
+  broken.send('PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n')
+  await eventually(() => expect(broken.text).toContain('405'))
+  broken.send('what?\r\n')
+  for (const answer of [await slow.untilClosed(), await broken.untilClosed()])
+    expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 405'])
+})
+
+test('an expectation that is not known is 417 with a problem, CONNECT is a request like every other', async () => {
+  const { taken, handle } = held()
+  await using bench = await openShell(handle)
+  using hopeful = new RawClient(bench.url)
+  hopeful.send('GET / HTTP/1.1\r\nHost: x\r\nExpect: the-best\r\n\r\n')
+  await eventually(() => expect(hopeful.text).toMatch(/^HTTP\/1\.1 417 [^]*expectation-failed/))
+  using tunnel = new RawClient(bench.url)
+  tunnel.send('CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n')
+  await eventually(() => expect(taken).toHaveLength(1))
+  expect(taken[0]?.request.method).toBe('CONNECT')
+  taken[0]?.response.writeHead(405, { allow: 'GET' }).end('no')
+  expect(await tunnel.untilClosed()).toMatch(/^HTTP\/1\.1 405 [^]*connection: close[^]*no/i)
+})
