@@ -117,7 +117,7 @@ export class Exactness {
         changed.resolve()
         return
       } catch (error) {
-        this.#log.warn({ collections: open, error }, 'could not check the collections, trying again')
+        this.#log.warn({ collections: open, err: error }, 'could not check the collections, trying again')
         await this.#clock.sleep(backoff.next(), this.#stopping.signal)
       }
     }

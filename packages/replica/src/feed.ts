@@ -85,7 +85,7 @@ export class Feed<V extends Value> implements Sink {
       this.#lostBy = code
       this.#parts.standpoint.lost(code)
     } else this.#parts.standpoint.silent()
-    this.#parts.log.warn({ code, error }, 'the feed broke')
+    this.#parts.log.warn({ code, err: error }, 'the feed broke')
   }
 
   #change(change: Change): void {
@@ -117,7 +117,7 @@ export class Feed<V extends Value> implements Sink {
       cache.put(key, presentation.present(document))
     } catch (error) {
       // The rest of the batch must be applied whatever happens; the next read of this document tells its caller.
-      log.error({ key, error }, 'the presentation of a document threw')
+      log.error({ key, err: error }, 'the presentation of a document threw')
       cache.touched(key)
     }
   }

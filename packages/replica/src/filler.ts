@@ -171,7 +171,7 @@ export class Filler<V extends Value> {
       this.#arrive(job, { kind: 'exact', value })
     } catch (error) {
       if (!(error instanceof ReplicaError)) throw error
-      this.#parts.log.error({ error }, 'a document could not be presented')
+      this.#parts.log.error({ err: error }, 'a document could not be presented')
       this.#fail(job, error)
     }
   }

@@ -52,12 +52,12 @@ export class Past {
     } catch (error) {
       if (!(error instanceof ChangeStreamError) || error.code !== 'DENIED') {
         this.#log.debug(
-          { collection, position, error },
+          { collection, position, err: error },
           'a read of the past failed, it is sent again while somebody waits',
         )
         return { kind: 'unavailable' }
       }
-      this.#log.error({ collection, error }, 'the database refuses reads of this collection')
+      this.#log.error({ collection, err: error }, 'the database refuses reads of this collection')
       const message = `the database refused to read '${collection}'`
       return { kind: 'refused', error: new ReplicaError('UNAVAILABLE', message, { cause: error }) }
     }
