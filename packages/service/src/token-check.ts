@@ -1,5 +1,5 @@
-import { createRemoteJWKSet, jwtVerify } from 'jose'
-import type { JWTPayload } from 'jose'
+import { createRemoteJWKSet, errors, jwtVerify } from 'jose'
+import type { CryptoKey, JWTPayload } from 'jose'
 
 /** Whom tokens come from and for whom they are. */
 export interface TokenTerms {
@@ -24,7 +24,34 @@ export function secretCheck(secret: string, terms: TokenTerms): TokenCheck {
 export function keySetCheck(url: string, terms: TokenTerms): TokenCheck {
   const keys = createRemoteJWKSet(new URL(url), { timeoutDuration: 5_000, cooldownDuration: 10_000 })
   const options = { ...common(terms), algorithms: ['RS256', 'ES256', 'EdDSA'] }
-  return async (token) => (await jwtVerify(token, keys, options)).payload
+  return async (token) => {
+    try {
+      return (await jwtVerify(token, keys, options)).payload
+    } catch (error) {
+      // A token that does not name its key, and several that may be it, as while keys are changed: one of them counts.
+      if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
+      const matches = (key: CryptoKey): Promise<JWTPayload> =>
+        jwtVerify(token, key, options).then(({ payload }) => payload)
+      return await firstMatch(error, matches)
+    }
+  }
+}
+
+/** @throws the error of another reason than the signature, or of the last key. */
+async function firstMatch(
+  keys: AsyncIterable<CryptoKey>,
+  matches: (key: CryptoKey) => Promise<JWTPayload>,
+): Promise<JWTPayload> {
+  let last: unknown = new errors.JWKSNoMatchingKey()
+  for await (const key of keys) {
+    try {
+      return await matches(key)
+    } catch (error) {
+      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error
+      last = error
+    }
+  }
+  throw last
 }
 
 function common({ issuer, audience }: TokenTerms) {

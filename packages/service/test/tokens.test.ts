@@ -138,3 +138,25 @@ test('keys come from the set, a new key is found, and a set that cannot be fetch
   const cold = counting(keySetCheck(keySet.url, terms))
   await expect(cold.verify(`Bearer ${tokens[0]}`)).rejects.toMatchObject({ code: 'unavailable' })
 })
+
+test('while keys are changed, a token that does not name its key is proved with each that fits', async () => {
+  const pairs = await Promise.all([
+    generateKeyPair('ES256'),
+    generateKeyPair('ES256'),
+    generateKeyPair('ES256'),
+  ])
+  const keys = await Promise.all(pairs.map(({ publicKey }) => exportJWK(publicKey)))
+  await using keySet = await openShell((_, response) => {
+    response.end(JSON.stringify({ keys: keys.slice(0, 2) }))
+  })
+  const { verify } = counting(keySetCheck(keySet.url, terms))
+  const signedBy = async (at: number, payload: JWTPayload = good): Promise<string> => {
+    const { privateKey } = pairs[at] ?? {}
+    if (privateKey === undefined) throw new Error('no such key')
+    return await new SignJWT(payload).setProtectedHeader({ alg: 'ES256' }).sign(privateKey)
+  }
+  for (const at of [0, 1])
+    await expect(verify(`Bearer ${await signedBy(at)}`)).resolves.toMatchObject({ sub: 'ann' })
+  await expect(verify(`Bearer ${await signedBy(2)}`)).rejects.toMatchObject({ code: 'unauthenticated' })
+  await expect(verify(`Bearer ${await signedBy(1, { ...good, exp: nowS - 60 })}`)).rejects.toThrow(/expired/)
+})
