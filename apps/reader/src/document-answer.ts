@@ -4,6 +4,7 @@ import { sendProblem } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Facts } from './facts.ts'
 import type { Held } from './held.ts'
+import type { UnsentAnswers } from './unsent-answers.ts'
 
 /** Where the values stand that differ between answers; the names before them never change. */
 const POSITION = 1
@@ -23,8 +24,13 @@ function head(): string[] {
 export class DocumentAnswer {
   readonly #full = [...head(), 'ETag', '', 'Content-Type', 'application/json', 'Content-Length', '']
   readonly #empty = [...head(), 'ETag', '']
+  readonly #unsent: UnsentAnswers
 
-  /** 200, 304, 404 or 412. @throws {ProblemError} bad-header */
+  constructor(unsent: UnsentAnswers) {
+    this.#unsent = unsent
+  }
+
+  /** 200, 304, 404 or 412. @throws {ProblemError} bad-header, overloaded */
   send(request: IncomingMessage, response: ServerResponse, value: Held | Absent, facts: Facts): void {
     if (value === ABSENT) return sendNotFound(response, facts)
     const { headers } = request
@@ -39,6 +45,9 @@ export class DocumentAnswer {
   }
 
   #sendFull(response: ServerResponse, { etag, body }: Held, facts: Facts, withBody: boolean): void {
+    // What is held as a Buffer is large: it stays in memory for a slow client although it was evicted.
+    const large = withBody && typeof body !== 'string'
+    if (large) this.#unsent.expectRoom(body.length)
     const list = this.#full
     fill(list, facts)
     list[ETAG] = etag
@@ -47,6 +56,7 @@ export class DocumentAnswer {
     if (!withBody) response.end()
     else if (typeof body === 'string') endWith(response, body)
     else response.end(body)
+    if (large) this.#unsent.count(response, body.length)
   }
 
   #sendNotModified(response: ServerResponse, { etag }: Held, facts: Facts): void {

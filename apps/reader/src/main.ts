@@ -11,6 +11,7 @@ const definition = readerService({
   version: packageVersion(import.meta.url),
   heapBytes: getHeapStatistics().heap_size_limit,
   aliveWithinMs: defaultReplicaOptions.aliveWithinMs,
+  random: Math.random,
   open: openGround,
 })
 

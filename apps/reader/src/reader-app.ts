@@ -8,6 +8,7 @@ import { PatientReads } from './patient-reads.ts'
 import { ReaderHandler } from './reader-handler.ts'
 import { addReaderMetrics } from './reader-metrics.ts'
 import { type ReadAccess, Readers } from './readers.ts'
+import { UnsentAnswers } from './unsent-answers.ts'
 
 /** What the database's guard says of itself. */
 export interface GuardWord {
@@ -22,6 +23,7 @@ export interface ReaderAppParts {
   readonly access: ReadonlyMap<string, ReadAccess>
   readonly guard: () => GuardWord
   readonly fillWaitMs: number
+  readonly unsentBytes: number
   readonly aliveWithinMs: number
   readonly unreadyAfterMs: number | undefined
   /** What must run before the replica and be stopped after it: its connections. */
@@ -31,12 +33,16 @@ export interface ReaderAppParts {
 /** The HTTP door over a replica. */
 export function readerApp(parts: ReaderAppParts, { log, clock, metrics, tokens }: ServiceTools): App {
   const { replica, guard } = parts
+  const reads = new PatientReads(replica, parts.fillWaitMs)
+  const unsent = new UnsentAnswers(parts.unsentBytes)
   const handler = new ReaderHandler({
     replica,
     readers: new Readers(parts.access, tokens),
     facts: new FactSheet(replica, clock, parts.aliveWithinMs),
-    reads: new PatientReads(replica, parts.fillWaitMs),
+    reads,
+    unsent,
   })
+  metrics.gauge('unsent_bytes', 'Bytes of large answers that clients have not taken.', [], () => unsent.bytes)
   addReaderMetrics(metrics, replica, () => [
     { labels: { layer: 'http', what: 'method' }, value: handler.refusedMethods },
     ...Object.entries(guard().refusals).map(([what, value]) => ({
@@ -64,5 +70,5 @@ export function readerApp(parts: ReaderAppParts, { log, clock, metrics, tokens }
     },
     stop: () => replica.close(),
   }
-  return { handle: handler.handle, parts: [...parts.before, following], health }
+  return { handle: handler.handle, parts: [...parts.before, following], health, endWaits: () => reads.end() }
 }

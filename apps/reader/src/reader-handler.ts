@@ -6,9 +6,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { DocumentAnswer } from './document-answer.ts'
 import type { FactSheet } from './facts.ts'
 import type { Held } from './held.ts'
-import { itemsBody, sendItems } from './items-answer.ts'
+import { ItemsAnswer } from './items-answer.ts'
 import type { PatientReads } from './patient-reads.ts'
 import type { Readers } from './readers.ts'
+import type { UnsentAnswers } from './unsent-answers.ts'
 import { readWanted, type Wanted } from './wanted.ts'
 
 /** The most ids of one `?ids=`. */
@@ -23,6 +24,7 @@ export interface ReaderHandlerParts {
   readonly readers: Readers
   readonly facts: FactSheet
   readonly reads: PatientReads<Held>
+  readonly unsent: UnsentAnswers
 }
 
 /**
@@ -31,11 +33,14 @@ export interface ReaderHandlerParts {
  */
 export class ReaderHandler {
   readonly #parts: ReaderHandlerParts
-  readonly #documents = new DocumentAnswer()
+  readonly #documents: DocumentAnswer
+  readonly #items: ItemsAnswer
   #refusedMethods = 0
 
   constructor(parts: ReaderHandlerParts) {
     this.#parts = parts
+    this.#documents = new DocumentAnswer(parts.unsent)
+    this.#items = new ItemsAnswer(parts.unsent)
   }
 
   /** Requests with another method than a reading one, since the start. */
@@ -66,17 +71,17 @@ export class ReaderHandler {
       if (value !== undefined && position !== undefined)
         return this.#documents.send(request, response, value, facts.ofHit(position))
     }
-    return this.#answerTarget(request, response)
+    return this.#answerTarget(request, response, true)
   }
 
-  async #answerTarget(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #answerTarget(request: IncomingMessage, response: ServerResponse, admitted = false): Promise<void> {
     const target = readTarget(request.url ?? '')
     if (target.kind === 'none') throw new ProblemError(target.code, { detail: target.detail })
     if (target.kind === 'action' || (target.kind === 'collection' && target.action !== ''))
       throw new ProblemError('unknown-path')
     const { readers } = this.#parts
     if (!readers.has(target.collection)) throw new ProblemError('unknown-collection')
-    await readers.admit(target.collection, request.headers.authorization)
+    if (!admitted) await readers.admit(target.collection, request.headers.authorization)
     const wanted = readWanted(request.headers)
     if (target.kind === 'document') await this.#answerDocument(request, response, target, wanted)
     else await this.#answerItems(request, response, target, wanted)
@@ -105,7 +110,7 @@ export class ReaderHandler {
     const ids = [...new Set(readIds(queryOf(query, ['ids']).get('ids') ?? '', MAX_IDS))]
     const { answer, provedAtArrival } = await this.#parts.reads.read(collection, ids, wanted, response)
     const facts = this.#parts.facts.ofAnswer(answer, provedAtArrival)
-    sendItems(request, response, itemsBody(ids, answer.values), facts)
+    this.#items.send(request, response, ids, answer.values, facts)
   }
 
   /** Answers before a byte of a body is read: nothing that a client sends here is taken. */

@@ -27,7 +27,12 @@ export function addReaderMetrics(
   for (const [name, [key, help]] of Object.entries(counters))
     metrics.counter(name, help, [], () => replica.status()[key])
   metrics.gauge('replica_entries', 'Entries held.', [], () => replica.status().entries)
-  metrics.gauge('replica_bytes', 'Bytes of the entries held.', [], () => replica.status().bytes)
+  metrics.gauge(
+    'replica_bytes',
+    'Bytes of the budget that are taken, by entries and by documents that passed by.',
+    [],
+    () => replica.status().bytes,
+  )
   metrics.gauge(
     'replica_epoch',
     'Times that the feed began anew with a gap.',

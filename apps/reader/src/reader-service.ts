@@ -1,5 +1,5 @@
 import { GuardError } from '@freshet/guard'
-import { ConfigError, type Part } from '@freshet/kit'
+import { Backoff, ConfigError, type Part } from '@freshet/kit'
 import type { Replica } from '@freshet/replica'
 import type { ServiceDefinition, ServiceTools } from '@freshet/service'
 import { checkHeap } from './heap.ts'
@@ -23,6 +23,8 @@ export interface ReaderServiceParts {
   /** Where the heap of JavaScript ends. */
   readonly heapBytes: number
   readonly aliveWithinMs: number
+  /** In [0, 1). */
+  readonly random: () => number
   /** @throws {ConfigError} or a `GuardError`; nothing is left open then. */
   readonly open: (config: ReaderConfig, tools: ServiceTools) => Promise<Ground>
 }
@@ -37,25 +39,36 @@ export function readerService(parts: ReaderServiceParts): ServiceDefinition<type
     build: async (config, tools) => {
       checkHeap(config.cacheBytes, parts.heapBytes)
       const { parts: before, ...ground } = await openGround(parts, config, tools)
-      const { fillWaitMs, unreadyAfterMs } = config
+      const { fillWaitMs, unreadyAfterMs, unsentBytes } = config
       const { aliveWithinMs } = parts
-      return readerApp({ ...ground, before, fillWaitMs, unreadyAfterMs, aliveWithinMs }, tools)
+      return readerApp({ ...ground, before, fillWaitMs, unreadyAfterMs, unsentBytes, aliveWithinMs }, tools)
     },
   }
 }
 
+/** A database that is away is asked for again: an outage during a roll-out must not end the new processes. */
+const PAUSES = { firstMs: 1_000, maxMs: 10_000 } as const
+
 /** A start that cannot succeed by trying again, as with a user who may write, is the configuration's fault. */
 async function openGround(
-  { open }: ReaderServiceParts,
+  { open, random }: ReaderServiceParts,
   config: ReaderConfig,
   tools: ServiceTools,
 ): Promise<Ground> {
-  try {
-    return await open(config, tools)
-  } catch (error) {
-    if (!(error instanceof GuardError) || error.retry) throw error
-    throw new ConfigError('BAD_VALUE', `--mongodb-uri-file: ${error.message}. ${error.remedy}`, {
-      cause: error,
-    })
+  const { log, clock, signal } = tools
+  const pauses = new Backoff(PAUSES, random)
+  for (;;) {
+    try {
+      return await open(config, tools)
+    } catch (error) {
+      if (!(error instanceof GuardError)) throw error
+      if (!error.retry)
+        throw new ConfigError('BAD_VALUE', `--mongodb-uri-file: ${error.message}. ${error.remedy}`, {
+          cause: error,
+        })
+      log.warn({ err: error }, 'the database is not there, trying again')
+      await clock.sleep(pauses.next(), signal)
+      signal.throwIfAborted()
+    }
   }
 }

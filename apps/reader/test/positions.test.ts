@@ -49,7 +49,12 @@ test('now asks the database, also when the document is held', async () => {
   const headers = { 'freshet-at-least': 'now' }
   expect((await reader.ask('/v1/products/a', { headers })).status).toBe(200)
   reader.replica.failure = 'UNAVAILABLE'
-  expect((await reader.ask('/v1/products/a', { headers })).status).toBe(503)
+  const refused = await reader.ask('/v1/products/a', { headers })
+  expect([refused.status, refused.headers.get('freshet-position')]).toEqual([
+    503,
+    reader.replica.positionText,
+  ])
+  expect(await refused.json()).toMatchObject({ type: 'https://freshet.dev/problems/reader-behind' })
 })
 
 test.each(['', 'yesterday', '01234567', '01234567.xyz', 'ffffffff.0000000000000001', '01234567.0!'])(

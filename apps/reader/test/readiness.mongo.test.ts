@@ -16,6 +16,7 @@ function start(uri: string, argv: readonly string[]): Promise<RunningService> {
     definition: readerService({
       version: '0.0.0',
       heapBytes: 2 ** 30,
+      random: Math.random,
       aliveWithinMs: 2_000,
       open: openGround,
     }),

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
-import { ConfigError, defineOptions, readConfig, systemClock } from '@freshet/kit'
+import { ConfigError, defineOptions, readConfig, systemClock, type Log } from '@freshet/kit'
 import { serviceOptions, startService, type RunningService } from '@freshet/service'
-import { openTestDatabase, silentLog } from '@freshet/testkit'
+import { eventually, openTestDatabase, silentLog } from '@freshet/testkit'
 import { Connections } from '../src/connections.ts'
 import { readerOptions } from '../src/options.ts'
 import { readerService } from '../src/reader-service.ts'
@@ -9,10 +9,11 @@ import { FakeReplica } from './support/fake-replica.ts'
 import { secret } from './support/open-reader.ts'
 
 /** The service with real doors to the database and nothing behind them. */
-function start(uri: string, argv: readonly string[] = []): Promise<RunningService> {
+function start(uri: string, argv: readonly string[] = [], log: Log = silentLog): Promise<RunningService> {
   const definition = readerService({
     version: '0.0.0',
     heapBytes: 2 ** 30,
+    random: () => 0,
     aliveWithinMs: 2_000,
     open: async (config, { log }) => {
       const connections = await Connections.open(config, log)
@@ -30,7 +31,7 @@ function start(uri: string, argv: readonly string[] = []): Promise<RunningServic
     readFile: () => '',
   })
   const { signal } = new AbortController()
-  return startService({ definition, config, log: silentLog, clock: systemClock, signal })
+  return startService({ definition, config, log, clock: systemClock, signal })
 }
 
 test('a reader starts with the reader role, and with no user who may write', async () => {
@@ -54,4 +55,16 @@ test('a cache that the heap cannot hold is refused before anything is opened', a
   await expect(start('mongodb://nowhere', ['--cache-size=1GiB'])).rejects.toThrow(
     /--cache-size is 1024MiB, and the heap of this process ends at 1024MiB: .*--max-old-space-size=1366/,
   )
+})
+
+test('a database that is away when a reader starts is asked for again: the process lives, and is not ready', async () => {
+  await using db = await openTestDatabase()
+  await db.stop()
+  const warnings: string[] = []
+  const log: Log = { ...silentLog, warn: (_fields, message) => void warnings.push(message) }
+  const starting = start(db.uriFor('reader'), [], log)
+  await eventually(() => expect(warnings).toEqual(['the database is not there, trying again']))
+  await db.start()
+  await using service = await starting
+  expect((await fetch(`${service.managementUrl}/livez`)).status).toBe(200)
 })

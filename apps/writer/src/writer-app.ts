@@ -53,7 +53,13 @@ export function writerApp(parts: WriterAppParts, tools: ServiceTools): App {
   })
   addWriterMetrics(tools.metrics, { handler, store, source })
   const health = new WriterHealth({ source, heartbeat, store, handler, clock, unreadyAfterMs })
-  return { handle: expressOver(handler, tools), parts: [...parts.before, source, heartbeat], health }
+  return {
+    handle: expressOver(handler, tools),
+    parts: [...parts.before, source, heartbeat],
+    health,
+    // A write has its own limit of time, and its outcome is worth the wait.
+    endWaits: () => undefined,
+  }
 }
 
 /**

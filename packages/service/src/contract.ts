@@ -46,6 +46,8 @@ export interface ServiceTools {
   readonly metrics: Metrics
   readonly tokens: Verifier
   readonly fail: Fail
+  /** Aborts when the start is given up: whatever is tried again has to end. */
+  readonly signal: AbortSignal
 }
 
 /** What an app is, once it is built; nothing of it has started. */
@@ -55,6 +57,8 @@ export interface App {
   /** Started in order before the public port opens; stopped in reverse after it is closed. */
   readonly parts: readonly Part[]
   readonly health: Health
+  /** The public port begins to close: requests that wait for something are answered now, or they would be cut. */
+  endWaits(): void
 }
 
 /** How an app is declared to `runService`. */
@@ -66,7 +70,10 @@ export interface ServiceDefinition<Options extends OptionTable> {
   readonly says: string
   /** The app's own options; their names must differ from `serviceOptions`. */
   readonly options: Options
-  /** May throw `ConfigError`: the process ends with 78 and the message. */
+  /**
+   * The management port is open already and says "starting", so it may wait for a database for as long as it takes.
+   * May throw `ConfigError`: the process ends with 78 and the message.
+   */
   build(config: ConfigOf<Options> & ServiceConfig, tools: ServiceTools): App | Promise<App>
 }
 

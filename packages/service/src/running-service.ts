@@ -1,13 +1,13 @@
 import { ConfigError, Lifecycle } from '@freshet/kit'
 import type { Clock, ConfigOf, Log, OptionTable, Part } from '@freshet/kit'
 import { randomUUID } from 'node:crypto'
-import type { App, Handler, ServiceDefinition } from './contract.ts'
+import type { App, Handler, Health, ServiceDefinition, ServiceTools } from './contract.ts'
 import { withCors } from './cors.ts'
 import { makeFail } from './fail.ts'
 import { HttpShell } from './http-shell.ts'
 import type { HttpLimits } from './http-shell.ts'
 import { makeVerifier } from './make-verifier.ts'
-import { managementHandler } from './management.ts'
+import { managementHandler, type ManagementOptions } from './management.ts'
 import { Metrics } from './metrics.ts'
 import type { ServiceConfig } from './options.ts'
 
@@ -48,7 +48,7 @@ const MANAGEMENT_LIMITS: HttpLimits = {
 const PART_EXTRA_MS = 1_000
 
 /**
- * Builds an app and starts it: management port, parts, public port. Used by `runService`, and by tests that want a
+ * Starts a service: management port, app, its parts, public port. Used by `runService`, and by tests that want a
  * service in their own process. @throws {ConfigError}; what `build` or a part's start throws, when all is stopped again.
  */
 export async function startService<Options extends OptionTable>(
@@ -61,58 +61,80 @@ export async function startService<Options extends OptionTable>(
   const fail = makeFail(log, randomUUID)
   const shell = (handle: Handler, limits: HttpLimits): HttpShell =>
     new HttpShell({ handle, fail, limits, clock })
-  const app: App = await definition.build(config, {
-    log,
-    clock,
-    metrics,
-    fail,
-    tokens: makeVerifier(config, clock),
-  })
-  let draining = false
-  const publicPort = shell(withCors(app.handle, config.corsOrigins), config)
-  const about = () => ({
-    role: definition.role,
-    version: definition.version,
-    connections: publicPort.openSockets,
-  })
-  const management = { health: app.health, metrics, draining: () => draining, about }
-  const managementPort = shell(managementHandler(management), MANAGEMENT_LIMITS)
-  addMetrics(metrics, publicPort)
+  const tools: ServiceTools = { log, clock, metrics, fail, tokens: makeVerifier(config, clock), signal }
+  const state: State = { app: undefined, port: undefined, draining: false }
+  const managementPort = shell(managementHandler(managementOf(state, metrics, definition)), MANAGEMENT_LIMITS)
 
   const urls = { url: '', managementUrl: '' }
   const lifecycle = new Lifecycle({ log, clock, stopWithinMs: config.stopWithinMs + PART_EXTRA_MS })
-  const opening = (name: string, port: HttpShell, open: () => Promise<void>, closeMs: number): Part => ({
-    name,
-    start: open,
-    stop: () => port.close(closeMs),
-  })
-  const openManagement = async (): Promise<void> => {
-    urls.managementUrl = await managementPort.listen(config.managementPort, config.managementHost)
-  }
-  const openPublic = async (): Promise<void> => {
-    urls.url = await publicPort.listen(config.port, config.host)
-  }
   const giveUp = (): void => void lifecycle.stop()
   signal.addEventListener('abort', giveUp)
   if (signal.aborted) giveUp()
-  await lifecycle.start([
-    opening('management port', managementPort, openManagement, 0),
-    ...app.parts,
-    opening('public port', publicPort, openPublic, config.stopWithinMs),
-  ])
+  const management: Part = {
+    name: 'management port',
+    start: async () => {
+      urls.managementUrl = await managementPort.listen(config.managementPort, config.managementHost)
+    },
+    stop: () => managementPort.close(0),
+  }
+  const building: Part = {
+    name: 'app',
+    start: async () => void (state.app = await definition.build(config, tools)),
+    stop: () => undefined,
+  }
+  await lifecycle.start([management, building])
+  const { app } = state
+  if (app !== undefined) {
+    const port = shell(withCors(app.handle, config.corsOrigins), config)
+    addMetrics(metrics, port)
+    state.port = port
+    const opening: Part = {
+      name: 'public port',
+      start: async () => {
+        urls.url = await port.listen(config.port, config.host)
+      },
+      stop: () => {
+        app.endWaits()
+        return port.close(config.stopWithinMs)
+      },
+    }
+    await lifecycle.start([...app.parts, opening])
+  }
   signal.removeEventListener('abort', giveUp)
   const givenUp = signal.aborted
   const drain = async (): Promise<void> => {
-    draining = true
+    state.draining = true
     if (givenUp) return await lifecycle.stop()
     // While balancers notice, requests are still answered, but no connection is kept for another one.
-    publicPort.drain()
+    state.port?.drain()
     await clock.sleep(config.drainMs, new AbortController().signal)
     await lifecycle.stop()
   }
   let stopping: Promise<void> | undefined
   const stop = (): Promise<void> => (stopping ??= drain())
   return { ...urls, stop, [Symbol.asyncDispose]: stop }
+}
+
+/** How far a start has come, and whether it is over again. */
+interface State {
+  app: App | undefined
+  port: HttpShell | undefined
+  draining: boolean
+}
+
+/** What the management port tells, before there is an app too. */
+function managementOf(
+  state: State,
+  metrics: Metrics,
+  { role, version }: Pick<ServiceDefinition<OptionTable>, 'role' | 'version'>,
+): ManagementOptions {
+  const health: Health = {
+    started: () => state.app?.health.started() ?? false,
+    unready: () => (state.app === undefined ? 'starting' : state.app.health.unready()),
+    status: () => state.app?.health.status() ?? {},
+  }
+  const about = (): object => ({ role, version, connections: state.port?.openSockets ?? 0 })
+  return { health, metrics, draining: () => state.draining, about }
 }
 
 function addMetrics(metrics: Metrics, port: HttpShell): void {

@@ -35,6 +35,7 @@ test('while it drains it is not ready but answers; then running requests end bef
           void (request.url === '/slow' ? answers.push(response) : response.end('ok')),
         parts: [{ name: 'part', start: () => undefined, stop: () => void events.push('stop') }],
         health: { started: () => true, unready: () => undefined, status: () => ({}) },
+        endWaits: () => void events.push('end waits'),
       }),
     },
     config,
@@ -54,10 +55,10 @@ test('while it drains it is not ready but answers; then running requests end bef
   expect([during.status, during.headers.get('connection')]).toEqual([200, 'close'])
   clock.endDrain?.()
   await eventually(() => expect(fetch(url)).rejects.toThrow())
-  expect(events).toEqual([])
+  expect(events).toEqual(['end waits'])
   answers[0]?.end('done')
   expect(await slow.untilClosed()).toMatch(/connection: close[\s\S]*done/i)
   await stopped
-  expect(events).toEqual(['stop'])
+  expect(events).toEqual(['end waits', 'stop'])
   await expect(fetch(managementUrl)).rejects.toThrow()
 })

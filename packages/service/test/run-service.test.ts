@@ -2,14 +2,20 @@ import { expect, test } from '@jest/globals'
 import { ConfigError, defineOptions, text } from '@freshet/kit'
 import { eventually } from '@freshet/testkit'
 import { runService } from '../src/index.ts'
-import type { App, ServiceDefinition } from '../src/index.ts'
+import type { App, ServiceDefinition, ServiceTools } from '../src/index.ts'
 import { FakeProcess } from './fake-process.ts'
+import { openShell } from './open-shell.ts'
 
 const options = defineOptions({ greeting: text('greeting', 'hello', 'What it says.') })
 const free = ['--port', '0', '--management-port', '0']
 
 /** A service whose app tells what happens to it. */
-function bench(argv: readonly string[], changed: Partial<App> = {}, env: Record<string, string> = {}) {
+function bench(
+  argv: readonly string[],
+  changed: Partial<App> = {},
+  env: Record<string, string> = {},
+  before: (tools: ServiceTools) => Promise<void> = async () => undefined,
+) {
   const host = new FakeProcess(argv, env)
   const events: string[] = []
   const definition: ServiceDefinition<typeof options> = {
@@ -17,12 +23,18 @@ function bench(argv: readonly string[], changed: Partial<App> = {}, env: Record<
     version: '1.2.3',
     says: 'Greets.',
     options,
-    build: ({ greeting }) => ({
-      handle: (_, response) => void response.end(greeting),
-      parts: [{ name: 'part', start: () => void events.push('start'), stop: () => void events.push('stop') }],
-      health: { started: () => true, unready: () => undefined, status: () => ({ answers: 42 }) },
-      ...changed,
-    }),
+    build: async ({ greeting }, tools) => {
+      await before(tools)
+      return {
+        handle: (_, response) => void response.end(greeting),
+        parts: [
+          { name: 'part', start: () => void events.push('start'), stop: () => void events.push('stop') },
+        ],
+        health: { started: () => true, unready: () => undefined, status: () => ({ answers: 42 }) },
+        endWaits: () => undefined,
+        ...changed,
+      }
+    },
   }
   const ended = runService(definition, host)
   const listening = async () => {
@@ -192,4 +204,23 @@ test('pages of declared origins may read our headers and send theirs; others get
   expect((await ask('https://b.example')).headers.get('access-control-allow-origin')).toBeNull()
   host.emit('SIGTERM')
   await ended
+})
+
+test('while it is built the management port says so, and a signal ends it', async () => {
+  const unused = await openShell(() => undefined)
+  const managementUrl = unused.url
+  await unused[Symbol.asyncDispose]()
+  const port = `--management-port=${new URL(managementUrl).port}`
+  const { host, ended } = bench(['--port=0', port, '--no-tokens'], {}, {}, async ({ clock, signal }) => {
+    await clock.sleep(3_600_000, signal)
+    throw new Error('nobody waits for it any more')
+  })
+  await eventually(async () => expect(await statusOf(`${managementUrl}/livez`)).toBe(200))
+  expect(await (await fetch(`${managementUrl}/readyz`)).json()).toEqual({ ok: false, why: 'starting' })
+  expect(await statusOf(`${managementUrl}/startupz`)).toBe(503)
+  expect(await (await fetch(`${managementUrl}/statusz`)).json()).toMatchObject({ role: 'greeter' })
+  host.emit('SIGTERM')
+  await ended
+  expect([host.exits, host.line('listening')]).toEqual([[0], undefined])
+  await expect(fetch(managementUrl)).rejects.toThrow()
 })

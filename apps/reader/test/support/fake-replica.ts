@@ -45,6 +45,8 @@ export class FakeReplica implements Replica<Held> {
   /** Reads of the database wait until it is back. */
   held: Promise<void> = Promise.resolve()
   reads = 0
+  /** Reads of the database that wait. */
+  fetching = 0
   cancelled = 0
 
   /** Writes a document and moves on by one position; returns the text of that position. */
@@ -159,7 +161,8 @@ export class FakeReplica implements Replica<Held> {
         reject(new ReplicaError('CANCELLED', 'the caller left'))
       })
     })
-    await Promise.race([this.held, gone])
+    this.fetching += 1
+    await Promise.race([this.held, gone]).finally(() => (this.fetching -= 1))
   }
 
   #moved(withinMs: number, signal: AbortSignal | undefined): Promise<void> {

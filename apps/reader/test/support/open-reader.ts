@@ -36,6 +36,7 @@ export interface OpenReader extends AsyncDisposable {
 export interface OpenReaderOptions {
   readonly argv?: readonly string[]
   readonly unreadyAfterMs?: number
+  readonly unsentBytes?: number
 }
 
 export async function openReader(options: OpenReaderOptions = {}): Promise<OpenReader> {
@@ -55,6 +56,7 @@ export async function openReader(options: OpenReaderOptions = {}): Promise<OpenR
             access,
             guard: () => ({ layers: { veto: 'standing', role: 'absent' }, refusals: { command: 3 } }),
             fillWaitMs: 5_000,
+            unsentBytes: options.unsentBytes ?? 64 * 2 ** 20,
             aliveWithinMs: 2_000,
             unreadyAfterMs: options.unreadyAfterMs,
             before: [],

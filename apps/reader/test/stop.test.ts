@@ -1,0 +1,21 @@
+import { expect, test } from '@jest/globals'
+import { eventually } from '@freshet/testkit'
+import { openReader } from './support/open-reader.ts'
+
+test('what waits when the reader is stopped is answered at once: another reader may have it', async () => {
+  await using reader = await openReader({ argv: ['--stop-within=1h'] })
+  reader.replica.held = new Promise(() => undefined)
+  const ahead = reader.replica.positionText.slice(0, -1) + 'f'
+  const waiting = [
+    reader.ask('/v1/products/a', { headers: { 'freshet-at-least': ahead, prefer: 'wait=30' } }),
+    reader.ask('/v1/products/b'),
+    reader.ask('/v1/products?ids=c,d', { headers: { 'freshet-at-least': 'now', prefer: 'wait=30' } }),
+  ]
+  await eventually(() => expect([reader.replica.waiting, reader.replica.fetching]).toEqual([1, 2]))
+  const stopped = reader.service.stop()
+  for (const answer of await Promise.all(waiting)) {
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, expect.any(String)])
+    expect(await answer.json()).toMatchObject({ type: 'https://freshet.dev/problems/not-ready' })
+  }
+  await stopped
+})
