@@ -5,8 +5,8 @@ import { ownKeys, type SchemaCompiler } from './schema-check.ts'
 
 const namePattern = /^[a-z][a-z0-9_-]{0,62}$/
 
-/** `freshet` and what begins like it are the product's own; the others are paths of messages. */
-const reservedNames = /^(freshet(_.*)?|channels|messages|inbox|socket)$/
+/** `freshet` and what begins like it are the product's own; the others are the paths of messages. */
+const reservedNames = /^(freshet(_.*)?|messages|groups|acks|revocations|conversations)$/
 
 const idTypes = ['string', 'objectid', 'integer', 'uuid'] as const satisfies readonly IdType[]
 const concurrencies = ['optional', 'required'] as const
@@ -70,23 +70,36 @@ function parse(text: string, fail: Fail): Json {
   return value as Json
 }
 
+/** Words of JSON Schema whose values are data, which may have any names. */
+const dataWords: ReadonlySet<string> = new Set(['default', 'const', 'enum', 'examples'])
+
+/** Words whose values are schemas under free names. */
+const namingWords: ReadonlySet<string> = new Set([
+  'properties',
+  'patternProperties',
+  '$defs',
+  'dependentSchemas',
+  'dependentRequired',
+])
+
 /** Words of ours are known and stand at the top; ajv sees to the others. */
-function checkOwnKeys(value: unknown, pointer: string, fail: Fail): void {
-  if (typeof value !== 'object' || value === null) return
-  for (const [key, inner] of Object.entries(value)) {
+function checkOwnKeys(schema: unknown, pointer: string, fail: Fail): void {
+  if (typeof schema !== 'object' || schema === null) return
+  for (const [key, inner] of Object.entries(schema)) {
     const at = `${pointer}/${key}`
     const known = pointer === '' && ownKeys.some((own) => own === key)
-    // Names of properties are free.
-    const free = pointer.endsWith('/properties') || pointer.endsWith('/$defs')
-    if (key.startsWith('x-') && !known && !free)
+    if (key.startsWith('x-') && !known)
       fail(at, `one of ${ownKeys.join(', ')}, at the top`, JSON.stringify(key))
-    if (!known) checkOwnKeys(inner, at, fail)
+    if (known || dataWords.has(key)) continue
+    if (!namingWords.has(key) || Array.isArray(schema)) checkOwnKeys(inner, at, fail)
+    else for (const [name, named] of Object.entries(inner ?? {})) checkOwnKeys(named, `${at}/${name}`, fail)
   }
 }
 
 function objectAt(schema: Json, key: string, fail: Fail): Json {
-  const value = schema[key] ?? {}
-  if (typeof value !== 'object' || Array.isArray(value)) fail(`/${key}`, 'an object', JSON.stringify(value))
+  const value = key in schema ? schema[key] : {}
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    fail(`/${key}`, 'an object', JSON.stringify(value))
   return value as Json
 }
 
@@ -98,7 +111,7 @@ function choice<const T extends string>(
   pointer: string,
   fail: Fail,
 ): T {
-  const value = holder[key] ?? fallback
+  const value = key in holder ? holder[key] : fallback
   const found = choices.find((one) => one === value)
   return (
     found ?? fail(pointer, `one of ${choices.map((one) => `"${one}"`).join(', ')}`, JSON.stringify(value))
@@ -107,7 +120,7 @@ function choice<const T extends string>(
 
 /** Comparisons in MongoDB stay within one type, so a field that is filtered must be there and be of one. */
 function queryFields(schema: Json, fail: Fail): readonly string[] {
-  const fields = schema['x-query'] ?? []
+  const fields = 'x-query' in schema ? schema['x-query'] : []
   if (!Array.isArray(fields)) fail('/x-query', 'an array of names', JSON.stringify(fields))
   const required = Array.isArray(schema['required']) ? schema['required'] : []
   const properties = objectAt(schema, 'properties', fail)

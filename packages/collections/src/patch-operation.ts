@@ -156,7 +156,8 @@ export class Operation {
 
   /** A name that comes from a pointer is held to the same rules as one in a body. */
   #set(parent: BsonNode, name: string, node: BsonNode): void {
-    const bytes = Buffer.from(name)
+    // At the top nothing but the stored field that clients see as `$id` has this name; who makes it asks for `$id`.
+    const bytes = Buffer.from(parent === this.#root && name === 'id' ? '$id' : name)
     const fault = nameFault(bytes, 0, bytes.length, false)
     if (fault !== undefined && parent.members.get(name) === undefined)
       throw new BodyError('forbidden-name', `${this.#pointer}/path`, fault)

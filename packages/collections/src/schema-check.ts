@@ -1,6 +1,9 @@
-import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
+import { Ajv2020, type ErrorObject, type FuncKeywordDefinition } from 'ajv/dist/2020.js'
+import type { DataValidateFunction } from 'ajv/dist/types/index.js'
 import addFormats from 'ajv-formats'
 import type { Issue, JsonObject, JsonValue } from './contract.ts'
+import { multipleOf } from './multiple-of.ts'
+import { firstRepeated } from './unique-items.ts'
 
 /** Our own words in a collection file, beside those of JSON Schema. */
 export const ownKeys = ['x-id', 'x-concurrency', 'x-access', 'x-query'] as const
@@ -30,11 +33,43 @@ export class SchemaCompiler {
 }
 
 function compilerOf(allErrors: boolean): Ajv2020 {
-  const ajv = new Ajv2020({ strict: true, allErrors, multipleOfPrecision: 6, allowUnionTypes: true })
+  const ajv = new Ajv2020({ strict: true, allErrors, allowUnionTypes: true })
   // The package says `default` once more than its types do.
   addFormats.default(ajv)
   for (const key of ownKeys) ajv.addKeyword(key)
+  // Two words of the standard, whose checks in ajv take too long and are too inexact.
+  replaceKeyword(ajv, 'uniqueItems', { type: 'array', schemaType: 'boolean', compile: uniqueItems })
+  replaceKeyword(ajv, 'multipleOf', { type: 'number', schemaType: 'number', compile: exactMultiple })
   return ajv
+}
+
+type Rule = Pick<FuncKeywordDefinition, 'type' | 'schemaType' | 'compile'>
+
+function replaceKeyword(ajv: Ajv2020, keyword: string, rule: Rule): void {
+  ajv.removeKeyword(keyword)
+  ajv.addKeyword({ keyword, errors: true, ...rule })
+}
+
+function uniqueItems(wanted: boolean): DataValidateFunction {
+  const validate: DataValidateFunction = (items: JsonValue[]) => {
+    const repeated = wanted ? firstRepeated(items) : undefined
+    if (repeated === undefined) return true
+    const [before, place] = repeated
+    const message = `must NOT have items that are equal (items ${before} and ${place} are)`
+    validate.errors = [{ keyword: 'uniqueItems', message, params: {} }]
+    return false
+  }
+  return validate
+}
+
+function exactMultiple(step: number): DataValidateFunction {
+  const fits = multipleOf(step)
+  const validate: DataValidateFunction = (value: number) => {
+    if (fits(value)) return true
+    validate.errors = [{ keyword: 'multipleOf', message: `must be multiple of ${step}`, params: {} }]
+    return false
+  }
+  return validate
 }
 
 /** Counts values, and stops when there are enough. */

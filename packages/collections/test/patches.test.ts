@@ -126,6 +126,11 @@ test.each<[string, object, RegExp]>([
   ['no value', { op: 'add', path: '/x' }, /^bad-patch at '\/1'/],
   ['an operation that is none', { op: 'merge', path: '/x' }, /^bad-patch at '\/1\/op'/],
   ['a move into itself', { op: 'move', from: '/inner', path: '/inner/x' }, /^bad-patch at '\/1\/from'/],
+  [
+    'the name of a stored id that is not there',
+    { op: 'add', path: '/$id', value: 1 },
+    /^forbidden-name at '\/1\/path'/,
+  ],
   ['a forbidden name', { op: 'add', path: '/inner/$set', value: 1 }, /^forbidden-name at '\/1\/path'/],
   ['the name _id', { op: 'add', path: '/_id', value: 1 }, /^bad-patch at '\/1\/path'/],
   [
