@@ -1,5 +1,6 @@
 import { MongoClient, type MongoClientOptions } from 'mongodb'
 import type { Log } from '@freshet/kit'
+import { AnsweringServers } from './answering-server.ts'
 import type { Refusal } from './refusals.ts'
 import { Refusals } from './refusals.ts'
 import { vetoingConnection } from './vetoing-connection.ts'
@@ -20,6 +21,7 @@ export interface ClientOptions {
 export interface VetoingClient {
   readonly client: MongoClient
   readonly refusals: Refusals
+  readonly servers: AnsweringServers
 }
 
 /** `connectionType` exists in the driver at run time but not in its published types. */
@@ -30,9 +32,10 @@ type OptionsWithConnection = MongoClientOptions & {
 /** Makes the client; opens no connection yet. Reads go to the primary, since only its history is whole. */
 export function vetoingClient(options: ClientOptions): VetoingClient {
   const refusals = new Refusals(options.log, options.onRefusal)
+  const servers = new AnsweringServers()
   const driverOptions: OptionsWithConnection = {
     appName: options.appName,
-    connectionType: vetoingConnection(options.databases, refusals),
+    connectionType: vetoingConnection(options.databases, refusals, servers),
     heartbeatFrequencyMS: options.heartbeatFrequencyMs,
     maxPoolSize: options.maxPoolSize,
     serverSelectionTimeoutMS: options.connectTimeoutMs,
@@ -43,5 +46,5 @@ export function vetoingClient(options: ClientOptions): VetoingClient {
     // Monitoring would decode every reply a second time, only to hand it to nobody.
     monitorCommands: false,
   }
-  return { client: new MongoClient(options.uri, driverOptions), refusals }
+  return { client: new MongoClient(options.uri, driverOptions), refusals, servers }
 }

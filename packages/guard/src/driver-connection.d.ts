@@ -15,6 +15,15 @@ declare module 'mongodb/lib/cmap/connection.js' {
 
   export class Connection {
     constructor(stream: unknown, options: unknown)
+    /** What the server said when this connection was opened. */
+    readonly hello: Document | null
+    /** Sends one command and waits for its reply. */
+    command(
+      ns: unknown,
+      command: Document,
+      options?: { readonly signal?: AbortSignal },
+      responseType?: unknown,
+    ): Promise<Document>
     /** The one place where the driver writes to a socket. */
     writeCommand(message: WireMessage, options: unknown): Promise<void>
   }

@@ -1,4 +1,5 @@
 export { Binary, Long, ObjectId, Timestamp, UUID } from 'mongodb'
+export { serverOf } from './answering-server.ts'
 export type {
   GuardedConnection,
   ReadCommand,

@@ -1,4 +1,5 @@
 import type { ClientSession, Db, Document, MongoClient, RunCommandOptions } from 'mongodb'
+import type { AnsweringServers } from './answering-server.ts'
 import { readCommands } from './allowed-commands.ts'
 import type { GuardedConnection, ReadCommand, ReadSession, RunOptions } from './contract.ts'
 import { makeCursorIdLong, withLongCursorIds } from './cursor-ids.ts'
@@ -23,29 +24,36 @@ export class DriverReadConnection implements GuardedConnection {
   readonly #db: Db
   readonly #refusals: Refusals
   readonly #standing: Standing
+  readonly #servers: AnsweringServers
   readonly #sessions = new WeakMap<ReadSession, ClientSession>()
 
-  constructor(client: MongoClient, database: string, refusals: Refusals, standing: Standing) {
+  constructor(
+    client: MongoClient,
+    database: string,
+    refusals: Refusals,
+    standing: Standing,
+    servers: AnsweringServers,
+  ) {
     this.database = database
     this.#client = client
     this.#db = client.db(database)
     this.#refusals = refusals
     this.#standing = standing
+    this.#servers = servers
   }
 
   async run(command: ReadCommand, options?: RunOptions): Promise<Document> {
     this.#check(command)
-    const timeout =
-      options?.timeoutMs === undefined ? undefined : new ReplyTimeout(options.timeoutMs, options.signal)
-    const driverOptions: RunCommandOptions = {}
+    const timeout = new ReplyTimeout(options?.timeoutMs, options?.signal)
+    const { signal } = timeout
+    const driverOptions: RunCommandOptions = { signal }
     if (options?.raw === 'batches') driverOptions.fieldsAsRaw = rawBatches
     if (options?.session) driverOptions.session = this.#sessionOf(options.session)
-    const signal = timeout?.signal ?? options?.signal
-    if (signal) driverOptions.signal = signal
     try {
-      return makeCursorIdLong(await this.#db.command(withLongCursorIds(command), driverOptions))
+      const reply = await this.#db.command(withLongCursorIds(command), driverOptions)
+      return this.#servers.mark(makeCursorIdLong(reply), signal)
     } finally {
-      timeout?.clear()
+      timeout.clear()
     }
   }
 
@@ -85,18 +93,19 @@ export class DriverReadConnection implements GuardedConnection {
   }
 }
 
-/** Gives up a command when its reply is late: its signal aborts, which makes the driver drop the connection. */
+/** Gives up a command when its reply is late: its own signal aborts, which makes the driver drop the connection. */
 class ReplyTimeout {
   readonly #controller = new AbortController()
-  readonly #timer: NodeJS.Timeout
+  readonly #timer: NodeJS.Timeout | undefined
   readonly #outer: AbortSignal | undefined
   readonly #passOn = (): void => this.#controller.abort(this.#outer?.reason)
 
-  constructor(timeoutMs: number, outer: AbortSignal | undefined) {
+  constructor(timeoutMs: number | undefined, outer: AbortSignal | undefined) {
     this.#outer = outer
-    this.#timer = setTimeout(() => {
-      this.#controller.abort(new GuardError('REPLY_TIMEOUT', `no reply within ${timeoutMs} ms`))
-    }, timeoutMs)
+    if (timeoutMs !== undefined)
+      this.#timer = setTimeout(() => {
+        this.#controller.abort(new GuardError('REPLY_TIMEOUT', `no reply within ${timeoutMs} ms`))
+      }, timeoutMs)
     if (outer?.aborted) this.#passOn()
     else outer?.addEventListener('abort', this.#passOn, { once: true })
   }

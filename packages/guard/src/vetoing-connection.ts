@@ -1,5 +1,7 @@
 import { Connection } from 'mongodb/lib/cmap/connection.js'
 import type { WireMessage } from 'mongodb/lib/cmap/connection.js'
+import type { Document } from 'mongodb'
+import type { AnsweringServers } from './answering-server.ts'
 import { refusalOf } from './message-check.ts'
 import type { Refusals } from './refusals.ts'
 
@@ -10,8 +12,17 @@ import type { Refusals } from './refusals.ts'
  * `removeAllListeners` on the client, the topology or the pool, and it costs no events.
  * @returns a class for the driver's option `connectionType`; one per client.
  */
-export function vetoingConnection(databases: ReadonlySet<string>, refusals: Refusals): typeof Connection {
+export function vetoingConnection(
+  databases: ReadonlySet<string>,
+  refusals: Refusals,
+  servers: AnsweringServers,
+): typeof Connection {
   class VetoingConnection extends Connection {
+    override command(...[ns, command, options, type]: Parameters<Connection['command']>): Promise<Document> {
+      if (options?.signal) servers.sent(options.signal, this.hello)
+      return super.command(ns, command, options, type)
+    }
+
     override async writeCommand(message: WireMessage, options: unknown): Promise<void> {
       const bytes = Buffer.concat(message.toBin())
       const refusal = refusalOf(bytes, databases)

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { Long, MongoClient } from 'mongodb'
 import type { Document } from 'mongodb'
-import { openReadConnection } from '../src/index.ts'
+import { openReadConnection, serverOf } from '../src/index.ts'
 import type { GuardedConnection, Refusal } from '../src/index.ts'
 import { KeptLog } from './support.ts'
 import { TestServer } from './test-server.ts'
@@ -164,3 +164,14 @@ function reachable(roots: readonly unknown[]): ReadonlySet<string> {
   }
   return names
 }
+
+test('R.7 a reply tells which process of a server sent it, also while others are on their way, and when it is copied', async () => {
+  const replies = await Promise.all(
+    Array.from({ length: 5 }, (_, n) => connection.run(n % 2 === 0 ? { hello: 1 } : { ping: 1 })),
+  )
+  const [hello] = replies
+  const server = String(hello?.['topologyVersion'].processId)
+  expect(server).toMatch(/^[0-9a-f]{24}$/)
+  expect(replies.map((reply) => serverOf({ ...reply }))).toEqual(replies.map(() => server))
+  expect(serverOf({})).toBeUndefined()
+})

@@ -44,7 +44,7 @@ export function replicaParts<V extends Value>(parts: MongoReplicaParts<V>): Repl
   const source = new MongoSource({ ...mongo, connection: feed })
   return {
     ...parts,
-    past: new MongoPastReads({ ...mongo, connection: reads }),
+    past: new MongoPastReads({ ...mongo, connection: reads, followed: source.followed }),
     cache: new Cache({
       maxBytes: options.cacheBytes * (1 - recentShare),
       recentBytes: options.cacheBytes * recentShare,

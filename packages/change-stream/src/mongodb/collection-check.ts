@@ -1,4 +1,6 @@
-import type { ReadConnection } from '@freshet/guard'
+import type { ReadCommand, ReadConnection } from '@freshet/guard'
+
+type Document = Awaited<ReturnType<ReadConnection['run']>>
 
 /** What `listCollections` says of one, as far as it matters. */
 interface Definition {
@@ -12,17 +14,15 @@ interface Definition {
  * time series send no changes; capped ones lose documents without a change; a collation makes ids equal that are not.
  */
 export async function reasonsAgainst(
-  connection: ReadConnection,
+  ask: (command: ReadCommand) => Promise<Document>,
   collections: readonly string[],
-  timeoutMs: number,
-  signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string | undefined>> {
   const command = {
     listCollections: 1,
     filter: { name: { $in: [...collections] } },
     cursor: { batchSize: collections.length + 1 },
   }
-  const reply = await connection.run(command, { timeoutMs, signal })
+  const reply = await ask(command)
   const found = new Map<string, Definition>()
   for (const definition of reply['cursor'].firstBatch) found.set(definition.name, definition)
   return new Map(collections.map((name) => [name, reasonAgainst(found.get(name))]))

@@ -1,4 +1,4 @@
-import type { ReadConnection, ReadSession } from '@freshet/guard'
+import { serverOf, type ReadConnection, type ReadSession } from '@freshet/guard'
 import type { Clock } from '@freshet/kit'
 import type { Position } from '@freshet/protocol'
 import { ChangeStreamError } from '../errors.ts'
@@ -18,6 +18,7 @@ export class FeedCursor implements AsyncDisposable {
   readonly #signal: AbortSignal
   readonly #session: ReadSession
   #id: { isZero(): boolean } | undefined
+  #server: string | undefined
   #asking = false
 
   constructor(connection: ReadConnection, clock: Clock, options: MongoSourceOptions, signal: AbortSignal) {
@@ -28,8 +29,13 @@ export class FeedCursor implements AsyncDisposable {
     this.#session = connection.openSession()
   }
 
+  /** The process that it is open on; see `serverOf`. */
+  get server(): string | undefined {
+    return this.#server
+  }
+
   /** @throws {ChangeStreamError} */
-  async open(from: Position, resume: Resume | undefined): Promise<FeedReply> {
+  async open(from: Position, resume: Resume | undefined, withinMs: number): Promise<FeedReply> {
     const where = resume ? { [resume.how]: resume.token } : { startAtOperationTime: timestampOf(from) }
     const stage = { $changeStream: { showExpandedEvents: true, ...where } }
     const command = {
@@ -38,18 +44,18 @@ export class FeedCursor implements AsyncDisposable {
       cursor: { batchSize: this.#options.batchSize },
       readConcern: { level: 'majority' },
     }
-    return await this.#ask(command, 'firstBatch', this.#options.replyWithinMs)
+    return await this.#ask(command, 'firstBatch', withinMs)
   }
 
-  /** Waits on the server for changes. @throws {ChangeStreamError} */
-  async next(maxWaitMs: number): Promise<FeedReply> {
+  /** Waits on the server for changes, and for its reply so much longer. @throws {ChangeStreamError} */
+  async next(maxWaitMs: number, withinMs: number): Promise<FeedReply> {
     const command = {
       getMore: this.#id,
       collection: '$cmd.aggregate',
       maxTimeMS: maxWaitMs,
       batchSize: this.#options.batchSize,
     }
-    return await this.#ask(command, 'nextBatch', maxWaitMs + this.#options.replyWithinMs)
+    return await this.#ask(command, 'nextBatch', maxWaitMs + withinMs)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -72,6 +78,7 @@ export class FeedCursor implements AsyncDisposable {
     this.#asking = false
     const { cursor } = reply
     this.#id = cursor.id
+    this.#server = serverOf(reply)
     const operationTime = timeOfTimestamp(reply['operationTime'])
     if (operationTime === undefined || cursor.postBatchResumeToken === undefined)
       throw new ChangeStreamError('UNSUPPORTED', 'expected operationTime and postBatchResumeToken in a reply')

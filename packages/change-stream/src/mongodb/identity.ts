@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { ReadConnection } from '@freshet/guard'
+import { serverOf, type ReadConnection } from '@freshet/guard'
 import { parseSourceId, positionOf, type Position, type SourceId } from '@freshet/protocol'
 import { ChangeStreamError } from '../errors.ts'
 import { timeOfTimestamp } from './cluster-time.ts'
@@ -17,6 +17,8 @@ export type IdentityRule =
 export interface Identified {
   readonly source: SourceId
   readonly at: Position
+  /** Which process was asked; see `serverOf`. */
+  readonly server: string | undefined
 }
 
 /** Eight hexadecimal digits of the SHA-256 of the timeline's name. */
@@ -57,5 +59,5 @@ export async function identify(
         timeline === undefined ? 'none' : `a timeline of type ${typeof timeline}`
       }`,
     )
-  return { source: sourceIdOf(timeline), at: positionOf(time.high, time.low) }
+  return { source: sourceIdOf(timeline), at: positionOf(time.high, time.low), server: serverOf(reply) }
 }

@@ -4,6 +4,8 @@ export interface MongoSourceOptions {
   readonly maxAwaitMs: number
   /** The longest wait for any reply beyond that; then the connection counts as broken. */
   readonly replyWithinMs: number
+  /** That wait doubles for the feed while its replies are late, up to this; one that is later still ends the epoch. */
+  readonly longestReplyMs: number
   /** The longest work of the server for one read of the past. */
   readonly pastReadMs: number
   /** Bytes of one transaction that are held back with their contents; above it only the keys are. */
@@ -18,6 +20,7 @@ export interface MongoSourceOptions {
 export const defaultMongoSourceOptions: MongoSourceOptions = Object.freeze({
   maxAwaitMs: 100,
   replyWithinMs: 5_000,
+  longestReplyMs: 60_000,
   pastReadMs: 5_000,
   maxOpenBytes: 64 * 1024 * 1024,
   maxBehindSeconds: 240,

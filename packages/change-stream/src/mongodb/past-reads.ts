@@ -1,4 +1,10 @@
-import type { ReadConnection, ReadSession, RunOptions } from '@freshet/guard'
+import {
+  serverOf,
+  type ReadCommand,
+  type ReadConnection,
+  type ReadSession,
+  type RunOptions,
+} from '@freshet/guard'
 import type { Bytes, Id, IdType, Position } from '@freshet/protocol'
 import { idFromDocument } from '@freshet/protocol/bson'
 import type { PastAnswer, PastReads } from '../contract.ts'
@@ -6,17 +12,23 @@ import { ChangeStreamError } from '../errors.ts'
 import { positionAt, timeOfTimestamp, timestampOf } from './cluster-time.ts'
 import { reasonsAgainst } from './collection-check.ts'
 import { changeStreamErrorOf } from './driver-errors.ts'
+import type { FollowedServer } from './followed-server.ts'
 import { identify } from './identity.ts'
 import type { MongoSourceParts } from './source.ts'
 import { storedId } from './stored-ids.ts'
 
 type Reply = Awaited<ReturnType<ReadConnection['run']>>
 
+export interface MongoPastParts extends MongoSourceParts {
+  /** The source's, whose history is read. */
+  readonly followed: FollowedServer
+}
+
 /** Reads of MongoDB's past by snapshot reads at a cluster time, on the same connection pool as the feed. */
 export class MongoPastReads implements PastReads {
-  readonly #parts: MongoSourceParts
+  readonly #parts: MongoPastParts
 
-  constructor(parts: MongoSourceParts) {
+  constructor(parts: MongoPastParts) {
     this.#parts = parts
   }
 
@@ -39,17 +51,19 @@ export class MongoPastReads implements PastReads {
   }
 
   async now(signal: AbortSignal): Promise<Position> {
-    const { connection, identity, options } = this.#parts
-    return (await identify(connection, identity, options.replyWithinMs, signal)).at
+    const { connection, identity, options, followed } = this.#parts
+    const { at, server } = await identify(connection, identity, options.replyWithinMs, signal)
+    followed.expect(server)
+    return at
   }
 
   async check(
     collections: readonly string[],
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, string | undefined>> {
-    const { connection, options } = this.#parts
+    const how = { timeoutMs: this.#parts.options.replyWithinMs, signal }
     try {
-      return await reasonsAgainst(connection, collections, options.replyWithinMs, signal)
+      return await reasonsAgainst((command) => this.#ask(command, how), collections)
     } catch (error) {
       throw changeStreamErrorOf(error, 'look at the definitions of the collections')
     }
@@ -63,7 +77,7 @@ export class MongoPastReads implements PastReads {
     ids: readonly Id[],
     call: { readonly session: ReadSession; readonly signal: AbortSignal },
   ): Promise<PastAnswer> {
-    const { connection, options } = this.#parts
+    const { options } = this.#parts
     const documents = new Map<Id, Bytes>()
     const stored = ids.map((id) => storedId(idType, id)).filter((id) => id !== undefined)
     const [only] = stored
@@ -79,7 +93,7 @@ export class MongoPastReads implements PastReads {
       allowPartialResults: true,
       readConcern: { level: 'snapshot', atClusterTime: timestampOf(position) },
     }
-    const reply = await connection.run(command, how)
+    const reply = await this.#ask(command, how)
     // A collection that is not there (any more) is answered with an empty result that stands at no time at all.
     if (timeOfTimestamp(reply['cursor'].atClusterTime) === undefined) return unproved(reply)
     gather(idType, reply['cursor'].firstBatch, documents)
@@ -95,13 +109,20 @@ export class MongoPastReads implements PastReads {
   async #more(id: unknown, collection: string, how: RunOptions): Promise<Reply> {
     const { connection, options } = this.#parts
     try {
-      return await connection.run({ getMore: id, collection }, how)
+      return await this.#ask({ getMore: id, collection }, how)
     } catch (error) {
       const kill = { killCursors: collection, cursors: [id] }
       // It may be gone with its connection, and ends by itself after a while: there is nobody to tell.
       await connection.run(kill, { timeoutMs: options.replyWithinMs }).catch(() => undefined)
       throw error
     }
+  }
+
+  /** The reply, when it is one of the history that is followed. */
+  async #ask(command: ReadCommand, how: RunOptions): Promise<Reply> {
+    const reply = await this.#parts.connection.run(command, how)
+    this.#parts.followed.expect(serverOf(reply))
+    return reply
   }
 
   #idTypeOf(collection: string): IdType {

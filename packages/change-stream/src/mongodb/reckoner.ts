@@ -62,6 +62,8 @@ export class Reckoner {
   #changes: Change[] = []
   #closed = 0
   #openingMark: ClusterTime | undefined
+  /** It is not ahead of what there was: the server read so far, and did not only promise to begin there. */
+  #openingMarkIsReal = false
   #resume: Resume | undefined
   #tokenChecked = false
 
@@ -85,6 +87,7 @@ export class Reckoner {
   /** The first reply of a cursor. Its mark is one tick ahead of what may be claimed. */
   opened(reply: FeedReply): Reckoning {
     this.#openingMark = timeOfToken(reply.token)
+    this.#openingMarkIsReal = compareTimes(this.#openingMark, reply.operationTime) <= 0
     return this.#take(reply, true)
   }
 
@@ -131,7 +134,7 @@ export class Reckoner {
 
   #closeByToken(reply: FeedReply, first: boolean): void {
     const token = timeOfToken(reply.token)
-    if (token.highWaterMark) this.#closeByMark(token)
+    if (token.highWaterMark) this.#closeByMark(token, first)
     else if (reply.events.length === 0) {
       if (!first) this.#close() // the end of the log, with nothing more of this position
     } else if (this.#singlePositions && !this.#openInTransaction) this.#close()
@@ -141,9 +144,13 @@ export class Reckoner {
     } else if (this.#open === undefined && !first) this.#resume = { how: 'resumeAfter', token: reply.token }
   }
 
-  #closeByMark(token: TokenTime): void {
+  /**
+   * A mark that the cursor was opened with may be one tick ahead of what was read. On an idle server it stays the same for
+   * ten seconds, so a later reply is asked whether it was.
+   */
+  #closeByMark(token: TokenTime, first: boolean): void {
     const later = this.#openingMark !== undefined && compareTimes(token, this.#openingMark) > 0
-    const mark = later ? token : timeBefore(token)
+    const mark = later || (!first && this.#openingMarkIsReal) ? token : timeBefore(token)
     if (this.#open !== undefined && compareTimes(mark, this.#open) >= 0) this.#close()
     if (this.#open === undefined && compareTimes(mark, this.#through) > 0) this.#through = mark
   }

@@ -1,12 +1,14 @@
 import type { ReadConnection } from '@freshet/guard'
 import type { Clock } from '@freshet/kit'
-import { before, highOf, type IdType, type Position } from '@freshet/protocol'
+import { before, highOf, type IdType } from '@freshet/protocol'
 import type { Batch, ChangeSource, Origin } from '../contract.ts'
 import { ChangeStreamError } from '../errors.ts'
 import { FeedCursor } from './feed-cursor.ts'
-import { identify, type IdentityRule } from './identity.ts'
+import { FollowedServer } from './followed-server.ts'
+import { identify, type Identified, type IdentityRule } from './identity.ts'
 import type { MongoSourceOptions } from './options.ts'
 import { Reckoner, type FeedReply, type Reckoning, type Resume } from './reckoner.ts'
+import { ReplyPatience } from './reply-patience.ts'
 import { inspectServer } from './server.ts'
 import { WatchList } from './watched.ts'
 
@@ -25,19 +27,24 @@ const probeMs = 1
 /** The change stream of one database as a source. One stream, whatever the number of collections. */
 export class MongoSource implements ChangeSource {
   readonly #parts: MongoSourceParts
+  /** Whose replies are of the history that is followed. */
+  readonly followed = new FollowedServer()
   readonly #watchList: WatchList
+  readonly #patience: ReplyPatience
   /** How to go on at the position that was yielded last. */
   #stood: (Origin & { readonly resume: Resume | undefined }) | undefined
 
   constructor(parts: MongoSourceParts) {
     this.#parts = parts
     this.#watchList = new WatchList(parts.collections)
+    this.#patience = new ReplyPatience(parts.options.replyWithinMs, parts.options.longestReplyMs)
   }
 
   async start(signal: AbortSignal): Promise<Origin> {
     await inspectServer(this.#parts.connection, this.#parts.options.replyWithinMs, signal)
-    const { source, at } = await this.#identify(signal)
+    const { source, at, server } = await this.#identify(signal)
     this.#stood = undefined
+    this.followed.proved(server)
     // One tick earlier: the newest operation itself must be seen, since its neighbours may not be there yet.
     return { source, at: before(at) }
   }
@@ -52,9 +59,9 @@ export class MongoSource implements ChangeSource {
       maxOpenBytes: options.maxOpenBytes,
     })
     await using cursor = new FeedCursor(connection, clock, options, signal)
-    let reply = await cursor.open(origin.at, this.#resumeAt(origin))
-    // After the opening: a cursor does not outlive the server that it was opened on, so both are of one history.
-    await this.#checkSource(origin, signal)
+    const resume = this.#resumeAt(origin)
+    let reply = await this.#patience.wait((withinMs) => cursor.open(origin.at, resume, withinMs))
+    await this.#checkSource(origin, cursor.server, signal)
     for (let reckoning = reckoner.opened(reply); ; reckoning = reckoner.next(reply)) {
       this.#stood = {
         source: origin.source,
@@ -64,7 +71,8 @@ export class MongoSource implements ChangeSource {
       yield reckoning.batch
       if (signal.aborted) return
       this.#checkEnd(reckoning, reply)
-      reply = await cursor.next(reckoner.holds ? probeMs : options.maxAwaitMs)
+      const waitMs = reckoner.holds ? probeMs : options.maxAwaitMs
+      reply = await this.#patience.wait((withinMs) => cursor.next(waitMs, withinMs))
     }
   }
 
@@ -87,13 +95,20 @@ export class MongoSource implements ChangeSource {
       throw new ChangeStreamError('TOO_FAR_BEHIND', `${behindSeconds} s behind the newest change`)
   }
 
-  async #checkSource(origin: Origin, signal: AbortSignal): Promise<void> {
-    const { source } = await this.#identify(signal)
+  /** A cursor does not outlive the process that it was opened on, so that one is asked, once it is open. */
+  async #checkSource(origin: Origin, openedOn: string | undefined, signal: AbortSignal): Promise<void> {
+    const { source, server } = await this.#identify(signal)
+    if (server !== openedOn)
+      throw new ChangeStreamError(
+        'DISCONNECTED',
+        `expected an answer of ${String(openedOn)}, where the feed is open, got one of ${String(server)}`,
+      )
     if (source !== origin.source)
       throw new ChangeStreamError('SOURCE_CHANGED', `expected the history ${origin.source}, got ${source}`)
+    this.followed.proved(server)
   }
 
-  #identify(signal: AbortSignal): Promise<{ readonly source: Origin['source']; readonly at: Position }> {
+  #identify(signal: AbortSignal): Promise<Identified> {
     const { connection, identity, options } = this.#parts
     return identify(connection, identity, options.replyWithinMs, signal)
   }

@@ -15,6 +15,7 @@ export interface OpenedSource extends AsyncDisposable {
   readonly source: MongoSource
   readonly past: MongoPastReads
   readonly connection: GuardedConnection
+  readonly parts: MongoSourceParts
 }
 
 export interface OpenSourceOptions {
@@ -41,10 +42,12 @@ export async function openSource(db: TestDatabase, given: OpenSourceOptions = {}
     clock: systemClock,
     options: { ...defaultMongoSourceOptions, ...given.options },
   }
+  const source = new MongoSource(parts)
   return {
-    source: new MongoSource(parts),
-    past: new MongoPastReads(parts),
+    source,
+    past: new MongoPastReads({ ...parts, followed: source.followed }),
     connection,
+    parts,
     [Symbol.asyncDispose]: () => connection.close(),
   }
 }

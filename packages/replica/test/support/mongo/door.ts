@@ -30,9 +30,10 @@ export async function openSource(
     // Replies end in the middle of transactions.
     options: { ...defaultMongoSourceOptions, batchSize: 3 },
   }
+  const source = new MongoSource(parts)
   return {
-    source: new MongoSource(parts),
-    past: new MongoPastReads(parts),
+    source,
+    past: new MongoPastReads({ ...parts, followed: source.followed }),
     [Symbol.asyncDispose]: () => connection.close(),
   }
 }

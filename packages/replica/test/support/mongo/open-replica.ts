@@ -69,7 +69,7 @@ function withCache(
   const source = new MongoSource({ ...mongo, connection: parts.feed })
   return new ExactReplica({
     ...parts,
-    past: new MongoPastReads({ ...mongo, connection: parts.reads }),
+    past: new MongoPastReads({ ...mongo, connection: parts.reads, followed: source.followed }),
     cache: cache({ maxBytes: options.cacheBytes, sizeOf: presentation.sizeOf }),
     follow: (sink) => {
       const follower = new Follower({ source, sink, clock, random })

@@ -1,0 +1,62 @@
+import { expect, test } from '@jest/globals'
+import { positionOf } from '@freshet/protocol'
+import { CutProxy, eventually, openTestDatabase } from '@freshet/testkit'
+import { Hearing } from '../src/conformance/index.ts'
+import { FollowedServer } from '../src/mongodb/followed-server.ts'
+import { MongoPastReads } from '../src/mongodb/index.ts'
+import { FaultyConnection } from './support/faulty-connection.ts'
+import { openSource } from './support/open-source.ts'
+
+const { signal } = new AbortController()
+const passwords = { 'freshet-reader': 'the-same-on-both' }
+
+test('F9 what another server behind the same address says of the past is not taken for that of the one that is followed', async () => {
+  await using db = await openTestDatabase({ passwords })
+  await using other = await openTestDatabase({ passwords })
+  const ports = [db, other].map(({ servers }) => servers.members[0]?.port ?? 0)
+  await using proxy = await CutProxy.open(ports[0] ?? 0)
+  await using opened = await openSource(db, { uri: proxy.uriThrough(db.uriFor('reader')) })
+  await using heard = new Hearing(opened.source, await opened.source.start(signal))
+  await heard.until(() => heard.batches.length > 1)
+  const elsewhere = other.admin.db('shop').collection<{ _id: string }>('products')
+  await elsewhere.insertOne({ _id: 'elsewhere' })
+  const { operationTime } = await other.admin.db('shop').command({ ping: 1 })
+  const at = positionOf(operationTime.t, operationTime.i)
+  proxy.leadTo(ports[1] ?? 0)
+
+  // Whoever does not look at the server takes the document of the other one.
+  const blind = new MongoPastReads({ ...opened.parts, followed: new FollowedServer() })
+  await eventually(async () =>
+    expect(await blind.at(at, 'products', ['elsewhere'], signal)).toEqual({
+      kind: 'exact',
+      documents: new Map([['elsewhere', expect.anything()]]),
+    }),
+  )
+  for (const ask of [
+    () => opened.past.at(at, 'products', ['elsewhere'], signal),
+    () => opened.past.now(signal),
+    () => opened.past.check(['products'], signal),
+  ])
+    await expect(ask()).rejects.toMatchObject({
+      code: 'PAST_UNAVAILABLE',
+      message: expect.stringContaining('the server that is followed'),
+    })
+})
+
+test('F9 a feed that was opened on one server is not proved by the word of another', async () => {
+  await using db = await openTestDatabase()
+  let word = (reply: object): object => reply
+  await using opened = await openSource(db, {
+    wrap: (inner) =>
+      new FaultyConnection(inner, {
+        reply: (reply, command) => (command.find === undefined ? reply : word(reply)),
+      }),
+  })
+  const origin = await opened.source.start(signal)
+  // A copy by names leaves out who answered, as if it had been somebody else with the same history.
+  word = (reply) => Object.fromEntries(Object.entries(reply))
+  await expect(opened.source.read(origin, signal).next()).rejects.toMatchObject({
+    code: 'DISCONNECTED',
+    message: expect.stringContaining('where the feed is open'),
+  })
+})

@@ -1,0 +1,46 @@
+import { expect, test } from '@jest/globals'
+import { systemClock } from '@freshet/kit'
+import { eventually, openTestDatabase } from '@freshet/testkit'
+import { Follower } from '../src/follower.ts'
+import type { MongoSourceOptions } from '../src/mongodb/index.ts'
+import { openSource } from './support/open-source.ts'
+import { Recorder } from './support/recorder.ts'
+
+/** Each opening takes the server longer than a reply is waited for at first, as after a long stretch of foreign changes. */
+async function hearSlowServer(
+  options: Partial<MongoSourceOptions>,
+  until: (heard: Recorder) => void,
+): Promise<Recorder> {
+  await using db = await openTestDatabase()
+  const data = { failCommands: ['aggregate'], appName: 'test', blockConnection: true, blockTimeMS: 500 }
+  await db.failPoint('failCommand', 'alwaysOn', data)
+  await using opened = await openSource(db, { options: { replyWithinMs: 200, ...options } })
+  const heard = new Recorder()
+  const { source } = opened
+  await using follower = new Follower({
+    source,
+    sink: heard,
+    clock: systemClock,
+    random: () => 0,
+    pace: { firstMs: 1, maxMs: 1, spreadMs: 1 },
+  })
+  follower.start()
+  await eventually(() => until(heard))
+  return heard
+}
+
+test('F21 a server that takes long to find its way is waited for longer each time, until it answers', async () => {
+  const { errors, origins } = await hearSlowServer({ longestReplyMs: 60_000 }, (heard) =>
+    expect(heard.batches.length).toBeGreaterThan(2),
+  )
+  expect(new Set(errors)).toEqual(new Set(['DISCONNECTED']))
+  expect(origins).toHaveLength(1)
+})
+
+test('F21 one that does not answer in the longest wait is too far behind: a new epoch', async () => {
+  const { errors, batches } = await hearSlowServer({ longestReplyMs: 300 }, (heard) =>
+    expect(heard.origins.length).toBeGreaterThan(1),
+  )
+  expect(errors).toContain('TOO_FAR_BEHIND')
+  expect(batches).toEqual([])
+})
