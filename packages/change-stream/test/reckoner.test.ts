@@ -1,94 +1,8 @@
 import { expect, test } from '@jest/globals'
-import { positionOf, type Change, type IdType } from '@freshet/protocol'
-import { ObjectId, serialize, Timestamp, UUID } from 'bson'
-import { Reckoner, type FeedReply } from '../src/mongodb/reckoner.ts'
-import { WatchList } from '../src/mongodb/watched.ts'
-
-const hex = (n: number): string => n.toString(16).toUpperCase().padStart(8, '0')
-const eventToken = (t: number): string => `82${hex(1)}${hex(t)}2B022C0100296E5A1004`
-const mark = (t: number): string => `82${hex(1)}${hex(t)}2B0229296E04`
-
-interface EventParts {
-  readonly kind?: string
-  readonly id?: unknown
-  readonly collection?: string
-  readonly transaction?: boolean
-  readonly to?: string
-  readonly token?: string
-  /** As in the header `Freshet-Cause`, in the event's document. */
-  readonly cause?: string
-}
-
-/** An event of MongoDB at the time `t`, as the server writes it. */
-function event(
-  t: number,
-  { kind = 'insert', id = `k${t}`, collection = 'things', transaction, to, token, cause }: EventParts = {},
-): Buffer {
-  return Buffer.from(
-    serialize({
-      _id: { _data: token ?? eventToken(t) },
-      operationType: kind,
-      clusterTime: new Timestamp({ t: 1, i: t }),
-      wallTime: new Date(),
-      ...(transaction ? { lsid: { id: new UUID() }, txnNumber: 1 } : {}),
-      ...(kind === 'insert' || kind === 'replace'
-        ? { fullDocument: { _id: id, at: t, ...(cause === undefined ? {} : { cause }) } }
-        : {}),
-      ns: { db: 'app', ...(kind === 'dropDatabase' || kind === 'invalidate' ? {} : { coll: collection }) },
-      ...(to ? { to: { db: 'app', coll: to } } : {}),
-      ...(['insert', 'replace', 'update', 'delete'].includes(kind) ? { documentKey: { _id: id } } : {}),
-    }),
-  )
-}
-
-const reply = (events: readonly Buffer[], token: string, rest: Partial<FeedReply> = {}): FeedReply => ({
-  events,
-  token: { _data: token },
-  operationTime: { high: 1, low: 1_000 },
-  ended: false,
-  sentAt: 0,
-  ...rest,
-})
-
-interface Kind {
-  readonly singlePositions?: boolean
-  readonly idType?: IdType
-}
-
-function reckoner(from = 5, { singlePositions = true, idType = 'string' }: Kind = {}): Reckoner {
-  return new Reckoner({
-    from: positionOf(1, from),
-    watchList: new WatchList(
-      new Map([
-        ['things', idType],
-        ['others', 'string'],
-      ]),
-    ),
-    singlePositions,
-    maxOpenBytes: 1_000_000,
-  })
-}
-
-const words = (changes: readonly Change[]): readonly string[] =>
-  changes.map((change) =>
-    'id' in change
-      ? `${change.kind} ${change.id}`
-      : 'collection' in change
-        ? `${change.kind} ${change.collection}`
-        : change.kind,
-  )
-
-/** What a sequence of replies comes to, batch by batch. */
-function run(
-  target: Reckoner,
-  first: FeedReply,
-  ...later: readonly FeedReply[]
-): readonly [number, ...string[]][] {
-  return [target.opened(first), ...later.map((one) => target.next(one))].map(({ batch }) => [
-    Number.parseInt(batch.through.slice(8), 16),
-    ...words(batch.changes),
-  ])
-}
+import { positionOf, type IdType } from '@freshet/protocol'
+import { ObjectId, serialize, UUID } from 'bson'
+import type { FeedReply } from '../src/mongodb/reckoner.ts'
+import { event, eventToken, mark, reckoner, reply, run, words, type EventParts } from './support/replies.ts'
 
 test('F2 a transaction that ends at the end of a reply is held until its end is proved', () => {
   const part = (n: number): Buffer => event(7, { id: `t${n}`, transaction: true })
@@ -156,18 +70,6 @@ test('F1 the same replies lose a change where the opening mark is taken as inclu
 
 test('F4 what is delivered again is skipped', () => {
   expect(run(reckoner(6), reply([event(5), event(6), event(7)], eventToken(7)))).toEqual([[7, 'put k7']])
-})
-
-test('F13 the end of a cursor closes what is open, and the feed starts behind it', () => {
-  const target = reckoner()
-  const end = eventToken(8)
-  expect(
-    run(
-      target,
-      reply([event(6, { transaction: true }), event(8, { kind: 'invalidate' })], end, { ended: true }),
-    ),
-  ).toEqual([[8, 'put k6', 'all-touched']])
-  expect(target.resume).toEqual({ how: 'startAfter', token: { _data: end } })
 })
 
 test('F4 the feed goes on from where the last position ended, never from the middle of one', () => {

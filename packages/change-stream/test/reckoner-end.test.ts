@@ -1,0 +1,57 @@
+import { expect, test } from '@jest/globals'
+import {
+  event,
+  eventToken,
+  mark,
+  reckoner,
+  reply,
+  run,
+  type EventParts,
+  type Kind,
+} from './support/replies.ts'
+
+test('F13 the end of a cursor closes what is open, and the feed starts behind it', () => {
+  const target = reckoner()
+  const end = eventToken(8)
+  expect(
+    run(
+      target,
+      reply([event(6, { transaction: true }), event(8, { kind: 'invalidate' })], end, { ended: true }),
+    ),
+  ).toEqual([[8, 'put k6', 'all-touched']])
+  expect(target.resume).toEqual({ how: 'startAfter', token: { _data: end } })
+})
+
+/** The last event before an end, held because nothing but the end says that its position is whole. */
+const held: readonly [string, Kind, EventParts][] = [
+  ['of a transaction', {}, { transaction: true }],
+  ['that may have neighbours at its time', { singlePositions: false }, {}],
+]
+const end = eventToken(6)
+
+test.each(held)('F13 the end of a cursor tells the last event, one %s', (_name, kind, parts) => {
+  const last = reply([event(6, parts)], end, { ended: true })
+  const opened = reckoner(5, kind)
+  expect(run(opened, last)).toEqual([[6, 'put k6']])
+  const later = reckoner(5, kind)
+  expect(run(later, reply([], mark(5)), last)).toEqual([[5], [6, 'put k6']])
+  for (const target of [opened, later]) {
+    expect(target.holds).toBe(false)
+    expect(target.resume).toEqual({ how: 'startAfter', token: { _data: end } })
+  }
+})
+
+test.each(held)('F13 the end of a cursor tells what was held before it too, one %s', (_name, kind, parts) => {
+  const replies = [
+    reply([event(6, parts)], end),
+    reply([event(6, { ...parts, id: 'last' })], end, { ended: true }),
+  ] as const
+  expect(run(reckoner(5, kind), ...replies)).toEqual([[5], [6, 'put k6', 'put last']])
+})
+
+test.each(held)('F13 the same replies leave it untold where the end is not seen, one %s', (...given) => {
+  const [, kind, parts] = given
+  const unseen = reply([event(6, parts)], end)
+  expect(run(reckoner(5, kind), unseen)).toEqual([[5]])
+  expect(run(reckoner(5, kind), reply([], mark(5)), unseen)).toEqual([[5], [5]])
+})
