@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from '@jest/globals'
+import { ENTRY_OVERHEAD_BYTES } from '../src/sizes.ts'
 
 const MiB = 1024 * 1024
 
@@ -16,9 +17,14 @@ interface Held {
   readonly bytes: number
   readonly evictions: number
   readonly grownBytes: number
+  readonly heldBytes: number
 }
 
-async function pass(budgetBytes: number, keys: number): Promise<Held> {
+async function pass(
+  budgetBytes: number,
+  keys: number,
+  what: 'documents' | 'absences' = 'documents',
+): Promise<Held> {
   const here = import.meta.dirname
   const flags = ['--expose-gc', '-C', '@freshet/source', '--import', join(here, 'ts-hooks.mjs')]
   const child = await promisify(execFile)(process.execPath, [
@@ -26,6 +32,7 @@ async function pass(budgetBytes: number, keys: number): Promise<Held> {
     join(here, 'million-child.ts'),
     String(budgetBytes),
     String(keys),
+    what,
   ])
   return JSON.parse(child.stdout) as Held
 }
@@ -40,4 +47,24 @@ test('C12 a million distinct keys through 64 MiB leave the process within the bu
 test('C12 the same measure sees a cache without a bound', async () => {
   const held = await pass(1024 * MiB, 500_000)
   expect(held.grownBytes).toBeGreaterThan(64 * MiB + ALLOWANCE_BYTES)
+})
+
+/**
+ * An absence is all entry and no value, so it shows what entries cost. Measured on Node 20: 1.15 times the budget, since
+ * keys cost more than their characters; 5.5 times where only the characters are counted.
+ */
+const MOST_FOR_ABSENCES = 2
+
+test('C12 two million absences hold little more than their budget: it counts what an entry costs', async () => {
+  const held = await pass(64 * MiB, 2_000_000, 'absences')
+  expect(held.bytes).toBeLessThanOrEqual(64 * MiB)
+  expect(held.heldBytes).toBeLessThan(MOST_FOR_ABSENCES * 64 * MiB)
+})
+
+test('C12 the same measure sees a budget that counts the keys alone', async () => {
+  const keyBytes = 'products/'.length + 24
+  // As many entries as 64 MiB would hold then.
+  const budgetBytes = Math.ceil((64 * MiB * (ENTRY_OVERHEAD_BYTES + keyBytes)) / keyBytes)
+  const held = await pass(budgetBytes, 2_000_000, 'absences')
+  expect(held.heldBytes).toBeGreaterThan(MOST_FOR_ABSENCES * 64 * MiB)
 })
