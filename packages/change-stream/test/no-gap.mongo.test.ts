@@ -1,7 +1,14 @@
 import { expect, test } from '@jest/globals'
 import { systemClock } from '@freshet/kit'
 import type { IdType } from '@freshet/protocol'
-import { CutProxy, eventually, openTestDatabase, overrunOplog, type TestDatabase } from '@freshet/testkit'
+import {
+  CutProxy,
+  eventually,
+  openTestDatabase,
+  overrunOplog,
+  writeBacklog,
+  type TestDatabase,
+} from '@freshet/testkit'
 import { Follower } from '../src/follower.ts'
 import { openSource, type OpenSourceOptions } from './support/open-source.ts'
 import { Recorder } from './support/recorder.ts'
@@ -145,6 +152,39 @@ test.each([
   await eventually(() => expect(heard.origins).toHaveLength(2))
   await hearsOf(db, heard)
   expect(heard.errors).toEqual([code])
+})
+
+/** What a follower hears that finds, at its first reply, a backlog of more than two seconds. */
+async function followFarBehind(maxBehindSeconds: number): Promise<Recorder> {
+  await using db = await openTestDatabase()
+  const [member] = db.servers.members
+  await using proxy = await CutProxy.open(member?.port ?? 0)
+  const uri = proxy.uriThrough(db.uriFor('reader'))
+  // The first change of the backlog comes alone.
+  await using following = await follow(db, { uri, options: { maxBehindSeconds, batchSize: 1 } })
+  const { heard } = following
+  proxy.cut()
+  await eventually(() => expect(heard.errors).not.toEqual([]))
+  heard.errors.length = 0
+  await writeBacklog(db.admin, db.database, 2)
+  proxy.resume()
+  await hearsOf(db, heard)
+  return heard
+}
+
+test('F10 a feed that is too far behind is given up for a new epoch at the newest position', async () => {
+  const heard = await followFarBehind(1)
+  expect(heard.errors.filter((code) => code !== 'DISCONNECTED')).toEqual(['TOO_FAR_BEHIND'])
+  expect(heard.origins).toHaveLength(2)
+  // What lies between is not told: whoever is told of the new epoch reads it.
+  expect(heard.words).not.toContain('put b1 1')
+})
+
+test('F10 the same backlog is told by a feed that may be so far behind', async () => {
+  const heard = await followFarBehind(240)
+  expect(heard.errors.filter((code) => code !== 'DISCONNECTED')).toEqual([])
+  expect(heard.origins).toHaveLength(1)
+  expect(heard.words.slice(0, 2)).toEqual(['put b0 0', 'put b1 1'])
 })
 
 test('F19 one process is one change stream, whatever the number of collections', async () => {

@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { setTimeout as pause } from 'node:timers/promises'
 import { ABSENT } from '@freshet/cache'
-import { CutProxy, eventually, openTestDatabase, overrunOplog, type TestDatabase } from '@freshet/testkit'
+import {
+  CutProxy,
+  eventually,
+  openTestDatabase,
+  overrunOplog,
+  writeBacklog,
+  type TestDatabase,
+} from '@freshet/testkit'
 import type { Collection } from 'mongodb'
 import type { Answer } from '../src/contract.ts'
 import type { StoredDocument } from '../src/documents.ts'
@@ -183,4 +190,36 @@ test('R10 the same test finds rules that keep entries across a gap', async () =>
   })
   expect(old).toBeGreaterThan(0)
   expect(answered).not.toEqual(stored)
+})
+
+/** Comes back to a backlog of more than two seconds, and says what became of the replica. */
+async function comesBackLate(maxBehindSeconds: number) {
+  await using proxy = await CutProxy.open(db.servers.members[0]?.port ?? 0)
+  const uri = proxy.uriThrough(db.uriFor('reader'))
+  // The first change of the backlog comes alone.
+  await using replica = await openReplica(db, { uri, source: { maxBehindSeconds, batchSize: 1 } })
+  await replica.many('products', ids, { atLeast: 'now' })
+  proxy.cut()
+  await eventually(() => expect(replica.state.kind).toBe('lagging'))
+  await writeBacklog(db.admin, db.database, 2)
+  await changeMuch(products)
+  proxy.resume()
+  await eventually(() =>
+    expect(replica.status()).toMatchObject({ brokenBy: undefined, state: { kind: 'live' } }),
+  )
+  const answer = await replica.many('products', ids, { atLeast: 'now', waitMs: 30_000 })
+  const { epoch, resyncs } = replica.status()
+  return { epoch, resyncs, answered: valuesOf(answer), stored: await storedIn(products) }
+}
+
+test('R10 a replica that comes back too far behind begins a new epoch, says why, and has missed nothing', async () => {
+  const { epoch, resyncs, answered, stored } = await comesBackLate(1)
+  expect({ epoch, resyncs }).toEqual({ epoch: 2, resyncs: { start: 1, TOO_FAR_BEHIND: 1 } })
+  expect(answered).toEqual(stored)
+})
+
+test('R10 the same backlog is no loss where one may be so far behind', async () => {
+  const { epoch, answered, stored } = await comesBackLate(240)
+  expect(epoch).toBe(1)
+  expect(answered).toEqual(stored)
 })

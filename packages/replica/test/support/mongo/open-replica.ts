@@ -1,6 +1,11 @@
-import type { Cache, CacheOptions } from '@freshet/cache'
+import { Cache, type CacheOptions } from '@freshet/cache'
 import { Follower } from '@freshet/change-stream'
-import { defaultMongoSourceOptions, MongoPastReads, MongoSource } from '@freshet/change-stream/mongodb'
+import {
+  defaultMongoSourceOptions,
+  MongoPastReads,
+  MongoSource,
+  type MongoSourceOptions,
+} from '@freshet/change-stream/mongodb'
 import { openReadConnection, type ReadConnection } from '@freshet/guard'
 import { systemClock } from '@freshet/kit'
 import type { IdType } from '@freshet/protocol'
@@ -22,6 +27,8 @@ export interface OpenReplicaOptions {
   readonly wrapFeed?: (connection: ReadConnection) => ReadConnection
   /** Stands between the reads and the server. */
   readonly wrapReads?: (connection: ReadConnection) => ReadConnection
+  /** Other limits of the feed than the product's. */
+  readonly source?: Partial<MongoSourceOptions>
   /** Other rules than the product's, with the product's own parts around them. */
   readonly cache?: (options: CacheOptions<StoredDocument>) => Cache<StoredDocument>
 }
@@ -54,18 +61,20 @@ export async function openReplica(
       await Promise.all([feed.close(), reads.close()])
     },
   }
-  const replica = given.cache === undefined ? mongoReplica(parts) : withCache(parts, given.cache)
+  const different = given.cache !== undefined || given.source !== undefined
+  const replica = different ? putTogether(parts, given) : mongoReplica(parts)
   await replica.start()
   return replica
 }
 
-/** Put together as `mongoReplica` does it, around other rules. */
-function withCache(
+/** Put together as `mongoReplica` does it, around other rules or limits. */
+function putTogether(
   parts: MongoReplicaParts<StoredDocument>,
-  cache: NonNullable<OpenReplicaOptions['cache']>,
+  given: OpenReplicaOptions,
 ): Replica<StoredDocument> {
   const { options, presentation, clock, random } = parts
-  const mongo = { ...parts, options: defaultMongoSourceOptions }
+  const { cache = (rules) => new Cache(rules) } = given
+  const mongo = { ...parts, options: { ...defaultMongoSourceOptions, ...given.source } }
   const source = new MongoSource({ ...mongo, connection: parts.feed })
   return new ExactReplica({
     ...parts,
