@@ -1,4 +1,6 @@
 import type { ReadCommand, ReadConnection, ReadSession, RunOptions } from '@freshet/guard'
+import type { Position } from '@freshet/protocol'
+import { positionOfTimestamp } from './positions.ts'
 
 type Reply = Awaited<ReturnType<ReadConnection['run']>>
 
@@ -70,4 +72,34 @@ export function takesFullRepliesAsProof(inner: ReadConnection): ReadConnection {
     const { operationTime } = reply
     return { ...reply, operationTime: Reflect.construct(operationTime.constructor, [{ t: 0, i: 0 }]) }
   })
+}
+
+/** A read of the past, as the product sends it. */
+interface PastRead {
+  readonly find: string
+  readonly filter: { readonly _id: string | { readonly $in: readonly string[] } }
+}
+
+function isPastRead(command: ReadCommand): command is ReadCommand & PastRead {
+  const { readConcern } = command
+  return typeof readConcern === 'object' && readConcern !== null && 'atClusterTime' in readConcern
+}
+
+/**
+ * Reads collections as they are when the server looks, not as they were at a position, and takes the operationTime of
+ * the reply for the position of what was read. `stamped` hears of it before the reply goes on.
+ */
+export function stampsByOperationTime(
+  stamped: (collection: string, ids: readonly string[], at: Position) => void,
+): (inner: ReadConnection) => ReadConnection {
+  return (inner) =>
+    new OtherConnection(inner, async (command, options, run) => {
+      if (!isPastRead(command)) return run(command, options)
+      const { find, filter } = command
+      const reply = await run({ ...command, readConcern: { level: 'majority' } }, options)
+      const { cursor, operationTime } = reply
+      const ids = typeof filter._id === 'string' ? [filter._id] : filter._id.$in
+      stamped(find, ids, positionOfTimestamp(operationTime))
+      return { ...reply, cursor: { ...cursor, atClusterTime: operationTime } }
+    })
 }

@@ -15,6 +15,7 @@ import { asDocuments, type StoredDocument } from '../../../src/documents.ts'
 import { mongoReplica, type MongoReplicaParts } from '../../../src/mongo-replica.ts'
 import { defaultReplicaOptions, type ReplicaOptions } from '../../../src/options.ts'
 import { ExactReplica } from '../../../src/replica.ts'
+import type { FeedSide } from '../bench.ts'
 
 /** What a test may want otherwise than the product has it. */
 export interface OpenReplicaOptions {
@@ -25,6 +26,8 @@ export interface OpenReplicaOptions {
   readonly options?: Partial<ReplicaOptions>
   /** Stands between the feed and the server. */
   readonly wrapFeed?: (connection: ReadConnection) => ReadConnection
+  /** Stands between the follower and the replica. */
+  readonly wrapSink?: (feed: FeedSide) => FeedSide
   /** Stands between the reads and the server. */
   readonly wrapReads?: (connection: ReadConnection) => ReadConnection
   /** Other limits of the feed than the product's. */
@@ -61,7 +64,7 @@ export async function openReplica(
       await Promise.all([feed.close(), reads.close()])
     },
   }
-  const different = given.cache !== undefined || given.source !== undefined
+  const different = given.cache !== undefined || given.source !== undefined || given.wrapSink !== undefined
   const replica = different ? putTogether(parts, given) : mongoReplica(parts)
   await replica.start()
   return replica
@@ -80,7 +83,8 @@ function putTogether(
     ...parts,
     past: new MongoPastReads({ ...mongo, connection: parts.reads, followed: source.followed }),
     cache: cache({ maxBytes: options.cacheBytes, sizeOf: presentation.sizeOf }),
-    follow: (sink) => {
+    follow: (feed) => {
+      const sink = given.wrapSink?.(feed) ?? feed
       const follower = new Follower({ source, sink, clock, random })
       const stop = async (): Promise<void> => {
         await follower.stop()
