@@ -62,7 +62,6 @@ test('R10 without its control document the database is served by nobody, until i
   const document = await control.findOne({ _id: 'source' })
   if (document === null) throw new Error('the migration made it')
   const { reopens } = replica.status()
-  const goneMs = performance.now()
   await control.deleteOne({ _id: document._id })
   await eventually(() => expect(replica.state).toEqual({ kind: 'lost', reason: 'SOURCE_UNKNOWN' }))
   expect(replica.peek('products/p')).toBeUndefined()
@@ -74,9 +73,8 @@ test('R10 without its control document the database is served by nobody, until i
   ])
     await expect(read()).rejects.toMatchObject({ code: 'SOURCE_UNKNOWN' })
   await products.updateOne({ _id: 'p' }, { $set: { value: 2 } })
-  // It asks again, and not faster than once a second.
+  // It asks again and again; how often at most is a matter of the follower.
   await eventually(() => expect(replica.status().reopens).toBeGreaterThan(reopens + 2))
-  expect(replica.status().reopens - reopens).toBeLessThan(4 + (performance.now() - goneMs) / 1_000)
   await control.insertOne(document)
   await eventually(() => expect(replica.state.kind).toBe('live'))
   expect([await valueIn(replica), replica.status().source]).toEqual([2, source])
