@@ -3,7 +3,7 @@ import type { Change, Id, Position } from '@freshet/protocol'
 import type { Batch, ChangeSource, Origin, PastAnswer, PastReads } from '@freshet/change-stream'
 import type { Random } from '../random.ts'
 
-/** Replies that take their time, before the server sees the read and after. */
+/** Replies that take their time, before the server sees the read and after. The delays are the fault: nothing waits for them. */
 export class DelayedPast implements PastReads {
   readonly #inner: PastReads
   readonly #random: Random
@@ -41,7 +41,7 @@ export class DelayedPast implements PastReads {
   }
 }
 
-/** A feed that stumbles: the replica is behind by a different time at each batch. */
+/** A feed that stumbles: the replica is behind by a different time at each batch. The delays are the fault here too. */
 export class DelayedSource implements ChangeSource {
   readonly #inner: ChangeSource
   readonly #random: Random

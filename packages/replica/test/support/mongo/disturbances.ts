@@ -8,30 +8,33 @@ import { copied } from './delays.ts'
 /** What runs beside writers and readers until the signal. */
 export type Disturbance = (db: TestDatabase, replica: Replica<Buffer>, signal: AbortSignal) => Promise<void>
 
-async function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  await pause(ms, undefined, { signal }).catch(() => undefined)
+/** Settles when the replica has done so much more, or the signal aborts. */
+async function until(done: () => boolean, signal: AbortSignal): Promise<void> {
+  await eventually(() => expect(signal.aborted || done()).toBe(true))
 }
 
-/** Tells the replica again and again that its history is gone, each time when it has come back. */
+/** Tells the replica again and again that its history is gone, each time when it has come back and answered much. */
 export const losesHistory: Disturbance = async (db, replica, signal) => {
   const data = { failCommands: ['getMore'], errorCode: 286, appName: 'stress' }
+  const answered = (): number => replica.status().hits + replica.status().misses
   for (;;) {
-    // Two losses within a second are taken for a loop, and the second one waits.
-    await sleep(1_100, signal)
+    const before = answered()
+    await until(() => answered() > before + 2_000, signal)
     if (signal.aborted) return
     const { epoch } = replica.status()
     const failing = await db.failPoint('failCommand', { times: 1 }, data)
-    await eventually(() => expect(signal.aborted || replica.status().epoch > epoch).toBe(true))
+    await until(() => replica.status().epoch > epoch, signal)
     await failing[Symbol.asyncDispose]()
   }
 }
 
-/** Drops a collection more often than the writers do. */
-export const dropsOften: Disturbance = async (db, _replica, signal) => {
+/** Drops a collection more often than the writers do: each time when the replica has heard of a hundred changes. */
+export const dropsOften: Disturbance = async (db, replica, signal) => {
   const scratch = db.admin.db(db.database).collection('scratch')
   while (!signal.aborted) {
     await scratch.drop()
-    await sleep(100, signal)
+    const { changesApplied } = replica.status()
+    await until(() => replica.status().changesApplied > changesApplied + 100, signal)
   }
 }
 
@@ -42,7 +45,10 @@ export function together(...all: readonly Disturbance[]): Disturbance {
   }
 }
 
-/** News of a dropped collection come late by so much, and W with them: reads see sooner that it is gone. */
+/**
+ * News of a dropped collection come late by so much, and W with them: reads see sooner that it is gone. The delay is
+ * the fault itself; nothing waits for it.
+ */
 export function tellsDropsLate(byMs: number): (inner: ChangeSource) => ChangeSource {
   return (inner) => ({
     start: (signal) => inner.start(signal),

@@ -1,5 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Position } from '@freshet/protocol'
+import { eventually } from '@freshet/testkit'
 import type { ChangeStream, ChangeStreamDocument, Db, Document, Timestamp } from 'mongodb'
 import { positionOfTimestamp } from './positions.ts'
 
@@ -36,7 +36,10 @@ export class StampedHistory implements AsyncDisposable {
 
   /** Settles when a later event than `position` was heard; something must go on writing. */
   async hasHeard(position: Position): Promise<void> {
-    while (this.#heard === undefined || this.#heard <= position) await pause(10)
+    await eventually(() => {
+      if (this.#heard === undefined || this.#heard <= position)
+        throw new Error(`heard up to ${this.#heard}, and not of anything after ${position}`)
+    })
   }
 
   async #run(): Promise<void> {
