@@ -13,6 +13,7 @@ import type { Presentation } from './contract.ts'
 import { ReplicaError } from './errors.ts'
 import { MAX_IDS_PER_READ, type Past, type PastResult } from './past.ts'
 import { presented } from './presented.ts'
+import { MAX_AT_ONCE, never, together } from './retry.ts'
 import type { Standpoint } from './standpoint.ts'
 
 /** `installed`: look again, it was held a moment ago. `past`: this is the document as it was at `at`; it changes too fast. */
@@ -36,6 +37,8 @@ interface Job<V> {
   readonly id: Id
   readonly callers: Set<Caller<V>>
   readonly backoff: Backoff
+  /** Reads that the source did not answer. */
+  failures: number
 }
 
 /** What a caller holds of a fill. */
@@ -112,6 +115,7 @@ export class Filler<V extends Value> {
       id,
       callers: new Set(),
       backoff: new Backoff(retry, random),
+      failures: 0,
     }
     this.#jobs.set(key, job)
     this.#enqueue(job)
@@ -163,6 +167,7 @@ export class Filler<V extends Value> {
 
   #take(job: Job<V>, result: PastResult): void {
     if (result.kind === 'refused') return this.#fail(job, result.error)
+    if (result.kind === 'unavailable') job.failures += 1
     if (result.kind !== 'exact') return this.#arrive(job, result)
     const document = result.documents.get(job.id)
     try {
@@ -188,12 +193,17 @@ export class Filler<V extends Value> {
         this.#answerFromThePast(job, decision.value, decision.at)
         return this.#again(job)
       case 'again':
+        if (outcome.kind === 'unavailable' && failsOn(job)) return this.#later(job, never)
         return this.#again(job)
       case 'wait-until':
         return void this.#pause(job, decision.position).then(() => this.#arriveLate(job, outcome))
       case 'wait-after':
-        return void this.#pause(job, after(decision.position)).then(() => this.#again(job))
+        return this.#later(job, failsOn(job) ? never : after(decision.position))
     }
+  }
+
+  #later(job: Job<V>, position: Position): void {
+    void this.#pause(job, position).then(() => this.#again(job))
   }
 
   #answerFromThePast(job: Job<V>, value: V | Absent, at: Position): void {
@@ -225,7 +235,7 @@ export class Filler<V extends Value> {
     const { standpoint, clock } = this.#parts
     const reached = new AbortController()
     const waiter = standpoint.wait(position, () => reached.abort())
-    await clock.sleep(job.backoff.next(), reached.signal)
+    await clock.sleep(together(clock.now(), job.backoff.next()), reached.signal)
     standpoint.leave(waiter)
   }
 
@@ -243,6 +253,11 @@ export class Filler<V extends Value> {
     this.#jobs.delete(job.fill.key)
     for (const caller of job.callers) caller.settle(filled)
   }
+}
+
+/** A newer W helps where the position was the reason, and not where the source fails whatever it is asked. */
+function failsOn<V>({ failures }: Job<V>): boolean {
+  return failures > MAX_AT_ONCE
 }
 
 /** The next position there can be. */

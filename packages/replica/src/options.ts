@@ -26,7 +26,7 @@ export interface ReplicaOptions {
   readonly aliveWithinMs: number
   /** Notices that one subscriber may be behind before it hears `reset` instead. */
   readonly maxNotices: number
-  /** Waits between attempts of reads that failed, and of the feed. */
+  /** Waits between attempts of reads that failed; below 2,000 ms for the longest they come faster than once a second. */
   readonly retry: BackoffOptions
 }
 

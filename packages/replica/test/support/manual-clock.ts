@@ -16,7 +16,11 @@ export class ManualClock implements Clock {
   sleep(ms: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return Promise.resolve()
     return new Promise((resolve) => {
-      const timer = { at: this.#now + ms, fire: resolve }
+      const fire = (): void => {
+        signal.removeEventListener('abort', leave)
+        resolve()
+      }
+      const timer = { at: this.#now + ms, fire }
       this.#timers.push(timer)
       const leave = (): void => {
         this.#timers = this.#timers.filter((other) => other !== timer)

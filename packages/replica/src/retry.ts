@@ -1,0 +1,23 @@
+import type { MonotonicMs } from '@freshet/kit'
+import { positionOf, type Position } from '@freshet/protocol'
+
+/**
+ * Reads of one key that may fail and be sent again as soon as W has moved. W moves with every change, so a source that
+ * goes on to fail would be asked hundreds of times a second without it.
+ */
+export const MAX_AT_ONCE = 3
+
+/** No W comes so far: who waits for it waits for its time to be over, or for the end of the replica. */
+export const never: Position = positionOf(0xffffffff, 0xffffffff)
+
+/** Waits of this length or longer end together. */
+const togetherMs = 1_000
+
+/**
+ * How long to wait: long waits end at whole seconds, so that a thousand keys that cannot be read ask in a few reads
+ * once a second, and not each by itself. Processes do not come together: each counts its seconds from its own start.
+ */
+export function together(now: MonotonicMs, waitMs: number): number {
+  if (waitMs < togetherMs) return waitMs
+  return Math.floor((now + waitMs) / togetherMs) * togetherMs - now
+}

@@ -1,0 +1,113 @@
+import { expect, test } from '@jest/globals'
+import { ChangeStreamError, type PastAnswer } from '@freshet/change-stream'
+import type { ReplicaOptions } from '../src/options.ts'
+import { Bench } from './support/bench.ts'
+import { ScriptedPast } from './support/scripted-past.ts'
+
+/** A source that answers nothing while it is cut off, and counts how often it is asked. */
+class CutPast extends ScriptedPast {
+  cut = false
+  reads = 0
+  checks = 0
+
+  override at(...all: Parameters<ScriptedPast['at']>): Promise<PastAnswer> {
+    if (!this.cut) return super.at(...all)
+    this.reads += 1
+    return Promise.reject(new ChangeStreamError('DISCONNECTED', 'by the test'))
+  }
+
+  override check(
+    ...all: Parameters<ScriptedPast['check']>
+  ): Promise<ReadonlyMap<string, string | undefined>> {
+    if (!this.cut) return super.check(...all)
+    this.checks += 1
+    return Promise.reject(new ChangeStreamError('DISCONNECTED', 'by the test'))
+  }
+}
+
+/** Lets time pass in small steps; a feed that runs tells a change at each of them. */
+async function pass(bench: Bench, seconds: number, feedRuns: boolean): Promise<void> {
+  for (let ms = 0; ms < seconds * 1_000; ms += 50) {
+    if (feedRuns) {
+      bench.history.commit([{ kind: 'put', collection: 'b', id: '1' }])
+      bench.tell()
+    }
+    await bench.settle()
+    bench.tick()
+    await bench.settle()
+    bench.clock.advance(50)
+  }
+}
+
+/** How often a source is asked in the first and in the second minute in which it answers nothing. */
+async function askedWhileCut(
+  ask: (bench: Bench) => Promise<void>,
+  { feedRuns, options = {} }: { readonly feedRuns: boolean; readonly options?: Partial<ReplicaOptions> },
+) {
+  let reads = 0
+  let checks = 0
+  await using bench = await new Bench({ options, past: (history) => new CutPast(history) }).live()
+  const { past } = bench
+  if (!(past instanceof CutPast)) throw new Error('expected the source of this test')
+  past.cut = true
+  await ask(bench)
+  const minutes: { readonly reads: number; readonly checks: number }[] = []
+  for (let minute = 0; minute < 2; minute += 1) {
+    await pass(bench, 60, feedRuns)
+    minutes.push({ reads: past.reads - reads, checks: past.checks - checks })
+    ;({ reads, checks } = past)
+  }
+  return minutes
+}
+
+/** Callers of different keys with all the patience there is; they come one after the other and do not wait in step. */
+function callers(keys: number, feedRuns: boolean): (bench: Bench) => Promise<void> {
+  return async (bench) => {
+    for (let n = 0; n < keys; n += 1) {
+      const read = bench.replica.get('a', `x${n}`, { waitMs: 1_000_000 })
+      void expect(read).rejects.toThrow('STOPPED')
+      await pass(bench, 0.15, feedRuns)
+    }
+  }
+}
+
+/** A few attempts that are made soon, for each who asks, before waits have their length. */
+const soon = 8
+
+test.each([
+  ['stands too', false],
+  ['runs', true],
+])('R16 a source that answers no read is asked once a second, while the feed %s', async (_name, feedRuns) => {
+  const [first, second] = await askedWhileCut(callers(1, feedRuns), { feedRuns })
+  expect(first?.reads).toBeLessThanOrEqual(60 + soon)
+  expect(second?.reads).toBeLessThanOrEqual(61)
+  // It goes on asking.
+  expect(second?.reads).toBeGreaterThanOrEqual(20)
+})
+
+test.each([
+  ['stands too', false],
+  ['runs', true],
+])('R16 forty keys are asked for together, while the feed %s', async (_name, feedRuns) => {
+  const [first, second] = await askedWhileCut(callers(40, feedRuns), { feedRuns })
+  expect(first?.reads).toBeLessThanOrEqual(60 + 40 * soon)
+  expect(second?.reads).toBeLessThanOrEqual(61)
+})
+
+test('R16 each definition is asked for once a second while no answer comes', async () => {
+  const touch = (bench: Bench): Promise<void> => {
+    for (const collection of ['a', 'b'])
+      bench.feed.apply(bench.batch([{ kind: 'namespace-touched', collection }], bench.history.now, true))
+    return Promise.resolve()
+  }
+  const [first, second] = await askedWhileCut(touch, { feedRuns: true })
+  expect(first?.checks).toBeLessThanOrEqual(2 * (60 + soon))
+  expect(second?.checks).toBeLessThanOrEqual(2 * 61)
+  expect(second?.checks).toBeGreaterThanOrEqual(2 * 20)
+})
+
+test('R16 the same test finds waits that do not grow long enough', async () => {
+  const options = { retry: { firstMs: 50, maxMs: 400 } }
+  const [, second] = await askedWhileCut(callers(1, false), { feedRuns: false, options })
+  expect(second?.reads).toBeGreaterThan(61)
+})
