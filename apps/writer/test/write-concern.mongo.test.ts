@@ -1,0 +1,77 @@
+import { afterAll, expect, test } from '@jest/globals'
+import { formatLineage } from '@freshet/protocol'
+import { eventually, openTestDatabase } from '@freshet/testkit'
+import type { Document } from 'mongodb'
+import { CommandTap } from './support/command-tap.ts'
+import { collections, openWriter, type Sent } from './support/open-writer.ts'
+
+const db = await openTestDatabase({ collections })
+const tap = await CommandTap.open(db.servers.members[0]?.port ?? 0)
+const writer = await openWriter(tap.uriThrough(db.uriFor('writer')), { argv: ['--acknowledge-within=7s'] })
+afterAll(async () => {
+  await writer[Symbol.asyncDispose]()
+  await tap[Symbol.asyncDispose]()
+  await db[Symbol.asyncDispose]()
+})
+
+/** On a majority and in the journal, within the time that the writer was told. */
+const durable = { w: 'majority', j: true, wtimeout: 7_000 }
+
+const names = ['insert', 'update', 'delete', 'commitTransaction'] as const
+const nameOf = (command: Document) => names.find((name) => name in command)
+const isHeartbeat = ({ update }: Document): boolean => update === 'freshet'
+
+/** A command after which a write stands: statements of a transaction ask for nothing, their commit does. */
+const isFinal = (command: Document): boolean =>
+  nameOf(command) !== undefined && (command['autocommit'] !== false || 'commitTransaction' in command)
+
+const lenient = { prefer: 'handling=lenient' }
+const merge = { 'content-type': 'application/merge-patch+json' }
+const lineage = [{ handler: 'stock/recount', heard: 'orders/42', writes: ['products'] }]
+const caused = { 'freshet-hops': '1', 'freshet-cause': formatLineage(lineage) }
+
+type Verb = readonly [what: string, method: string, sent: Sent, status: number, commands: readonly string[]]
+/** Each way of the writer to write, in an order in which each finds what it needs. All of them are about `products/p`. */
+const verbs: readonly Verb[] = [
+  ['POST', 'POST', { body: { id: 'p', name: 'a' } }, 201, ['insert']],
+  ['POST of what is there', 'POST', { body: { id: 'p', name: 'b' } }, 409, ['insert']],
+  ['PUT that replaces', 'PUT', { body: { name: 'c' } }, 200, ['update']],
+  ['PUT whatever is stored', 'PUT', { headers: lenient, body: { name: 'd' } }, 200, ['update']],
+  ['PUT If-Match', 'PUT', { headers: { 'if-match': '*' }, body: { name: 'e' } }, 200, ['commitTransaction']],
+  [
+    'PUT of another version',
+    'PUT',
+    { headers: { 'if-match': '"AAAAAAAAAAAAAAAAAAAAAA"' }, body: { name: 'f' } },
+    412,
+    ['commitTransaction'],
+  ],
+  ['PATCH', 'PATCH', { headers: merge, body: { name: 'g' } }, 200, ['commitTransaction']],
+  ['PUT with a cause', 'PUT', { headers: caused, body: { name: 'h' } }, 200, ['commitTransaction']],
+  ['DELETE', 'DELETE', {}, 204, ['delete']],
+  ['DELETE of nothing', 'DELETE', {}, 404, ['delete']],
+  ['PUT that creates', 'PUT', { body: { name: 'i' } }, 201, ['update', 'insert']],
+  ['DELETE If-Match', 'DELETE', { headers: { 'if-match': '*' } }, 204, ['commitTransaction']],
+  ['PUT If-None-Match', 'PUT', { headers: { 'if-none-match': '*' }, body: { name: 'j' } }, 201, ['insert']],
+]
+
+test.each(verbs)(
+  'P1 %s asks for a majority and its journals',
+  async (_what, method, sent, status, commands) => {
+    const from = tap.commands.length
+    const got = await writer.send(method, method === 'POST' ? 'products' : 'products/p', sent)
+    expect(got.status).toBe(status)
+    const final = tap.commands.slice(from).filter((command) => isFinal(command) && !isHeartbeat(command))
+    expect(final.map((command) => ({ name: nameOf(command), asks: command['writeConcern'] }))).toEqual(
+      commands.map((name) => ({ name, asks: durable })),
+    )
+  },
+)
+
+test('P1 so does the heartbeat, which readers take for a sign of life of a majority', async () => {
+  const beat = await eventually(() => {
+    const found = tap.commands.find(isHeartbeat)
+    if (found === undefined) throw new Error('no beat yet')
+    return found
+  })
+  expect(beat['writeConcern']).toEqual(durable)
+})
