@@ -27,7 +27,10 @@ const RETRIES = 5
 const PAUSES = { firstMs: 4, maxMs: 100 }
 
 /** Opens what a writer stands on. It connects when it is first used. @throws {ConfigError} */
-export function openGround(config: WriterConfig, { clock, log }: ServiceTools): Ground {
+export function openGround(
+  config: WriterConfig,
+  { clock, log }: Pick<ServiceTools, 'clock' | 'log'>,
+): Ground {
   const { mongodbUri: uri, database, maxWrites, acknowledgeWithinMs } = config
   const connection = new DatabaseConnection({ uri, maxWrites, acknowledgeWithinMs })
   const { client } = connection

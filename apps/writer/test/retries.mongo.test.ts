@@ -1,0 +1,57 @@
+import { afterAll, expect, test } from '@jest/globals'
+import { readConfig, systemClock, type Clock } from '@freshet/kit'
+import { openTestDatabase, silentLog } from '@freshet/testkit'
+import { BSON } from 'mongodb'
+import { openGround } from '../src/open-ground.ts'
+import { writerOptions } from '../src/options.ts'
+import { collections } from './support/open-writer.ts'
+
+const db = await openTestDatabase({ collections })
+afterAll(() => db[Symbol.asyncDispose]())
+
+const products = db.admin.db('shop').collection<{ _id: string; name: string }>('products')
+await products.insertOne({ _id: 'busy', name: 'x' })
+
+/** Waits for nothing, and remembers what it was asked to wait for. */
+class HastyClock implements Clock {
+  readonly sleeps: number[] = []
+  readonly now = () => systemClock.now()
+  readonly wallMs = () => systemClock.wallMs()
+
+  async sleep(ms: number): Promise<void> {
+    this.sleeps.push(ms)
+  }
+}
+
+/** What the writer's own store does with a document that another transaction holds all the time. */
+async function meetConflict(): Promise<{ readonly looks: number; readonly sleeps: readonly number[] }> {
+  const clock = new HastyClock()
+  const config = readConfig(writerOptions, {
+    argv: ['--database=shop'],
+    env: { FRESHET_MONGODB_URI: db.uriFor('writer') },
+    readFile: () => '',
+  })
+  const { store, parts } = openGround(config, { clock, log: silentLog })
+  await using session = db.admin.startSession()
+  session.startTransaction()
+  await products.updateOne({ _id: 'busy' }, { $set: { name: 'theirs' } }, { session })
+  let looks = 0
+  const ours = store.change('products', 'busy', () => {
+    looks += 1
+    return { write: BSON.serialize({ _id: 'busy', name: 'ours' }), value: undefined }
+  })
+  await expect(ours).rejects.toMatchObject({ code: 'CONFLICT' })
+  await session.abortTransaction()
+  for (const part of parts) await part.stop()
+  return { looks, sleeps: clock.sleeps }
+}
+
+test('a write that meets another one is tried again 5 times, after waits that grow and are never the same', async () => {
+  const runs = [await meetConflict(), await meetConflict()]
+  for (const { looks, sleeps } of runs) {
+    expect(looks).toBe(6)
+    expect(sleeps.map((ms) => 2 ** Math.ceil(Math.log2(ms)))).toEqual([4, 8, 16, 32, 64])
+  }
+  // Two that met must not meet again.
+  expect(runs[0]?.sleeps).not.toEqual(runs[1]?.sleeps)
+})
