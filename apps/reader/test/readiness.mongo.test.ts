@@ -1,35 +1,7 @@
-import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
-import { defineOptions, readConfig, systemClock } from '@freshet/kit'
-import { serviceOptions, startService, type RunningService } from '@freshet/service'
-import { CutProxy, eventually, openTestDatabase, silentLog } from '@freshet/testkit'
-import { openGround } from '../src/open-ground.ts'
-import { readerOptions } from '../src/options.ts'
-import { readerService } from '../src/reader-service.ts'
-import { secret } from './support/open-reader.ts'
-
-const collections = join(import.meta.dirname, '../../../collections')
-
-/** A whole reader, as the process runs it. */
-function start(uri: string, argv: readonly string[]): Promise<RunningService> {
-  return startService({
-    definition: readerService({
-      version: '0.0.0',
-      heapBytes: 2 ** 30,
-      random: Math.random,
-      aliveWithinMs: 2_000,
-      open: openGround,
-    }),
-    config: readConfig(defineOptions({ ...serviceOptions, ...readerOptions }), {
-      argv: ['--port=0', '--management-port=0', '--database=shop', `--collections=${collections}`, ...argv],
-      env: { FRESHET_TOKEN_SECRET: secret, FRESHET_MONGODB_URI: uri },
-      readFile: () => '',
-    }),
-    log: silentLog,
-    clock: systemClock,
-    signal: new AbortController().signal,
-  })
-}
+import type { RunningService } from '@freshet/service'
+import { CutProxy, eventually, openTestDatabase } from '@freshet/testkit'
+import { startReader } from './support/real-reader.ts'
 
 async function readiness({ managementUrl }: RunningService): Promise<string> {
   const response = await fetch(`${managementUrl}/readyz`)
@@ -49,8 +21,8 @@ test('cut off, a reader with a hard limit is not ready until it is current again
     .insertOne({ _id: 'lamp', name: 'Lamp' })
   await using proxy = await CutProxy.open(db.servers.members[0]?.port ?? 0)
   const uri = proxy.uriThrough(db.uriFor('reader'))
-  await using strict = await start(uri, ['--unready-after=500ms'])
-  await using patient = await start(uri, [])
+  await using strict = await startReader(uri, ['--unready-after=500ms'])
+  await using patient = await startReader(uri, [])
   const both = [strict, patient]
   for (const reader of both) {
     await eventually(async () => expect(await readiness(reader)).toMatch(/^200/))

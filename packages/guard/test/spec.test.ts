@@ -75,6 +75,7 @@ test('the package offers these names and no others', () => {
     'openReadConnection',
     'parseDocument',
     'readDatabase',
+    'serverOf',
     'watchWrites',
   ])
 })

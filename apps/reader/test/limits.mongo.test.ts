@@ -1,0 +1,95 @@
+import { afterAll, expect, test } from '@jest/globals'
+import { formatSourcePosition, highOf, parseSourcePosition, positionOf } from '@freshet/protocol'
+import { eventually, openTestDatabase } from '@freshet/testkit'
+import { startReader } from './support/real-reader.ts'
+
+const MiB = 2 ** 20
+
+const db = await openTestDatabase()
+const reader = await startReader(db.uriFor('reader'), [])
+afterAll(async () => {
+  await reader[Symbol.asyncDispose]()
+  await db[Symbol.asyncDispose]()
+})
+
+const products = db.admin.db('shop').collection<{ _id: string; name: string }>('products')
+const ask = (path: string, init?: RequestInit): Promise<Response> =>
+  fetch(`${reader.url}/v1/products${path}`, init)
+await eventually(async () => expect((await ask('/none')).status).toBe(404))
+
+const tooLarge = { status: 422, type: 'https://freshet.dev/problems/answer-too-large' }
+
+test('P9 an answer of a little less than 16 MiB is given whole, and one of a little more is 422', async () => {
+  // Sixteen of them and what stands around them are 16 MiB without some kilobytes.
+  const name = 'x'.repeat(MiB - 1_024)
+  const ids = Array.from({ length: 16 }, (_, at) => `large-${at}`)
+  await products.insertMany([
+    ...ids.map((_id) => ({ _id, name })),
+    { _id: 'small', name: 'x'.repeat(20_000) },
+  ])
+  const wanted = JSON.stringify({ items: ids.map((id) => ({ id, name })), missing: [] })
+  const headers = { 'freshet-at-least': 'now' }
+  // The second time all of them are held.
+  for (const init of [{ headers }, {}]) {
+    const below = await ask(`?ids=${ids.join()}`, init)
+    expect([below.status, (await below.text()) === wanted]).toEqual([200, true])
+    const above = await ask(`?ids=${ids.join()},small`, init)
+    expect(await above.json()).toMatchObject(tooLarge)
+  }
+  expect(wanted.length).toBeGreaterThan(15.9 * MiB)
+  expect((await ask('/small')).status).toBe(200)
+})
+
+/** A position so many seconds after the one where the reader stands. */
+async function ahead(seconds: number): Promise<string> {
+  const now = parseSourcePosition((await ask('/none')).headers.get('freshet-position') ?? '')
+  if (now === undefined) throw new Error('expected a position')
+  return formatSourcePosition(now.source, positionOf(highOf(now.at) + seconds, 1))
+}
+
+/** What a client is told that waits for a position until the signal; `undefined`: nothing by then. */
+async function waitFor(position: string, signal: AbortSignal): Promise<unknown> {
+  const headers = { 'freshet-at-least': position, prefer: 'wait=30' }
+  try {
+    return await (await ask('/none', { headers, signal })).json()
+  } catch (error) {
+    if (!signal.aborted) throw error
+    return undefined
+  }
+}
+
+test('P9 a position that is more than 60 s ahead is refused at once, while one that is less is waited for', async () => {
+  const enough = new AbortController()
+  const near = waitFor(await ahead(55), enough.signal)
+  // While nobody writes, the reader moves on by ten seconds at a time.
+  const far = waitFor(await ahead(75), enough.signal)
+  const first = await Promise.race([near.then(() => 'near'), far.then(() => 'far')])
+  enough.abort()
+  expect(first).toBe('far')
+  expect(await far).toMatchObject({ status: 503, type: 'https://freshet.dev/problems/reader-behind' })
+  expect(await near).toBeUndefined()
+})
+
+async function requests(): Promise<number> {
+  const metrics = await (await fetch(`${reader.managementUrl}/metrics`)).text()
+  return Number(/^freshet_http_requests_total (\d+)$/m.exec(metrics)?.[1])
+}
+
+test('P9 1,000 may wait for positions, and the next one is 503', async () => {
+  const overloaded = { status: 503, type: 'https://freshet.dev/problems/overloaded' }
+  const enough = new AbortController()
+  const position = await ahead(40)
+  const before = await requests()
+  const told: unknown[] = []
+  const waiting = Array.from({ length: 1_001 }, async () => {
+    const answer = await waitFor(position, enough.signal)
+    if (answer !== undefined) told.push(answer)
+  })
+  await eventually(async () => expect(await requests()).toBe(before + waiting.length))
+  await eventually(() => expect(told).toHaveLength(1))
+  // When this one has been answered, so have been all that were refused before it.
+  expect(await waitFor(position, enough.signal)).toMatchObject(overloaded)
+  enough.abort()
+  await Promise.all(waiting)
+  expect(told).toEqual([expect.objectContaining(overloaded)])
+})

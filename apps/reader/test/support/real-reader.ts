@@ -1,0 +1,31 @@
+import { join } from 'node:path'
+import { defineOptions, readConfig, systemClock } from '@freshet/kit'
+import { serviceOptions, startService, type RunningService } from '@freshet/service'
+import { silentLog } from '@freshet/testkit'
+import { openGround } from '../../src/open-ground.ts'
+import { readerOptions } from '../../src/options.ts'
+import { readerService } from '../../src/reader-service.ts'
+import { secret } from './open-reader.ts'
+
+const collections = join(import.meta.dirname, '../../../../collections')
+
+/** A whole reader before a real database, as the process runs it. */
+export function startReader(uri: string, argv: readonly string[]): Promise<RunningService> {
+  return startService({
+    definition: readerService({
+      version: '0.0.0',
+      heapBytes: 2 ** 30,
+      random: Math.random,
+      aliveWithinMs: 2_000,
+      open: openGround,
+    }),
+    config: readConfig(defineOptions({ ...serviceOptions, ...readerOptions }), {
+      argv: ['--port=0', '--management-port=0', '--database=shop', `--collections=${collections}`, ...argv],
+      env: { FRESHET_TOKEN_SECRET: secret, FRESHET_MONGODB_URI: uri },
+      readFile: () => '',
+    }),
+    log: silentLog,
+    clock: systemClock,
+    signal: new AbortController().signal,
+  })
+}
