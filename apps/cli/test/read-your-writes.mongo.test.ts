@@ -1,23 +1,17 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { devLineOf, type DevLine } from './support/dev-line.ts'
 import { Program } from './support/program.ts'
 
 const rounds = 10_000
 /** Clients that write and read at the same time. */
 const clients = 16
 
-interface Line {
-  readonly writer: string
-  readonly readers: readonly string[]
-  readonly management: { readonly readers: readonly string[] }
-  readonly token: string
-}
-
 let dev: Program
-let line: Line
+let line: DevLine
 
 beforeAll(async () => {
   dev = new Program(['dev', '--json', '--port=0', '--no-sample', '--ephemeral'])
-  line = (await dev.json()) as unknown as Line
+  line = devLineOf(await dev.json())
 })
 afterAll(() => dev[Symbol.asyncDispose]())
 
