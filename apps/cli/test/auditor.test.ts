@@ -35,11 +35,12 @@ class CountingHistory implements TruthSource {
 
 /** A reader that tells the truth of the moment; the controls below change its answers. */
 class HonestReader implements ReaderDoor {
-  readonly url = 'http://reader'
+  readonly url: string
   readonly history: CountingHistory
 
-  constructor(history: CountingHistory) {
+  constructor(history: CountingHistory, url = 'http://reader') {
     this.history = history
+    this.url = url
   }
 
   async ask({ ids: asked, form }: Question): Promise<Answer> {
@@ -60,20 +61,20 @@ class HonestReader implements ReaderDoor {
 }
 
 /** Asks about 200 questions and then stops. */
-async function audit(history: TruthSource, reader: ReaderDoor): Promise<AuditSummary> {
+async function audit(history: TruthSource, ...readers: readonly ReaderDoor[]): Promise<AuditSummary> {
   const enough = new AbortController()
   let asked = 0
-  const counting: ReaderDoor = {
+  const counting = (reader: ReaderDoor): ReaderDoor => ({
     url: reader.url,
     ask: (question) => {
       asked += 1
       if (asked >= 200) enough.abort()
       return reader.ask(question)
     },
-  }
+  })
   const auditor = new Auditor({
     truth: history,
-    readers: [counting],
+    readers: readers.map(counting),
     collections: ['products'],
     clock: systemClock,
     random: seededRandom(7).next,
@@ -117,6 +118,25 @@ test.each(Object.entries(lies))('negative control: a reader that %s is found', a
   expect(wrong).toBeGreaterThan(10)
   expect(wrong).toBeLessThan(audited)
 })
+
+test.each([0, 1, 2])(
+  'negative control: of three readers the liar is found, also as number %d',
+  async (place) => {
+    const history = new CountingHistory()
+    class Liar extends HonestReader {
+      override async ask(question: Question): Promise<Answer> {
+        return { ...(await super.ask(question)), position: undefined }
+      }
+    }
+    const readers = [0, 1, 2].map((at) =>
+      at === place ? new Liar(history, 'http://liar') : new HonestReader(history, `http://honest-${at}`),
+    )
+    const { wrong, audited, examples } = await audit(history, ...readers)
+    expect(new Set(examples.map(({ reader }) => reader))).toEqual(new Set(['http://liar']))
+    expect(wrong).toBeGreaterThan(10)
+    expect(audited).toBeGreaterThan(wrong)
+  },
+)
 
 test('negative control: a reader that goes back to an older state, truly answered, is found', async () => {
   const history = new CountingHistory()

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { eventually } from '@freshet/testkit'
 import { MongoClient } from 'mongodb'
+import { devLineOf } from './support/dev-line.ts'
 import { openLyingReader } from './support/lying-reader.ts'
 import { Program } from './support/program.ts'
 
@@ -10,11 +11,14 @@ const started = ['dev', '--json', '--port=0']
 let dev: Program
 let line: Record<string, unknown>
 let readers: readonly string[]
+let doors: readonly string[]
 
 beforeAll(async () => {
   dev = new Program(started)
   line = await dev.json()
-  readers = line['readers'] as readonly string[]
+  const { readers: urls, management } = devLineOf(line)
+  readers = urls
+  doors = management.readers
   await using developer = new MongoClient(String(line['mongodb']))
   // From here on the server writes down who changes anything.
   const filter = { op: { $nin: ['query', 'getmore'] } }
@@ -36,8 +40,7 @@ test('the JSON line names every door, and each is open', async () => {
     database: 'shop',
     token: expect.stringMatching(/^ey/),
   })
-  const management = line['management'] as { writer: string; readers: readonly string[] }
-  for (const url of [management.writer, ...management.readers])
+  for (const url of [devLineOf(line).management.writer, ...doors])
     expect((await get(`${url}/readyz`)).status).toBe(200)
 })
 
@@ -73,17 +76,32 @@ test('the token is kept for its owner alone, and another one can be made', async
   expect((await get(`${readers[0]}/v1/orders/none`, { authorization: `${authorization}x` })).status).toBe(401)
 })
 
-test('P2 an audit of the running system, while its data moves, finds nothing wrong', async () => {
+/** How many requests each reader has taken. */
+const requests = (): Promise<readonly number[]> =>
+  Promise.all(
+    doors.map(async (door) => {
+      const metrics = await (await get(`${door}/metrics`)).text()
+      return Number(/^freshet_http_requests_total (\d+)$/m.exec(metrics)?.[1])
+    }),
+  )
+
+test('P2 an audit of the running system, while its data moves, asks every reader and finds nothing wrong', async () => {
+  const before = await requests()
   await using program = new Program(['audit', '--for=3s', '--json'], dev.cwd)
   const { code, printed, said } = await program.outcome
   const { audited, wrong, examples } = JSON.parse(printed)
   expect({ said, wrong, examples, code }).toEqual({ said: '', wrong: 0, examples: [], code: 0 })
   expect(audited).toBeGreaterThan(100)
+  const asked = (await requests()).map((count, at) => count - (before[at] ?? count))
+  expect(Math.min(...asked)).toBeGreaterThan(0)
 })
 
-test('negative control: an audit finds the lies of a reader that changes one digit now and then', async () => {
+test('negative control: an audit of two readers finds the lies of the second, which changes one digit now and then', async () => {
   await using liar = await openLyingReader(readers[0] ?? '', 5)
-  await using program = new Program(['audit', `--readers=${liar.url}`, '--for=2s', '--json'], dev.cwd)
+  await using program = new Program(
+    ['audit', `--readers=${readers[0]},${liar.url}`, '--for=2s', '--json'],
+    dev.cwd,
+  )
   const { code, printed } = await program.outcome
   const { wrong } = JSON.parse(printed)
   expect(liar.lies()).toBeGreaterThan(0)
