@@ -15,8 +15,6 @@ function memberOf(program: Program, words: RegExp): number {
   return pid
 }
 
-const goneOf = (program: Program) => eventually(() => expect(program.family()).toEqual([]), { everyMs: 50 })
-
 const ends: Record<string, (program: Program) => void> = {
   'Ctrl-C': (program) => program.signalGroup('SIGINT'),
   'SIGINT to it alone': (program) => program.signal('SIGINT'),
@@ -33,7 +31,7 @@ test.each(Object.entries(ends))('%s ends it in order and leaves no process behin
   const { code, said } = await program.outcome
   // All that was ever said is where MongoDB came from.
   expect({ code, said }).toEqual({ code: 0, said: expect.stringMatching(/^MongoDB [^\n]*\n$/) })
-  await goneOf(program)
+  await program.gone()
   expect(readdirSync(join(program.cwd, '.freshet'))).toEqual([])
 })
 
@@ -44,7 +42,7 @@ test('Ctrl-C while it starts leaves nothing behind either', async () => {
   program.signalGroup('SIGINT')
   const { code, printed } = await program.outcome
   expect({ code, printed }).toEqual({ code: 0, printed: '' })
-  await goneOf(program)
+  await program.gone()
 })
 
 test.each([
@@ -56,7 +54,7 @@ test.each([
   process.kill(memberOf(program, words), 'SIGKILL')
   const { code, said } = await program.outcome
   expect({ code, said }).toEqual({ code: 1, said: expect.stringMatching(sentence) })
-  await goneOf(program)
+  await program.gone()
 })
 
 test('when it is killed itself no process stays, and the next run in its folder waits for that and goes on', async () => {
@@ -66,7 +64,7 @@ test('when it is killed itself no process stays, and the next run in its folder 
   program.signal('SIGKILL')
   await using next = new Program(started, program.cwd)
   expect(await next.json()).toMatchObject({ ready: true, database })
-  await goneOf(program)
+  await program.gone()
 })
 
 test('a port in use ends it before anything is started, with what to do', async () => {

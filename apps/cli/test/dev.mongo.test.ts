@@ -1,7 +1,6 @@
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { eventually } from '@freshet/testkit'
 import { MongoClient } from 'mongodb'
 import { devLineOf } from './support/dev-line.ts'
 import { openLyingReader } from './support/lying-reader.ts'
@@ -137,7 +136,7 @@ test('Ctrl-C ends it in order and leaves no process behind; the next run has the
   dev.signal('SIGINT')
   const { code, said } = await dev.outcome
   expect({ code, said: said.split('\n').slice(1).join() }).toEqual({ code: 0, said: '' })
-  await eventually(() => expect(dev.family()).toEqual([]))
+  await dev.gone()
   expect(existsSync(join(dev.cwd, '.freshet', 'running.json'))).toBe(false)
 
   await using again = new Program([...started, '--no-sample'], dev.cwd)

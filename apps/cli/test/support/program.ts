@@ -1,12 +1,17 @@
+import { strict as assert } from 'node:assert'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { eventually } from '@freshet/testkit'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
-const fromSource = fileURLToPath(new URL('./from-source.mjs', import.meta.url))
+const hooks = fileURLToPath(new URL('./from-source.mjs', import.meta.url))
+
+/** What node is told to run `freshet` from the sources. */
+const fromSource = ['--conditions=@freshet/source', '--import', hooks, main]
 
 /** What a run of `freshet` printed, and how it ended. */
 export interface Outcome {
@@ -31,11 +36,11 @@ export class Program implements AsyncDisposable {
   #said = ''
   #firstLine: Promise<string>
 
-  constructor(args: readonly string[], cwd?: string) {
+  /** `program`: what node is to run instead, with its own options. */
+  constructor(args: readonly string[], cwd?: string, program: readonly string[] = fromSource) {
     this.#ownFolder = cwd === undefined
     this.cwd = cwd ?? mkdtempSync(join(tmpdir(), 'freshet-cli-'))
-    const node = ['--conditions=@freshet/source', '--import', fromSource]
-    const child = spawn(process.execPath, [...node, main, ...args], {
+    const child = spawn(process.execPath, [...program, ...args], {
       cwd: this.cwd,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true,
@@ -96,6 +101,11 @@ export class Program implements AsyncDisposable {
       }
     }
     return [...this.#family].filter((pid) => existsSync(`/proc/${pid}`))
+  }
+
+  /** Settles when none of those that {@link family} has seen runs any more. */
+  async gone(): Promise<void> {
+    await eventually(() => assert.deepEqual(this.family(), []), { everyMs: 50 })
   }
 
   /** The command line of one of its processes. */
