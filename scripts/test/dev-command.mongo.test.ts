@@ -1,0 +1,45 @@
+import { join } from 'node:path'
+import { expect, test } from '@jest/globals'
+import { devLineOf, type DevLine } from '../../apps/cli/test/support/dev-line.ts'
+import { Program } from '../../apps/cli/test/support/program.ts'
+import { root } from './readme-text.ts'
+
+/** Writes a document and reads it from every reader; gives the statuses and whether all texts are the same. */
+async function talk({ writer, readers, token }: DevLine): Promise<readonly [readonly number[], number]> {
+  const authorization = `Bearer ${token}`
+  const posted = await fetch(`${writer}/v1/products`, {
+    method: 'POST',
+    headers: { authorization, 'content-type': 'application/json' },
+    body: JSON.stringify({ name: 'Kettle', price: 12.5, stock: 3 }),
+  })
+  const headers = { authorization, 'freshet-at-least': posted.headers.get('freshet-position') ?? '' }
+  const path = posted.headers.get('location') ?? ''
+  const got = await Promise.all(readers.map((reader) => fetch(`${reader}${path}`, { headers })))
+  const texts = await Promise.all([posted, ...got].map((answer) => answer.text()))
+  return [[posted, ...got].map(({ status }) => status), new Set(texts).size]
+}
+
+const ends: Record<string, (program: Program) => void> = {
+  'Ctrl-C in its terminal': (program) => program.signalGroup('SIGINT'),
+  'SIGINT to it alone': (program) => program.signal('SIGINT'),
+}
+
+test.each(Object.entries(ends))(
+  'the command of the README runs what was built, prints one line, serves, and is gone after %s',
+  async (_name, end) => {
+    const program = [join(root, 'scripts/run.mjs')]
+    await using dev = new Program(['dev', '--json', '--port=0', '--ephemeral'], root, program)
+    const line = await dev.json()
+    expect(line).toMatchObject({ ready: true })
+    expect(await talk(devLineOf(line))).toEqual([[201, 200, 200], 1])
+    const commands = dev.family().map((pid) => Program.commandOf(pid))
+    for (const built of ['cli', 'writer', 'reader'])
+      expect(commands).toContainEqual(expect.stringMatching(new RegExp(`apps/${built}/dist/main\\.js `)))
+    // This one, the command line, three services, the database and its watchdog.
+    expect(commands.length).toBeGreaterThanOrEqual(7)
+    end(dev)
+    const { code, printed } = await dev.outcome
+    expect({ code, printed }).toEqual({ code: 0, printed: `${JSON.stringify(line)}\n` })
+    await dev.gone()
+  },
+)
