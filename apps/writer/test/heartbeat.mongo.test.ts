@@ -1,18 +1,68 @@
 import { afterAll, expect, test } from '@jest/globals'
 import { eventually, openTestDatabase } from '@freshet/testkit'
-import { collections, openWriter } from './support/open-writer.ts'
+import type { Ground } from '../src/open-ground.ts'
+import type { ControlStore } from '../src/store/contract.ts'
+import { collections, openWriter, type OpenWriterOptions } from './support/open-writer.ts'
 
 const db = await openTestDatabase({ collections })
 afterAll(() => db[Symbol.asyncDispose]())
 
-test('an idle writer moves the heartbeat, again and again', async () => {
-  await using stream = db.admin.db('shop').collection('freshet').watch()
-  const beats: Date[] = []
-  stream.on('change', (event) => {
-    if (event.operationType === 'update') beats.push(event.updateDescription.updatedFields?.['at'] as Date)
+interface Control {
+  readonly _id: string
+  readonly at?: Date
+}
+const control = db.admin.db('shop').collection<Control>('freshet')
+
+/** Puts `beat` between a writer and its control document. */
+function beating(beat: (control: ControlStore, quietMs: number) => Promise<void>): OpenWriterOptions {
+  const over = (ground: Ground): Ground => ({
+    ...ground,
+    control: {
+      timeline: () => ground.control.timeline(),
+      beat: (quietMs) => beat(ground.control, quietMs),
+    },
   })
-  await using _ = await openWriter(db.uriFor('writer'))
+  return { over }
+}
+
+test('an idle writer moves the heartbeat, again and again, and asks for a quarter of a second between', async () => {
+  const quiet = new Set<number>()
+  await using stream = control.watch<Control>()
+  const beats: number[] = []
+  stream.on('change', (event) => {
+    if (event.operationType === 'update')
+      beats.push(event.updateDescription.updatedFields?.at?.getTime() ?? 0)
+  })
+  const options = beating((real, quietMs) => {
+    quiet.add(quietMs)
+    return real.beat(quietMs)
+  })
+  await using _ = await openWriter(db.uriFor('writer'), options)
   await eventually(() => expect(beats.length).toBeGreaterThanOrEqual(4))
-  for (const [index, beat] of beats.slice(1).entries())
-    expect(beat.getTime() - (beats[index]?.getTime() ?? 0)).toBeGreaterThanOrEqual(250)
+  expect(beats).toEqual([...new Set(beats)].toSorted((a, b) => a - b))
+  expect([...quiet]).toEqual([250])
 })
+
+const hourMs = 3_600_000
+
+test.each([
+  ['half an hour ago', hourMs / 2, false],
+  ['an hour and a half ago', hourMs * 1.5, true],
+])(
+  'after a beat of %s, one that wants an hour of silence is taken or not, by the clock of the server',
+  async (_ago, agoMs, moves) => {
+    const at = async (): Promise<number | undefined> =>
+      (await control.findOne({ _id: 'heartbeat' }))?.at?.getTime()
+    let done: readonly (number | undefined)[] = []
+    const options = beating(async (real) => {
+      if (done.length > 0) return
+      await control.updateOne({ _id: 'heartbeat' }, [{ $set: { at: { $subtract: ['$$NOW', agoMs] } } }])
+      const before = await at()
+      await real.beat(hourMs)
+      done = [before, await at()]
+    })
+    await using _ = await openWriter(db.uriFor('writer'), options)
+    await eventually(() => expect(done).toHaveLength(2))
+    expect(done[0] !== done[1]).toBe(moves)
+  },
+)
