@@ -31,10 +31,7 @@ async function wrongAnswers(over: (ground: Ground) => Ground): Promise<{ right: 
     const got = await writer.send('POST', 'products', { body: { id, name: id } })
     if (got.status !== 201) return
     const stored = [first, second].map((db) =>
-      db.admin
-        .db('shop')
-        .collection('products')
-        .findOne({ _id: id as never }),
+      db.admin.db('shop').collection<{ _id: string }>('products').findOne({ _id: id }),
     )
     const place = (await Promise.all(stored)).findIndex((found) => found !== null)
     const named = got.headers.get('freshet-position')?.slice(0, 8)

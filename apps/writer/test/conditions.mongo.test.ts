@@ -11,6 +11,13 @@ afterAll(async () => {
   await db[Symbol.asyncDispose]()
 })
 
+/** What the tests store themselves, or look for. */
+interface Product {
+  readonly _id: string
+  readonly name: string
+  readonly a?: { readonly price: Decimal128 }
+}
+
 const position = /^[0-9a-f]{8}\.[0-9a-f]{16}$/
 
 /** Makes a document and gives its tag. */
@@ -98,11 +105,8 @@ test('of two replacements of one version exactly one goes through, and it is the
     expect(
       String(loser?.headers.get('freshet-position')) >= String(winner?.headers.get('freshet-position')),
     ).toBe(true)
-    const stored = await db.admin
-      .db('shop')
-      .collection('products')
-      .findOne({ _id: 'race' as never })
-    expect(stored?.['name']).toBe(winner?.json['name'])
+    const stored = await db.admin.db('shop').collection<Product>('products').findOne({ _id: 'race' })
+    expect(stored?.name).toBe(winner?.json['name'])
   }
 })
 
@@ -110,8 +114,8 @@ test('a stored value that JSON cannot carry is not replaced, unless the client i
   const price = Decimal128.fromString('1.10')
   await db.admin
     .db('shop')
-    .collection('products')
-    .insertOne({ _id: 'exact' as never, name: 'x', a: { price } })
+    .collection<Product>('products')
+    .insertOne({ _id: 'exact', name: 'x', a: { price } })
   const refused = await writer.send('PUT', 'products/exact', { body: { name: 'y' } })
   expect(refused.json).toMatchObject({
     status: 409,
@@ -119,12 +123,7 @@ test('a stored value that JSON cannot carry is not replaced, unless the client i
     errors: [{ pointer: '/a/price' }],
   })
   expect(refused.headers.get('freshet-position')).toMatch(position)
-  expect(
-    await db.admin
-      .db('shop')
-      .collection('products')
-      .findOne({ _id: 'exact' as never }),
-  ).toMatchObject({
+  expect(await db.admin.db('shop').collection<Product>('products').findOne({ _id: 'exact' })).toMatchObject({
     a: { price },
   })
   const headers = { prefer: 'handling=lenient' }

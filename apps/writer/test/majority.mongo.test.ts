@@ -93,7 +93,7 @@ class HastyStore implements WriteStore {
   replacePlain: WriteStore['replacePlain'] = (...all) => this.#store.replacePlain(...all)
 
   remove: WriteStore['remove'] = async (collection, id) => {
-    const found = await products.findOne({ _id: id as string }, { readConcern: { level: 'local' } })
+    const found = await products.findOne({ _id: String(id) }, { readConcern: { level: 'local' } })
     if (found === null) return { outcome: 'absent', wrote: false, at: POSITION_ZERO }
     return await this.#store.remove(collection, id)
   }
@@ -101,8 +101,8 @@ class HastyStore implements WriteStore {
   change: WriteStore['change'] = async (collection, id, decide) => {
     const stored = await db.admin
       .db('shop')
-      .collection(collection)
-      .findOne<Uint8Array>({ _id: id as never }, { raw: true, readConcern: { level: 'local' } })
+      .collection<{ _id: string }>(collection)
+      .findOne<Uint8Array>({ _id: String(id) }, { raw: true, readConcern: { level: 'local' } })
     const { write, value } = decide(stored ?? undefined)
     if (write === 'keep') return { value, wrote: false, at: POSITION_ZERO }
     return await this.#store.change(collection, id, decide)

@@ -132,6 +132,7 @@ test('a document with a text or a name that is not UTF-8 is not replaced by the 
 test('a document that goes too deep does not match, plain or not', async () => {
   await products.deleteMany({})
   const nested = (levels: number): object => (levels === 0 ? {} : { a: nested(levels - 1) })
-  for (const levels of [6, 7, 20]) await products.insertOne({ _id: `l${levels}` as never, ...nested(levels) })
+  const named = db.admin.db('shop').collection<{ _id: string }>('products')
+  for (const levels of [6, 7, 20]) await named.insertOne({ _id: `l${levels}`, ...nested(levels) })
   expect([...(await matched())]).toEqual(['l6', 'l7'])
 })

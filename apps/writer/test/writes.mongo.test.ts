@@ -14,11 +14,11 @@ const position = /^[0-9a-f]{8}\.[0-9a-f]{16}$/
 const etag = /^"[\w-]{22}"$/
 
 /** What is stored, as the server gives it. */
-async function stored(collection: string, id: unknown): Promise<Uint8Array | null> {
+async function stored(collection: string, id: string | number): Promise<Uint8Array | null> {
   return await db.admin
     .db('shop')
-    .collection(collection)
-    .findOne<Uint8Array>({ _id: id as never }, { raw: true })
+    .collection<{ _id: string | number }>(collection)
+    .findOne<Uint8Array>({ _id: id }, { raw: true })
 }
 
 test('POST stores the document and answers 201 with where it is, its version and its position', async () => {
