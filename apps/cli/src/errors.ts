@@ -7,6 +7,7 @@ export const cliFailures = {
       'Stop what listens there, often another `npm run dev`, or choose others by --port=N; --port=0 takes any.',
   },
   NO_RUN: { remedy: 'Start `npm run dev` in this folder, or give the addresses by the options.' },
+  BAD_RUN_FILE: { remedy: 'Start `npm run dev` in this folder again, or delete the file.' },
   NOTHING_TO_AUDIT: { remedy: 'Write some documents first, or name the right folder of collection files.' },
 } as const satisfies Record<string, { readonly remedy: string }>
 

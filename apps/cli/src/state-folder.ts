@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /** Where `freshet dev` keeps data, secrets and logs, below the folder it is started in. */
-const stateFolderName = '.freshet'
+export const stateFolderName = '.freshet'
 
 /** The file with the secret that the services of `freshet dev` check tokens with. */
 export const tokenSecretFile = 'token-secret'

@@ -1,4 +1,6 @@
-import { readStateFile } from '../state-folder.ts'
+import { join } from 'node:path'
+import { CliError } from '../errors.ts'
+import { readStateFile, stateFolderName } from '../state-folder.ts'
 import type { Doors } from './child.ts'
 
 /** Says what runs now, for the other commands; gone when it has ended. */
@@ -20,9 +22,62 @@ export interface RunningDev {
   readonly tokenSecretFile: string
 }
 
-/** The run of `freshet dev` in the current folder, or nothing when none is there. */
+/**
+ * The run of `freshet dev` in the current folder, or nothing when none is there.
+ * @throws {CliError} BAD_RUN_FILE: another version wrote the file, or a hand.
+ */
 export function readRunning(world: { readonly cwd: string }): RunningDev | undefined {
   const kept = readStateFile(world, runningFile)
-  // Written by this same program, in a folder that only its owner can enter.
-  return kept === undefined ? undefined : (JSON.parse(kept) as RunningDev)
+  if (kept === undefined) return undefined
+  const run = objectIn(parsed(kept), 'the file')
+  return {
+    writer: doorsIn(run['writer'], 'writer'),
+    readers: listIn(run['readers'], 'readers').map((reader, at) => doorsIn(reader, `readers[${at}]`)),
+    mongodb: textIn(run, 'mongodb'),
+    auditor: textIn(run, 'auditor'),
+    database: textIn(run, 'database'),
+    collections: textIn(run, 'collections'),
+    token: textIn(run, 'token'),
+    tokenSecretFile: textIn(run, 'tokenSecretFile'),
+  }
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+function parsed(kept: string): unknown {
+  try {
+    return JSON.parse(kept)
+  } catch (cause) {
+    throw unexpected('the file', 'JSON', cause)
+  }
+}
+
+function doorsIn(value: unknown, place: string): Doors {
+  const doors = objectIn(value, place)
+  return {
+    url: textIn(doors, 'url', `${place}.`),
+    managementUrl: textIn(doors, 'managementUrl', `${place}.`),
+  }
+}
+
+function objectIn(value: unknown, place: string): Fields {
+  if (typeof value !== 'object' || value === null) throw unexpected(place, 'an object')
+  return { ...value }
+}
+
+function listIn(value: unknown, place: string): readonly unknown[] {
+  if (!Array.isArray(value)) throw unexpected(place, 'a list')
+  return value
+}
+
+function textIn(fields: Fields, name: string, before = ''): string {
+  const value = fields[name]
+  if (typeof value !== 'string') throw unexpected(before + name, 'a text')
+  return value
+}
+
+/** What came instead is not told: it may be a secret. */
+function unexpected(place: string, wanted: string, cause?: unknown): CliError {
+  const path = join(stateFolderName, runningFile)
+  return new CliError('BAD_RUN_FILE', `in ${path} ${place} is not ${wanted}.`, { cause })
 }
