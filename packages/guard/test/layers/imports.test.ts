@@ -3,18 +3,9 @@ import { dirname, join, normalize, relative } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { attacks } from '../attacks.ts'
 import { forbidden, honest } from './forbidden.ts'
-import { readersImports, refusedIn } from './imports.ts'
+import { readersImports, readersSide, refusedIn } from './imports.ts'
 
 const root = join(import.meta.dirname, '../../../..')
-
-/** Where code is that has a replica or is one. `apps/delivery` joins them when it is there. */
-const readersSide = [
-  'apps/reader',
-  'apps/delivery',
-  'packages/cache',
-  'packages/change-stream',
-  'packages/replica',
-]
 
 test.each(Object.entries(forbidden))('G2.1 it is refused: %s', async (_, source) => {
   expect(await refusedIn(source, readersImports)).not.toEqual([])

@@ -1,5 +1,14 @@
 import { parse } from '@swc/core'
 
+/** Where code is that has a replica or is one. `apps/delivery` joins them when it is there. */
+export const readersSide: readonly string[] = [
+  'apps/reader',
+  'apps/delivery',
+  'packages/cache',
+  'packages/change-stream',
+  'packages/replica',
+]
+
 /** What code on the reader's side may import, beside its own files; a list of what may be, as everywhere in the guard. */
 export const readersImports: ReadonlySet<string> = new Set([
   '@freshet/cache',
