@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import * as driver from 'mongodb'
 import { allowedCommands } from '../src/allowed-commands.ts'
 import { allowedNames, readStages } from '../src/allowed-names.ts'
-import { attacks, harmless } from './attacks.ts'
+import { attacks, harmless, speechless } from './attacks.ts'
 import { known, refusedNames, refusedStages } from './server-names.ts'
 import { TestServer } from './test-server.ts'
 
@@ -12,11 +12,39 @@ test.each(Object.keys(harmless))(
     const attacked = attacks
       .flatMap(({ methods }) => methods ?? [])
       .filter((method) => method.startsWith(`${name}.`))
-    const harmlessOnes = (harmless[name] ?? '').trim().split(/\s+/)
-    const decided = [...new Set(attacked.map((method) => method.slice(name.length + 1))), ...harmlessOnes]
-    expect(decided.toSorted()).toEqual(methodsOf(name).toSorted())
+    const harmlessOnes = wordsOf(harmless[name] ?? '')
+    const named = [...new Set(attacked.map((method) => method.slice(name.length + 1))), ...harmlessOnes]
+    expect(named.toSorted()).toEqual(membersOf(Reflect.get(driver, name)).toSorted())
   },
 )
+
+const decided: readonly string[] = [
+  ...Object.keys(harmless),
+  ...Object.values(speechless).flatMap((names) => wordsOf(names)),
+]
+
+test('G1.1 every class that the driver offers and that can be asked for something is decided about', () => {
+  expect(decided.toSorted()).toEqual(offeredBy(driver).toSorted())
+})
+
+test('G1.1 negative control: a class or a function that a version of the driver adds is one that nobody decided about', () => {
+  class Door {
+    write(): void {}
+  }
+  class SmallerDoor extends Door {}
+  class Notice {
+    readonly kind = 'news'
+  }
+  class Failure extends Error {
+    retry(): void {}
+  }
+  const added = { Door, SmallerDoor, Notice, Failure, run: () => undefined, version: '8' }
+  expect(offeredBy({ ...driver, ...added }).filter((name) => !decided.includes(name))).toEqual([
+    'Door',
+    'SmallerDoor',
+    'run',
+  ])
+})
 
 test('G3.1 G3.2 every command, stage and operator that a real server counts is allowed on purpose or refused on purpose', async () => {
   await using server = await TestServer.open({ accessControl: false })
@@ -44,20 +72,44 @@ test('G3.1 G3.2 every command, stage and operator that a real server counts is a
   expect([...allowedCommands].filter((name) => !existing.has(name.toLowerCase()))).toEqual([])
 })
 
+/** What a module exports that can be asked for something: functions, and classes with methods that are no errors. */
+function offeredBy(module: Readonly<Record<string, unknown>>): readonly string[] {
+  return Object.entries(module)
+    .filter(([name, value]) => {
+      if (typeof value !== 'function' || name === 'default') return false
+      if (!/^class\b/.test(Function.prototype.toString.call(value))) return true
+      return !(value.prototype instanceof Error) && membersOf(value).length > 0
+    })
+    .map(([name]) => name)
+}
+
+/** Classes that others of the driver build on have rows of their own; the others are the language's and Node's. */
+const bases: ReadonlySet<string> = new Set([
+  'AbstractCursor',
+  'EventEmitter',
+  'ExplainableCursor',
+  'Object',
+  'Readable',
+  'TypedEventEmitter',
+  'Writable',
+])
+
 /** Own and inherited members, down to where the driver's classes begin. */
-function methodsOf(className: string): readonly string[] {
+function membersOf(of: object): readonly string[] {
   const members = new Set<string>()
-  const inherited = new Set([
-    'AbstractCursor',
-    'EventEmitter',
-    'ExplainableCursor',
-    'Object',
-    'TypedEventEmitter',
-  ])
-  let prototype: unknown = Reflect.get(Reflect.get(driver, className), 'prototype')
-  while (typeof prototype === 'object' && prototype !== null && !inherited.has(prototype.constructor.name)) {
+  const own: unknown = Reflect.get(of, 'prototype')
+  let prototype = own
+  while (
+    typeof prototype === 'object' &&
+    prototype !== null &&
+    (prototype === own || !bases.has(prototype.constructor.name))
+  ) {
     for (const name of Object.getOwnPropertyNames(prototype)) members.add(name)
     prototype = Object.getPrototypeOf(prototype)
   }
   return [...members].filter((name) => name !== 'constructor' && !name.startsWith('_'))
+}
+
+function wordsOf(text: string): readonly string[] {
+  return text.split(/\s+/).filter((word) => word !== '')
 }

@@ -58,6 +58,7 @@ const ways: Readonly<Record<string, string>> = {
   Collection: 'docs',
   Db: 'db',
   GridFSBucket: 'new guard.GridFSBucket(db)',
+  GridFSBucketWriteStream: "new guard.GridFSBucket(db).openUploadStream('name')",
   MongoClient: 'db.client',
   OrderedBulkOperation: 'docs.initializeOrderedBulkOp()',
 }

@@ -126,6 +126,12 @@ export const clientVerbs: readonly Attack[] = [
   attack('GridFSBucket.openUploadStream', ({ files }) => upload(files), {
     methods: ['GridFSBucket.openUploadStream', 'GridFSBucket.openUploadStreamWithId'],
   }),
+  attack('GridFSBucketWriteStream.abort', async ({ files }) => {
+    const stream = files.openUploadStream('name')
+    // What the stream asks at its beginning is then behind it.
+    await new Promise((resolve) => stream.on('error', resolve).write('bytes', resolve))
+    await stream.abort()
+  }),
   attack('GridFSBucket.delete', ({ files }) => files.delete(new ObjectId())),
   attack('GridFSBucket.rename', ({ files }) => files.rename(new ObjectId(), 'other')),
   attack('GridFSBucket.drop', ({ files }) => files.drop()),
