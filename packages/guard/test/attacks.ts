@@ -1,5 +1,6 @@
 import type { Attack } from './attacks/attack.ts'
 import { commands } from './attacks/commands.ts'
+import { encryption } from './attacks/encryption.ts'
 import { escapes } from './attacks/escapes.ts'
 import { foreignCode, pipelines } from './attacks/pipelines.ts'
 import { clientVerbs, collectionVerbs, databaseVerbs } from './attacks/verbs.ts'
@@ -9,6 +10,7 @@ export const attacks: readonly Attack[] = [
   ...collectionVerbs,
   ...databaseVerbs,
   ...clientVerbs,
+  ...encryption,
   ...pipelines,
   ...foreignCode,
   ...commands,

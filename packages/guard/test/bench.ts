@@ -4,17 +4,20 @@ import { allowedCommands } from '../src/allowed-commands.ts'
 import type { Target } from './attacks/attack.ts'
 import { TestServer } from './test-server.ts'
 import { WireRecorder } from './wire-recorder.ts'
+import { WriterDoor } from './writer-door.ts'
 
 /** A server with something to lose, a recorder in front of it, and an eye on whether anything was lost. */
 export class AttackBench implements AsyncDisposable {
   readonly #server: TestServer
   readonly #recorder: WireRecorder
   readonly #root: MongoClient
+  readonly #writer: WriterDoor
 
-  private constructor(server: TestServer, recorder: WireRecorder, root: MongoClient) {
+  private constructor(server: TestServer, recorder: WireRecorder, root: MongoClient, writer: WriterDoor) {
     this.#server = server
     this.#recorder = recorder
     this.#root = root
+    this.#writer = writer
   }
 
   static async open(): Promise<AttackBench> {
@@ -29,7 +32,7 @@ export class AttackBench implements AsyncDisposable {
     await app.collection('docs').createIndex({ b: 1 })
     await app.createCollection('view', { viewOn: 'docs', pipeline: [] })
     await app.command({ profile: 2 })
-    return new AttackBench(server, recorder, root)
+    return new AttackBench(server, recorder, root, await WriterDoor.open())
   }
 
   /** The address of the recorder, which stands before the server. */
@@ -55,7 +58,7 @@ export class AttackBench implements AsyncDisposable {
   }
 
   /**
-   * Runs one attack and tells what it sent that is no read. Wants a client with one connection: what the attack did not
+   * Runs one attack and tells what it sent that is no read, to the database or to the writer. Wants a client with one connection: what the attack did not
    * wait for has then passed when the ping behind it has.
    */
   async writesSeen(
@@ -64,13 +67,15 @@ export class AttackBench implements AsyncDisposable {
     user = 'reader',
   ): Promise<Outcome> {
     const before = this.#recorder.commands.length
-    const error = await attack(targetOf(client, this.uri(user))).then(
+    const cameBefore = this.#writer.came
+    const error = await attack(targetOf(client, this.uri(user), this.#writer.url)).then(
       () => undefined,
       (reason: unknown) => reason,
     )
     await client.db('app').command({ ping: 1 })
     const seen = this.#recorder.commands.slice(before)
-    return { error, writes: seen.filter(({ name, body }) => !isRead(name, body)).map(({ name }) => name) }
+    const writes = seen.filter(({ name, body }) => !isRead(name, body)).map(({ name }) => name)
+    return { error, writes: this.#writer.came > cameBefore ? [...writes, 'POST'] : writes }
   }
 
   /** The newest operation now, for {@link written}. */
@@ -108,6 +113,7 @@ export class AttackBench implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#root.close()
+    await this.#writer[Symbol.asyncDispose]()
     await this.#recorder[Symbol.asyncDispose]()
     await this.#server[Symbol.asyncDispose]()
   }
@@ -116,13 +122,21 @@ export class AttackBench implements AsyncDisposable {
 /** How an attack ended. */
 export interface Outcome {
   readonly error: unknown
-  /** Names of the commands on the wire that were not reads. */
+  /** Names of the commands on the wire that were not reads, and `POST` if the writer was asked. */
   readonly writes: readonly string[]
 }
 
-function targetOf(client: MongoClient, uri: string): Target {
+function targetOf(client: MongoClient, uri: string, writer: string): Target {
   const db = client.db('app')
-  return { client, db, docs: db.collection('docs'), admin: db.admin(), files: new GridFSBucket(db), uri }
+  return {
+    client,
+    db,
+    docs: db.collection('docs'),
+    admin: db.admin(),
+    files: new GridFSBucket(db),
+    uri,
+    writer,
+  }
 }
 
 /** The tests' own idea of a read; only the list of command names is shared with the code under test. */

@@ -10,14 +10,17 @@ export interface Target {
   readonly files: GridFSBucket
   /** The address that the client has, with its user. */
   readonly uri: string
+  /** Where the writer would hear. */
+  readonly writer: string
 }
 
 /**
  * What happens when a reader's user does it and nothing of the guard is in the way. `denied`: code 13. `invalid`: the
  * server (of this version) refuses it for everybody. `no error`: nobody hears of one, either because nobody waits for
- * the answer, or because it changes nothing and only runs foreign code in the server. Data never changes.
+ * the answer, or because it changes nothing and only runs foreign code in the server. `not asked`: it is the writer that
+ * hears of it, and no role of a database is in the way. Data never changes.
  */
-export type ByRole = 'denied' | 'invalid' | 'no error'
+export type ByRole = 'denied' | 'invalid' | 'no error' | 'not asked'
 
 /** One way to write, tried at every layer where it applies. */
 export interface Attack {
@@ -29,7 +32,7 @@ export interface Attack {
    * the compiler cannot see says why.
    */
   readonly source: string | { readonly unseen: string }
-  /** G2: what code must import, or find in the world, to get that far; any of it refused is enough. */
+  /** G2: the lines by which code imports, or finds in the world, what it must have; any of them refused is enough. */
   readonly needs: readonly string[]
   /** G3: why the veto is not in its way. */
   readonly besideVeto?: string
@@ -46,7 +49,7 @@ export function attack(name: string, run: Attack['run'], details: Details = {}):
   const methods = details.methods ?? (/^[A-Z]\w+\.\w+$/.test(name) ? [name] : [])
   const [first] = methods
   const source = details.source ?? (first === undefined ? { unseen: '' } : sourceOf(first))
-  return { name, run, methods, source, needs: ['mongodb'], byRole: 'denied', ...details }
+  return { name, run, methods, source, needs: ["import 'mongodb'"], byRole: 'denied', ...details }
 }
 
 /** How code that has only the reader's door would try to get at a class of the driver. */

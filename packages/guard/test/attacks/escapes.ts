@@ -32,13 +32,19 @@ export const escapes: readonly Attack[] = [
   ),
   attack('a client in a worker', ({ uri }) => inWorker(uri), {
     source: unseen,
-    needs: ['node:worker_threads'],
+    needs: ["import 'node:worker_threads'"],
     besideVeto: 'another thread',
   }),
   attack('bytes by hand over a socket', ({ uri }) => overSocket(uri), {
     source: unseen,
-    needs: ['node:net'],
+    needs: ["import 'node:net'"],
     besideVeto: 'no client at all',
+  }),
+  attack('fetch to the writer', ({ writer }) => post(`${writer}/v1/docs`), {
+    source: { unseen: 'the world has it; what it needs is refused by its name' },
+    needs: ["fetch('http://writer')"],
+    besideVeto: 'no message to a database',
+    byRole: 'not asked',
   }),
 ]
 
@@ -55,6 +61,12 @@ async function inWorker(uri: string): Promise<void> {
   const [{ code: refused }] = await once(worker, 'message')
   await worker.terminate()
   if (refused !== undefined) throw serverError(refused)
+}
+
+/** What stands in its way is the list of names (G2), the network (G5), and the writer itself, by its cause (G6). */
+async function post(url: string): Promise<void> {
+  const { status } = await fetch(url, { method: 'POST', body: JSON.stringify(row) })
+  if (status !== 201) throw new Error(`the writer answered ${status}`)
 }
 
 /** Nobody is logged in there; whoever is has a role. */

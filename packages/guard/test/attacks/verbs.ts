@@ -1,4 +1,4 @@
-import { Binary, ObjectId, UUID } from 'mongodb'
+import { ObjectId } from 'mongodb'
 import type { GridFSBucket } from 'mongodb'
 import { attack } from './attack.ts'
 import type { Attack } from './attack.ts'
@@ -21,8 +21,11 @@ export const collectionVerbs: readonly Attack[] = [
     ({ docs }) => docs.findOneAndUpdate({ a: 8 }, { $set: { b: 9 } }, { upsert: true }),
     { source: 'docs.findOneAndUpdate({ a: 8 }, { $set: { b: 9 } }, { upsert: true })' },
   ),
-  attack('Collection.findOneAndReplace', ({ docs }) =>
-    docs.findOneAndReplace({ a: 8 }, { a: 9 }, { upsert: true }),
+  attack('Collection.findOneAndReplace', ({ docs }) => docs.findOneAndReplace({ a: 1 }, { a: 9 })),
+  attack(
+    'findOneAndReplace with upsert',
+    ({ docs }) => docs.findOneAndReplace({ a: 8 }, { a: 9 }, { upsert: true }),
+    { source: 'docs.findOneAndReplace({ a: 8 }, { a: 9 }, { upsert: true })' },
   ),
   attack('Collection.findOneAndDelete', ({ docs }) => docs.findOneAndDelete({ a: 1 })),
   attack('Collection.bulkWrite', ({ docs }) => docs.bulkWrite([{ insertOne: { document: { a: 9 } } }])),
@@ -135,27 +138,6 @@ export const clientVerbs: readonly Attack[] = [
   attack('GridFSBucket.delete', ({ files }) => files.delete(new ObjectId())),
   attack('GridFSBucket.rename', ({ files }) => files.rename(new ObjectId(), 'other')),
   attack('GridFSBucket.drop', ({ files }) => files.drop()),
-  // Without its native part the driver makes no keys; what it would send is this, or one of the collection's verbs.
-  attack(
-    'ClientEncryption.createDataKey',
-    ({ db }) =>
-      db
-        .collection<{ _id: UUID; keyMaterial: Binary }>('keys')
-        .insertOne(
-          { _id: new UUID(), keyMaterial: new Binary(Buffer.alloc(96)) },
-          { writeConcern: { w: 'majority' } },
-        ),
-    {
-      methods: [
-        'addKeyAltName',
-        'createDataKey',
-        'createEncryptedCollection',
-        'deleteKey',
-        'removeKeyAltName',
-        'rewrapManyDataKey',
-      ].map((method) => `ClientEncryption.${method}`),
-    },
-  ),
 ]
 
 function bulkMethods(className: string): readonly string[] {

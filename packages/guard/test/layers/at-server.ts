@@ -29,7 +29,7 @@ export function passedRole({ byRole }: Attack, outcome: Outcome): string | undef
 
 const UNAUTHORIZED = 13
 
-function answerOf({ error }: Outcome): ByRole {
-  if (error === undefined) return 'no error'
+function answerOf({ error, writes }: Outcome): ByRole {
+  if (error === undefined) return writes.includes('POST') ? 'not asked' : 'no error'
   return error instanceof Error && Reflect.get(error, 'code') === UNAUTHORIZED ? 'denied' : 'invalid'
 }

@@ -18,6 +18,7 @@ test('G1.7 no attack compiles through the reader’s door, and what the compiler
     "a client of the client's own class",
     'a client in a worker',
     'bytes by hand over a socket',
+    'fetch to the writer',
   ])
   expect(attacks.length).toBeGreaterThan(160)
 })

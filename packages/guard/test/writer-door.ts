@@ -1,0 +1,46 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Server } from 'node:http'
+import { loopFault, parseLineage } from '@freshet/protocol'
+
+/**
+ * Stands where a writer would be and writes nothing: it takes down who came, and answers by what a request descends
+ * from, as the writer does it.
+ */
+export class WriterDoor implements AsyncDisposable {
+  readonly #server: Server
+  #came = 0
+
+  private constructor() {
+    this.#server = createServer((request, response) => {
+      this.#came += 1
+      const cause = request.headers['freshet-cause']
+      const lineage = typeof cause === 'string' ? parseLineage(cause) : []
+      response.statusCode = lineage && loopFault(lineage, 'docs', 1) === undefined ? 201 : 508
+      response.end()
+    })
+  }
+
+  static async open(): Promise<WriterDoor> {
+    const door = new WriterDoor()
+    door.#server.listen(0, '127.0.0.1')
+    await once(door.#server, 'listening')
+    return door
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  /** How many requests reached it, whatever they were answered. */
+  get came(): number {
+    return this.#came
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections()
+    this.#server.close()
+    await once(this.#server, 'close')
+  }
+}
