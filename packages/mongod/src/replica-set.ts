@@ -29,6 +29,11 @@ export interface ReplicaSetOptions {
   readonly cacheSizeGb?: number
   /** Server parameters, such as `{enableTestCommands: 1}` for fail points. */
   readonly setParameters?: Readonly<Record<string, string | number | boolean>>
+  /**
+   * A query for operations, over the documents of the profiler: what fits is kept in `system.profile` of its database,
+   * on each server by itself, across restarts. Nothing is kept by default.
+   */
+  readonly profiled?: Readonly<Record<string, unknown>>
   /** Keeps the data of a single server here between runs; without it the data is gone after `close`. */
   readonly dbPath?: string
   /** Port of a single server. Data that was kept belongs to the port it was made with. */
@@ -167,6 +172,7 @@ function serverArguments({
   checkpointSeconds,
   cacheSizeGb = 0.25,
   setParameters = {},
+  profiled,
 }: ReplicaSetOptions): string[] {
   // The flight recorder writes to the disk every second and nobody reads it here.
   const parameters = { diagnosticDataCollectionEnabled: false, ...setParameters }
@@ -176,6 +182,7 @@ function serverArguments({
     String(cacheSizeGb),
     ...(oplogSizeMb === undefined ? [] : ['--oplogSize', String(oplogSizeMb)]),
     ...(checkpointSeconds === undefined ? [] : ['--syncdelay', String(checkpointSeconds)]),
+    ...(profiled === undefined ? [] : ['--profile', '1', '--profileFilter', JSON.stringify(profiled)]),
     ...Object.entries(parameters).flatMap(([name, value]) => ['--setParameter', `${name}=${String(value)}`]),
   ]
 }

@@ -10,6 +10,7 @@ import { eventually } from './eventually.ts'
 import { failPoint } from './fail-point.ts'
 import type { FailPointMode } from './fail-point.ts'
 import { standardErrorLog } from './log.ts'
+import { writesOfReaders, writtenByReaders } from './readers-write.ts'
 
 /** What a test may ask of its database. Everything has a default. */
 export interface TestDatabaseOptions extends Partial<
@@ -37,6 +38,7 @@ export async function openTestDatabase(options: TestDatabaseOptions = {}): Promi
     mongod: await findMongod({ env: process.env, log: standardErrorLog }),
     root: { user: 'root', password: randomBytes(12).toString('base64url') },
     ...servers,
+    profiled: writtenByReaders,
     // Fail points need it.
     setParameters: { enableTestCommands: 1, ...setParameters },
   })
@@ -56,6 +58,8 @@ export class TestDatabase implements AsyncDisposable {
   readonly admin: MongoClient
   readonly servers: ReplicaSet
   readonly #passwords: Passwords
+  /** Lost with a server that loses its power, so it is kept here. */
+  readonly #writesOfReaders = new Set<string>()
 
   constructor(servers: ReplicaSet, database: string, passwords: Passwords) {
     this.servers = servers
@@ -104,6 +108,7 @@ export class TestDatabase implements AsyncDisposable {
 
   /** Stops every server and keeps the data, until `start`. */
   async stop(how: 'orderly' | 'kill' = 'orderly'): Promise<void> {
+    await this.writesOfReaders()
     await Promise.all(this.servers.members.map((member) => (how === 'kill' ? member.kill() : member.stop())))
   }
 
@@ -113,8 +118,22 @@ export class TestDatabase implements AsyncDisposable {
     await eventually(() => this.admin.db('admin').command({ ping: 1 }))
   }
 
+  /** What users of a reading role wrote until now, by the word of every server that is up; empty, or something is wrong. */
+  async writesOfReaders(): Promise<readonly string[]> {
+    const up = this.servers.members.filter(({ pid }) => pid !== undefined)
+    for (const writes of await Promise.all(up.map((member) => writesOfReaders(this.adminUri, member))))
+      for (const write of writes) this.#writesOfReaders.add(write)
+    return [...this.#writesOfReaders]
+  }
+
+  /** Ends it. @throws {Error} when a user of a reading role wrote anything in its life. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.admin.close()
-    await this.servers.close()
+    try {
+      const writes = await this.writesOfReaders()
+      if (writes.length > 0) throw new Error(`expected no write of a reader, got: ${writes.join('; ')}`)
+    } finally {
+      await this.admin.close()
+      await this.servers.close()
+    }
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
-import { CutProxy, eventually, openTestDatabase } from '@freshet/testkit'
-import { MongoClient } from 'mongodb'
+import { CutProxy, eventually, openTestDatabase, type TestDatabase } from '@freshet/testkit'
+import { MongoClient, type Db } from 'mongodb'
 
 test('a database is up, migrated, and each part has its own user', async () => {
   await using db = await openTestDatabase()
@@ -59,4 +59,55 @@ test('a set of three goes on after its primary lost its power', async () => {
   await primary?.kill()
   await eventually(() => products.insertOne({ n: 2 }))
   expect(await products.countDocuments()).toBe(2)
+})
+
+/** Runs `work` as the reader's user after an administrator gave him a role that is too much. */
+async function asWidenedReader(db: TestDatabase, work: (shop: Db) => Promise<unknown>): Promise<void> {
+  await db.admin.db('shop').command({ updateUser: 'freshet-reader', roles: ['readWrite', 'dbAdmin'] })
+  await using reader = new MongoClient(db.uriFor('reader'))
+  await work(reader.db('shop'))
+}
+
+test.each<[string, (shop: Db) => Promise<unknown>]>([
+  ['insert shop.products', (shop) => shop.collection('products').insertOne({})],
+  ['update shop.products', (shop) => shop.collection('products').updateOne({}, { $set: { a: 1 } })],
+  ['remove shop.products', (shop) => shop.collection('products').deleteMany({})],
+  ['command shop.products findAndModify', (shop) => shop.collection('products').findOneAndDelete({})],
+  [
+    'update shop.stolen',
+    (shop) =>
+      shop
+        .collection('products')
+        .aggregate([{ $merge: 'stolen' }])
+        .toArray(),
+  ],
+  ['command shop.made create', (shop) => shop.createCollection('made')],
+])('G4.6 negative control: a reader whose role was widened is told of at the end: %s', async (told, work) => {
+  const db = await openTestDatabase()
+  await db.admin.db('shop').collection('products').insertOne({})
+  await asWidenedReader(db, work)
+  await expect(db[Symbol.asyncDispose]()).rejects.toThrow(`freshet-reader@shop ${told}`)
+})
+
+test('G4.6 what a reader wrote is told by whichever server he wrote to, also when all lost their power since', async () => {
+  const db = await openTestDatabase({ nodes: 3 })
+  await asWidenedReader(db, (shop) => shop.collection('products').insertOne({}))
+  await db.restart('kill')
+  await expect(db[Symbol.asyncDispose]()).rejects.toThrow('freshet-reader@shop insert shop.products')
+})
+
+test('G4.6 reads, refused writes, and what others write are told of nobody', async () => {
+  await using db = await openTestDatabase()
+  await using reader = new MongoClient(db.uriFor('reader'))
+  const shop = reader.db('shop')
+  await shop.collection('products').find().toArray()
+  await shop
+    .collection('products')
+    .aggregate([{ $match: {} }])
+    .toArray()
+  await shop.listCollections().toArray()
+  await expect(shop.collection('products').insertOne({})).rejects.toMatchObject({ code: 13 })
+  await using writer = new MongoClient(db.uriFor('writer'))
+  await writer.db('shop').collection('products').insertOne({})
+  expect(await db.writesOfReaders()).toEqual([])
 })
