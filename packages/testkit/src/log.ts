@@ -1,11 +1,17 @@
+import { inspect } from 'node:util'
 import type { Log } from '@freshet/kit'
 
 /** Drops debugging and writes the rest to standard error, which jest shows as it is. */
 export const standardErrorLog: Log = {
   debug: () => undefined,
   info: (_fields, message) => void process.stderr.write(`${message}\n`),
-  warn: (fields, message) => void process.stderr.write(`${message} ${JSON.stringify(fields)}\n`),
-  error: (fields, message) => void process.stderr.write(`${message} ${JSON.stringify(fields)}\n`),
+  warn: (fields, message) => void process.stderr.write(`${message} ${told(fields)}\n`),
+  error: (fields, message) => void process.stderr.write(`${message} ${told(fields)}\n`),
+}
+
+/** JSON would leave out what errors say. */
+function told(fields: object): string {
+  return inspect(fields, { depth: 5, breakLength: Infinity })
 }
 
 /** Says nothing at all. */

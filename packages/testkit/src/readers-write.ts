@@ -62,7 +62,7 @@ export async function writesOfReaders(
   } catch (error) {
     if (!(error instanceof MongoError)) throw error
     // A test may leave a server behind that does not answer, or that fails on purpose; that is no fault of a reader.
-    standardErrorLog.warn({ port, error: error.message }, 'nobody could be asked whether readers wrote')
+    standardErrorLog.warn({ port, reason: error.message }, 'nobody could be asked whether readers wrote')
     return []
   }
 }
