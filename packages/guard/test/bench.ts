@@ -1,9 +1,9 @@
+import { WireRecorder } from '@freshet/testkit'
 import { GridFSBucket, MongoClient } from 'mongodb'
 import type { Document, Timestamp } from 'mongodb'
 import { allowedCommands } from '../src/allowed-commands.ts'
 import type { Target } from './attacks/attack.ts'
 import { TestServer } from './test-server.ts'
-import { WireRecorder } from './wire-recorder.ts'
 import { WriterDoor } from './writer-door.ts'
 
 /** A server with something to lose, a recorder in front of it, and an eye on whether anything was lost. */

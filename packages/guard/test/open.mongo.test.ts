@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { WireRecorder } from '@freshet/testkit'
 import { MongoClient } from 'mongodb'
 import { proveVeto } from '../src/canary.ts'
 import { examine, GuardError, openReadConnection } from '../src/index.ts'
@@ -6,7 +7,6 @@ import type { GuardedConnection, OpenOptions } from '../src/index.ts'
 import { Refusals } from '../src/refusals.ts'
 import { KeptLog } from './support.ts'
 import { TestServer } from './test-server.ts'
-import { WireRecorder } from './wire-recorder.ts'
 
 let server: TestServer
 beforeAll(async () => {

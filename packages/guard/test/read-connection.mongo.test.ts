@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { WireRecorder } from '@freshet/testkit'
 import { Long, MongoClient } from 'mongodb'
 import type { Document } from 'mongodb'
 import { openReadConnection, serverOf } from '../src/index.ts'
 import type { GuardedConnection, Refusal } from '../src/index.ts'
 import { KeptLog } from './support.ts'
 import { TestServer } from './test-server.ts'
-import { WireRecorder } from './wire-recorder.ts'
 
 let server: TestServer
 let recorder: WireRecorder

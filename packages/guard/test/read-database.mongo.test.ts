@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { WireRecorder } from '@freshet/testkit'
 import { MongoClient, ObjectId } from 'mongodb'
 import { openReadConnection, readDatabase } from '../src/index.ts'
 import type { GuardedConnection, ReadCollection } from '../src/index.ts'
 import { refusedCollectionVerbs, refusedDatabaseVerbs } from '../src/refused-verbs.ts'
 import { KeptLog } from './support.ts'
 import { TestServer } from './test-server.ts'
-import { WireRecorder } from './wire-recorder.ts'
 
 interface Doc {
   readonly _id: number

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { WireRecorder } from '@freshet/testkit'
 import { MongoClient } from 'mongodb'
 import { vetoingClient } from '../src/client.ts'
 import { KeptLog } from './support.ts'
 import { TestServer } from './test-server.ts'
-import { WireRecorder } from './wire-recorder.ts'
 
 let server: TestServer
 beforeAll(async () => {

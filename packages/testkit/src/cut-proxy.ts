@@ -1,6 +1,7 @@
 import { createConnection, createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { uriThrough } from './uri-through.ts'
 
 /** Which way bytes are held back: what the client sends, what the server answers, or both. */
 export type Direction = 'requests' | 'replies' | 'both'
@@ -54,9 +55,7 @@ export class CutProxy implements AsyncDisposable {
 
   /** A connection string of MongoDB with one host, led through here. */
   uriThrough(uri: string): string {
-    const [base = '', query = ''] = uri.replace(/@[^/?]+/, `@127.0.0.1:${this.port}`).split('?')
-    const options = query.split('&').filter((option) => option !== '' && !option.startsWith('replicaSet='))
-    return `${base}?${[...options, 'directConnection=true'].join('&')}`
+    return uriThrough(uri, this.port)
   }
 
   /** Ends every connection at once and refuses new ones until `resume`. */

@@ -1,5 +1,6 @@
 import { MongoClient, MongoError } from 'mongodb'
 import { standardErrorLog } from './log.ts'
+import { uriThrough } from './uri-through.ts'
 
 /** The commands that write nothing by themselves; a statement inside of them has a line of its own (`$out`, `$merge`). */
 const reading = [
@@ -45,10 +46,7 @@ export async function writesOfReaders(
   rootUri: string,
   { port }: { readonly port: number },
 ): Promise<readonly string[]> {
-  const uri = new URL(rootUri.replace(/@[^/]*/, `@127.0.0.1:${port}`))
-  uri.searchParams.delete('replicaSet')
-  uri.searchParams.set('directConnection', 'true')
-  await using client = new MongoClient(uri.href, {
+  await using client = new MongoClient(uriThrough(rootUri, port), {
     readPreference: 'secondaryPreferred',
     serverSelectionTimeoutMS: 5_000,
   })

@@ -3,6 +3,7 @@ import { connect, createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { BSON } from 'mongodb'
 import type { Document } from 'mongodb'
+import { uriThrough } from './uri-through.ts'
 
 /** One command as it was seen on the wire, on its way to the server. */
 export interface SeenCommand {
@@ -54,6 +55,11 @@ export class WireRecorder implements AsyncDisposable {
 
   get port(): number {
     return (this.#server.address() as AddressInfo).port
+  }
+
+  /** A connection string of MongoDB with one host, led through here. */
+  uriThrough(uri: string): string {
+    return uriThrough(uri, this.port)
   }
 
   /** Everything seen so far, in the order of the sockets' data. */
