@@ -8,9 +8,12 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { eventually, openTestDatabase } from '@freshet/testkit'
+import { calls } from './calls.ts'
 import { Deployed, writesIn } from './deployed.ts'
 import { environmentOf } from './environment.ts'
-import { at, listAt, manifest } from './manifests.ts'
+import { at, listAt, manifest, manifests, type Manifest } from './manifests.ts'
+import { allows } from './network.ts'
+import { unbuckled } from './seat-belts.ts'
 
 const run = promisify(execFile)
 let reader: Deployed
@@ -23,6 +26,8 @@ afterAll(async () => {
   await reader[Symbol.asyncDispose]()
   await writer[Symbol.asyncDispose]()
 })
+
+const onlyTrace = 'guard/canary.js: { insert }'
 
 /** What of a deployed folder is about writing: packages, and calls in our own files. */
 async function traces(deployed: Deployed): Promise<readonly string[]> {
@@ -45,7 +50,7 @@ test('G0.1 the deployed reader has our packages that it may use, and none that w
 })
 
 test('G0.2 in the deployed reader only the canary asks to write, and it has nothing to write', async () => {
-  expect(await traces(reader)).toEqual(['guard/canary.js: { insert }'])
+  expect(await traces(reader)).toEqual([onlyTrace])
   const files = await reader.ownFiles()
   expect(files.size).toBeGreaterThan(150)
   expect(files.get('guard/canary.js')).toMatch(/insert: 'freshet', documents: \[\]/)
@@ -60,6 +65,47 @@ test('G0.2 negative control: the same look at the deployed writer finds what wri
     ]),
   )
 })
+
+/** What the layers beside the code stand on. Taking one away is giving another of its kind. */
+interface Walls {
+  readonly deployed: Deployed
+  readonly manifests: readonly Manifest[]
+}
+
+/** The layers whose own tests fail, each tried without the help of the others. */
+async function failing({ deployed, manifests }: Walls): Promise<readonly string[]> {
+  const policies = manifests.filter(({ kind }) => kind === 'NetworkPolicy')
+  const deployments = manifests.filter(({ kind }) => kind === 'Deployment')
+  const holds = {
+    G0: (await traces(deployed)).every((trace) => trace === onlyTrace),
+    G5: calls.every(([, call, allowed]) => allows(policies, call) === allowed),
+    G8: deployments.length > 1 && deployments.every((each) => unbuckled(each).length === 0),
+  }
+  return Object.entries(holds).flatMap(([layer, held]) => (held ? [] : [layer]))
+}
+
+/** The same manifests, with those of one kind changed. */
+const changed = (kind: string, change: (one: Manifest) => readonly Manifest[]): readonly Manifest[] =>
+  manifests.flatMap((one) => (one.kind === kind ? change(one) : [one]))
+
+test('G0.2 G5.1 G8.1 with every wall standing, the tests of every layer hold', async () => {
+  expect(await failing({ deployed: reader, manifests })).toEqual([])
+})
+
+test.each<[string, () => Partial<Walls>]>([
+  ['G0', () => ({ deployed: writer })],
+  ['G5', () => ({ manifests: changed('NetworkPolicy', () => []) })],
+  ['G8', () => ({ manifests: changed('Deployment', (one) => [unbelted(one)]) })],
+])('negative control: %s taken away alone makes exactly its own tests fail', async (layer, without) => {
+  expect(await failing({ deployed: reader, manifests, ...without() })).toEqual([layer])
+})
+
+/** A Deployment whose pods are as anybody writes them down first. */
+function unbelted(one: Manifest): Manifest {
+  return JSON.parse(
+    JSON.stringify(one, (key, value: unknown) => (key === 'securityContext' ? undefined : value)),
+  )
+}
 
 test('G0.4 the driver does not resolve from the code of the deployed reader; from the guard alone it does', async () => {
   const resolves = async (folder: string): Promise<boolean> => {

@@ -5,7 +5,7 @@ import { watchWrites } from '../../src/handlers/watch-writes.ts'
 import { writtenBy } from '../../src/handlers/written.ts'
 import { attacks } from '../attacks.ts'
 import { AttackBench } from '../bench.ts'
-import { change, never, serviceOf } from './support.ts'
+import { inHandler, passedWatch, throughWatch } from '../layers/at-handler.ts'
 
 let bench: AttackBench
 let untouched: string
@@ -19,28 +19,7 @@ afterAll(() => bench[Symbol.asyncDispose]())
 const rootClient = (): MongoClient =>
   new MongoClient(bench.uri('root'), { maxPoolSize: 1, retryWrites: false })
 
-/** Runs one handler once; its result, or what it rejected with. */
-async function inHandler<T>(collections: readonly string[], work: () => Promise<T>): Promise<T | undefined> {
-  const { handlers } = serviceOf()
-  let result: T | undefined
-  const handler = {
-    name: 'h',
-    collections: ['orders'],
-    allowWrites: collections.map((collection) => ({ collection, reason: 'a test' })),
-    handle: async () => {
-      result = await work()
-    },
-  }
-  await handlers.add(handler).hear(change('orders/1'), never)
-  handlers.remove(handler)
-  return result
-}
-
-/** Foreign code in a read writes nothing, and another client is one that nobody watches. */
-const writing = attacks.filter(
-  ({ byRole, name, besideVeto }) =>
-    besideVeto === undefined && (byRole !== 'no error' || name.includes('without waiting')),
-)
+const writing = throughWatch(attacks)
 
 test('G7.1 no attack out of a handler that declared nothing puts one write on the wire, even as root', async () => {
   await using client = watchWrites(rootClient())
@@ -48,7 +27,7 @@ test('G7.1 no attack out of a handler that declared nothing puts one write on th
   const through: string[] = []
   for (const { name, run } of writing) {
     const outcome = await inHandler([], () => bench.writesSeen(client, run))
-    if (outcome === undefined || written(outcome.writes).length > 0) through.push(name)
+    if (passedWatch(outcome) !== undefined) through.push(name)
   }
   expect(through).toEqual([])
   expect(writing.length).toBeGreaterThan(100)
@@ -60,17 +39,10 @@ test('G7.1 negative control: without the watch they are on the wire', async () =
   const unseen: string[] = []
   for (const { name, run } of writing) {
     const outcome = await inHandler([], () => bench.writesSeen(client, run))
-    if (outcome === undefined || written(outcome.writes).length === 0) unseen.push(name)
+    if (outcome === undefined || passedWatch(outcome) === undefined) unseen.push(name)
   }
   expect(unseen).toEqual([])
 })
-
-/** What ends or looks is no write of a handler, though no reader sends it. */
-function written(names: readonly string[]): readonly string[] {
-  return names.filter(
-    (name) => writtenBy({ [name]: 'docs' }, 'app', 'app') !== undefined || name === 'aggregate',
-  )
-}
 
 test('G7.2 a declared write passes, and so does everything outside of handlers', async () => {
   await using client = watchWrites(rootClient())

@@ -1,0 +1,42 @@
+import type { HandlerOptions } from '../../src/handlers/change-handlers.ts'
+import { writtenBy } from '../../src/handlers/written.ts'
+import type { Attack } from '../attacks/attack.ts'
+import type { Outcome } from '../bench.ts'
+import { change, never, serviceOf } from '../handlers/support.ts'
+
+/** Runs one handler once, which declared these collections; its result, or nothing when it rejected. */
+export async function inHandler<T>(
+  collections: readonly string[],
+  work: () => Promise<T>,
+  options: Partial<HandlerOptions> = {},
+): Promise<T | undefined> {
+  const { handlers } = serviceOf(options)
+  let result: T | undefined
+  const handler = {
+    name: 'h',
+    collections: ['orders'],
+    allowWrites: collections.map((collection) => ({ collection, reason: 'a test' })),
+    handle: async () => {
+      result = await work()
+    },
+  }
+  await handlers.add(handler).hear(change('orders/1'), never)
+  handlers.remove(handler)
+  return result
+}
+
+/** Those that a watch over the client must meet: foreign code in a read writes nothing, and another client is not watched. */
+export const throughWatch = (attacks: readonly Attack[]): readonly Attack[] =>
+  attacks.filter(
+    ({ byRole, name, besideVeto }) =>
+      besideVeto === undefined && (byRole !== 'no error' || name.includes('without waiting')),
+  )
+
+/** G7: why the watch let it pass. What ends or looks is no write of a handler, though no reader sends it. */
+export function passedWatch(outcome: Outcome | undefined): string | undefined {
+  if (outcome === undefined) return 'the handler did not end'
+  const written = outcome.writes.filter(
+    (name) => writtenBy({ [name]: 'docs' }, 'app', 'app') !== undefined || name === 'aggregate',
+  )
+  return written.length > 0 ? written.join() : undefined
+}
