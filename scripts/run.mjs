@@ -71,7 +71,10 @@ function run([command, ...rest], { quiet = false, channel = false } = {}) {
     const pass = (signal) => child.kill(signal)
     process.on('SIGINT', pass).on('SIGTERM', pass)
     const watch = setInterval(() => {
-      if (process.ppid !== parent) pass('SIGTERM')
+      if (process.ppid === parent) return
+      // Once: a second signal would be a second Ctrl-C, which ends a run that still stops in order.
+      clearInterval(watch)
+      pass('SIGTERM')
     }, parentCheckMs)
     child.on('error', (error) => {
       say(`Could not run ${command}: ${error.message}`)

@@ -1,11 +1,12 @@
 import { strict as assert } from 'node:assert'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { eventually } from '@freshet/testkit'
+import { Family } from './family.ts'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const hooks = fileURLToPath(new URL('./from-source.mjs', import.meta.url))
@@ -29,7 +30,7 @@ export class Program implements AsyncDisposable {
   readonly pid: number
   /** Settles when the process is gone. */
   readonly outcome: Promise<Outcome>
-  readonly #family = new Set<number>()
+  readonly #family: Family
   readonly #ownFolder: boolean
   readonly #disconnect: () => void
   #printed = ''
@@ -46,6 +47,7 @@ export class Program implements AsyncDisposable {
       detached: true,
     })
     this.pid = child.pid ?? 0
+    this.#family = new Family(this.pid)
     this.#disconnect = () => child.disconnect()
     const { stdout, stderr } = child
     if (stdout === null || stderr === null) throw new Error('the pipes are missing')
@@ -89,18 +91,7 @@ export class Program implements AsyncDisposable {
 
   /** Its processes of all generations that run now; those that were seen before are remembered. */
   family(): readonly number[] {
-    const parents = parentsOfAll()
-    let grown = true
-    this.#family.add(this.pid)
-    while (grown) {
-      grown = false
-      for (const [pid, parent] of parents) {
-        if (!this.#family.has(parent) || this.#family.has(pid)) continue
-        this.#family.add(pid)
-        grown = true
-      }
-    }
-    return [...this.#family].filter((pid) => existsSync(`/proc/${pid}`))
+    return this.#family.running()
   }
 
   /** Settles when none of those that {@link family} has seen runs any more. */
@@ -118,20 +109,4 @@ export class Program implements AsyncDisposable {
     await this.outcome
     if (this.#ownFolder) rmSync(this.cwd, { recursive: true, force: true })
   }
-}
-
-/** Each process of this machine with its parent, as Linux tells: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
-function parentsOfAll(): ReadonlyMap<number, number> {
-  const parents = new Map<number, number>()
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue
-    try {
-      // The name of the program, in brackets, may hold spaces.
-      const [, parent] = readFileSync(`/proc/${name}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
-      parents.set(Number(name), Number(parent))
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
-  return parents
 }

@@ -1,0 +1,23 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from '@jest/globals'
+import { eventually } from '@freshet/testkit'
+import { Clone } from './support/clone.ts'
+import { Family } from './support/family.ts'
+import { Program } from './support/program.ts'
+
+test('when npm is killed without a word, a run that keeps its data still ends in order', async () => {
+  using clone = new Clone()
+  const { shell, printed, code } = clone.run('dev', '--json', '--port=0', '--no-sample', '--readers=1')
+  await eventually(() => expect(printed.text).toContain('"ready":true'))
+  using family = new Family(shell.pid ?? 0)
+  expect(family.running().length).toBeGreaterThanOrEqual(6)
+  // It is killed after some seconds, so that an orderly end takes longer than the time between two looks at npm.
+  const slow = family.running().find((pid) => /reader.*main\.ts/.test(Program.commandOf(pid))) ?? 0
+  process.kill(slow, 'SIGSTOP')
+  shell.kill('SIGKILL')
+  await code
+  await eventually(() => expect(family.running()).toEqual([]))
+  // The last thing that an orderly end does is to take it away.
+  expect(existsSync(join(clone.folder, '.freshet', 'running.json'))).toBe(false)
+})

@@ -1,0 +1,54 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createHash } from 'node:crypto'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+const root = join(import.meta.dirname, '../../../..')
+
+/**
+ * A folder that `scripts/run.mjs` takes for an installed clone: what it runs are the sources of this repository, its
+ * `.freshet` is its own, and there is nothing to build.
+ */
+export class Clone implements Disposable {
+  readonly folder = mkdtempSync(join(tmpdir(), 'freshet-clone-'))
+
+  constructor() {
+    for (const part of ['scripts', 'node_modules/.bin', 'apps/cli/dist'])
+      mkdirSync(join(this.folder, part), { recursive: true })
+    for (const file of ['scripts/run.mjs', 'package.json', 'pnpm-lock.yaml'])
+      copyFileSync(join(root, file), join(this.folder, file))
+    const lock = createHash('sha256').update(readFileSync(join(root, 'pnpm-lock.yaml')))
+    this.write('node_modules/.freshet-installed', lock.digest('hex'))
+    this.write('node_modules/.bin/turbo', '#!/bin/sh\nexit 0\n')
+    const main = pathToFileURL(join(root, 'apps/cli/src/main.ts')).href
+    this.write('apps/cli/dist/main.js', `await import('${main}')\n`)
+  }
+
+  write(file: string, content: string): void {
+    writeFileSync(join(this.folder, file), content, { mode: 0o755 })
+  }
+
+  /** `npm run …`, with a shell in npm's place, which waits for what it started as npm does. */
+  run(...args: readonly string[]) {
+    const fromSource = pathToFileURL(join(root, 'apps/cli/test/support/from-source.mjs')).href
+    const node = `--conditions=@freshet/source --import=${fromSource}`
+    const shell = spawn('sh', ['-c', 'node scripts/run.mjs "$@"; exit $?', 'sh', ...args], {
+      cwd: this.folder,
+      env: { ...process.env, NODE_OPTIONS: node },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const said = { text: '' }
+    shell.stderr.on('data', (chunk: Buffer) => (said.text += chunk.toString()))
+    const printed = { text: '' }
+    shell.stdout.on('data', (chunk: Buffer) => (printed.text += chunk.toString()))
+    const code = once(shell, 'close').then(([code]) => Number(code))
+    return { shell, said, printed, code }
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,46 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+
+/** A process and all that descend from it; those that were seen before are remembered when their parents are gone. */
+export class Family implements Disposable {
+  readonly #seen: Set<number>
+
+  constructor(pid: number) {
+    this.#seen = new Set([pid])
+  }
+
+  /** Those of all generations that run now. */
+  running(): readonly number[] {
+    const parents = parentsOfAll()
+    let grown = true
+    while (grown) {
+      grown = false
+      for (const [pid, parent] of parents) {
+        if (!this.#seen.has(parent) || this.#seen.has(pid)) continue
+        this.#seen.add(pid)
+        grown = true
+      }
+    }
+    return [...this.#seen].filter((pid) => existsSync(`/proc/${pid}`))
+  }
+
+  /** Ends whatever a failed test left. */
+  [Symbol.dispose](): void {
+    for (const pid of this.running()) process.kill(pid, 'SIGKILL')
+  }
+}
+
+/** Each process of this machine with its parent, as Linux tells: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+function parentsOfAll(): ReadonlyMap<number, number> {
+  const parents = new Map<number, number>()
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue
+    try {
+      // The name of the program, in brackets, may hold spaces.
+      const [, parent] = readFileSync(`/proc/${name}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
+      parents.set(Number(name), Number(parent))
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return parents
+}
