@@ -21,7 +21,13 @@ export const migrateCommand = defineCommand({
   options: migrateOptions,
   async run({ db, database, collections: folder, json }, world) {
     const collections = [...(await loadCollections(folder)).keys()]
-    const { changes, passwords } = await migrate({ uri: db, database, collections, passwords: {} })
+    const { changes, passwords } = await migrate({
+      uri: db,
+      database,
+      collections,
+      passwords: {},
+      signal: world.stopped,
+    })
     const addresses = Object.fromEntries(
       Object.entries(passwords).map(([user, password]) => [
         user,

@@ -56,7 +56,7 @@ test('a service has started when its port says ready, and its warnings are passe
   const { part, said, ends } = partFor('good')
   await part.start()
   expect(part.doors.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
-  expect(said).toEqual(['[reader 1] loud: why'])
+  expect(said).toEqual(['loud: why', 'cut: LOST: why', 'cut: LOST: why'].map((text) => `[reader 1] ${text}`))
   await part.stop()
   expect(ends).toEqual([])
   expect(readFileSync(join(folder, 'good.log'), 'utf8')).toContain('"msg":"quiet"')

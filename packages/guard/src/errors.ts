@@ -27,7 +27,7 @@ export const failures = {
   NO_ACCESS_CONTROL: {
     retry: false,
     exitCode: 78,
-    remedy: 'Start MongoDB with access control, or say that this server is meant to have none.',
+    remedy: 'Start MongoDB with access control: without it no role keeps a reader from writing.',
   },
   /** The address or an option is not one that the driver understands. */
   BAD_ADDRESS: {

@@ -1,5 +1,17 @@
 /** What can go wrong in a migration, and what a person does about it. */
 export const migrationFailures = {
+  BAD_ADDRESS: { remedy: 'Correct the address: mongodb://user:password@host:port/?replicaSet=name.' },
+  UNREACHABLE: { remedy: 'Check the address, that the server runs, and that its replica set has a primary.' },
+  WRONG_SET: { remedy: 'Correct replicaSet=… in the address, or take it away.' },
+  NO_REPLICA_SET: {
+    remedy:
+      'Only a replica set tells of changes: start mongod with --replSet and initiate it; one member is enough.',
+  },
+  NO_ACCESS_CONTROL: {
+    remedy:
+      'Start mongod with access control (--auth, with --keyFile) and give the address of an administrator.',
+  },
+  NOT_AUTHENTICATED: { remedy: 'Check user, password and authSource in the address.' },
   RESERVED_NAME: { remedy: 'Give the collection another name: this one is used for the control documents.' },
   NOT_ALLOWED: {
     remedy: 'Use a user that may create collections, roles and users, such as one with the role root.',

@@ -1,5 +1,5 @@
 import { causesCollection, controlCollection, rolesOf } from '@freshet/roles'
-import { MongoClient, MongoServerError } from 'mongodb'
+import { asAdmin } from './admin.ts'
 import { makeCollections, makeInternals } from './collections.ts'
 import { makeControlDocuments } from './control.ts'
 import { MigrationError } from './errors.ts'
@@ -15,6 +15,8 @@ export interface MigrationOptions {
   /** Names of the collections that have a collection file. */
   readonly collections: readonly string[]
   readonly passwords: Passwords
+  /** Ends it at once, wherever it is; doing it again later finishes it. */
+  readonly signal?: AbortSignal
 }
 
 /** What a migration did. */
@@ -28,7 +30,8 @@ export interface MigrationResult {
 /**
  * Brings a database into the form that writer and readers need: collections, control documents, roles and one user
  * for each role. Doing it twice changes nothing; it never removes anything but privileges. Costs some 20 commands.
- * @throws {MigrationError} RESERVED_NAME, NOT_ALLOWED
+ * Nothing is made on a server that Freshet cannot work with.
+ * @throws {MigrationError} RESERVED_NAME, NOT_ALLOWED, and what `asAdmin` throws
  */
 export async function migrate(options: MigrationOptions): Promise<MigrationResult> {
   const { uri, database, collections } = options
@@ -36,8 +39,7 @@ export async function migrate(options: MigrationOptions): Promise<MigrationResul
   const reserved = own.find((name) => collections.includes(name))
   if (reserved !== undefined)
     throw new MigrationError('RESERVED_NAME', `no collection may be called ${reserved}.`)
-  const client = new MongoClient(uri)
-  try {
+  return asAdmin(uri, options.signal, async (client) => {
     const db = client.db(database)
     const roles = rolesOf(database, collections)
     const made = [
@@ -48,15 +50,5 @@ export async function migrate(options: MigrationOptions): Promise<MigrationResul
     ]
     const users = await makeUsers({ client, uri, database }, roles, options.passwords)
     return { changes: [...made, ...users.changes], passwords: users.passwords }
-  } catch (error) {
-    throw refusedByServer(error) ?? error
-  } finally {
-    await client.close()
-  }
-}
-
-/** https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml: 13 Unauthorized */
-function refusedByServer(error: unknown): MigrationError | undefined {
-  if (!(error instanceof MongoServerError) || error.code !== 13) return undefined
-  return new MigrationError('NOT_ALLOWED', 'the user of the migration lacks a right.', { cause: error })
+  })
 }

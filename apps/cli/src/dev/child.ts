@@ -115,14 +115,20 @@ interface Entry {
 function entryOf(line: string): Entry | undefined {
   const fields = parsed(line)
   if (fields === undefined) return undefined
-  const { level, msg, url, managementUrl, err } = fields
+  const { level, msg, url, managementUrl } = fields
   const named = typeof url === 'string' && typeof managementUrl === 'string'
-  const cause = typeof err === 'object' && err !== null && 'message' in err ? `: ${String(err.message)}` : ''
   return {
     level: typeof level === 'number' ? level : undefined,
-    text: `${String(msg)}${cause}`,
+    text: [String(msg), ...causeOf(fields)].join(': '),
     doors: msg === 'listening' && named ? { url, managementUrl } : undefined,
   }
+}
+
+/** The code of a line and the message of its error, which mostly begins with the code. */
+function causeOf({ code, err }: Readonly<Record<string, unknown>>): readonly string[] {
+  const message = typeof err === 'object' && err !== null && 'message' in err ? [String(err.message)] : []
+  const told = typeof code !== 'string' || message.some((text) => text.startsWith(code))
+  return told ? message : [code, ...message]
 }
 
 function parsed(line: string): Readonly<Record<string, unknown>> | undefined {

@@ -1,0 +1,45 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { MongoClient } from 'mongodb'
+
+/** A mongod as somebody starts it by hand: without access control, and of no replica set unless one is named. */
+export async function openBareServer(binary: string, setName?: string) {
+  const dbPath = await mkdtemp(join(tmpdir(), 'freshet-bare-'))
+  const port = await freePort()
+  const server = spawn(
+    binary,
+    [
+      ...['--dbpath', dbPath, '--port', String(port), '--bind_ip', '127.0.0.1', '--nounixsocket'],
+      ...['--wiredTigerCacheSizeGB', '0.25', ...(setName === undefined ? [] : ['--replSet', setName])],
+    ],
+    { stdio: 'ignore' },
+  )
+  const gone = once(server, 'exit')
+  const host = `127.0.0.1:${port}`
+  const admin = new MongoClient(`mongodb://${host}/?directConnection=true`)
+  await admin.db('admin').command({ hello: 1 })
+  if (setName !== undefined)
+    await admin.db('admin').command({ replSetInitiate: { _id: setName, members: [{ _id: 0, host }] } })
+  return {
+    host,
+    admin,
+    [Symbol.asyncDispose]: async () => {
+      await admin.close()
+      server.kill('SIGKILL')
+      await gone
+      await rm(dbPath, { recursive: true, force: true })
+    },
+  }
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer()
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
+  const address = probe.address()
+  await new Promise((resolve) => probe.close(resolve))
+  return typeof address === 'object' && address !== null ? address.port : 0
+}

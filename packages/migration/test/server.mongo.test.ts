@@ -1,0 +1,66 @@
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { afterAll, expect, test } from '@jest/globals'
+import { findMongod, startReplicaSet } from '@freshet/mongod'
+import { hostsOf, migrate } from '@freshet/migration'
+import { openBareServer } from './bare-server.ts'
+
+const log = { debug() {}, info() {}, warn() {}, error() {} }
+const mongod = await findMongod({ env: process.env, log })
+const set = await startReplicaSet({ mongod, root: { user: 'root', password: 'secret' } })
+afterAll(() => set.close())
+
+const run = (uri: string, signal?: AbortSignal) =>
+  migrate({ uri, database: 'shop', collections: ['products'], passwords: {}, ...(signal ? { signal } : {}) })
+
+test('a server without access control is refused before anything is made there', async () => {
+  await using bare = await openBareServer(mongod.binary, 'lone')
+  await expect(run(`mongodb://${bare.host}/?replicaSet=lone`)).rejects.toThrow(
+    `NO_ACCESS_CONTROL: the server at ${bare.host} asks nobody who they are`,
+  )
+  const { databases } = await bare.admin.db('admin').admin().listDatabases()
+  expect(databases.map(({ name }) => name).sort()).toEqual(['admin', 'config', 'local'])
+})
+
+test.each(['', '?replicaSet=lone'])(
+  'a server of no replica set is called that, address %j',
+  async (query) => {
+    await using bare = await openBareServer(mongod.binary)
+    await expect(run(`mongodb://${bare.host}/${query}`)).rejects.toThrow(
+      `NO_REPLICA_SET: the server at ${bare.host} is no replica set. `,
+    )
+    const { databases } = await bare.admin.db('admin').admin().listDatabases()
+    expect(databases.map(({ name }) => name)).not.toContain('shop')
+  },
+)
+
+test.each([
+  [
+    'another name of the set',
+    (uri: string) => uri.replace('replicaSet=freshet', 'replicaSet=other'),
+    'WRONG_SET',
+  ],
+  ['a wrong password', (uri: string) => uri.replace(':secret@', ':wrong@'), 'NOT_AUTHENTICATED'],
+  ['no user', (uri: string) => uri.replace('root:secret@', ''), 'NOT_AUTHENTICATED'],
+  ['another scheme', (uri: string) => uri.replace('mongodb:', 'mongo:'), 'BAD_ADDRESS'],
+  ['a port where nobody is', (uri: string) => uri.replace(hostsOf(uri), '127.0.0.1:1'), 'UNREACHABLE'],
+])('%s is told by a code, without the password', async (_what, change, code) => {
+  const uri = change(set.rootUri())
+  const error: unknown = await run(uri).catch((reason: unknown) => reason)
+  expect(error).toMatchObject({ name: 'MigrationError', code })
+  expect(String(error)).not.toMatch(/secret|wrong@/)
+})
+
+test('an end that is asked for does not wait for a server that says nothing', async () => {
+  const stop = new AbortController()
+  const silent = createServer(() => stop.abort(new Error('asked')))
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  const { port } = silent.address() as AddressInfo
+  try {
+    await expect(
+      run(`mongodb://root:x@127.0.0.1:${port}/?directConnection=true`, stop.signal),
+    ).rejects.toThrow(/^asked$/)
+  } finally {
+    silent.close()
+  }
+})
