@@ -11,12 +11,16 @@ const options = defineOptions({
   db: text(
     'db',
     undefined,
-    'A MongoDB of yours, with a user that may create roles and users; it is migrated.',
+    'A MongoDB of yours: a replica set with access control on, and a user that may create roles and users. It is ' +
+      'migrated, its users freshet-… get new passwords, and sample data is written. Also read from MONGODB_URI.',
   ),
   database: text('database', 'shop', 'The name of the application database.'),
   collections: text('collections', undefined, 'The folder of the collection files (default: the sample).'),
   cacheSizeBytes: bytes('cache-size', 64 * 2 ** 20, 'What each reader may keep in memory.'),
-  ephemeral: flag('ephemeral', 'All data is gone at the end; otherwise it is kept under .freshet/.'),
+  ephemeral: flag(
+    'ephemeral',
+    'All data is gone at the end; otherwise it is kept under .freshet/. What is in a MongoDB of yours stays.',
+  ),
   noSample: flag('no-sample', 'Writes no sample data.'),
   json: flag('json', 'Prints one JSON line when all is ready.'),
 })

@@ -1,5 +1,5 @@
 import type { Log, Part } from '@freshet/kit'
-import { migrate, withCredentials } from '@freshet/migration'
+import { hostsOf, migrate, withCredentials } from '@freshet/migration'
 import { findMongod, isPortFree, startReplicaSet } from '@freshet/mongod'
 import type { FoundMongod, Member, ReplicaSet } from '@freshet/mongod'
 import { roleNames } from '@freshet/roles'
@@ -33,7 +33,7 @@ export class DevDatabase implements Part {
   #set: ReplicaSet | undefined
   #adminUri = ''
   #searching = false
-  #stopping = false
+  readonly #stopping = new AbortController()
 
   constructor(options: DevDatabaseOptions) {
     this.#options = options
@@ -57,22 +57,35 @@ export class DevDatabase implements Part {
   }
 
   async stop(): Promise<void> {
-    this.#stopping = true
-    // Under a migration that runs the server must not go away: the driver would look for it for half a minute. A search
-    // may be a download of minutes: it is not waited for, and what it finds is not started any more.
+    // Ends a migration too: under one that runs, the server must not go away.
+    this.#stopping.abort()
+    // A search may be a download of minutes: it is not waited for, and what it finds is not started any more.
     if (!this.#searching) await this.#begun?.catch(() => undefined)
     await this.#set?.close()
   }
 
   async #begin(): Promise<void> {
-    const { uri, database, collections, world } = this.#options
-    this.#adminUri = uri ?? world.env['MONGODB_URI'] ?? (await this.#startOwn())
+    const { database, collections } = this.#options
+    this.#adminUri = this.#given() ?? (await this.#startOwn())
     await migrate({
       uri: this.#adminUri,
       database,
       collections,
       passwords: Object.fromEntries(this.#passwords),
+      signal: this.#stopping.signal,
     })
+  }
+
+  /** A database that is there already is named before anything is done to it: a variable of the shell is easily forgotten. */
+  #given(): string | undefined {
+    const { uri, database, world } = this.#options
+    const ofShell = world.env['MONGODB_URI'] || undefined
+    const given = uri ?? ofShell
+    if (given === undefined) return undefined
+    const target = `${hostsOf(given)}, database ${database}`
+    if (uri === undefined) world.say(`Using the MongoDB of MONGODB_URI (${target}).`)
+    world.say(`Connecting to ${target} …`)
+    return given
   }
 
   async #startOwn(): Promise<string> {
@@ -87,7 +100,7 @@ export class DevDatabase implements Part {
 
   async #watch(member: Member): Promise<void> {
     await member.ended()
-    if (!this.#stopping) this.#options.onEnd('MongoDB ended by itself')
+    if (!this.#stopping.signal.aborted) this.#options.onEnd('MongoDB ended by itself')
   }
 
   async #open(): Promise<ReplicaSet> {

@@ -21,6 +21,12 @@ export interface Outcome {
   readonly said: string
 }
 
+/** What is different from running `freshet` from the sources in the environment of the test. */
+export interface HowToRun {
+  readonly program?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+}
+
 /**
  * `freshet` as a process of its own, from the sources, in a folder of its own unless one is given. It leads a process
  * group, as a command does that is typed into a terminal, and ends when the test's process is gone.
@@ -38,11 +44,12 @@ export class Program implements AsyncDisposable {
   #firstLine: Promise<string>
 
   /** `program`: what node is to run instead, with its own options. */
-  constructor(args: readonly string[], cwd?: string, program: readonly string[] = fromSource) {
+  constructor(args: readonly string[], cwd?: string, { program = fromSource, env = {} }: HowToRun = {}) {
     this.#ownFolder = cwd === undefined
     this.cwd = cwd ?? mkdtempSync(join(tmpdir(), 'freshet-cli-'))
     const child = spawn(process.execPath, [...program, ...args], {
       cwd: this.cwd,
+      env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true,
     })

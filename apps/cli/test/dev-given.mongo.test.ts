@@ -1,0 +1,47 @@
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { expect, test } from '@jest/globals'
+import { openTestDatabase } from '@freshet/testkit'
+import { Program } from './support/program.ts'
+
+const started = ['dev', '--json', '--port=0', '--readers=1', '--database=given']
+
+test('a MongoDB that is there is named before it is touched, used, and left as it is at the end', async () => {
+  await using db = await openTestDatabase()
+  const { hosts } = db.servers
+  await using dev = new Program([...started, '--ephemeral'], undefined, { MONGODB_URI: db.adminUri })
+  const { mongodb } = await dev.json()
+  expect(mongodb).toBe(db.adminUri)
+  expect(dev.said.split('\n').slice(0, 2)).toEqual([
+    `Using the MongoDB of MONGODB_URI (${hosts}, database given).`,
+    `Connecting to ${hosts}, database given …`,
+  ])
+  dev.signal('SIGINT')
+  expect(await dev.outcome).toMatchObject({ code: 0 })
+  expect(await db.admin.db('given').collection('products').countDocuments()).toBeGreaterThan(0)
+})
+
+test('Ctrl-C while it looks for a MongoDB that says nothing ends it', async () => {
+  const silent = createServer()
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  const { port } = silent.address() as AddressInfo
+  await using dev = new Program([...started, `--db=mongodb://root:x@127.0.0.1:${port}/`])
+  const asked = new Promise((resolve) => silent.once('connection', resolve))
+  await asked
+  dev.signal('SIGINT')
+  const { code, said } = await dev.outcome
+  silent.close()
+  expect({ code, said }).toEqual({ code: 0, said: `Connecting to 127.0.0.1:${port}, database given …\n` })
+})
+
+test('a MongoDB that is not there is told by a code, with what to do', async () => {
+  await using dev = new Program([...started, '--db=mongodb://root:secret@127.0.0.1:1/'])
+  const { code, said } = await dev.outcome
+  expect({ code, said }).toEqual({
+    code: 1,
+    said: expect.stringMatching(
+      /^freshet dev: UNREACHABLE: no primary answers at 127\.0\.0\.1:1 .* Check the address/m,
+    ),
+  })
+  expect(said).not.toContain('secret')
+})
