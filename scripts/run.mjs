@@ -1,5 +1,5 @@
 /**
- * The two commands of the README, and `check`, from a fresh clone: installs what is missing through the pinned pnpm,
+ * The commands of the README, and `check`, from a fresh clone: installs what is missing through the pinned pnpm,
  * saying so, and then does what was asked. Plain JavaScript with no dependency, since nothing is installed yet.
  */
 import { spawn } from 'node:child_process'
@@ -12,15 +12,21 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const { packageManager, engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const [name, ...args] = process.argv.slice(2)
 
+/** What is built already is not built again. */
+const build = { title: 'Building', argv: ['turbo', 'run', 'build', '--output-logs=errors-only'], held: true }
+/** The command line, from what it is made of and nothing else. */
+const freshet = (...argv) => [
+  { ...build, argv: [...build.argv, '--filter=@freshet/cli'] },
+  { argv: [process.execPath, 'apps/cli/dist/main.js', ...argv], channel: true },
+]
+
 /** What each command runs once the packages are there, in order; the first that fails ends the run. */
 const commands = {
-  dev: [
-    { title: 'Building', argv: ['turbo', 'run', 'build', '--output-logs=errors-only'], quiet: true },
-    { argv: [process.execPath, 'apps/cli/dist/main.js', 'dev', ...args], channel: true },
-  ],
+  dev: freshet('dev', ...args),
+  freshet: freshet(...args),
   test: [
-    // Some tests start the built programs; what is built already is not built again.
-    { title: 'Building', argv: ['turbo', 'run', 'build', '--output-logs=errors-only'], quiet: true },
+    // Some tests start the built programs.
+    build,
     {
       argv: [
         process.execPath,
@@ -50,13 +56,18 @@ const say = (text) => process.stderr.write(`${text}\n`)
 const parent = process.ppid
 const parentCheckMs = 1_000
 
+/** A step that is over sooner, such as a build of nothing, is not worth a line. */
+const sayAfterMs = 1_000
+
 /**
  * Runs one program to its end and resolves with its exit code; signals are passed on, so Ctrl-C ends both. One that gets
- * a channel sees it close when this process is gone.
+ * a channel sees it close when this process is gone. What one prints that is held is said when it fails.
  */
-function run([command, ...rest], { quiet = false, channel = false } = {}) {
+function run([command, ...rest], { quiet = false, held = false, channel = false } = {}) {
   return new Promise((resolve) => {
-    const stdio = quiet ? ['ignore', process.stderr, 'inherit'] : ['inherit', 'inherit', 'inherit']
+    let stdio = ['inherit', 'inherit', 'inherit']
+    if (quiet) stdio = ['ignore', process.stderr, 'inherit']
+    if (held) stdio = ['ignore', 'pipe', 'pipe']
     const child = spawn(command, rest, {
       cwd: root,
       stdio: channel ? [...stdio, 'ipc'] : stdio,
@@ -80,9 +91,12 @@ function run([command, ...rest], { quiet = false, channel = false } = {}) {
       say(`Could not run ${command}: ${error.message}`)
       resolve(1)
     })
-    child.on('exit', (code, signal) => {
+    const output = []
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => output.push(chunk))
+    child.on('close', (code, signal) => {
       clearInterval(watch)
       process.off('SIGINT', pass).off('SIGTERM', pass)
+      if (code !== 0) process.stderr.write(Buffer.concat(output))
       resolve(code ?? (signal === 'SIGINT' ? 130 : 1))
     })
   })
@@ -106,7 +120,20 @@ async function install() {
   return code
 }
 
+/** Without it an older Node would fail later, somewhere, with an error of some package. */
+function nodeIsNewEnough() {
+  const [major, minor] = process.versions.node.split('.').map(Number)
+  const [wantedMajor, wantedMinor] = engines.node.replace('>=', '').split('.').map(Number)
+  return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor)
+}
+
 async function main() {
+  if (!nodeIsNewEnough()) {
+    say(
+      `Freshet needs Node ${engines.node}; ${process.execPath} is ${process.versions.node}. Install a newer one.`,
+    )
+    return 1
+  }
   const steps = commands[name]
   if (!steps) {
     say(`Unknown command ${JSON.stringify(name)}: wanted ${Object.keys(commands).join(', ')}.`)
@@ -114,9 +141,11 @@ async function main() {
   }
   const installed = await install()
   if (installed !== 0) return installed
-  for (const { title, argv, quiet, channel } of steps) {
-    if (title) say(`${title} …`)
-    const code = await run(argv, { quiet, channel })
+  for (const { title, argv, held, channel } of steps) {
+    if (title && !held) say(`${title} …`)
+    const telling = held && setTimeout(() => say(`${title} …`), sayAfterMs)
+    const code = await run(argv, { held, channel })
+    clearTimeout(telling)
     if (code !== 0) {
       if (title) say(`${title}: failed with exit code ${code}.`)
       return code

@@ -55,8 +55,8 @@ test('the token that the README takes from its file is that of the run', async (
 })
 
 test('the audit of the README finds nothing wrong', async () => {
-  const command = blocksOf(readme).find(({ script }) => script.startsWith('node apps/cli/dist/main.js '))
-  const [, , ...args] = command?.script.trim().split(' ') ?? []
+  const command = blocksOf(readme).find(({ script }) => script.startsWith('npm run freshet -- '))
+  const [, , , , ...args] = command?.script.trim().split(' ') ?? []
   await using audit = new Program(args, dev.cwd)
   const { code, printed } = await audit.outcome
   expect({ code, printed }).toEqual({

@@ -8,12 +8,16 @@ test('every file that the README links exists', () => {
   expect(brokenLinks('see [this](packages/none/SPEC.md)')).toEqual(['packages/none/SPEC.md'])
 })
 
-test('the two commands of the README are scripts of the repository', () => {
+test('the commands of the README are scripts of the repository', () => {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     scripts: Readonly<Record<string, string>>
   }
   const commands = blocksOf(readme).map(({ script }) => script.trim())
-  expect(commands.filter((command) => command.startsWith('npm'))).toEqual(['npm run dev', 'npm test'])
-  expect(scripts['dev']).toMatch(/^(exec )?node scripts\/run\.mjs dev$/)
-  expect(scripts['test']).toMatch(/^(exec )?node scripts\/run\.mjs test$/)
+  expect(commands.filter((command) => command.startsWith('npm'))).toEqual([
+    'npm run dev',
+    'npm test',
+    'npm run freshet -- audit --for 5s',
+  ])
+  for (const name of ['dev', 'freshet', 'test'])
+    expect(scripts[name]).toMatch(new RegExp(`^(exec )?node scripts/run\\.mjs ${name}$`))
 })

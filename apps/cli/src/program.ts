@@ -24,7 +24,7 @@ export async function runProgram(argv: readonly string[], world: World): Promise
   const asked = argv.length === 0 || argv[0] === '--help'
   if (!asked) world.say(`freshet: ${JSON.stringify(argv[0])} is no command.`)
   const lines = commands.map(({ name, says }) => `  ${name.padEnd(14)}${says}`)
-  const text = `freshet COMMAND [options]\n\n${lines.join('\n')}\n\nfreshet COMMAND --help tells the options.\n`
+  const text = `freshet COMMAND [options]\n\n${lines.join('\n')}\n\nfreshet COMMAND --help tells the options. In a clone: npm run freshet -- COMMAND\n`
   if (asked) world.print(text)
   else world.say(text)
   return asked ? exitCodes.done : exitCodes.usage

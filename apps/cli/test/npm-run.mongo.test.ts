@@ -21,3 +21,23 @@ test('when npm is killed without a word, a run that keeps its data still ends in
   // The last thing that an orderly end does is to take it away.
   expect(existsSync(join(clone.folder, '.freshet', 'running.json'))).toBe(false)
 })
+
+test('a Node that is too old is told of before anything is done', async () => {
+  using clone = new Clone()
+  clone.write('package.json', JSON.stringify({ packageManager: 'pnpm@1', engines: { node: '>=99.1' } }))
+  const { said, code } = clone.run('dev')
+  expect(await code).toBe(1)
+  expect(said.text).toMatch(/^Freshet needs Node >=99\.1; \S+ is \d+\.\d+\.\d+\. Install a newer one\.\n$/)
+})
+
+test('what a build prints is said when it fails, and only then', async () => {
+  using clone = new Clone()
+  clone.write('node_modules/.bin/turbo', '#!/bin/sh\necho "it was built"\n')
+  const good = clone.run('freshet', 'dev', '--help')
+  expect([await good.code, good.said.text]).toEqual([0, ''])
+  expect(good.printed.text).toContain('freshet dev [options]')
+  clone.write('node_modules/.bin/turbo', '#!/bin/sh\necho "a file is wrong"\nexit 3\n')
+  const bad = clone.run('dev')
+  expect(await bad.code).toBe(3)
+  expect(bad.said.text).toBe('a file is wrong\nBuilding: failed with exit code 3.\n')
+})

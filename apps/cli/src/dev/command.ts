@@ -22,7 +22,7 @@ const options = defineOptions({
     'All data is gone at the end; otherwise it is kept under .freshet/. What is in a MongoDB of yours stays.',
   ),
   noSample: flag('no-sample', 'Writes no sample data.'),
-  json: flag('json', 'Prints one JSON line when all is ready.'),
+  json: flag('json', 'Prints one JSON line when all is ready: npm run --silent dev -- --json.'),
 })
 
 /** `freshet dev`: the whole system on this machine, until Ctrl-C. */

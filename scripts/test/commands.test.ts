@@ -1,0 +1,67 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from '@jest/globals'
+import { runProgram } from '../../apps/cli/src/program.ts'
+import { readme, root } from './readme-text.ts'
+
+const docs = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'))
+const texts: Readonly<Record<string, string>> = {
+  'README.md': readme,
+  ...Object.fromEntries(docs.map((name) => [name, readFileSync(join(root, 'docs', name), 'utf8')])),
+}
+
+/** What somebody may copy into a terminal: code in a sentence, and lines of blocks. */
+function commandsIn(text: string): readonly string[] {
+  const spans = [...text.matchAll(/`([^`\n]+)`/g)].map(([, code = '']) => code)
+  return [...spans, ...text.split('\n')].filter((code) =>
+    /^(npm run (--silent )?[a-z]|freshet [a-z])/.test(code),
+  )
+}
+
+/** What is wrong with a command, asked of its own `--help`. */
+async function faultOf(command: string): Promise<string | undefined> {
+  const [, script = '', rest = ''] =
+    /^npm run (?:--silent )?(dev|freshet)(?: --(?: (.*))?)?$/.exec(command) ?? []
+  if (script === '') return 'there is no such command'
+  const words = [...(script === 'dev' ? ['dev'] : []), ...rest.split(' ').filter((word) => word !== '')]
+  const at = words.findIndex((word) => word.startsWith('--'))
+  const name = at === -1 ? words : words.slice(0, at)
+  const flags = words.filter((word) => word.startsWith('--')).map((word) => word.split('=')[0] ?? '')
+  const { code, help } = await helpOf(name)
+  if (code !== 0) return 'it is no command of freshet'
+  const unknown = flags.find((flag) => !new RegExp(`^  ${flag} `, 'm').test(help))
+  if (unknown !== undefined) return `it has no option ${unknown}`
+  const required = [...help.matchAll(/^ {2}(--[a-z-]+) .*\(required\)$/gm)].map(([, flag = '']) => flag)
+  const missing = required.find((flag) => !flags.includes(flag))
+  return at === -1 || flags.includes('--help') || missing === undefined ? undefined : `it needs ${missing}`
+}
+
+async function helpOf(name: readonly string[]) {
+  let help = ''
+  const code = await runProgram([...name, ...(name.length === 0 ? [] : ['--help'])], {
+    env: {},
+    cwd: '/nowhere',
+    clock: { now: () => 0, wallMs: () => 0, sleep: async () => undefined },
+    readFile: () => '',
+    print: (text) => (help += text),
+    say: () => undefined,
+    stopped: new AbortController().signal,
+  })
+  return { code, help }
+}
+
+test.each(Object.entries(texts))('each command in %s is one that is taken', async (_name, text) => {
+  for (const command of commandsIn(text))
+    expect({ command, fault: await faultOf(command) }).toEqual({ command, fault: undefined })
+})
+
+test('there are such commands, and wrong ones are found', async () => {
+  const all = Object.values(texts).flatMap(commandsIn)
+  expect(all.filter((command) => command.includes('freshet'))).toContainEqual(
+    expect.stringMatching(/^npm run freshet -- migrate /),
+  )
+  expect(await faultOf('freshet audit')).toBe('there is no such command')
+  expect(await faultOf('npm run freshet -- dive')).toBe('it is no command of freshet')
+  expect(await faultOf('npm run freshet -- migrate --db x --database y')).toBe('it has no option --db')
+  expect(await faultOf('npm run freshet -- migrate --db-file x')).toBe('it needs --database')
+})
