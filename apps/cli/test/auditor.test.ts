@@ -5,6 +5,7 @@ import { positionOf, parseSourceId } from '@freshet/protocol'
 import { seededRandom } from '@freshet/testkit'
 import { Auditor } from '../src/audit/auditor.ts'
 import type { Answer, Question, ReaderDoor, Truth, TruthSource } from '../src/audit/contract.ts'
+import { inWords, passes } from '../src/audit/report.ts'
 import type { AuditSummary } from '../src/audit/report.ts'
 
 const source = parseSourceId('0123abcd')
@@ -162,4 +163,38 @@ test('a reader that does not answer, or names another source, is not judged', as
   const { audited, unjudged } = await audit(history, new Foreign(history))
   expect(audited).toBe(0)
   expect(Object.keys(unjudged).sort()).toEqual(['no answer: refused', 'the reader names another source'])
+})
+
+test('a reader that never answers is named, and nothing is proved of it, whatever the others answer', async () => {
+  const history = new CountingHistory()
+  const refused = (question: Question): Error =>
+    new TypeError('fetch failed', {
+      cause: Object.assign(new Error(`at http://dead/v1/${question.ids.join()}`), { code: 'ECONNREFUSED' }),
+    })
+  const dead: ReaderDoor = { url: 'http://dead', ask: (question) => Promise.reject(refused(question)) }
+  const summary = await audit(history, new HonestReader(history), dead)
+  expect(summary.audited).toBeGreaterThanOrEqual(200)
+  expect(summary.readers['http://dead']).toEqual({
+    audited: 0,
+    wrong: 0,
+    unjudged: { 'no answer: ECONNREFUSED': expect.any(Number) },
+  })
+  expect(passes(summary)).toBe(false)
+  expect(inWords(summary)).toMatch(
+    /^\d+ answers audited, 0 wrong\n {2}NOTHING PROVED of http:\/\/dead: .*\n {2}\d+ of http:\/\/dead not judged: no answer: ECONNREFUSED$/,
+  )
+  const { readers, ...all } = summary
+  expect(passes({ ...all, readers: { 'http://reader': readers['http://reader'] ?? all } })).toBe(true)
+})
+
+test('reasons are few: beyond twenty they are counted together', async () => {
+  const history = new CountingHistory()
+  let asked = 0
+  const odd: ReaderDoor = {
+    url: 'http://odd',
+    ask: () => Promise.reject(new Error(`refused for the ${(asked += 1)}th time`)),
+  }
+  const { unjudged } = await audit(history, odd)
+  expect(Object.keys(unjudged)).toHaveLength(21)
+  expect(unjudged['other reasons']).toBeGreaterThan(100)
 })

@@ -98,7 +98,7 @@ test('P2 an audit of the running system, while its data moves, asks every reader
 test('negative control: an audit of two readers finds the lies of the second, which changes one digit now and then', async () => {
   await using liar = await openLyingReader(readers[0] ?? '', 5)
   await using program = new Program(
-    ['audit', `--readers=${readers[0]},${liar.url}`, '--for=2s', '--json'],
+    ['audit', `--reader-urls=${readers[0]},${liar.url}`, '--for=2s', '--json'],
     dev.cwd,
   )
   const { code, printed } = await program.outcome

@@ -7,7 +7,7 @@ export const remedies = {
   /** An option without a default was not given. */
   MISSING: 'Give the option by its flag, its variable or in the file.',
   /** The configuration file, or a file that holds a secret, cannot be read. */
-  UNREADABLE: 'Check the path, the rights and that the file is a JSON object.',
+  UNREADABLE: 'Check the path and the rights; the file of --config must be a JSON object.',
   /** Settings that exclude or need each other. */
   CONFLICT: 'Change one of the settings that the message names.',
 } as const satisfies Record<string, string>

@@ -22,8 +22,9 @@ export function bytes<const F extends Fallback<number>>(
   name: string,
   fallback: F,
   says: string,
+  { min = 0 }: { readonly min?: number } = {},
 ): Option<Outcome<number, F>> {
-  return measured(name, fallback, says, '64MiB', { units: sizes, min: 0, max: Number.MAX_SAFE_INTEGER })
+  return measured(name, fallback, says, '64MiB', { units: sizes, min, max: Number.MAX_SAFE_INTEGER })
 }
 
 /** A whole number within limits; both ends belong to it. */
@@ -167,8 +168,9 @@ function amountIn(given: string, { units, min, max }: Measure): number | Refusal
     factor === undefined && unit === '' && Number(digits) === 0 ? 0 : Number(digits) * (factor ?? NaN)
   if (digits === '' || Number.isNaN(amount)) return { wants: `a whole number with a unit: ${names}` }
   if (amount >= min && amount <= max) return amount
-  const smallest = Object.keys(units)[0] ?? ''
-  return { wants: `a whole number with a unit (${names}), from ${min}${smallest} to ${max}${smallest}` }
+  return {
+    wants: `a whole number with a unit (${names}), from ${withUnit(min, units)} to ${withUnit(max, units)}`,
+  }
 }
 
 /** The largest unit that gives a whole number. */

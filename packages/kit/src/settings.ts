@@ -1,5 +1,5 @@
 import { ConfigError } from './config-error.ts'
-import type { Option } from './option.ts'
+import type { Option, OptionTable } from './option.ts'
 import { readFlags } from './flags.ts'
 import type { Setting } from './setting.ts'
 
@@ -49,6 +49,14 @@ function readVariables(env: Surroundings['env'], names: ReadonlyMap<string, unkn
 /** `--cache-size` is `FRESHET_CACHE_SIZE` in the environment. */
 export function variableOf(name: string): string {
   return PREFIX + name.toUpperCase().replaceAll('-', '_')
+}
+
+/** Every variable that options of this table are read from. */
+export function variablesOf(table: OptionTable): readonly string[] {
+  const names = Object.values(table).flatMap(({ name, style }) =>
+    style === 'secret' ? [name, `${name}-file`] : [name],
+  )
+  return ['config', ...names].map(variableOf)
 }
 
 function readKeys(

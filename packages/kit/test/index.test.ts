@@ -3,6 +3,6 @@ import * as kit from '../src/index.ts'
 
 test('the public names are these', () => {
   const names = `Backoff ConfigError Lifecycle REQUIRED RunLoop bytes choice count defineOptions flag helpTable helpText
-    list ms readConfig secret systemClock text url`
+    list ms readConfig secret systemClock text url variablesOf`
   expect(Object.keys(kit).sort()).toEqual(names.split(/\s+/).sort())
 })

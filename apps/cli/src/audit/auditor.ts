@@ -30,12 +30,13 @@ const severalIds = 10
  */
 export class Auditor {
   readonly #options: AuditorOptions
-  readonly #report = new AuditReport()
+  readonly #report: AuditReport
   readonly #ids = new Map<string, readonly string[]>()
   #source: SourceId | undefined
 
   constructor(options: AuditorOptions) {
     this.#options = options
+    this.#report = new AuditReport(options.readers.map(({ url }) => url))
   }
 
   /** Runs until `signal` aborts, and at least one question per asker. Rejects when the database cannot be read. */
@@ -70,7 +71,7 @@ export class Auditor {
     try {
       answer = await reader.ask(question)
     } catch (error) {
-      const reason = `no answer: ${error instanceof Error ? error.message : String(error)}`
+      const reason = `no answer: ${whyOf(error)}`
       this.#report.add({ kind: 'unjudged', reason }, { reader: reader.url, question, position: undefined })
       return
     }
@@ -120,4 +121,13 @@ export class Auditor {
     const { truth, collections } = this.#options
     for (const name of collections) this.#ids.set(name, await truth.someIds(name, idsPerCollection))
   }
+}
+
+/** Short and without the document that was asked for, so that equal reasons are counted together. */
+function whyOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const { cause } = error
+  // What `fetch` throws says no more than that it failed.
+  if (typeof cause === 'object' && cause !== null && 'code' in cause) return String(cause.code)
+  return error.message.replace(/\bhttps?:\S+/g, 'URL').slice(0, 100)
 }

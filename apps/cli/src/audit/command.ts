@@ -1,20 +1,21 @@
 import { loadCollections } from '@freshet/collections'
 import { openReadConnection } from '@freshet/guard'
-import { count, defineOptions, flag, list, ms, secret, text } from '@freshet/kit'
+import { ConfigError, count, defineOptions, flag, list, ms, secret, text } from '@freshet/kit'
 import type { Log } from '@freshet/kit'
 import { defineCommand, exitCodes } from '../command.ts'
 import type { World } from '../command.ts'
+import { databaseName } from '../database-name.ts'
 import { readRunning } from '../dev/running.ts'
 import { CliError } from '../errors.ts'
 import { Auditor } from './auditor.ts'
 import { HttpReader } from './http-reader.ts'
 import { MongoTruth } from './mongo-truth.ts'
-import { inWords } from './report.ts'
+import { inWords, passes } from './report.ts'
 
 const options = defineOptions({
-  readers: list('readers', 'Base URLs of the readers (default: those of `freshet dev` here).'),
+  readers: list('reader-urls', 'Base URLs of the readers (default: those of `freshet dev` here).'),
   db: secret('db', undefined, "MongoDB's address with the auditor's user (default: of `freshet dev` here)."),
-  database: text('database', undefined, 'The name of the application database.'),
+  database: databaseName(undefined),
   collections: text('collections', undefined, 'The folder of the collection files.'),
   token: secret('token', undefined, 'A token that may read.'),
   forMs: ms('for', 10_000, 'How long to ask.'),
@@ -40,7 +41,7 @@ export const auditCommand = defineCommand({
     try {
       const auditor = new Auditor({
         truth: new MongoTruth(connection, collections),
-        readers: from.readers.map((url) => new HttpReader(url.replace(/\/$/, ''), from.token)),
+        readers: [...new Set(from.readers)].map((url) => new HttpReader(url, from.token)),
         collections: [...collections.keys()],
         clock: world.clock,
         random: Math.random,
@@ -50,8 +51,8 @@ export const auditCommand = defineCommand({
       if ((await auditor.knownIds()) === 0) throw new CliError('NOTHING_TO_AUDIT', 'no document is there.')
       const summary = await auditor.run(signalAfter(config.forMs, world))
       world.print(config.json ? JSON.stringify(summary) : inWords(summary))
-      // An audit that judged nothing has proved nothing.
-      return summary.wrong === 0 && summary.audited > 0 ? exitCodes.done : exitCodes.failed
+      // A reader of which nothing was judged may have lied all the time.
+      return passes(summary) ? exitCodes.done : exitCodes.failed
     } finally {
       await connection.close()
     }
@@ -85,13 +86,25 @@ interface Given {
 /** What was given, and the run of `freshet dev` in this folder for the rest. */
 function targetOf(given: Given, world: World): Target {
   const running = readRunning(world)
-  const readers = given.readers.length > 0 ? given.readers : (running?.readers.map(({ url }) => url) ?? [])
+  const readers =
+    given.readers.length > 0 ? given.readers.map(baseOf) : (running?.readers.map(({ url }) => url) ?? [])
   const db = given.db ?? running?.auditor
   const database = given.database ?? running?.database
   const collections = given.collections ?? running?.collections
   if (readers.length === 0 || db === undefined || database === undefined || collections === undefined)
     throw new CliError('NO_RUN', 'no readers, address, database or collections are given.')
   return { readers, db, database, collections, token: given.token ?? running?.token }
+}
+
+/** Paths are put behind it. @throws {ConfigError} BAD_VALUE */
+function baseOf(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '')
+    throw new ConfigError(
+      'BAD_VALUE',
+      `--reader-urls holds ${JSON.stringify(text)}; it wants http or https URLs, such as http://host:7401.`,
+    )
+  return url.href.replace(/\/$/, '')
 }
 
 /** Warnings for the person; the rest is noise here. */
