@@ -1,4 +1,4 @@
-import { ConfigError, helpText, readConfig } from '@freshet/kit'
+import { ConfigError, helpText, readConfig, variablesOf } from '@freshet/kit'
 import type { Clock, ConfigOf, OptionTable } from '@freshet/kit'
 
 /** What a command may touch of the world around it; `main.ts` alone takes it from the process. */
@@ -21,6 +21,8 @@ export interface Command {
   readonly name: string
   /** One sentence. */
   readonly says: string
+  /** The variables of the environment that it reads. */
+  readonly variables: readonly string[]
   /** Reads `argv` (without the name) and runs; resolves with the exit code. */
   run(argv: readonly string[], world: World): Promise<number>
 }
@@ -42,8 +44,9 @@ export function defineCommand<Table extends OptionTable>(definition: CommandDefi
   return {
     name,
     says,
+    variables: variablesOf(options),
     async run(argv, world) {
-      if (argv.includes('--help')) {
+      if (argv.includes('--help') || argv.includes('-h')) {
         world.print(`${says}\n\nfreshet ${name} [options]\n${helpText(options)}`)
         return exitCodes.done
       }

@@ -2,10 +2,11 @@ import { loadCollections } from '@freshet/collections'
 import { defineOptions, flag, REQUIRED, secret, text } from '@freshet/kit'
 import { migrate, renameTimeline, withCredentials } from '@freshet/migration'
 import { defineCommand, exitCodes } from './command.ts'
+import { databaseName } from './database-name.ts'
 
 const where = {
   db: secret('db', REQUIRED, 'The address of MongoDB with a user that may create roles and users.'),
-  database: text('database', REQUIRED, 'The name of the application database.'),
+  database: databaseName(REQUIRED),
 }
 
 const migrateOptions = defineOptions({

@@ -10,7 +10,7 @@ const minSecretBytes = 32
 const options = defineOptions({
   subject: text('subject', 'developer', 'Who the bearer is: the claim sub.'),
   roles: list('roles', 'What the bearer may be asked for: the claim roles.'),
-  forMs: ms('for', 3_600_000, 'How long the token is good.'),
+  forMs: ms('for', 3_600_000, 'How long the token is good.', { min: 1_000 }),
   issuer: text('token-issuer', 'freshet', 'The issuer that the services want.'),
   audience: text('token-audience', 'freshet', 'The audience that the services want.'),
   secret: secret(

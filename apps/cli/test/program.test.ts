@@ -2,13 +2,15 @@ import { expect, test } from '@jest/globals'
 import { systemClock } from '@freshet/kit'
 import { runProgram } from '../src/program.ts'
 
-async function freshet(...argv: string[]) {
+const freshet = (...argv: string[]) => freshetIn({}, ...argv)
+
+async function freshetIn(env: Readonly<Record<string, string>>, ...argv: string[]) {
   const lines = { printed: '', said: '' }
   const code = await runProgram(argv, {
-    env: {},
+    env,
     cwd: '/nowhere',
     clock: systemClock,
-    readFile: () => '',
+    readFile: (path) => (path.endsWith('package.json') ? '{"version":"1.2.3"}' : ''),
     print: (text) => (lines.printed += text),
     say: (text) => (lines.said += text),
     stopped: new AbortController().signal,
@@ -30,7 +32,17 @@ test.each([
   ],
   [
     'audit',
-    ['readers', 'db-file', 'database', 'collections', 'token-file', 'for', 'concurrency', 'pause', 'json'],
+    [
+      'reader-urls',
+      'db-file',
+      'database',
+      'collections',
+      'token-file',
+      'for',
+      'concurrency',
+      'pause',
+      'json',
+    ],
   ],
   ['doctor guard', ['db-file', 'database', 'json']],
   ['token', ['subject', 'roles', 'for', 'token-secret-file']],
@@ -56,4 +68,53 @@ test('an unknown command, an unknown option and a missing one end with their cod
     said: expect.stringContaining('--db-file is missing'),
   })
   expect(await freshet('audit')).toMatchObject({ code: 1, said: expect.stringContaining('NO_RUN') })
+})
+
+test('addresses of readers that are none are refused before anything is asked', async () => {
+  for (const url of ['localhost:7401', 'http://h/?a=b', 'nowhere'])
+    expect(await freshet('audit', `--reader-urls=http://good:1,${url}`)).toMatchObject({
+      code: 78,
+      said: expect.stringContaining(`--reader-urls holds "${url}"; it wants`),
+    })
+})
+
+test('a variable of another command is no mistake, one of none is', async () => {
+  expect(await freshetIn({ FRESHET_READERS: '5' }, 'audit')).toMatchObject({
+    code: 1,
+    said: expect.stringContaining('NO_RUN'),
+  })
+  expect(await freshetIn({ FRESHET_RAEDERS: '5' }, 'audit')).toMatchObject({
+    code: 78,
+    said: expect.stringContaining('FRESHET_RAEDERS belongs to no option'),
+  })
+})
+
+test.each([[['help']], [['--help']], [['-h']]])('%j lists the commands', async (argv) => {
+  expect(await freshet(...argv)).toMatchObject({ code: 0, printed: expect.stringContaining('  audit ') })
+})
+
+test('help of one command, the version, and a command that was cut short', async () => {
+  for (const argv of [
+    ['help', 'doctor', 'guard'],
+    ['doctor', 'guard', '-h'],
+  ])
+    expect(await freshet(...argv)).toMatchObject({ code: 0, printed: expect.stringContaining('--db-file') })
+  expect(await freshet('--version')).toEqual({ code: 0, printed: '1.2.3', said: '' })
+  const { code, said } = await freshet('doctor')
+  expect(code).toBe(2)
+  expect(said).toMatch(/^freshet: "doctor" is no command; wanted: doctor guard\./)
+})
+
+test.each([
+  ['dev', '--database=a.b'],
+  ['dev', '--database=admin'],
+  ['dev', `--database=${'x'.repeat(55)}`],
+  ['dev', '--cache-size=1B'],
+  ['token', '--for=0'],
+])('%s %s is refused before anything is started', async (...argv) => {
+  expect(await freshet(...argv)).toMatchObject({
+    code: 78,
+    printed: '',
+    said: expect.stringMatching(/it wants a/),
+  })
 })

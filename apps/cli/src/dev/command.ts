@@ -1,5 +1,6 @@
 import { bytes, count, defineOptions, flag, text } from '@freshet/kit'
 import { defineCommand, exitCodes } from '../command.ts'
+import { databaseName } from '../database-name.ts'
 import { StateFolder } from '../state-folder.ts'
 import { runDev } from './run.ts'
 
@@ -14,9 +15,9 @@ const options = defineOptions({
     'A MongoDB of yours: a replica set with access control on, and a user that may create roles and users. It is ' +
       'migrated, its users freshet-… get new passwords, and sample data is written. Also read from MONGODB_URI.',
   ),
-  database: text('database', 'shop', 'The name of the application database.'),
+  database: databaseName('shop'),
   collections: text('collections', undefined, 'The folder of the collection files (default: the sample).'),
-  cacheSizeBytes: bytes('cache-size', 64 * 2 ** 20, 'What each reader may keep in memory.'),
+  cacheSizeBytes: bytes('cache-size', 64 * 2 ** 20, 'What each reader may keep in memory.', { min: 2 ** 20 }),
   ephemeral: flag(
     'ephemeral',
     'All data is gone at the end; otherwise it is kept under .freshet/. What is in a MongoDB of yours stays.',

@@ -1,13 +1,14 @@
 import { examine, failures, GuardError } from '@freshet/guard'
-import { defineOptions, flag, secret, text, type Log } from '@freshet/kit'
+import { defineOptions, flag, secret, type Log } from '@freshet/kit'
 import { defineCommand, exitCodes } from '../command.ts'
+import { databaseName } from '../database-name.ts'
 import { readRunning } from '../dev/running.ts'
 import { CliError } from '../errors.ts'
 import { tableOf } from './table.ts'
 
 const options = defineOptions({
   db: secret('db', undefined, "MongoDB's address as a reader has it (default: of `freshet dev` here)."),
-  database: text('database', undefined, 'The name of the application database.'),
+  database: databaseName(undefined),
   json: flag('json', 'Prints one JSON line.'),
 })
 
