@@ -3,8 +3,9 @@ export const mongodFailures = {
   NOT_FOUND: {
     remedy: 'Install MongoDB 6.0 or newer, or set MONGOMS_SYSTEM_BINARY to the path of a mongod.',
   },
+  NAMED_NOT_RUN: { remedy: 'Correct the variable, or take it away: then one is looked for.' },
   NOT_STARTED: {
-    remedy: 'Read the cause; often the port is taken or the data folder belongs to another process.',
+    remedy: 'Read the cause; often the data folder belongs to another process or to a newer MongoDB.',
   },
   PORT_TAKEN: { remedy: 'Stop the process that listens on the port: often another run over the same data.' },
   SET_UP_CUT_OFF: {

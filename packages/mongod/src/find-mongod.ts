@@ -22,6 +22,8 @@ export interface SearchStep {
   readonly name: string
   /** Said before the step when it may take long. */
   readonly announce?: string
+  /** Somebody said that it is this one: when it does not run, no other is taken in its place. */
+  readonly named?: boolean
   find(): Promise<string | undefined>
 }
 
@@ -34,7 +36,7 @@ export interface SearchWorld {
 /**
  * Finds a mongod: MONGOMS_SYSTEM_BINARY, the PATH, one fetched earlier, MongoDB's site, the Python index. The first
  * that also runs and is new enough wins. Costs about 50 ms once something was fetched; the first time 42 to 80 MB.
- * @throws {MongodError} NOT_FOUND: lists every place and why it gave nothing.
+ * @throws {MongodError} NAMED_NOT_RUN: of MONGOMS_SYSTEM_BINARY; NOT_FOUND: lists every place and why it gave nothing.
  */
 export async function findMongod(world: SearchWorld): Promise<FoundMongod> {
   return firstThatRuns(await searchSteps(world.env), world.log)
@@ -45,10 +47,15 @@ export async function searchSteps(env: Environment): Promise<readonly SearchStep
   const cache = cacheFolder(env)
   await mkdir(cache, { recursive: true })
   return [
-    { name: 'MONGOMS_SYSTEM_BINARY', find: async () => env['MONGOMS_SYSTEM_BINARY'] || undefined },
+    // The library takes this variable over every path that it is given.
+    {
+      name: 'MONGOMS_SYSTEM_BINARY',
+      named: true,
+      find: async () => env['MONGOMS_SYSTEM_BINARY'] || undefined,
+    },
     { name: 'mongod on PATH', find: () => onPath(env['PATH'] ?? '') },
-    { name: `fetched earlier (${cache})`, find: () => firstExecutable([wheelBinary(cache)]) },
-    { name: `fetched earlier from MongoDB (${cache})`, find: () => fetchedEarlier(cache) },
+    { name: 'fetched earlier', find: () => firstExecutable([wheelBinary(cache)]) },
+    { name: 'fetched earlier from MongoDB', find: () => fetchedEarlier(cache) },
     {
       name: "MongoDB's own site",
       announce: 'Looking for MongoDB on its own site',
@@ -72,7 +79,9 @@ export async function firstThatRuns(steps: readonly SearchStep[], log: Log): Pro
       if (binary !== undefined) return { binary, version: await versionOf(binary), origin: step.name }
       tried.push(`${step.name}: nothing there`)
     } catch (error) {
-      tried.push(`${step.name}: ${error instanceof Error ? error.message : String(error)}`)
+      const why = `${step.name}: ${error instanceof Error ? error.message : String(error)}`
+      if (step.named === true) throw new MongodError('NAMED_NOT_RUN', `${why}.`, { cause: error })
+      tried.push(why)
     }
   }
   throw new MongodError('NOT_FOUND', `no MongoDB to run was found. Tried:\n  ${tried.join('\n  ')}\n`)

@@ -1,13 +1,10 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readdir } from 'node:fs/promises'
-import { MongoMemoryReplSet } from 'mongodb-memory-server-core'
-import type { MongoMemoryServer } from 'mongodb-memory-server-core'
-import { MongoMemoryReplSetStates } from 'mongodb-memory-server-core/lib/MongoMemoryReplSet.js'
-import type { MongoMemoryInstanceOpts } from 'mongodb-memory-server-core/lib/util/MongoInstance.js'
 import { MongodError } from './errors.ts'
 import type { FoundMongod } from './find-mongod.ts'
 import { Member } from './member.ts'
 import { findFreePort, isPortFree } from './port.ts'
+import { Servers } from './servers.ts'
 
 /** The first user: may do everything. Access control is always on. */
 export interface RootUser {
@@ -34,8 +31,10 @@ export interface ReplicaSetOptions {
    * on each server by itself, across restarts. Nothing is kept by default.
    */
   readonly profiled?: Readonly<Record<string, unknown>>
-  /** Keeps the data of a single server here between runs; without it the data is gone after `close`. */
+  /** Keeps the data of a single server here, and its key; without it they are gone after `close`. */
   readonly dbPath?: string
+  /** The data in `dbPath` is read by nobody again, so `close` does not wait for an orderly shutdown. */
+  readonly throwAway?: boolean
   /** Port of a single server. Data that was kept belongs to the port it was made with. */
   readonly port?: number
 }
@@ -72,33 +71,36 @@ export async function startReplicaSet(options: ReplicaSetOptions): Promise<Repli
     )
   }
   const ports = port === undefined ? await findFreePorts(nodes) : [port]
-  const servers = new Servers(kept, {
-    binary: { systemBinary: mongod.binary, version: mongod.version },
-    instanceOpts: ports.map((port) => ({ port, ...(dbPath === undefined ? {} : { dbPath }) })),
-    replSet: {
-      name: setName,
-      count: nodes,
-      ip: '127.0.0.1',
-      storageEngine: 'wiredTiger',
-      auth: {
-        enable: true,
-        customRootName: root.user,
-        customRootPwd: root.password,
-        keyfileContent: keyOf(root),
+  const servers = new Servers(
+    { kept, dbPath },
+    {
+      binary: { systemBinary: mongod.binary, version: mongod.version },
+      instanceOpts: ports.map((port) => ({ port, ...(dbPath === undefined ? {} : { dbPath }) })),
+      replSet: {
+        name: setName,
+        count: nodes,
+        ip: '127.0.0.1',
+        storageEngine: 'wiredTiger',
+        auth: {
+          enable: true,
+          customRootName: root.user,
+          customRootPwd: root.password,
+          keyfileContent: keyOf(root),
+        },
+        args: serverArguments(options),
+        spawn: { detached: true },
+        // Elections in tests and development should take a second, not ten.
+        configSettings: nodes > 1 ? { electionTimeoutMillis: 2_000, heartbeatIntervalMillis: 250 } : {},
       },
-      args: serverArguments(options),
-      spawn: { detached: true },
-      // Elections in tests and development should take a second, not ten.
-      configSettings: nodes > 1 ? { electionTimeoutMillis: 2_000, heartbeatIntervalMillis: 250 } : {},
     },
-  })
+  )
   try {
     await servers.start()
   } catch (cause) {
     await servers.stop({ doCleanup: true }).catch(() => undefined)
     throw new MongodError('NOT_STARTED', `mongod did not start (${messageOf(cause)}).`, { cause })
   }
-  return new RunningReplicaSet(servers, root, dbPath === undefined)
+  return new RunningReplicaSet(servers, root, options.throwAway ?? dbPath === undefined)
 }
 
 class RunningReplicaSet implements ReplicaSet {
@@ -132,33 +134,6 @@ class RunningReplicaSet implements ReplicaSet {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
-}
-
-/**
- * The library's set with two rules changed. A port is the one that was asked for and never a second choice, since a
- * set knows its members by address. And kept data already has its set and its users: the library would set the same
- * members again by force, which a server refuses while it is still reading them; it only has to elect its primary.
- */
-class Servers extends MongoMemoryReplSet {
-  readonly #kept: boolean
-
-  constructor(kept: boolean, options: ConstructorParameters<typeof MongoMemoryReplSet>[0]) {
-    super(options)
-    this.#kept = kept
-  }
-
-  /* oxlint-disable no-underscore-dangle -- the library's own names */
-  protected override _initServer(instance: MongoMemoryInstanceOpts): MongoMemoryServer {
-    const onItsPort = { ...instance, portGeneration: false }
-    return super._initServer(onItsPort)
-  }
-
-  protected override async _initReplSet(): Promise<void> {
-    if (!this.#kept) return super._initReplSet()
-    await this._waitForPrimary()
-    this.stateChange(MongoMemoryReplSetStates.running)
-  }
-  /* oxlint-enable no-underscore-dangle */
 }
 
 async function findFreePorts(count: number): Promise<number[]> {

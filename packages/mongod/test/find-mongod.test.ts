@@ -54,6 +54,17 @@ test('when nothing is found the error lists every place with its reason, and wha
   )
 })
 
+test('a program that somebody named is taken or refused: no other is taken in its place', async () => {
+  const good = await program('good', '6.0.9')
+  const named = { ...step('VARIABLE', async () => join(folder, 'missing')), named: true }
+  const search = firstThatRuns([named, step('good', async () => good)], log)
+  await expect(search).rejects.toThrow(/^NAMED_NOT_RUN: VARIABLE: .*missing.* Correct the variable/)
+  const unset = { ...step('VARIABLE', async () => undefined), named: true }
+  expect(await firstThatRuns([unset, step('good', async () => good)], log)).toMatchObject({ binary: good })
+  const [first] = await searchSteps({ XDG_CACHE_HOME: folder, MONGOMS_SYSTEM_BINARY: 'x', PATH: '' })
+  expect(first?.named).toBe(true)
+})
+
 test('the chain begins with what the person named and what is installed, and ends with the downloads', async () => {
   const named = await program('named', '7.0.1')
   const env = { XDG_CACHE_HOME: folder, MONGOMS_SYSTEM_BINARY: named, PATH: '' }

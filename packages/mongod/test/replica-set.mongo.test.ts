@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { MongoClient } from 'mongodb'
 import { findMongod, isPortFree, MongodError, startReplicaSet } from '@freshet/mongod'
 import type { ReplicaSet } from '@freshet/mongod'
@@ -84,6 +84,27 @@ describe('data that is kept', () => {
     const refused = startReplicaSet({ mongod, root, dbPath })
     await expect(refused).rejects.toThrow(`SET_UP_CUT_OFF: the data in ${dbPath} has no port`)
   })
+})
+
+test('a server that does not start is told by one error, with why, and prints nothing', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'freshet-failing-'))
+  const binary = join(folder, 'mongod')
+  const script = `#!/bin/sh\n[ "$1" = --version ] && echo "db version v${mongod.version}" && exit 0\nexit 14\n`
+  await writeFile(binary, script, { mode: 0o755 })
+  const printed = jest.spyOn(console, 'warn')
+  const refused = startReplicaSet({ mongod: { ...mongod, binary }, root, dbPath: join(folder, 'data') })
+  await expect(refused).rejects.toThrow(/^NOT_STARTED: mongod did not start \(.*code "14"/)
+  expect(printed).not.toHaveBeenCalled()
+  printed.mockRestore()
+  await rm(folder, { recursive: true })
+})
+
+test('the key of kept data lies with it, for its owner alone', async () => {
+  const dbPath = await mkdtemp(join(tmpdir(), 'freshet-kept-'))
+  const set = await startReplicaSet({ mongod, root, dbPath, throwAway: true })
+  expect((await stat(join(dbPath, 'keyfile'))).mode & 0o777).toBe(0o600)
+  await set.close()
+  await rm(dbPath, { recursive: true })
 })
 
 test('a member that lost its power comes back with what a majority had', async () => {

@@ -121,7 +121,7 @@ export class DevDatabase implements Part {
     try {
       const mongod = await findMongod({ env: world.env, log })
       world.stopped.throwIfAborted()
-      log.info({}, `MongoDB ${mongod.version} (${mongod.origin})`)
+      log.info({}, `MongoDB ${mongod.version}, ${mongod.origin}: ${mongod.binary}`)
       return mongod
     } finally {
       this.#searching = false
