@@ -1,7 +1,7 @@
 /** What can go wrong in a command, and what a person does about it. */
 export const cliFailures = {
-  CHILD_ENDED: { remedy: 'Its last lines are above; all of them are in its log file.' },
-  NOT_READY: { remedy: 'Its log file tells what it waits for.' },
+  CHILD_ENDED: { remedy: 'What it complained of is above too.' },
+  NOT_READY: { remedy: 'The log tells what it waits for.' },
   PORT_TAKEN: {
     remedy:
       'Stop what listens there, often another `npm run dev`, or choose others by --port=N; --port=0 takes any.',

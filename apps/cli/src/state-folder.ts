@@ -1,10 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { isAlive } from './is-alive.ts'
 
 /** Where `freshet dev` keeps data, secrets and logs, below the folder it is started in. */
 export const stateFolderName = '.freshet'
+
+/** Temporary folders begin so; each names its run in a file. */
+const temporaryPrefix = 'freshet-dev-'
+const pidFile = 'pid'
+const dataFolder = 'data'
+const logFolder = 'logs'
 
 /** The file with the secret that the services of `freshet dev` check tokens with. */
 export const tokenSecretFile = 'token-secret'
@@ -29,7 +36,50 @@ export class StateFolder {
   }
 
   static temporary(): StateFolder {
-    return new StateFolder(mkdtempSync(join(tmpdir(), 'freshet-dev-')), true)
+    const state = new StateFolder(mkdtempSync(join(tmpdir(), temporaryPrefix)), true)
+    state.write(pidFile, String(process.pid))
+    return state
+  }
+
+  /** Deletes the temporary folders of runs that were killed, with their data and secrets. */
+  static removeLeftOver(): void {
+    for (const name of readdirSync(tmpdir())) {
+      if (!name.startsWith(temporaryPrefix)) continue
+      const left = new StateFolder(join(tmpdir(), name), true)
+      try {
+        const pid = left.read(pidFile)
+        // Without the file it is being made. The server of a run that was killed goes on for some seconds.
+        if (pid !== undefined && !isAlive(Number(pid)) && left.serverPid() === undefined) left.close()
+      } catch {
+        // It belongs to somebody else.
+      }
+    }
+  }
+
+  /** Where the server that is started here keeps its data. */
+  data(): string {
+    return this.folder(dataFolder)
+  }
+
+  /** Whether there is anything in the folder of the data. */
+  hasData(): boolean {
+    const path = this.file(dataFolder)
+    return existsSync(path) && readdirSync(path).length > 0
+  }
+
+  removeData(): void {
+    rmSync(this.file(dataFolder), { recursive: true, force: true })
+  }
+
+  /** The process that uses the data now: a server writes its id there, and empties the file when it ends in order. */
+  serverPid(): number | undefined {
+    const pid = Number(this.read(join(dataFolder, 'mongod.lock')) ?? 0)
+    return isAlive(pid) ? pid : undefined
+  }
+
+  /** The file that a service logs to. */
+  logFile(slug: string): string {
+    return join(this.folder(logFolder), `${slug}.log`)
   }
 
   file(name: string): string {
@@ -67,9 +117,13 @@ export class StateFolder {
     rmSync(this.file(name), { force: true })
   }
 
-  /** Deletes a temporary folder; a kept one stays. */
-  close(): void {
-    if (this.ephemeral) rmSync(this.path, { recursive: true, force: true })
+  /** Deletes a temporary folder; a kept one stays. `butLogs` leaves these until the next run starts. */
+  close(butLogs?: 'butLogs'): void {
+    if (!this.ephemeral) return
+    const left = butLogs === undefined ? [] : [pidFile, logFolder]
+    for (const name of readdirSync(this.path))
+      if (!left.includes(name)) rmSync(this.file(name), { recursive: true, force: true })
+    if (!existsSync(this.file(logFolder))) rmSync(this.path, { recursive: true, force: true })
   }
 }
 

@@ -1,9 +1,11 @@
-import { readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { eventually } from '@freshet/testkit'
+import { readIfThere } from '../src/state-folder.ts'
 import { Program } from './support/program.ts'
 
 const started = ['dev', '--json', '--port=0', '--no-sample']
@@ -29,8 +31,8 @@ test.each(Object.entries(ends))('%s ends it in order and leaves no process behin
   expect(program.family().length).toBeGreaterThanOrEqual(6)
   end(program)
   const { code, said } = await program.outcome
-  // All that was ever said is where MongoDB came from.
-  expect({ code, said }).toEqual({ code: 0, said: expect.stringMatching(/^MongoDB [^\n]*\n$/) })
+  // All that was ever said is where MongoDB came from, and that it ends.
+  expect({ code, said }).toEqual({ code: 0, said: expect.stringMatching(/^MongoDB [^\n]*\nStopping …\n$/) })
   await program.gone()
   expect(readdirSync(join(program.cwd, '.freshet'))).toEqual([])
 })
@@ -40,13 +42,21 @@ test('Ctrl-C while it starts leaves nothing behind either', async () => {
   await eventually(() => expect(program.said).toMatch(/^MongoDB/))
   program.family()
   program.signalGroup('SIGINT')
-  const { code, printed } = await program.outcome
-  expect({ code, printed }).toEqual({ code: 0, printed: '' })
+  const { code, printed, said } = await program.outcome
+  expect({ code, printed, said }).toEqual({
+    code: 0,
+    printed: '',
+    said: expect.stringMatching(/^MongoDB [^\n]*\nStopping …\n$/),
+  })
   await program.gone()
 })
 
 test.each([
-  ['a reader', /reader.*main\.ts/, /reader \d ended with SIGKILL: stopping everything\./],
+  [
+    'a reader',
+    /reader.*main\.ts/,
+    /reader \d ended with SIGKILL: stopping everything\. Its log is \S+reader-\d\.log\./,
+  ],
   ['the database', /^\S*mongod /, /MongoDB ended by itself: stopping everything\./],
 ])('when %s dies everything stops, and it is said which one', async (_name, words, sentence) => {
   await using program = new Program([...started, '--ephemeral'])
@@ -55,6 +65,11 @@ test.each([
   const { code, said } = await program.outcome
   expect({ code, said }).toEqual({ code: 1, said: expect.stringMatching(sentence) })
   await program.gone()
+  // The log that is named is there, although the data is gone.
+  const [, log] = /Its log is (\S+)\.$/m.exec(said) ?? []
+  if (log === undefined) return
+  expect(readFileSync(log, 'utf8')).toContain('listening')
+  expect(readdirSync(join(log, '../..')).sort()).toEqual(['logs', 'pid'])
 })
 
 test('when it is killed itself no process stays, and the next run in its folder waits for that and goes on', async () => {
@@ -66,6 +81,64 @@ test('when it is killed itself no process stays, and the next run in its folder 
   expect(await next.json()).toMatchObject({ ready: true, database })
   await program.gone()
 })
+
+test('what an ephemeral run that is killed leaves is gone when the next run has started', async () => {
+  await using program = new Program([...started, '--ephemeral'])
+  await program.json()
+  program.family()
+  const folder = temporaryOf(program.pid)
+  expect(readdirSync(folder)).toEqual(expect.arrayContaining(['data', 'token-secret']))
+  program.signal('SIGKILL')
+  await program.gone()
+  expect(existsSync(folder)).toBe(true)
+  await using next = new Program([...started, '--ephemeral'])
+  await next.json()
+  expect(existsSync(folder)).toBe(false)
+  // Of one that goes on nothing is taken.
+  await using other = new Program([...started, '--ephemeral'])
+  await other.json()
+  expect(existsSync(join(temporaryOf(next.pid), 'token-secret'))).toBe(true)
+})
+
+test('a second run in the same folder leaves the files of the first alone, and a run that was killed counts as none', async () => {
+  await using first = new Program([...started, '--ephemeral'])
+  const { token } = await first.json()
+  const state = (name: string): string => join(first.cwd, '.freshet', name)
+  const running = readFileSync(state('running.json'), 'utf8')
+  {
+    await using second = new Program([...started, '--ephemeral'], first.cwd)
+    await second.json()
+    expect(second.said).toContain(`Another run, process ${first.pid}, goes on in this folder`)
+  }
+  expect(readFileSync(state('token'), 'utf8')).toBe(token)
+  expect(readFileSync(state('running.json'), 'utf8')).toBe(running)
+  first.family()
+  first.signal('SIGKILL')
+  await first.gone()
+  expect(existsSync(state('running.json'))).toBe(true)
+  await using audit = new Program(['audit'], first.cwd)
+  expect(await audit.outcome).toMatchObject({ code: 1, said: expect.stringContaining('NO_RUN') })
+})
+
+test('a first start that was cut off is said and made anew', async () => {
+  await using program = new Program(['token'])
+  await program.outcome
+  const data = join(program.cwd, '.freshet', 'data')
+  mkdirSync(data, { recursive: true })
+  writeFileSync(join(data, 'WiredTiger'), 'half')
+  await using next = new Program(started, program.cwd)
+  expect(await next.json()).toMatchObject({ ready: true })
+  expect(next.said).toMatch(
+    /^The data in \S+\.freshet is of a first start that was cut off: making it anew\.$/m,
+  )
+})
+
+/** The folder in the system's one for temporary files that belongs to a run. */
+function temporaryOf(pid: number): string {
+  const folders = readdirSync(tmpdir()).filter((name) => name.startsWith('freshet-dev-'))
+  const own = folders.find((name) => readIfThere(join(tmpdir(), name, 'pid')) === String(pid))
+  return join(tmpdir(), own ?? 'none')
+}
 
 test('a port in use ends it before anything is started, with what to do', async () => {
   const server = createServer()

@@ -1,5 +1,7 @@
+import { readdirSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { openTestDatabase } from '@freshet/testkit'
 import { Program } from './support/program.ts'
@@ -31,7 +33,12 @@ test('Ctrl-C while it looks for a MongoDB that says nothing ends it', async () =
   dev.signal('SIGINT')
   const { code, said } = await dev.outcome
   silent.close()
-  expect({ code, said }).toEqual({ code: 0, said: `Connecting to 127.0.0.1:${port}, database given …\n` })
+  const lines = [
+    `Connecting to 127.0.0.1:${port}, database given …`,
+    expect.stringMatching(/^Stopping …/),
+    '',
+  ]
+  expect({ code, lines: said.split('\n') }).toEqual({ code: 0, lines })
 })
 
 test('a MongoDB that is not there is told by a code, with what to do', async () => {
@@ -44,4 +51,6 @@ test('a MongoDB that is not there is told by a code, with what to do', async () 
     ),
   })
   expect(said).not.toContain('secret')
+  // A start that failed leaves no token that nobody takes.
+  expect(readdirSync(join(dev.cwd, '.freshet'))).not.toContain('token')
 })

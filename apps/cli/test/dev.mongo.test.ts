@@ -135,7 +135,9 @@ test('Ctrl-C ends it in order and leaves no process behind; the next run has the
   expect(family.length).toBeGreaterThanOrEqual(6)
   dev.signal('SIGINT')
   const { code, said } = await dev.outcome
-  expect({ code, said: said.split('\n').slice(1).join() }).toEqual({ code: 0, said: '' })
+  const [, ...later] = said.split('\n')
+  const farewell = `Stopping …; the data stays in ${join(dev.cwd, '.freshet')}.`
+  expect({ code, later }).toEqual({ code: 0, later: [farewell, ''] })
   await dev.gone()
   expect(existsSync(join(dev.cwd, '.freshet', 'running.json'))).toBe(false)
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from '@jest/globals'
 import { systemClock } from '@freshet/kit'
-import { readRunning, type RunningDev } from '../src/dev/running.ts'
+import { readRunning, runningPid, type RunningDev } from '../src/dev/running.ts'
 import { runProgram } from '../src/program.ts'
 import { StateFolder } from '../src/state-folder.ts'
 
@@ -12,6 +12,7 @@ afterAll(() => rmSync(cwd, { recursive: true }))
 
 const doors = { url: 'http://127.0.0.1:1', managementUrl: 'http://127.0.0.1:2' }
 const run: RunningDev = {
+  pid: process.pid,
   writer: doors,
   readers: [doors, doors],
   mongodb: 'mongodb://developer:hidden@127.0.0.1',
@@ -27,13 +28,22 @@ test('what a run left is read back, and without one there is nothing', () => {
   expect(readRunning({ cwd: '/nowhere' })).toBeUndefined()
   keep(JSON.stringify(run))
   expect(readRunning({ cwd })).toEqual(run)
+  expect(runningPid({ cwd })).toBe(process.pid)
+})
+
+test('the next run writes over a file that says nothing', () => {
+  for (const text of ['', '{}', '{"pid":"1"}']) {
+    keep(text)
+    expect(runningPid({ cwd })).toBeUndefined()
+  }
 })
 
 test.each([
   ['', 'the file is not JSON'],
   ['{"writer":', 'the file is not JSON'],
   ['null', 'the file is not an object'],
-  ['{}', 'writer is not an object'],
+  ['{}', 'pid is not a number'],
+  [JSON.stringify({ pid: process.pid }), 'writer is not an object'],
   [JSON.stringify({ ...run, writer: { url: doors.url } }), 'writer.managementUrl is not a text'],
   [JSON.stringify({ ...run, readers: 'none' }), 'readers is not a list'],
   [JSON.stringify({ ...run, readers: [doors, { ...doors, url: 7 }] }), 'readers[1].url is not a text'],

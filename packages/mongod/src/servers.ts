@@ -4,6 +4,10 @@ import { MongoMemoryReplSet, MongoMemoryServer } from 'mongodb-memory-server-cor
 import { MongoMemoryReplSetStates } from 'mongodb-memory-server-core/lib/MongoMemoryReplSet.js'
 import { MongoMemoryServerStates } from 'mongodb-memory-server-core/lib/MongoMemoryServer.js'
 import type { MongoMemoryInstanceOpts } from 'mongodb-memory-server-core/lib/util/MongoInstance.js'
+import { ResolveConfigVariables, setDefaultValue } from 'mongodb-memory-server-core/lib/util/resolveConfig.js'
+
+// The version was asked for when the server was found; the library would ask again, in a child that Ctrl-C ends too.
+setDefaultValue(ResolveConfigVariables.SYSTEM_BINARY_VERSION_CHECK, 'false')
 
 /** Where the servers keep what they have. */
 interface Place {

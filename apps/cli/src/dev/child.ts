@@ -36,6 +36,7 @@ const warningLevel = 40
 /** A service as a process of its own. It does not hear the terminal's Ctrl-C: it is stopped by us, in order. */
 export class Child {
   readonly name: string
+  readonly logFile: string
   /** Settles with a sentence when the process is gone, for whatever reason; never rejects. */
   readonly ended: Promise<string>
   readonly #process: ChildProcess
@@ -43,6 +44,7 @@ export class Child {
 
   constructor(options: ChildOptions) {
     this.name = options.name
+    this.logFile = options.logFile
     this.#process = spawn(process.execPath, [...options.nodeArgs, options.main, ...options.args], {
       env: { ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -101,7 +103,7 @@ export class Child {
     const how = await this.ended
     log.end()
     // Does nothing when the doors are known already.
-    reject(new CliError('CHILD_ENDED', `${how} before its ports were open.`))
+    reject(new CliError('CHILD_ENDED', `${how} before its ports were open. Its log is ${this.logFile}.`))
   }
 }
 

@@ -32,11 +32,15 @@ export const devCommand = defineCommand({
   says: 'Runs MongoDB, a writer and readers on this machine, with sample data that moves, until Ctrl-C.',
   options,
   async run(config, world) {
+    StateFolder.removeLeftOver()
     const state = config.ephemeral ? StateFolder.temporary() : StateFolder.kept(world.cwd)
+    let how: 'asked' | 'broken' = 'broken'
     try {
-      return (await runDev(config, state, world)) === 'asked' ? exitCodes.done : exitCodes.failed
+      how = await runDev(config, state, world)
+      return how === 'asked' ? exitCodes.done : exitCodes.failed
     } finally {
-      state.close()
+      // What broke it is to be read.
+      state.close(how === 'broken' ? 'butLogs' : undefined)
     }
   },
 })

@@ -21,7 +21,7 @@ export interface DevDatabaseOptions {
 }
 
 /** The watchdog looks every two seconds, and a server that was killed takes a moment to end. */
-const portFreeWithinMs = 10_000
+const leftWithinMs = 10_000
 const askEveryMs = 100
 
 /** Finds or starts MongoDB, and brings it into its form with one user per role. */
@@ -107,11 +107,12 @@ export class DevDatabase implements Part {
     const { state } = this.#options
     const mongod = await this.#search()
     const root = { user: 'developer', password: state.secret('password-developer') }
-    if (state.ephemeral) return startReplicaSet({ mongod, root })
+    if (state.ephemeral) return startReplicaSet({ mongod, root, dbPath: state.data(), throwAway: true })
     // Kept data belongs to the port that it was made with: a replica set knows its members by address.
     const port = Number(state.read('mongod-port') ?? 0)
     if (port > 0) await this.#waitForPort(port)
-    const place = { dbPath: state.folder('data'), ...(port > 0 ? { port } : {}) }
+    else if (state.hasData()) await this.#removeHalfMade()
+    const place = { dbPath: state.data(), ...(port > 0 ? { port } : {}) }
     return startReplicaSet({ mongod, root, ...place })
   }
 
@@ -130,11 +131,27 @@ export class DevDatabase implements Part {
 
   /** After a run that was killed its server goes on for some seconds, until the watchdog ends it. */
   async #waitForPort(port: number): Promise<void> {
-    const { clock, stopped, say } = this.#options.world
+    const { say } = this.#options.world
     if (await isPortFree(port)) return
     say(`Port ${port}, which the kept data belongs to, is in use: waiting for an earlier run to end.`)
-    const untilMs = clock.now() + portFreeWithinMs
-    while (clock.now() < untilMs && !stopped.aborted && !(await isPortFree(port)))
+    await this.#until(() => isPortFree(port))
+  }
+
+  /** The port is written when the first start is over: without it the data has no users and no documents. */
+  async #removeHalfMade(): Promise<void> {
+    const { state, world } = this.#options
+    await this.#until(async () => state.serverPid() === undefined)
+    // A run that goes on may have just written it; its server then refuses a second one.
+    if (state.serverPid() !== undefined || state.read('mongod-port') !== undefined) return
+    world.say(`The data in ${state.path} is of a first start that was cut off: making it anew.`)
+    state.removeData()
+  }
+
+  /** Waits while what an earlier run left is still there, and not for ever. */
+  async #until(over: () => Promise<boolean>): Promise<void> {
+    const { clock, stopped } = this.#options.world
+    const untilMs = clock.now() + leftWithinMs
+    while (clock.now() < untilMs && !stopped.aborted && !(await over()))
       await clock.sleep(askEveryMs, stopped)
   }
 }

@@ -10,7 +10,7 @@ import type { DevConfig } from './config.ts'
 import { DevDatabase } from './database.ts'
 import { describe } from './describe.ts'
 import { portsAt, requireFreePorts } from './ports.ts'
-import { runningFile } from './running.ts'
+import { runningFile, runningPid } from './running.ts'
 import type { RunningDev } from './running.ts'
 import { SampleData } from './sample.ts'
 import { ServicePart } from './service-part.ts'
@@ -38,15 +38,15 @@ export async function runDev(
   let broken: string | undefined
   let told: string | undefined
   const ended = new AbortController()
-  const onEnd = (how: string): void => {
-    if (broken === undefined && !stopped.aborted) say(`${how}: stopping everything.`)
+  const onEnd = (how: string, logFile?: string): void => {
+    const where = logFile === undefined ? '' : ` Its log is ${logFile}.`
+    if (broken === undefined && !stopped.aborted) say(`${how}: stopping everything.${where}`)
     broken ??= how
     ended.abort()
   }
   const collections = resolve(world.cwd, config.collections ?? sampleFolder)
   const names = [...(await loadCollections(collections)).keys()]
   const token = await developerToken(state)
-  here.write('token', token)
 
   const { database } = config
   const mongodb = new DevDatabase({ world, log, state, uri: config.db, database, collections: names, onEnd })
@@ -87,7 +87,10 @@ export async function runDev(
   const sample = new SampleData({ writer: () => writer.doors.url, token, clock, log })
 
   await using lifecycle = new Lifecycle({ log, clock, stopWithinMs })
-  stopped.addEventListener('abort', () => ended.abort(), { once: true })
+  stopped.addEventListener('abort', () => {
+    say(state.ephemeral ? 'Stopping …' : `Stopping …; the data stays in ${state.path}.`)
+    ended.abort()
+  })
   ended.signal.addEventListener('abort', () => void lifecycle.stop(), { once: true })
   if (stopped.aborted) return 'asked'
   try {
@@ -98,6 +101,7 @@ export async function runDev(
   }
   if (!stopped.aborted && broken === undefined) {
     tell({
+      pid: process.pid,
       writer: writer.doors,
       readers: readers.map(({ doors }) => doors),
       mongodb: mongodb.adminUri,
@@ -110,16 +114,21 @@ export async function runDev(
     await untilAborted(ended.signal)
   }
   await lifecycle.stop()
-  // Another run may have been started over this one, with data of its own.
-  if (here.read(runningFile) === told) {
+  if (told !== undefined && here.read(runningFile) === told) {
     here.remove(runningFile)
     here.remove('token')
   }
   return broken === undefined ? 'asked' : 'broken'
 
   function tell(running: RunningDev): void {
-    told = JSON.stringify(running)
-    here.write(runningFile, told)
+    const other = runningPid(world)
+    if (other !== undefined)
+      say(`Another run, process ${other}, goes on in this folder: the files in .freshet/ stay its own.`)
+    else {
+      told = JSON.stringify(running)
+      here.write(runningFile, told)
+      here.write('token', token)
+    }
     const { json, text } = describe(running)
     world.print(config.json ? json : text)
   }

@@ -28,6 +28,7 @@ export class SampleData implements Part {
   readonly #options: SampleOptions
   readonly #loop: RunLoop
   #turn = 0
+  #failing = false
 
   constructor(options: SampleOptions) {
     this.#options = options
@@ -35,7 +36,9 @@ export class SampleData implements Part {
     this.#loop = new RunLoop({
       turn: (signal) => this.#move(signal),
       judge: (error) => {
-        log.warn({ err: error }, 'the sample data could not be moved')
+        // Once: a database may be away for long.
+        if (!this.#failing) log.warn({ err: error }, 'the sample data could not be moved, trying again')
+        this.#failing = true
         return 'retry'
       },
       clock,
@@ -63,6 +66,8 @@ export class SampleData implements Part {
       await this.#send('DELETE', `orders/order-${(turn - 6) % orderSlots}`, undefined, signal)
     else if (turn % 2 === 0) await this.#put(`orders/${order}`, { id: order, ...orderAt(turn, at) }, signal)
     else await this.#put(`products/${products[at]?.id ?? ''}`, productAt(at, turn), signal)
+    if (this.#failing) this.#options.log.info({}, 'the sample data moves again')
+    this.#failing = false
     await this.#options.clock.sleep(moveEveryMs, signal)
   }
 

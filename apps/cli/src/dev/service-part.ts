@@ -14,7 +14,7 @@ export interface ServicePartOptions {
   readonly child: () => ChildOptions
   readonly name: string
   /** Called when the process is gone without having been asked. */
-  readonly onEnd: (how: string) => void
+  readonly onEnd: (how: string, logFile: string) => void
 }
 
 /** One service of the run: a child process that counts as started when it says that it is ready. */
@@ -40,7 +40,7 @@ export class ServicePart implements Part {
     this.#child = child
     this.#doors = await child.doors()
     void this.#watch(child)
-    await this.#ready(this.#doors.managementUrl)
+    await this.#ready(this.#doors.managementUrl, child.logFile)
   }
 
   async stop(): Promise<void> {
@@ -50,17 +50,20 @@ export class ServicePart implements Part {
 
   async #watch(child: Child): Promise<void> {
     const how = await child.ended
-    if (!this.#stopping) this.#options.onEnd(how)
+    if (!this.#stopping) this.#options.onEnd(how, child.logFile)
   }
 
-  async #ready(managementUrl: string): Promise<void> {
+  async #ready(managementUrl: string, logFile: string): Promise<void> {
     const { clock, stopped } = this.#options.world
     const untilMs = clock.now() + readyWithinMs
     while (!this.#stopping) {
       const why = await unready(managementUrl)
       if (why === undefined) return
       if (clock.now() > untilMs)
-        throw new CliError('NOT_READY', `${this.name} is not ready after ${readyWithinMs} ms: ${why}.`)
+        throw new CliError(
+          'NOT_READY',
+          `${this.name} is not ready after ${readyWithinMs} ms: ${why}. Its log is ${logFile}.`,
+        )
       await clock.sleep(askEveryMs, stopped)
       if (stopped.aborted) return
     }

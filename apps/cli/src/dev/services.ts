@@ -61,7 +61,7 @@ export function childOf(ground: ServiceGround, seat: ServiceSeat): ChildOptions 
     ],
     nodeArgs: [...process.execArgv, `--max-old-space-size=${seat.heapMiB}`, `--import=${endWithParent}`],
     env: withoutOurs(world.env),
-    logFile: `${state.folder('logs')}/${slug}.log`,
+    logFile: state.logFile(slug),
     say: world.say,
   }
 }
