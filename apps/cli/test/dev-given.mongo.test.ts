@@ -19,7 +19,10 @@ test('a MongoDB that is there is named before it is touched, used, and left as i
     `Connecting to ${hosts}, database given …`,
   ])
   dev.signal('SIGINT')
-  expect(await dev.outcome).toMatchObject({ code: 0 })
+  expect(await dev.outcome).toMatchObject({
+    code: 0,
+    said: expect.stringMatching(`Stopping …; the data stays in the MongoDB at ${hosts}.\n$`),
+  })
   expect(await db.admin.db('given').collection('products').countDocuments()).toBeGreaterThan(0)
 })
 

@@ -45,6 +45,13 @@ export class DevDatabase implements Part {
     return this.#adminUri
   }
 
+  /** Where the data still is at the end, in words. */
+  get keptAt(): string | undefined {
+    const given = this.#given()
+    if (given !== undefined) return `the MongoDB at ${hostsOf(given)}`
+    return this.#options.state.ephemeral ? undefined : this.#options.state.path
+  }
+
   /** Address with the user of one role. */
   uriFor(user: RoleName): string {
     const password = this.#passwords.get(user) ?? ''
@@ -66,7 +73,9 @@ export class DevDatabase implements Part {
 
   async #begin(): Promise<void> {
     const { database, collections } = this.#options
-    this.#adminUri = this.#given() ?? (await this.#startOwn())
+    const given = this.#given()
+    if (given !== undefined) this.#announce(given)
+    this.#adminUri = given ?? (await this.#startOwn())
     await migrate({
       uri: this.#adminUri,
       database,
@@ -76,16 +85,16 @@ export class DevDatabase implements Part {
     })
   }
 
-  /** A database that is there already is named before anything is done to it: a variable of the shell is easily forgotten. */
   #given(): string | undefined {
+    return this.#options.uri ?? (this.#options.world.env['MONGODB_URI'] || undefined)
+  }
+
+  /** Before anything is done to it: a variable of the shell is easily forgotten. */
+  #announce(given: string): void {
     const { uri, database, world } = this.#options
-    const ofShell = world.env['MONGODB_URI'] || undefined
-    const given = uri ?? ofShell
-    if (given === undefined) return undefined
     const target = `${hostsOf(given)}, database ${database}`
     if (uri === undefined) world.say(`Using the MongoDB of MONGODB_URI (${target}).`)
     world.say(`Connecting to ${target} …`)
-    return given
   }
 
   async #startOwn(): Promise<string> {

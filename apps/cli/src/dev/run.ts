@@ -88,7 +88,7 @@ export async function runDev(
 
   await using lifecycle = new Lifecycle({ log, clock, stopWithinMs })
   stopped.addEventListener('abort', () => {
-    say(state.ephemeral ? 'Stopping …' : `Stopping …; the data stays in ${state.path}.`)
+    say(mongodb.keptAt === undefined ? 'Stopping …' : `Stopping …; the data stays in ${mongodb.keptAt}.`)
     ended.abort()
   })
   ended.signal.addEventListener('abort', () => void lifecycle.stop(), { once: true })

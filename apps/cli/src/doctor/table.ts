@@ -20,23 +20,42 @@ export function tableOf({ user, roles, layers, grants }: Examination): string {
   ])
   const unseen = elsewhere.map(([layer, name, held]) => [layer, name, 'not seen', held])
   const rows = [...seen, ...unseen].toSorted(([one = ''], [other = '']) => (one < other ? -1 : 1))
-  const rights = grants.map(({ resource, action, harmless }) => [
-    resource,
-    action,
-    harmless === undefined ? 'TOO MUCH' : 'fine',
-    harmless ?? 'a reader must not have it',
-  ])
   const remedies = new Set(
     layers.flatMap(({ stands, remedy }) => (stands || remedy === undefined ? [] : [remedy])),
   )
   return [
     `user ${user ?? '(none)'}, roles ${roles.join(', ') || '(none)'}`,
+    ...[...remedies].map((remedy) => `To do: ${remedy}`),
     '',
     ...columns(rows),
     '',
-    ...columns(rights),
-    ...[...remedies].flatMap((remedy) => ['', `To do: ${remedy}`]),
+    ...columns(rightsOf(grants)),
   ].join('\n')
+}
+
+/** An administrator has hundreds of rights: one row for each resource, those with too much first. */
+function rightsOf(grants: Examination['grants']): readonly (readonly string[])[] {
+  const resources = [...new Set(grants.map(({ resource }) => resource))]
+  const rows = (verdict: string, judge: (grant: Grant) => string | undefined) =>
+    resources.flatMap((resource) => {
+      const actions = grants
+        .filter((grant) => grant.resource === resource)
+        .flatMap((grant) => judge(grant) ?? [])
+      return actions.length === 0 ? [] : [[verdict, resource, firstOf(actions)]]
+    })
+  return [
+    ...rows('TOO MUCH', ({ action, harmless }) => (harmless === undefined ? action : undefined)),
+    ...rows('fine', ({ action, harmless }) => harmless && `${action} (${harmless})`),
+  ]
+}
+
+type Grant = Examination['grants'][number]
+
+const maxActions = 8
+
+function firstOf(actions: readonly string[]): string {
+  const more = actions.length - maxActions
+  return `${actions.slice(0, maxActions).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
 /** Cells of one column begin at one place; the last column may be of any length. */
