@@ -12,10 +12,12 @@ const collections = await loadCollections(join(import.meta.dirname, '../../../co
 
 /** Stores what is put, as the writer would, and remembers what does not fit or is not there. */
 async function openWriter() {
+  let away = false
   const stored = new Set<string>()
   const seen = { PUT: 0, DELETE: 0, faults: [] as string[] }
   const server = createServer((request, response) => {
     void (async () => {
+      if (away) return void response.writeHead(503).end()
       const [, , name = '', id = ''] = request.url?.split('/') ?? []
       const body = await text(request)
       if (request.method === 'PUT') {
@@ -34,6 +36,7 @@ async function openWriter() {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen,
+    away: (now: boolean) => void (away = now),
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
@@ -51,4 +54,23 @@ test('the sample data fits its collection files, and the orders that it cancels 
   await sample.stop()
   expect(writer.seen.PUT).toBeGreaterThan(500)
   expect(writer.seen.faults).toEqual([])
+})
+
+test('a writer that is away is told of once, and so is that it is back', async () => {
+  await using writer = await openWriter()
+  const said: string[] = []
+  const tell = (_fields: object, text: string): void => void said.push(text)
+  const log = { ...silentLog, info: tell, warn: tell }
+  let waits = 0
+  const clock = { ...systemClock, sleep: async () => void (waits += 1) }
+  const sample = new SampleData({ writer: () => writer.url, token: 'any', clock, log })
+  await sample.start()
+  writer.away(true)
+  await eventually(() => expect(said).toHaveLength(1))
+  const before = waits
+  await eventually(() => expect(waits).toBeGreaterThan(before + 5))
+  writer.away(false)
+  await eventually(() => expect(said).toHaveLength(2))
+  await sample.stop()
+  expect(said).toEqual(['the sample data could not be moved, trying again', 'the sample data moves again'])
 })

@@ -7,7 +7,7 @@ import { migrationErrorOf } from './driver-errors.ts'
 const connectWithinMs = 5_000
 
 /** A client of the administrator that is not connected yet. @throws {MigrationError} BAD_ADDRESS */
-export function adminClient(uri: string): MongoClient {
+function adminClient(uri: string): MongoClient {
   try {
     return new MongoClient(uri, {
       appName: 'freshet migrate',

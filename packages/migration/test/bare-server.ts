@@ -10,14 +10,9 @@ import { MongoClient } from 'mongodb'
 export async function openBareServer(binary: string, setName?: string) {
   const dbPath = await mkdtemp(join(tmpdir(), 'freshet-bare-'))
   const port = await freePort()
-  const server = spawn(
-    binary,
-    [
-      ...['--dbpath', dbPath, '--port', String(port), '--bind_ip', '127.0.0.1', '--nounixsocket'],
-      ...['--wiredTigerCacheSizeGB', '0.25', ...(setName === undefined ? [] : ['--replSet', setName])],
-    ],
-    { stdio: 'ignore' },
-  )
+  const where = ['--dbpath', dbPath, '--port', String(port), '--bind_ip', '127.0.0.1', '--nounixsocket']
+  const ofSet = setName === undefined ? [] : ['--replSet', setName]
+  const server = spawn(binary, [...where, ...ofSet, '--wiredTigerCacheSizeGB', '0.25'], { stdio: 'ignore' })
   const gone = once(server, 'exit')
   const host = `127.0.0.1:${port}`
   const admin = new MongoClient(`mongodb://${host}/?directConnection=true`)
