@@ -47,7 +47,7 @@ export const timelineCommand = defineCommand({
   says: 'Gives the history behind the address a new name; do it after every restore.',
   options: defineOptions(where),
   async run({ db, database }, world) {
-    world.print(await renameTimeline(db, database))
+    world.print(await renameTimeline(db, database, world.stopped))
     return exitCodes.done
   },
 })
