@@ -28,7 +28,7 @@ test.each(Object.entries(ends))(
   'the command of the README runs what was built, prints one line, serves, and is gone after %s',
   async (_name, end) => {
     const program = [join(root, 'scripts/run.mjs')]
-    await using dev = new Program(['dev', '--json', '--port=0', '--ephemeral'], root, program)
+    await using dev = new Program(['dev', '--json', '--port=0', '--ephemeral'], root, { program })
     const line = await dev.json()
     expect(line).toMatchObject({ ready: true })
     expect(await talk(devLineOf(line))).toEqual([[201, 200, 200], 1])

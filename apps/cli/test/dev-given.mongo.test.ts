@@ -11,7 +11,9 @@ const started = ['dev', '--json', '--port=0', '--readers=1', '--database=given']
 test('a MongoDB that is there is named before it is touched, used, and left as it is at the end', async () => {
   await using db = await openTestDatabase()
   const { hosts } = db.servers
-  await using dev = new Program([...started, '--ephemeral'], undefined, { MONGODB_URI: db.adminUri })
+  await using dev = new Program([...started, '--ephemeral'], undefined, {
+    env: { MONGODB_URI: db.adminUri },
+  })
   const { mongodb } = await dev.json()
   expect(mongodb).toBe(db.adminUri)
   expect(dev.said.split('\n').slice(0, 2)).toEqual([
