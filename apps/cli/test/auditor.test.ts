@@ -173,7 +173,7 @@ test('a reader that never answers is named, and nothing is proved of it, whateve
     })
   const dead: ReaderDoor = { url: 'http://dead', ask: (question) => Promise.reject(refused(question)) }
   const summary = await audit(history, new HonestReader(history), dead)
-  expect(summary.audited).toBeGreaterThanOrEqual(200)
+  expect(summary.audited).toBeGreaterThan(50)
   expect(summary.readers['http://dead']).toEqual({
     audited: 0,
     wrong: 0,
