@@ -5,7 +5,7 @@ import type { Answer } from '../answer.ts'
 import type { Asked } from '../asked.ts'
 import { judged } from '../bodies.ts'
 import { expectJson } from '../media-type.ts'
-import { documentPath, freshOf, idIn } from './documents.ts'
+import { documentPath, freshOf, idIn, type Fresh } from './documents.ts'
 import { placed, refusedAt, type OperationParts } from './parts.ts'
 
 /** `POST /v1/{collection}`: one insert. */
@@ -14,13 +14,20 @@ export async function create(
   { request, collection }: Asked,
 ): Promise<Answer> {
   expectJson(request.headers['content-type'])
-  const bytes = await receiveBody(request, maxBodyBytes)
-  const body = judged(() => readBody(bytes))
-  const id = idOf(body.json, collection)
-  const fresh = freshOf(body, collection, id)
+  const { id, fresh } = readNew(await receiveBody(request, maxBodyBytes), collection)
   const { done, position } = await placed(source, id, () => store.insert(collection.name, fresh.stored))
   if (done.outcome === 'taken') throw refusedAt(position, 'already-exists')
   return { status: 201, position, version: fresh.version, location: documentPath(collection.name, id) }
+}
+
+/**
+ * What a body asks to be stored. Its parsed value, which may take twenty times the memory of the body, is gone when this
+ * returns: an async function would keep it for as long as the database is waited for.
+ */
+function readNew(bytes: Uint8Array, collection: Collection): { readonly id: Id; readonly fresh: Fresh } {
+  const body = judged(() => readBody(bytes))
+  const id = idOf(body.json, collection)
+  return { id, fresh: freshOf(body, collection, id) }
 }
 
 /** The id that the client gives, or a new one. */

@@ -18,14 +18,17 @@ import type { OperationParts } from './parts.ts'
 
 type Apply = (stored: StoredDocument, rules: PatchRules) => StoredDocument
 
-/** Reads a patch once; it may be applied to several versions. @throws {BodyError} */
+/**
+ * Reads a patch once; it may be applied to several versions. Only its BSON is kept while the database is waited for: the
+ * parsed value may take twenty times the memory of the body, and patches are applied without it. @throws {BodyError}
+ */
 const readPatch: Record<PatchFormat, (bytes: Uint8Array) => Apply> = {
   merge: (bytes) => {
-    const patch = readBody(bytes)
+    const patch = { json: {}, bson: readBody(bytes).bson }
     return (stored, rules) => applyMergePatch(stored, patch, rules)
   },
   json: (bytes) => {
-    const patch = readArrayBody(bytes)
+    const patch = { json: [], bson: readArrayBody(bytes).bson }
     return (stored, rules) => applyJsonPatch(stored, patch, rules)
   },
 }
@@ -34,8 +37,7 @@ const readPatch: Record<PatchFormat, (bytes: Uint8Array) => Apply> = {
 export async function patch(parts: OperationParts, asked: AskedOfDocument): Promise<Answer> {
   const { request, collection, id, preconditions, preferences } = asked
   const format = expectPatch(request.headers['content-type'])
-  const bytes = await receiveBody(request, parts.maxBodyBytes)
-  const apply = judged(() => readPatch[format](bytes))
+  const apply = readJudged(format, await receiveBody(request, parts.maxBodyBytes))
   const { lenient } = preferences
   const { value, position } = await changed(parts, asked, (stored) => {
     expectPreconditions(preconditions, stored)
@@ -45,4 +47,8 @@ export async function patch(parts: OperationParts, asked: AskedOfDocument): Prom
     return { write: fresh.stored, value: fresh.version }
   })
   return { status: 200, position, version: value, location: undefined }
+}
+
+function readJudged(format: PatchFormat, bytes: Uint8Array): Apply {
+  return judged(() => readPatch[format](bytes))
 }

@@ -1,5 +1,5 @@
-import { idToBson, readBody } from '@freshet/collections'
-import { ProblemError } from '@freshet/protocol'
+import { idToBson, readBody, type Collection } from '@freshet/collections'
+import { ProblemError, type Id } from '@freshet/protocol'
 import { receiveBody } from '@freshet/service'
 import type { Answer } from '../answer.ts'
 import type { AskedOfDocument } from '../asked.ts'
@@ -19,14 +19,7 @@ interface Done {
 export async function put(parts: OperationParts, asked: AskedOfDocument): Promise<Answer> {
   const { request, collection, id } = asked
   expectJson(request.headers['content-type'])
-  const bytes = await receiveBody(request, parts.maxBodyBytes)
-  const body = judged(() => readBody(bytes))
-  const given = body.json['id']
-  if (given !== undefined && idIn(given, collection.idType) !== id)
-    throw new ProblemError('id-mismatch', {
-      errors: [{ pointer: '/id', detail: 'is not the id in the URL' }],
-    })
-  const fresh = freshOf(body, collection, id)
+  const fresh = readReplacement(await receiveBody(request, parts.maxBodyBytes), collection, id)
   const { outcome, position } = await wayOf(asked)(parts, asked, fresh)
   const created = outcome === 'created'
   return {
@@ -35,6 +28,17 @@ export async function put(parts: OperationParts, asked: AskedOfDocument): Promis
     version: fresh.version,
     location: created ? documentPath(collection.name, id) : undefined,
   }
+}
+
+/** As in POST, the parsed value is gone when this returns. */
+function readReplacement(bytes: Uint8Array, collection: Collection, id: Id): Fresh {
+  const body = judged(() => readBody(bytes))
+  const given = body.json['id']
+  if (given !== undefined && idIn(given, collection.idType) !== id)
+    throw new ProblemError('id-mismatch', {
+      errors: [{ pointer: '/id', detail: 'is not the id in the URL' }],
+    })
+  return freshOf(body, collection, id)
 }
 
 type Way = (parts: OperationParts, asked: AskedOfDocument, fresh: Fresh) => Promise<Done>

@@ -1,0 +1,21 @@
+import type { Ground } from '../../src/open-ground.ts'
+
+/** A ground without a database: what is asked of its store is never answered. */
+export interface HeldGround extends Ground {
+  /** Calls of the store so far. */
+  readonly held: () => number
+}
+
+export function heldGround(): HeldGround {
+  // Kept, as a driver keeps them: what waits for a promise that nobody can settle any more is garbage.
+  const waiting: unknown[] = []
+  const hold = (): Promise<never> => new Promise((resolve) => waiting.push(resolve))
+  return {
+    held: () => waiting.length,
+    store: { insert: hold, replace: hold, replacePlain: hold, remove: hold, change: hold },
+    control: { timeline: async () => 'a timeline', beat: async () => undefined },
+    onBroken: () => undefined,
+    missingRight: async () => undefined,
+    parts: [],
+  }
+}
