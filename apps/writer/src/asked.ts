@@ -1,5 +1,6 @@
 import type { Collection } from '@freshet/collections'
 import { headers as names, ProblemError, readPrefer, type Id, type Preferences } from '@freshet/protocol'
+import type { BodyShare } from '@freshet/service'
 import type { IncomingMessage } from 'node:http'
 import { Preconditions } from './preconditions.ts'
 
@@ -8,6 +9,8 @@ export interface Asked {
   readonly request: IncomingMessage
   readonly collection: Collection
   readonly preferences: Preferences
+  /** For its body. */
+  readonly share: BodyShare
 }
 
 /** One about a document that the URL names. */
@@ -17,9 +20,9 @@ export interface AskedOfDocument extends Asked {
 }
 
 /** What the head of a request asks for, once it is known who asks. */
-export function askedBy(request: IncomingMessage, collection: Collection): Asked {
+export function askedBy(request: IncomingMessage, collection: Collection, share: BodyShare): Asked {
   const prefer = request.headers[names.prefer]
-  return { request, collection, preferences: readPrefer(Array.isArray(prefer) ? prefer[0] : prefer) }
+  return { request, collection, share, preferences: readPrefer(Array.isArray(prefer) ? prefer[0] : prefer) }
 }
 
 /** @throws {ProblemError} bad-header; precondition-required: the collection wants a condition and there is none. */

@@ -1,5 +1,5 @@
 import type { Clock } from '@freshet/kit'
-import type { Health } from '@freshet/service'
+import type { BodyBudget, Health } from '@freshet/service'
 import type { BoundedStore } from './bounded-store.ts'
 import type { Heartbeat } from './heartbeat.ts'
 import type { SourceWatch } from './source.ts'
@@ -11,6 +11,7 @@ export interface WriterHealthParts {
   readonly heartbeat: Pick<Heartbeat, 'lastBeatAt'>
   readonly store: Pick<BoundedStore, 'inFlight' | 'acknowledged' | 'lastAt'>
   readonly handler: Pick<WriterHandler, 'done' | 'refusals'>
+  readonly bodies: Pick<BodyBudget, 'takenBytes'>
   readonly clock: Clock
   /** Not ready when the database was not heard of for so long. */
   readonly unreadyAfterMs: number
@@ -40,12 +41,13 @@ export class WriterHealth implements Health {
   }
 
   status(): object {
-    const { source, store, handler } = this.#parts
+    const { source, store, handler, bodies } = this.#parts
     const silentMs = this.#silentMs()
     return {
       source: source.source,
       databaseSilentMs: Number.isFinite(silentMs) ? Math.round(silentMs) : undefined,
       inFlight: store.inFlight,
+      bodiesBytes: bodies.takenBytes,
       acknowledged: store.acknowledged,
       writes: handler.done,
       problems: Object.fromEntries(handler.refusals),

@@ -1,6 +1,6 @@
 import type { Collection } from '@freshet/collections'
 import type { Part } from '@freshet/kit'
-import type { App, ServiceTools } from '@freshet/service'
+import { BodyBudget, type App, type ServiceTools } from '@freshet/service'
 import express, { type ErrorRequestHandler } from 'express'
 import { BoundedStore } from './bounded-store.ts'
 import { WriterHealth } from './health.ts'
@@ -20,6 +20,7 @@ const LOOK_EVERY_MS = 1_000
 export interface WriterAppParts extends Omit<Ground, 'parts'> {
   readonly collections: ReadonlyMap<string, Collection>
   readonly maxBodyBytes: number
+  readonly maxBodiesBytes: number
   readonly maxWrites: number
   readonly maxHops: number
   readonly readerUrl: string | undefined
@@ -33,6 +34,7 @@ export function writerApp(parts: WriterAppParts, tools: ServiceTools): App {
   const { control, collections, maxBodyBytes, maxHops, readerUrl, unreadyAfterMs } = parts
   const { clock, log } = tools
   const store = new BoundedStore(parts.store, parts.maxWrites, clock)
+  const bodies = new BodyBudget(parts.maxBodiesBytes)
   const source = new SourceWatch({ control, clock, log, everyMs: LOOK_EVERY_MS })
   parts.onBroken(() => source.doubt())
   const heartbeat = new Heartbeat({
@@ -45,14 +47,15 @@ export function writerApp(parts: WriterAppParts, tools: ServiceTools): App {
   const handler = new WriterHandler({
     store,
     source,
+    bodies,
     maxBodyBytes,
     maxHops,
     collections,
     tokens: tools.tokens,
     readerUrl: readerUrl?.replace(/\/+$/, ''),
   })
-  addWriterMetrics(tools.metrics, { handler, store, source })
-  const health = new WriterHealth({ source, heartbeat, store, handler, clock, unreadyAfterMs })
+  addWriterMetrics(tools.metrics, { handler, store, source, bodies })
+  const health = new WriterHealth({ source, heartbeat, store, handler, bodies, clock, unreadyAfterMs })
   return {
     handle: expressOver(handler, tools),
     parts: [...parts.before, source, heartbeat],

@@ -1,7 +1,7 @@
 import { isValidId, type Collection } from '@freshet/collections'
 import { ProblemError, readQuery, readTarget } from '@freshet/protocol'
 import type { CollectionTarget, DocumentTarget, ProblemCode } from '@freshet/protocol'
-import type { Verifier } from '@freshet/service'
+import type { BodyBudget, Verifier } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { sendAnswer, type Answer, type Followed } from './answer.ts'
 import { expectNoLoop, readCause } from './cause.ts'
@@ -29,6 +29,7 @@ const allowed = { document: 'PUT, PATCH, DELETE, OPTIONS', collection: 'POST, OP
 export interface WriterHandlerParts extends OperationParts {
   readonly collections: ReadonlyMap<string, Collection>
   readonly tokens: Verifier
+  readonly bodies: Pick<BodyBudget, 'lend'>
   /** Where documents are read, without a final slash. */
   readonly readerUrl: string | undefined
   /** Handlers of changes between a write and one that is nobody's. */
@@ -79,10 +80,12 @@ export class WriterHandler {
     // A token that is remembered costs no turn of the loop.
     const admitted = this.#admit(collection, request.headers.authorization)
     if (admitted instanceof Promise) await admitted
-    const asked = askedBy(request, collection)
-    const answer = await operation(this.#partsFor(asked), asked)
-    this.#done++
-    sendAnswer(response, answer, followed(request.method, asked))
+    await this.#parts.bodies.lend(response, async (share) => {
+      const asked = askedBy(request, collection, share)
+      const answer = await operation(this.#partsFor(asked), asked)
+      this.#done++
+      sendAnswer(response, answer, followed(request.method, asked))
+    })
   }
 
   /** A write that descends from a change is judged, and tells the feed why it is. */

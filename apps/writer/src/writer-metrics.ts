@@ -1,4 +1,4 @@
-import type { Metrics } from '@freshet/service'
+import type { BodyBudget, Metrics } from '@freshet/service'
 import type { BoundedStore } from './bounded-store.ts'
 import type { SourceWatch } from './source.ts'
 import type { WriterHandler } from './writer-handler.ts'
@@ -8,10 +8,11 @@ export interface WriterNumbers {
   readonly handler: Pick<WriterHandler, 'done' | 'refusals'>
   readonly store: Pick<BoundedStore, 'inFlight' | 'acknowledged'>
   readonly source: Pick<SourceWatch, 'source'>
+  readonly bodies: Pick<BodyBudget, 'takenBytes'>
 }
 
 /** Registers the numbers of a writer; they cost nothing before somebody asks. */
-export function addWriterMetrics(metrics: Metrics, { handler, store, source }: WriterNumbers): void {
+export function addWriterMetrics(metrics: Metrics, { handler, store, source, bodies }: WriterNumbers): void {
   metrics.counter('writer_writes_total', 'Writes that were done.', [], () => handler.done)
   metrics.counter('writer_problems_total', 'Requests answered with a problem, by its code.', ['code'], () =>
     [...handler.refusals].map(([code, value]) => ({ labels: { code }, value })),
@@ -23,6 +24,12 @@ export function addWriterMetrics(metrics: Metrics, { handler, store, source }: W
     () => store.acknowledged,
   )
   metrics.gauge('writer_in_flight', 'Writes that are under way.', [], () => store.inFlight)
+  metrics.gauge(
+    'writer_bodies_bytes',
+    'Bytes of the bodies that are received, written or answered now.',
+    [],
+    () => bodies.takenBytes,
+  )
   metrics.gauge('writer_source_known', '1 while it is known which source is written to.', [], () =>
     source.source === undefined ? 0 : 1,
   )

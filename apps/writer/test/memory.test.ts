@@ -36,3 +36,32 @@ test.each([
   await writer.service.stop()
   await ended
 })
+
+test('bodies that are being written count against their budget: more are 503, and it is told', async () => {
+  const ground = heldGround()
+  const argv = ['--stop-within=0s', '--max-body=1000B', '--bodies-size=1000B']
+  await using writer = await openWriter(unreachable, { argv, over: () => ground })
+  const body = { name: 'x'.repeat(600) }
+  const held = Promise.allSettled([writer.send('POST', 'products', { body })])
+  await eventually(() => expect(ground.held()).toBe(1))
+  const { bodiesBytes } = await writer.status()
+  expect(bodiesBytes).toBe(JSON.stringify(body).length)
+  for (const [method, path] of [
+    ['POST', 'products'],
+    ['PUT', 'products/x'],
+  ] as const)
+    expect((await writer.send(method, path, { body })).json).toMatchObject({
+      status: 503,
+      type: 'https://freshet.dev/problems/overloaded',
+    })
+  const merge = { 'content-type': 'application/merge-patch+json' }
+  expect((await writer.send('PATCH', 'products/x', { headers: merge, body })).status).toBe(503)
+  expect(ground.held()).toBe(1)
+  await writer.service.stop()
+  await held
+})
+
+test('a budget for all bodies that does not hold one is refused at the start', async () => {
+  const argv = ['--max-body=1001B', '--bodies-size=1000B']
+  await expect(openWriter(unreachable, { argv, over: heldGround })).rejects.toThrow(/--bodies-size/)
+})

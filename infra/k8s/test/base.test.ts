@@ -56,16 +56,30 @@ test('G0.3 each has the credentials of its own user, and no other’s', () => {
   expect(at(container('freshet-reader'), 'image')).not.toBe(at(container('freshet-writer'), 'image'))
 })
 
+/** The end of the heap and of the container. */
+function memoryOf(name: string): { readonly heapBytes: number; readonly limitBytes: number } {
+  const flag = listAt(container(name), 'command').find((word) => String(word).includes('old-space'))
+  const limit = String(at(container(name), 'resources', 'limits', 'memory'))
+  return {
+    heapBytes: Number(String(flag).split('=')[1]) * MiB,
+    limitBytes: Number(limit.replace('Mi', '')) * MiB,
+  }
+}
+
 test('the heap of a reader holds its cache, and its container the heap', () => {
   const { FRESHET_CACHE_SIZE: cache } = environmentOf('freshet-reader', { database: 'shop' })
   const cacheBytes = Number(cache?.replace('MiB', '')) * MiB
-  const heapFlag = listAt(container('freshet-reader'), 'command').find((word) =>
-    String(word).includes('old-space'),
-  )
-  const heapBytes = Number(String(heapFlag).split('=')[1]) * MiB
-  const limit = String(at(container('freshet-reader'), 'resources', 'limits', 'memory'))
+  const { heapBytes, limitBytes } = memoryOf('freshet-reader')
   expect(heapBytes).toBeGreaterThanOrEqual(cacheBytes / 0.75 + 64 * MiB)
-  expect(Number(limit.replace('Mi', '')) * MiB).toBeGreaterThanOrEqual(heapBytes + 150 * MiB)
+  expect(limitBytes).toBeGreaterThanOrEqual(heapBytes + 150 * MiB)
+})
+
+test('the heap of a writer holds one body parsed, and its container the heap and all bodies as they are stored', () => {
+  const { FRESHET_BODIES_SIZE: bodies } = environmentOf('freshet-writer', { database: 'shop' })
+  const bodiesBytes = Number(bodies?.replace('MiB', '')) * MiB
+  const { heapBytes, limitBytes } = memoryOf('freshet-writer')
+  expect(heapBytes).toBeGreaterThanOrEqual(64 * MiB + 100 * Number(serviceOptions.maxBodyBytes.fallback))
+  expect(limitBytes).toBeGreaterThanOrEqual(heapBytes + 20 * bodiesBytes)
 })
 
 test('services and policies select pods that are there', () => {

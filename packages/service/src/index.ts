@@ -1,3 +1,5 @@
+export { BodyBudget } from './body-budget.ts'
+export type { BodyShare } from './body-budget.ts'
 export type {
   App,
   Claims,

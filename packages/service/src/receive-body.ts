@@ -1,5 +1,6 @@
 import { ProblemError } from '@freshet/protocol'
 import type { IncomingMessage } from 'node:http'
+import type { BodyShare } from './body-budget.ts'
 import { releaseContinue } from './expectation.ts'
 
 /** The client went away before its request was complete: there is nobody to answer. */
@@ -8,39 +9,91 @@ export class ClientGone extends Error {
 }
 
 /**
- * The whole body of a request; call it once. A body that says that it is too large is refused before it is read, one
- * that lies as soon as it is. The rest is read and dropped within the time that a request has, because a client that
- * is cut off while it sends often never sees the answer.
- * @throws {ProblemError} `payload-too-large`; `unsupported-media-type`: it has a content encoding.
+ * The whole body of a request; call it once. A body that says that it is too large, or larger than what is left for all,
+ * is refused before it is read, one that lies as soon as it is. The rest is read and dropped within the time that a
+ * request has, because a client that is cut off while it sends often never sees the answer.
+ * @throws {ProblemError} `payload-too-large`; `overloaded`; `unsupported-media-type`: it has a content encoding.
  * @throws {ClientGone} let it through to the HTTP shell.
  */
-export async function receiveBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+export async function receiveBody(
+  request: IncomingMessage,
+  maxBytes: number,
+  share: BodyShare,
+): Promise<Buffer> {
   const encoding = request.headers['content-encoding']
   if (encoding !== undefined && encoding !== 'identity')
     throw new ProblemError('unsupported-media-type', { detail: 'Wanted a body without Content-Encoding.' })
-  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes)
+  const declared = Number(request.headers['content-length'] ?? 0)
+  if (declared > maxBytes) throw tooLarge(maxBytes)
+  share.growTo(declared)
   releaseContinue(request)
-  return await gather(request, maxBytes)
+  return await gather(request, new Gathering(declared, maxBytes, share))
 }
 
-function gather(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+/**
+ * What has come of a body. One piece is kept as it is, more are copied together at once: each costs some hundred bytes
+ * beside its content, and a client may send pieces of one byte.
+ */
+class Gathering {
+  readonly #declared: number
+  readonly #maxBytes: number
+  readonly #share: BodyShare
+  #bytes: Buffer = Buffer.alloc(0)
+  #size = 0
+
+  constructor(declared: number, maxBytes: number, share: BodyShare) {
+    this.#declared = declared
+    this.#maxBytes = maxBytes
+    this.#share = share
+  }
+
+  /** @throws {ProblemError} payload-too-large; overloaded */
+  take(chunk: Buffer): void {
+    const from = this.#size
+    const size = from + chunk.length
+    if (size > this.#maxBytes) throw tooLarge(this.#maxBytes)
+    if (from === 0) {
+      this.#share.growTo(size)
+      this.#bytes = chunk
+    } else {
+      this.#makeRoom(size)
+      chunk.copy(this.#bytes, from)
+    }
+    this.#size = size
+  }
+
+  whole(): Buffer {
+    return this.#bytes.subarray(0, this.#size)
+  }
+
+  #makeRoom(size: number): void {
+    if (size <= this.#bytes.length) return
+    // Twice what is needed, so that many small pieces are not copied again and again.
+    const room = this.#declared || Math.min(2 * size, this.#maxBytes)
+    this.#share.growTo(room)
+    const bytes = Buffer.allocUnsafeSlow(room)
+    this.#bytes.copy(bytes, 0, 0, this.#size)
+    this.#bytes = bytes
+  }
+}
+
+function gather(request: IncomingMessage, gathering: Gathering): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let size = 0
     const finish = (): void => {
       request.off('data', take).off('end', end).off('error', gone).off('close', gone)
     }
     const take = (chunk: Buffer): void => {
-      size += chunk.length
-      if (size <= maxBytes) return void chunks.push(chunk)
-      finish()
-      request.resume()
-      reject(tooLarge(maxBytes))
+      try {
+        gathering.take(chunk)
+      } catch (error) {
+        finish()
+        request.resume()
+        reject(error as Error)
+      }
     }
     const end = (): void => {
       finish()
-      const [only] = chunks
-      resolve(only && chunks.length === 1 ? only : Buffer.concat(chunks, size))
+      resolve(gathering.whole())
     }
     const gone = (): void => {
       finish()

@@ -1,15 +1,19 @@
-import { expect, test } from '@jest/globals'
+import { afterEach, expect, test } from '@jest/globals'
 import { eventually } from '@freshet/testkit'
 import express from 'express'
 import { createHash } from 'node:crypto'
 import type { Handler } from '../src/contract.ts'
-import { ClientGone, receiveBody } from '../src/index.ts'
+import { BodyBudget, ClientGone, receiveBody } from '../src/index.ts'
 import { openShell, RawClient } from './open-shell.ts'
 
 const MAX_BYTES = 100_000
 const digest = (bytes: string | Buffer): string => createHash('sha256').update(bytes).digest('hex')
-const echo: Handler = async (request, response) =>
-  void response.end(digest(await receiveBody(request, MAX_BYTES)))
+const budget = new BodyBudget(10 * MAX_BYTES)
+const echo: Handler = (request, response) =>
+  budget.lend(
+    response,
+    async (share) => void response.end(digest(await receiveBody(request, MAX_BYTES, share))),
+  )
 
 const inExpress: Handler = (() => {
   const app = express()
@@ -87,11 +91,13 @@ test('a body with a content encoding is 415', async () => {
 
 test('a client that goes away ends the wait with ClientGone, and nothing is logged as a failure', async () => {
   const seen: unknown[] = []
-  await using bench = await openShell(async (request) => {
-    await receiveBody(request, MAX_BYTES).catch((error: unknown) => {
-      seen.push(error)
-      throw error
-    })
+  await using bench = await openShell(async (request, response) => {
+    await budget
+      .lend(response, (share) => receiveBody(request, MAX_BYTES, share))
+      .catch((error: unknown) => {
+        seen.push(error)
+        throw error
+      })
   })
   const client = new RawClient(bench.url)
   client.send('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab')
@@ -100,6 +106,8 @@ test('a client that goes away ends the wait with ClientGone, and nothing is logg
   await eventually(() => expect(seen).toEqual([expect.any(ClientGone)]))
   expect(bench.log.lines).toEqual([])
 })
+
+afterEach(() => eventually(() => expect(budget.takenBytes).toBe(0)))
 
 test('an Express app behind the shell reads bodies and fails the same way', async () => {
   await using bench = await openShell(inExpress)

@@ -11,10 +11,10 @@ import { placed, refusedAt, type OperationParts } from './parts.ts'
 /** `POST /v1/{collection}`: one insert. */
 export async function create(
   { store, source, maxBodyBytes }: OperationParts,
-  { request, collection }: Asked,
+  { request, collection, share }: Asked,
 ): Promise<Answer> {
   expectJson(request.headers['content-type'])
-  const { id, fresh } = readNew(await receiveBody(request, maxBodyBytes), collection)
+  const { id, fresh } = readNew(await receiveBody(request, maxBodyBytes, share), collection)
   const { done, position } = await placed(source, id, () => store.insert(collection.name, fresh.stored))
   if (done.outcome === 'taken') throw refusedAt(position, 'already-exists')
   return { status: 201, position, version: fresh.version, location: documentPath(collection.name, id) }

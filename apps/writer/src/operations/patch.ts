@@ -35,9 +35,9 @@ const readPatch: Record<PatchFormat, (bytes: Uint8Array) => Apply> = {
 
 /** `PATCH /v1/{collection}/{id}`: changes what is stored; values that the patch does not touch keep their bytes. */
 export async function patch(parts: OperationParts, asked: AskedOfDocument): Promise<Answer> {
-  const { request, collection, id, preconditions, preferences } = asked
+  const { request, collection, id, share, preconditions, preferences } = asked
   const format = expectPatch(request.headers['content-type'])
-  const apply = readJudged(format, await receiveBody(request, parts.maxBodyBytes))
+  const apply = readJudged(format, await receiveBody(request, parts.maxBodyBytes, share))
   const { lenient } = preferences
   const { value, position } = await changed(parts, asked, (stored) => {
     expectPreconditions(preconditions, stored)

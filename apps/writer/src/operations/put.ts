@@ -17,9 +17,9 @@ interface Done {
 
 /** `PUT /v1/{collection}/{id}`: makes the document, or replaces it whole. */
 export async function put(parts: OperationParts, asked: AskedOfDocument): Promise<Answer> {
-  const { request, collection, id } = asked
+  const { request, collection, id, share } = asked
   expectJson(request.headers['content-type'])
-  const fresh = readReplacement(await receiveBody(request, parts.maxBodyBytes), collection, id)
+  const fresh = readReplacement(await receiveBody(request, parts.maxBodyBytes, share), collection, id)
   const { outcome, position } = await wayOf(asked)(parts, asked, fresh)
   const created = outcome === 'created'
   return {
