@@ -12,6 +12,11 @@ export interface SourceWatchOptions {
   readonly everyMs: number
 }
 
+/** The database answered, and has no name for its history. */
+class UnnamedError extends Error {
+  override readonly name = 'UnnamedError'
+}
+
 /** How long a write, or its answer, waits for a look when the source is in doubt: as long as for a new primary. */
 const LOOK_WITHIN_MS = 2_000
 
@@ -27,8 +32,10 @@ export class SourceWatch implements Part {
   #source: SourceId | undefined
   #seenAt: number | undefined
   #doubted = new AbortController()
-  readonly #waiting: (() => void)[] = []
+  readonly #waiting = new Set<() => void>()
   #failing = false
+  /** The last look was answered, and found no name. */
+  #unnamed = false
 
   constructor(options: SourceWatchOptions) {
     this.#options = options
@@ -51,13 +58,15 @@ export class SourceWatch implements Part {
     return this.#seenAt
   }
 
-  /** Waits for the next look while the source is in doubt. @throws {ProblemError} source-unknown */
+  /** Waits for the next look while the source is in doubt. @throws {ProblemError} unavailable, source-unknown */
   async expect(): Promise<SourceId> {
     if (this.#source === undefined) await this.#looked(LOOK_WITHIN_MS)
     if (this.#source !== undefined) return this.#source
-    throw new ProblemError('source-unknown', {
-      detail: 'The writer does not know which source it writes to.',
-    })
+    throw this.#unnamed
+      ? new ProblemError('source-unknown', {
+          detail: 'The writer does not know which source it writes to.',
+        })
+      : new ProblemError('unavailable', { detail: 'The database cannot be reached. Nothing was written.' })
   }
 
   /**
@@ -91,22 +100,26 @@ export class SourceWatch implements Part {
     if (doubted.signal.aborted) return
     this.#seenAt = clock.now()
     const source = timeline === undefined ? undefined : sourceIdOf(timeline)
-    if (source === undefined) throw new Error('the database has no control document: it was never migrated')
+    if (source === undefined)
+      throw new UnnamedError('the database has no control document: it was never migrated')
     if (source !== this.#source) log.info({ source }, 'writing to this source')
     this.#source = source
     this.#failing = false
-    for (const wake of this.#waiting.splice(0)) wake()
+    for (const wake of this.#waiting) wake()
     await clock.sleep(everyMs, AbortSignal.any([signal, doubted.signal]))
   }
 
   /** Settles when the source is known again, or after `withinMs`. */
   async #looked(withinMs: number): Promise<void> {
     const done = new AbortController()
-    this.#waiting.push(() => done.abort())
+    const wake = (): void => done.abort()
+    this.#waiting.add(wake)
     await this.#options.clock.sleep(withinMs, done.signal)
+    this.#waiting.delete(wake)
   }
 
   #judge(err: unknown): 'retry' {
+    this.#unnamed = err instanceof UnnamedError
     if (!this.#failing) this.#options.log.warn({ err }, 'the source cannot be looked at')
     this.#failing = true
     return 'retry'

@@ -90,7 +90,7 @@ test('a writer starts without its database, answers 503 meanwhile, and works whe
   await using writer = await openWriterAtOnce(proxy.uriThrough(db.uriFor('writer')))
   const ready = () => fetch(`${writer.service.managementUrl}/readyz`)
   const early = await writer.send('POST', 'products', { body: { id: 'early', name: 'x' } })
-  expect(early.json).toMatchObject({ status: 503, type: 'https://freshet.dev/problems/source-unknown' })
+  expect(early.json).toMatchObject({ status: 503, type: 'https://freshet.dev/problems/unavailable' })
   expect((await ready()).status).toBe(503)
   // The driver's first attempt to connect has failed for good by now.
   proxy.resume()

@@ -2,7 +2,12 @@ import { expect, test } from '@jest/globals'
 import { systemClock } from '@freshet/kit'
 import { ProblemError } from '@freshet/protocol'
 import { eventually, silentLog } from '@freshet/testkit'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { sourceIdOf, SourceWatch } from '../src/source.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage: () => void = runInNewContext('gc')
 
 interface World extends AsyncDisposable {
   readonly source: SourceWatch
@@ -99,4 +104,37 @@ test('a look that fails is repeated', async () => {
   await eventually(() => expect(world.looks).toBeGreaterThan(looks + 2))
   // What is known stays known: a look that fails tells nothing about another server.
   expect(world.source.source).toBe(sourceIdOf('first'))
+})
+
+test('writes that gave up waiting for the source leave nothing behind', async () => {
+  const signals: WeakRef<AbortSignal>[] = []
+  // It is never started, so the source is never known.
+  const source = new SourceWatch({
+    control: { timeline: async () => undefined },
+    clock: {
+      ...systemClock,
+      sleep: async (_ms, signal) => void signals.push(new WeakRef(signal)),
+    },
+    log: silentLog,
+    everyMs: HOUR_MS,
+  })
+  for (let write = 0; write < 100; write++) await expect(source.expect()).rejects.toThrow(ProblemError)
+  expect(signals).toHaveLength(100)
+  await eventually(() => {
+    collectGarbage()
+    expect(signals.filter((signal) => signal.deref() !== undefined)).toEqual([])
+  })
+})
+
+test('a write is told whether the database cannot be reached, or was never migrated', async () => {
+  await using world = open(HOUR_MS)
+  const refused = async (): Promise<unknown> =>
+    await world.source.expect().catch((error: ProblemError) => error.code)
+  world.timeline = new Error('away')
+  world.source.doubt()
+  expect(await refused()).toBe('unavailable')
+  world.timeline = undefined
+  await eventually(async () => expect(await refused()).toBe('source-unknown'))
+  world.timeline = new Error('away')
+  await eventually(async () => expect(await refused()).toBe('unavailable'))
 })
