@@ -8,6 +8,8 @@ const problemOf = {
   UNCONFIRMED: 'unavailable',
   OUTCOME_UNKNOWN: 'outcome-unknown',
   NOT_UNIQUE: 'invalid-document',
+  UNFIT: 'invalid-document',
+  NOT_EXACT: 'collection-not-exact',
   REJECTED: 'internal',
 } as const satisfies Record<StoreErrorCode, ProblemCode>
 
@@ -16,6 +18,7 @@ const details: Partial<Record<StoreErrorCode, string>> = {
   UNCONFIRMED: 'What was found could not be confirmed by a majority of the database. Nothing was written.',
   OUTCOME_UNKNOWN: 'The database was asked to write, and its answer was lost or came too late.',
   NOT_UNIQUE: 'Another document has a value that must be unique in this collection.',
+  UNFIT: 'A rule of the database, or one of its indexes, does not take this document.',
 }
 
 /**

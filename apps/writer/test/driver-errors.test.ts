@@ -72,6 +72,16 @@ const rows: readonly (readonly [string, () => unknown, Readonly<Record<Stage, St
     () => server(13),
     { write: 'REJECTED', transaction: 'REJECTED', commit: 'OUTCOME_UNKNOWN', confirm: 'UNCONFIRMED' },
   ],
+  [
+    'a rule of the collection',
+    () => server(121),
+    { write: 'UNFIT', transaction: 'UNFIT', commit: 'OUTCOME_UNKNOWN', confirm: 'UNCONFIRMED' },
+  ],
+  [
+    'a view',
+    () => server(166),
+    { write: 'NOT_EXACT', transaction: 'NOT_EXACT', commit: 'OUTCOME_UNKNOWN', confirm: 'UNCONFIRMED' },
+  ],
 ]
 
 test.each(rows)('%s', (_what, make, codes) => {

@@ -118,7 +118,6 @@ test.each([
     503,
     'unavailable',
   ],
-  ['a rule of the collection', 'insert', { errorCode: 121 }, 500, 'internal'],
   ['a missing right', 'insert', { errorCode: 13 }, 500, 'internal'],
 ])('POST after %s in the insert', async (_what, command, data, status, code) => {
   await using writer = await openWriter(db.uriFor('writer'))

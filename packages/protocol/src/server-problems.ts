@@ -5,8 +5,9 @@ export const serverProblems = {
   internal: {
     status: 500,
     title: 'The service failed',
-    retryable: true,
-    remedy: 'This is a defect. Report it with the "instance", which stands in the log of the service too.',
+    retryable: false,
+    remedy:
+      'This is a defect, or the service may not do what it has to. Report it with the "instance", by which the log has the cause.',
   },
   unavailable: {
     status: 503,

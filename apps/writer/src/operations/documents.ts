@@ -11,6 +11,7 @@ import {
 import { ProblemError, type Id, type IdType } from '@freshet/protocol'
 import type { Version } from '../answer.ts'
 import type { StoredDocument } from '../store/contract.ts'
+import { expectStorable } from './storable.ts'
 
 /** The most that MongoDB stores as one document: https://www.mongodb.com/docs/manual/reference/limits/ */
 const MAX_STORED_BYTES = 16 * 2 ** 20
@@ -30,6 +31,7 @@ export function freshOf(body: Body, collection: Collection, id: Id): Fresh {
 
 /** What is to be stored after a patch: judged as clients will see it. @throws {ProblemError} */
 export function patchedOf(stored: StoredDocument, collection: Collection): Fresh {
+  expectStorable(stored)
   const fresh = shown(stored)
   const document: JsonObject = JSON.parse(fresh.version.json.toString())
   expectValid(collection, document)

@@ -40,6 +40,21 @@ const notBegun: ReadonlySet<unknown> = new Set([10107, 13435, 13436, 10058])
  */
 const interrupted: ReadonlySet<unknown> = new Set([50, 262, 91, 189, 11600, 11602, 89, 6, 7])
 
+/**
+ * What the document is the reason of: a validator (121), and indexes that cannot hold it: arrays side by side (171), in
+ * text indexes (201) or in hashed ones (16766), numbers as names inside arrays (16746), GeoJSON (16755), points (13026,
+ * 13027, 13068, 16804), the language of a text (17261, 17262).
+ */
+const unfit: ReadonlySet<unknown> = new Set([
+  121, 171, 201, 13026, 13027, 13068, 16746, 16755, 16766, 16804, 17261, 17262,
+])
+
+/**
+ * What a collection is the reason of that is no plain one: CommandNotSupportedOnView, OptionNotSupportedOnView (the
+ * simple collation), and of time series InvalidOptions and OperationNotSupportedInTransaction.
+ */
+const ofKind: ReadonlySet<unknown> = new Set([166, 167, 72, 263])
+
 /** What each stage makes of an error after which nobody knows whether the server did as asked. */
 const unknownAt: Record<Stage, StoreErrorCode> = {
   write: 'OUTCOME_UNKNOWN',
@@ -67,6 +82,12 @@ export function wroteNothing(error: unknown): boolean {
   return error instanceof MongoWriteConcernError && error.result['n'] === 0
 }
 
+/** What a refusal by the server comes to, by its code. */
+export function refusedBy(code: unknown): StoreErrorCode {
+  if (unfit.has(code)) return 'UNFIT'
+  return ofKind.has(code) ? 'NOT_EXACT' : 'REJECTED'
+}
+
 /** WriteConflict and LockTimeout: another transaction has the document. */
 export function isConflict(error: unknown): boolean {
   return error instanceof MongoServerError && (error.code === 112 || error.code === 24)
@@ -81,7 +102,7 @@ function codeOf(error: MongoError, stage: Stage): StoreErrorCode {
   if (error instanceof MongoNetworkError) return unknownAt[stage]
   if (!(error instanceof MongoServerError)) return 'REJECTED'
   if (notBegun.has(error.code)) return 'UNREACHABLE'
-  return interrupted.has(error.code) ? unknownAt[stage] : 'REJECTED'
+  return interrupted.has(error.code) ? unknownAt[stage] : refusedBy(error.code)
 }
 
 /** Connecting, greeting and logging in come before the command; so does a refusal for too much work. */

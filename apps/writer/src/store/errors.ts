@@ -10,7 +10,11 @@ const failures = {
   OUTCOME_UNKNOWN: { retry: false },
   /** A unique index, other than that of `_id`, has the value already. Nothing was written: change the document. */
   NOT_UNIQUE: { retry: false },
-  /** The server will not do this, now or later: a missing right, a rule of the collection. Nothing was written. */
+  /** A rule or an index of the collection does not take the document. Nothing was written: change the document. */
+  UNFIT: { retry: false },
+  /** No plain collection: a view, a time series, ids that are compared by a collation. Nothing was written. */
+  NOT_EXACT: { retry: false },
+  /** The server will not do this, now or later: a missing right. Nothing was written. */
   REJECTED: { retry: false },
 } as const satisfies Record<string, { retry: boolean }>
 

@@ -3,7 +3,7 @@ import type { ClientSession, Db, Document, MongoClient, RunCommandOptions } from
 import { causesCollection, recordOf } from './causes.ts'
 import type { Acknowledged, Decision, StoredDocument, StoredId, WriteStore } from './contract.ts'
 import { storeErrorOf, wroteNothing } from './driver-errors.ts'
-import { listOfOne, plainReplacement, replacement } from './raw.ts'
+import { exactly, listOfOne, plainReplacement, removal, replacement } from './raw.ts'
 import { isTakenId, positionOfTime, refusedStatement, writeErrorOf } from './replies.ts'
 import { SnapshotTransactions, type Retries } from './transactions.ts'
 
@@ -80,7 +80,7 @@ export class MongoStore implements WriteStore {
   }
 
   async remove(collection: string, id: StoredId): Promise<Acknowledged & { outcome: 'removed' | 'absent' }> {
-    const reply = await this.#write({ delete: collection, deletes: [{ q: { _id: id }, limit: 1 }] })
+    const reply = await this.#write({ delete: collection, deletes: [removal(id)] })
     const error = writeErrorOf(reply)
     if (error) throw refusedStatement(error)
     const wrote = reply['n'] === 1
@@ -135,7 +135,7 @@ export class MongoStore implements WriteStore {
     id: StoredId,
     options: RunCommandOptions,
   ): Promise<StoredDocument | undefined> {
-    const command = { find: collection, filter: { _id: id }, limit: 1, singleBatch: true }
+    const command = { find: collection, filter: { _id: id }, limit: 1, singleBatch: true, ...exactly }
     const raw: RunCommandOptions & { fieldsAsRaw: Document } = {
       ...options,
       fieldsAsRaw: { firstBatch: true },
@@ -161,7 +161,7 @@ function commandOf(
   exists: boolean,
   write: StoredDocument | 'remove',
 ): Document {
-  if (write === 'remove') return { delete: collection, deletes: [{ q: { _id: id }, limit: 1 }] }
+  if (write === 'remove') return { delete: collection, deletes: [removal(id)] }
   if (!exists) return { insert: collection, documents: listOfOne('documents', write) }
   return { update: collection, updates: listOfOne('updates', replacement(id, write, false)) }
 }

@@ -1,4 +1,4 @@
-import { BSON } from 'mongodb'
+import { BSON, type Document } from 'mongodb'
 import { DocumentSequence } from 'mongodb/lib/cmap/commands.js'
 import type { StoredDocument, StoredId } from './contract.ts'
 import { isPlain } from './plain-filter.ts'
@@ -13,15 +13,23 @@ export function listOfOne(field: string, bytes: Uint8Array): DocumentSequence {
   return list
 }
 
+/** Ids are compared exactly, whatever collation the collection has: by another one `ABC` is the document `abc` too. */
+export const exactly = { collation: { locale: 'simple' } } as const
+
 /** The statement of an `update` command that replaces the document of `id` by these very bytes. */
 export function replacement(id: unknown, document: StoredDocument, upsert: boolean): Uint8Array {
-  return withDocument(BSON.serialize({ q: { _id: id }, upsert }), 'u', document)
+  return withDocument(BSON.serialize({ q: { _id: id }, upsert, ...exactly }), 'u', document)
 }
 
 /** As {@link replacement}, for a document that is there and that {@link isPlain}. */
 export function plainReplacement(id: unknown, document: StoredDocument): Uint8Array {
   const filter = withDocument(BSON.serialize({ _id: id }), '$expr', isPlain)
-  return withDocument(withDocument(emptyDocument, 'q', filter), 'u', document)
+  return withDocument(withDocument(exactlyFields, 'q', filter), 'u', document)
+}
+
+/** The statement of a `delete` command. */
+export function removal(id: unknown): Document {
+  return { q: { _id: id }, limit: 1, ...exactly }
 }
 
 /** The `_id` of a document, as a filter wants it: a number of 64 bits keeps all of them. */
@@ -29,7 +37,7 @@ export function storedIdOf(document: StoredDocument): StoredId {
   return BSON.deserialize(document, { promoteLongs: false, promoteBuffers: false })['_id']
 }
 
-const emptyDocument = BSON.serialize({})
+const exactlyFields = BSON.serialize(exactly)
 
 const TYPE_DOCUMENT = 0x03
 

@@ -1,6 +1,7 @@
 import { positionOf, type Position } from '@freshet/protocol'
 import { Timestamp, type Document } from 'mongodb'
-import { StoreError } from './errors.ts'
+import { refusedBy } from './driver-errors.ts'
+import { StoreError, type StoreErrorCode } from './errors.ts'
 
 /** DuplicateKey: https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml */
 const duplicateKey = 11000
@@ -20,16 +21,26 @@ export function writeErrorOf(reply: Document): Document | undefined {
 
 /** What a statement that the server refused comes to. The cause may hold content of documents: it is for the log. */
 export function refusedStatement(error: Document): StoreError {
-  const code: unknown = error['code']
   return new StoreError(
-    code === duplicateKey ? 'NOT_UNIQUE' : 'REJECTED',
-    `the server refused the statement with code ${String(code)}`,
+    codeOf(error),
+    `the server refused the statement with code ${String(error['code'])}`,
     { cause: error },
   )
 }
 
-/** Whether the statement failed because the `_id` is taken; another unique index does not count. */
+function codeOf(error: Document): StoreErrorCode {
+  const code: unknown = error['code']
+  if (code !== duplicateKey) return refusedBy(code)
+  // Every statement compares exactly, so the id of another document was only equal by the collation of the collection.
+  return isOfId(error) && error['collation'] !== undefined ? 'NOT_EXACT' : 'NOT_UNIQUE'
+}
+
+/** Whether the statement failed because this very `_id` is taken; another unique index does not count. */
 export function isTakenId(error: Document): boolean {
+  return isOfId(error) && error['collation'] === undefined
+}
+
+function isOfId(error: Document): boolean {
   const pattern: unknown = error['keyPattern']
   return error['code'] === duplicateKey && typeof pattern === 'object' && pattern !== null && '_id' in pattern
 }

@@ -1,0 +1,156 @@
+import { afterAll, expect, test } from '@jest/globals'
+import { openTestDatabase } from '@freshet/testkit'
+import { BSON, Timestamp, type Document } from 'mongodb'
+import { listOfOne } from '../src/store/raw.ts'
+import { collections, openWriter, type Got } from './support/open-writer.ts'
+
+const db = await openTestDatabase({ collections })
+const writer = await openWriter(db.uriFor('writer'))
+afterAll(async () => {
+  await writer[Symbol.asyncDispose]()
+  await db[Symbol.asyncDispose]()
+})
+
+const shop = db.admin.db('shop')
+const products = shop.collection<{ _id: string } & Document>('products')
+const merge = { 'content-type': 'application/merge-patch+json' }
+const star = { 'if-match': '*' }
+const lenient = { prefer: 'handling=lenient' }
+
+/** Every way in which a document comes into the database; `id` is stored already. */
+function everyWay(id: string, body: Document): Promise<readonly Got[]> {
+  const path = `products/${id}`
+  return Promise.all([
+    writer.send('POST', 'products', { body }),
+    writer.send('PUT', `products/${id}-new`, { body }),
+    writer.send('PUT', path, { body }),
+    writer.send('PUT', path, { headers: lenient, body }),
+    writer.send('PUT', path, { headers: star, body }),
+    writer.send('PUT', `products/${id}-new`, { headers: { 'if-none-match': '*' }, body }),
+    writer.send('PATCH', path, { headers: merge, body }),
+  ])
+}
+
+test.each([
+  ['GeoJSON that is none', { place: '2dsphere' }, { place: { type: 'Point', coordinates: [999, 999] } }],
+  ['a point outside of its bounds', { spot: '2d' }, { spot: [999, 999] }],
+  ['a point that is none', { spot: '2d' }, { spot: [1, 'private'] }],
+  ['a point of other types', { spot: '2d' }, { spot: ['private', 1] }],
+  ['half a point', { spot: '2d' }, { spot: [1] }],
+  ['an array beside a text', { words: 'text', tag: 1 }, { words: 'private', tag: ['private'] }],
+  ['a number as a name in an array', { 'list.0': 1 }, { list: [{ 0: 'private' }] }],
+  ['two arrays in one index', { left: 1, right: 1 }, { left: [1], right: ['private'] }],
+  ['a language that there is none of', { words: 'text' }, { words: 'private', language: 'private' }],
+  ['a language that is no text', { words: 'text' }, { words: 'private', language: 5 }],
+  ['an array in a hashed index', { hash: 'hashed' }, { hash: ['private'] }],
+] as const)('%s is 422 invalid-document without a word of the database', async (what, index, fields) => {
+  const name = await products.createIndex(index)
+  const id = what.replaceAll(' ', '-')
+  await products.insertOne({ _id: id, name: 'x' })
+  for (const got of await everyWay(id, { name: 'x', ...fields }))
+    expect(got.json).toEqual({
+      type: 'https://freshet.dev/problems/invalid-document',
+      title: expect.any(String),
+      status: 422,
+      detail: 'A rule of the database, or one of its indexes, does not take this document.',
+      retryable: false,
+    })
+  await products.dropIndex(name)
+})
+
+test('a document that a validator does not take is 422 invalid-document', async () => {
+  await products.insertOne({ _id: 'validated', name: 'x' })
+  const validator = { $jsonSchema: { properties: { secret: { bsonType: 'int' } } } }
+  await shop.command({ collMod: 'products', validator })
+  for (const got of await everyWay('validated', { name: 'x', secret: 'private' })) {
+    expect(got.json).toMatchObject({ status: 422, type: 'https://freshet.dev/problems/invalid-document' })
+    expect(got.text).not.toMatch(/private|secret|jsonSchema/)
+  }
+  await shop.command({ collMod: 'products', validator: {} })
+})
+
+test.each([
+  ['a name that begins with $', { $price: 5 }, '/$price'],
+  ['a reference at the top', { $ref: 'a', $id: 'b' }, '/$ref'],
+  ['a timestamp that the server fills in', { at: new Timestamp({ t: 0, i: 0 }) }, '/at'],
+])('a PATCH that leaves %s is 409 with its place and a position', async (what, fields, pointer) => {
+  const _id = what.replaceAll(/[ $]/g, '-')
+  const bytes = BSON.serialize({ _id, name: 'x', ...fields })
+  await shop.command({ insert: 'products', documents: listOfOne('documents', bytes) })
+  // An insert takes the names, and fills the timestamp in; as another program stores it, an update puts zero there.
+  if ('at' in fields) await products.updateOne({ _id }, [{ $set: { at: { $literal: fields.at } } }])
+  const raw = (): Promise<unknown> => products.findOne({ _id }, { raw: true })
+  const before = await raw()
+  expect(Buffer.from(before as Uint8Array)).toEqual(Buffer.from(bytes))
+  for (const headers of [merge, { ...merge, ...lenient }]) {
+    const got = await writer.send('PATCH', `products/${_id}`, { headers, body: { name: 'y' } })
+    expect(got.json).toMatchObject({
+      status: 409,
+      type: 'https://freshet.dev/problems/not-plain-json',
+      errors: [{ pointer }],
+    })
+    expect(got.headers.get('freshet-position')).toMatch(/^[0-9a-f]{8}\.[0-9a-f]{16}$/)
+  }
+  expect(await raw()).toEqual(before)
+})
+
+test.each(['view', 'timeseries'])(
+  'writes to a %s are 503 collection-not-exact, now and later',
+  async (kind) => {
+    await shop.dropCollection('products')
+    const options = kind === 'view' ? { viewOn: 'orders', pipeline: [] } : { timeseries: { timeField: 'at' } }
+    await shop.createCollection('products', options)
+    if (kind === 'view') await shop.collection<{ _id: string }>('orders').insertOne({ _id: 'there' })
+    const body = { name: 'x' }
+    const answers = [
+      ...(kind === 'view' ? [await writer.send('POST', 'products', { body })] : []),
+      await writer.send('PUT', 'products/there', { headers: lenient, body }),
+      await writer.send('DELETE', 'products/there'),
+      ...(kind === 'view' ? [await writer.send('PATCH', 'products/there', { headers: merge, body })] : []),
+    ]
+    for (const got of answers)
+      expect(got.json).toMatchObject({
+        status: 503,
+        type: 'https://freshet.dev/problems/collection-not-exact',
+        retryable: false,
+      })
+    await shop.dropCollection('products')
+    await shop.createCollection('products')
+  },
+)
+
+test('a collection whose ids are compared by a collation never gets another document changed', async () => {
+  await shop.dropCollection('products')
+  const collated = { collation: { locale: 'en', strength: 2 } }
+  const named = await shop.createCollection<{ _id: string; name: string }>('products', collated)
+  await named.insertOne({ _id: 'abc', name: 'x' })
+  const send = (method: string, headers: Record<string, string>, path = 'products/ABC') =>
+    writer.send(method, path, { headers, ...(method !== 'DELETE' && { body: { id: 'ABC', name: 'y' } }) })
+  const inexact = [
+    await send('POST', {}, 'products'),
+    await send('PUT', {}),
+    await send('PUT', lenient),
+    await send('PUT', { 'if-none-match': '*' }),
+    await send('PUT', { 'if-none-match': '"another"' }),
+  ]
+  for (const got of inexact)
+    expect(got.json).toMatchObject({
+      status: 503,
+      type: 'https://freshet.dev/problems/collection-not-exact',
+      retryable: false,
+    })
+  // There is no document of that name.
+  expect((await send('DELETE', {})).status).toBe(404)
+  expect((await send('PATCH', merge)).status).toBe(404)
+  for (const method of ['PUT', 'DELETE']) expect((await send(method, star)).status).toBe(412)
+  expect(await named.find().toArray()).toEqual([{ _id: 'abc', name: 'x' }])
+  await shop.dropCollection('products')
+  await shop.createCollection('products')
+})
+
+test('what nobody can explain is not called retryable', async () => {
+  const data = { failCommands: ['insert'], appName: 'freshet-writer', errorCode: 13 }
+  await using _ = await db.failPoint('failCommand', { times: 1 }, data)
+  const got = await writer.send('POST', 'products', { body: { name: 'x' } })
+  expect(got.json).toMatchObject({ status: 500, retryable: false, instance: expect.any(String) })
+})
