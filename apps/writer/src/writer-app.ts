@@ -1,7 +1,8 @@
 import type { Collection } from '@freshet/collections'
 import type { Part } from '@freshet/kit'
-import { BodyBudget, type App, type ServiceTools } from '@freshet/service'
-import express, { type ErrorRequestHandler } from 'express'
+import { BodyBudget, type App, type Handler, type ServiceTools } from '@freshet/service'
+import express from 'express'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { BoundedStore } from './bounded-store.ts'
 import { WriterHealth } from './health.ts'
 import { Heartbeat } from './heartbeat.ts'
@@ -65,21 +66,27 @@ export function writerApp(parts: WriterAppParts, tools: ServiceTools): App {
   }
 }
 
+/** An Express app as its router calls it; the published types want a request that Express has made its own already. */
+interface InExpress {
+  take(request: IncomingMessage, response: ServerResponse, done: (error: unknown) => void): void
+}
+
 /**
  * One middleware and the shell's answer to errors. The router of Express is not asked: it would decode and match paths
  * by rules of its own, and the rules of URLs stand in one place, for readers and writers alike.
  */
-function expressOver(handler: WriterHandler, { fail }: ServiceTools): express.Express {
+function expressOver(handler: WriterHandler, { fail }: ServiceTools): Handler {
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
   app.enable('case sensitive routing')
   app.enable('strict routing')
   app.use(handler.handle)
-  // Express knows an error middleware by its four parameters.
-  const onError: ErrorRequestHandler = (error: unknown, request, response, _next) => {
-    fail(request, response, error)
-  }
-  app.use(onError)
-  return app
+  const inExpress: InExpress = { take: app }
+  return (request, response) =>
+    inExpress.take(request, response, (error: unknown) => {
+      if (error !== undefined) return fail(request, response, error)
+      // Express asks no middleware about a URL that it cannot take apart, and would answer with a page of its own.
+      handler.handle(request, response).catch((refusal: unknown) => fail(request, response, refusal))
+    })
 }
