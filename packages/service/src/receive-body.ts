@@ -88,7 +88,7 @@ function gather(request: IncomingMessage, gathering: Gathering): Promise<Buffer>
       } catch (error) {
         finish()
         request.resume()
-        reject(error as Error)
+        reject(error)
       }
     }
     const end = (): void => {
