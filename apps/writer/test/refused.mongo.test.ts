@@ -154,3 +154,29 @@ test('what nobody can explain is not called retryable', async () => {
   const got = await writer.send('POST', 'products', { body: { name: 'x' } })
   expect(got.json).toMatchObject({ status: 500, retryable: false, instance: expect.any(String) })
 })
+
+test('a document that no reader could answer is 413, and is not stored', async () => {
+  // A control character is one byte in BSON and six in JSON: 16 copies of a megabyte would be 96.
+  const whole = '\u0001'.repeat(150_000)
+  await writer.send('PUT', 'products/long', { body: { name: 'x', a: whole } })
+  const copies = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, at) => ({ op: 'copy', from: '/a', path: `/b${from + at}` }))
+  const json = { 'content-type': 'application/json-patch+json' }
+  const patch = (body: unknown) => writer.send('PATCH', 'products/long', { headers: json, body })
+  const fits = await patch(copies(0, 17))
+  expect(fits.status).toBe(200)
+  expect(fits.text.length).toBeLessThanOrEqual(16 * 2 ** 20)
+  const got = await patch(copies(17, 18))
+  expect(got.json).toMatchObject({
+    status: 413,
+    type: 'https://freshet.dev/problems/payload-too-large',
+    detail: expect.stringContaining('As JSON'),
+  })
+  expect(
+    (
+      await writer.send('DELETE', 'products/long', {
+        headers: { 'if-match': String(fits.headers.get('etag')) },
+      })
+    ).status,
+  ).toBe(204)
+})

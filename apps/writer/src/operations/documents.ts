@@ -16,6 +16,9 @@ import { expectStorable } from './storable.ts'
 /** The most that MongoDB stores as one document: https://www.mongodb.com/docs/manual/reference/limits/ */
 const MAX_STORED_BYTES = 16 * 2 ** 20
 
+/** The most that a reader answers at once: what is more could be stored, and never be read. */
+const MAX_SHOWN_BYTES = 16 * 2 ** 20
+
 /** A version that may be written, and how readers will show it. */
 export interface Fresh {
   readonly stored: StoredDocument
@@ -57,9 +60,16 @@ export function documentPath(collection: string, id: Id): string {
 }
 
 function shown(stored: StoredDocument): Fresh {
-  if (stored.length <= MAX_STORED_BYTES) return { stored, version: versionOf(stored) }
-  throw new ProblemError('payload-too-large', {
-    detail: `Stored the document has ${stored.length} bytes; it may have ${MAX_STORED_BYTES}.`,
+  if (stored.length > MAX_STORED_BYTES) throw tooLarge('Stored', stored.length, MAX_STORED_BYTES)
+  const version = versionOf(stored)
+  const { length } = version.json
+  if (length > MAX_SHOWN_BYTES) throw tooLarge('As JSON', length, MAX_SHOWN_BYTES)
+  return { stored, version }
+}
+
+function tooLarge(how: string, bytes: number, maxBytes: number): ProblemError {
+  return new ProblemError('payload-too-large', {
+    detail: `${how} the document has ${bytes} bytes; it may have ${maxBytes}.`,
   })
 }
 
