@@ -21,8 +21,12 @@ export async function receiveBody(
   share: BodyShare,
 ): Promise<Buffer> {
   const encoding = request.headers['content-encoding']
-  if (encoding !== undefined && encoding !== 'identity')
-    throw new ProblemError('unsupported-media-type', { detail: 'Wanted a body without Content-Encoding.' })
+  // RFC 9110, 8.4.1: case does not count; 12.5.3: the refusal names what is taken.
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
+    throw new ProblemError('unsupported-media-type', {
+      detail: 'Wanted a body without Content-Encoding.',
+      headers: { 'accept-encoding': 'identity' },
+    })
   const declared = Number(request.headers['content-length'] ?? 0)
   if (declared > maxBytes) throw tooLarge(maxBytes)
   share.growTo(declared)
