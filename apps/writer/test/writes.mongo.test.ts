@@ -118,6 +118,14 @@ test('PUT with another id in the body is 422 id-mismatch', async () => {
   expect(got.json).toMatchObject({ type: 'https://freshet.dev/problems/id-mismatch' })
 })
 
+test('PUT of a part is 400 and replaces nothing', async () => {
+  await writer.send('PUT', 'products/parts', { body: { name: 'whole' } })
+  const headers = { 'content-range': 'bytes 0-13/20' }
+  const got = await writer.send('PUT', 'products/parts', { headers, body: { name: 'part' } })
+  expect(got.json).toMatchObject({ status: 400, type: 'https://freshet.dev/problems/bad-header' })
+  expect(Buffer.from((await stored('products', 'parts')) ?? []).includes('whole')).toBe(true)
+})
+
 test('DELETE is 204 with a position, then 404 with a position that is not earlier', async () => {
   await writer.send('PUT', 'products/gone', { body: { name: 'x' } })
   const got = await writer.send('DELETE', 'products/gone')

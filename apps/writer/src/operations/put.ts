@@ -19,6 +19,9 @@ interface Done {
 export async function put(parts: OperationParts, asked: AskedOfDocument): Promise<Answer> {
   const { request, collection, id, share } = asked
   expectJson(request.headers['content-type'])
+  // RFC 9110, 14.5: taken as a whole, a part would replace all the rest.
+  if (request.headers['content-range'] !== undefined)
+    throw new ProblemError('bad-header', { detail: 'Wanted a whole document, without Content-Range.' })
   const fresh = readReplacement(await receiveBody(request, parts.maxBodyBytes, share), collection, id)
   const { outcome, position } = await wayOf(asked)(parts, asked, fresh)
   const created = outcome === 'created'
