@@ -33,7 +33,8 @@ export class DatabaseConnection implements Part {
         appName: 'freshet-writer',
         heartbeatFrequencyMS: HEARTBEAT_MS,
         serverSelectionTimeoutMS: SELECT_WITHIN_MS,
-        connectTimeoutMS: SELECT_WITHIN_MS,
+        // Also how long the driver's monitor waits for a server that is silent, before it cuts what is under way.
+        connectTimeoutMS: Math.max(SELECT_WITHIN_MS, acknowledgeWithinMs),
         socketTimeoutMS: acknowledgeWithinMs + GRACE_MS,
         waitQueueTimeoutMS: SELECT_WITHIN_MS,
         maxPoolSize: maxWrites + OWN_CONNECTIONS,
