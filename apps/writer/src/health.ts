@@ -8,7 +8,7 @@ import type { WriterHandler } from './writer-handler.ts'
 /** What the management port tells about a writer. */
 export interface WriterHealthParts {
   readonly source: Pick<SourceWatch, 'source' | 'seenAt'>
-  readonly heartbeat: Pick<Heartbeat, 'lastBeatAt'>
+  readonly heartbeat: Pick<Heartbeat, 'lastBeatAt' | 'failing'>
   readonly store: Pick<BoundedStore, 'inFlight' | 'acknowledged' | 'lastAt'>
   readonly handler: Pick<WriterHandler, 'done' | 'refusals'>
   readonly bodies: Pick<BodyBudget, 'takenBytes'>
@@ -41,11 +41,12 @@ export class WriterHealth implements Health {
   }
 
   status(): object {
-    const { source, store, handler, bodies } = this.#parts
+    const { source, heartbeat, store, handler, bodies } = this.#parts
     const silentMs = this.#silentMs()
     return {
       source: source.source,
       databaseSilentMs: Number.isFinite(silentMs) ? Math.round(silentMs) : undefined,
+      heartbeatFailing: heartbeat.failing,
       inFlight: store.inFlight,
       bodiesBytes: bodies.takenBytes,
       acknowledged: store.acknowledged,

@@ -38,6 +38,11 @@ export class Heartbeat implements Part {
     return this.#lastBeatAt
   }
 
+  /** Whether the database did not take the last beat: idle readers will call it unproved. */
+  get failing(): boolean {
+    return this.#failing
+  }
+
   start(): void {
     this.#loop.start()
   }

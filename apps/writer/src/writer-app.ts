@@ -55,7 +55,7 @@ export function writerApp(parts: WriterAppParts, tools: ServiceTools): App {
     tokens: tools.tokens,
     readerUrl: readerUrl?.replace(/\/+$/, ''),
   })
-  addWriterMetrics(tools.metrics, { handler, store, source, bodies })
+  addWriterMetrics(tools.metrics, { handler, store, source, heartbeat, bodies })
   const health = new WriterHealth({ source, heartbeat, store, handler, bodies, clock, unreadyAfterMs })
   return {
     handle: expressOver(handler, tools),

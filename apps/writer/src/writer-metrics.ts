@@ -1,5 +1,6 @@
 import type { BodyBudget, Metrics } from '@freshet/service'
 import type { BoundedStore } from './bounded-store.ts'
+import type { Heartbeat } from './heartbeat.ts'
 import type { SourceWatch } from './source.ts'
 import type { WriterHandler } from './writer-handler.ts'
 
@@ -8,11 +9,15 @@ export interface WriterNumbers {
   readonly handler: Pick<WriterHandler, 'done' | 'refusals'>
   readonly store: Pick<BoundedStore, 'inFlight' | 'acknowledged'>
   readonly source: Pick<SourceWatch, 'source'>
+  readonly heartbeat: Pick<Heartbeat, 'failing'>
   readonly bodies: Pick<BodyBudget, 'takenBytes'>
 }
 
 /** Registers the numbers of a writer; they cost nothing before somebody asks. */
-export function addWriterMetrics(metrics: Metrics, { handler, store, source, bodies }: WriterNumbers): void {
+export function addWriterMetrics(
+  metrics: Metrics,
+  { handler, store, source, heartbeat, bodies }: WriterNumbers,
+): void {
   metrics.counter('writer_writes_total', 'Writes that were done.', [], () => handler.done)
   metrics.counter('writer_problems_total', 'Requests answered with a problem, by its code.', ['code'], () =>
     [...handler.refusals].map(([code, value]) => ({ labels: { code }, value })),
@@ -29,6 +34,9 @@ export function addWriterMetrics(metrics: Metrics, { handler, store, source, bod
     'Bytes of the bodies that are received, written or answered now.',
     [],
     () => bodies.takenBytes,
+  )
+  metrics.gauge('writer_heartbeat_failing', '1 while the database does not take the heartbeat.', [], () =>
+    heartbeat.failing ? 1 : 0,
   )
   metrics.gauge('writer_source_known', '1 while it is known which source is written to.', [], () =>
     source.source === undefined ? 0 : 1,

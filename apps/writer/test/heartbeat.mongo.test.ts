@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from '@jest/globals'
-import { eventually, openTestDatabase } from '@freshet/testkit'
+import { eventually, openTestDatabase, silentLog } from '@freshet/testkit'
 import type { Ground } from '../src/open-ground.ts'
 import type { ControlStore } from '../src/store/contract.ts'
 import { collections, openWriter, type OpenWriterOptions } from './support/open-writer.ts'
@@ -66,3 +66,20 @@ test.each([
     expect(done[0] !== done[1]).toBe(moves)
   },
 )
+
+test('a heartbeat that is gone is told, until it is there again', async () => {
+  const said: string[] = []
+  const warn = ({ err }: { err?: unknown }): void => void said.push(String(err))
+  await using writer = await openWriter(db.uriFor('writer'), { log: { ...silentLog, warn } })
+  const told = async (failing: boolean): Promise<void> => {
+    expect(await writer.status()).toMatchObject({ heartbeatFailing: failing })
+    const metrics = await (await fetch(`${writer.service.managementUrl}/metrics`)).text()
+    expect(metrics).toMatch(new RegExp(`^freshet_writer_heartbeat_failing ${Number(failing)}$`, 'm'))
+  }
+  await told(false)
+  const heartbeat = await control.findOneAndDelete({ _id: 'heartbeat' })
+  await eventually(() => told(true))
+  expect(said).toEqual([expect.stringContaining('no heartbeat document')])
+  if (heartbeat) await control.insertOne(heartbeat)
+  await eventually(() => told(false))
+})

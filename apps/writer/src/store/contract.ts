@@ -65,6 +65,6 @@ export interface WriteStore {
 export interface ControlStore {
   /** The name of the history behind the address, as a majority has it; `undefined` before the first migration. */
   timeline(): Promise<string | undefined>
-  /** Touches the heartbeat, if nobody did within `quietMs`. Settles when a majority has it. */
+  /** Touches the heartbeat, if nobody did within `quietMs`. Settles when a majority has it; rejects when it is gone. */
   beat(quietMs: number): Promise<void>
 }

@@ -1,6 +1,7 @@
-import type { Db } from 'mongodb'
+import type { Db, Document } from 'mongodb'
 import type { DatabaseConnection } from './connection.ts'
 import type { ControlStore } from './contract.ts'
+import { refusedStatement, writeErrorOf } from './replies.ts'
 
 /** The collection of the source's identity and the heartbeat. The migration makes it, the roles name it. */
 const control = 'freshet'
@@ -23,14 +24,7 @@ export class MongoControlStore implements ControlStore {
 
   async timeline(): Promise<string | undefined> {
     await this.#connection.ready()
-    const { cursor } = await this.#db.command({
-      find: control,
-      filter: { _id: 'source' },
-      limit: 1,
-      singleBatch: true,
-      readConcern: { level: 'majority' },
-    })
-    const timeline: unknown = cursor.firstBatch[0]?.timeline
+    const timeline: unknown = (await this.#find('source'))?.['timeline']
     return typeof timeline === 'string' ? timeline : undefined
   }
 
@@ -38,10 +32,27 @@ export class MongoControlStore implements ControlStore {
     await this.#connection.ready()
     // Compared by the server's own clock: by ours, a beat would be missed for as long as ours is slow.
     const isQuiet = { $lt: ['$at', { $subtract: ['$$NOW', quietMs] }] }
-    await this.#db.command({
+    const reply = await this.#db.command({
       update: control,
       updates: [{ q: { _id: 'heartbeat', $expr: isQuiet }, u: { $currentDate: { at: true } } }],
       writeConcern: { w: 'majority', j: true, wtimeout: this.#acknowledgeWithinMs },
     })
+    const error = writeErrorOf(reply)
+    if (error) throw refusedStatement(error)
+    // Another writer was faster, or there is nothing to touch, and then readers are never shown a majority again.
+    if (reply['n'] === 0 && (await this.#find('heartbeat')) === undefined)
+      throw new Error('the database has no heartbeat document: run freshet migrate')
+  }
+
+  /** One of the two documents as a majority has it. */
+  async #find(_id: string): Promise<Document | undefined> {
+    const { cursor } = await this.#db.command({
+      find: control,
+      filter: { _id },
+      limit: 1,
+      singleBatch: true,
+      readConcern: { level: 'majority' },
+    })
+    return cursor.firstBatch[0]
   }
 }
