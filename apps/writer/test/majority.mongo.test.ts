@@ -117,6 +117,26 @@ test('control: a store that refuses at once does answer such refusals', async ()
   expect(statuses).toEqual([412, 409, 412, 404])
 })
 
+test('a value that another document of no majority has already is not answered as a fact either', async () => {
+  await using writer = await openWriter(db.uriFor('writer'), { argv })
+  await products.createIndex({ code: 1 }, { unique: true, sparse: true })
+  for (const id of ['code-1', 'code-2'])
+    await eventually(async () => {
+      const got = await writer.send('PUT', `products/${id}`, { body: { name: 'x' } })
+      expect([200, 201]).toContain(got.status)
+    })
+  const clash = () => writer.send('PATCH', 'products/code-2', { headers: merge, body: { code: 7 } })
+  {
+    await using _ = await holdReplication()
+    await products.updateOne({ _id: 'code-1' }, { $set: { code: 7 } }, { writeConcern: { w: 1 } })
+    expect((await clash()).json).toMatchObject({
+      status: 503,
+      type: 'https://freshet.dev/problems/unavailable',
+    })
+  }
+  await eventually(async () => expect((await clash()).status).toBe(422))
+})
+
 test('a write that no majority takes in time is 504, in one command and in a transaction', async () => {
   await using writer = await openWriter(db.uriFor('writer'), { argv })
   // The others may still be catching up.

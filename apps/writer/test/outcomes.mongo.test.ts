@@ -193,12 +193,22 @@ test('a value that another unique index has already is 422 without a word of the
   await products.createIndex({ name: 1 }, { unique: true, partialFilterExpression: { unique: true } })
   const body = { name: 'only one', unique: true }
   expect((await writer.send('POST', 'products', { body })).status).toBe(201)
-  for (const [method, path] of [
-    ['POST', 'products'],
-    ['PUT', 'products/second'],
+  const there = await writer.send('PUT', 'products/there', { body: { name: 'x' } })
+  const lenient = { prefer: 'handling=lenient' }
+  for (const [method, path, headers] of [
+    ['POST', 'products', {}],
+    ['PUT', 'products/second', {}],
+    ['PUT', 'products/second', lenient],
+    ['PUT', 'products/there', {}],
+    ['PUT', 'products/there', ifMatch],
+    ['PATCH', 'products/there', merge],
   ] as const) {
-    const got = await writer.send(method, path, { body })
+    const got = await writer.send(method, path, { headers, body })
     expect(got.json).toMatchObject({ status: 422, type: 'https://freshet.dev/problems/invalid-document' })
     expect(got.text).not.toMatch(/E11000|only one/)
+    // It is a fact about another document, so it holds at a position.
+    const at = String(got.headers.get('freshet-position'))
+    expect(at >= String(there.headers.get('freshet-position'))).toBe(true)
+    expect(at).toMatch(/^[0-9a-f]{8}\.[0-9a-f]{16}$/)
   }
 })

@@ -3,6 +3,7 @@ import type { Id, Position, RefusalOptions, SourceId } from '@freshet/protocol'
 import { refusalOf } from '../outcomes.ts'
 import type { SourceWatch } from '../source.ts'
 import type { WriteStore } from '../store/contract.ts'
+import { StoreError } from '../store/errors.ts'
 
 /** What every operation works with. */
 export interface OperationParts {
@@ -22,21 +23,24 @@ export async function placed<T extends { readonly at: Position }>(
   work: () => Promise<T>,
 ): Promise<{ readonly done: T; readonly position: string }> {
   const expected: SourceId = source.source ?? (await source.expect())
-  const done = await orRefusal(work, id)
-  if (source.source !== expected && !(await source.stillIs(expected)))
-    throw new ProblemError('outcome-unknown', {
-      id,
-      detail: 'The database behind the writer was replaced while it wrote.',
-    })
-  return { done, position: formatSourcePosition(expected, done.at) }
-}
-
-async function orRefusal<T>(work: () => Promise<T>, id: Id): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    throw refusalOf(error, id)
+  const placedAt = async (at: Position): Promise<string> => {
+    if (source.source !== expected && !(await source.stillIs(expected)))
+      throw new ProblemError('outcome-unknown', {
+        id,
+        detail: 'The database behind the writer was replaced while it wrote.',
+      })
+    return formatSourcePosition(expected, at)
   }
+  let done: T
+  try {
+    done = await work()
+  } catch (error) {
+    const refusal = refusalOf(error, id)
+    if (!(refusal instanceof ProblemError) || !(error instanceof StoreError) || error.at === undefined)
+      throw refusal
+    throw atPosition(refusal, await placedAt(error.at))
+  }
+  return { done, position: await placedAt(done.at) }
 }
 
 /** A refusal that says at which position it holds. */

@@ -1,3 +1,5 @@
+import type { Position } from '@freshet/protocol'
+
 /** What can come of an operation that the database did not do as asked, and what to do then. */
 const failures = {
   /** The command was never sent, or the server refused to begin. Nothing was written: send it again. */
@@ -21,14 +23,21 @@ const failures = {
 /** A key of {@link failures}. */
 export type StoreErrorCode = keyof typeof failures
 
+interface StoreErrorOptions extends ErrorOptions {
+  readonly at?: Position
+}
+
 /** What the store rejects with. The message and the cause are for the log, never for clients. */
 export class StoreError extends Error {
   override readonly name = 'StoreError'
   readonly code: StoreErrorCode
+  /** Where a refusal says something about other documents: a position at which a majority has that. */
+  readonly at: Position | undefined
 
-  constructor(code: StoreErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: StoreErrorCode, message: string, { at, ...options }: StoreErrorOptions = {}) {
     super(`${code}: ${message}`, options)
     this.code = code
+    this.at = at
   }
 
   /** Whether the same call may succeed later. */

@@ -3,6 +3,7 @@ import type { ClientSession, Db, Document, MongoClient, RunCommandOptions } from
 import { causesCollection, recordOf } from './causes.ts'
 import type { Acknowledged, Decision, StoredDocument, StoredId, WriteStore } from './contract.ts'
 import { storeErrorOf, wroteNothing } from './driver-errors.ts'
+import { StoreError } from './errors.ts'
 import { exactly, listOfOne, plainReplacement, removal, replacement } from './raw.ts'
 import { isTakenId, positionOfTime, refusedStatement, writeErrorOf } from './replies.ts'
 import { SnapshotTransactions, type Retries } from './transactions.ts'
@@ -37,13 +38,10 @@ export class MongoStore implements WriteStore {
   ): Promise<Acknowledged & { outcome: 'inserted' | 'taken' }> {
     const reply = await this.#write({ insert: collection, documents: listOfOne('documents', document) })
     const error = writeErrorOf(reply)
-    if (error && !isTakenId(error)) throw refusedStatement(error)
+    const at = positionOfTime(reply['operationTime'])
+    if (error && !isTakenId(error)) throw refusedStatement(error, at)
     // The server waits for the majority after a refused statement too, up to the last thing that it had seen then.
-    return {
-      outcome: error ? 'taken' : 'inserted',
-      wrote: !error,
-      at: positionOfTime(reply['operationTime']),
-    }
+    return { outcome: error ? 'taken' : 'inserted', wrote: !error, at }
   }
 
   async replace(
@@ -54,12 +52,13 @@ export class MongoStore implements WriteStore {
     const updates = listOfOne('updates', replacement(id, document, true))
     const reply = await this.#write({ update: collection, updates })
     const error = writeErrorOf(reply)
-    if (error) throw refusedStatement(error)
+    const at = positionOfTime(reply['operationTime'])
+    if (error) throw refusedStatement(error, at)
     const created = Array.isArray(reply['upserted'])
     return {
       outcome: created ? 'created' : 'replaced',
       wrote: created || reply['nModified'] === 1,
-      at: positionOfTime(reply['operationTime']),
+      at,
     }
   }
 
@@ -87,11 +86,31 @@ export class MongoStore implements WriteStore {
     return { outcome: wrote ? 'removed' : 'absent', wrote, at: positionOfTime(reply['operationTime']) }
   }
 
-  change<T>(
+  async change<T>(
     collection: string,
     id: StoredId,
     decide: (stored: StoredDocument | undefined) => Decision<T>,
     cause?: Lineage,
+  ): Promise<Acknowledged & { value: T }> {
+    try {
+      return await this.#changed(collection, id, decide, cause)
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.code !== 'NOT_UNIQUE') throw error
+      // The refused statement ended the transaction, and no majority may have the other document yet: a later
+      // transaction that looks only is committed when one has.
+      const { at } = await this.#transactions.run(async (session) => {
+        await this.#look(collection, id, { session })
+        return { value: undefined, wrote: false }
+      })
+      throw new StoreError(error.code, 'confirmed by a majority', { cause: error, at })
+    }
+  }
+
+  #changed<T>(
+    collection: string,
+    id: StoredId,
+    decide: (stored: StoredDocument | undefined) => Decision<T>,
+    cause: Lineage | undefined,
   ): Promise<Acknowledged & { value: T }> {
     return this.#transactions.run(async (session) => {
       const stored = await this.#look(collection, id, { session })

@@ -19,13 +19,16 @@ export function writeErrorOf(reply: Document): Document | undefined {
   return Array.isArray(errors) ? (errors[0] as Document | undefined) : undefined
 }
 
-/** What a statement that the server refused comes to. The cause may hold content of documents: it is for the log. */
-export function refusedStatement(error: Document): StoreError {
-  return new StoreError(
-    codeOf(error),
-    `the server refused the statement with code ${String(error['code'])}`,
-    { cause: error },
-  )
+/**
+ * What a statement that the server refused comes to; `at`: a majority has what it was refused for. The cause may hold
+ * content of documents: it is for the log.
+ */
+export function refusedStatement(error: Document, at?: Position): StoreError {
+  const code = codeOf(error)
+  return new StoreError(code, `the server refused the statement with code ${String(error['code'])}`, {
+    cause: error,
+    ...(code === 'NOT_UNIQUE' && at !== undefined && { at }),
+  })
 }
 
 function codeOf(error: Document): StoreErrorCode {
