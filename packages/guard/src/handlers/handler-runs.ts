@@ -11,6 +11,7 @@ import type {
   HeardChange,
 } from './contract.ts'
 import type { Echoes } from './echoes.ts'
+import { lookForAgents } from './outgoing.ts'
 
 /** What one handler shares with the others of its service. */
 export interface HandlerRunsParts {
@@ -96,6 +97,7 @@ export class HandlerRuns {
     const { database, tells, log, name } = this.#parts
     const { lineage, heard } = run
     const cause: Cause = { lineage, database, tells, judge: (written) => this.#judge(run, written) }
+    lookForAgents()
     try {
       await runCaused(cause, work)
     } catch (error) {

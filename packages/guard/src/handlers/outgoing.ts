@@ -1,18 +1,22 @@
+import { AsyncResource } from 'node:async_hooks'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { formatLineage, headers as names } from '@freshet/protocol'
 import { currentCause, type Cause } from './cause.ts'
+import { Dispatchers } from './dispatchers.ts'
 
 /** A request before its head is written, as far as it matters here. */
 interface Outgoing {
   /** `http://writer:8080` */
   readonly origin: string
+  /** Why it was made, if that can be known for certain. */
+  readonly cause: Cause | undefined
   readonly says: boolean
   add(name: string, value: string): void
 }
 
 /** Where a runtime tells of such requests, and how each looks there. */
 const channels: Readonly<Record<string, (request: object) => Outgoing | undefined>> = {
-  // https://undici.nodejs.org/#/docs/api/DiagnosticsChannel: `fetch`, and whatever else is built on undici.
+  // https://undici.nodejs.org/#/docs/api/DiagnosticsChannel: clients and pools of a copy of undici that nobody else uses.
   'undici:request:create': ofUndici,
   // https://nodejs.org/api/diagnostics_channel.html: node:http, from Node.js 22.12 on; before that nothing tells.
   'http.client.request.created': ofHttp,
@@ -31,10 +35,14 @@ const hearing = Object.entries(channels).map(
   ([channel, read]) => [channel, (message: unknown) => tellCause(message, read)] as const,
 )
 let hooks = 0
+let dispatchers: Dispatchers | undefined
 
-/** Makes requests tell their cause, until it is disposed of. Costs nothing outside of handlers. */
+/** Makes requests tell their cause, until it is disposed of. Costs next to nothing outside of handlers. */
 export function hookRequests(): Disposable {
-  if (hooks === 0) for (const [channel, hear] of hearing) subscribe(channel, hear)
+  if (hooks === 0) {
+    dispatchers = new Dispatchers(toldTo)
+    for (const [channel, hear] of hearing) subscribe(channel, hear)
+  }
   hooks += 1
   let held = true
   return {
@@ -42,38 +50,61 @@ export function hookRequests(): Disposable {
       if (!held) return
       held = false
       hooks -= 1
-      if (hooks === 0) for (const [channel, hear] of hearing) unsubscribe(channel, hear)
+      if (hooks > 0) return
+      for (const [channel, hear] of hearing) unsubscribe(channel, hear)
+      dispatchers?.restore()
+      dispatchers = undefined
     },
   }
 }
 
+/** To be called before a handler runs: the program may have set another agent since. */
+export function lookForAgents(): void {
+  dispatchers?.lookAround()
+}
+
 function tellCause(message: unknown, read: (request: object) => Outgoing | undefined): void {
-  const cause = currentCause()
-  if (cause === undefined || typeof message !== 'object' || message === null) return
+  if (typeof message !== 'object' || message === null) return
   const request: unknown = Reflect.get(message, 'request')
   const outgoing = typeof request === 'object' && request !== null ? read(request) : undefined
   // By hand is fine too, and twice would be two values of one header.
-  if (outgoing === undefined || outgoing.says || !cause.tells(outgoing.origin)) return
-  for (const [name, value] of Object.entries(headersOf(cause))) outgoing.add(name, value)
+  if (outgoing?.cause === undefined || outgoing.says) return
+  for (const [name, value] of Object.entries(toldTo(outgoing.cause, outgoing.origin)))
+    outgoing.add(name, value)
+}
+
+function toldTo(cause: Cause, origin: string): Readonly<Record<string, string>> {
+  return cause.tells(origin) ? headersOf(cause) : {}
 }
 
 function headersOf({ lineage }: Cause): Readonly<Record<string, string>> {
   return { [names.hops]: String(lineage.length), [names.cause]: formatLineage(lineage) }
 }
 
+/**
+ * It may have waited in a queue, and the code that runs now belongs to a connection. `request`, `stream` and `pipeline` of
+ * undici remember their caller; of others nothing is known here, and what is guessed would stop honest writes.
+ */
 function ofUndici(request: object): Outgoing | undefined {
   if (!('addHeader' in request) || !('origin' in request) || !('headers' in request)) return undefined
+  const caller = Object.getOwnPropertySymbols(request)
+    .filter(({ description }) => description === 'handler')
+    .map((symbol): unknown => Reflect.get(request, symbol))
+    .find((handler) => handler instanceof AsyncResource)
   return {
     origin: String(request.origin),
+    cause: caller?.runInAsyncScope(currentCause),
     says: String(request.headers).toLowerCase().includes(names.cause),
     add: (name, value) => call(request, 'addHeader', name, value),
   }
 }
 
+/** Node.js tells of it before an agent may queue it. */
 function ofHttp(request: object): Outgoing | undefined {
   if (!('setHeader' in request) || !('getHeader' in request) || !('protocol' in request)) return undefined
   return {
     origin: `${String(request.protocol)}//${String(call(request, 'getHeader', 'host'))}`,
+    cause: currentCause(),
     says: call(request, 'getHeader', names.cause) !== undefined,
     add: (name, value) => call(request, 'setHeader', name, value),
   }
