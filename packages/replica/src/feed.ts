@@ -127,7 +127,7 @@ export class Feed<V extends Value> implements Sink {
     const keys: ChangedKey[] = []
     for (const change of batch.changes) {
       if ('id' in change) keys.push(keyOf(change))
-      else notices.reset(change.kind, batch.through)
+      else notices.reset(change.kind, batch.through, 'collection' in change ? change.collection : undefined)
     }
     if (keys.length > 0) notices.tell({ kind: 'changes', keys, at: batch.through })
   }

@@ -1,6 +1,6 @@
 import type { Value } from '@freshet/cache'
 import { ChangeHandlers, type ChangeHandler, type HandlerOptions, type HandlerStatus } from '@freshet/guard'
-import type { EmbeddedReplica } from './contract.ts'
+import type { EmbeddedReplica, Notice } from './contract.ts'
 import { ReplicaError } from './errors.ts'
 import { Handling } from './handling.ts'
 import { ExactReplica, type ReplicaParts } from './replica.ts'
@@ -31,7 +31,8 @@ export class HandledReplica<V extends Value> extends ExactReplica<V> implements 
         `${handler.name} wants '${unknown}', which is not followed`,
       )
     const runs = this.#handlers.add(handler)
-    const listen = this.changes.bind(this)
+    const only = new Set(handler.collections)
+    const listen = (signal: AbortSignal): AsyncIterable<Notice> => this.changes(signal, only)
     const handling = new Handling({ handler, runs, listen, clock, log })
     this.#handlings.set(handler, handling)
     return { [Symbol.asyncDispose]: () => this.#end(handler, handling) }

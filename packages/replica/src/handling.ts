@@ -5,6 +5,7 @@ import type { Notice } from './contract.ts'
 export interface HandlingParts {
   readonly handler: ChangeHandler
   readonly runs: HandlerRuns
+  /** What its collections tell, and nothing of others. */
   readonly listen: (signal: AbortSignal) => AsyncIterable<Notice>
   readonly clock: Clock
   readonly log: Log
@@ -46,8 +47,7 @@ export class Handling implements AsyncDisposable {
   }
 
   async #run(notices: AsyncIterable<Notice>, signal: AbortSignal): Promise<void> {
-    const { handler, runs } = this.#parts
-    const wanted = new Set(handler.collections)
+    const { runs } = this.#parts
     for await (const notice of notices) {
       if (notice.kind === 'reset') {
         await runs.reset(notice.reason, signal)
@@ -55,7 +55,7 @@ export class Handling implements AsyncDisposable {
       }
       for (const { collection, id, cause = [] } of notice.keys) {
         if (signal.aborted) return
-        if (wanted.has(collection)) await runs.hear({ collection, id, at: notice.at, cause }, signal)
+        await runs.hear({ collection, id, at: notice.at, cause }, signal)
       }
     }
   }

@@ -163,8 +163,9 @@ export class ExactReplica<V extends Value> implements Replica<V> {
     return position
   }
 
-  changes(signal: AbortSignal): AsyncIterable<Notice> {
-    return this.#notices.listen(signal)
+  /** @param only the collections to hear of; default: all. */
+  changes(signal: AbortSignal, only?: ReadonlySet<string>): AsyncIterable<Notice> {
+    return this.#notices.listen(signal, only)
   }
 
   status(): ReplicaStatus {

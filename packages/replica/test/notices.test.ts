@@ -41,6 +41,24 @@ test('R14 one that is too slow loses its queue and hears so', async () => {
   expect(await take(notices, 1)).toEqual([{ kind: 'reset', reason: 'too-slow', at: positionOf(1, 3) }])
 })
 
+test('R14 who wants some collections hears of nothing else, and is not slowed down by it', async () => {
+  await using bench = await new Bench({ options: { maxNotices: 2 } }).live()
+  const notices = bench.replica.changes(new AbortController().signal, new Set(['a']))
+  for (let n = 0; n < 9; n += 1) {
+    bench.history.commit([{ ...put, collection: 'b' }])
+    bench.history.commit([{ kind: 'namespace-gone', collection: 'b' }])
+    bench.tell()
+  }
+  bench.history.commit([{ ...put, collection: 'b' }, put])
+  bench.tell()
+  bench.history.commit([{ kind: 'namespace-gone', collection: 'a' }])
+  bench.tell()
+  expect(await take(notices, 2)).toEqual([
+    { kind: 'changes', keys: [{ collection: 'a', id: '1' }], at: positionOf(1, 19) },
+    { kind: 'reset', reason: 'namespace-gone', at: positionOf(1, 20) },
+  ])
+})
+
 test('R14 the subscription ends by its signal and by closing', async () => {
   const bench = await new Bench().live()
   const leaving = new AbortController()

@@ -12,31 +12,38 @@ export const defaultBucketLimits: BucketLimits = Object.freeze({
 })
 
 /**
- * Stops what goes round although nobody sees the circle: a bucket for each document heard of, and one for everything
- * that the handler writes upon hearing of its own writes, which may be another document each time.
+ * Stops what goes round although nobody sees the circle: a bucket for each document heard of, one for everything
+ * that the handler writes upon hearing of its own writes, which may be another document each time, and one for resets,
+ * which hear of no document.
  */
 export class Breaker {
   readonly #limits: BucketLimits
   readonly #clock: Clock
   readonly #byDocument = new Map<string, TokenBucket>()
   readonly #ofEchoes: TokenBucket
+  readonly #ofResets: TokenBucket
 
   constructor(limits: BucketLimits, clock: Clock) {
     this.#limits = limits
     this.#clock = clock
     this.#ofEchoes = new TokenBucket(limits, clock)
+    this.#ofResets = new TokenBucket(limits, clock)
   }
 
   /** How many are open now. */
   get open(): number {
-    let open = this.#ofEchoes.open ? 1 : 0
-    for (const bucket of this.#byDocument.values()) if (bucket.open) open += 1
-    return open
+    const buckets = [this.#ofEchoes, this.#ofResets, ...this.#byDocument.values()]
+    return buckets.filter((bucket) => bucket.open).length
   }
 
   /** Whether a call may write because of `heard`. `echo`: the handler caused that change itself. */
   take(heard: string, echo: boolean): boolean {
     return this.#bucketOf(heard).take() && (!echo || this.#ofEchoes.take())
+  }
+
+  /** Whether a reset may write: what it makes anew may be the cause of the next one. */
+  takeReset(): boolean {
+    return this.#ofResets.take()
   }
 
   #bucketOf(heard: string): TokenBucket {

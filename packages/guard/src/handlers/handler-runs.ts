@@ -36,6 +36,9 @@ const codes: Record<HandlerRefusalReason, GuardErrorCode> = {
   breaker: 'BREAKER_OPEN',
 }
 
+/** What a reset hears of. */
+const everything = '*'
+
 /** Runs one handler, so that whatever it writes is known to descend from what it heard. */
 export class HandlerRuns {
   readonly #handler: ChangeHandler
@@ -67,11 +70,13 @@ export class HandlerRuns {
     await this.#run(run, () => this.#handler.handle(change, signal), signal)
   }
 
-  /** As {@link hear}. What is made anew may be much, and comes once: the breaker does not count it. */
+  /** As {@link hear}. What is made anew may be much; how often that is done is counted by itself. */
   async reset(reason: string, signal: AbortSignal): Promise<void> {
     this.#resets += 1
-    const run = new Run(this.#lineage([], '*'), '*', new Set())
-    run.admitted = true
+    const { log, name } = this.#parts
+    if (this.#handler.reset === undefined)
+      log.warn({ handler: name, reason }, 'changes may have been missed, and the handler has no reset')
+    const run = new Run(this.#lineage([], everything), everything, new Set())
     await this.#run(run, () => this.#handler.reset?.(reason, signal), signal)
   }
 
@@ -114,7 +119,8 @@ export class HandlerRuns {
       if (fault !== undefined) throw this.#refused(fault, run, collection)
     }
     // One token for all that is written because of one change: much at once is no loop.
-    run.admitted ??= breaker.take(run.heard, run.before.has(name))
+    run.admitted ??=
+      run.heard === everything ? breaker.takeReset() : breaker.take(run.heard, run.before.has(name))
     if (!run.admitted) throw this.#refused('breaker', run, collections[0])
     this.#writes += 1
     for (const key of keys) wrote(key, new Set([...run.before, name]))

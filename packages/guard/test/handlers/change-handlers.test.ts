@@ -147,6 +147,36 @@ test('G7.2 a reset may make much anew, but nothing that was not declared', async
   })
 })
 
+test('G7.3 resets that write are counted too: one that causes the next one is stopped, and tried again later', async () => {
+  const { handlers, clock } = serviceOf()
+  const runs = handlers.add({
+    ...recount(() => write('stock', '1')),
+    reset: () => {
+      for (let n = 0; n < 20; n += 1) write('stock', String(n))
+    },
+  })
+  for (let round = 0; round < 150; round += 1) await runs.reset('too-slow', never)
+  expect(handlers.status()[0]).toMatchObject({ writes: 100 * 20, refusals: { breaker: 50 }, openBreakers: 1 })
+  // Changes go on being heard meanwhile, and leave the tokens of resets alone.
+  await runs.hear(change('orders/1'), never)
+  expect(handlers.status()[0]?.writes).toBe(100 * 20 + 1)
+  clock.pass(5 * 60_000)
+  await runs.reset('too-slow', never)
+  expect(handlers.status()[0]).toMatchObject({ writes: 101 * 20 + 1, openBreakers: 0 })
+})
+
+test('a reset that nobody handles is said in the log', async () => {
+  const { handlers, log } = serviceOf()
+  await handlers.add(recount(() => undefined)).reset('too-slow', never)
+  expect(log.lines).toEqual([
+    {
+      level: 'warn',
+      fields: { handler: 's/recount', reason: 'too-slow' },
+      message: 'changes may have been missed, and the handler has no reset',
+    },
+  ])
+})
+
 test('a handler that fails is logged and counted, and does not fail its caller; one that was told to stop is not', async () => {
   const { handlers, log } = serviceOf()
   const stop = new AbortController()

@@ -1,0 +1,71 @@
+import { afterAll, expect, test } from '@jest/globals'
+import { watchWrites, type ChangeHandler, type HandlerRefusal } from '@freshet/guard'
+import { asDocuments, openReplica, type EmbeddedReplica, type StoredDocument } from '@freshet/replica'
+import { eventually, openTestDatabase } from '@freshet/testkit'
+import { MongoClient } from 'mongodb'
+
+const db = await openTestDatabase({ collections: ['orders', 'stock'] })
+afterAll(() => db[Symbol.asyncDispose]())
+const orders = db.admin.db('shop').collection<{ _id: string }>('orders')
+
+/** Makes stock anew of all orders whenever it may have missed something: as a whole, which drops what was there. */
+async function openRemaker(
+  collections: ChangeHandler['collections'],
+  client: MongoClient,
+): Promise<{ replica: EmbeddedReplica<StoredDocument>; refusals: readonly HandlerRefusal[] }> {
+  const refusals: HandlerRefusal[] = []
+  const replica = await openReplica({
+    uri: db.uriFor('reader'),
+    database: 'shop',
+    collections: { orders: 'string', stock: 'string' },
+    presentation: asDocuments,
+    handlers: { service: 'remaker', onRefusal: (refusal) => refusals.push(refusal) },
+  })
+  replica.onChange({
+    name: 'remake',
+    collections,
+    allowWrites: [{ collection: 'stock', reason: 'made of orders as a whole' }],
+    handle: () => undefined,
+    reset: async () =>
+      void (await client
+        .db('shop')
+        .collection('orders')
+        .aggregate([{ $out: 'stock' }])
+        .toArray()),
+  })
+  return { replica, refusals }
+}
+
+/** `$out` makes and renames a collection, which the role of the writer may not. */
+const ownClient = (): MongoClient => watchWrites(new MongoClient(db.adminUri))
+
+test('G7.3 a reset that causes the next one is stopped', async () => {
+  await using client = ownClient()
+  const { replica, refusals } = await openRemaker(['orders', 'stock'], client)
+  await using _ = replica
+  await orders.insertOne({ _id: 'a' })
+  await db.admin.db('shop').collection('stock').drop()
+  await eventually(() => expect(refusals.length).toBeGreaterThan(0))
+  expect(refusals[0]).toMatchObject({
+    reason: 'breaker',
+    handler: 'remaker/remake',
+    heard: '*',
+    collection: 'stock',
+  })
+  const [status] = replica.handlers()
+  expect(status?.writes).toBeGreaterThanOrEqual(100)
+  expect(status?.writes).toBeLessThan(110)
+})
+
+test('R15 a reset that changes what its handler does not hear causes no other one', async () => {
+  await using client = ownClient()
+  const { replica } = await openRemaker(['orders'], client)
+  await using _ = replica
+  await orders.drop()
+  await eventually(() => expect(replica.handlers()).toMatchObject([{ writes: 1 }]))
+  await db.admin.db('shop').collection('stock').drop()
+  await orders.insertOne({ _id: 'b' })
+  await eventually(() => expect(replica.handlers()).toMatchObject([{ heard: 1 }]))
+  // Orders went, and came again.
+  expect(replica.handlers()).toMatchObject([{ resets: 2, writes: 2 }])
+})
