@@ -26,5 +26,7 @@ declare module 'mongodb/lib/cmap/connection.js' {
     ): Promise<Document>
     /** The one place where the driver writes to a socket. */
     writeCommand(message: WireMessage, options: unknown): Promise<void>
+    /** One command and its reply: an object, or what makes one of its bytes. A connection does one at a time. */
+    command(ns: unknown, command: Document, options?: unknown, responseType?: unknown): Promise<unknown>
   }
 }

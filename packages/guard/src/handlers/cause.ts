@@ -5,7 +5,7 @@ import type { Lineage } from '@freshet/protocol'
 export interface Written {
   /** Names of collections, `database.name` outside of `database`; `undefined`: a command about none. */
   readonly collections: readonly (string | undefined)[]
-  /** Documents that are named by their id: `<collection>/<id>`. */
+  /** Documents that are named by their id: `<collection>/<id>`; `<collection>/*`: others of that collection. */
   readonly keys: readonly string[]
 }
 
@@ -17,8 +17,11 @@ export interface Cause {
   readonly database: string | undefined
   /** Whether requests to this origin (`http://writer:8080`) are told the lineage. */
   tells(origin: string): boolean
-  /** @throws {GuardError} UNDECLARED_WRITE, WRITE_LOOP, BREAKER_OPEN: this write must not be done. */
-  judge(written: Written): void
+  /**
+   * @returns what is to be called when it is known how many documents were changed.
+   * @throws {GuardError} UNDECLARED_WRITE, WRITE_LOOP, BREAKER_OPEN: this write must not be done.
+   */
+  judge(written: Written): (changed: number) => void
 }
 
 /**

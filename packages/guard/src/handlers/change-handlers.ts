@@ -63,15 +63,15 @@ export class ChangeHandlers {
     if (!isHandlerName(name))
       throw new GuardError('BAD_HANDLER', `expected names of a-z 0-9 _ -, got ${JSON.stringify(name)}`)
     if (this.#handlers.has(handler.name)) throw new GuardError('BAD_HANDLER', `there is a ${name} already`)
-    const echoes = new Echoes(handler.collections)
+    const echoes = new Echoes(handler.collections, clock)
     const runs = new HandlerRuns(handler, {
       name,
       database,
       maxHops,
       breaker: new Breaker(bucket, clock),
       echoes,
-      wrote: (key, handlers) => {
-        for (const { echoes } of this.#handlers.values()) echoes.wrote(key, handlers)
+      eachEchoes: (tell) => {
+        for (const { echoes } of this.#handlers.values()) tell(echoes)
       },
       tells: this.#parts.tells ?? (() => true),
       log,

@@ -1,38 +1,100 @@
+import type { Clock, MonotonicMs } from '@freshet/kit'
+
 /** Writes whose changes were not heard yet; beyond that the oldest are forgotten. */
 const MAX_ECHOES = 10_000
 
-const nobody: ReadonlySet<string> = new Set()
+/** One that was not heard by then changed nothing, or waits so long that it goes round slower than tokens come back. */
+const FORGET_AFTER_MS = 30_000
+
+/** Stands for the id where a write does not say which documents it changes. */
+export const someId = '*'
+
+/** Handlers of this process that lead to a change, and how many times each of them led to another document on the way. */
+export type Rounds = ReadonlyMap<string, number>
+
+/** What is thought of a change that is heard now. */
+export interface Echo {
+  readonly rounds: Rounds
+  /** `document`: somebody here wrote this one. `collection`: somebody here wrote one of these. `none`: neither. */
+  readonly by: 'document' | 'collection' | 'none'
+}
+
+const none: Echo = { rounds: new Map(), by: 'none' }
+
+interface Pending {
+  /** Changes that are to come. */
+  readonly times: number
+  readonly rounds: Rounds
+  readonly wroteAt: MonotonicMs
+}
 
 /**
- * Which handlers of this process wrote a document last, until one handler hears its change. A guess: somebody else's change of
+ * Which handlers of this process led to a change that one handler hears. A guess: somebody else's change of
  * the same document may come first. So it only feeds the breaker, which has patience.
  */
 export class Echoes {
   readonly #collections: ReadonlySet<string>
-  readonly #writers = new Map<string, ReadonlySet<string>>()
+  readonly #clock: Clock
+  /** In the order of the last write. */
+  readonly #pending = new Map<string, Pending>()
 
   /** @param collections whose changes the handler hears. */
-  constructor(collections: readonly string[]) {
+  constructor(collections: readonly string[], clock: Clock) {
     this.#collections = new Set(collections)
+    this.#clock = clock
   }
 
-  /** `handlers` wrote, one because of the other. */
-  wrote(key: string, handlers: ReadonlySet<string>): void {
-    if (!this.#collections.has(key.slice(0, key.indexOf('/')))) return
-    this.#writers.delete(key)
-    this.#writers.set(key, handlers)
-    if (this.#writers.size <= MAX_ECHOES) return
-    for (const oldest of this.#writers.keys()) {
-      this.#writers.delete(oldest)
-      return
+  /** `key` was written, and `times` changes of it will be heard. Its id is {@link someId} where it is not known. */
+  wrote(key: string, rounds: Rounds, times = 1): void {
+    if (!this.#collections.has(collectionOf(key))) return
+    this.#forget()
+    const before = this.#pending.get(key)
+    this.#pending.delete(key)
+    this.#pending.set(key, {
+      times: times + (before?.times ?? 0),
+      rounds: before ? merged(before.rounds, rounds) : rounds,
+      wroteAt: this.#clock.now(),
+    })
+  }
+
+  /** What {@link wrote} was told of changed nothing. */
+  unwrote(key: string): void {
+    this.#take(key)
+  }
+
+  /** Takes the change that is heard now from those that are to come. */
+  heard(key: string): Echo {
+    this.#forget()
+    const ofDocument = this.#take(key)
+    if (ofDocument) return { rounds: ofDocument.rounds, by: 'document' }
+    const ofCollection = this.#take(`${collectionOf(key)}/${someId}`)
+    return ofCollection ? { rounds: ofCollection.rounds, by: 'collection' } : none
+  }
+
+  #take(key: string): Pending | undefined {
+    const pending = this.#pending.get(key)
+    if (pending === undefined) return undefined
+    if (pending.times > 1) this.#pending.set(key, { ...pending, times: pending.times - 1 })
+    else this.#pending.delete(key)
+    return pending
+  }
+
+  #forget(): void {
+    const before = this.#clock.now() - FORGET_AFTER_MS
+    for (const [key, { wroteAt }] of this.#pending) {
+      if (wroteAt >= before && this.#pending.size < MAX_ECHOES) return
+      this.#pending.delete(key)
     }
   }
+}
 
-  /** Who may have caused the change that is heard now. */
-  heard(key: string): ReadonlySet<string> {
-    const handlers = this.#writers.get(key)
-    if (handlers === undefined) return nobody
-    this.#writers.delete(key)
-    return handlers
-  }
+/** All handlers of both. What led here on the shorter way is what came first; the longer one may have changed nothing. */
+function merged(one: Rounds, other: Rounds): Rounds {
+  const all = new Map(one)
+  for (const [handler, times] of other) all.set(handler, Math.min(times, one.get(handler) ?? times))
+  return all
+}
+
+function collectionOf(key: string): string {
+  return key.slice(0, key.indexOf('/'))
 }

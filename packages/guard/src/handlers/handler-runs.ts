@@ -10,7 +10,7 @@ import type {
   HandlerStatus,
   HeardChange,
 } from './contract.ts'
-import type { Echoes } from './echoes.ts'
+import { someId, type Echo, type Echoes } from './echoes.ts'
 import { lookForAgents } from './outgoing.ts'
 
 /** What one handler shares with the others of its service. */
@@ -22,8 +22,8 @@ export interface HandlerRunsParts {
   readonly breaker: Breaker
   /** Writes of this process that the handler will hear of. */
   readonly echoes: Echoes
-  /** Tells every handler of this process what was written, and by which of them. */
-  readonly wrote: (key: string, handlers: ReadonlySet<string>) => void
+  /** Tells every handler of this process what was written. */
+  readonly eachEchoes: (tell: (echoes: Echoes) => void) => void
   readonly tells: (origin: string) => boolean
   readonly log: Log
   readonly onRefusal: ((refusal: HandlerRefusal) => void) | undefined
@@ -65,9 +65,12 @@ export class HandlerRuns {
   async hear(change: HeardChange, signal: AbortSignal): Promise<void> {
     this.#heard += 1
     const heard = `${change.collection}/${change.id}`
-    const before = this.#parts.echoes.heard(heard)
-    const run = new Run(this.#lineage(change.cause, heard), heard, before)
+    const { echoes, breaker, name } = this.#parts
+    const echo = echoes.heard(heard)
+    if (echo.by === 'none') breaker.foreign(heard)
+    const run = new Run(this.#lineage(change.cause, heard), heard, echo)
     await this.#run(run, () => this.#handler.handle(change, signal), signal)
+    if (run.admitted === true && run.lasting === 0) breaker.giveBack(heard, name, echo)
   }
 
   /** As {@link hear}. What is made anew may be much; how often that is done is counted by itself. */
@@ -76,7 +79,7 @@ export class HandlerRuns {
     const { log, name } = this.#parts
     if (this.#handler.reset === undefined)
       log.warn({ handler: name, reason }, 'changes may have been missed, and the handler has no reset')
-    const run = new Run(this.#lineage([], everything), everything, new Set())
+    const run = new Run(this.#lineage([], everything), everything, { rounds: new Map(), by: 'none' })
     await this.#run(run, () => this.#handler.reset?.(reason, signal), signal)
   }
 
@@ -112,18 +115,42 @@ export class HandlerRuns {
     }
   }
 
-  #judge(run: Run, { collections, keys }: Written): void {
-    const { maxHops, breaker, wrote, name } = this.#parts
+  #judge(run: Run, { collections, keys }: Written): (changed: number) => void {
+    const { maxHops, breaker, name } = this.#parts
     for (const collection of collections) {
       const fault = loopFault(run.lineage, collection ?? '', maxHops)
       if (fault !== undefined) throw this.#refused(fault, run, collection)
     }
     // One token for all that is written because of one change: much at once is no loop.
-    run.admitted ??=
-      run.heard === everything ? breaker.takeReset() : breaker.take(run.heard, run.before.has(name))
+    run.admitted ??= run.heard === everything ? breaker.takeReset() : breaker.take(run.heard, name, run.echo)
     if (!run.admitted) throw this.#refused('breaker', run, collections[0])
     this.#writes += 1
-    for (const key of keys) wrote(key, new Set([...run.before, name]))
+    run.lasting += 1
+    const unnamed = collections.filter((collection) => !keys.some((key) => key.startsWith(`${collection}/`)))
+    return this.#expect(run, [...keys, ...unnamed.map((collection) => `${collection}/${someId}`)])
+  }
+
+  /** What handlers will hear of this write; what is returned corrects it by how much was changed. */
+  #expect(run: Run, keys: readonly string[]): (changed: number) => void {
+    const { name, eachEchoes } = this.#parts
+    const { rounds } = run.echo
+    const before = rounds.get(name) ?? 0
+    for (const key of keys) {
+      // Whoever writes the very document that he heard of is counted by that document, and may be correcting it.
+      const made = new Map(rounds).set(name, key === run.heard ? before : before + 1)
+      eachEchoes((echoes) => echoes.wrote(key, made))
+    }
+    return (changed) => {
+      if (changed === 0) {
+        run.lasting -= 1
+        for (const key of keys) eachEchoes((echoes) => echoes.unwrote(key))
+      }
+      // One condition may hold for many.
+      const more = changed - keys.length
+      const some = keys.find((key) => key.endsWith(`/${someId}`))
+      if (some !== undefined && more > 0)
+        eachEchoes((echoes) => echoes.wrote(some, new Map(rounds).set(name, before + 1), more))
+    }
   }
 
   #refused(reason: HandlerRefusalReason, run: Run, collection: string | undefined): GuardError {
@@ -142,14 +169,16 @@ class Run {
   readonly lineage: Lineage
   readonly heard: string
   /** Handlers of this process that may have caused it. */
-  readonly before: ReadonlySet<string>
+  readonly echo: Echo
   /** What the breaker said to its first write; `undefined`: it has written nothing yet. */
   admitted: boolean | undefined
+  /** Writes that changed something, as far as is known. */
+  lasting = 0
 
-  constructor(lineage: Lineage, heard: string, before: ReadonlySet<string>) {
+  constructor(lineage: Lineage, heard: string, echo: Echo) {
     this.lineage = lineage
     this.heard = heard
-    this.before = before
+    this.echo = echo
   }
 }
 

@@ -42,6 +42,11 @@ export class TokenBucket {
     return true
   }
 
+  /** Gives one back that was taken for nothing. Opens nothing that is shut. */
+  giveBack(): void {
+    if (!this.open) this.#tokens = Math.min(this.#limits.burst, this.#tokens + 1)
+  }
+
   #refill(): void {
     const now = this.#clock.now()
     const { burst, refillPerS } = this.#limits

@@ -1,18 +1,34 @@
-import { MongoClient } from 'mongodb'
+import { MongoClient, type Document } from 'mongodb'
 import { Connection } from 'mongodb/lib/cmap/connection.js'
 import type { WireMessage } from 'mongodb/lib/cmap/connection.js'
 import { GuardError } from '../errors.ts'
 import { currentCause } from './cause.ts'
-import { writtenBy } from './written.ts'
+import { changedBy, writtenBy } from './written.ts'
 
 /** Judges what handlers write, before it leaves; everything else passes at the price of one look. */
 class WatchingConnection extends Connection {
+  /** To be told how much the command that is sent now has changed. */
+  #settle: ((changed: number) => void) | undefined
+
   override async writeCommand(message: WireMessage, options: unknown): Promise<void> {
     const cause = currentCause()
     const { command, databaseName } = message
     const written = cause && command && writtenBy(command, databaseName ?? '', cause.database)
-    if (written) cause.judge(written)
+    this.#settle = written && cause?.judge(written)
     return super.writeCommand(message, options)
+  }
+
+  override async command(
+    ns: unknown,
+    command: Document,
+    options?: unknown,
+    responseType?: unknown,
+  ): Promise<unknown> {
+    const reply = await super.command(ns, command, options, responseType)
+    const changed = this.#settle && changedBy(command, objectOf(reply))
+    if (changed !== undefined) this.#settle?.(changed)
+    this.#settle = undefined
+    return reply
   }
 }
 
@@ -35,4 +51,11 @@ export function watchWrites(client: MongoClient): MongoClient {
     throw new GuardError('UNWATCHABLE', 'expected a client without automatic encryption')
   Reflect.set(options, 'connectionType', WatchingConnection)
   return client
+}
+
+/** Most replies come as bytes that know how to become an object. */
+function objectOf(reply: unknown): unknown {
+  const make: unknown =
+    typeof reply === 'object' && reply !== null ? Reflect.get(reply, 'toObject') : undefined
+  return typeof make === 'function' ? Reflect.apply(make, reply, []) : reply
 }

@@ -1,6 +1,7 @@
 import { Binary, BSON, Double, Int32, Long, ObjectId, type Document } from 'mongodb'
 import { allowedCommands } from '../allowed-commands.ts'
 import type { Written } from './cause.ts'
+import { someId } from './echoes.ts'
 
 /** What else a client that may write sends without writing; the writes of a transaction are judged one by one. */
 const otherReads: ReadonlySet<string> = new Set([
@@ -28,6 +29,16 @@ const statements: Readonly<Record<string, (command: Document) => readonly unknow
   findAndModify: ({ query }) => [idIn(query)],
 }
 
+/** Where each reply counts; one that sets a field to the value that it has is no change, and no event of the feed. */
+const changes: Readonly<Record<string, (field: (name: string) => unknown) => number>> = {
+  update: (field) => Number(field('nModified')) + listOf(field('upserted')).length,
+  delete: (field) => Number(field('n')),
+  bulkWrite: (field) =>
+    ['nInserted', 'nModified', 'nUpserted', 'nDeleted'].reduce((sum, name) => sum + Number(field(name)), 0),
+  // `$merge` does not say; many, as a rule.
+  aggregate: () => 100,
+}
+
 /** What a command of the driver would write; `undefined`: nothing. What is not known is taken for a write. */
 export function writtenBy(
   command: Document,
@@ -46,7 +57,7 @@ export function writtenBy(
   const collection: unknown = command[name]
   if (typeof collection !== 'string') return { collections: [undefined], keys: [] }
   const ids = statements[name]?.(command) ?? []
-  const keys = ids.flatMap(textsOf).map((id) => `${placed(collection)}/${id}`)
+  const keys = ids.flatMap(textsOrSome).map((id) => `${placed(collection)}/${id}`)
   return { collections: [placed(collection)], keys }
 }
 
@@ -59,7 +70,7 @@ function bulkWritten(command: Document, placed: (collection: string, database: s
   const keys = listOf(command['ops']).flatMap((op) => {
     const index = ['insert', 'update', 'delete'].map((kind) => fieldOf(op, kind)).find(Number.isInteger)
     const id = idIn(fieldOf(op, 'document') ?? fieldOf(op, 'filter'))
-    return textsOf(id).map((text) => `${collections[Number(index)]}/${text}`)
+    return textsOrSome(id).map((text) => `${collections[Number(index)]}/${text}`)
   })
   return { collections, keys }
 }
@@ -105,6 +116,21 @@ function idIn(document: unknown): unknown {
 
 function fieldOf(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
+}
+
+/** Of what names no document, or by an id that is none here, it is known only that it is one of them. */
+function textsOrSome(id: unknown): readonly string[] {
+  const texts = textsOf(id)
+  return texts.length === 0 ? [someId] : texts
+}
+
+/** How many documents a command changed, by its reply; `undefined`: that cannot be seen. */
+export function changedBy(command: Document, reply: unknown): number | undefined {
+  const [name = ''] = Object.keys(command)
+  const read = changes[name]
+  if (read === undefined) return undefined
+  const changed = read((field) => fieldOf(reply, field))
+  return Number.isFinite(changed) ? changed : undefined
 }
 
 /** Ids as the text of URLs; a condition may name several. */

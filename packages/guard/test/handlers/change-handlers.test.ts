@@ -89,8 +89,8 @@ test('G7.3 a handler that is led to new documents by its own writes is stopped, 
     allowWrites: [{ collection: 'orders', reason: 'the classic mistake: a new order for each order' }],
   })
   for (let key = made.shift(); key !== undefined; key = made.shift()) await runs.hear(change(key), never)
-  // The first change was nobody's.
-  expect(handlers.status()[0]).toMatchObject({ writes: 101, refusals: { breaker: 1 }, openBreakers: 1 })
+  // The first change was nobody's, and the first rounds may be honest.
+  expect(handlers.status()[0]).toMatchObject({ writes: 103, refusals: { breaker: 1 }, openBreakers: 1 })
 
   const honest = serviceOf().handlers
   const stock = honest.add(recount(() => write('stock', '1')))

@@ -12,15 +12,16 @@ const CHANGES_PER_S = 200
 const LIVELIEST_PER_S = 1.5
 
 /** Which document changes, from the liveliest down; the same in each run. */
-function pick(n: number): number {
-  const everyNth = Math.round(CHANGES_PER_S / LIVELIEST_PER_S)
+function pick(n: number, liveliestPerS: number): number {
+  const everyNth = Math.round(CHANGES_PER_S / liveliestPerS)
   if (n % everyNth === 0) return 0
   return 1 + ((n * 7919) % 499)
 }
 
 async function load(
   handle: (id: string, write: Write) => void,
-): Promise<{ writes: number; refused: number }> {
+  liveliestPerS = LIVELIEST_PER_S,
+): Promise<Outcome> {
   const { handlers, clock } = serviceOf()
   const handler: ChangeHandler = {
     name: 'h',
@@ -29,16 +30,18 @@ async function load(
       { collection: 'stock', reason: 'a sum' },
       { collection: 'orders', reason: 'a mark' },
     ],
-    handle: ({ id }) => handle(id, (key) => writes(key)),
+    handle: ({ id }) => handle(id, writes),
   }
   const echoed: string[] = []
-  const writes: Write = (key) => {
+  const heard = (key: string): void => void echoed.push(key)
+  const write = (key: string): void => {
     currentCause()?.judge({ collections: [key.split('/')[0]], keys: [key] })
-    if (key.startsWith('orders/')) echoed.push(key)
+    if (key.startsWith('orders/')) heard(key)
   }
+  const writes: Write = Object.assign(write, { heard })
   const runs = handlers.add(handler)
   for (let n = 0; n < SECONDS * CHANGES_PER_S; n += 1) {
-    await runs.hear(change(`orders/${pick(n)}`), never)
+    await runs.hear(change(`orders/${pick(n, liveliestPerS)}`), never)
     for (const key of echoed.splice(0)) await runs.hear(change(key), never)
     clock.pass(1_000 / CHANGES_PER_S)
   }
@@ -46,7 +49,16 @@ async function load(
   return { writes: status?.writes ?? 0, refused: status?.refusals.breaker ?? 0 }
 }
 
-type Write = (key: string) => void
+interface Outcome {
+  readonly writes: number
+  readonly refused: number
+}
+
+interface Write {
+  (key: string): void
+  /** Lets the handler hear of a write that was judged already. */
+  heard(key: string): void
+}
 
 test('G7.4 ten times normal load for a minute trips nothing, where each change leads to a write elsewhere', async () => {
   const result = await load((id, write) => write(`stock/${id}`))
@@ -65,6 +77,31 @@ test('G7.4 nor where a handler marks each document once, and leaves what it has 
   })
   expect(result.refused).toBe(0)
   expect(result.writes).toBeGreaterThan((SECONDS * CHANGES_PER_S) / 2)
+})
+
+/** Sets a value that it has already the second time: the server changes nothing then, and nothing is heard of it. */
+function setting(keys: (id: string) => readonly string[], tellsHowMuch: boolean): () => Promise<Outcome> {
+  return async () => {
+    let foreign = true
+    return load(
+      (id, write) => {
+        const settle = currentCause()?.judge({ collections: ['orders'], keys: keys(id) })
+        if (foreign) write.heard(`orders/${id}`)
+        else if (tellsHowMuch) settle?.(0)
+        foreign = !foreign
+        // Where nobody can see that nothing was changed, both calls count for the document.
+      },
+      tellsHowMuch ? LIVELIEST_PER_S : LIVELIEST_PER_S / 2,
+    )
+  }
+}
+
+test.each([
+  ['named, by a client whose replies say so', setting((id) => [`orders/${id}`], true)],
+  ['named, by a client whose replies do not', setting((id) => [`orders/${id}`], false)],
+  ['not named', setting(() => [], true)],
+])('G7.4 nor where a handler sets what it has set already upon its own change: %s', async (_, play) => {
+  expect(await play()).toMatchObject({ refused: 0 })
 })
 
 test('G7.4 negative control: in the same load a handler that writes back what it hears is stopped', async () => {

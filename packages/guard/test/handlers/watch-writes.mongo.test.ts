@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { Binary, Int32, Long, MongoClient, ObjectId, UUID } from 'mongodb'
 import type { Document } from 'mongodb'
+import { runCaused, type Cause } from '../../src/handlers/cause.ts'
 import { watchWrites } from '../../src/handlers/watch-writes.ts'
 import { writtenBy } from '../../src/handlers/written.ts'
 import { attacks } from '../attacks.ts'
@@ -71,6 +72,37 @@ test('G7.2 a declared write passes, and so does everything outside of handlers',
   await docs.drop()
 })
 
+test('G7.4 what a write has changed is told to who judged it: nothing is no change, and one condition may hold for many', async () => {
+  await using client = watchWrites(rootClient())
+  const docs = client.db('app').collection<{ _id: number; n: number }>('counted')
+  const told: (readonly [keys: readonly string[], changed: number])[] = []
+  const judge: Cause['judge'] =
+    ({ keys }) =>
+    (changed) =>
+      told.push([keys, changed])
+  const cause: Cause = { lineage: [], database: 'app', tells: () => true, judge }
+  await runCaused(cause, async () => {
+    await docs.insertMany([1, 2, 3].map((n) => ({ _id: n, n })))
+    await docs.updateOne({ _id: 1 }, { $set: { n: 9 } })
+    await docs.updateOne({ _id: 1 }, { $set: { n: 9 } })
+    await docs.updateMany({}, { $inc: { n: 1 } })
+    await docs.updateOne({ n: -1 }, { $set: { n: 0 } }, { upsert: true })
+    await docs.aggregate([{ $merge: 'counted' }]).toArray()
+    await docs.deleteMany({ n: { $gt: 100 } })
+    await docs.deleteOne({ _id: 2 })
+  })
+  expect(told).toEqual([
+    [['counted/1'], 1],
+    [['counted/1'], 0],
+    [['counted/*'], 3],
+    [['counted/*'], 1],
+    [[], 100],
+    [['counted/*'], 0],
+    [['counted/2'], 1],
+  ])
+  await docs.drop()
+})
+
 test('G7.6 a client whose writes would not be seen is refused', async () => {
   await using client = rootClient()
   await client.connect()
@@ -95,10 +127,24 @@ test.each<[string, Document, readonly (string | undefined)[], readonly string[]]
     ['a'],
     ['a/1', 'a/2'],
   ],
-  ['updates by a condition', { update: 'a', updates: [{ q: { n: 1 }, u: {} }] }, ['a'], []],
+  ['updates by a condition', { update: 'a', updates: [{ q: { n: 1 }, u: {} }] }, ['a'], ['a/*']],
+  [
+    'updates of which one names its document',
+    { update: 'a', updates: [{ q: { _id: 1 } }, { q: { n: 1 } }] },
+    ['a'],
+    ['a/1', 'a/*'],
+  ],
+  ['inserts that leave the id to the server', { insert: 'a', documents: [{ n: 1 }] }, ['a'], ['a/*']],
+  ['ids that are documents', { update: 'a', updates: [{ q: { _id: { a: 1 } } }] }, ['a'], ['a/*']],
+  ['a name that the server takes too', { findandmodify: 'a', query: { _id: 1 } }, ['a'], []],
   ['deletes', { delete: 'a', deletes: [{ q: { _id: { $eq: Long.fromNumber(7) } } }] }, ['a'], ['a/7']],
   ['a find that modifies', { findAndModify: 'a', query: { _id: uuid } }, ['a'], [`a/${uuid.toString()}`]],
-  ['binary ids of no kind', { insert: 'a', documents: [{ _id: new Binary(Buffer.from('x')) }] }, ['a'], []],
+  [
+    'binary ids of no kind',
+    { insert: 'a', documents: [{ _id: new Binary(Buffer.from('x')) }] },
+    ['a'],
+    ['a/*'],
+  ],
   ['$out', { aggregate: 'a', pipeline: [{ $match: {} }, { $out: 'b' }] }, ['b'], []],
   ['$out elsewhere', { aggregate: 'a', pipeline: [{ $out: { db: 'd', coll: 'b' } }] }, ['d.b'], []],
   ['$merge', { aggregate: 'a', pipeline: [{ $merge: 'b' }] }, ['b'], []],

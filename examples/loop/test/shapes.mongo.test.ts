@@ -1,0 +1,63 @@
+import { afterAll, expect, test } from '@jest/globals'
+import { watchWrites, type HandlerStatus } from '@freshet/guard'
+import { asDocuments, openReplica } from '@freshet/replica'
+import { eventually, openTestDatabase } from '@freshet/testkit'
+import { MongoClient, type Collection } from 'mongodb'
+
+const db = await openTestDatabase({ collections: ['orders'] })
+afterAll(() => db[Symbol.asyncDispose]())
+
+interface Order {
+  readonly _id: string
+  readonly number?: number
+  readonly total?: number
+}
+const orders = db.admin.db('shop').collection<Order>('orders')
+
+/** Hears of orders and writes orders, with a client of its own. */
+async function open(
+  handle: (id: string, own: Collection<Order>) => Promise<unknown>,
+): Promise<{ status: () => HandlerStatus | undefined } & AsyncDisposable> {
+  const client = watchWrites(new MongoClient(db.uriFor('writer')))
+  const replica = await openReplica({
+    uri: db.uriFor('reader'),
+    database: 'shop',
+    collections: { orders: 'string' },
+    presentation: asDocuments,
+    handlers: { service: 'shapes' },
+  })
+  replica.onChange({
+    name: 'write-back',
+    collections: ['orders'],
+    allowWrites: [{ collection: 'orders', reason: 'a test' }],
+    handle: async ({ id }) => void (await handle(id, client.db('shop').collection<Order>('orders'))),
+  })
+  return {
+    status: () => replica.handlers()[0],
+    [Symbol.asyncDispose]: async () => {
+      await replica.close()
+      await client.close()
+    },
+  }
+}
+
+test('G7.3 a loop over ever new orders that are written by a number, and not by their id, is stopped', async () => {
+  let made = 0
+  await using opened = await open((_, own) => {
+    made += 1
+    return own.updateOne({ number: made }, { $setOnInsert: { _id: `n${made}` } }, { upsert: true })
+  })
+  await orders.insertOne({ _id: 'first' })
+  await eventually(() => expect(opened.status()?.refusals.breaker).toBeGreaterThan(0))
+  expect(await orders.countDocuments()).toBeLessThan(110)
+})
+
+test('G7.4 a handler that sets what it has set already is not stopped, and hears nothing more', async () => {
+  await using opened = await open((id, own) => own.updateOne({ _id: id }, { $set: { total: 1 } }))
+  const ids = Array.from({ length: 150 }, (_, n) => `i${n}`)
+  await orders.insertMany(ids.map((_id) => ({ _id })))
+  await eventually(async () => expect(await orders.countDocuments({ total: 1 })).toBe(150))
+  // Each order was heard of when it came and when it was set, and set once more.
+  await eventually(() => expect(opened.status()).toMatchObject({ heard: 300, writes: 300 }))
+  expect(opened.status()).toMatchObject({ refusals: { breaker: 0 }, openBreakers: 0 })
+})
