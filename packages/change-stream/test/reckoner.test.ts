@@ -177,6 +177,14 @@ test('F20 tells a change with the cause that stands before it in its transaction
   ])
 })
 
+test.each([0xff, 0xc0, 0])('F20 a record that is no text, by its byte %d, says and stops nothing', (byte) => {
+  const made = event(6, { ...record, cause: recount })
+  made[made.indexOf(recount)] = byte
+  const { batch } = reckoner().next(reply([made, event(6, { transaction: true }), event(7)], eventToken(7)))
+  expect(batch.changes).toHaveLength(2)
+  for (const change of batch.changes) expect(change).not.toHaveProperty('cause')
+})
+
 test('F20 a cause and its document may come in two replies', () => {
   const tells = reckoner()
   const first = tells.next(reply([event(6, { ...record, cause: recount })], eventToken(6)))

@@ -72,8 +72,18 @@ function changeOf(event: EventReader, operation: string, collection: string, id:
 
 /** Whoever may write into this collection may write anything: what is no lineage says nothing. */
 function causeIn({ document }: EventReader): Lineage | undefined {
-  const cause: unknown = document && parseDocument(document)['cause']
+  const cause = document && fieldsOf(document)?.['cause']
   return typeof cause === 'string' ? parseLineage(cause) : undefined
+}
+
+/** `undefined`: they cannot be read. The server takes texts that are not UTF-8, and one of them must not end every feed. */
+function fieldsOf(document: Uint8Array): Readonly<Record<string, unknown>> | undefined {
+  try {
+    return parseDocument(document)
+  } catch {
+    // The same as a record of another form: nobody's change, as far as is known.
+    return undefined
+  }
 }
 
 function addNamespaceChange(
