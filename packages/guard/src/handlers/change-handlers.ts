@@ -1,5 +1,5 @@
 import type { Clock, Log } from '@freshet/kit'
-import { isHandlerName } from '@freshet/protocol'
+import { formatLineage, isHandlerName, parseLineage } from '@freshet/protocol'
 import { GuardError } from '../errors.ts'
 import { Breaker, defaultBucketLimits } from './breaker.ts'
 import { causeOfProcess } from './cause.ts'
@@ -48,7 +48,7 @@ export class ChangeHandlers {
     this.#parts = parts
   }
 
-  /** @throws {GuardError} BAD_HANDLER: its name is not of the form, or taken. */
+  /** @throws {GuardError} BAD_HANDLER: its name is not of the form, or taken, or a collection's cannot be told. */
   add(handler: ChangeHandler): HandlerRuns {
     const {
       service,
@@ -63,6 +63,7 @@ export class ChangeHandlers {
     if (!isHandlerName(name))
       throw new GuardError('BAD_HANDLER', `expected names of a-z 0-9 _ -, got ${JSON.stringify(name)}`)
     if (this.#handlers.has(handler.name)) throw new GuardError('BAD_HANDLER', `there is a ${name} already`)
+    checkCollections(name, handler)
     const echoes = new Echoes(handler.collections, clock)
     const runs = new HandlerRuns(handler, {
       name,
@@ -73,7 +74,7 @@ export class ChangeHandlers {
       eachEchoes: (tell) => {
         for (const { echoes } of this.#handlers.values()) tell(echoes)
       },
-      tells: this.#parts.tells ?? (() => true),
+      tells: (origin) => this.#tells(origin),
       log,
       onRefusal,
     })
@@ -89,6 +90,38 @@ export class ChangeHandlers {
 
   status(): readonly HandlerStatus[] {
     return [...this.#handlers.values()].map(({ runs }) => runs.status())
+  }
+
+  /** Is asked in the middle of a request, where an error would be taken for one of the runtime. */
+  #tells(origin: string): boolean {
+    const { tells, log } = this.#parts
+    try {
+      return tells?.(origin) ?? true
+    } catch (err) {
+      log.error({ origin, err }, '`tells` threw; the origin is told')
+      return true
+    }
+  }
+}
+
+/** Headers are ASCII, and list collections by spaces: whatever does not come back from one is found here, and not in a request. */
+function checkCollections(handler: string, { collections, allowWrites = [] }: ChangeHandler): void {
+  const all = [...collections, ...allowWrites.map(({ collection }) => collection)]
+  const bad = all.find((collection) => !canBeTold(handler, collection))
+  if (bad !== undefined)
+    throw new GuardError(
+      'BAD_HANDLER',
+      `${handler} needs collections named in ASCII, got ${JSON.stringify(bad)}`,
+    )
+}
+
+function canBeTold(handler: string, collection: string): boolean {
+  try {
+    const [hop] = parseLineage(formatLineage([{ handler, heard: collection, writes: [collection] }])) ?? []
+    return hop?.heard === collection && hop.writes.length === 1 && hop.writes[0] === collection
+  } catch {
+    // The library throws for whatever cannot stand in a header.
+    return false
   }
 }
 

@@ -12,7 +12,7 @@ export interface HeardChange {
 
 /** A declared exception: this handler writes this collection, and here is why that makes no loop. */
 export interface WriteAllowance {
-  /** Its name; `database.name` for one outside of the database that is followed. */
+  /** Its name, in ASCII and without spaces; `database.name` for one outside of the database that is followed. */
   readonly collection: string
   /** For whoever reads the code, the log and the status page. */
   readonly reason: string

@@ -199,6 +199,21 @@ test.each(['', 'Recount', 're count', 'a/b', 'x'.repeat(65)])(
   },
 )
 
+test.each(['größe', 'two words', '', 'a\nb', 'db.größe'])(
+  'a collection that cannot stand in the header is refused before anything is heard: "%s"',
+  (collection) => {
+    const { handlers } = serviceOf()
+    const bad = expect.objectContaining({
+      code: 'BAD_HANDLER',
+      message: expect.stringContaining(JSON.stringify(collection)),
+    })
+    const allowWrites = [{ collection, reason: 'a test' }]
+    expect(() => handlers.add({ ...recount(() => undefined), allowWrites })).toThrow(bad)
+    expect(() => handlers.add({ ...recount(() => undefined), collections: [collection] })).toThrow(bad)
+    expect(handlers.status()).toEqual([])
+  },
+)
+
 test('a name is given once, and again after its handler was removed', () => {
   const { handlers } = serviceOf()
   const handler = recount(() => undefined)

@@ -94,6 +94,21 @@ test('G6.1 who is told can be said, and what was said by hand is not said twice'
   expect(lineageHeaders()).toEqual({})
 })
 
+test('G6.1 an origin about which `tells` fails is told, and that is logged: nobody else may fail by it', async () => {
+  const { handlers, log } = serviceOf({
+    tells: () => {
+      throw new Error('not for this one')
+    },
+  })
+  const handler = { name: 'h', collections: ['c'], handle: () => call('/failing') }
+  await handlers.add(handler).hear(change('c/1'), never)
+  handlers.remove(handler)
+  expect(seen.get('/failing')).toBe('1 s/h;heard="c/1";writes=""')
+  expect(log.lines).toMatchObject([
+    { level: 'error', fields: { origin: url }, message: '`tells` threw; the origin is told' },
+  ])
+})
+
 /** A request by node:http, of which Node.js tells from 22.12 on as it is done here. */
 async function callByHttp(path: string, headers: Readonly<Record<string, string>> = {}): Promise<void> {
   const outgoing: ClientRequest = request(url + path, { headers })
