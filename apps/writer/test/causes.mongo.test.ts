@@ -115,6 +115,18 @@ test('many handlers may write at once: the records of their causes do not meet',
   expect(answers.map(({ status }) => status)).toEqual(Array(50).fill(201))
 })
 
+test('a write that needs no look is not refused because others are at it, with a cause or without', async () => {
+  await using writer = await openWriter(db.uriFor('writer'))
+  for (const headers of [{}, caused(recount)]) {
+    const send = async (n: number): Promise<number> => {
+      const put = await writer.send('PUT', 'products/hot', { headers, body: { name: `x${n}` } })
+      return put.status
+    }
+    const statuses = await Promise.all(Array.from({ length: 30 }, (_, n) => send(n)))
+    expect(statuses.filter((status) => status !== 200 && status !== 201)).toEqual([])
+  }
+})
+
 const refusals: readonly [name: string, lineage: readonly Hop[], says: string][] = [
   ['a collection that was not declared', [hop('stock/recount', 'orders')], 'did not declare'],
   [

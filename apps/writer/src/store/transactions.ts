@@ -21,9 +21,6 @@ export interface Work<T> {
   readonly wrote: boolean
 }
 
-/** The work of a run goes on although its client has left: it may have written. */
-const never = new AbortController().signal
-
 /** Runs work in snapshot transactions whose commit a majority acknowledges. */
 export class SnapshotTransactions {
   readonly #client: MongoClient
@@ -50,6 +47,9 @@ export class SnapshotTransactions {
   ): Promise<Acknowledged & { readonly value: T }> {
     const { times, clock } = this.#retries
     const pauses = this.#retries.pauses()
+    // The work of a run goes on although its client has left: it may have written. One signal for all runs would get a
+    // listener of each that waits, and Node.js warns of more than ten.
+    const never = new AbortController().signal
     for (let attempt = 0; ; attempt++) {
       try {
         return await this.#attempt(work)
