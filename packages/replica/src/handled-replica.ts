@@ -14,7 +14,7 @@ export interface HandledReplicaParts<V extends Value> extends ReplicaParts<V> {
 export class HandledReplica<V extends Value> extends ExactReplica<V> implements EmbeddedReplica<V> {
   readonly #parts: HandledReplicaParts<V>
   readonly #handlers: ChangeHandlers
-  readonly #handlings = new Map<ChangeHandler, Handling>()
+  readonly #handlings = new Set<Handling>()
 
   constructor(parts: HandledReplicaParts<V>) {
     super(parts)
@@ -34,8 +34,9 @@ export class HandledReplica<V extends Value> extends ExactReplica<V> implements 
     const only = new Set(handler.collections)
     const listen = (signal: AbortSignal): AsyncIterable<Notice> => this.changes(signal, only)
     const handling = new Handling({ handler, runs, listen, clock, log })
-    this.#handlings.set(handler, handling)
-    return { [Symbol.asyncDispose]: () => this.#end(handler, handling) }
+    this.#handlings.add(handling)
+    void this.#forget(handler, handling)
+    return handling
   }
 
   handlers(): readonly HandlerStatus[] {
@@ -43,12 +44,14 @@ export class HandledReplica<V extends Value> extends ExactReplica<V> implements 
   }
 
   override async close(): Promise<void> {
-    const ends = [...this.#handlings].map(([handler, handling]) => this.#end(handler, handling))
+    const ends = [...this.#handlings].map((handling) => handling.close())
     await Promise.all([super.close(), ...ends])
   }
 
-  async #end(handler: ChangeHandler, handling: Handling): Promise<void> {
-    await handling.close()
-    if (this.#handlings.delete(handler)) this.#handlers.remove(handler)
+  /** Not before its end: one that does not stop in time still has causes to tell, and its name is taken. */
+  async #forget(handler: ChangeHandler, handling: Handling): Promise<void> {
+    await handling.ended
+    this.#handlings.delete(handling)
+    this.#handlers.remove(handler)
   }
 }

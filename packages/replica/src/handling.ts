@@ -27,10 +27,17 @@ export class Handling implements AsyncDisposable {
     this.#done = this.#run(parts.listen(signal), signal)
   }
 
-  /** Settles when the handler runs no more, or did not stop in time. Twice is fine. */
+  /** Settles when the handler really runs no more. */
+  get ended(): Promise<void> {
+    return this.#done
+  }
+
+  /** Settles when the handler runs no more, did not stop in time, or is itself the one who asks. Twice is fine. */
   async close(): Promise<void> {
     this.#stopping.abort()
-    const { clock, log, handler } = this.#parts
+    const { clock, log, handler, runs } = this.#parts
+    // It would wait for its own end.
+    if (runs.within) return
     const waiting = new AbortController()
     const late = clock.sleep(STOP_WITHIN_MS, waiting.signal).then(() => 'late' as const)
     const first = await Promise.race([this.#done, late])

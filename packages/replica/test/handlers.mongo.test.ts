@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { createServer, type IncomingHttpHeaders } from 'node:http'
 import { afterAll, expect, test } from '@jest/globals'
 import type { ChangeHandler, HeardChange } from '@freshet/guard'
 import type { Log } from '@freshet/kit'
@@ -9,6 +11,18 @@ const db = await openTestDatabase({ collections: ['orders', 'stock'] })
 afterAll(() => db[Symbol.asyncDispose]())
 const orders = db.admin.db('shop').collection<{ _id: string; n: number }>('orders')
 const stock = db.admin.db('shop').collection<{ _id: string; n: number }>('stock')
+
+/** The headers of a request that is made now. */
+async function saidBy(): Promise<IncomingHttpHeaders> {
+  const server = createServer((request, response) => response.end(JSON.stringify(request.headers)))
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const address = server.address()
+  const response = await fetch(`http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`)
+  const headers: IncomingHttpHeaders = JSON.parse(await response.text())
+  server.closeAllConnections()
+  server.close()
+  return headers
+}
 
 const open = (options: Partial<ReplicaOptions> = {}, log?: Log): Promise<EmbeddedReplica<StoredDocument>> =>
   openReplica({
@@ -129,6 +143,52 @@ test('R15 it ends when it is disposed of or the replica is closed, and its last 
   await eventually(() => expect(running).toBe(1))
   await replica.close()
   expect(running).toBe(0)
+})
+
+test('R15 it may end itself, or the replica, without waiting for itself', async () => {
+  const warnings: string[] = []
+  const log: Log = { debug() {}, info() {}, warn: (_, message) => warnings.push(message), error() {} }
+  await using replica = await open({}, log)
+  const done: string[] = []
+  const ending = replica.onChange(
+    hearing(async ({ id }) => {
+      await ending[Symbol.asyncDispose]()
+      done.push(id)
+    }),
+  )
+  await orders.insertOne({ _id: 'self', n: 1 })
+  await eventually(() => expect(done).toEqual(['self']))
+  await eventually(() => expect(replica.handlers()).toEqual([]))
+  replica.onChange(
+    hearing(async ({ id }) => {
+      await replica.close()
+      done.push(id)
+    }),
+  )
+  await orders.insertOne({ _id: 'all', n: 1 })
+  await eventually(() => expect(done).toEqual(['self', 'all']))
+  expect(warnings).toEqual([])
+})
+
+test('R15 one that does not stop when it was told to is there, and known, until it has ended', async () => {
+  const warnings: string[] = []
+  const log: Log = { debug() {}, info() {}, warn: (_, message) => warnings.push(message), error() {} }
+  await using replica = await open({}, log)
+  let release = (): void => undefined
+  let told: IncomingHttpHeaders = {}
+  const stubborn = hearing(async () => {
+    await new Promise<void>((resolve) => (release = resolve))
+    told = await saidBy()
+  })
+  const handling = replica.onChange(stubborn)
+  await orders.insertOne({ _id: 'stubborn', n: 1 })
+  await eventually(() => expect(stubborn.heard).toHaveLength(1))
+  await handling[Symbol.asyncDispose]()
+  expect(warnings).toEqual([expect.stringContaining('did not stop')])
+  expect(replica.handlers()).toMatchObject([{ handler: 'shop/hear' }])
+  release()
+  await eventually(() => expect(told).toHaveProperty('freshet-cause'))
+  await eventually(() => expect(replica.handlers()).toEqual([]))
 })
 
 test('R15 a collection that is not followed is refused', async () => {

@@ -2,7 +2,7 @@ import type { Log } from '@freshet/kit'
 import { describeLineage, loopFault, type Hop, type Lineage } from '@freshet/protocol'
 import { GuardError, type GuardErrorCode } from '../errors.ts'
 import type { Breaker } from './breaker.ts'
-import { runCaused, type Cause, type Written } from './cause.ts'
+import { currentCause, runCaused, type Cause, type Written } from './cause.ts'
 import type {
   ChangeHandler,
   HandlerRefusal,
@@ -81,6 +81,11 @@ export class HandlerRuns {
       log.warn({ handler: name, reason }, 'changes may have been missed, and the handler has no reset')
     const run = new Run(this.#lineage([], everything), everything, { rounds: new Map(), by: 'none' })
     await this.#run(run, () => this.#handler.reset?.(reason, signal), signal)
+  }
+
+  /** Whether the code that asks is a call of this handler, or was started by one. */
+  get within(): boolean {
+    return currentCause()?.lineage.at(-1)?.handler === this.#parts.name
   }
 
   status(): HandlerStatus {

@@ -11,14 +11,20 @@ const otherReads: ReadonlySet<string> = new Set([
   'collStats',
   'commitTransaction',
   'count',
+  'currentOp',
+  'dataSize',
   'dbStats',
   'distinct',
+  'getParameter',
+  'hostInfo',
   'killSessions',
   'listDatabases',
   'listIndexes',
   'refreshSessions',
+  'replSetGetStatus',
   'serverStatus',
   'startSession',
+  'usersInfo',
 ])
 
 /** Where each command that changes documents names them. */
@@ -48,6 +54,9 @@ export function writtenBy(
   const [name = ''] = Object.keys(command)
   const placed = (collection: string, db: string = database): string =>
     db === home ? collection : `${db}.${collection}`
+  // Explained is what would be done; some of it is done to be measured.
+  if (name === 'explain') return writtenBy(Object(command[name]), database, home)
+  if (name === 'validate' && !command['repair'] && !command['fixMultikey']) return undefined
   if (name === 'bulkWrite') return bulkWritten(command, placed)
   if (name === 'aggregate') {
     const collections = targetsIn(command['pipeline']).map((target) => placed(...target))

@@ -188,6 +188,22 @@ test.each<Document>([
   { count: 'a' },
   { distinct: 'a', key: 'n' },
   { commitTransaction: 1 },
+  { explain: { find: 'a' }, verbosity: 'queryPlanner' },
+  { validate: 'a' },
+  { hostInfo: 1 },
+  { currentOp: 1 },
+  { dataSize: 'app.a' },
+  { getParameter: '*' },
+  { usersInfo: 1 },
+  { replSetGetStatus: 1 },
 ])('G7.1 reads are no writes: %j', (command) => {
   expect(writtenBy(command, 'app', 'app')).toBeUndefined()
+})
+
+test.each<Document>([
+  { explain: { aggregate: 'a', pipeline: [{ $out: 'b' }] } },
+  { validate: 'a', repair: true },
+  { validate: 'a', fixMultikey: true },
+])('G7.1 what looks like a read, and may be none, is taken for a write: %j', (command) => {
+  expect(writtenBy(command, 'app', 'app')).toBeDefined()
 })
