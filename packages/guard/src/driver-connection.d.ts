@@ -13,20 +13,22 @@ declare module 'mongodb/lib/cmap/connection.js' {
     readonly databaseName?: string
   }
 
+  export interface CommandOptions {
+    readonly signal?: AbortSignal
+  }
+
   export class Connection {
     constructor(stream: unknown, options: unknown)
     /** What the server said when this connection was opened. */
     readonly hello: Document | null
-    /** Sends one command and waits for its reply. */
-    command(
-      ns: unknown,
-      command: Document,
-      options?: { readonly signal?: AbortSignal },
-      responseType?: unknown,
-    ): Promise<Document>
     /** The one place where the driver writes to a socket. */
     writeCommand(message: WireMessage, options: unknown): Promise<void>
     /** One command and its reply: an object, or what makes one of its bytes. A connection does one at a time. */
-    command(ns: unknown, command: Document, options?: unknown, responseType?: unknown): Promise<unknown>
+    command(
+      ns: unknown,
+      command: Document,
+      options?: CommandOptions,
+      responseType?: unknown,
+    ): Promise<unknown>
   }
 }

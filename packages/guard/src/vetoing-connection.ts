@@ -1,6 +1,5 @@
 import { Connection } from 'mongodb/lib/cmap/connection.js'
 import type { WireMessage } from 'mongodb/lib/cmap/connection.js'
-import type { Document } from 'mongodb'
 import type { AnsweringServers } from './answering-server.ts'
 import { refusalOf } from './message-check.ts'
 import type { Refusals } from './refusals.ts'
@@ -18,7 +17,7 @@ export function vetoingConnection(
   servers: AnsweringServers,
 ): typeof Connection {
   class VetoingConnection extends Connection {
-    override command(...[ns, command, options, type]: Parameters<Connection['command']>): Promise<Document> {
+    override command(...[ns, command, options, type]: Parameters<Connection['command']>): Promise<unknown> {
       if (options?.signal) servers.sent(options.signal, this.hello)
       return super.command(ns, command, options, type)
     }

@@ -1,6 +1,6 @@
 import { MongoClient, type Document } from 'mongodb'
 import { Connection } from 'mongodb/lib/cmap/connection.js'
-import type { WireMessage } from 'mongodb/lib/cmap/connection.js'
+import type { CommandOptions, WireMessage } from 'mongodb/lib/cmap/connection.js'
 import { GuardError } from '../errors.ts'
 import { currentCause } from './cause.ts'
 import { changedBy, writtenBy } from './written.ts'
@@ -21,7 +21,7 @@ class WatchingConnection extends Connection {
   override async command(
     ns: unknown,
     command: Document,
-    options?: unknown,
+    options?: CommandOptions,
     responseType?: unknown,
   ): Promise<unknown> {
     const reply = await super.command(ns, command, options, responseType)
