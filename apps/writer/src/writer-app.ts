@@ -83,10 +83,17 @@ function expressOver(handler: WriterHandler, { fail }: ServiceTools): Handler {
   app.enable('strict routing')
   app.use(handler.handle)
   const inExpress: InExpress = { take: app }
+  // Express asks no middleware about a URL that it cannot take apart, and would answer with a page of its own.
+  const takeUnasked = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    try {
+      await handler.handle(request, response)
+    } catch (error) {
+      fail(request, response, error)
+    }
+  }
   return (request, response) =>
-    inExpress.take(request, response, (error: unknown) => {
-      if (error !== undefined) return fail(request, response, error)
-      // Express asks no middleware about a URL that it cannot take apart, and would answer with a page of its own.
-      handler.handle(request, response).catch((refusal: unknown) => fail(request, response, refusal))
+    inExpress.take(request, response, (error) => {
+      if (error === undefined) void takeUnasked(request, response)
+      else fail(request, response, error)
     })
 }

@@ -92,7 +92,7 @@ test.each([
     const text = await answer.text()
     expect(answer.status).toBe(500)
     expect(text).not.toContain('secret detail')
-    expect(JSON.parse(text)).toMatchObject({ instance: 'urn:uuid:id-1', retryable: true })
+    expect(JSON.parse(text)).toMatchObject({ instance: 'urn:uuid:id-1', retryable: false })
     expect(bench.log.lines).toMatchObject([
       { level: 'error', fields: { instance: 'urn:uuid:id-1', err: new TypeError('secret detail') } },
     ])
