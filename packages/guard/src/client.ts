@@ -40,6 +40,8 @@ export function vetoingClient(options: ClientOptions): VetoingClient {
     maxPoolSize: options.maxPoolSize,
     serverSelectionTimeoutMS: options.connectTimeoutMs,
     connectTimeoutMS: options.connectTimeoutMs,
+    // Whatever the address asks for: compressing would copy what was judged, and let time pass before it leaves.
+    compressors: ['none'],
     readPreference: 'primary',
     readConcernLevel: 'majority',
     retryWrites: false,

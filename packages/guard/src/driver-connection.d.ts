@@ -3,6 +3,7 @@
  * The canary proves at every start that the driver still sends through it.
  */
 declare module 'mongodb/lib/cmap/connection.js' {
+  import type { Socket } from 'node:net'
   import type { Document } from 'mongodb'
 
   /** One message before it is serialized. `toBin` may be called once: it moves parts of the command. */
@@ -17,12 +18,22 @@ declare module 'mongodb/lib/cmap/connection.js' {
     readonly signal?: AbortSignal
   }
 
+  /** How a message is to be sent. */
+  export interface WriteOptions {
+    /** `none`, or what the server and the address agreed on. */
+    readonly agreedCompressor?: string
+    /** Present where the caller gave a time limit for the whole operation. */
+    readonly timeoutContext?: {
+      csotEnabled(): boolean
+      readonly minRoundTripTime?: number | null
+      readonly remainingTimeMS: number
+    }
+  }
+
   export class Connection {
     constructor(stream: unknown, options: unknown)
     /** What the server said when this connection was opened. */
     readonly hello: Document | null
-    /** The one place where the driver writes to a socket. */
-    writeCommand(message: WireMessage, options: unknown): Promise<void>
     /** One command and its reply: an object, or what makes one of its bytes. A connection does one at a time. */
     command(
       ns: unknown,
@@ -30,5 +41,8 @@ declare module 'mongodb/lib/cmap/connection.js' {
       options?: CommandOptions,
       responseType?: unknown,
     ): Promise<unknown>
+    readonly socket: Socket
+    /** The one place where the driver writes to a socket. */
+    writeCommand(message: WireMessage, options: WriteOptions): Promise<void>
   }
 }

@@ -1,5 +1,6 @@
+import { MongoOperationTimeoutError } from 'mongodb'
 import { Connection } from 'mongodb/lib/cmap/connection.js'
-import type { WireMessage } from 'mongodb/lib/cmap/connection.js'
+import type { WireMessage, WriteOptions } from 'mongodb/lib/cmap/connection.js'
 import type { AnsweringServers } from './answering-server.ts'
 import { refusalOf } from './message-check.ts'
 import type { Refusals } from './refusals.ts'
@@ -22,15 +23,39 @@ export function vetoingConnection(
       return super.command(ns, command, options, type)
     }
 
-    override async writeCommand(message: WireMessage, options: unknown): Promise<void> {
-      const bytes = Buffer.concat(message.toBin())
+    override async writeCommand(message: WireMessage, options: WriteOptions): Promise<void> {
+      const bytes = privateBytes(message.toBin())
       const refusal = refusalOf(bytes, databases)
       if (refusal) throw refusals.refuse(refusal)
-      // Sent as judged: serializing a second time could give other bytes.
-      message.toBin = () => [bytes]
-      return super.writeCommand(message, options)
+      throwIfLate(options)
+      // Nothing is awaited between judgement and socket, and nothing is copied: the driver's own method would do both.
+      if (this.socket.write(bytes)) return
+      // Where the socket is full the driver waits, with its own limits; this message has no bytes.
+      await super.writeCommand({ toBin: () => [] }, { ...options, agreedCompressor: 'none' })
     }
   }
   Object.freeze(VetoingConnection.prototype)
   return VetoingConnection
+}
+
+/**
+ * The message in memory of its own. `Buffer.concat` would put a small one into memory that Node.js shares among all
+ * buffers, where any code could change it after it was judged: https://nodejs.org/api/buffer.html#static-method-bufferallocunsafesize
+ */
+function privateBytes(parts: readonly Uint8Array[]): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(parts.reduce((length, part) => length + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return bytes
+}
+
+/** As the driver does before it writes: a command whose answer would come too late is not sent. */
+function throwIfLate({ timeoutContext }: WriteOptions): void {
+  if (!timeoutContext?.csotEnabled()) return
+  const { minRoundTripTime, remainingTimeMS } = timeoutContext
+  if (minRoundTripTime !== undefined && minRoundTripTime !== null && remainingTimeMS < minRoundTripTime)
+    throw new MongoOperationTimeoutError('less time is left than the way to the server and back takes')
 }

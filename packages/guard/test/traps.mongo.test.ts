@@ -1,6 +1,10 @@
+import { setImmediate } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { WireRecorder } from '@freshet/testkit'
 import { MongoClient } from 'mongodb'
+import type { MongoClientOptions } from 'mongodb'
+import { Connection } from 'mongodb/lib/cmap/connection.js'
+import type { WireMessage, WriteOptions } from 'mongodb/lib/cmap/connection.js'
 import { vetoingClient } from '../src/client.ts'
 import { KeptLog } from './support.ts'
 import { TestServer } from './test-server.ts'
@@ -74,10 +78,78 @@ test('T.3 what is sent is what was judged, even if it is written down differentl
   expect(times).toBe(1)
 })
 
-test('T.4 a compressed write is refused too, and a compressed read passes', async () => {
-  await using client = vetoed(server.port, '&compressors=zlib')
+test.each(['', '&compressors=zlib'])(
+  'T.3 what was judged cannot be changed on its way to the socket, by code that reaches shared memory (%j)',
+  async (parameters) => {
+    await using client = vetoed(server.port, parameters)
+    expect(await stolenWith(client)).toBe(false)
+  },
+)
+
+test('T.3 negative control: bytes that are judged in shared memory, and sent by the driver, do become a write', async () => {
+  await using client = new MongoClient(server.uri('root'), pooled)
+  expect(await stolenWith(client)).toBe(true)
+})
+
+test('T.3 a message for which the socket has no room at once is sent whole, and the next one after it', async () => {
+  await using client = vetoed()
+  const docs = client.db('app').collection('docs')
+  const many = Array.from({ length: 100_000 }, (_, n) => `value ${n}`)
+  const found = await Promise.all(
+    [many, [1], many].map((values) => docs.find({ a: { $in: [1, ...values] } }).toArray()),
+  )
+  expect(found.map(({ length }) => length)).toEqual([1, 1, 1])
+})
+
+/** As the veto once was: the bytes lie where all small buffers lie, and the driver waits before it takes them. */
+class PooledConnection extends Connection {
+  override async writeCommand(message: WireMessage, options: WriteOptions): Promise<void> {
+    const bytes = Buffer.concat(message.toBin())
+    message.toBin = () => [bytes]
+    return super.writeCommand(message, options)
+  }
+}
+const pooled: MongoClientOptions & { readonly connectionType: unknown } = {
+  connectionType: PooledConnection,
+  maxPoolSize: 1,
+}
+
+/** Whether reads became writes, while other code changed `$set` into `$out` wherever it found it in shared memory. */
+async function stolenWith(client: MongoClient): Promise<boolean> {
+  await using root = new MongoClient(server.uri('root'))
+  await root.db('app').collection('stolen').drop()
+  await client.db('app').command({ ping: 1 })
+  for (let round = 0; round < 10; round++) {
+    const over = new AbortController()
+    const read = client.db('app').command({ aggregate: 'docs', pipeline: [{ $set: 'stolen' }], cursor: {} })
+    const settled = Promise.allSettled([read]).then(() => over.abort())
+    while (!over.signal.aborted) {
+      // Between any two steps of the driver, as far as they are not one.
+      for (let step = 0; step < 100; step++) {
+        await Promise.resolve()
+        const memory = Buffer.from(Buffer.allocUnsafe(1).buffer)
+        for (let at = memory.indexOf('$set\0'); at >= 0; at = memory.indexOf('$set\0', at + 1))
+          memory.write('$out', at)
+      }
+      await setImmediate()
+    }
+    await settled
+  }
+  return (await root.db('app').listCollections({ name: 'stolen' }).toArray()).length > 0
+}
+
+test('T.4 nothing is compressed, whatever the address asks for: a read passes as it was judged', async () => {
+  await using recorder = await WireRecorder.open({ host: '127.0.0.1', port: server.port })
+  await using client = vetoed(recorder.port, '&compressors=zlib')
   await expect(insert(client)).rejects.toMatchObject(refused)
   expect(await client.db('app').collection('docs').findOne()).toMatchObject({ a: 1 })
+  const opcodes = (): readonly string[] =>
+    recorder.commands.map(({ name }) => name).filter((name) => name.startsWith('opcode'))
+  expect(opcodes()).toEqual([])
+  // Negative control: this server does take what is compressed.
+  await using plain = new MongoClient(`${server.uri('root', recorder.port)}&compressors=zlib`)
+  await plain.db('app').collection('docs').findOne()
+  expect(opcodes()).toContain('opcode 2012')
 })
 
 test('T.5 a refusal costs no connection: reads go on over the same one', async () => {

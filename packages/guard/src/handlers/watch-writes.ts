@@ -1,6 +1,6 @@
 import { MongoClient, type Document } from 'mongodb'
 import { Connection } from 'mongodb/lib/cmap/connection.js'
-import type { CommandOptions, WireMessage } from 'mongodb/lib/cmap/connection.js'
+import type { CommandOptions, WireMessage, WriteOptions } from 'mongodb/lib/cmap/connection.js'
 import { GuardError } from '../errors.ts'
 import { currentCause } from './cause.ts'
 import { changedBy, writtenBy } from './written.ts'
@@ -10,7 +10,7 @@ class WatchingConnection extends Connection {
   /** To be told how much the command that is sent now has changed. */
   #settle: ((changed: number) => void) | undefined
 
-  override async writeCommand(message: WireMessage, options: unknown): Promise<void> {
+  override async writeCommand(message: WireMessage, options: WriteOptions): Promise<void> {
     const cause = currentCause()
     const { command, databaseName } = message
     const written = cause && command && writtenBy(command, databaseName ?? '', cause.database)
