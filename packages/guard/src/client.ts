@@ -1,6 +1,7 @@
 import { MongoClient, type MongoClientOptions } from 'mongodb'
 import type { Log } from '@freshet/kit'
 import { AnsweringServers } from './answering-server.ts'
+import { GuardError } from './errors.ts'
 import type { Refusal } from './refusals.ts'
 import { Refusals } from './refusals.ts'
 import { vetoingConnection } from './vetoing-connection.ts'
@@ -48,5 +49,19 @@ export function vetoingClient(options: ClientOptions): VetoingClient {
     // Monitoring would decode every reply a second time, only to hand it to nobody.
     monitorCommands: false,
   }
-  return { client: new MongoClient(options.uri, driverOptions), refusals, servers }
+  const client = new MongoClient(options.uri, driverOptions)
+  lockConnectionType(client)
+  return { client, refusals, servers }
+}
+
+/** What decides of which class a socket is stays as it was made: a client reads it again whenever it connects. */
+function lockConnectionType(client: MongoClient): void {
+  const options: unknown = Reflect.get(client, 'options')
+  if (typeof options !== 'object' || options === null)
+    throw new GuardError('VETO_MISSING', 'expected a driver that keeps the options of a client in `options`')
+  for (const name of ['connectionType', 'autoEncrypter']) {
+    const value: unknown = Reflect.get(options, name)
+    Object.defineProperty(options, name, { value, enumerable: true, writable: false, configurable: false })
+  }
+  Object.defineProperty(client, 'options', { writable: false, configurable: false })
 }

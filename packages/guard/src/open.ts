@@ -55,7 +55,7 @@ export async function openReadConnection(options: OpenOptions): Promise<GuardedC
   }
 }
 
-/** The client, not connected yet. @throws {GuardError} BAD_ADDRESS */
+/** The client, not connected yet. @throws {GuardError} BAD_ADDRESS, VETO_MISSING */
 export function clientFor(options: OpenOptions): VetoingClient {
   try {
     return vetoingClient({
@@ -69,6 +69,7 @@ export function clientFor(options: OpenOptions): VetoingClient {
       onRefusal: options.onRefusal,
     })
   } catch (error) {
+    if (error instanceof GuardError) throw error
     // Without `cause`: the driver's message may quote the whole address, and with it the password.
     const message =
       error instanceof Error ? error.message.replaceAll(options.uri, '<address>') : 'refused by the driver'

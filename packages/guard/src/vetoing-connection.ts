@@ -18,6 +18,12 @@ export function vetoingConnection(
   servers: AnsweringServers,
 ): typeof Connection {
   class VetoingConnection extends Connection {
+    constructor(stream: unknown, options: unknown) {
+      super(stream, options)
+      // Each socket's own and not to be redefined: else a single assignment would give it the driver's method back.
+      Object.defineProperty(this, 'writeCommand', { value: Reflect.get(this, 'writeCommand') })
+    }
+
     override command(...[ns, command, options, type]: Parameters<Connection['command']>): Promise<unknown> {
       if (options?.signal) servers.sent(options.signal, this.hello)
       return super.command(ns, command, options, type)

@@ -49,6 +49,9 @@ export function watchWrites(client: MongoClient): MongoClient {
   const options: unknown = Reflect.get(client, 'options')
   if (typeof options !== 'object' || options === null || Reflect.get(options, 'autoEncrypter') !== undefined)
     throw new GuardError('UNWATCHABLE', 'expected a client without automatic encryption')
+  const present: unknown = Reflect.get(options, 'connectionType')
+  if (present !== undefined && present !== WatchingConnection)
+    throw new GuardError('UNWATCHABLE', 'expected a client whose connections nobody else judges')
   Reflect.set(options, 'connectionType', WatchingConnection)
   return client
 }
