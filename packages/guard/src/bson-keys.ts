@@ -71,8 +71,7 @@ export function commandHead(bytes: Buffer, at: number): CommandHead {
     const key = bytes.toString('utf8', cursor + 1, keyEnd)
     const value = keyEnd + 1
     name ??= key
-    if (key === '$db' && type === STRING)
-      database = bytes.toString('utf8', value + 4, value + 3 + lengthAt(bytes, value))
+    if (key === '$db' && type === STRING) database = textAt(bytes, value)
     else if (key === 'autocommit') inTransaction = true
     cursor = valueEnd(bytes, type, value)
   }
@@ -102,6 +101,46 @@ export function findForbiddenName(
     const value = keyEnd + 1
     if (type === DOCUMENT || type === ARRAY) {
       const inner = findForbiddenName(bytes, value, allowed)
+      if (inner !== undefined) return inner
+    }
+    cursor = valueEnd(bytes, type, value)
+  }
+  return undefined
+}
+
+/** Stages that may read a collection of another database, and the fields under which they name a collection by a document. */
+const joins: ReadonlySet<string> = new Set(['$graphLookup', '$lookup', '$unionWith'])
+const places: ReadonlySet<string> = new Set(['coll', 'from', 'into'])
+
+/**
+ * Looks for a stage that names a database which is not in `databases` (`from: { db, coll }`), anywhere in the document at
+ * `at`. Answers the name; empty where it is no text.
+ * @param ofJoin whether the document is the argument of such a stage, or names its collection.
+ */
+export function findForeignDatabase(
+  bytes: Buffer,
+  at: number,
+  databases: ReadonlySet<string>,
+  ofJoin = false,
+): string | undefined {
+  const end = documentEnd(bytes, at)
+  let cursor = at + 4
+  while (cursor < end) {
+    const type = byteAt(bytes, cursor)
+    const keyEnd = cstringEnd(bytes, cursor + 1)
+    const key = bytes.toString('utf8', cursor + 1, keyEnd)
+    const value = keyEnd + 1
+    if (ofJoin && key === 'db') {
+      const database = type === STRING ? textAt(bytes, value) : ''
+      if (!databases.has(database)) return database
+    }
+    if (type === DOCUMENT || type === ARRAY) {
+      const inner = findForeignDatabase(
+        bytes,
+        value,
+        databases,
+        joins.has(key) || (ofJoin && places.has(key)),
+      )
       if (inner !== undefined) return inner
     }
     cursor = valueEnd(bytes, type, value)
@@ -139,6 +178,10 @@ function valueEnd(bytes: Buffer, type: number, at: number): number {
     default:
       throw new MalformedBson(`unknown type ${type} at ${at}`)
   }
+}
+
+function textAt(bytes: Buffer, at: number): string {
+  return bytes.toString('utf8', at + 4, at + 3 + lengthAt(bytes, at))
 }
 
 function lengthAt(bytes: Buffer, at: number): number {

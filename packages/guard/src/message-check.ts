@@ -1,6 +1,6 @@
 import { allowedCommands, databaseFreeCommands } from './allowed-commands.ts'
 import { allowedNames } from './allowed-names.ts'
-import { commandHead, findForbiddenName, MalformedBson } from './bson-keys.ts'
+import { commandHead, findForbiddenName, findForeignDatabase, MalformedBson } from './bson-keys.ts'
 import type { Refusal } from './refusals.ts'
 
 // Layout of a message: https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/
@@ -40,7 +40,10 @@ function refusalOfBody(message: Buffer, body: Body, databases: ReadonlySet<strin
   if (!databaseFreeCommands.has(name) && !databases.has(database))
     return { reason: 'database', what: database }
   const forbidden = findForbiddenName(message, body.at, allowedNames)
-  return forbidden === undefined ? undefined : { reason: 'name', what: forbidden }
+  if (forbidden !== undefined) return { reason: 'name', what: forbidden }
+  // Stages stand in this command alone; every other is spared the walk.
+  const foreign = name === 'aggregate' ? findForeignDatabase(message, body.at, databases) : undefined
+  return foreign === undefined ? undefined : { reason: 'database', what: foreign }
 }
 
 interface Body {
@@ -52,6 +55,8 @@ interface Body {
 /** Where the command's document begins, or why this is no single command. */
 function bodyOf(message: Buffer): Body | string {
   if (message.length < BODY_AT + 5) return 'too short'
+  // The server cuts by this: more bytes would be another message.
+  if (message.readInt32LE(0) !== message.length) return 'length'
   const opcode = message.readInt32LE(OPCODE_AT)
   const body: Body =
     opcode === OP_MSG

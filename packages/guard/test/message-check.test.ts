@@ -18,7 +18,9 @@ function opMsg(body: Document, { flags = 0, kind = 0, more = Buffer.alloc(0) } =
 function opQuery(body: Document): Buffer {
   const head = Buffer.concat([Buffer.alloc(20), Buffer.from('admin.$cmd\0'), Buffer.alloc(8)])
   head.writeInt32LE(2004, 12)
-  return Buffer.concat([head, BSON.serialize(body)])
+  const bytes = BSON.serialize(body)
+  head.writeInt32LE(head.length + bytes.length, 0)
+  return Buffer.concat([head, bytes])
 }
 
 const find = (filter: Document): Buffer => opMsg({ find: 'a', filter, $db: 'app' })
@@ -131,13 +133,45 @@ test('G3.3 refuses other databases, except to greet, to log in and to give back 
   }
 })
 
+test.each<[string, Document, string]>([
+  ['$lookup', { from: { db: 'local', coll: 'oplog.rs' }, pipeline: [], as: 'x' }, 'local'],
+  ['$lookup', { from: { coll: 'b', db: 'other' }, pipeline: [], as: 'x' }, 'other'],
+  ['$lookup', { from: { db: new BSON.BSONSymbol('app'), coll: 'b' }, as: 'x' }, ''],
+  ['$graphLookup', { from: { db: 'other', coll: 'b' }, as: 'x' }, 'other'],
+  ['$unionWith', { db: 'other', coll: 'b' }, 'other'],
+  ['$unionWith', { coll: { db: 'other', coll: 'b' } }, 'other'],
+  ['$lookup', { into: { db: 'other', coll: 'b' } }, 'other'],
+])('G3.3 refuses %s when it names another database, at any depth: %j', (name, argument, what) => {
+  const stage = { [name]: argument }
+  const documents = { $documents: [{ a: 1 }] }
+  for (const pipeline of [
+    [documents, stage],
+    [{ $facet: { f: [stage] } }],
+    [{ $lookup: { from: 'b', pipeline: [{ $unionWith: { coll: 'c', pipeline: [stage] } }], as: 'x' } }],
+  ])
+    expect(refusalOf(aggregate(...pipeline), databases)).toEqual({ reason: 'database', what })
+})
+
+test('G3.3 lets the own database be named, and documents with such fields be looked for', () => {
+  const own = { from: { db: 'app', coll: 'b' }, pipeline: [], as: 'x' }
+  expect(refusalOf(aggregate({ $lookup: own }), databases)).toBeUndefined()
+  const filter = { from: { db: 'other', coll: 'b' }, db: 'other' }
+  expect(refusalOf(aggregate({ $match: filter }), databases)).toBeUndefined()
+  const joined = { from: 'b', pipeline: [{ $match: filter }], as: 'db' }
+  expect(refusalOf(aggregate({ $lookup: joined }), databases)).toBeUndefined()
+  expect(refusalOf(find(filter), databases)).toBeUndefined()
+})
+
 test('G3.4 refuses every message that is not one plain command', () => {
   const read = { find: 'a', $db: 'app' }
   const sequence = Buffer.concat([Buffer.from([1]), BSON.serialize({})])
   const cut = find({}).subarray(0, 30)
   const opcode = find({})
   opcode.writeInt32LE(2002, 12)
+  const longer = find({})
+  longer.writeInt32LE(longer.length + 1, 0)
   const messages = [
+    longer,
     opMsg(read, { flags: 1 }),
     opMsg(read, { kind: 1 }),
     opMsg(read, { more: sequence }),
