@@ -9,11 +9,12 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { eventually, openTestDatabase } from '@freshet/testkit'
 import { calls } from './calls.ts'
-import { Deployed, writesIn } from './deployed.ts'
+import { Deployed } from './deployed.ts'
 import { environmentOf } from './environment.ts'
 import { at, listAt, manifest, manifests, type Manifest } from './manifests.ts'
 import { allows } from './network.ts'
 import { unbuckled } from './seat-belts.ts'
+import { writesIn } from './writes-in.ts'
 
 const run = promisify(execFile)
 let reader: Deployed
@@ -27,7 +28,16 @@ afterAll(async () => {
   await writer[Symbol.asyncDispose]()
 })
 
-const onlyTrace = 'guard/canary.js: { insert }'
+const onlyTraces = ['guard/canary.js: command { insert }', 'guard/canary.js: { insert }']
+
+/** What only looks like a write. */
+const innocent: ReadonlySet<string> = new Set([
+  // The guard tells by these what a handler's pipeline would write.
+  'guard/handlers/written.js: $out',
+  'guard/handlers/written.js: $merge',
+  // The suite of every change source asks its test to drop a collection; it has no client.
+  'change-stream/conformance/describe-source.js: drop',
+])
 
 /** What of a deployed folder is about writing: packages, and calls in our own files. */
 async function traces(deployed: Deployed): Promise<readonly string[]> {
@@ -37,7 +47,7 @@ async function traces(deployed: Deployed): Promise<readonly string[]> {
   const calls: string[] = []
   for (const [file, source] of await deployed.ownFiles())
     for (const call of await writesIn(source)) calls.push(`${file}: ${call}`)
-  return [...packages, ...calls]
+  return [...packages, ...calls.filter((call) => !innocent.has(call))]
 }
 
 test('G0.1 the deployed reader has our packages that it may use, and none that writes', async () => {
@@ -50,7 +60,7 @@ test('G0.1 the deployed reader has our packages that it may use, and none that w
 })
 
 test('G0.2 in the deployed reader only the canary asks to write, and it has nothing to write', async () => {
-  expect(await traces(reader)).toEqual([onlyTrace])
+  expect(await traces(reader)).toEqual(onlyTraces)
   const files = await reader.ownFiles()
   expect(files.size).toBeGreaterThan(150)
   expect(files.get('guard/canary.js')).toMatch(/insert: 'freshet', documents: \[\]/)
@@ -77,7 +87,7 @@ async function failing({ deployed, manifests }: Walls): Promise<readonly string[
   const policies = manifests.filter(({ kind }) => kind === 'NetworkPolicy')
   const deployments = manifests.filter(({ kind }) => kind === 'Deployment')
   const holds = {
-    G0: (await traces(deployed)).every((trace) => trace === onlyTrace),
+    G0: (await traces(deployed)).every((trace) => onlyTraces.includes(trace)),
     G5: calls.every(([, call, allowed]) => allows(policies, call) === allowed),
     G8: deployments.length > 1 && deployments.every((each) => unbuckled(each).length === 0),
   }

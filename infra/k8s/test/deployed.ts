@@ -4,7 +4,6 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { parse } from '@swc/core'
 
 const run = promisify(execFile)
 const root = join(import.meta.dirname, '../../..')
@@ -55,66 +54,4 @@ export class Deployed implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await rm(this.folder, { recursive: true })
   }
-}
-
-const writingVerbs: ReadonlySet<string> = new Set([
-  'bulkWrite',
-  'createCollection',
-  'createIndex',
-  'createIndexes',
-  'deleteMany',
-  'deleteOne',
-  'dropCollection',
-  'dropDatabase',
-  'findOneAndDelete',
-  'findOneAndReplace',
-  'findOneAndUpdate',
-  'insertMany',
-  'insertOne',
-  'replaceOne',
-  'startTransaction',
-  'updateMany',
-  'updateOne',
-  'withTransaction',
-])
-const writingCommands: ReadonlySet<string> = new Set([
-  'insert',
-  'update',
-  'delete',
-  'findAndModify',
-  'bulkWrite',
-])
-
-/** Calls in a file of JavaScript that would write to a database: a verb of the driver, or a command by hand. */
-export async function writesIn(source: string): Promise<readonly string[]> {
-  const found: string[] = []
-  const visit = (node: unknown): void => {
-    if (typeof node !== 'object' || node === null) return
-    if (Reflect.get(node, 'type') === 'CallExpression') found.push(...writeOf(node))
-    // A command that is made in one place and sent in another.
-    if (Reflect.get(node, 'type') === 'ObjectExpression') found.push(...commandOf(node))
-    for (const child of Object.values(node)) visit(child)
-  }
-  visit(await parse(source, { syntax: 'ecmascript', target: 'es2022' }))
-  return found
-}
-
-function writeOf(call: object): readonly string[] {
-  const callee: unknown = Reflect.get(call, 'callee')
-  if (typeof callee !== 'object' || callee === null) return []
-  const name = String(valueOf(Reflect.get(callee, 'property')))
-  return writingVerbs.has(name) ? [name] : []
-}
-
-/** An object whose first name is that of a writing command, and that carries its statements. */
-function commandOf(object: object): readonly string[] {
-  const properties: unknown = Reflect.get(object, 'properties')
-  const keys = (Array.isArray(properties) ? properties : []).map((each) => String(valueOf(each?.key)))
-  const [first = ''] = keys
-  const carries = ['documents', 'updates', 'deletes', 'query', 'ops'].some((key) => keys.includes(key))
-  return writingCommands.has(first) && carries ? [`{ ${first} }`] : []
-}
-
-function valueOf(node: unknown): unknown {
-  return typeof node === 'object' && node !== null ? Reflect.get(node, 'value') : undefined
 }

@@ -1,0 +1,158 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse, parseSync } from '@swc/core'
+
+/**
+ * What in a file of JavaScript asks a database to write: a verb of the driver (called, taken out or computed), a command
+ * by hand, a stage that writes. A name that is put together at run time is not seen here; the veto sees it.
+ */
+export async function writesIn(source: string): Promise<readonly string[]> {
+  const found: string[] = []
+  walk(await parse(source, { syntax: 'ecmascript', target: 'es2022' }), (node) => {
+    found.push(...verbOf(node), ...commandOf(node), ...commandByHand(node), ...stageOf(node))
+  })
+  return found
+}
+
+/** Members that only look, though the guard's tables refuse them among definitions. */
+const looks: ReadonlySet<string> = new Set([
+  'indexExists',
+  'indexInformation',
+  'indexes',
+  'isCapped',
+  'listCollections',
+  'listIndexes',
+  'listSearchIndexes',
+  'options',
+  'stats',
+])
+
+/** What other classes of the driver have: sessions, file stores, administration, encryption. */
+const others = [
+  'createDataKey',
+  'createEncryptedCollection',
+  'openUploadStream',
+  'openUploadStreamWithId',
+  'startTransaction',
+  'validateCollection',
+  'withTransaction',
+]
+
+const verbs: ReadonlySet<string> = new Set([
+  ...verbsOfTables('write', 'define').filter((verb) => !looks.has(verb)),
+  ...others,
+])
+
+/** Commands with their statements: told from other objects by what they carry. */
+const statements: ReadonlySet<string> = new Set(['documents', 'updates', 'deletes', 'query', 'ops'])
+const writingCommands: ReadonlySet<string> = new Set([
+  'insert',
+  'update',
+  'delete',
+  'findAndModify',
+  'bulkWrite',
+])
+const readCommands: ReadonlySet<string> = new Set(textsOf('allowed-commands.ts'))
+const senders: ReadonlySet<string> = new Set(['command', 'run', 'runCommand', 'runCursorCommand'])
+const stages: ReadonlySet<string> = new Set(['$out', '$merge'])
+
+function verbOf(node: object): readonly string[] {
+  const type = fieldOf(node, 'type')
+  if (type === 'MemberExpression') return verbs.has(memberOf(node)) ? [memberOf(node)] : []
+  // `const { insertOne } = collection`, under whatever name.
+  if (type === 'AssignmentPatternProperty' || type === 'KeyValuePatternProperty') {
+    const name = textOf(fieldOf(node, 'key'))
+    return verbs.has(name) ? [name] : []
+  }
+  return []
+}
+
+/** An object whose first name is that of a writing command, and that carries its statements. */
+function commandOf(node: object): readonly string[] {
+  if (fieldOf(node, 'type') !== 'ObjectExpression') return []
+  const [first = '', ...rest] = keysOf(node)
+  return writingCommands.has(first) && rest.some((key) => statements.has(key)) ? [`{ ${first} }`] : []
+}
+
+/** A command that is written out where it is sent: its first name must be that of a read. */
+function commandByHand(node: object): readonly string[] {
+  if (fieldOf(node, 'type') !== 'CallExpression') return []
+  const [argument] = listOf(fieldOf(node, 'arguments')).map((each) => fieldOf(each, 'expression'))
+  if (!senders.has(memberOf(calleeOf(node))) || fieldOf(argument, 'type') !== 'ObjectExpression') return []
+  const [first = ''] = keysOf(argument)
+  return readCommands.has(first) ? [] : [`command { ${first} }`]
+}
+
+/** As a key or as a text, wherever it stands. */
+function stageOf(node: object): readonly string[] {
+  const type = fieldOf(node, 'type')
+  const text = type === 'StringLiteral' || type === 'Identifier' ? textOf(node) : ''
+  return stages.has(text) ? [text] : []
+}
+
+/** What is called, with or without a question mark before it. */
+function calleeOf(call: unknown): unknown {
+  const callee = fieldOf(call, 'callee')
+  return fieldOf(callee, 'type') === 'OptionalChainingExpression' ? fieldOf(callee, 'base') : callee
+}
+
+/** The name of a member, if it can be read from the text. */
+function memberOf(member: unknown): string {
+  const property = fieldOf(member, 'property')
+  return textOf(fieldOf(property, 'type') === 'Computed' ? fieldOf(property, 'expression') : property)
+}
+
+/** Names of an object in their order; one without a value is its own name. */
+function keysOf(object: unknown): readonly string[] {
+  return listOf(fieldOf(object, 'properties')).map((each) => textOf(fieldOf(each, 'key') ?? each))
+}
+
+/** A name, a text, or a template without gaps. */
+function textOf(node: unknown): string {
+  if (fieldOf(node, 'type') === 'Computed') return textOf(fieldOf(node, 'expression'))
+  if (fieldOf(node, 'type') === 'TemplateLiteral') {
+    const [only, ...rest] = listOf(fieldOf(node, 'quasis'))
+    return rest.length === 0 ? String(fieldOf(only, 'cooked')) : ''
+  }
+  const value = fieldOf(node, 'value')
+  return typeof value === 'string' ? value : ''
+}
+
+function walk(node: unknown, visit: (node: object) => void): void {
+  if (typeof node !== 'object' || node === null) return
+  visit(node)
+  for (const child of Object.values(node)) walk(child, visit)
+}
+
+/** A file of the guard, as a tree: its tables are read, since no arrow leads from here to their modules. */
+function guardsFile(name: string): unknown {
+  const file = join(import.meta.dirname, '../../../packages/guard/src', name)
+  return parseSync(readFileSync(file, 'utf8'), { syntax: 'typescript', target: 'es2022' })
+}
+
+/** The verbs that the guard refuses for one of these reasons. */
+function verbsOfTables(...reasons: readonly string[]): readonly string[] {
+  const found: string[] = []
+  walk(guardsFile('refused-verbs.ts'), (node) => {
+    if (fieldOf(node, 'type') !== 'KeyValueProperty') return
+    if (reasons.includes(textOf(fieldOf(node, 'value')))) found.push(textOf(fieldOf(node, 'key')))
+  })
+  if (found.length < 30) throw new Error('expected the tables of refused verbs')
+  return found
+}
+
+function textsOf(name: string): readonly string[] {
+  const found: string[] = []
+  walk(guardsFile(name), (node) => {
+    if (fieldOf(node, 'type') === 'StringLiteral') found.push(textOf(node))
+  })
+  return found
+}
+
+function fieldOf(node: unknown, name: string): unknown {
+  return typeof node === 'object' && node !== null ? Reflect.get(node, name) : undefined
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
+}
