@@ -1,38 +1,89 @@
 import { at, listAt, type Manifest } from './manifests.ts'
 
-/** What each pod and container must say, by its path; each for a reason. */
-const ofPod: readonly (readonly [path: readonly string[], value: unknown])[] = [
-  [['automountServiceAccountToken'], false],
-  [['enableServiceLinks'], false],
-  [['securityContext', 'runAsNonRoot'], true],
-  [['securityContext', 'seccompProfile', 'type'], 'RuntimeDefault'],
-]
-const ofContainer: typeof ofPod = [
-  [['securityContext', 'allowPrivilegeEscalation'], false],
-  [['securityContext', 'readOnlyRootFilesystem'], true],
-  [['securityContext', 'capabilities', 'drop'], ['ALL']],
-]
+/** The whole of what each pod's and each container's security context says: a word more may undo the others. */
+const securityOfPod = {
+  runAsNonRoot: true,
+  runAsUser: 65532,
+  runAsGroup: 65532,
+  fsGroup: 65532,
+  seccompProfile: { type: 'RuntimeDefault' },
+}
+const securityOfContainer = {
+  allowPrivilegeEscalation: false,
+  readOnlyRootFilesystem: true,
+  capabilities: { drop: ['ALL'] },
+}
+
+/** All that pods and containers may say. Not here: other containers, the host's network and processes, hooks, arguments. */
+const wordsOfPod: ReadonlySet<string> = new Set([
+  'automountServiceAccountToken',
+  'containers',
+  'enableServiceLinks',
+  'securityContext',
+  'serviceAccountName',
+  'terminationGracePeriodSeconds',
+  'topologySpreadConstraints',
+  'volumes',
+])
+const wordsOfContainer: ReadonlySet<string> = new Set([
+  'command',
+  'env',
+  'image',
+  'livenessProbe',
+  'name',
+  'ports',
+  'readinessProbe',
+  'resources',
+  'securityContext',
+  'startupProbe',
+  'volumeMounts',
+])
+const probes = ['startupProbe', 'readinessProbe', 'livenessProbe']
 
 /** What is not buckled in a Deployment, in words; empty: all is. */
 export function unbuckled({ spec }: Manifest): readonly string[] {
   const pod = at(spec, 'template', 'spec')
-  const containers = listAt(pod, 'containers')
   return [
-    ...missing(pod, ofPod),
-    ...containers.flatMap((container) => [
-      ...missing(container, ofContainer),
-      ...(listAt(container, 'command').includes('--disable-proto=delete') ? [] : ['--disable-proto=delete']),
-      ...(/\b(sh|bash)$/.test(String(listAt(container, 'command')[0])) ? ['a shell'] : []),
-      ...(at(container, 'resources', 'limits', 'memory') === undefined ? ['a limit of memory'] : []),
-      ...listAt(container, 'volumeMounts').flatMap((mount) =>
-        at(mount, 'readOnly') === true ? [] : [`${String(at(mount, 'name'))} can be written`],
-      ),
-    ]),
+    ...strange(pod, wordsOfPod),
+    ...different(pod, 'automountServiceAccountToken', false),
+    ...different(pod, 'enableServiceLinks', false),
+    ...different(pod, 'securityContext', securityOfPod),
+    ...listAt(pod, 'volumes').flatMap((volume) => strange(volume, new Set(['configMap', 'name', 'secret']))),
+    ...listAt(pod, 'containers').flatMap(unbuckledIn),
   ]
 }
 
-function missing(tree: unknown, wanted: typeof ofPod): readonly string[] {
-  return wanted
-    .filter(([path, value]) => JSON.stringify(at(tree, ...path)) !== JSON.stringify(value))
-    .map(([path]) => path.join('.'))
+function unbuckledIn(container: unknown): readonly string[] {
+  const [program, ...args] = listAt(container, 'command')
+  return [
+    ...strange(container, wordsOfContainer),
+    ...different(container, 'securityContext', securityOfContainer),
+    // A shell, or anything else that could start one, is no name of this.
+    ...(program === 'node' ? [] : [`the program ${String(program)}`]),
+    ...(args.includes('--disable-proto=delete') ? [] : ['--disable-proto=delete']),
+    ...probes.flatMap((probe) =>
+      at(container, probe, 'exec') === undefined ? [] : [`${probe} by a program`],
+    ),
+    ...(at(container, 'resources', 'limits', 'memory') === undefined ? ['a limit of memory'] : []),
+    ...listAt(container, 'volumeMounts').flatMap((mount) =>
+      at(mount, 'readOnly') === true ? [] : [`${String(at(mount, 'name'))} can be written`],
+    ),
+  ]
+}
+
+function strange(tree: unknown, words: ReadonlySet<string>): readonly string[] {
+  return Object.keys(Object(tree)).filter((word) => !words.has(word))
+}
+
+/** Compared as text, so that nothing may be added. */
+function different(tree: unknown, name: string, wanted: unknown): readonly string[] {
+  return sorted(at(tree, name)) === sorted(wanted) ? [] : [name]
+}
+
+function sorted(value: unknown): string {
+  const inOrder = (_: string, inner: unknown): unknown =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).toSorted(([one], [other]) => (one < other ? -1 : 1)))
+      : inner
+  return JSON.stringify(value, inOrder)
 }
