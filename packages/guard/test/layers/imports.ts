@@ -40,17 +40,12 @@ const worldly: ReadonlySet<string> = new Set([
   'global',
   'globalThis',
   'module',
+  'process',
   'require',
 ])
 
-/** Members of `process` that do the same. */
-const ofProcess: ReadonlySet<string> = new Set([
-  'binding',
-  'dlopen',
-  'getBuiltinModule',
-  'mainModule',
-  '_linkedBinding',
-])
+/** The members of `process` that may be used, each by its name behind the very word: its others load modules and programs. */
+const ofProcess: ReadonlySet<string> = new Set(['exitCode', 'version'])
 
 /** Members of `node:http` that call others; a reader only answers. */
 const ofHttp: ReadonlySet<string> = new Set(['request', 'get', 'ClientRequest', 'Agent', 'globalAgent'])
@@ -71,10 +66,10 @@ export async function refusedIn(
       for (const one of node) visit(one, inType)
       return
     }
-    if (!isNode(node)) return
+    if (!isNode(node) || isHarmlessOfProcess(node)) return
     const module = moduleOf(node)
     if (module !== undefined && !allowed.has(module) && !(module.startsWith('.') && inFolder(module)))
-      found.push(module)
+      found.push(...takenBy(node, module))
     const name = inType ? undefined : nameOf(node)
     if (name !== undefined) found.push(name)
     const ofType = inType || (node.type?.startsWith('Ts') === true && !valuesOfTypes.has(node.type))
@@ -119,6 +114,16 @@ function moduleOf(node: Node): string | undefined {
   }
 }
 
+/** `a of module` for each single thing that an import takes, said to be a type where it is one; else the module. */
+function takenBy({ type, specifiers, typeOnly }: Node, module: string): readonly string[] {
+  if (type !== 'ImportDeclaration' || !Array.isArray(specifiers) || specifiers.length === 0) return [module]
+  return specifiers.map((each) => {
+    if (each?.type !== 'ImportSpecifier') return module
+    const kind = typeOnly === true || each.isTypeOnly === true ? 'type ' : ''
+    return `${kind}${each.imported?.value ?? each.local?.value} of ${module}`
+  })
+}
+
 function textOf(node: unknown): string | undefined {
   return isNode(node) && node.type === 'StringLiteral' ? String(node['value']) : undefined
 }
@@ -131,13 +136,29 @@ function nameOf(node: Node): string | undefined {
   }
   // `import { request } from 'node:http'`, under whatever name.
   if (node.type === 'ImportDeclaration' && textOf(node['source']) === 'node:http') return clientOfHttp(node)
-  if (node.type !== 'MemberExpression') return undefined
-  const { object, property } = node
-  if (!isNode(object) || !isNode(property) || object.type !== 'Identifier') return undefined
-  const name = String(property['value'])
-  if (object['value'] === 'process' && (ofProcess.has(name) || property.type === 'Computed'))
-    return `process.${name}`
-  return undefined
+  // Of a function it is `Function`, and of a connection the class that makes another one.
+  return memberOf(node) === 'constructor' ? 'constructor' : undefined
+}
+
+function isHarmlessOfProcess(node: Node): boolean {
+  const { type, object, property } = node
+  if (type !== 'MemberExpression' || !isNode(object) || !isNode(property)) return false
+  return isProcess(object) && property.type === 'Identifier' && ofProcess.has(String(property['value']))
+}
+
+function isProcess({ type, value }: Node): boolean {
+  return type === 'Identifier' && value === 'process'
+}
+
+/** The name under which a member is looked up or taken out, where the text has it. */
+function memberOf(node: Node): string | undefined {
+  const taken = node.type === 'KeyValuePatternProperty' || node.type === 'AssignmentPatternProperty'
+  const name = taken ? node['key'] : node.type === 'MemberExpression' ? node['property'] : undefined
+  const inner = isNode(name) && name.type === 'Computed' ? name['expression'] : name
+  if (!isNode(inner)) return undefined
+  if (inner.type !== 'TemplateLiteral') return String(inner['value'])
+  const [only, ...rest]: unknown[] = Array.isArray(inner['quasis']) ? inner['quasis'] : []
+  return rest.length === 0 && isNode(only) ? String(only['cooked']) : undefined
 }
 
 function clientOfHttp({ specifiers }: Node): string | undefined {
