@@ -62,11 +62,12 @@ test('G3.5 G4.1 negative control: where neither veto nor role stands, attacks do
     'Collection.dropIndex',
     '$merge alone',
     'the command createUser',
+    'bytes by hand over a socket',
   ]) {
     const before = await bench.fingerprint()
     const [attack] = attacks.filter((each) => each.name === name)
     if (!attack) throw new Error(`no attack is called ${name}`)
-    expect(await bench.writesSeen(client, attack.run)).toMatchObject({
+    expect(await bench.writesSeen(client, attack.run, 'root')).toMatchObject({
       error: undefined,
       writes: [expect.any(String)],
     })

@@ -1,11 +1,10 @@
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
-import { connect } from 'node:net'
 import { Worker } from 'node:worker_threads'
-import { BSON, MongoClient } from 'mongodb'
-import type { Document } from 'mongodb'
+import { MongoClient } from 'mongodb'
 import { attack } from './attack.ts'
 import type { Attack } from './attack.ts'
+import { RawSocket, serverError } from './raw-socket.ts'
 
 const row = { _id: 9, a: 9 }
 const unseen = { unseen: 'it begins without the door; what it needs is refused by its import' }
@@ -69,26 +68,8 @@ async function post(url: string): Promise<void> {
   if (status !== 201) throw new Error(`the writer answered ${status}`)
 }
 
-/** Nobody is logged in there; whoever is has a role. */
+/** As the user of the address: whoever has the process has its credentials. */
 async function overSocket(uri: string): Promise<void> {
-  const socket = connect(Number(new URL(uri).port), '127.0.0.1')
-  await once(socket, 'connect')
-  socket.write(message({ insert: 'docs', documents: [row], $db: 'app' }))
-  const [reply] = await once(socket, 'data')
-  socket.destroy()
-  const { ok, code } = BSON.deserialize(reply.subarray(21))
-  if (ok !== 1) throw serverError(code)
-}
-
-/** What the server answered, in the form in which the driver would have thrown it. */
-function serverError(code: unknown): Error {
-  return Object.assign(new Error(`the server answered ${String(code)}`), { code })
-}
-
-function message(body: Document): Buffer {
-  const bytes = BSON.serialize(body)
-  const head = Buffer.alloc(21)
-  head.writeInt32LE(head.length + bytes.length, 0)
-  head.writeInt32LE(2013, 12)
-  return Buffer.concat([head, bytes])
+  using socket = await RawSocket.open(uri)
+  await socket.send({ insert: 'docs', documents: [row], $db: 'app' })
 }
