@@ -104,21 +104,37 @@ test('R.4 gives up when a reply is late or the caller has gone, and the connecti
   await connection.endSession(session)
 })
 
+async function someWriting(reads: GuardedConnection): Promise<unknown> {
+  // @ts-expect-error it does not compile either
+  return await reads.run({ insert: 'docs', documents: [] })
+}
+
+async function someCareless(reads: GuardedConnection): Promise<unknown> {
+  return await reads.run({ find: 'docs', filter: { $where: '1' } })
+}
+
 test('R.5 refuses what is no read before the driver sees it; counts it, logs it with its stack, tells the listener', async () => {
   const before = recorder.commands.length
   const refused = { code: 'WRITE_REFUSED' }
-  // @ts-expect-error it does not compile either
-  await expect(connection.run({ insert: 'docs', documents: [] })).rejects.toMatchObject(refused)
+  await expect(someWriting(connection)).rejects.toMatchObject(refused)
   await expect(
     connection.run({ aggregate: 'docs', pipeline: [{ $out: 'x' }], cursor: {} }),
   ).rejects.toMatchObject(refused)
   await expect(connection.run({ aggregate: 'docs', pipeline: { $out: 'x' } })).rejects.toMatchObject(refused)
-  await expect(connection.run({ find: 'docs', filter: { $where: '1' } })).rejects.toMatchObject(refused)
+  await expect(someCareless(connection)).rejects.toMatchObject(refused)
   expect(connection.status().refusals).toEqual({ command: 1, database: 0, message: 0, name: 1, stage: 2 })
   expect(heard.map(({ what }) => what)).toEqual(['insert', '$out', 'a pipeline that is no array', '$where'])
-  const [line] = log.lines.filter(({ level }) => level === 'error')
-  expect(line).toMatchObject({
-    fields: { reason: 'command', what: 'insert', stack: expect.stringContaining('read-connection') },
+  const lines = log.lines.filter(({ level }) => level === 'error').map(({ fields }) => fields)
+  // Whoever asked is named, whether he was refused at once or only before the bytes left.
+  expect(lines.at(0)).toMatchObject({
+    reason: 'command',
+    what: 'insert',
+    stack: expect.stringContaining('someWriting'),
+  })
+  expect(lines.at(-1)).toMatchObject({
+    reason: 'name',
+    what: '$where',
+    stack: expect.stringContaining('someCareless'),
   })
   await connection.run({ ping: 1 })
   expect(
