@@ -47,12 +47,12 @@ export const readStageNames = [
 /** As a set, for checks. */
 export const readStages: ReadonlySet<string> = new Set(readStageNames)
 
-/** Conditions of a `find` filter or a `$match`, and what may stand in a projection. */
+/** Conditions of a `find` filter or a `$match`, and what may stand in a projection, a sort or a hint. */
 const queryOperators = words(`
   $all $and $bitsAllClear $bitsAllSet $bitsAnyClear $bitsAnySet $box $caseSensitive $center $centerSphere $comment
-  $diacriticSensitive $elemMatch $eq $exists $expr $geometry $geoIntersects $geoWithin $gt $gte $in $jsonSchema
-  $id $language $lt $lte $maxDistance $meta $minDistance $mod $ne $near $nearSphere $nin $nor $not $options $or $polygon
-  $rand $ref $regex $search $size $slice $text $type
+  $diacriticSensitive $elemMatch $eq $exists $expr $geometry $geoIntersects $geoWithin $gt $gte $in $jsonSchema $id
+  $language $lt $lte $maxDistance $meta $minDistance $mod $natural $ne $near $nearSphere $nin $nor $not $options $or
+  $polygon $rand $ref $regex $search $size $slice $text $type
 `)
 
 /** Expressions, accumulators and window functions. */

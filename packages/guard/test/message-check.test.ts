@@ -72,6 +72,11 @@ test('G3.1 lets a change stream and nested read pipelines pass', () => {
   ).toBeUndefined()
 })
 
+test('G3.2 lets a read in the order of the disk pass', () => {
+  for (const order of [{ hint: { $natural: 1 } }, { sort: { $natural: -1 } }])
+    expect(refusalOf(opMsg({ find: 'a', ...order, $db: 'app' }), databases)).toBeUndefined()
+})
+
 test.each(['insert', 'InSeRt', 'FIND', 'Aggregate', 'explain', 'count', '', '$query', 'find\u00a0'])(
   'G3.1 refuses the command %j by its exact name',
   (name) => {

@@ -10,7 +10,10 @@ export const readingCommands = words(`
   ping saslContinue saslStart
 `)
 
-/** Commands of a real server (6.0, and what is attacked of later ones) that no reader sends; those for its own use begin with `_`. */
+/**
+ * Commands of a real server (6.0, and what is attacked of later ones) that no reader sends; those for its own use begin
+ * with `_`.
+ */
 export const refusedCommands = words(`
   abortShardSplit abortTransaction appendOplogNote applyOps autoSplitVector availableQueryOptions buildInfo
   bulkWrite checkShardingIndex cleanupOrphaned cloneCollectionAsCapped clusterAbortTransaction
@@ -52,7 +55,7 @@ export const readingNames = words(`
   $ifNull $in $indexOfArray $indexOfBytes $indexOfCP $integral $isArray $isNumber $isoDayOfWeek $isoWeek
   $isoWeekYear $jsonSchema $language $last $lastN $let $limit $linearFill $literal $ln $locf $log $log10
   $lookup $lt $lte $ltrim $map $match $max $maxDistance $maxN $median $mergeObjects $meta $millisecond $min
-  $minDistance $minN $minute $mod $month $multiply $ne $near $nearSphere $nin $nor $not $objectToArray
+  $minDistance $minN $minute $mod $month $multiply $natural $ne $near $nearSphere $nin $nor $not $objectToArray
   $options $or $percentile $polygon $pow $project $push $radiansToDegrees $rand $range $rank $readPreference
   $redact $reduce $ref $regex $regexFind $regexFindAll $regexMatch $replaceAll $replaceOne $replaceRoot
   $replaceWith $reverseArray $round $rtrim $sample $sampleRate $search $searchMeta $second $set $setDifference
