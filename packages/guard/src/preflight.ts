@@ -39,7 +39,8 @@ export const harmlessActions: Readonly<Record<string, string>> = {
 
 /** A database that no role names: whoever may read there is held back by nothing. */
 export const probeDatabase = 'freshet_probe'
-const UNAUTHORIZED = 13
+/** Unauthorized, and what shared clusters of Atlas answer instead; https://www.mongodb.com/docs/manual/reference/error-codes/ */
+const unauthorizedCodes: ReadonlySet<unknown> = new Set([13, 8000])
 
 /**
  * Asks the server, by two commands, who we are and whether roles are enforced at all: a server that was started
@@ -89,9 +90,14 @@ async function isRefused(db: Db): Promise<boolean> {
     await db.command({ find: 'nothing', filter: {}, limit: 1, singleBatch: true })
     return false
   } catch (error) {
-    if (error instanceof MongoServerError && error.code === UNAUTHORIZED) return true
+    if (isUnauthorized(error)) return true
     throw error
   }
+}
+
+/** Whether the server refused something because of the user's roles. */
+export function isUnauthorized(error: unknown): boolean {
+  return error instanceof MongoServerError && unauthorizedCodes.has(error.code)
 }
 
 function privilegeOf(privilege: Document): Privilege {

@@ -87,6 +87,17 @@ test('G4.3 refuses a server without access control, even one that shows a harmle
   await connection.close()
 })
 
+test('G4.3 knows a server that enforces roles by the code that shared clusters of Atlas answer too', async () => {
+  await using shared = await TestServer.open({ accessControl: true, failPoints: true })
+  await using root = new MongoClient(shared.uri('root'))
+  await root.db('admin').command({
+    configureFailPoint: 'failCommand',
+    mode: { times: 1 },
+    data: { failCommands: ['find'], errorCode: 8000, appName: 'test' },
+  })
+  expect(await codeOf(open(shared.uri('reader')))).toBe('opened')
+})
+
 test('G3.6 tells an address that cannot be reached from one that makes no sense, and never shows a password', async () => {
   expect(await codeOf(open('mongodb://127.0.0.1:1/?directConnection=true'))).toBe('UNREACHABLE 69')
   expect(await codeOf(open('mongodb://127.0.0.1/?nonsense=1'))).toBe('BAD_ADDRESS 78')

@@ -20,8 +20,15 @@ export class TestServer implements AsyncDisposable {
     this.#stop = stop
   }
 
-  static async open({ accessControl }: { accessControl: boolean }): Promise<TestServer> {
-    const { port, stop } = accessControl ? await startGuarded() : await startOpen()
+  /** @param failPoints whether root may make commands fail on purpose. */
+  static async open({
+    accessControl,
+    failPoints = false,
+  }: {
+    accessControl: boolean
+    failPoints?: boolean
+  }): Promise<TestServer> {
+    const { port, stop } = accessControl ? await startGuarded(failPoints) : await startOpen()
     const server = new TestServer(port, stop)
     await server.#makeUsers(accessControl)
     return server
@@ -59,9 +66,13 @@ interface Running {
   readonly stop: () => Promise<void>
 }
 
-async function startGuarded(): Promise<Running> {
+async function startGuarded(failPoints: boolean): Promise<Running> {
   const mongod = await findMongod({ env: process.env, log: new KeptLog() })
-  const set = await startReplicaSet({ mongod, root: { user: 'root', password: 'root' } })
+  const set = await startReplicaSet({
+    mongod,
+    root: { user: 'root', password: 'root' },
+    setParameters: failPoints ? { enableTestCommands: 1 } : {},
+  })
   const [member] = set.members
   if (!member) throw new Error('a replica set without a member')
   return { port: member.port, stop: () => set.close() }
