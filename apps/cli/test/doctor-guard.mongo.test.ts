@@ -28,11 +28,11 @@ test('a reader’s credentials: every wall that can be seen stands, and each rig
     'user freshet-reader@shop, roles freshet-reader@shop',
     '',
     expect.stringMatching(/^G0 {2}apart {7}not seen {2}held when the reader is deployed/),
-    expect.stringMatching(/^G1 {2}types {7}stands /),
+    expect.stringMatching(/^G1 {2}types {7}not seen {2}held when code is compiled/),
     expect.stringMatching(/^G2 {2}imports {5}not seen/),
     expect.stringMatching(/^G3 {2}veto {8}stands {4}a canary insert was refused before it left$/),
     expect.stringMatching(
-      /^G4 {2}role {8}stands {4}the server enforces it, and it only reads: freshet-reader@shop$/,
+      /^G4 {2}role {8}stands {4}the server refused a delete without the veto, and it only reads: freshet-reader@shop$/,
     ),
     expect.stringMatching(/^G5 {2}network/),
     expect.stringMatching(/^G6 {2}lineage/),
@@ -71,7 +71,6 @@ test('one JSON line for programs', async () => {
   expect(JSON.parse(printed)).toMatchObject({
     user: 'root@admin',
     layers: [
-      { layer: 'G1', stands: true },
       { layer: 'G3', stands: true },
       { layer: 'G4', stands: false, seen: expect.stringContaining('PRIVILEGE'), remedy: expect.any(String) },
     ],

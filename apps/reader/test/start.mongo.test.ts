@@ -41,7 +41,7 @@ test('a reader starts with the reader role, and with no user who may write', asy
   expect(status).toMatchObject({
     guard: {
       user: 'freshet-reader@shop',
-      layers: { type: 'standing', veto: 'standing', role: 'standing', lineage: 'absent' },
+      layers: { veto: 'standing', role: 'standing', lineage: 'absent' },
     },
   })
   for (const uri of [db.uriFor('writer'), db.adminUri]) {

@@ -28,7 +28,12 @@ afterAll(async () => {
   await writer[Symbol.asyncDispose]()
 })
 
-const onlyTraces = ['guard/canary.js: command { insert }', 'guard/canary.js: { insert }']
+const onlyTraces = [
+  'guard/canary.js: command { delete }',
+  'guard/canary.js: { delete }',
+  'guard/canary.js: command { insert }',
+  'guard/canary.js: { insert }',
+]
 
 /** What only looks like a write. */
 const innocent: ReadonlySet<string> = new Set([
@@ -59,11 +64,12 @@ test('G0.1 the deployed reader has our packages that it may use, and none that w
   )
 })
 
-test('G0.2 in the deployed reader only the canary asks to write, and it has nothing to write', async () => {
+test('G0.2 in the deployed reader only the guard’s own tries ask to write, and they have nothing to write', async () => {
   expect(await traces(reader)).toEqual(onlyTraces)
   const files = await reader.ownFiles()
   expect(files.size).toBeGreaterThan(150)
   expect(files.get('guard/canary.js')).toMatch(/insert: 'freshet', documents: \[\]/)
+  expect(files.get('guard/canary.js')).toMatch(/deletes: \[\{ q: \{ _id: \{ \$in: \[\] \} \}/)
 })
 
 test('G0.2 negative control: the same look at the deployed writer finds what writes', async () => {

@@ -3,11 +3,23 @@ import { GuardError } from './errors.ts'
 import type { Refusals } from './refusals.ts'
 
 /**
+ * Asks the server itself for a delete that names no document, for clients that no veto guards. Not an insert without a
+ * document, as below: the server refuses that one before it looks at the roles.
+ */
+export function deleteNothing(client: MongoClient, database: string): Promise<unknown> {
+  return client.db(database).command({ delete: 'freshet', deletes: [{ q: { _id: { $in: [] } }, limit: 1 }] })
+}
+
+/**
  * Proves that the veto stands in this client's way: an insert must come back refused by the guard, not by the server.
  * The insert carries no document, so that even with every wall missing the server has nothing to write.
  * @throws {GuardError} VETO_MISSING
  */
-export async function proveVeto(client: MongoClient, database: string, refusals: Refusals): Promise<void> {
+export async function proveVeto(
+  client: MongoClient,
+  database: string,
+  refusals: Refusals,
+): Promise<'standing'> {
   const insert = (): Promise<unknown> => client.db(database).command({ insert: 'freshet', documents: [] })
   const outcome = await refusals.rehearse(insert).then(
     () => 'the server took it',
@@ -19,4 +31,5 @@ export async function proveVeto(client: MongoClient, database: string, refusals:
       `a canary insert should have been refused before it left, but: ${outcome}`,
     )
   }
+  return 'standing'
 }

@@ -1,13 +1,14 @@
-import { proveVeto } from './canary.ts'
+import { MongoClient } from 'mongodb'
+import { deleteNothing, proveVeto } from './canary.ts'
 import { guardErrorOf } from './driver-errors.ts'
 import { failures, GuardError, type GuardErrorCode } from './errors.ts'
 import { clientFor, type OpenOptions } from './open.ts'
-import { harmlessActions, privilegeFault, readStanding, type Standing } from './preflight.ts'
+import { harmlessActions, isUnauthorized, privilegeFault, readStanding, type Standing } from './preflight.ts'
 
-/** One layer as it was found. */
+/** One layer as it was found: by a try. What no process can try (G1, a fact of the build) is not told. */
 export interface LayerFinding {
   /** As in `SPEC.md`. */
-  readonly layer: 'G1' | 'G3' | 'G4'
+  readonly layer: 'G3' | 'G4'
   readonly name: string
   readonly stands: boolean
   /** What was tried, and what came of it. */
@@ -43,18 +44,19 @@ export async function examine(options: OpenOptions): Promise<Examination> {
     await client.connect()
     const veto = await faultOf(proveVeto(client, options.database, refusals))
     const standing = await readStanding(client, options.database)
-    const role = privilegeFault(standing, options.accessControl ?? 'required')
+    const role =
+      privilegeFault(standing, options.accessControl ?? 'required') ??
+      (await unguardedFault(options, standing))
     return {
       user: standing.user,
       roles: standing.roles,
       layers: [
-        finding('G1', 'types', undefined, 'refused verbs have no call signature, wherever code was compiled'),
         finding('G3', 'veto', veto, 'a canary insert was refused before it left'),
         finding(
           'G4',
           'role',
           role,
-          `the server enforces it, and it only reads: ${standing.roles.join(', ')}`,
+          `the server refused a delete without the veto, and it only reads: ${standing.roles.join(', ')}`,
         ),
       ],
       grants: grantsOf(standing),
@@ -64,6 +66,23 @@ export async function examine(options: OpenOptions): Promise<Examination> {
   } finally {
     await client.close()
   }
+}
+
+/** Tries a write where no veto is in its way: the server itself must refuse it. */
+async function unguardedFault(
+  { uri, database, appName, connectTimeoutMs = 5_000 }: OpenOptions,
+  { accessControl }: Standing,
+): Promise<GuardError | undefined> {
+  await using client = new MongoClient(uri, { appName, serverSelectionTimeoutMS: connectTimeoutMs })
+  const error = await deleteNothing(client, database).then(
+    () => 'nothing',
+    (reason: unknown) => reason,
+  )
+  if (isUnauthorized(error)) return undefined
+  return new GuardError(
+    accessControl === 'absent' ? 'NO_ACCESS_CONTROL' : 'PRIVILEGE',
+    `a delete without the veto should have been answered with code 13, but came: ${String(error)}`,
+  )
 }
 
 function finding(
@@ -78,7 +97,7 @@ function finding(
 
 const ofVeto: ReadonlySet<GuardErrorCode> = new Set(['VETO_MISSING'])
 
-async function faultOf(proof: Promise<void>): Promise<GuardError | undefined> {
+async function faultOf(proof: Promise<unknown>): Promise<GuardError | undefined> {
   try {
     await proof
     return undefined

@@ -42,11 +42,17 @@ export async function openReadConnection(options: OpenOptions): Promise<GuardedC
   const { client, refusals, servers } = clientFor(options)
   try {
     await client.connect()
-    await proveVeto(client, options.database, refusals)
+    const veto = await proveVeto(client, options.database, refusals)
     const standing = await readStanding(client, options.database)
     const fault = privilegeFault(standing, options.accessControl ?? 'required')
     if (fault) throw fault
-    const connection = new DriverReadConnection(client, options.database, refusals, standing, servers)
+    const connection = new DriverReadConnection(
+      client,
+      options.database,
+      refusals,
+      { veto, standing },
+      servers,
+    )
     announce(connection.status(), options.log)
     return connection
   } catch (error) {

@@ -39,7 +39,10 @@ export const harmlessActions: Readonly<Record<string, string>> = {
 
 /** A database that no role names: whoever may read there is held back by nothing. */
 export const probeDatabase = 'freshet_probe'
-/** Unauthorized, and what shared clusters of Atlas answer instead; https://www.mongodb.com/docs/manual/reference/error-codes/ */
+/**
+ * Unauthorized, and what shared clusters of Atlas answer instead;
+ * https://www.mongodb.com/docs/manual/reference/error-codes/
+ */
 const unauthorizedCodes: ReadonlySet<unknown> = new Set([13, 8000])
 
 /**

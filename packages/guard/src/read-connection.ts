@@ -5,9 +5,8 @@ import type { GuardedConnection, ReadCommand, ReadSession, RunOptions } from './
 import { makeCursorIdLong, withLongCursorIds } from './cursor-ids.ts'
 import { GuardError } from './errors.ts'
 import { stageRefusal } from './pipeline-check.ts'
-import type { Standing } from './preflight.ts'
 import type { Refusals } from './refusals.ts'
-import { guardStatus, type GuardStatus } from './status.ts'
+import { guardStatus, type GuardStatus, type Proved } from './status.ts'
 
 const rawBatches = { firstBatch: true, nextBatch: true }
 const names: ReadonlySet<string> = new Set(readCommands)
@@ -23,7 +22,7 @@ export class DriverReadConnection implements GuardedConnection {
   readonly #client: MongoClient
   readonly #db: Db
   readonly #refusals: Refusals
-  readonly #standing: Standing
+  readonly #proved: Proved
   readonly #servers: AnsweringServers
   readonly #sessions = new WeakMap<ReadSession, ClientSession>()
 
@@ -31,14 +30,14 @@ export class DriverReadConnection implements GuardedConnection {
     client: MongoClient,
     database: string,
     refusals: Refusals,
-    standing: Standing,
+    proved: Proved,
     servers: AnsweringServers,
   ) {
     this.database = database
     this.#client = client
     this.#db = client.db(database)
     this.#refusals = refusals
-    this.#standing = standing
+    this.#proved = proved
     this.#servers = servers
   }
 
@@ -70,7 +69,7 @@ export class DriverReadConnection implements GuardedConnection {
   }
 
   status(): GuardStatus {
-    return guardStatus(this.#standing, this.#refusals.counts())
+    return guardStatus(this.#proved, this.#refusals.counts())
   }
 
   async close(): Promise<void> {

@@ -39,7 +39,7 @@ test('G4.2 opens for a role that can only read, and says so in one line', async 
   const log = new KeptLog()
   const connection = await open(server.uri('reader'), { log })
   expect(connection.status()).toEqual({
-    layers: { type: 'standing', veto: 'standing', role: 'standing', lineage: 'absent' },
+    layers: { veto: 'standing', role: 'standing', lineage: 'absent' },
     user: 'reader@admin',
     roles: ['freshet-reader@app'],
     refusals: { command: 0, database: 0, message: 0, name: 0, stage: 0 },
@@ -47,7 +47,7 @@ test('G4.2 opens for a role that can only read, and says so in one line', async 
   expect(log.lines.map(({ level, message }) => [level, message])).toEqual([
     [
       'info',
-      'guard: types stand, veto stands, role stands (reader@admin, freshet-reader@app), lineage for handlers alone',
+      'guard: veto stands, role stands (reader@admin, freshet-reader@app), lineage for handlers alone',
     ],
   ])
   await connection.close()
@@ -141,16 +141,32 @@ test('G3.7 negative control: the canary sings for a client without the veto, and
   expect(await root.db('app').listCollections().toArray()).toEqual([])
 })
 
-test('G4.3 an examination tells of a server that asks nobody, and of every right that is too much', async () => {
+test('G4.7 an examination really sends a write without the veto, and the server refuses it or is found out', async () => {
+  await using recorder = await WireRecorder.open({ host: '127.0.0.1', port: server.port })
+  const common = { database: 'app', appName: 'test', log: new KeptLog() }
+  const { layers } = await examine({ ...common, uri: server.uri('reader', recorder.port) })
+  expect(layers.map(({ stands }) => stands)).toEqual([true, true])
+  expect(layers[1]?.seen).toContain('the server refused a delete without the veto')
+  const writes = recorder.commands.filter(({ name }) => name === 'insert' || name === 'delete')
+  expect(writes.map(({ body }) => body['deletes'])).toEqual([[{ q: { _id: { $in: [] } }, limit: 1 }]])
+  // Negative control: where nobody is refused, it is the delete that tells.
+  await using lax = await TestServer.open({ accessControl: false })
+  const found = await examine({ ...common, uri: lax.uri('reader'), accessControl: 'optional' })
+  expect(found.layers.map(({ stands }) => stands)).toEqual([true, false])
+  expect(found.layers[1]?.seen).toContain('a delete without the veto should have been answered with code 13')
+  await using root = new MongoClient(lax.uri())
+  expect(await root.db('app').listCollections().toArray()).toEqual([])
+})
+
+test('G4.7 an examination tells of a server that asks nobody, and of every right that is too much', async () => {
   await using open = await TestServer.open({ accessControl: false })
   const common = { database: 'app', appName: 'test', log: new KeptLog() }
   const bare = await examine({ ...common, uri: open.uri() })
   expect(bare.layers.map(({ layer, stands }) => [layer, stands])).toEqual([
-    ['G1', true],
     ['G3', true],
     ['G4', false],
   ])
-  expect(bare.layers[2]?.seen).toContain('NO_ACCESS_CONTROL')
+  expect(bare.layers[1]?.seen).toContain('NO_ACCESS_CONTROL')
   const careless = await examine({ ...common, uri: server.uri('careless') })
   const excess = careless.grants.filter(({ harmless }) => harmless === undefined).map(({ action }) => action)
   expect(excess).toEqual(expect.arrayContaining(['insert', 'update', 'remove', 'createIndex']))

@@ -105,6 +105,7 @@ export async function runDev(
       writer: writer.doors,
       readers: readers.map(({ doors }) => doors),
       mongodb: mongodb.adminUri,
+      reader: mongodb.uriFor('freshet-reader'),
       auditor: mongodb.uriFor('freshet-auditor'),
       database,
       collections,

@@ -15,7 +15,9 @@ export interface RunningDev {
   readonly readers: readonly Doors[]
   /** Address with a development-only user that may do everything. */
   readonly mongodb: string
-  /** Address with the user that may only read. */
+  /** Address with the user of the readers. */
+  readonly reader: string
+  /** Address with the user that compares what readers say with the database; he only reads too. */
   readonly auditor: string
   readonly database: string
   /** Folder of the collection files. */

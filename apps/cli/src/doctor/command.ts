@@ -22,7 +22,7 @@ export const doctorGuardCommand = defineCommand({
   options,
   async run({ db, database, json }, world) {
     const running = readRunning(world)
-    const uri = db ?? running?.auditor
+    const uri = db ?? running?.reader
     const name = database ?? running?.database
     if (uri === undefined || name === undefined)
       throw new CliError('NO_RUN', 'no address or no database is given.')

@@ -1,8 +1,9 @@
 import type { Examination } from '@freshet/guard'
 
-/** Layers that no connection can show, and what holds them. */
+/** Layers that are not tried here, and what holds them. */
 const elsewhere = [
   ['G0', 'apart', 'held when the reader is deployed: its folder has no code that writes'],
+  ['G1', 'types', 'held when code is compiled: refused verbs have no call signature'],
   ['G2', 'imports', 'held when the reader is built: its imports are a list'],
   ['G5', 'network', 'held by the network policies of the cluster, infra/k8s/base'],
   ['G6', 'lineage', 'told by the process itself: guard.layers in /statusz; judged by the writer'],
