@@ -6,15 +6,27 @@ import { ENTRY_OVERHEAD_BYTES } from './sizes.ts'
 export interface StoreOptions<V> {
   /** Bytes of all entries together, overhead included. Pinned values come on top while they are pinned. */
   readonly maxBytes: number
-  /** The bytes of one value, its own headers included; see `bufferBytes` and `textBytes`. */
+  /**
+   * The bytes of one value, its own headers included; see `bufferBytes` and `textBytes`. A fraction is rounded up, and
+   * what is no number fits nowhere: such a value stays only as long as it is pinned.
+   */
   readonly sizeOf: (value: V) => number
 }
+
+/** A pinned value with the bytes that it counted for when it came: they are what is given back when it goes. */
+interface Pinned<V> {
+  readonly held: Held<V>
+  readonly bytes: number
+}
+
+/** Larger than any budget, and small enough that sums of thousands are still exact. */
+const FITS_NOWHERE = 2 ** 40
 
 /** Entries within a budget of bytes. The longest unused ones make room, except those that an answer needs right now. */
 export class Store<V extends Value> {
   readonly #lru: LRUCache<string, Held<V>>
   /** Beside the LRU, because that cannot refuse to evict, and drops what is larger than itself. */
-  readonly #pinned = new Map<string, Held<V>>()
+  readonly #pinned = new Map<string, Pinned<V>>()
   readonly #pins = new Map<string, number>()
   readonly #generations = new Generations<V>()
   readonly #sizeOf: (value: V) => number
@@ -23,9 +35,10 @@ export class Store<V extends Value> {
 
   constructor(options: StoreOptions<V>) {
     this.#sizeOf = options.sizeOf
-    // No `max`: it would allocate its tables for that many entries at once.
+    // No `max`: it would allocate its tables for that many entries at once. A part of a budget may be a fraction of a
+    // byte, and the library throws at one.
     this.#lru = new LRUCache({
-      maxSize: options.maxBytes,
+      maxSize: Math.max(1, Math.floor(options.maxBytes)),
       dispose: (_value, _key, reason) => {
         if (reason === 'evict') this.#evictions += 1
       },
@@ -46,7 +59,7 @@ export class Store<V extends Value> {
 
   /** The value, which counts as used. One look-up as long as nothing is pinned and no collection was ever dropped. */
   get(key: string): V | Absent | undefined {
-    const held = this.#lru.get(key) ?? (this.#pinned.size === 0 ? undefined : this.#pinned.get(key))
+    const held = this.#lru.get(key) ?? (this.#pinned.size === 0 ? undefined : this.#pinned.get(key)?.held)
     if (held === undefined) return undefined
     if (held instanceof Sealed || this.#generations.any) return this.#open(key, held)
     return held
@@ -59,9 +72,9 @@ export class Store<V extends Value> {
 
   /** Holds the value. One that does not fit stays only as long as it is pinned; an older value never stays. */
   set(key: string, value: V | Absent): void {
-    const held = this.#generations.seal(key, value)
-    if (this.#pins.has(key)) this.#setPinned(key, held)
-    else this.#lru.set(key, held, { size: this.#bytesOf(key, held) })
+    const entry: Pinned<V> = { held: this.#generations.seal(key, value), bytes: this.#bytesOf(key, value) }
+    if (this.#pins.has(key)) this.#setPinned(key, entry)
+    else this.#lru.set(key, entry.held, { size: entry.bytes })
   }
 
   delete(key: string): void {
@@ -74,10 +87,10 @@ export class Store<V extends Value> {
     const count = this.#pins.get(key) ?? 0
     this.#pins.set(key, count + 1)
     if (count > 0) return
-    const held = this.#lru.peek(key)
-    if (held === undefined) return
+    const entry = this.#lru.info(key)
+    if (entry === undefined) return
     this.#lru.delete(key)
-    this.#setPinned(key, held)
+    this.#setPinned(key, { held: entry.value, bytes: entry.size ?? 0 })
   }
 
   unpin(key: string): void {
@@ -87,8 +100,8 @@ export class Store<V extends Value> {
       return
     }
     this.#pins.delete(key)
-    const held = this.#takePinned(key)
-    if (held !== undefined) this.#lru.set(key, held, { size: this.#bytesOf(key, held) })
+    const entry = this.#takePinned(key)
+    if (entry !== undefined) this.#lru.set(key, entry.held, { size: entry.bytes })
   }
 
   /** All entries of the collection count as {@link ABSENT} from now on. Its cost does not depend on their number. */
@@ -116,22 +129,22 @@ export class Store<V extends Value> {
     return value
   }
 
-  #setPinned(key: string, held: Held<V>): void {
+  #setPinned(key: string, entry: Pinned<V>): void {
     this.#takePinned(key)
-    this.#pinned.set(key, held)
-    this.#pinnedBytes += this.#bytesOf(key, held)
+    this.#pinned.set(key, entry)
+    this.#pinnedBytes += entry.bytes
   }
 
-  #takePinned(key: string): Held<V> | undefined {
-    const held = this.#pinned.size === 0 ? undefined : this.#pinned.get(key)
-    if (held === undefined) return undefined
+  #takePinned(key: string): Pinned<V> | undefined {
+    const entry = this.#pinned.size === 0 ? undefined : this.#pinned.get(key)
+    if (entry === undefined) return undefined
     this.#pinned.delete(key)
-    this.#pinnedBytes -= this.#bytesOf(key, held)
-    return held
+    this.#pinnedBytes -= entry.bytes
+    return entry
   }
 
-  #bytesOf(key: string, held: Held<V>): number {
-    const value = held instanceof Sealed ? held.value : held
-    return ENTRY_OVERHEAD_BYTES + key.length + (value === ABSENT ? 0 : this.#sizeOf(value))
+  #bytesOf(key: string, value: V | Absent): number {
+    const bytes = value === ABSENT ? 0 : Math.ceil(this.#sizeOf(value))
+    return ENTRY_OVERHEAD_BYTES + key.length + (bytes >= 0 ? Math.min(bytes, FITS_NOWHERE) : FITS_NOWHERE)
   }
 }

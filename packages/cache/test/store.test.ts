@@ -55,6 +55,35 @@ test('C4 a value that grew beyond the budget takes its older version with it', (
   expect(store.get('a/1')).toBeUndefined()
 })
 
+test('C2 a size that is no whole number is counted up, and one that is no number fits nowhere', () => {
+  const store = new Store<{ size: number }>({ maxBytes: 2 * entry + 10.5, sizeOf: ({ size }) => size })
+  store.set('a/1', { size: 1.5 })
+  expect(store.bytes).toBe(entry + 2)
+  store.set('a/2', { size: 8.5 })
+  expect([store.entries, store.bytes]).toEqual([1, entry + 9])
+  for (const size of [Number.NaN, Number.POSITIVE_INFINITY, -1]) {
+    store.set('a/3', { size })
+    expect(store.has('a/3')).toBe(false)
+  }
+  store.pin('a/3')
+  store.set('a/3', { size: Number.NaN })
+  expect(store.get('a/3')).toEqual({ size: Number.NaN })
+  store.unpin('a/3')
+  expect([store.has('a/3'), store.bytes]).toEqual([false, entry + 9])
+})
+
+test('C3 what a value was counted for when it came is given back when it goes, and an unpin cannot fail', () => {
+  let size = (): number => 10
+  const store = new Store<object>({ maxBytes: 1_000, sizeOf: () => size() })
+  store.pin('a/1')
+  store.set('a/1', {})
+  size = () => {
+    throw new Error('by the test')
+  }
+  store.unpin('a/1')
+  expect([store.has('a/1'), store.bytes]).toEqual([true, entry + 10])
+})
+
 test('C5 a drop makes all entries of the collection absent without touching them', () => {
   const store = sized(1_000_000)
   for (let n = 0; n < 1_000; n += 1) store.set(`a/${n}`, bytes(10))

@@ -7,7 +7,10 @@ import type { Bytes, Id, Lineage, Position, SourceId, SourcePosition } from '@fr
 export interface Presentation<V> {
   /** Must copy what it keeps: `document` is valid during the call only. Must not throw. */
   readonly present: (document: Bytes) => V
-  /** What the value costs in bytes; counted against the budget, with a constant for the entry around it. */
+  /**
+   * What the value costs in bytes; counted against the budget, with a constant for the entry around it. A fraction is
+   * rounded up; must not throw.
+   */
   readonly sizeOf: (value: V) => number
 }
 

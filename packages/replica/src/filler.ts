@@ -170,19 +170,30 @@ export class Filler<V extends Value> {
     if (result.kind === 'unavailable') job.failures += 1
     if (result.kind !== 'exact') return this.#arrive(job, result)
     const document = result.documents.get(job.id)
-    try {
+    this.#orFail(job, () => {
       const { presentation } = this.#parts
       const value = document === undefined ? ABSENT : presented(presentation, job.fill.key, document)
       this.#arrive(job, { kind: 'exact', value })
-    } catch (error) {
-      if (!(error instanceof ReplicaError)) throw error
+    })
+  }
+
+  /** An error here is of one document: its job must end, or nobody could ever ask for it again, and the others go on. */
+  #orFail(job: Job<V>, step: () => void): void {
+    try {
+      step()
+    } catch (cause) {
+      const message = `what was read for '${job.fill.key}' could not be held`
+      const error =
+        cause instanceof ReplicaError ? cause : new ReplicaError('UNAVAILABLE', message, { cause })
       this.#parts.log.error({ err: error }, 'a document could not be presented')
       this.#fail(job, error)
     }
   }
 
   #arrive(job: Job<V>, outcome: FillOutcome<V>): void {
-    this.#obey(job, outcome, this.#parts.cache.arrive(job.fill, outcome, this.#parts.standpoint.at))
+    this.#orFail(job, () => {
+      this.#obey(job, outcome, this.#parts.cache.arrive(job.fill, outcome, this.#parts.standpoint.at))
+    })
   }
 
   #obey(job: Job<V>, outcome: FillOutcome<V>, decision: FillDecision<V>): void {
@@ -219,9 +230,11 @@ export class Filler<V extends Value> {
 
   /** After a bounded wait for W: if it did not come, what the read brought is worth nothing any more. */
   #arriveLate(job: Job<V>, outcome: FillOutcome<V>): void {
-    const decision = this.#parts.cache.arrive(job.fill, outcome, this.#parts.standpoint.at)
-    if (decision.kind === 'wait-until') this.#again(job)
-    else this.#obey(job, outcome, decision)
+    this.#orFail(job, () => {
+      const decision = this.#parts.cache.arrive(job.fill, outcome, this.#parts.standpoint.at)
+      if (decision.kind === 'wait-until') this.#again(job)
+      else this.#obey(job, outcome, decision)
+    })
   }
 
   #again(job: Job<V>): void {

@@ -191,6 +191,41 @@ test('R12 a document that cannot be presented fails its own read and nothing els
   expect((await good).values).toEqual(['s2'])
 })
 
+test('R12 a document whose size cannot be told fails its own read, leaves nothing behind, and the others go on', async () => {
+  const sizeOf = (text: string): number => {
+    if (text === 's1') throw new Error('cannot')
+    return text.length
+  }
+  await using bench = await new Bench({ cache: new Cache({ ...tiny, sizeOf }) }).live()
+  bench.history.commit([put('1'), put('2')])
+  bench.tell()
+  for (let round = 0; round < 2; round += 1) {
+    const bad = expect(bench.replica.get('a', '1')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    const good = bench.replica.get('a', '2')
+    await bench.drain()
+    await bad
+    expect((await good).values).toEqual(['s2'])
+  }
+  expect(bench.past.sent).toBe(2)
+})
+
+test('R12 nor does it stop what the feed tells of it, while it is read and while it waits', async () => {
+  const sizeOf = (): number => {
+    throw new Error('cannot')
+  }
+  await using bench = await new Bench({ cache: new Cache({ ...tiny, sizeOf }) }).live()
+  // Nothing is known of a collection that holds nothing until W has come to the source's own clock.
+  const bad = expect(bench.replica.get('a', '1')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  await bench.settle()
+  bench.tick()
+  bench.history.commit([put('1')])
+  bench.past.pending.splice(0).forEach((pending) => pending.reply())
+  await bench.settle()
+  bench.tell()
+  await bench.drain()
+  await bad
+})
+
 test('R13 closing ends every wait with STOPPED, and twice is fine', async () => {
   const bench = await new Bench().live()
   const ends = [
