@@ -124,8 +124,9 @@ export class Store<V extends Value> {
   #open(key: string, held: Held<V>): V | Absent | undefined {
     const value = this.#generations.open(key, held)
     if (value === undefined) this.delete(key)
-    // Its document is gone with its collection: give the memory back.
-    else if (value === ABSENT) this.set(key, ABSENT)
+    // Its document is gone with its collection: give the memory back. An absence holds none, of whatever generation it is;
+    // it would be made and set anew at every hit.
+    else if (value === ABSENT && valueOf(held) !== ABSENT) this.set(key, ABSENT)
     return value
   }
 
@@ -147,4 +148,8 @@ export class Store<V extends Value> {
     const bytes = value === ABSENT ? 0 : Math.ceil(this.#sizeOf(value))
     return ENTRY_OVERHEAD_BYTES + key.length + (bytes >= 0 ? Math.min(bytes, FITS_NOWHERE) : FITS_NOWHERE)
   }
+}
+
+function valueOf<V>(held: Held<V>): V | Absent {
+  return held instanceof Sealed ? held.value : held
 }

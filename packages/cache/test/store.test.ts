@@ -97,6 +97,26 @@ test('C5 a drop makes all entries of the collection absent without touching them
   expect(store.get('a/8')).toBe(ABSENT)
 })
 
+test('C5 what is gone with its collection gives its memory back once, and is only looked up from then on', () => {
+  class Counting extends Store<Uint8Array> {
+    sets = 0
+    override set(key: string, value: Uint8Array | typeof ABSENT): void {
+      this.sets += 1
+      super.set(key, value)
+    }
+  }
+  const store = new Counting({ maxBytes: 1_000_000, sizeOf: (value) => value.byteLength })
+  store.set('a/1', bytes(10))
+  store.set('a/2', ABSENT)
+  for (const sets of [3, 3]) {
+    store.collectionGone('a')
+    for (let n = 0; n < 3; n += 1) expect([store.get('a/1'), store.get('a/2')]).toEqual([ABSENT, ABSENT])
+    expect([store.sets, store.bytes]).toEqual([sets, 2 * entry])
+  }
+  store.collectionTouched('a')
+  expect([store.get('a/1'), store.get('a/2')]).toEqual([undefined, undefined])
+})
+
 test('C5 after a rename onto the collection nothing is known of its older entries, dropped ones included', () => {
   const store = sized(1_000_000)
   store.set('a/1', bytes(1))

@@ -113,7 +113,10 @@ export class Reads<V extends Value> {
           throw new ReplicaError('UNAVAILABLE', 'the database was replaced by another during the read')
         }
         const answer = this.#answerHeld(keys, via)
-        const missing = ids.filter((_id, index) => this.#valueOf(keys[index] ?? '') === undefined)
+        const missing =
+          answer === undefined
+            ? ids.filter((_id, index) => this.#valueOf(keys[index] ?? '') === undefined)
+            : []
         if (round === 0) this.#count(ids.length, missing.length)
         if (answer !== undefined) return answer
         const tickets = missing.map((id) => this.#parts.filler.fill(collection, id, floor))
