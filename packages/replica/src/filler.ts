@@ -86,14 +86,18 @@ export class Filler<V extends Value> {
     return this.#refills
   }
 
-  /** Joins the running fill of the key or starts one. Never rejects. */
-  fill(collection: string, id: Id, floor: Position): FillTicket<V> {
+  /** Joins the running fill of the key or starts one. Never rejects. `heard` runs in the turn in which it is over. */
+  fill(collection: string, id: Id, floor: Position, heard: () => void): FillTicket<V> {
     const key = `${collection}/${id}`
     const running = this.#jobs.get(key)
     const job = running ?? this.#start(key, collection, id)
     let caller: Caller<V> | undefined
     const filled = new Promise<Filled<V>>((settle) => {
-      caller = { floor, source: this.#parts.standpoint.source, settle }
+      const tell = (one: Filled<V>): void => {
+        heard()
+        settle(one)
+      }
+      caller = { floor, source: this.#parts.standpoint.source, settle: tell }
       job.callers.add(caller)
     })
     return { filled, joined: running !== undefined, leave: () => void (caller && job.callers.delete(caller)) }
@@ -136,7 +140,7 @@ export class Filler<V extends Value> {
     for (const jobs of byCollection(queued)) {
       for (let from = 0; from < jobs.length; from += MAX_IDS_PER_READ) {
         const batch = jobs.slice(from, from + MAX_IDS_PER_READ)
-        void this.#parts.past.inTurn(() => this.#send(batch))
+        this.#parts.past.inTurn(() => this.#send(batch))
       }
     }
   }

@@ -1,22 +1,38 @@
 /** Lets at most `places` jobs run at the same time; the others wait in order. */
 export class Gate {
   #free: number
-  readonly #queue: (() => void)[] = []
+  readonly #line = new Set<() => void>()
 
   constructor(places: number) {
     this.#free = places
   }
 
-  /** Runs `job` at once, in this turn, when there is a place; otherwise as soon as one is free. */
-  async run(job: () => Promise<void>): Promise<void> {
-    if (this.#free > 0) this.#free -= 1
-    else await new Promise<void>((resolve) => this.#queue.push(resolve))
+  /**
+   * Runs `job`, which must not reject, at once and in this turn when there is a place; otherwise as soon as one is free.
+   * Returns how to leave the line; a job that has begun goes on.
+   */
+  enter(job: () => Promise<void>): () => void {
+    const begin = (): void => void this.#run(job)
+    if (this.#free > 0) {
+      this.#free -= 1
+      begin()
+    } else this.#line.add(begin)
+    return () => void this.#line.delete(begin)
+  }
+
+  async #run(job: () => Promise<void>): Promise<void> {
     try {
       await job()
     } finally {
-      const waiting = this.#queue.shift()
-      if (waiting) waiting()
-      else this.#free += 1
+      this.#next()
     }
+  }
+
+  #next(): void {
+    for (const begin of this.#line) {
+      this.#line.delete(begin)
+      return begin()
+    }
+    this.#free += 1
   }
 }

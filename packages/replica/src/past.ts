@@ -40,9 +40,12 @@ export class Past {
     this.#log = parts.log
   }
 
-  /** Waits for a free place, then runs `job`: its first turn is the one in which reads must be stamped and sent. */
-  inTurn(job: () => Promise<void>): Promise<void> {
-    return this.#gate.run(job)
+  /**
+   * Waits for a free place, then runs `job`, which must not reject: its first turn is the one in which reads must be
+   * stamped and sent. Returns how to leave the line before.
+   */
+  inTurn(job: () => Promise<void>): () => void {
+    return this.#gate.enter(job)
   }
 
   /** Never rejects. */

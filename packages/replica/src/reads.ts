@@ -1,6 +1,7 @@
 import { ABSENT, MAX_RESTARTS, type Absent, type Cache, type Value } from '@freshet/cache'
 import type { Clock } from '@freshet/kit'
-import type { Bytes, Id, Position, SourceId } from '@freshet/protocol'
+import type { Id, Position, SourceId } from '@freshet/protocol'
+import { AnswerKeys, answerTooLarge, fits } from './answer-keys.ts'
 import type { Arrival } from './arrival.ts'
 import type { Answer, Presentation, ReadOptions, Via } from './contract.ts'
 import type { Ending } from './ending.ts'
@@ -8,9 +9,8 @@ import { ReplicaError } from './errors.ts'
 import type { Exactness } from './exactness.ts'
 import type { Filled, Filler, FillTicket } from './filler.ts'
 import type { Newest } from './newest.ts'
-import { MAX_IDS_PER_READ, type Past } from './past.ts'
 import { Patience } from './patience.ts'
-import { presented } from './presented.ts'
+import type { Snapshot, Snapshots, SnapshotTicket } from './snapshots.ts'
 import type { Standpoint } from './standpoint.ts'
 
 export interface ReadsParts<V extends Value> {
@@ -18,7 +18,7 @@ export interface ReadsParts<V extends Value> {
   readonly standpoint: Standpoint
   readonly exactness: Exactness
   readonly filler: Filler<V>
-  readonly past: Past
+  readonly snapshots: Snapshots<V>
   readonly arrival: Arrival
   readonly newest: Newest
   readonly presentation: Presentation<V>
@@ -97,53 +97,67 @@ export class Reads<V extends Value> {
     keys: readonly string[],
     options: ReadOptions,
   ): Promise<Answer<V>> {
-    const { standpoint, clock, ending, cache, fillWaitMs } = this.#parts
+    const { standpoint, clock, ending, cache, fillWaitMs, presentation, maxAnswerBytes } = this.#parts
     using patience = new Patience(clock, options.waitMs ?? fillWaitMs, ending, options.signal)
     await this.#untilReadable(collection, patience)
     const { source, at } = standpoint
     const reached = options.atLeast === undefined ? at : await this.#reach(options.atLeast, options)
     const floor = reached > at ? reached : at
-    // Otherwise the keys of one answer could evict each other for ever in a small cache.
-    for (const key of keys) cache.pin(key)
-    try {
-      let via: Via = 'hit'
-      for (let round = 0; ; round += 1) {
-        await this.#untilReadable(collection, patience)
-        if (standpoint.source !== source) {
-          throw new ReplicaError('UNAVAILABLE', 'the database was replaced by another during the read')
-        }
-        const answer = this.#answerHeld(keys, via)
-        const missing =
-          answer === undefined
-            ? ids.filter((_id, index) => this.#valueOf(keys[index] ?? '') === undefined)
-            : []
-        if (round === 0) this.#count(ids.length, missing.length)
-        if (answer !== undefined) return answer
-        const tickets = missing.map((id) => this.#parts.filler.fill(collection, id, floor))
-        if (via === 'hit') via = 'collapsed'
-        if (tickets.some((ticket) => !ticket.joined)) via = 'miss'
-        const filled = await this.#await(tickets, patience)
-        const [first] = filled
-        if (ids.length === 1 && first?.kind === 'past') {
-          return this.#answer(source, first.at, [first.value], via, false)
-        }
-        // Documents that change faster than they can be read: take all of them from one position of the past.
-        if (round + 1 < MAX_RESTARTS && !filled.some((one) => one.kind === 'past')) continue
-        const past = await patience.race(this.#snapshot(source, collection, ids, via), lateFill)
-        if (past !== undefined) return past
+    using held = new AnswerKeys({ cache, keys, sizeOf: presentation.sizeOf, maxAnswerBytes })
+    for (const key of keys) held.count(key)
+    let via: Via = 'hit'
+    for (let round = 0; ; round += 1) {
+      await this.#untilReadable(collection, patience)
+      if (standpoint.source !== source) {
+        throw new ReplicaError('UNAVAILABLE', 'the database was replaced by another during the read')
       }
-    } finally {
-      for (const key of keys) cache.unpin(key)
+      const answer = this.#answerHeld(keys, via)
+      const missing =
+        answer === undefined ? ids.filter((_id, index) => this.#valueOf(keys[index] ?? '') === undefined) : []
+      if (round === 0) this.#count(ids.length, missing.length)
+      if (answer !== undefined) return answer
+      const tickets = missing.map((id) => {
+        const key = `${collection}/${id}`
+        return this.#parts.filler.fill(collection, id, floor, () => held.count(key))
+      })
+      if (via === 'hit') via = 'collapsed'
+      if (tickets.some((ticket) => !ticket.joined)) via = 'miss'
+      const filled = await this.#await(tickets, held, patience)
+      const [first] = filled
+      if (ids.length === 1 && first?.kind === 'past') {
+        return this.#answer(source, first.at, [first.value], via, false)
+      }
+      // Documents that change faster than they can be read: take all of them from one position of the past.
+      if (round + 1 < MAX_RESTARTS && !filled.some((one) => one.kind === 'past')) continue
+      const snapshot = await this.#snapshot(this.#parts.snapshots.take(collection, ids, floor), patience)
+      if (snapshot.kind === 'exact' && snapshot.source === source)
+        return this.#answer(source, snapshot.at, snapshot.values, via, false)
     }
   }
 
-  async #await(tickets: readonly FillTicket<V>[], patience: Patience): Promise<readonly Filled<V>[]> {
+  async #await(
+    tickets: readonly FillTicket<V>[],
+    held: AnswerKeys<V>,
+    patience: Patience,
+  ): Promise<readonly Filled<V>[]> {
     try {
-      const filled = await patience.race(Promise.all(tickets.map((ticket) => ticket.filled)), lateFill)
+      const all = Promise.all(tickets.map((ticket) => ticket.filled))
+      const filled = await patience.race(Promise.race([held.tooLarge, all]), lateFill)
+      if (filled instanceof ReplicaError) throw filled
       for (const one of filled) if (one.kind === 'failed') throw one.error
       return filled
     } finally {
       for (const ticket of tickets) ticket.leave()
+    }
+  }
+
+  async #snapshot(ticket: SnapshotTicket<V>, patience: Patience): Promise<Snapshot<V>> {
+    try {
+      const snapshot = await patience.race(ticket.taken, lateFill)
+      if (snapshot.kind === 'failed') throw snapshot.error
+      return snapshot
+    } finally {
+      ticket.leave()
     }
   }
 
@@ -167,35 +181,6 @@ export class Reads<V extends Value> {
     const position = wanted === 'now' ? await patience.race(newest.ask(), late) : wanted
     await arrival.wait(position, patience)
     return arrival.positionIn(position)
-  }
-
-  /** One read of all at one position, for keys that will not hold still. `undefined`: it proved nothing, go on. */
-  async #snapshot(
-    source: SourceId | undefined,
-    collection: string,
-    ids: readonly Id[],
-    via: Via,
-  ): Promise<Answer<V> | undefined> {
-    const { standpoint, cache, past, presentation } = this.#parts
-    let answer: Answer<V> | undefined
-    await past.inTurn(async () => {
-      if (!standpoint.serving || standpoint.source !== source) return
-      const { at } = standpoint
-      const { epoch } = cache
-      const documents = new Map<Id, Bytes>()
-      for (let from = 0; from < ids.length; from += MAX_IDS_PER_READ) {
-        const result = await past.at(at, collection, ids.slice(from, from + MAX_IDS_PER_READ))
-        if (result.kind === 'refused') throw result.error
-        if (result.kind !== 'exact' || cache.epoch !== epoch) return
-        for (const [id, document] of result.documents) documents.set(id, document)
-      }
-      const values = ids.map((id) => {
-        const document = documents.get(id)
-        return document === undefined ? ABSENT : presented(presentation, `${collection}/${id}`, document)
-      })
-      answer = this.#answer(source, at, values, via, false)
-    })
-    return answer
   }
 
   /** The value at W: held, or made from what just passed by in the feed. */
@@ -237,9 +222,7 @@ export class Reads<V extends Value> {
     if (source === undefined) throw new ReplicaError('SOURCE_UNKNOWN', 'no source was ever followed')
     let bytes = 0
     for (const value of values) if (value !== ABSENT) bytes += presentation.sizeOf(value)
-    if (bytes > maxAnswerBytes) {
-      throw new ReplicaError('ANSWER_TOO_LARGE', `expected at most ${maxAnswerBytes} bytes, got ${bytes}`)
-    }
+    if (!fits(bytes, maxAnswerBytes)) throw answerTooLarge(bytes, maxAnswerBytes)
     return { source, at, values, via, stored }
   }
 

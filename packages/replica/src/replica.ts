@@ -23,6 +23,7 @@ import type { ReplicaOptions } from './options.ts'
 import { Past } from './past.ts'
 import { Patience } from './patience.ts'
 import { Reads } from './reads.ts'
+import { Snapshots } from './snapshots.ts'
 import { Standpoint } from './standpoint.ts'
 
 /** Whatever brings the source's changes to the feed. */
@@ -94,6 +95,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
       ...inner,
       ...options,
       filler,
+      snapshots: new Snapshots({ ...inner, ...options }),
       arrival: this.#arrival,
       newest: this.#newest,
       ending: this.#ending,

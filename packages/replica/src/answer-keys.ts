@@ -1,0 +1,69 @@
+import { ABSENT, type Cache, type Value } from '@freshet/cache'
+import { deferred } from './deferred.ts'
+import { ReplicaError } from './errors.ts'
+
+export interface AnswerKeysParts<V extends Value> {
+  readonly cache: Cache<V>
+  readonly keys: readonly string[]
+  readonly sizeOf: (value: V) => number
+  readonly maxAnswerBytes: number
+}
+
+/**
+ * The keys of one answer, kept from being evicted until it is made: otherwise they could evict each other for ever in a
+ * small cache. What is kept is beyond the budget of the cache, so it ends where the answer would be refused anyway.
+ */
+export class AnswerKeys<V extends Value> implements Disposable {
+  readonly #parts: AnswerKeysParts<V>
+  readonly #tooLarge = deferred<ReplicaError>()
+  /** Values that were counted, each as large as it was then. */
+  readonly #sizes = new Map<string, number>()
+  #bytes = 0
+  #pinned = true
+
+  constructor(parts: AnswerKeysParts<V>) {
+    this.#parts = parts
+    for (const key of parts.keys) parts.cache.pin(key)
+  }
+
+  /** Settles in the turn in which the values that are held are larger than the answer may be; nothing is kept then. */
+  get tooLarge(): Promise<ReplicaError> {
+    return this.#tooLarge.promise
+  }
+
+  /** The value of this key may have come. */
+  count(key: string): void {
+    if (!this.#pinned) return
+    this.#measure(key)
+    if (fits(this.#bytes, this.#parts.maxAnswerBytes)) return
+    // Values that were counted before may have shrunk since: only what is held at one W together is too large.
+    for (const each of this.#sizes.keys()) this.#measure(each)
+    if (fits(this.#bytes, this.#parts.maxAnswerBytes)) return
+    this[Symbol.dispose]()
+    this.#tooLarge.resolve(answerTooLarge(this.#bytes, this.#parts.maxAnswerBytes))
+  }
+
+  /** Twice is fine. */
+  [Symbol.dispose](): void {
+    if (!this.#pinned) return
+    this.#pinned = false
+    for (const key of this.#parts.keys) this.#parts.cache.unpin(key)
+  }
+
+  #measure(key: string): void {
+    const { cache, sizeOf } = this.#parts
+    const value = cache.peek(key)
+    const bytes = value === undefined || value === ABSENT ? 0 : sizeOf(value)
+    this.#bytes += bytes - (this.#sizes.get(key) ?? 0)
+    this.#sizes.set(key, bytes)
+  }
+}
+
+/** A sum that is no number is above every limit. */
+export function fits(bytes: number, maxAnswerBytes: number): boolean {
+  return bytes <= maxAnswerBytes
+}
+
+export function answerTooLarge(bytes: number, maxAnswerBytes: number): ReplicaError {
+  return new ReplicaError('ANSWER_TOO_LARGE', `expected at most ${maxAnswerBytes} bytes, got ${bytes}`)
+}

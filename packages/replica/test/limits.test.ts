@@ -1,0 +1,184 @@
+import { expect, test } from '@jest/globals'
+import { Cache } from '@freshet/cache'
+import { positionOf } from '@freshet/protocol'
+import { MAX_IDS_PER_READ } from '../src/past.ts'
+import { asText, Bench } from './support/bench.ts'
+
+const put = (id: string) => ({ kind: 'put', collection: 'a', id }) as const
+const touched = (id: string) => ({ kind: 'touched', collection: 'a', id }) as const
+
+/** Takes a read that is under way through overtakes, until it asks for all its documents at one position. */
+async function overtakeUntilSnapshot(bench: Bench, ids: readonly string[]): Promise<void> {
+  for (let n = 0; n < 3; n += 1) {
+    await bench.settle()
+    bench.tick()
+    bench.history.commit(ids.map(touched))
+    bench.tell()
+    for (const pending of bench.past.pending.splice(0)) pending.reply()
+  }
+  await bench.settle()
+}
+
+test('R8 an answer above the limit keeps no more than the limit and one document while it is read', async () => {
+  const documentBytes = 1_000
+  const document = 'x'.repeat(documentBytes)
+  const [cacheBytes, maxAnswerBytes] = [500, 10 * documentBytes]
+  let peak = 0
+  const cache: Cache<string> = new Cache<string>({
+    maxBytes: cacheBytes,
+    sizeOf: (value) => {
+      peak = Math.max(peak, cache.bytes)
+      return value.length
+    },
+  })
+  const presentation = { ...asText, present: () => document }
+  await using bench = await new Bench({ cache, presentation, options: { maxAnswerBytes } }).live()
+  const ids = Array.from({ length: 300 }, (_, n) => String(n))
+  bench.history.commit(ids.map(put))
+  bench.tell()
+  const end = expect(bench.replica.many('a', ids)).rejects.toMatchObject({ code: 'ANSWER_TOO_LARGE' })
+  await bench.drain()
+  await end
+  // Ten documents of 1,000 bytes, each with its overhead of about 200; all 300 of them would be 360,000.
+  expect(peak).toBeLessThan(2 * maxAnswerBytes)
+  expect(cache.bytes).toBeLessThanOrEqual(cacheBytes)
+})
+
+test('R8 an answer ends as soon as what came is too large, whatever is still missing', async () => {
+  await using bench = await new Bench({ options: { maxAnswerBytes: 5 } }).live()
+  const ids = Array.from({ length: 151 }, (_, n) => String(n))
+  bench.history.commit(['0', '1', '2', '3'].map(put))
+  bench.tell()
+  const end = expect(bench.replica.many('a', ids)).rejects.toMatchObject({ code: 'ANSWER_TOO_LARGE' })
+  await bench.settle()
+  bench.tick()
+  expect(bench.past.pending).toHaveLength(2)
+  bench.past.pending.shift()?.reply()
+  await end
+})
+
+test('R8 documents that shrink while others are read are counted as they are', async () => {
+  const cache = new Cache<string>({ maxBytes: 10_000, sizeOf: asText.sizeOf })
+  await using bench = await new Bench({
+    cache,
+    options: { maxAnswerBytes: 12 },
+    presentation: {
+      ...asText,
+      present: (bytes) => {
+        const text = asText.present(bytes)
+        return text === 's1' ? 'ten bytes.' : text
+      },
+    },
+  }).live()
+  bench.history.commit([put('1')])
+  bench.history.commit([put('2'), put('4')])
+  bench.tell()
+  const first = bench.replica.get('a', '1')
+  await bench.drain()
+  expect((await first).values).toEqual(['ten bytes.'])
+  const answer = bench.replica.many('a', ['1', '2', '4'])
+  await bench.settle()
+  bench.tick()
+  bench.history.commit([put('1')])
+  bench.tell()
+  await bench.drain()
+  expect((await answer).values).toEqual(['s4', 's2', 's3'])
+})
+
+test('R6 callers of the same hot documents share one read of all of them', async () => {
+  await using bench = await new Bench().live()
+  bench.history.commit([put('1'), put('2')])
+  bench.tell()
+  const ids = ['1', '2']
+  const answers = Array.from({ length: 20 }, () => bench.replica.many('a', ids))
+  await overtakeUntilSnapshot(bench, ids)
+  const before = bench.past.sent
+  expect(bench.past.pending).toHaveLength(1)
+  await bench.drain()
+  for (const answer of await Promise.all(answers))
+    expect(answer).toMatchObject({ at: positionOf(1, 4), values: ['s7', 's8'], stored: false })
+  expect(bench.past.sent).toBe(before)
+})
+
+test('R6 a caller who must not see what another one may see reads anew', async () => {
+  await using bench = await new Bench().live()
+  bench.history.commit([put('1'), put('2')])
+  bench.tell()
+  const ids = ['1', '2']
+  const early = bench.replica.many('a', ids)
+  await overtakeUntilSnapshot(bench, ids)
+  const [snapshot] = bench.past.pending.splice(0)
+  bench.history.commit(ids.map(touched))
+  bench.tell()
+  const late = bench.replica.many('a', ids)
+  await overtakeUntilSnapshot(bench, ids)
+  const floor = positionOf(1, 5)
+  snapshot?.reply()
+  await bench.drain()
+  expect((await early).at < floor).toBe(true)
+  expect((await late).at >= floor).toBe(true)
+})
+
+test('R6 hot documents that nobody waits for are not read, and wait in no line', async () => {
+  await using bench = await new Bench({ options: { maxPastReads: 1 } }).live()
+  bench.history.commit(['1', '2', '4'].map(put))
+  bench.tell()
+  const leaving = new AbortController()
+  const { signal } = leaving
+  const ends = [
+    ['1', '2'],
+    ['2', '4'],
+    ['1', '4'],
+  ].map((ids) =>
+    expect(bench.replica.many('a', ids, { signal })).rejects.toMatchObject({ code: 'CANCELLED' }),
+  )
+  await overtakeUntilSnapshot(bench, ['1', '2', '4'])
+  const before = bench.past.sent
+  expect(bench.past.pending).toHaveLength(1)
+  leaving.abort()
+  await Promise.all(ends)
+  await bench.drain()
+  expect(bench.past.sent).toBe(before)
+})
+
+test.each([
+  ['R6 hot documents beyond one read are read no further once nobody waits', 'CANCELLED', 16_000],
+  ['R8 hot documents beyond one read are read no further once they are too large', 'ANSWER_TOO_LARGE', 100],
+])('%s', async (_name, code, maxAnswerBytes) => {
+  await using bench = await new Bench({ options: { maxAnswerBytes } }).live()
+  const ids = Array.from({ length: MAX_IDS_PER_READ + 1 }, (_, n) => String(n))
+  bench.history.commit(ids.map(put))
+  bench.tell()
+  const leaving = new AbortController()
+  const end = expect(bench.replica.many('a', ids, leaving)).rejects.toMatchObject({ code })
+  await overtakeUntilSnapshot(bench, ids)
+  expect(bench.past.pending).toHaveLength(1)
+  const before = bench.past.sent
+  if (code === 'CANCELLED') leaving.abort()
+  await bench.drain()
+  await end
+  expect(bench.past.sent).toBe(before)
+})
+
+test('R9 hot documents of a collection that is being checked are not read', async () => {
+  await using bench = await new Bench().live()
+  bench.history.commit([put('1'), put('2')])
+  bench.tell()
+  const ids = ['1', '2']
+  const answer = bench.replica.many('a', ids)
+  const end = expect(answer).rejects.toMatchObject({ code: 'COLLECTION_NOT_EXACT' })
+  for (let n = 0; n < 3; n += 1) {
+    await bench.settle()
+    bench.tick()
+    bench.history.commit(ids.map(touched))
+    bench.tell()
+    const replies = bench.past.pending.splice(0)
+    if (n === 2) {
+      bench.past.reasons.set('a', 'it has a collation now')
+      bench.feed.apply(bench.batch([{ kind: 'namespace-touched', collection: 'a' }], bench.history.now, true))
+    }
+    for (const pending of replies) pending.reply()
+  }
+  await bench.drain()
+  await end
+})
