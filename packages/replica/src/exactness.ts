@@ -24,6 +24,9 @@ export class Exactness {
   readonly #retry: BackoffOptions
   readonly #random: () => number
   readonly #stopping = new AbortController()
+  /** What the next check has to ask for. */
+  readonly #open = new Set<string>()
+  #checking = false
   #blocked = 0
   #changed = deferred<void>()
 
@@ -96,31 +99,39 @@ export class Exactness {
   }
 
   #ask(collections: readonly string[]): void {
-    for (const name of collections) this.#set(name, { kind: 'checking' })
-    void this.#check(new Map(collections.map((name) => [name, this.#verdicts.get(name)])))
+    for (const name of collections) {
+      this.#set(name, checking)
+      this.#open.add(name)
+    }
+    if (!this.#checking) void this.#checkAll()
   }
 
-  /** Verdicts that were replaced meanwhile belong to a later question: this answer must not overwrite them. */
-  async #check(asked: ReadonlyMap<string, Verdict | undefined>): Promise<void> {
+  /** One check at a time: a definition may change in each of a thousand positions of a batch. */
+  async #checkAll(): Promise<void> {
+    this.#checking = true
     const backoff = new Backoff(this.#retry, this.#random)
-    while (!this.#stopping.signal.aborted) {
-      const open = [...asked]
-        .filter(([name, verdict]) => this.#verdicts.get(name) === verdict)
-        .map(([name]) => name)
-      if (open.length === 0) return
+    while (this.#open.size > 0 && !this.#stopping.signal.aborted) {
+      const names = [...this.#open]
+      this.#open.clear()
       try {
-        const reasons = await this.#past.check(open)
-        for (const name of open)
-          if (this.#verdicts.get(name) === asked.get(name)) this.#judge(name, reasons.get(name))
-        const changed = this.#changed
-        this.#changed = deferred()
-        changed.resolve()
-        return
+        await this.#check(names)
+        backoff.reset()
       } catch (error) {
-        this.#log.warn({ collections: open, err: error }, 'could not check the collections, trying again')
+        for (const name of names) this.#open.add(name)
+        this.#log.warn({ collections: names, err: error }, 'could not check the collections, trying again')
         await this.#clock.sleep(backoff.next(), this.#stopping.signal)
       }
     }
+    this.#checking = false
+  }
+
+  /** What was asked for anew meanwhile belongs to the next check: this answer may be older than the change. */
+  async #check(names: readonly string[]): Promise<void> {
+    const reasons = await this.#past.check(names)
+    for (const name of names) if (!this.#open.has(name)) this.#judge(name, reasons.get(name))
+    const changed = this.#changed
+    this.#changed = deferred()
+    changed.resolve()
   }
 
   #judge(name: string, reason: string | undefined): void {

@@ -160,15 +160,37 @@ test('R9 an answer to an older question about a collection is not believed', asy
   const touched = bench.batch([{ kind: 'namespace-touched', collection: 'a' }], 0, true)
   bench.feed.apply(touched)
   bench.feed.apply(touched)
+  const answer = expect(bench.replica.get('a', '1')).rejects.toMatchObject({ code: 'COLLECTION_NOT_EXACT' })
   await bench.settle()
-  const [older, newer] = bench.past.pending.splice(0)
-  older?.reply()
+  bench.past.pending.shift()?.reply()
   await bench.settle()
   expect(bench.replica.status().refusedCollections).toEqual({})
+  // Nothing was read because of the older answer; the newer question is under way.
+  expect([bench.deferred, bench.past.pending.length]).toEqual([0, 1])
   bench.past.reasons.set('a', 'it is a view now')
-  newer?.reply()
-  await bench.settle()
+  await bench.drain()
   expect(bench.replica.status().refusedCollections).toEqual({ a: 'it is a view now' })
+  await answer
+})
+
+test('R9 one check is under way at a time; what is asked for meanwhile goes into the next, also when one fails', async () => {
+  await using bench = await new Bench().live()
+  const touch = (collection: string): void =>
+    bench.feed.apply(bench.batch([{ kind: 'namespace-touched', collection }], 0, true))
+  for (let n = 0; n < 100; n += 1) touch('a')
+  for (let n = 0; n < 100; n += 1) touch('b')
+  await bench.settle()
+  expect(bench.past.pending).toHaveLength(1)
+  bench.past.pending.shift()?.fail(new Error('by the test'))
+  await bench.settle()
+  touch('b')
+  bench.clock.advance(50)
+  await bench.settle()
+  expect(bench.past.pending).toHaveLength(1)
+  bench.past.reasons.set('a', 'it is a view now')
+  bench.past.reasons.set('b', 'it is capped now')
+  await bench.drain()
+  expect(bench.replica.status().refusedCollections).toEqual({ a: 'it is a view now', b: 'it is capped now' })
 })
 
 test('R12 a document that cannot be presented fails its own read and nothing else', async () => {
