@@ -31,6 +31,27 @@ test('R14 a subscriber hears of every change from its call on, in order, and of 
   ])
 })
 
+test('R14 what was told before a gap is not told again when the new epoch begins before it', async () => {
+  await using bench = await new Bench().live()
+  const notices = bench.replica.changes(new AbortController().signal)
+  for (let n = 0; n < 3; n += 1) {
+    bench.history.commit([put])
+    bench.tell()
+  }
+  bench.feed.broken(new ChangeStreamError('HISTORY_LOST', 'by the test'))
+  bench.begin(0)
+  bench.tell(2)
+  bench.history.commit([{ ...put, id: '2' }])
+  bench.tell()
+  const told = await take(notices, 5)
+  expect(told.map(({ kind, at }) => [kind, at])).toEqual([
+    ...[1, 2, 3].map((n) => ['changes', positionOf(1, n)]),
+    ['reset', positionOf(1, 3)],
+    ['changes', positionOf(1, 4)],
+  ])
+  expect(bench.replica.status().changesApplied).toBe(5)
+})
+
 test('R14 one that is too slow loses its queue and hears so', async () => {
   await using bench = await new Bench({ options: { maxNotices: 2 } }).live()
   const notices = bench.replica.changes(new AbortController().signal)

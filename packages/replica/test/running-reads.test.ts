@@ -1,0 +1,75 @@
+import { expect, test } from '@jest/globals'
+import { ChangeStreamError } from '@freshet/change-stream'
+import { positionOf, type Position } from '@freshet/protocol'
+import { asText, Bench, keys, sourceOf, type BenchOptions } from './support/bench.ts'
+import { AnswersBelowTheFloor } from './support/broken.ts'
+import { History } from './support/history.ts'
+
+const put = (id: string) => ({ kind: 'put', collection: 'a', id }) as const
+const touched = (id: string) => ({ kind: 'touched', collection: 'a', id }) as const
+
+/** Reads of one document that is overtaken three times; `late` joins before the reply of the third. */
+async function readOvertaken(
+  options: BenchOptions,
+): Promise<{ early: Position; late: Position; floor: Position }> {
+  await using bench = await new Bench(options).live()
+  bench.history.commit([put('1')])
+  bench.tell()
+  const early = bench.replica.get('a', '1')
+  const overtake = async (): Promise<void> => {
+    await bench.settle()
+    bench.tick()
+    bench.history.commit([touched('1')])
+    bench.tell()
+  }
+  const reply = async (): Promise<void> => {
+    for (const pending of bench.past.pending.splice(0)) pending.reply()
+    await bench.settle()
+  }
+  await overtake()
+  await reply()
+  await overtake()
+  await reply()
+  await overtake()
+  const floor = bench.replica.at
+  const late = bench.replica.get('a', '1')
+  await bench.settle()
+  await reply()
+  await bench.drain()
+  return { early: (await early).at, late: (await late).at, floor }
+}
+
+test('R3 a caller who joins a read that is answered from the past gets nothing older than its own call', async () => {
+  const { early, late, floor } = await readOvertaken({})
+  expect(early < floor).toBe(true)
+  expect(late >= floor).toBe(true)
+})
+
+test('R3 the same reads find a cache that answers below the floor', async () => {
+  const cache = new AnswersBelowTheFloor({ maxBytes: 10_000, sizeOf: asText.sizeOf })
+  const { late, floor } = await readOvertaken({ cache })
+  expect(late < floor).toBe(true)
+})
+
+test('R10 a read that runs while another database takes the place of its own is not answered from that one', async () => {
+  await using bench = await new Bench().live()
+  bench.history.commit([put('1')])
+  bench.tell()
+  const read = bench.replica.get('a', '1')
+  const end = expect(read).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+    message: expect.stringContaining('replaced by another') as unknown,
+  })
+  await bench.settle()
+  bench.tick()
+  bench.feed.broken(new ChangeStreamError('SOURCE_CHANGED', 'by the test'))
+  bench.history = new History(sourceOf('00000002'), keys)
+  bench.history.commit([put('1')])
+  bench.begin()
+  bench.tell(0)
+  await bench.drain()
+  await end
+  const again = bench.replica.get('a', '1')
+  await bench.drain()
+  expect(await again).toMatchObject({ source: sourceOf('00000002'), at: positionOf(1, 1), values: ['s1'] })
+})
