@@ -9,6 +9,7 @@ const problemOf = {
   SOURCE_UNKNOWN: 'source-unknown',
   UNKNOWN_COLLECTION: 'unknown-collection',
   COLLECTION_NOT_EXACT: 'collection-not-exact',
+  BAD_ID: 'bad-id',
   UNAVAILABLE: 'unavailable',
   ANSWER_TOO_LARGE: 'answer-too-large',
   TOO_MANY_WAITERS: 'overloaded',

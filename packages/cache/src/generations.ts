@@ -76,7 +76,7 @@ export class Generations<V> {
   }
 }
 
-/** The collection in a key; names of collections hold no slash. */
+/** The collection in a key; names of collections hold no slash: a replica refuses those that do. */
 export function collectionOf(key: string): string {
   return key.slice(0, key.indexOf('/'))
 }

@@ -12,7 +12,12 @@ export const failures = {
   /** The collection is not among those that this replica serves. */
   UNKNOWN_COLLECTION: { retry: false, remedy: 'declare the collection' },
   /** The collection cannot be followed exactly. */
-  COLLECTION_NOT_EXACT: { retry: false, remedy: 'serve a plain collection without collation, cap or view' },
+  COLLECTION_NOT_EXACT: {
+    retry: false,
+    remedy: 'serve a plain collection without collation, cap or view, and without a slash in its name',
+  },
+  /** A document with such an id may be stored, but it is not part of the collection: nothing is known of it. */
+  BAD_ID: { retry: false, remedy: 'use ids of 1 to 256 characters A-Z a-z 0-9 _ ~ @ | : . - (not . or ..)' },
   /** The database cannot be read now, and the answer is not held. */
   UNAVAILABLE: { retry: true, remedy: 'ask again after a moment; see the log for the cause' },
   /** The documents together are larger than one answer may be. */

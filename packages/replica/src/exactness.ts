@@ -30,6 +30,7 @@ export class Exactness {
   #blocked = 0
   #changed = deferred<void>()
 
+  /** @throws {ReplicaError} COLLECTION_NOT_EXACT: a name that can stand in no key. */
   constructor(parts: {
     readonly collections: Iterable<string>
     readonly past: Past
@@ -38,7 +39,10 @@ export class Exactness {
     readonly retry: BackoffOptions
     readonly random: () => number
   }) {
-    for (const name of parts.collections) this.#set(name, checking)
+    for (const name of parts.collections) {
+      if (name.includes('/')) throw notExact(name, 'its name holds a slash, which ends the name in a key')
+      this.#set(name, checking)
+    }
     this.#past = parts.past
     this.#clock = parts.clock
     this.#log = parts.log
@@ -68,10 +72,7 @@ export class Exactness {
   mayRead(collection: string): boolean {
     const verdict = this.#verdicts.get(collection)
     if (verdict?.kind === 'refused') {
-      throw new ReplicaError(
-        'COLLECTION_NOT_EXACT',
-        `'${collection}' cannot be followed exactly: ${verdict.reason}`,
-      )
+      throw notExact(collection, verdict.reason)
     }
     return verdict?.kind === 'exact'
   }
@@ -146,4 +147,8 @@ export class Exactness {
     if (old !== undefined && old.kind !== 'exact' && verdict.kind === 'exact') this.#blocked -= 1
     this.#verdicts.set(name, verdict)
   }
+}
+
+function notExact(collection: string, reason: string): ReplicaError {
+  return new ReplicaError('COLLECTION_NOT_EXACT', `'${collection}' cannot be followed exactly: ${reason}`)
 }

@@ -1,6 +1,6 @@
 import { ABSENT, MAX_RESTARTS, type Absent, type Cache, type Value } from '@freshet/cache'
 import type { Clock } from '@freshet/kit'
-import type { Id, Position, SourceId } from '@freshet/protocol'
+import { isId, type Id, type IdType, type Position, type SourceId } from '@freshet/protocol'
 import { AnswerKeys, answerTooLarge, fits } from './answer-keys.ts'
 import type { Arrival } from './arrival.ts'
 import type { Answer, Presentation, ReadOptions, Via } from './contract.ts'
@@ -15,6 +15,7 @@ import type { Standpoint } from './standpoint.ts'
 
 export interface ReadsParts<V extends Value> {
   readonly cache: Cache<V>
+  readonly collections: ReadonlyMap<string, IdType>
   readonly standpoint: Standpoint
   readonly exactness: Exactness
   readonly filler: Filler<V>
@@ -64,6 +65,7 @@ export class Reads<V extends Value> {
         return answer
       }
     }
+    this.#refuseBadIds(collection, ids)
     if (this.#running >= maxReads)
       throw new ReplicaError('TOO_MANY_WAITERS', `${this.#running} reads wait already`)
     this.#running += 1
@@ -72,6 +74,17 @@ export class Reads<V extends Value> {
     } finally {
       this.#running -= 1
     }
+  }
+
+  /**
+   * Documents with other texts as ids may be stored, but no change names them, so they can be held by nobody: to call
+   * them absent would be a lie. Of the other types every id has a text that is one.
+   */
+  #refuseBadIds(collection: string, ids: readonly Id[]): void {
+    if (this.#parts.collections.get(collection) !== 'string') return
+    const bad = ids.find((id) => !isId(id))
+    if (bad === undefined) return
+    throw new ReplicaError('BAD_ID', `expected an id of '${collection}', got ${JSON.stringify(bad)}`)
   }
 
   /** @throws {ReplicaError} SOURCE_UNKNOWN, UNAVAILABLE, CANCELLED, STOPPED */

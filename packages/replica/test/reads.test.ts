@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { ABSENT, Cache, ENTRY_OVERHEAD_BYTES } from '@freshet/cache'
-import { positionOf } from '@freshet/protocol'
+import { positionOf, type IdType } from '@freshet/protocol'
 import type { Answer } from '../src/contract.ts'
 import { asText, Bench } from './support/bench.ts'
 import { EvictionAbortsFills, IgnoresPins } from './support/broken.ts'
@@ -138,6 +138,13 @@ test('R9 a collection that is not served is unknown, one that cannot be exact sa
   await expect(live.replica.get('c', '1')).rejects.toMatchObject({ code: 'UNKNOWN_COLLECTION' })
   await expect(live.replica.get('b', '1')).rejects.toThrow('it is a view')
   expect(live.replica.status().refusedCollections).toEqual({ b: 'it is a view' })
+})
+
+test('R9 a collection whose name would be cut in a key is refused at once', () => {
+  const served: ReadonlyMap<string, IdType> = new Map([['a/b', 'string']])
+  expect(() => new Bench({ collections: served })).toThrow(
+    "'a/b' cannot be followed exactly: its name holds a slash",
+  )
 })
 
 test('R9 while a changed collection is checked nobody reads it, and the others go on', async () => {

@@ -36,6 +36,7 @@ export interface BenchOptions {
   readonly seed?: number
   readonly options?: Partial<ReplicaOptions>
   readonly cache?: Cache<string>
+  readonly collections?: ReadonlyMap<string, IdType>
   readonly presentation?: Presentation<string>
   readonly past?: (history: History) => ScriptedPast
   /** Stands between the feed and the one who drives it. */
@@ -63,7 +64,7 @@ export class Bench implements AsyncDisposable {
     const all = { ...defaultReplicaOptions, ...options.options }
     this.replica = new ExactReplica({
       past: this.past,
-      collections,
+      collections: options.collections ?? collections,
       presentation: options.presentation ?? asText,
       options: all,
       clock: this.clock,
