@@ -124,12 +124,19 @@ export class Feed<V extends Value> implements Sink {
 
   #tell(batch: Batch): void {
     const { notices } = this.#parts
-    const keys: ChangedKey[] = []
+    let keys: ChangedKey[] = []
+    const flush = (): void => {
+      if (keys.length > 0) notices.tell({ kind: 'changes', keys, at: batch.through })
+      keys = []
+    }
     for (const change of batch.changes) {
       if ('id' in change) keys.push(keyOf(change))
-      else notices.reset(change.kind, batch.through, 'collection' in change ? change.collection : undefined)
+      else {
+        flush()
+        notices.reset(change.kind, batch.through, 'collection' in change ? change.collection : undefined)
+      }
     }
-    if (keys.length > 0) notices.tell({ kind: 'changes', keys, at: batch.through })
+    flush()
   }
 }
 

@@ -52,6 +52,26 @@ test('R14 what was told before a gap is not told again when the new epoch begins
   expect(bench.replica.status().changesApplied).toBe(5)
 })
 
+test('R14 changes of one batch are told in order with what resets all', async () => {
+  await using bench = await new Bench().live()
+  const notices = bench.replica.changes(new AbortController().signal)
+  bench.history.commit([
+    { ...put, kind: 'touched' },
+    { kind: 'namespace-gone', collection: 'a' },
+    { ...put, id: '2' },
+    { ...put, id: '4' },
+  ])
+  bench.tell()
+  bench.history.commit([put])
+  bench.tell()
+  const at = positionOf(1, 1)
+  expect(await take(notices, 3)).toEqual([
+    { kind: 'changes', keys: [{ collection: 'a', id: '1' }], at },
+    { kind: 'reset', reason: 'namespace-gone', at },
+    { kind: 'changes', keys: ['2', '4'].map((id) => ({ collection: 'a', id })), at },
+  ])
+})
+
 test('R14 one that is too slow loses its queue and hears so', async () => {
   await using bench = await new Bench({ options: { maxNotices: 2 } }).live()
   const notices = bench.replica.changes(new AbortController().signal)
