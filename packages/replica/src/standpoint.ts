@@ -6,6 +6,9 @@ import { deferred } from './deferred.ts'
 import { next, serves, type ReplicaEvent } from './state.ts'
 import { Waiters, type Waiter } from './waiters.ts'
 
+/** Sources that are remembered; a set whose address leads back and forth has two. */
+const MAX_SOURCES = 8
+
 /** Where the replica stands: which source, which position, since when proved; and who waits for more. */
 export class Standpoint {
   readonly #clock: Clock
@@ -15,6 +18,8 @@ export class Standpoint {
   #serving = false
   #source: SourceId | undefined
   #at: Position = POSITION_ZERO
+  /** How far W had come in the sources that were followed before, the one that was left last at the end. */
+  readonly #left = new Map<SourceId, Position>()
   #text: string | undefined
   #begunAt: MonotonicMs = Number.NEGATIVE_INFINITY
   #provedAt: MonotonicMs = Number.NEGATIVE_INFINITY
@@ -65,8 +70,10 @@ export class Standpoint {
   /** A new epoch. W of one source never falls: nothing is answered until the feed has come to where W was. */
   begin(origin: Origin): void {
     const same = origin.source === this.#source
+    if (!same) this.#leave()
+    const reached = same ? this.#at : (this.#left.get(origin.source) ?? POSITION_ZERO)
     this.#source = origin.source
-    this.#at = same && this.#at > origin.at ? this.#at : origin.at
+    this.#at = reached > origin.at ? reached : origin.at
     this.#text = formatSourcePosition(origin.source, this.#at)
     this.#begunAt = this.#clock.now()
     this.#dispatch({ type: 'begun' })
@@ -120,6 +127,14 @@ export class Standpoint {
 
   leave(waiter: Waiter): void {
     this.#waiters.cancel(waiter)
+  }
+
+  #leave(): void {
+    if (this.#source === undefined) return
+    this.#left.delete(this.#source)
+    this.#left.set(this.#source, this.#at)
+    const [oldest] = this.#left.keys()
+    if (this.#left.size > MAX_SOURCES && oldest !== undefined) this.#left.delete(oldest)
   }
 
   #dispatch(event: ReplicaEvent): void {

@@ -51,6 +51,28 @@ test('R3 the same reads find a cache that answers below the floor', async () => 
   expect(late < floor).toBe(true)
 })
 
+test('R10 W of a source that was left and is followed again does not fall', async () => {
+  await using bench = await new Bench().live()
+  const { history } = bench
+  for (let n = 0; n < 3; n += 1) history.commit([put('1')])
+  bench.tell()
+  const lost = new ChangeStreamError('SOURCE_CHANGED', 'by the test')
+  bench.feed.broken(lost)
+  bench.history = new History(sourceOf('00000002'), keys)
+  bench.begin()
+  expect(bench.replica.at).toBe(positionOf(1, 0))
+  bench.feed.broken(lost)
+  bench.history = history
+  bench.begin(1)
+  expect(bench.replica.at).toBe(positionOf(1, 3))
+  bench.tell(1)
+  expect([bench.replica.at, bench.replica.state.kind]).toEqual([positionOf(1, 3), 'loading'])
+  bench.tell()
+  const answer = bench.replica.get('a', '1')
+  await bench.drain()
+  expect(await answer).toMatchObject({ at: positionOf(1, 3), values: ['s3'] })
+})
+
 test('R10 a read that runs while another database takes the place of its own is not answered from that one', async () => {
   await using bench = await new Bench().live()
   bench.history.commit([put('1')])
