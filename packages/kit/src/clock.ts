@@ -7,9 +7,12 @@ export interface Clock {
   now(): MonotonicMs
   /** Milliseconds since 1970 by the machine's own date; may jump. */
   wallMs(): number
-  /** Settles after `ms`, or as soon as `signal` aborts; never rejects. */
+  /** Settles after `ms`, which may be any length or `Infinity`, or as soon as `signal` aborts; never rejects. */
   sleep(ms: number, signal: AbortSignal): Promise<void>
 }
+
+/** A longer timer runs after 1 ms: https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
+const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** The machine's own clock. */
 export const systemClock: Clock = {
@@ -18,12 +21,17 @@ export const systemClock: Clock = {
   sleep: (ms, signal) =>
     new Promise((resolve) => {
       if (signal.aborted) return resolve()
+      let timer: NodeJS.Timeout
       const done = (): void => {
         clearTimeout(timer)
         signal.removeEventListener('abort', done)
         resolve()
       }
-      const timer = setTimeout(done, ms)
+      const wait = (leftMs: number): void => {
+        const nextMs = Math.min(leftMs, MAX_TIMER_MS)
+        timer = setTimeout(() => (leftMs > nextMs ? wait(leftMs - nextMs) : done()), nextMs)
+      }
+      wait(ms)
       signal.addEventListener('abort', done, { once: true })
     }),
 }
