@@ -16,6 +16,7 @@ const run: RunningDev = {
   writer: doors,
   readers: [doors, doors],
   mongodb: 'mongodb://developer:hidden@127.0.0.1',
+  reader: 'mongodb://reader:hidden@127.0.0.1',
   auditor: 'mongodb://auditor:hidden@127.0.0.1',
   database: 'shop',
   collections: '/collections',

@@ -42,6 +42,7 @@ export function readRunning(world: { readonly cwd: string }): RunningDev | undef
     writer: doorsIn(run['writer'], 'writer'),
     readers: listIn(run['readers'], 'readers').map((reader, at) => doorsIn(reader, `readers[${at}]`)),
     mongodb: textIn(run, 'mongodb'),
+    reader: textIn(run, 'reader'),
     auditor: textIn(run, 'auditor'),
     database: textIn(run, 'database'),
     collections: textIn(run, 'collections'),
