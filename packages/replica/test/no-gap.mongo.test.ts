@@ -79,7 +79,7 @@ async function answersAfterACut(how: 'cut' | 'blackHole', given: OpenReplicaOpti
   expect(replica.provedAt).toBeLessThan(cutAt)
   expect([held.via, valuesOf(held)]).toEqual(['hit', ids.map(() => 1)])
   if (how === 'cut') expect([held.at, replica.status().at]).toEqual([at, at])
-  const missed = replica.get('products', 'never asked before', { waitMs: 100 })
+  const missed = replica.get('products', 'never-asked-before', { waitMs: 100 })
   await expect(missed).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   proxy.resume()
   await eventually(() => expect(replica.state.kind).toBe('live'))
