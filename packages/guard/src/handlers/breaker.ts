@@ -71,7 +71,8 @@ export class Breaker {
   #sharedBucket(heard: string, handler: string, { by, rounds }: Echo): TokenBucket | undefined {
     const own = rounds.get(handler) ?? 0
     if (by === 'collection') return own > 0 ? this.#ofCollection(heard) : undefined
-    return own >= MANY_ROUNDS ? this.#ofEchoes : undefined
+    const all = [...rounds.values()].reduce((sum, times) => sum + times, 0)
+    return own > 0 && all >= MANY_ROUNDS ? this.#ofEchoes : undefined
   }
 
   /** Whether a reset may write: what it makes anew may be the cause of the next one. */

@@ -25,6 +25,14 @@ test('G7.3 other documents each time are no loop, unless the handler caused them
 
 test('G7.4 a handler that hears of its own write once or twice is no loop yet', () => {
   expect(taken(open(), fresh(5_000), echo(2))).toBe(5_000)
+  // Nor is one far down a chain of others, in which it was not yet.
+  const chain: Echo = { by: 'document', rounds: new Map([['g', 9]]) }
+  expect(taken(open(), fresh(5_000), chain)).toBe(5_000)
+})
+
+test('G7.3 the rounds of all handlers of a circle count', () => {
+  const circle: Echo = { by: 'document', rounds: new Map(['f', 'g', 'h'].map((name) => [name, 1])) }
+  expect(taken(open(), fresh(5_000), circle)).toBe(100)
 })
 
 test('G7.3 in a collection where it wrote what it did not name, each change that may be its own takes a token, and each that is not gives one back', () => {

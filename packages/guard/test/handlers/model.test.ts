@@ -1,15 +1,24 @@
 import { expect, test } from '@jest/globals'
-import { formatLineage, loopFault, MAX_HOPS, parseLineage, type Lineage } from '@freshet/protocol'
+import { formatLineage, headers, loopFault, MAX_HOPS, parseLineage, type Lineage } from '@freshet/protocol'
 import * as fc from 'fast-check'
 import { currentCause } from '../../src/handlers/cause.ts'
+import { defaultBucketLimits } from '../../src/handlers/breaker.ts'
 import { ChangeHandlers } from '../../src/handlers/change-handlers.ts'
 import type { HandlerRuns } from '../../src/handlers/handler-runs.ts'
 import { lineageHeaders } from '../../src/handlers/outgoing.ts'
+import type { BucketLimits } from '../../src/handlers/token-bucket.ts'
 import { KeptLog } from '../support.ts'
 import { change, HandClock, never } from './support.ts'
 
+/**
+ * Which documents a handler writes: the one of the same id, a new one, two new ones, or a new one that the write does not
+ * name, as an upsert by another field.
+ */
+type Documents = 'same' | 'new' | 'several' | 'unnamed'
+
 /** One handler of a service: hears one collection, writes others. */
 interface Node {
+  readonly documents: Documents
   readonly service: number
   readonly hears: number
   readonly writes: readonly number[]
@@ -19,10 +28,17 @@ const COLLECTIONS = 6
 const collection = fc.nat({ max: COLLECTIONS - 1 })
 const graph: fc.Arbitrary<readonly Node[]> = fc
   .array(
-    fc.array(fc.record({ hears: collection, writes: fc.uniqueArray(collection, { maxLength: 2 }) }), {
-      minLength: 1,
-      maxLength: 3,
-    }),
+    fc.array(
+      fc.record({
+        documents: fc.constantFrom<Documents>('same', 'new', 'several', 'unnamed'),
+        hears: collection,
+        writes: fc.uniqueArray(collection, { maxLength: 2 }),
+      }),
+      {
+        minLength: 1,
+        maxLength: 3,
+      },
+    ),
     { minLength: 2, maxLength: 6 },
   )
   .map((services) =>
@@ -33,11 +49,27 @@ const acyclic = graph.map((nodes) =>
   nodes.map((node) => ({ ...node, writes: node.writes.filter((to) => to > node.hears) })),
 )
 
-/** What happened after one write of nobody's to each collection. */
+/** What is left of a graph whose handlers write the document of the id that they heard of. */
+const same = (nodes: readonly Node[]): readonly Node[] =>
+  nodes.map((node) => ({ ...node, documents: 'same' }))
+/** The same handlers, all of one service. */
+const together = (nodes: readonly Node[]): readonly Node[] => nodes.map((node) => ({ ...node, service: 0 }))
+/** One service over few collections: what leads to ever new documents on many ways is no loop, but is as much. */
+const oneService: fc.Arbitrary<readonly Node[]> = graph.map((nodes) =>
+  together(nodes.slice(0, 3)).map((node) => ({
+    ...node,
+    hears: node.hears % 3,
+    writes: node.writes.map((to) => to % 3),
+  })),
+)
+
+/** What happened after some writes of nobody's to each collection. */
 interface Outcome {
   /** Writes on the longest path, the first one included. */
   readonly longest: number
   readonly refused: number
+  /** How often one handler heard of one document. */
+  readonly mostHeard: number
   /** Whether it came to an end by itself. */
   readonly ended: boolean
 }
@@ -45,19 +77,25 @@ interface Outcome {
 /** More changes than any of these graphs can have before it is stopped. */
 const BUDGET = 50_000
 
+/** How often nobody writes each collection before the handlers get to it: more often than a small bucket holds. */
+const FIRST = 12
+
 /** How a service writes: with what cause the feed will tell it, or not at all. */
-type Way = (collection: string, id: string, maxHops: number) => Lineage | undefined
+type Way = (collection: string, id: string | undefined, maxHops: number) => Lineage | undefined
 
 /** Through a writer, which sees the headers. */
 const through =
   (door: Door): Way =>
   (collection, _, maxHops) =>
-    door(lineageHeaders()['freshet-cause'] ?? '', collection, maxHops)
+    door(lineageHeaders()[headers.cause] ?? '', collection, maxHops)
 
 /** With a client of its own, which the guard watches; the feed tells no cause of it. */
 const ownClient: Way = (collection, id) => {
   try {
-    currentCause()?.judge({ collections: [collection], keys: [`${collection}/${id}`] })
+    currentCause()?.judge({
+      collections: [collection],
+      keys: id === undefined ? [] : [`${collection}/${id}`],
+    })
     return []
   } catch {
     // The refusal is counted by whoever asked.
@@ -73,39 +111,53 @@ async function play(
   nodes: readonly Node[],
   maxHops: number,
   way: Way = through(theWriter),
+  { first = 1, bucket = defaultBucketLimits }: { first?: number; bucket?: BucketLimits } = {},
 ): Promise<Outcome> {
   const feed: { readonly key: string; readonly cause: Lineage }[] = []
   let refused = 0
   let longest = 0
+  const services = new Map<number, ChangeHandlers>()
+  const serviceOf = (service: number): ChangeHandlers => {
+    const [clock, log] = [new HandClock(), new KeptLog()]
+    const handlers =
+      services.get(service) ??
+      new ChangeHandlers({ service: `s${service}`, database: 'app', clock, log, bucket })
+    services.set(service, handlers)
+    return handlers
+  }
   const runs = nodes.map((node, index): HandlerRuns => {
-    const handlers = new ChangeHandlers({
-      service: `s${node.service}`,
-      database: 'app',
-      clock: new HandClock(),
-      log: new KeptLog(),
-    })
-    return handlers.add({
+    return serviceOf(node.service).add({
       name: `h${index}`,
       collections: [`c${node.hears}`],
       allowWrites: node.writes.map((to) => ({ collection: `c${to}`, reason: 'the graph' })),
       handle: ({ id }) => {
         for (const to of node.writes) {
-          const cause = way(`c${to}`, id, maxHops)
-          if (cause === undefined) refused += 1
-          else feed.push({ key: `c${to}/${id}`, cause })
+          for (const made of idsOf(node.documents, id, index)) {
+            const cause = way(`c${to}`, node.documents === 'unnamed' ? undefined : made, maxHops)
+            if (cause === undefined) refused += 1
+            else feed.push({ key: `c${to}/${made}`, cause })
+          }
         }
       },
     })
   })
-  for (let first = 0; first < COLLECTIONS; first += 1) feed.push({ key: `c${first}/${first}`, cause: [] })
+  for (let n = 0; n < COLLECTIONS * first; n += 1)
+    feed.push({ key: `c${n % COLLECTIONS}/${n % COLLECTIONS}`, cause: [] })
+  const times = new Map<string, number>()
   let heard = 0
-  for (let next = feed.shift(); next !== undefined && heard < BUDGET; next = feed.shift(), heard += 1) {
+  for (let next = feed[heard]; next !== undefined && heard < BUDGET; heard += 1, next = feed[heard]) {
     longest = Math.max(longest, next.cause.length + 1)
+    times.set(next.key, (times.get(next.key) ?? 0) + 1)
     for (const [index, node] of nodes.entries())
       if (next.key.startsWith(`c${node.hears}/`)) await runs[index]?.hear(change(next.key, next.cause), never)
   }
   expect(currentCause()).toBeUndefined()
-  return { longest, refused, ended: heard < BUDGET }
+  return { longest, refused, mostHeard: Math.max(...times.values()), ended: heard < BUDGET }
+}
+
+function idsOf(documents: Documents, id: string, handler: number): readonly string[] {
+  if (documents === 'same') return [id]
+  return documents === 'several' ? [`${id}.${handler}a`, `${id}.${handler}b`] : [`${id}.${handler}`]
 }
 
 /** What a door makes of a request: the cause that the feed will tell, or a refusal. */
@@ -164,7 +216,12 @@ test('G6.4 no graph without a cycle is stopped, when as many hops are allowed as
 
 test('G6.4 a cycle is stopped where it closes, however many hops are allowed', async () => {
   const ring = (length: number): readonly Node[] =>
-    Array.from({ length }, (_, index) => ({ service: index, hears: index, writes: [(index + 1) % length] }))
+    Array.from({ length }, (_, index) => ({
+      service: index,
+      documents: 'new',
+      hears: index,
+      writes: [(index + 1) % length],
+    }))
   for (let length = 1; length <= COLLECTIONS; length += 1) {
     const { longest, ended } = await play(ring(length), MAX_HOPS)
     expect({ longest, ended }).toEqual({ longest: length + 1, ended: true })
@@ -174,7 +231,7 @@ test('G6.4 a cycle is stopped where it closes, however many hops are allowed', a
 test('G7.3 with clients of their own, which tell no cause, every cycle over 2 to 6 services ends too', async () => {
   let cycles = 0
   await fc.assert(
-    fc.asyncProperty(graph, async (nodes) => {
+    fc.asyncProperty(graph.map(same), async (nodes) => {
       const { ended, refused } = await play(nodes, 1, ownClient)
       expect(ended).toBe(true)
       if (!hasCycle(nodes)) return
@@ -186,13 +243,40 @@ test('G7.3 with clients of their own, which tell no cause, every cycle over 2 to
   expect(cycles).toBeGreaterThan(5)
 })
 
-test('G7.3 and no graph without a cycle is stopped', async () => {
-  await fc.assert(
-    fc.asyncProperty(acyclic, async (nodes) => {
-      expect(await play(nodes, 1, ownClient)).toMatchObject({ refused: 0, ended: true })
+test.each<Documents>(['new', 'several', 'unnamed'])(
+  'G7.3 in one service every cycle ends, whichever documents are written: %s',
+  async (documents) => {
+    let cycles = 0
+    await fc.assert(
+      fc.asyncProperty(oneService, async (nodes) => {
+        const all = nodes.map((node) => ({ ...node, documents }))
+        const { ended, refused } = await play(all, 1, ownClient)
+        expect(ended).toBe(true)
+        if (!hasCycle(nodes)) return
+        cycles += 1
+        expect(refused).toBeGreaterThan(0)
+      }),
+      { numRuns: 20 },
+    )
+    expect(cycles).toBeGreaterThan(3)
+  },
+)
+
+/** Whether honest handlers are left alone, wherever no document changes more often than a bucket holds. */
+const honest = (bucket: BucketLimits): Promise<void> =>
+  fc.assert(
+    fc.asyncProperty(acyclic, fc.boolean(), async (nodes, alone) => {
+      const outcome = await play(alone ? together(nodes) : nodes, 1, ownClient, { first: FIRST, bucket })
+      fc.pre(outcome.ended && outcome.mostHeard <= defaultBucketLimits.burst)
+      expect(outcome.refused).toBe(0)
     }),
     { numRuns: 100 },
   )
+
+test('G7.3 and no graph without a cycle is stopped', () => honest(defaultBucketLimits))
+
+test('G7.3 negative control: with small buckets some are', async () => {
+  await expect(honest({ ...defaultBucketLimits, burst: 10 })).rejects.toThrow()
 })
 
 test.each<[string, Door]>([
@@ -201,8 +285,8 @@ test.each<[string, Door]>([
 ])('G6.4 negative control: with a writer %s a cycle does not end', async (_, door) => {
   const { ended } = await play(
     [
-      { service: 0, hears: 0, writes: [1] },
-      { service: 1, hears: 1, writes: [0] },
+      { service: 0, documents: 'same', hears: 0, writes: [1] },
+      { service: 1, documents: 'same', hears: 1, writes: [0] },
     ],
     1,
     through(door),
