@@ -33,6 +33,7 @@ export type {
   HeardChange,
   WriteAllowance,
 } from './handlers/contract.ts'
+export { handlerMetrics } from './handlers/handler-metrics.ts'
 export type { HandlerRuns } from './handlers/handler-runs.ts'
 export { lineageHeaders } from './handlers/outgoing.ts'
 export type { BucketLimits } from './handlers/token-bucket.ts'

@@ -70,6 +70,7 @@ test('the package offers these names and no others', () => {
     'UUID',
     'examine',
     'failures',
+    'handlerMetrics',
     'lineageHeaders',
     'onlyReads',
     'openReadConnection',

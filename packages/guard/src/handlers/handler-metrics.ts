@@ -1,0 +1,66 @@
+import type { HandlerStatus } from './contract.ts'
+
+/** One value for each handler, or one for each handler and reason. */
+interface Metric {
+  readonly type: 'counter' | 'gauge'
+  readonly help: string
+  readonly values: (status: HandlerStatus) => number | Readonly<Record<string, number>>
+}
+
+const metrics: Readonly<Record<string, Metric>> = {
+  freshet_handler_heard_total: {
+    type: 'counter',
+    help: 'Changes that a handler heard of.',
+    values: ({ heard }) => heard,
+  },
+  freshet_handler_failed_total: {
+    type: 'counter',
+    help: 'Calls of a handler that ended with an error.',
+    values: ({ failed }) => failed,
+  },
+  freshet_handler_resets_total: {
+    type: 'counter',
+    help: 'Times that a handler may have missed changes.',
+    values: ({ resets }) => resets,
+  },
+  freshet_handler_writes_total: {
+    type: 'counter',
+    help: 'Writes of a handler by a watched client.',
+    values: ({ writes }) => writes,
+  },
+  freshet_handler_refusals_total: {
+    type: 'counter',
+    help: 'Writes of a handler that were refused.',
+    values: ({ refusals }) => refusals,
+  },
+  freshet_handler_open_breakers: {
+    type: 'gauge',
+    help: 'Breakers of a handler that are open now.',
+    values: ({ openBreakers }) => openBreakers,
+  },
+}
+
+/**
+ * What handlers did, as text for Prometheus (`text/plain; version=0.0.4`), with the labels `handler` and `reason`. It can stand
+ * behind what another library gives out: the names are of no other metric.
+ */
+export function handlerMetrics(statuses: readonly HandlerStatus[]): string {
+  const lines = Object.entries(metrics).flatMap(([name, { type, help, values }]) => [
+    `# HELP ${name} ${help}`,
+    `# TYPE ${name} ${type}`,
+    ...statuses.flatMap((status) => samplesOf(name, status.handler, values(status))),
+  ])
+  return `${lines.join('\n')}\n`
+}
+
+/** Names of handlers and reasons have nothing that would have to be escaped. */
+function samplesOf(
+  name: string,
+  handler: string,
+  values: number | Readonly<Record<string, number>>,
+): readonly string[] {
+  if (typeof values === 'number') return [`${name}{handler="${handler}"} ${values}`]
+  return Object.entries(values).map(
+    ([reason, value]) => `${name}{handler="${handler}",reason="${reason}"} ${value}`,
+  )
+}
