@@ -13,7 +13,7 @@ import type { Presentation } from './contract.ts'
 import { ReplicaError } from './errors.ts'
 import { MAX_IDS_PER_READ, type Past, type PastResult } from './past.ts'
 import { presented } from './presented.ts'
-import { MAX_AT_ONCE, never, together } from './retry.ts'
+import { MAX_AT_ONCE, never, POSITION_WAIT_MS, together } from './retry.ts'
 import type { Standpoint } from './standpoint.ts'
 
 /** `installed`: look again, it was held a moment ago. `past`: this is the document as it was at `at`; it changes too fast. */
@@ -39,6 +39,8 @@ interface Job<V> {
   readonly backoff: Backoff
   /** Reads that the source did not answer. */
   failures: number
+  /** Whether the position was the reason of the last one. */
+  byPosition: boolean
 }
 
 /** What a caller holds of a fill. */
@@ -120,6 +122,7 @@ export class Filler<V extends Value> {
       callers: new Set(),
       backoff: new Backoff(retry, random),
       failures: 0,
+      byPosition: false,
     }
     this.#jobs.set(key, job)
     this.#enqueue(job)
@@ -171,7 +174,10 @@ export class Filler<V extends Value> {
 
   #take(job: Job<V>, result: PastResult): void {
     if (result.kind === 'refused') return this.#fail(job, result.error)
-    if (result.kind === 'unavailable') job.failures += 1
+    if (result.kind === 'unavailable') {
+      job.failures += 1
+      job.byPosition = result.byPosition
+    }
     if (result.kind !== 'exact') return this.#arrive(job, result)
     const document = result.documents.get(job.id)
     this.#orFail(job, () => {
@@ -252,7 +258,8 @@ export class Filler<V extends Value> {
     const { standpoint, clock } = this.#parts
     const reached = new AbortController()
     const waiter = standpoint.wait(position, () => reached.abort())
-    await clock.sleep(together(clock.now(), job.backoff.next()), reached.signal)
+    const waitMs = job.byPosition ? Math.min(job.backoff.next(), POSITION_WAIT_MS) : job.backoff.next()
+    await clock.sleep(together(clock.now(), waitMs), reached.signal)
     standpoint.leave(waiter)
   }
 

@@ -12,8 +12,8 @@ export const MAX_IDS_PER_READ = 150
 export type PastResult =
   | { readonly kind: 'exact'; readonly documents: ReadonlyMap<Id, Bytes> }
   | { readonly kind: 'unproved'; readonly until: Position }
-  /** It may work later or at a newer position. */
-  | { readonly kind: 'unavailable' }
+  /** It may work later; `byPosition`: at a newer position, perhaps at once. */
+  | { readonly kind: 'unavailable'; readonly byPosition: boolean }
   /** It will not work again by itself. */
   | { readonly kind: 'refused'; readonly error: ReplicaError }
 
@@ -53,12 +53,13 @@ export class Past {
     try {
       return await this.#bounded((signal) => this.#reads.at(position, collection, ids, signal))
     } catch (error) {
-      if (!(error instanceof ChangeStreamError) || error.code !== 'DENIED') {
+      const code = error instanceof ChangeStreamError ? error.code : undefined
+      if (code !== 'DENIED') {
         this.#log.debug(
           { collection, position, err: error },
           'a read of the past failed, it is sent again while somebody waits',
         )
-        return { kind: 'unavailable' }
+        return { kind: 'unavailable', byPosition: code === 'PAST_UNAVAILABLE' }
       }
       this.#log.error({ collection, err: error }, 'the database refuses reads of this collection')
       const message = `the database refused to read '${collection}'`

@@ -7,6 +7,12 @@ import { positionOf, type Position } from '@freshet/protocol'
  */
 export const MAX_AT_ONCE = 3
 
+/**
+ * The longest wait where the position was the reason. A collection that is dropped and made anew all the time can be read at
+ * few of them, and whoever asks only every other second may never meet one.
+ */
+export const POSITION_WAIT_MS = 100
+
 /** No W comes so far: who waits for it waits for its time to be over, or for the end of the replica. */
 export const never: Position = positionOf(0xffffffff, 0xffffffff)
 
