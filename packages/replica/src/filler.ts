@@ -8,12 +8,12 @@ import {
   type Value,
 } from '@freshet/cache'
 import { Backoff, type BackoffOptions, type Clock, type Log } from '@freshet/kit'
-import { highOf, lowOf, positionOf, type Id, type Position, type SourceId } from '@freshet/protocol'
+import type { Id, Position, SourceId } from '@freshet/protocol'
 import type { Presentation } from './contract.ts'
 import { ReplicaError } from './errors.ts'
 import { MAX_IDS_PER_READ, type Past, type PastResult } from './past.ts'
 import { presented } from './presented.ts'
-import { MAX_AT_ONCE, never, POSITION_WAIT_MS, together } from './retry.ts'
+import { after, MAX_AT_ONCE, never, POSITION_WAIT_MS, together } from './retry.ts'
 import type { Standpoint } from './standpoint.ts'
 
 /** `installed`: look again, it was held a moment ago. `past`: this is the document as it was at `at`; it changes too fast. */
@@ -282,12 +282,6 @@ export class Filler<V extends Value> {
 /** A newer W helps where the position was the reason, and not where the source fails whatever it is asked. */
 function failsOn<V>({ failures }: Job<V>): boolean {
   return failures > MAX_AT_ONCE
-}
-
-/** The next position there can be. */
-function after(position: Position): Position {
-  const low = lowOf(position)
-  return low === 0xffffffff ? positionOf(highOf(position) + 1, 0) : positionOf(highOf(position), low + 1)
 }
 
 function byCollection<V>(jobs: readonly Job<V>[]): Iterable<readonly Job<V>[]> {

@@ -1,5 +1,5 @@
 import type { MonotonicMs } from '@freshet/kit'
-import { positionOf, type Position } from '@freshet/protocol'
+import { highOf, lowOf, positionOf, type Position } from '@freshet/protocol'
 
 /**
  * Reads of one key that may fail and be sent again as soon as W has moved. W moves with every change, so a source that
@@ -26,4 +26,10 @@ const togetherMs = 1_000
 export function together(now: MonotonicMs, waitMs: number): number {
   if (waitMs < togetherMs) return waitMs
   return Math.floor((now + waitMs) / togetherMs) * togetherMs - now
+}
+
+/** The next position there can be. */
+export function after(position: Position): Position {
+  const low = lowOf(position)
+  return low === 0xffffffff ? positionOf(highOf(position) + 1, 0) : positionOf(highOf(position), low + 1)
 }
