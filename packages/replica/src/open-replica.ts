@@ -42,20 +42,29 @@ export async function openReplica<V extends Value>(
   const { uri, database, presentation, timeline, log = silent } = given
   const connection = await openReadConnection({ uri, database, appName: 'freshet-replica', log })
   const identity: IdentityRule = timeline === undefined ? { kind: 'control' } : { kind: 'named', timeline }
-  const parts = replicaParts({
-    feed: connection,
-    reads: connection,
-    collections: new Map(Object.entries(given.collections)),
-    identity,
-    presentation,
-    options: { ...defaultReplicaOptions, ...given.options },
-    clock: systemClock,
-    random: Math.random,
-    log,
-    ended: () => connection.close(),
-  })
+  const collections = new Map(Object.entries(given.collections))
+  const options = { ...defaultReplicaOptions, ...given.options }
   const handlers = given.handlers ?? { service: 'service' }
-  const replica = new HandledReplica({ ...parts, database, handlers })
+  let replica: HandledReplica<V>
+  try {
+    const parts = replicaParts({
+      feed: connection,
+      reads: connection,
+      collections,
+      identity,
+      presentation,
+      options,
+      clock: systemClock,
+      random: Math.random,
+      log,
+      ended: () => connection.close(),
+    })
+    replica = new HandledReplica({ ...parts, database, handlers })
+  } catch (error) {
+    // A name or an option that is none: nobody else would close what was opened.
+    await connection.close()
+    throw error
+  }
   await live(replica, given.liveWithinMs ?? 30_000)
   return replica
 }
