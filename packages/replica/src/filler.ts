@@ -13,7 +13,7 @@ import type { Presentation } from './contract.ts'
 import { ReplicaError } from './errors.ts'
 import { MAX_IDS_PER_READ, type Past, type PastResult } from './past.ts'
 import { presented } from './presented.ts'
-import { after, MAX_AT_ONCE, never, POSITION_WAIT_MS, together } from './retry.ts'
+import { after, MAX_AT_ONCE, never, together, untilNextPosition } from './retry.ts'
 import type { Standpoint } from './standpoint.ts'
 
 /** `installed`: look again, it was held a moment ago. `past`: this is the document as it was at `at`; it changes too fast. */
@@ -258,8 +258,9 @@ export class Filler<V extends Value> {
     const { standpoint, clock } = this.#parts
     const reached = new AbortController()
     const waiter = standpoint.wait(position, () => reached.abort())
-    const waitMs = job.byPosition ? Math.min(job.backoff.next(), POSITION_WAIT_MS) : job.backoff.next()
-    await clock.sleep(together(clock.now(), waitMs), reached.signal)
+    const now = clock.now()
+    const waitMs = job.byPosition ? untilNextPosition(now) : together(now, job.backoff.next())
+    await clock.sleep(waitMs, reached.signal)
     standpoint.leave(waiter)
   }
 

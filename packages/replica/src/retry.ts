@@ -7,17 +7,14 @@ import { highOf, lowOf, positionOf, type Position } from '@freshet/protocol'
  */
 export const MAX_AT_ONCE = 3
 
-/**
- * The longest wait where the position was the reason. A collection that is dropped and made anew all the time can be read at
- * few of them, and whoever asks only every other second may never meet one.
- */
-export const POSITION_WAIT_MS = 100
-
 /** No W comes so far: who waits for it waits for its time to be over, or for the end of the replica. */
 export const never: Position = positionOf(0xffffffff, 0xffffffff)
 
 /** Waits of this length or longer end together. */
 const togetherMs = 1_000
+
+/** Where the position was the reason, keys that wait ask together so often. */
+const positionEveryMs = 50
 
 /**
  * How long to wait: long waits end at whole seconds, so that a thousand keys that cannot be read ask in a few reads
@@ -26,6 +23,14 @@ const togetherMs = 1_000
 export function together(now: MonotonicMs, waitMs: number): number {
   if (waitMs < togetherMs) return waitMs
   return Math.floor((now + waitMs) / togetherMs) * togetherMs - now
+}
+
+/**
+ * How long to wait where the position was the reason. A collection that is dropped and made anew all the time can be read
+ * at few of them, and whoever asks only every other second may never meet one.
+ */
+export function untilNextPosition(now: MonotonicMs): number {
+  return positionEveryMs - (now % positionEveryMs)
 }
 
 /** The next position there can be. */

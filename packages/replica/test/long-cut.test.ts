@@ -95,7 +95,7 @@ test.each([
   expect(second?.reads).toBeLessThanOrEqual(61)
 })
 
-test('R16 where the position is the reason a newer one is tried soon, ten times a second at most', async () => {
+test('R16 where the position is the reason newer ones are tried soon, twenty times a second at most', async () => {
   const [first, second] = await askedWhileCut(
     async (bench) => {
       if (bench.past instanceof CutPast) bench.past.why = 'PAST_UNAVAILABLE'

@@ -28,13 +28,13 @@ export const losesHistory: Disturbance = async (db, replica, signal) => {
   }
 }
 
-/** Drops a collection more often than the writers do: each time when the replica has heard of a hundred changes. */
+/** Drops a collection more often than the writers do: each time when the replica has heard of so many changes: between two of them it must be able to read it. */
 export const dropsOften: Disturbance = async (db, replica, signal) => {
   const scratch = db.admin.db(db.database).collection('scratch')
   while (!signal.aborted) {
     await scratch.drop()
     const { changesApplied } = replica.status()
-    await until(() => replica.status().changesApplied > changesApplied + 100, signal)
+    await until(() => replica.status().changesApplied > changesApplied + 400, signal)
   }
 }
 
