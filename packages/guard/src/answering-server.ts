@@ -9,7 +9,7 @@ const server = Symbol('server')
  * has one history; behind one address there may be two, one after the other.
  */
 export function serverOf(reply: Document): string | undefined {
-  const id: unknown = reply[server as unknown as string]
+  const id: unknown = Reflect.get(reply, server)
   return typeof id === 'string' ? id : undefined
 }
 
