@@ -64,6 +64,24 @@ test('a connection that is silent after the write was sent is 504 too', async ()
   expect(got.json).toMatchObject({ ...unknown, id: 'silent' })
 })
 
+test('a connection that takes no more bytes of a large write is 504, and gives its room back', async () => {
+  const argv = ['--acknowledge-within=100ms', '--max-writes=1', '--max-body=16MiB']
+  await using disturbed = await openDisturbed(argv)
+  const { proxy, writer } = disturbed
+  await writer.send('PUT', 'products/warm', { body: { name: 'x' } })
+  proxy.blackHole('requests')
+  // More than the buffers between here and there take.
+  const got = await writer.send('PUT', 'products/large', {
+    headers: { prefer: 'handling=lenient' },
+    body: { name: 'x'.repeat(15_000_000) },
+  })
+  expect(got.json).toMatchObject({ ...unknown, id: 'large' })
+  proxy.resume()
+  await eventually(async () =>
+    expect((await writer.send('PUT', 'products/warm', { body: { name: 'y' } })).status).toBe(200),
+  )
+})
+
 test('a database that is away is 503 with Retry-After, for each method, and nothing is written', async () => {
   await using disturbed = await openDisturbed()
   const { proxy, writer } = disturbed

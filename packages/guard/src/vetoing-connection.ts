@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { MongoOperationTimeoutError } from 'mongodb'
 import { Connection } from 'mongodb/lib/cmap/connection.js'
 import type { WireMessage, WriteOptions } from 'mongodb/lib/cmap/connection.js'
@@ -18,8 +19,8 @@ export function vetoingConnection(
   servers: AnsweringServers,
 ): typeof Connection {
   class VetoingConnection extends Connection {
-    constructor(stream: unknown, options: unknown) {
-      super(stream, options)
+    constructor(socket: Socket, options: unknown) {
+      super(socket, options)
       // Each socket's own and not to be redefined: else a single assignment would give it the driver's method back.
       Object.defineProperty(this, 'writeCommand', { value: Reflect.get(this, 'writeCommand') })
     }

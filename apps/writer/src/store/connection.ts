@@ -1,5 +1,6 @@
 import { ConfigError, type Part } from '@freshet/kit'
-import { MongoClient } from 'mongodb'
+import { MongoClient, type MongoClientOptions } from 'mongodb'
+import { SettlingConnection } from './settling-connection.ts'
 
 /** A primary that is lost is noticed within this time. */
 const HEARTBEAT_MS = 500
@@ -20,6 +21,9 @@ export interface ConnectionOptions {
   readonly acknowledgeWithinMs: number
 }
 
+/** `connectionType` exists in the driver at run time but not in its published types. */
+type OptionsWithConnection = MongoClientOptions & { readonly connectionType: typeof SettlingConnection }
+
 /** The writer's client. A database that is away does not keep the service from starting: see `ready`. */
 export class DatabaseConnection implements Part {
   readonly name = 'database connection'
@@ -28,20 +32,22 @@ export class DatabaseConnection implements Part {
 
   /** @throws {ConfigError} the address is not one that the driver understands. */
   constructor({ uri, maxWrites, acknowledgeWithinMs }: ConnectionOptions) {
+    const options: OptionsWithConnection = {
+      appName: 'freshet-writer',
+      connectionType: SettlingConnection,
+      heartbeatFrequencyMS: HEARTBEAT_MS,
+      serverSelectionTimeoutMS: SELECT_WITHIN_MS,
+      // Also how long the driver's monitor waits for a server that is silent, before it cuts what is under way.
+      connectTimeoutMS: Math.max(SELECT_WITHIN_MS, acknowledgeWithinMs),
+      socketTimeoutMS: acknowledgeWithinMs + GRACE_MS,
+      waitQueueTimeoutMS: SELECT_WITHIN_MS,
+      maxPoolSize: maxWrites + OWN_CONNECTIONS,
+      readPreference: 'primary',
+      // Monitoring would decode every reply a second time, only to hand it to nobody.
+      monitorCommands: false,
+    }
     try {
-      this.client = new MongoClient(uri, {
-        appName: 'freshet-writer',
-        heartbeatFrequencyMS: HEARTBEAT_MS,
-        serverSelectionTimeoutMS: SELECT_WITHIN_MS,
-        // Also how long the driver's monitor waits for a server that is silent, before it cuts what is under way.
-        connectTimeoutMS: Math.max(SELECT_WITHIN_MS, acknowledgeWithinMs),
-        socketTimeoutMS: acknowledgeWithinMs + GRACE_MS,
-        waitQueueTimeoutMS: SELECT_WITHIN_MS,
-        maxPoolSize: maxWrites + OWN_CONNECTIONS,
-        readPreference: 'primary',
-        // Monitoring would decode every reply a second time, only to hand it to nobody.
-        monitorCommands: false,
-      })
+      this.client = new MongoClient(uri, options)
     } catch (cause) {
       throw new ConfigError('BAD_VALUE', '--mongodb-uri-file is not an address that the driver takes.', {
         cause,

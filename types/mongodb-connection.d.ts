@@ -1,10 +1,11 @@
 /**
- * The driver's own class for one socket. The package publishes no types for it; this is all that the guard relies on.
- * The canary proves at every start that the driver still sends through it.
+ * The driver's own class for one socket. The package publishes no types for it; this is all that the guard and the
+ * writer rely on. The guard's canary proves at every start that the driver still sends through it.
  */
 declare module 'mongodb/lib/cmap/connection.js' {
   import type { Socket } from 'node:net'
-  import type { Document } from 'mongodb'
+
+  type Document = Record<string, unknown>
 
   /** One message before it is serialized. `toBin` may be called once: it moves parts of the command. */
   export interface WireMessage {
@@ -31,7 +32,7 @@ declare module 'mongodb/lib/cmap/connection.js' {
   }
 
   export class Connection {
-    constructor(stream: unknown, options: unknown)
+    constructor(stream: Socket, options: unknown)
     /** What the server said when this connection was opened. */
     readonly hello: Document | null
     /** One command and its reply: an object, or what makes one of its bytes. A connection does one at a time. */

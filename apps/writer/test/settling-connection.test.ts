@@ -1,0 +1,54 @@
+import { expect, test } from '@jest/globals'
+import { MongoNetworkError } from 'mongodb'
+import { Connection } from 'mongodb/lib/cmap/connection.js'
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+import { SettlingConnection } from '../src/store/settling-connection.ts'
+
+/** More than the buffers of the loopback take: Linux lets them grow to some megabytes. */
+const large = { insert: 'products', documents: [{ text: 'x'.repeat(15_000_000) }] }
+
+/** A socket to a server that never reads. */
+async function openSilent(): Promise<{ socket: Socket } & AsyncDisposable> {
+  const server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
+  const accepted = once(server, 'connection') as Promise<[Socket]>
+  await once(server, 'listening')
+  const socket = connect((server.address() as { port: number }).port, '127.0.0.1')
+  const [peer] = await accepted
+  return {
+    socket,
+    [Symbol.asyncDispose]: async () => {
+      socket.destroy()
+      peer.destroy()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
+
+/** What one large command over `Class` comes to, when its socket is made an end of while it is full. */
+async function outcome(Class: typeof Connection, end: (socket: Socket) => void): Promise<unknown> {
+  await using silent = await openSilent()
+  const { socket } = silent
+  const connection = new Class(socket, { generation: 0, id: 1, monitorCommands: false })
+  const settled = connection.command({ db: 'shop' }, large, {}).catch((error: unknown) => error)
+  while (!socket.writableNeedDrain) await new Promise(setImmediate)
+  end(socket)
+  await once(socket, 'close').catch(() => undefined)
+  // All that follows from the end of the socket has run by then.
+  return await Promise.race([settled, new Promise((resolve) => setImmediate(resolve, 'never settles'))])
+}
+
+const reset = () => Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })
+
+test('a write that waits for a full socket ends as an error of the network when the socket does', async () => {
+  expect(await outcome(SettlingConnection, (socket) => socket.destroy())).toBeInstanceOf(MongoNetworkError)
+  const error = await outcome(SettlingConnection, (socket) => socket.destroy(reset()))
+  expect(error).toBeInstanceOf(MongoNetworkError)
+  expect(error).toMatchObject({ cause: reset() })
+})
+
+test('the driver alone does not see to it: where this fails, it needs no help any more', async () => {
+  expect(await outcome(Connection, (socket) => socket.destroy())).toBe('never settles')
+  expect(await outcome(Connection, (socket) => socket.destroy(reset()))).not.toBeInstanceOf(MongoNetworkError)
+})
