@@ -39,7 +39,7 @@ interface Job<V> {
   readonly backoff: Backoff
   /** Reads that the source did not answer. */
   failures: number
-  /** Whether the position was the reason of the last one. */
+  /** Whether the last reply was one of them, and the position its reason. */
   byPosition: boolean
 }
 
@@ -174,10 +174,8 @@ export class Filler<V extends Value> {
 
   #take(job: Job<V>, result: PastResult): void {
     if (result.kind === 'refused') return this.#fail(job, result.error)
-    if (result.kind === 'unavailable') {
-      job.failures += 1
-      job.byPosition = result.byPosition
-    }
+    job.byPosition = result.kind === 'unavailable' && result.byPosition
+    if (result.kind === 'unavailable') job.failures += 1
     if (result.kind !== 'exact') return this.#arrive(job, result)
     const document = result.documents.get(job.id)
     this.#orFail(job, () => {
