@@ -5,12 +5,11 @@ import { MongoServerError, type Db, type Document } from 'mongodb'
 import type { StampedHistory } from './stamped-history.ts'
 import { timestampOf } from './positions.ts'
 
-/** One value of one answer. */
+/** One answer of a replica: what it said of some documents of a collection at one position. */
 export interface Claim {
   readonly collection: string
-  readonly id: string
   readonly at: Position
-  readonly value: Buffer | Absent
+  readonly values: readonly (readonly [id: string, value: Buffer | Absent])[]
 }
 
 /** Judges answers by two oracles that know nothing of each other. */
@@ -26,12 +25,12 @@ export class Judge {
     this.#history = history
   }
 
-  /** Values that were read again at their position and compared byte for byte. */
+  /** Answers whose values were all read again at their position and compared byte for byte. */
   get reread(): number {
     return this.#reread
   }
 
-  /** Values whose stamp was compared with the history. */
+  /** Answers whose stamps were all compared with the history. */
   get stamped(): number {
     return this.#stamped
   }
@@ -50,12 +49,14 @@ export class Judge {
 
   /** Second oracle. */
   compareStamps(claims: readonly Claim[]): void {
-    for (const { collection, id, at, value } of claims) {
-      const stamp: unknown = value === ABSENT ? undefined : deserialize(value)['stamp']
-      const truth = this.#history.at(`${collection}/${id}`, at)
+    for (const { collection, at, values } of claims) {
+      for (const [id, value] of values) {
+        const stamp: unknown = value === ABSENT ? undefined : deserialize(value)['stamp']
+        const truth = this.#history.at(`${collection}/${id}`, at)
+        if (stamp !== truth)
+          this.wrong.push(`stamp of ${collection}/${id} at ${at}: ${String(stamp)}, was ${String(truth)}`)
+      }
       this.#stamped += 1
-      if (stamp !== truth)
-        this.wrong.push(`stamp of ${collection}/${id} at ${at}: ${String(stamp)}, was ${String(truth)}`)
     }
   }
 
@@ -78,18 +79,22 @@ export class Judge {
   async #readGroup(group: readonly Claim[]): Promise<void> {
     const [first] = group
     if (first === undefined) return
-    const ids = [...new Set(group.map((claim) => claim.id))]
+    const ids = [...new Set(group.flatMap(({ values }) => values.map(([id]) => id)))]
     const reply = await this.#readAt(first, ids)
     // A collection that was dropped since cannot be read at an older position: that is no proof against anybody.
     if (reply?.['cursor'].atClusterTime === undefined) return
     const documents = new Map<unknown, Buffer>()
     for (const bytes of reply['cursor'].firstBatch) documents.set(deserialize(bytes)['_id'], bytes)
-    for (const { collection, id, at, value } of group) {
-      const truth = documents.get(id)
+    for (const { collection, at, values } of group) {
+      for (const [id, value] of values) {
+        const truth = documents.get(id)
+        const same = value === ABSENT ? truth === undefined : truth !== undefined && value.equals(truth)
+        if (!same)
+          this.wrong.push(
+            `bytes of ${collection}/${id} at ${at}: ${describe(value)}, were ${describe(truth)}`,
+          )
+      }
       this.#reread += 1
-      const same = value === ABSENT ? truth === undefined : truth !== undefined && value.equals(truth)
-      if (!same)
-        this.wrong.push(`bytes of ${collection}/${id} at ${at}: ${describe(value)}, were ${describe(truth)}`)
     }
   }
 }

@@ -36,7 +36,7 @@ export interface Variant {
 
 export interface RunOptions {
   readonly seed: number
-  /** Values to be judged by both oracles: some cannot be read again, since their collection was dropped meanwhile. */
+  /** To be judged by both oracles: some cannot be read again, since their collection was dropped meanwhile. */
   readonly answers: number
   /** Ends the run at the first wrong one. */
   readonly untilWrong: boolean
@@ -61,7 +61,7 @@ const cacheOptions: CacheOptions<Buffer> = {
   sizeOf: bufferBytes,
 }
 
-/** Lets writers and readers run against each other on a real server, and judges every value that a reader got. */
+/** Lets writers and readers run against each other on a real server, and judges every answer that a reader got. */
 export async function runStress(db: TestDatabase, options: RunOptions): Promise<RunResult> {
   const random = new Random(options.seed)
   const app = db.admin.db(db.database)
@@ -118,8 +118,11 @@ export async function runStress(db: TestDatabase, options: RunOptions): Promise<
   }
 }
 
-/** With `untilWrong` the second oracle is asked each time that so many values wait for it, and not only at the end. */
+/** With `untilWrong` the second oracle is asked each time that so many answers wait for it, and not only at the end. */
 const judgedTogether = 1_000
+
+/** Reads that one reader has under way at once: most of them join fills of others. */
+const askedTogether = 60
 
 interface ReadersParts {
   readonly replica: ExactReplica<Buffer>
@@ -147,7 +150,7 @@ class Readers {
     const { answers, untilWrong } = this.#parts.options
     while (this.#judge.reread < answers) {
       if (untilWrong && this.#judge.wrong.length > 0) return
-      const claims = (await Promise.all(Array.from({ length: 12 }, () => this.#ask()))).flat()
+      const claims = await Promise.all(Array.from({ length: askedTogether }, () => this.#ask()))
       this.#claims.push(...claims)
       await this.#judge.readAgain(claims)
       if (untilWrong && this.#claims.length >= judgedTogether) await this.compareStamps()
@@ -162,7 +165,7 @@ class Readers {
     this.#judge.compareStamps(claims)
   }
 
-  async #ask(): Promise<readonly Claim[]> {
+  async #ask(): Promise<Claim> {
     const dice = this.#random.int(10)
     const collection = dice < 2 ? 'products' : this.#random.pick(collections)
     const wanted =
@@ -178,7 +181,8 @@ class Readers {
     })
     if (answer.at < floor) this.#judge.wrong.push(`went back to ${answer.at} from ${floor}`)
     if (dice < 2) this.#notTorn(answer)
-    return wanted.map((id, n) => ({ collection, id, at: answer.at, value: answer.values[n] ?? ABSENT }))
+    const values = wanted.map((id, n) => [id, answer.values[n] ?? ABSENT] as const)
+    return { collection, at: answer.at, values }
   }
 
   /** Both documents of a transaction are of the same one. */
