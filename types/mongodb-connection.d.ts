@@ -15,9 +15,8 @@ declare module 'mongodb/lib/cmap/connection.js' {
     readonly databaseName?: string
   }
 
-  export interface CommandOptions {
-    readonly signal?: AbortSignal
-  }
+  /** The class of a reply: bytes that become an object when somebody wants one. */
+  export type ResponseType = new (...args: unknown[]) => { toObject(options?: unknown): Document }
 
   /** How a message is to be sent. */
   export interface WriteOptions {
@@ -36,12 +35,7 @@ declare module 'mongodb/lib/cmap/connection.js' {
     /** What the server said when this connection was opened. */
     readonly hello: Document | null
     /** One command and its reply: an object, or what makes one of its bytes. A connection does one at a time. */
-    command(
-      ns: unknown,
-      command: Document,
-      options?: CommandOptions,
-      responseType?: unknown,
-    ): Promise<unknown>
+    command(ns: unknown, command: Document, options?: unknown, responseType?: ResponseType): Promise<unknown>
     readonly socket: Socket
     /** The one place where the driver writes to a socket. */
     writeCommand(message: WireMessage, options: WriteOptions): Promise<void>

@@ -1,4 +1,5 @@
 import { ObjectId, type Document } from 'mongodb'
+import type { ResponseType } from 'mongodb/lib/cmap/connection.js'
 
 /** Under it a reply says which process answered; it goes along when a reply is copied. */
 const server = Symbol('server')
@@ -13,17 +14,17 @@ export function serverOf(reply: Document): string | undefined {
   return typeof id === 'string' ? id : undefined
 }
 
-/** Remembers which process a command went to, by the signal of that command, until its reply is there. */
-export class AnsweringServers {
-  readonly #servers = new WeakMap<AbortSignal, string>()
-
-  /** A connection, which knows its server by the greeting, sends the command of this signal. */
-  sent(signal: AbortSignal, hello: Document | null): void {
-    const id: unknown = hello?.['topologyVersion']?.processId
-    if (id instanceof ObjectId) this.#servers.set(signal, id.toHexString())
-  }
-
-  mark(reply: Document, signal: AbortSignal): Document {
-    return Object.assign(reply, { [server]: this.#servers.get(signal) })
+/**
+ * The class of a reply, as the driver asks for it, whose objects bear the mark of whoever sent them.
+ * @param hello what the server said when the connection was opened.
+ */
+export function markedBy(hello: Document | null, type: ResponseType): ResponseType {
+  const id: unknown = hello?.['topologyVersion']?.processId
+  if (!(id instanceof ObjectId)) return type
+  const mark = { [server]: id.toHexString() }
+  return class MarkedResponse extends type {
+    override toObject(options?: unknown): Document {
+      return Object.assign(super.toObject(options), mark)
+    }
   }
 }

@@ -1,6 +1,5 @@
 import { MongoClient, type MongoClientOptions } from 'mongodb'
 import type { Log } from '@freshet/kit'
-import { AnsweringServers } from './answering-server.ts'
 import { GuardError } from './errors.ts'
 import type { Refusal } from './refusals.ts'
 import { Refusals } from './refusals.ts'
@@ -22,7 +21,6 @@ export interface ClientOptions {
 export interface VetoingClient {
   readonly client: MongoClient
   readonly refusals: Refusals
-  readonly servers: AnsweringServers
 }
 
 /** `connectionType` exists in the driver at run time but not in its published types. */
@@ -33,10 +31,9 @@ type OptionsWithConnection = MongoClientOptions & {
 /** Makes the client; opens no connection yet. Reads go to the primary, since only its history is whole. */
 export function vetoingClient(options: ClientOptions): VetoingClient {
   const refusals = new Refusals(options.log, options.onRefusal)
-  const servers = new AnsweringServers()
   const driverOptions: OptionsWithConnection = {
     appName: options.appName,
-    connectionType: vetoingConnection(options.databases, refusals, servers),
+    connectionType: vetoingConnection(options.databases, refusals),
     heartbeatFrequencyMS: options.heartbeatFrequencyMs,
     maxPoolSize: options.maxPoolSize,
     serverSelectionTimeoutMS: options.connectTimeoutMs,
@@ -51,7 +48,7 @@ export function vetoingClient(options: ClientOptions): VetoingClient {
   }
   const client = new MongoClient(options.uri, driverOptions)
   lockConnectionType(client)
-  return { client, refusals, servers }
+  return { client, refusals }
 }
 
 /** What decides of which class a socket is stays as it was made: a client reads it again whenever it connects. */

@@ -39,20 +39,14 @@ export interface OpenOptions {
  *   is left open then. `exitCode` tells a process how to end.
  */
 export async function openReadConnection(options: OpenOptions): Promise<GuardedConnection> {
-  const { client, refusals, servers } = clientFor(options)
+  const { client, refusals } = clientFor(options)
   try {
     await client.connect()
     const veto = await proveVeto(client, options.database, refusals)
     const standing = await readStanding(client, options.database)
     const fault = privilegeFault(standing, options.accessControl ?? 'required')
     if (fault) throw fault
-    const connection = new DriverReadConnection(
-      client,
-      options.database,
-      refusals,
-      { veto, standing },
-      servers,
-    )
+    const connection = new DriverReadConnection(client, options.database, refusals, { veto, standing })
     announce(connection.status(), options.log)
     return connection
   } catch (error) {

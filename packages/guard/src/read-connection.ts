@@ -1,5 +1,4 @@
 import type { ClientSession, Db, Document, MongoClient, RunCommandOptions } from 'mongodb'
-import type { AnsweringServers } from './answering-server.ts'
 import { readCommands } from './allowed-commands.ts'
 import type { GuardedConnection, ReadCommand, ReadSession, RunOptions } from './contract.ts'
 import { makeCursorIdLong, withLongCursorIds } from './cursor-ids.ts'
@@ -23,36 +22,28 @@ export class DriverReadConnection implements GuardedConnection {
   readonly #db: Db
   readonly #refusals: Refusals
   readonly #proved: Proved
-  readonly #servers: AnsweringServers
   readonly #sessions = new WeakMap<ReadSession, ClientSession>()
 
-  constructor(
-    client: MongoClient,
-    database: string,
-    refusals: Refusals,
-    proved: Proved,
-    servers: AnsweringServers,
-  ) {
+  constructor(client: MongoClient, database: string, refusals: Refusals, proved: Proved) {
     this.database = database
     this.#client = client
     this.#db = client.db(database)
     this.#refusals = refusals
     this.#proved = proved
-    this.#servers = servers
   }
 
   async run(command: ReadCommand, options?: RunOptions): Promise<Document> {
     this.#check(command)
-    const timeout = new ReplyTimeout(options?.timeoutMs, options?.signal)
-    const { signal } = timeout
-    const driverOptions: RunCommandOptions = { signal }
+    const timeoutMs = options?.timeoutMs
+    const timeout = timeoutMs === undefined ? undefined : new ReplyTimeout(timeoutMs, options?.signal)
+    const signal = timeout?.signal ?? options?.signal
+    const driverOptions: RunCommandOptions = signal ? { signal } : {}
     if (options?.raw === 'batches') driverOptions.fieldsAsRaw = rawBatches
     if (options?.session) driverOptions.session = this.#sessionOf(options.session)
     try {
-      const reply = await this.#db.command(withLongCursorIds(command), driverOptions)
-      return this.#servers.mark(makeCursorIdLong(reply), signal)
+      return makeCursorIdLong(await this.#db.command(withLongCursorIds(command), driverOptions))
     } finally {
-      timeout.clear()
+      timeout?.clear()
     }
   }
 
@@ -95,16 +86,15 @@ export class DriverReadConnection implements GuardedConnection {
 /** Gives up a command when its reply is late: its own signal aborts, which makes the driver drop the connection. */
 class ReplyTimeout {
   readonly #controller = new AbortController()
-  readonly #timer: NodeJS.Timeout | undefined
+  readonly #timer: NodeJS.Timeout
   readonly #outer: AbortSignal | undefined
   readonly #passOn = (): void => this.#controller.abort(this.#outer?.reason)
 
-  constructor(timeoutMs: number | undefined, outer: AbortSignal | undefined) {
+  constructor(timeoutMs: number, outer: AbortSignal | undefined) {
     this.#outer = outer
-    if (timeoutMs !== undefined)
-      this.#timer = setTimeout(() => {
-        this.#controller.abort(new GuardError('REPLY_TIMEOUT', `no reply within ${timeoutMs} ms`))
-      }, timeoutMs)
+    this.#timer = setTimeout(() => {
+      this.#controller.abort(new GuardError('REPLY_TIMEOUT', `no reply within ${timeoutMs} ms`))
+    }, timeoutMs)
     if (outer?.aborted) this.#passOn()
     else outer?.addEventListener('abort', this.#passOn, { once: true })
   }

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 import { MongoOperationTimeoutError } from 'mongodb'
 import { Connection } from 'mongodb/lib/cmap/connection.js'
-import type { WireMessage, WriteOptions } from 'mongodb/lib/cmap/connection.js'
-import type { AnsweringServers } from './answering-server.ts'
+import type { ResponseType, WireMessage, WriteOptions } from 'mongodb/lib/cmap/connection.js'
+import { markedBy } from './answering-server.ts'
 import { refusalOf } from './message-check.ts'
 import type { Refusals } from './refusals.ts'
 
@@ -13,12 +13,10 @@ import type { Refusals } from './refusals.ts'
  * `removeAllListeners` on the client, the topology or the pool, and it costs no events.
  * @returns a class for the driver's option `connectionType`; one per client.
  */
-export function vetoingConnection(
-  databases: ReadonlySet<string>,
-  refusals: Refusals,
-  servers: AnsweringServers,
-): typeof Connection {
+export function vetoingConnection(databases: ReadonlySet<string>, refusals: Refusals): typeof Connection {
   class VetoingConnection extends Connection {
+    readonly #marked = new Map<ResponseType, ResponseType>()
+
     constructor(socket: Socket, options: unknown) {
       super(socket, options)
       // Each socket's own and not to be redefined: else a single assignment would give it the driver's method back.
@@ -26,8 +24,7 @@ export function vetoingConnection(
     }
 
     override command(...[ns, command, options, type]: Parameters<Connection['command']>): Promise<unknown> {
-      if (options?.signal) servers.sent(options.signal, this.hello)
-      return super.command(ns, command, options, type)
+      return super.command(ns, command, options, type && this.#markedType(type))
     }
 
     override async writeCommand(message: WireMessage, options: WriteOptions): Promise<void> {
@@ -39,6 +36,15 @@ export function vetoingConnection(
       if (this.socket.write(bytes)) return
       // Where the socket is full the driver waits, with its own limits; this message has no bytes.
       await super.writeCommand({ toBin: () => [] }, { ...options, agreedCompressor: 'none' })
+    }
+
+    #markedType(type: ResponseType): ResponseType {
+      const known = this.#marked.get(type)
+      // The greeting says who it is.
+      if (known !== undefined || this.hello === null) return known ?? type
+      const marked = markedBy(this.hello, type)
+      this.#marked.set(type, marked)
+      return marked
     }
   }
   Object.freeze(VetoingConnection.prototype)

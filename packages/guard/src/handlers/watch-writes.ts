@@ -1,6 +1,6 @@
 import { MongoClient, type Document } from 'mongodb'
 import { Connection } from 'mongodb/lib/cmap/connection.js'
-import type { CommandOptions, WireMessage, WriteOptions } from 'mongodb/lib/cmap/connection.js'
+import type { ResponseType, WireMessage, WriteOptions } from 'mongodb/lib/cmap/connection.js'
 import { GuardError } from '../errors.ts'
 import { currentCause } from './cause.ts'
 import { changedBy, writtenBy } from './written.ts'
@@ -21,8 +21,8 @@ class WatchingConnection extends Connection {
   override async command(
     ns: unknown,
     command: Document,
-    options?: CommandOptions,
-    responseType?: unknown,
+    options?: unknown,
+    responseType?: ResponseType,
   ): Promise<unknown> {
     const reply = await super.command(ns, command, options, responseType)
     const changed = this.#settle && changedBy(command, objectOf(reply))
