@@ -26,15 +26,38 @@ async function openSilent(): Promise<{ socket: Socket } & AsyncDisposable> {
   }
 }
 
-/** What one large command over `Class` comes to, when its socket is made an end of while it is full. */
-async function outcome(Class: typeof Connection, end: (socket: Socket) => void): Promise<unknown> {
+/** When the driver hands bytes to the socket, from now on. */
+function handedOver(socket: Socket): Promise<void> {
+  const { write } = socket
+  return new Promise((resolve) => {
+    socket.write = (...args: unknown[]) => {
+      resolve()
+      return Reflect.apply(write, socket, args)
+    }
+  })
+}
+
+/** What one large command over `Class` comes to, when its socket is made an end of before or after it is full. */
+async function outcome(
+  Class: typeof Connection,
+  end: (socket: Socket) => void,
+  compressor: 'none' | 'zlib' = 'none',
+): Promise<unknown> {
   await using silent = await openSilent()
   const { socket } = silent
-  const connection = new Class(socket, { generation: 0, id: 1, monitorCommands: false })
+  const connection = new Class(socket, {
+    generation: 0,
+    id: 1,
+    monitorCommands: false,
+    compressors: ['zlib'],
+  })
+  Object.assign(connection, { hello: { maxWireVersion: 17, compression: [compressor] } })
+  const written = handedOver(socket)
   const settled = connection.command({ db: 'shop' }, large, {}).catch((error: unknown) => error)
-  while (!socket.writableNeedDrain) await new Promise(setImmediate)
+  // Compressing goes on beside this turn.
+  if (compressor === 'none') await written
   end(socket)
-  await once(socket, 'close').catch(() => undefined)
+  await Promise.all([written, once(socket, 'close').catch(() => undefined)])
   // All that follows from the end of the socket has run by then.
   return await Promise.race([settled, new Promise((resolve) => setImmediate(resolve, 'never settles'))])
 }
@@ -48,7 +71,13 @@ test('a write that waits for a full socket ends as an error of the network when 
   expect(error).toMatchObject({ cause: reset() })
 })
 
+test('a write that is compressed while its socket goes ends so too', async () => {
+  const error = await outcome(SettlingConnection, (socket) => socket.destroy(), 'zlib')
+  expect(error).toBeInstanceOf(MongoNetworkError)
+})
+
 test('the driver alone does not see to it: where this fails, it needs no help any more', async () => {
   expect(await outcome(Connection, (socket) => socket.destroy())).toBe('never settles')
+  expect(await outcome(Connection, (socket) => socket.destroy(), 'zlib')).toBe('never settles')
   expect(await outcome(Connection, (socket) => socket.destroy(reset()))).not.toBeInstanceOf(MongoNetworkError)
 })

@@ -1,3 +1,4 @@
+/// <reference path="../../../types/mongodb-connection.d.ts" />
 import { ObjectId, type Document } from 'mongodb'
 import type { ResponseType } from 'mongodb/lib/cmap/connection.js'
 

@@ -1,3 +1,4 @@
+/// <reference path="../../../types/mongodb-connection.d.ts" />
 import type { Socket } from 'node:net'
 import { MongoOperationTimeoutError } from 'mongodb'
 import { Connection } from 'mongodb/lib/cmap/connection.js'

@@ -1,3 +1,4 @@
+/// <reference path="../../../../types/mongodb-commands.d.ts" />
 import { BSON, type Document } from 'mongodb'
 import { DocumentSequence } from 'mongodb/lib/cmap/commands.js'
 import type { StoredDocument, StoredId } from './contract.ts'

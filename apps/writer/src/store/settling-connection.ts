@@ -1,3 +1,4 @@
+/// <reference path="../../../../types/mongodb-connection.d.ts" />
 import type { Socket } from 'node:net'
 import { Connection } from 'mongodb/lib/cmap/connection.js'
 
@@ -13,5 +14,9 @@ export class SettlingConnection extends Connection {
     // Behind the driver's own listeners: it knows by now that the connection is no more.
     const wake = (): void => void socket.emit('drain')
     socket.on('error', wake).on('close', wake)
+    // While a message was being compressed, the socket may have gone: who waits from then on has missed both.
+    socket.on('newListener', (event: unknown) => {
+      if (event === 'drain' && socket.destroyed) process.nextTick(wake)
+    })
   }
 }

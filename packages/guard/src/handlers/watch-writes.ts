@@ -1,3 +1,4 @@
+/// <reference path="../../../../types/mongodb-connection.d.ts" />
 import { MongoClient, type Document } from 'mongodb'
 import { Connection } from 'mongodb/lib/cmap/connection.js'
 import type { ResponseType, WireMessage, WriteOptions } from 'mongodb/lib/cmap/connection.js'
