@@ -28,11 +28,11 @@ async function openSilent(): Promise<{ socket: Socket } & AsyncDisposable> {
 
 /** When the driver hands bytes to the socket, from now on. */
 function handedOver(socket: Socket): Promise<void> {
-  const { write } = socket
+  const write = socket.write.bind(socket)
   return new Promise((resolve) => {
     socket.write = (...args: unknown[]) => {
       resolve()
-      return Reflect.apply(write, socket, args)
+      return Reflect.apply(write, undefined, args)
     }
   })
 }
