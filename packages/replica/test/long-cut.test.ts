@@ -1,19 +1,22 @@
 import { expect, test } from '@jest/globals'
 import { ChangeStreamError, type PastAnswer } from '@freshet/change-stream'
 import type { ReplicaOptions } from '../src/options.ts'
+import { never } from '../src/retry.ts'
 import { Bench } from './support/bench.ts'
 import { ScriptedPast } from './support/scripted-past.ts'
 
 /** A source that answers nothing while it is cut off, and counts how often it is asked. */
 class CutPast extends ScriptedPast {
   cut = false
-  why: 'DISCONNECTED' | 'PAST_UNAVAILABLE' = 'DISCONNECTED'
+  why: 'DISCONNECTED' | 'PAST_UNAVAILABLE' | 'proves nothing' = 'DISCONNECTED'
   reads = 0
   checks = 0
 
   override at(...all: Parameters<ScriptedPast['at']>): Promise<PastAnswer> {
     if (!this.cut) return super.at(...all)
     this.reads += 1
+    // The feed never comes so far.
+    if (this.why === 'proves nothing') return Promise.resolve({ kind: 'unproved', until: never })
     return Promise.reject(new ChangeStreamError(this.why, 'by the test'))
   }
 
@@ -106,6 +109,22 @@ test('R16 where the position is the reason newer ones are tried soon, twenty tim
   expect(first?.reads).toBeGreaterThanOrEqual(300)
   expect(second?.reads).toBeGreaterThanOrEqual(300)
   expect(second?.reads).toBeLessThanOrEqual(1_201)
+})
+
+test('R16 where the position was the reason, and then an answer proves nothing, it is once a second again', async () => {
+  const [first, second] = await askedWhileCut(
+    async (bench) => {
+      if (!(bench.past instanceof CutPast)) throw new Error('expected the source of this test')
+      bench.past.why = 'PAST_UNAVAILABLE'
+      await callers(1, true)(bench)
+      expect(bench.past.reads).toBeGreaterThan(0)
+      bench.past.why = 'proves nothing'
+    },
+    { feedRuns: true },
+  )
+  expect(first?.reads).toBeLessThanOrEqual(60 + soon)
+  expect(second?.reads).toBeLessThanOrEqual(61)
+  expect(second?.reads).toBeGreaterThanOrEqual(20)
 })
 
 test('R16 definitions are asked for together, once a second, while no answer comes', async () => {
