@@ -1,6 +1,6 @@
 import { headers as names, matchesStrong, matchesWeak, ProblemError, readCondition } from '@freshet/protocol'
 import { ABSENT, type Absent } from '@freshet/replica'
-import { sendProblem } from '@freshet/service'
+import { endWithText, sendProblem } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Facts } from './facts.ts'
 import type { Held } from './held.ts'
@@ -54,7 +54,7 @@ export class DocumentAnswer {
     list[LENGTH] = String(body.length)
     response.writeHead(200, list)
     if (!withBody) response.end()
-    else if (typeof body === 'string') endWith(response, body)
+    else if (typeof body === 'string') endWithText(response, body)
     else response.end(body)
     if (large) this.#unsent.count(response, body.length)
   }
@@ -88,19 +88,4 @@ function matches(header: string, etag: string, name: 'if-match' | 'if-none-match
   if (condition === undefined)
     throw new ProblemError('bad-header', { detail: `Wanted * or a list of entity tags in ${name}.` })
   return name === 'if-match' ? matchesStrong(condition, etag) : matchesWeak(condition, etag)
-}
-
-/**
- * As `response.end(body)`, but with one write: `end` adds an empty chunk behind the body, so that head and body leave by
- * the slower way for several chunks. Saves 6 % of an answer of 500 bytes.
- */
-function endWith(response: ServerResponse, body: string): void {
-  const { socket } = response
-  // The answer to a pipelined request has no socket before its turn.
-  if (socket === null) return void response.end(body, 'latin1')
-  // Otherwise `write` would cork the socket itself, until a later turn.
-  socket.cork()
-  response.write(body, 'latin1')
-  socket.uncork()
-  response.end()
 }

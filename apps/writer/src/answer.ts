@@ -1,4 +1,5 @@
 import { headers as names } from '@freshet/protocol'
+import { endWithText } from '@freshet/service'
 import type { ServerResponse } from 'node:http'
 
 /** What is said of a write that was done. */
@@ -43,26 +44,12 @@ export function sendAnswer(response: ServerResponse, answer: Answer, followed: F
   }
   list.push('Content-Type', 'application/json', 'Content-Length', String(version.json.length))
   response.writeHead(status, list)
-  endWith(response, version.json)
+  if (version.json.length > LONGEST_TEXT_BYTES) response.end(version.json)
+  else endWithText(response, version.json.toString('latin1'))
 }
 
 function sendEmpty(response: ServerResponse, status: number, list: string[]): void {
   response.writeHead(status, list)
-  response.end()
-}
-
-/**
- * As `response.end(body)`, but head and body leave by one write: node:http joins a text of one-byte characters with the
- * head, and a Buffer it does not.
- */
-function endWith(response: ServerResponse, body: Buffer): void {
-  const { socket } = response
-  // The answer to a pipelined request has no socket before its turn.
-  if (socket === null || body.length > LONGEST_TEXT_BYTES) return void response.end(body)
-  // Otherwise `write` would cork the socket itself, until a later turn.
-  socket.cork()
-  response.write(body.toString('latin1'), 'latin1')
-  socket.uncork()
   response.end()
 }
 

@@ -10,7 +10,7 @@ export interface PatchRules {
   readonly lenient: boolean
 }
 
-/** MongoDB's limit for one document. */
+/** The most that MongoDB stores as one document: https://www.mongodb.com/docs/manual/reference/limits/ */
 export const maxDocumentBytes = 16 * 1024 * 1024
 
 /** A patch may name the id, but not change it. @throws {BodyError} id-mismatch */

@@ -1,5 +1,6 @@
 export { BodyBudget } from './body-budget.ts'
 export type { BodyShare } from './body-budget.ts'
+export { endWithText } from './end-with-text.ts'
 export type {
   App,
   Claims,

@@ -1,6 +1,7 @@
 import {
   etagOf,
   isValidId,
+  maxDocumentBytes,
   presentJson,
   toStored,
   type Body,
@@ -12,9 +13,6 @@ import { ProblemError, type Id, type IdType } from '@freshet/protocol'
 import type { Version } from '../answer.ts'
 import type { StoredDocument } from '../store/contract.ts'
 import { expectStorable } from './storable.ts'
-
-/** The most that MongoDB stores as one document: https://www.mongodb.com/docs/manual/reference/limits/ */
-const MAX_STORED_BYTES = 16 * 2 ** 20
 
 /** The most that a reader answers at once: what is more could be stored, and never be read. */
 const MAX_SHOWN_BYTES = 16 * 2 ** 20
@@ -60,7 +58,7 @@ export function documentPath(collection: string, id: Id): string {
 }
 
 function shown(stored: StoredDocument): Fresh {
-  if (stored.length > MAX_STORED_BYTES) throw tooLarge('Stored', stored.length, MAX_STORED_BYTES)
+  if (stored.length > maxDocumentBytes) throw tooLarge('Stored', stored.length, maxDocumentBytes)
   const version = versionOf(stored)
   const { length } = version.json
   if (length > MAX_SHOWN_BYTES) throw tooLarge('As JSON', length, MAX_SHOWN_BYTES)
