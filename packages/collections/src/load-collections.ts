@@ -7,15 +7,18 @@ import { SchemaCompiler } from './schema-check.ts'
 
 const suffix = '.json'
 
+/** Hidden files are of others: macOS lays `._products.json` beside `products.json`, editors `.#products.json`. */
+const isOurs = (file: string): boolean => file.endsWith(suffix) && !file.startsWith('.')
+
 /**
- * The collections that the `*.json` files of a folder declare, by name and in its order.
+ * The collections that the `*.json` files of a folder declare, by name and in its order. Hidden files are left alone.
  * @throws {CollectionFileError} naming the file, the place in it, what was found and what is wanted.
  */
 export async function loadCollections(folder: string): Promise<ReadonlyMap<string, Collection>> {
   const compiler = new SchemaCompiler()
   const collections = new Map<string, Collection>()
   try {
-    const files = (await readdir(folder)).filter((file) => file.endsWith(suffix)).sort()
+    const files = (await readdir(folder)).filter(isOurs).sort()
     for (const file of files) {
       const path = join(folder, file)
       const name = file.slice(0, -suffix.length)

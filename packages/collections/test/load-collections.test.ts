@@ -205,6 +205,20 @@ test.each<[string, string, string, RegExp]>([
   },
 )
 
+test('B16 leaves hidden files alone, such as those that macOS and editors lay beside a file', async () => {
+  const hidden = ['._plain.json', '.#plain.json', '.hidden.json', '.json']
+  const file = JSON.stringify({ type: 'object' })
+  await using folder = await folderOf({
+    'plain.json': file,
+    ...Object.fromEntries(hidden.map((name) => [name, '\0\x05\x16\x07 no JSON'])),
+  })
+  expect([...(await loadCollections(folder.path)).keys()]).toEqual(['plain'])
+  await using only = await folderOf({ '._plain.json': file })
+  await expect(loadCollections(only.path)).rejects.toThrow(
+    'expected at least one file named <collection>.json',
+  )
+})
+
 test('B16 refuses a folder that is not there, and one without files', async () => {
   await expect(loadCollections('/nowhere/at/all')).rejects.toMatchObject({ code: 'UNREADABLE' })
   await using folder = await folderOf({})

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import type { RefusalOptions } from '@freshet/protocol'
 import type { ShellProblem } from './contract.ts'
 import { problemAnswer } from './send-problem.ts'
 
@@ -16,9 +17,16 @@ export function clientProblem({ code }: NodeJS.ErrnoException): ShellProblem | u
   return code?.startsWith('HPE_') ? 'bad-request' : undefined
 }
 
+/** What is wrong with the bytes, where Node.js tells; without it the problem's own words must do. */
+export function clientDetail({ code }: NodeJS.ErrnoException): RefusalOptions {
+  if (code !== 'HPE_INVALID_METHOD') return {}
+  // `fetch` writes `get` and `put` in capitals by itself, and `patch` not: https://fetch.spec.whatwg.org/#concept-method-normalize
+  return { detail: 'Wanted a method of HTTP in capitals, such as PATCH: methods are case-sensitive.' }
+}
+
 /** Answers where there is no request object: the answer is written to the socket. */
-export function answerSocket(socket: Socket, code: ShellProblem): void {
-  const { status, headers, body } = problemAnswer(code)
+export function answerSocket(socket: Socket, code: ShellProblem, options: RefusalOptions): void {
+  const { status, headers, body } = problemAnswer(code, options)
   const lines = Object.entries({ ...headers, connection: 'close' }).map(
     ([name, value]) => `${name}: ${value}`,
   )

@@ -4,7 +4,7 @@ import { createServer, ServerResponse } from 'node:http'
 import { ProblemError } from '@freshet/protocol'
 import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
-import { answerSocket, clientProblem } from './client-error.ts'
+import { answerSocket, clientDetail, clientProblem } from './client-error.ts'
 import { Connections, type Cut } from './connections.ts'
 import type { Fail, Handler } from './contract.ts'
 import { holdContinue } from './expectation.ts'
@@ -180,10 +180,11 @@ export class HttpShell {
     const problem = clientProblem(error)
     if (problem === undefined || !socket.writable) return void socket.destroy()
     const response = this.#connections.newest(socket)
-    if (response === undefined) return answerSocket(socket, problem)
+    if (response === undefined) return answerSocket(socket, problem, clientDetail(error))
     const { req: request } = response
     if (!request.complete && response.headersSent) socket.destroy()
-    else if (!request.complete || response.writableFinished) answerSocket(socket, problem)
+    else if (!request.complete || response.writableFinished)
+      answerSocket(socket, problem, clientDetail(error))
     else {
       // It is about what stands behind a whole request: the answer to that one is on its way, and is the last.
       response.shouldKeepAlive = false

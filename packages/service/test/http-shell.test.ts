@@ -40,6 +40,18 @@ test('bytes that are no HTTP are 400 with a problem', async () => {
   expect(await client.untilClosed()).toMatch(/^HTTP\/1\.1 400 [\s\S]*bad-request/)
 })
 
+test.each(['patch', 'Patch', 'get', 'delete'])(
+  'the method %s is 400, and the problem says that methods are in capitals',
+  async (method) => {
+    await using bench = await openShell(ok)
+    using client = new RawClient(bench.url)
+    client.send(`${method} / HTTP/1.1\r\nHost: x\r\n\r\n`)
+    const answer = await client.untilClosed()
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /)
+    expect(answer).toContain('"detail":"Wanted a method of HTTP in capitals, such as PATCH')
+  },
+)
+
 test.each([
   ['nothing at all', ''],
   ['half of the headers', 'GET / HTTP/1.1\r\nHost: x\r\n'],
