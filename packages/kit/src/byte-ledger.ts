@@ -1,0 +1,43 @@
+import type { ByteLease } from './byte-lease.ts'
+import type { BytePart } from './byte-part.ts'
+import type { Clock } from './clock.ts'
+
+/** A lease that may be ended for others has to move as often as this, or it is, in milliseconds. */
+export const STALLED_AFTER_MS = 1_000
+
+/** What all parts of a `ByteBudget` share. */
+export class ByteLedger {
+  readonly maxBytes: number
+  readonly clock: Clock
+  readonly parts: BytePart[] = []
+  /** Leases that may be ended, the one that moved last at the end. */
+  readonly mayEnd = new Set<ByteLease>()
+  takenBytes = 0
+  /** Room is being made for one: nobody else may take it. */
+  busy = false
+  /** Ends the looks for leases that stopped moving, which go on while somebody waits. */
+  looking: AbortController | undefined
+
+  constructor(maxBytes: number, clock: Clock) {
+    this.maxBytes = maxBytes
+    this.clock = clock
+  }
+
+  wake(): void {
+    if (this.busy) return
+    for (const part of this.parts) part.serveLine()
+    if (this.parts.some(({ waiting }) => waiting > 0)) return
+    this.looking?.abort()
+    this.looking = undefined
+  }
+
+  /** Nothing tells that a lease has stopped moving, so whoever waits has to look. */
+  async look(): Promise<void> {
+    if (this.looking) return
+    const { signal } = (this.looking = new AbortController())
+    while (!signal.aborted) {
+      await this.clock.sleep(STALLED_AFTER_MS / 4, signal)
+      this.wake()
+    }
+  }
+}

@@ -1,0 +1,166 @@
+import { ByteLease } from './byte-lease.ts'
+import { STALLED_AFTER_MS, type ByteLedger } from './byte-ledger.ts'
+
+/** What one part has, for metrics. */
+export interface ByteFigures {
+  readonly part: string
+  readonly takenBytes: number
+  /** Callers that wait for room now. */
+  readonly waiting: number
+  /** Times that somebody was told that there is no room, since the start. */
+  readonly refused: number
+  /** Leases that were ended, since the start, because they did not move and others wanted room. */
+  readonly ended: number
+}
+
+/** Somebody in the line for room. */
+interface Waiter {
+  readonly lease: ByteLease
+  readonly bytes: number
+  readonly settle: (held: boolean) => void
+}
+
+/** One kind of use of a `ByteBudget`. */
+export class BytePart {
+  readonly #ledger: ByteLedger
+  readonly #name: string
+  readonly #maxBytes: number
+  readonly #line = new Set<Waiter>()
+  #takenBytes = 0
+  #refused = 0
+  #ended = 0
+
+  /** Call `ByteBudget.part`. */
+  constructor(ledger: ByteLedger, name: string, maxBytes: number) {
+    this.#ledger = ledger
+    this.#name = name
+    this.#maxBytes = maxBytes
+  }
+
+  get maxBytes(): number {
+    return this.#maxBytes
+  }
+
+  get takenBytes(): number {
+    return this.#takenBytes
+  }
+
+  get waiting(): number {
+    return this.#line.size
+  }
+
+  /**
+   * A lease that holds nothing yet. One that is given `end` has to say now and then that it {@link ByteLease.moved}: when
+   * others want room, and it stood still for a second, `end` is called and its bytes are given back, those that stood
+   * still longest first.
+   */
+  lease(end?: () => void): ByteLease {
+    return new ByteLease(this, this.#ledger, end)
+  }
+
+  figures(): ByteFigures {
+    return {
+      part: this.#name,
+      takenBytes: this.#takenBytes,
+      waiting: this.#line.size,
+      refused: this.#refused,
+      ended: this.#ended,
+    }
+  }
+
+  /** @internal Of a lease. */
+  take(lease: ByteLease, bytes: number): boolean {
+    const waitsBehind = this.#line.size > 0 && lease.bytes === 0
+    if (!waitsBehind && this.#fits(lease, bytes)) return true
+    this.#refused += 1
+    return false
+  }
+
+  /** @internal Of a lease. */
+  async wait(lease: ByteLease, bytes: number, signal: AbortSignal): Promise<boolean> {
+    if (signal.aborted) return false
+    if (this.#line.size === 0 && this.#fits(lease, bytes)) {
+      lease.granted(bytes)
+      return true
+    }
+    const held = await new Promise<boolean>((resolve) => {
+      const leave = (): void => waiter.settle(false)
+      const waiter: Waiter = {
+        lease,
+        bytes,
+        settle: (is) => {
+          signal.removeEventListener('abort', leave)
+          this.#line.delete(waiter)
+          resolve(is)
+        },
+      }
+      signal.addEventListener('abort', leave, { once: true })
+      this.#line.add(waiter)
+      void this.#ledger.look()
+    })
+    if (!held) {
+      this.#refused += 1
+      // Who stood behind it may have room.
+      this.#ledger.wake()
+    }
+    return held
+  }
+
+  /** @internal Gives room to those who wait, in order. */
+  serveLine(): void {
+    for (const waiter of this.#line) {
+      const { lease, bytes } = waiter
+      if (!this.#fits(lease, bytes)) return
+      lease.granted(bytes)
+      waiter.settle(true)
+    }
+  }
+
+  /** @internal Of a lease. */
+  add(bytes: number): void {
+    this.#takenBytes += bytes
+    this.#ledger.takenBytes += bytes
+  }
+
+  /** @internal Of a lease. */
+  countEnded(): void {
+    this.#ended += 1
+  }
+
+  /** @internal Nobody waits with this lease any more. */
+  leave(lease: ByteLease): void {
+    for (const waiter of this.#line) if (waiter.lease === lease) waiter.settle(false)
+  }
+
+  /**
+   * Whether the lease may have so many bytes in all; room is made when it can be. One that is alone in its part always
+   * may: otherwise what is larger than the limit could never be done, and what fills one part could stop another.
+   */
+  #fits(lease: ByteLease, bytes: number): boolean {
+    if (this.#takenBytes === lease.bytes) return true
+    const more = bytes - lease.bytes
+    const missingHere = this.#takenBytes + more - this.#maxBytes
+    const missing = this.#ledger.takenBytes + more - this.#ledger.maxBytes
+    return (missingHere <= 0 && missing <= 0) || this.#makeRoom(lease, missingHere, missing)
+  }
+
+  /** Ends what stood still, if that gives enough. */
+  #makeRoom(asking: ByteLease, missingHere: number, missing: number): boolean {
+    const ledger = this.#ledger
+    const still = ledger.clock.now() - STALLED_AFTER_MS
+    const chosen: ByteLease[] = []
+    for (const lease of ledger.mayEnd) {
+      if ((missingHere <= 0 && missing <= 0) || lease.movedAt > still) break
+      if (lease === asking || lease.bytes === 0 || (missing <= 0 && lease.part !== this)) continue
+      chosen.push(lease)
+      missing -= lease.bytes
+      if (lease.part === this) missingHere -= lease.bytes
+    }
+    if (missingHere > 0 || missing > 0) return false
+    const wasBusy = ledger.busy
+    ledger.busy = true
+    for (const lease of chosen) lease.endForOthers()
+    ledger.busy = wasBusy
+    return true
+  }
+}

@@ -1,0 +1,153 @@
+import { expect, test } from '@jest/globals'
+import { ByteBudget, type ByteLease, type Clock } from '../src/index.ts'
+import { settled } from './fake-clock.ts'
+
+const never = new AbortController().signal
+
+/** A clock that a test sets; every sleeper wakes when it is set. */
+class HandClock implements Clock {
+  #now = 0
+  readonly #wake = new Set<() => void>()
+
+  now(): number {
+    return this.#now
+  }
+
+  wallMs(): number {
+    return this.#now
+  }
+
+  sleep(_ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      if (signal.aborted) return resolve()
+      this.#wake.add(resolve)
+      signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+  }
+
+  async advance(ms: number): Promise<void> {
+    this.#now += ms
+    for (const wake of this.#wake) wake()
+    this.#wake.clear()
+    await settled()
+  }
+}
+
+function open(maxBytes = 100): { clock: HandClock; budget: ByteBudget } {
+  const clock = new HandClock()
+  return { clock, budget: new ByteBudget({ maxBytes, clock }) }
+}
+
+/** What a wait has come to, looked at without waiting. */
+function watch(wait: Promise<boolean>): { held: boolean | undefined } {
+  const seen: { held: boolean | undefined } = { held: undefined }
+  void wait.then((held) => (seen.held = held))
+  return seen
+}
+
+test('parts have one limit together and one each, and what is given back is there for others', () => {
+  const { budget } = open()
+  const answers = budget.part('answers', 60)
+  const bodies = budget.part('bodies')
+  const [a, b, c, d] = [answers.lease(), answers.lease(), bodies.lease(), bodies.lease()]
+  expect([a.tryHold(40), b.tryHold(30), b.tryHold(20)]).toEqual([true, false, true])
+  expect([c.tryHold(39), d.tryHold(2), d.tryHold(1)]).toEqual([true, false, true])
+  expect(budget.takenBytes).toBe(100)
+  a[Symbol.dispose]()
+  a[Symbol.dispose]()
+  expect([budget.takenBytes, d.tryHold(41), b.tryHold(10), b.bytes]).toEqual([60, true, true, 10])
+  expect(budget.figures()).toEqual([
+    { part: 'answers', takenBytes: 10, waiting: 0, refused: 1, ended: 0 },
+    { part: 'bodies', takenBytes: 80, waiting: 0, refused: 1, ended: 0 },
+  ])
+})
+
+test('who is alone in a part has room, whatever it needs and whatever others have', () => {
+  const { budget } = open()
+  const [a, b] = [budget.part('a', 100), budget.part('b', 10)]
+  expect(a.lease().tryHold(100)).toBe(true)
+  const [alone, other] = [b.lease(), b.lease()]
+  expect([alone.tryHold(500), alone.tryHold(600), other.tryHold(1)]).toEqual([true, true, false])
+})
+
+test('who waits is served in order, and nobody passes by', async () => {
+  const { budget } = open()
+  const part = budget.part('part')
+  const [a, b, c, d] = [part.lease(), part.lease(), part.lease(), part.lease()]
+  a.tryHold(90)
+  const large = watch(b.hold(50, never))
+  const small = watch(c.hold(5, never))
+  expect(d.tryHold(1)).toBe(false)
+  await settled()
+  expect([large.held, small.held, part.waiting]).toEqual([undefined, undefined, 2])
+  a.tryHold(50)
+  await settled()
+  expect([large.held, small.held, budget.takenBytes]).toEqual([true, undefined, 100])
+  b[Symbol.dispose]()
+  await settled()
+  expect([small.held, budget.takenBytes]).toEqual([true, 55])
+})
+
+test('a wait ends with its signal or its lease, and makes way for those behind it', async () => {
+  const { budget } = open()
+  const part = budget.part('part')
+  const [a, b, c, d] = [part.lease(), part.lease(), part.lease(), part.lease()]
+  a.tryHold(90)
+  const giveUp = new AbortController()
+  const first = watch(b.hold(50, giveUp.signal))
+  const second = watch(c.hold(40, never))
+  const third = watch(d.hold(10, never))
+  giveUp.abort()
+  await settled()
+  expect([first.held, second.held, third.held]).toEqual([false, undefined, undefined])
+  c[Symbol.dispose]()
+  await settled()
+  expect([second.held, third.held, budget.takenBytes]).toEqual([false, true, 100])
+  await expect(part.lease().hold(1, AbortSignal.abort())).resolves.toBe(false)
+})
+
+test('to wait while something is held is refused: two could wait for each other', async () => {
+  const lease = open().budget.part('part').lease()
+  lease.tryHold(1)
+  await expect(lease.hold(2, never)).rejects.toThrow(TypeError)
+})
+
+/** A lease that may be ended, and whether it was. */
+function mayEnd(make: (end: () => void) => ByteLease): { lease: ByteLease; ended: () => boolean } {
+  let ended = false
+  const lease = make(() => (ended = true))
+  return { lease, ended: () => ended }
+}
+
+test('what stood still for a second makes room for others, the longest first, and no more than is needed', async () => {
+  const { clock, budget } = open()
+  const [a, b] = [budget.part('a'), budget.part('b')]
+  const [one, two, three] = [
+    mayEnd((end) => a.lease(end)),
+    mayEnd((end) => a.lease(end)),
+    mayEnd((end) => b.lease(end)),
+  ]
+  for (const { lease } of [one, two, three]) expect(lease.tryHold(30)).toBe(true)
+  const other = b.lease()
+  expect(other.tryHold(20)).toBe(false)
+  await clock.advance(900)
+  one.lease.moved()
+  await clock.advance(100)
+  expect([other.tryHold(100), other.tryHold(20)]).toEqual([false, true])
+  expect([one.ended(), two.ended(), three.ended()]).toEqual([false, true, false])
+  expect([two.lease.bytes, budget.takenBytes, budget.figures()[0]?.ended]).toEqual([0, 80, 1])
+})
+
+test('who waits gets the room of what stops moving meanwhile', async () => {
+  const { clock, budget } = open()
+  const part = budget.part('part')
+  const still = mayEnd((end) => part.lease(end))
+  still.lease.tryHold(80)
+  const wait = watch(part.lease().hold(30, never))
+  await clock.advance(500)
+  still.lease.moved()
+  await clock.advance(600)
+  expect([wait.held, still.ended()]).toEqual([undefined, false])
+  await clock.advance(400)
+  expect([wait.held, still.ended(), budget.takenBytes]).toEqual([true, true, 30])
+})
