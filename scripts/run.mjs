@@ -56,6 +56,9 @@ const say = (text) => process.stderr.write(`${text}\n`)
 const parent = process.ppid
 const parentCheckMs = 1_000
 
+/** What runs here asks services on this machine, which no proxy knows. Tests do so by `fetch`, as any client. */
+const direct = [process.env.no_proxy, process.env.NO_PROXY, '127.0.0.1,::1,localhost'].filter(Boolean).join()
+
 /** A step that is over sooner, such as a build of nothing, is not worth a line. */
 const sayAfterMs = 1_000
 
@@ -74,6 +77,8 @@ function run([command, ...rest], { quiet = false, held = false, channel = false 
       env: {
         ...process.env,
         PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}`,
+        no_proxy: direct,
+        NO_PROXY: direct,
         TURBO_TELEMETRY_DISABLED: '1',
         DO_NOT_TRACK: '1',
         FORCE_COLOR: process.stderr.isTTY ? '1' : '0',

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { eventually } from '@freshet/testkit'
@@ -28,6 +28,17 @@ test('a Node that is too old is told of before anything is done', async () => {
   const { said, code } = clone.run('dev')
   expect(await code).toBe(1)
   expect(said.text).toMatch(/^Freshet needs Node >=99\.1; \S+ is \d+\.\d+\.\d+\. Install a newer one\.\n$/)
+})
+
+test('tests ask the services of this machine directly, whatever proxy the shell names', async () => {
+  using clone = new Clone()
+  mkdirSync(join(clone.folder, 'node_modules/jest/bin'), { recursive: true })
+  clone.write('node_modules/jest/bin/jest.js', 'console.log(process.env.no_proxy, process.env.NO_PROXY)\n')
+  const { code, printed } = clone.run('test')
+  expect(await code).toBe(0)
+  const [lower = '', upper = ''] = printed.text.trim().split(' ')
+  for (const hosts of [lower, upper])
+    expect(hosts.split(',')).toEqual(expect.arrayContaining(['127.0.0.1', '::1', 'localhost']))
 })
 
 test('what a build prints is said when it fails, and only then', async () => {

@@ -1,7 +1,10 @@
 import { headers, parseSourcePosition } from '@freshet/protocol'
+import { askDirectly } from '../ask-directly.ts'
 import type { Answer, Question, ReaderDoor } from './contract.ts'
 
 const answerWithinMs = 10_000
+/** Beyond what a reader may answer at once. */
+const maxAnswerBytes = 2 ** 30
 
 /** A reader behind its public port. */
 export class HttpReader implements ReaderDoor {
@@ -16,17 +19,19 @@ export class HttpReader implements ReaderDoor {
   async ask({ collection, ids, form }: Question): Promise<Answer> {
     const names = ids.map(encodeURIComponent)
     const path = form === 'one' ? `/${names.join()}` : `?ids=${names.join()}`
-    const response = await fetch(`${this.url}/v1/${collection}${path}`, {
+    const answer = await askDirectly(`${this.url}/v1/${collection}${path}`, {
       headers: this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` },
       signal: AbortSignal.timeout(answerWithinMs),
+      maxBytes: maxAnswerBytes,
     })
-    const body = Buffer.from(await response.arrayBuffer())
-    const named = parseSourcePosition(response.headers.get(headers.position) ?? '')
+    const { status, body } = answer
+    const position = answer.headers[headers.position]
+    const named = parseSourcePosition(typeof position === 'string' ? position : '')
     return {
-      status: response.status,
+      status,
       body,
-      etag: response.headers.get('etag') ?? undefined,
-      problem: response.status < 400 ? undefined : problemOf(body),
+      etag: answer.headers.etag,
+      problem: status < 400 ? undefined : problemOf(body),
       source: named?.source,
       position: named?.at,
     }

@@ -1,5 +1,6 @@
 import { Backoff, RunLoop } from '@freshet/kit'
 import type { Clock, Log, Part } from '@freshet/kit'
+import { askDirectly } from '../ask-directly.ts'
 
 /** What the sample data needs. */
 export interface SampleOptions {
@@ -16,6 +17,7 @@ const products = names.flatMap((name) =>
   kinds.map((kind) => ({ id: slug(name, kind), name: `${name}, ${kind}` })),
 )
 const moveEveryMs = 250
+const maxAnswerBytes = 64 * 2 ** 10
 /** Orders go round in this many documents, so that a long run does not fill the disk. */
 const orderSlots = 500
 
@@ -82,7 +84,7 @@ export class SampleData implements Part {
     signal?: AbortSignal,
   ): Promise<void> {
     const { writer, token } = this.#options
-    const response = await fetch(`${writer()}/v1/${path}`, {
+    const { status, body } = await askDirectly(`${writer()}/v1/${path}`, {
       method,
       headers: {
         authorization: `Bearer ${token}`,
@@ -90,12 +92,12 @@ export class SampleData implements Part {
         prefer: 'return=minimal',
       },
       ...(document === undefined ? {} : { body: JSON.stringify(document) }),
-      ...(signal === undefined ? {} : { signal }),
+      signal,
+      maxBytes: maxAnswerBytes,
     })
-    const text = await response.text()
     // An order that is not there any more needs no cancelling.
-    if (!response.ok && !(method === 'DELETE' && response.status === 404))
-      throw new Error(`${method} ${path} was answered ${response.status} ${text.slice(0, 200)}`)
+    if (status >= 300 && !(method === 'DELETE' && status === 404))
+      throw new Error(`${method} ${path} was answered ${status} ${body.toString().slice(0, 200)}`)
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Part } from '@freshet/kit'
+import { askDirectly } from '../ask-directly.ts'
 import type { World } from '../command.ts'
 import { CliError } from '../errors.ts'
 import { Child } from './child.ts'
@@ -6,6 +7,7 @@ import type { ChildOptions, Doors } from './child.ts'
 
 const readyWithinMs = 60_000
 const askEveryMs = 50
+const maxAnswerBytes = 64 * 2 ** 10
 
 /** What a service of the run is made of. */
 export interface ServicePartOptions {
@@ -73,9 +75,11 @@ export class ServicePart implements Part {
 /** Why `/readyz` says no, or nothing when it says yes. */
 async function unready(managementUrl: string): Promise<string | undefined> {
   try {
-    const response = await fetch(`${managementUrl}/readyz`, { signal: AbortSignal.timeout(2_000) })
-    const text = await response.text()
-    return response.ok ? undefined : `${response.status} ${text.trim()}`
+    const { status, body } = await askDirectly(`${managementUrl}/readyz`, {
+      signal: AbortSignal.timeout(2_000),
+      maxBytes: maxAnswerBytes,
+    })
+    return status === 200 ? undefined : `${status} ${body.toString().trim()}`
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }
