@@ -45,13 +45,22 @@ test.each([
     ],
   ],
   ['doctor guard', ['db-file', 'database', 'json']],
-  ['token', ['subject', 'roles', 'for', 'token-secret-file']],
+  ['token', ['subject', 'roles', 'handlers', 'for', 'token-secret-file']],
   ['migrate', ['db-file', 'database', 'collections', 'json']],
   ['timeline new', ['db-file', 'database']],
 ])('%s --help tells every option', async (name, options) => {
   const { code, printed } = await freshet(...name.split(' '), '--help')
   expect(code).toBe(0)
   for (const option of options) expect(printed).toMatch(new RegExp(`^  --${option} `, 'm'))
+})
+
+test('token --handlers wants names of services', async () => {
+  const env = { FRESHET_TOKEN_SECRET: 's'.repeat(32) }
+  expect((await freshetIn(env, 'token', '--handlers=stock,shop')).code).toBe(0)
+  expect(await freshetIn(env, 'token', '--handlers=stock,Shop')).toMatchObject({
+    code: 78,
+    said: expect.stringContaining('--handlers holds "Shop"; it wants names of services'),
+  })
 })
 
 test('an unknown command, an unknown option and a missing one end with their codes and a hint', async () => {

@@ -10,6 +10,16 @@ test('a signed token passes the check of the services and says who and what', as
   expect(await check(await signToken(secret, content))).toMatchObject({ sub: 'ann', roles: ['clerk'] })
 })
 
+test('G6.6 a token says for which handlers it writes, and nothing of it when there are none', async () => {
+  const { freshet_handlers: handlers } = await check(
+    await signToken(secret, { ...content, handlers: ['stock'] }),
+  )
+  expect(handlers).toEqual(['stock'])
+  expect(await check(await signToken(secret, { ...content, handlers: [] }))).not.toHaveProperty(
+    'freshet_handlers',
+  )
+})
+
 test('a token for others, by another secret, or expired is refused', async () => {
   await expect(check(await signToken(secret, { ...content, audience: 'b' }))).rejects.toThrow()
   await expect(check(await signToken('t'.repeat(32), content))).rejects.toThrow()

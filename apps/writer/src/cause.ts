@@ -5,6 +5,7 @@ import {
   noLineage,
   parseLineage,
   ProblemError,
+  serviceOf,
   type Lineage,
   type LoopFault,
 } from '@freshet/protocol'
@@ -16,15 +17,23 @@ const says: Record<LoopFault, (handler: string, collection: string, maxHops: num
   'too-many-hops': (handler, _, maxHops) => `${handler} is further than ${maxHops} from a write of nobody's`,
 }
 
-/** Which handlers a request descends from. @throws {ProblemError} bad-header */
+/** Whether a request says that it descends from a change; whether that is well-formed is not looked at. */
+export function tellsCause(headers: IncomingHttpHeaders): boolean {
+  return headers[names.hops] !== undefined || headers[names.cause] !== undefined
+}
+
+/**
+ * Which handlers a request descends from. Whoever has no cause says nothing: no hops at all are refused, since that is how a
+ * handler would hide behind headers of its own. @throws {ProblemError} bad-header
+ */
 export function readCause(headers: IncomingHttpHeaders): Lineage {
+  if (!tellsCause(headers)) return noLineage
   const hops = headers[names.hops]
   const cause = headers[names.cause]
-  if (hops === undefined && cause === undefined) return noLineage
   const lineage = typeof cause === 'string' ? parseLineage(cause) : undefined
-  if (lineage === undefined)
+  if (lineage === undefined || lineage.length === 0)
     throw new ProblemError('bad-header', {
-      detail: `Wanted ${names.cause} as a list of at most 16 hops: service/handler;heard="a/1";writes="b".`,
+      detail: `Wanted ${names.cause} as a list of 1 to 16 hops: service/handler;heard="a/1";writes="b".`,
     })
   if (hops !== undefined && hops !== String(lineage.length))
     throw new ProblemError('bad-header', {
@@ -41,4 +50,24 @@ export function expectNoLoop(lineage: Lineage, collection: string, maxHops: numb
   throw new ProblemError('write-loop', {
     detail: `${says[fault](handler, collection, maxHops)}: ${describeLineage(lineage)}.`,
   })
+}
+
+/**
+ * A cause silences handlers, so it is believed only of a caller whose token writes for the last of them. And such a caller
+ * must tell it with each write: what a handler hands to another process or thread, or sends with headers of its own, is
+ * refused the first time. @param handlers the services that the caller writes for. @throws {ProblemError} forbidden
+ */
+export function expectMayTell(lineage: Lineage, handlers: readonly string[] | 'all'): void {
+  if (handlers === 'all') return
+  const last = lineage.at(-1)
+  if (last !== undefined && !handlers.includes(serviceOf(last)))
+    throw new ProblemError('forbidden', {
+      detail: `The token does not write for handlers of ${serviceOf(last)}: its claim freshet_handlers must name that service.`,
+    })
+  if (last === undefined && handlers.length > 0)
+    throw new ProblemError('forbidden', {
+      detail:
+        `The token writes for handlers of ${handlers.join(', ')} (freshet_handlers), and the request does not say ` +
+        `which: send ${names.hops} and ${names.cause}, or use a token without that claim outside of handlers.`,
+    })
 }

@@ -1,10 +1,10 @@
 import { isValidId, type Collection } from '@freshet/collections'
 import { ProblemError, readQuery, readTarget } from '@freshet/protocol'
-import type { CollectionTarget, DocumentTarget, ProblemCode } from '@freshet/protocol'
-import type { BodyBudget, Verifier } from '@freshet/service'
+import type { CollectionTarget, DocumentTarget, Lineage, ProblemCode } from '@freshet/protocol'
+import type { BodyBudget, Claims, Verifier } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { sendAnswer, type Answer, type Followed } from './answer.ts'
-import { expectNoLoop, readCause } from './cause.ts'
+import { expectMayTell, expectNoLoop, readCause, tellsCause } from './cause.ts'
 import { askedBy, askedOf, type Asked, type AskedOfDocument } from './asked.ts'
 import { documentPath } from './operations/documents.ts'
 import { create } from './operations/create.ts'
@@ -78,21 +78,22 @@ export class WriterHandler {
     const operation = this.#operationOf(request, target)
     if (target.query !== '') expectNoParameters(target.query)
     // A token that is remembered costs no turn of the loop.
-    const admitted = this.#admit(collection, request.headers.authorization)
-    if (admitted instanceof Promise) await admitted
+    const admitted = this.#admit(collection, request)
+    const claims = admitted instanceof Promise ? await admitted : admitted
+    const parts = this.#partsFor(collection, readCause(request.headers), claims)
     await this.#parts.bodies.lend(response, async (share) => {
       const asked = askedBy(request, collection, share)
-      const answer = await operation(this.#partsFor(asked), asked)
+      const answer = await operation(parts, asked)
       this.#done++
       sendAnswer(response, answer, followed(request.method, asked))
     })
   }
 
   /** A write that descends from a change is judged, and tells the feed why it is. */
-  #partsFor({ request, collection }: Asked): OperationParts {
-    const cause = readCause(request.headers)
+  #partsFor({ name }: Collection, cause: Lineage, claims: Claims | undefined): OperationParts {
+    expectNoLoop(cause, name, this.#parts.maxHops)
+    expectMayTell(cause, claims?.handlers ?? [])
     if (cause.length === 0) return this.#parts
-    expectNoLoop(cause, collection.name, this.#parts.maxHops)
     return { ...this.#parts, store: new CausedStore(this.#parts.store, cause) }
   }
 
@@ -120,8 +121,10 @@ export class WriterHandler {
     })
   }
 
-  #admit({ access }: Collection, authorization: string | undefined): unknown {
-    return access.write === 'public' ? undefined : this.#parts.tokens.verify(authorization)
+  /** Who may write without a name must still say who he is when he says why: a cause has effects on others. */
+  #admit({ access }: Collection, { headers }: IncomingMessage): ReturnType<Verifier['verify']> | undefined {
+    const anybody = access.write === 'public' && !tellsCause(headers)
+    return anybody ? undefined : this.#parts.tokens.verify(headers.authorization)
   }
 }
 

@@ -1,7 +1,14 @@
 import { afterAll, expect, test } from '@jest/globals'
 import { formatLineage, type Hop } from '@freshet/protocol'
 import { eventually, openTestDatabase } from '@freshet/testkit'
-import { collections, openWriter, type Got, type OpenWriter, type Sent } from './support/open-writer.ts'
+import {
+  bearer,
+  collections,
+  openWriter,
+  type Got,
+  type OpenWriter,
+  type Sent,
+} from './support/open-writer.ts'
 
 const db = await openTestDatabase({ collections })
 afterAll(() => db[Symbol.asyncDispose]())
@@ -19,9 +26,16 @@ const recount = hop('stock/recount', 'products')
 const ifMatch = { 'if-match': '*' }
 const merge = { 'content-type': 'application/merge-patch+json' }
 
+const authorization = await bearer('stock', 'shop')
+
+/** What a request says that comes out of a handler, whoever sends it. */
+function said(...lineage: readonly Hop[]): Record<string, string> {
+  return { 'freshet-hops': String(lineage.length), 'freshet-cause': formatLineage(lineage) }
+}
+
 /** Headers of a request out of a handler. */
 function caused(...lineage: readonly Hop[]): Record<string, string> {
-  return { 'freshet-hops': String(lineage.length), 'freshet-cause': formatLineage(lineage) }
+  return { authorization, ...said(...lineage) }
 }
 
 /** What the database's own feed says happened, in order. */
@@ -167,12 +181,59 @@ test('G6.2 how many hops are allowed is said to the writer', async () => {
 })
 
 test.each([
-  ['hops without a cause', { 'freshet-hops': '1' }],
-  ['a cause of another form', { 'freshet-cause': 'because' }],
+  ['hops without a cause', { authorization, 'freshet-hops': '1' }],
+  ['no hops and an empty cause', { authorization, 'freshet-hops': '0', 'freshet-cause': '' }],
+  ['no hops at all', { authorization, 'freshet-hops': '0' }],
+  ['an empty cause', { authorization, 'freshet-cause': '' }],
+  ['a cause of another form', { authorization, 'freshet-cause': 'because' }],
   ['hops that are not those of the cause', { ...caused(recount), 'freshet-hops': '2' }],
 ])('400 bad-header, since nobody can tell where it comes from: %s', async (_, headers) => {
   await using writer = await openWriter(db.uriFor('writer'))
   const answer = await writer.send('PUT', 'products/loop', { headers, body: { name: 'x' } })
   expect(answer.status).toBe(400)
   expect(answer.json).toMatchObject({ type: 'https://freshet.dev/problems/bad-header' })
+})
+
+const forgers: readonly [name: string, token: string | undefined, status: number][] = [
+  ['nobody', undefined, 401],
+  ['a caller without that claim', await bearer(), 403],
+  ['a handler of another service', await bearer('shop'), 403],
+  ['a service whose name begins alike', await bearer('stoc', 'stock-2'), 403],
+]
+
+test.each(forgers)('G6.6 a cause is not believed of %s, and nothing is written', async (_, token, status) => {
+  await using writer = await openWriter(db.uriFor('writer'))
+  for (const collection of ['products', 'orders']) {
+    const headers = {
+      'if-none-match': '*',
+      ...said(hop('stock/recount', collection)),
+      ...(token !== undefined && { authorization: token }),
+    }
+    const answer = await writer.send('PUT', `${collection}/forged`, { headers, body: { name: 'x' } })
+    expect(answer.status).toBe(status)
+  }
+  expect(await products.findOne({ _id: 'forged' })).toBeNull()
+  expect(await db.admin.db('shop').collection<Product>('orders').findOne({ _id: 'forged' })).toBeNull()
+  if (status === 403)
+    await eventually(async () => expect(await writer.status()).toMatchObject({ problems: { forbidden: 2 } }))
+})
+
+test('G6.6 a service that writes for handlers tells the cause of each write, or it is refused', async () => {
+  await using writer = await openWriter(db.uriFor('writer'))
+  const put = (headers: Record<string, string>): Promise<Got> =>
+    writer.send('PUT', 'orders/silent', { headers: { 'if-none-match': '*', ...headers }, body: {} })
+  const silent = await put({ authorization })
+  expect(silent.status).toBe(403)
+  expect(silent.json['detail']).toContain('freshet_handlers')
+  // Negative controls: the same token with a cause, and nobody's write with a token of nobody's handler.
+  expect((await put(caused(hop('stock/recount', 'orders')))).status).toBe(201)
+  expect((await put({ authorization: await bearer(), 'if-none-match': '"x"' })).status).toBe(200)
+})
+
+test('G6.6 where nobody is asked for tokens, every cause is believed and none is wanted', async () => {
+  await using writer = await openWriter(db.uriFor('writer'), { argv: ['--no-tokens'] })
+  const put = (headers: Record<string, string>): Promise<Got> =>
+    writer.send('PUT', 'products/open', { headers, body: { name: 'x' } })
+  expect((await put(said(recount))).status).toBe(201)
+  expect((await put({})).status).toBe(200)
 })

@@ -2,13 +2,13 @@ import { ownClient } from './own-client.ts'
 import { openStamper } from './stamper.ts'
 import { throughWriter } from './through-writer.ts'
 
-const { MONGODB_URI, WRITE_URI, WRITER_URL, DATABASE = 'shop' } = process.env
+const { MONGODB_URI, WRITE_URI, WRITER_URL, TOKEN = '', DATABASE = 'shop' } = process.env
 if (MONGODB_URI === undefined || (WRITE_URI === undefined && WRITER_URL === undefined))
   throw new Error(
-    'expected MONGODB_URI of a reader, and WRITE_URI of a writer or WRITER_URL of the writer API',
+    'expected MONGODB_URI of a reader, and WRITE_URI of a writer or WRITER_URL and TOKEN for the writer API',
   )
 const stamp =
-  WRITER_URL === undefined ? ownClient(WRITE_URI ?? '', DATABASE).stamp : throughWriter(WRITER_URL)
+  WRITER_URL === undefined ? ownClient(WRITE_URI ?? '', DATABASE).stamp : throughWriter(WRITER_URL, TOKEN)
 const stamper = await openStamper({
   uri: MONGODB_URI,
   database: DATABASE,

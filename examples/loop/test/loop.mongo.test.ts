@@ -5,7 +5,7 @@ import { MongoClient } from 'mongodb'
 import { ownClient } from '../src/own-client.ts'
 import { openStamper, type Stamp } from '../src/stamper.ts'
 import { throughWriter } from '../src/through-writer.ts'
-import { openWriter } from './support/open-writer.ts'
+import { openWriter, tokenFor } from './support/open-writer.ts'
 
 const db = await openTestDatabase({ collections: ['orders', 'stock'] })
 afterAll(() => db[Symbol.asyncDispose]())
@@ -97,7 +97,7 @@ test('G7.3 negative control: with a client that nobody watches the loop goes on'
 test('G6.3 through the writer the loop ends with its first round: the writer knows what it descends from', async () => {
   await using writer = await openWriter(db.uriFor('writer'), '--max-hops=16')
   const errors: unknown[] = []
-  const stamp = throughWriter(writer.url)
+  const stamp = throughWriter(writer.url, tokenFor('stamper'))
   await using opened = await open((id) => stamp(id).catch((error: unknown) => errors.push(error)))
   await orders.insertOne({ _id: 'told' })
   await eventually(() => expect(errors).toHaveLength(1))

@@ -2,7 +2,7 @@ import { afterAll, expect, test } from '@jest/globals'
 import type { ChangeHandler } from '@freshet/guard'
 import { asDocuments, openReplica } from '@freshet/replica'
 import { eventually, openTestDatabase } from '@freshet/testkit'
-import { openWriter } from './support/open-writer.ts'
+import { openWriter, tokenFor } from './support/open-writer.ts'
 
 const db = await openTestDatabase({ collections: ['orders', 'stock'] })
 afterAll(() => db[Symbol.asyncDispose]())
@@ -25,7 +25,7 @@ async function openLink(service: string, from: string, to: string, writer: strin
     handle: async ({ id, cause }) => {
       const answer = await fetch(`${writer}/v1/${to}/${id}x`, {
         method: 'PUT',
-        headers: { 'content-type': 'application/json' },
+        headers: { authorization: `Bearer ${tokenFor(service)}`, 'content-type': 'application/json' },
         body: '{}',
       })
       const [start = ''] = id.split('-')

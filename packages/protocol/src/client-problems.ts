@@ -68,7 +68,7 @@ export const clientProblems = {
     status: 403,
     title: 'The token does not allow this',
     retryable: false,
-    remedy: 'Use a token with the role, or the owner, that the collection file asks for under x-access.',
+    remedy: 'Use a token that may do what the detail names.',
   },
   'not-found': {
     status: 404,

@@ -24,6 +24,7 @@ export {
   MAX_HOPS,
   noLineage,
   parseLineage,
+  serviceOf,
 } from './lineage.ts'
 export type { Hop, Lineage } from './lineage.ts'
 export { loopFault } from './loop.ts'

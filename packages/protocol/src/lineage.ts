@@ -29,6 +29,11 @@ export function isHandlerName(text: string): boolean {
   return handlerName.test(text)
 }
 
+/** The first half of a handler's name: the service that it is of. */
+export function serviceOf({ handler }: Hop): string {
+  return handler.slice(0, handler.indexOf('/'))
+}
+
 /**
  * The value of `Freshet-Cause`: a list of RFC 9651, each hop a token with its parameters, as in
  * `stock/recount;heard="orders/42";writes="stock", shop/notify;heard="stock/7";writes=""`.

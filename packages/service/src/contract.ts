@@ -13,6 +13,11 @@ export interface Claims {
   readonly sub: string
   /** The claim `roles`; empty when there is none. */
   readonly roles: readonly string[]
+  /**
+   * The claim `freshet_handlers`: the services whose handlers of changes the bearer writes for, an array or a text with
+   * spaces; empty when there is none. `all` where nobody is asked for tokens.
+   */
+  readonly handlers: readonly string[] | 'all'
 }
 
 /** Who is asking. */

@@ -84,11 +84,23 @@ function placeOf(header: string): number {
   return place
 }
 
-function claimsOf({ sub, roles = [] }: JWTPayload): Claims {
+function claimsOf({ sub, roles = [], freshet_handlers: handlers }: JWTPayload): Claims {
   if (typeof sub !== 'string' || sub === '') throw invalid('The claim "sub" must be a text.', undefined)
   if (!Array.isArray(roles) || !roles.every((role) => typeof role === 'string'))
     throw invalid('The claim "roles" must be an array of texts.', undefined)
-  return Object.freeze({ sub, roles: Object.freeze([...roles]) })
+  return Object.freeze({
+    sub,
+    roles: Object.freeze([...roles]),
+    handlers: Object.freeze(handlersIn(handlers)),
+  })
+}
+
+/** What is of another form is refused: a service that is no longer known as one would write without its cause. */
+function handlersIn(claim: unknown = []): readonly string[] {
+  const names = typeof claim === 'string' ? claim.split(' ').filter((name) => name !== '') : claim
+  if (!Array.isArray(names) || !names.every((name) => typeof name === 'string'))
+    throw invalid('The claim "freshet_handlers" must be an array of texts.', undefined)
+  return [...names]
 }
 
 /** Classes and codes: https://github.com/panva/jose/blob/main/docs/util/errors/README.md */

@@ -31,8 +31,20 @@ function counting(check: TokenCheck = secretCheck(secret, terms), maxRemembered 
 
 test('a good token tells who is asking, in a frozen object', async () => {
   const claims = await counting().verify(`Bearer ${await sign(good)}`)
-  expect(claims).toEqual({ sub: 'ann', roles: ['editor'] })
+  expect(claims).toEqual({ sub: 'ann', roles: ['editor'], handlers: [] })
   expect(Object.isFrozen(claims) && Object.isFrozen(claims.roles)).toBe(true)
+})
+
+test.each<[unknown, readonly string[]]>([
+  [
+    ['stock', 'shop'],
+    ['stock', 'shop'],
+  ],
+  ['stock shop', ['stock', 'shop']],
+  [[], []],
+])('G6.6 the services that a token writes for: %j', async (claim, handlers) => {
+  const token = await sign({ ...good, freshet_handlers: claim })
+  expect(await counting().verify(`Bearer ${token}`)).toMatchObject({ handlers })
 })
 
 test('a remembered token is answered without a promise and without a signature, until it expires', async () => {
@@ -89,6 +101,8 @@ test.each<[string, () => string | Promise<string>, RegExp]>([
   ['for another audience', () => sign({ ...good, aud: 'other' }), /"aud"/],
   ['without sub', () => sign(without('sub')), /"sub"/],
   ['with roles that are no texts', () => sign({ ...good, roles: [1] }), /"roles"/],
+  ['with handlers that are no texts', () => sign({ ...good, freshet_handlers: 1 }), /"freshet_handlers"/],
+  ['with one handler that is no text', () => sign({ ...good, freshet_handlers: [1] }), /"freshet_handlers"/],
   ['of another algorithm', () => sign(good, 'HS384', new Uint8Array(48)), /algorithm/],
   ['without algorithm', () => new UnsecuredJWT(good).encode(), /three parts/],
   ['without algorithm but with a signature', () => `${new UnsecuredJWT(good).encode()}AA`, /algorithm/],

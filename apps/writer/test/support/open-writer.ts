@@ -36,9 +36,9 @@ const files = {
 /** What the migration makes for these files. */
 export const collections = Object.keys(files)
 
-/** An `Authorization` header that is good for a minute. */
-export async function bearer(): Promise<string> {
-  const token = await new SignJWT({})
+/** An `Authorization` header that is good for a minute. `handlers`: the services that it writes for. */
+export async function bearer(...handlers: readonly string[]): Promise<string> {
+  const token = await new SignJWT(handlers.length > 0 ? { freshet_handlers: handlers } : {})
     .setProtectedHeader({ alg: 'HS256' })
     .setIssuer('freshet')
     .setAudience('freshet')
@@ -100,7 +100,10 @@ export async function openWriterAtOnce(uri: string, options: OpenWriterOptions =
       ...(argv.some((one) => one.startsWith('--collections=')) ? [] : [`--collections=${folder}`]),
       ...argv,
     ],
-    env: { FRESHET_TOKEN_SECRET: secret, FRESHET_MONGODB_URI: uri },
+    env: {
+      FRESHET_MONGODB_URI: uri,
+      ...(!argv.includes('--no-tokens') && { FRESHET_TOKEN_SECRET: secret }),
+    },
     readFile: () => '',
   })
   const start = startService({

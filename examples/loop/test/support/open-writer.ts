@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,9 +7,21 @@ import { serviceOptions, startService } from '@freshet/service'
 import { eventually, silentLog } from '@freshet/testkit'
 import { openGround, writerOptions, writerService } from '@freshet/writer'
 
-const open = { 'x-access': { read: 'public', write: 'public' }, type: 'object' }
+const secret = 'a secret of the tests that is long enough'
 
-/** A writer of `orders` and `stock` on a real socket, for whoever comes. */
+/** A token of somebody who writes for the handlers of these services (RFC 7519, HS256). */
+export function tokenFor(...handlers: readonly string[]): string {
+  const exp = Math.floor(Date.now() / 1_000) + 600
+  const claims = { sub: 'tester', iss: 'freshet', aud: 'freshet', exp, freshet_handlers: handlers }
+  const signed = [{ alg: 'HS256' }, claims]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+    .join('.')
+  return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`
+}
+
+const open = { 'x-access': { read: 'public', write: 'authenticated' }, type: 'object' }
+
+/** A writer of `orders` and `stock` on a real socket. */
 export async function openWriter(
   uri: string,
   ...argv: readonly string[]
@@ -17,7 +30,7 @@ export async function openWriter(
   for (const name of ['orders', 'stock']) await writeFile(join(folder, `${name}.json`), JSON.stringify(open))
   const config = readConfig(defineOptions({ ...serviceOptions, ...writerOptions }), {
     argv: ['--port=0', '--management-port=0', '--database=shop', `--collections=${folder}`, ...argv],
-    env: { FRESHET_MONGODB_URI: uri, FRESHET_TOKEN_SECRET: 'a secret of the tests that is long enough' },
+    env: { FRESHET_MONGODB_URI: uri, FRESHET_TOKEN_SECRET: secret },
     readFile: () => '',
   })
   const service = await startService({

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Lineage } from '@freshet/protocol'
+import type { UnseenStart } from './unseen-starts.ts'
 
 /** What a write would change. */
 export interface Written {
@@ -22,6 +23,8 @@ export interface Cause {
    * @throws {GuardError} UNDECLARED_WRITE, WRITE_LOOP, BREAKER_OPEN: this write must not be done.
    */
   judge(written: Written): (changed: number) => void
+  /** Something was started whose writes nobody can see. */
+  started(what: UnseenStart): void
 }
 
 /**

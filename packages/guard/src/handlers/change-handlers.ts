@@ -135,7 +135,7 @@ export function onlyReads(name: string): Disposable {
   const judge = (): never => {
     throw new GuardError('UNDECLARED_WRITE', `this process (${name}) only reads`)
   }
-  causeOfProcess({ lineage, database: undefined, tells: () => true, judge })
+  causeOfProcess({ lineage, database: undefined, tells: () => true, judge, started: () => undefined })
   const hook = hookRequests()
   return {
     [Symbol.dispose]: () => {

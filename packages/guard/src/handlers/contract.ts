@@ -56,6 +56,8 @@ export interface HandlerStatus {
   readonly resets: number
   readonly writes: number
   readonly refusals: Readonly<Record<HandlerRefusalReason, number>>
+  /** Processes and threads that it started: what these write is not seen, and a loop through them is not stopped here. */
+  readonly unseenStarts: number
   /** Breakers that are open now: writes because of so many documents are refused. */
   readonly openBreakers: number
 }

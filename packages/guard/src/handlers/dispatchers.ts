@@ -128,9 +128,8 @@ function headersWith(
   if (added.length === 0 && before?.cause === undefined) return {}
   const headers = pairsOf(valueOf(options, 'headers'))
   const ours: ReadonlySet<string> = new Set([names.hops, names.cause])
+  // What was said by hand is replaced: a handler cannot say that it is none, and twice would be two values of one header.
   const own = headers.filter(([name]) => !ours.has(String(name).toLowerCase()))
-  // By hand is fine too, and twice would be two values of one header.
-  if (before === undefined && own.length < headers.length) return {}
   return { headers: [...own, ...added].flat() }
 }
 

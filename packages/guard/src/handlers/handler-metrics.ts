@@ -33,6 +33,11 @@ const metrics: Readonly<Record<string, Metric>> = {
     help: 'Writes of a handler that were refused.',
     values: ({ refusals }) => refusals,
   },
+  freshet_handler_unseen_starts_total: {
+    type: 'counter',
+    help: 'Processes and threads that a handler started, whose writes are not seen.',
+    values: ({ unseenStarts }) => unseenStarts,
+  },
   freshet_handler_open_breakers: {
     type: 'gauge',
     help: 'Breakers of a handler that are open now.',

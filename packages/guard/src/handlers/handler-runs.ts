@@ -12,6 +12,7 @@ import type {
 } from './contract.ts'
 import { someId, type Echo, type Echoes } from './echoes.ts'
 import { lookForAgents } from './outgoing.ts'
+import type { UnseenStart } from './unseen-starts.ts'
 
 /** What one handler shares with the others of its service. */
 export interface HandlerRunsParts {
@@ -54,6 +55,7 @@ export class HandlerRuns {
   #failed = 0
   #resets = 0
   #writes = 0
+  #unseenStarts = 0
 
   constructor(handler: ChangeHandler, parts: HandlerRunsParts) {
     this.#handler = handler
@@ -97,6 +99,7 @@ export class HandlerRuns {
       resets: this.#resets,
       writes: this.#writes,
       refusals: { ...this.#refusals },
+      unseenStarts: this.#unseenStarts,
       openBreakers: this.#parts.breaker.open,
     }
   }
@@ -109,7 +112,13 @@ export class HandlerRuns {
   async #run(run: Run, work: () => Promise<void> | void, signal: AbortSignal): Promise<void> {
     const { database, tells, log, name } = this.#parts
     const { lineage, heard } = run
-    const cause: Cause = { lineage, database, tells, judge: (written) => this.#judge(run, written) }
+    const cause: Cause = {
+      lineage,
+      database,
+      tells,
+      judge: (written) => this.#judge(run, written),
+      started: (what) => this.#started(what, heard),
+    }
     lookForAgents()
     try {
       await runCaused(cause, work)
@@ -118,6 +127,14 @@ export class HandlerRuns {
       this.#failed += 1
       log.error({ handler: name, heard, chain: describeLineage(lineage), err: error }, 'a handler failed')
     }
+  }
+
+  /** Said once, and counted each time: a handler may have reasons to start one, such as to make a picture smaller. */
+  #started(what: UnseenStart, heard: string): void {
+    const { log, name } = this.#parts
+    if (this.#unseenStarts === 0)
+      log.warn({ handler: name, heard }, `a handler started a ${what}: what that writes is not seen`)
+    this.#unseenStarts += 1
   }
 
   #judge(run: Run, { collections, keys }: Written): (changed: number) => void {

@@ -3,6 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { formatLineage, headers as names } from '@freshet/protocol'
 import { currentCause, type Cause } from './cause.ts'
 import { Dispatchers } from './dispatchers.ts'
+import { hearingStarts } from './unseen-starts.ts'
 
 /** A request before its head is written, as far as it matters here. */
 interface Outgoing {
@@ -10,8 +11,8 @@ interface Outgoing {
   readonly origin: string
   /** Why it was made, if that can be known for certain. */
   readonly cause: Cause | undefined
-  readonly says: boolean
-  add(name: string, value: string): void
+  /** In place of what was said by hand. */
+  put(name: string, value: string): void
 }
 
 /** Where a runtime tells of such requests, and how each looks there. */
@@ -31,9 +32,12 @@ export function lineageHeaders(): Readonly<Record<string, string>> {
   return cause === undefined ? {} : headersOf(cause)
 }
 
-const hearing = Object.entries(channels).map(
-  ([channel, read]) => [channel, (message: unknown) => tellCause(message, read)] as const,
-)
+const hearing = [
+  ...hearingStarts,
+  ...Object.entries(channels).map(
+    ([channel, read]) => [channel, (message: unknown) => tellCause(message, read)] as const,
+  ),
+]
 let hooks = 0
 let dispatchers: Dispatchers | undefined
 
@@ -67,10 +71,9 @@ function tellCause(message: unknown, read: (request: object) => Outgoing | undef
   if (typeof message !== 'object' || message === null) return
   const request: unknown = Reflect.get(message, 'request')
   const outgoing = typeof request === 'object' && request !== null ? read(request) : undefined
-  // By hand is fine too, and twice would be two values of one header.
-  if (outgoing?.cause === undefined || outgoing.says) return
+  if (outgoing?.cause === undefined) return
   for (const [name, value] of Object.entries(toldTo(outgoing.cause, outgoing.origin)))
-    outgoing.add(name, value)
+    outgoing.put(name, value)
 }
 
 function toldTo(cause: Cause, origin: string): Readonly<Record<string, string>> {
@@ -94,8 +97,10 @@ function ofUndici(request: object): Outgoing | undefined {
   return {
     origin: String(request.origin),
     cause: caller?.runInAsyncScope(currentCause),
-    says: String(request.headers).toLowerCase().includes(names.cause),
-    add: (name, value) => call(request, 'addHeader', name, value),
+    put: (name, value) => {
+      Reflect.set(request, 'headers', headersWithout(Reflect.get(request, 'headers'), name))
+      call(request, 'addHeader', name, value)
+    },
   }
 }
 
@@ -105,9 +110,15 @@ function ofHttp(request: object): Outgoing | undefined {
   return {
     origin: `${String(request.protocol)}//${String(call(request, 'getHeader', 'host'))}`,
     cause: currentCause(),
-    says: call(request, 'getHeader', names.cause) !== undefined,
-    add: (name, value) => call(request, 'setHeader', name, value),
+    put: (name, value) => call(request, 'setHeader', name, value),
   }
+}
+
+/** A list of names and values in turns; in undici 5 the text of the head. */
+function headersWithout(headers: unknown, name: string): unknown {
+  if (typeof headers === 'string') return headers.replace(new RegExp(`^${name}:.*\\r\\n`, 'gim'), '')
+  if (!Array.isArray(headers)) return headers
+  return headers.filter((_, index) => String(headers[index - (index % 2)]).toLowerCase() !== name)
 }
 
 /** A method of an object of the runtime, which has no types here. */

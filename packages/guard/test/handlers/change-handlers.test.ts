@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
 import { expect, test } from '@jest/globals'
 import type { Hop } from '@freshet/protocol'
 import { currentCause, type Written } from '../../src/handlers/cause.ts'
@@ -58,9 +61,32 @@ test('G7.5 a refusal names handler, document and chain; it is counted, logged an
       resets: 0,
       writes: 0,
       refusals: { undeclared: 1, 'own-entry': 0, 'too-many-hops': 0, breaker: 0 },
+      unseenStarts: 0,
       openBreakers: 0,
     },
   ])
+})
+
+test('G7.7 a process or thread that a handler starts is counted, and said once', async () => {
+  const { handlers, log } = serviceOf()
+  const start = async (): Promise<void> => {
+    await once(spawn(process.execPath, ['--version'], { stdio: 'ignore' }), 'exit')
+    await once(new Worker('', { eval: true }), 'exit')
+  }
+  const runs = handlers.add({ name: 'starts', collections: ['orders'], handle: start })
+  await start()
+  expect(handlers.status()).toMatchObject([{ unseenStarts: 0 }])
+  await runs.hear(change('orders/42'), never)
+  await runs.hear(change('orders/43'), never)
+  expect(handlers.status()).toMatchObject([{ unseenStarts: 4, failed: 0 }])
+  expect(log.lines).toEqual([
+    {
+      level: 'warn',
+      fields: { handler: 's/starts', heard: 'orders/42' },
+      message: 'a handler started a process: what that writes is not seen',
+    },
+  ])
+  handlers.remove({ name: 'starts', collections: [], handle: () => undefined })
 })
 
 test.each([

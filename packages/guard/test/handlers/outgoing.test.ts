@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import { channel } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { createServer, request, type ClientRequest, type Server } from 'node:http'
@@ -92,6 +93,45 @@ test('G6.1 who is told can be said, and what was said by hand is not said twice'
   await inHandler(() => call('/by-hand', lineageHeaders()))
   expect(seen.get('/by-hand')).toBe(said)
   expect(lineageHeaders()).toEqual({})
+})
+
+/** What a handler may say by hand, so that it looks like nobody's write, or like somebody else's. */
+const pretexts: readonly Readonly<Record<string, string>>[] = [
+  { 'freshet-hops': '0', 'freshet-cause': '' },
+  { 'Freshet-Hops': '0' },
+  { 'FRESHET-CAUSE': '' },
+  { 'freshet-hops': '1', 'freshet-cause': 'other/h;heard="c/1";writes="d"' },
+]
+
+test.each(pretexts)('G6.1 a handler cannot say by hand that it is none: %j', async (headers) => {
+  await inHandler(async () => {
+    await call('/pretext', headers)
+    await callByHttp('/http-pretext', headers)
+  })
+  expect(seen.get('/pretext')).toBe(said)
+  expect(seen.get('/http-pretext')).toBe(said)
+})
+
+/** Requests of undici as its channel tells of them, by the form of their headers in version 5 and from 6 on. */
+test.each<[unknown, unknown]>([
+  ['a: 1\r\nfreshet-hops: 0\r\nFreshet-Cause: \r\nb: 2\r\n', 'a: 1\r\nb: 2\r\n'],
+  [
+    ['a', '1', 'Freshet-Hops', '0', 'freshet-cause', '', 'b', '2'],
+    ['a', '1', 'b', '2'],
+  ],
+])('G6.1 nor in a request of a copy of undici that nobody else uses', async (headers, rest) => {
+  const added: [string, string][] = []
+  const made = {
+    origin: url,
+    headers,
+    addHeader: (name: string, value: string) => void added.push([name, value]),
+  }
+  await inHandler(() => {
+    Object.assign(made, { [Symbol('handler')]: new AsyncResource('request') })
+    channel('undici:request:create').publish({ request: made })
+  })
+  expect(made.headers).toEqual(rest)
+  expect(Object.fromEntries(added)).toEqual({ 'freshet-hops': '1', 'freshet-cause': said.slice(2) })
 })
 
 test('G6.1 an origin about which `tells` fails is told, and that is logged: nobody else may fail by it', async () => {

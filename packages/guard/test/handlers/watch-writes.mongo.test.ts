@@ -80,7 +80,7 @@ test('G7.4 what a write has changed is told to who judged it: nothing is no chan
     ({ keys }) =>
     (changed) =>
       told.push([keys, changed])
-  const cause: Cause = { lineage: [], database: 'app', tells: () => true, judge }
+  const cause: Cause = { lineage: [], database: 'app', tells: () => true, judge, started: () => undefined }
   await runCaused(cause, async () => {
     await docs.insertMany([1, 2, 3].map((n) => ({ _id: n, n })))
     await docs.updateOne({ _id: 1 }, { $set: { n: 9 } })
