@@ -1,4 +1,5 @@
 import type { Fallback, Option, Outcome, Refusal } from './option.ts'
+import { isRefusal } from './option.ts'
 import type { REQUIRED } from './option.ts'
 
 const times = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
@@ -78,13 +79,24 @@ export function flag(name: string, says: string): Option<boolean> {
   return { name, says, form: '', fallback: false, style: 'flag', read, show: String }
 }
 
-/** Texts with commas between them (in the file also an array); empty unless given. */
-export function list(name: string, says: string): Option<readonly string[]> {
+/**
+ * Texts with commas between them (in the file also an array); empty unless given. `item` reads each of them, and may
+ * refuse it.
+ */
+export function list(
+  name: string,
+  says: string,
+  item: (text: string) => string | Refusal = notEmpty,
+): Option<readonly string[]> {
   const read = (given: string): readonly string[] | Refusal => {
-    const items = given === '' ? [] : given.split(',').map((item) => item.trim())
-    return items.includes('')
-      ? { wants: 'texts with commas between them, none of them empty' }
-      : Object.freeze(items)
+    const items: string[] = []
+    for (const text of given === '' ? [] : given.split(',')) {
+      if (text.trim() === '') return { wants: 'texts with commas between them, none of them empty' }
+      const one = item(text.trim())
+      if (isRefusal(one)) return one
+      items.push(one)
+    }
+    return Object.freeze(items)
   }
   return {
     name,

@@ -11,7 +11,7 @@ export type Handler = (request: IncomingMessage, response: ServerResponse) => vo
 export interface Claims {
   /** The claim `sub`; never empty. */
   readonly sub: string
-  /** The claim `roles`; empty when there is none. */
+  /** The claim `roles`; empty when there is none, or when it is not an array of texts. */
   readonly roles: readonly string[]
   /**
    * The claim `freshet_handlers`: the services whose handlers of changes the bearer writes for, an array or a text with

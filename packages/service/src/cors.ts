@@ -14,18 +14,6 @@ const EXPOSED = [
   'retry-after',
 ].join(', ')
 
-/** What they may send. */
-const ACCEPTED = [
-  'authorization',
-  'content-type',
-  'freshet-at-least',
-  'idempotency-key',
-  'if-match',
-  'if-none-match',
-  'last-event-id',
-  'prefer',
-].join(', ')
-
 /**
  * Lets pages of these origins (`*`: of all) call the handler, by the rules of https://fetch.spec.whatwg.org/#http-cors-protocol.
  * Tokens travel in a header and never in cookies, so credentials are not allowed. Without origins the handler comes
@@ -43,10 +31,13 @@ export function withCors(handle: Handler, origins: readonly string[]): Handler {
       response.setHeader('access-control-expose-headers', EXPOSED)
       return handle(request, response)
     }
-    // A preflight asks whether it may ask; which methods a path has, the real request is told.
+    // A preflight asks whether it may ask; which methods a path has, the real request is told. Pages may send any header:
+    // none of them has rights that a program without a browser would not have (`traceparent`, `sentry-trace`, …).
+    const asked = request.headers['access-control-request-headers']
     response.writeHead(204, {
+      vary: 'Origin, Access-Control-Request-Headers',
       'access-control-allow-methods': 'GET, HEAD, POST, PUT, PATCH, DELETE',
-      'access-control-allow-headers': ACCEPTED,
+      ...(asked !== undefined && { 'access-control-allow-headers': asked }),
       'access-control-max-age': '600',
     })
     response.end()

@@ -1,9 +1,12 @@
 import { ConfigError } from '@freshet/kit'
 import type { Clock } from '@freshet/kit'
 import { isIPv4 } from 'node:net'
+import type { JWK } from 'jose'
 import type { Claims, Verifier } from './contract.ts'
 import type { ServiceConfig } from './options.ts'
-import { keySetCheck, secretCheck } from './token-check.ts'
+import { KeySetError, readPublicKeys } from './key-set.ts'
+import { keySetCheck, publicKeysCheck, secretCheck } from './token-check.ts'
+import type { TokenCheck } from './token-check.ts'
 import { TokenVerifier } from './tokens.ts'
 
 const MAX_REMEMBERED = 10_000
@@ -11,36 +14,68 @@ const MIN_SECRET_BYTES = 32
 
 type TokenConfig = Pick<
   ServiceConfig,
-  'host' | 'tokenSecret' | 'tokenKeysUrl' | 'tokenIssuer' | 'tokenAudience' | 'noTokens'
+  | 'host'
+  | 'tokenSecret'
+  | 'tokenPublicKeys'
+  | 'tokenKeysUrl'
+  | 'tokenIssuer'
+  | 'tokenAudience'
+  | 'tokenMaxDays'
+  | 'noTokens'
 >
 
 /**
- * The verifier that the configuration asks for: exactly one of a secret, a key set, or nobody is asked, which is for
- * loopback addresses only. @throws {ConfigError} CONFLICT or BAD_VALUE.
+ * The verifier that the configuration asks for: exactly one of a secret, public keys, a key set, or nobody is asked,
+ * which is for loopback addresses only. @throws {ConfigError} CONFLICT or BAD_VALUE.
  */
 export function makeVerifier(config: TokenConfig, clock: Clock): Verifier {
-  const { host, tokenSecret, tokenKeysUrl, noTokens } = config
-  const ways = [tokenSecret !== undefined, tokenKeysUrl !== undefined, noTokens].filter(Boolean).length
-  if (ways !== 1)
+  const { host, tokenSecret, tokenPublicKeys, tokenKeysUrl, noTokens } = config
+  const ways = [tokenSecret, tokenPublicKeys, tokenKeysUrl, noTokens || undefined]
+  const given = ways.filter((way) => way !== undefined).length
+  if (given !== 1)
     throw new ConfigError(
       'CONFLICT',
-      `Wanted one of --token-secret-file, --token-keys-url and --no-tokens; got ${ways}.`,
+      `Wanted one of --token-secret-file, --token-public-keys-file, --token-keys-url and --no-tokens; got ${given}.`,
     )
   if (noTokens && !isLoopback(host))
     throw new ConfigError(
       'CONFLICT',
       `--no-tokens is for loopback addresses only, and --host is ${JSON.stringify(host)}.`,
     )
-  if (tokenSecret !== undefined && Buffer.byteLength(tokenSecret) < MIN_SECRET_BYTES)
+  if (noTokens) return new EverybodyIsOne()
+  return new TokenVerifier({
+    check: checkOf(config),
+    wallMs: () => clock.wallMs(),
+    maxDays: config.tokenMaxDays,
+    maxRemembered: MAX_REMEMBERED,
+  })
+}
+
+function checkOf({ tokenSecret, tokenPublicKeys, tokenKeysUrl = '', ...config }: TokenConfig): TokenCheck {
+  const terms = { issuer: config.tokenIssuer, audience: config.tokenAudience }
+  if (tokenPublicKeys !== undefined) return publicKeysCheck(publicKeysOf(tokenPublicKeys), terms)
+  if (tokenSecret === undefined) return keySetCheck(tokenKeysUrl, terms)
+  if (Buffer.byteLength(tokenSecret) < MIN_SECRET_BYTES)
     throw new ConfigError(
       'BAD_VALUE',
       `The token secret is too short; it wants ${MIN_SECRET_BYTES} bytes or more.`,
     )
-  if (noTokens) return new EverybodyIsOne()
-  const terms = { issuer: config.tokenIssuer, audience: config.tokenAudience }
-  const check =
-    tokenSecret === undefined ? keySetCheck(tokenKeysUrl ?? '', terms) : secretCheck(tokenSecret, terms)
-  return new TokenVerifier({ check, wallMs: () => clock.wallMs(), maxRemembered: MAX_REMEMBERED })
+  return secretCheck(tokenSecret, terms)
+}
+
+function publicKeysOf(text: string): readonly JWK[] {
+  try {
+    return readPublicKeys(text)
+  } catch (cause) {
+    if (!(cause instanceof KeySetError)) throw cause
+    throw new ConfigError(
+      'BAD_VALUE',
+      `The public keys for tokens are not usable; it wants ${cause.wants}.`,
+      {
+        cause,
+      },
+    )
+  }
 }
 
 /** Whether an address can be reached from this machine only. Names other than `localhost` may resolve to anything. */

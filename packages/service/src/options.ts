@@ -1,5 +1,6 @@
 import type { ConfigOf } from '@freshet/kit'
 import { bytes, choice, count, defineOptions, flag, list, ms, secret, text, url } from '@freshet/kit'
+import { readOrigin } from './cors-origin.ts'
 
 /** The options that every service has. */
 export const serviceOptions = defineOptions({
@@ -41,19 +42,29 @@ export const serviceOptions = defineOptions({
     'info',
     'The least important lines that are logged.',
   ),
-  corsOrigins: list('cors-origins', 'Origins whose pages may call this service; * for all.'),
+  corsOrigins: list('cors-origins', 'Origins whose pages may call this service; * for all.', readOrigin),
   tokenSecret: secret(
     'token-secret',
     undefined,
-    'Tokens are signed with this secret (HS256), 32 bytes or more.',
+    'Tokens are signed with this secret (HS256), 32 bytes or more; whoever has it can sign them too.',
+  ),
+  // Not secret, but given in the same ways: as a file, or as a variable.
+  tokenPublicKeys: secret(
+    'token-public-keys',
+    undefined,
+    'Tokens are signed by the private half of one of these keys, given as JWKS or PEM (RS256, ES256, EdDSA).',
   ),
   tokenKeysUrl: url(
     'token-keys-url',
     undefined,
-    'Tokens are signed by a key of this JWKS (RS256, ES256, EdDSA).',
+    'Tokens are signed by a key of the JWKS at this URL (RS256, ES256, EdDSA).',
   ),
   tokenIssuer: text('token-issuer', 'freshet', 'The issuer that tokens must name.'),
   tokenAudience: text('token-audience', 'freshet', 'The audience that tokens must name.'),
+  tokenMaxDays: count('token-max-days', 366, 'A token that expires in more days than that is refused.', {
+    min: 1,
+    max: 36_500,
+  }),
   noTokens: flag('no-tokens', 'Everybody may do everything; on a loopback address only.'),
 })
 

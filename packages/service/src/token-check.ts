@@ -1,5 +1,6 @@
-import { createRemoteJWKSet, errors, jwtVerify } from 'jose'
-import type { CryptoKey, JWTPayload } from 'jose'
+import { createLocalJWKSet, createRemoteJWKSet, customFetch, errors, jwtVerify } from 'jose'
+import type { CryptoKey, FetchImplementation, JWK, JWTPayload, JWTVerifyGetKey } from 'jose'
+import { KeySetError, PUBLIC_KEY_ALGORITHMS, usableKeys } from './key-set.ts'
 
 /** Whom tokens come from and for whom they are. */
 export interface TokenTerms {
@@ -13,6 +14,9 @@ export type TokenCheck = (token: string) => Promise<JWTPayload>
 /** How far the clocks of the issuer and of this machine may differ, in seconds. */
 export const CLOCK_TOLERANCE_S = 5
 
+/** A key set of 100 RSA keys with certificates is some 300 KB. */
+const MAX_KEY_SET_BYTES = 2 ** 20
+
 /** Tokens signed with a secret that this installation shares (HS256); `secret` has 32 bytes or more. */
 export function secretCheck(secret: string, terms: TokenTerms): TokenCheck {
   const key = new TextEncoder().encode(secret)
@@ -20,10 +24,19 @@ export function secretCheck(secret: string, terms: TokenTerms): TokenCheck {
   return async (token) => (await jwtVerify(token, key, options)).payload
 }
 
+/** Tokens signed by one of these keys; whoever has them can sign none. */
+export function publicKeysCheck(keys: readonly JWK[], terms: TokenTerms): TokenCheck {
+  return checkBy(createLocalJWKSet({ keys: [...keys] }), terms)
+}
+
 /** Tokens signed by a key of the set at `url`, which is fetched when needed, kept 10 minutes, and asked for new keys. */
 export function keySetCheck(url: string, terms: TokenTerms): TokenCheck {
-  const keys = createRemoteJWKSet(new URL(url), { timeoutDuration: 5_000, cooldownDuration: 10_000 })
-  const options = { ...common(terms), algorithms: ['RS256', 'ES256', 'EdDSA'] }
+  const options = { timeoutDuration: 5_000, cooldownDuration: 10_000, [customFetch]: fetchKeySet }
+  return checkBy(createRemoteJWKSet(new URL(url), options), terms)
+}
+
+function checkBy(keys: JWTVerifyGetKey, terms: TokenTerms): TokenCheck {
+  const options = { ...common(terms), algorithms: PUBLIC_KEY_ALGORITHMS }
   return async (token) => {
     try {
       return (await jwtVerify(token, keys, options)).payload
@@ -35,6 +48,28 @@ export function keySetCheck(url: string, terms: TokenTerms): TokenCheck {
       return await firstMatch(error, matches)
     }
   }
+}
+
+/** As `fetch`, for a JWKS of bounded size, and with the keys alone that can be used. */
+const fetchKeySet: FetchImplementation = async (url, options) => {
+  const response = await fetch(url, options)
+  if (response.status !== 200) {
+    await response.body?.cancel()
+    return response
+  }
+  return Response.json({ keys: usableKeys(JSON.parse(await textOf(response, MAX_KEY_SET_BYTES))) })
+}
+
+async function textOf({ body }: Response, maxBytes: number): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of body ?? []) {
+    size += chunk.length
+    // Leaving the loop cancels the rest.
+    if (size > maxBytes) throw new KeySetError(`a key set of at most ${maxBytes} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
 }
 
 /** @throws the error of another reason than the signature, or of the last key. */

@@ -10,6 +10,8 @@ export interface TokenVerifierOptions {
   readonly check: TokenCheck
   /** Milliseconds since 1970: the `exp` of tokens is a date. */
   readonly wallMs: () => number
+  /** A token that expires in more days than that is refused: nobody could take it back. */
+  readonly maxDays: number
   /** The most tokens that are remembered; the oldest is forgotten first. */
   readonly maxRemembered: number
 }
@@ -19,6 +21,8 @@ interface Remembered {
   readonly claims: Claims
   readonly untilMs: number
 }
+
+const DAY_MS = 86_400_000
 
 /** Longer headers are verified each time, so that what is remembered has a bound in bytes too. */
 const MAX_REMEMBERED_LENGTH = 4_096
@@ -50,7 +54,11 @@ export class TokenVerifier implements Verifier {
     if (token === undefined) throw invalid('Wanted "Bearer" and a token of three parts.', undefined)
     const payload = await this.#check(token)
     const claims = claimsOf(payload)
-    this.#remember({ header, claims, untilMs: ((payload.exp ?? 0) + CLOCK_TOLERANCE_S) * 1_000 })
+    const untilMs = ((payload.exp ?? 0) + CLOCK_TOLERANCE_S) * 1_000
+    const { maxDays, wallMs } = this.#options
+    if (untilMs > wallMs() + maxDays * DAY_MS)
+      throw invalid(`The token expires in more than ${maxDays} days.`, undefined)
+    this.#remember({ header, claims, untilMs })
     return claims
   }
 
@@ -84,13 +92,13 @@ function placeOf(header: string): number {
   return place
 }
 
-function claimsOf({ sub, roles = [], freshet_handlers: handlers }: JWTPayload): Claims {
+/** Roles in another form than an array of texts are no roles: a rule that asks for one refuses, the others do not care. */
+function claimsOf({ sub, roles, freshet_handlers: handlers }: JWTPayload): Claims {
   if (typeof sub !== 'string' || sub === '') throw invalid('The claim "sub" must be a text.', undefined)
-  if (!Array.isArray(roles) || !roles.every((role) => typeof role === 'string'))
-    throw invalid('The claim "roles" must be an array of texts.', undefined)
+  const texts = Array.isArray(roles) && roles.every((role) => typeof role === 'string') ? [...roles] : []
   return Object.freeze({
     sub,
-    roles: Object.freeze([...roles]),
+    roles: Object.freeze(texts),
     handlers: Object.freeze(handlersIn(handlers)),
   })
 }

@@ -1,8 +1,10 @@
 import { expect, test } from '@jest/globals'
 import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose'
 import type { JWTPayload } from 'jose'
+import { generateKeyPairSync, sign as signBytes } from 'node:crypto'
 import { keySetCheck, secretCheck, TokenVerifier } from '../src/index.ts'
 import type { TokenCheck } from '../src/index.ts'
+import { eventually } from '@freshet/testkit'
 import { openShell } from './open-shell.ts'
 
 const secret = 'a secret that has more than 32 bytes'
@@ -24,6 +26,7 @@ function counting(check: TokenCheck = secretCheck(secret, terms), maxRemembered 
       return check(token)
     },
     wallMs: () => state.wallMs,
+    maxDays: 366,
     maxRemembered,
   })
   return { state, verifier, verify: async (header: string | undefined) => await verifier.verify(header) }
@@ -100,9 +103,14 @@ test.each<[string, () => string | Promise<string>, RegExp]>([
   ['of another issuer', () => sign({ ...good, iss: 'other' }), /"iss"/],
   ['for another audience', () => sign({ ...good, aud: 'other' }), /"aud"/],
   ['without sub', () => sign(without('sub')), /"sub"/],
-  ['with roles that are no texts', () => sign({ ...good, roles: [1] }), /"roles"/],
   ['with handlers that are no texts', () => sign({ ...good, freshet_handlers: 1 }), /"freshet_handlers"/],
   ['with one handler that is no text', () => sign({ ...good, freshet_handlers: [1] }), /"freshet_handlers"/],
+  [
+    'that expires in more days than allowed',
+    () => sign({ ...good, exp: nowS + 367 * 86_400 }),
+    /more than 366 days/,
+  ],
+  ['that never expires', () => sign({ ...good, exp: 1e300 }), /more than 366 days/],
   ['of another algorithm', () => sign(good, 'HS384', new Uint8Array(48)), /algorithm/],
   ['without algorithm', () => new UnsecuredJWT(good).encode(), /three parts/],
   ['without algorithm but with a signature', () => `${new UnsecuredJWT(good).encode()}AA`, /algorithm/],
@@ -113,6 +121,19 @@ test.each<[string, () => string | Promise<string>, RegExp]>([
     code: 'unauthenticated',
     message: expect.stringMatching(detail),
     headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
+  })
+})
+
+test.each<[string, unknown]>([
+  ['a text', 'editor'],
+  ['numbers', [1]],
+  ['an object', { editor: true }],
+  ['null', null],
+])('a token whose roles are %s is good, and has none', async (_, roles) => {
+  await expect(counting().verify(`Bearer ${await sign({ ...good, roles })}`)).resolves.toEqual({
+    sub: 'ann',
+    roles: [],
+    handlers: [],
   })
 })
 
@@ -173,4 +194,53 @@ test('while keys are changed, a token that does not name its key is proved with 
     await expect(verify(`Bearer ${await signedBy(at)}`)).resolves.toMatchObject({ sub: 'ann' })
   await expect(verify(`Bearer ${await signedBy(2)}`)).rejects.toMatchObject({ code: 'unauthenticated' })
   await expect(verify(`Bearer ${await signedBy(1, { ...good, exp: nowS - 60 })}`)).rejects.toThrow(/expired/)
+})
+
+test('keys that cannot be used are left out: a token of theirs is 401, and others need no key id', async () => {
+  const small = generateKeyPairSync('rsa', { modulusLength: 1_024 })
+  const good2048 = generateKeyPairSync('rsa', { modulusLength: 2_048 })
+  const other = generateKeyPairSync('ec', { namedCurve: 'secp521r1' })
+  const jwk = ({ publicKey }: ReturnType<typeof generateKeyPairSync>) => publicKey.export({ format: 'jwk' })
+  const keys = [jwk(small), { kty: 'RSA', n: 'AA', e: 7 }, { kty: 'magic' }, null, jwk(other), jwk(good2048)]
+  await using keySet = await openShell((_, response) => void response.end(JSON.stringify({ keys })))
+  const { verify } = counting(keySetCheck(keySet.url, terms))
+  const bearer = (token: string): string => `Bearer ${token}`
+  const rs256 = { alg: 'RS256' }
+  const fine = await new SignJWT(good).setProtectedHeader(rs256).sign(good2048.privateKey)
+  await expect(verify(bearer(fine))).resolves.toMatchObject({ sub: 'ann' })
+  // jose signs with no key as small, so it is done by hand.
+  const head = Buffer.from(JSON.stringify(rs256)).toString('base64url')
+  const body = Buffer.from(JSON.stringify(good)).toString('base64url')
+  const signature = signBytes('sha256', Buffer.from(`${head}.${body}`), small.privateKey).toString(
+    'base64url',
+  )
+  await expect(verify(bearer(`${head}.${body}.${signature}`))).rejects.toMatchObject({
+    code: 'unauthenticated',
+  })
+  keys.pop()
+  const without = counting(keySetCheck(keySet.url, terms))
+  await expect(without.verify(bearer(fine))).rejects.toMatchObject({ code: 'unauthenticated' })
+})
+
+test('a key set that never ends, or of too many keys, is given up; tokens are 503', async () => {
+  const state = { sentBytes: 0, closed: false, keys: '' }
+  await using keySet = await openShell((_, response) => {
+    if (state.keys !== '') return void response.end(state.keys)
+    response.on('close', () => (state.closed = true))
+    response.write('{"keys":[')
+    const more = (): void => {
+      while (!response.destroyed && response.write('{"kty":"oct"},'.repeat(1_000))) state.sentBytes += 14_000
+      if (!response.destroyed) response.once('drain', more)
+    }
+    more()
+  })
+  const { verify } = counting(keySetCheck(keySet.url, terms))
+  const { privateKey } = generateKeyPairSync('ed25519')
+  const token = `Bearer ${await new SignJWT(good).setProtectedHeader({ alg: 'EdDSA' }).sign(privateKey)}`
+  await expect(verify(token)).rejects.toMatchObject({ code: 'unavailable' })
+  await eventually(() => expect(state.closed).toBe(true))
+  // What the sockets between the two hold comes on top of the limit.
+  expect(state.sentBytes).toBeLessThan(16 * 2 ** 20)
+  state.keys = JSON.stringify({ keys: Array.from({ length: 101 }, () => ({ kty: 'oct' })) })
+  await expect(verify(token)).rejects.toMatchObject({ code: 'unavailable' })
 })
