@@ -13,8 +13,8 @@ const pidFile = 'pid'
 const dataFolder = 'data'
 const logFolder = 'logs'
 
-/** The file with the secret that the services of `freshet dev` check tokens with. */
-export const tokenSecretFile = 'token-secret'
+/** The file with the private key that tokens for the services of `freshet dev` are signed with; they have its public half. */
+export const tokenKeyFile = 'token-key'
 
 /**
  * A folder for one run of `freshet dev`: `.freshet` in the current folder, or a temporary one that `remove` deletes.
@@ -104,11 +104,11 @@ export class StateFolder {
     writeFileSync(this.file(name), content, { mode: 0o600 })
   }
 
-  /** A secret of 256 random bits that is made once and then kept. */
-  secret(name: string): string {
+  /** A secret that is made once and then kept; without `make` it is one of 256 random bits. */
+  secret(name: string, make = (): string => randomBytes(32).toString('base64url')): string {
     const kept = this.read(name)
     if (kept !== undefined && kept !== '') return kept
-    const made = randomBytes(32).toString('base64url')
+    const made = make()
     this.write(name, made)
     return made
   }

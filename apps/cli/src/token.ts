@@ -1,12 +1,12 @@
+import type { KeyObject } from 'node:crypto'
 import { ConfigError, defineOptions, list, ms, secret, text } from '@freshet/kit'
 import { isHandlerName } from '@freshet/protocol'
 import { defineCommand, exitCodes } from './command.ts'
 import type { World } from './command.ts'
 import { readRunning } from './dev/running.ts'
 import { signToken } from './sign-token.ts'
-import { readIfThere, readStateFile, tokenSecretFile } from './state-folder.ts'
-
-const minSecretBytes = 32
+import { readIfThere, readStateFile, tokenKeyFile } from './state-folder.ts'
+import { privateKeyIn, sharedSecretIn } from './token-key.ts'
 
 const options = defineOptions({
   subject: text('subject', 'developer', 'Who the bearer is: the claim sub.'),
@@ -19,38 +19,55 @@ const options = defineOptions({
   forMs: ms('for', 3_600_000, 'How long the token is good.', { min: 1_000 }),
   issuer: text('token-issuer', 'freshet', 'The issuer that the services want.'),
   audience: text('token-audience', 'freshet', 'The audience that the services want.'),
-  secret: secret(
-    'token-secret',
+  privateKey: secret(
+    'token-key',
     undefined,
-    'The secret of the services (default: that of `freshet dev` here).',
+    'The private key, as PEM, whose public half the services have (default: that of `freshet dev` here).',
   ),
+  sharedSecret: secret('token-secret', undefined, 'The secret of services that share one (HS256).'),
 })
 
-/** `freshet token`: signs a token with the secret that the services share. */
+/** `freshet token`: signs a token that the services take. */
 export const tokenCommand = defineCommand({
   name: 'token',
   says: 'Prints a token for a caller.',
   options,
-  async run({ secret: given, ...content }, world) {
-    const shared = given ?? secretOfDev(world)
-    if (shared === undefined)
-      throw new ConfigError('MISSING', '--token-secret-file is missing, and no dev ran here.')
-    if (Buffer.byteLength(shared) < minSecretBytes)
-      throw new ConfigError('BAD_VALUE', `The secret has fewer than ${minSecretBytes} bytes.`)
+  async run({ privateKey, sharedSecret, ...content }, world) {
+    const key = signingKey(privateKey, sharedSecret, world)
     const unknown = content.handlers.find((service) => !isHandlerName(`${service}/h`))
     if (unknown !== undefined)
       throw new ConfigError(
         'BAD_VALUE',
         `--handlers holds ${JSON.stringify(unknown)}; it wants names of services, of a-z 0-9 _ -, such as stock.`,
       )
-    world.print(await signToken(shared, content))
+    world.print(await signToken(key, content))
     return exitCodes.done
   },
 })
 
+function signingKey(
+  privateKey: string | undefined,
+  sharedSecret: string | undefined,
+  world: World,
+): KeyObject {
+  if (privateKey !== undefined && sharedSecret !== undefined)
+    throw new ConfigError('CONFLICT', '--token-key-file and --token-secret-file are both set.')
+  if (sharedSecret !== undefined) {
+    const secret = sharedSecretIn(sharedSecret)
+    if (secret === undefined) throw new ConfigError('BAD_VALUE', 'The secret has fewer than 32 bytes.')
+    return secret
+  }
+  const pem = privateKey ?? keyOfDev(world)
+  if (pem === undefined) throw new ConfigError('MISSING', '--token-key-file is missing, and no dev ran here.')
+  const key = privateKeyIn(pem)
+  if (key === undefined)
+    throw new ConfigError('BAD_VALUE', 'The file of --token-key-file holds no private key in PEM.')
+  return key
+}
+
 /** That of the run in this folder, which keeps it elsewhere when it is ephemeral; or that of the last run. */
-function secretOfDev(world: World): string | undefined {
+function keyOfDev(world: World): string | undefined {
   const running = readRunning(world)
-  const ofRun = running === undefined ? undefined : readIfThere(running.tokenSecretFile)
-  return ofRun ?? readStateFile(world, tokenSecretFile)
+  const ofRun = running === undefined ? undefined : readIfThere(running.tokenKeyFile)
+  return ofRun ?? readStateFile(world, tokenKeyFile)
 }

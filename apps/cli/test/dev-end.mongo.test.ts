@@ -87,7 +87,7 @@ test('what an ephemeral run that is killed leaves is gone when the next run has 
   await program.json()
   program.family()
   const folder = temporaryOf(program.pid)
-  expect(readdirSync(folder)).toEqual(expect.arrayContaining(['data', 'token-secret']))
+  expect(readdirSync(folder)).toEqual(expect.arrayContaining(['data', 'token-key']))
   program.signal('SIGKILL')
   await program.gone()
   expect(existsSync(folder)).toBe(true)
@@ -97,7 +97,7 @@ test('what an ephemeral run that is killed leaves is gone when the next run has 
   // Of one that goes on nothing is taken.
   await using other = new Program([...started, '--ephemeral'])
   await other.json()
-  expect(existsSync(join(temporaryOf(next.pid), 'token-secret'))).toBe(true)
+  expect(existsSync(join(temporaryOf(next.pid), 'token-key'))).toBe(true)
 })
 
 test('a second run in the same folder leaves the files of the first alone, and a run that was killed counts as none', async () => {

@@ -65,7 +65,7 @@ test('P4 what was posted to the writer is read from every reader, with the same 
 })
 
 test('the token is kept for its owner alone, and another one can be made', async () => {
-  const path = join(dev.cwd, '.freshet', 'token-secret')
+  const path = join(dev.cwd, '.freshet', 'token-key')
   expect((statSync(path).mode & 0o777).toString(8)).toBe('600')
   await using program = new Program(['token', '--subject=ann', '--for=1m'], dev.cwd)
   const { code, printed } = await program.outcome

@@ -45,7 +45,7 @@ test.each([
     ],
   ],
   ['doctor guard', ['db-file', 'database', 'json']],
-  ['token', ['subject', 'roles', 'handlers', 'for', 'token-secret-file']],
+  ['token', ['subject', 'roles', 'handlers', 'for', 'token-key-file', 'token-secret-file']],
   ['migrate', ['db-file', 'database', 'collections', 'json']],
   ['timeline new', ['db-file', 'database']],
 ])('%s --help tells every option', async (name, options) => {

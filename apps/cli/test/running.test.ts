@@ -21,7 +21,7 @@ const run: RunningDev = {
   database: 'shop',
   collections: '/collections',
   token: 'hidden',
-  tokenSecretFile: '/secret',
+  tokenKeyFile: '/key',
 }
 const keep = (text: string): void => StateFolder.kept(cwd).write('running.json', text)
 
@@ -49,7 +49,7 @@ test.each([
   [JSON.stringify({ ...run, readers: 'none' }), 'readers is not a list'],
   [JSON.stringify({ ...run, readers: [doors, { ...doors, url: 7 }] }), 'readers[1].url is not a text'],
   [JSON.stringify({ ...run, auditor: ['hidden'] }), 'auditor is not a text'],
-  [JSON.stringify({ ...run, tokenSecretFile: undefined }), 'tokenSecretFile is not a text'],
+  [JSON.stringify({ ...run, tokenKeyFile: undefined }), 'tokenKeyFile is not a text'],
 ])(
   'a command that finds %.40s says what is wrong with it and what to do, and no secret',
   async (kept, fault) => {

@@ -1,10 +1,13 @@
+import { createSecretKey, generateKeyPairSync } from 'node:crypto'
 import { expect, test } from '@jest/globals'
-import { secretCheck } from '@freshet/service'
+import { publicKeysCheck, readPublicKeys, secretCheck } from '@freshet/service'
 import { signToken } from '../src/sign-token.ts'
+import { newTokenKey, privateKeyIn, publicKeysOf, sharedSecretIn } from '../src/token-key.ts'
 
-const secret = 's'.repeat(32)
+const secret = createSecretKey(Buffer.from('s'.repeat(32)))
 const content = { subject: 'ann', roles: ['clerk'], issuer: 'i', audience: 'a', forMs: 60_000 }
-const check = secretCheck(secret, { issuer: 'i', audience: 'a' })
+const terms = { issuer: 'i', audience: 'a' }
+const check = secretCheck('s'.repeat(32), terms)
 
 test('a signed token passes the check of the services and says who and what', async () => {
   expect(await check(await signToken(secret, content))).toMatchObject({ sub: 'ann', roles: ['clerk'] })
@@ -22,6 +25,40 @@ test('G6.6 a token says for which handlers it writes, and nothing of it when the
 
 test('a token for others, by another secret, or expired is refused', async () => {
   await expect(check(await signToken(secret, { ...content, audience: 'b' }))).rejects.toThrow()
-  await expect(check(await signToken('t'.repeat(32), content))).rejects.toThrow()
+  await expect(
+    check(await signToken(createSecretKey(Buffer.from('t'.repeat(32))), content)),
+  ).rejects.toThrow()
   await expect(check(await signToken(secret, { ...content, forMs: -60_000 }))).rejects.toThrow()
+})
+
+test('a service that has the public half of a key takes its tokens, and can sign none', async () => {
+  const pem = newTokenKey()
+  const published = publicKeysOf(pem)
+  expect(Object.keys(JSON.parse(published).keys[0])).toEqual(['crv', 'x', 'kty'])
+  const key = privateKeyIn(pem)
+  if (key === undefined) throw new Error('the new key is none')
+  const verify = publicKeysCheck(readPublicKeys(published), terms)
+  expect(await verify(await signToken(key, content))).toMatchObject({ sub: 'ann' })
+  const other = privateKeyIn(newTokenKey())
+  if (other === undefined) throw new Error('the new key is none')
+  await expect(verify(await signToken(other, content))).rejects.toThrow()
+  // What a service has, taken for the secret of HS256: https://datatracker.ietf.org/doc/html/rfc8725#section-2.1
+  await expect(verify(await signToken(createSecretKey(Buffer.from(published)), content))).rejects.toThrow(
+    /alg/,
+  )
+})
+
+test.each([
+  ['rsa', () => generateKeyPairSync('rsa', { modulusLength: 2_048 })],
+  ['P-256', () => generateKeyPairSync('ec', { namedCurve: 'P-256' })],
+  ['Ed25519', () => generateKeyPairSync('ed25519')],
+])('a key of %s signs tokens that its PEM verifies', async (_, make) => {
+  const { privateKey, publicKey } = make()
+  const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
+  const verify = publicKeysCheck(readPublicKeys(pem + pem), terms)
+  expect(await verify(await signToken(privateKey, content))).toMatchObject({ sub: 'ann' })
+})
+
+test('what is no key is nothing', () => {
+  expect([privateKeyIn('pem'), sharedSecretIn('short')]).toEqual([undefined, undefined])
 })

@@ -1,7 +1,7 @@
 import { GuardError } from '@freshet/guard'
 import { Backoff, ConfigError, type Part } from '@freshet/kit'
 import type { Replica } from '@freshet/replica'
-import type { ServiceDefinition, ServiceTools } from '@freshet/service'
+import type { ServiceConfig, ServiceDefinition, ServiceTools } from '@freshet/service'
 import { checkHeap } from './heap.ts'
 import type { Held } from './held.ts'
 import { readerOptions, type ReaderConfig } from './options.ts'
@@ -41,9 +41,27 @@ export function readerService(parts: ReaderServiceParts): ServiceDefinition<type
       const { parts: before, ...ground } = await openGround(parts, config, tools)
       const { fillWaitMs, unreadyAfterMs, unsentBytes } = config
       const { aliveWithinMs } = parts
-      return readerApp({ ...ground, before, fillWaitMs, unreadyAfterMs, unsentBytes, aliveWithinMs }, tools)
+      const tokens = tokensLayer(config)
+      if (tokens === 'absent')
+        tools.log.warn(
+          {},
+          'whoever takes over this reader can write through the writer: give it public keys for tokens',
+        )
+      const guard = (): GuardWord => {
+        const word = ground.guard()
+        return { ...word, layers: { ...word.layers, tokens } }
+      }
+      return readerApp(
+        { ...ground, guard, before, fillWaitMs, unreadyAfterMs, unsentBytes, aliveWithinMs },
+        tools,
+      )
     },
   }
+}
+
+/** `standing`: what this process verifies tokens with signs none, so it cannot speak for a caller to the writer. */
+function tokensLayer({ tokenSecret, noTokens }: ServiceConfig): 'standing' | 'absent' {
+  return tokenSecret === undefined && !noTokens ? 'standing' : 'absent'
 }
 
 /** A database that is away is asked for again: an outage during a roll-out must not end the new processes. */

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { expect, test } from '@jest/globals'
 import { ConfigError, defineOptions, readConfig, systemClock, type Log } from '@freshet/kit'
 import { serviceOptions, startService, type RunningService } from '@freshet/service'
@@ -9,7 +10,12 @@ import { FakeReplica } from './support/fake-replica.ts'
 import { secret } from './support/open-reader.ts'
 
 /** The service with real doors to the database and nothing behind them. */
-function start(uri: string, argv: readonly string[] = [], log: Log = silentLog): Promise<RunningService> {
+function start(
+  uri: string,
+  argv: readonly string[] = [],
+  log: Log = silentLog,
+  tokens: Readonly<Record<string, string>> = { FRESHET_TOKEN_SECRET: secret },
+): Promise<RunningService> {
   const definition = readerService({
     version: '0.0.0',
     heapBytes: 2 ** 30,
@@ -27,7 +33,7 @@ function start(uri: string, argv: readonly string[] = [], log: Log = silentLog):
   })
   const config = readConfig(defineOptions({ ...serviceOptions, ...readerOptions }), {
     argv: ['--port=0', '--management-port=0', '--database=shop', ...argv],
-    env: { FRESHET_TOKEN_SECRET: secret, FRESHET_MONGODB_URI: uri },
+    env: { ...tokens, FRESHET_MONGODB_URI: uri },
     readFile: () => '',
   })
   const { signal } = new AbortController()
@@ -48,6 +54,27 @@ test('a reader starts with the reader role, and with no user who may write', asy
     const refusal: unknown = await start(uri).catch((error: unknown) => error)
     expect(refusal).toBeInstanceOf(ConfigError)
     expect(String(refusal)).toMatch(/--mongodb-uri-file: PRIVILEGE: /)
+  }
+})
+
+test('G0.5 a reader whose keys could sign tokens says so, and one that only verifies them does not', async () => {
+  await using db = await openTestDatabase()
+  const uri = db.uriFor('reader')
+  const publicKeys = generateKeyPairSync('ed25519')
+    .publicKey.export({ type: 'spki', format: 'pem' })
+    .toString()
+  for (const [layer, argv, tokens] of [
+    ['standing', [], { FRESHET_TOKEN_PUBLIC_KEYS: publicKeys }],
+    ['standing', ['--token-keys-url=http://127.0.0.1:9/keys'], {}],
+    ['absent', [], { FRESHET_TOKEN_SECRET: secret }],
+    ['absent', ['--no-tokens'], {}],
+  ] as const) {
+    const warnings: string[] = []
+    const log: Log = { ...silentLog, warn: (_fields, message) => void warnings.push(message) }
+    await using service = await start(uri, argv, log, tokens)
+    const status: unknown = await (await fetch(`${service.managementUrl}/statusz`)).json()
+    expect(status).toMatchObject({ guard: { layers: { tokens: layer } } })
+    expect(warnings.some((warning) => warning.includes('public keys'))).toBe(layer === 'absent')
   }
 })
 

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
@@ -144,7 +145,8 @@ test.each(['reader', 'writer'] as const)(
     await using db = await openTestDatabase({ collections: ['orders', 'products'] })
     const secrets = await mkdtemp(join(tmpdir(), 'freshet-secrets-'))
     await writeFile(join(secrets, 'mongodb-uri'), db.uriFor(app))
-    await writeFile(join(secrets, 'token-secret'), 'a secret of the tests that is long enough')
+    const { publicKey } = generateKeyPairSync('ed25519')
+    await writeFile(join(secrets, 'token-public-keys'), publicKey.export({ type: 'spki', format: 'pem' }))
     const name = `freshet-${app}`
     const container = at(manifest('Deployment', name).spec, 'template', 'spec', 'containers', 0)
     const [, ...args] = listAt(container, 'command').map(String)
@@ -163,7 +165,7 @@ test.each(['reader', 'writer'] as const)(
         FRESHET_MANAGEMENT_PORT: String(managementPort),
         FRESHET_COLLECTIONS: join(import.meta.dirname, '../../../collections'),
         FRESHET_MONGODB_URI_FILE: join(secrets, 'mongodb-uri'),
-        FRESHET_TOKEN_SECRET_FILE: join(secrets, 'token-secret'),
+        FRESHET_TOKEN_PUBLIC_KEYS_FILE: join(secrets, 'token-public-keys'),
         FRESHET_DRAIN: '0s',
       },
     })

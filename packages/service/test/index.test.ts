@@ -3,6 +3,6 @@ import * as service from '../src/index.ts'
 
 test('the public names are these', () => {
   const names = `BodyBudget ClientGone HttpShell Metrics TokenVerifier endWithText exitCodes keySetCheck receiveBody
-    runService secretCheck packageVersion sendProblem serviceOptions startService`
+    publicKeysCheck readPublicKeys runService secretCheck packageVersion sendProblem serviceOptions startService`
   expect(Object.keys(service).sort()).toEqual(names.split(/\s+/).sort())
 })

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { expect, test } from '@jest/globals'
 import { ConfigError, defineOptions, text } from '@freshet/kit'
 import { eventually } from '@freshet/testkit'
@@ -125,6 +126,37 @@ test.each<[string, string[], Record<string, string>, RegExp]>([
     {},
     /--no-tokens is for loopback/,
   ],
+  [
+    'a private key where public ones belong',
+    [],
+    {
+      FRESHET_TOKEN_PUBLIC_KEYS: generateKeyPairSync('ed25519')
+        .privateKey.export({ type: 'pkcs8', format: 'pem' })
+        .toString(),
+    },
+    /wants public keys alone/,
+  ],
+  [
+    'a private JWK',
+    [],
+    { FRESHET_TOKEN_PUBLIC_KEYS: '{"keys":[{"kty":"OKP","d":"x"}]}' },
+    /public keys alone/,
+  ],
+  [
+    'a shared secret as JWK',
+    [],
+    { FRESHET_TOKEN_PUBLIC_KEYS: '{"keys":[{"kty":"oct"}]}' },
+    /public keys alone/,
+  ],
+  ['no public key', [], { FRESHET_TOKEN_PUBLIC_KEYS: '{"keys":[]}' }, /wants keys of RSA/],
+  [
+    'a key that cannot be used',
+    [],
+    { FRESHET_TOKEN_PUBLIC_KEYS: '{"keys":[{"kty":"RSA"}]}' },
+    /wants keys of RSA/,
+  ],
+  ['no JWKS', [], { FRESHET_TOKEN_PUBLIC_KEYS: '{"kty":"OKP"}' }, /"keys"/],
+  ['neither JWKS nor PEM', [], { FRESHET_TOKEN_PUBLIC_KEYS: 'key' }, /wants keys of RSA/],
   ['a short secret', [], { FRESHET_TOKEN_SECRET: 'short-secret' }, /too short; it wants 32 bytes/],
   ['headers slower than all', ['--no-tokens', '--headers-within', '60s'], {}, /--headers-within is longer/],
 ])(

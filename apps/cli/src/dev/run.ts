@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { loadCollections } from '@freshet/collections'
@@ -5,7 +6,8 @@ import { Lifecycle } from '@freshet/kit'
 import type { Log } from '@freshet/kit'
 import type { World } from '../command.ts'
 import { signToken } from '../sign-token.ts'
-import { StateFolder, tokenSecretFile } from '../state-folder.ts'
+import { newTokenKey } from '../token-key.ts'
+import { StateFolder, tokenKeyFile } from '../state-folder.ts'
 import type { DevConfig } from './config.ts'
 import { DevDatabase } from './database.ts'
 import { describe } from './describe.ts'
@@ -110,7 +112,7 @@ export async function runDev(
       database,
       collections,
       token,
-      tokenSecretFile: state.file(tokenSecretFile),
+      tokenKeyFile: state.file(tokenKeyFile),
     })
     await untilAborted(ended.signal)
   }
@@ -149,7 +151,7 @@ function developerToken(state: StateFolder): Promise<string> {
     audience: 'freshet',
     forMs: tokenForMs,
   }
-  return signToken(state.secret(tokenSecretFile), content)
+  return signToken(createPrivateKey(state.secret(tokenKeyFile, newTokenKey)), content)
 }
 
 /** Several parts that start and stop at the same time. */

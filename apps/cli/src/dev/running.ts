@@ -23,8 +23,8 @@ export interface RunningDev {
   /** Folder of the collection files. */
   readonly collections: string
   readonly token: string
-  /** The secret that the services check tokens with. */
-  readonly tokenSecretFile: string
+  /** The private key that tokens are signed with. */
+  readonly tokenKeyFile: string
 }
 
 /**
@@ -47,7 +47,7 @@ export function readRunning(world: { readonly cwd: string }): RunningDev | undef
     database: textIn(run, 'database'),
     collections: textIn(run, 'collections'),
     token: textIn(run, 'token'),
-    tokenSecretFile: textIn(run, 'tokenSecretFile'),
+    tokenKeyFile: textIn(run, 'tokenKeyFile'),
   }
 }
 

@@ -1,7 +1,9 @@
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { World } from '../command.ts'
-import { tokenSecretFile } from '../state-folder.ts'
+import { tokenKeyFile } from '../state-folder.ts'
 import type { StateFolder } from '../state-folder.ts'
+import { newTokenKey, publicKeysOf } from '../token-key.ts'
 import type { ChildOptions } from './child.ts'
 import type { DevConfig } from './config.ts'
 import { portsAt } from './ports.ts'
@@ -35,17 +37,24 @@ export function readerHeapMiB(cacheBytes: number): number {
   return Math.ceil(cacheBytes / 2 ** 20 / 0.75) + 64
 }
 
+const addressFile = 'mongodb-uri'
+const publicKeysFile = 'token-public-keys'
+
 const ext = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
 const endWithParent = new URL(`./end-with-parent.${ext}`, import.meta.url).href
 
 /**
- * How a service is started. The address with its password goes by a file, the secret of the tokens too: other users of
- * the machine see command lines, and children of children would inherit variables.
+ * How a service is started. Each has a folder of its own with what it needs and nothing else: its address with its
+ * password, and the keys that verify tokens. They go by files, since other users of the machine see command lines, and
+ * children of children would inherit variables.
  */
 export function childOf(ground: ServiceGround, seat: ServiceSeat): ChildOptions {
   const { world, config, state, collections } = ground
   const slug = seat.name.replaceAll(' ', '-')
-  state.write(`address-${slug}`, seat.uri)
+  const own = (name: string): string => join(slug, name)
+  state.folder(slug)
+  state.write(own(addressFile), seat.uri)
+  state.write(own(publicKeysFile), publicKeysOf(state.secret(tokenKeyFile, newTokenKey)))
   const { port, managementPort } = portsAt(config.port, seat.place)
   return {
     name: seat.name,
@@ -53,10 +62,10 @@ export function childOf(ground: ServiceGround, seat: ServiceSeat): ChildOptions 
     args: [
       `--port=${port}`,
       `--management-port=${managementPort}`,
-      `--mongodb-uri-file=${state.file(`address-${slug}`)}`,
+      `--mongodb-uri-file=${state.file(own(addressFile))}`,
       `--database=${config.database}`,
       `--collections=${collections}`,
-      `--token-secret-file=${state.file(tokenSecretFile)}`,
+      `--token-public-keys-file=${state.file(own(publicKeysFile))}`,
       ...seat.args,
     ],
     nodeArgs: [...process.execArgv, `--max-old-space-size=${seat.heapMiB}`, `--import=${endWithParent}`],
