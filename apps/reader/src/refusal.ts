@@ -29,7 +29,7 @@ export function refusalOf(error: unknown, position: string | undefined): unknown
   if (!(error instanceof ReplicaError)) return error
   const { code } = error
   if (code === 'CANCELLED') return new ClientGone('The client went away while it waited.', { cause: error })
-  const detail = details[code]
+  const detail = code === 'BAD_ID' ? error.detail : details[code]
   return new ProblemError(problemOf[code], {
     ...(detail !== undefined && { detail }),
     ...(code === 'BEHIND' && position !== undefined && { headers: { [names.position]: position } }),

@@ -1,5 +1,5 @@
-import { isValidId, type Collection } from '@freshet/collections'
-import { ProblemError, readQuery, readTarget } from '@freshet/protocol'
+import type { Collection } from '@freshet/collections'
+import { badIdDetail, isValidId, ProblemError, readQuery, readTarget } from '@freshet/protocol'
 import type { CollectionTarget, DocumentTarget, Lineage, ProblemCode } from '@freshet/protocol'
 import type { BodyBudget, Claims, Verifier } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -131,7 +131,7 @@ export class WriterHandler {
 /** @throws {ProblemError} bad-id: no document of this collection can have it. */
 function idIn({ id }: DocumentTarget, { collection: { idType } }: Asked): string {
   if (isValidId(idType, id)) return id
-  throw new ProblemError('bad-id', { detail: `Wanted an id of the type ${idType} in its one form.` })
+  throw new ProblemError('bad-id', { detail: badIdDetail(idType, id) })
 }
 
 /** A POST meets no stored version, and a DELETE has no body to leave out. */

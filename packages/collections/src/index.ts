@@ -5,7 +5,7 @@ export type { Access, Collection, Issue, JsonObject, JsonValue } from './contrac
 export { BodyError, CollectionFileError } from './errors.ts'
 export type { BodyErrorCode } from './errors.ts'
 export { etagOf } from './etag.ts'
-export { idToBson, isValidId, newId } from './ids.ts'
+export { idToBson, newId } from './ids.ts'
 export type { StoredId } from './ids.ts'
 export { applyJsonPatch } from './json-patch.ts'
 export { loadCollections } from './load-collections.ts'

@@ -65,9 +65,10 @@ function putId(bytes: Uint8Array, start: number, end: number): void {
     if (isName(bytes, at + 1, stop, ID)) {
       if (type === bsonTypes.undefined) return
       json.ascii('"id":')
-      // An id is a text in JSON, the one that stands in the URL, also where it is stored as a number.
+      // An id is a text in JSON, the one that stands in the URL, also where it is stored as a number or a symbol.
       const text = idFromBson('integer', type, bytes, stop + 1)
       if (text !== undefined) return json.ascii(`"${text}"`)
+      if (type === bsonTypes.symbol) return putValue(bsonTypes.string, bytes, stop + 1, next, 0)
       return putValue(type, bytes, stop + 1, next, 0)
     }
     at = next

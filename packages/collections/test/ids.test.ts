@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals'
-import type { IdType } from '@freshet/protocol'
+import { isValidId, type IdType } from '@freshet/protocol'
 import { idFromDocument } from '@freshet/protocol/bson'
 import { Long, ObjectId, serialize, UUID } from 'bson'
-import { idToBson, isValidId, newId } from '../src/index.ts'
+import { idToBson, newId } from '../src/index.ts'
 
 const uuid = '01890a5d-ac96-774b-bcce-b302099a8057'
 

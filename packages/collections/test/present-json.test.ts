@@ -94,10 +94,13 @@ test.each<[string, unknown, string]>([
   ['a double', new Double(5), '"5"'],
   ['a double -0', new Double(-0), '"0"'],
   ['the largest', Long.fromNumber(Number.MAX_SAFE_INTEGER), '"9007199254740991"'],
+  ['a decimal', Decimal128.fromString('1.10E+1'), '"11"'],
+  ['a symbol', new BSONSymbol('a"b'), '"a\\"b"'],
   // These are ids of no collection, and shown as any other value.
   ['a long beyond', Long.fromString('9007199254740993'), '"9007199254740993"'],
   ['2^53', Long.fromString('9007199254740992'), '9007199254740992'],
   ['a fraction', new Double(0.5), '0.5'],
+  ['a decimal fraction', Decimal128.fromString('0.50'), '"0.50"'],
   ['true', true, 'true'],
 ])('B2 the id is the text that stands in the URL: %s', (_name, id, json) => {
   expect(jsonOf({ _id: id, n: 5 })).toBe(`{"id":${json},"n":5}`)

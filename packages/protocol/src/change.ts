@@ -5,7 +5,7 @@ export type Bytes = Uint8Array
 
 /**
  * The `_id` of a document as the text that stands in its URL. Each collection declares one {@link IdType}; values that
- * a source holds equal (the int 5, the long 5, the double 5.0) have one text. Documents whose `_id` is of another
+ * a source holds equal (the int 5, the double 5.0, the decimal 5.00) have one text. Documents whose `_id` is of another
  * type are not part of the collection: no change names them.
  */
 export type Id = string

@@ -17,6 +17,7 @@ export type { AtLeast } from './at-least.ts'
 export { matchesStrong, matchesWeak, readCondition } from './conditions.ts'
 export type { Condition } from './conditions.ts'
 export { headers } from './headers.ts'
+export { badIdDetail, isValidId } from './id-form.ts'
 export {
   describeLineage,
   formatLineage,

@@ -42,6 +42,16 @@ function double(value: number): Buffer {
   return bytes
 }
 
+function decimal(coefficient: bigint, exponent: number, negative = false): Buffer {
+  const value = (BigInt(exponent + 6_176) << 113n) | coefficient | (negative ? 1n << 127n : 0n)
+  return Buffer.from(value.toString(16).padStart(32, '0'), 'hex').reverse()
+}
+
+/** A decimal whose first byte says what it is. */
+function special(first: number): Buffer {
+  return Buffer.concat([Buffer.from([9]), Buffer.alloc(14), Buffer.from([first])])
+}
+
 const uuidBytes = Buffer.from('01890a5dac96774bbcceb302099a8057', 'hex')
 
 function binary(subtype: number, data: Uint8Array, length = data.length): Buffer {
@@ -60,7 +70,8 @@ const samples: readonly [IdType, string, number, Buffer, string | undefined][] =
   ['string', 'NUL inside', bsonTypes.string, text('a\0b'), undefined],
   ['string', 'a letter beyond ASCII', bsonTypes.string, text('é'), undefined],
   ['string', 'a byte that is no UTF-8', bsonTypes.string, text(Buffer.from([0x61, 0xff])), undefined],
-  ['string', 'a symbol', bsonTypes.symbol, text('a'), undefined],
+  ['string', 'a symbol, which is equal to a string', bsonTypes.symbol, text('a'), 'a'],
+  ['string', 'code', bsonTypes.code, text('a'), undefined],
   ['string', 'an int', bsonTypes.int32, int32(5), undefined],
   [
     'objectid',
@@ -86,6 +97,26 @@ const samples: readonly [IdType, string, number, Buffer, string | undefined][] =
   ['integer', 'a double of 2^53', bsonTypes.double, double(2 ** 53), undefined],
   ['integer', 'NaN', bsonTypes.double, double(Number.NaN), undefined],
   ['integer', 'infinity', bsonTypes.double, double(Infinity), undefined],
+  ['integer', 'the decimal 5', bsonTypes.decimal, decimal(5n, 0), '5'],
+  ['integer', 'the decimal 5.00', bsonTypes.decimal, decimal(500n, -2), '5'],
+  ['integer', 'the decimal 5E+3', bsonTypes.decimal, decimal(5n, 3), '5000'],
+  ['integer', 'the decimal -5', bsonTypes.decimal, decimal(5n, 0, true), '-5'],
+  ['integer', 'the decimal -0', bsonTypes.decimal, decimal(0n, 6_111, true), '0'],
+  ['integer', 'the decimal 5.5', bsonTypes.decimal, decimal(55n, -1), undefined],
+  ['integer', 'a tiny decimal', bsonTypes.decimal, decimal(5n, -6_176), undefined],
+  ['integer', 'a huge decimal', bsonTypes.decimal, decimal(5n, 6_111), undefined],
+  [
+    'integer',
+    'the largest as a decimal',
+    bsonTypes.decimal,
+    decimal((2n ** 53n - 1n) * 10n ** 18n, -18),
+    `${2n ** 53n - 1n}`,
+  ],
+  ['integer', '2^53 as a decimal', bsonTypes.decimal, decimal(2n ** 53n, 0), undefined],
+  ['integer', 'a decimal of 35 digits, which is 0', bsonTypes.decimal, decimal(10n ** 34n, 0), '0'],
+  ['integer', 'the decimal NaN', bsonTypes.decimal, special(0x7c), undefined],
+  ['integer', 'the decimal -Infinity', bsonTypes.decimal, special(0xf8), undefined],
+  ['integer', 'a decimal in the other form, which is 0', bsonTypes.decimal, special(0x6c), '0'],
   ['integer', 'a text of digits', bsonTypes.string, text('5'), undefined],
   ['integer', 'a date', bsonTypes.date, int64(5n), undefined],
   ['uuid', 'a UUID', bsonTypes.binary, binary(4, uuidBytes), '01890a5d-ac96-774b-bcce-b302099a8057'],

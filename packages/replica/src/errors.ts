@@ -17,7 +17,7 @@ export const failures = {
     remedy: 'serve a plain collection without collation, cap or view, and without a slash in its name',
   },
   /** A document with such an id may be stored, but it is not part of the collection: nothing is known of it. */
-  BAD_ID: { retry: false, remedy: 'use ids of 1 to 256 characters A-Z a-z 0-9 _ ~ @ | : . - (not . or ..)' },
+  BAD_ID: { retry: false, remedy: "use ids in the one form that the collection's type has" },
   /** The database cannot be read now, and the answer is not held. */
   UNAVAILABLE: { retry: true, remedy: 'ask again after a moment; see the log for the cause' },
   /** The documents together are larger than one answer may be. */
@@ -36,10 +36,13 @@ export type ReplicaErrorCode = keyof typeof failures
 export class ReplicaError extends Error {
   override readonly name = 'ReplicaError'
   readonly code: ReplicaErrorCode
+  /** What was expected and what came, alone. */
+  readonly detail: string
 
-  constructor(code: ReplicaErrorCode, message: string, options?: ErrorOptions) {
-    super(`${code}: ${message} (${failures[code].remedy})`, options)
+  constructor(code: ReplicaErrorCode, detail: string, options?: ErrorOptions) {
+    super(`${code}: ${detail} (${failures[code].remedy})`, options)
     this.code = code
+    this.detail = detail
   }
 
   get retry(): boolean {

@@ -1,6 +1,6 @@
 import { ABSENT, MAX_RESTARTS, type Absent, type Cache, type Value } from '@freshet/cache'
 import type { Clock } from '@freshet/kit'
-import { isId, type Id, type IdType, type Position, type SourceId } from '@freshet/protocol'
+import { badIdDetail, isValidId, type Id, type IdType, type Position, type SourceId } from '@freshet/protocol'
 import { AnswerKeys, answerTooLarge, fits } from './answer-keys.ts'
 import type { Arrival } from './arrival.ts'
 import type { Answer, Presentation, ReadOptions, Via } from './contract.ts'
@@ -77,14 +77,14 @@ export class Reads<V extends Value> {
   }
 
   /**
-   * Documents with other texts as ids may be stored, but no change names them, so they can be held by nobody: to call
-   * them absent would be a lie. Of the other types every id has a text that is one.
+   * Documents with other texts as ids may be stored, but no change names them, so they can be held by nobody; and
+   * another spelling of an id is the id of a document that may be there. To call them absent would be a lie.
    */
   #refuseBadIds(collection: string, ids: readonly Id[]): void {
-    if (this.#parts.collections.get(collection) !== 'string') return
-    const bad = ids.find((id) => !isId(id))
-    if (bad === undefined) return
-    throw new ReplicaError('BAD_ID', `expected an id of '${collection}', got ${JSON.stringify(bad)}`)
+    const idType = this.#parts.collections.get(collection)
+    if (idType === undefined) return
+    const bad = ids.find((id) => !isValidId(idType, id))
+    if (bad !== undefined) throw new ReplicaError('BAD_ID', badIdDetail(idType, bad))
   }
 
   /** @throws {ReplicaError} SOURCE_UNKNOWN, UNAVAILABLE, CANCELLED, STOPPED */

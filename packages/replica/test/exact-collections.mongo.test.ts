@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { CutProxy, eventually, openTestDatabase, type TestDatabase } from '@freshet/testkit'
 import type { Document } from 'mongodb'
-import { openReplica } from './support/mongo/open-replica.ts'
+import { openReplica, strings } from './support/mongo/open-replica.ts'
 
 interface Stored {
   readonly _id: string
@@ -23,7 +23,9 @@ test('R9 views, capped, collated and time series collections are refused at the 
   await using db = await openTestDatabase()
   for (const [name, , options] of kinds) await shop(db).createCollection(name, options)
   await shop(db).collection<Stored>('products').insertOne({ _id: 'p', value: 1 })
-  await using replica = await openReplica(db, { collections: ['products', ...kinds.map(([name]) => name)] })
+  await using replica = await openReplica(db, {
+    collections: strings('products', ...kinds.map(([name]) => name)),
+  })
   expect((await replica.get('products', 'p')).values).toHaveLength(1)
   for (const [name, reason] of kinds) {
     await expect(replica.get(name, 'p')).rejects.toMatchObject({
@@ -44,7 +46,7 @@ test.each(kinds)(
     const orders = shop(db).collection<Stored>('orders')
     await orders.insertOne({ _id: 'o', value: 1 })
     await shop(db).collection<Stored>('products').insertOne({ _id: 'p', value: 1 })
-    await using replica = await openReplica(db, { collections: ['products', 'orders'] })
+    await using replica = await openReplica(db, { collections: strings('products', 'orders') })
     await replica.get('orders', 'o', { atLeast: 'now' })
     await replica.get('products', 'p')
     await orders.drop()
@@ -68,7 +70,7 @@ test('R9 a collection that is converted to a capped one in its place is refused 
   await using db = await openTestDatabase()
   const orders = shop(db).collection<Stored>('orders')
   await orders.insertOne({ _id: 'o', value: 1 })
-  await using replica = await openReplica(db, { collections: ['products', 'orders'] })
+  await using replica = await openReplica(db, { collections: strings('products', 'orders') })
   await replica.get('orders', 'o', { atLeast: 'now' })
   await shop(db).command({ convertToCapped: 'orders', size: 100_000 })
   await replica.now()
@@ -85,7 +87,7 @@ test('R9 before the feed has told that a collection became a view, nothing is re
   await using replica = await openReplica(db, {
     uri,
     readsUri: db.uriFor('reader'),
-    collections: ['products', 'orders'],
+    collections: strings('products', 'orders'),
   })
   proxy.cut()
   await orders.drop()

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { ABSENT } from '@freshet/cache'
+import type { IdType } from '@freshet/protocol'
 import { Bench } from './support/bench.ts'
 
 test.each(['', '.', 'a b', 'a/b', 'ä', 'x'.repeat(257)])(
@@ -12,11 +12,15 @@ test.each(['', '.', 'a b', 'a/b', 'ä', 'x'.repeat(257)])(
   },
 )
 
-test('R18 for other types such a text is the id of no document at all: it is absent', async () => {
-  await using bench = await new Bench({ collections: new Map([['a', 'objectid']]) }).live()
-  const answer = bench.replica.get('a', 'a b')
-  bench.history.commit([{ kind: 'put', collection: 'a', id: '1' }])
-  bench.tell()
-  await bench.drain()
-  expect((await answer).values).toEqual([ABSENT])
+test.each<[IdType, string]>([
+  ['objectid', 'a b'],
+  ['objectid', '64B5F0C2A1B2C3D4E5F60718'],
+  ['integer', '011'],
+  ['integer', '-0'],
+  ['integer', '9007199254740992'],
+  ['uuid', '01890A5D-AC96-774B-BCCE-B302099A8057'],
+])('R18 for ids of the type %s another spelling of one is refused too: %s', async (idType, id) => {
+  await using bench = await new Bench({ collections: new Map([['a', idType]]) }).live()
+  await expect(bench.replica.get('a', id)).rejects.toMatchObject({ code: 'BAD_ID' })
+  expect([bench.deferred, bench.replica.peek(`a/${id}`)]).toEqual([0, undefined])
 })

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import type { Cache, CacheOptions } from '@freshet/cache'
 import { openTestDatabase, type TestDatabase } from '@freshet/testkit'
 import * as broken from './support/broken.ts'
+import { knowsOneTypeOfEachId } from './support/mongo/faulty-connection.ts'
 import { readsTheNewest, takesSilenceAsAbsence } from './support/mongo/broken-reads.ts'
 import * as disturb from './support/mongo/disturbances.ts'
 import { runStress, type RunResult, type Variant } from './support/mongo/run.ts'
@@ -43,6 +44,7 @@ test.each<[string, Variant]>([
     { ...cached((options) => new broken.ClearsMuchLater(options)), meanwhile: disturb.losesHistory },
   ],
   ['a fill is not read at its position', { past: readsTheNewest }],
+  ['ids of other types that the server holds equal are not known', { connection: knowsOneTypeOfEachId }],
   [
     'a missing position is ignored',
     { past: takesSilenceAsAbsence, source: disturb.tellsDropsLate(20), meanwhile: disturb.dropsOften },

@@ -1,6 +1,5 @@
 import {
   etagOf,
-  isValidId,
   maxDocumentBytes,
   presentJson,
   toStored,
@@ -9,7 +8,7 @@ import {
   type JsonObject,
   type JsonValue,
 } from '@freshet/collections'
-import { ProblemError, type Id, type IdType } from '@freshet/protocol'
+import { isValidId, ProblemError, type Id, type IdType } from '@freshet/protocol'
 import type { Version } from '../answer.ts'
 import type { StoredDocument } from '../store/contract.ts'
 import { expectStorable } from './storable.ts'

@@ -1,22 +1,15 @@
 import { Long, ObjectId, UUID } from '@freshet/guard'
-import type { Id, IdType } from '@freshet/protocol'
-
-const forms: Readonly<Record<IdType, RegExp>> = {
-  string: /^/,
-  objectid: /^[0-9a-f]{24}$/,
-  integer: /^-?[0-9]{1,16}$/,
-  uuid: /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/,
-}
+import { isValidId, type Id, type IdType } from '@freshet/protocol'
 
 /** What stands in a filter for an id. */
 export type StoredId = string | Long | ObjectId | UUID
 
 /**
  * An id as it stands in a filter; `undefined`: the text is no id of this type, so no document has it. Numbers match
- * across int, long and double.
+ * across int, long, double and decimal, and strings match symbols.
  */
 export function storedId(idType: IdType, id: Id): StoredId | undefined {
-  if (!forms[idType].test(id)) return undefined
+  if (!isValidId(idType, id)) return undefined
   switch (idType) {
     case 'string':
       return id

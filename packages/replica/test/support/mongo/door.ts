@@ -5,15 +5,18 @@ import {
   MongoSource,
   type MongoSourceParts,
 } from '@freshet/change-stream/mongodb'
-import { openReadConnection } from '@freshet/guard'
+import { openReadConnection, type ReadConnection } from '@freshet/guard'
 import { systemClock } from '@freshet/kit'
-import type { IdType } from '@freshet/protocol'
 import { silentLog, type TestDatabase } from '@freshet/testkit'
-import { collections } from './writers.ts'
+import { idTypes } from './writers.ts'
 
-/** The product's own source over the test's database, with the reader's own user and few changes in one reply. */
+/**
+ * The product's own source over the test's database, with the reader's own user and few changes in one reply. `wrap`
+ * stands between it and the server.
+ */
 export async function openSource(
   db: TestDatabase,
+  wrap: (connection: ReadConnection) => ReadConnection = (connection) => connection,
 ): Promise<AsyncDisposable & { readonly source: ChangeSource; readonly past: PastReads }> {
   const { database } = db
   const connection = await openReadConnection({
@@ -23,8 +26,8 @@ export async function openSource(
     log: silentLog,
   })
   const parts: MongoSourceParts = {
-    connection,
-    collections: new Map<string, IdType>(collections.map((name) => [name, 'string'])),
+    connection: wrap(connection),
+    collections: idTypes,
     identity: { kind: 'control' },
     clock: systemClock,
     // Replies end in the middle of transactions.

@@ -74,6 +74,32 @@ export function takesFullRepliesAsProof(inner: ReadConnection): ReadConnection {
   })
 }
 
+const DECIMAL = 0x13
+const SYMBOL = 0x0e
+const key = Buffer.from('\x03documentKey\0')
+
+/** An event whose document is named by a decimal or a symbol is about no document: what such an id is equal to, nobody knows. */
+export function knowsOneTypeOfEachId(inner: ReadConnection): ReadConnection {
+  return new OtherConnection(inner, async (command, options, run) => {
+    const reply = await run(command, options)
+    const { cursor } = reply
+    if (cursor?.postBatchResumeToken === undefined) return reply
+    for (const event of cursor.firstBatch ?? cursor.nextBatch) hideKey(event)
+    return reply
+  })
+}
+
+/** The same bytes as code, or as binary data of eleven bytes. */
+function hideKey(event: Buffer): void {
+  const at = event.indexOf(key)
+  const typeAt = at + key.length + 4
+  if (at < 0) return
+  if (event[typeAt] === SYMBOL) event[typeAt] = 0x0d
+  if (event[typeAt] !== DECIMAL) return
+  event[typeAt] = 0x05
+  event.set([11, 0, 0, 0, 0], typeAt + '_id\0'.length + 1)
+}
+
 /** A read of the past, as the product sends it. */
 interface PastRead {
   readonly find: string

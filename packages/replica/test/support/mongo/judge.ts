@@ -2,8 +2,10 @@ import { ABSENT, type Absent } from '@freshet/cache'
 import type { Position } from '@freshet/protocol'
 import { deserialize } from 'bson'
 import { MongoServerError, type Db, type Document } from 'mongodb'
+import { textOfId } from './foreign-ids.ts'
 import type { StampedHistory } from './stamped-history.ts'
 import { timestampOf } from './positions.ts'
+import { idTypes } from './writers.ts'
 
 /** One answer of a replica: what it said of some documents of a collection at one position. */
 export interface Claim {
@@ -64,7 +66,7 @@ export class Judge {
     const readConcern = { level: 'snapshot', atClusterTime: timestampOf(at) }
     const command = {
       find: collection,
-      filter: { _id: { $in: ids } },
+      filter: { _id: { $in: idTypes.get(collection) === 'integer' ? ids.map(Number) : ids } },
       batchSize: ids.length + 1,
       readConcern,
     }
@@ -83,8 +85,8 @@ export class Judge {
     const reply = await this.#readAt(first, ids)
     // A collection that was dropped since cannot be read at an older position: that is no proof against anybody.
     if (reply?.['cursor'].atClusterTime === undefined) return
-    const documents = new Map<unknown, Buffer>()
-    for (const bytes of reply['cursor'].firstBatch) documents.set(deserialize(bytes)['_id'], bytes)
+    const documents = new Map<string, Buffer>()
+    for (const bytes of reply['cursor'].firstBatch) documents.set(textOfId(deserialize(bytes)['_id']), bytes)
     for (const { collection, at, values } of group) {
       for (const [id, value] of values) {
         const truth = documents.get(id)

@@ -22,7 +22,8 @@ export interface OpenReplicaOptions {
   /** Where the feed goes; the reads too, unless they have an address of their own. */
   readonly uri?: string
   readonly readsUri?: string
-  readonly collections?: readonly string[]
+  /** With the type of their ids; `products` by default. */
+  readonly collections?: Readonly<Record<string, IdType>>
   readonly options?: Partial<ReplicaOptions>
   /** Stands between the feed and the server. */
   readonly wrapFeed?: (connection: ReadConnection) => ReadConnection
@@ -39,6 +40,11 @@ export interface OpenReplicaOptions {
 /** The names that the replica's two connections give to the server. */
 export const appNames = { feed: 'replica-feed', reads: 'replica-reads' } as const
 
+/** Collections with texts as ids. */
+export function strings(...names: readonly string[]): Readonly<Record<string, IdType>> {
+  return Object.fromEntries(names.map((name) => [name, 'string']))
+}
+
 const same = (connection: ReadConnection): ReadConnection => connection
 
 /** The product's replica over a test's database, with the reader's own user; live when this settles. */
@@ -53,7 +59,7 @@ export async function openReplica(
   const parts: MongoReplicaParts<StoredDocument> = {
     feed: wrapFeed(feed),
     reads: wrapReads(reads),
-    collections: new Map<string, IdType>((given.collections ?? ['products']).map((name) => [name, 'string'])),
+    collections: new Map(Object.entries(given.collections ?? { products: 'string' })),
     identity: { kind: 'control' },
     presentation: asDocuments,
     options: { ...defaultReplicaOptions, ...given.options },

@@ -7,7 +7,7 @@ import {
   type CacheOptions,
 } from '@freshet/cache'
 import { systemClock } from '@freshet/kit'
-import type { IdType } from '@freshet/protocol'
+import type { ReadConnection } from '@freshet/guard'
 import type { TestDatabase } from '@freshet/testkit'
 import { deserialize } from 'bson'
 import type { Answer } from '../../../src/contract.ts'
@@ -22,12 +22,13 @@ import type { Disturbance } from './disturbances.ts'
 import { openSource } from './door.ts'
 import { Judge, type Claim } from './judge.ts'
 import { StampedHistory } from './stamped-history.ts'
-import { collections, ids, twins, Writers } from './writers.ts'
+import { collections, idsOf, idTypes, twins, Writers } from './writers.ts'
 
 /** What a run does otherwise than the product. */
 export interface Variant {
   readonly cache?: (options: CacheOptions<Buffer>) => Cache<Buffer>
   readonly past?: (inner: PastReads) => PastReads
+  readonly connection?: (inner: ReadConnection) => ReadConnection
   readonly source?: (inner: ChangeSource) => ChangeSource
   readonly wrapFeed?: (feed: FeedSide) => FeedSide
   /** Runs beside the readers and ends by the signal. */
@@ -75,13 +76,13 @@ export async function runStress(db: TestDatabase, options: RunOptions): Promise<
   const writers = new Writers(db.admin, app, random)
   const writing = writers.run(4)
   try {
-    await using opened = await openSource(db)
     const { variant } = options
+    await using opened = await openSource(db, variant.connection)
     const past = new DelayedPast(variant.past?.(opened.past) ?? opened.past, random)
     const source = new DelayedSource(variant.source?.(opened.source) ?? opened.source, random)
     await using replica = new ExactReplica<Buffer>({
       past,
-      collections: new Map<string, IdType>(collections.map((name) => [name, 'string'])),
+      collections: idTypes,
       presentation: { present: ownBuffer, sizeOf: bufferBytes },
       options: defaultReplicaOptions,
       clock: systemClock,
@@ -172,8 +173,8 @@ class Readers {
       dice < 2
         ? twins
         : dice < 5
-          ? [this.#random.pick(ids)]
-          : Array.from({ length: 8 }, () => this.#random.pick(ids))
+          ? [this.#random.pick(idsOf(collection))]
+          : Array.from({ length: 8 }, () => this.#random.pick(idsOf(collection)))
     const floor = this.#replica.at
     const answer = await this.#replica.many(collection, wanted, {
       waitMs: 30_000,

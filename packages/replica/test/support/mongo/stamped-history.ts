@@ -1,6 +1,7 @@
 import type { Position } from '@freshet/protocol'
 import { eventually } from '@freshet/testkit'
 import type { ChangeStream, ChangeStreamDocument, Db, Document, Timestamp } from 'mongodb'
+import { textOfId } from './foreign-ids.ts'
 import { positionOfTimestamp } from './positions.ts'
 
 /** From `at` on the document carried this stamp, or was absent. */
@@ -80,7 +81,7 @@ export class StampedHistory implements AsyncDisposable {
   }
 
   #note(collection: string, id: unknown, at: Position, stamp: number | undefined): void {
-    const key = `${collection}/${String(id)}`
+    const key = `${collection}/${textOfId(id)}`
     const versions = this.#versions.get(key)
     if (versions) versions.push({ at, stamp })
     else this.#versions.set(key, [{ at, stamp }])

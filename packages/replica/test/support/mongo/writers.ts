@@ -1,16 +1,32 @@
+import type { IdType } from '@freshet/protocol'
 import { MongoServerError, type Collection, type Db, type MongoClient } from 'mongodb'
 import type { Random } from '../random.ts'
+import { foreignId, type ForeignId } from './foreign-ids.ts'
 
 /** A stored document: `stamp` is in no other write, `pair` is written to two documents by one transaction. */
 export interface Stamped {
-  readonly _id: string
+  readonly _id: ForeignId
   readonly stamp: number
   readonly pair?: number
   readonly text?: string
 }
 
-export const collections = ['products', 'orders', 'scratch'] as const
-export const ids: readonly string[] = Array.from({ length: 60 }, (_, n) => `k${n}`)
+/** With the type of their ids; each `_id` is any value that the server holds equal to the id. */
+export const idTypes: ReadonlyMap<string, IdType> = new Map<string, IdType>([
+  ['products', 'string'],
+  ['orders', 'string'],
+  ['scratch', 'string'],
+  ['numbers', 'integer'],
+])
+export const collections = [...idTypes.keys()]
+const texts: readonly string[] = Array.from({ length: 60 }, (_, n) => `k${n}`)
+const numbers: readonly string[] = Array.from({ length: 60 }, (_, n) => String(n - 30))
+
+/** The ids that are written to in a collection. */
+export function idsOf(collection: string): readonly string[] {
+  return idTypes.get(collection) === 'integer' ? numbers : texts
+}
+
 /** Written by transactions only, always both. */
 export const twins = ['left', 'right'] as const
 
@@ -56,28 +72,37 @@ export class Writers {
   }
 
   async #write(): Promise<void> {
-    const collection = this.#db.collection<Stamped>(this.#random.pick(collections))
-    const id = this.#random.pick(ids)
+    const name = this.#random.pick(collections)
+    const collection = this.#db.collection<Stamped>(name)
+    const id = this.#random.pick(idsOf(name))
+    const _id = this.#stored(name, id)
+    const document = this.#document(name, id)
     const dice = this.#random.int(100)
-    if (dice < 20) await collection.insertOne(this.#document(id))
-    else if (dice < 40) await collection.replaceOne({ _id: id }, this.#document(id), { upsert: true })
+    if (dice < 20) await collection.insertOne(document)
+    else if (dice < 40) await collection.replaceOne({ _id }, document, { upsert: true })
     else if (dice < 55)
-      await collection.updateOne({ _id: id }, { $set: { stamp: this.#next(), 'extra.at': dice } })
-    else if (dice < 65)
-      await collection.updateOne({ _id: id }, [{ $set: { stamp: this.#next(), text: '$_id' } }])
-    else if (dice < 82) await collection.deleteOne({ _id: id })
+      await collection.updateOne({ _id }, { $set: { stamp: this.#next(), 'extra.at': dice } })
+    else if (dice < 65) await collection.updateOne({ _id }, [{ $set: { stamp: this.#next(), text: '$_id' } }])
+    else if (dice < 82) await collection.deleteOne({ _id })
     else if (dice < 90) await this.#bulk(collection)
     else if (dice < 99 || this.#random.chance(0.8)) await this.#transaction()
     else await this.#drop()
   }
 
   async #bulk(collection: Collection<Stamped>): Promise<void> {
-    const some = Array.from({ length: 6 }, () => this.#random.pick(ids))
+    const name = collection.collectionName
+    const some = Array.from({ length: 6 }, () => this.#random.pick(idsOf(name)))
     await collection.bulkWrite(
       some.map((id, n) =>
         n % 3 === 0
-          ? { deleteOne: { filter: { _id: id } } }
-          : { replaceOne: { filter: { _id: id }, replacement: this.#document(id), upsert: true } },
+          ? { deleteOne: { filter: { _id: this.#stored(name, id) } } }
+          : {
+              replaceOne: {
+                filter: { _id: this.#stored(name, id) },
+                replacement: this.#document(name, id),
+                upsert: true,
+              },
+            },
       ),
       { ordered: false },
     )
@@ -89,8 +114,11 @@ export class Writers {
       session.withTransaction(async () => {
         const collection = this.#db.collection<Stamped>('products')
         for (const id of this.#random.chance(0.5) ? twins : twins.toReversed()) {
-          const document = { ...this.#document(id), pair }
-          await collection.replaceOne({ _id: id }, document, { upsert: true, session })
+          const document = { ...this.#document('products', id), pair }
+          await collection.replaceOne({ _id: this.#stored('products', id) }, document, {
+            upsert: true,
+            session,
+          })
         }
       }),
     )
@@ -101,11 +129,15 @@ export class Writers {
     const scratch = this.#db.collection<Stamped>('scratch')
     if (this.#random.chance(0.5)) await scratch.drop()
     else await scratch.rename('scratch_old', { dropTarget: true })
-    await scratch.insertOne(this.#document(this.#random.pick(ids)))
+    await scratch.insertOne(this.#document('scratch', this.#random.pick(texts)))
   }
 
-  #document(id: string): Stamped {
-    return { _id: id, stamp: this.#next(), text: 'x'.repeat(this.#random.int(400)) }
+  #document(collection: string, id: string): Stamped {
+    return { _id: this.#stored(collection, id), stamp: this.#next(), text: 'x'.repeat(this.#random.int(400)) }
+  }
+
+  #stored(collection: string, id: string): ForeignId {
+    return foreignId(idTypes.get(collection) ?? 'string', id, this.#random)
   }
 
   #next(): number {

@@ -1,0 +1,31 @@
+import type { Id, IdType } from './change.ts'
+import { isId } from './target.ts'
+
+const forms: Readonly<Record<Exclude<IdType, 'string'>, RegExp>> = {
+  objectid: /^[0-9a-f]{24}$/,
+  integer: /^(?:0|-?[1-9][0-9]{0,15})$/,
+  uuid: /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/,
+}
+
+/** How the ids of each type look, for whoever sent another text. */
+const words: Readonly<Record<IdType, string>> = {
+  string: '1 to 256 characters of A-Z a-z 0-9 _ ~ @ | : . - other than "." and ".."',
+  objectid: '24 hexadecimal digits in lower case',
+  integer: 'an integer within 2^53, without leading zeros or a plus',
+  uuid: 'a UUID in lower case: 8-4-4-4-12 hexadecimal digits',
+}
+
+/**
+ * Whether this text is an id of such a collection in its one form: hexadecimal digits in lower case, integers without
+ * leading zeros and within 2^53. Another spelling of the same id is not valid, so that a document has one URL. The one
+ * rule for whoever writes and whoever reads.
+ */
+export function isValidId(idType: IdType, id: string): boolean {
+  if (idType === 'string') return isId(id)
+  return forms[idType].test(id) && (idType !== 'integer' || Number.isSafeInteger(Number(id)))
+}
+
+/** What is said about a text that is no id of such a collection. */
+export function badIdDetail(idType: IdType, id: Id): string {
+  return `Wanted ${words[idType]}; got ${JSON.stringify(id.length > 80 ? `${id.slice(0, 80)}…` : id)}.`
+}
