@@ -44,7 +44,7 @@ function double(value: number): Buffer {
 
 function decimal(coefficient: bigint, exponent: number, negative = false): Buffer {
   const value = (BigInt(exponent + 6_176) << 113n) | coefficient | (negative ? 1n << 127n : 0n)
-  return Buffer.from(value.toString(16).padStart(32, '0'), 'hex').reverse()
+  return Buffer.from(Buffer.from(value.toString(16).padStart(32, '0'), 'hex').toReversed())
 }
 
 /** A decimal whose first byte says what it is. */
