@@ -6,15 +6,14 @@ import type { MonotonicMs } from './clock.ts'
 export class ByteLease implements Disposable {
   readonly part: BytePart
   readonly #ledger: ByteLedger
-  readonly #end: (() => void) | undefined
+  #end: (() => void) | undefined
   #bytes = 0
   #movedAt: MonotonicMs
 
   /** Call {@link BytePart.lease}. */
-  constructor(part: BytePart, ledger: ByteLedger, end: (() => void) | undefined) {
+  constructor(part: BytePart, ledger: ByteLedger) {
     this.part = part
     this.#ledger = ledger
-    this.#end = end
     this.#movedAt = ledger.clock.now()
   }
 
@@ -43,7 +42,23 @@ export class ByteLease implements Disposable {
     return await this.part.wait(this, bytes, signal)
   }
 
-  /** Something went on: it is not ended for others within the next second. */
+  /**
+   * From now on it may be ended: when others want room, and it has not {@link moved} for two seconds, `end` is called and
+   * its bytes are given back. Those that stood still longest go first.
+   */
+  letEnd(end: () => void): void {
+    this.#end = end
+    this.#ledger.mayEnd.add(this)
+    this.moved()
+  }
+
+  /** From now on it is not ended for others any more. */
+  keep(): void {
+    this.#end = undefined
+    this.#ledger.mayEnd.delete(this)
+  }
+
+  /** Something went on: it is not ended for others within the next two seconds. */
   moved(): void {
     this.#movedAt = this.#ledger.clock.now()
     if (!this.#ledger.mayEnd.delete(this)) return
@@ -53,6 +68,7 @@ export class ByteLease implements Disposable {
   /** Twice is fine. */
   [Symbol.dispose](): void {
     this.part.leave(this)
+    this.#ledger.mayEnd.delete(this)
     this.granted(0)
   }
 
@@ -61,13 +77,6 @@ export class ByteLease implements Disposable {
     const more = bytes - this.#bytes
     this.#bytes = bytes
     this.part.add(more)
-    if (this.#end) {
-      if (bytes === 0) this.#ledger.mayEnd.delete(this)
-      else if (!this.#ledger.mayEnd.has(this)) {
-        this.#movedAt = this.#ledger.clock.now()
-        this.#ledger.mayEnd.add(this)
-      }
-    }
     if (more < 0) this.#ledger.wake()
   }
 

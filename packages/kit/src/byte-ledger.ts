@@ -2,8 +2,8 @@ import type { ByteLease } from './byte-lease.ts'
 import type { BytePart } from './byte-part.ts'
 import type { Clock } from './clock.ts'
 
-/** A lease that may be ended for others has to move as often as this, or it is, in milliseconds. */
-export const STALLED_AFTER_MS = 1_000
+/** A lease that may be ended is, when others want room and it has not moved for so long, in milliseconds. */
+export const STALLED_AFTER_MS = 2_000
 
 /** What all parts of a `ByteBudget` share. */
 export class ByteLedger {

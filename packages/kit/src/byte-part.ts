@@ -49,13 +49,9 @@ export class BytePart {
     return this.#line.size
   }
 
-  /**
-   * A lease that holds nothing yet. One that is given `end` has to say now and then that it {@link ByteLease.moved}: when
-   * others want room, and it stood still for a second, `end` is called and its bytes are given back, those that stood
-   * still longest first.
-   */
-  lease(end?: () => void): ByteLease {
-    return new ByteLease(this, this.#ledger, end)
+  /** A lease that holds nothing yet. */
+  lease(): ByteLease {
+    return new ByteLease(this, this.#ledger)
   }
 
   figures(): ByteFigures {

@@ -113,24 +113,20 @@ test('to wait while something is held is refused: two could wait for each other'
 })
 
 /** A lease that may be ended, and whether it was. */
-function mayEnd(make: (end: () => void) => ByteLease): { lease: ByteLease; ended: () => boolean } {
+function mayEnd(lease: ByteLease): { lease: ByteLease; ended: () => boolean } {
   let ended = false
-  const lease = make(() => (ended = true))
+  lease.letEnd(() => (ended = true))
   return { lease, ended: () => ended }
 }
 
-test('what stood still for a second makes room for others, the longest first, and no more than is needed', async () => {
+test('what stood still for two seconds makes room for others, the longest first, and no more than is needed', async () => {
   const { clock, budget } = open()
   const [a, b] = [budget.part('a'), budget.part('b')]
-  const [one, two, three] = [
-    mayEnd((end) => a.lease(end)),
-    mayEnd((end) => a.lease(end)),
-    mayEnd((end) => b.lease(end)),
-  ]
+  const [one, two, three] = [mayEnd(a.lease()), mayEnd(a.lease()), mayEnd(b.lease())]
   for (const { lease } of [one, two, three]) expect(lease.tryHold(30)).toBe(true)
   const other = b.lease()
   expect(other.tryHold(20)).toBe(false)
-  await clock.advance(900)
+  await clock.advance(1_900)
   one.lease.moved()
   await clock.advance(100)
   expect([other.tryHold(100), other.tryHold(20)]).toEqual([false, true])
@@ -141,13 +137,13 @@ test('what stood still for a second makes room for others, the longest first, an
 test('who waits gets the room of what stops moving meanwhile', async () => {
   const { clock, budget } = open()
   const part = budget.part('part')
-  const still = mayEnd((end) => part.lease(end))
+  const still = mayEnd(part.lease())
   still.lease.tryHold(80)
   const wait = watch(part.lease().hold(30, never))
-  await clock.advance(500)
+  await clock.advance(1_000)
   still.lease.moved()
-  await clock.advance(600)
+  await clock.advance(1_100)
   expect([wait.held, still.ended()]).toEqual([undefined, false])
-  await clock.advance(400)
+  await clock.advance(900)
   expect([wait.held, still.ended(), budget.takenBytes]).toEqual([true, true, 30])
 })

@@ -1,27 +1,34 @@
-import { ProblemError } from '@freshet/protocol'
+import type { BytePart, Clock } from '@freshet/kit'
 import type { ServerResponse } from 'node:http'
+import { BodyShare } from './body-share.ts'
 
-/** What one request has of a {@link BodyBudget}. */
-export interface BodyShare {
-  /** Asks for so many bytes in all; less than before changes nothing. @throws {ProblemError} overloaded */
-  growTo(bytes: number): void
+/** What the bytes of writes are counted in. */
+export interface BodyBudgetParts {
+  /** For bodies, as far as they have come. */
+  readonly bodies: BytePart
+  /** For what is made of bodies, until the answer has left. */
+  readonly writes: BytePart
+  /** For stored versions that are looked at, and what is made of them. */
+  readonly looks: BytePart
+  readonly clock: Clock
 }
 
 /**
- * The bytes of bodies that all requests together may have under way: being received, worked on, or waiting for their
- * answer to leave. Without it thousands of connections could each fill their own limit.
+ * The bytes that all writes together may have under way: received, worked on, or waiting for their answer to leave.
+ * Without it thousands of connections could each fill their own limit. Who waits for room in one part holds nothing that
+ * others in its line wait for: bodies wait for nothing, writes hold a body, looks hold a write.
  */
 export class BodyBudget {
-  readonly #maxBytes: number
-  #takenBytes = 0
+  readonly #parts: BodyBudgetParts
 
-  constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes
+  constructor(parts: BodyBudgetParts) {
+    this.#parts = parts
   }
 
   /** What requests have now, together. */
   get takenBytes(): number {
-    return this.#takenBytes
+    const { bodies, writes, looks } = this.#parts
+    return bodies.takenBytes + writes.takenBytes + looks.takenBytes
   }
 
   /**
@@ -29,22 +36,13 @@ export class BodyBudget {
    * client is gone: a client that leaves takes nothing of what is still being written with it.
    */
   async lend<T>(response: ServerResponse, work: (share: BodyShare) => Promise<T>): Promise<T> {
-    let taken = 0
-    const growTo = (bytes: number): void => {
-      if (bytes <= taken) return
-      if (this.#takenBytes + bytes - taken > this.#maxBytes)
-        throw new ProblemError('overloaded', {
-          detail: `Bodies of ${this.#maxBytes} bytes together may be under way.`,
-        })
-      this.#takenBytes += bytes - taken
-      taken = bytes
-    }
+    const share = new BodyShare(this.#parts, response)
     try {
-      return await work({ growTo })
+      return await work(share)
     } finally {
-      const giveBack = (): void => void (this.#takenBytes -= taken)
+      const giveBack = (): void => share[Symbol.dispose]()
       if (response.closed) giveBack()
-      else if (taken > 0) response.once('close', giveBack)
+      else response.once('close', giveBack)
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { Clock, ConfigOf, Log, OptionTable, Part } from '@freshet/kit'
 import type { ProblemCode } from '@freshet/protocol'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { InFlight } from './in-flight.ts'
 import type { Metrics } from './metrics.ts'
 import type { ServiceConfig } from './options.ts'
 
@@ -50,6 +51,8 @@ export interface ServiceTools {
   readonly clock: Clock
   readonly metrics: Metrics
   readonly tokens: Verifier
+  /** Whatever holds bytes for requests asks here first. */
+  readonly inFlight: InFlight
   readonly fail: Fail
   /** Aborts when the start is given up: whatever is tried again has to end. */
   readonly signal: AbortSignal

@@ -1,7 +1,7 @@
 import type { Log } from '@freshet/kit'
 import { ProblemError, problems } from '@freshet/protocol'
 import type { Fail } from './contract.ts'
-import { ClientGone } from './receive-body.ts'
+import { ClientGone } from './client-gone.ts'
 import { sendProblem } from './send-problem.ts'
 
 /**

@@ -14,6 +14,12 @@ export const serviceOptions = defineOptions({
     { max: 65_535 },
   ),
   maxBodyBytes: bytes('max-body', 2 ** 20, 'The largest request body; more is 413.'),
+  inFlightBytes: bytes(
+    'in-flight-size',
+    64 * 2 ** 20,
+    'The memory for all that is under way: bodies, reads of the database, answers; who finds no room waits, then 503.',
+    { min: 2 ** 20 },
+  ),
   maxHeaderBytes: bytes('max-headers', 16 * 2 ** 10, 'The largest request headers; more is 431.'),
   headersWithinMs: ms('headers-within', 10_000, 'The time in which the headers of a request must arrive.', {
     min: 1,

@@ -1,17 +1,15 @@
 import { ProblemError } from '@freshet/protocol'
 import type { IncomingMessage } from 'node:http'
-import type { BodyShare } from './body-budget.ts'
+import type { BodyShare } from './body-share.ts'
+import { ClientGone } from './client-gone.ts'
 import { releaseContinue } from './expectation.ts'
 
-/** The client went away before its request was complete: there is nobody to answer. */
-export class ClientGone extends Error {
-  override readonly name = 'ClientGone'
-}
-
 /**
- * The whole body of a request; call it once. A body that says that it is too large, or larger than what is left for all,
- * is refused before it is read, one that lies as soon as it is. The rest is read and dropped within the time that a
- * request has, because a client that is cut off while it sends often never sees the answer.
+ * The whole body of a request; call it once, and read what it gives in the turn in which it settles: there is room for
+ * that then. A body that says that it is too large is refused before it is read, one that lies as soon as it is. What
+ * counts is what has come, so a head alone takes nothing from others; a body that does not come on makes way for them.
+ * The rest is read and dropped within the time that a request has, because a client that is cut off while it sends often
+ * never sees the answer.
  * @throws {ProblemError} `payload-too-large`; `overloaded`; `unsupported-media-type`: it has a content encoding.
  * @throws {ClientGone} let it through to the HTTP shell.
  */
@@ -29,9 +27,10 @@ export async function receiveBody(
     })
   const declared = Number(request.headers['content-length'] ?? 0)
   if (declared > maxBytes) throw tooLarge(maxBytes)
-  share.growTo(declared)
   releaseContinue(request)
-  return await gather(request, new Gathering(declared, maxBytes, share))
+  const body = await gather(request, new Gathering(declared, maxBytes, share), share)
+  await share.whole(body.length)
+  return body
 }
 
 /**
@@ -64,6 +63,7 @@ class Gathering {
       chunk.copy(this.#bytes, from)
     }
     this.#size = size
+    this.#share.came(size)
   }
 
   whole(): Buffer {
@@ -72,8 +72,9 @@ class Gathering {
 
   #makeRoom(size: number): void {
     if (size <= this.#bytes.length) return
-    // Twice what is needed, so that many small pieces are not copied again and again.
-    const room = this.#declared || Math.min(2 * size, this.#maxBytes)
+    // Twice what is needed, so that many small pieces are not copied again and again. What is declared is no more than
+    // a limit: to make room for all of it would cost a client that sends two bytes nothing.
+    const room = Math.min(2 * size, this.#declared || this.#maxBytes)
     this.#share.growTo(room)
     const bytes = Buffer.allocUnsafeSlow(room)
     this.#bytes.copy(bytes, 0, 0, this.#size)
@@ -81,18 +82,21 @@ class Gathering {
   }
 }
 
-function gather(request: IncomingMessage, gathering: Gathering): Promise<Buffer> {
+function gather(request: IncomingMessage, gathering: Gathering, share: BodyShare): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const finish = (): void => {
       request.off('data', take).off('end', end).off('error', gone).off('close', gone)
+    }
+    const refuse = (error: unknown): void => {
+      finish()
+      request.resume()
+      reject(error)
     }
     const take = (chunk: Buffer): void => {
       try {
         gathering.take(chunk)
       } catch (error) {
-        finish()
-        request.resume()
-        reject(error)
+        refuse(error)
       }
     }
     const end = (): void => {
@@ -106,6 +110,11 @@ function gather(request: IncomingMessage, gathering: Gathering): Promise<Buffer>
       reject(new ClientGone('The client went away before its request was complete.'))
     }
     if (request.destroyed && !request.readableEnded) return gone()
+    share.receiving(() =>
+      refuse(
+        new ProblemError('overloaded', { detail: 'The body came too slowly while others wanted its room.' }),
+      ),
+    )
     request.on('data', take).on('end', end).on('error', gone).on('close', gone)
   })
 }

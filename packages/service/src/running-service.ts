@@ -6,6 +6,7 @@ import { withCors } from './cors.ts'
 import { makeFail } from './fail.ts'
 import { HttpShell } from './http-shell.ts'
 import type { HttpLimits } from './http-shell.ts'
+import { addInFlightMetrics, openInFlight } from './in-flight.ts'
 import { makeVerifier } from './make-verifier.ts'
 import { managementHandler, type ManagementOptions } from './management.ts'
 import { Metrics } from './metrics.ts'
@@ -61,7 +62,17 @@ export async function startService<Options extends OptionTable>(
   const fail = makeFail(log, randomUUID)
   const shell = (handle: Handler, limits: HttpLimits): HttpShell =>
     new HttpShell({ handle, fail, limits, clock })
-  const tools: ServiceTools = { log, clock, metrics, fail, tokens: makeVerifier(config, clock), signal }
+  const inFlight = openInFlight(config.inFlightBytes, clock)
+  addInFlightMetrics(metrics, inFlight.budget)
+  const tools: ServiceTools = {
+    log,
+    clock,
+    metrics,
+    fail,
+    tokens: makeVerifier(config, clock),
+    inFlight,
+    signal,
+  }
   const state: State = { app: undefined, port: undefined, draining: false }
   const managementPort = shell(managementHandler(managementOf(state, metrics, definition)), MANAGEMENT_LIMITS)
 

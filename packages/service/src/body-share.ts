@@ -1,0 +1,119 @@
+import type { ByteLease, BytePart } from '@freshet/kit'
+import { ProblemError } from '@freshet/protocol'
+import type { ServerResponse } from 'node:http'
+import { ClientGone } from './client-gone.ts'
+import type { BodyBudgetParts } from './body-budget.ts'
+
+/** How long a request waits for room; then it is 503. */
+const WAIT_MS = 5_000
+
+/** A body that comes more slowly than this many bytes in two seconds is cut off when others want its room. */
+const MOVED_BYTES = 8 * 1024
+
+/**
+ * A body may take so many times its size while it is read: `[0,0,…]` is six times as long in BSON, and is copied for the
+ * driver. Measured.
+ */
+const LARGEST_FACTOR = 20
+
+/** What one write has of a `BodyBudget`. */
+export class BodyShare implements Disposable {
+  readonly #parts: BodyBudgetParts
+  readonly #response: ServerResponse
+  readonly #body: ByteLease
+  readonly #write: ByteLease
+  readonly #look: ByteLease
+  #movedAtBytes = 0
+
+  /** `BodyBudget.lend` makes them. */
+  constructor(parts: BodyBudgetParts, response: ServerResponse) {
+    this.#parts = parts
+    this.#response = response
+    this.#body = parts.bodies.lease()
+    this.#write = parts.writes.lease()
+    this.#look = parts.looks.lease()
+  }
+
+  /** The body is being received: `end` is called when others get its room, since it does not come on. */
+  receiving(end: () => void): void {
+    this.#movedAtBytes = 0
+    this.#body.letEnd(end)
+  }
+
+  /** So much of the body has come, or has its place; less than before changes nothing. @throws {ProblemError} overloaded */
+  growTo(bytes: number): void {
+    if (bytes > this.#body.bytes && !this.#body.tryHold(bytes)) throw overloaded(this.#parts.bodies, 'bodies')
+  }
+
+  /** So many bytes of the body have come. */
+  came(bytes: number): void {
+    if (bytes - this.#movedAtBytes < MOVED_BYTES) return
+    this.#movedAtBytes = bytes
+    this.#body.moved()
+  }
+
+  /**
+   * The body is whole, and has so many bytes. Waits for the room that it may take while it is read. Read it in the turn
+   * in which this settles, and call {@link made} next.
+   * @throws {ProblemError} overloaded. @throws {ClientGone}
+   */
+  async whole(bytes: number): Promise<void> {
+    this.#body.keep()
+    if (!this.#write.tryHold(bytes * LARGEST_FACTOR))
+      await this.#wait(this.#write, bytes * LARGEST_FACTOR, 'writes')
+  }
+
+  /** So many bytes are kept of what was made of the body; the body itself is not needed any more. */
+  made(bytes: number): void {
+    this.#body[Symbol.dispose]()
+    this.#write.tryHold(Math.min(bytes, this.#write.bytes))
+  }
+
+  /**
+   * Waits for room for a stored version and for what is made of it; what was had for another one comes back first.
+   * @throws {ProblemError} overloaded. @throws {ClientGone}
+   */
+  async look(bytes: number): Promise<void> {
+    this.#look.tryHold(0)
+    if (!this.#look.tryHold(bytes)) await this.#wait(this.#look, bytes, 'stored documents')
+  }
+
+  /** All is done: what counts from now on is the answer, while its client takes it. */
+  answering(bytes: number): ByteLease {
+    this.#body[Symbol.dispose]()
+    const [keep, drop] =
+      this.#look.bytes > this.#write.bytes ? [this.#look, this.#write] : [this.#write, this.#look]
+    drop[Symbol.dispose]()
+    keep.tryHold(Math.min(bytes, keep.bytes))
+    return keep
+  }
+
+  [Symbol.dispose](): void {
+    for (const lease of [this.#body, this.#write, this.#look]) lease[Symbol.dispose]()
+  }
+
+  async #wait(lease: ByteLease, bytes: number, what: string): Promise<void> {
+    const late = new AbortController()
+    const gone = new AbortController()
+    const leave = (): void => gone.abort()
+    if (this.#response.closed) leave()
+    this.#response.once('close', leave)
+    void this.#parts.clock
+      .sleep(WAIT_MS, AbortSignal.any([late.signal, gone.signal]))
+      .then(() => late.abort())
+    try {
+      if (await lease.hold(bytes, AbortSignal.any([late.signal, gone.signal]))) return
+      if (gone.signal.aborted) throw new ClientGone('The client went away while its request waited for room.')
+      throw overloaded(lease.part, what)
+    } finally {
+      this.#response.off('close', leave)
+      late.abort()
+    }
+  }
+}
+
+function overloaded({ maxBytes }: BytePart, what: string): ProblemError {
+  return new ProblemError('overloaded', {
+    detail: `Of ${what} ${Math.floor(maxBytes)} bytes together may be under way.`,
+  })
+}
