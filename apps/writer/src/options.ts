@@ -1,4 +1,4 @@
-import { bytes, count, defineOptions, ms, REQUIRED, secret, text, url, type ConfigOf } from '@freshet/kit'
+import { count, defineOptions, ms, REQUIRED, secret, text, url, type ConfigOf } from '@freshet/kit'
 import { MAX_HOPS } from '@freshet/protocol'
 
 /** The options of a writer, beside those that every service has. */
@@ -10,11 +10,6 @@ export const writerOptions = defineOptions({
     min: 1,
     max: 10_000,
   }),
-  maxBodiesBytes: bytes(
-    'bodies-size',
-    64 * 2 ** 20,
-    'The memory for bodies that are being received and written; more is 503.',
-  ),
   maxHops: count(
     'max-hops',
     1,

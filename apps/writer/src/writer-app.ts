@@ -21,7 +21,6 @@ const LOOK_EVERY_MS = 1_000
 export interface WriterAppParts extends Omit<Ground, 'parts'> {
   readonly collections: ReadonlyMap<string, Collection>
   readonly maxBodyBytes: number
-  readonly maxBodiesBytes: number
   readonly maxWrites: number
   readonly maxHops: number
   readonly readerUrl: string | undefined
@@ -33,9 +32,9 @@ export interface WriterAppParts extends Omit<Ground, 'parts'> {
 /** The HTTP door before a store. */
 export function writerApp(parts: WriterAppParts, tools: ServiceTools): App {
   const { control, collections, maxBodyBytes, maxHops, readerUrl, unreadyAfterMs } = parts
-  const { clock, log } = tools
+  const { clock, log, inFlight } = tools
   const store = new BoundedStore(parts.store, parts.maxWrites, clock)
-  const bodies = new BodyBudget(parts.maxBodiesBytes)
+  const bodies = new BodyBudget({ bodies: inFlight.bodies, writes: inFlight.budget.part('writes'), clock })
   const source = new SourceWatch({ control, clock, log, everyMs: LOOK_EVERY_MS })
   parts.onBroken(() => source.doubt())
   const heartbeat = new Heartbeat({

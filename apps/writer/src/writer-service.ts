@@ -23,13 +23,16 @@ export function writerService({
     says: 'Takes writes, checks them, and answers when a majority of the database has them, with their position.',
     options: writerOptions,
     build: async (config, tools) => {
-      const { maxBodyBytes, maxBodiesBytes, maxWrites, maxHops, readerUrl, unreadyAfterMs } = config
-      if (maxBodyBytes > maxBodiesBytes)
-        throw new ConfigError('CONFLICT', '--max-body is larger than --bodies-size, which is for all bodies.')
+      const { maxBodyBytes, inFlightBytes, maxWrites, maxHops, readerUrl, unreadyAfterMs } = config
+      if (maxBodyBytes > inFlightBytes)
+        throw new ConfigError(
+          'CONFLICT',
+          '--max-body is larger than --in-flight-size, which is for all bodies.',
+        )
       const collections = await collectionsIn(config.collections)
       const { parts: before, ...ground } = open(config, tools)
       await expectRights(before, await ground.missingRight(collections.keys()))
-      const limits = { maxBodyBytes, maxBodiesBytes, maxWrites, maxHops, unreadyAfterMs }
+      const limits = { maxBodyBytes, maxWrites, maxHops, unreadyAfterMs }
       return writerApp({ ...ground, ...limits, collections, readerUrl, before }, tools)
     },
   }

@@ -3,7 +3,7 @@ import { eventually } from '@freshet/testkit'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { heldGround } from './support/held-ground.ts'
-import { openWriter } from './support/open-writer.ts'
+import { openWriter, type OpenWriter } from './support/open-writer.ts'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage: () => void = runInNewContext('gc')
@@ -37,31 +37,39 @@ test.each([
   await ended
 })
 
-test('bodies that are being written count against their budget: more are 503, and it is told', async () => {
+/** The figure of one part of the budget. */
+async function figure(writer: OpenWriter, name: string, part: string): Promise<number> {
+  const text = await (await fetch(`${writer.service.managementUrl}/metrics`)).text()
+  return Number(new RegExp(`^freshet_${name}\\{part="${part}"\\} (\\d+)$`, 'm').exec(text)?.[1])
+}
+
+test('bodies that are being written count against the budget: more of them wait, then are 503, and it is told', async () => {
   const ground = heldGround()
-  const argv = ['--stop-within=0s', '--max-body=1000B', '--bodies-size=1000B']
+  const argv = ['--stop-within=0s', '--max-body=40000B', '--in-flight-size=1MiB']
   await using writer = await openWriter(unreachable, { argv, over: () => ground })
-  const body = { name: 'x'.repeat(600) }
-  const held = Promise.allSettled([writer.send('POST', 'products', { body })])
-  await eventually(() => expect(ground.held()).toBe(1))
-  const { bodiesBytes } = await writer.status()
-  expect(bodiesBytes).toBe(JSON.stringify(body).length)
-  for (const [method, path] of [
-    ['POST', 'products'],
-    ['PUT', 'products/x'],
-  ] as const)
-    expect((await writer.send(method, path, { body })).json).toMatchObject({
-      status: 503,
-      type: 'https://freshet.dev/problems/overloaded',
-    })
+  const body = { name: 'x'.repeat(35_000) }
   const merge = { 'content-type': 'application/merge-patch+json' }
-  expect((await writer.send('PATCH', 'products/x', { headers: merge, body })).status).toBe(503)
-  expect(ground.held()).toBe(1)
+  // Each is held as it is stored and as it is sent, and there is no room left to read another one.
+  const held = Promise.allSettled([1, 2, 3].map(() => writer.send('POST', 'products', { body })))
+  await eventually(() => expect(ground.held()).toBe(3))
+  const before = await figure(writer, 'in_flight_bytes', 'writes')
+  expect(before).toBeGreaterThan(3 * 35_000)
+  expect((await writer.status()).bodiesBytes).toBe(before)
+  const more = [
+    writer.send('POST', 'products', { body }),
+    writer.send('PUT', 'products/x', { body }),
+    writer.send('PATCH', 'products/x', { headers: merge, body }),
+  ]
+  await eventually(async () => expect(await figure(writer, 'in_flight_waiting', 'writes')).toBe(3))
+  for (const { json } of await Promise.all(more))
+    expect(json).toMatchObject({ status: 503, type: 'https://freshet.dev/problems/overloaded' })
+  expect(await figure(writer, 'in_flight_refused_total', 'writes')).toBeGreaterThanOrEqual(3)
+  expect(ground.held()).toBe(3)
   await writer.service.stop()
   await held
 })
 
 test('a budget for all bodies that does not hold one is refused at the start', async () => {
-  const argv = ['--max-body=1001B', '--bodies-size=1000B']
-  await expect(openWriter(unreachable, { argv, over: heldGround })).rejects.toThrow(/--bodies-size/)
+  const argv = ['--max-body=2MiB', '--in-flight-size=1MiB']
+  await expect(openWriter(unreachable, { argv, over: heldGround })).rejects.toThrow(/--in-flight-size/)
 })

@@ -8,15 +8,13 @@ export interface BodyBudgetParts {
   readonly bodies: BytePart
   /** For what is made of bodies, until the answer has left. */
   readonly writes: BytePart
-  /** For stored versions that are looked at, and what is made of them. */
-  readonly looks: BytePart
   readonly clock: Clock
 }
 
 /**
  * The bytes that all writes together may have under way: received, worked on, or waiting for their answer to leave.
  * Without it thousands of connections could each fill their own limit. Who waits for room in one part holds nothing that
- * others in its line wait for: bodies wait for nothing, writes hold a body, looks hold a write.
+ * others in its line wait for: bodies wait for nothing, and writes hold a body.
  */
 export class BodyBudget {
   readonly #parts: BodyBudgetParts
@@ -27,8 +25,8 @@ export class BodyBudget {
 
   /** What requests have now, together. */
   get takenBytes(): number {
-    const { bodies, writes, looks } = this.#parts
-    return bodies.takenBytes + writes.takenBytes + looks.takenBytes
+    const { bodies, writes } = this.#parts
+    return bodies.takenBytes + writes.takenBytes
   }
 
   /**

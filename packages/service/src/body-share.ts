@@ -22,7 +22,6 @@ export class BodyShare implements Disposable {
   readonly #response: ServerResponse
   readonly #body: ByteLease
   readonly #write: ByteLease
-  readonly #look: ByteLease
   #movedAtBytes = 0
 
   /** `BodyBudget.lend` makes them. */
@@ -31,7 +30,6 @@ export class BodyShare implements Disposable {
     this.#response = response
     this.#body = parts.bodies.lease()
     this.#write = parts.writes.lease()
-    this.#look = parts.looks.lease()
   }
 
   /** The body is being received: `end` is called when others get its room, since it does not come on. */
@@ -59,8 +57,8 @@ export class BodyShare implements Disposable {
    */
   async whole(bytes: number): Promise<void> {
     this.#body.keep()
-    if (!this.#write.tryHold(bytes * LARGEST_FACTOR))
-      await this.#wait(this.#write, bytes * LARGEST_FACTOR, 'writes')
+    const most = bytes * LARGEST_FACTOR
+    if (!this.#write.tryHold(most)) await this.#wait(most)
   }
 
   /** So many bytes are kept of what was made of the body; the body itself is not needed any more. */
@@ -70,44 +68,39 @@ export class BodyShare implements Disposable {
   }
 
   /**
-   * Waits for room for a stored version and for what is made of it; what was had for another one comes back first.
-   * @throws {ProblemError} overloaded. @throws {ClientGone}
+   * So many bytes of an answer are kept beside what was made of the body; ask before anything is written.
+   * @throws {ProblemError} overloaded
    */
-  async look(bytes: number): Promise<void> {
-    this.#look.tryHold(0)
-    if (!this.#look.tryHold(bytes)) await this.#wait(this.#look, bytes, 'stored documents')
+  answers(bytes: number): void {
+    if (!this.#write.tryHold(this.#write.bytes + bytes)) throw overloaded(this.#parts.writes, 'writes')
   }
 
-  /** All is done: what counts from now on is the answer, while its client takes it. */
+  /** All is done: what counts from now on is the answer, of so many bytes, while its client takes it. */
   answering(bytes: number): ByteLease {
     this.#body[Symbol.dispose]()
-    const [keep, drop] =
-      this.#look.bytes > this.#write.bytes ? [this.#look, this.#write] : [this.#write, this.#look]
-    drop[Symbol.dispose]()
-    keep.tryHold(Math.min(bytes, keep.bytes))
-    return keep
+    this.#write.tryHold(Math.min(bytes, this.#write.bytes))
+    return this.#write
   }
 
   [Symbol.dispose](): void {
-    for (const lease of [this.#body, this.#write, this.#look]) lease[Symbol.dispose]()
+    this.#body[Symbol.dispose]()
+    this.#write[Symbol.dispose]()
   }
 
-  async #wait(lease: ByteLease, bytes: number, what: string): Promise<void> {
-    const late = new AbortController()
-    const gone = new AbortController()
-    const leave = (): void => gone.abort()
-    if (this.#response.closed) leave()
-    this.#response.once('close', leave)
-    void this.#parts.clock
-      .sleep(WAIT_MS, AbortSignal.any([late.signal, gone.signal]))
-      .then(() => late.abort())
+  async #wait(bytes: number): Promise<void> {
+    const response = this.#response
+    const ended = new AbortController()
+    const end = (): void => ended.abort()
+    if (response.closed) end()
+    response.once('close', end)
+    void this.#parts.clock.sleep(WAIT_MS, ended.signal).then(end)
     try {
-      if (await lease.hold(bytes, AbortSignal.any([late.signal, gone.signal]))) return
-      if (gone.signal.aborted) throw new ClientGone('The client went away while its request waited for room.')
-      throw overloaded(lease.part, what)
+      if (await this.#write.hold(bytes, ended.signal)) return
+      if (response.closed) throw new ClientGone('The client went away while its request waited for room.')
+      throw overloaded(this.#parts.writes, 'writes')
     } finally {
-      this.#response.off('close', leave)
-      late.abort()
+      response.off('close', end)
+      end()
     }
   }
 }

@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals'
+import { ByteBudget, systemClock } from '@freshet/kit'
 import { eventually } from '@freshet/testkit'
 import type { Handler } from '../src/contract.ts'
 import { BodyBudget, receiveBody } from '../src/index.ts'
@@ -7,91 +8,166 @@ import { openShell, RawClient } from './open-shell.ts'
 const MAX_BODY = 1_000
 const MAX_BODIES = 1_500
 
+interface BenchOptions {
+  /** Of the body, once it was read. */
+  readonly until?: Promise<unknown>
+  readonly writesBytes?: number
+}
+
 /** Answers the length of a body, as soon as `until` is over. */
-function bench(until: Promise<unknown> = Promise.resolve()) {
-  const budget = new BodyBudget(MAX_BODIES)
+function bench({ until = Promise.resolve(), writesBytes = 1_000_000 }: BenchOptions = {}) {
+  let skippedMs = 0
+  const clock = { ...systemClock, now: () => systemClock.now() + skippedMs }
+  const budget = new ByteBudget({ maxBytes: 2_000_000, clock })
+  const bodies = budget.part('bodies', MAX_BODIES)
+  const writes = budget.part('writes', writesBytes)
+  const requests = new BodyBudget({ bodies, writes, clock })
   const handle: Handler = (request, response) =>
-    budget.lend(response, async (share) => {
+    requests.lend(response, async (share) => {
       const { length } = await receiveBody(request, MAX_BODY, share)
+      share.made(length)
       await until
       response.end(`length ${length}`)
     })
-  return { budget, handle }
+  return { requests, bodies, writes, handle, skip: (ms: number) => void (skippedMs += ms) }
 }
 
 const post = (field: string) => `POST / HTTP/1.1\r\nHost: x\r\n${field}\r\n\r\n`
 const declaring = (length: number) => post(`Content-Length: ${length}`)
 const piece = (length: number) => `${length.toString(16)}\r\n${'a'.repeat(length)}\r\n`
 const inPieces = post('Transfer-Encoding: chunked')
+const gate = (): { until: Promise<unknown>; open: (value?: unknown) => void } => {
+  let open: (value?: unknown) => void = () => undefined
+  return { until: new Promise((resolve) => (open = resolve)), open: (value) => open(value) }
+}
 
-test('a body for which no room is left is 503 before it is sent, and is taken when another one is over', async () => {
-  const { budget, handle } = bench()
+test('heads that declare large bodies and send none take nothing from others', async () => {
+  const { bodies, handle } = bench()
   await using shell = await openShell(handle)
-  using first = new RawClient(shell.url)
-  first.send(declaring(MAX_BODY))
-  await eventually(() => expect(budget.takenBytes).toBe(MAX_BODY))
-  using second = new RawClient(shell.url)
-  second.send(post(`Expect: 100-continue\r\nContent-Length: ${MAX_BODY}`))
-  const refused = await second.untilClosed()
-  expect(refused).toMatch(/^HTTP\/1\.1 503 [\s\S]*retry-after: 1[\s\S]*problems\/overloaded/i)
-  // What is small enough still goes through.
-  using small = new RawClient(shell.url)
-  small.send(`${declaring(2)}ab`)
-  await eventually(() => expect(small.text).toContain('length 2'))
-  first.send('a'.repeat(MAX_BODY))
-  await eventually(() => expect(first.text).toContain(`length ${MAX_BODY}`))
-  await eventually(() => expect(budget.takenBytes).toBe(0))
-  first.send(declaring(MAX_BODY) + 'b'.repeat(MAX_BODY))
-  await eventually(() => expect(first.text.match(/length 1000/g)).toHaveLength(2))
+  const idle = Array.from({ length: 64 }, () => new RawClient(shell.url))
+  for (const client of idle) client.send(declaring(MAX_BODY))
+  await eventually(() => expect(shell.shell.requests).toBe(64))
+  expect(bodies.takenBytes).toBe(0)
+  using honest = new RawClient(shell.url)
+  honest.send(declaring(MAX_BODY) + 'a'.repeat(MAX_BODY))
+  await eventually(() => expect(honest.text).toContain('length 1000'))
+  for (const client of idle) client[Symbol.dispose]()
 })
 
-test('a body that does not say its length is counted as it grows', async () => {
-  const { budget, handle } = bench()
+test.each([
+  ['declares it', declaring(MAX_BODY)],
+  ['does not declare it', inPieces],
+])('a body that %s takes what has come and at most as much again', async (_how, head) => {
+  const { bodies, handle } = bench()
+  await using shell = await openShell(handle)
+  using client = new RawClient(shell.url)
+  const bytes = (length: number) => (head === inPieces ? piece(length) : 'a'.repeat(length))
+  client.send(head + bytes(10))
+  await eventually(() => expect(bodies.takenBytes).toBe(10))
+  client.send(bytes(10))
+  await eventually(() => expect(bodies.takenBytes).toBe(40))
+  client.send(bytes(800))
+  await eventually(() => expect(bodies.takenBytes).toBe(MAX_BODY))
+})
+
+test('a body that finds no room while it comes is 503, and the others go on', async () => {
+  const { bodies, handle } = bench()
   await using shell = await openShell(handle)
   using first = new RawClient(shell.url)
   first.send(inPieces + piece(900))
-  await eventually(() => expect(budget.takenBytes).toBe(900))
+  await eventually(() => expect(bodies.takenBytes).toBe(900))
   using second = new RawClient(shell.url)
   second.send(inPieces + piece(500))
-  await eventually(() => expect(budget.takenBytes).toBe(1_400))
+  await eventually(() => expect(bodies.takenBytes).toBe(1_400))
   second.send(piece(300))
-  await eventually(() => expect(second.text).toMatch(/^HTTP\/1\.1 503 [\s\S]*problems\/overloaded/))
-  await eventually(() => expect(budget.takenBytes).toBe(900))
+  await eventually(() =>
+    expect(second.text).toMatch(/^HTTP\/1\.1 503 [\s\S]*retry-after: 1[\s\S]*problems\/overloaded/i),
+  )
+  await eventually(() => expect(bodies.takenBytes).toBe(900))
   first.send(`${piece(100)}0\r\n\r\n`)
   await eventually(() => expect(first.text).toContain('length 1000'))
-  await eventually(() => expect(budget.takenBytes).toBe(0))
+  await eventually(() => expect(bodies.takenBytes).toBe(0))
+})
+
+test('a body that stands still makes way for one that comes, and is told', async () => {
+  const { bodies, handle, skip } = bench()
+  await using shell = await openShell(handle)
+  using still = new RawClient(shell.url)
+  still.send(declaring(MAX_BODY) + 'a'.repeat(MAX_BODY - 1))
+  await eventually(() => expect(bodies.takenBytes).toBe(MAX_BODY - 1))
+  using refused = new RawClient(shell.url)
+  refused.send(declaring(MAX_BODY) + 'a'.repeat(MAX_BODY - 1))
+  await eventually(() => expect(refused.text).toMatch(/^HTTP\/1\.1 503 /))
+  skip(2_001)
+  using honest = new RawClient(shell.url)
+  honest.send(declaring(MAX_BODY) + 'a'.repeat(MAX_BODY))
+  await eventually(() => expect(honest.text).toContain('length 1000'))
+  await eventually(() => expect(still.text).toMatch(/^HTTP\/1\.1 503 [\s\S]*too slowly/))
 })
 
 test('a body in many small pieces comes back whole and takes no more than the largest body', async () => {
-  const { budget, handle } = bench()
+  const { bodies, handle } = bench()
   await using shell = await openShell(handle)
   using client = new RawClient(shell.url)
   client.send(inPieces + piece(1).repeat(MAX_BODY))
-  await eventually(() => expect(budget.takenBytes).toBe(MAX_BODY))
+  await eventually(() => expect(bodies.takenBytes).toBe(MAX_BODY))
   client.send('0\r\n\r\n')
   await eventually(() => expect(client.text).toContain(`length ${MAX_BODY}`))
 })
 
 test('what a client that goes away had begun to send is given back', async () => {
-  const { budget, handle } = bench()
+  const { requests, handle } = bench()
   await using shell = await openShell(handle)
   const client = new RawClient(shell.url)
   client.send(`${declaring(MAX_BODY)}abc`)
-  await eventually(() => expect(budget.takenBytes).toBe(MAX_BODY))
+  await eventually(() => expect(requests.takenBytes).toBe(3))
   client.socket.destroy()
-  await eventually(() => expect(budget.takenBytes).toBe(0))
+  await eventually(() => expect(requests.takenBytes).toBe(0))
 })
 
-test('what is worked on counts until the work has ended, also when its client is gone', async () => {
-  let end: (value?: unknown) => void = () => undefined
-  const { budget, handle } = bench(new Promise((resolve) => (end = resolve)))
+test('what is made of a body counts until the work has ended, also when its client is gone', async () => {
+  const { until, open } = gate()
+  const { requests, bodies, writes, handle } = bench({ until })
   await using shell = await openShell(handle)
   const client = new RawClient(shell.url)
   client.send(declaring(MAX_BODY) + 'a'.repeat(MAX_BODY))
-  await eventually(() => expect(budget.takenBytes).toBe(MAX_BODY))
+  await eventually(() => expect(writes.takenBytes).toBe(MAX_BODY))
+  expect(bodies.takenBytes).toBe(0)
   client.socket.destroy()
   await eventually(() => expect(shell.shell.openSockets).toBe(0))
-  expect(budget.takenBytes).toBe(MAX_BODY)
-  end()
-  await eventually(() => expect(budget.takenBytes).toBe(0))
+  expect(requests.takenBytes).toBe(MAX_BODY)
+  open()
+  await eventually(() => expect(requests.takenBytes).toBe(0))
+})
+
+test('a whole body waits for the room that it may take while it is read, up to twenty times its size', async () => {
+  const { until, open } = gate()
+  const { writes, handle } = bench({ until, writesBytes: 20_000 })
+  await using shell = await openShell(handle)
+  using first = new RawClient(shell.url)
+  first.send(declaring(100) + 'a'.repeat(100))
+  await eventually(() => expect(writes.takenBytes).toBe(100))
+  using second = new RawClient(shell.url)
+  second.send(declaring(MAX_BODY) + 'a'.repeat(MAX_BODY))
+  await eventually(() => expect(writes.waiting).toBe(1))
+  expect(second.text).toBe('')
+  open()
+  await eventually(() => expect(first.text).toContain('length 100'))
+  await eventually(() => expect(second.text).toContain('length 1000'))
+  await eventually(() => expect(writes.takenBytes).toBe(0))
+})
+
+test('a body that waits for room is forgotten when its client goes away', async () => {
+  const { until, open } = gate()
+  const { requests, writes, handle } = bench({ until, writesBytes: 20_000 })
+  await using shell = await openShell(handle)
+  using first = new RawClient(shell.url)
+  first.send(declaring(100) + 'a'.repeat(100))
+  await eventually(() => expect(writes.takenBytes).toBe(100))
+  const second = new RawClient(shell.url)
+  second.send(declaring(MAX_BODY) + 'a'.repeat(MAX_BODY))
+  await eventually(() => expect(writes.waiting).toBe(1))
+  second.socket.destroy()
+  await eventually(() => expect([writes.waiting, requests.takenBytes]).toEqual([0, 100]))
+  open()
 })

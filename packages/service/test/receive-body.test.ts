@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from '@jest/globals'
+import { ByteBudget, systemClock } from '@freshet/kit'
 import { eventually } from '@freshet/testkit'
 import express from 'express'
 import { createHash } from 'node:crypto'
@@ -8,7 +9,12 @@ import { openShell, RawClient } from './open-shell.ts'
 
 const MAX_BYTES = 100_000
 const digest = (bytes: string | Buffer): string => createHash('sha256').update(bytes).digest('hex')
-const budget = new BodyBudget(10 * MAX_BYTES)
+const inFlight = new ByteBudget({ maxBytes: 400 * MAX_BYTES, clock: systemClock })
+const budget = new BodyBudget({
+  bodies: inFlight.part('bodies'),
+  writes: inFlight.part('writes'),
+  clock: systemClock,
+})
 const echo: Handler = (request, response) =>
   budget.lend(
     response,

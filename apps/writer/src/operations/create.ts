@@ -5,7 +5,7 @@ import type { Answer } from '../answer.ts'
 import type { Asked } from '../asked.ts'
 import { judged } from '../bodies.ts'
 import { expectJson } from '../media-type.ts'
-import { documentPath, freshOf, idIn, type Fresh } from './documents.ts'
+import { costOf, documentPath, freshOf, idIn, type Fresh } from './documents.ts'
 import { placed, refusedAt, type OperationParts } from './parts.ts'
 
 /** `POST /v1/{collection}`: one insert. */
@@ -15,6 +15,7 @@ export async function create(
 ): Promise<Answer> {
   expectJson(request.headers['content-type'])
   const { id, fresh } = readNew(await receiveBody(request, maxBodyBytes, share), collection)
+  share.made(costOf(fresh))
   const { done, position } = await placed(source, id, () => store.insert(collection.name, fresh.stored))
   if (done.outcome === 'taken') throw refusedAt(position, 'already-exists')
   return { status: 201, position, version: fresh.version, location: documentPath(collection.name, id) }

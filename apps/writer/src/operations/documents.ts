@@ -38,6 +38,14 @@ export function patchedOf(stored: StoredDocument, collection: Collection): Fresh
   return fresh
 }
 
+/** The statement and the message that the driver sends have a copy each. */
+const STORED_COPIES = 3
+
+/** What a version takes in memory while it is written and answered, in bytes. */
+export function costOf({ stored, version }: Fresh): number {
+  return STORED_COPIES * stored.length + version.json.length
+}
+
 /** The version of what is stored. */
 export function versionOf(stored: StoredDocument): Version {
   const json = presentJson(stored)

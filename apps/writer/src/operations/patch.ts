@@ -16,20 +16,24 @@ import { patchedOf } from './documents.ts'
 import { changed, expectPreconditions } from './looking.ts'
 import type { OperationParts } from './parts.ts'
 
-type Apply = (stored: StoredDocument, rules: PatchRules) => StoredDocument
+/** A patch that was read, and the bytes that it takes. */
+interface Patch {
+  readonly apply: (stored: StoredDocument, rules: PatchRules) => StoredDocument
+  readonly bytes: number
+}
 
 /**
  * Reads a patch once; it may be applied to several versions. Only its BSON is kept while the database is waited for: the
  * parsed value may take twenty times the memory of the body, and patches are applied without it. @throws {BodyError}
  */
-const readPatch: Record<PatchFormat, (bytes: Uint8Array) => Apply> = {
+const readPatch: Record<PatchFormat, (bytes: Uint8Array) => Patch> = {
   merge: (bytes) => {
     const patch = { json: {}, bson: readBody(bytes).bson }
-    return (stored, rules) => applyMergePatch(stored, patch, rules)
+    return { apply: (stored, rules) => applyMergePatch(stored, patch, rules), bytes: patch.bson.length }
   },
   json: (bytes) => {
     const patch = { json: [], bson: readArrayBody(bytes).bson }
-    return (stored, rules) => applyJsonPatch(stored, patch, rules)
+    return { apply: (stored, rules) => applyJsonPatch(stored, patch, rules), bytes: patch.bson.length }
   },
 }
 
@@ -37,7 +41,8 @@ const readPatch: Record<PatchFormat, (bytes: Uint8Array) => Apply> = {
 export async function patch(parts: OperationParts, asked: AskedOfDocument): Promise<Answer> {
   const { request, collection, id, share, preconditions, preferences } = asked
   const format = expectPatch(request.headers['content-type'])
-  const apply = readJudged(format, await receiveBody(request, parts.maxBodyBytes, share))
+  const { apply, bytes } = readJudged(format, await receiveBody(request, parts.maxBodyBytes, share))
+  share.made(bytes)
   const { lenient } = preferences
   const { value, position } = await changed(parts, asked, (stored) => {
     expectPreconditions(preconditions, stored)
@@ -49,6 +54,6 @@ export async function patch(parts: OperationParts, asked: AskedOfDocument): Prom
   return { status: 200, position, version: value, location: undefined }
 }
 
-function readJudged(format: PatchFormat, bytes: Uint8Array): Apply {
+function readJudged(format: PatchFormat, bytes: Uint8Array): Patch {
   return judged(() => readPatch[format](bytes))
 }

@@ -5,7 +5,7 @@ import type { Answer } from '../answer.ts'
 import type { AskedOfDocument } from '../asked.ts'
 import { judged } from '../bodies.ts'
 import { expectJson } from '../media-type.ts'
-import { documentPath, freshOf, idIn, type Fresh } from './documents.ts'
+import { costOf, documentPath, freshOf, idIn, type Fresh } from './documents.ts'
 import { changed, expectPlain, expectPreconditions } from './looking.ts'
 import { placed, refusedAt, type OperationParts } from './parts.ts'
 
@@ -23,6 +23,7 @@ export async function put(parts: OperationParts, asked: AskedOfDocument): Promis
   if (request.headers['content-range'] !== undefined)
     throw new ProblemError('bad-header', { detail: 'Wanted a whole document, without Content-Range.' })
   const fresh = readReplacement(await receiveBody(request, parts.maxBodyBytes, share), collection, id)
+  share.made(costOf(fresh))
   const { outcome, position } = await wayOf(asked)(parts, asked, fresh)
   const created = outcome === 'created'
   return {
