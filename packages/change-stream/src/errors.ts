@@ -18,7 +18,7 @@ export const failures = {
   /** The source no longer has the changes after the position. */
   HISTORY_LOST: { retry: true, lost: true, remedy: 'Give the database a longer oplog if this comes often.' },
   /** A change is too large for the source to tell. */
-  EVENT_TOO_LARGE: { retry: true, lost: true, remedy: 'Keep documents well below 16 MB.' },
+  EVENT_TOO_LARGE: { retry: true, lost: true, remedy: 'None is needed: the new epoch begins behind it.' },
   /** So far behind that the past at the position can soon not be read any more. */
   TOO_FAR_BEHIND: {
     retry: true,

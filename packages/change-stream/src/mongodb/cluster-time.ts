@@ -19,6 +19,12 @@ export function timeBefore({ high, low }: ClusterTime): ClusterTime {
   return low > 0 ? { high, low: low - 1 } : { high: high - 1, low: 0xffffffff }
 }
 
+/** One tick later, as commands take it. */
+export function timestampAfter(position: Position): Timestamp {
+  const { high, low } = timeOf(position)
+  return low < 0xffffffff ? new Timestamp({ t: high, i: low + 1 }) : new Timestamp({ t: high + 1, i: 0 })
+}
+
 export function timeOf(position: Position): ClusterTime {
   return { high: highOf(position), low: lowOf(position) }
 }

@@ -2,10 +2,17 @@ import { serverOf, type ReadConnection, type ReadSession } from '@freshet/guard'
 import type { Clock } from '@freshet/kit'
 import type { Position } from '@freshet/protocol'
 import { ChangeStreamError } from '../errors.ts'
-import { timeOfTimestamp, timestampOf } from './cluster-time.ts'
+import { timeOfTimestamp } from './cluster-time.ts'
 import { changeStreamErrorOf } from './driver-errors.ts'
+import { feedPipeline } from './feed-pipeline.ts'
 import type { MongoSourceOptions } from './options.ts'
 import type { FeedReply, Resume } from './reckoner.ts'
+
+interface FeedCursorParts {
+  readonly connection: ReadConnection
+  readonly clock: Clock
+  readonly options: MongoSourceOptions
+}
 
 /**
  * One change stream over the whole database, driven command by command: the driver's own cannot wait differently from
@@ -15,16 +22,23 @@ export class FeedCursor implements AsyncDisposable {
   readonly #connection: ReadConnection
   readonly #clock: Clock
   readonly #options: MongoSourceOptions
+  readonly #collections: readonly string[]
   readonly #signal: AbortSignal
   readonly #session: ReadSession
   #id: { isZero(): boolean } | undefined
   #server: string | undefined
   #asking = false
 
-  constructor(connection: ReadConnection, clock: Clock, options: MongoSourceOptions, signal: AbortSignal) {
+  /** @param collections whose contents are wanted; of all others only that they changed. */
+  constructor(
+    { connection, clock, options }: FeedCursorParts,
+    collections: readonly string[],
+    signal: AbortSignal,
+  ) {
     this.#connection = connection
     this.#clock = clock
     this.#options = options
+    this.#collections = collections
     this.#signal = signal
     this.#session = connection.openSession()
   }
@@ -36,11 +50,9 @@ export class FeedCursor implements AsyncDisposable {
 
   /** @throws {ChangeStreamError} */
   async open(from: Position, resume: Resume | undefined, withinMs: number): Promise<FeedReply> {
-    const where = resume ? { [resume.how]: resume.token } : { startAtOperationTime: timestampOf(from) }
-    const stage = { $changeStream: { showExpandedEvents: true, ...where } }
     const command = {
       aggregate: 1,
-      pipeline: [stage],
+      pipeline: feedPipeline(from, resume, this.#collections),
       cursor: { batchSize: this.#options.batchSize },
       readConcern: { level: 'majority' },
     }

@@ -31,6 +31,8 @@ export class MongoSource implements ChangeSource {
   readonly followed = new FollowedServer()
   readonly #watchList: WatchList
   readonly #patience: ReplyPatience
+  /** The newest change is too large to be told. */
+  #tooLarge = false
   /** How to go on at the position that was yielded last. */
   #stood: (Origin & { readonly resume: Resume | undefined }) | undefined
 
@@ -43,14 +45,17 @@ export class MongoSource implements ChangeSource {
   async start(signal: AbortSignal): Promise<Origin> {
     await inspectServer(this.#parts.connection, this.#parts.options.replyWithinMs, signal)
     const { source, at, server } = await this.#identify(signal)
+    const tooLarge = this.#tooLarge
+    this.#tooLarge = false
     this.#stood = undefined
     this.followed.proved(server)
-    // One tick earlier: the newest operation itself must be seen, since its neighbours may not be there yet.
-    return { source, at: before(at) }
+    // One tick earlier: the newest operation itself must be seen, since its neighbours may not be there yet. Where that
+    // one cannot be told it would end the feed for ever; snapshots at its time have all of it.
+    return { source, at: tooLarge ? at : before(at) }
   }
 
   async *read(origin: Origin, signal: AbortSignal): AsyncGenerator<Batch, void> {
-    const { connection, clock, options } = this.#parts
+    const { connection, options } = this.#parts
     const server = await inspectServer(connection, options.replyWithinMs, signal)
     const reckoner = new Reckoner({
       from: origin.at,
@@ -58,9 +63,9 @@ export class MongoSource implements ChangeSource {
       singlePositions: server.singlePositions,
       maxOpenBytes: options.maxOpenBytes,
     })
-    await using cursor = new FeedCursor(connection, clock, options, signal)
+    await using cursor = new FeedCursor(this.#parts, this.#watchList.names, signal)
     const resume = this.#resumeAt(origin)
-    let reply = await this.#patience.wait((withinMs) => cursor.open(origin.at, resume, withinMs))
+    let reply = await this.#ask((withinMs) => cursor.open(origin.at, resume, withinMs))
     await this.#checkSource(origin, cursor.server, signal)
     for (let reckoning = reckoner.opened(reply); ; reckoning = reckoner.next(reply)) {
       this.#stood = {
@@ -72,7 +77,16 @@ export class MongoSource implements ChangeSource {
       if (signal.aborted) return
       this.#checkEnd(reckoning, reply)
       const waitMs = reckoner.holds ? probeMs : options.maxAwaitMs
-      reply = await this.#patience.wait((withinMs) => cursor.next(waitMs, withinMs))
+      reply = await this.#ask((withinMs) => cursor.next(waitMs, withinMs))
+    }
+  }
+
+  async #ask(ask: (withinMs: number) => Promise<FeedReply>): Promise<FeedReply> {
+    try {
+      return await this.#patience.wait(ask)
+    } catch (error) {
+      this.#tooLarge ||= error instanceof ChangeStreamError && error.code === 'EVENT_TOO_LARGE'
+      throw error
     }
   }
 

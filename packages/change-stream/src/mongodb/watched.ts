@@ -33,6 +33,11 @@ export class WatchList {
     this.#entries = [...told, ...own].map((watched) => ({ watched, name: Buffer.from(watched.name) }))
   }
 
+  /** All that changes are wanted of, those of our own included. */
+  get names(): readonly string[] {
+    return this.#entries.map(({ watched }) => watched.name)
+  }
+
   /** The collection whose name is `length` bytes long and begins at `at`; `undefined`: nobody asked for it. */
   find(bytes: Uint8Array, at: number, length: number): Watched | undefined {
     for (const { watched, name } of this.#entries) {

@@ -39,17 +39,33 @@ export class FaultyConnection implements ReadConnection {
   }
 }
 
+type FirstStage = { readonly $changeStream?: Record<string, unknown> }
+
+function pipelineOf(command: ReadCommand): readonly FirstStage[] {
+  return Array.isArray(command.aggregate === 1 ? command['pipeline'] : undefined)
+    ? (command['pipeline'] as readonly FirstStage[])
+    : []
+}
+
+/** Asks for whole events. */
+export function wantsAll(inner: ReadConnection): ReadConnection {
+  return new FaultyConnection(inner, {
+    command: (command) => {
+      const [stage] = pipelineOf(command)
+      return stage === undefined ? command : { ...command, pipeline: [stage] }
+    },
+  })
+}
+
 /** Takes the end of a database for something that one may resume at. */
 export function resumesAtTheEnd(inner: ReadConnection): ReadConnection {
   return new FaultyConnection(inner, {
     command: (command) => {
-      const [stage] = Array.isArray(command.aggregate === 1 ? command['pipeline'] : undefined)
-        ? (command['pipeline'] as readonly { readonly $changeStream: Record<string, unknown> }[])
-        : []
+      const [stage, ...others] = pipelineOf(command)
       const { startAfter, ...rest } = stage?.$changeStream ?? {}
       return startAfter === undefined
         ? command
-        : { ...command, pipeline: [{ $changeStream: { ...rest, resumeAfter: startAfter } }] }
+        : { ...command, pipeline: [{ $changeStream: { ...rest, resumeAfter: startAfter } }, ...others] }
     },
   })
 }
