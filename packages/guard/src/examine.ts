@@ -3,7 +3,14 @@ import { deleteNothing, proveVeto } from './canary.ts'
 import { guardErrorOf } from './driver-errors.ts'
 import { failures, GuardError, type GuardErrorCode } from './errors.ts'
 import { clientFor, type OpenOptions } from './open.ts'
-import { harmlessActions, isUnauthorized, privilegeFault, readStanding, type Standing } from './preflight.ts'
+import {
+  excess,
+  harmlessActions,
+  isUnauthorized,
+  privilegeFault,
+  readStanding,
+  type Standing,
+} from './preflight.ts'
 
 /** One layer as it was found: by a try. What no process can try (G1, a fact of the build) is not told. */
 export interface LayerFinding {
@@ -45,7 +52,7 @@ export async function examine(options: OpenOptions): Promise<Examination> {
     const veto = await faultOf(proveVeto(client, options.database, refusals))
     const standing = await readStanding(client, options.database)
     const role =
-      privilegeFault(standing, options.accessControl ?? 'required') ??
+      privilegeFault(standing, options.database, options.accessControl ?? 'required') ??
       (await unguardedFault(options, standing))
     return {
       user: standing.user,
@@ -59,7 +66,7 @@ export async function examine(options: OpenOptions): Promise<Examination> {
           `the server refused a delete without the veto, and it only reads: ${standing.roles.join(', ')}`,
         ),
       ],
-      grants: grantsOf(standing),
+      grants: grantsOf(standing, options.database),
     }
   } catch (error) {
     throw guardErrorOf(error)
@@ -107,13 +114,12 @@ async function faultOf(proof: Promise<unknown>): Promise<GuardError | undefined>
   }
 }
 
-function grantsOf({ privileges }: Standing): readonly GrantFinding[] {
-  return privileges.flatMap(({ resource, everywhere, actions }) =>
-    actions.map((action) => ({
-      resource,
+function grantsOf({ privileges }: Standing, database: string): readonly GrantFinding[] {
+  return privileges.flatMap((privilege) =>
+    privilege.actions.map((action) => ({
+      resource: privilege.resource,
       action,
-      // The unit of trust is the database.
-      harmless: everywhere ? undefined : harmlessActions[action],
+      harmless: excess(privilege, action, database) === undefined ? harmlessActions[action] : undefined,
     })),
   )
 }

@@ -44,7 +44,7 @@ export async function openReadConnection(options: OpenOptions): Promise<GuardedC
     await client.connect()
     const veto = await proveVeto(client, options.database, refusals)
     const standing = await readStanding(client, options.database)
-    const fault = privilegeFault(standing, options.accessControl ?? 'required')
+    const fault = privilegeFault(standing, options.database, options.accessControl ?? 'required')
     if (fault) throw fault
     const connection = new DriverReadConnection(client, options.database, refusals, { veto, standing })
     announce(connection.status(), options.log)

@@ -13,10 +13,11 @@ export interface Standing {
   readonly privileges: readonly Privilege[]
 }
 
-/** Some actions on one resource; `everywhere` when the resource is not bound to one database. */
+/** Some actions on one resource. */
 interface Privilege {
   readonly resource: string
-  readonly everywhere: boolean
+  /** `undefined`: the resource is not bound to one database. */
+  readonly database: string | undefined
   readonly actions: readonly string[]
 }
 
@@ -65,21 +66,32 @@ export async function readStanding(client: MongoClient, database: string): Promi
 }
 
 /**
+ * Why a user may not have an action on a resource, or nothing. The unit of trust is the database: a reader of one must not
+ * be a reader of another, the least of `admin` (password hashes) and `local` (what is written in all databases).
+ */
+export function excess({ database }: Privilege, action: string, watched: string): string | undefined {
+  if (!Object.hasOwn(harmlessActions, action)) return 'it does more than read'
+  return database === watched ? undefined : `it is not about the database ${JSON.stringify(watched)} alone`
+}
+
+/**
  * Judges a standing. Pure.
+ * @param database the one that is watched.
  * @param accessControl `optional` lets a server pass that asks nobody; too large a role never passes.
  * @returns why this process must not start, or `undefined`.
  */
 export function privilegeFault(
   standing: Standing,
+  database: string,
   accessControl: 'required' | 'optional',
 ): GuardError | undefined {
   const who = `user ${standing.user ?? '(none)'} with ${standing.roles.join(', ') || 'no role'}`
-  for (const { resource, everywhere, actions } of standing.privileges) {
-    const excess = actions.find((action) => !Object.hasOwn(harmlessActions, action))
-    if (excess !== undefined) return new GuardError('PRIVILEGE', `${who} may ${excess} on ${resource}`)
-    // The unit of trust is the database: a reader of one must not be a reader of all.
-    if (everywhere) return new GuardError('PRIVILEGE', `${who} may ${actions[0] ?? 'act'} on ${resource}`)
-  }
+  for (const privilege of standing.privileges)
+    for (const action of privilege.actions) {
+      const fault = excess(privilege, action, database)
+      if (fault !== undefined)
+        return new GuardError('PRIVILEGE', `${who} may ${action} on ${privilege.resource}, and ${fault}`)
+    }
   if (standing.accessControl === 'absent') {
     if (accessControl === 'optional') return undefined
     return new GuardError('NO_ACCESS_CONTROL', `${who} may read a database that no role allows`)
@@ -108,7 +120,7 @@ function privilegeOf(privilege: Document): Privilege {
   const actions: unknown = privilege['actions']
   return {
     resource: JSON.stringify(resource),
-    everywhere: typeof resource['db'] !== 'string' || resource['db'] === '',
+    database: typeof resource['db'] === 'string' && resource['db'] !== '' ? resource['db'] : undefined,
     actions: Array.isArray(actions) ? actions.map(String) : [],
   }
 }

@@ -64,6 +64,9 @@ test.each([
     /^PRIVILEGE: user writer@admin with freshet-writer@app may (insert|update|remove) on {"db":"app"/,
   ],
   ['everywhere', /^PRIVILEGE: user everywhere@admin with readAnyDatabase@admin may \w+ on/],
+  ['elsewhere', /may find on {"db":"other","collection":""}, and it is not about the database "app" alone/],
+  ['hashes', /may find on {"db":"admin","collection":"system.users"}, and it is not about/],
+  ['oplog', /may find on {"db":"local","collection":"oplog.rs"}, and it is not about/],
   ['root', /^PRIVILEGE: user root@admin with root@admin may \w+ on/],
 ])('G4.2 refuses to open as %s, naming user, role, action and resource', async (user, message) => {
   await expect(open(server.uri(user))).rejects.toThrow(message)

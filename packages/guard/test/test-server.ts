@@ -58,6 +58,17 @@ export class TestServer implements AsyncDisposable {
     const careless = { createUser: 'careless', pwd: 'careless', roles: [{ role: 'readWrite', db: 'app' }] }
     await admin.command(careless)
     await admin.command({ createUser: 'everywhere', pwd: 'everywhere', roles: ['readAnyDatabase'] })
+    // Readers of the database who read elsewhere too.
+    for (const [user, db, collection] of [
+      ['elsewhere', 'other', ''],
+      ['hashes', 'admin', 'system.users'],
+      ['oplog', 'local', 'oplog.rs'],
+    ] as const) {
+      const privileges = [{ resource: { db, collection }, actions: ['find'] }]
+      await admin.command({ createRole: user, privileges, roles: [] })
+      const roles = [{ role: 'freshet-reader', db: 'app' }, user]
+      await admin.command({ createUser: user, pwd: user, roles })
+    }
   }
 }
 
