@@ -11,6 +11,8 @@ export interface Answer {
   readonly version: Version | undefined
   /** Path of a document that was made. */
   readonly location: string | undefined
+  /** Nothing was done now: it was answered before, under the same `Idempotency-Key`. */
+  readonly replayed?: true
 }
 
 /** A version as readers answer it. */
@@ -31,10 +33,11 @@ const LONGEST_TEXT_BYTES = 16 * 1024
 
 /** Writes the answer: names and values in turn, which `writeHead` takes without looking at them one by one. */
 export function sendAnswer(response: ServerResponse, answer: Answer, followed: Followed): void {
-  const { status, position, version, location } = answer
+  const { status, position, version, location, replayed } = answer
   const list = ['Freshet-Position', position, 'Cache-Control', 'no-cache']
   if (location !== undefined) list.push('Location', location)
   if (version) list.push('ETag', version.etag)
+  if (replayed) list.push('Idempotency-Replayed', 'true')
   const applied = appliedOf(followed)
   if (applied !== '') list.push(names.preferenceApplied, applied)
   if (!version) return sendEmpty(response, status, list)

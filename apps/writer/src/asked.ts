@@ -2,6 +2,7 @@ import type { Collection } from '@freshet/collections'
 import { headers as names, ProblemError, readPrefer, type Id, type Preferences } from '@freshet/protocol'
 import type { BodyShare } from '@freshet/service'
 import type { IncomingMessage } from 'node:http'
+import type { OnceRequest } from './once.ts'
 import { Preconditions } from './preconditions.ts'
 
 /** A request that may be done as far as its head tells; its body has not been read. */
@@ -11,6 +12,8 @@ export interface Asked {
   readonly preferences: Preferences
   /** For its body. */
   readonly share: BodyShare
+  /** It has an `Idempotency-Key`. */
+  readonly once: OnceRequest | undefined
 }
 
 /** One about a document that the URL names. */
@@ -20,9 +23,15 @@ export interface AskedOfDocument extends Asked {
 }
 
 /** What the head of a request asks for, once it is known who asks. */
-export function askedBy(request: IncomingMessage, collection: Collection, share: BodyShare): Asked {
+export function askedBy(
+  request: IncomingMessage,
+  collection: Collection,
+  share: BodyShare,
+  once: OnceRequest | undefined,
+): Asked {
   const prefer = request.headers[names.prefer]
-  return { request, collection, share, preferences: readPrefer(Array.isArray(prefer) ? prefer[0] : prefer) }
+  const preferences = readPrefer(Array.isArray(prefer) ? prefer[0] : prefer)
+  return { request, collection, share, once, preferences }
 }
 
 /** @throws {ProblemError} bad-header; precondition-required: the collection wants a condition and there is none. */

@@ -1,6 +1,14 @@
 import type { Clock } from '@freshet/kit'
 import { ProblemError, type Lineage } from '@freshet/protocol'
-import type { Acknowledged, Decision, StoredDocument, StoredId, WriteStore } from './store/contract.ts'
+import type {
+  Acknowledged,
+  Decision,
+  KeptDecision,
+  Once,
+  StoredDocument,
+  StoredId,
+  WriteStore,
+} from './store/contract.ts'
 
 /**
  * A store that takes on only so many writes at once, and remembers when the last one was acknowledged. Further ones
@@ -68,6 +76,16 @@ export class BoundedStore implements WriteStore {
     cause?: Lineage,
   ): Promise<Acknowledged & { readonly value: T }> {
     return this.#bounded(() => this.#store.change(collection, id, decide, cause))
+  }
+
+  changeOnce<T>(
+    collection: string,
+    id: StoredId,
+    key: Uint8Array,
+    decide: (stored: StoredDocument | undefined) => KeptDecision<T>,
+    cause?: Lineage,
+  ): Promise<Acknowledged & { readonly value: Once<T> }> {
+    return this.#bounded(() => this.#store.changeOnce(collection, id, key, decide, cause))
   }
 
   async #bounded<T extends Acknowledged>(work: () => Promise<T>): Promise<T> {

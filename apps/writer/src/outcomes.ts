@@ -5,6 +5,7 @@ import { StoreError, type StoreErrorCode } from './store/errors.ts'
 const problemOf = {
   UNREACHABLE: 'unavailable',
   CONFLICT: 'busy',
+  IN_PROGRESS: 'in-progress',
   UNCONFIRMED: 'unavailable',
   OUTCOME_UNKNOWN: 'outcome-unknown',
   NOT_UNIQUE: 'invalid-document',

@@ -6,13 +6,17 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { sendAnswer, type Answer, type Followed } from './answer.ts'
 import { expectMayTell, expectNoLoop, readCause, tellsCause } from './cause.ts'
 import { askedBy, askedOf, type Asked, type AskedOfDocument } from './asked.ts'
+import { keyIn, OnceRequest } from './once.ts'
+import { changingOnce } from './operations/changing-once.ts'
 import { documentPath } from './operations/documents.ts'
 import { create } from './operations/create.ts'
 import type { OperationParts } from './operations/parts.ts'
 import { patch } from './operations/patch.ts'
 import { put } from './operations/put.ts'
+import { answeredOnce } from './operations/replay.ts'
 import { remove } from './operations/remove.ts'
-import { CausedStore } from './store/caused-store.ts'
+import type { WriteStore } from './store/contract.ts'
+import { LookingStore, type Change } from './store/looking-store.ts'
 
 type Operation = (parts: OperationParts, asked: Asked) => Promise<Answer>
 type OnDocument = (parts: OperationParts, asked: AskedOfDocument) => Promise<Answer>
@@ -27,6 +31,7 @@ const allowed = { document: 'PUT, PATCH, DELETE, OPTIONS', collection: 'POST, OP
 
 /** What the public port is made of. */
 export interface WriterHandlerParts extends OperationParts {
+  readonly store: WriteStore
   readonly collections: ReadonlyMap<string, Collection>
   readonly tokens: Verifier
   readonly bodies: Pick<BodyBudget, 'lend'>
@@ -41,6 +46,7 @@ export class WriterHandler {
   readonly #parts: WriterHandlerParts
   readonly #refusals = new Map<ProblemCode, number>()
   #done = 0
+  #replayed = 0
 
   constructor(parts: WriterHandlerParts) {
     this.#parts = parts
@@ -49,6 +55,11 @@ export class WriterHandler {
   /** Writes that were done, since the start. */
   get done(): number {
     return this.#done
+  }
+
+  /** Requests that were answered by what was kept under their key, since the start. */
+  get replayed(): number {
+    return this.#replayed
   }
 
   /** How often each problem was answered, since the start. */
@@ -77,24 +88,42 @@ export class WriterHandler {
     if (request.method === 'OPTIONS') return answerOptions(response, allowed[target.kind])
     const operation = this.#operationOf(request, target)
     if (target.query !== '') expectNoParameters(target.query)
+    const key = keyIn(request.headers)
     // A token that is remembered costs no turn of the loop.
-    const admitted = this.#admit(collection, request)
-    const claims = admitted instanceof Promise ? await admitted : admitted
-    const parts = this.#partsFor(collection, readCause(request.headers), claims)
+    const proof = this.#admit(collection, request, key)
+    const caller = proof instanceof Promise ? await proof : proof
+    const cause = this.#judged(collection, readCause(request.headers), caller)
+    const once =
+      key === undefined || caller === undefined
+        ? undefined
+        : new OnceRequest(key, caller.sub, request, { collection: collection.name, id: idOf(target) })
     await this.#parts.bodies.lend(response, async (share) => {
-      const asked = askedBy(request, collection, share)
-      const answer = await operation(parts, asked)
-      this.#done++
+      const asked = askedBy(request, collection, share, once)
+      const work = operation(this.#partsFor(asked, cause), asked)
+      const answer = await (once ? answeredOnce(once, work) : work)
+      if (answer.replayed) this.#replayed++
+      else this.#done++
       sendAnswer(response, answer, followed(request.method, asked))
     })
   }
 
-  /** A write that descends from a change is judged, and tells the feed why it is. */
-  #partsFor({ name }: Collection, cause: Lineage, claims: Claims | undefined): OperationParts {
+  /** The cause of a write that descends from a change; `undefined`: of nobody's. @throws {ProblemError} */
+  #judged({ name }: Collection, cause: Lineage, caller: Claims | undefined): Lineage | undefined {
     expectNoLoop(cause, name, this.#parts.maxHops)
-    expectMayTell(cause, claims?.handlers ?? [])
-    if (cause.length === 0) return this.#parts
-    return { ...this.#parts, store: new CausedStore(this.#parts.store, cause) }
+    expectMayTell(cause, caller?.handlers ?? [])
+    return cause.length === 0 ? undefined : cause
+  }
+
+  /** A write that descends from a change tells the feed why it is; one that has a key is done once. */
+  #partsFor({ collection, once, preferences }: Asked, cause: Lineage | undefined): OperationParts {
+    const { store } = this.#parts
+    if (once) {
+      const write = { once, collection, minimal: preferences.minimal, cause }
+      return { ...this.#parts, store: new LookingStore(changingOnce(store, write)) }
+    }
+    if (!cause) return this.#parts
+    const change: Change = (name, id, decide) => store.change(name, id, decide, cause)
+    return { ...this.#parts, store: new LookingStore(change) }
   }
 
   #operationOf(request: IncomingMessage, target: DocumentTarget | CollectionTarget): Operation {
@@ -121,11 +150,30 @@ export class WriterHandler {
     })
   }
 
-  /** Who may write without a name must still say who he is when he says why: a cause has effects on others. */
-  #admit({ access }: Collection, { headers }: IncomingMessage): ReturnType<Verifier['verify']> | undefined {
-    const anybody = access.write === 'public' && !tellsCause(headers)
-    return anybody ? undefined : this.#parts.tokens.verify(headers.authorization)
+  /**
+   * Who asks, where it matters. Who may write without a name must still say who he is when he says why, since a cause has
+   * effects on others, and when he has a key, since it belongs to its caller.
+   */
+  #admit(
+    { access }: Collection,
+    { headers }: IncomingMessage,
+    key: string | undefined,
+  ): ReturnType<Verifier['verify']> | undefined {
+    const isPublic = access.write === 'public'
+    if (isPublic && key === undefined && !tellsCause(headers)) return undefined
+    try {
+      return this.#parts.tokens.verify(headers.authorization)
+    } catch (error) {
+      if (!isPublic || headers.authorization !== undefined || !(error instanceof ProblemError)) throw error
+      const { code, headers: challenge } = error
+      const detail = 'Wanted an Authorization header: an Idempotency-Key, or a cause, belongs to its caller.'
+      throw new ProblemError(code, { detail, headers: challenge, cause: error })
+    }
   }
+}
+
+function idOf(target: DocumentTarget | CollectionTarget): string | undefined {
+  return target.kind === 'document' ? target.id : undefined
 }
 
 /** @throws {ProblemError} bad-id: no document of this collection can have it. */

@@ -6,7 +6,7 @@ import type { WriterHandler } from './writer-handler.ts'
 
 /** What the numbers are read from, at each scrape. */
 export interface WriterNumbers {
-  readonly handler: Pick<WriterHandler, 'done' | 'refusals'>
+  readonly handler: Pick<WriterHandler, 'done' | 'replayed' | 'refusals'>
   readonly store: Pick<BoundedStore, 'inFlight' | 'acknowledged'>
   readonly source: Pick<SourceWatch, 'source'>
   readonly heartbeat: Pick<Heartbeat, 'failing'>
@@ -19,6 +19,12 @@ export function addWriterMetrics(
   { handler, store, source, heartbeat, bodies }: WriterNumbers,
 ): void {
   metrics.counter('writer_writes_total', 'Writes that were done.', [], () => handler.done)
+  metrics.counter(
+    'writer_replays_total',
+    'Requests answered by what was kept under their Idempotency-Key.',
+    [],
+    () => handler.replayed,
+  )
   metrics.counter('writer_problems_total', 'Requests answered with a problem, by its code.', ['code'], () =>
     [...handler.refusals].map(([code, value]) => ({ labels: { code }, value })),
   )

@@ -4,7 +4,7 @@ import { eventually, failPoint, openTestDatabase } from '@freshet/testkit'
 import { MongoClient } from 'mongodb'
 import type { Ground } from '../src/open-ground.ts'
 import type { WriteStore } from '../src/store/contract.ts'
-import { collections, openWriter } from './support/open-writer.ts'
+import { bearer, collections, openWriter } from './support/open-writer.ts'
 
 const db = await openTestDatabase({ collections, nodes: 3 })
 afterAll(() => db[Symbol.asyncDispose]())
@@ -107,6 +107,8 @@ class HastyStore implements WriteStore {
     if (write === 'keep') return { value, wrote: false, at: POSITION_ZERO }
     return await this.#store.change(collection, id, decide)
   }
+
+  changeOnce: WriteStore['changeOnce'] = (...all) => this.#store.changeOnce(...all)
 }
 
 test('control: a store that refuses at once does answer such refusals', async () => {
@@ -115,6 +117,24 @@ test('control: a store that refuses at once does answer such refusals', async ()
     store: new HastyStore(ground.store),
   }))
   expect(statuses).toEqual([412, 409, 412, 404])
+})
+
+test('an answer that only the primary keeps is not given again before a majority keeps it', async () => {
+  await using writer = await openWriter(db.uriFor('writer'), { argv })
+  const headers = { authorization: await bearer(), 'idempotency-key': 'held' }
+  const send = () => writer.send('POST', 'products', { headers, body: { name: 'once' } })
+  {
+    await using _ = await holdReplication()
+    expect((await send()).json).toMatchObject({ type: 'https://freshet.dev/problems/outcome-unknown' })
+    expect((await send()).json).toMatchObject({ type: 'https://freshet.dev/problems/unavailable' })
+  }
+  const again = await eventually(async () => {
+    const got = await send()
+    expect(got.status).toBe(201)
+    return got
+  })
+  expect(again.headers.get('idempotency-replayed')).toBe('true')
+  expect(await products.countDocuments({ name: 'once' })).toBe(1)
 })
 
 test('a value that another document of no majority has already is not answered as a fact either', async () => {

@@ -31,6 +31,13 @@ test('G4.5 nor where a collection was added and nobody migrated', async () => {
   expect(String(refusal)).toContain(`may not find in shop.${collections[0]}`)
 })
 
+test('G4.5 nor where it may not keep answers, as before the migration of this version', async () => {
+  await using fresh = await openTestDatabase({ collections })
+  await fresh.admin.db('shop_internal').command({ updateRole: 'freshet-writer', privileges: [] })
+  const refusal = await refusalOf(fresh.uriFor('writer'))
+  expect(String(refusal)).toContain('may not find in shop_internal.idempotency')
+})
+
 test.each([
   [
     'a wrong password',

@@ -10,6 +10,7 @@ const reservedNames = /^(freshet(_.*)?|messages|groups|acks|revocations|conversa
 
 const idTypes = ['string', 'objectid', 'integer', 'uuid'] as const satisfies readonly IdType[]
 const concurrencies = ['optional', 'required'] as const
+/** From the widest on: each includes those behind it. */
 const accesses = ['public', 'authenticated'] as const satisfies readonly Access[]
 const scalarTypes: ReadonlySet<unknown> = new Set(['string', 'number', 'integer', 'boolean'])
 
@@ -31,17 +32,11 @@ export function readCollectionFile(
   if (reservedNames.test(name)) fail('', 'a name that is not reserved', JSON.stringify(name))
   const schema = parse(text, fail)
   checkOwnKeys(schema, '', fail)
-  const access = objectAt(schema, 'x-access', fail)
-  for (const key of Object.keys(access))
-    if (key !== 'read' && key !== 'write') fail(`/x-access/${key}`, "'read' or 'write'", JSON.stringify(key))
   return {
     name,
     idType: choice(schema, 'x-id', idTypes, 'string', '/x-id', fail),
     concurrency: choice(schema, 'x-concurrency', concurrencies, 'optional', '/x-concurrency', fail),
-    access: {
-      read: choice(access, 'read', accesses, 'authenticated', '/x-access/read', fail),
-      write: choice(access, 'write', accesses, 'authenticated', '/x-access/write', fail),
-    },
+    access: accessOf(schema, fail),
     queryFields: queryFields(schema, fail),
     validate: compile(schema, compiler, fail),
   }
@@ -116,6 +111,25 @@ function choice<const T extends string>(
   return (
     found ?? fail(pointer, `one of ${choices.map((one) => `"${one}"`).join(', ')}`, JSON.stringify(value))
   )
+}
+
+/**
+ * Who may read and write. Whoever may write must be allowed to read: a write is answered with the document, and each
+ * refusal of one tells something of what is stored.
+ */
+function accessOf(schema: Json, fail: Fail): Collection['access'] {
+  const given = objectAt(schema, 'x-access', fail)
+  for (const key of Object.keys(given))
+    if (key !== 'read' && key !== 'write') fail(`/x-access/${key}`, "'read' or 'write'", JSON.stringify(key))
+  const read = choice(given, 'read', accesses, 'authenticated', '/x-access/read', fail)
+  const write = choice(given, 'write', accesses, 'authenticated', '/x-access/write', fail)
+  if (accesses.indexOf(write) < accesses.indexOf(read))
+    fail(
+      '/x-access',
+      'that everybody may read who may write, since the answers to writes tell what is stored',
+      JSON.stringify({ read, write }),
+    )
+  return { read, write }
 }
 
 /** Comparisons in MongoDB stay within one type, so a field that is filtered must be there and be of one. */

@@ -50,6 +50,28 @@ test('B16 reads what a file says, with its defaults', async () => {
   ])
 })
 
+test.each([
+  ['said', { read: 'authenticated', write: 'public' }],
+  ['by default', { write: 'public' }],
+])('B16 a file by which somebody may write who may not read is refused: %s', async (_, access) => {
+  await using folder = await folderOf({ 'a.json': JSON.stringify({ type: 'object', 'x-access': access }) })
+  await expect(loadCollections(folder.path)).rejects.toThrow(
+    /a\.json at \/x-access: expected that everybody may read who may write, .* got \{"read":"authenticated","write":"public"\}/,
+  )
+})
+
+test.each([
+  { read: 'public', write: 'public' },
+  { read: 'public', write: 'authenticated' },
+  { read: 'authenticated', write: 'authenticated' },
+  { read: 'public' },
+  {},
+])('B16 every other rule of access is taken: %j', async (access) => {
+  await using folder = await folderOf({ 'a.json': JSON.stringify({ type: 'object', 'x-access': access }) })
+  const authenticated = { read: 'authenticated', write: 'authenticated' }
+  expect((await loadCollections(folder.path)).get('a')?.access).toEqual({ ...authenticated, ...access })
+})
+
 test('B17 tells at most ten issues', async () => {
   const schema = { type: 'object', additionalProperties: { type: 'number' } }
   await using folder = await folderOf({ 'a.json': JSON.stringify(schema) })

@@ -18,7 +18,7 @@ export const clientProblems = {
     status: 400,
     title: 'The query is not one that this collection answers',
     retryable: false,
-    remedy: 'Use the parameters that the detail names; a collection file declares its fields under x-query.',
+    remedy: 'Use only the parameters that the detail names.',
   },
   'bad-header': {
     status: 400,
@@ -50,12 +50,6 @@ export const clientProblems = {
     title: 'An object in the body has the same key twice',
     retryable: false,
     remedy: 'Give each key once: which of two values counts is not defined in JSON.',
-  },
-  'malformed-batch': {
-    status: 400,
-    title: 'The batch is malformed',
-    retryable: false,
-    remedy: 'Send one JSON object a line, each with "op", "collection" and what the operation needs.',
   },
   unauthenticated: {
     status: 401,
@@ -95,12 +89,6 @@ export const clientProblems = {
     retryable: false,
     remedy: 'Use a method that the Allow header names. Writers only write, readers only read.',
   },
-  'not-acceptable': {
-    status: 406,
-    title: 'No representation fits the Accept header',
-    retryable: false,
-    remedy: 'Accept application/json.',
-  },
   'request-timeout': {
     status: 408,
     title: 'The request did not arrive in time',
@@ -123,7 +111,8 @@ export const clientProblems = {
     status: 409,
     title: 'A request with this Idempotency-Key is still running',
     retryable: true,
-    remedy: 'Send the same request with the same key again after a moment.',
+    remedy:
+      'Send the same request with the same key again after a moment. A writer that was killed may leave a key so for a minute.',
   },
   'not-plain-json': {
     status: 409,
@@ -131,12 +120,6 @@ export const clientProblems = {
     retryable: false,
     remedy:
       'Change it with a PATCH that does not touch the value, or send "Prefer: handling=lenient" to replace it.',
-  },
-  'listing-expired': {
-    status: 410,
-    title: 'The database no longer has the state that the pages come from',
-    retryable: false,
-    remedy: 'Start the listing again without a cursor.',
   },
   'precondition-failed': {
     status: 412,
@@ -204,26 +187,21 @@ export const clientProblems = {
     status: 422,
     title: 'The Idempotency-Key was used for another request',
     retryable: false,
-    remedy: 'Use a new key for each new request, and the old one only to repeat.',
+    remedy:
+      'Use a new key for each new request, and the old one only to repeat: the same method, path, body and headers.',
   },
   'answer-too-large': {
     status: 422,
     title: 'The answer would be too large',
     retryable: false,
-    remedy: 'Ask for fewer documents at once.',
+    remedy:
+      'Ask for fewer documents at once. For a write with an Idempotency-Key send "Prefer: return=minimal": its answer is kept.',
   },
   'precondition-required': {
     status: 428,
     title: 'This collection wants a condition on each replacement',
     retryable: false,
     remedy: 'Send If-Match with the ETag that you read, or "If-None-Match: *" to create.',
-  },
-  'too-many-requests': {
-    status: 429,
-    title: 'Too many requests from this caller',
-    retryable: true,
-    remedy: 'Wait as long as Retry-After says.',
-    retryAfterS: 1,
   },
   'headers-too-large': {
     status: 431,

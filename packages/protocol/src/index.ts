@@ -18,6 +18,7 @@ export { matchesStrong, matchesWeak, readCondition } from './conditions.ts'
 export type { Condition } from './conditions.ts'
 export { headers } from './headers.ts'
 export { badIdDetail, isValidId } from './id-form.ts'
+export { MAX_KEY_LENGTH, readIdempotencyKey } from './idempotency-key.ts'
 export {
   describeLineage,
   formatLineage,

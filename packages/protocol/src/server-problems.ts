@@ -56,7 +56,8 @@ export const serverProblems = {
     status: 504,
     title: 'The write was sent, its outcome is not known',
     retryable: false,
-    remedy: 'Read the document to see whether it was written, or repeat with the same Idempotency-Key.',
+    remedy:
+      'Repeat it with the same Idempotency-Key: it is done once. If it had none, read the document to see whether it was written.',
   },
   'write-loop': {
     status: 508,

@@ -6,6 +6,7 @@ import {
   parseSourceId,
   readAtLeast,
   readCondition,
+  readIdempotencyKey,
   readPrefer,
 } from '../src/index.ts'
 
@@ -93,4 +94,27 @@ test.each<[string | undefined, string | undefined]>([
   ['nonsense', undefined],
 ])('Accept: %s chooses %s', (header, chosen) => {
   expect(chooseType(header, [json, ndjson])).toBe(chosen)
+})
+
+test.each([
+  ['8e03978e-40d5-43dd-bc93-6894a57f9324', '8e03978e-40d5-43dd-bc93-6894a57f9324'],
+  ['"8e03978e"', '8e03978e'],
+  ['"a b, c"', 'a b, c'],
+  [String.raw`"a\"b"`, 'a"b'],
+  ['"a";x=1', 'a'],
+  ['a;x=1', 'a;x=1'],
+  ['x'.repeat(255), 'x'.repeat(255)],
+  ['', undefined],
+  ['""', undefined],
+  ['x'.repeat(256), undefined],
+  [`"${'x'.repeat(256)}"`, undefined],
+  ['a b', undefined],
+  ['a, b', undefined],
+  ['"a", "b"', undefined],
+  ['"a', undefined],
+  ['a"', undefined],
+  ['"ä"', undefined],
+  ['ä', undefined],
+])('the Idempotency-Key %j is %j', (header, key) => {
+  expect(readIdempotencyKey(header)).toBe(key)
 })

@@ -1,21 +1,18 @@
 import { newId, readBody, type Collection, type JsonObject } from '@freshet/collections'
 import { ProblemError, type Id } from '@freshet/protocol'
-import { receiveBody } from '@freshet/service'
 import type { Answer } from '../answer.ts'
 import type { Asked } from '../asked.ts'
-import { judged } from '../bodies.ts'
+import { bodyOf, judged } from '../bodies.ts'
 import { expectJson } from '../media-type.ts'
-import { costOf, documentPath, freshOf, idIn, type Fresh } from './documents.ts'
+import { costOf, documentPath, freshOf, idIn, keptBytes, type Fresh } from './documents.ts'
 import { placed, refusedAt, type OperationParts } from './parts.ts'
 
 /** `POST /v1/{collection}`: one insert. */
-export async function create(
-  { store, source, maxBodyBytes }: OperationParts,
-  { request, collection, share }: Asked,
-): Promise<Answer> {
+export async function create({ store, source, maxBodyBytes }: OperationParts, asked: Asked): Promise<Answer> {
+  const { request, collection } = asked
   expectJson(request.headers['content-type'])
-  const { id, fresh } = readNew(await receiveBody(request, maxBodyBytes, share), collection)
-  share.made(costOf(fresh))
+  const { id, fresh } = readNew(await bodyOf(asked, maxBodyBytes), collection)
+  asked.share.made(costOf(fresh) + keptBytes(asked, fresh.version, maxBodyBytes))
   const { done, position } = await placed(source, id, () => store.insert(collection.name, fresh.stored))
   if (done.outcome === 'taken') throw refusedAt(position, 'already-exists')
   return { status: 201, position, version: fresh.version, location: documentPath(collection.name, id) }

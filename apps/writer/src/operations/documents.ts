@@ -10,11 +10,15 @@ import {
 } from '@freshet/collections'
 import { isValidId, ProblemError, type Id, type IdType } from '@freshet/protocol'
 import type { Version } from '../answer.ts'
+import type { Asked } from '../asked.ts'
 import type { StoredDocument } from '../store/contract.ts'
 import { expectStorable } from './storable.ts'
 
 /** The most that a reader answers at once: what is more could be stored, and never be read. */
 const MAX_SHOWN_BYTES = 16 * 2 ** 20
+
+/** The most that is kept of an answer: a record of the database has 16 MiB. */
+const MAX_KEPT_BYTES = 15 * 2 ** 20
 
 /** A version that may be written, and how readers will show it. */
 export interface Fresh {
@@ -50,6 +54,23 @@ export function costOf({ stored, version }: Fresh): number {
 export function versionOf(stored: StoredDocument): Version {
   const json = presentJson(stored)
   return { json, etag: etagOf(json) }
+}
+
+/**
+ * The bytes of an answer that are kept under a key; none without one. It must not take more room than a body may: whoever
+ * sends small patches for a large document would fill the disk. @throws {ProblemError} answer-too-large
+ */
+export function keptBytes(
+  { once, preferences }: Pick<Asked, 'once' | 'preferences'>,
+  { json }: Version,
+  maxBodyBytes: number,
+): number {
+  const maxBytes = Math.min(maxBodyBytes, MAX_KEPT_BYTES)
+  if (once === undefined || preferences.minimal) return 0
+  if (json.length <= maxBytes) return json.length
+  throw new ProblemError('answer-too-large', {
+    detail: `With an Idempotency-Key the answer is kept, and may have ${maxBytes} bytes; the document has ${json.length}. Send "Prefer: return=minimal".`,
+  })
 }
 
 /** The id that a body names, as the text of URLs; a number will do for an integer. `undefined`: it is none. */

@@ -2,12 +2,14 @@ import { formatSourcePosition, ProblemError, headers as names } from '@freshet/p
 import type { Id, Position, RefusalOptions, SourceId } from '@freshet/protocol'
 import { refusalOf } from '../outcomes.ts'
 import type { SourceWatch } from '../source.ts'
-import type { WriteStore } from '../store/contract.ts'
+import type { DocumentStore } from '../store/contract.ts'
 import { StoreError } from '../store/errors.ts'
+import { DoneBefore } from './changing-once.ts'
+import { Replay } from './replay.ts'
 
 /** What every operation works with. */
 export interface OperationParts {
-  readonly store: WriteStore
+  readonly store: DocumentStore
   readonly source: Pick<SourceWatch, 'source' | 'expect' | 'stillIs'>
   /** The largest body, in bytes. */
   readonly maxBodyBytes: number
@@ -35,6 +37,7 @@ export async function placed<T extends { readonly at: Position }>(
   try {
     done = await work()
   } catch (error) {
+    if (error instanceof DoneBefore) throw new Replay(error.answer, await placedAt(error.at))
     const refusal = refusalOf(error, id)
     if (!(refusal instanceof ProblemError) || !(error instanceof StoreError) || error.at === undefined)
       throw refusal

@@ -6,13 +6,12 @@ import {
   type PatchRules,
 } from '@freshet/collections'
 import { ProblemError } from '@freshet/protocol'
-import { receiveBody } from '@freshet/service'
 import type { Answer } from '../answer.ts'
 import type { AskedOfDocument } from '../asked.ts'
-import { judged } from '../bodies.ts'
+import { bodyOf, judged } from '../bodies.ts'
 import { expectPatch, type PatchFormat } from '../media-type.ts'
 import type { StoredDocument } from '../store/contract.ts'
-import { patchedOf } from './documents.ts'
+import { keptBytes, patchedOf } from './documents.ts'
 import { changed, expectPreconditions } from './looking.ts'
 import type { OperationParts } from './parts.ts'
 
@@ -41,7 +40,7 @@ const readPatch: Record<PatchFormat, (bytes: Uint8Array) => Patch> = {
 export async function patch(parts: OperationParts, asked: AskedOfDocument): Promise<Answer> {
   const { request, collection, id, share, preconditions, preferences } = asked
   const format = expectPatch(request.headers['content-type'])
-  const { apply, bytes } = readJudged(format, await receiveBody(request, parts.maxBodyBytes, share))
+  const { apply, bytes } = readJudged(format, await bodyOf(asked, parts.maxBodyBytes))
   share.made(bytes)
   const { lenient } = preferences
   const { value, position } = await changed(parts, asked, (stored) => {
@@ -49,6 +48,7 @@ export async function patch(parts: OperationParts, asked: AskedOfDocument): Prom
     if (!stored) throw new ProblemError('not-found')
     const next = judged(() => apply(stored, { id, lenient }))
     const fresh = patchedOf(next, collection)
+    keptBytes(asked, fresh.version, parts.maxBodyBytes)
     return { write: fresh.stored, value: fresh.version }
   })
   return { status: 200, position, version: value, location: undefined }

@@ -1,11 +1,10 @@
 import { idToBson, readBody, type Collection } from '@freshet/collections'
 import { ProblemError, type Id } from '@freshet/protocol'
-import { receiveBody } from '@freshet/service'
 import type { Answer } from '../answer.ts'
 import type { AskedOfDocument } from '../asked.ts'
-import { judged } from '../bodies.ts'
+import { bodyOf, judged } from '../bodies.ts'
 import { expectJson } from '../media-type.ts'
-import { costOf, documentPath, freshOf, idIn, type Fresh } from './documents.ts'
+import { costOf, documentPath, freshOf, idIn, keptBytes, type Fresh } from './documents.ts'
 import { changed, expectPlain, expectPreconditions } from './looking.ts'
 import { placed, refusedAt, type OperationParts } from './parts.ts'
 
@@ -17,13 +16,13 @@ interface Done {
 
 /** `PUT /v1/{collection}/{id}`: makes the document, or replaces it whole. */
 export async function put(parts: OperationParts, asked: AskedOfDocument): Promise<Answer> {
-  const { request, collection, id, share } = asked
+  const { request, collection, id } = asked
   expectJson(request.headers['content-type'])
   // RFC 9110, 14.5: taken as a whole, a part would replace all the rest.
   if (request.headers['content-range'] !== undefined)
     throw new ProblemError('bad-header', { detail: 'Wanted a whole document, without Content-Range.' })
-  const fresh = readReplacement(await receiveBody(request, parts.maxBodyBytes, share), collection, id)
-  share.made(costOf(fresh))
+  const fresh = readReplacement(await bodyOf(asked, parts.maxBodyBytes), collection, id)
+  asked.share.made(costOf(fresh) + keptBytes(asked, fresh.version, parts.maxBodyBytes))
   const { outcome, position } = await wayOf(asked)(parts, asked, fresh)
   const created = outcome === 'created'
   return {
@@ -78,7 +77,8 @@ async function replacePlain(parts: OperationParts, asked: AskedOfDocument, fresh
   const replaced = await placed(parts.source, id, () =>
     parts.store.replacePlain(collection.name, storedId, fresh.stored),
   )
-  if (replaced.done.outcome === 'replaced') return { outcome: 'replaced', position: replaced.position }
+  const { outcome } = replaced.done
+  if (outcome !== 'unsure') return { outcome, position: replaced.position }
   const inserted = await insert(parts, asked, fresh)
   if (inserted.done.outcome === 'inserted') return { outcome: 'created', position: inserted.position }
   return await replaceSeen(parts, asked, fresh)

@@ -20,12 +20,34 @@ export interface Decision<T> {
   readonly value: T
 }
 
+/** What is kept of an answer under a key, so that the same request can be answered by it again. */
+export interface KeptAnswer {
+  /** What was asked, as a digest: another request under the same key is found out by it. */
+  readonly request: Uint8Array
+  readonly status: 200 | 201 | 204
+  /** With its quotes. */
+  readonly etag: string | undefined
+  /** Path of a document that was made. */
+  readonly location: string | undefined
+  /** The document, where the answer had it. */
+  readonly json: Uint8Array | undefined
+}
+
+/** As {@link Decision}; what is written has an answer to keep, a refusal has none. */
+export type KeptDecision<T> =
+  | { readonly write: 'keep'; readonly value: T }
+  | { readonly write: StoredDocument | 'remove'; readonly value: T; readonly answer: KeptAnswer }
+
+/** `before`: an answer was kept under the key already, and nothing was done. */
+export type Once<T> =
+  { readonly kind: 'done'; readonly value: T } | { readonly kind: 'before'; readonly answer: KeptAnswer }
+
 /**
  * Writes to one database, each durable on a majority (`w: majority, j: true`) before it is answered. Every method
  * rejects with {@link StoreError} and nothing else that is expected; a rejection other than OUTCOME_UNKNOWN says that
  * nothing was written.
  */
-export interface WriteStore {
+export interface DocumentStore {
   /** One command. `taken`: a document with this `_id` is there, as of the position. */
   insert(
     collection: string,
@@ -39,13 +61,13 @@ export interface WriteStore {
   ): Promise<Acknowledged & { readonly outcome: 'created' | 'replaced' }>
   /**
    * One command that replaces only a version that JSON can carry whole. `unsure`: it found none that it can tell to be
-   * one: nothing is stored, or something that must be looked at.
+   * one: nothing is stored, or something that must be looked at. A store that looks makes the document where none is.
    */
   replacePlain(
     collection: string,
     id: StoredId,
     document: StoredDocument,
-  ): Promise<Acknowledged & { readonly outcome: 'replaced' | 'unsure' }>
+  ): Promise<Acknowledged & { readonly outcome: 'created' | 'replaced' | 'unsure' }>
   /** One command, whatever is stored. */
   remove(collection: string, id: StoredId): Promise<Acknowledged & { readonly outcome: 'removed' | 'absent' }>
   /**
@@ -59,6 +81,21 @@ export interface WriteStore {
     decide: (stored: StoredDocument | undefined) => Decision<T>,
     cause?: Lineage,
   ): Promise<Acknowledged & { readonly value: T }>
+}
+
+/** A {@link DocumentStore} that can also write once for a key, however often it is asked to. */
+export interface WriteStore extends DocumentStore {
+  /**
+   * As `change`, and keeps the answer under the key for a day, both or none: two commands more. It is looked for in the
+   * same snapshot. Rejects with IN_PROGRESS while another transaction is about to keep one under this key.
+   */
+  changeOnce<T>(
+    collection: string,
+    id: StoredId,
+    key: Uint8Array,
+    decide: (stored: StoredDocument | undefined) => KeptDecision<T>,
+    cause?: Lineage,
+  ): Promise<Acknowledged & { readonly value: Once<T> }>
 }
 
 /** The writer's own two documents, which the migration made. */

@@ -88,9 +88,14 @@ export function refusedBy(code: unknown): StoreErrorCode {
   return ofKind.has(code) ? 'NOT_EXACT' : 'REJECTED'
 }
 
+/** WriteConflict: another transaction has, or had, the document. */
+export function isWriteConflict(error: unknown): boolean {
+  return error instanceof MongoServerError && error.code === 112
+}
+
 /** WriteConflict and LockTimeout: another transaction has the document. */
 export function isConflict(error: unknown): boolean {
-  return error instanceof MongoServerError && (error.code === 112 || error.code === 24)
+  return isWriteConflict(error) || (error instanceof MongoServerError && error.code === 24)
 }
 
 function codeOf(error: MongoError, stage: Stage): StoreErrorCode {

@@ -1,12 +1,21 @@
 import type { Lineage } from '@freshet/protocol'
 import type { ClientSession, Db, Document, MongoClient, RunCommandOptions } from 'mongodb'
 import { causesCollection, recordOf } from './causes.ts'
-import type { Acknowledged, Decision, StoredDocument, StoredId, WriteStore } from './contract.ts'
+import type {
+  Acknowledged,
+  Decision,
+  KeptDecision,
+  Once,
+  StoredDocument,
+  StoredId,
+  WriteStore,
+} from './contract.ts'
 import { storeErrorOf, wroteNothing } from './driver-errors.ts'
 import { StoreError } from './errors.ts'
+import { KeptAnswers } from './kept-answers.ts'
 import { exactly, listOfOne, plainReplacement, removal, replacement } from './raw.ts'
 import { isTakenId, positionOfTime, refusedStatement, writeErrorOf } from './replies.ts'
-import { SnapshotTransactions, type Retries } from './transactions.ts'
+import { SnapshotTransactions, type Retries, type Work } from './transactions.ts'
 
 /** What the store is made of. */
 export interface MongoStoreOptions {
@@ -17,6 +26,14 @@ export interface MongoStoreOptions {
   readonly retries: Retries
 }
 
+/** One document that is looked at and changed within a transaction. */
+interface Changing {
+  readonly collection: string
+  readonly id: StoredId
+  readonly cause: Lineage | undefined
+  readonly session: ClientSession
+}
+
 /**
  * The store over the driver. Commands go out as commands, not by the driver's helpers: only the reply of a command
  * shows its `operationTime`, and only a command can carry bytes that are BSON already.
@@ -25,11 +42,13 @@ export class MongoStore implements WriteStore {
   readonly #db: Db
   readonly #durable: Document
   readonly #transactions: SnapshotTransactions
+  readonly #answers: KeptAnswers
 
   constructor({ client, database, acknowledgeWithinMs, retries }: MongoStoreOptions) {
     this.#db = client.db(database)
     this.#durable = { w: 'majority', j: true, wtimeout: acknowledgeWithinMs }
     this.#transactions = new SnapshotTransactions(client, acknowledgeWithinMs, retries)
+    this.#answers = new KeptAnswers(client, database)
   }
 
   async insert(
@@ -86,14 +105,46 @@ export class MongoStore implements WriteStore {
     return { outcome: wrote ? 'removed' : 'absent', wrote, at: positionOfTime(reply['operationTime']) }
   }
 
-  async change<T>(
+  change<T>(
     collection: string,
     id: StoredId,
     decide: (stored: StoredDocument | undefined) => Decision<T>,
     cause?: Lineage,
   ): Promise<Acknowledged & { value: T }> {
+    return this.#looking(collection, id, (session) =>
+      this.#changed({ collection, id, cause, session }, decide),
+    )
+  }
+
+  changeOnce<T>(
+    collection: string,
+    id: StoredId,
+    key: Uint8Array,
+    decide: (stored: StoredDocument | undefined) => KeptDecision<T>,
+    cause?: Lineage,
+  ): Promise<Acknowledged & { value: Once<T> }> {
+    return this.#looking<Once<T>>(collection, id, async (session) => {
+      const answer = await this.#answers.find(key, session)
+      if (answer) return { value: { kind: 'before', answer }, wrote: false }
+      const { value, wrote } = await this.#changed(
+        { collection, id, cause, session },
+        decide,
+        async (decision) => {
+          if (decision.write !== 'keep') await this.#answers.keep(key, decision.answer, session)
+        },
+      )
+      return { value: { kind: 'done', value }, wrote }
+    })
+  }
+
+  /** Runs work that looks at one document. */
+  async #looking<T>(
+    collection: string,
+    id: StoredId,
+    work: (session: ClientSession) => Promise<Work<T>>,
+  ): Promise<Acknowledged & { value: T }> {
     try {
-      return await this.#changed(collection, id, decide, cause)
+      return await this.#transactions.run(work)
     } catch (error) {
       if (!(error instanceof StoreError) || error.code !== 'NOT_UNIQUE') throw error
       // The refused statement ended the transaction, and no majority may have the other document yet: a later
@@ -106,21 +157,21 @@ export class MongoStore implements WriteStore {
     }
   }
 
-  #changed<T>(
-    collection: string,
-    id: StoredId,
-    decide: (stored: StoredDocument | undefined) => Decision<T>,
-    cause: Lineage | undefined,
-  ): Promise<Acknowledged & { value: T }> {
-    return this.#transactions.run(async (session) => {
-      const stored = await this.#look(collection, id, { session })
-      const { write, value } = decide(stored)
-      if (write === 'keep') return { value, wrote: false }
-      const command = commandOf(collection, id, stored !== undefined, write)
-      const reply = await this.#tellingCause(cause, session, () => this.#statement(command, session))
-      // A document that is replaced by the same bytes stays as it is.
-      return { value, wrote: (reply['nModified'] ?? reply['n']) === 1 }
-    })
+  /** `prepare`: what is to be done before the write, in its transaction. */
+  async #changed<T, D extends Decision<T>>(
+    { collection, id, cause, session }: Changing,
+    decide: (stored: StoredDocument | undefined) => D & Decision<T>,
+    prepare?: (decision: D) => Promise<void>,
+  ): Promise<Work<T>> {
+    const stored = await this.#look(collection, id, { session })
+    const decision = decide(stored)
+    await prepare?.(decision)
+    const { write, value } = decision
+    if (write === 'keep') return { value, wrote: false }
+    const command = commandOf(collection, id, stored !== undefined, write)
+    const reply = await this.#tellingCause(cause, session, () => this.#statement(command, session))
+    // A document that is replaced by the same bytes stays as it is.
+    return { value, wrote: (reply['nModified'] ?? reply['n']) === 1 }
   }
 
   /** The feed takes the cause that it sees last for the one of the next document in the same transaction. */

@@ -1,14 +1,22 @@
 import { MongoServerError, type Document, type MongoClient } from 'mongodb'
 import { causesCollection } from './causes.ts'
+import { answersCollection, internalDatabase } from './kept-answers.ts'
 
 /** What a writer does to a collection of documents. */
 const ofDocuments = ['find', 'insert', 'update', 'remove'] as const
 
-/** What it does to the product's own: it reads the source, beats the heart, and tells causes. */
-const ofOwn: ReadonlyMap<string, readonly string[]> = new Map([
-  ['freshet', ['find', 'update']],
-  [causesCollection, ['insert', 'remove']],
-])
+/** What must be allowed in one collection. */
+type Wanted = readonly [database: string, collection: string, actions: readonly string[]]
+
+/** What it does to the product's own: it reads the source, beats the heart, tells causes, and keeps answers. */
+function ofOwn(database: string): readonly Wanted[] {
+  return [
+    [database, 'freshet', ['find', 'update']],
+    [database, causesCollection, ['insert', 'remove']],
+    // An upsert wants both; the time after which they expire is the server's.
+    [internalDatabase(database), answersCollection, ['find', 'insert', 'update']],
+  ]
+}
 
 const UNAUTHORIZED = 13
 const AUTHENTICATION_FAILED = 18
@@ -31,12 +39,12 @@ export async function missingRight(
   const { authInfo } = await db.command({ connectionStatus: 1, showPrivileges: true })
   const [user] = authInfo.authenticatedUsers
   if (user === undefined) return await refusedWithoutUser(() => db.command({ find: 'freshet', limit: 1 }))
-  const documents = [...collections].map((name) => [name, ofDocuments] as const)
-  for (const [collection, wanted] of [...documents, ...ofOwn]) {
-    const allowed = actionsOn(authInfo.authenticatedUserPrivileges, database, collection)
+  const documents = [...collections].map((name): Wanted => [database, name, ofDocuments])
+  for (const [where, collection, wanted] of [...documents, ...ofOwn(database)]) {
+    const allowed = actionsOn(authInfo.authenticatedUserPrivileges, where, collection)
     const missing = wanted.find((action) => !allowed.has(action))
     if (missing !== undefined)
-      return `the user ${user.user}@${user.db} may not ${missing} in ${database}.${collection}`
+      return `the user ${user.user}@${user.db} may not ${missing} in ${where}.${collection}`
   }
   return undefined
 }

@@ -12,7 +12,7 @@ export function heldGround(): HeldGround {
   const hold = (): Promise<never> => new Promise((resolve) => waiting.push(resolve))
   return {
     held: () => waiting.length,
-    store: { insert: hold, replace: hold, replacePlain: hold, remove: hold, change: hold },
+    store: { insert: hold, replace: hold, replacePlain: hold, remove: hold, change: hold, changeOnce: hold },
     control: { timeline: async () => 'a timeline', beat: async () => undefined },
     onBroken: () => undefined,
     missingRight: async () => undefined,

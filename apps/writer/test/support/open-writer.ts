@@ -10,7 +10,7 @@ import { writerOptions } from '../../src/options.ts'
 import { openGround, type Ground } from '../../src/open-ground.ts'
 import { writerService } from '../../src/writer-service.ts'
 
-const secret = 'a secret of the tests that is long enough'
+export const secret = 'a secret of the tests that is long enough'
 
 /** The collection files of the tests, by name. */
 const files = {
@@ -36,14 +36,25 @@ const files = {
 /** What the migration makes for these files. */
 export const collections = Object.keys(files)
 
-/** An `Authorization` header that is good for a minute. `handlers`: the services that it writes for. */
-export async function bearer(...handlers: readonly string[]): Promise<string> {
+/** Puts the collection files of the tests into a folder. */
+export async function writeCollectionFiles(folder: string): Promise<void> {
+  for (const [name, file] of Object.entries(files))
+    await writeFile(join(folder, `${name}.json`), JSON.stringify(file))
+}
+
+/** An `Authorization` header that is good for an hour. `handlers`: the services that it writes for. */
+export function bearer(...handlers: readonly string[]): Promise<string> {
+  return bearerOf('tester', handlers)
+}
+
+/** One of this caller. */
+export async function bearerOf(caller: string, handlers: readonly string[] = []): Promise<string> {
   const token = await new SignJWT(handlers.length > 0 ? { freshet_handlers: handlers } : {})
     .setProtectedHeader({ alg: 'HS256' })
     .setIssuer('freshet')
     .setAudience('freshet')
-    .setSubject('tester')
-    .setExpirationTime('1m')
+    .setSubject(caller)
+    .setExpirationTime('1h')
     .sign(new TextEncoder().encode(secret))
   return `Bearer ${token}`
 }
@@ -90,8 +101,7 @@ export async function openWriter(uri: string, options: OpenWriterOptions = {}): 
 export async function openWriterAtOnce(uri: string, options: OpenWriterOptions = {}): Promise<OpenWriter> {
   const { over = (ground: Ground) => ground, argv = [] } = options
   const folder = await mkdtemp(join(tmpdir(), 'freshet-writer-'))
-  for (const [name, file] of Object.entries(files))
-    await writeFile(join(folder, `${name}.json`), JSON.stringify(file))
+  await writeCollectionFiles(folder)
   const config = readConfig(defineOptions({ ...serviceOptions, ...writerOptions }), {
     argv: [
       '--port=0',

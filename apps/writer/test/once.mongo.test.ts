@@ -1,0 +1,335 @@
+import { afterAll, expect, test } from '@jest/globals'
+import { formatLineage } from '@freshet/protocol'
+import { eventually, openTestDatabase } from '@freshet/testkit'
+import { CommandTap } from './support/command-tap.ts'
+import { bearer, bearerOf, collections, openWriter, type Got, type Sent } from './support/open-writer.ts'
+
+const db = await openTestDatabase({ collections, setParameters: { ttlMonitorSleepSecs: 1 } })
+const writer = await openWriter(db.uriFor('writer'), { argv: ['--max-body=64KiB'] })
+afterAll(async () => {
+  await writer[Symbol.asyncDispose]()
+  await db[Symbol.asyncDispose]()
+})
+
+interface Product {
+  readonly _id: string
+  readonly name: string
+  readonly tags?: readonly string[]
+}
+const products = db.admin.db('shop').collection<Product>('products')
+const records = db.admin.db('shop_internal').collection('idempotency')
+
+const merge = { 'content-type': 'application/merge-patch+json' }
+const append = {
+  headers: { 'content-type': 'application/json-patch+json' },
+  body: [{ op: 'add', path: '/tags/-', value: 'x' }],
+}
+
+let keys = 0
+/** Sends a request under a new key, or under this one. */
+function sender(key = `key-${++keys}`, caller = 'tester', ...handlers: readonly string[]) {
+  return async (method: string, path: string, { headers, body }: Sent = {}): Promise<Got> =>
+    await writer.send(method, path, {
+      headers: { authorization: await bearerOf(caller, handlers), 'idempotency-key': key, ...headers },
+      ...(body !== undefined && { body }),
+    })
+}
+
+/** All of an answer that must be the same when it is given again. */
+function told({ status, headers, text }: Got): object {
+  const names = ['etag', 'location', 'content-type', 'content-length', 'preference-applied', 'cache-control']
+  return { status, text, headers: names.map((name) => headers.get(name)) }
+}
+
+const problem = (code: string) => ({ type: `https://freshet.dev/problems/${code}` })
+
+const writes: readonly (readonly [name: string, method: string, path: string, sent: Sent, status: number])[] =
+  [
+    ['POST without an id', 'POST', 'products', { body: { name: 'new' } }, 201],
+    ['POST', 'POST', 'products', { body: { id: 'made', name: 'new' } }, 201],
+    ['POST of an integer id', 'POST', 'numbered', { body: { id: 9007199254740991 } }, 201],
+    ['PUT that makes', 'PUT', 'products/a%7Cb', { body: { name: 'new' } }, 201],
+    ['PUT that replaces', 'PUT', 'products/old', { body: { name: 'new' } }, 200],
+    ['PUT If-Match', 'PUT', 'products/old', { headers: { 'if-match': '*' }, body: { name: 'new' } }, 200],
+    [
+      'PUT If-None-Match',
+      'PUT',
+      'products/x',
+      { headers: { 'if-none-match': '*' }, body: { name: 'n' } },
+      201,
+    ],
+    [
+      'a lenient PUT',
+      'PUT',
+      'products/old',
+      { headers: { prefer: 'handling=lenient' }, body: { name: 'n' } },
+      200,
+    ],
+    [
+      'PUT without an answer',
+      'PUT',
+      'products/y',
+      { headers: { prefer: 'return=minimal' }, body: { name: 'n' } },
+      201,
+    ],
+    ['merge patch', 'PATCH', 'products/old', { headers: merge, body: { name: 'new' } }, 200],
+    ['JSON patch', 'PATCH', 'products/old', append, 200],
+    ['DELETE', 'DELETE', 'products/old', {}, 204],
+    ['DELETE If-Match', 'DELETE', 'products/old', { headers: { 'if-match': '*' } }, 204],
+  ]
+
+test.each(writes)(
+  '%s is done once, and answered again by what was answered',
+  async (_, method, path, sent, status) => {
+    await products.deleteMany({})
+    await db.admin.db('shop').collection('numbered').deleteMany({})
+    await products.insertOne({ _id: 'old', name: 'old', tags: [] })
+    const send = sender()
+    const first = await send(method, path, sent)
+    expect(first.status).toBe(status)
+    expect(first.headers.get('idempotency-replayed')).toBeNull()
+    // Whatever happens to the document meanwhile: the answer is about what was done.
+    await products.updateMany({}, { $set: { name: 'theirs' } })
+    const after = await products.find().toArray()
+    const again = await send(method, path, sent)
+    expect(told(again)).toEqual(told(first))
+    expect(again.headers.get('idempotency-replayed')).toBe('true')
+    expect(
+      String(again.headers.get('freshet-position')) > String(first.headers.get('freshet-position')),
+    ).toBe(true)
+    expect(await products.find().toArray()).toEqual(after)
+  },
+)
+
+test('another request under the same key is 422 with a position, and nothing is written', async () => {
+  await products.insertOne({ _id: 'other', name: 'x' })
+  const send = sender()
+  const body = { name: 'first' }
+  expect((await send('PUT', 'products/mine', { body })).status).toBe(201)
+  const others: readonly (readonly [string, string, Sent])[] = [
+    ['PUT', 'products/mine', { body: { name: 'second' } }],
+    ['PUT', 'products/mine', { body: '{ "name":"first"}' }],
+    ['PUT', 'products/other', { body }],
+    ['PUT', 'products/mine', { body, headers: { prefer: 'return=minimal' } }],
+    ['PUT', 'products/mine', { body, headers: { 'if-match': '*' } }],
+    ['PUT', 'products/mine', { body, headers: { 'if-none-match': '"x"' } }],
+    ['PUT', 'products/mine', { body, headers: { 'content-type': 'application/json; charset=utf-8' } }],
+    ['PATCH', 'products/mine', { body, headers: merge }],
+    ['DELETE', 'products/mine', {}],
+    ['POST', 'products', { body: { id: 'mine', ...body } }],
+    ['POST', 'numbered', { body: { id: 77, ...body } }],
+  ]
+  const before = await products.find().toArray()
+  for (const [method, path, sent] of others) {
+    const got = await send(method, path, sent)
+    expect(got.json).toMatchObject({ status: 422, ...problem('idempotency-mismatch') })
+    expect(got.headers.get('freshet-position')).toMatch(/^[0-9a-f]{8}\.[0-9a-f]{16}$/)
+  }
+  expect(await products.find().toArray()).toEqual(before)
+  expect((await send('PUT', 'products/mine', { body })).status).toBe(201)
+})
+
+test('the key of another caller is another key, whatever the two are called', async () => {
+  const body = { name: 'x' }
+  for (const [key, caller] of [
+    ['shared', 'anna'],
+    ['shared', 'bert'],
+    [String.raw`"shared\",\"bert"`, 'anna'],
+  ] as const) {
+    const got = await sender(key, caller)('POST', 'products', { body })
+    expect([got.status, got.headers.get('idempotency-replayed')]).toEqual([201, null])
+  }
+})
+
+test('with quotes, as the draft wants it, or without, it is the same key', async () => {
+  const body = { name: 'x' }
+  const first = await sender('"8e03978e-40d5"')('POST', 'products', { body })
+  const again = await sender('8e03978e-40d5')('POST', 'products', { body })
+  expect(told(again)).toEqual(told(first))
+})
+
+test.each(['a b', '"a', 'a,b', '"a", "a"', '""', 'x'.repeat(256), `"${'x'.repeat(256)}"`])(
+  'a malformed key is 400, and nothing is written: %j',
+  async (key) => {
+    const got = await sender(key)('PUT', 'products/malformed', { body: { name: 'x' } })
+    expect(got.json).toMatchObject({ status: 400, ...problem('bad-header') })
+    expect(await products.findOne({ _id: 'malformed' })).toBeNull()
+  },
+)
+
+test('a key of nobody is 401, also where everybody may write, and says why', async () => {
+  const headers = { 'idempotency-key': 'k' }
+  const got = await writer.send('PUT', 'products/nobody', { headers, body: { name: 'x' } })
+  expect(got.json).toMatchObject({ status: 401, ...problem('unauthenticated') })
+  expect(got.json['detail']).toContain('belongs to its caller')
+  expect(got.headers.get('www-authenticate')).toBe('Bearer')
+  const bad = { ...headers, authorization: 'Bearer a.b.c' }
+  expect((await writer.send('PUT', 'products/nobody', { headers: bad, body: { name: 'x' } })).status).toBe(
+    401,
+  )
+  expect(await products.findOne({ _id: 'nobody' })).toBeNull()
+})
+
+test('a request that is still running is 409 in-progress for whoever repeats it; then it is answered', async () => {
+  const send = sender()
+  const sent = { body: { name: 'slow' } }
+  const statuses: number[] = []
+  {
+    const block = { failCommands: ['commitTransaction'], appName: 'freshet-writer', blockConnection: true }
+    await using _ = await db.failPoint('failCommand', { times: 1 }, { ...block, blockTimeMS: 3_000 })
+    const answers = await Promise.all([1, 2, 3].map(() => send('POST', 'products', sent)))
+    for (const { status, json } of answers.toSorted((a, b) => a.status - b.status)) {
+      statuses.push(status)
+      if (status === 409) expect(json).toMatchObject({ ...problem('in-progress'), retryable: true })
+    }
+  }
+  expect(statuses).toEqual([201, 409, 409])
+  expect((await send('POST', 'products', sent)).headers.get('idempotency-replayed')).toBe('true')
+  expect(await products.countDocuments({ name: 'slow' })).toBe(1)
+})
+
+test('only what was done is kept: after a refusal the same request may succeed', async () => {
+  await products.deleteMany({})
+  const [post, patch, condition] = [sender(), sender(), sender()]
+  const body = { id: 'taken', name: 'mine' }
+  await products.insertOne({ _id: 'taken', name: 'theirs' })
+  const kept = await records.countDocuments()
+  expect((await post('POST', 'products', { body })).status).toBe(409)
+  expect((await patch('PATCH', 'products/absent', { headers: merge, body: { name: 'x' } })).status).toBe(404)
+  const ifNone = { headers: { 'if-none-match': '*' }, body: { name: 'x' } }
+  expect((await condition('PUT', 'products/taken', ifNone)).status).toBe(412)
+  expect(await records.countDocuments()).toBe(kept)
+  await products.deleteMany({})
+  await products.insertOne({ _id: 'absent', name: 'x' })
+  expect((await post('POST', 'products', { body })).status).toBe(201)
+  expect((await patch('PATCH', 'products/absent', { headers: merge, body: { name: 'x' } })).status).toBe(200)
+  await products.deleteMany({})
+  expect((await condition('PUT', 'products/taken', ifNone)).status).toBe(201)
+})
+
+test('a write whose outcome was unknown is done once when it is repeated with its key', async () => {
+  await products.insertOne({ _id: 'list', name: 'x', tags: [] })
+  for (const data of [
+    { writeConcernError: { code: 64, errmsg: 'waiting for replication timed out' } },
+    { errorCode: 11602 },
+  ]) {
+    const send = sender()
+    const first = await (async () => {
+      await using _ = await db.failPoint(
+        'failCommand',
+        { times: 3 },
+        { failCommands: ['commitTransaction'], appName: 'freshet-writer', ...data },
+      )
+      return await send('PATCH', 'products/list', append)
+    })()
+    expect(first.json).toMatchObject({ status: 504, ...problem('outcome-unknown'), id: 'list' })
+    // One that was not committed has the key until it is given up.
+    await eventually(async () => expect((await send('PATCH', 'products/list', append)).status).toBe(200))
+  }
+  expect((await products.findOne({ _id: 'list' }))?.tags).toEqual(['x', 'x'])
+})
+
+test('many write one document at once, each with a key: none is refused because of the others', async () => {
+  const statuses = await Promise.all(
+    Array.from({ length: 20 }, async (_, n) => {
+      const got = await sender()('PUT', 'products/hot', { body: { name: `x${n}` } })
+      return got.status
+    }),
+  )
+  expect(statuses.filter((status) => status !== 200 && status !== 201)).toEqual([])
+})
+
+test('a write that descends from a change tells its cause once', async () => {
+  const cause = formatLineage([{ handler: 'stock/recount', heard: 'orders/1', writes: ['products'] }])
+  const send = sender('caused', 'tester', 'stock')
+  const sent = { headers: { 'freshet-cause': cause }, body: { name: 'caused' } }
+  await using stream = db.admin.db('shop').watch([{ $match: { 'ns.coll': { $ne: 'freshet' } } }])
+  await stream.tryNext()
+  const first = await send('POST', 'products', sent)
+  expect(told(await send('POST', 'products', sent))).toEqual(told(first))
+  await products.insertOne({ _id: 'end-of-causes', name: 'end' })
+  const heard: string[] = []
+  for (;;) {
+    const event = await stream.next()
+    if (!('documentKey' in event)) continue
+    if (String(event.documentKey._id) === 'end-of-causes') break
+    heard.push(`${event.ns.coll} ${event.operationType}`)
+  }
+  expect(heard).toEqual(['freshet_causes insert', 'products insert', 'freshet_causes delete'])
+  const loop = {
+    ...sent,
+    headers: { 'freshet-cause': cause.replace('writes="products"', 'writes="orders"') },
+  }
+  expect((await send('POST', 'products', loop)).status).toBe(508)
+})
+
+test('an answer is kept for a day by the clock of the server, removed then, and the key is new again', async () => {
+  const indexes = await records.indexes()
+  expect(indexes).toContainEqual(expect.objectContaining({ key: { expiresAt: 1 }, expireAfterSeconds: 0 }))
+  await records.deleteMany({})
+  const send = sender()
+  const sent = { body: { name: 'a day' } }
+  const first = await send('POST', 'products', sent)
+  const [record] = await records.find({}, { promoteBuffers: true }).toArray()
+  expect(Object.keys(record ?? {}).toSorted()).toEqual(
+    ['_id', 'etag', 'expiresAt', 'json', 'location', 'request', 'status'].toSorted(),
+  )
+  // Neither the key nor who sent it can be read there.
+  expect(record).toMatchObject({ status: 201, etag: first.headers.get('etag') })
+  expect([record?._id.toString('hex').length, record?.['request'].length]).toEqual([64, 32])
+  const [now] = await db.admin
+    .db('admin')
+    .aggregate([{ $documents: [{}] }, { $set: { at: '$$NOW' } }])
+    .toArray()
+  const leftMs = record?.['expiresAt'].getTime() - now?.['at'].getTime()
+  expect(Math.abs(leftMs - 24 * 3_600_000)).toBeLessThan(60_000)
+  await records.updateMany({}, { $set: { expiresAt: new Date(0) } })
+  await eventually(async () => expect(await records.countDocuments()).toBe(0))
+  const later = await send('POST', 'products', sent)
+  expect([later.status, later.headers.get('idempotency-replayed')]).toEqual([201, null])
+  expect(await products.countDocuments({ name: 'a day' })).toBe(2)
+})
+
+test('an answer that takes more room than a body may is refused before anything is written; a minimal one is kept', async () => {
+  const text = 'x'.repeat(100_000)
+  await products.insertOne({ _id: 'large', name: text })
+  const body = { price: 1 }
+  const send = sender()
+  const refused = await send('PATCH', 'products/large', { headers: merge, body })
+  expect(refused.json).toMatchObject({ status: 422, ...problem('answer-too-large') })
+  expect(refused.json['detail']).toContain('return=minimal')
+  expect(refused.headers.get('freshet-position')).not.toBeNull()
+  expect(await products.findOne({ _id: 'large' })).toEqual({ _id: 'large', name: text })
+  const minimal = { headers: { ...merge, prefer: 'return=minimal' }, body }
+  const first = await send('PATCH', 'products/large', minimal)
+  expect([first.status, first.text]).toEqual([200, ''])
+  expect(told(await send('PATCH', 'products/large', minimal))).toEqual(told(first))
+  expect((await writer.send('PATCH', 'products/large', { headers: merge, body })).status).toBe(200)
+})
+
+test('a request without a key costs nothing more; with one it costs a look, a record and a transaction', async () => {
+  await using tap = await CommandTap.open(db.servers.members[0]?.port ?? 0)
+  await using tapped = await openWriter(tap.uriThrough(db.uriFor('writer')))
+  const ofWrite = async (headers: Record<string, string>): Promise<readonly string[]> => {
+    const from = tap.commands.length
+    await tapped.send('POST', 'products', { headers, body: { name: 'x' } })
+    return tap.commands
+      .slice(from)
+      .filter(({ find, update, hello }) => [find, update].every((name) => name !== 'freshet') && !hello)
+      .map((command) => Object.entries(command)[0]?.join(' ') ?? '')
+  }
+  expect(await ofWrite({})).toEqual(['insert products'])
+  const headers = { 'idempotency-key': 'costs', authorization: await bearer() }
+  const once = [
+    'find idempotency',
+    'find products',
+    'update idempotency',
+    'insert products',
+    'commitTransaction 1',
+  ]
+  expect(await ofWrite(headers)).toEqual(once)
+  expect(await ofWrite(headers)).toEqual(['find idempotency', 'commitTransaction 1'])
+  const metrics = await (await fetch(`${tapped.service.managementUrl}/metrics`)).text()
+  expect(metrics).toMatch(/^freshet_writer_replays_total 1$/m)
+  expect(metrics).toMatch(/^freshet_writer_writes_total 2$/m)
+})

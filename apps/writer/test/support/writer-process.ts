@@ -1,0 +1,78 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { secret, writeCollectionFiles } from './open-writer.ts'
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+const hooks = fileURLToPath(new URL('../../../cli/test/support/from-source.mjs', import.meta.url))
+
+/** A writer as a process of its own, from the sources; it can be killed and started again, elsewhere then. */
+export class WriterProcess implements AsyncDisposable {
+  readonly #uri: string
+  readonly #folder: string
+  #child: ChildProcess | undefined
+  #url = ''
+
+  private constructor(uri: string, folder: string) {
+    this.#uri = uri
+    this.#folder = folder
+  }
+
+  static async start(uri: string): Promise<WriterProcess> {
+    const folder = await mkdtemp(join(tmpdir(), 'freshet-writer-'))
+    await writeCollectionFiles(folder)
+    const writer = new WriterProcess(uri, folder)
+    await writer.#start()
+    return writer
+  }
+
+  /** Where it listens now. */
+  get url(): string {
+    return this.#url
+  }
+
+  /** As if the machine had lost its power, and starts a new one. */
+  async killAndStart(): Promise<void> {
+    await this.#kill()
+    await this.#start()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#kill()
+    await rm(this.#folder, { recursive: true })
+  }
+
+  async #kill(): Promise<void> {
+    const child = this.#child
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const gone = once(child, 'exit')
+    child.kill('SIGKILL')
+    await gone
+  }
+
+  async #start(): Promise<void> {
+    const options = ['--port=0', '--management-port=0', '--database=shop', '--log-level=error']
+    const child = spawn(
+      process.execPath,
+      ['--conditions=@freshet/source', '--import', hooks, main, ...options, `--collections=${this.#folder}`],
+      {
+        env: { ...process.env, FRESHET_TOKEN_SECRET: secret, FRESHET_MONGODB_URI: this.#uri },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    )
+    this.#child = child
+    for await (const line of createInterface({ input: child.stdout })) {
+      const { msg, url }: { msg?: unknown; url?: unknown } = JSON.parse(line)
+      if (msg !== 'listening') continue
+      this.#url = String(url)
+      // What it says later is not read, and must not fill the pipe.
+      child.stdout.resume()
+      return
+    }
+    throw new Error('the writer ended before it listened')
+  }
+}

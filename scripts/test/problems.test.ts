@@ -1,0 +1,35 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from '@jest/globals'
+import { problems } from '../../packages/protocol/src/problems.ts'
+import { root } from './readme-text.ts'
+
+/** What can answer a request, and what these throw. */
+const answering = [
+  'apps/reader',
+  'apps/writer',
+  'packages/collections',
+  'packages/service',
+  'packages/protocol',
+]
+
+/** Where codes are only listed. */
+const listing = /(^|\/)(contract|errors|client-problems|server-problems)\.ts$/
+
+const source = answering
+  .flatMap((folder) =>
+    readdirSync(join(root, folder, 'src'), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts') && !listing.test(file))
+      .map((file) => readFileSync(join(root, folder, 'src', file), 'utf8')),
+  )
+  .join('\n')
+
+const isAnswered = (code: string): boolean => source.includes(`'${code}'`)
+
+test('every problem in the table is answered by something', () => {
+  expect(Object.keys(problems).filter((code) => !isAnswered(code))).toEqual([])
+})
+
+test('control: a problem that nothing answers is found', () => {
+  expect(['too-many-requests', 'malformed-batch'].filter(isAnswered)).toEqual([])
+})
