@@ -1,11 +1,11 @@
 import { afterAll, expect, test } from '@jest/globals'
-import { formatLineage } from '@freshet/protocol'
-import { eventually, openTestDatabase } from '@freshet/testkit'
-import { CommandTap } from './support/command-tap.ts'
-import { bearer, bearerOf, collections, openWriter, type Got, type Sent } from './support/open-writer.ts'
+import { openTestDatabase } from '@freshet/testkit'
+import { collections, openWriter, type Sent } from './support/open-writer.ts'
+import { problem, sendersOf, told } from './support/sending-once.ts'
 
-const db = await openTestDatabase({ collections, setParameters: { ttlMonitorSleepSecs: 1 } })
-const writer = await openWriter(db.uriFor('writer'), { argv: ['--max-body=64KiB'] })
+const db = await openTestDatabase({ collections })
+const writer = await openWriter(db.uriFor('writer'))
+const sender = sendersOf(writer)
 afterAll(async () => {
   await writer[Symbol.asyncDispose]()
   await db[Symbol.asyncDispose]()
@@ -24,24 +24,6 @@ const append = {
   headers: { 'content-type': 'application/json-patch+json' },
   body: [{ op: 'add', path: '/tags/-', value: 'x' }],
 }
-
-let keys = 0
-/** Sends a request under a new key, or under this one. */
-function sender(key = `key-${++keys}`, caller = 'tester', ...handlers: readonly string[]) {
-  return async (method: string, path: string, { headers, body }: Sent = {}): Promise<Got> =>
-    await writer.send(method, path, {
-      headers: { authorization: await bearerOf(caller, handlers), 'idempotency-key': key, ...headers },
-      ...(body !== undefined && { body }),
-    })
-}
-
-/** All of an answer that must be the same when it is given again. */
-function told({ status, headers, text }: Got): object {
-  const names = ['etag', 'location', 'content-type', 'content-length', 'preference-applied', 'cache-control']
-  return { status, text, headers: names.map((name) => headers.get(name)) }
-}
-
-const problem = (code: string) => ({ type: `https://freshet.dev/problems/${code}` })
 
 const writes: readonly (readonly [name: string, method: string, path: string, sent: Sent, status: number])[] =
   [
@@ -207,28 +189,6 @@ test('only what was done is kept: after a refusal the same request may succeed',
   expect((await condition('PUT', 'products/taken', ifNone)).status).toBe(201)
 })
 
-test('a write whose outcome was unknown is done once when it is repeated with its key', async () => {
-  await products.insertOne({ _id: 'list', name: 'x', tags: [] })
-  for (const data of [
-    { writeConcernError: { code: 64, errmsg: 'waiting for replication timed out' } },
-    { errorCode: 11602 },
-  ]) {
-    const send = sender()
-    const first = await (async () => {
-      await using _ = await db.failPoint(
-        'failCommand',
-        { times: 3 },
-        { failCommands: ['commitTransaction'], appName: 'freshet-writer', ...data },
-      )
-      return await send('PATCH', 'products/list', append)
-    })()
-    expect(first.json).toMatchObject({ status: 504, ...problem('outcome-unknown'), id: 'list' })
-    // One that was not committed has the key until it is given up.
-    await eventually(async () => expect((await send('PATCH', 'products/list', append)).status).toBe(200))
-  }
-  expect((await products.findOne({ _id: 'list' }))?.tags).toEqual(['x', 'x'])
-})
-
 test('many write one document at once, each with a key: none is refused because of the others', async () => {
   const statuses = await Promise.all(
     Array.from({ length: 20 }, async (_, n) => {
@@ -237,99 +197,4 @@ test('many write one document at once, each with a key: none is refused because 
     }),
   )
   expect(statuses.filter((status) => status !== 200 && status !== 201)).toEqual([])
-})
-
-test('a write that descends from a change tells its cause once', async () => {
-  const cause = formatLineage([{ handler: 'stock/recount', heard: 'orders/1', writes: ['products'] }])
-  const send = sender('caused', 'tester', 'stock')
-  const sent = { headers: { 'freshet-cause': cause }, body: { name: 'caused' } }
-  await using stream = db.admin.db('shop').watch([{ $match: { 'ns.coll': { $ne: 'freshet' } } }])
-  await stream.tryNext()
-  const first = await send('POST', 'products', sent)
-  expect(told(await send('POST', 'products', sent))).toEqual(told(first))
-  await products.insertOne({ _id: 'end-of-causes', name: 'end' })
-  const heard: string[] = []
-  for (;;) {
-    const event = await stream.next()
-    if (!('documentKey' in event)) continue
-    if (String(event.documentKey._id) === 'end-of-causes') break
-    heard.push(`${event.ns.coll} ${event.operationType}`)
-  }
-  expect(heard).toEqual(['freshet_causes insert', 'products insert', 'freshet_causes delete'])
-  const loop = {
-    ...sent,
-    headers: { 'freshet-cause': cause.replace('writes="products"', 'writes="orders"') },
-  }
-  expect((await send('POST', 'products', loop)).status).toBe(508)
-})
-
-test('an answer is kept for a day by the clock of the server, removed then, and the key is new again', async () => {
-  const indexes = await records.indexes()
-  expect(indexes).toContainEqual(expect.objectContaining({ key: { expiresAt: 1 }, expireAfterSeconds: 0 }))
-  await records.deleteMany({})
-  const send = sender()
-  const sent = { body: { name: 'a day' } }
-  const first = await send('POST', 'products', sent)
-  const [record] = await records.find({}, { promoteBuffers: true }).toArray()
-  expect(Object.keys(record ?? {}).toSorted()).toEqual(
-    ['_id', 'etag', 'expiresAt', 'json', 'location', 'request', 'status'].toSorted(),
-  )
-  // Neither the key nor who sent it can be read there.
-  expect(record).toMatchObject({ status: 201, etag: first.headers.get('etag') })
-  expect([record?._id.toString('hex').length, record?.['request'].length]).toEqual([64, 32])
-  const [now] = await db.admin
-    .db('admin')
-    .aggregate([{ $documents: [{}] }, { $set: { at: '$$NOW' } }])
-    .toArray()
-  const leftMs = record?.['expiresAt'].getTime() - now?.['at'].getTime()
-  expect(Math.abs(leftMs - 24 * 3_600_000)).toBeLessThan(60_000)
-  await records.updateMany({}, { $set: { expiresAt: new Date(0) } })
-  await eventually(async () => expect(await records.countDocuments()).toBe(0))
-  const later = await send('POST', 'products', sent)
-  expect([later.status, later.headers.get('idempotency-replayed')]).toEqual([201, null])
-  expect(await products.countDocuments({ name: 'a day' })).toBe(2)
-})
-
-test('an answer that takes more room than a body may is refused before anything is written; a minimal one is kept', async () => {
-  const text = 'x'.repeat(100_000)
-  await products.insertOne({ _id: 'large', name: text })
-  const body = { price: 1 }
-  const send = sender()
-  const refused = await send('PATCH', 'products/large', { headers: merge, body })
-  expect(refused.json).toMatchObject({ status: 422, ...problem('answer-too-large') })
-  expect(refused.json['detail']).toContain('return=minimal')
-  expect(refused.headers.get('freshet-position')).not.toBeNull()
-  expect(await products.findOne({ _id: 'large' })).toEqual({ _id: 'large', name: text })
-  const minimal = { headers: { ...merge, prefer: 'return=minimal' }, body }
-  const first = await send('PATCH', 'products/large', minimal)
-  expect([first.status, first.text]).toEqual([200, ''])
-  expect(told(await send('PATCH', 'products/large', minimal))).toEqual(told(first))
-  expect((await writer.send('PATCH', 'products/large', { headers: merge, body })).status).toBe(200)
-})
-
-test('a request without a key costs nothing more; with one it costs a look, a record and a transaction', async () => {
-  await using tap = await CommandTap.open(db.servers.members[0]?.port ?? 0)
-  await using tapped = await openWriter(tap.uriThrough(db.uriFor('writer')))
-  const ofWrite = async (headers: Record<string, string>): Promise<readonly string[]> => {
-    const from = tap.commands.length
-    await tapped.send('POST', 'products', { headers, body: { name: 'x' } })
-    return tap.commands
-      .slice(from)
-      .filter(({ find, update, hello }) => [find, update].every((name) => name !== 'freshet') && !hello)
-      .map((command) => Object.entries(command)[0]?.join(' ') ?? '')
-  }
-  expect(await ofWrite({})).toEqual(['insert products'])
-  const headers = { 'idempotency-key': 'costs', authorization: await bearer() }
-  const once = [
-    'find idempotency',
-    'find products',
-    'update idempotency',
-    'insert products',
-    'commitTransaction 1',
-  ]
-  expect(await ofWrite(headers)).toEqual(once)
-  expect(await ofWrite(headers)).toEqual(['find idempotency', 'commitTransaction 1'])
-  const metrics = await (await fetch(`${tapped.service.managementUrl}/metrics`)).text()
-  expect(metrics).toMatch(/^freshet_writer_replays_total 1$/m)
-  expect(metrics).toMatch(/^freshet_writer_writes_total 2$/m)
 })
