@@ -49,7 +49,6 @@ async function listen(): Promise<object> {
             access: new Map([[collection, 'authenticated']]),
             guard: () => ({ layers: {}, refusals: {} }),
             fillWaitMs: 1_000,
-            unsentBytes: 64 * 2 ** 20,
             aliveWithinMs: 2_000,
             unreadyAfterMs: undefined,
             before: [],

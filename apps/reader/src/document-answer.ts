@@ -1,10 +1,10 @@
 import { headers as names, matchesStrong, matchesWeak, ProblemError, readCondition } from '@freshet/protocol'
 import { ABSENT, type Absent } from '@freshet/replica'
-import { endWithText, sendProblem } from '@freshet/service'
+import type { ByteLease } from '@freshet/kit'
+import { endWithText, sendProblem, type AnswerRoom } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Facts } from './facts.ts'
 import type { Held } from './held.ts'
-import type { UnsentAnswers } from './unsent-answers.ts'
 
 /** Where the values stand that differ between answers; the names before them never change. */
 const POSITION = 1
@@ -24,47 +24,72 @@ function head(): string[] {
 export class DocumentAnswer {
   readonly #full = [...head(), 'ETag', '', 'Content-Type', 'application/json', 'Content-Length', '']
   readonly #empty = [...head(), 'ETag', '']
-  readonly #unsent: UnsentAnswers
+  readonly #room: AnswerRoom
 
-  constructor(unsent: UnsentAnswers) {
-    this.#unsent = unsent
+  constructor(room: AnswerRoom) {
+    this.#room = room
   }
 
-  /** 200, 304, 404 or 412. @throws {ProblemError} bad-header, overloaded */
-  send(request: IncomingMessage, response: ServerResponse, value: Held | Absent, facts: Facts): void {
+  /**
+   * 200, 304, 404 or 412. Gives the bytes that there is no room for now; nothing was sent then. 0: it was.
+   * @throws {ProblemError} bad-header
+   */
+  send(
+    request: IncomingMessage,
+    response: ServerResponse,
+    value: Held | Absent,
+    facts: Facts,
+    lease?: ByteLease,
+  ): number {
     if (value === ABSENT) return sendNotFound(response, facts)
     const { headers } = request
-    if (headers['if-match'] !== undefined && !matches(headers['if-match'], value.etag, 'if-match'))
-      return sendProblem(response, 'precondition-failed', {
-        headers: { ...factHeaders(facts), etag: value.etag },
-      })
+    if (headers['if-match'] !== undefined && !matches(headers['if-match'], value.etag, 'if-match')) {
+      sendProblem(response, 'precondition-failed', { headers: { ...factHeaders(facts), etag: value.etag } })
+      return 0
+    }
     const known = headers['if-none-match']
     if (known !== undefined && (known === value.etag || matches(known, value.etag, 'if-none-match')))
       return this.#sendNotModified(response, value, facts)
-    this.#sendFull(response, value, facts, request.method === 'GET')
+    if (request.method !== 'GET') return this.#sendHead(response, value, facts)
+    return this.#sendFull(response, value, facts, lease)
   }
 
-  #sendFull(response: ServerResponse, { etag, body }: Held, facts: Facts, withBody: boolean): void {
+  #sendFull(response: ServerResponse, held: Held, facts: Facts, lease: ByteLease | undefined): number {
+    const { body } = held
+    if (typeof body === 'string') {
+      response.writeHead(200, this.#headOf(held, facts))
+      endWithText(response, body)
+      return 0
+    }
     // What is held as a Buffer is large: it stays in memory for a slow client although it was evicted.
-    const large = withBody && typeof body !== 'string'
-    if (large) this.#unsent.expectRoom(body.length)
+    const enough = lease !== undefined && lease.bytes >= body.length
+    if (!enough && !this.#room.has(body.length)) return body.length
+    response.writeHead(200, this.#headOf(held, facts))
+    this.#room.end(response, body, enough ? lease : undefined)
+    return 0
+  }
+
+  #sendHead(response: ServerResponse, held: Held, facts: Facts): number {
+    response.writeHead(200, this.#headOf(held, facts))
+    response.end()
+    return 0
+  }
+
+  #headOf({ etag, body }: Held, facts: Facts): string[] {
     const list = this.#full
     fill(list, facts)
     list[ETAG] = etag
     list[LENGTH] = String(body.length)
-    response.writeHead(200, list)
-    if (!withBody) response.end()
-    else if (typeof body === 'string') endWithText(response, body)
-    else response.end(body)
-    if (large) this.#unsent.count(response, body.length)
+    return list
   }
 
-  #sendNotModified(response: ServerResponse, { etag }: Held, facts: Facts): void {
+  #sendNotModified(response: ServerResponse, { etag }: Held, facts: Facts): number {
     const list = this.#empty
     fill(list, facts)
     list[ETAG] = etag
     response.writeHead(304, list)
     response.end()
+    return 0
   }
 }
 
@@ -79,8 +104,9 @@ function fill(list: string[], { position, age, cacheStatus }: Facts): void {
   list[CACHE_STATUS] = cacheStatus
 }
 
-function sendNotFound(response: ServerResponse, facts: Facts): void {
+function sendNotFound(response: ServerResponse, facts: Facts): number {
   sendProblem(response, 'not-found', { headers: factHeaders(facts) })
+  return 0
 }
 
 function matches(header: string, etag: string, name: 'if-match' | 'if-none-match'): boolean {

@@ -1,9 +1,10 @@
+import type { ByteLease } from '@freshet/kit'
 import { ABSENT, type Absent } from '@freshet/replica'
+import type { AnswerRoom } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { factHeaders } from './document-answer.ts'
 import type { Facts } from './facts.ts'
 import type { Held } from './held.ts'
-import type { UnsentAnswers } from './unsent-answers.ts'
 
 /** `{"items":[…],"missing":[…]}`, both in the order of the ids. Ids need no escapes in JSON. */
 class Items {
@@ -41,30 +42,32 @@ const START = '{"items":['
 
 /** Writes the answers about several documents of one position. */
 export class ItemsAnswer {
-  readonly #unsent: UnsentAnswers
+  readonly #room: AnswerRoom
 
-  constructor(unsent: UnsentAnswers) {
-    this.#unsent = unsent
+  constructor(room: AnswerRoom) {
+    this.#room = room
   }
 
-  /** 200. The bytes are made for GET alone. @throws {ProblemError} overloaded */
+  /** 200. Gives the bytes that there is no room for now, before they are made; nothing was sent then. 0: it was. */
   send(
     request: IncomingMessage,
     response: ServerResponse,
     ids: readonly string[],
     values: readonly (Held | Absent)[],
     facts: Facts,
-  ): void {
+    lease?: ByteLease,
+  ): number {
     const items = new Items(ids, values)
     const withBody = request.method !== 'HEAD'
-    if (withBody) this.#unsent.expectRoom(items.byteLength)
+    const enough = lease !== undefined && lease.bytes >= items.byteLength
+    if (withBody && !enough && !this.#room.has(items.byteLength)) return items.byteLength
     response.writeHead(200, {
       ...factHeaders(facts),
       'content-type': 'application/json',
       'content-length': items.byteLength,
     })
-    if (!withBody) return void response.end()
-    response.end(items.toBytes())
-    this.#unsent.count(response, items.byteLength)
+    if (withBody) this.#room.end(response, items.toBytes(), enough ? lease : undefined)
+    else response.end()
+    return 0
   }
 }

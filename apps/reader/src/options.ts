@@ -15,11 +15,6 @@ export const readerOptions = defineOptions({
     5_000,
     'The time in which a document that is not held must have been fetched; then 503.',
   ),
-  unsentBytes: bytes(
-    'answers-size',
-    64 * 2 ** 20,
-    'The memory for large answers that clients have not taken yet; more is 503.',
-  ),
   unreadyAfterMs: ms(
     'unready-after',
     undefined,

@@ -1,6 +1,7 @@
-import type { MonotonicMs } from '@freshet/kit'
+import type { ByteLease, Clock, MonotonicMs } from '@freshet/kit'
 import { ProblemError, type Id } from '@freshet/protocol'
 import { ReplicaError, type Answer, type ReadOptions, type Replica } from '@freshet/replica'
+import { ClientGone, type AnswerRoom } from '@freshet/service'
 import type { ServerResponse } from 'node:http'
 import { refusalOf } from './refusal.ts'
 import type { Wanted } from './wanted.ts'
@@ -11,20 +12,25 @@ export interface Read<V> {
   readonly provedAtArrival: MonotonicMs
 }
 
+export interface PatientReadsParts<V> {
+  readonly replica: Replica<V>
+  readonly room: AnswerRoom
+  readonly clock: Clock
+  /** The longest wait for documents that must be fetched, and for room for an answer. */
+  readonly fillWaitMs: number
+}
+
 /**
- * Reads that may wait: for a position, for documents that are not held. They end when their client goes away, and when
+ * Reads that may wait: for a position, for documents that are not held, for room. They end when their client goes away, and when
  * this process is about to.
  */
 export class PatientReads<V> {
-  readonly #replica: Replica<V>
-  readonly #fillWaitMs: number
+  readonly #parts: PatientReadsParts<V>
   readonly #waiting = new Set<AbortController>()
   #ended = false
 
-  /** `fillWaitMs`: the longest wait for documents that must be fetched. */
-  constructor(replica: Replica<V>, fillWaitMs: number) {
-    this.#replica = replica
-    this.#fillWaitMs = fillWaitMs
+  constructor(parts: PatientReadsParts<V>) {
+    this.#parts = parts
   }
 
   /** From now on nothing is waited for: 503 `not-ready` sends the clients to another reader. */
@@ -43,22 +49,42 @@ export class PatientReads<V> {
     wanted: Wanted | undefined,
     response: ServerResponse,
   ): Promise<Read<V>> {
-    const replica = this.#replica
+    const { replica, fillWaitMs } = this.#parts
     const provedAtArrival = replica.provedAt
+    return await this.#patiently(response, async (signal) => {
+      // Two waits with a limit each: a client that does not wait for a position may still wait for a document.
+      const reached = wanted && (await this.#reach(wanted, signal))
+      const options: ReadOptions = { waitMs: fillWaitMs, signal, ...(reached && { atLeast: reached }) }
+      return { answer: await replica.many(collection, ids, options), provedAtArrival }
+    })
+  }
+
+  /** Room for an answer of so many bytes. @throws {ProblemError} overloaded, not-ready. @throws {ClientGone} */
+  async room(bytes: number, response: ServerResponse): Promise<ByteLease> {
+    const { room, clock, fillWaitMs } = this.#parts
+    return await this.#patiently(response, async (signal) => {
+      const late = new AbortController()
+      const timer = AbortSignal.any([signal, late.signal])
+      void clock.sleep(fillWaitMs, timer).then(() => late.abort())
+      const lease = await room.wait(response, bytes, timer)
+      late.abort()
+      if (lease !== undefined) return lease
+      if (signal.aborted) throw new ClientGone('The client went away while it waited.')
+      throw new ProblemError('overloaded', { detail: 'Too many answers are on their way to slow clients.' })
+    })
+  }
+
+  async #patiently<T>(response: ServerResponse, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const waiting = new AbortController()
-    const { signal } = waiting
     const giveUp = (): void => waiting.abort()
     if (this.#ended) giveUp()
     response.once('close', giveUp)
     this.#waiting.add(waiting)
     try {
-      // Two waits with a limit each: a client that does not wait for a position may still wait for a document.
-      const reached = wanted && (await this.#reach(wanted, signal))
-      const options: ReadOptions = { waitMs: this.#fillWaitMs, signal, ...(reached && { atLeast: reached }) }
-      return { answer: await replica.many(collection, ids, options), provedAtArrival }
+      return await work(waiting.signal)
     } catch (error) {
       if (this.#ended && !response.closed) throw new ProblemError('not-ready', { cause: error })
-      throw refusalOf(error, replica.positionText)
+      throw refusalOf(error, this.#parts.replica.positionText)
     } finally {
       this.#waiting.delete(waiting)
       response.off('close', giveUp)
@@ -66,7 +92,7 @@ export class PatientReads<V> {
   }
 
   async #reach({ atLeast, waitMs }: Wanted, signal: AbortSignal): Promise<ReadOptions['atLeast']> {
-    const replica = this.#replica
+    const { replica } = this.#parts
     try {
       if (atLeast === 'now') return await replica.now({ waitMs, signal })
       await replica.atLeast(atLeast, { waitMs, signal })

@@ -1,6 +1,6 @@
 import type { Part } from '@freshet/kit'
 import type { Replica } from '@freshet/replica'
-import type { App, ServiceTools } from '@freshet/service'
+import { AnswerRoom, type App, type ServiceTools } from '@freshet/service'
 import { FactSheet } from './facts.ts'
 import { ReaderHealth } from './health.ts'
 import type { Held } from './held.ts'
@@ -8,7 +8,6 @@ import { PatientReads } from './patient-reads.ts'
 import { ReaderHandler } from './reader-handler.ts'
 import { addReaderMetrics } from './reader-metrics.ts'
 import { type ReadAccess, Readers } from './readers.ts'
-import { UnsentAnswers } from './unsent-answers.ts'
 
 /** What the database's guard says of itself. */
 export interface GuardWord {
@@ -23,7 +22,6 @@ export interface ReaderAppParts {
   readonly access: ReadonlyMap<string, ReadAccess>
   readonly guard: () => GuardWord
   readonly fillWaitMs: number
-  readonly unsentBytes: number
   readonly aliveWithinMs: number
   readonly unreadyAfterMs: number | undefined
   /** What must run before the replica and be stopped after it: its connections. */
@@ -31,18 +29,20 @@ export interface ReaderAppParts {
 }
 
 /** The HTTP door over a replica. */
-export function readerApp(parts: ReaderAppParts, { log, clock, metrics, tokens }: ServiceTools): App {
+export function readerApp(
+  parts: ReaderAppParts,
+  { log, clock, metrics, tokens, inFlight }: ServiceTools,
+): App {
   const { replica, guard } = parts
-  const reads = new PatientReads(replica, parts.fillWaitMs)
-  const unsent = new UnsentAnswers(parts.unsentBytes)
+  const room = new AnswerRoom(inFlight.answers)
+  const reads = new PatientReads({ replica, room, clock, fillWaitMs: parts.fillWaitMs })
   const handler = new ReaderHandler({
     replica,
     readers: new Readers(parts.access, tokens),
     facts: new FactSheet(replica, clock, parts.aliveWithinMs),
     reads,
-    unsent,
+    room,
   })
-  metrics.gauge('unsent_bytes', 'Bytes of large answers that clients have not taken.', [], () => unsent.bytes)
   addReaderMetrics(metrics, replica, () => [
     { labels: { layer: 'http', what: 'method' }, value: handler.refusedMethods },
     ...Object.entries(guard().refusals).map(([what, value]) => ({

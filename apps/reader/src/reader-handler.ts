@@ -1,7 +1,8 @@
 import { ProblemError, readIds, readQuery, readTarget } from '@freshet/protocol'
 import type { CollectionTarget, DocumentTarget } from '@freshet/protocol'
 import type { Replica } from '@freshet/replica'
-import { sendProblem } from '@freshet/service'
+import type { ByteLease } from '@freshet/kit'
+import { sendProblem, type AnswerRoom } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { DocumentAnswer } from './document-answer.ts'
 import type { FactSheet } from './facts.ts'
@@ -9,11 +10,13 @@ import type { Held } from './held.ts'
 import { ItemsAnswer } from './items-answer.ts'
 import type { PatientReads } from './patient-reads.ts'
 import type { Readers } from './readers.ts'
-import type { UnsentAnswers } from './unsent-answers.ts'
 import { readWanted, type Wanted } from './wanted.ts'
 
 /** The most ids of one `?ids=`. */
 const MAX_IDS = 200
+
+/** An answer that grew while it waited for room waits again so often. */
+const MAX_ATTEMPTS = 3
 
 const PREFIX = '/v1/'
 const ALLOWED = 'GET, HEAD, OPTIONS'
@@ -24,7 +27,7 @@ export interface ReaderHandlerParts {
   readonly readers: Readers
   readonly facts: FactSheet
   readonly reads: PatientReads<Held>
-  readonly unsent: UnsentAnswers
+  readonly room: AnswerRoom
 }
 
 /**
@@ -39,8 +42,8 @@ export class ReaderHandler {
 
   constructor(parts: ReaderHandlerParts) {
     this.#parts = parts
-    this.#documents = new DocumentAnswer(parts.unsent)
-    this.#items = new ItemsAnswer(parts.unsent)
+    this.#documents = new DocumentAnswer(parts.room)
+    this.#items = new ItemsAnswer(parts.room)
   }
 
   /** Requests with another method than a reading one, since the start. */
@@ -68,8 +71,9 @@ export class ReaderHandler {
     if (facts.suffices(readWanted(request.headers))) {
       const value = replica.peek(url.slice(PREFIX.length))
       const { position } = facts
-      if (value !== undefined && position !== undefined)
-        return this.#documents.send(request, response, value, facts.ofHit(position))
+      if (value !== undefined && position !== undefined) {
+        if (this.#documents.send(request, response, value, facts.ofHit(position)) === 0) return undefined
+      }
     }
     return this.#answerTarget(request, response, true)
   }
@@ -94,10 +98,13 @@ export class ReaderHandler {
     wanted: Wanted | undefined,
   ): Promise<void> {
     queryOf(query, [])
-    const { answer, provedAtArrival } = await this.#parts.reads.read(collection, [id], wanted, response)
-    const [value] = answer.values
-    if (value === undefined) throw new Error('the replica answered without a value')
-    this.#documents.send(request, response, value, this.#parts.facts.ofAnswer(answer, provedAtArrival))
+    await this.#whenRoom(response, async (lease) => {
+      const { facts, reads } = this.#parts
+      const { answer, provedAtArrival } = await reads.read(collection, [id], wanted, response)
+      const [value] = answer.values
+      if (value === undefined) throw new Error('the replica answered without a value')
+      return this.#documents.send(request, response, value, facts.ofAnswer(answer, provedAtArrival), lease)
+    })
   }
 
   async #answerItems(
@@ -108,9 +115,30 @@ export class ReaderHandler {
   ): Promise<void> {
     // An id that is asked for twice is answered once.
     const ids = [...new Set(readIds(queryOf(query, ['ids']).get('ids') ?? '', MAX_IDS))]
-    const { answer, provedAtArrival } = await this.#parts.reads.read(collection, ids, wanted, response)
-    const facts = this.#parts.facts.ofAnswer(answer, provedAtArrival)
-    this.#items.send(request, response, ids, answer.values, facts)
+    await this.#whenRoom(response, async (lease) => {
+      const { facts, reads } = this.#parts
+      const { answer, provedAtArrival } = await reads.read(collection, ids, wanted, response)
+      const told = facts.ofAnswer(answer, provedAtArrival)
+      return this.#items.send(request, response, ids, answer.values, told, lease)
+    })
+  }
+
+  /**
+   * Reads and sends. Where there is no room for the answer it is let go, and read again when there is: those who wait for
+   * room hold none. `send` gives the bytes that it lacks room for. @throws {ProblemError} overloaded
+   */
+  async #whenRoom(
+    response: ServerResponse,
+    send: (lease: ByteLease | undefined) => Promise<number>,
+  ): Promise<void> {
+    let missing = await send(undefined)
+    for (let attempt = 1; missing > 0; attempt += 1) {
+      if (attempt > MAX_ATTEMPTS)
+        throw new ProblemError('overloaded', { detail: 'The answer grew while it waited for room.' })
+      const lease = await this.#parts.reads.room(missing, response)
+      missing = await send(lease)
+      if (missing > 0) lease[Symbol.dispose]()
+    }
   }
 
   /** Answers before a byte of a body is read: nothing that a client sends here is taken. */

@@ -39,7 +39,7 @@ export function readerService(parts: ReaderServiceParts): ServiceDefinition<type
     build: async (config, tools) => {
       checkHeap(config.cacheBytes, parts.heapBytes)
       const { parts: before, ...ground } = await openGround(parts, config, tools)
-      const { fillWaitMs, unreadyAfterMs, unsentBytes } = config
+      const { fillWaitMs, unreadyAfterMs } = config
       const { aliveWithinMs } = parts
       const tokens = tokensLayer(config)
       if (tokens === 'absent')
@@ -51,10 +51,7 @@ export function readerService(parts: ReaderServiceParts): ServiceDefinition<type
         const word = ground.guard()
         return { ...word, layers: { ...word.layers, tokens } }
       }
-      return readerApp(
-        { ...ground, guard, before, fillWaitMs, unreadyAfterMs, unsentBytes, aliveWithinMs },
-        tools,
-      )
+      return readerApp({ ...ground, guard, before, fillWaitMs, unreadyAfterMs, aliveWithinMs }, tools)
     },
   }
 }

@@ -54,6 +54,13 @@ export class BytePart {
     return new ByteLease(this, this.#ledger)
   }
 
+  /** Whether so many bytes could be held now, without a lease that is thrown away. Room is made as for one. */
+  hasRoom(bytes: number): boolean {
+    if (this.#line.size === 0 && this.#fits(undefined, bytes)) return true
+    this.#refused += 1
+    return false
+  }
+
   figures(): ByteFigures {
     return {
       part: this.#name,
@@ -132,16 +139,17 @@ export class BytePart {
    * Whether the lease may have so many bytes in all; room is made when it can be. One that is alone in its part always
    * may: otherwise what is larger than the limit could never be done, and what fills one part could stop another.
    */
-  #fits(lease: ByteLease, bytes: number): boolean {
-    if (this.#takenBytes === lease.bytes) return true
-    const more = bytes - lease.bytes
+  #fits(lease: ByteLease | undefined, bytes: number): boolean {
+    const held = lease?.bytes ?? 0
+    if (this.#takenBytes === held) return true
+    const more = bytes - held
     const missingHere = this.#takenBytes + more - this.#maxBytes
     const missing = this.#ledger.takenBytes + more - this.#ledger.maxBytes
     return (missingHere <= 0 && missing <= 0) || this.#makeRoom(lease, missingHere, missing)
   }
 
   /** Ends what stood still, if that gives enough. */
-  #makeRoom(asking: ByteLease, missingHere: number, missing: number): boolean {
+  #makeRoom(asking: ByteLease | undefined, missingHere: number, missing: number): boolean {
     const ledger = this.#ledger
     const still = ledger.clock.now() - STALLED_AFTER_MS
     const chosen: ByteLease[] = []

@@ -8,40 +8,52 @@ const WHOLE_BYTES = 256 * 1024
 const PIECE_BYTES = 64 * 1024
 
 /**
- * Room for an answer whose client may take it slowly; it comes back when the answer has left, or its client is gone.
- * `undefined`: there is none now.
+ * Room for answers whose clients may take them slowly, which takes memory beside all else. A client that takes less than
+ * a piece of its answer in two seconds is cut off when others want the room.
  */
-export function roomForAnswer(
-  part: BytePart,
-  response: ServerResponse,
-  bytes: number,
-): ByteLease | undefined {
-  const lease = part.lease()
-  if (!lease.tryHold(bytes)) return undefined
-  giveBackWith(response, lease)
-  return lease
+export class AnswerRoom {
+  readonly #part: BytePart
+
+  constructor(part: BytePart) {
+    this.#part = part
+  }
+
+  /** Whether an answer of so many bytes may be made in this turn. */
+  has(bytes: number): boolean {
+    return this.#part.hasRoom(bytes)
+  }
+
+  /**
+   * Waits for room, which is given back when the response has left or its client is gone; `undefined`: the signal aborted
+   * first. Keep no answer meanwhile.
+   */
+  async wait(response: ServerResponse, bytes: number, signal: AbortSignal): Promise<ByteLease | undefined> {
+    const lease = this.#part.lease()
+    if (!(await lease.hold(bytes, signal))) return undefined
+    giveBackWith(response, lease)
+    return lease
+  }
+
+  /** As `response.end(bytes)`, for bytes that there {@link AnswerRoom.has} been room for, or that `lease` holds. */
+  end(response: ServerResponse, bytes: Buffer, lease?: ByteLease): void {
+    if (lease === undefined && bytes.length <= WHOLE_BYTES) {
+      response.end(bytes)
+      // Most clients take it at once.
+      if (!response.writableFinished) letEnd(response, this.#hold(response, bytes.length))
+    } else endWithBytes(response, bytes, lease ?? this.#hold(response, bytes.length))
+  }
+
+  #hold(response: ServerResponse, bytes: number): ByteLease {
+    const lease = this.#part.lease()
+    lease.tryHold(bytes)
+    giveBackWith(response, lease)
+    return lease
+  }
 }
 
-/** As {@link roomForAnswer}, as soon as there is room; `undefined`: the signal aborted first. */
-export async function waitForAnswerRoom(
-  part: BytePart,
-  response: ServerResponse,
-  bytes: number,
-  signal: AbortSignal,
-): Promise<ByteLease | undefined> {
-  const lease = part.lease()
-  if (!(await lease.hold(bytes, signal))) return undefined
-  giveBackWith(response, lease)
-  return lease
-}
-
-/**
- * As `response.end(bytes)`, for bytes that `lease` counts. A client that takes less than a piece in two seconds is cut
- * off when others want the room.
- */
+/** As `response.end(bytes)`, for bytes that `lease` counts; in pieces, so that it can be told whether they are taken. */
 export function endWithBytes(response: ServerResponse, bytes: Buffer, lease: ByteLease): void {
-  lease.letEnd(() => response.destroy())
-  if (bytes.length <= WHOLE_BYTES) return void response.end(bytes)
+  letEnd(response, lease)
   let at = 0
   const next = (error?: Error | null): void => {
     if (error || response.destroyed) return
@@ -51,7 +63,12 @@ export function endWithBytes(response: ServerResponse, bytes: Buffer, lease: Byt
     if (at < bytes.length) response.write(piece, next)
     else response.end(piece)
   }
-  next()
+  if (bytes.length <= WHOLE_BYTES) response.end(bytes)
+  else next()
+}
+
+function letEnd(response: ServerResponse, lease: ByteLease): void {
+  lease.letEnd(() => response.destroy())
 }
 
 function giveBackWith(response: ServerResponse, lease: ByteLease): void {

@@ -2,7 +2,7 @@ export { BodyBudget } from './body-budget.ts'
 export type { BodyBudgetParts } from './body-budget.ts'
 export type { BodyShare } from './body-share.ts'
 export { ClientGone } from './client-gone.ts'
-export { endWithBytes, roomForAnswer, waitForAnswerRoom } from './answer-room.ts'
+export { AnswerRoom, endWithBytes } from './answer-room.ts'
 export type { InFlight } from './in-flight.ts'
 export { endWithText } from './end-with-text.ts'
 export type {

@@ -36,7 +36,7 @@ export interface OpenReader extends AsyncDisposable {
 export interface OpenReaderOptions {
   readonly argv?: readonly string[]
   readonly unreadyAfterMs?: number
-  readonly unsentBytes?: number
+  readonly fillWaitMs?: number
 }
 
 export async function openReader(options: OpenReaderOptions = {}): Promise<OpenReader> {
@@ -55,8 +55,7 @@ export async function openReader(options: OpenReaderOptions = {}): Promise<OpenR
             replica,
             access,
             guard: () => ({ layers: { veto: 'standing', role: 'absent' }, refusals: { command: 3 } }),
-            fillWaitMs: 5_000,
-            unsentBytes: options.unsentBytes ?? 64 * 2 ** 20,
+            fillWaitMs: options.fillWaitMs ?? 5_000,
             aliveWithinMs: 2_000,
             unreadyAfterMs: options.unreadyAfterMs,
             before: [],
