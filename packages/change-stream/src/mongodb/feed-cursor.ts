@@ -91,13 +91,12 @@ export class FeedCursor implements AsyncDisposable {
     const { cursor } = reply
     this.#id = cursor.id
     this.#server = serverOf(reply)
-    const operationTime = timeOfTimestamp(reply['operationTime'])
-    if (operationTime === undefined || cursor.postBatchResumeToken === undefined)
-      throw new ChangeStreamError('UNSUPPORTED', 'expected operationTime and postBatchResumeToken in a reply')
+    if (cursor.postBatchResumeToken === undefined)
+      throw new ChangeStreamError('DISCONNECTED', 'expected postBatchResumeToken in a reply, found none')
     return {
       events: cursor[batch],
       token: cursor.postBatchResumeToken,
-      operationTime,
+      operationTime: timeOfTimestamp(reply['operationTime']),
       ended: cursor.id.isZero(),
       sentAt,
     }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { serverOf, type ReadConnection } from '@freshet/guard'
-import { parseSourceId, positionOf, type Position, type SourceId } from '@freshet/protocol'
+import { parseSourceId, type Position, type SourceId } from '@freshet/protocol'
 import { ChangeStreamError } from '../errors.ts'
-import { timeOfTimestamp } from './cluster-time.ts'
+import { positionAt, timeOfTimestamp } from './cluster-time.ts'
 import { changeStreamErrorOf } from './driver-errors.ts'
 import { controlCollection, identityId } from './watched.ts'
 
@@ -16,7 +16,8 @@ export type IdentityRule =
 /** Which history this is, and how far it was for a majority when it was asked. */
 export interface Identified {
   readonly source: SourceId
-  readonly at: Position
+  /** `undefined`: the server does not tell, as for some seconds after its start; see {@link told}. */
+  readonly at: Position | undefined
   /** Which process was asked; see `serverOf`. */
   readonly server: string | undefined
 }
@@ -49,8 +50,6 @@ export async function identify(
     throw changeStreamErrorOf(error, 'ask which history this is')
   })
   const time = timeOfTimestamp(reply['operationTime'])
-  if (time === undefined)
-    throw new ChangeStreamError('UNSUPPORTED', 'expected operationTime in a reply: no replica set')
   const timeline: unknown = rule.kind === 'named' ? rule.timeline : reply['cursor']?.firstBatch?.[0]?.timeline
   if (typeof timeline !== 'string')
     throw new ChangeStreamError(
@@ -59,5 +58,11 @@ export async function identify(
         timeline === undefined ? 'none' : `a timeline of type ${typeof timeline}`
       }`,
     )
-  return { source: sourceIdOf(timeline), at: positionOf(time.high, time.low), server: serverOf(reply) }
+  return { source: sourceIdOf(timeline), at: time && positionAt(time), server: serverOf(reply) }
+}
+
+/** @throws {ChangeStreamError} DISCONNECTED: a member with access control tells no time until it has keys to sign it. */
+export function told({ at }: Identified): Position {
+  if (at !== undefined) return at
+  throw new ChangeStreamError('DISCONNECTED', 'expected operationTime in a reply, found none yet')
 }

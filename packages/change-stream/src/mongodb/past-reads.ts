@@ -13,7 +13,7 @@ import { positionAt, timeOfTimestamp, timestampOf } from './cluster-time.ts'
 import { reasonsAgainst } from './collection-check.ts'
 import { changeStreamErrorOf } from './driver-errors.ts'
 import type { FollowedServer } from './followed-server.ts'
-import { identify } from './identity.ts'
+import { identify, told } from './identity.ts'
 import type { MongoSourceParts } from './source.ts'
 import { storedId } from './stored-ids.ts'
 
@@ -52,9 +52,9 @@ export class MongoPastReads implements PastReads {
 
   async now(signal: AbortSignal): Promise<Position> {
     const { connection, identity, options, followed } = this.#parts
-    const { at, server } = await identify(connection, identity, options.replyWithinMs, signal)
-    followed.expect(server)
-    return at
+    const identified = await identify(connection, identity, options.replyWithinMs, signal)
+    followed.expect(identified.server)
+    return told(identified)
   }
 
   async check(
@@ -136,7 +136,8 @@ export class MongoPastReads implements PastReads {
 /** The reply proves nothing, but whatever it saw was there at its operationTime. */
 function unproved(reply: Reply): PastAnswer {
   const time = timeOfTimestamp(reply['operationTime'])
-  if (time === undefined) throw new ChangeStreamError('UNSUPPORTED', 'expected operationTime in a reply')
+  if (time === undefined)
+    throw new ChangeStreamError('PAST_UNAVAILABLE', 'expected operationTime in a reply, found none yet')
   return { kind: 'unproved', until: positionAt(time) }
 }
 

@@ -5,8 +5,8 @@ import { compareTimes, type ClusterTime } from './cluster-time.ts'
 export interface Evidence {
   /** When the command was sent. */
   readonly sentAt: MonotonicMs
-  /** The newest operation that the node knew when it answered. */
-  readonly operationTime: ClusterTime
+  /** The newest operation that the node knew when it answered; `undefined`: only an empty reply is a proof. */
+  readonly operationTime: ClusterTime | undefined
   /** No events at all: there was nothing newer on the node when the command came. */
   readonly empty: boolean
   /** Events that had not been seen before. */
@@ -23,7 +23,7 @@ const maxPending = 64
  * replies that each end like a live one. It does once all is applied that the node knew when it answered.
  */
 export class Proof {
-  readonly #pending: Evidence[] = []
+  readonly #pending: { readonly sentAt: MonotonicMs; readonly operationTime: ClusterTime }[] = []
   #provedAt: MonotonicMs = never
   #aliveAt: MonotonicMs = never
 
@@ -47,7 +47,9 @@ export class Proof {
       this.#pending.length = 0
       return
     }
-    if (this.#pending.length < maxPending) this.#pending.push(evidence)
+    const { sentAt, operationTime } = evidence
+    if (operationTime !== undefined && this.#pending.length < maxPending)
+      this.#pending.push({ sentAt, operationTime })
     while (this.#pending[0] && compareTimes(this.#pending[0].operationTime, through) <= 0)
       this.#provedAt = Math.max(this.#provedAt, this.#pending.shift()?.sentAt ?? never)
   }

@@ -14,7 +14,11 @@ import type { WatchList } from './watched.ts'
 export interface FeedReply {
   readonly events: readonly Buffer[]
   readonly token: ResumeToken
-  readonly operationTime: ClusterTime
+  /**
+   * The newest operation that the node knew; `undefined`: it does not tell, as one with access control for some seconds
+   * after its start, until it has read the keys that it signs times with.
+   */
+  readonly operationTime: ClusterTime | undefined
   /** The server closed the cursor: the database that it stood on is gone. */
   readonly ended: boolean
   readonly sentAt: MonotonicMs
@@ -87,7 +91,9 @@ export class Reckoner {
   /** The first reply of a cursor. Its mark is one tick ahead of what may be claimed. */
   opened(reply: FeedReply): Reckoning {
     this.#openingMark = timeOfToken(reply.token)
-    this.#openingMarkIsReal = compareTimes(this.#openingMark, reply.operationTime) <= 0
+    const { operationTime } = reply
+    this.#openingMarkIsReal =
+      operationTime !== undefined && compareTimes(this.#openingMark, operationTime) <= 0
     return this.#take(reply, true)
   }
 

@@ -16,7 +16,7 @@ export interface Server {
 
 /**
  * Looks at what kind of server this is.
- * @throws {ChangeStreamError} UNSUPPORTED: no replica set, a sharded cluster, or older than 6.0.
+ * @throws {ChangeStreamError} UNSUPPORTED: no replica set, a sharded cluster, or older than 6.0; DISCONNECTED.
  */
 export async function inspectServer(
   connection: ReadConnection,
@@ -27,6 +27,12 @@ export async function inspectServer(
     throw changeStreamErrorOf(error, 'greet the server')
   })
   if (hello['msg'] === 'isdbgrid') throw unsupported('a sharded cluster')
+  // It has not read its configuration yet, or was taken out of the set: other members may be there.
+  if (hello['isreplicaset'] === true)
+    throw new ChangeStreamError(
+      'DISCONNECTED',
+      'expected a member of a replica set, got one that is in none yet',
+    )
   if (typeof hello['setName'] !== 'string') throw unsupported('a server that is in no replica set')
   const version: unknown = hello['maxWireVersion']
   if (typeof version !== 'number' || version < wireVersionOf6)

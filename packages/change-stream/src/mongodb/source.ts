@@ -5,7 +5,7 @@ import type { Batch, ChangeSource, Origin } from '../contract.ts'
 import { ChangeStreamError } from '../errors.ts'
 import { FeedCursor } from './feed-cursor.ts'
 import { FollowedServer } from './followed-server.ts'
-import { identify, type Identified, type IdentityRule } from './identity.ts'
+import { identify, told, type Identified, type IdentityRule } from './identity.ts'
 import type { MongoSourceOptions } from './options.ts'
 import { Reckoner, type FeedReply, type Reckoning, type Resume } from './reckoner.ts'
 import { ReplyPatience } from './reply-patience.ts'
@@ -44,7 +44,9 @@ export class MongoSource implements ChangeSource {
 
   async start(signal: AbortSignal): Promise<Origin> {
     await inspectServer(this.#parts.connection, this.#parts.options.replyWithinMs, signal)
-    const { source, at, server } = await this.#identify(signal)
+    const identified = await this.#identify(signal)
+    const { source, server } = identified
+    const at = told(identified)
     const tooLarge = this.#tooLarge
     this.#tooLarge = false
     this.#stood = undefined
@@ -103,6 +105,7 @@ export class MongoSource implements ChangeSource {
   #checkEnd({ batch, identityTouched }: Reckoning, reply: FeedReply): void {
     if (identityTouched) throw new ChangeStreamError('ENDED', 'the identity of the source was touched')
     if (reply.ended) throw new ChangeStreamError('ENDED', 'the server closed the change stream')
+    if (reply.operationTime === undefined) return
     const behindSeconds = reply.operationTime.high - highOf(batch.through)
     // An empty reply proves that there was nothing newer: on an idle server the position itself may be old.
     if (reply.events.length > 0 && behindSeconds > this.#parts.options.maxBehindSeconds)
