@@ -2,6 +2,7 @@ import type { Clock } from '@freshet/kit'
 import type { BodyBudget, Health } from '@freshet/service'
 import type { BoundedStore } from './bounded-store.ts'
 import type { Heartbeat } from './heartbeat.ts'
+import type { Ground } from './open-ground.ts'
 import type { SourceWatch } from './source.ts'
 import type { WriterHandler } from './writer-handler.ts'
 
@@ -12,6 +13,7 @@ export interface WriterHealthParts {
   readonly store: Pick<BoundedStore, 'inFlight' | 'acknowledged' | 'lastAt'>
   readonly handler: Pick<WriterHandler, 'done' | 'refusals'>
   readonly bodies: Pick<BodyBudget, 'takenBytes'>
+  readonly connection: Ground['connection']
   readonly clock: Clock
   /** Not ready when the database was not heard of for so long. */
   readonly unreadyAfterMs: number
@@ -33,7 +35,8 @@ export class WriterHealth implements Health {
   }
 
   unready(): string | undefined {
-    const { source, unreadyAfterMs } = this.#parts
+    const { source, connection, unreadyAfterMs } = this.#parts
+    if (connection.state === 'renewing') return 'the connection to the database is being made anew'
     if (source.source === undefined) return 'source unknown'
     return this.#silentMs() <= unreadyAfterMs
       ? undefined
@@ -41,11 +44,13 @@ export class WriterHealth implements Health {
   }
 
   status(): object {
-    const { source, heartbeat, store, handler, bodies } = this.#parts
+    const { source, heartbeat, store, handler, bodies, connection } = this.#parts
     const silentMs = this.#silentMs()
     return {
       source: source.source,
       databaseSilentMs: Number.isFinite(silentMs) ? Math.round(silentMs) : undefined,
+      connection: connection.state,
+      connectionRenewals: connection.renewals,
       heartbeatFailing: heartbeat.failing,
       inFlight: store.inFlight,
       bodiesBytes: bodies.takenBytes,

@@ -18,6 +18,7 @@ export interface Ground {
    * which keeps no writer from starting.
    */
   readonly missingRight: (collections: Iterable<string>) => Promise<string | undefined>
+  readonly connection: Pick<DatabaseConnection, 'state' | 'renewals'>
   /** What must run before all else and be stopped last. */
   readonly parts: readonly Part[]
 }
@@ -32,23 +33,23 @@ export function openGround(
   { clock, log }: Pick<ServiceTools, 'clock' | 'log'>,
 ): Ground {
   const { mongodbUri: uri, database, maxWrites, acknowledgeWithinMs } = config
-  const connection = new DatabaseConnection({ uri, maxWrites, acknowledgeWithinMs })
-  const { client } = connection
+  const connection = new DatabaseConnection({ uri, maxWrites, acknowledgeWithinMs, clock, log })
   const retries = { times: RETRIES, pauses: () => new Backoff(PAUSES, Math.random), clock }
   return {
-    store: new MongoStore({ client, database, acknowledgeWithinMs, retries }),
+    store: new MongoStore({ connection, database, acknowledgeWithinMs, retries }),
     control: new MongoControlStore(connection, database, acknowledgeWithinMs),
     onBroken: (listener) => connection.onBroken(listener),
     missingRight: async (collections) => {
       try {
         await connection.ready()
-        return await missingRight(client, database, collections)
+        return await missingRight(connection.control, database, collections)
       } catch (err) {
         if (isUnknownUser(err)) return 'the server knows no such user with this password'
         log.warn({ err }, 'the rights of the user cannot be looked at now')
         return undefined
       }
     },
+    connection,
     parts: [connection],
   }
 }

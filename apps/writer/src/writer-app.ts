@@ -54,8 +54,17 @@ export function writerApp(parts: WriterAppParts, tools: ServiceTools): App {
     tokens: tools.tokens,
     readerUrl: readerUrl?.replace(/\/+$/, ''),
   })
-  addWriterMetrics(tools.metrics, { handler, store, source, heartbeat, bodies })
-  const health = new WriterHealth({ source, heartbeat, store, handler, bodies, clock, unreadyAfterMs })
+  addWriterMetrics(tools.metrics, { handler, store, source, heartbeat, bodies, connection: parts.connection })
+  const health = new WriterHealth({
+    source,
+    heartbeat,
+    store,
+    handler,
+    bodies,
+    connection: parts.connection,
+    clock,
+    unreadyAfterMs,
+  })
   return {
     handle: expressOver(handler, tools),
     parts: [...parts.before, source, heartbeat],

@@ -1,6 +1,7 @@
 import type { BodyBudget, Metrics } from '@freshet/service'
 import type { BoundedStore } from './bounded-store.ts'
 import type { Heartbeat } from './heartbeat.ts'
+import type { Ground } from './open-ground.ts'
 import type { SourceWatch } from './source.ts'
 import type { WriterHandler } from './writer-handler.ts'
 
@@ -11,12 +12,13 @@ export interface WriterNumbers {
   readonly source: Pick<SourceWatch, 'source'>
   readonly heartbeat: Pick<Heartbeat, 'failing'>
   readonly bodies: Pick<BodyBudget, 'takenBytes'>
+  readonly connection: Ground['connection']
 }
 
 /** Registers the numbers of a writer; they cost nothing before somebody asks. */
 export function addWriterMetrics(
   metrics: Metrics,
-  { handler, store, source, heartbeat, bodies }: WriterNumbers,
+  { handler, store, source, heartbeat, bodies, connection }: WriterNumbers,
 ): void {
   metrics.counter('writer_writes_total', 'Writes that were done.', [], () => handler.done)
   metrics.counter(
@@ -43,6 +45,12 @@ export function addWriterMetrics(
   )
   metrics.gauge('writer_heartbeat_failing', '1 while the database does not take the heartbeat.', [], () =>
     heartbeat.failing ? 1 : 0,
+  )
+  metrics.counter(
+    'writer_connection_renewals_total',
+    'How often the clients of the database were made anew, because they had lost their servers.',
+    [],
+    () => connection.renewals,
   )
   metrics.gauge('writer_source_known', '1 while it is known which source is written to.', [], () =>
     source.source === undefined ? 0 : 1,

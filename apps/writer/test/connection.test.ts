@@ -1,16 +1,21 @@
 import { expect, test } from '@jest/globals'
+import { systemClock } from '@freshet/kit'
+import { silentLog } from '@freshet/testkit'
 import { DatabaseConnection } from '../src/store/connection.ts'
 
 test.each([100, 5_000, 30_000])(
   'a server that is silent is not given up before a write has had its %i ms',
   async (acknowledgeWithinMs) => {
     const uri = 'mongodb://127.0.0.1:1'
-    const connection = new DatabaseConnection({ uri, maxWrites: 1, acknowledgeWithinMs })
-    const { connectTimeoutMS, socketTimeoutMS } = connection.client.options
-    expect(connectTimeoutMS).toBeGreaterThanOrEqual(acknowledgeWithinMs)
-    expect(socketTimeoutMS).toBeGreaterThan(acknowledgeWithinMs)
-    // A connection takes more time than a short limit for writes.
-    expect(connectTimeoutMS).toBeGreaterThanOrEqual(2_000)
+    const own = { clock: systemClock, log: silentLog }
+    const connection = new DatabaseConnection({ uri, maxWrites: 1, acknowledgeWithinMs, ...own })
+    for (const { options } of [connection.writes, connection.control]) {
+      const { connectTimeoutMS, socketTimeoutMS } = options
+      expect(connectTimeoutMS).toBeGreaterThanOrEqual(acknowledgeWithinMs)
+      expect(socketTimeoutMS).toBeGreaterThan(acknowledgeWithinMs)
+      // A connection takes more time than a short limit for writes.
+      expect(connectTimeoutMS).toBeGreaterThanOrEqual(2_000)
+    }
     await connection.stop()
   },
 )

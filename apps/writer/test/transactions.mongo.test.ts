@@ -21,7 +21,8 @@ test('writes that wait for another attempt do not wait for one and the same sign
   }
   const pauses = (): Backoff => new Backoff({ firstMs: 4, maxMs: 100 }, Math.random)
   const retries = { times: 100, pauses, clock }
-  const store = new MongoStore({ client: db.admin, database: 'shop', acknowledgeWithinMs: 60_000, retries })
+  const connection = { writes: db.admin }
+  const store = new MongoStore({ connection, database: 'shop', acknowledgeWithinMs: 60_000, retries })
   const write = (n: number): Promise<unknown> =>
     store.change('products', 'hot', () => ({ write: BSON.serialize({ _id: 'hot', n }), value: n }))
   await Promise.all(Array.from({ length: 30 }, (_, n) => write(n)))

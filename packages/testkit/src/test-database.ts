@@ -14,7 +14,10 @@ import { writesOfReaders, writtenByReaders } from './readers-write.ts'
 
 /** What a test may ask of its database. Everything has a default. */
 export interface TestDatabaseOptions extends Partial<
-  Pick<ReplicaSetOptions, 'nodes' | 'oplogSizeMb' | 'checkpointSeconds' | 'cacheSizeGb' | 'setParameters'>
+  Pick<
+    ReplicaSetOptions,
+    'nodes' | 'port' | 'oplogSizeMb' | 'checkpointSeconds' | 'cacheSizeGb' | 'setParameters'
+  >
 > {
   /** Name of the application database; `shop` by default. */
   readonly database?: string

@@ -1,5 +1,7 @@
-import { ConfigError, type Part } from '@freshet/kit'
+import { Backoff, ConfigError, Renewal, type Clock, type Log, type Part } from '@freshet/kit'
 import { MongoClient, type MongoClientOptions } from 'mongodb'
+import { StoreError } from './errors.ts'
+import { onWorn } from './server-sight.ts'
 import { SettlingConnection } from './settling-connection.ts'
 
 /** A primary that is lost is noticed within this time. */
@@ -11,71 +13,180 @@ const SELECT_WITHIN_MS = 2_000
 /** How long a silent connection may be waited for beyond the time that the server itself was given. */
 const GRACE_MS = 1_000
 
-/** Connections beside those of the writes: the heartbeat and the look at the source. */
-const OWN_CONNECTIONS = 2
+/** The heartbeat and the look at the source, each with a connection, and one that takes the place of one that broke. */
+const CONTROL_CONNECTIONS = 3
+
+/** An election takes less: https://www.mongodb.com/docs/manual/core/replica-set-elections/ says 12 s at most as a rule. */
+const PATIENCE_MS = 5_000
+
+/** Between attempts to make the clients anew, each of which waits for a primary itself. */
+const RENEWAL_PAUSES = { firstMs: 100, maxMs: 1_000 }
 
 /** What a connection to the database is made of. */
 export interface ConnectionOptions {
   readonly uri: string
   readonly maxWrites: number
   readonly acknowledgeWithinMs: number
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** Two clients of one address. Nothing that writes do, or wait for, keeps the control traffic from a connection. */
+interface Clients {
+  readonly writes: MongoClient
+  readonly control: MongoClient
 }
 
 /** `connectionType` exists in the driver at run time but not in its published types. */
 type OptionsWithConnection = MongoClientOptions & { readonly connectionType: typeof SettlingConnection }
 
-/** The writer's client. A database that is away does not keep the service from starting: see `ready`. */
+/**
+ * The writer's clients. A database that is away does not keep the service from starting: see `ready`. Clients that may
+ * never find their servers again are made anew, both together.
+ */
 export class DatabaseConnection implements Part {
   readonly name = 'database connection'
-  readonly client: MongoClient
+  readonly #options: ConnectionOptions
+  readonly #renewal: Renewal<Clients>
+  readonly #listeners: (() => void)[] = []
   #connected = false
 
   /** @throws {ConfigError} the address is not one that the driver understands. */
-  constructor({ uri, maxWrites, acknowledgeWithinMs }: ConnectionOptions) {
-    const options: OptionsWithConnection = {
-      appName: 'freshet-writer',
-      connectionType: SettlingConnection,
-      heartbeatFrequencyMS: HEARTBEAT_MS,
-      serverSelectionTimeoutMS: SELECT_WITHIN_MS,
-      // Also how long the driver's monitor waits for a server that is silent, before it cuts what is under way.
-      connectTimeoutMS: Math.max(SELECT_WITHIN_MS, acknowledgeWithinMs),
-      socketTimeoutMS: acknowledgeWithinMs + GRACE_MS,
-      waitQueueTimeoutMS: SELECT_WITHIN_MS,
-      maxPoolSize: maxWrites + OWN_CONNECTIONS,
-      readPreference: 'primary',
-      // Monitoring would decode every reply a second time, only to hand it to nobody.
-      monitorCommands: false,
-    }
-    try {
-      this.client = new MongoClient(uri, options)
-    } catch (cause) {
-      throw new ConfigError('BAD_VALUE', '--mongodb-uri-file is not an address that the driver takes.', {
-        cause,
-      })
-    }
+  constructor(options: ConnectionOptions) {
+    this.#options = options
+    const { clock, log } = options
+    this.#renewal = new Renewal(this.#clients(), {
+      name: this.name,
+      make: () => this.#make(),
+      end: closeAll,
+      clock,
+      pauses: new Backoff(RENEWAL_PAUSES, Math.random),
+      log,
+    })
+  }
+
+  /** For the documents. @throws {StoreError} UNREACHABLE: a new one is being made. */
+  get writes(): MongoClient {
+    return this.#current().writes
+  }
+
+  /** For the control documents, and what else must not wait for writes. @throws {StoreError} as `writes`. */
+  get control(): MongoClient {
+    return this.#current().control
+  }
+
+  /** `connecting`: for the first time. */
+  get state(): 'connecting' | 'connected' | 'renewing' {
+    if (this.#renewal.current === undefined) return 'renewing'
+    return this.#connected ? 'connected' : 'connecting'
+  }
+
+  /** How often the clients were made anew. */
+  get renewals(): number {
+    return this.#renewal.renewals
   }
 
   /** Calls `listener` before a connection takes the place of one that broke, which may lead to another server. */
   onBroken(listener: () => void): void {
-    this.client.on('connectionPoolCleared', listener)
-    this.client.on('connectionClosed', ({ reason }) => {
-      if (reason === 'error') listener()
-    })
+    this.#listeners.push(listener)
   }
 
   /**
    * Connects; wait for it before the first command. A client whose first attempt failed never recovers by itself: its
-   * topology stays closed until it is told to connect again. Later outages it survives. Rejects as the driver does.
+   * topology stays closed until it is told to connect again. Rejects as the driver does, or as `writes` throws.
    */
   async ready(): Promise<void> {
+    const clients = this.#current()
     if (this.#connected) return
-    await this.client.connect()
+    await connectAll(clients)
     this.#connected = true
   }
 
   start(): void {}
 
   async stop(): Promise<void> {
-    await this.client.close()
+    await this.#renewal.close()
   }
+
+  #current(): Clients {
+    const clients = this.#renewal.current
+    if (clients !== undefined) return clients
+    throw new StoreError('UNREACHABLE', 'the connection to the database is being made anew')
+  }
+
+  async #make(): Promise<Clients> {
+    const clients = this.#clients()
+    try {
+      await connectAll(clients)
+      return clients
+    } catch (error) {
+      await closeAll(clients)
+      throw error
+    }
+  }
+
+  #clients(): Clients {
+    const { clock, maxWrites } = this.#options
+    const clients = {
+      writes: this.#client({ appName: 'freshet-writer', maxPoolSize: maxWrites }),
+      // Opened before they are needed: while writes keep the process busy, greeting and login take too long.
+      control: this.#client({
+        appName: 'freshet-writer-control',
+        maxPoolSize: CONTROL_CONNECTIONS,
+        minPoolSize: CONTROL_CONNECTIONS,
+      }),
+    }
+    for (const client of Object.values(clients))
+      onWorn(client, { clock, patienceMs: PATIENCE_MS }, (why) => {
+        // Before that, `ready` begins with the address at each attempt.
+        if (!this.#connected || this.#renewal.current !== clients) return
+        this.#broken()
+        this.#renewal.renew(clients, why)
+      })
+    return clients
+  }
+
+  #client(own: Pick<MongoClientOptions, 'appName' | 'maxPoolSize' | 'minPoolSize'>): MongoClient {
+    const client = clientOf(this.#options, own)
+    client.on('connectionPoolCleared', () => this.#broken())
+    client.on('connectionClosed', ({ reason }) => {
+      if (reason === 'error') this.#broken()
+    })
+    return client
+  }
+
+  #broken(): void {
+    for (const listener of this.#listeners) listener()
+  }
+}
+
+function clientOf({ uri, acknowledgeWithinMs }: ConnectionOptions, own: MongoClientOptions): MongoClient {
+  const options: OptionsWithConnection = {
+    connectionType: SettlingConnection,
+    heartbeatFrequencyMS: HEARTBEAT_MS,
+    serverSelectionTimeoutMS: SELECT_WITHIN_MS,
+    // Also how long the driver's monitor waits for a server that is silent, before it cuts what is under way.
+    connectTimeoutMS: Math.max(SELECT_WITHIN_MS, acknowledgeWithinMs),
+    socketTimeoutMS: acknowledgeWithinMs + GRACE_MS,
+    waitQueueTimeoutMS: SELECT_WITHIN_MS,
+    readPreference: 'primary',
+    // Monitoring would decode every reply a second time, only to hand it to nobody.
+    monitorCommands: false,
+    ...own,
+  }
+  try {
+    return new MongoClient(uri, options)
+  } catch (cause) {
+    throw new ConfigError('BAD_VALUE', '--mongodb-uri-file is not an address that the driver takes.', {
+      cause,
+    })
+  }
+}
+
+async function connectAll({ writes, control }: Clients): Promise<void> {
+  await Promise.all([writes.connect(), control.connect()])
+}
+
+async function closeAll({ writes, control }: Clients): Promise<void> {
+  await Promise.all([writes.close(), control.close()])
 }

@@ -1,4 +1,4 @@
-import type { Db, Document } from 'mongodb'
+import type { Document } from 'mongodb'
 import type { DatabaseConnection } from './connection.ts'
 import type { ControlStore } from './contract.ts'
 import { refusedStatement, writeErrorOf } from './replies.ts'
@@ -8,17 +8,17 @@ const control = 'freshet'
 
 /** The control documents over the driver, which it connects when needed: it is asked before any write. Rejects with the driver's errors, which are for the log. */
 export class MongoControlStore implements ControlStore {
-  readonly #connection: Pick<DatabaseConnection, 'client' | 'ready'>
-  readonly #db: Db
+  readonly #connection: Pick<DatabaseConnection, 'control' | 'ready'>
+  readonly #database: string
   readonly #acknowledgeWithinMs: number
 
   constructor(
-    connection: Pick<DatabaseConnection, 'client' | 'ready'>,
+    connection: Pick<DatabaseConnection, 'control' | 'ready'>,
     database: string,
     acknowledgeWithinMs: number,
   ) {
     this.#connection = connection
-    this.#db = connection.client.db(database)
+    this.#database = database
     this.#acknowledgeWithinMs = acknowledgeWithinMs
   }
 
@@ -32,7 +32,7 @@ export class MongoControlStore implements ControlStore {
     await this.#connection.ready()
     // Compared by the server's own clock: by ours, a beat would be missed for as long as ours is slow.
     const isQuiet = { $lt: ['$at', { $subtract: ['$$NOW', quietMs] }] }
-    const reply = await this.#db.command({
+    const reply = await this.#command({
       update: control,
       updates: [{ q: { _id: 'heartbeat', $expr: isQuiet }, u: { $currentDate: { at: true } } }],
       writeConcern: { w: 'majority', j: true, wtimeout: this.#acknowledgeWithinMs },
@@ -44,9 +44,13 @@ export class MongoControlStore implements ControlStore {
       throw new Error('the database has no heartbeat document: run freshet migrate')
   }
 
+  #command(command: Document): Promise<Document> {
+    return this.#connection.control.db(this.#database).command(command)
+  }
+
   /** One of the two documents as a majority has it. */
   async #find(_id: string): Promise<Document | undefined> {
-    const { cursor } = await this.#db.command({
+    const { cursor } = await this.#command({
       find: control,
       filter: { _id },
       limit: 1,

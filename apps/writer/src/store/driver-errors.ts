@@ -1,6 +1,8 @@
 import {
+  MongoClientClosedError,
   MongoError,
   MongoErrorLabel,
+  MongoExpiredSessionError,
   MongoNetworkError,
   MongoNotConnectedError,
   MongoServerError,
@@ -105,6 +107,9 @@ function codeOf(error: MongoError, stage: Stage): StoreErrorCode {
   // It was done here, but perhaps not on a majority.
   if (error instanceof MongoWriteConcernError) return unknownAt[stage]
   if (error instanceof MongoNetworkError) return unknownAt[stage]
+  // The client was closed while it waited for a reply, or between two commands of a transaction.
+  if (error instanceof MongoClientClosedError) return unknownAt[stage]
+  if (error instanceof MongoExpiredSessionError) return unknownAt[stage]
   if (!(error instanceof MongoServerError)) return 'REJECTED'
   if (notBegun.has(error.code)) return 'UNREACHABLE'
   return interrupted.has(error.code) ? unknownAt[stage] : refusedBy(error.code)

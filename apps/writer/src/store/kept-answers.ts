@@ -1,4 +1,5 @@
-import { Binary, type ClientSession, type Db, type Document, type MongoClient } from 'mongodb'
+import { Binary, type ClientSession, type Document } from 'mongodb'
+import type { DatabaseConnection } from './connection.ts'
 import type { KeptAnswer } from './contract.ts'
 import { isWriteConflict } from './driver-errors.ts'
 import { StoreError } from './errors.ts'
@@ -17,16 +18,18 @@ const statuses = [200, 201, 204] as const satisfies readonly KeptAnswer['status'
 
 /** Answers by their keys. Both methods are statements of a transaction and reject as the driver does, or as said. */
 export class KeptAnswers {
-  readonly #db: Db
+  readonly #connection: Pick<DatabaseConnection, 'writes'>
+  readonly #database: string
 
-  constructor(client: MongoClient, database: string) {
-    this.#db = client.db(internalDatabase(database))
+  constructor(connection: Pick<DatabaseConnection, 'writes'>, database: string) {
+    this.#connection = connection
+    this.#database = internalDatabase(database)
   }
 
   /** The answer that the transaction sees. One that has expired counts for as long as it is there. */
   async find(key: Uint8Array, session: ClientSession): Promise<KeptAnswer | undefined> {
     const command = { find: answersCollection, filter: { _id: new Binary(key) }, limit: 1, singleBatch: true }
-    const { cursor } = await this.#db.command(command, { session, promoteBuffers: true })
+    const { cursor } = await this.#command(command, session)
     const record: Document | undefined = cursor.firstBatch[0]
     return record && answerOf(record)
   }
@@ -44,7 +47,7 @@ export class KeptAnswers {
     }
     const update = { q: { _id: new Binary(key) }, u: [{ $set: kept }], upsert: true }
     try {
-      const reply = await this.#db.command({ update: answersCollection, updates: [update] }, { session })
+      const reply = await this.#command({ update: answersCollection, updates: [update] }, session)
       const error = writeErrorOf(reply)
       if (error) throw refusedStatement(error)
     } catch (error) {
@@ -52,6 +55,10 @@ export class KeptAnswers {
         throw error
       throw new StoreError('IN_PROGRESS', 'another transaction has the key', { cause: error })
     }
+  }
+
+  #command(command: Document, session: ClientSession): Promise<Document> {
+    return this.#connection.writes.db(this.#database).command(command, { session, promoteBuffers: true })
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Lineage } from '@freshet/protocol'
-import type { ClientSession, Db, Document, MongoClient, RunCommandOptions } from 'mongodb'
+import type { ClientSession, Db, Document, RunCommandOptions } from 'mongodb'
 import { causesCollection, recordOf } from './causes.ts'
+import type { DatabaseConnection } from './connection.ts'
 import type {
   Acknowledged,
   Decision,
@@ -19,7 +20,7 @@ import { SnapshotTransactions, type Retries, type Work } from './transactions.ts
 
 /** What the store is made of. */
 export interface MongoStoreOptions {
-  readonly client: MongoClient
+  readonly connection: Pick<DatabaseConnection, 'writes'>
   readonly database: string
   /** How long a majority may take to acknowledge, in milliseconds; then the outcome is unknown. */
   readonly acknowledgeWithinMs: number
@@ -39,16 +40,18 @@ interface Changing {
  * shows its `operationTime`, and only a command can carry bytes that are BSON already.
  */
 export class MongoStore implements WriteStore {
-  readonly #db: Db
+  readonly #connection: Pick<DatabaseConnection, 'writes'>
+  readonly #database: string
   readonly #durable: Document
   readonly #transactions: SnapshotTransactions
   readonly #answers: KeptAnswers
 
-  constructor({ client, database, acknowledgeWithinMs, retries }: MongoStoreOptions) {
-    this.#db = client.db(database)
+  constructor({ connection, database, acknowledgeWithinMs, retries }: MongoStoreOptions) {
+    this.#connection = connection
+    this.#database = database
     this.#durable = { w: 'majority', j: true, wtimeout: acknowledgeWithinMs }
-    this.#transactions = new SnapshotTransactions(client, acknowledgeWithinMs, retries)
-    this.#answers = new KeptAnswers(client, database)
+    this.#transactions = new SnapshotTransactions(connection, acknowledgeWithinMs, retries)
+    this.#answers = new KeptAnswers(connection, database)
   }
 
   async insert(
@@ -193,7 +196,7 @@ export class MongoStore implements WriteStore {
 
   /** One statement of a transaction. @throws {StoreError} it was refused */
   async #statement(command: Document, session: ClientSession): Promise<Document> {
-    const reply = await this.#db.command(command, { session })
+    const reply = await this.#db().command(command, { session })
     const error = writeErrorOf(reply)
     if (error) throw refusedStatement(error)
     return reply
@@ -210,15 +213,19 @@ export class MongoStore implements WriteStore {
       ...options,
       fieldsAsRaw: { firstBatch: true },
     }
-    const { cursor } = await this.#db.command(command, raw)
+    const { cursor } = await this.#db().command(command, raw)
     const stored: unknown = cursor.firstBatch[0]
     if (stored === undefined || stored instanceof Uint8Array) return stored
     throw new TypeError('expected the bytes of a document')
   }
 
+  #db(): Db {
+    return this.#connection.writes.db(this.#database)
+  }
+
   async #write(command: Document): Promise<Document> {
     try {
-      return await this.#db.command({ ...command, writeConcern: this.#durable })
+      return await this.#db().command({ ...command, writeConcern: this.#durable })
     } catch (error) {
       throw storeErrorOf(error, wroteNothing(error) ? 'confirm' : 'write')
     }

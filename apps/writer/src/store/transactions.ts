@@ -1,5 +1,6 @@
 import type { Clock, Pauses } from '@freshet/kit'
-import { ReadConcern, type ClientSession, type MongoClient, type TransactionOptions } from 'mongodb'
+import { ReadConcern, type ClientSession, type TransactionOptions } from 'mongodb'
+import type { DatabaseConnection } from './connection.ts'
 import type { Acknowledged } from './contract.ts'
 import { isConflict, isTransient, storeErrorOf } from './driver-errors.ts'
 import { StoreError } from './errors.ts'
@@ -23,12 +24,12 @@ export interface Work<T> {
 
 /** Runs work in snapshot transactions whose commit a majority acknowledges. */
 export class SnapshotTransactions {
-  readonly #client: MongoClient
+  readonly #connection: Pick<DatabaseConnection, 'writes'>
   readonly #options: TransactionOptions
   readonly #retries: Retries
 
-  constructor(client: MongoClient, acknowledgeWithinMs: number, retries: Retries) {
-    this.#client = client
+  constructor(connection: Pick<DatabaseConnection, 'writes'>, acknowledgeWithinMs: number, retries: Retries) {
+    this.#connection = connection
     this.#options = {
       readConcern: new ReadConcern('snapshot'),
       writeConcern: { w: 'majority', journal: true, wtimeoutMS: acknowledgeWithinMs },
@@ -66,7 +67,7 @@ export class SnapshotTransactions {
     work: (session: ClientSession) => Promise<Work<T>>,
   ): Promise<Acknowledged & { readonly value: T }> {
     // The session remembers the time of the last reply, which is the commit's: `commitTransaction` does not give it.
-    const session = this.#client.startSession({ causalConsistency: true })
+    const session = this.#connection.writes.startSession({ causalConsistency: true })
     try {
       session.startTransaction(this.#options)
       const { value, wrote } = await orStoreError(work(session), 'transaction')

@@ -16,6 +16,7 @@ export function heldGround(): HeldGround {
     control: { timeline: async () => 'a timeline', beat: async () => undefined },
     onBroken: () => undefined,
     missingRight: async () => undefined,
+    connection: { state: 'connected', renewals: 0 },
     parts: [],
   }
 }

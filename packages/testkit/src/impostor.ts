@@ -1,0 +1,50 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { findMongod } from '@freshet/mongod'
+import { MongoClient } from 'mongodb'
+import { eventually } from './eventually.ts'
+import { standardErrorLog } from './log.ts'
+
+/** What answers in place of the right server: one of no set, or one of a set of another name. */
+export type ImpostorKind = 'standalone' | 'another set'
+
+/**
+ * Starts an empty server without access control on `port`, which must be free: what is behind an address when a machine
+ * was set up wrongly, or a name points elsewhere. Settles when it says what it is; disposing ends it and frees the port.
+ */
+export async function startImpostor(port: number, kind: ImpostorKind): Promise<AsyncDisposable> {
+  const { binary } = await findMongod({ env: process.env, log: standardErrorLog })
+  const dbPath = await mkdtemp(join(tmpdir(), 'freshet-impostor-'))
+  const own = kind === 'standalone' ? [] : ['--replSet', 'another']
+  const child = spawn(
+    binary,
+    ['--port', String(port), '--dbpath', dbPath, '--bind_ip', '127.0.0.1', '--nounixsocket', ...own],
+    { stdio: 'ignore' },
+  )
+  const gone = once(child, 'exit')
+  const end = async (): Promise<void> => {
+    child.kill('SIGKILL')
+    await gone
+    await rm(dbPath, { recursive: true })
+  }
+  try {
+    await using client = new MongoClient(`mongodb://127.0.0.1:${port}/?directConnection=true`)
+    const admin = client.db('admin')
+    await eventually(() => admin.command({ ping: 1 }))
+    if (kind === 'another set') {
+      const members = [{ _id: 0, host: `127.0.0.1:${port}` }]
+      await admin.command({ replSetInitiate: { _id: 'another', members } })
+      await eventually(async () => {
+        const { isWritablePrimary } = await admin.command({ hello: 1 })
+        if (isWritablePrimary !== true) throw new Error('no primary yet')
+      })
+    }
+  } catch (error) {
+    await end()
+    throw error
+  }
+  return { [Symbol.asyncDispose]: end }
+}
