@@ -1,9 +1,11 @@
 import { getEventListeners } from 'node:events'
 import { afterAll, expect, test } from '@jest/globals'
 import { Backoff, systemClock, type Clock } from '@freshet/kit'
+import { positionOf, type Position } from '@freshet/protocol'
 import { openTestDatabase } from '@freshet/testkit'
-import { BSON } from 'mongodb'
+import { BSON, Timestamp } from 'mongodb'
 import { MongoStore } from '../src/store/mongo-store.ts'
+import { SnapshotTransactions } from '../src/store/transactions.ts'
 
 const db = await openTestDatabase({ collections: ['products'] })
 afterAll(() => db[Symbol.asyncDispose]())
@@ -22,10 +24,47 @@ test('writes that wait for another attempt do not wait for one and the same sign
   const pauses = (): Backoff => new Backoff({ firstMs: 4, maxMs: 100 }, Math.random)
   const retries = { times: 100, pauses, clock }
   const connection = { writes: db.admin }
-  const store = new MongoStore({ connection, database: 'shop', acknowledgeWithinMs: 60_000, retries })
+  const store = new MongoStore({
+    connection,
+    database: 'shop',
+    acknowledgeWithinMs: 60_000,
+    retries,
+    later: () => Promise.reject(new Error('every reply tells its time')),
+  })
   const write = (n: number): Promise<unknown> =>
     store.change('products', 'hot', () => ({ write: BSON.serialize({ _id: 'hot', n }), value: n }))
   await Promise.all(Array.from({ length: 30 }, (_, n) => write(n)))
   expect(listening.length).toBeGreaterThan(10)
   expect(Math.max(...listening)).toBe(1)
+})
+
+test('the time of a statement is never taken for the one of a commit whose reply tells none', async () => {
+  const statement = new Timestamp({ t: 5, i: 1 })
+  const session = {
+    operationTime: undefined as Timestamp | undefined,
+    startTransaction: () => undefined,
+    commitTransaction: async () => undefined,
+    endSession: async () => undefined,
+  }
+  const transactions = (later: () => Promise<Position>): SnapshotTransactions =>
+    new SnapshotTransactions({
+      connection: { writes: { startSession: () => session } as never },
+      acknowledgeWithinMs: 60_000,
+      retries: {
+        times: 0,
+        pauses: () => new Backoff({ firstMs: 1, maxMs: 1 }, Math.random),
+        clock: systemClock,
+      },
+      later,
+    })
+  const run = (wrote: boolean, later: () => Promise<Position>): Promise<unknown> =>
+    transactions(later).run(async () => {
+      session.operationTime = statement
+      return { value: undefined, wrote }
+    })
+  const at = positionOf(9, 1)
+  expect(await run(true, async () => at)).toMatchObject({ at })
+  const none = () => Promise.reject(new Error('none'))
+  await expect(run(true, none)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+  await expect(run(false, none)).rejects.toMatchObject({ code: 'UNCONFIRMED' })
 })

@@ -10,6 +10,7 @@ import {
   MongoTopologyClosedError,
   MongoWriteConcernError,
 } from 'mongodb'
+import type { Position } from '@freshet/protocol'
 import { StoreError, type StoreErrorCode } from './errors.ts'
 
 /** How far the work had got when an error came. */
@@ -63,6 +64,15 @@ const unknownAt: Record<Stage, StoreErrorCode> = {
   transaction: 'UNREACHABLE',
   commit: 'OUTCOME_UNKNOWN',
   confirm: 'UNCONFIRMED',
+}
+
+/** What it comes to when something was done and no position is found for it: nobody can be told when it was. */
+export async function orUntimed(later: Promise<Position>, stage: Stage): Promise<Position> {
+  try {
+    return await later
+  } catch (cause) {
+    throw new StoreError(unknownAt[stage], 'no position could be found for what was done', { cause })
+  }
 }
 
 /** Turns what the driver throws into one of our codes; what is no error of the driver comes back as it is. */

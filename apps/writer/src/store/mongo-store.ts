@@ -1,4 +1,4 @@
-import type { Lineage } from '@freshet/protocol'
+import type { Lineage, Position } from '@freshet/protocol'
 import type { ClientSession, Db, Document, RunCommandOptions } from 'mongodb'
 import { causesCollection, recordOf } from './causes.ts'
 import type { DatabaseConnection } from './connection.ts'
@@ -11,11 +11,11 @@ import type {
   StoredId,
   WriteStore,
 } from './contract.ts'
-import { storeErrorOf, wroteNothing } from './driver-errors.ts'
+import { orUntimed, storeErrorOf, wroteNothing } from './driver-errors.ts'
 import { StoreError } from './errors.ts'
 import { KeptAnswers } from './kept-answers.ts'
 import { exactly, listOfOne, plainReplacement, removal, replacement } from './raw.ts'
-import { isTakenId, positionOfTime, refusedStatement, writeErrorOf } from './replies.ts'
+import { isTakenId, positionIn, refusedStatement, writeErrorOf } from './replies.ts'
 import { SnapshotTransactions, type Retries, type Work } from './transactions.ts'
 
 /** What the store is made of. */
@@ -25,6 +25,8 @@ export interface MongoStoreOptions {
   /** How long a majority may take to acknowledge, in milliseconds; then the outcome is unknown. */
   readonly acknowledgeWithinMs: number
   readonly retries: Retries
+  /** A position that is not before what a majority has now; for replies that tell no time. */
+  readonly later: () => Promise<Position>
 }
 
 /** One document that is looked at and changed within a transaction. */
@@ -43,14 +45,17 @@ export class MongoStore implements WriteStore {
   readonly #connection: Pick<DatabaseConnection, 'writes'>
   readonly #database: string
   readonly #durable: Document
+  readonly #later: () => Promise<Position>
   readonly #transactions: SnapshotTransactions
   readonly #answers: KeptAnswers
 
-  constructor({ connection, database, acknowledgeWithinMs, retries }: MongoStoreOptions) {
+  constructor(options: MongoStoreOptions) {
+    const { connection, database, acknowledgeWithinMs, later } = options
     this.#connection = connection
     this.#database = database
     this.#durable = { w: 'majority', j: true, wtimeout: acknowledgeWithinMs }
-    this.#transactions = new SnapshotTransactions(connection, acknowledgeWithinMs, retries)
+    this.#later = later
+    this.#transactions = new SnapshotTransactions(options)
     this.#answers = new KeptAnswers(connection, database)
   }
 
@@ -58,9 +63,11 @@ export class MongoStore implements WriteStore {
     collection: string,
     document: StoredDocument,
   ): Promise<Acknowledged & { outcome: 'inserted' | 'taken' }> {
-    const reply = await this.#write({ insert: collection, documents: listOfOne('documents', document) })
+    const { reply, at } = await this.#write({
+      insert: collection,
+      documents: listOfOne('documents', document),
+    })
     const error = writeErrorOf(reply)
-    const at = positionOfTime(reply['operationTime'])
     if (error && !isTakenId(error)) throw refusedStatement(error, at)
     // The server waits for the majority after a refused statement too, up to the last thing that it had seen then.
     return { outcome: error ? 'taken' : 'inserted', wrote: !error, at }
@@ -72,9 +79,8 @@ export class MongoStore implements WriteStore {
     document: StoredDocument,
   ): Promise<Acknowledged & { outcome: 'created' | 'replaced' }> {
     const updates = listOfOne('updates', replacement(id, document, true))
-    const reply = await this.#write({ update: collection, updates })
+    const { reply, at } = await this.#write({ update: collection, updates })
     const error = writeErrorOf(reply)
-    const at = positionOfTime(reply['operationTime'])
     if (error) throw refusedStatement(error, at)
     const created = Array.isArray(reply['upserted'])
     return {
@@ -90,22 +96,22 @@ export class MongoStore implements WriteStore {
     document: StoredDocument,
   ): Promise<Acknowledged & { outcome: 'replaced' | 'unsure' }> {
     const updates = listOfOne('updates', plainReplacement(id, document))
-    const reply = await this.#write({ update: collection, updates })
+    const { reply, at } = await this.#write({ update: collection, updates })
     // A statement that is refused, as for a text that is no UTF-8, tells as little as one that finds nothing.
     const replaced = writeErrorOf(reply) === undefined && reply['n'] === 1
     return {
       outcome: replaced ? 'replaced' : 'unsure',
       wrote: reply['nModified'] === 1,
-      at: positionOfTime(reply['operationTime']),
+      at,
     }
   }
 
   async remove(collection: string, id: StoredId): Promise<Acknowledged & { outcome: 'removed' | 'absent' }> {
-    const reply = await this.#write({ delete: collection, deletes: [removal(id)] })
+    const { reply, at } = await this.#write({ delete: collection, deletes: [removal(id)] })
     const error = writeErrorOf(reply)
     if (error) throw refusedStatement(error)
     const wrote = reply['n'] === 1
-    return { outcome: wrote ? 'removed' : 'absent', wrote, at: positionOfTime(reply['operationTime']) }
+    return { outcome: wrote ? 'removed' : 'absent', wrote, at }
   }
 
   change<T>(
@@ -223,12 +229,16 @@ export class MongoStore implements WriteStore {
     return this.#connection.writes.db(this.#database)
   }
 
-  async #write(command: Document): Promise<Document> {
+  /** A write by itself, and its position; of one that is refused or finds nothing, a position after that was seen. */
+  async #write(command: Document): Promise<{ readonly reply: Document; readonly at: Position }> {
+    let reply: Document
     try {
-      return await this.#db().command({ ...command, writeConcern: this.#durable })
+      reply = await this.#db().command({ ...command, writeConcern: this.#durable })
     } catch (error) {
       throw storeErrorOf(error, wroteNothing(error) ? 'confirm' : 'write')
     }
+    const at = positionIn(reply) ?? (await orUntimed(this.#later(), reply['n'] === 0 ? 'confirm' : 'write'))
+    return { reply, at }
   }
 }
 

@@ -6,11 +6,18 @@ import { StoreError, type StoreErrorCode } from './errors.ts'
 /** DuplicateKey: https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml */
 const duplicateKey = 11000
 
-/** The cluster time of a reply or of a session. @throws {TypeError} there is none: this is no replica set. */
-export function positionOfTime(time: unknown): Position {
-  if (!(time instanceof Timestamp))
-    throw new TypeError('expected an operationTime, as a replica set sends it')
-  return positionOf(time.t, time.i)
+/**
+ * The cluster time of the reply to a write command. A server without a key to sign times with, as it is for some seconds
+ * after a start, leaves `operationTime` out; `opTime`, which such replies have for routers, is the same time.
+ * `undefined`: it has neither.
+ */
+export function positionIn(reply: Document): Position | undefined {
+  return positionOfTime(reply['operationTime']) ?? positionOfTime(reply['opTime']?.ts)
+}
+
+/** `undefined`: it is no time, or the empty one. */
+export function positionOfTime(time: unknown): Position | undefined {
+  return time instanceof Timestamp && time.t > 0 ? positionOf(time.t, time.i) : undefined
 }
 
 /** The error of the only statement of a write command; `undefined` when it was done. */

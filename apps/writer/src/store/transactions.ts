@@ -1,8 +1,9 @@
 import type { Clock, Pauses } from '@freshet/kit'
 import { ReadConcern, type ClientSession, type TransactionOptions } from 'mongodb'
 import type { DatabaseConnection } from './connection.ts'
+import type { Position } from '@freshet/protocol'
 import type { Acknowledged } from './contract.ts'
-import { isConflict, isTransient, storeErrorOf } from './driver-errors.ts'
+import { isConflict, isTransient, orUntimed, storeErrorOf } from './driver-errors.ts'
 import { StoreError } from './errors.ts'
 import { positionOfTime } from './replies.ts'
 
@@ -22,13 +23,24 @@ export interface Work<T> {
   readonly wrote: boolean
 }
 
+/** What transactions are made of. */
+export interface TransactionsOptions {
+  readonly connection: Pick<DatabaseConnection, 'writes'>
+  /** How long a majority may take to acknowledge a commit, in milliseconds. */
+  readonly acknowledgeWithinMs: number
+  readonly retries: Retries
+  /** A position that is not before what a majority has now; for commits whose reply tells no time. */
+  readonly later: () => Promise<Position>
+}
+
 /** Runs work in snapshot transactions whose commit a majority acknowledges. */
 export class SnapshotTransactions {
   readonly #connection: Pick<DatabaseConnection, 'writes'>
   readonly #options: TransactionOptions
   readonly #retries: Retries
+  readonly #later: () => Promise<Position>
 
-  constructor(connection: Pick<DatabaseConnection, 'writes'>, acknowledgeWithinMs: number, retries: Retries) {
+  constructor({ connection, acknowledgeWithinMs, retries, later }: TransactionsOptions) {
     this.#connection = connection
     this.#options = {
       readConcern: new ReadConcern('snapshot'),
@@ -36,6 +48,7 @@ export class SnapshotTransactions {
       readPreference: 'primary',
     }
     this.#retries = retries
+    this.#later = later
   }
 
   /**
@@ -71,8 +84,12 @@ export class SnapshotTransactions {
     try {
       session.startTransaction(this.#options)
       const { value, wrote } = await orStoreError(work(session), 'transaction')
-      await orStoreError(session.commitTransaction(), wrote ? 'commit' : 'confirm')
-      return { value, wrote, at: positionOfTime(session.operationTime) }
+      // Of a statement: a commit whose reply tells no time would get that one, which is before it.
+      delete session.operationTime
+      const stage = wrote ? 'commit' : 'confirm'
+      await orStoreError(session.commitTransaction(), stage)
+      const at = positionOfTime(session.operationTime) ?? (await orUntimed(this.#later(), stage))
+      return { value, wrote, at }
     } finally {
       // Aborts what was not committed.
       await session.endSession()
