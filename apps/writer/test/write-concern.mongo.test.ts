@@ -3,7 +3,7 @@ import { formatLineage } from '@freshet/protocol'
 import { eventually, openTestDatabase } from '@freshet/testkit'
 import type { Document } from 'mongodb'
 import { CommandTap } from './support/command-tap.ts'
-import { collections, openWriter, type Sent } from './support/open-writer.ts'
+import { bearer, collections, openWriter, type Sent } from './support/open-writer.ts'
 
 const db = await openTestDatabase({ collections })
 const tap = await CommandTap.open(db.servers.members[0]?.port ?? 0)
@@ -28,7 +28,11 @@ const isFinal = (command: Document): boolean =>
 const lenient = { prefer: 'handling=lenient' }
 const merge = { 'content-type': 'application/merge-patch+json' }
 const lineage = [{ handler: 'stock/recount', heard: 'orders/42', writes: ['products'] }]
-const caused = { 'freshet-hops': '1', 'freshet-cause': formatLineage(lineage) }
+const caused = {
+  authorization: await bearer('stock'),
+  'freshet-hops': '1',
+  'freshet-cause': formatLineage(lineage),
+}
 
 type Verb = readonly [what: string, method: string, sent: Sent, status: number, commands: readonly string[]]
 /** Each way of the writer to write, in an order in which each finds what it needs. All of them are about `products/p`. */
