@@ -32,22 +32,34 @@ export interface CommandDefinition<Table extends OptionTable> {
   readonly name: string
   readonly says: string
   readonly options: Table
+  /** The exit codes with what they mean, where they say more than whether it worked; `--help` prints them. */
+  readonly exits?: Readonly<Record<number, string>>
+  /** The exit code for what `run` rejected with, unless the configuration was wrong; `failed` for all by default. */
+  codeOf?(error: unknown): number
   run(config: ConfigOf<Table>, world: World): Promise<number>
 }
 
-/** How the program ends. 78 is EX_CONFIG of sysexits.h. */
-export const exitCodes = { done: 0, failed: 1, usage: 2, badConfig: 78 } as const
+/** How the program ends. From 69 on they are those of sysexits.h. */
+export const exitCodes = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  unproved: 3,
+  unavailable: 69,
+  broken: 70,
+  badConfig: 78,
+} as const
 
 /** Wraps a command: `--help` from its declared options, and one line for a wrong option. */
 export function defineCommand<Table extends OptionTable>(definition: CommandDefinition<Table>): Command {
-  const { name, says, options } = definition
+  const { name, says, options, exits } = definition
   return {
     name,
     says,
     variables: variablesOf(options),
     async run(argv, world) {
       if (argv.includes('--help') || argv.includes('-h')) {
-        world.print(`${says}\n\nfreshet ${name} [options]\n${helpText(options)}`)
+        world.print(`${says}\n\nfreshet ${name} [options]\n${helpText(options)}${exitText(exits)}`)
         return exitCodes.done
       }
       try {
@@ -55,8 +67,14 @@ export function defineCommand<Table extends OptionTable>(definition: CommandDefi
         return await definition.run(readConfig(options, { argv, env, readFile }), world)
       } catch (error) {
         world.say(`freshet ${name}: ${error instanceof Error ? error.message : String(error)}`)
-        return error instanceof ConfigError ? exitCodes.badConfig : exitCodes.failed
+        if (error instanceof ConfigError) return exitCodes.badConfig
+        return definition.codeOf?.(error) ?? exitCodes.failed
       }
     },
   }
+}
+
+function exitText(exits: Readonly<Record<number, string>> = {}): string {
+  const lines = Object.entries(exits).map(([code, says]) => `  ${code.padEnd(4)}${says}`)
+  return lines.length === 0 ? '' : `\nExit codes:\n${lines.join('\n')}\n`
 }

@@ -4,8 +4,17 @@ import { systemClock } from '@freshet/kit'
 import { positionOf, parseSourceId } from '@freshet/protocol'
 import { seededRandom } from '@freshet/testkit'
 import { Auditor } from '../src/audit/auditor.ts'
-import type { Answer, Question, ReaderDoor, Truth, TruthSource } from '../src/audit/contract.ts'
-import { inWords, passes } from '../src/audit/report.ts'
+import type {
+  Answer,
+  Changed,
+  Moment,
+  Question,
+  ReaderDoor,
+  SourceAt,
+  Truth,
+  TruthSource,
+} from '../src/audit/contract.ts'
+import { inWords } from '../src/audit/report.ts'
 import type { AuditSummary } from '../src/audit/report.ts'
 
 const source = parseSourceId('0123abcd')
@@ -29,8 +38,20 @@ class CountingHistory implements TruthSource {
     return ids
   }
 
-  async source() {
-    return source
+  strangeId(_collection: string, random: () => number): string {
+    return `absent-${Math.floor(random() * 1_000)}`
+  }
+
+  async now(): Promise<Moment> {
+    return { source, position: positionOf(0, this.tick), server: 'one' }
+  }
+
+  async sourceAt(): Promise<SourceAt> {
+    return { kind: 'known', source }
+  }
+
+  async changedWithin(after: string, until: string): Promise<Changed> {
+    return after < until ? { kind: 'yes', at: positionOf(0, this.tick) } : { kind: 'no' }
   }
 }
 
@@ -44,20 +65,39 @@ class HonestReader implements ReaderDoor {
     this.url = url
   }
 
-  async ask({ ids: asked, form }: Question): Promise<Answer> {
+  async ask({ ids: asked, form, method, condition }: Question): Promise<Answer> {
     this.history.tick += 1
     const at = this.history.tick
     const items = asked.filter((id) => ids.includes(id)).map((id) => this.history.documentAt(at, id))
     const missing = asked.filter((id) => !ids.includes(id))
-    const common = { problem: undefined, source, position: positionOf(0, at) }
-    const [item] = items
-    if (form === 'several') {
-      const body = Buffer.from(`{"items":[${items.join()}],"missing":${JSON.stringify(missing)}}`)
-      return { ...common, status: 200, body, etag: undefined }
+    const common = {
+      problem: undefined,
+      etag: undefined,
+      contentType: 'application/json',
+      contentLength: undefined,
+      ageS: 0,
+      cacheStatus: 'freshet; hit',
+      source,
+      position: positionOf(0, at),
     }
-    if (item === undefined)
-      return { ...common, status: 404, body: Buffer.from('{}'), etag: undefined, problem: 'not-found' }
-    return { ...common, status: 200, body: item, etag: etagOf(item) }
+    const withBody = (body: Buffer): Pick<Answer, 'status' | 'body' | 'contentLength'> => ({
+      status: 200,
+      body: method === 'GET' ? body : Buffer.alloc(0),
+      contentLength: body.length,
+    })
+    const [item] = items
+    if (form === 'several')
+      return {
+        ...common,
+        ...withBody(Buffer.from(`{"items":[${items.join()}],"missing":${JSON.stringify(missing)}}`)),
+      }
+    if (item === undefined) return { ...common, status: 404, body: Buffer.from('{}'), problem: 'not-found' }
+    const etag = etagOf(item)
+    if (condition?.kind === 'none-match' && condition.etag === etag)
+      return { ...common, status: 304, body: Buffer.alloc(0), etag }
+    if (condition?.kind === 'match' && condition.etag !== etag)
+      return { ...common, status: 412, body: Buffer.from('{}'), etag, problem: 'precondition-failed' }
+    return { ...common, ...withBody(item), etag }
   }
 }
 
@@ -87,21 +127,35 @@ async function audit(history: TruthSource, ...readers: readonly ReaderDoor[]): P
 
 test('an honest reader is found without a fault', async () => {
   const history = new CountingHistory()
-  const { audited, wrong, unjudged } = await audit(history, new HonestReader(history))
-  expect({ wrong, unjudged }).toEqual({ wrong: 0, unjudged: {} })
+  const summary = await audit(history, new HonestReader(history))
+  const { audited, wrong, unjudged, examples, outcome } = summary
+  expect({ wrong, unjudged, examples, outcome }).toEqual({
+    wrong: 0,
+    unjudged: {},
+    examples: [],
+    outcome: 'right',
+  })
   expect(audited).toBeGreaterThanOrEqual(200)
 })
 
 /** Each lie is told in about one answer of four. */
 const lies: Record<string, (answer: Answer, at: number) => Answer> = {
-  'says a newer position than that of the document': (answer, at) => ({
+  'says an older position than that of the document': (answer, at) => ({
     ...answer,
-    position: positionOf(0, at + 1),
+    position: positionOf(0, at - 1),
   }),
   'answers with a byte too many': (answer) => ({
     ...answer,
     body: Buffer.concat([answer.body, Buffer.from(' ')]),
   }),
+  'says another length': (answer) => ({ ...answer, body: Buffer.from('x'), contentLength: 1 }),
+  'says another type': (answer) => ({ ...answer, contentType: 'text/html' }),
+  'says a newer position than there is': (answer, at) => ({ ...answer, position: positionOf(0, at + 5_000) }),
+  'names no Age': (answer) => ({ ...answer, ageS: undefined }),
+  'says nothing of its cache': (answer) => ({ ...answer, cacheStatus: undefined }),
+  'names a source that there never was': (answer) => ({ ...answer, source: parseSourceId('ffffffff') }),
+  'answers 304 to whoever asks': (answer) => ({ ...answer, status: 304, body: Buffer.alloc(0) }),
+  'answers 412 to whoever asks': (answer) => ({ ...answer, status: 412, body: Buffer.from('{}') }),
   'takes a document for absent': (answer) => ({ ...answer, status: 404, problem: 'not-found' }),
   'names no position': (answer) => ({ ...answer, position: undefined }),
 }
@@ -151,18 +205,33 @@ test('negative control: a reader that goes back to an older state, truly answere
   expect(examples.map(({ what }) => what)).toContainEqual(expect.stringMatching(/^went backwards/))
 })
 
-test('a reader that does not answer, or names another source, is not judged', async () => {
+test('a reader that does not answer at times is judged by the rest', async () => {
   const history = new CountingHistory()
-  class Foreign extends HonestReader {
+  class Moody extends HonestReader {
     override async ask(question: Question): Promise<Answer> {
       const answer = await super.ask(question)
       if (history.tick % 2 === 0) throw new Error('refused')
-      return { ...answer, source: parseSourceId('ffffffff') }
+      return answer
     }
   }
-  const { audited, unjudged } = await audit(history, new Foreign(history))
-  expect(audited).toBe(0)
-  expect(Object.keys(unjudged).sort()).toEqual(['no answer: refused', 'the reader names another source'])
+  const { outcome, audited, refused, unjudged } = await audit(history, new Moody(history))
+  expect({ outcome, unjudged }).toEqual({ outcome: 'right', unjudged: {} })
+  expect(refused).toEqual({ 'no answer: refused': expect.any(Number) })
+  expect(audited).toBeGreaterThan(50)
+})
+
+test('facts that nobody can judge prove nothing, also where some others are judged', async () => {
+  class Forgetful extends CountingHistory {
+    override async at(position: string, collection: string, asked: readonly string[]): Promise<Truth> {
+      if (this.tick % 5 === 0) return { kind: 'unknown', reason: 'too old' }
+      return super.at(position, collection, asked)
+    }
+  }
+  const history = new Forgetful()
+  const { outcome, wrong, unjudged, readers } = await audit(history, new HonestReader(history))
+  expect({ outcome, wrong }).toEqual({ outcome: 'unproved', wrong: 0 })
+  expect(Object.keys(unjudged)).toEqual(['too old'])
+  expect(readers['http://reader']?.unproved).toEqual([expect.stringMatching(/^only \d+ of its \d+ facts/)])
 })
 
 test('a reader that never answers is named, and nothing is proved of it, whatever the others answer', async () => {
@@ -177,14 +246,14 @@ test('a reader that never answers is named, and nothing is proved of it, whateve
   expect(summary.readers['http://dead']).toEqual({
     audited: 0,
     wrong: 0,
-    unjudged: { 'no answer: ECONNREFUSED': expect.any(Number) },
+    unjudged: {},
+    refused: { 'no answer: ECONNREFUSED': expect.any(Number) },
+    unproved: ['none of its answers could be judged'],
   })
-  expect(passes(summary)).toBe(false)
+  expect(summary.outcome).toBe('unproved')
   expect(inWords(summary)).toMatch(
-    /^\d+ answers audited, 0 wrong\n {2}NOTHING PROVED of http:\/\/dead: .*\n {2}\d+ of http:\/\/dead not judged: no answer: ECONNREFUSED$/,
+    /^\d+ answers audited, 0 wrong\n {2}TOO LITTLE PROVED of http:\/\/dead: .*\n {2}\d+ of http:\/\/dead no fact: no answer: ECONNREFUSED$/,
   )
-  const { readers, ...all } = summary
-  expect(passes({ ...all, readers: { 'http://reader': readers['http://reader'] ?? all } })).toBe(true)
 })
 
 test('reasons are few: beyond twenty they are counted together', async () => {
@@ -194,7 +263,7 @@ test('reasons are few: beyond twenty they are counted together', async () => {
     url: 'http://odd',
     ask: () => Promise.reject(new Error(`refused for the ${(asked += 1)}th time`)),
   }
-  const { unjudged } = await audit(history, odd)
-  expect(Object.keys(unjudged)).toHaveLength(21)
-  expect(unjudged['other reasons']).toBeGreaterThan(100)
+  const { refused } = await audit(history, odd)
+  expect(Object.keys(refused)).toHaveLength(21)
+  expect(refused['other reasons']).toBeGreaterThan(100)
 })

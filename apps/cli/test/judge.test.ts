@@ -12,13 +12,28 @@ const known: Truth = {
     ['b', b],
   ]),
 }
-const one = (id: string): Question => ({ collection: 'products', ids: [id], form: 'one' })
-const several: Question = { collection: 'products', ids: ['b', 'x', 'a', 'y'], form: 'several' }
+const one = (id: string, more: Partial<Question> = {}): Question => ({
+  collection: 'products',
+  ids: [id],
+  form: 'one',
+  method: 'GET',
+  ...more,
+})
+const several: Question = {
+  collection: 'products',
+  ids: ['b', 'x', 'a', 'y'],
+  form: 'several',
+  method: 'GET',
+}
 
 const answer = (status: number, body: Buffer | string, more: Partial<Answer> = {}): Answer => ({
   status,
   body: Buffer.from(body),
   etag: undefined,
+  contentType: 'application/json',
+  contentLength: undefined,
+  ageS: 0,
+  cacheStatus: 'freshet; hit',
   problem: undefined,
   source: undefined,
   position: undefined,
@@ -37,7 +52,35 @@ test('P2 one other byte, another ETag, an absence or a presence that was not the
   expect(judge(one('a'), answer(200, `${a.toString()} `), known)).toEqual(wrong(/^other bytes: at byte 16 /))
   expect(judge(one('a'), answer(200, a, { etag: etagOf(b) }), known)).toEqual(wrong(/^ETag /))
   expect(judge(one('a'), answer(404, '{}'), known)).toEqual(wrong(/^answered as absent/))
-  expect(judge(one('x'), answer(200, a), known)).toEqual(wrong(/^answered, but it was absent/))
+  expect(judge(one('x'), answer(200, a), known)).toEqual(wrong(/^answered 200, but it was absent/))
+})
+
+test('P2 the answer to a HEAD has the length and the ETag of the document, and no body', () => {
+  const head = one('a', { method: 'HEAD' })
+  const right = { etag: etagOf(a), contentLength: a.length }
+  expect(judge(head, answer(200, '', right), known)).toEqual({ kind: 'right' })
+  expect(judge(head, answer(200, a, right), known)).toEqual(wrong(/^a HEAD with a body/))
+  expect(judge(head, answer(200, '', { ...right, contentLength: 1 }), known)).toEqual(
+    wrong(/^Content-Length 1/),
+  )
+  expect(judge(head, answer(200, '', { ...right, etag: etagOf(b) }), known)).toEqual(wrong(/^ETag /))
+})
+
+test('P2 304 and 412 say which version there is, and are wrong to whoever did not ask', () => {
+  const noneMatch = (etag: string): Question => one('a', { condition: { kind: 'none-match', etag } })
+  const match = (etag: string): Question => one('a', { condition: { kind: 'match', etag } })
+  const [now, other] = [{ etag: etagOf(a) }, { etag: etagOf(b) }]
+  expect(judge(noneMatch(now.etag), answer(304, '', now), known)).toEqual({ kind: 'right' })
+  expect(judge(noneMatch(now.etag), answer(304, '', other), known)).toEqual(wrong(/^ETag /))
+  expect(judge(noneMatch(other.etag), answer(304, '', other), known)).toEqual(wrong(/^answered 304/))
+  expect(judge(one('a'), answer(304, '', now), known)).toEqual(wrong(/^answered 304/))
+  expect(judge(match(other.etag), answer(412, '{}', now), known)).toEqual({ kind: 'right' })
+  expect(judge(match(now.etag), answer(412, '{}', now), known)).toEqual(wrong(/^answered 412/))
+  expect(judge(match(other.etag), answer(200, a, now), known)).toEqual(wrong(/^answered If-Match/))
+  expect(judge(one('x', { condition: { kind: 'match', etag: '"z"' } }), answer(412, '', now), known)).toEqual(
+    wrong(/^answered 412, but it was absent/),
+  )
+  expect(judge(several, answer(304, '', now), known)).toEqual(wrong(/^answered 304/))
 })
 
 test('P2 several documents come in the order asked, with the missing ones named', () => {

@@ -1,8 +1,10 @@
 import { afterAll, expect, test } from '@jest/globals'
 import { loadCollections } from '@freshet/collections'
 import { openReadConnection } from '@freshet/guard'
+import { systemClock } from '@freshet/kit'
 import { positionOf } from '@freshet/protocol'
 import type { Position } from '@freshet/protocol'
+import { renameTimeline } from '@freshet/migration'
 import { openTestDatabase, silentLog } from '@freshet/testkit'
 import { join } from 'node:path'
 import { MongoTruth } from '../src/audit/mongo-truth.ts'
@@ -21,10 +23,13 @@ afterAll(async () => {
 const truth = new MongoTruth(
   connection,
   await loadCollections(join(import.meta.dirname, '../../../collections')),
+  systemClock,
 )
 const products = db.admin.db(db.database).collection<{ _id: string; n?: number }>('products', {
   writeConcern: { w: 'majority' },
 })
+
+const giants = db.admin.db(db.database).collection<{ _id: string; numbers: number[] }>('products')
 
 /** Puts a document and resolves with the position of that write. */
 async function put(id: string, n: number): Promise<Position> {
@@ -66,5 +71,37 @@ test('a position before the kept history, and a dropped collection, are unknown 
 })
 
 test('the source is the hash of the timeline', async () => {
-  expect(await truth.source()).toMatch(/^[0-9a-f]{8}$/)
+  const { source, server, position } = await truth.now()
+  expect(source).toMatch(/^[0-9a-f]{8}$/)
+  expect(server).toMatch(/^[0-9a-f]{24}$/)
+  expect(await truth.sourceAt(position)).toEqual({ kind: 'known', source })
+})
+
+test('after a new timeline the past still has the old name, and the present the new one', async () => {
+  const before = await truth.now()
+  await renameTimeline(db.adminUri, db.database)
+  const after = await truth.now()
+  expect(after.source).not.toBe(before.source)
+  expect(await truth.sourceAt(before.position)).toEqual({ kind: 'known', source: before.source })
+  expect(await truth.sourceAt(after.position)).toEqual({ kind: 'known', source: after.source })
+})
+
+test('whether anything changed between two positions is what the change stream says', async () => {
+  const [first, second] = [await put('c', 1), await put('c', 2)]
+  expect(await truth.changedWithin(first, second)).toEqual({ kind: 'yes', at: second })
+  const third = await put('c', 3)
+  const { position } = await truth.now()
+  expect(await truth.changedWithin(second, second)).toEqual({ kind: 'no' })
+  expect(await truth.changedWithin(second, position)).toEqual({ kind: 'yes', at: third })
+  expect(await truth.changedWithin(third, position)).toEqual({ kind: 'no' })
+})
+
+test('documents that do not fit into one reply of the database are all there', async () => {
+  const ids = Array.from({ length: 6 }, (_, n) => `giant-${n}`)
+  const numbers = Array.from({ length: 250_000 }, (_, n) => n)
+  for (const _id of ids) await giants.insertOne({ _id, numbers })
+  const { position } = await truth.now()
+  const known = await truth.at(position, 'products', [...ids, 'none'])
+  if (known.kind === 'unknown') throw new Error(known.reason)
+  expect([...known.documents.keys()].sort()).toEqual(ids)
 })

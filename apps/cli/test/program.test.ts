@@ -54,6 +54,12 @@ test.each([
   for (const option of options) expect(printed).toMatch(new RegExp(`^  --${option} `, 'm'))
 })
 
+test('audit --help tells what its exit codes mean', async () => {
+  const { printed } = await freshet('audit', '--help')
+  const codes = [...printed.slice(printed.indexOf('Exit codes:')).matchAll(/^ {2}(\d+) +\S/gm)]
+  expect(codes.map(([, code]) => code)).toEqual(['0', '1', '3', '69', '70', '78'])
+})
+
 test('token --handlers wants names of services', async () => {
   const env = { FRESHET_TOKEN_SECRET: 's'.repeat(32) }
   expect((await freshetIn(env, 'token', '--handlers=stock,shop')).code).toBe(0)
@@ -76,7 +82,7 @@ test('an unknown command, an unknown option and a missing one end with their cod
     code: 78,
     said: expect.stringContaining('--db-file is missing'),
   })
-  expect(await freshet('audit')).toMatchObject({ code: 1, said: expect.stringContaining('NO_RUN') })
+  expect(await freshet('audit')).toMatchObject({ code: 78, said: expect.stringContaining('NO_RUN') })
 })
 
 test('addresses of readers that are none are refused before anything is asked', async () => {
@@ -89,7 +95,7 @@ test('addresses of readers that are none are refused before anything is asked', 
 
 test('a variable of another command is no mistake, one of none is', async () => {
   expect(await freshetIn({ FRESHET_READERS: '5' }, 'audit')).toMatchObject({
-    code: 1,
+    code: 78,
     said: expect.stringContaining('NO_RUN'),
   })
   expect(await freshetIn({ FRESHET_RAEDERS: '5' }, 'audit')).toMatchObject({

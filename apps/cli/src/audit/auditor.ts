@@ -1,8 +1,11 @@
+import { setMaxListeners } from 'node:events'
 import type { Clock } from '@freshet/kit'
-import type { SourceId } from '@freshet/protocol'
+import { claimOf, Claims } from './claims.ts'
 import type { Answer, Question, ReaderDoor, TruthSource, Verdict } from './contract.ts'
 import { judge, noFact } from './judge.ts'
 import { PositionWatch } from './position-watch.ts'
+import { Pulse } from './pulse.ts'
+import { Questions } from './questions.ts'
 import { AuditReport } from './report.ts'
 import type { AuditSummary } from './report.ts'
 
@@ -20,112 +23,123 @@ export interface AuditorOptions {
   readonly pauseMs: number
 }
 
-const idsPerCollection = 200
-const refreshIdsEveryMs = 2_000
-const severalIds = 10
+const learnEveryMs = 2_000
+
+/** One reader, and what the audit remembers of it. */
+interface Asked {
+  readonly reader: ReaderDoor
+  readonly watch: PositionWatch
+  /** Questions that were sent. */
+  turns: number
+}
 
 /**
  * Asks readers about random documents while the system runs and compares each answer with the database at the position
- * that the answer names. Every reader is asked by itself, so that the positions of each can be watched.
+ * that the answer names. What the answer says of itself is not believed either: source, position and age are held against
+ * what the database says. Every reader is asked by itself, so that the positions of each can be watched.
  */
 export class Auditor {
   readonly #options: AuditorOptions
   readonly #report: AuditReport
-  readonly #ids = new Map<string, readonly string[]>()
-  #source: SourceId | undefined
+  readonly #pulse: Pulse
+  readonly #questions: Questions
+  readonly #claims: Claims
 
   constructor(options: AuditorOptions) {
+    const { truth, clock, collections, random, readers } = options
     this.#options = options
-    this.#report = new AuditReport(options.readers.map(({ url }) => url))
+    this.#pulse = new Pulse(truth, clock)
+    this.#questions = new Questions({ truth, collections, random, pulse: this.#pulse })
+    this.#claims = new Claims({ truth, clock, pulse: this.#pulse })
+    const urls = readers.map(({ url }) => url)
+    this.#report = new AuditReport(urls, collections)
   }
 
-  /** Runs until `signal` aborts, and at least one question per asker. Rejects when the database cannot be read. */
+  /**
+   * Runs until `signal` aborts, and until each reader that answers was asked about each collection. Rejects when the database cannot be
+   * read at the start; later it is asked again.
+   */
   async run(signal: AbortSignal): Promise<AuditSummary> {
-    await this.#learnIds()
+    await this.#questions.learn()
+    await this.#pulse.ask()
     const { readers, concurrency } = this.#options
+    const over = new AbortController()
+    // Each asker sleeps on it.
+    setMaxListeners(readers.length * concurrency + 10, signal)
     const askers = readers.flatMap((reader) => {
-      const watch = new PositionWatch()
-      return Array.from({ length: concurrency }, () => this.#askOn(reader, watch, signal))
+      const asked: Asked = { reader, watch: new PositionWatch(), turns: 0 }
+      return Array.from({ length: concurrency }, () => this.#askOn(asked, signal))
     })
-    await Promise.all([...askers, this.#keepLearning(signal)])
+    const beside = [this.#pulse.run(over.signal), this.#keepLearning(over.signal)]
+    await Promise.all(askers).finally(() => over.abort())
+    await Promise.all(beside)
     return this.#report.summary()
   }
 
   /** How many ids are known to ask for. */
   async knownIds(): Promise<number> {
-    await this.#learnIds()
-    return [...this.#ids.values()].reduce((sum, ids) => sum + ids.length, 0)
+    await this.#questions.learn()
+    return this.#questions.known
   }
 
-  async #askOn(reader: ReaderDoor, watch: PositionWatch, signal: AbortSignal): Promise<void> {
-    const { clock, pauseMs } = this.#options
+  async #askOn(asked: Asked, signal: AbortSignal): Promise<void> {
+    const { clock, pauseMs, collections } = this.#options
+    let answered: boolean
     do {
-      await this.#askOnce(reader, watch, this.#question())
+      const question = this.#questions.next(asked.turns)
+      asked.turns += 1
+      answered = await this.#askOnce(asked, question)
       await clock.sleep(pauseMs, signal)
-    } while (!signal.aborted)
+    } while (!signal.aborted || (answered && asked.turns < collections.length))
   }
 
-  async #askOnce(reader: ReaderDoor, watch: PositionWatch, question: Question): Promise<void> {
+  /** @returns whether there was an answer */
+  async #askOnce({ reader, watch }: Asked, question: Question): Promise<boolean> {
     const floor = watch.floor()
+    const sentAt = this.#options.clock.now()
     let answer: Answer
     try {
       answer = await reader.ask(question)
     } catch (error) {
-      const reason = `no answer: ${whyOf(error)}`
-      this.#report.add({ kind: 'unjudged', reason }, { reader: reader.url, question, position: undefined })
-      return
+      const verdict: Verdict = { kind: 'refused', reason: `no answer: ${whyOf(error)}` }
+      this.#report.add(verdict, { reader: reader.url, question, position: undefined })
+      return false
     }
-    const fell =
-      answer.source && answer.position ? watch.take(floor, answer.source, answer.position) : undefined
+    const { source, position } = answer
+    const fell = source && position ? watch.take(floor, source, position) : undefined
     const verdict: Verdict =
-      fell === undefined ? await this.#verdict(question, answer) : { kind: 'wrong', what: fell }
-    this.#report.add(verdict, { reader: reader.url, question, position: answer.position })
+      fell === undefined ? await this.#verdict(question, answer, sentAt) : { kind: 'wrong', what: fell }
+    if (verdict.kind === 'right') this.#questions.remember(question, answer)
+    this.#report.add(verdict, { reader: reader.url, question, position })
+    return true
   }
 
-  async #verdict(question: Question, answer: Answer): Promise<Verdict> {
+  async #verdict(question: Question, answer: Answer, sentAt: number): Promise<Verdict> {
     const reason = noFact(answer)
-    if (reason !== undefined) return { kind: 'unjudged', reason }
-    if (answer.position === undefined) return { kind: 'wrong', what: 'a fact without a position' }
+    if (reason !== undefined) return { kind: 'refused', reason }
+    const claim = claimOf(answer)
+    if ('missing' in claim) return { kind: 'wrong', what: claim.missing }
+    const against = await this.#claims.judge(question, claim, sentAt)
+    if (against?.kind === 'wrong') return against
     const { truth } = this.#options
-    // Asked again only then: the history is renamed once in a blue moon.
-    if (answer.source !== this.#source) this.#source = await truth.source()
-    if (answer.source !== this.#source) return { kind: 'unjudged', reason: 'the reader names another source' }
-    return judge(question, answer, await truth.at(answer.position, question.collection, question.ids))
-  }
-
-  /** Mostly documents that are there, sometimes ones that are not, one time in five several at once. */
-  #question(): Question {
-    const collection = this.#pick(this.#options.collections) ?? ''
-    const several = this.#options.random() < 0.2
-    const known = this.#ids.get(collection) ?? []
-    const oneId = (): string => {
-      const invented = `absent-${Math.floor(this.#options.random() * 1_000)}`
-      return (this.#options.random() < 0.1 ? undefined : this.#pick(known)) ?? invented
-    }
-    const ids = Array.from({ length: several ? severalIds : 1 }, oneId)
-    return { collection, ids: [...new Set(ids)], form: several ? 'several' : 'one' }
-  }
-
-  #pick<T>(items: readonly T[]): T | undefined {
-    return items[Math.floor(this.#options.random() * items.length)]
+    const verdict = judge(question, answer, await truth.at(claim.position, question.collection, question.ids))
+    // What is false is false, whatever else cannot be known about the answer.
+    return verdict.kind === 'wrong' ? verdict : (against ?? verdict)
   }
 
   async #keepLearning(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.#options.clock.sleep(refreshIdsEveryMs, signal)
-      if (!signal.aborted) await this.#learnIds()
+      await this.#options.clock.sleep(learnEveryMs, signal)
+      // The ids of before are still good to ask for.
+      if (!signal.aborted) await this.#questions.learn().catch(() => undefined)
     }
-  }
-
-  async #learnIds(): Promise<void> {
-    const { truth, collections } = this.#options
-    for (const name of collections) this.#ids.set(name, await truth.someIds(name, idsPerCollection))
   }
 }
 
 /** Short and without the document that was asked for, so that equal reasons are counted together. */
 function whyOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
+  if ('code' in error && typeof error.code === 'string') return error.code
   const { cause } = error
   // What `fetch` throws says no more than that it failed.
   if (typeof cause === 'object' && cause !== null && 'code' in cause) return String(cause.code)

@@ -1,5 +1,5 @@
-import { loadCollections } from '@freshet/collections'
-import { openReadConnection } from '@freshet/guard'
+import { CollectionFileError, loadCollections, type Collection } from '@freshet/collections'
+import { GuardError, openReadConnection } from '@freshet/guard'
 import { ConfigError, count, defineOptions, flag, list, ms, secret, text } from '@freshet/kit'
 import type { Log } from '@freshet/kit'
 import { defineCommand, exitCodes } from '../command.ts'
@@ -10,7 +10,8 @@ import { CliError } from '../errors.ts'
 import { Auditor } from './auditor.ts'
 import { HttpReader } from './http-reader.ts'
 import { MongoTruth } from './mongo-truth.ts'
-import { inWords, passes } from './report.ts'
+import { inWords } from './report.ts'
+import type { Outcome } from './report.ts'
 
 const options = defineOptions({
   readers: list('reader-urls', 'Base URLs of the readers (default: those of `freshet dev` here).'),
@@ -24,14 +25,30 @@ const options = defineOptions({
   json: flag('json', 'Prints one JSON line.'),
 })
 
-/** `freshet audit`: proves while the system runs that readers answer what the database had. Exit code 1: it did not. */
+const codes: Readonly<Record<Outcome, number>> = {
+  right: exitCodes.done,
+  wrong: exitCodes.failed,
+  unproved: exitCodes.unproved,
+}
+
+/** `freshet audit`: proves while the system runs that readers answer what the database had. */
 export const auditCommand = defineCommand({
   name: 'audit',
   says: 'Asks all readers about random documents and compares each answer with MongoDB at the position it names.',
   options,
+  exits: {
+    [exitCodes.done]: 'Every reader was judged, and nothing was wrong.',
+    [exitCodes.failed]: 'At least one answer was wrong.',
+    [exitCodes.unproved]:
+      'Nothing was wrong, and of a reader, or of one of its collections, too little could be judged.',
+    [exitCodes.unavailable]: 'The database does not answer.',
+    [exitCodes.broken]: 'The audit itself failed.',
+    [exitCodes.badConfig]: 'An option, a collection file, or the user of the database is wrong.',
+  },
+  codeOf,
   async run(config, world) {
     const from = targetOf(config, world)
-    const collections = await loadCollections(from.collections)
+    const collections = await collectionsIn(from.collections)
     const connection = await openReadConnection({
       uri: from.db,
       database: from.database,
@@ -40,7 +57,7 @@ export const auditCommand = defineCommand({
     })
     try {
       const auditor = new Auditor({
-        truth: new MongoTruth(connection, collections),
+        truth: new MongoTruth(connection, collections, world.clock),
         readers: [...new Set(from.readers)].map((url) => new HttpReader(url, from.token)),
         collections: [...collections.keys()],
         clock: world.clock,
@@ -51,13 +68,32 @@ export const auditCommand = defineCommand({
       if ((await auditor.knownIds()) === 0) throw new CliError('NOTHING_TO_AUDIT', 'no document is there.')
       const summary = await auditor.run(signalAfter(config.forMs, world))
       world.print(config.json ? JSON.stringify(summary) : inWords(summary))
-      // A reader of which nothing was judged may have lied all the time.
-      return passes(summary) ? exitCodes.done : exitCodes.failed
+      return codes[summary.outcome]
     } finally {
       await connection.close()
     }
   },
 })
+
+/** Whatever is no word about readers must not look like one. */
+function codeOf(error: unknown): number {
+  if (error instanceof CliError)
+    return error.code === 'NOTHING_TO_AUDIT' ? exitCodes.unproved : exitCodes.badConfig
+  if (error instanceof GuardError) return error.exitCode
+  // Errors of the driver, which the guard hands on as they are.
+  const ofDriver = error instanceof Error && error.name.startsWith('Mongo')
+  return ofDriver ? exitCodes.unavailable : exitCodes.broken
+}
+
+/** @throws {ConfigError} BAD_VALUE */
+async function collectionsIn(folder: string): Promise<ReadonlyMap<string, Collection>> {
+  try {
+    return await loadCollections(folder)
+  } catch (error) {
+    if (!(error instanceof CollectionFileError)) throw error
+    throw new ConfigError('BAD_VALUE', `--collections: ${error.message}`, { cause: error })
+  }
+}
 
 /** Aborts after this time, or when the person wants an end. */
 function signalAfter(forMs: number, { clock, stopped }: World): AbortSignal {

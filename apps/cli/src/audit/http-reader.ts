@@ -1,10 +1,10 @@
-import { headers, parseSourcePosition } from '@freshet/protocol'
+import { formatSourcePosition, headers, parseSourcePosition } from '@freshet/protocol'
 import { askDirectly } from '../ask-directly.ts'
 import type { Answer, Question, ReaderDoor } from './contract.ts'
 
 const answerWithinMs = 10_000
 /** Beyond what a reader may answer at once. */
-const maxAnswerBytes = 2 ** 30
+const maxAnswerBytes = 2 ** 28
 
 /** A reader behind its public port. */
 export class HttpReader implements ReaderDoor {
@@ -16,26 +16,47 @@ export class HttpReader implements ReaderDoor {
     this.#token = token
   }
 
-  async ask({ collection, ids, form }: Question): Promise<Answer> {
+  async ask(question: Question): Promise<Answer> {
+    const { collection, ids, form, method } = question
     const names = ids.map(encodeURIComponent)
     const path = form === 'one' ? `/${names.join()}` : `?ids=${names.join()}`
     const answer = await askDirectly(`${this.url}/v1/${collection}${path}`, {
-      headers: this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` },
+      method,
+      headers: this.#headersOf(question),
       signal: AbortSignal.timeout(answerWithinMs),
       maxBytes: maxAnswerBytes,
     })
     const { status, body } = answer
-    const position = answer.headers[headers.position]
-    const named = parseSourcePosition(typeof position === 'string' ? position : '')
+    const text = (name: string): string | undefined => {
+      const value = answer.headers[name]
+      return typeof value === 'string' ? value : undefined
+    }
+    const named = parseSourcePosition(text(headers.position) ?? '')
     return {
       status,
       body,
-      etag: answer.headers.etag,
+      etag: text('etag'),
+      contentType: text('content-type'),
+      contentLength: wholeNumber(text('content-length')),
+      ageS: wholeNumber(text('age')),
+      cacheStatus: text(headers.cacheStatus),
       problem: status < 400 ? undefined : problemOf(body),
       source: named?.source,
       position: named?.at,
     }
   }
+
+  #headersOf({ condition, atLeast }: Question): Record<string, string> {
+    return {
+      ...(this.#token !== undefined && { authorization: `Bearer ${this.#token}` }),
+      ...(condition && { [condition.kind === 'match' ? 'if-match' : 'if-none-match']: condition.etag }),
+      ...(atLeast && { [headers.atLeast]: formatSourcePosition(atLeast.source, atLeast.at) }),
+    }
+  }
+}
+
+function wholeNumber(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
 }
 
 /** The code at the end of the problem's `type`. */
@@ -45,7 +66,7 @@ function problemOf(body: Buffer): string | undefined {
     const type = typeof value === 'object' && value !== null && 'type' in value ? String(value.type) : ''
     return type.split('/').at(-1) || undefined
   } catch {
-    // Something else than a reader may have answered.
+    // Something else than a reader may have answered, and a HEAD has no body.
     return undefined
   }
 }

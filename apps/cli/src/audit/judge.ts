@@ -8,31 +8,39 @@ import type { Answer, Question, Truth, Verdict } from './contract.ts'
 export function judge(question: Question, answer: Answer, truth: Truth): Verdict {
   if (truth.kind === 'unknown') return { kind: 'unjudged', reason: truth.reason }
   return question.form === 'one'
-    ? judgeOne(question.ids[0] ?? '', answer, truth.documents)
-    : judgeSeveral(question.ids, answer, truth.documents)
+    ? judgeOne(question, answer, truth.documents.get(question.ids[0] ?? ''))
+    : judgeSeveral(question, answer, truth.documents)
 }
 
 /** Why an answer states no fact about data, and so needs no judge; nothing when it does state one. */
-export function noFact({ status, problem }: Answer): string | undefined {
-  if (status === 200 || (status === 404 && problem === 'not-found')) return undefined
+export function noFact({ status, problem, position }: Answer): string | undefined {
+  if (status === 200 || status === 304 || status === 412) return undefined
+  // A HEAD has no body to say which 404 it is.
+  if (status === 404 && (problem === 'not-found' || (problem === undefined && position !== undefined)))
+    return undefined
   return `the reader answered ${status} ${problem ?? ''}`.trim()
 }
 
-function judgeOne(id: string, answer: Answer, documents: ReadonlyMap<string, Buffer>): Verdict {
-  const expected = documents.get(id)
-  if (answer.status === 404)
-    return expected === undefined ? right : wrong('answered as absent, but it was there')
-  if (expected === undefined) return wrong('answered, but it was absent')
-  if (!answer.body.equals(expected)) return wrong(`other bytes: ${differenceOf(answer.body, expected)}`)
-  if (answer.etag !== etagOf(expected)) return wrong(`ETag ${answer.etag}, wanted ${etagOf(expected)}`)
-  return right
+function judgeOne(question: Question, answer: Answer, expected: Buffer | undefined): Verdict {
+  const { status, etag } = answer
+  const condition = question.condition
+  if (status === 404) return expected === undefined ? right : wrong('answered as absent, but it was there')
+  if (expected === undefined) return wrong(`answered ${status}, but it was absent`)
+  const wanted = etagOf(expected)
+  if (status === 304 && (condition?.kind !== 'none-match' || condition.etag !== wanted))
+    return wrong(`answered 304 to ${condition?.etag ?? 'no ETag'}, and the ETag was ${wanted}`)
+  if (status === 412 && (condition?.kind !== 'match' || condition.etag === wanted))
+    return wrong(`answered 412 to ${condition?.etag ?? 'no ETag'}, and the ETag was ${wanted}`)
+  if (status === 200 && condition?.kind === 'match' && condition.etag !== wanted)
+    return wrong(`answered If-Match ${condition.etag}, and the ETag was ${wanted}`)
+  const other = status === 200 ? otherBytes(question, answer, expected) : undefined
+  if (other !== undefined) return wrong(other)
+  return etag === wanted ? right : wrong(`ETag ${etag}, wanted ${wanted}`)
 }
 
-function judgeSeveral(
-  ids: readonly string[],
-  answer: Answer,
-  documents: ReadonlyMap<string, Buffer>,
-): Verdict {
+function judgeSeveral(question: Question, answer: Answer, documents: ReadonlyMap<string, Buffer>): Verdict {
+  const { ids } = question
+  if (answer.status !== 200) return wrong(`answered ${answer.status} to a question for several documents`)
   const items = ids.flatMap((id) => documents.get(id) ?? [])
   const missing = ids.filter((id) => !documents.has(id))
   const expected = Buffer.concat([
@@ -40,7 +48,20 @@ function judgeSeveral(
     ...items.flatMap((item, at) => (at === 0 ? [item] : [Buffer.from(','), item])),
     Buffer.from(`],"missing":${JSON.stringify(missing)}}`),
   ])
-  return answer.body.equals(expected) ? right : wrong(`other bytes: ${differenceOf(answer.body, expected)}`)
+  const other = otherBytes(question, answer, expected)
+  return other === undefined ? right : wrong(other)
+}
+
+/** What is wrong with the body of a 200, or with what stands for it in the answer to a HEAD. */
+function otherBytes({ method }: Question, answer: Answer, expected: Buffer): string | undefined {
+  const { body, contentLength, contentType } = answer
+  if (contentType?.startsWith('application/json') !== true) return `Content-Type ${contentType}`
+  if (method === 'GET')
+    return body.equals(expected) ? undefined : `other bytes: ${differenceOf(body, expected)}`
+  if (body.length > 0) return 'a HEAD with a body'
+  return contentLength === expected.length
+    ? undefined
+    : `Content-Length ${contentLength}, wanted ${expected.length}`
 }
 
 const right: Verdict = { kind: 'right' }

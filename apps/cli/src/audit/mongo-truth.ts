@@ -1,11 +1,14 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { idToBson, presentJson } from '@freshet/collections'
 import type { Collection } from '@freshet/collections'
-import { Timestamp } from '@freshet/guard'
+import { serverOf, Timestamp } from '@freshet/guard'
 import type { ReadCommand, ReadConnection } from '@freshet/guard'
-import { highOf, lowOf, parseSourceId, type Position, type SourceId } from '@freshet/protocol'
+import type { Clock } from '@freshet/kit'
+import { highOf, lowOf, parseSourceId, positionOf, type Position, type SourceId } from '@freshet/protocol'
 import { idFromDocument } from '@freshet/protocol/bson'
-import type { Truth, TruthSource } from './contract.ts'
+import type { Changed, Moment, SourceAt, Truth, TruthSource } from './contract.ts'
+import { ReadSeries, fieldsOf } from './read-series.ts'
+import { tryAgain } from './try-again.ts'
 
 const timeoutMs = 10_000
 
@@ -16,57 +19,129 @@ const timeoutMs = 10_000
 export class MongoTruth implements TruthSource {
   readonly #connection: ReadConnection
   readonly #collections: ReadonlyMap<string, Collection>
+  readonly #clock: Clock
 
-  constructor(connection: ReadConnection, collections: ReadonlyMap<string, Collection>) {
+  constructor(connection: ReadConnection, collections: ReadonlyMap<string, Collection>, clock: Clock) {
     this.#connection = connection
     this.#collections = collections
+    this.#clock = clock
   }
 
   async at(position: Position, collection: string, ids: readonly string[]): Promise<Truth> {
-    const { idType } = this.#collection(collection)
-    const atClusterTime = new Timestamp({ t: highOf(position), i: lowOf(position) })
-    const command = {
-      find: collection,
-      filter: { _id: { $in: ids.map((id) => idToBson(idType, id)) } },
-      batchSize: ids.length,
-      singleBatch: true,
-      readConcern: { level: 'snapshot', atClusterTime },
-      maxTimeMS: timeoutMs,
-    }
-    let reply: Reply
-    try {
-      reply = await this.#read(command)
-    } catch (error) {
-      return { kind: 'unknown', reason: `the database cannot read that position: ${nameOf(error)}` }
-    }
-    // A collection that was dropped or renamed since answers as if it had always been empty.
-    if (!reply.proved) return { kind: 'unknown', reason: 'the database has lost the past of the collection' }
-    const documents = new Map<string, Buffer>()
-    for (const bson of reply.batch) {
-      const id = idFromDocument(idType, bson)
-      if (id !== undefined) documents.set(id, presentJson(bson))
-    }
-    return { kind: 'known', documents }
+    return tryAgain('the database cannot read that position', this.#clock, async () => {
+      const { idType } = this.#collection(collection)
+      const command = {
+        find: collection,
+        filter: { _id: { $in: ids.map((id) => idToBson(idType, id)) } },
+        batchSize: ids.length + 1,
+        // On a replica set it means nothing, but a view that took the place of the collection is an error.
+        allowPartialResults: true,
+        readConcern: { level: 'snapshot', atClusterTime: timestampOf(position) },
+        maxTimeMS: timeoutMs,
+      }
+      await using series = new ReadSeries(this.#connection, collection, timeoutMs)
+      const documents = new Map<string, Buffer>()
+      // A reply ends at 16 MB: what is not in the first one is not absent.
+      for (let reply = await series.first(command); ; reply = await series.next()) {
+        // A collection that was dropped or renamed since answers as if it had always been empty.
+        if (!series.standsAtTime)
+          return { kind: 'unknown', reason: 'the database has lost the past of the collection' }
+        for (const bson of reply.documents) {
+          const id = idFromDocument(idType, bson)
+          if (id !== undefined) documents.set(id, presentJson(bson))
+        }
+        if (series.ended) return { kind: 'known', documents }
+      }
+    })
   }
 
   async someIds(collection: string, limit: number): Promise<readonly string[]> {
     const { idType } = this.#collection(collection)
     const pipeline = [{ $sample: { size: limit } }, { $project: { _id: 1 } }]
-    const { batch } = await this.#read({ aggregate: collection, pipeline, cursor: { batchSize: limit } })
-    return batch.flatMap((bson) => idFromDocument(idType, bson) ?? [])
+    await using series = new ReadSeries(this.#connection, collection, timeoutMs)
+    const { documents } = await series.first({
+      aggregate: collection,
+      pipeline,
+      cursor: { batchSize: limit },
+    })
+    return documents.flatMap((bson) => idFromDocument(idType, bson) ?? [])
   }
 
-  async source(): Promise<SourceId | undefined> {
-    const { cursor } = await this.#connection.run({
-      find: 'freshet',
-      filter: { _id: 'source' },
-      limit: 1,
-      singleBatch: true,
-      readConcern: { level: 'majority' },
+  strangeId(collection: string, random: () => number): string {
+    switch (this.#collection(collection).idType) {
+      case 'string':
+        return `absent-${Math.floor(random() * 1_000)}`
+      case 'objectid':
+        return randomBytes(12).toString('hex')
+      case 'integer':
+        return String(Math.floor((random() - 0.5) * 2 ** 40))
+      case 'uuid':
+        return randomBytes(16)
+          .toString('hex')
+          .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+    }
+  }
+
+  async now(): Promise<Moment> {
+    const reply = await this.#connection.run(
+      {
+        find: 'freshet',
+        filter: { _id: 'source' },
+        limit: 1,
+        singleBatch: true,
+        readConcern: { level: 'majority' },
+      },
+      { timeoutMs },
+    )
+    const time: unknown = reply['operationTime']
+    if (!(time instanceof Timestamp)) throw new Error('the database did not say where it stands')
+    const position = positionOf(time.getHighBitsUnsigned(), time.getLowBitsUnsigned())
+    return { source: sourceIn(reply), position, server: serverOf(reply) }
+  }
+
+  async sourceAt(position: Position): Promise<SourceAt> {
+    return tryAgain('the database cannot tell the source there', this.#clock, async () => {
+      const reply = await this.#connection.run(
+        {
+          find: 'freshet',
+          filter: { _id: 'source' },
+          limit: 1,
+          singleBatch: true,
+          readConcern: { level: 'snapshot', atClusterTime: timestampOf(position) },
+          maxTimeMS: timeoutMs,
+        },
+        { timeoutMs },
+      )
+      return { kind: 'known', source: sourceIn(reply) }
     })
-    const [control] = documentsOf(cursor)
-    if (control === undefined || !('timeline' in control)) return undefined
-    return parseSourceId(createHash('sha256').update(String(control.timeline)).digest('hex').slice(0, 8))
+  }
+
+  /** Asks the change stream, which tells every change of the database, as it does the reader. */
+  async changedWithin(after: Position, until: Position): Promise<Changed> {
+    return tryAgain('the database cannot tell whether it changed', this.#clock, async () => {
+      const stage = { $changeStream: { startAtOperationTime: nextOf(after) } }
+      const command = {
+        aggregate: 1,
+        pipeline: [stage, { $project: { clusterTime: 1 } }],
+        cursor: { batchSize: 1 },
+        readConcern: { level: 'majority' },
+      } satisfies ReadCommand
+      await using series = new ReadSeries(this.#connection, '$cmd.aggregate', timeoutMs, 'parsed')
+      for (
+        let reply = await series.first(command), first = true;
+        ;
+        reply = await series.next(1), first = false
+      ) {
+        const [event] = reply.parsed
+        const time: unknown = event === undefined ? undefined : fieldsOf(event)['clusterTime']
+        if (time instanceof Timestamp) {
+          const at = positionOf(time.getHighBitsUnsigned(), time.getLowBitsUnsigned())
+          return at <= until ? { kind: 'yes', at } : { kind: 'no' }
+        }
+        // The opening reply may come before anything was looked at; a later one that is empty has seen all there is.
+        if (!first) return { kind: 'no' }
+      }
+    })
   }
 
   #collection(name: string): Collection {
@@ -74,28 +149,22 @@ export class MongoTruth implements TruthSource {
     if (collection === undefined) throw new Error(`there is no collection file for ${name}`)
     return collection
   }
-
-  async #read(command: ReadCommand): Promise<Reply> {
-    const { cursor } = await this.#connection.run(command, { raw: 'batches', timeoutMs })
-    const proved = typeof cursor === 'object' && cursor !== null && 'atClusterTime' in cursor
-    return { proved, batch: documentsOf(cursor).filter((document) => document instanceof Uint8Array) }
-  }
 }
 
-interface Reply {
-  /** The server confirms the position that it read at. */
-  readonly proved: boolean
-  readonly batch: readonly Uint8Array[]
+/** The first eight digits of the hash of the history's name, where the control document has one. */
+function sourceIn(reply: object): SourceId | undefined {
+  const batch: unknown = fieldsOf(fieldsOf(reply)['cursor'])['firstBatch']
+  const timeline = Array.isArray(batch) ? fieldsOf(batch[0])['timeline'] : undefined
+  if (typeof timeline !== 'string') return undefined
+  return parseSourceId(createHash('sha256').update(timeline).digest('hex').slice(0, 8))
 }
 
-function documentsOf(cursor: unknown): readonly object[] {
-  const batch: unknown =
-    typeof cursor === 'object' && cursor !== null && 'firstBatch' in cursor ? cursor.firstBatch : undefined
-  return Array.isArray(batch) ? batch.filter((item) => typeof item === 'object' && item !== null) : []
+function timestampOf(position: Position): Timestamp {
+  return new Timestamp({ t: highOf(position), i: lowOf(position) })
 }
 
-/** Short, so that equal reasons are counted together. */
-function nameOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return 'codeName' in error ? String(error.codeName) : error.name
+/** One tick later. */
+function nextOf(position: Position): Timestamp {
+  const last = lowOf(position) === 0xffffffff
+  return new Timestamp({ t: highOf(position) + (last ? 1 : 0), i: last ? 0 : lowOf(position) + 1 })
 }

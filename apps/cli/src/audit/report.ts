@@ -1,4 +1,5 @@
 import type { Question, Verdict } from './contract.ts'
+import { Tally, type Counts } from './tally.ts'
 
 /** One answer that the database refutes. */
 export interface WrongAnswer {
@@ -8,40 +9,43 @@ export interface WrongAnswer {
   readonly what: string
 }
 
-/** Answers of one reader, or of all. */
-interface Counts {
-  /** Answers that were compared with the database. */
-  readonly audited: number
-  readonly wrong: number
-  /** Answers that could not be compared, by reason. */
-  readonly unjudged: Readonly<Record<string, number>>
+/** `right`: all that was said was right; `wrong`: something was not; `unproved`: too little could be judged. */
+export type Outcome = 'right' | 'wrong' | 'unproved'
+
+/** Answers of one reader. */
+interface ReaderCounts extends Counts {
+  /** Why too little is proved of it; empty: enough is. */
+  readonly unproved: readonly string[]
 }
 
 /** The result of an audit. */
 export interface AuditSummary extends Counts {
-  /** Each reader by its URL. One of which no answer was compared has proved nothing. */
-  readonly readers: Readonly<Record<string, Counts>>
+  readonly outcome: Outcome
+  /** Each reader by its URL. */
+  readonly readers: Readonly<Record<string, ReaderCounts>>
   /** The first wrong answers, at most twenty. */
   readonly examples: readonly WrongAnswer[]
 }
 
 const maxExamples = 20
-/** Reasons beyond these, of one reader, are counted together. */
-const maxReasons = 20
-const otherReasons = 'other reasons'
+
+/** Of the answers that state a fact, how many must have been compared with the database. */
+const leastJudged = 0.9
 
 /** Counts verdicts. */
 export class AuditReport {
   readonly #tallies: ReadonlyMap<string, Tally>
+  readonly #collections: readonly string[]
   readonly #examples: WrongAnswer[] = []
 
   /** @param readers the URLs of all that are asked, so that one that never answers is there too */
-  constructor(readers: readonly string[]) {
+  constructor(readers: readonly string[], collections: readonly string[]) {
     this.#tallies = new Map(readers.map((reader) => [reader, new Tally()]))
+    this.#collections = collections
   }
 
   add(verdict: Verdict, about: Omit<WrongAnswer, 'what'>): void {
-    this.#tallies.get(about.reader)?.add(verdict)
+    this.#tallies.get(about.reader)?.add(verdict, about.question.collection)
     if (verdict.kind === 'wrong' && this.#examples.length < maxExamples)
       this.#examples.push({ ...about, what: verdict.what })
   }
@@ -49,43 +53,28 @@ export class AuditReport {
   summary(): AuditSummary {
     const all = new Tally()
     for (const tally of this.#tallies.values()) all.include(tally)
-    const readers = [...this.#tallies].map(([reader, tally]) => [reader, tally.counts()])
-    return { ...all.counts(), readers: Object.fromEntries(readers), examples: [...this.#examples] }
-  }
-}
-
-class Tally {
-  readonly #unjudged = new Map<string, number>()
-  #audited = 0
-  #wrong = 0
-
-  add(verdict: Verdict): void {
-    if (verdict.kind === 'unjudged') return this.#count(verdict.reason, 1)
-    this.#audited += 1
-    if (verdict.kind === 'wrong') this.#wrong += 1
+    const readers = [...this.#tallies].map(([url, tally]): [string, ReaderCounts] => [
+      url,
+      { ...tally.counts(), unproved: this.#unproved(tally) },
+    ])
+    const enough = readers.length > 0 && readers.every(([, { unproved }]) => unproved.length === 0)
+    const outcome = all.counts().wrong > 0 ? 'wrong' : enough ? 'right' : 'unproved'
+    return { outcome, ...all.counts(), readers: Object.fromEntries(readers), examples: [...this.#examples] }
   }
 
-  include(other: Tally): void {
-    this.#audited += other.#audited
-    this.#wrong += other.#wrong
-    for (const [reason, times] of other.#unjudged) this.#count(reason, times)
+  /** A reader of which nothing was judged may have lied all the time. */
+  #unproved(tally: Tally): readonly string[] {
+    const { audited, unjudged } = tally.counts()
+    if (audited === 0) return ['none of its answers could be judged']
+    const silent = this.#collections.filter((collection) => !tally.judged(collection))
+    const notJudged = Object.values(unjudged).reduce((sum, times) => sum + times, 0)
+    return [
+      ...silent.map((collection) => `none of its answers about ${collection} could be judged`),
+      ...(audited < (audited + notJudged) * leastJudged
+        ? [`only ${audited} of its ${audited + notJudged} facts could be judged`]
+        : []),
+    ]
   }
-
-  counts(): Counts {
-    return { audited: this.#audited, wrong: this.#wrong, unjudged: Object.fromEntries(this.#unjudged) }
-  }
-
-  #count(reason: string, times: number): void {
-    const full = this.#unjudged.size >= maxReasons && !this.#unjudged.has(reason)
-    const key = full ? otherReasons : reason
-    this.#unjudged.set(key, (this.#unjudged.get(key) ?? 0) + times)
-  }
-}
-
-/** Whether it proved something about every reader, and found nothing wrong. */
-export function passes({ wrong, readers }: AuditSummary): boolean {
-  const all = Object.values(readers)
-  return wrong === 0 && all.length > 0 && all.every(({ audited }) => audited > 0)
 }
 
 /** The summary for a person. */
@@ -94,11 +83,15 @@ export function inWords({ audited, wrong, readers, examples }: AuditSummary): st
     const path = `${question.collection}/${question.ids.join()}`
     return `  WRONG ${reader} ${path} at ${position ?? 'no position'}: ${what}`
   })
-  const silent = Object.entries(readers).flatMap(([reader, counts]) =>
-    counts.audited > 0 ? [] : [`  NOTHING PROVED of ${reader}: none of its answers could be judged`],
+  const all = Object.entries(readers)
+  const silent = all.flatMap(([reader, { unproved }]) =>
+    unproved.map((why) => `  TOO LITTLE PROVED of ${reader}: ${why}`),
   )
-  const reasons = Object.entries(readers).flatMap(([reader, { unjudged }]) =>
-    Object.entries(unjudged).map(([reason, times]) => `  ${times} of ${reader} not judged: ${reason}`),
-  )
+  const counted = (what: string, counts: Readonly<Record<string, number>>, reader: string) =>
+    Object.entries(counts).map(([reason, times]) => `  ${times} of ${reader} ${what}: ${reason}`)
+  const reasons = all.flatMap(([reader, { unjudged, refused }]) => [
+    ...counted('not judged', unjudged, reader),
+    ...counted('no fact', refused, reader),
+  ])
   return [`${audited} answers audited, ${wrong} wrong`, ...lies, ...silent, ...reasons].join('\n')
 }

@@ -1,0 +1,60 @@
+import type { Verdict } from './contract.ts'
+
+/** Answers of one reader, or of all. */
+export interface Counts {
+  /** Answers that were compared with the database. */
+  readonly audited: number
+  readonly wrong: number
+  /** Facts that could not be compared, by reason. */
+  readonly unjudged: Readonly<Record<string, number>>
+  /** Questions that got a refusal or no answer, by reason. */
+  readonly refused: Readonly<Record<string, number>>
+}
+
+/** Reasons beyond these are counted together. */
+const maxReasons = 20
+const otherReasons = 'other reasons'
+
+/** Counts verdicts of one kind of answers. */
+export class Tally {
+  readonly #unjudged = new Map<string, number>()
+  readonly #refused = new Map<string, number>()
+  readonly #judged = new Set<string>()
+  #audited = 0
+  #wrong = 0
+
+  add(verdict: Verdict, collection: string): void {
+    if (verdict.kind === 'unjudged') return count(this.#unjudged, verdict.reason, 1)
+    if (verdict.kind === 'refused') return count(this.#refused, verdict.reason, 1)
+    this.#audited += 1
+    this.#judged.add(collection)
+    if (verdict.kind === 'wrong') this.#wrong += 1
+  }
+
+  /** Whether an answer about this collection was compared. */
+  judged(collection: string): boolean {
+    return this.#judged.has(collection)
+  }
+
+  include(other: Tally): void {
+    this.#audited += other.#audited
+    this.#wrong += other.#wrong
+    for (const [reason, times] of other.#unjudged) count(this.#unjudged, reason, times)
+    for (const [reason, times] of other.#refused) count(this.#refused, reason, times)
+  }
+
+  counts(): Counts {
+    return {
+      audited: this.#audited,
+      wrong: this.#wrong,
+      unjudged: Object.fromEntries(this.#unjudged),
+      refused: Object.fromEntries(this.#refused),
+    }
+  }
+}
+
+function count(reasons: Map<string, number>, reason: string, times: number): void {
+  const full = reasons.size >= maxReasons && !reasons.has(reason)
+  const key = full ? otherReasons : reason
+  reasons.set(key, (reasons.get(key) ?? 0) + times)
+}

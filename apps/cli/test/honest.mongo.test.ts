@@ -1,0 +1,80 @@
+import { afterAll, expect, test } from '@jest/globals'
+import { renameTimeline } from '@freshet/migration'
+import { eventually, failPoint } from '@freshet/testkit'
+import { openAuditedRun } from './support/audited-run.ts'
+
+const run = await openAuditedRun(2)
+afterAll(() => run[Symbol.asyncDispose]())
+
+interface Giant {
+  readonly _id: string
+  readonly numbers?: readonly number[]
+  readonly text?: string
+}
+const giants = run.db.admin.db('shop').collection<Giant>('products')
+const right = { outcome: 'right', wrong: 0, examples: [] }
+
+test('P2 honest readers are right through an election and two new timelines, in which every reader begins anew', async () => {
+  const before = await run.truth.now()
+  const disturb = async (): Promise<void> => {
+    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    await renameTimeline(run.db.adminUri, 'shop')
+    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    await run.db.stepDown()
+    await renameTimeline(run.db.adminUri, 'shop')
+  }
+  const [summary] = await Promise.all([run.audit(run.readers, 12_000), disturb()])
+  expect(summary).toMatchObject(right)
+  const after = await run.truth.now()
+  expect(after.source).not.toBe(before.source)
+})
+
+test('P2 a reader whose source begins while the audit does is right', async () => {
+  const renamed = renameTimeline(run.db.adminUri, 'shop')
+  expect(await run.audit(run.readers, 2_000)).toMatchObject(right)
+  await renamed
+})
+
+test('P2 P8 honest readers are right while nobody writes but the heartbeat', async () => {
+  run.moving.state.paused = true
+  expect(await run.audit(run.readers, 4_000)).toMatchObject(right)
+  run.moving.state.paused = false
+})
+
+test('P2 a reader whose feed is held up says so by its Age, and is right', async () => {
+  await using _ = await failPoint(
+    run.db.admin,
+    'failCommand',
+    { times: 200 },
+    {
+      failCommands: ['getMore'],
+      errorCode: 6,
+      appName: 'freshet reader',
+    },
+  )
+  expect(await run.audit(run.readers, 6_000)).toMatchObject({ wrong: 0, examples: [] })
+})
+
+test('P2 documents of almost 16 MiB, and answers for which the database sends more than that, are right', async () => {
+  const ids = Array.from({ length: 10 }, (_, n) => `numbers-${n}`)
+  for (const [n, _id] of ids.entries())
+    await giants.insertOne({ _id, numbers: Array.from({ length: 250_000 }, (_, at) => (at + n) % 10) })
+  await giants.insertOne({ _id: 'text', text: 'x'.repeat(16 * 2 ** 20 - 64) })
+  const position = (await run.truth.now()).position
+  const known = await run.truth.at(position, 'products', ids)
+  if (known.kind === 'unknown') throw new Error(known.reason)
+  expect(known.documents.size).toBe(10)
+  const summary = await run.audit(run.readers, 5_000)
+  expect(summary).toMatchObject({ wrong: 0, examples: [] })
+  // The very question: all of them at once, of a reader.
+  const [reader = ''] = run.readers
+  await eventually(async () => {
+    const answer = await fetch(`${reader}/v1/products?ids=${ids.join()}`)
+    expect(answer.status).toBe(200)
+    expect((await answer.arrayBuffer()).byteLength).toBeGreaterThan(10 * 500_000)
+  })
+  expect(await run.ask(reader, { collection: 'products', ids, form: 'several', method: 'GET' })).toEqual({
+    kind: 'right',
+  })
+  await giants.deleteMany({ _id: { $in: [...ids, 'text'] } })
+})

@@ -1,0 +1,292 @@
+import { etagOf } from '@freshet/collections'
+import { afterAll, expect, test } from '@jest/globals'
+import { formatSourcePosition, parseSourcePosition, positionOf, type Position } from '@freshet/protocol'
+import { eventually } from '@freshet/testkit'
+import { openAuditedRun } from './support/audited-run.ts'
+import { openLiar, type AskedFor, type Lie, type Told } from './support/liar.ts'
+import { Program } from './support/program.ts'
+
+const run = await openAuditedRun()
+afterAll(() => run[Symbol.asyncDispose]())
+const reader = run.readers[0] ?? ''
+
+const isFact = ({ status }: Told): boolean => [200, 304, 404, 412].includes(status)
+const isDocument = ({ status, body }: Told): boolean => status === 200 && body.length > 0
+const isSeveral = ({ url }: AskedFor): boolean => url.includes('?ids=')
+const saying = (told: Told, name: string, value: string): Told => ({
+  ...told,
+  headers: { ...told.headers, [name]: value },
+})
+const without = (told: Told, name: string): Told => ({
+  ...told,
+  headers: Object.fromEntries(Object.entries(told.headers).filter(([other]) => other !== name)),
+})
+const withBody = (told: Told, body: string): Told => ({ ...told, body: Buffer.from(body) })
+const bodyOf = ({ body }: Told): string => body.toString()
+
+/** The same answer under another source or position. */
+function placed(told: Told, change: (at: { source: string; at: Position }) => string): Told {
+  const named = parseSourcePosition(told.headers['freshet-position'] ?? '')
+  return named === undefined ? told : saying(told, 'freshet-position', change(named))
+}
+const shifted = (told: Told, ticks: bigint): Told =>
+  placed(told, ({ source, at }) => `${source}.${(BigInt(`0x${at}`) + ticks).toString(16).padStart(16, '0')}`)
+const seconds = (count: number): bigint => BigInt(count) * 2n ** 32n
+
+/** What the database had at this position, as an honest reader would tell it, whatever was asked beside it. */
+async function truly(asked: AskedFor, source: string, at: Position, ageS: number): Promise<Told> {
+  const [, collection = '', id = ''] = /^\/v1\/([^/?]+)(?:\/|\?ids=)?(.*)$/.exec(asked.url) ?? []
+  const ids = id.split(',').map(decodeURIComponent)
+  const truth = await run.truth.at(at, collection, ids)
+  if (truth.kind === 'unknown') throw new Error(truth.reason)
+  const items = ids.flatMap((one) => truth.documents.get(one) ?? [])
+  const missing = ids.filter((one) => !truth.documents.has(one))
+  const [only] = items
+  const facts = { 'freshet-position': `${source}.${at}`, age: String(ageS), 'cache-status': 'freshet; hit' }
+  const problem = Buffer.from('{"type":"https://freshet.dev/problems/not-found"}')
+  const made = isSeveral(asked)
+    ? { status: 200, body: Buffer.from(`{"items":[${items.join()}],"missing":${JSON.stringify(missing)}}`) }
+    : { status: only === undefined ? 404 : 200, body: only ?? problem }
+  const etag = isSeveral(asked) || only === undefined ? {} : { etag: etagOf(only) }
+  const headers = {
+    ...facts,
+    ...etag,
+    'content-type': 'application/json',
+    'content-length': String(made.body.length),
+  }
+  return { status: made.status, headers, body: asked.method === 'HEAD' ? Buffer.alloc(0) : made.body }
+}
+
+const start = await run.truth.now()
+const { position: past, source: trueSource = '' } = start
+const unknownSource = '0badc0de'
+const lieSometimes =
+  (lie: Lie, when: (told: Told, asked: AskedFor) => boolean = isDocument): Lie =>
+  (told, asked, response) =>
+    when(told, asked) ? lie(told, asked, response) : told
+let remembered: string | undefined
+
+/** Each tells something that the database refutes. */
+const lies: Readonly<Record<string, Lie>> = {
+  'another digit': lieSometimes((told) =>
+    withBody(
+      told,
+      bodyOf(told).replace(/\d(?=\D*$)/, (d) => String((Number(d) + 1) % 10)),
+    ),
+  ),
+  'a space more': lieSometimes((told) => withBody(told, `${bodyOf(told)} `)),
+  'a name more': lieSometimes((told) => withBody(told, bodyOf(told).replace(/}$/, ',"more":1}'))),
+  'numbers in another form': lieSometimes((told) =>
+    withBody(told, bodyOf(told).replace(/"n":(\d+)/, '"n":$1.0')),
+  ),
+  'texts in another form': lieSometimes((told) => withBody(told, bodyOf(told).replace('ä', '\\u00e4'))),
+  'a document cut short': lieSometimes((told) => withBody(told, bodyOf(told).slice(0, -3))),
+  'an empty body': lieSometimes((told) => withBody(told, '')),
+  'the document of another id': lieSometimes(async (told, asked) => {
+    const other = remembered ?? bodyOf(told)
+    if (!isSeveral(asked)) remembered = bodyOf(told)
+    return withBody(told, isSeveral(asked) ? bodyOf(told) : other)
+  }),
+  'a torn pair': lieSometimes(
+    (told) =>
+      withBody(
+        told,
+        bodyOf(told).replace(/"n":(\d+)/, (_, n) => `"n":${Number(n) - 1}`),
+      ),
+    (told, asked) => isDocument(told) && isSeveral(asked),
+  ),
+  'missing ones left out': lieSometimes(
+    (told) => withBody(told, bodyOf(told).replace(/"missing":\[.*\]/, '"missing":[]')),
+    (told, asked) => isDocument(told) && isSeveral(asked),
+  ),
+  'another ETag': lieSometimes((told) => saying(told, 'etag', '"AAAAAAAAAAAAAAAAAAAAAA"')),
+  'a weak ETag': lieSometimes(
+    (told) => saying(told, 'etag', `W/${told.headers['etag']}`),
+    (told, asked) => isDocument(told) && !isSeveral(asked),
+  ),
+  'absent though there': lieSometimes(
+    (told) => withBody({ ...told, status: 404 }, '{"type":"https://freshet.dev/problems/not-found"}'),
+    (told, asked) => isDocument(told) && !isSeveral(asked),
+  ),
+  'absent without a word': lieSometimes(
+    (told) => withBody({ ...told, status: 404 }, ''),
+    (told, asked) => isDocument(told) && !isSeveral(asked),
+  ),
+  'there though absent': lieSometimes(
+    (told) => {
+      const body = '{"id":"x","n":1}'
+      return withBody({ ...saying(told, 'etag', etagOf(Buffer.from(body))), status: 200 }, body)
+    },
+    ({ status }, { method }) => status === 404 && method === 'GET',
+  ),
+  'the wrong type': lieSometimes((told) => saying(told, 'content-type', 'text/html')),
+  'no position': (told) => without(told, 'freshet-position'),
+  'no Age': (told) => without(told, 'age'),
+  'a negative Age': (told) => saying(told, 'age', '-1'),
+  'no Cache-Status': (told) => without(told, 'cache-status'),
+  'a Cache-Status of its own': (told) => saying(told, 'cache-status', 'freshet; certainly'),
+  'no ETag': lieSometimes(
+    (told) => without(told, 'etag'),
+    (told, asked) => isDocument(told) && !isSeveral(asked),
+  ),
+  'an unknown source': (told) => placed(told, ({ at }) => `${unknownSource}.${at}`),
+  'an unknown source for false bodies': (told) =>
+    placed(isDocument(told) ? withBody(told, '{}') : told, ({ at }) => `${unknownSource}.${at}`),
+  'a source that alternates': (told, { turn }) =>
+    turn % 2 === 0 ? told : placed(told, ({ at }) => `${unknownSource}.${at}`),
+  'ever new sources': (told, { turn }) =>
+    placed(told, ({ at }) => `${turn.toString(16).padStart(8, '0')}.${at}`),
+  backwards: (told, { turn }) => (turn % 2 === 0 ? told : shifted(told, -seconds(2))),
+  'backwards under an unknown source': (told, { turn }) =>
+    placed(shifted(told, turn % 2 === 0 ? 0n : -seconds(2)), ({ at }) => `${unknownSource}.${at}`),
+  'truly backwards': async (told, asked) => (asked.turn % 20 < 10 ? told : truly(asked, trueSource, past, 0)),
+  'frozen at a position, with Age 0': (_, asked) => truly(asked, trueSource, past, 0),
+  'frozen under an unknown source, with Age 0': (_, asked) => truly(asked, unknownSource, past, 0),
+  'an hour ahead': (told) => shifted(told, seconds(3_600)),
+  'three seconds ahead': (told) => shifted(told, seconds(3)),
+  'the end of time': (told) => placed(told, ({ source }) => `${source}.ffffffffffffffff`),
+  'the beginning of time': (told, { turn }) =>
+    turn % 2 === 0
+      ? told
+      : placed(told, ({ source }) => formatSourcePosition(source as never, positionOf(1, 1))),
+  'less than was asked for': async (told, asked) =>
+    asked.headers['freshet-at-least'] === undefined ? told : truly(asked, trueSource, past, 3_600),
+  '304 to all': lieSometimes(
+    (told) => ({ ...withBody(told, ''), status: 304 }),
+    (told, asked) => isDocument(told) && !isSeveral(asked),
+  ),
+  '304 with an old ETag': lieSometimes(
+    (told, { headers }) =>
+      saying({ ...withBody(told, ''), status: 304 }, 'etag', headers['if-none-match'] ?? ''),
+    (told, { headers }) => isFact(told) && headers['if-none-match'] !== undefined,
+  ),
+  '412 to all': lieSometimes(
+    (told) =>
+      withBody({ ...told, status: 412 }, '{"type":"https://freshet.dev/problems/precondition-failed"}'),
+    (told, asked) => isDocument(told) && !isSeveral(asked),
+  ),
+  'a HEAD of another length': (told, { method }) =>
+    method === 'HEAD' && told.status === 200 ? saying(told, 'content-length', '1') : told,
+  'a HEAD with another ETag': (told, { method, url }) =>
+    method === 'HEAD' && told.status === 200 && !url.includes('?')
+      ? saying(told, 'etag', '"AAAAAAAAAAAAAAAAAAAAAA"')
+      : told,
+}
+
+/** Each hides: nothing is wrong, and nothing is proved. */
+const hiders: Readonly<Record<string, Lie>> = {
+  'never answers': () => undefined,
+  'always fails': (told) => ({
+    ...withBody(told, '{"type":"https://freshet.dev/problems/internal"}'),
+    status: 500,
+  }),
+  'never has the collection': (told) => ({
+    ...withBody(
+      without(told, 'freshet-position'),
+      '{"type":"https://freshet.dev/problems/unknown-collection"}',
+    ),
+    status: 404,
+  }),
+  'sends everybody elsewhere': (told) => ({ ...saying(withBody(told, ''), 'location', reader), status: 302 }),
+  'cuts every answer': (_, __, response) => {
+    response.writeHead(200, { 'content-length': '1000' }).write('{')
+    setTimeout(() => response.destroy(), 1)
+    return undefined
+  },
+  'is very old': (told, { headers }) =>
+    headers['freshet-at-least'] !== undefined
+      ? { ...withBody(told, ''), status: 503, headers: {} }
+      : placed(
+          saying(withBody(told, '{}'), 'age', '999999999'),
+          ({ source }) => `${source}.0000000100000001`,
+        ),
+  'refuses one collection': (told, { url }) =>
+    url.startsWith('/v1/marks') ? { ...withBody(told, ''), status: 503 } : told,
+}
+
+const all = [...Object.entries(lies), ...Object.entries(hiders)]
+/** Each group is asked by itself, so that each liar is asked often enough to give itself away. */
+const groups = [0, 1, 2, 3].map((group) => all.filter((_, at) => at % 4 === group))
+
+test.each(groups)(
+  'P2 P8 every kind of liar is found, whoever hides proves nothing, and the honest reader is right: %#',
+  async (...named) => {
+    const liars = await Promise.all(
+      named.map(async ([name, lie]) => ({ name, liar: await openLiar(reader, lie) })),
+    )
+    try {
+      const enough = new AbortController()
+      // For the first second nothing is known against an Age.
+      const asked = eventually(() => {
+        const turns = liars.filter(({ name }) => name in lies).map(({ liar }) => liar.turns())
+        expect(Math.min(...turns)).toBeGreaterThan(120)
+      }).then(() => enough.abort())
+      const { readers, outcome, examples } = await run.audit(
+        [reader, ...liars.map(({ liar }) => liar.url)],
+        enough.signal,
+      )
+      await asked
+      const said = Object.fromEntries(
+        liars.map(({ name, liar }) => {
+          const counts = readers[liar.url]
+          const found =
+            counts === undefined
+              ? 'not asked'
+              : counts.wrong > 0
+                ? 'wrong'
+                : counts.unproved.length > 0
+                  ? 'unproved'
+                  : 'right'
+          return [name, found]
+        }),
+      )
+      expect(said).toEqual(
+        Object.fromEntries(named.map(([name]) => [name, name in lies ? 'wrong' : 'unproved'])),
+      )
+      expect(examples.filter((example) => example.reader === reader)).toEqual([])
+      expect(readers[reader]).toMatchObject({ wrong: 0, unproved: [] })
+      expect(readers[reader]?.audited).toBeGreaterThan(20)
+      expect(outcome).toBe('wrong')
+    } finally {
+      await Promise.all(liars.map(({ liar }) => liar[Symbol.asyncDispose]()))
+    }
+  },
+)
+
+test('P2 negative control: a proxy that changes nothing is right, in every collection and with every type of id', async () => {
+  await using honest = await openLiar(reader, (told) => told)
+  const { outcome, readers, examples, unjudged } = await run.audit([honest.url], 3_000)
+  expect({ outcome, examples, unjudged }).toEqual({ outcome: 'right', examples: [], unjudged: {} })
+  expect(readers[honest.url]).toMatchObject({ unproved: [] })
+})
+
+const audit = (...args: readonly string[]): Program => new Program(['audit', '--json', ...args], run.dev.cwd)
+
+test('the exit code says what came of it: 0 right, 1 wrong, 3 too little proved', async () => {
+  await using right = audit('--for=2s')
+  expect(await right.outcome).toMatchObject({ code: 0, said: '' })
+  await using liar = await openLiar(reader, lies['a space more'] ?? (() => undefined))
+  await using wrong = audit('--for=1s', `--reader-urls=${reader},${liar.url}`)
+  expect((await wrong.outcome).code).toBe(1)
+  await using failing = await openLiar(reader, hiders['always fails'] ?? (() => undefined))
+  await using unproved = audit('--for=1s', `--reader-urls=${reader},${failing.url}`)
+  const { code, printed } = await unproved.outcome
+  expect(code).toBe(3)
+  expect(JSON.parse(printed)).toMatchObject({ outcome: 'unproved', wrong: 0 })
+})
+
+test.each([
+  ['a database that is not there', 69, [], 'mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200'],
+  ['no such database user', 78, [], 'wrong password'],
+  ['no collection files', 78, ['--collections=/nowhere'], undefined],
+  ['no such option', 78, ['--fore=1s'], undefined],
+  ['a reader that is no URL', 78, ['--reader-urls=localhost'], undefined],
+])('the exit code says that nothing was tried: %s', async (_, expected, args, db) => {
+  const uri = db === 'wrong password' ? run.auditor.replace(/:[^:@]+@/, ':x@') : db
+  await using program = new Program(['audit', '--for=1s', ...args], run.dev.cwd, {
+    env: uri === undefined ? {} : { FRESHET_DB: uri },
+  })
+  const { code, said, printed } = await program.outcome
+  expect({ code, printed }).toEqual({ code: expected, printed: '' })
+  expect(said).toMatch(/^freshet audit: /)
+})

@@ -1,0 +1,83 @@
+import { createServer, request, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** An answer of a reader, as a liar may change it. */
+export interface Told {
+  readonly status: number
+  /** In lower case; without those of the connection. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Buffer
+}
+
+/** What was asked for. */
+export interface AskedFor {
+  readonly method: string
+  readonly url: string
+  readonly headers: IncomingHttpHeaders
+  /** Which request of this liar it is, from 1. */
+  readonly turn: number
+}
+
+/** Makes a lie of what the real reader told, or leaves it as it is; or answers by itself, and gives nothing back. */
+export type Lie = (
+  told: Told,
+  asked: AskedFor,
+  response: ServerResponse,
+) => Told | undefined | Promise<Told | undefined>
+
+const passedOn = ['etag', 'freshet-position', 'content-type', 'age', 'cache-status', 'content-length']
+
+/** A reader that asks a real one, and lies. */
+export async function openLiar(reader: string, lie: Lie) {
+  let turn = 0
+  const server = createServer((incoming, response) => {
+    const asked = {
+      method: incoming.method ?? '',
+      url: incoming.url ?? '',
+      headers: incoming.headers,
+      turn: (turn += 1),
+    }
+    void (async () => {
+      const told = await lie(await askReal(reader, asked), asked, response)
+      if (told === undefined) return
+      const { 'content-length': _, ...headers } = told.headers
+      // The length that a HEAD tells is the reader's own word; of a body it is what there is.
+      const length = asked.method === 'HEAD' ? told.headers['content-length'] : String(told.body.length)
+      if (told.status !== 304 && length !== undefined) response.setHeader('content-length', length)
+      response.writeHead(told.status, headers).end(told.body)
+    })().catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    turns: () => turn,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+function askReal(reader: string, { method, url, headers }: AskedFor): Promise<Told> {
+  return new Promise((resolve, reject) => {
+    const { host: _, connection: __, ...others } = headers
+    const asking = request(`${reader}${url}`, { method, headers: others }, (answer) => {
+      const chunks: Buffer[] = []
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk))
+      answer.on('error', reject)
+      answer.on('end', () => {
+        const kept = passedOn.flatMap((name) => {
+          const value = answer.headers[name]
+          return typeof value === 'string' ? [[name, value] as const] : []
+        })
+        resolve({
+          status: answer.statusCode ?? 0,
+          headers: Object.fromEntries(kept),
+          body: Buffer.concat(chunks),
+        })
+      })
+    })
+    asking.on('error', reject)
+    asking.end()
+  })
+}
