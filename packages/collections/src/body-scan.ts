@@ -20,6 +20,9 @@ const loneSurrogate = /\p{Surrogate}/u
 /** Integers of so many digits are exact whatever they are. */
 const safeDigits = 15
 
+/** The digits of 2^53, and a sign. */
+const mostDigits = 17
+
 /** Integers up to here are exact, and doubles beyond have no fraction. */
 const safeLimit = 2 ** 53
 
@@ -176,8 +179,9 @@ export class BodyScan {
   }
 
   #exactInteger(text: string): number {
-    const value = BigInt(text)
-    if (value > safeLimit || value < -safeLimit)
+    // To make a number of many digits takes longer than they are long, and so many are too many anyway.
+    const value = text.length > mostDigits ? Number.NaN : BigInt(text)
+    if (!(value <= safeLimit && value >= -safeLimit))
       this.#fail('inexact-number', 'expected an integer within 2^53, send larger ones as strings')
     return Number(value)
   }
@@ -194,7 +198,8 @@ export class BodyScan {
   /** 5.0 and 5e0 are the same number as 5 for every JSON reader, and are stored as that. */
   #putDecimal(text: string): number {
     const value = Number(text)
-    if (!Number.isFinite(value))
+    // What is not 0, and smaller than any double, would be stored as 0.
+    if (!Number.isFinite(value) || (value === 0 && /^[^eE]*[1-9]/.test(text)))
       this.#fail('inexact-number', 'expected a number within the range of a double')
     if (Number.isSafeInteger(value)) return this.#putInteger(value)
     if (Math.abs(value) >= safeLimit && !readsBack(text, value))

@@ -31,7 +31,7 @@ export function readCollectionFile(
     fail('', `a file named after a collection (${namePattern.source})`, JSON.stringify(name))
   if (reservedNames.test(name)) fail('', 'a name that is not reserved', JSON.stringify(name))
   const schema = parse(text, fail)
-  checkOwnKeys(schema, '', fail)
+  checkWords(schema, '', compiler, fail)
   return {
     name,
     idType: choice(schema, 'x-id', idTypes, 'string', '/x-id', fail),
@@ -77,8 +77,8 @@ const namingWords: ReadonlySet<string> = new Set([
   'dependentRequired',
 ])
 
-/** Words of ours are known and stand at the top; ajv sees to the others. */
-function checkOwnKeys(schema: unknown, pointer: string, fail: Fail): void {
+/** Words of ours are known and stand at the top, and patterns can be tested in bounded time; ajv sees to the rest. */
+function checkWords(schema: unknown, pointer: string, compiler: SchemaCompiler, fail: Fail): void {
   if (typeof schema !== 'object' || schema === null) return
   for (const [key, inner] of Object.entries(schema)) {
     const at = `${pointer}/${key}`
@@ -86,9 +86,19 @@ function checkOwnKeys(schema: unknown, pointer: string, fail: Fail): void {
     if (key.startsWith('x-') && !known)
       fail(at, `one of ${ownKeys.join(', ')}, at the top`, JSON.stringify(key))
     if (known || dataWords.has(key)) continue
-    if (!namingWords.has(key) || Array.isArray(schema)) checkOwnKeys(inner, at, fail)
-    else for (const [name, named] of Object.entries(inner ?? {})) checkOwnKeys(named, `${at}/${name}`, fail)
+    if (key === 'pattern' && typeof inner === 'string') checkPattern(inner, at, compiler, fail)
+    if (!namingWords.has(key) || Array.isArray(schema)) checkWords(inner, at, compiler, fail)
+    else
+      for (const [name, named] of Object.entries(inner ?? {})) {
+        if (key === 'patternProperties') checkPattern(name, at, compiler, fail)
+        checkWords(named, `${at}/${name}`, compiler, fail)
+      }
   }
+}
+
+function checkPattern(source: string, pointer: string, compiler: SchemaCompiler, fail: Fail): void {
+  const fault = compiler.patternFault(source)
+  if (fault !== undefined) fail(pointer, fault, JSON.stringify(source))
 }
 
 function objectAt(schema: Json, key: string, fail: Fail): Json {

@@ -1,8 +1,12 @@
 import { Ajv2020, type ErrorObject, type FuncKeywordDefinition } from 'ajv/dist/2020.js'
 import type { DataValidateFunction } from 'ajv/dist/types/index.js'
-import addFormats from 'ajv-formats'
 import type { Issue, JsonObject, JsonValue } from './contract.ts'
+import { formatsOver } from './formats.ts'
+import { LinearPattern } from './linear-pattern.ts'
 import { multipleOf } from './multiple-of.ts'
+import { PatternError } from './pattern-program.ts'
+import { recursivePlaces } from './recursion.ts'
+import { Steps, TooManySteps } from './steps.ts'
 import { firstRepeated } from './unique-items.ts'
 
 /** Our own words in a collection file, beside those of JSON Schema. */
@@ -14,29 +18,97 @@ const maxIssues = 10
 /** Of a document with more values only the first issue is told: to find all of them costs as many objects. */
 const maxValuesToSearch = 1_000
 
-/** One compiler for all schemas: strict, so that a misspelt keyword is an error, and exact with decimals (19.99). */
+/** What the check of one document may cost: about a third of a second of a busy core. */
+const maxSteps = 20_000_000
+
+/** What the search for more issues than the first may cost beside that. */
+const maxStepsToSearch = 1_000_000
+
+/** What a step back by `$ref` costs at least: what is checked there, and the errors that are kept until it is over. */
+const stepsPerReturn = 100
+
+/** Marks the places of a schema that lead back to themselves. No collection file may say it. */
+const stepsKey = 'x-steps'
+
+/**
+ * One compiler for all schemas: strict, so that a misspelt keyword is an error, exact with decimals (19.99), and bounded:
+ * whatever can take longer than the document is long takes its steps from one budget.
+ */
 export class SchemaCompiler {
-  readonly #first = compilerOf(false)
-  readonly #all = compilerOf(true)
+  readonly #steps = new Steps()
+  readonly #first = compilerOf(false, this.#steps)
+  readonly #all = compilerOf(true, this.#steps)
 
   /** @throws {Error} with ajv's words: the schema is none. */
   compile(schema: object): (document: JsonObject) => readonly Issue[] {
-    const first = this.#first.compile(schema)
-    const all = this.#all.compile(schema)
+    const marked = structuredClone(schema)
+    for (const place of recursivePlaces(marked)) Reflect.set(place, stepsKey, true)
+    this.#steps.begin(Number.POSITIVE_INFINITY)
+    const first = this.#first.compile(marked)
+    const all = this.#all.compile(marked)
     return (document) => {
-      if (first(document)) return []
-      if (isLarge(document)) return (first.errors ?? []).slice(0, 1).map(issueOf)
-      all(document)
-      return (all.errors ?? []).slice(0, maxIssues).map(issueOf)
+      const firstIssues = (): readonly Issue[] => (first.errors ?? []).slice(0, 1).map(issueOf)
+      const fits = this.#within(maxSteps, () => first(document))
+      if (fits === undefined) return [tooManySteps]
+      if (fits) return []
+      if (isLarge(document)) return firstIssues()
+      const searched = this.#within(maxStepsToSearch, () => all(document))
+      return searched === undefined ? firstIssues() : (all.errors ?? []).slice(0, maxIssues).map(issueOf)
+    }
+  }
+
+  /** Why a text cannot be a pattern of a schema; `undefined`: it can. */
+  patternFault(source: string): string | undefined {
+    try {
+      return void new LinearPattern(source, new Steps())
+    } catch (error) {
+      if (error instanceof PatternError) return error.message
+      throw error
+    }
+  }
+
+  /** `undefined`: it takes more steps. */
+  #within(limit: number, check: () => boolean): boolean | undefined {
+    this.#steps.begin(limit)
+    try {
+      return check()
+    } catch (error) {
+      // The other one is of a `$ref` that leads back to itself without a step into the document: the stack ends first.
+      if (error instanceof TooManySteps || error instanceof RangeError) return undefined
+      throw error
     }
   }
 }
 
-function compilerOf(allErrors: boolean): Ajv2020 {
-  const ajv = new Ajv2020({ strict: true, allErrors, allowUnionTypes: true })
-  // The package says `default` once more than its types do.
-  addFormats.default(ajv)
+const tooManySteps: Issue = Object.freeze({
+  pointer: '',
+  detail: `takes more than ${maxSteps} steps to check against the schema; send a smaller document`,
+})
+
+function compilerOf(allErrors: boolean, steps: Steps): Ajv2020 {
+  const regExp = Object.assign((source: string) => new LinearPattern(source, steps), {
+    code: 'linearPattern',
+  })
+  const ajv = new Ajv2020({
+    strict: true,
+    allErrors,
+    allowUnionTypes: true,
+    formats: formatsOver(steps),
+    code: { regExp },
+  })
   for (const key of ownKeys) ajv.addKeyword(key)
+  const first = ajv.RULES.rules.find(({ type }) => type === undefined)?.rules[0]?.keyword
+  if (first === undefined) throw new TypeError('expected words of a schema that are for every type')
+  ajv.addKeyword({
+    keyword: stepsKey,
+    schemaType: 'boolean',
+    // Before all that may fail, or lead back.
+    before: first,
+    compile: () => () => {
+      steps.take(stepsPerReturn)
+      return true
+    },
+  })
   // Two words of the standard, whose checks in ajv take too long and are too inexact.
   replaceKeyword(ajv, 'uniqueItems', { type: 'array', schemaType: 'boolean', compile: uniqueItems })
   replaceKeyword(ajv, 'multipleOf', { type: 'number', schemaType: 'number', compile: exactMultiple })

@@ -213,6 +213,19 @@ test('B6 numbers beyond 2^53 are taken when they come back as they were written'
     expect(refusal(`{"a":${text}}`)).toBeUndefined()
 })
 
+test.each(['1e-400', '-1e-400', '0.0000001e-320', '2.4703282292062327e-324', `0.${'0'.repeat(400)}1`])(
+  'B6 a number that is not 0 is not stored as 0: %s',
+  (text) => {
+    expect(refusal(`{"a":${text}}`)).toMatchObject({ code: 'inexact-number', pointer: '/a' })
+    expect(refusal(`{"a":[{"b":${text}}]}`)).toMatchObject({ code: 'inexact-number', pointer: '/a/0/b' })
+  },
+)
+
+test('B6 the smallest double is taken, and 0 however it is written', () => {
+  for (const text of ['5e-324', '3e-324', '0', '-0', '0.0', '0e400', '0e-400', '-0.000e7', '0E1'])
+    expect(refusal(`{"a":${text}}`)).toBeUndefined()
+})
+
 test('B7 2^53 is a number to all: read, shown, plain; one more is none of it', () => {
   for (const sign of ['', '-']) {
     const text = `{"a":${sign}9007199254740992}`

@@ -42,7 +42,7 @@ const exceptions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   '@freshet/protocol': { 'structured-headers': 'reads and writes the text of headers' },
   '@freshet/collections': {
-    'ajv-formats': 'judges values',
+    '@eslint-community/regexpp': 'takes patterns apart',
     'ajv/dist/2020.js': 'judges values',
     'ajv/dist/types/index.js': 'judges values',
     bson: 'reads and writes values; without the driver they go nowhere',

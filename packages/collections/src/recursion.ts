@@ -1,0 +1,55 @@
+type Json = Readonly<Record<string, unknown>>
+
+/** The places in a schema where `$ref` can lead back to: only there a check can grow faster than the document. */
+export function recursivePlaces(schema: object): readonly Json[] {
+  const targets = new Map<string, Json>()
+  for (const ref of refsIn(schema)) {
+    const place = placeOf(schema, ref)
+    // By a name, or in another way that only ajv resolves: every place that has a name may be meant.
+    if (place === undefined) for (const [n, one] of named(schema).entries()) targets.set(`${ref} ${n}`, one)
+    else targets.set(ref, place)
+  }
+  const reachable = (from: Json, seen: Set<Json>): Set<Json> => {
+    for (const ref of refsIn(from))
+      for (const [name, place] of targets) {
+        if ((name !== ref && !name.startsWith(`${ref} `)) || seen.has(place)) continue
+        seen.add(place)
+        reachable(place, seen)
+      }
+    return seen
+  }
+  return [...new Set(targets.values())].filter((place) => reachable(place, new Set()).has(place))
+}
+
+function refsIn(schema: unknown): readonly string[] {
+  return objectsIn(schema).flatMap((one) =>
+    ['$ref', '$dynamicRef'].flatMap((key) => {
+      const ref = one[key]
+      return typeof ref === 'string' ? [ref] : []
+    }),
+  )
+}
+
+function named(schema: object): readonly Json[] {
+  return objectsIn(schema).filter(
+    (one, place) => place === 0 || '$id' in one || '$anchor' in one || '$dynamicAnchor' in one,
+  )
+}
+
+/** All objects, the outermost first. */
+function objectsIn(value: unknown): readonly Json[] {
+  if (typeof value !== 'object' || value === null) return []
+  const inner = Object.values(value).flatMap(objectsIn)
+  return Array.isArray(value) ? inner : [value as Json, ...inner]
+}
+
+/** Of `#` and a JSON pointer behind it. */
+function placeOf(schema: object, ref: string): Json | undefined {
+  if (ref !== '#' && !ref.startsWith('#/')) return undefined
+  let place: unknown = schema
+  for (const name of ref.split('/').slice(1)) {
+    if (typeof place !== 'object' || place === null) return undefined
+    place = Reflect.get(place, decodeURIComponent(name).replaceAll('~1', '/').replaceAll('~0', '~'))
+  }
+  return typeof place === 'object' && place !== null && !Array.isArray(place) ? (place as Json) : undefined
+}

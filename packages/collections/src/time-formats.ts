@@ -1,0 +1,42 @@
+/** Longer texts are no time of anybody. */
+const maxLength = 64
+
+const datePattern = /^(\d{4})-(\d\d)-(\d\d)$/
+const timePattern = /^(\d\d):(\d\d):(\d\d)(?:\.\d{1,40})?(?:[Zz]|([+-])(\d\d):(\d\d))?$/
+const daysOf = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+
+/** `full-date` of RFC 3339, section 5.6. */
+export function isDate(text: string): boolean {
+  const found = text.length > maxLength ? null : datePattern.exec(text)
+  if (!found) return false
+  const [year = 0, month = 0, day = 0] = found.slice(1).map(Number)
+  const leap = month === 2 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
+  return day >= 1 && day <= (daysOf[month - 1] ?? 0) + (leap ? 1 : 0)
+}
+
+/**
+ * `full-time` of RFC 3339, section 5.6; with `optional` a `partial-time` too. The second 60 is there once a day at most,
+ * at the end of the day of Greenwich (section 5.7).
+ */
+export function isTime(text: string, offset: 'needed' | 'optional' = 'needed'): boolean {
+  const found = text.length > maxLength ? null : timePattern.exec(text)
+  if (!found) return false
+  const [hour = 0, minute = 0, second = 0] = found.slice(1, 4).map(Number)
+  const local = !/[Zz]|[+-]/.test(text)
+  if (local && offset === 'needed') return false
+  const [sign, hours = 0, minutes = 0] = [
+    found[4] === '-' ? -1 : 1,
+    Number(found[5] ?? 0),
+    Number(found[6] ?? 0),
+  ]
+  if (hour > 23 || minute > 59 || hours > 23 || minutes > 59) return false
+  const utcMinute = ((((hour - sign * hours) * 60 + minute - sign * minutes) % 1_440) + 1_440) % 1_440
+  return second < 60 || (second === 60 && utcMinute === 1_439)
+}
+
+/** `date-time` of RFC 3339, section 5.6: between date and time there is a `T`, and nothing else. */
+export function isDateTime(text: string, offset: 'needed' | 'optional' = 'needed'): boolean {
+  const separator = text[10]
+  if (separator !== 'T' && separator !== 't') return false
+  return isDate(text.slice(0, 10)) && isTime(text.slice(11), offset)
+}

@@ -1,0 +1,91 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from '@jest/globals'
+import { SchemaCompiler } from '../src/schema-check.ts'
+
+const here = import.meta.dirname
+
+/** Long after the end of what is bounded, and long before that of what is not. */
+const killAfterMs = 240_000
+
+test('B20 bodies of a megabyte in every shape are checked against schemas that blow up elsewhere', async () => {
+  const hooks = join(here, '../../cache/test/ts-hooks.mjs')
+  const child = await promisify(execFile)(
+    process.execPath,
+    ['-C', '@freshet/source', '--import', hooks, join(here, 'support/bounded-child.ts')],
+    { timeout: killAfterMs, killSignal: 'SIGKILL' },
+  )
+  const { checks, refused } = JSON.parse(child.stdout) as { checks: number; refused: number }
+  expect(checks).toBeGreaterThan(200)
+  // Some could only be ended.
+  expect(refused).toBeGreaterThan(0)
+}, 300_000)
+
+const recursive = {
+  type: 'object',
+  properties: { e: { $ref: '#/$defs/expression' } },
+  $defs: {
+    expression: {
+      oneOf: [
+        {
+          type: 'object',
+          required: ['a'],
+          properties: { a: { $ref: '#/$defs/expression' }, k: { const: 1 } },
+        },
+        {
+          type: 'object',
+          required: ['a'],
+          properties: { a: { $ref: '#/$defs/expression' }, k: { const: 2 } },
+        },
+        { type: 'number' },
+      ],
+    },
+  },
+}
+
+test('B20 what a schema would look at again and again at each level ends with a sentence', () => {
+  const validate = new SchemaCompiler().compile(recursive)
+  const nested = (levels: number): { [name: string]: never } =>
+    JSON.parse(`{"e":${'{"k":1,"a":'.repeat(levels)}5${'}'.repeat(levels)}}`)
+  expect(validate(nested(8))).toEqual([])
+  expect(validate(nested(60))).toEqual([
+    { pointer: '', detail: expect.stringMatching(/^takes more than 20000000 steps to check/) },
+  ])
+  // It is the document that was too much, and not the schema that is used up.
+  expect(validate(nested(8))).toEqual([])
+})
+
+test('B20 where the search for more issues takes too long, the first is told', () => {
+  const validate = new SchemaCompiler().compile({
+    type: 'object',
+    properties: {
+      kind: { const: 'a' },
+      text: { type: 'string', maxLength: 254, pattern: '^(?:a|b)*a(?:a|b){200}c$' },
+    },
+  })
+  const text = Array.from({ length: 3_000 }, (_, n) => ((n * n) % 7 < 3 ? 'a' : 'b')).join('')
+  expect(validate({ kind: 'b', text })[0]).toEqual({ pointer: '/kind', detail: 'must be equal to constant' })
+})
+
+test('B20 a reference that leads to itself without a step ends with a sentence', () => {
+  const validate = new SchemaCompiler().compile({
+    type: 'object',
+    properties: { loop: { $ref: '#/$defs/a' } },
+    $defs: { a: { $ref: '#/$defs/b' }, b: { $ref: '#/$defs/a' } },
+  })
+  expect(validate({})).toEqual([])
+  expect(validate({ loop: 1 })).toHaveLength(1)
+})
+
+test('B20 references that lead back to nothing cost nothing, however often they are followed', () => {
+  const validate = new SchemaCompiler().compile({
+    type: 'object',
+    properties: { list: { type: 'array', items: { $ref: '#/$defs/point' } } },
+    $defs: {
+      point: { type: 'object', properties: { x: { $ref: '#/$defs/n' }, y: { $ref: '#/$defs/n' } } },
+      n: { type: 'number' },
+    },
+  })
+  expect(validate({ list: Array.from({ length: 250_000 }, (_, x) => ({ x, y: x })) })).toEqual([])
+})
