@@ -24,11 +24,9 @@ export function isTime(text: string, offset: 'needed' | 'optional' = 'needed'): 
   const [hour = 0, minute = 0, second = 0] = found.slice(1, 4).map(Number)
   const local = !/[Zz]|[+-]/.test(text)
   if (local && offset === 'needed') return false
-  const [sign, hours = 0, minutes = 0] = [
-    found[4] === '-' ? -1 : 1,
-    Number(found[5] ?? 0),
-    Number(found[6] ?? 0),
-  ]
+  const sign = found[4] === '-' ? -1 : 1
+  const hours = Number(found[5] ?? 0)
+  const minutes = Number(found[6] ?? 0)
   if (hour > 23 || minute > 59 || hours > 23 || minutes > 59) return false
   const utcMinute = ((((hour - sign * hours) * 60 + minute - sign * minutes) % 1_440) + 1_440) % 1_440
   return second < 60 || (second === 60 && utcMinute === 1_439)
