@@ -8,10 +8,10 @@ export class PatternError extends Error {
   override readonly name = 'PatternError'
 }
 
-export type Assertion = 'start' | 'end' | 'word' | 'not-word'
+type Assertion = 'start' | 'end' | 'word' | 'not-word'
 
 /** One state of the machine that a pattern is. `next` and `or` are places of others. */
-export type PatternState =
+type PatternState =
   | { readonly kind: 'match' }
   | { readonly kind: 'set'; readonly set: number; readonly next: number }
   | { readonly kind: 'assert'; readonly assertion: Assertion; readonly next: number }
