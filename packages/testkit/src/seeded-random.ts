@@ -9,6 +9,8 @@ export interface SeededRandom {
   below(this: void, limit: number): number
   /** One of the items; the list must not be empty. */
   pick<T>(this: void, items: readonly T[]): T
+  /** Another sequence, which follows from the seed and this number: of one of several that draw at the same time. */
+  fork(this: void, number: number): SeededRandom
 }
 
 /**
@@ -18,6 +20,10 @@ export interface SeededRandom {
  */
 export function seededRandom(seed: number = seedOfThisRun()): SeededRandom {
   process.stderr.write(`seed ${seed} (repeat with TEST_SEED=${seed})\n`)
+  return generatorOf(seed)
+}
+
+function generatorOf(seed: number): SeededRandom {
   let state = seed >>> 0
   const next = (): number => {
     state = (state + 0x6d2b79f5) >>> 0
@@ -35,6 +41,7 @@ export function seededRandom(seed: number = seedOfThisRun()): SeededRandom {
       if (item === undefined) throw new RangeError('nothing to pick from')
       return item
     },
+    fork: (number) => generatorOf((seed ^ Math.imul(number + 1, 0x9e3779b1)) >>> 0),
   }
 }
 

@@ -20,3 +20,14 @@ test('every item is picked, and the numbers fill their range evenly', () => {
   for (const item of ['a', 'b', 'c']) expect(counts.get(item)).toBeGreaterThan(850)
   expect(() => random.pick([])).toThrow(RangeError)
 })
+
+test('forks follow from the seed and their number, and from nothing that was drawn', () => {
+  const walk = (fork: number, drawn: number): readonly number[] => {
+    const random = seededRandom(7)
+    for (let i = 0; i < drawn; i++) random.next()
+    const forked = random.fork(fork)
+    return Array.from({ length: 20 }, () => forked.below(1_000))
+  }
+  expect(walk(0, 0)).toEqual(walk(0, 5))
+  expect(walk(0, 0)).not.toEqual(walk(1, 0))
+})

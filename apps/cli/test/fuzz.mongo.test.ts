@@ -1,0 +1,163 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { seededRandom } from '@freshet/testkit'
+import { makeCollections, type FuzzCollections } from './fuzz/collections.ts'
+import { FuzzClient, type Got } from './fuzz/http.ts'
+import { makePools, slotsOf, type Slot } from './fuzz/model.ts'
+import { ReadWalk } from './fuzz/read-walk.ts'
+import { WriteWalk } from './fuzz/write-walk.ts'
+import { devLineOf, type DevLine } from './support/dev-line.ts'
+import { Program } from './support/program.ts'
+
+const REQUESTS = 20_000
+const CLIENTS = 32
+/** Documents of each collection that a client has for itself. */
+const OWN = 3
+
+let collections: FuzzCollections
+let dev: Program
+let line: DevLine
+
+beforeAll(async () => {
+  collections = await makeCollections()
+  const argv = ['--json', '--port=0', '--no-sample', '--ephemeral', '--readers=1']
+  dev = new Program(['dev', ...argv, `--collections=${collections.folder}`])
+  line = devLineOf(await dev.json())
+})
+afterAll(async () => {
+  await dev[Symbol.asyncDispose]()
+  await collections[Symbol.asyncDispose]()
+})
+
+/** Whether a service is still the process that was started. */
+async function lives(url: string): Promise<boolean> {
+  return (await fetch(`${url}/livez`)).ok
+}
+
+const random = seededRandom()
+const authorization = (): string => `Bearer ${line.token}`
+/** What is known to be stored when the writing is over. */
+const known: Slot[] = []
+
+const clients: FuzzClient[] = []
+afterAll(() => {
+  for (const client of clients) client.close()
+})
+
+type Alter = (got: Got) => Got
+
+/** A client of a service. `alter`: how it lies. */
+function clientOf(url: string | undefined, alter?: Alter): FuzzClient {
+  const client = new FuzzClient(url ?? '', alter)
+  clients.push(client)
+  return client
+}
+
+interface Walk {
+  readonly sent: number
+  readonly outcomes: ReadonlyMap<string, number>
+  step(): Promise<void>
+}
+
+/** Lets all clients walk, and gives what was wrong; more than a few faults are not worth the time. */
+async function faultsOfWalks(
+  requests: number,
+  make: (client: number, report: (fault: string) => void) => Walk,
+): Promise<readonly string[]> {
+  const faults: string[] = []
+  const walks = Array.from({ length: CLIENTS }, (_, client) => make(client, (fault) => faults.push(fault)))
+  await Promise.all(
+    walks.map(async (walk) => {
+      while (walk.sent < requests / CLIENTS && faults.length < 20) await walk.step()
+    }),
+  )
+  const outcomes: Record<string, number> = {}
+  for (const walk of walks)
+    for (const [name, times] of walk.outcomes) outcomes[name] = (outcomes[name] ?? 0) + times
+  process.stderr.write(`${JSON.stringify(outcomes)}\n`)
+  return faults
+}
+
+/** Of these numbers on, clients write documents of their own. */
+async function write(requests: number, first: number, alter?: Alter): Promise<readonly string[]> {
+  const poolsFor = makePools(collections.all, random.seed)
+  const shared = slotsOf(collections.all, first + CLIENTS, 2, true)
+  return await faultsOfWalks(requests, (client, report) => {
+    const own = slotsOf(collections.all, first + client, OWN)
+    if (!alter) known.push(...own)
+    const forked = random.fork(first + client)
+    const [writer, reader] = [clientOf(line.writer, alter), clientOf(line.readers[0], alter)]
+    const pools = poolsFor(forked)
+    return new WriteWalk({
+      random: forked,
+      pools,
+      authorization: authorization(),
+      writer,
+      reader,
+      own,
+      shared,
+      report,
+    })
+  })
+}
+
+async function read(requests: number, alter?: Alter): Promise<readonly string[]> {
+  const poolsFor = makePools(collections.all, random.seed)
+  return await faultsOfWalks(requests, (client, report) => {
+    const forked = random.fork(1_000 + client)
+    const reader = clientOf(line.readers[0], alter)
+    return new ReadWalk({
+      random: forked,
+      pools: poolsFor(forked),
+      authorization: authorization(),
+      reader,
+      known,
+      report,
+    })
+  })
+}
+
+test(`${REQUESTS} writes by the schemas, right, nearly right and wild, are answered by the contract, and what is done can be read`, async () => {
+  expect(await write(REQUESTS, 0)).toEqual([])
+  expect(await lives(line.management.writer)).toBe(true)
+})
+
+test(`${REQUESTS} reads, right, nearly right and wild, are answered by the contract, with what was written`, async () => {
+  expect(await read(REQUESTS)).toEqual([])
+  expect(await lives(line.management.readers[0] ?? '')).toBe(true)
+})
+
+const internal = JSON.stringify({ type: 'https://freshet.dev/problems/internal', title: 'x', status: 500 })
+
+/** The answer without, or with another, header. */
+function withHeader(got: Got, name: string, value?: string): Got {
+  const { [name]: _, ...headers } = got.headers
+  return { ...got, headers: { ...headers, ...(value !== undefined && { [name]: value }) } }
+}
+
+const lies: readonly (readonly [name: string, alter: Alter])[] = [
+  ['fails', (got) => ({ ...got, status: 500, text: internal })],
+  ['forgets positions', (got) => withHeader(got, 'freshet-position')],
+  ['goes back', (got) => withHeader(got, 'freshet-position', '00000000.0000000000000001')],
+  [
+    'tells other tags',
+    (got) => (got.headers.etag ? withHeader(got, 'etag', '"AAAAAAAAAAAAAAAAAAAAAA"') : got),
+  ],
+  ['tells other documents', (got) => (got.status < 300 && got.text ? { ...got, text: '{"id":"x"}' } : got)],
+  ['says that there is nothing', (got) => (got.status === 200 ? { ...got, status: 404, text: '' } : got)],
+  [
+    'does what it should refuse',
+    (got) => (got.status === 422 || got.status === 412 ? { ...got, status: 204 } : got),
+  ],
+  ['tells its insides', (got) => (got.status === 400 ? { ...got, text: `${got.text} TypeError` } : got)],
+]
+
+test.each(lies)(
+  'control: a service that %s is found out, by what it writes and by what it reads',
+  async (_, alter) => {
+    expect(
+      (await write(1_000, 100 + CLIENTS * lies.findIndex(([, one]) => one === alter), alter)).length,
+    ).toBeGreaterThan(0)
+    // What is known is known from the honest run.
+    expect((await read(2_000, alter)).length).toBeGreaterThan(0)
+  },
+)

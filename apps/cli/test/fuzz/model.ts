@@ -1,0 +1,96 @@
+import { isDeepStrictEqual } from 'node:util'
+import { sample } from 'fast-check'
+import type { JsonObject, JsonValue } from '@freshet/collections'
+import type { SeededRandom } from '@freshet/testkit'
+import type { FuzzCollection } from './collections.ts'
+import { documentsOf, strangeValues } from './documents.ts'
+
+/** What is known to be stored: its tag, and the document without its id. */
+export interface Stored {
+  readonly etag: string
+  readonly json: JsonObject
+}
+
+/** The place of a document. */
+export interface Slot {
+  readonly of: FuzzCollection
+  readonly id: string
+  readonly path: string
+  /** Several clients write it: nobody knows what is stored. */
+  readonly shared: boolean
+  /** `undefined`: there is none. */
+  stored: Stored | undefined
+}
+
+/** Values to send, made before. */
+export interface Pools {
+  documents(of: FuzzCollection): JsonObject
+  strange(): JsonValue
+}
+
+const SAMPLES = 500
+
+/** Makes what all clients send, and gives to each of them what picks from it. */
+export function makePools(
+  collections: readonly FuzzCollection[],
+  seed: number,
+): (random: SeededRandom) => Pools {
+  const documents = new Map(
+    collections.map((one) => [one, sample(documentsOf(one.schema), { seed, numRuns: SAMPLES })]),
+  )
+  const strange = sample(strangeValues, { seed, numRuns: SAMPLES })
+  return (random) => ({
+    documents: (of) => random.pick(documents.get(of) ?? []),
+    strange: () => random.pick(strange),
+  })
+}
+
+/** An id of the collection, the same for the same numbers. */
+export function idOf({ collection }: FuzzCollection, client: number, number: number): string {
+  const hex = (digits: number): string => (client * 1_000 + number).toString(16).padStart(digits, '0')
+  switch (collection.idType) {
+    case 'string':
+      return `c${client}.${number}`
+    case 'integer':
+      return String((number % 2 === 0 ? 1 : -1) * (client * 1_000 + number + 1))
+    case 'uuid':
+      return `00000000-0000-7000-8000-${hex(12)}`
+    case 'objectid':
+      return hex(24)
+  }
+}
+
+export function slotsOf(
+  collections: readonly FuzzCollection[],
+  client: number,
+  each: number,
+  shared = false,
+): Slot[] {
+  return collections.flatMap((of) =>
+    Array.from({ length: each }, (_, number) => {
+      const id = idOf(of, client, number)
+      return { of, id, path: `/v1/${of.collection.name}/${id}`, shared, stored: undefined }
+    }),
+  )
+}
+
+/** RFC 7396, as its own text has it. */
+export function merged(target: JsonValue | undefined, patch: JsonValue): JsonValue {
+  if (!isObject(patch)) return patch
+  const result: JsonObject = isObject(target) ? { ...target } : {}
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) delete result[name]
+    else result[name] = merged(result[name], value)
+  }
+  return result
+}
+
+export function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Whether a text is the document of an id; -0 is 0 in JSON. */
+export function shows(text: string, id: string, json: JsonObject): boolean {
+  const got: unknown = JSON.parse(text)
+  return isDeepStrictEqual(got, JSON.parse(JSON.stringify({ id, ...json })))
+}
