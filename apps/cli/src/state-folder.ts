@@ -1,15 +1,18 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { isAlive } from './is-alive.ts'
+import { CliError } from './errors.ts'
+import { FileLock } from './file-lock.ts'
+import { makeOwnFolder, makeTemporaryFolder, ownTemporaryFolders } from './own-folder.ts'
 
 /** Where `freshet dev` keeps data, secrets and logs, below the folder it is started in. */
 export const stateFolderName = '.freshet'
 
-/** Temporary folders begin so; each names its run in a file. */
+/** Temporary folders begin so. */
 const temporaryPrefix = 'freshet-dev-'
-const pidFile = 'pid'
+/** Whoever holds its lock uses the folder. */
+const lockFile = 'lock'
+const temporaryTries = 5
 const dataFolder = 'data'
 const logFolder = 'logs'
 
@@ -23,37 +26,59 @@ export const tokenKeyFile = 'token-key'
 export class StateFolder {
   readonly path: string
   readonly ephemeral: boolean
+  #lock: FileLock | undefined
 
-  private constructor(path: string, ephemeral: boolean) {
+  private constructor(path: string, ephemeral: boolean, lock?: FileLock) {
     this.path = path
     this.ephemeral = ephemeral
+    this.#lock = lock
   }
 
+  /** @throws {CliError} NOT_OURS */
   static kept(cwd: string): StateFolder {
     const path = join(cwd, stateFolderName)
-    mkdirSync(path, { recursive: true, mode: 0o700 })
+    makeOwnFolder(path)
     return new StateFolder(path, false)
   }
 
+  /** It is claimed. @throws {CliError} NO_TEMPORARY_FOLDER */
   static temporary(): StateFolder {
-    const state = new StateFolder(mkdtempSync(join(tmpdir(), temporaryPrefix)), true)
-    state.write(pidFile, String(process.pid))
-    return state
+    for (let tried = 0; tried < temporaryTries; tried += 1) {
+      const path = makeTemporaryFolder(temporaryPrefix)
+      const lock = takenIn(path)
+      // A run that starts at this moment may have taken it for one that is left over; it deletes it.
+      if (lock !== undefined) return new StateFolder(path, true, lock)
+    }
+    throw new CliError('NO_TEMPORARY_FOLDER', `${temporaryTries} folders were made, and others took each.`)
   }
 
-  /** Deletes the temporary folders of runs that were killed, with their data and secrets. */
+  /**
+   * Deletes the temporary folders of runs that were killed, with their data and secrets. A folder is touched only when it
+   * is this user's own and has the lock of a run, which nobody holds; the server of a killed run goes on for seconds.
+   */
   static removeLeftOver(): void {
-    for (const name of readdirSync(tmpdir())) {
-      if (!name.startsWith(temporaryPrefix)) continue
-      const left = new StateFolder(join(tmpdir(), name), true)
+    for (const path of ownTemporaryFolders(temporaryPrefix)) {
       try {
-        const pid = left.read(pidFile)
-        // Without the file it is being made. The server of a run that was killed goes on for some seconds.
-        if (pid !== undefined && !isAlive(Number(pid)) && left.serverPid() === undefined) left.close()
-      } catch {
-        // It belongs to somebody else.
+        const lock = FileLock.take(join(path, lockFile), 'existing')
+        const left = new StateFolder(path, true, lock)
+        if (lock === undefined || left.serverRuns()) left.release()
+        else left.close()
+      } catch (error) {
+        // Without a lock it is being made, or it is of something else.
+        if (error instanceof CliError) throw error
       }
     }
+  }
+
+  /** Takes the folder for one run, until `release`, `close` or the end of the process; false: another run has it. */
+  claim(): boolean {
+    this.#lock ??= takenIn(this.path)
+    return this.#lock !== undefined
+  }
+
+  release(): void {
+    this.#lock?.release()
+    this.#lock = undefined
   }
 
   /** Where the server that is started here keeps its data. */
@@ -71,10 +96,9 @@ export class StateFolder {
     rmSync(this.file(dataFolder), { recursive: true, force: true })
   }
 
-  /** The process that uses the data now: a server writes its id there, and empties the file when it ends in order. */
-  serverPid(): number | undefined {
-    const pid = Number(this.read(join(dataFolder, 'mongod.lock')) ?? 0)
-    return isAlive(pid) ? pid : undefined
+  /** Whether a server uses the data now: it holds the lock of this file as long as it runs. */
+  serverRuns(): boolean {
+    return FileLock.isHeld(this.file(join(dataFolder, 'mongod.lock')))
   }
 
   /** The file that a service logs to. */
@@ -99,9 +123,9 @@ export class StateFolder {
 
   /** Writes a file that its owner alone may read; resolves with nothing, the path is `file(name)`. */
   write(name: string, content: string): void {
-    // A file that is there would keep its old mode.
+    // A file that is there would keep its old mode, and a link would be followed.
     rmSync(this.file(name), { force: true })
-    writeFileSync(this.file(name), content, { mode: 0o600 })
+    writeFileSync(this.file(name), content, { mode: 0o600, flag: 'wx' })
   }
 
   /** A secret that is made once and then kept; without `make` it is one of 256 random bits. */
@@ -117,13 +141,35 @@ export class StateFolder {
     rmSync(this.file(name), { force: true })
   }
 
-  /** Deletes a temporary folder; a kept one stays. `butLogs` leaves these until the next run starts. */
+  /**
+   * Deletes a temporary folder, what links in it lead to left alone; a kept one stays. `butLogs` leaves these until the
+   * next run starts. Others may use it from then on.
+   */
   close(butLogs?: 'butLogs'): void {
-    if (!this.ephemeral) return
-    const left = butLogs === undefined ? [] : [pidFile, logFolder]
+    try {
+      if (this.ephemeral) this.#empty(butLogs === undefined ? [lockFile] : [lockFile, logFolder])
+    } finally {
+      this.release()
+    }
+  }
+
+  #empty(stay: readonly string[]): void {
     for (const name of readdirSync(this.path))
-      if (!left.includes(name)) rmSync(this.file(name), { recursive: true, force: true })
-    if (!existsSync(this.file(logFolder))) rmSync(this.path, { recursive: true, force: true })
+      if (!stay.includes(name)) rmSync(this.file(name), { recursive: true, force: true })
+    if (existsSync(this.file(logFolder))) return
+    // The lock goes last: until then nobody takes the folder for one that is left over.
+    this.remove(lockFile)
+    rmdirSync(this.path)
+  }
+}
+
+/** The lock of the folder, unless another run has it or deletes it now. */
+function takenIn(path: string): FileLock | undefined {
+  try {
+    return FileLock.take(join(path, lockFile))
+  } catch (error) {
+    if (existsSync(path)) throw error
+    return undefined
   }
 }
 

@@ -1,11 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { eventually } from '@freshet/testkit'
-import { readIfThere } from '../src/state-folder.ts'
 import { Program } from './support/program.ts'
 
 const started = ['dev', '--json', '--port=0', '--no-sample']
@@ -34,7 +32,7 @@ test.each(Object.entries(ends))('%s ends it in order and leaves no process behin
   // All that was ever said is where MongoDB came from, and that it ends.
   expect({ code, said }).toEqual({ code: 0, said: expect.stringMatching(/^MongoDB [^\n]*\nStopping …\n$/) })
   await program.gone()
-  expect(readdirSync(join(program.cwd, '.freshet'))).toEqual([])
+  expect(readdirSync(join(program.cwd, '.freshet'))).toEqual(['running.lock'])
 })
 
 test('Ctrl-C while it starts leaves nothing behind either', async () => {
@@ -69,7 +67,7 @@ test.each([
   const [, log] = /Its log is (\S+)\.$/m.exec(said) ?? []
   if (log === undefined) return
   expect(readFileSync(log, 'utf8')).toContain('listening')
-  expect(readdirSync(join(log, '../..')).sort()).toEqual(['logs', 'pid'])
+  expect(readdirSync(join(log, '../..')).sort()).toEqual(['lock', 'logs'])
 })
 
 test('when it is killed itself no process stays, and the next run in its folder waits for that and goes on', async () => {
@@ -86,7 +84,7 @@ test('what an ephemeral run that is killed leaves is gone when the next run has 
   await using program = new Program([...started, '--ephemeral'])
   await program.json()
   program.family()
-  const folder = temporaryOf(program.pid)
+  const folder = temporaryOf(program)
   expect(readdirSync(folder)).toEqual(expect.arrayContaining(['data', 'token-key']))
   program.signal('SIGKILL')
   await program.gone()
@@ -97,7 +95,7 @@ test('what an ephemeral run that is killed leaves is gone when the next run has 
   // Of one that goes on nothing is taken.
   await using other = new Program([...started, '--ephemeral'])
   await other.json()
-  expect(existsSync(join(temporaryOf(next.pid), 'token-key'))).toBe(true)
+  expect(existsSync(join(temporaryOf(next), 'token-key'))).toBe(true)
 })
 
 test('a second run in the same folder leaves the files of the first alone, and a run that was killed counts as none', async () => {
@@ -108,7 +106,7 @@ test('a second run in the same folder leaves the files of the first alone, and a
   {
     await using second = new Program([...started, '--ephemeral'], first.cwd)
     await second.json()
-    expect(second.said).toContain(`Another run, process ${first.pid}, goes on in this folder`)
+    expect(second.said).toContain('Another run goes on in this folder')
   }
   expect(readFileSync(state('token'), 'utf8')).toBe(token)
   expect(readFileSync(state('running.json'), 'utf8')).toBe(running)
@@ -118,6 +116,25 @@ test('a second run in the same folder leaves the files of the first alone, and a
   expect(existsSync(state('running.json'))).toBe(true)
   await using audit = new Program(['audit'], first.cwd)
   expect(await audit.outcome).toMatchObject({ code: 1, said: expect.stringContaining('NO_RUN') })
+})
+
+test('a second run that would keep its data in the same folder waits, and then goes on or says why not', async () => {
+  await using first = new Program(started)
+  const { database } = await first.json()
+  await using second = new Program(started, first.cwd)
+  await eventually(() => expect(second.said).toContain('Another run keeps its data in'))
+  await using third = new Program(started, first.cwd)
+  await eventually(() => expect(third.said).toContain('Another run keeps its data in'))
+  third.signal('SIGINT')
+  expect(await third.outcome).toMatchObject({ code: 0, printed: '' })
+  first.signal('SIGINT')
+  expect(await second.json()).toMatchObject({ ready: true, database })
+  await using fourth = new Program(started, first.cwd)
+  expect(await fourth.outcome).toMatchObject({
+    code: 1,
+    printed: '',
+    said: expect.stringMatching(/^freshet dev: FOLDER_IN_USE: .* --ephemeral\.$/m),
+  })
 })
 
 test('a first start that was cut off is said and made anew', async () => {
@@ -134,11 +151,12 @@ test('a first start that was cut off is said and made anew', async () => {
 })
 
 /** The folder in the system's one for temporary files that belongs to a run. */
-function temporaryOf(pid: number): string {
-  const folders = readdirSync(tmpdir()).filter((name) => name.startsWith('freshet-dev-'))
-  const own = folders.find((name) => readIfThere(join(tmpdir(), name, 'pid')) === String(pid))
-  return join(tmpdir(), own ?? 'none')
+function temporaryOf(program: Program): string {
+  const [, folder = 'none'] = /--mongodb-uri-file=(\S+)\/address-writer/.exec(commandOfWriter(program)) ?? []
+  return folder
 }
+
+const commandOfWriter = (program: Program): string => Program.commandOf(memberOf(program, /address-writer/))
 
 test('a port in use ends it before anything is started, with what to do', async () => {
   const server = createServer()

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from '@jest/globals'
 import { systemClock } from '@freshet/kit'
-import { readRunning, runningPid, type RunningDev } from '../src/dev/running.ts'
+import { readRunning, type RunningDev } from '../src/dev/running.ts'
+import { FileLock } from '../src/file-lock.ts'
 import { runProgram } from '../src/program.ts'
 import { StateFolder } from '../src/state-folder.ts'
 
@@ -12,7 +13,6 @@ afterAll(() => rmSync(cwd, { recursive: true }))
 
 const doors = { url: 'http://127.0.0.1:1', managementUrl: 'http://127.0.0.1:2' }
 const run: RunningDev = {
-  pid: process.pid,
   writer: doors,
   readers: [doors, doors],
   mongodb: 'mongodb://developer:hidden@127.0.0.1',
@@ -25,17 +25,24 @@ const run: RunningDev = {
 }
 const keep = (text: string): void => StateFolder.kept(cwd).write('running.json', text)
 
-test('what a run left is read back, and without one there is nothing', () => {
+/** As a run holds it that goes on. */
+const goingOn = () => FileLock.take(StateFolder.kept(cwd).file('running.lock'))
+
+test('what a run that goes on wrote is read, and without one there is nothing', () => {
   expect(readRunning({ cwd: '/nowhere' })).toBeUndefined()
   keep(JSON.stringify(run))
-  expect(readRunning({ cwd })).toEqual(run)
-  expect(runningPid({ cwd })).toBe(process.pid)
+  expect(readRunning({ cwd })).toBeUndefined()
+  {
+    using _lock = goingOn()
+    expect(readRunning({ cwd })).toEqual(run)
+  }
+  expect(readRunning({ cwd })).toBeUndefined()
 })
 
-test('the next run writes over a file that says nothing', () => {
-  for (const text of ['', '{}', '{"pid":"1"}']) {
+test('what a run left that was killed is of none, whatever it says', () => {
+  for (const text of ['', '{}', '{"writer":"1"}', JSON.stringify(run)]) {
     keep(text)
-    expect(runningPid({ cwd })).toBeUndefined()
+    expect(readRunning({ cwd })).toBeUndefined()
   }
 })
 
@@ -43,8 +50,7 @@ test.each([
   ['', 'the file is not JSON'],
   ['{"writer":', 'the file is not JSON'],
   ['null', 'the file is not an object'],
-  ['{}', 'pid is not a number'],
-  [JSON.stringify({ pid: process.pid }), 'writer is not an object'],
+  ['{}', 'writer is not an object'],
   [JSON.stringify({ ...run, writer: { url: doors.url } }), 'writer.managementUrl is not a text'],
   [JSON.stringify({ ...run, readers: 'none' }), 'readers is not a list'],
   [JSON.stringify({ ...run, readers: [doors, { ...doors, url: 7 }] }), 'readers[1].url is not a text'],
@@ -54,6 +60,7 @@ test.each([
   'a command that finds %.40s says what is wrong with it and what to do, and no secret',
   async (kept, fault) => {
     keep(kept)
+    using _lock = goingOn()
     const said: string[] = []
     const code = await runProgram(['audit'], {
       env: {},

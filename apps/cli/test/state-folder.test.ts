@@ -1,4 +1,5 @@
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from '@jest/globals'
@@ -34,4 +35,45 @@ test('a temporary folder is gone after close, a kept one stays', () => {
   const kept = StateFolder.kept(cwd)
   kept.close()
   expect(existsSync(kept.path)).toBe(true)
+})
+
+const asRoot = process.getuid?.() === 0 ? ['of another user'] : []
+if (asRoot.length === 0)
+  process.stderr.write('Skipped, since only root can make one: a folder of another user\n')
+
+test.each(['a link', 'a file', ...asRoot])('a .freshet that is %s is not used', (what) => {
+  const here = mkdtempSync(join(cwd, 'here-'))
+  const elsewhere = mkdtempSync(join(cwd, 'elsewhere-'))
+  const path = join(here, '.freshet')
+  if (what === 'a link') symlinkSync(elsewhere, path)
+  else if (what === 'a file') writeFileSync(path, '')
+  else {
+    mkdirSync(path)
+    chownSync(path, 12_345, 12_345)
+  }
+  expect(() => StateFolder.kept(here)).toThrow(/^NOT_OURS: \S+\.freshet (is|belongs) .* Move it away/)
+  expect(readdirSync(elsewhere)).toEqual([])
+})
+
+test('a .freshet that others may enter is closed to them', () => {
+  const here = mkdtempSync(join(cwd, 'here-'))
+  mkdirSync(join(here, '.freshet'), { mode: 0o755 })
+  expect(modeOf(StateFolder.kept(here).path)).toBe('700')
+})
+
+test('a folder is claimed by one run at a time', () => {
+  const [first, second] = [StateFolder.kept(cwd), StateFolder.kept(cwd)]
+  expect([first.claim(), first.claim(), second.claim()]).toEqual([true, true, false])
+  first.close()
+  expect(second.claim()).toBe(true)
+  second.release()
+})
+
+test('a file is not written through a link', () => {
+  const state = StateFolder.kept(cwd)
+  const target = join(cwd, 'target')
+  writeFileSync(target, 'old')
+  symlinkSync(target, state.file('linked'))
+  state.write('linked', 'new')
+  expect([readFileSync(target, 'utf8'), state.read('linked')]).toEqual(['old', 'new'])
 })

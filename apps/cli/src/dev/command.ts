@@ -1,6 +1,8 @@
 import { bytes, count, defineOptions, flag, text } from '@freshet/kit'
 import { defineCommand, exitCodes } from '../command.ts'
+import type { World } from '../command.ts'
 import { databaseName } from '../database-name.ts'
+import { CliError } from '../errors.ts'
 import { StateFolder } from '../state-folder.ts'
 import { runDev } from './run.ts'
 
@@ -26,6 +28,24 @@ const options = defineOptions({
   json: flag('json', 'Prints one JSON line when all is ready: npm run --silent dev -- --json.'),
 })
 
+/** An earlier run that is asked to end takes some seconds. */
+const leftWithinMs = 10_000
+const askEveryMs = 100
+
+/** The folder of the runs here, for this run alone; nothing when the person stops it. @throws {CliError} FOLDER_IN_USE, NOT_OURS */
+async function claimed({ cwd, clock, say, stopped }: World): Promise<StateFolder | undefined> {
+  const state = StateFolder.kept(cwd)
+  if (state.claim()) return state
+  say(`Another run keeps its data in ${state.path}: waiting for it to end.`)
+  const untilMs = clock.now() + leftWithinMs
+  while (clock.now() < untilMs) {
+    await clock.sleep(askEveryMs, stopped)
+    if (stopped.aborted) return undefined
+    if (state.claim()) return state
+  }
+  throw new CliError('FOLDER_IN_USE', `another run keeps its data in ${state.path}.`)
+}
+
 /** `freshet dev`: the whole system on this machine, until Ctrl-C. */
 export const devCommand = defineCommand({
   name: 'dev',
@@ -33,7 +53,8 @@ export const devCommand = defineCommand({
   options,
   async run(config, world) {
     StateFolder.removeLeftOver()
-    const state = config.ephemeral ? StateFolder.temporary() : StateFolder.kept(world.cwd)
+    const state = config.ephemeral ? StateFolder.temporary() : await claimed(world)
+    if (state === undefined) return exitCodes.done
     let how: 'asked' | 'broken' = 'broken'
     try {
       how = await runDev(config, state, world)

@@ -149,9 +149,9 @@ export class DevDatabase implements Part {
   /** The port is written when the first start is over: without it the data has no users and no documents. */
   async #removeHalfMade(): Promise<void> {
     const { state, world } = this.#options
-    await this.#until(async () => state.serverPid() === undefined)
-    // A run that goes on may have just written it; its server then refuses a second one.
-    if (state.serverPid() !== undefined || state.read('mongod-port') !== undefined) return
+    await this.#until(async () => !state.serverRuns())
+    // One that goes on refuses a second one, with its reason.
+    if (state.serverRuns()) return
     world.say(`The data in ${state.path} is of a first start that was cut off: making it anew.`)
     state.removeData()
   }

@@ -7,13 +7,13 @@ import type { Log } from '@freshet/kit'
 import type { World } from '../command.ts'
 import { signToken } from '../sign-token.ts'
 import { newTokenKey } from '../token-key.ts'
-import { StateFolder, tokenKeyFile } from '../state-folder.ts'
+import { tokenKeyFile } from '../state-folder.ts'
+import type { StateFolder } from '../state-folder.ts'
+import { Announcement } from './announcement.ts'
 import type { DevConfig } from './config.ts'
 import { DevDatabase } from './database.ts'
 import { describe } from './describe.ts'
 import { portsAt, requireFreePorts } from './ports.ts'
-import { runningFile, runningPid } from './running.ts'
-import type { RunningDev } from './running.ts'
 import { SampleData } from './sample.ts'
 import { ServicePart } from './service-part.ts'
 import { childOf, readerHeapMiB, writerHeapMiB } from './services.ts'
@@ -35,10 +35,8 @@ export async function runDev(
   const { clock, say, stopped } = world
   const log = sayingLog(say)
   await requireFreePorts(config.port, 1 + config.readers)
-  // Even when the data is elsewhere: the other commands look here.
-  const here = StateFolder.kept(world.cwd)
+  using announcement = new Announcement(world)
   let broken: string | undefined
-  let told: string | undefined
   const ended = new AbortController()
   const onEnd = (how: string, logFile?: string): void => {
     const where = logFile === undefined ? '' : ` Its log is ${logFile}.`
@@ -102,8 +100,7 @@ export async function runDev(
     if (!stopped.aborted && broken === undefined) throw error
   }
   if (!stopped.aborted && broken === undefined) {
-    tell({
-      pid: process.pid,
+    const running = {
       writer: writer.doors,
       readers: readers.map(({ doors }) => doors),
       mongodb: mongodb.adminUri,
@@ -113,28 +110,14 @@ export async function runDev(
       collections,
       token,
       tokenKeyFile: state.file(tokenKeyFile),
-    })
+    }
+    await announcement.make(running)
+    const { json, text } = describe(running)
+    world.print(config.json ? json : text)
     await untilAborted(ended.signal)
   }
   await lifecycle.stop()
-  if (told !== undefined && here.read(runningFile) === told) {
-    here.remove(runningFile)
-    here.remove('token')
-  }
   return broken === undefined ? 'asked' : 'broken'
-
-  function tell(running: RunningDev): void {
-    const other = runningPid(world)
-    if (other !== undefined)
-      say(`Another run, process ${other}, goes on in this folder: the files in .freshet/ stay its own.`)
-    else {
-      told = JSON.stringify(running)
-      here.write(runningFile, told)
-      here.write('token', token)
-    }
-    const { json, text } = describe(running)
-    world.print(config.json ? json : text)
-  }
 }
 
 /** The writer points those who want to read at the first reader, where its address is known before it starts. */

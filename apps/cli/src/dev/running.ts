@@ -1,16 +1,17 @@
 import { join } from 'node:path'
 import { CliError } from '../errors.ts'
-import { isAlive } from '../is-alive.ts'
+import { FileLock } from '../file-lock.ts'
 import { readStateFile, stateFolderName } from '../state-folder.ts'
 import type { Doors } from './child.ts'
 
 /** Says what runs now, for the other commands; gone when it has ended. */
 export const runningFile = 'running.json'
 
+/** The run that wrote the file holds the lock of this one: a run that was killed leaves the file behind. */
+export const runningLock = 'running.lock'
+
 /** What a run of `freshet dev` offers; kept for the other commands in `.freshet/running.json`, mode 600. */
 export interface RunningDev {
-  /** The process of the run: one that was killed leaves the file behind. */
-  readonly pid: number
   readonly writer: Doors
   readonly readers: readonly Doors[]
   /** Address with a development-only user that may do everything. */
@@ -34,11 +35,9 @@ export interface RunningDev {
 export function readRunning(world: { readonly cwd: string }): RunningDev | undefined {
   const kept = readStateFile(world, runningFile)
   if (kept === undefined) return undefined
+  if (!FileLock.isHeld(join(world.cwd, stateFolderName, runningLock))) return undefined
   const run = objectIn(parsed(kept), 'the file')
-  const pid = pidIn(run)
-  if (!isAlive(pid)) return undefined
   return {
-    pid,
     writer: doorsIn(run['writer'], 'writer'),
     readers: listIn(run['readers'], 'readers').map((reader, at) => doorsIn(reader, `readers[${at}]`)),
     mongodb: textIn(run, 'mongodb'),
@@ -51,25 +50,7 @@ export function readRunning(world: { readonly cwd: string }): RunningDev | undef
   }
 }
 
-/** The process of a run that goes on in the current folder; a file that says nothing is of none. */
-export function runningPid(world: { readonly cwd: string }): number | undefined {
-  const kept = readStateFile(world, runningFile)
-  if (kept === undefined) return undefined
-  try {
-    const pid = pidIn(objectIn(parsed(kept), 'the file'))
-    return isAlive(pid) ? pid : undefined
-  } catch (error) {
-    if (error instanceof CliError) return undefined
-    throw error
-  }
-}
-
 type Fields = Readonly<Record<string, unknown>>
-
-function pidIn({ pid }: Fields): number {
-  if (typeof pid !== 'number') throw unexpected('pid', 'a number')
-  return pid
-}
 
 function parsed(kept: string): unknown {
   try {

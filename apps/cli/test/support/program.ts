@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { eventually } from '@freshet/testkit'
+import { readIfThere } from '../../src/state-folder.ts'
 import { Family } from './family.ts'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
@@ -25,6 +26,8 @@ export interface Outcome {
 export interface HowToRun {
   readonly program?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** A command that runs another one: stands before node. */
+  readonly within?: readonly string[]
 }
 
 /**
@@ -44,10 +47,15 @@ export class Program implements AsyncDisposable {
   #firstLine: Promise<string>
 
   /** `program`: what node is to run instead, with its own options. */
-  constructor(args: readonly string[], cwd?: string, { program = fromSource, env = {} }: HowToRun = {}) {
+  constructor(
+    args: readonly string[],
+    cwd?: string,
+    { program = fromSource, env = {}, within = [] }: HowToRun = {},
+  ) {
     this.#ownFolder = cwd === undefined
     this.cwd = cwd ?? mkdtempSync(join(tmpdir(), 'freshet-cli-'))
-    const child = spawn(process.execPath, [...program, ...args], {
+    const [command = process.execPath, ...words] = [...within, process.execPath, ...program, ...args]
+    const child = spawn(command, words, {
       cwd: this.cwd,
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -112,7 +120,11 @@ export class Program implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (existsSync(`/proc/${this.pid}`)) this.signal('SIGTERM')
+    // What it runs within may not pass a signal on.
+    const node = this.family().find((pid) =>
+      readIfThere(`/proc/${pid}/cmdline`)?.startsWith(process.execPath),
+    )
+    if (existsSync(`/proc/${this.pid}`)) process.kill(node ?? this.pid, 'SIGTERM')
     await this.outcome
     if (this.#ownFolder) rmSync(this.cwd, { recursive: true, force: true })
   }

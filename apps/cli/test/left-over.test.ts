@@ -1,0 +1,119 @@
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from '@jest/globals'
+import { FileLock } from '../src/file-lock.ts'
+import { Program } from './support/program.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'freshet-left-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** A folder for temporary files, and beside it one that is somebody's. */
+function openPlace() {
+  const place = mkdtempSync(join(folder, 'place-'))
+  const [temporary, precious] = [join(place, 'tmp'), join(place, 'precious')]
+  mkdirSync(temporary)
+  chmodSync(temporary, 0o1777)
+  mkdirSync(join(precious, 'data'), { recursive: true, mode: 0o700 })
+  chmodSync(precious, 0o700)
+  for (const name of ['pid', 'lock', 'letter', 'data/letter']) writeFileSync(join(precious, name), '999999')
+  return {
+    temporary,
+    precious,
+    /** What a run leaves that was killed, of any version; `files` come on top of it. */
+    leave(name: string, files: readonly string[] = ['lock']): string {
+      const path = join(temporary, name)
+      mkdirSync(join(path, 'data'), { recursive: true, mode: 0o700 })
+      chmodSync(path, 0o700)
+      for (const file of ['pid', 'token-secret', 'data/mongod.lock', ...files])
+        writeFileSync(join(path, file), '999999')
+      return path
+    },
+    whole: () =>
+      ['pid', 'lock', 'letter', 'data/letter'].every(
+        (name) => readFileSync(join(precious, name), 'utf8') === '999999',
+      ),
+  }
+}
+
+/** A start of `freshet dev` that clears away what is left over, and then has nothing to run. */
+async function start(temporary: string, ...args: readonly string[]) {
+  await using dev = new Program(['dev', '--port=0', '--collections=/nowhere', ...args], undefined, {
+    env: { TMPDIR: temporary },
+  })
+  return await dev.outcome
+}
+
+test('what a killed run left is cleared away, and what links in it lead to stays', async () => {
+  const { temporary, precious, leave, whole } = openPlace()
+  const left = leave('freshet-dev-left')
+  rmSync(join(left, 'data'), { recursive: true })
+  mkdirSync(join(left, 'logs', 'deep'), { recursive: true })
+  for (const name of ['data', 'logs/deep/link', 'link']) symlinkSync(precious, join(left, name))
+  symlinkSync(join(precious, 'letter'), join(left, 'token'))
+  await start(temporary)
+  expect([readdirSync(temporary), whole()]).toEqual([[], true])
+})
+
+test('a link that is called like such a folder is left alone, and so is what it leads to', async () => {
+  const { temporary, precious, whole } = openPlace()
+  symlinkSync(precious, join(temporary, 'freshet-dev-x'))
+  await start(temporary)
+  expect([readdirSync(temporary), whole()]).toEqual([['freshet-dev-x'], true])
+})
+
+test('a folder is left alone that no run made: one without its lock, with a link for it, or open to others', async () => {
+  const { temporary, precious, leave, whole } = openPlace()
+  const paths = [leave('freshet-dev-named', []), leave('freshet-dev-linked', []), leave('freshet-dev-open')]
+  symlinkSync(join(precious, 'lock'), join(temporary, 'freshet-dev-linked', 'lock'))
+  chmodSync(join(temporary, 'freshet-dev-open'), 0o750)
+  await start(temporary)
+  expect(paths.map((path) => existsSync(join(path, 'token-secret')))).toEqual([true, true, true])
+  expect(whole()).toBe(true)
+})
+
+test('a folder is left alone whose run goes on, or whose server does', async () => {
+  const { temporary, leave } = openPlace()
+  const [run, server] = [leave('freshet-dev-run'), leave('freshet-dev-server')]
+  {
+    using _run = FileLock.take(join(run, 'lock'))
+    using _server = FileLock.take(join(server, 'data', 'mongod.lock'))
+    await start(temporary)
+  }
+  expect(readdirSync(temporary).sort()).toEqual(['freshet-dev-run', 'freshet-dev-server'])
+  await start(temporary)
+  expect(readdirSync(temporary)).toEqual([])
+})
+
+const isRoot = process.getuid?.() === 0
+if (!isRoot) process.stderr.write('Skipped, since only root can make one: a folder of another user\n')
+const asRoot = isRoot ? test : test.skip
+asRoot('a folder of another user is left alone, also by root', async () => {
+  const { temporary, leave } = openPlace()
+  chownSync(leave('freshet-dev-others'), 12_345, 12_345)
+  await start(temporary)
+  expect(readdirSync(temporary)).toEqual(['freshet-dev-others'])
+})
+
+test('nothing is deleted where others may put something else in its place', async () => {
+  const { temporary, leave } = openPlace()
+  leave('freshet-dev-left')
+  chmodSync(temporary, 0o777)
+  await start(temporary)
+  expect(readdirSync(temporary)).toEqual(['freshet-dev-left'])
+})
+
+test.each(['missing', 'a file'])('a TMPDIR that is %s is named, with what to do', async (what) => {
+  const { precious } = openPlace()
+  const path = join(precious, what === 'missing' ? 'missing' : 'letter')
+  const { code, said } = await start(path, '--ephemeral')
+  expect({ code, said }).toEqual({
+    code: 1,
+    said: expect.stringMatching(
+      new RegExp(`^freshet dev: NO_TEMPORARY_FOLDER: no folder could be made in ${path} .* set TMPDIR`),
+    ),
+  })
+  // Without need of it there is no complaint about it.
+  expect((await start(path)).said).toContain('/nowhere')
+})
