@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from '@jest/globals'
 import { firstThatRuns, searchSteps } from '../src/find-mongod.ts'
 import { cacheFolder } from '../src/cache-folder.ts'
-import { assertReachable } from '../src/reachable.ts'
+import { assertListening } from '../src/listening.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'freshet-find-'))
 afterAll(() => rm(folder, { recursive: true, force: true }))
@@ -76,6 +76,5 @@ test('the chain begins with what the person named and what is installed, and end
 })
 
 test('a host that does not answer fails fast and is named', async () => {
-  const nobody = new URL('https://127.0.0.1:1/')
-  await expect(assertReachable(nobody, {}, 5_000)).rejects.toThrow('127.0.0.1 cannot be reached')
+  await expect(assertListening('127.0.0.1', 1, 5_000)).rejects.toThrow('127.0.0.1 cannot be reached')
 })
