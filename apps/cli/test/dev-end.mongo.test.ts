@@ -115,7 +115,7 @@ test('a second run in the same folder leaves the files of the first alone, and a
   await first.gone()
   expect(existsSync(state('running.json'))).toBe(true)
   await using audit = new Program(['audit'], first.cwd)
-  expect(await audit.outcome).toMatchObject({ code: 1, said: expect.stringContaining('NO_RUN') })
+  expect(await audit.outcome).toMatchObject({ code: 78, said: expect.stringContaining('NO_RUN') })
 })
 
 test('a second run that would keep its data in the same folder waits, and then goes on or says why not', async () => {
@@ -152,11 +152,12 @@ test('a first start that was cut off is said and made anew', async () => {
 
 /** The folder in the system's one for temporary files that belongs to a run. */
 function temporaryOf(program: Program): string {
-  const [, folder = 'none'] = /--mongodb-uri-file=(\S+)\/address-writer/.exec(commandOfWriter(program)) ?? []
+  const [, folder = 'none'] = /--mongodb-uri-file=(\S+)\/writer\//.exec(commandOfWriter(program)) ?? []
   return folder
 }
 
-const commandOfWriter = (program: Program): string => Program.commandOf(memberOf(program, /address-writer/))
+const commandOfWriter = (program: Program): string =>
+  Program.commandOf(memberOf(program, /--mongodb-uri-file=\S+\/writer\//))
 
 test('a port in use ends it before anything is started, with what to do', async () => {
   const server = createServer()

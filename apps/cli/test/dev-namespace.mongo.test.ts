@@ -38,7 +38,7 @@ inNamespaces(
     expect(await audit.outcome).toMatchObject({ code: 0, said: '' })
     await killNamespace(second)
     await using late = new Program(['audit'], first.cwd, { within })
-    expect(await late.outcome).toMatchObject({ code: 1, said: expect.stringContaining('NO_RUN') })
+    expect(await late.outcome).toMatchObject({ code: 78, said: expect.stringContaining('NO_RUN') })
   },
 )
 
@@ -84,5 +84,5 @@ inNamespaces(
 /** The folder in the system's one for temporary files that belongs to a run. */
 function temporaryOf(program: Program): string {
   const commands = program.family().map((pid) => Program.commandOf(pid))
-  return /--mongodb-uri-file=(\S+)\/address-writer/.exec(commands.join('\n'))?.[1] ?? 'none'
+  return /--mongodb-uri-file=(\S+)\/writer\//.exec(commands.join('\n'))?.[1] ?? 'none'
 }

@@ -22,7 +22,7 @@ function openPlace() {
     temporary,
     precious,
     /** What a run leaves that was killed, of any version; `files` come on top of it. */
-    leave(name: string, files: readonly string[] = ['lock']): string {
+    leave: (name: string, files: readonly string[] = ['lock']): string => {
       const path = join(temporary, name)
       mkdirSync(join(path, 'data'), { recursive: true, mode: 0o700 })
       chmodSync(path, 0o700)
@@ -77,8 +77,9 @@ test('a folder is left alone whose run goes on, or whose server does', async () 
   const { temporary, leave } = openPlace()
   const [run, server] = [leave('freshet-dev-run'), leave('freshet-dev-server')]
   {
-    using _run = FileLock.take(join(run, 'lock'))
-    using _server = FileLock.take(join(server, 'data', 'mongod.lock'))
+    using ofRun = FileLock.take(join(run, 'lock'))
+    using ofServer = FileLock.take(join(server, 'data', 'mongod.lock'))
+    expect([ofRun, ofServer]).not.toContain(undefined)
     await start(temporary)
   }
   expect(readdirSync(temporary).sort()).toEqual(['freshet-dev-run', 'freshet-dev-server'])

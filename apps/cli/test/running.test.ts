@@ -33,7 +33,8 @@ test('what a run that goes on wrote is read, and without one there is nothing', 
   keep(JSON.stringify(run))
   expect(readRunning({ cwd })).toBeUndefined()
   {
-    using _lock = goingOn()
+    using lock = goingOn()
+    expect(lock).toBeDefined()
     expect(readRunning({ cwd })).toEqual(run)
   }
   expect(readRunning({ cwd })).toBeUndefined()
@@ -60,7 +61,8 @@ test.each([
   'a command that finds %.40s says what is wrong with it and what to do, and no secret',
   async (kept, fault) => {
     keep(kept)
-    using _lock = goingOn()
+    using lock = goingOn()
+    expect(lock).toBeDefined()
     const said: string[] = []
     const code = await runProgram(['audit'], {
       env: {},
