@@ -32,15 +32,27 @@ test.each(['cache', 'change-stream', 'collections', 'replica'])(
   },
 )
 
-test.each(['cache', 'change-stream', 'collections', 'replica', 'guard'])(
-  'the SPEC.md of %s names only files that exist',
-  async (name) => {
-    const folder = join(root, 'packages', name)
-    const spec = await readFile(join(folder, 'SPEC.md'), 'utf8')
-    const named = numbersIn([spec], /`(test\/[\w./-]+\.ts)`/g)
-    const files = new Set(
-      (await readdir(folder, { recursive: true })).map((file) => file.replaceAll('\\', '/')),
-    )
-    expect(named.filter((file) => !files.has(file))).toEqual([])
-  },
-)
+test('every promise in the SPEC.md of the writer has a test with its number, and every number a promise', async () => {
+  const folder = join(root, 'apps', 'writer')
+  const promised = numbersIn([await readFile(join(folder, 'SPEC.md'), 'utf8')], /^\| ([A-Z]\d+) +\|/gm)
+  const held = numbersIn(await textsIn(join(folder, 'test'), '.ts'), /(?:test\(|\)\()\s*['"`](W\d+) /g)
+  expect(held).toEqual(promised)
+  expect(promised.length).toBeGreaterThan(5)
+})
+
+test.each([
+  'packages/cache',
+  'packages/change-stream',
+  'packages/collections',
+  'packages/replica',
+  'packages/guard',
+  'apps/writer',
+])('the SPEC.md of %s names only files that exist', async (name) => {
+  const folder = join(root, name)
+  const spec = await readFile(join(folder, 'SPEC.md'), 'utf8')
+  const named = numbersIn([spec], /`(test\/[\w./-]+\.ts)`/g)
+  const files = new Set(
+    (await readdir(folder, { recursive: true })).map((file) => file.replaceAll('\\', '/')),
+  )
+  expect(named.filter((file) => !files.has(file))).toEqual([])
+})

@@ -8,9 +8,9 @@ import type { WriterHandler } from './writer-handler.ts'
 
 /** What the management port tells about a writer. */
 export interface WriterHealthParts {
-  readonly source: Pick<SourceWatch, 'source' | 'seenAt'>
+  readonly source: Pick<SourceWatch, 'source' | 'unnamed' | 'seenAt'>
   readonly heartbeat: Pick<Heartbeat, 'lastBeatAt' | 'failing'>
-  readonly store: Pick<BoundedStore, 'inFlight' | 'acknowledged' | 'lastAt'>
+  readonly store: Pick<BoundedStore, 'inFlight' | 'acknowledged' | 'lastAt' | 'wroteAt'>
   readonly handler: Pick<WriterHandler, 'done' | 'refusals'>
   readonly bodies: Pick<BodyBudget, 'takenBytes'>
   readonly connection: Ground['connection']
@@ -35,12 +35,15 @@ export class WriterHealth implements Health {
   }
 
   unready(): string | undefined {
-    const { source, connection, unreadyAfterMs } = this.#parts
+    const { source, heartbeat, store, connection, clock, unreadyAfterMs } = this.#parts
     if (connection.state === 'renewing') return 'the connection to the database is being made anew'
+    if (source.unnamed) return 'the database has no source document: run freshet migrate'
     if (source.source === undefined) return 'source unknown'
-    return this.#silentMs() <= unreadyAfterMs
-      ? undefined
-      : `database silent for more than ${unreadyAfterMs} ms`
+    if (this.#silentMs() > unreadyAfterMs) return `database silent for more than ${unreadyAfterMs} ms`
+    const takenAt = Math.max(heartbeat.lastBeatAt ?? -Infinity, store.wroteAt ?? -Infinity)
+    return clock.now() - takenAt > unreadyAfterMs
+      ? `no majority took a write or a heartbeat for more than ${unreadyAfterMs} ms`
+      : undefined
   }
 
   status(): object {

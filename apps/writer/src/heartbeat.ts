@@ -1,5 +1,5 @@
 import { Backoff, RunLoop, type Clock, type Log, type Part } from '@freshet/kit'
-import type { ControlStore } from './store/contract.ts'
+import type { ControlStore, Pulse } from './store/contract.ts'
 
 /** What the heartbeat is made of. */
 export interface HeartbeatOptions {
@@ -10,18 +10,23 @@ export interface HeartbeatOptions {
   readonly log: Log
   /** The longest silence that readers are to see, in milliseconds. */
   readonly quietMs: number
+  /** A silence after which readers no longer believe, in milliseconds. */
+  readonly lateAfterMs: number
 }
 
 /**
  * Lets readers see that a majority is alive while nobody writes: a primary that was cut off sends them empty answers
- * too. A process that writes needs no beats, and several idle ones beat no more often than one.
+ * too. A process that writes needs no beats, and several idle ones beat no more often than one: each beats only where
+ * nobody did since it looked last. No stored time is compared with a clock, which may be another one than it came from.
  */
 export class Heartbeat implements Part {
   readonly name = 'heartbeat'
   readonly #options: HeartbeatOptions
   readonly #loop: RunLoop
+  #startedAt: number | undefined
   #lastBeatAt: number | undefined
-  #failing = false
+  #seen: Pulse | undefined
+  #refused = false
 
   constructor(options: HeartbeatOptions) {
     this.#options = options
@@ -33,17 +38,22 @@ export class Heartbeat implements Part {
     })
   }
 
-  /** When the database last took a beat, by the clock. */
+  /** When a beat was last seen in the database, ours or that of another writer, by the clock. */
   get lastBeatAt(): number | undefined {
     return this.#lastBeatAt
   }
 
-  /** Whether the database did not take the last beat: idle readers will call it unproved. */
+  /** Whether readers may call the database unproved: it did not take the last beat, or nothing came for too long. */
   get failing(): boolean {
-    return this.#failing
+    const { clock, lateAfterMs, lastWriteAt } = this.#options
+    if (this.#refused) return true
+    if (this.#startedAt === undefined) return false
+    const last = Math.max(this.#startedAt, this.#lastBeatAt ?? -Infinity, lastWriteAt() ?? -Infinity)
+    return clock.now() - last > lateAfterMs
   }
 
   start(): void {
+    this.#startedAt = this.#options.clock.now()
     this.#loop.start()
   }
 
@@ -55,17 +65,20 @@ export class Heartbeat implements Part {
     const { control, clock, quietMs, lastWriteAt, log } = this.#options
     const quietForMs = clock.now() - (lastWriteAt() ?? -Infinity)
     if (quietForMs < quietMs) return await clock.sleep(quietMs - quietForMs, signal)
-    await control.beat(quietMs)
-    this.#lastBeatAt = clock.now()
-    if (this.#failing) log.info({}, 'the heartbeat is taken again')
-    this.#failing = false
+    const pulse = await control.beat(this.#seen)
+    if (pulse.beats !== this.#seen?.beats) this.#lastBeatAt = clock.now()
+    this.#seen = pulse
+    if (this.#refused) log.info({}, 'the heartbeat is taken again')
+    this.#refused = false
     await clock.sleep(quietMs, signal)
   }
 
   #judge(err: unknown): 'retry' {
     // Once for an outage, not for each beat of it.
-    if (!this.#failing) this.#options.log.warn({ err }, 'the heartbeat is not taken')
-    this.#failing = true
+    if (!this.#refused) this.#options.log.warn({ err }, 'the heartbeat is not taken')
+    this.#refused = true
+    // Looked at anew: the document may be another one when it is there again.
+    this.#seen = undefined
     return 'retry'
   }
 }

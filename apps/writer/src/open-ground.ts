@@ -4,7 +4,7 @@ import type { WriterConfig } from './options.ts'
 import { DatabaseConnection } from './store/connection.ts'
 import type { ControlStore, WriteStore } from './store/contract.ts'
 import { MongoControlStore } from './store/control-store.ts'
-import { LaterPosition } from './store/later-position.ts'
+import { laterPosition } from './store/later-position.ts'
 import { MongoStore } from './store/mongo-store.ts'
 import { isUnknownUser, missingRight } from './store/rights.ts'
 
@@ -36,7 +36,7 @@ export function openGround(
   const { mongodbUri: uri, database, maxWrites, acknowledgeWithinMs } = config
   const connection = new DatabaseConnection({ uri, maxWrites, acknowledgeWithinMs, clock, log })
   const retries = { times: RETRIES, pauses: () => new Backoff(PAUSES, Math.random), clock }
-  const times = new LaterPosition(connection, database, acknowledgeWithinMs)
+  const times = laterPosition({ connection, database, acknowledgeWithinMs })
   const later = () => times.ask()
   return {
     store: new MongoStore({ connection, database, acknowledgeWithinMs, retries, later }),

@@ -1,6 +1,7 @@
 import { Backoff, RunLoop, type Clock, type Log, type Part } from '@freshet/kit'
 import { parseSourceId, ProblemError, type SourceId } from '@freshet/protocol'
 import { createHash } from 'node:crypto'
+import { SharedNext } from './shared-next.ts'
 import type { ControlStore } from './store/contract.ts'
 
 /** What the watch over the source is made of. */
@@ -21,17 +22,22 @@ class UnnamedError extends Error {
 const LOOK_WITHIN_MS = 2_000
 
 /**
- * Knows which history the positions belong to. It changes only when an operator restores a copy, so it is looked at
- * every now and then, and again before the next write when a connection broke: behind the address there may be another
- * server since.
+ * Knows which history the positions belong to. It is looked at after every write, by one look for all that were
+ * acknowledged before it, since it may be another one, or gone, as after a restore or when the database was dropped; and
+ * every now and then. When a connection broke it is looked at before the next write too: behind the address there may be
+ * another server since.
  */
 export class SourceWatch implements Part {
   readonly name = 'source'
   readonly #options: SourceWatchOptions
   readonly #loop: RunLoop
+  readonly #looks = new SharedNext(() => this.#look())
   #source: SourceId | undefined
   #seenAt: number | undefined
+  /** Of the look that is under way, or was the last one. */
   #doubted = new AbortController()
+  /** Of the pause between two looks. */
+  #waking = new AbortController()
   readonly #waiting = new Set<() => void>()
   #failing = false
   /** The last look was answered, and found no name. */
@@ -44,13 +50,18 @@ export class SourceWatch implements Part {
       turn: (signal) => this.#turn(signal),
       judge: (error) => this.#judge(error),
       clock,
-      backoff: new Backoff({ firstMs: 100, maxMs: 1_000 }, Math.random),
+      backoff: new Backoff({ firstMs: 100, maxMs: 500 }, Math.random),
     })
   }
 
-  /** `undefined` before the first look that found one, and while the last one is in doubt. */
+  /** `undefined` before the first look that found one, when the last one found none, and while that is in doubt. */
   get source(): SourceId | undefined {
     return this.#source
+  }
+
+  /** Whether the database answered the last look and has no name for its history: it was dropped, or never migrated. */
+  get unnamed(): boolean {
+    return this.#unnamed
   }
 
   /** When the database last answered a look, by the clock. */
@@ -60,28 +71,31 @@ export class SourceWatch implements Part {
 
   /** Waits for the next look while the source is in doubt. @throws {ProblemError} unavailable, source-unknown */
   async expect(): Promise<SourceId> {
-    if (this.#source === undefined) await this.#looked(LOOK_WITHIN_MS)
+    if (this.#source === undefined && !this.#unnamed) await this.#looked(LOOK_WITHIN_MS)
     if (this.#source !== undefined) return this.#source
     throw this.#unnamed
       ? new ProblemError('source-unknown', {
-          detail: 'The writer does not know which source it writes to.',
+          detail:
+            'The database has no name for its history: it was dropped, or never migrated. Nothing was written.',
         })
       : new ProblemError('unavailable', { detail: 'The database cannot be reached. Nothing was written.' })
   }
 
   /**
-   * Whether what was acknowledged is in the history that was expected when it was sent. At once, unless the source came
-   * into doubt meanwhile.
+   * Whether what was acknowledged is in the history that was expected when it was sent, by a look that begins now: an
+   * earlier one says nothing about it. `false` also when no look is answered within some seconds.
    */
   async stillIs(expected: SourceId): Promise<boolean> {
-    if (this.#source === undefined) await this.#looked(LOOK_WITHIN_MS)
-    return this.#source === expected
+    const known = (await this.#lookedNow()) || (await this.#looked(LOOK_WITHIN_MS))
+    return known && this.#source === expected
   }
 
   /** Another server may stand behind the address: the source is unknown until it was looked at again. */
   doubt(): void {
     this.#source = undefined
+    this.#unnamed = false
     this.#doubted.abort()
+    this.#waking.abort()
   }
 
   start(): void {
@@ -93,33 +107,51 @@ export class SourceWatch implements Part {
   }
 
   async #turn(signal: AbortSignal): Promise<void> {
-    const { control, clock, everyMs, log } = this.#options
+    const { clock, everyMs } = this.#options
+    if (!(await this.#looks.ask())) return
+    if (this.#unnamed) throw new UnnamedError('the database has no source document: run freshet migrate')
+    this.#failing = false
+    const waking = (this.#waking = new AbortController())
+    await clock.sleep(everyMs, AbortSignal.any([signal, waking.signal]))
+  }
+
+  /** Whether it was answered, with a name or without. Rejects as the control store does. */
+  async #look(): Promise<boolean> {
+    const { control, clock, log } = this.#options
     const doubted = (this.#doubted = new AbortController())
     const timeline = await control.timeline()
     // A doubt that came while it was asked makes the answer worthless.
-    if (doubted.signal.aborted) return
+    if (doubted.signal.aborted) return false
     this.#seenAt = clock.now()
     const source = timeline === undefined ? undefined : sourceIdOf(timeline)
-    if (source === undefined)
-      throw new UnnamedError('the database has no control document: it was never migrated')
-    if (source !== this.#source) log.info({ source }, 'writing to this source')
+    if (source !== undefined && source !== this.#source) log.info({ source }, 'writing to this source')
     this.#source = source
-    this.#failing = false
+    this.#unnamed = source === undefined
     for (const wake of this.#waiting) wake()
-    await clock.sleep(everyMs, AbortSignal.any([signal, doubted.signal]))
+    return true
   }
 
-  /** Settles when the source is known again, or after `withinMs`. */
-  async #looked(withinMs: number): Promise<void> {
+  async #lookedNow(): Promise<boolean> {
+    try {
+      return await this.#looks.ask()
+    } catch {
+      // The loop meets the same error and tells it.
+      return false
+    }
+  }
+
+  /** Whether a look was answered within `withinMs`. */
+  async #looked(withinMs: number): Promise<boolean> {
     const done = new AbortController()
     const wake = (): void => done.abort()
     this.#waiting.add(wake)
     await this.#options.clock.sleep(withinMs, done.signal)
     this.#waiting.delete(wake)
+    return done.signal.aborted
   }
 
   #judge(err: unknown): 'retry' {
-    this.#unnamed = err instanceof UnnamedError
+    if (!(err instanceof UnnamedError)) this.#unnamed = false
     if (!this.#failing) this.#options.log.warn({ err }, 'the source cannot be looked at')
     this.#failing = true
     return 'retry'

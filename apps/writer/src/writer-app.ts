@@ -14,8 +14,11 @@ import { addWriterMetrics } from './writer-metrics.ts'
 /** Readers call the database unproved after 2 s without a sign; this leaves room for a slow beat or two. */
 const QUIET_MS = 250
 
-/** A new name of the history is in use after this time at the latest, even if no connection broke. */
-const LOOK_EVERY_MS = 1_000
+/** Then they do. */
+const LATE_AFTER_MS = 2_000
+
+/** A name of the history that is gone, or is another one, is known after this time also where nobody writes. */
+const LOOK_EVERY_MS = 250
 
 /** What a writer is put together from. */
 export interface WriterAppParts extends Omit<Ground, 'parts'> {
@@ -42,6 +45,7 @@ export function writerApp(parts: WriterAppParts, tools: ServiceTools): App {
     clock,
     log,
     quietMs: QUIET_MS,
+    lateAfterMs: LATE_AFTER_MS,
     lastWriteAt: () => store.wroteAt,
   })
   const handler = new WriterHandler({

@@ -47,13 +47,13 @@ async function wrongAnswers(over: (ground: Ground) => Ground): Promise<{ right: 
   return counts
 }
 
-test('no answer names the source of a server that stood behind the address before', async () => {
+test('W1 no answer names the source of a server that stood behind the address before', async () => {
   const { right, wrong } = await wrongAnswers((ground) => ground)
   expect(wrong).toBe(0)
   expect(right).toBeGreaterThanOrEqual(120)
 })
 
-test('control: a writer that does not hear of broken connections names the wrong one', async () => {
+test('W1 control: a writer that does not hear of broken connections names the wrong one', async () => {
   const { wrong } = await wrongAnswers((ground) => ({ ...ground, onBroken: () => undefined }))
   expect(wrong).toBeGreaterThan(0)
 })

@@ -35,7 +35,7 @@ async function hold(_id: string): Promise<{ release(): Promise<void> } & AsyncDi
 
 const lenient = { prefer: 'handling=lenient' }
 
-test('writes that take all connections, and wait for more, hold up neither the heartbeat nor the look', async () => {
+test('W3 writes that take all connections, and wait for more, hold up neither the heartbeat nor the look', async () => {
   const said: string[] = []
   const warn = (_fields: object, message: string): void => void said.push(message)
   const argv = [`--max-writes=${MAX_WRITES}`]
@@ -67,7 +67,7 @@ test('writes that take all connections, and wait for more, hold up neither the h
   for (const { status } of await Promise.all(first)) expect(status).toBe(200)
 })
 
-test('the connections of a writer have a limit: one for each write, three of its own, and four monitors', async () => {
+test('W3 the connections of a writer have a limit: one for each write, three of its own, and four monitors', async () => {
   const argv = [`--max-writes=${MAX_WRITES}`]
   await using writer = await openWriter(db.uriFor('writer'), { argv })
   await using held = await hold('held')

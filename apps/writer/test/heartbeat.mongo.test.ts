@@ -1,8 +1,8 @@
 import { afterAll, expect, test } from '@jest/globals'
 import { eventually, openTestDatabase, silentLog } from '@freshet/testkit'
+import type { Document } from 'mongodb'
 import type { Ground } from '../src/open-ground.ts'
-import type { ControlStore } from '../src/store/contract.ts'
-import { collections, openWriter, type OpenWriterOptions } from './support/open-writer.ts'
+import { collections, openWriter } from './support/open-writer.ts'
 
 const db = await openTestDatabase({ collections })
 afterAll(() => db[Symbol.asyncDispose]())
@@ -10,64 +10,110 @@ afterAll(() => db[Symbol.asyncDispose]())
 interface Control {
   readonly _id: string
   readonly at?: Date
+  readonly beats?: number
 }
 const control = db.admin.db('shop').collection<Control>('freshet')
 
-/** Puts `beat` between a writer and its control document. */
-function beating(beat: (control: ControlStore, quietMs: number) => Promise<void>): OpenWriterOptions {
-  const over = (ground: Ground): Ground => ({
-    ...ground,
-    control: {
-      timeline: () => ground.control.timeline(),
-      beat: (quietMs) => beat(ground.control, quietMs),
-    },
-  })
-  return { over }
+interface Beats extends AsyncDisposable {
+  /** The number of each beat, and what time the server gave it, as the feed tells them. */
+  readonly told: { readonly beats: number; readonly atMs: number }[]
 }
 
-test('an idle writer moves the heartbeat, again and again, and asks for a quarter of a second between', async () => {
-  const quiet = new Set<number>()
-  await using stream = control.watch<Control>()
-  const beats: number[] = []
+async function watchBeats(): Promise<Beats> {
+  const stream = control.watch<Control>()
+  const told: Beats['told'] = []
   stream.on('change', (event) => {
-    if (event.operationType === 'update')
-      beats.push(event.updateDescription.updatedFields?.at?.getTime() ?? 0)
+    if (event.operationType !== 'update') return
+    const { beats = 0, at } = event.updateDescription.updatedFields ?? {}
+    told.push({ beats, atMs: at?.getTime() ?? 0 })
   })
-  const options = beating((real, quietMs) => {
-    quiet.add(quietMs)
-    return real.beat(quietMs)
+  await eventually(async () => {
+    await control.updateOne({ _id: 'heartbeat' }, { $inc: { beats: 1 } })
+    expect(told.length).toBeGreaterThan(0)
   })
-  await using _ = await openWriter(db.uriFor('writer'), options)
-  await eventually(() => expect(beats.length).toBeGreaterThanOrEqual(4))
-  expect(beats).toEqual([...new Set(beats)].toSorted((a, b) => a - b))
-  expect([...quiet]).toEqual([250])
+  return { told, [Symbol.asyncDispose]: () => stream.close() }
+}
+
+test('W6 an idle writer moves the heartbeat, again and again', async () => {
+  await using watched = await watchBeats()
+  await using _ = await openWriter(db.uriFor('writer'))
+  const before = watched.told.length
+  await eventually(() => expect(watched.told.length).toBeGreaterThanOrEqual(before + 4))
+  const beats = watched.told.map((one) => one.beats)
+  expect(beats).toEqual(beats.map((_one, index) => (beats[0] ?? 0) + index))
 })
 
 const hourMs = 3_600_000
 
 test.each([
-  ['half an hour ago', hourMs / 2, false],
-  ['an hour and a half ago', hourMs * 1.5, true],
-])(
-  'after a beat of %s, one that wants an hour of silence is taken or not, by the clock of the server',
-  async (_ago, agoMs, moves) => {
-    const at = async (): Promise<number | undefined> =>
-      (await control.findOne({ _id: 'heartbeat' }))?.at?.getTime()
-    let done: readonly (number | undefined)[] = []
-    const options = beating(async (real) => {
-      if (done.length > 0) return
-      await control.updateOne({ _id: 'heartbeat' }, [{ $set: { at: { $subtract: ['$$NOW', agoMs] } } }])
-      const before = await at()
-      await real.beat(hourMs)
-      done = [before, await at()]
-    })
-    await using _ = await openWriter(db.uriFor('writer'), options)
-    await eventually(() => expect(done).toHaveLength(2))
-    expect(done[0] !== done[1]).toBe(moves)
-  },
-)
+  ['in an hour', { at: new Date(Date.now() + hourMs) }],
+  ['in a hundred years', { at: new Date(Date.now() + 876_000 * hourMs) }],
+  ['an hour ago', { at: new Date(Date.now() - hourMs) }],
+  ['no time at all', { at: 'soon' }],
+])('W6 the stored time is %s: the heart beats all the same', async (_what, fields) => {
+  await control.replaceOne({ _id: 'heartbeat' }, fields as never)
+  await using watched = await watchBeats()
+  await using writer = await openWriter(db.uriFor('writer'))
+  const before = watched.told.length
+  await eventually(() => expect(watched.told.length).toBeGreaterThanOrEqual(before + 3))
+  expect(await writer.status()).toMatchObject({ heartbeatFailing: false })
+  expect((await fetch(`${writer.service.managementUrl}/readyz`)).status).toBe(200)
+})
 
-test('a heartbeat that is gone is told, until it is there again', async () => {
+test('W6 a beat on a state that is no longer the newest writes nothing: several idle writers beat as often as one', async () => {
+  let done: Document | undefined
+  const once = (ground: Ground): Ground => ({
+    ...ground,
+    control: {
+      timeline: () => ground.control.timeline(),
+      beat: async (seen) => {
+        if (done !== undefined) return { beats: Symbol() }
+        const first = await ground.control.beat(seen)
+        // Another writer has seen the same state and is faster.
+        const theirs = await ground.control.beat(first)
+        const before = await control.findOne({ _id: 'heartbeat' })
+        const ours = await ground.control.beat(first)
+        done = { theirs, ours, before, after: await control.findOne({ _id: 'heartbeat' }) }
+        return ours
+      },
+    },
+  })
+  await using _ = await openWriter(db.uriFor('writer'), { over: once })
+  await eventually(() => expect(done).toBeDefined())
+  expect(done?.['after']).toEqual(done?.['before'])
+  expect(done?.['ours']).toEqual(done?.['theirs'])
+})
+
+test('W7 a writer whose beats nobody takes is not ready, and says so', async () => {
+  const over = new AbortController()
+  const held = new Promise<never>((_, reject) =>
+    over.signal.addEventListener('abort', () => reject(over.signal.reason)),
+  )
+  const hold = (ground: Ground): Ground => ({
+    ...ground,
+    control: { timeline: () => ground.control.timeline(), beat: () => held },
+  })
+  const argv = ['--unready-after=100ms']
+  await using writer = await openWriter(db.uriFor('writer'), { over: hold, argv })
+  await eventually(async () => {
+    const readyz = await fetch(`${writer.service.managementUrl}/readyz`)
+    expect([readyz.status, await readyz.json()]).toEqual([
+      503,
+      { ok: false, why: 'no majority took a write or a heartbeat for more than 100 ms' },
+    ])
+  })
+  await eventually(async () => expect(await writer.status()).toMatchObject({ heartbeatFailing: true }))
+  // A write is a sign too.
+  await eventually(async () => {
+    expect(
+      (await writer.send('PUT', 'products/sign', { body: { name: `${Math.random()}` } })).status,
+    ).toBeLessThan(300)
+    expect((await fetch(`${writer.service.managementUrl}/readyz`)).status).toBe(200)
+  })
+  over.abort()
+})
+
+test('W7 a heartbeat that is gone is told, until it is there again', async () => {
   const said: string[] = []
   const warn = ({ err }: { err?: unknown }): void => void said.push(String(err))
   await using writer = await openWriter(db.uriFor('writer'), { log: { ...silentLog, warn } })

@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals'
 import type { Clock, Log } from '@freshet/kit'
 import { silentLog } from '@freshet/testkit'
 import { Heartbeat } from '../src/heartbeat.ts'
+import type { Pulse } from '../src/store/contract.ts'
 
 /** A clock on which only sleeps take time; after so many of them it stands still. */
 class SleepingClock implements Clock {
@@ -33,10 +34,12 @@ async function beatsDuring(
 ): Promise<readonly number[]> {
   const clock = new SleepingClock(sleeps)
   const at: number[] = []
+  let beats = 0
   const control = {
     beat: async () => {
       at.push(clock.now())
       await beat()
+      return { beats: ++beats }
     },
   }
   const heartbeat = new Heartbeat({
@@ -44,6 +47,7 @@ async function beatsDuring(
     clock,
     log,
     quietMs: 250,
+    lateAfterMs: 2_000,
     lastWriteAt: () => lastWriteAt(clock.now()),
   })
   heartbeat.start()
@@ -73,4 +77,82 @@ test('an outage is logged once, and its end once', async () => {
   }
   await beatsDuring(10, () => undefined, { beat, log: { ...silentLog, warn: say, info: say } })
   expect(said).toEqual(['the heartbeat is not taken', 'the heartbeat is taken again'])
+})
+
+/** A heartbeat whose beats are answered by hand, on a clock that is set by hand. */
+function byHand() {
+  let nowMs = 1_000
+  let wroteAt: number | undefined
+  const asked: unknown[] = []
+  let answer: (pulse: Pulse) => void = () => undefined
+  const heartbeat = new Heartbeat({
+    control: {
+      beat: (seen) => {
+        asked.push(seen)
+        return new Promise((resolve) => {
+          answer = resolve
+        })
+      },
+    },
+    clock: {
+      now: () => nowMs,
+      wallMs: () => nowMs,
+      sleep: async () => void (await new Promise((resolve) => setImmediate(resolve))),
+    },
+    log: silentLog,
+    quietMs: 250,
+    lateAfterMs: 2_000,
+    lastWriteAt: () => wroteAt,
+  })
+  const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve))
+  return {
+    heartbeat,
+    asked,
+    wrote: () => {
+      wroteAt = nowMs
+    },
+    pass: (ms: number) => {
+      nowMs += ms
+    },
+    answer: async (pulse: Pulse) => {
+      answer(pulse)
+      await settled()
+    },
+  }
+}
+
+test('W7 a beat that is not answered is told as a failure as soon as readers no longer believe', async () => {
+  const { heartbeat, pass, answer, wrote } = byHand()
+  expect(heartbeat.failing).toBe(false)
+  heartbeat.start()
+  pass(2_000)
+  expect(heartbeat.failing).toBe(false)
+  pass(1)
+  expect(heartbeat.failing).toBe(true)
+  wrote()
+  expect(heartbeat.failing).toBe(false)
+  pass(2_001)
+  expect(heartbeat.failing).toBe(true)
+  await answer({ beats: 1 })
+  expect([heartbeat.failing, heartbeat.lastBeatAt]).toEqual([false, 5_002])
+  const stopped = heartbeat.stop()
+  await answer({ beats: 2 })
+  await stopped
+})
+
+test('W6 a state that is the same as before is no beat, whoever should have made it', async () => {
+  const { heartbeat, asked, pass, answer } = byHand()
+  heartbeat.start()
+  await answer({ beats: 7 })
+  pass(1_000)
+  await answer({ beats: 7 })
+  expect(heartbeat.lastBeatAt).toBe(1_000)
+  pass(1_001)
+  expect(heartbeat.failing).toBe(true)
+  await answer({ beats: 8 })
+  expect([heartbeat.failing, heartbeat.lastBeatAt]).toEqual([false, 3_001])
+  expect(asked.slice(0, 3)).toEqual([undefined, { beats: 7 }, { beats: 7 }])
+  const stopped = heartbeat.stop()
+  await answer({ beats: 9 })
+  await stopped
 })

@@ -28,7 +28,7 @@ async function metric(writer: OpenWriter, name: string): Promise<number> {
 }
 
 test.each(['standalone', 'another set'] as const)(
-  'a set of one whose port answers for a while as %s: the writer is not ready meanwhile, and comes back',
+  'W4 a set of one whose port answers for a while as %s: the writer is not ready meanwhile, and comes back',
   async (kind) => {
     await using db = await openTestDatabase({ collections })
     const said: string[] = []
@@ -59,7 +59,7 @@ test.each(['standalone', 'another set'] as const)(
   },
 )
 
-test('a set of the same name whose elections were fewer takes the place of another: the writer follows it', async () => {
+test('W4 a set of the same name whose elections were fewer takes the place of another: the writer follows it', async () => {
   await using old = await openTestDatabase({ collections, passwords })
   for (let election = 0; election < 2; election++) await old.stepDown()
   await using writer = await openWriter(old.uriFor('writer'))

@@ -12,7 +12,7 @@ const star = { 'if-match': '*' }
 
 const positionIn = (got: Got): string => String(got.headers.get('freshet-position')).slice(9)
 
-test('a server whose replies tell no time: every answer has its position, none of them before what it speaks of', async () => {
+test('W5 a server whose replies tell no time: every answer has its position, none of them before what it speaks of', async () => {
   await using db = await openTestDatabase({ collections, setParameters: noKeys })
   await using client = new MongoClient(db.uriFor('writer'))
   const reply = await client.db('shop').command({ find: 'freshet' })
@@ -55,7 +55,7 @@ test('a server whose replies tell no time: every answer has its position, none o
   expect(times).toEqual(times.toSorted())
 })
 
-test('the time that stands in for it is the same one, wherever a server tells both', async () => {
+test('W5 the time that stands in for it is the same one, wherever a server tells both', async () => {
   await using db = await openTestDatabase({ collections })
   const products = { insert: 'products', documents: [{ _id: 'a' }] }
   const update = { update: 'products', updates: [{ q: { _id: 'a' }, u: { $set: { n: 1 } } }] }
@@ -67,7 +67,7 @@ test('the time that stands in for it is the same one, wherever a server tells bo
   }
 })
 
-test('a set that is killed and comes back, again and again, under writes: no answer is 500', async () => {
+test('W5 a set that is killed and comes back, again and again, under writes: no answer is 500', async () => {
   await using db = await openTestDatabase({ collections })
   await using writer = await openWriter(db.uriFor('writer'))
   const counts = new Map<number, number>()

@@ -44,7 +44,7 @@ function open(everyMs: number): World {
 
 const HOUR_MS = 3_600_000
 
-test('without a control document the source stays unknown, and is found when there is one', async () => {
+test('W2 without a control document the source stays unknown, and is found when there is one', async () => {
   await using world = open(HOUR_MS)
   world.timeline = undefined
   world.source.doubt()
@@ -54,7 +54,7 @@ test('without a control document the source stays unknown, and is found when the
   await eventually(() => expect(world.source.source).toBe(sourceIdOf('first')))
 })
 
-test('a doubt makes the source unknown at once, and it is looked at without waiting', async () => {
+test('W1 a doubt makes the source unknown at once, and it is looked at without waiting', async () => {
   await using world = open(HOUR_MS)
   await eventually(() => expect(world.source.source).toBe(sourceIdOf('first')))
   world.timeline = 'second'
@@ -63,7 +63,7 @@ test('a doubt makes the source unknown at once, and it is looked at without wait
   await eventually(() => expect(world.source.source).toBe(sourceIdOf('second')))
 })
 
-test('a doubt that comes during a look makes its answer worthless', async () => {
+test('W1 a doubt that comes during a look makes its answer worthless', async () => {
   await using world = open(HOUR_MS)
   await eventually(() => expect(world.source.source).toBe(sourceIdOf('first')))
   let letGo = (): void => undefined
@@ -85,7 +85,7 @@ test('a doubt that comes during a look makes its answer worthless', async () => 
   expect(seen).not.toContain(sourceIdOf('first'))
 })
 
-test('an answer whose source came into doubt waits for the next look, and is told if it is another one', async () => {
+test('W1 an answer whose source came into doubt waits for the next look, and is told if it is another one', async () => {
   await using world = open(HOUR_MS)
   const first = await world.source.expect()
   expect(await world.source.stillIs(first)).toBe(true)
@@ -126,7 +126,7 @@ test('writes that gave up waiting for the source leave nothing behind', async ()
   })
 })
 
-test('a write is told whether the database cannot be reached, or was never migrated', async () => {
+test('W2 a write is told whether the database cannot be reached, or was never migrated', async () => {
   await using world = open(HOUR_MS)
   const refused = async (): Promise<unknown> =>
     await world.source.expect().catch((error: ProblemError) => error.code)
@@ -137,4 +137,32 @@ test('a write is told whether the database cannot be reached, or was never migra
   await eventually(async () => expect(await refused()).toBe('source-unknown'))
   world.timeline = new Error('away')
   await eventually(async () => expect(await refused()).toBe('unavailable'))
+})
+
+test('W1 a look that began before the write was acknowledged says nothing about it', async () => {
+  await using world = open(HOUR_MS)
+  await eventually(() => expect(world.source.source).toBe(sourceIdOf('first')))
+  const first = await world.source.expect()
+  let letGo = (): void => undefined
+  world.gate = new Promise((resolve) => {
+    letGo = resolve
+  })
+  const early = world.source.stillIs(first)
+  await eventually(() => expect(world.looks).toBe(2))
+  // It has read the old name, and is under way still when this one is acknowledged.
+  world.timeline = 'second'
+  const late = world.source.stillIs(first)
+  letGo()
+  expect(await early).toBe(true)
+  expect(await late).toBe(false)
+  expect(world.looks).toBe(3)
+})
+
+test('W1 a look that fails is no proof, although what is known stays known', async () => {
+  await using world = open(HOUR_MS)
+  await eventually(() => expect(world.source.source).toBe(sourceIdOf('first')))
+  const first = await world.source.expect()
+  world.timeline = new Error('away')
+  expect(await world.source.stillIs(first)).toBe(false)
+  expect(world.source.source).toBe(first)
 })

@@ -38,7 +38,7 @@ test('writes that wait for another attempt do not wait for one and the same sign
   expect(Math.max(...listening)).toBe(1)
 })
 
-test('the time of a statement is never taken for the one of a commit whose reply tells none', async () => {
+test('W5 the time of a statement is never taken for the one of a commit whose reply tells none', async () => {
   const statement = new Timestamp({ t: 5, i: 1 })
   const session = {
     operationTime: undefined as Timestamp | undefined,

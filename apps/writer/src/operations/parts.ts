@@ -17,7 +17,7 @@ export interface OperationParts {
 
 /**
  * Gives the position of what `work` did as the text for the answer. The source is known before anything is sent, and
- * must be the same still when it is acknowledged.
+ * must be the same still after it was acknowledged.
  */
 export async function placed<T extends { readonly at: Position }>(
   source: Pick<SourceWatch, 'source' | 'expect' | 'stillIs'>,
@@ -26,10 +26,11 @@ export async function placed<T extends { readonly at: Position }>(
 ): Promise<{ readonly done: T; readonly position: string }> {
   const expected: SourceId = source.source ?? (await source.expect())
   const placedAt = async (at: Position): Promise<string> => {
-    if (source.source !== expected && !(await source.stillIs(expected)))
+    if (!(await source.stillIs(expected)))
       throw new ProblemError('outcome-unknown', {
         id,
-        detail: 'The database behind the writer was replaced while it wrote.',
+        detail:
+          'The database behind the writer was replaced, or lost the name of its history, while it wrote.',
       })
     return formatSourcePosition(expected, at)
   }

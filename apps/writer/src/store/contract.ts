@@ -98,10 +98,18 @@ export interface WriteStore extends DocumentStore {
   ): Promise<Acknowledged & { readonly value: Once<T> }>
 }
 
+/** The state of the heartbeat: `beats` is another value after each beat, and is compared for nothing but that. */
+export interface Pulse {
+  readonly beats: unknown
+}
+
 /** The writer's own two documents, which the migration made. */
 export interface ControlStore {
   /** The name of the history behind the address, as a majority has it; `undefined` before the first migration. */
   timeline(): Promise<string | undefined>
-  /** Touches the heartbeat, if nobody did within `quietMs`. Settles when a majority has it; rejects when it is gone. */
-  beat(quietMs: number): Promise<void>
+  /**
+   * Beats, if nobody did since its state was as `seen`; `undefined`: as it is now. Resolves, when a majority has it, with
+   * the state after that: the same as `seen` only when nobody beat. Rejects when it is gone.
+   */
+  beat(seen: Pulse | undefined): Promise<Pulse>
 }

@@ -1,10 +1,9 @@
 import type { Document } from 'mongodb'
 import type { DatabaseConnection } from './connection.ts'
-import type { ControlStore } from './contract.ts'
-import { refusedStatement, writeErrorOf } from './replies.ts'
+import type { ControlStore, Pulse } from './contract.ts'
 
 /** The collection of the source's identity and the heartbeat. The migration makes it, the roles name it. */
-const control = 'freshet'
+export const control = 'freshet'
 
 /** The control documents over the driver, which it connects when needed: it is asked before any write. Rejects with the driver's errors, which are for the log. */
 export class MongoControlStore implements ControlStore {
@@ -28,20 +27,27 @@ export class MongoControlStore implements ControlStore {
     return typeof timeline === 'string' ? timeline : undefined
   }
 
-  async beat(quietMs: number): Promise<void> {
+  async beat(seen: Pulse | undefined): Promise<Pulse> {
     await this.#connection.ready()
-    // Compared by the server's own clock: by ours, a beat would be missed for as long as ours is slow.
-    const isQuiet = { $lt: ['$at', { $subtract: ['$$NOW', quietMs] }] }
-    const reply = await this.#command({
-      update: control,
-      updates: [{ q: { _id: 'heartbeat', $expr: isQuiet }, u: { $currentDate: { at: true } } }],
+    const last = seen ?? (await this.#pulse())
+    const { value } = await this.#command({
+      findAndModify: control,
+      // `null` finds a document without the field too.
+      query: { _id: 'heartbeat', beats: last.beats ?? null },
+      // The time is for people who look.
+      update: { $inc: { beats: 1 }, $currentDate: { at: true } },
+      new: true,
       writeConcern: { w: 'majority', j: true, wtimeout: this.#acknowledgeWithinMs },
     })
-    const error = writeErrorOf(reply)
-    if (error) throw refusedStatement(error)
     // Another writer was faster, or there is nothing to touch, and then readers are never shown a majority again.
-    if (reply['n'] === 0 && (await this.#find('heartbeat')) === undefined)
+    return value === null ? await this.#pulse() : { beats: value.beats }
+  }
+
+  async #pulse(): Promise<Pulse> {
+    const heartbeat = await this.#find('heartbeat')
+    if (heartbeat === undefined)
       throw new Error('the database has no heartbeat document: run freshet migrate')
+    return { beats: heartbeat['beats'] }
   }
 
   #command(command: Document): Promise<Document> {

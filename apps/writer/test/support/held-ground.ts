@@ -13,7 +13,7 @@ export function heldGround(): HeldGround {
   return {
     held: () => waiting.length,
     store: { insert: hold, replace: hold, replacePlain: hold, remove: hold, change: hold, changeOnce: hold },
-    control: { timeline: async () => 'a timeline', beat: async () => undefined },
+    control: { timeline: async () => 'a timeline', beat: async () => ({ beats: 1 }) },
     onBroken: () => undefined,
     missingRight: async () => undefined,
     connection: { state: 'connected', renewals: 0 },

@@ -1,0 +1,28 @@
+/**
+ * Work that is shared by all who ask for it before it begins. Who comes while it is under way waits for the next one,
+ * which begins after it: so what it finds is never older than the call. One is under way at a time.
+ */
+export class SharedNext<T> {
+  readonly #work: () => Promise<T>
+  #next: Promise<T> | undefined
+  #running: Promise<unknown> = Promise.resolve()
+
+  constructor(work: () => Promise<T>) {
+    this.#work = work
+  }
+
+  /** Rejects as the work does. */
+  ask(): Promise<T> {
+    this.#next ??= this.#afterRunning()
+    return this.#next
+  }
+
+  async #afterRunning(): Promise<T> {
+    // Its failure is told to its own callers.
+    await this.#running.catch(() => undefined)
+    this.#next = undefined
+    const work = this.#work()
+    this.#running = work
+    return await work
+  }
+}

@@ -1,0 +1,29 @@
+import { expect, test } from '@jest/globals'
+import { SharedNext } from '../src/shared-next.ts'
+
+test('W1 what is asked for while one is under way begins after it, and is one for all', async () => {
+  const ends: ((fails: boolean) => void)[] = []
+  const shared = new SharedNext<number>(
+    () =>
+      new Promise((resolve, reject) => {
+        const number = ends.length
+        ends.push((fails) => (fails ? reject(new Error(`work ${number}`)) : resolve(number)))
+      }),
+  )
+  const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+  const first = shared.ask()
+  await settled()
+  const later = [shared.ask(), shared.ask()].map((one) => one.catch(String))
+  await settled()
+  expect(ends).toHaveLength(1)
+  ends[0]?.(false)
+  expect(await first).toBe(0)
+  await settled()
+  expect(ends).toHaveLength(2)
+  ends[1]?.(true)
+  expect(await Promise.all(later)).toEqual(['Error: work 1', 'Error: work 1'])
+  const last = shared.ask()
+  await settled()
+  ends[2]?.(false)
+  expect(await last).toBe(2)
+})
