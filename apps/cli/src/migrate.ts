@@ -21,7 +21,7 @@ export const migrateCommand = defineCommand({
   says: 'Makes collections, control documents, roles and one user per role; twice changes nothing.',
   options: migrateOptions,
   async run({ db, database, collections: folder, json }, world) {
-    const collections = [...(await loadCollections(folder)).keys()]
+    const collections = [...(await loadCollections(folder)).values()].map(({ stored }) => stored)
     const { changes, passwords } = await migrate({
       uri: db,
       database,

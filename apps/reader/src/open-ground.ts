@@ -17,7 +17,7 @@ export async function openGround(config: ReaderConfig, { log, clock }: ServiceTo
   const replica = mongoReplica({
     feed: connections.feed,
     reads: connections.fills,
-    collections: new Map([...collections].map(([name, { idType }]) => [name, idType])),
+    collections: new Map([...collections].map(([name, { idType, stored }]) => [name, { idType, stored }])),
     identity: { kind: 'control' },
     presentation: heldPresentation({ presentJson, etagOf }),
     options: { ...defaultReplicaOptions, cacheBytes: config.cacheBytes, fillWaitMs: config.fillWaitMs },

@@ -31,7 +31,7 @@ export function writerService({
         )
       const collections = await collectionsIn(config.collections)
       const { parts: before, ...ground } = open(config, tools)
-      await expectRights(before, await ground.missingRight(collections.keys()))
+      await expectRights(before, await ground.missingRight([...collections.values()].map(({ stored }) => stored)))
       const limits = { maxBodyBytes, maxWrites, maxHops, unreadyAfterMs }
       return writerApp({ ...ground, ...limits, collections, readerUrl, before }, tools)
     },

@@ -1,4 +1,4 @@
-import type { IdType } from '@freshet/protocol'
+import { storedNameFault, type IdType } from '@freshet/protocol'
 import type { Access, Collection } from './contract.ts'
 import { CollectionFileError } from './errors.ts'
 import { ownKeys, type SchemaCompiler } from './schema-check.ts'
@@ -34,12 +34,22 @@ export function readCollectionFile(
   checkWords(schema, '', compiler, fail)
   return {
     name,
+    stored: storedName(schema, name, fail),
     idType: choice(schema, 'x-id', idTypes, 'string', '/x-id', fail),
     concurrency: choice(schema, 'x-concurrency', concurrencies, 'optional', '/x-concurrency', fail),
     access: accessOf(schema, fail),
     queryFields: queryFields(schema, fail),
     validate: compile(schema, compiler, fail),
   }
+}
+
+/** Names in MongoDB may have capitals and dots, which those in URLs have not. */
+function storedName(schema: Json, name: string, fail: Fail): string {
+  const stored = 'x-collection' in schema ? schema['x-collection'] : name
+  if (typeof stored !== 'string')
+    return fail('/x-collection', 'the name of a collection in MongoDB', JSON.stringify(stored))
+  const fault = storedNameFault(stored)
+  return fault === undefined ? stored : fail('/x-collection', fault, JSON.stringify(stored))
 }
 
 type Fail = (pointer: string, wanted: string, got: string) => never

@@ -17,8 +17,10 @@ export type JsonValue = string | number | boolean | null | JsonValue[] | JsonObj
 
 /** What one collection file says, checked and ready to use. Immutable. */
 export interface Collection {
-  /** The name of the file without `.json`, of the collection in MongoDB, and of the folder in URLs. */
+  /** The name of the file without `.json`, and of the folder in URLs. */
   readonly name: string
+  /** The name of the collection in MongoDB: the same, unless the file says another one. */
+  readonly stored: string
   readonly idType: IdType
   /** `required`: a write of an existing document needs a condition (`If-Match` or `If-None-Match`). */
   readonly concurrency: 'optional' | 'required'

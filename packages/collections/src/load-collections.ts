@@ -22,7 +22,9 @@ export async function loadCollections(folder: string): Promise<ReadonlyMap<strin
     for (const file of files) {
       const path = join(folder, file)
       const name = file.slice(0, -suffix.length)
-      collections.set(name, readCollectionFile(path, name, await readFile(path, 'utf8'), compiler))
+      const collection = readCollectionFile(path, name, await readFile(path, 'utf8'), compiler)
+      expectAlone(collection, path, collections)
+      collections.set(name, collection)
     }
   } catch (cause) {
     if (cause instanceof CollectionFileError) throw cause
@@ -37,4 +39,15 @@ export async function loadCollections(folder: string): Promise<ReadonlyMap<strin
       `${folder}: expected at least one file named <collection>.json, got none.`,
     )
   return collections
+}
+
+/** Of two files for one collection each would judge and show it in its own way. @throws {CollectionFileError} */
+function expectAlone({ stored }: Collection, path: string, before: ReadonlyMap<string, Collection>): void {
+  for (const other of before.values())
+    if (other.stored === stored)
+      throw new CollectionFileError(
+        'BAD_FILE',
+        `${path} at /x-collection: expected a collection that no other file has, got ${JSON.stringify(stored)}, ` +
+          `which ${other.name}${suffix} has.`,
+      )
 }

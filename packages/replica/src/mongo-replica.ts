@@ -8,7 +8,7 @@ import {
 } from '@freshet/change-stream/mongodb'
 import type { ReadConnection } from '@freshet/guard'
 import type { Clock, Log } from '@freshet/kit'
-import type { IdType } from '@freshet/protocol'
+import type { CollectionPlace } from '@freshet/protocol'
 import type { Presentation, Replica } from './contract.ts'
 import type { ReplicaOptions } from './options.ts'
 import { ExactReplica, type ReplicaParts } from './replica.ts'
@@ -17,7 +17,7 @@ export interface MongoReplicaParts<V extends Value> {
   /** For the change stream alone: a slow read must not hold it up. May be the same as `reads`. */
   readonly feed: ReadConnection
   readonly reads: ReadConnection
-  readonly collections: ReadonlyMap<string, IdType>
+  readonly collections: ReadonlyMap<string, CollectionPlace>
   readonly identity: IdentityRule
   readonly presentation: Presentation<V>
   readonly options: ReplicaOptions

@@ -2,7 +2,7 @@ import type { Value } from '@freshet/cache'
 import type { IdentityRule } from '@freshet/change-stream/mongodb'
 import { openReadConnection, type HandlerOptions } from '@freshet/guard'
 import { systemClock, type Log } from '@freshet/kit'
-import type { IdType } from '@freshet/protocol'
+import type { CollectionPlace } from '@freshet/protocol'
 import type { EmbeddedReplica, Presentation, Replica } from './contract.ts'
 import { ReplicaError } from './errors.ts'
 import { HandledReplica } from './handled-replica.ts'
@@ -14,8 +14,11 @@ export interface OpenReplicaOptions<V extends Value> {
   /** The address of a replica set, with a user who may only read: one who may write is refused. */
   readonly uri: string
   readonly database: string
-  /** The collections to serve, with the type of their `_id`s. */
-  readonly collections: Readonly<Record<string, IdType>>
+  /**
+   * The collections to serve, with the type of their `_id`s: `{ orders: 'string' }`. One that shall have another name here
+   * than in the database: `{ profiles: { idType: 'string', stored: 'userProfiles' } }`.
+   */
+  readonly collections: Readonly<Record<string, CollectionPlace>>
   /** What is kept of a document; `asDocuments` keeps frozen objects. */
   readonly presentation: Presentation<V>
   readonly options?: Partial<ReplicaOptions>

@@ -1,6 +1,14 @@
 import { ABSENT, MAX_RESTARTS, type Absent, type Cache, type Value } from '@freshet/cache'
 import type { Clock } from '@freshet/kit'
-import { badIdDetail, isValidId, type Id, type IdType, type Position, type SourceId } from '@freshet/protocol'
+import {
+  badIdDetail,
+  isValidId,
+  placeOf,
+  type CollectionPlace,
+  type Id,
+  type Position,
+  type SourceId,
+} from '@freshet/protocol'
 import { AnswerKeys, answerTooLarge, fits } from './answer-keys.ts'
 import type { Arrival } from './arrival.ts'
 import type { Answer, Presentation, ReadOptions, Via } from './contract.ts'
@@ -15,7 +23,7 @@ import type { Standpoint } from './standpoint.ts'
 
 export interface ReadsParts<V extends Value> {
   readonly cache: Cache<V>
-  readonly collections: ReadonlyMap<string, IdType>
+  readonly collections: ReadonlyMap<string, CollectionPlace>
   readonly standpoint: Standpoint
   readonly exactness: Exactness
   readonly filler: Filler<V>
@@ -81,8 +89,9 @@ export class Reads<V extends Value> {
    * another spelling of an id is the id of a document that may be there. To call them absent would be a lie.
    */
   #refuseBadIds(collection: string, ids: readonly Id[]): void {
-    const idType = this.#parts.collections.get(collection)
-    if (idType === undefined) return
+    const place = this.#parts.collections.get(collection)
+    if (place === undefined) return
+    const { idType } = placeOf(collection, place)
     const bad = ids.find((id) => !isValidId(idType, id))
     if (bad !== undefined) throw new ReplicaError('BAD_ID', badIdDetail(idType, bad))
   }

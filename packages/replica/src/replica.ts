@@ -1,7 +1,7 @@
 import type { Absent, Cache, Value } from '@freshet/cache'
 import type { PastReads } from '@freshet/change-stream'
 import type { Clock, Log, MonotonicMs } from '@freshet/kit'
-import type { Id, IdType, Position, SourcePosition } from '@freshet/protocol'
+import type { CollectionPlace, Id, Position, SourcePosition } from '@freshet/protocol'
 import { Arrival } from './arrival.ts'
 import type {
   Answer,
@@ -35,7 +35,7 @@ export interface Following {
 
 export interface ReplicaParts<V extends Value> {
   readonly past: PastReads
-  readonly collections: ReadonlyMap<string, IdType>
+  readonly collections: ReadonlyMap<string, CollectionPlace>
   readonly presentation: Presentation<V>
   readonly options: ReplicaOptions
   readonly clock: Clock

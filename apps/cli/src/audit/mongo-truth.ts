@@ -29,9 +29,9 @@ export class MongoTruth implements TruthSource {
 
   async at(position: Position, collection: string, ids: readonly string[]): Promise<Truth> {
     return tryAgain('the database cannot read that position', this.#clock, async () => {
-      const { idType } = this.#collection(collection)
+      const { idType, stored } = this.#collection(collection)
       const command = {
-        find: collection,
+        find: stored,
         filter: { _id: { $in: ids.map((id) => idToBson(idType, id)) } },
         batchSize: ids.length + 1,
         // On a replica set it means nothing, but a view that took the place of the collection is an error.
@@ -39,7 +39,7 @@ export class MongoTruth implements TruthSource {
         readConcern: { level: 'snapshot', atClusterTime: timestampOf(position) },
         maxTimeMS: timeoutMs,
       }
-      await using series = new ReadSeries(this.#connection, collection, timeoutMs)
+      await using series = new ReadSeries(this.#connection, stored, timeoutMs)
       const documents = new Map<string, Buffer>()
       // A reply ends at 16 MB: what is not in the first one is not absent.
       for (let reply = await series.first(command); ; reply = await series.next()) {
@@ -56,11 +56,11 @@ export class MongoTruth implements TruthSource {
   }
 
   async someIds(collection: string, limit: number): Promise<readonly string[]> {
-    const { idType } = this.#collection(collection)
+    const { idType, stored } = this.#collection(collection)
     const pipeline = [{ $sample: { size: limit } }, { $project: { _id: 1 } }]
-    await using series = new ReadSeries(this.#connection, collection, timeoutMs)
+    await using series = new ReadSeries(this.#connection, stored, timeoutMs)
     const { documents } = await series.first({
-      aggregate: collection,
+      aggregate: stored,
       pipeline,
       cursor: { batchSize: limit },
     })

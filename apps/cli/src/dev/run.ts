@@ -45,7 +45,7 @@ export async function runDev(
     ended.abort()
   }
   const collections = resolve(world.cwd, config.collections ?? sampleFolder)
-  const names = [...(await loadCollections(collections)).keys()]
+  const names = [...(await loadCollections(collections)).values()].map(({ stored }) => stored)
   const token = await developerToken(state)
 
   const { database } = config

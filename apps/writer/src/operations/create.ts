@@ -13,7 +13,7 @@ export async function create({ store, source, maxBodyBytes }: OperationParts, as
   expectJson(request.headers['content-type'])
   const { id, fresh } = readNew(await bodyOf(asked, maxBodyBytes), collection)
   asked.share.made(costOf(fresh) + keptBytes(asked, fresh.version, maxBodyBytes))
-  const { done, position } = await placed(source, id, () => store.insert(collection.name, fresh.stored))
+  const { done, position } = await placed(source, id, () => store.insert(collection.stored, fresh.stored))
   if (done.outcome === 'taken') throw refusedAt(position, 'already-exists')
   return { status: 201, position, version: fresh.version, location: documentPath(collection.name, id) }
 }

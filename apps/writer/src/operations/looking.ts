@@ -19,7 +19,7 @@ export async function changed<T>(
   decide: (stored: StoredDocument | undefined) => Decision<T>,
 ): Promise<{ readonly value: T; readonly position: string }> {
   const { done, position } = await placed(source, id, () =>
-    store.change<Verdict<T>>(collection.name, idToBson(collection.idType, id), (stored) => {
+    store.change<Verdict<T>>(collection.stored, idToBson(collection.idType, id), (stored) => {
       try {
         const { write, value } = decide(stored)
         return { write, value: { kind: 'done', value } }

@@ -66,7 +66,7 @@ async function overwrite(
   { stored }: Fresh,
 ): Promise<Done> {
   const storedId = idToBson(collection.idType, id)
-  const { done, position } = await placed(source, id, () => store.replace(collection.name, storedId, stored))
+  const { done, position } = await placed(source, id, () => store.replace(collection.stored, storedId, stored))
   return { outcome: done.outcome, position }
 }
 
@@ -75,7 +75,7 @@ async function replacePlain(parts: OperationParts, asked: AskedOfDocument, fresh
   const { collection, id } = asked
   const storedId = idToBson(collection.idType, id)
   const replaced = await placed(parts.source, id, () =>
-    parts.store.replacePlain(collection.name, storedId, fresh.stored),
+    parts.store.replacePlain(collection.stored, storedId, fresh.stored),
   )
   const { outcome } = replaced.done
   if (outcome !== 'unsure') return { outcome, position: replaced.position }
@@ -99,5 +99,5 @@ function insert(
   { collection, id }: AskedOfDocument,
   { stored }: Fresh,
 ): ReturnType<typeof placed<Awaited<ReturnType<OperationParts['store']['insert']>>>> {
-  return placed(source, id, () => store.insert(collection.name, stored))
+  return placed(source, id, () => store.insert(collection.stored, stored))
 }

@@ -13,7 +13,7 @@ export async function remove(parts: OperationParts, asked: AskedOfDocument): Pro
 
 async function removeAny(parts: OperationParts, { collection, id }: AskedOfDocument): Promise<string> {
   const { done, position } = await placed(parts.source, id, () =>
-    parts.store.remove(collection.name, idToBson(collection.idType, id)),
+    parts.store.remove(collection.stored, idToBson(collection.idType, id)),
   )
   if (done.outcome === 'absent') throw refusedAt(position, 'not-found')
   return position

@@ -5,7 +5,7 @@ import {
   type ReadSession,
   type RunOptions,
 } from '@freshet/guard'
-import type { Bytes, Id, IdType, Position } from '@freshet/protocol'
+import { placeOf, type Bytes, type Id, type IdType, type Position, type StoredCollection } from '@freshet/protocol'
 import { idFromDocument } from '@freshet/protocol/bson'
 import type { PastAnswer, PastReads } from '../contract.ts'
 import { ChangeStreamError } from '../errors.ts'
@@ -38,11 +38,11 @@ export class MongoPastReads implements PastReads {
     ids: readonly Id[],
     signal: AbortSignal,
   ): Promise<PastAnswer> {
-    const idType = this.#idTypeOf(collection)
+    const place = this.#placeOf(collection)
     const { connection } = this.#parts
     const session = connection.openSession()
     try {
-      return await this.#read(position, collection, idType, ids, { session, signal })
+      return await this.#read(position, place, ids, { session, signal })
     } catch (error) {
       throw changeStreamErrorOf(error, `read '${collection}' as it was at ${position}`)
     } finally {
@@ -63,7 +63,9 @@ export class MongoPastReads implements PastReads {
   ): Promise<ReadonlyMap<string, string | undefined>> {
     const how = { timeoutMs: this.#parts.options.replyWithinMs, signal }
     try {
-      return await reasonsAgainst((command) => this.#ask(command, how), collections)
+      const stored = collections.map((name) => this.#placeOf(name).stored)
+      const reasons = await reasonsAgainst((command) => this.#ask(command, how), stored)
+      return new Map(collections.map((name, place) => [name, reasons.get(stored[place] ?? '')]))
     } catch (error) {
       throw changeStreamErrorOf(error, 'look at the definitions of the collections')
     }
@@ -72,8 +74,7 @@ export class MongoPastReads implements PastReads {
   /** One snapshot for all replies: a reply ends at 16 MB, and what is not in the first must not be taken for absent. */
   async #read(
     position: Position,
-    collection: string,
-    idType: IdType,
+    { stored: collection, idType }: StoredCollection,
     ids: readonly Id[],
     call: { readonly session: ReadSession; readonly signal: AbortSignal },
   ): Promise<PastAnswer> {
@@ -125,11 +126,11 @@ export class MongoPastReads implements PastReads {
     return reply
   }
 
-  #idTypeOf(collection: string): IdType {
-    const idType = this.#parts.collections.get(collection)
-    if (idType === undefined)
+  #placeOf(collection: string): StoredCollection {
+    const place = this.#parts.collections.get(collection)
+    if (place === undefined)
       throw new TypeError(`expected a collection that is followed, got '${collection}'`)
-    return idType
+    return placeOf(collection, place)
   }
 }
 

@@ -1,6 +1,6 @@
 import type { ReadConnection } from '@freshet/guard'
 import type { Clock } from '@freshet/kit'
-import { before, highOf, type IdType } from '@freshet/protocol'
+import { before, highOf, type CollectionPlace } from '@freshet/protocol'
 import type { Batch, ChangeSource, Origin } from '../contract.ts'
 import { ChangeStreamError } from '../errors.ts'
 import { FeedCursor } from './feed-cursor.ts'
@@ -14,8 +14,8 @@ import { WatchList } from './watched.ts'
 
 export interface MongoSourceParts {
   readonly connection: ReadConnection
-  /** The collections whose changes are told, with the type of their ids. */
-  readonly collections: ReadonlyMap<string, IdType>
+  /** The collections whose changes are told, by the names under which they are, with the type of their ids. */
+  readonly collections: ReadonlyMap<string, CollectionPlace>
   readonly identity: IdentityRule
   readonly clock: Clock
   readonly options: MongoSourceOptions

@@ -1,4 +1,4 @@
-import type { IdType } from '@freshet/protocol'
+import { placesOf, type CollectionPlace, type IdType } from '@freshet/protocol'
 
 /** Name of the collection that holds the identity of the source and its heartbeat; never shown to anybody. */
 export const controlCollection = 'freshet'
@@ -11,7 +11,10 @@ export const identityId = 'source'
 
 /** A collection whose changes mean something. */
 export interface Watched {
+  /** By which its changes are told. */
   readonly name: string
+  /** By which the source knows it. */
+  readonly stored: string
   readonly idType: IdType
   /**
    * `told`: its changes are. Those of `control` are signs of life and may change what the source is; those of `causes`
@@ -24,18 +27,18 @@ export interface Watched {
 export class WatchList {
   readonly #entries: readonly { readonly watched: Watched; readonly name: Buffer }[]
 
-  constructor(collections: ReadonlyMap<string, IdType>) {
+  constructor(collections: ReadonlyMap<string, CollectionPlace>) {
     const own: readonly Watched[] = [
-      { name: controlCollection, idType: 'string', use: 'control' },
-      { name: causesCollection, idType: 'objectid', use: 'causes' },
+      { name: controlCollection, stored: controlCollection, idType: 'string', use: 'control' },
+      { name: causesCollection, stored: causesCollection, idType: 'objectid', use: 'causes' },
     ]
-    const told = [...collections].map(([name, idType]): Watched => ({ name, idType, use: 'told' }))
-    this.#entries = [...told, ...own].map((watched) => ({ watched, name: Buffer.from(watched.name) }))
+    const told = [...placesOf(collections)].map(([name, place]): Watched => ({ name, ...place, use: 'told' }))
+    this.#entries = [...told, ...own].map((watched) => ({ watched, name: Buffer.from(watched.stored) }))
   }
 
   /** All that changes are wanted of, those of our own included. */
   get names(): readonly string[] {
-    return this.#entries.map(({ watched }) => watched.name)
+    return this.#entries.map(({ watched }) => watched.stored)
   }
 
   /** The collection whose name is `length` bytes long and begins at `at`; `undefined`: nobody asked for it. */

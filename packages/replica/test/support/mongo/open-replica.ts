@@ -8,7 +8,7 @@ import {
 } from '@freshet/change-stream/mongodb'
 import { openReadConnection, type ReadConnection } from '@freshet/guard'
 import { systemClock } from '@freshet/kit'
-import type { IdType } from '@freshet/protocol'
+import type { CollectionPlace } from '@freshet/protocol'
 import { silentLog, type TestDatabase } from '@freshet/testkit'
 import type { Replica } from '../../../src/contract.ts'
 import { asDocuments, type StoredDocument } from '../../../src/documents.ts'
@@ -23,7 +23,7 @@ export interface OpenReplicaOptions {
   readonly uri?: string
   readonly readsUri?: string
   /** With the type of their ids; `products` by default. */
-  readonly collections?: Readonly<Record<string, IdType>>
+  readonly collections?: Readonly<Record<string, CollectionPlace>>
   readonly options?: Partial<ReplicaOptions>
   /** Stands between the feed and the server. */
   readonly wrapFeed?: (connection: ReadConnection) => ReadConnection
@@ -41,7 +41,7 @@ export interface OpenReplicaOptions {
 export const appNames = { feed: 'replica-feed', reads: 'replica-reads' } as const
 
 /** Collections with texts as ids. */
-export function strings(...names: readonly string[]): Readonly<Record<string, IdType>> {
+export function strings(...names: readonly string[]): Readonly<Record<string, CollectionPlace>> {
   return Object.fromEntries(names.map((name) => [name, 'string']))
 }
 
