@@ -31,7 +31,10 @@ export function writerService({
         )
       const collections = await collectionsIn(config.collections)
       const { parts: before, ...ground } = open(config, tools)
-      await expectRights(before, await ground.missingRight([...collections.values()].map(({ stored }) => stored)))
+      await expectRights(
+        before,
+        await ground.missingRight([...collections.values()].map(({ stored }) => stored)),
+      )
       const limits = { maxBodyBytes, maxWrites, maxHops, unreadyAfterMs }
       return writerApp({ ...ground, ...limits, collections, readerUrl, before }, tools)
     },

@@ -66,7 +66,9 @@ async function overwrite(
   { stored }: Fresh,
 ): Promise<Done> {
   const storedId = idToBson(collection.idType, id)
-  const { done, position } = await placed(source, id, () => store.replace(collection.stored, storedId, stored))
+  const { done, position } = await placed(source, id, () =>
+    store.replace(collection.stored, storedId, stored),
+  )
   return { outcome: done.outcome, position }
 }
 

@@ -5,7 +5,14 @@ import {
   type ReadSession,
   type RunOptions,
 } from '@freshet/guard'
-import { placeOf, type Bytes, type Id, type IdType, type Position, type StoredCollection } from '@freshet/protocol'
+import {
+  placeOf,
+  type Bytes,
+  type Id,
+  type IdType,
+  type Position,
+  type StoredCollection,
+} from '@freshet/protocol'
 import { idFromDocument } from '@freshet/protocol/bson'
 import type { PastAnswer, PastReads } from '../contract.ts'
 import { ChangeStreamError } from '../errors.ts'
