@@ -61,9 +61,7 @@ test('collections of another program are served under names of one’s own: read
     })
     expect((await fetch(`${reader}/v1/userProfiles/u1`)).status).toBe(404)
     // The names of URLs made nothing in the database.
-    const names = (await given.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) =>
-      String(name),
-    )
+    const names = (await given.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name)
     expect(names.filter((name) => ['profiles', 'files'].includes(name))).toEqual([])
     await using audit = new Program(['audit', '--for=4s', '--json'], dev.cwd)
     const { code, printed } = await audit.outcome

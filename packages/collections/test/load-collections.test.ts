@@ -1,17 +1,6 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { loadCollections, type Issue, type JsonObject, type JsonValue } from '../src/index.ts'
-
-/** A folder with these files, gone at the end. */
-async function folderOf(
-  files: Readonly<Record<string, string>>,
-): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = await mkdtemp(join(tmpdir(), 'collections-'))
-  for (const [name, text] of Object.entries(files)) await writeFile(join(path, name), text)
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) }
-}
+import { folderOf } from './support/folder-of.ts'
 
 test('B16 reads what a file says, with its defaults', async () => {
   const schema = {
@@ -263,54 +252,4 @@ test('B16 refuses a folder that is not there, and one without files', async () =
   await expect(loadCollections('/nowhere/at/all')).rejects.toMatchObject({ code: 'UNREADABLE' })
   await using folder = await folderOf({})
   await expect(loadCollections(folder.path)).rejects.toThrow(/expected at least one file/)
-})
-
-test('B22 a file may be for a collection of another name', async () => {
-  await using folder = await folderOf({
-    'profiles.json': '{"type":"object","x-collection":"userProfiles"}',
-    'users.json': '{"type":"object","x-collection":"Users"}',
-    'files.json': '{"type":"object","x-collection":"fs.files"}',
-    'plain.json': '{"type":"object"}',
-  })
-  const collections = await loadCollections(folder.path)
-  expect([...collections.values()].map(({ name, stored }) => [name, stored])).toEqual([
-    ['files', 'fs.files'],
-    ['plain', 'plain'],
-    ['profiles', 'userProfiles'],
-    ['users', 'Users'],
-  ])
-})
-
-test.each([
-  ['freshet', "a collection that is not the product's own, got"],
-  ['freshet_causes', "a collection that is not the product's own, got"],
-  ['system.users', "a collection that is not MongoDB's own, got"],
-  ['system.buckets.a', "a collection that is not MongoDB's own, got"],
-  ['a$b', "a name without '$' and NUL"],
-  ['.a', "a name without '$' and NUL"],
-  ['', "a name without '$' and NUL"],
-  [7, 'the name of a collection in MongoDB, got 7'],
-  [null, 'the name of a collection in MongoDB, got null'],
-])('B22 a file for the collection %j is refused', async (stored, why) => {
-  await using folder = await folderOf({
-    'a.json': JSON.stringify({ type: 'object', 'x-collection': stored }),
-  })
-  await expect(loadCollections(folder.path)).rejects.toThrow(`a.json at /x-collection: expected ${why}`)
-})
-
-test('B22 two files for one collection are refused, also where one says it by its name', async () => {
-  for (const other of ['users', 'b']) {
-    await using folder = await folderOf({
-      'a.json': '{"type":"object","x-collection":"users"}',
-      [`${other}.json`]: JSON.stringify({
-        type: 'object',
-        ...(other === 'b' && { 'x-collection': 'users' }),
-      }),
-    })
-    await expect(loadCollections(folder.path)).rejects.toThrow(
-      new RegExp(
-        `${other}\\.json at /x-collection: expected a collection that no other file has, got "users", which a\\.json has`,
-      ),
-    )
-  }
 })

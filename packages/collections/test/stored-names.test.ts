@@ -1,0 +1,53 @@
+import { expect, test } from '@jest/globals'
+import { loadCollections } from '../src/index.ts'
+import { folderOf } from './support/folder-of.ts'
+
+test('B22 a file may be for a collection of another name', async () => {
+  await using folder = await folderOf({
+    'profiles.json': '{"type":"object","x-collection":"userProfiles"}',
+    'users.json': '{"type":"object","x-collection":"Users"}',
+    'files.json': '{"type":"object","x-collection":"fs.files"}',
+    'plain.json': '{"type":"object"}',
+  })
+  const collections = await loadCollections(folder.path)
+  expect([...collections.values()].map(({ name, stored }) => [name, stored])).toEqual([
+    ['files', 'fs.files'],
+    ['plain', 'plain'],
+    ['profiles', 'userProfiles'],
+    ['users', 'Users'],
+  ])
+})
+
+test.each([
+  ['freshet', "a collection that is not the product's own, got"],
+  ['freshet_causes', "a collection that is not the product's own, got"],
+  ['system.users', "a collection that is not MongoDB's own, got"],
+  ['system.buckets.a', "a collection that is not MongoDB's own, got"],
+  ['a$b', "a name without '$' and NUL"],
+  ['.a', "a name without '$' and NUL"],
+  ['', "a name without '$' and NUL"],
+  [7, 'the name of a collection in MongoDB, got 7'],
+  [null, 'the name of a collection in MongoDB, got null'],
+])('B22 a file for the collection %j is refused', async (stored, why) => {
+  await using folder = await folderOf({
+    'a.json': JSON.stringify({ type: 'object', 'x-collection': stored }),
+  })
+  await expect(loadCollections(folder.path)).rejects.toThrow(`a.json at /x-collection: expected ${why}`)
+})
+
+test('B22 two files for one collection are refused, also where one says it by its name', async () => {
+  for (const other of ['users', 'b']) {
+    await using folder = await folderOf({
+      'a.json': '{"type":"object","x-collection":"users"}',
+      [`${other}.json`]: JSON.stringify({
+        type: 'object',
+        ...(other === 'b' && { 'x-collection': 'users' }),
+      }),
+    })
+    await expect(loadCollections(folder.path)).rejects.toThrow(
+      new RegExp(
+        `${other}\\.json at /x-collection: expected a collection that no other file has, got "users", which a\\.json has`,
+      ),
+    )
+  }
+})
