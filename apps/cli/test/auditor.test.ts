@@ -246,6 +246,8 @@ test('a reader that never answers is named, and nothing is proved of it, whateve
   expect(summary.readers['http://dead']).toEqual({
     audited: 0,
     wrong: 0,
+    proved: 0,
+    oldestS: 0,
     unjudged: {},
     refused: { 'no answer: ECONNREFUSED': expect.any(Number) },
     unproved: ['none of its answers could be judged'],

@@ -1,61 +1,39 @@
 import { etagOf } from '@freshet/collections'
 import { afterAll, expect, test } from '@jest/globals'
-import { formatSourcePosition, parseSourcePosition, positionOf, type Position } from '@freshet/protocol'
+import { formatSourcePosition, positionOf, type Position } from '@freshet/protocol'
 import { eventually } from '@freshet/testkit'
 import { openAuditedRun } from './support/audited-run.ts'
 import { openLiar, type AskedFor, type Lie, type Told } from './support/liar.ts'
 import { Program } from './support/program.ts'
+import {
+  bodyOf,
+  isDocument,
+  isFact,
+  isSeveral,
+  placed,
+  saying,
+  seconds,
+  shifted,
+  toldAt,
+  withBody,
+  without,
+} from './support/told.ts'
 
 const run = await openAuditedRun()
 afterAll(() => run[Symbol.asyncDispose]())
 const reader = run.readers[0] ?? ''
 
-const isFact = ({ status }: Told): boolean => [200, 304, 404, 412].includes(status)
-const isDocument = ({ status, body }: Told): boolean => status === 200 && body.length > 0
-const isSeveral = ({ url }: AskedFor): boolean => url.includes('?ids=')
-const saying = (told: Told, name: string, value: string): Told => ({
-  ...told,
-  headers: { ...told.headers, [name]: value },
-})
-const without = (told: Told, name: string): Told => ({
-  ...told,
-  headers: Object.fromEntries(Object.entries(told.headers).filter(([other]) => other !== name)),
-})
-const withBody = (told: Told, body: string): Told => ({ ...told, body: Buffer.from(body) })
-const bodyOf = ({ body }: Told): string => body.toString()
+const truly = (asked: AskedFor, source: string, at: Position, ageS: number): Promise<Told> =>
+  toldAt(run.truth, asked, source, at, ageS)
+const behind: Told = { status: 503, headers: {}, body: Buffer.alloc(0) }
 
-/** The same answer under another source or position. */
-function placed(told: Told, change: (at: { source: string; at: Position }) => string): Told {
-  const named = parseSourcePosition(told.headers['freshet-position'] ?? '')
-  return named === undefined ? told : saying(told, 'freshet-position', change(named))
-}
-const shifted = (told: Told, ticks: bigint): Told =>
-  placed(told, ({ source, at }) => `${source}.${(BigInt(`0x${at}`) + ticks).toString(16).padStart(16, '0')}`)
-const seconds = (count: number): bigint => BigInt(count) * 2n ** 32n
-
-/** What the database had at this position, as an honest reader would tell it, whatever was asked beside it. */
-async function truly(asked: AskedFor, source: string, at: Position, ageS: number): Promise<Told> {
-  const [, collection = '', id = ''] = /^\/v1\/([^/?]+)(?:\/|\?ids=)?(.*)$/.exec(asked.url) ?? []
-  const ids = id.split(',').map(decodeURIComponent)
-  const truth = await run.truth.at(at, collection, ids)
-  if (truth.kind === 'unknown') throw new Error(truth.reason)
-  const items = ids.flatMap((one) => truth.documents.get(one) ?? [])
-  const missing = ids.filter((one) => !truth.documents.has(one))
-  const [only] = items
-  const facts = { 'freshet-position': `${source}.${at}`, age: String(ageS), 'cache-status': 'freshet; hit' }
-  const problem = Buffer.from('{"type":"https://freshet.dev/problems/not-found"}')
-  const made = isSeveral(asked)
-    ? { status: 200, body: Buffer.from(`{"items":[${items.join()}],"missing":${JSON.stringify(missing)}}`) }
-    : { status: only === undefined ? 404 : 200, body: only ?? problem }
-  const etag = isSeveral(asked) || only === undefined ? {} : { etag: etagOf(only) }
-  const headers = {
-    ...facts,
-    ...etag,
-    'content-type': 'application/json',
-    'content-length': String(made.body.length),
+/** As {@link toldAt} says; whoever asks for a later state is refused, as a reader does that is behind. */
+const standing =
+  (source: string, cacheStatus: string, ageS: (turn: number) => number): Lie =>
+  async (_, asked) => {
+    if (asked.headers['freshet-at-least'] !== undefined) return behind
+    return saying(await truly(asked, source, past, ageS(asked.turn)), 'cache-status', cacheStatus)
   }
-  return { status: made.status, headers, body: asked.method === 'HEAD' ? Buffer.alloc(0) : made.body }
-}
 
 const start = await run.truth.now()
 const { position: past, source: trueSource = '' } = start
@@ -140,8 +118,13 @@ const lies: Readonly<Record<string, Lie>> = {
   'backwards under an unknown source': (told, { turn }) =>
     placed(shifted(told, turn % 2 === 0 ? 0n : -seconds(2)), ({ at }) => `${unknownSource}.${at}`),
   'truly backwards': async (told, asked) => (asked.turn % 20 < 10 ? told : truly(asked, trueSource, past, 0)),
-  'frozen at a position, with Age 0': (_, asked) => truly(asked, trueSource, past, 0),
-  'frozen under an unknown source, with Age 0': (_, asked) => truly(asked, unknownSource, past, 0),
+  'frozen at a position, with Age 0': standing(trueSource, 'freshet; hit', () => 0),
+  'frozen at a position, with an Age that is too low': standing(
+    trueSource,
+    'freshet; hit',
+    (turn) => turn % 3,
+  ),
+  'frozen under an unknown source, with Age 0': standing(unknownSource, 'freshet; hit', () => 0),
   'an hour ahead': (told) => shifted(told, seconds(3_600)),
   'three seconds ahead': (told) => shifted(told, seconds(3)),
   'the end of time': (told) => placed(told, ({ source }) => `${source}.ffffffffffffffff`),
@@ -200,8 +183,15 @@ const hiders: Readonly<Record<string, Lie>> = {
           saying(withBody(told, '{}'), 'age', '999999999'),
           ({ source }) => `${source}.0000000100000001`,
         ),
+  'frozen, and has no proof of it': standing(trueSource, 'freshet; hit; detail=unproved', () => 0),
   'refuses one collection': (told, { url }) =>
     url.startsWith('/v1/marks') ? { ...withBody(told, ''), status: 503 } : told,
+}
+
+/** Who says that nothing is proved may be taken at his word for a while. */
+const expected = (name: string): unknown => {
+  if (name === 'frozen, and has no proof of it') return expect.stringMatching(/^(?:unproved|wrong)$/)
+  return name in lies ? 'wrong' : 'unproved'
 }
 
 const all = [...Object.entries(lies), ...Object.entries(hiders)]
@@ -240,9 +230,7 @@ test.each(groups)(
           return [name, found]
         }),
       )
-      expect(said).toEqual(
-        Object.fromEntries(named.map(([name]) => [name, name in lies ? 'wrong' : 'unproved'])),
-      )
+      expect(said).toEqual(Object.fromEntries(named.map(([name]) => [name, expected(name)])))
       expect(examples.filter((example) => example.reader === reader)).toEqual([])
       expect(readers[reader]).toMatchObject({ wrong: 0, unproved: [] })
       expect(readers[reader]?.audited).toBeGreaterThan(20)
@@ -258,6 +246,16 @@ test('P2 negative control: a proxy that changes nothing is right, in every colle
   const { outcome, readers, examples, unjudged } = await run.audit([honest.url], 3_000)
   expect({ outcome, examples, unjudged }).toEqual({ outcome: 'right', examples: [], unjudged: {} })
   expect(readers[honest.url]).toMatchObject({ unproved: [] })
+})
+
+test('P8 negative control: a reader that is frozen and says how old it is tells the truth', async () => {
+  await using old = await openLiar(
+    reader,
+    standing(trueSource, 'freshet; hit', () => 3_600),
+  )
+  const { outcome, examples, readers } = await run.audit([old.url], 4_000)
+  expect({ outcome, examples }).toEqual({ outcome: 'right', examples: [] })
+  expect(readers[old.url]).toMatchObject({ oldestS: 3_600 })
 })
 
 const audit = (...args: readonly string[]): Program => new Program(['audit', '--json', ...args], run.dev.cwd)

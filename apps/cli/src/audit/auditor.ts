@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import type { Clock } from '@freshet/kit'
+import type { Clock, MonotonicMs } from '@freshet/kit'
 import { claimOf, Claims } from './claims.ts'
 import type { Answer, Question, ReaderDoor, TruthSource, Verdict } from './contract.ts'
 import { judge, noFact } from './judge.ts'
@@ -107,22 +107,31 @@ export class Auditor {
     }
     const { source, position } = answer
     const fell = source && position ? watch.take(floor, source, position) : undefined
+    const reason = noFact(answer)
+    const claim = reason === undefined ? claimOf(answer) : undefined
     const verdict: Verdict =
-      fell === undefined ? await this.#verdict(question, answer, sentAt) : { kind: 'wrong', what: fell }
+      fell !== undefined
+        ? { kind: 'wrong', what: fell }
+        : claim === undefined
+          ? { kind: 'refused', reason: reason ?? '' }
+          : await this.#verdict(question, answer, claim, sentAt)
     if (verdict.kind === 'right') this.#questions.remember(question, answer)
-    this.#report.add(verdict, { reader: reader.url, question, position })
+    const said = claim && 'ageS' in claim ? claim : undefined
+    this.#report.add(verdict, { reader: reader.url, question, position }, said)
     return true
   }
 
-  async #verdict(question: Question, answer: Answer, sentAt: number): Promise<Verdict> {
-    const reason = noFact(answer)
-    if (reason !== undefined) return { kind: 'refused', reason }
-    const claim = claimOf(answer)
+  async #verdict(
+    question: Question,
+    answer: Answer,
+    claim: ReturnType<typeof claimOf>,
+    sentAt: MonotonicMs,
+  ): Promise<Verdict> {
     if ('missing' in claim) return { kind: 'wrong', what: claim.missing }
     const against = await this.#claims.judge(question, claim, sentAt)
     if (against?.kind === 'wrong') return against
-    const { truth } = this.#options
-    const verdict = judge(question, answer, await truth.at(claim.position, question.collection, question.ids))
+    const { collection, ids } = question
+    const verdict = judge(question, answer, await this.#options.truth.at(claim.position, collection, ids))
     // What is false is false, whatever else cannot be known about the answer.
     return verdict.kind === 'wrong' ? verdict : (against ?? verdict)
   }

@@ -8,7 +8,7 @@ const ageStepMs = 1_000
 /** Two clocks that run at different speeds, and timers that fire late. */
 const slackMs = 250
 /** A reader that says so has heard of no majority; a primary that is cut off steps down long before that. */
-const unprovedGraceMs = 60_000
+const unprovedGraceMs = 20_000
 /** A server that has just become primary may need a moment to know how far the majority is. */
 const reachWithinMs = 10_000
 const askAgainMs = 100

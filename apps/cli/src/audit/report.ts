@@ -1,5 +1,5 @@
 import type { Question, Verdict } from './contract.ts'
-import { Tally, type Counts } from './tally.ts'
+import { Tally, type Counts, type Said } from './tally.ts'
 
 /** One answer that the database refutes. */
 export interface WrongAnswer {
@@ -32,6 +32,9 @@ const maxExamples = 20
 /** Of the answers that state a fact, how many must have been compared with the database. */
 const leastJudged = 0.9
 
+/** How many of those must have had a sign of life from a majority; there is none during an election. */
+const leastProved = 0.1
+
 /** Counts verdicts. */
 export class AuditReport {
   readonly #tallies: ReadonlyMap<string, Tally>
@@ -44,8 +47,8 @@ export class AuditReport {
     this.#collections = collections
   }
 
-  add(verdict: Verdict, about: Omit<WrongAnswer, 'what'>): void {
-    this.#tallies.get(about.reader)?.add(verdict, about.question.collection)
+  add(verdict: Verdict, about: Omit<WrongAnswer, 'what'>, said?: Said): void {
+    this.#tallies.get(about.reader)?.add(verdict, about.question.collection, said)
     if (verdict.kind === 'wrong' && this.#examples.length < maxExamples)
       this.#examples.push({ ...about, what: verdict.what })
   }
@@ -64,7 +67,7 @@ export class AuditReport {
 
   /** A reader of which nothing was judged may have lied all the time. */
   #unproved(tally: Tally): readonly string[] {
-    const { audited, unjudged } = tally.counts()
+    const { audited, unjudged, proved } = tally.counts()
     if (audited === 0) return ['none of its answers could be judged']
     const silent = this.#collections.filter((collection) => !tally.judged(collection))
     const notJudged = Object.values(unjudged).reduce((sum, times) => sum + times, 0)
@@ -72,6 +75,9 @@ export class AuditReport {
       ...silent.map((collection) => `none of its answers about ${collection} could be judged`),
       ...(audited < (audited + notJudged) * leastJudged
         ? [`only ${audited} of its ${audited + notJudged} facts could be judged`]
+        : []),
+      ...(proved < audited * leastProved
+        ? [`${audited - proved} of ${audited} answers say that they are unproved: does a writer run?`]
         : []),
     ]
   }

@@ -5,6 +5,10 @@ export interface Counts {
   /** Answers that were compared with the database. */
   readonly audited: number
   readonly wrong: number
+  /** Answers, of those compared, that did not say `detail=unproved`. */
+  readonly proved: number
+  /** The highest `Age` of those compared, in seconds. */
+  readonly oldestS: number
   /** Facts that could not be compared, by reason. */
   readonly unjudged: Readonly<Record<string, number>>
   /** Questions that got a refusal or no answer, by reason. */
@@ -15,6 +19,12 @@ export interface Counts {
 const maxReasons = 20
 const otherReasons = 'other reasons'
 
+/** What an answer that was judged said of itself. */
+export interface Said {
+  readonly ageS: number
+  readonly unproved: boolean
+}
+
 /** Counts verdicts of one kind of answers. */
 export class Tally {
   readonly #unjudged = new Map<string, number>()
@@ -22,13 +32,17 @@ export class Tally {
   readonly #judged = new Set<string>()
   #audited = 0
   #wrong = 0
+  #proved = 0
+  #oldestS = 0
 
-  add(verdict: Verdict, collection: string): void {
+  add(verdict: Verdict, collection: string, said: Said | undefined): void {
     if (verdict.kind === 'unjudged') return count(this.#unjudged, verdict.reason, 1)
     if (verdict.kind === 'refused') return count(this.#refused, verdict.reason, 1)
     this.#audited += 1
     this.#judged.add(collection)
     if (verdict.kind === 'wrong') this.#wrong += 1
+    if (said?.unproved === false) this.#proved += 1
+    this.#oldestS = Math.max(this.#oldestS, said?.ageS ?? 0)
   }
 
   /** Whether an answer about this collection was compared. */
@@ -39,6 +53,8 @@ export class Tally {
   include(other: Tally): void {
     this.#audited += other.#audited
     this.#wrong += other.#wrong
+    this.#proved += other.#proved
+    this.#oldestS = Math.max(this.#oldestS, other.#oldestS)
     for (const [reason, times] of other.#unjudged) count(this.#unjudged, reason, times)
     for (const [reason, times] of other.#refused) count(this.#refused, reason, times)
   }
@@ -47,6 +63,8 @@ export class Tally {
     return {
       audited: this.#audited,
       wrong: this.#wrong,
+      proved: this.#proved,
+      oldestS: this.#oldestS,
       unjudged: Object.fromEntries(this.#unjudged),
       refused: Object.fromEntries(this.#refused),
     }
