@@ -1,9 +1,11 @@
 import { Backoff, type Part } from '@freshet/kit'
 import type { ServiceTools } from '@freshet/service'
 import type { WriterConfig } from './options.ts'
+import { cannotBeFollowed } from './store/collection-kind.ts'
 import { DatabaseConnection } from './store/connection.ts'
 import type { ControlStore, WriteStore } from './store/contract.ts'
 import { MongoControlStore } from './store/control-store.ts'
+import { ExplainingStore } from './store/explaining-store.ts'
 import { laterPosition } from './store/later-position.ts'
 import { MongoStore } from './store/mongo-store.ts'
 import { isUnknownUser, missingRight } from './store/rights.ts'
@@ -39,7 +41,10 @@ export function openGround(
   const times = laterPosition({ connection, database, acknowledgeWithinMs })
   const later = () => times.ask()
   return {
-    store: new MongoStore({ connection, database, acknowledgeWithinMs, retries, later }),
+    store: new ExplainingStore(
+      new MongoStore({ connection, database, acknowledgeWithinMs, retries, later }),
+      (collection) => cannotBeFollowed(connection.writes.db(database), collection),
+    ),
     control: new MongoControlStore(connection, database, acknowledgeWithinMs),
     onBroken: (listener) => connection.onBroken(listener),
     missingRight: async (collections) => {

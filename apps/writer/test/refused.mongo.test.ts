@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from '@jest/globals'
 import { openTestDatabase } from '@freshet/testkit'
-import { BSON, Timestamp, type Document } from 'mongodb'
+import { BSON, Timestamp, type CreateCollectionOptions, type Document } from 'mongodb'
 import { listOfOne } from '../src/store/raw.ts'
 import { collections, openWriter, type Got } from './support/open-writer.ts'
 
@@ -94,19 +94,32 @@ test.each([
   expect(await raw()).toEqual(before)
 })
 
-test.each(['view', 'timeseries'])(
-  'writes to a %s are 503 collection-not-exact, now and later',
-  async (kind) => {
+const kinds: Readonly<Record<string, CreateCollectionOptions>> = {
+  view: { viewOn: 'orders', pipeline: [] },
+  'time series': { timeseries: { timeField: 'at' } },
+  'time series with an own field': { timeseries: { timeField: 'at', metaField: 'source' } },
+}
+
+test.each(Object.entries(kinds))(
+  'W8 writes to a %s are 503 collection-not-exact, now and later',
+  async (kind, options) => {
     await shop.dropCollection('products')
-    const options = kind === 'view' ? { viewOn: 'orders', pipeline: [] } : { timeseries: { timeField: 'at' } }
-    await shop.createCollection('products', options)
-    if (kind === 'view') await shop.collection<{ _id: string }>('orders').insertOne({ _id: 'there' })
-    const body = { name: 'x' }
+    const named = await shop.createCollection<{ _id: string } & Document>('products', options)
+    const under = kind === 'view' ? shop.collection<{ _id: string } & Document>('orders') : named
+    await under.insertOne({ _id: 'there', name: 'x', at: new Date() })
+    const body = { name: 'y' }
     const answers = [
-      ...(kind === 'view' ? [await writer.send('POST', 'products', { body })] : []),
+      await writer.send('POST', 'products', { body }),
+      await writer.send('POST', 'products', { body: { ...body, at: 'soon' } }),
+      await writer.send('PUT', 'products/new', { body }),
+      await writer.send('PUT', 'products/there', { body }),
       await writer.send('PUT', 'products/there', { headers: lenient, body }),
+      await writer.send('PUT', 'products/new', { headers: { 'if-none-match': '*' }, body }),
+      await writer.send('PUT', 'products/new', { headers: { 'if-none-match': '"another"' }, body }),
+      await writer.send('PATCH', 'products/there', { headers: merge, body }),
       await writer.send('DELETE', 'products/there'),
-      ...(kind === 'view' ? [await writer.send('PATCH', 'products/there', { headers: merge, body })] : []),
+      await writer.send('DELETE', 'products/there', { headers: star }),
+      await writer.send('DELETE', 'products/never'),
     ]
     for (const got of answers)
       expect(got.json).toMatchObject({
@@ -114,10 +127,58 @@ test.each(['view', 'timeseries'])(
         type: 'https://freshet.dev/problems/collection-not-exact',
         retryable: false,
       })
+    expect(await under.countDocuments()).toBe(1)
     await shop.dropCollection('products')
+    await shop.dropCollection('orders')
     await shop.createCollection('products')
   },
 )
+
+test('W8 in a capped collection, what would be 500 is 503 collection-not-exact', async () => {
+  await shop.dropCollection('products')
+  const named = await shop.createCollection<{ _id: string } & Document>('products', {
+    capped: true,
+    size: 100_000,
+  })
+  const body = { name: 'y' }
+  for (const there of [false, true]) {
+    if (there) await named.insertOne({ _id: 'there', name: 'x', at: new Date() })
+    for (const got of [
+      await writer.send('PUT', 'products/there', { headers: { 'if-match': '"another"' }, body }),
+      await writer.send('PATCH', 'products/there', { headers: merge, body }),
+      await writer.send('DELETE', 'products/there', { headers: star }),
+    ])
+      expect(got.json).toMatchObject({
+        status: 503,
+        type: 'https://freshet.dev/problems/collection-not-exact',
+      })
+  }
+  const open = await db.admin.db('admin').command({ serverStatus: 1 })
+  expect(open['metrics'].cursor.open.total).toBe(0)
+  await shop.dropCollection('products')
+  await shop.createCollection('products')
+})
+
+test('W8 a refusal whose reason is not the kind of a plain collection stays what it is', async () => {
+  const data = { failCommands: ['insert'], appName: 'freshet-writer' }
+  for (const errorCode of [2, 20]) {
+    await using _ = await db.failPoint('failCommand', { times: 1 }, { ...data, errorCode })
+    const got = await writer.send('POST', 'products', { body: { name: 'x' } })
+    expect(got.json).toMatchObject({ status: 500, retryable: false })
+  }
+  await using _ = await db.failPoint(
+    'failCommand',
+    { times: 6 },
+    {
+      failCommands: ['find'],
+      appName: 'freshet-writer',
+      errorCode: 246,
+      errorLabels: ['TransientTransactionError'],
+    },
+  )
+  const got = await writer.send('PATCH', 'products/p', { headers: merge, body: { name: 'x' } })
+  expect(got.json).toMatchObject({ status: 409, type: 'https://freshet.dev/problems/busy', retryable: true })
+})
 
 test('a collection whose ids are compared by a collation never gets another document changed', async () => {
   await shop.dropCollection('products')

@@ -94,6 +94,29 @@ export function wroteNothing(error: unknown): boolean {
   return error instanceof MongoWriteConcernError && error.result['n'] === 0
 }
 
+/** IllegalOperation: what a time series says to a delete of one document, and a server to other things. */
+const illegalOperation = 20
+
+/** SnapshotUnavailable: of capped collections always; of others while their definition changes. */
+const snapshotUnavailable = 246
+
+const conflicts: ReadonlySet<unknown> = new Set([112, 24, snapshotUnavailable])
+
+/** Whether a statement that no plain collection refuses was refused because of what the collection is. */
+export function isOfKind(code: unknown): boolean {
+  return ofKind.has(code) || code === illegalOperation
+}
+
+/** Whether the kind of the collection may be the reason, although the error alone does not tell. */
+export function mayBeOfKind(error: unknown): error is StoreError {
+  if (!(error instanceof StoreError)) return false
+  const { code, cause } = error
+  return (
+    code === 'REJECTED' ||
+    (code === 'CONFLICT' && cause instanceof MongoServerError && cause.code === snapshotUnavailable)
+  )
+}
+
 /** What a refusal by the server comes to, by its code. */
 export function refusedBy(code: unknown): StoreErrorCode {
   if (unfit.has(code)) return 'UNFIT'
@@ -105,9 +128,9 @@ export function isWriteConflict(error: unknown): boolean {
   return error instanceof MongoServerError && error.code === 112
 }
 
-/** WriteConflict and LockTimeout: another transaction has the document. */
+/** WriteConflict, LockTimeout, SnapshotUnavailable: another transaction has the document, or something is changed. */
 export function isConflict(error: unknown): boolean {
-  return isWriteConflict(error) || (error instanceof MongoServerError && error.code === 24)
+  return error instanceof MongoServerError && conflicts.has(error.code)
 }
 
 function codeOf(error: MongoError, stage: Stage): StoreErrorCode {
