@@ -47,7 +47,7 @@ async function listen(): Promise<object> {
           {
             replica,
             access: new Map([[collection, 'authenticated']]),
-            guard: () => ({ layers: {}, refusals: {} }),
+            guard: () => ({ layers: {}, fault: undefined, refusals: {}, renewals: 0 }),
             fillWaitMs: 1_000,
             aliveWithinMs: 2_000,
             unreadyAfterMs: undefined,

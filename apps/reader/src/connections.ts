@@ -33,13 +33,16 @@ export class Connections implements Part {
     }
   }
 
-  /** What both guards say; refusals are counted together. */
+  /** What both guards say: a layer stands when it does for both, and what was counted is added up. */
   guard(): GuardWord {
+    const feed = this.feed.status()
+    const fills = this.fills.status()
     const refusals: Record<string, number> = {}
-    for (const connection of [this.feed, this.fills])
-      for (const [what, count] of Object.entries(connection.status().refusals))
-        refusals[what] = (refusals[what] ?? 0) + count
-    return { ...this.feed.status(), refusals }
+    for (const [what, count] of [...Object.entries(feed.refusals), ...Object.entries(fills.refusals)])
+      refusals[what] = (refusals[what] ?? 0) + count
+    const word = { ...(feed.fault === undefined && fills.fault !== undefined ? fills : feed), refusals }
+    const clients = { feed: feed.client, fills: fills.client }
+    return Object.assign(word, { client: clients, renewals: feed.renewals + fills.renewals })
   }
 
   start(): void {}

@@ -10,7 +10,7 @@ export interface ReaderHealthParts {
   /** Without a proof for longer than this the reader wants no requests; `undefined`: it always answers what it holds. */
   readonly unreadyAfterMs: number | undefined
   /** What stands between this process and a write. */
-  readonly guard: () => object
+  readonly guard: () => { readonly fault: string | undefined }
 }
 
 /**
@@ -30,6 +30,9 @@ export class ReaderHealth implements Health {
   }
 
   unready(): string | undefined {
+    // Such a reader would not start, and what it holds only gets older.
+    const { fault } = this.#parts.guard()
+    if (fault !== undefined) return `guard: ${fault}`
     const { state, ageMs } = this.#parts.replica.status()
     const { unreadyAfterMs } = this.#parts
     if (state.kind === 'lost') return `lost: ${state.reason}`

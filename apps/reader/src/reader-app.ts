@@ -13,7 +13,11 @@ import { type ReadAccess, Readers } from './readers.ts'
 export interface GuardWord {
   /** Which walls stand. */
   readonly layers: Readonly<Record<string, 'standing' | 'absent'>>
+  /** Why nothing is read from the database until that is mended; `undefined`: nothing is wrong. */
+  readonly fault: string | undefined
   readonly refusals: Readonly<Record<string, number>>
+  /** How often clients were made anew that had lost their last server. */
+  readonly renewals: number
 }
 
 /** What a reader is put together from. */
@@ -55,6 +59,12 @@ export function readerApp(
       labels: { layer },
       value: how === 'standing' ? 1 : 0,
     })),
+  )
+  metrics.counter(
+    'database_client_renewals_total',
+    'Times that a client was made anew, since every server had said that it is of no set or of another.',
+    [],
+    () => guard().renewals,
   )
   const health = new ReaderHealth({
     replica,

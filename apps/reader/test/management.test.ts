@@ -31,6 +31,18 @@ test('a hard limit on staleness holds where it is set', async () => {
   expect((await page(reader, '/readyz'))[0]).toBe(503)
 })
 
+test('a reader whose guard has found a fault is not ready, and says which', async () => {
+  let fault: string | undefined
+  await using reader = await openReader({ fault: () => fault })
+  expect((await page(reader, '/readyz'))[0]).toBe(200)
+  fault = 'PRIVILEGE: it may insert'
+  const why = `guard: ${fault}`
+  expect(await page(reader, '/readyz')).toEqual([503, `${JSON.stringify({ ok: false, why })}\n`])
+  expect((await page(reader, '/livez'))[0]).toBe(200)
+  fault = undefined
+  expect((await page(reader, '/readyz'))[0]).toBe(200)
+})
+
 test('the status and the metrics tell the replica and the guard', async () => {
   await using reader = await openReader()
   expect(JSON.parse((await page(reader, '/statusz'))[1])).toMatchObject({
@@ -47,4 +59,5 @@ test('the status and the metrics tell the replica and the guard', async () => {
   expect(metrics).toContain('freshet_guard_refusals_total{layer="database",what="command"} 3\n')
   expect(metrics).toContain('freshet_guard_layer_standing{layer="veto"} 1\n')
   expect(metrics).toContain('freshet_guard_layer_standing{layer="role"} 0\n')
+  expect(metrics).toContain('freshet_database_client_renewals_total 2\n')
 })

@@ -21,7 +21,7 @@ export async function proveVeto(
   refusals: Refusals,
 ): Promise<'standing'> {
   const insert = (): Promise<unknown> => client.db(database).command({ insert: 'freshet', documents: [] })
-  const outcome = await refusals.rehearse(insert).then(
+  const outcome = await refusals.rehearse('insert', insert).then(
     () => 'the server took it',
     (error: unknown) => (error instanceof GuardError ? undefined : String(error)),
   )

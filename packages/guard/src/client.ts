@@ -28,9 +28,14 @@ type OptionsWithConnection = MongoClientOptions & {
   readonly connectionType: ReturnType<typeof vetoingConnection>
 }
 
-/** Makes the client; opens no connection yet. Reads go to the primary, since only its history is whole. */
-export function vetoingClient(options: ClientOptions): VetoingClient {
-  const refusals = new Refusals(options.log, options.onRefusal)
+/**
+ * Makes the client; opens no connection yet. Reads go to the primary, since only its history is whole.
+ * @param refusals where they are counted; those of the client that this one takes the place of.
+ */
+export function vetoingClient(
+  options: ClientOptions,
+  refusals = new Refusals(options.log, options.onRefusal),
+): VetoingClient {
   const driverOptions: OptionsWithConnection = {
     appName: options.appName,
     connectionType: vetoingConnection(options.databases, refusals),

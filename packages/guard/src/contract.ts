@@ -32,10 +32,19 @@ export interface ReadConnection {
   /**
    * Sends one read command to the primary and resolves with the server's whole reply (`operationTime` included).
    * `cursor.id` of the reply is always a `Long`; ids in `getMore` and `killCursors` are sent as 64-bit numbers
-   * whatever they come as. Raw documents are views into the reply: copy what is kept.
-   * @throws {GuardError} WRITE_REFUSED before a byte leaves; the driver's own error for everything else.
+   * whatever they come as. Raw documents are views into the reply: copy what is kept. Nothing is read from a server that
+   * was not looked at: the first reply of another one waits until it was.
+   * @throws {GuardError} WRITE_REFUSED before a byte leaves; UNREACHABLE while the client is made anew; what `prove`
+   *   found; the driver's own error for everything else.
    */
   run(command: ReadCommand, options?: RunOptions): Promise<Document>
+  /**
+   * Looks again at what stands between this connection and a write: the veto, by a canary, and the role, by the server's
+   * word. When something is wrong, nothing is sent until a later look finds it mended. The time is limited as for `run`.
+   * @throws {GuardError} PRIVILEGE, NO_ACCESS_CONTROL, NOT_AUTHENTICATED, VETO_MISSING, UNREACHABLE
+   */
+  prove(): Promise<void>
+  /** Lives as long as the client that it was opened on; `run` with one of an earlier client is UNREACHABLE. */
   openSession(): ReadSession
   endSession(session: ReadSession): Promise<void>
   /** Closes the client; twice is fine. */

@@ -1,15 +1,14 @@
-import type { Log } from '@freshet/kit'
-import { proveVeto } from './canary.ts'
+import { Backoff, Renewal, systemClock, type Log } from '@freshet/kit'
 import { vetoingClient } from './client.ts'
 import type { VetoingClient } from './client.ts'
 import type { GuardedConnection } from './contract.ts'
-import { guardErrorOf } from './driver-errors.ts'
 import { GuardError } from './errors.ts'
-import { privilegeFault, probeDatabase, readStanding } from './preflight.ts'
+import { GuardedClient, type LookOptions } from './guarded-client.ts'
+import { probeDatabase } from './preflight.ts'
 import { DriverReadConnection } from './read-connection.ts'
-import type { Refusal } from './refusals.ts'
-import { guardLine } from './status.ts'
-import type { GuardStatus } from './status.ts'
+import { Refusals, type Refusal } from './refusals.ts'
+
+const defaultConnectTimeoutMs = 5_000
 
 /** What {@link openReadConnection} needs; what has no default cannot be guessed. */
 export interface OpenOptions {
@@ -32,42 +31,52 @@ export interface OpenOptions {
   readonly onRefusal?: (refusal: Refusal) => void
 }
 
+/** Between attempts to make a client anew. */
+const renewalPauses = Object.freeze({ firstMs: 500, maxMs: 5_000 })
+
 /**
  * Opens the only door to a database for whoever reads: connects, proves by a canary that writes are stopped here, and
- * by the server's own word that they would be stopped there too. Costs four round trips, once.
+ * by the server's own word that they would be stopped there too. Costs four round trips, once. A client that has lost
+ * its last server, which the driver never gets back, is made anew and looked at in the same way before it is used.
  * @throws {GuardError} BAD_ADDRESS, UNREACHABLE, NOT_AUTHENTICATED, VETO_MISSING, PRIVILEGE, NO_ACCESS_CONTROL; nothing
  *   is left open then. `exitCode` tells a process how to end.
  */
 export async function openReadConnection(options: OpenOptions): Promise<GuardedConnection> {
-  const { client, refusals } = clientFor(options)
-  try {
-    await client.connect()
-    const veto = await proveVeto(client, options.database, refusals)
-    const standing = await readStanding(client, options.database)
-    const fault = privilegeFault(standing, options.database, options.accessControl ?? 'required')
-    if (fault) throw fault
-    const connection = new DriverReadConnection(client, options.database, refusals, { veto, standing })
-    announce(connection.status(), options.log)
-    return connection
-  } catch (error) {
-    await client.close()
-    throw guardErrorOf(error)
+  const { log, database } = options
+  const refusals = new Refusals(log, options.onRefusal)
+  const look: LookOptions = {
+    database,
+    accessControl: options.accessControl ?? 'required',
+    connectTimeoutMs: options.connectTimeoutMs ?? defaultConnectTimeoutMs,
+    log,
   }
+  const make = (): Promise<GuardedClient> =>
+    GuardedClient.open(clientFor(options, refusals).client, refusals, look)
+  const clients = new Renewal(await make(), {
+    name: `the client of ${options.appName}`,
+    make,
+    end: (client) => client.close(),
+    clock: systemClock,
+    pauses: new Backoff(renewalPauses, Math.random),
+    log,
+  })
+  return new DriverReadConnection(clients, database, refusals)
 }
 
 /** The client, not connected yet. @throws {GuardError} BAD_ADDRESS, VETO_MISSING */
-export function clientFor(options: OpenOptions): VetoingClient {
+export function clientFor(options: OpenOptions, refusals?: Refusals): VetoingClient {
+  const clientOptions = {
+    uri: options.uri,
+    databases: new Set([options.database, probeDatabase]),
+    appName: options.appName,
+    heartbeatFrequencyMs: options.heartbeatFrequencyMs ?? 500,
+    maxPoolSize: options.maxPoolSize ?? 20,
+    connectTimeoutMs: options.connectTimeoutMs ?? defaultConnectTimeoutMs,
+    log: options.log,
+    onRefusal: options.onRefusal,
+  }
   try {
-    return vetoingClient({
-      uri: options.uri,
-      databases: new Set([options.database, probeDatabase]),
-      appName: options.appName,
-      heartbeatFrequencyMs: options.heartbeatFrequencyMs ?? 500,
-      maxPoolSize: options.maxPoolSize ?? 20,
-      connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
-      log: options.log,
-      onRefusal: options.onRefusal,
-    })
+    return vetoingClient(clientOptions, refusals)
   } catch (error) {
     if (error instanceof GuardError) throw error
     // Without `cause`: the driver's message may quote the whole address, and with it the password.
@@ -75,10 +84,4 @@ export function clientFor(options: OpenOptions): VetoingClient {
       error instanceof Error ? error.message.replaceAll(options.uri, '<address>') : 'refused by the driver'
     throw new GuardError('BAD_ADDRESS', message)
   }
-}
-
-function announce(status: GuardStatus, log: Log): void {
-  const line = guardLine(status)
-  if (status.layers.role === 'standing') log.info({ guard: status }, line)
-  else log.warn({ guard: status }, line)
 }

@@ -1,9 +1,12 @@
 import { MongoServerError } from 'mongodb'
-import type { Db, Document, MongoClient } from 'mongodb'
+import type { Db, Document, MongoClient, RunCommandOptions } from 'mongodb'
+import { serverOf } from './answering-server.ts'
 import { GuardError } from './errors.ts'
 
 /** What the server says about who we are and what we may do. */
 export interface Standing {
+  /** The process of the server that was asked; see `serverOf`. */
+  readonly server: string | undefined
   /** `required`: the server refuses what no role allows. `absent`: it asks nobody, so no role stands behind the guard. */
   readonly accessControl: 'required' | 'absent'
   /** `user@database`, or `undefined` without a login. */
@@ -49,12 +52,25 @@ const unauthorizedCodes: ReadonlySet<unknown> = new Set([13, 8000])
 /**
  * Asks the server, by two commands, who we are and whether roles are enforced at all: a server that was started
  * without access control shows users and roles too, and then ignores them.
+ * @throws {GuardError} UNREACHABLE: the reply does not say what we may do, which must not be taken for nothing.
  */
-export async function readStanding(client: MongoClient, database: string): Promise<Standing> {
-  const reply = await client.db(database).command({ connectionStatus: 1, showPrivileges: true })
+export async function readStanding(
+  client: MongoClient,
+  database: string,
+  signal?: AbortSignal,
+): Promise<Standing> {
+  const options = signal ? { signal } : {}
+  const command = { connectionStatus: 1, showPrivileges: true }
+  const reply = await client.db(database).command(command, options)
   const authInfo = documentIn(reply, 'authInfo')
+  if (!Array.isArray(authInfo['authenticatedUserPrivileges']))
+    throw new GuardError(
+      'UNREACHABLE',
+      'expected the privileges of the user in the reply to connectionStatus',
+    )
   return {
-    accessControl: (await isRefused(client.db(probeDatabase))) ? 'required' : 'absent',
+    server: serverOf(reply),
+    accessControl: (await isRefused(client.db(probeDatabase), options)) ? 'required' : 'absent',
     user: documentsIn(authInfo, 'authenticatedUsers').map(
       (user) => `${text(user, 'user')}@${text(user, 'db')}`,
     )[0],
@@ -100,9 +116,9 @@ export function privilegeFault(
   return undefined
 }
 
-async function isRefused(db: Db): Promise<boolean> {
+async function isRefused(db: Db, options: RunCommandOptions): Promise<boolean> {
   try {
-    await db.command({ find: 'nothing', filter: {}, limit: 1, singleBatch: true })
+    await db.command({ find: 'nothing', filter: {}, limit: 1, singleBatch: true }, options)
     return false
   } catch (error) {
     if (isUnauthorized(error)) return true

@@ -1,8 +1,10 @@
-import type { ClientSession, Db, Document, MongoClient, RunCommandOptions } from 'mongodb'
+import type { Renewal } from '@freshet/kit'
+import type { ClientSession, Document, RunCommandOptions } from 'mongodb'
 import { readCommands } from './allowed-commands.ts'
 import type { GuardedConnection, ReadCommand, ReadSession, RunOptions } from './contract.ts'
 import { makeCursorIdLong, withLongCursorIds } from './cursor-ids.ts'
 import { GuardError } from './errors.ts'
+import type { GuardedClient } from './guarded-client.ts'
 import { stageRefusal } from './pipeline-check.ts'
 import type { Refusals } from './refusals.ts'
 import { guardStatus, type GuardStatus, type Proved } from './status.ts'
@@ -15,56 +17,90 @@ class SessionToken implements ReadSession {
   readonly __brand = 'ReadSession'
 }
 
-/** {@link GuardedConnection} over one guarded client. Nothing it hands out leads back to the client. */
+/** A session of the driver and the client that it belongs to; none was there when it was opened without a client. */
+interface Opened {
+  readonly on: GuardedClient
+  readonly session: ClientSession
+}
+
+/** {@link GuardedConnection} over one guarded client at a time. Nothing it hands out leads back to the client. */
 export class DriverReadConnection implements GuardedConnection {
   readonly database: string
-  readonly #client: MongoClient
-  readonly #db: Db
+  readonly #clients: Renewal<GuardedClient>
   readonly #refusals: Refusals
-  readonly #proved: Proved
-  readonly #sessions = new WeakMap<ReadSession, ClientSession>()
+  readonly #sessions = new WeakMap<ReadSession, Opened | 'none'>()
+  #proved: Proved
 
-  constructor(client: MongoClient, database: string, refusals: Refusals, proved: Proved) {
+  /** @param clients holds one that was looked at. */
+  constructor(clients: Renewal<GuardedClient>, database: string, refusals: Refusals) {
     this.database = database
-    this.#client = client
-    this.#db = client.db(database)
+    this.#clients = clients
     this.#refusals = refusals
-    this.#proved = proved
+    this.#proved = this.#current().proved
   }
 
   async run(command: ReadCommand, options?: RunOptions): Promise<Document> {
     this.#check(command)
+    const guarded = this.#current()
+    // Perhaps it is mended.
+    if (guarded.fault) await guarded.look()
     const timeoutMs = options?.timeoutMs
     const timeout = timeoutMs === undefined ? undefined : new ReplyTimeout(timeoutMs, options?.signal)
     const signal = timeout?.signal ?? options?.signal
     const driverOptions: RunCommandOptions = signal ? { signal } : {}
     if (options?.raw === 'batches') driverOptions.fieldsAsRaw = rawBatches
-    if (options?.session) driverOptions.session = this.#sessionOf(options.session)
+    if (options?.session) driverOptions.session = this.#sessionOf(options.session, guarded)
     try {
-      return makeCursorIdLong(await this.#db.command(withLongCursorIds(command), driverOptions))
+      const db = guarded.client.db(this.database)
+      const reply = await db.command(withLongCursorIds(command), driverOptions)
+      await guarded.expectLooked(reply)
+      return makeCursorIdLong(reply)
     } finally {
       timeout?.clear()
     }
   }
 
+  async prove(): Promise<void> {
+    await this.#current().look()
+  }
+
   openSession(): ReadSession {
     const token = new SessionToken()
+    const on = this.#clients.current
     // Causal consistency would add `afterClusterTime` to every read, which the server refuses beside `atClusterTime`.
-    this.#sessions.set(token, this.#client.startSession({ causalConsistency: false }))
+    this.#sessions.set(
+      token,
+      on ? { on, session: on.client.startSession({ causalConsistency: false }) } : 'none',
+    )
     return token
   }
 
   async endSession(session: ReadSession): Promise<void> {
-    await this.#sessions.get(session)?.endSession()
+    const opened = this.#sessions.get(session)
     this.#sessions.delete(session)
+    if (typeof opened === 'object') await opened.session.endSession()
   }
 
   status(): GuardStatus {
-    return guardStatus(this.#proved, this.#refusals.counts())
+    const { current, state, renewals } = this.#clients
+    this.#proved = current?.proved ?? this.#proved
+    const client = current?.lost === true ? 'renewing' : state.kind
+    return guardStatus(this.#proved, { client, renewals }, this.#refusals.counts())
   }
 
   async close(): Promise<void> {
-    await this.#client.close()
+    await this.#clients.close()
+  }
+
+  /** @throws {GuardError} UNREACHABLE, or why there is none. */
+  #current(): GuardedClient {
+    const { current } = this.#clients
+    if (current?.lost === false) return current
+    if (current) this.#clients.renew(current, 'its last server said that it is alone, or of another set')
+    const { state } = this.#clients
+    if (state.kind === 'closed') throw new GuardError('UNREACHABLE', 'the connection was closed')
+    if (state.kind === 'renewing' && state.failure instanceof GuardError) throw state.failure
+    throw new GuardError('UNREACHABLE', 'the client has lost its last server and is made anew')
   }
 
   /** A first look at the objects; the second, at the bytes, is taken by the connection. */
@@ -76,10 +112,11 @@ export class DriverReadConnection implements GuardedConnection {
     if (stage !== undefined) throw this.#refusals.refuse({ reason: 'stage', what: stage })
   }
 
-  #sessionOf(token: ReadSession): ClientSession {
-    const session = this.#sessions.get(token)
-    if (!session) throw new TypeError('this session was ended, or belongs to another connection')
-    return session
+  #sessionOf(token: ReadSession, guarded: GuardedClient): ClientSession {
+    const opened = this.#sessions.get(token)
+    if (!opened) throw new TypeError('this session was ended, or belongs to another connection')
+    if (opened !== 'none' && opened.on === guarded) return opened.session
+    throw new GuardError('UNREACHABLE', 'the client of this session has lost its last server')
   }
 }
 

@@ -15,7 +15,8 @@ export class Refusals {
   readonly #counts: Record<RefusalReason, number> = { command: 0, database: 0, message: 0, name: 0, stage: 0 }
   readonly #log: Log
   readonly #onRefusal: ((refusal: Refusal) => void) | undefined
-  #rehearsing = false
+  /** Attempts of our own that were not refused yet. */
+  readonly #rehearsals = new Set<{ readonly command: string }>()
 
   constructor(log: Log, onRefusal: ((refusal: Refusal) => void) | undefined) {
     this.#log = log
@@ -28,7 +29,11 @@ export class Refusals {
       'WRITE_REFUSED',
       `${refusal.reason} ${JSON.stringify(refusal.what)} is not a read`,
     )
-    if (this.#rehearsing) return error
+    for (const rehearsal of this.#rehearsals) {
+      if (refusal.reason !== 'command' || refusal.what !== rehearsal.command) continue
+      this.#rehearsals.delete(rehearsal)
+      return error
+    }
     this.#counts[refusal.reason]++
     this.#log.error(
       { reason: refusal.reason, what: refusal.what, stack: error.stack },
@@ -38,13 +43,14 @@ export class Refusals {
     return error
   }
 
-  /** Runs an attempt of our own that must be refused: what is refused meanwhile is nobody's fault, so not counted. */
-  async rehearse<T>(attempt: () => Promise<T>): Promise<T> {
-    this.#rehearsing = true
+  /** Runs an attempt of our own that must be refused: its refusal is nobody's fault, so not counted. */
+  async rehearse<T>(command: string, attempt: () => Promise<T>): Promise<T> {
+    const rehearsal = { command }
+    this.#rehearsals.add(rehearsal)
     try {
       return await attempt()
     } finally {
-      this.#rehearsing = false
+      this.#rehearsals.delete(rehearsal)
     }
   }
 

@@ -40,6 +40,9 @@ test('G4.2 opens for a role that can only read, and says so in one line', async 
   const connection = await open(server.uri('reader'), { log })
   expect(connection.status()).toEqual({
     layers: { veto: 'standing', role: 'standing', lineage: 'absent' },
+    fault: undefined,
+    client: 'current',
+    renewals: 0,
     user: 'reader@admin',
     roles: ['freshet-reader@app'],
     refusals: { command: 0, database: 0, message: 0, name: 0, stage: 0 },

@@ -41,7 +41,7 @@ export function mongoReplica<V extends Value>(parts: MongoReplicaParts<V>): Repl
 export function replicaParts<V extends Value>(parts: MongoReplicaParts<V>): ReplicaParts<V> {
   const { feed, reads, collections, identity, presentation, options, clock, random } = parts
   const mongo = { collections, identity, clock, options: defaultMongoSourceOptions }
-  const source = new MongoSource({ ...mongo, connection: feed })
+  const source = new MongoSource({ ...mongo, connection: feed, ...(reads !== feed && { beside: reads }) })
   return {
     ...parts,
     past: new MongoPastReads({ ...mongo, connection: reads, followed: source.followed }),

@@ -50,3 +50,24 @@ test('G4.4 a role that becomes too large while the reader runs does not make it 
   // The next start is refused.
   await expect(openReplica(db)).rejects.toMatchObject({ code: 'PRIVILEGE' })
 })
+
+test('G4.8 a role that has become too large ends the feed when it is opened again, until it is small again', async () => {
+  await using db = await openTestDatabase()
+  await using replica = await openReplica(db, { options: { lagAfterMs: 200, fillWaitMs: 300 } })
+  await give(db, ['freshet-reader', 'freshet-writer'])
+  const data = { failCommands: ['getMore'], errorCode: 91, appName: 'replica-feed' }
+  await db.failPoint('failCommand', { times: 1 }, data)
+  await eventually(() =>
+    expect(replica.status()).toMatchObject({ brokenBy: 'DENIED', state: { kind: 'lagging' } }),
+  )
+  // The connection of the reads was looked at too.
+  await eventually(() =>
+    expect(replica.get('products', 'unknown')).rejects.toMatchObject({ code: 'UNAVAILABLE' }),
+  )
+  await give(db, ['freshet-reader'])
+  await eventually(() =>
+    expect(replica.status()).toMatchObject({ brokenBy: undefined, state: { kind: 'live' } }),
+  )
+  await eventually(async () => expect((await replica.get('products', 'unknown')).values).toEqual([ABSENT]))
+  expect(replica.status().resyncs).toEqual({ start: 1 })
+})

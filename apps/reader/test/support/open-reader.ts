@@ -37,6 +37,8 @@ export interface OpenReaderOptions {
   readonly argv?: readonly string[]
   readonly unreadyAfterMs?: number
   readonly fillWaitMs?: number
+  /** What the guard has against reading. */
+  readonly fault?: () => string | undefined
 }
 
 export async function openReader(options: OpenReaderOptions = {}): Promise<OpenReader> {
@@ -54,7 +56,12 @@ export async function openReader(options: OpenReaderOptions = {}): Promise<OpenR
           {
             replica,
             access,
-            guard: () => ({ layers: { veto: 'standing', role: 'absent' }, refusals: { command: 3 } }),
+            guard: () => ({
+              layers: { veto: 'standing', role: 'absent' },
+              fault: options.fault?.(),
+              refusals: { command: 3 },
+              renewals: 2,
+            }),
             fillWaitMs: options.fillWaitMs ?? 5_000,
             aliveWithinMs: 2_000,
             unreadyAfterMs: options.unreadyAfterMs,

@@ -3,6 +3,7 @@ import type { Clock } from '@freshet/kit'
 import { before, highOf, type CollectionPlace } from '@freshet/protocol'
 import type { Batch, ChangeSource, Origin } from '../contract.ts'
 import { ChangeStreamError } from '../errors.ts'
+import { changeStreamErrorOf } from './driver-errors.ts'
 import { FeedCursor } from './feed-cursor.ts'
 import { FollowedServer } from './followed-server.ts'
 import { identify, told, type Identified, type IdentityRule } from './identity.ts'
@@ -14,6 +15,8 @@ import { WatchList } from './watched.ts'
 
 export interface MongoSourceParts {
   readonly connection: ReadConnection
+  /** What else reads as the same user: looked at too whenever the feed is opened, and not waited for. */
+  readonly beside?: ReadConnection
   /** The collections whose changes are told, by the names under which they are, with the type of their ids. */
   readonly collections: ReadonlyMap<string, CollectionPlace>
   readonly identity: IdentityRule
@@ -43,6 +46,7 @@ export class MongoSource implements ChangeSource {
   }
 
   async start(signal: AbortSignal): Promise<Origin> {
+    await this.#prove()
     await inspectServer(this.#parts.connection, this.#parts.options.replyWithinMs, signal)
     const identified = await this.#identify(signal)
     const { source, server } = identified
@@ -58,6 +62,7 @@ export class MongoSource implements ChangeSource {
 
   async *read(origin: Origin, signal: AbortSignal): AsyncGenerator<Batch, void> {
     const { connection, options } = this.#parts
+    await this.#prove()
     const server = await inspectServer(connection, options.replyWithinMs, signal)
     const reckoner = new Reckoner({
       from: origin.at,
@@ -123,6 +128,16 @@ export class MongoSource implements ChangeSource {
     if (source !== origin.source)
       throw new ChangeStreamError('SOURCE_CHANGED', `expected the history ${origin.source}, got ${source}`)
     this.followed.proved(server)
+  }
+
+  /** Much may have happened between two openings: another server, without access control, or a user who may do more. */
+  async #prove(): Promise<void> {
+    const { connection, beside } = this.#parts
+    // What it finds it says by itself, and sends nothing then.
+    beside?.prove().catch(() => undefined)
+    await connection.prove().catch((error: unknown) => {
+      throw changeStreamErrorOf(error, 'see that this user may only read')
+    })
   }
 
   #identify(signal: AbortSignal): Promise<Identified> {

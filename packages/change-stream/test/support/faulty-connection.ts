@@ -26,6 +26,10 @@ export class FaultyConnection implements ReadConnection {
     return this.#reply(await this.#inner.run(this.#command(command), options), command)
   }
 
+  prove(): Promise<void> {
+    return this.#inner.prove()
+  }
+
   openSession(): ReadSession {
     return this.#inner.openSession()
   }

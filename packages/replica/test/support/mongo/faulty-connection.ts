@@ -27,6 +27,10 @@ class OtherConnection implements ReadConnection {
     return this.#run(command, options, (...all) => this.#inner.run(...all))
   }
 
+  prove(): Promise<void> {
+    return this.#inner.prove()
+  }
+
   openSession(): ReadSession {
     return this.#inner.openSession()
   }

@@ -1,0 +1,152 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import {
+  eventually,
+  openTestDatabase,
+  serverInPlace,
+  type InPlace,
+  type TestDatabase,
+} from '@freshet/testkit'
+import { openReadConnection, type GuardedConnection } from '../src/index.ts'
+import { KeptLog } from './support.ts'
+
+let db: TestDatabase
+let log: KeptLog
+let connection: GuardedConnection
+let port: number
+let dbPath: string
+
+beforeEach(async () => {
+  db = await openTestDatabase()
+  log = new KeptLog()
+  port = db.servers.members[0]?.port ?? 0
+  const { parsed } = await db.admin.db('admin').command({ getCmdLineOpts: 1 })
+  dbPath = parsed.storage.dbPath
+  connection = await openReadConnection({
+    uri: db.uriFor('reader'),
+    database: 'shop',
+    appName: 'test',
+    log,
+    connectTimeoutMs: 1_000,
+  })
+})
+afterEach(async () => {
+  await connection.close()
+  await db[Symbol.asyncDispose]()
+})
+
+/** The members alone: the driver of the test itself may have lost its last server. */
+async function startSet(): Promise<void> {
+  await Promise.all(db.servers.members.map((member) => member.start()))
+}
+
+const read = (): Promise<unknown> => connection.run({ find: 'products', filter: {} }, { timeoutMs: 5_000 })
+
+async function readsAgain(): Promise<void> {
+  await eventually(async () => expect(await read()).toMatchObject({ ok: 1 }))
+}
+
+/** Something else answers on the port while `seen` runs. */
+async function during(what: InPlace, seen: () => Promise<void>): Promise<void> {
+  const other = await serverInPlace(port, what)
+  try {
+    await seen()
+  } finally {
+    await other[Symbol.asyncDispose]()
+  }
+}
+
+async function losesItsServer(what: InPlace): Promise<void> {
+  await db.stop()
+  await during(what, () =>
+    eventually(async () => {
+      await expect(read()).rejects.toThrow()
+      expect(connection.status().client).toBe('renewing')
+    }),
+  )
+}
+
+test.each<InPlace>([{ kind: 'alone' }, { kind: 'set', name: 'other' }])(
+  'R.8 a client whose port answered for a while as another server ($kind) is made anew',
+  async (what) => {
+    const session = connection.openSession()
+    await losesItsServer(what)
+    await expect(read()).rejects.toMatchObject({ code: 'UNREACHABLE', retry: true })
+    const none = connection.openSession()
+    await startSet()
+    await readsAgain()
+    expect(connection.status()).toMatchObject({ client: 'current', renewals: 1, fault: undefined })
+    expect(log.lines.map(({ message }) => message)).toEqual(
+      expect.arrayContaining([
+        'the client of test: is made anew',
+        'the client of test: could not be made anew, trying again',
+        'the client of test: a new one is in use',
+      ]),
+    )
+    // What belonged to the old one ends with it.
+    for (const old of [session, none]) {
+      await expect(connection.run({ ping: 1 }, { session: old })).rejects.toMatchObject({
+        code: 'UNREACHABLE',
+      })
+      await connection.endSession(old)
+    }
+    const fresh = connection.openSession()
+    expect(await connection.run({ ping: 1 }, { session: fresh })).toMatchObject({ ok: 1 })
+    await connection.endSession(fresh)
+  },
+)
+
+test('R.8 a client that was made anew is looked at before anything is read with it', async () => {
+  await losesItsServer({ kind: 'alone' })
+  await during({ kind: 'open', name: db.servers.name, dbPath }, async () => {
+    await eventually(() => expect(read()).rejects.toMatchObject({ code: 'NO_ACCESS_CONTROL' }))
+    expect(connection.status()).toMatchObject({ client: 'renewing', renewals: 0 })
+  })
+  await startSet()
+  await readsAgain()
+  // The count of what was refused goes on.
+  const insert = { insert: 'products', documents: [], ping: 1 }
+  await expect(connection.run(insert)).rejects.toMatchObject({ code: 'WRITE_REFUSED' })
+  expect(connection.status().refusals.command).toBe(1)
+})
+
+test('R.8 close ends what is being made', async () => {
+  await losesItsServer({ kind: 'alone' })
+  await connection.close()
+  await expect(read()).rejects.toMatchObject({ code: 'UNREACHABLE' })
+  expect(connection.status().client).toBe('closed')
+  await startSet()
+})
+
+test('G4.8 access control that is switched off under a running client ends all reads, until it is on again', async () => {
+  await readsAgain()
+  await db.stop()
+  await during({ kind: 'open', name: db.servers.name, dbPath }, async () => {
+    await eventually(() => expect(read()).rejects.toMatchObject({ code: 'NO_ACCESS_CONTROL' }))
+    await expect(read()).rejects.toMatchObject({ code: 'NO_ACCESS_CONTROL' })
+    expect(connection.status()).toMatchObject({
+      layers: { veto: 'standing', role: 'absent' },
+      fault: expect.stringContaining('may read a database that no role allows'),
+    })
+    expect(log.lines.filter(({ level }) => level === 'error')).toHaveLength(1)
+  })
+  await startSet()
+  await readsAgain()
+  expect(connection.status()).toMatchObject({ layers: { role: 'standing' }, fault: undefined, renewals: 0 })
+})
+
+test('G4.8 a role that has become too large ends all reads at the next look, until it is small again', async () => {
+  const give = (roles: readonly string[]): Promise<unknown> =>
+    db.admin.db('shop').command({ updateUser: 'freshet-reader', roles })
+  await give(['freshet-reader', 'freshet-writer'])
+  await expect(connection.prove()).rejects.toMatchObject({ code: 'PRIVILEGE' })
+  await expect(read()).rejects.toMatchObject({ code: 'PRIVILEGE', retry: false })
+  expect(connection.status()).toMatchObject({
+    layers: { veto: 'standing', role: 'absent' },
+    fault: expect.stringContaining('PRIVILEGE: user freshet-reader@shop'),
+    refusals: { command: 0 },
+  })
+  await give(['freshet-reader'])
+  await readsAgain()
+  await connection.prove()
+  expect(connection.status()).toMatchObject({ layers: { role: 'standing' }, fault: undefined })
+})
