@@ -1,4 +1,4 @@
-import type { Log } from '@freshet/kit'
+import type { Clock, Log, MonotonicMs } from '@freshet/kit'
 import type { Document, MongoClient } from 'mongodb'
 import { serverOf } from './answering-server.ts'
 import { proveVeto } from './canary.ts'
@@ -14,8 +14,15 @@ export interface LookOptions {
   readonly accessControl: 'required' | 'optional'
   /** The longest wait for a primary, and for an answer to one of our own questions. */
   readonly connectTimeoutMs: number
+  readonly clock: Clock
   readonly log: Log
 }
+
+/**
+ * The longest time without a primary that is taken for an outage, which the driver survives by itself. An election takes
+ * 12 s at most as a rule, most of them much less: https://www.mongodb.com/docs/manual/core/replica-set-elections/
+ */
+const patienceMs = 15_000
 
 /** Processes of servers that are remembered; a set has as many members that can become the primary. */
 const maxProcesses = 50
@@ -33,17 +40,19 @@ export class GuardedClient {
   #fault: GuardError | undefined
   #looking: Promise<void> | undefined
   #said: string | undefined
-  #lost = false
+  #servers = 1
+  #awaySince: MonotonicMs | undefined
   #onLost: () => void = () => undefined
 
   private constructor(client: MongoClient, refusals: Refusals, options: LookOptions) {
     this.client = client
     this.#refusals = refusals
     this.#options = options
-    // The driver takes a server out of its list that says it is alone, or of another set, and never asks it again.
-    client.on('topologyDescriptionChanged', ({ newDescription }) => {
-      this.#lost = newDescription.servers.size === 0
-      if (this.#lost) this.#onLost()
+    client.on('topologyDescriptionChanged', ({ newDescription: { servers } }) => {
+      this.#servers = servers.size
+      const seen = [...servers.values()].some(({ isWritable }) => isWritable)
+      this.#awaySince = seen ? undefined : (this.#awaySince ?? options.clock.now())
+      if (servers.size === 0) this.#onLost()
     })
   }
 
@@ -74,9 +83,18 @@ export class GuardedClient {
     return this.#fault
   }
 
-  /** Whether the last server is gone, which the driver never recovers from. */
-  get lost(): boolean {
-    return this.#lost
+  /**
+   * Why it will perhaps never see its servers again, although they are there. The driver takes a server that says that it
+   * is of another set, or of none, off its list and never asks it again; and it goes by what it once saw, the members of
+   * a set and its newest election. Only a client that begins with the address again finds what has changed.
+   * https://github.com/mongodb/specifications/blob/master/source/server-discovery-and-monitoring/server-discovery-and-monitoring.md
+   */
+  get worn(): string | undefined {
+    if (this.#servers === 0)
+      return 'no server is left: the last one said that it is of another set, or of none'
+    const awaySince = this.#awaySince
+    if (awaySince === undefined || this.#options.clock.now() - awaySince <= patienceMs) return undefined
+    return `no primary was seen for ${patienceMs} ms`
   }
 
   /** Looks at veto and role. Those who ask at the same time share one look. @throws {GuardError} what is wrong. */

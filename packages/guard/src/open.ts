@@ -31,13 +31,13 @@ export interface OpenOptions {
   readonly onRefusal?: (refusal: Refusal) => void
 }
 
-/** Between attempts to make a client anew. */
-const renewalPauses = Object.freeze({ firstMs: 500, maxMs: 5_000 })
+/** Between attempts to make a client anew, each of which waits for a primary itself. */
+const renewalPauses = Object.freeze({ firstMs: 100, maxMs: 1_000 })
 
 /**
  * Opens the only door to a database for whoever reads: connects, proves by a canary that writes are stopped here, and
- * by the server's own word that they would be stopped there too. Costs four round trips, once. A client that has lost
- * its last server, which the driver never gets back, is made anew and looked at in the same way before it is used.
+ * by the server's own word that they would be stopped there too. Costs four round trips, once. A client that may
+ * never find its servers again is made anew, and looked at in the same way before it is used.
  * @throws {GuardError} BAD_ADDRESS, UNREACHABLE, NOT_AUTHENTICATED, VETO_MISSING, PRIVILEGE, NO_ACCESS_CONTROL; nothing
  *   is left open then. `exitCode` tells a process how to end.
  */
@@ -48,6 +48,7 @@ export async function openReadConnection(options: OpenOptions): Promise<GuardedC
     database,
     accessControl: options.accessControl ?? 'required',
     connectTimeoutMs: options.connectTimeoutMs ?? defaultConnectTimeoutMs,
+    clock: systemClock,
     log,
   }
   const make = (): Promise<GuardedClient> =>

@@ -84,7 +84,7 @@ export class DriverReadConnection implements GuardedConnection {
   status(): GuardStatus {
     const { current, state, renewals } = this.#clients
     this.#proved = current?.proved ?? this.#proved
-    const client = current?.lost === true ? 'renewing' : state.kind
+    const client = current?.worn === undefined ? state.kind : 'renewing'
     return guardStatus(this.#proved, { client, renewals }, this.#refusals.counts())
   }
 
@@ -95,12 +95,13 @@ export class DriverReadConnection implements GuardedConnection {
   /** @throws {GuardError} UNREACHABLE, or why there is none. */
   #current(): GuardedClient {
     const { current } = this.#clients
-    if (current?.lost === false) return current
-    if (current) this.#clients.renew(current, 'its last server said that it is alone, or of another set')
+    const worn = current?.worn
+    if (current && worn === undefined) return current
+    if (current && worn !== undefined) this.#clients.renew(current, worn)
     const { state } = this.#clients
     if (state.kind === 'closed') throw new GuardError('UNREACHABLE', 'the connection was closed')
     if (state.kind === 'renewing' && state.failure instanceof GuardError) throw state.failure
-    throw new GuardError('UNREACHABLE', 'the client has lost its last server and is made anew')
+    throw new GuardError('UNREACHABLE', 'the client has lost its servers and is made anew')
   }
 
   /** A first look at the objects; the second, at the bytes, is taken by the connection. */
@@ -116,7 +117,7 @@ export class DriverReadConnection implements GuardedConnection {
     const opened = this.#sessions.get(token)
     if (!opened) throw new TypeError('this session was ended, or belongs to another connection')
     if (opened !== 'none' && opened.on === guarded) return opened.session
-    throw new GuardError('UNREACHABLE', 'the client of this session has lost its last server')
+    throw new GuardError('UNREACHABLE', 'the client of this session has lost its servers')
   }
 }
 

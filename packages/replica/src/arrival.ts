@@ -1,4 +1,6 @@
-import { highOf, type Position, type SourcePosition } from '@freshet/protocol'
+import type { Clock, MonotonicMs } from '@freshet/kit'
+import { highOf, type Position, type SourceId, type SourcePosition } from '@freshet/protocol'
+import { deferred } from './deferred.ts'
 import { ReplicaError } from './errors.ts'
 import type { Patience } from './patience.ts'
 import type { Standpoint } from './standpoint.ts'
@@ -12,34 +14,45 @@ export interface ArrivalLimits {
 export class Arrival {
   readonly #standpoint: Standpoint
   readonly #limits: ArrivalLimits
+  readonly #clock: Clock
   #waiting = 0
 
-  constructor(standpoint: Standpoint, limits: ArrivalLimits) {
+  constructor(standpoint: Standpoint, limits: ArrivalLimits, clock: Clock) {
+    this.#clock = clock
     this.#standpoint = standpoint
     this.#limits = limits
   }
 
-  /** The bare position. @throws {ReplicaError} WRONG_SOURCE */
-  positionIn(wanted: Position | SourcePosition): Position {
-    if (typeof wanted === 'string') return wanted
+  /**
+   * The bare position, once W has reached it. A position of a source that is not followed may be one that this replica has
+   * not heard of yet: it is refused for good only when that is known.
+   * @throws {ReplicaError} BEHIND, WRONG_SOURCE, TOO_MANY_WAITERS, CANCELLED, STOPPED
+   */
+  async wait(wanted: Position | SourcePosition, patience: Patience): Promise<Position> {
+    const asked = this.#clock.now()
     const { source } = this.#standpoint
-    if (wanted.source === source) return wanted.at
-    throw new ReplicaError(
-      'WRONG_SOURCE',
-      `expected a position of source ${source ?? '(unknown)'}, got one of ${wanted.source}`,
-    )
+    const position = typeof wanted === 'string' ? wanted : wanted.at
+    for (;;) {
+      if (typeof wanted !== 'string') await this.#untilFollowed(wanted.source, asked, patience)
+      else if (this.#standpoint.source !== source)
+        throw new ReplicaError('WRONG_SOURCE', 'the source changed during the wait')
+      if (position <= this.#standpoint.at) return position
+      await this.#waitOnce(position, patience)
+    }
   }
 
-  /** @throws {ReplicaError} BEHIND, WRONG_SOURCE, TOO_MANY_WAITERS, CANCELLED, STOPPED */
-  async wait(wanted: Position | SourcePosition, patience: Patience): Promise<void> {
-    const { source } = this.#standpoint
-    for (;;) {
-      const position = this.positionIn(wanted)
-      if (this.#standpoint.source !== source) {
-        throw new ReplicaError('WRONG_SOURCE', 'the source changed during the wait')
-      }
-      if (position <= this.#standpoint.at) return
-      await this.#waitOnce(position, patience)
+  async #untilFollowed(wanted: SourceId, asked: MonotonicMs, patience: Patience): Promise<void> {
+    const standpoint = this.#standpoint
+    const words = (): string =>
+      `expected a position of source ${standpoint.source ?? '(unknown)'}, got one of ${wanted}`
+    while (standpoint.source !== wanted) {
+      if (standpoint.isForeign(wanted, asked)) throw new ReplicaError('WRONG_SOURCE', words())
+      await this.#inLine(() =>
+        patience.race(
+          standpoint.advanced,
+          () => new ReplicaError('BEHIND', `${words()}, which may be a newer one`),
+        ),
+      )
     }
   }
 
@@ -48,20 +61,26 @@ export class Arrival {
     const behind = (): ReplicaError =>
       new ReplicaError('BEHIND', `expected position ${position}, stand at ${this.#standpoint.at}`)
     if (highOf(position) - highOf(at) > this.#limits.maxAheadSeconds) throw behind()
+    await this.#inLine(async () => {
+      const woken = deferred<void>()
+      const waiter = this.#standpoint.wait(position, () => woken.resolve())
+      try {
+        await patience.race(woken.promise, behind)
+      } finally {
+        this.#standpoint.leave(waiter)
+      }
+    })
+  }
+
+  async #inLine(wait: () => Promise<void>): Promise<void> {
     if (this.#waiting >= this.#limits.maxWaiters) {
       throw new ReplicaError('TOO_MANY_WAITERS', `${this.#waiting} callers wait for positions already`)
     }
-    let wake: () => void = () => undefined
-    const woken = new Promise<void>((resolve) => {
-      wake = resolve
-    })
-    const waiter = this.#standpoint.wait(position, wake)
     this.#waiting += 1
     try {
-      await patience.race(woken, behind)
+      await wait()
     } finally {
       this.#waiting -= 1
-      this.#standpoint.leave(waiter)
     }
   }
 }

@@ -122,9 +122,11 @@ export class Reads<V extends Value> {
     const { standpoint, clock, ending, cache, fillWaitMs, presentation, maxAnswerBytes } = this.#parts
     using patience = new Patience(clock, options.waitMs ?? fillWaitMs, ending, options.signal)
     await this.#untilReadable(collection, patience)
-    const { source, at } = standpoint
+    const { source: sourceAtCall, at } = standpoint
     const reached = options.atLeast === undefined ? at : await this.#reach(options.atLeast, options)
-    const floor = reached > at ? reached : at
+    const { source } = standpoint
+    // Positions of two sources are never compared.
+    const floor = source === sourceAtCall && at > reached ? at : reached
     using held = new AnswerKeys({ cache, keys, sizeOf: presentation.sizeOf, maxAnswerBytes })
     for (const key of keys) held.count(key)
     let via: Via = 'hit'
@@ -201,8 +203,7 @@ export class Reads<V extends Value> {
     const late = (): ReplicaError =>
       new ReplicaError('UNAVAILABLE', 'the source did not tell its newest position in time')
     const position = wanted === 'now' ? await patience.race(newest.ask(), late) : wanted
-    await arrival.wait(position, patience)
-    return arrival.positionIn(position)
+    return await arrival.wait(position, patience)
   }
 
   /** The value at W: held, or made from what just passed by in the feed. */

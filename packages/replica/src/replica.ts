@@ -81,7 +81,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
     })
     this.#exactness = new Exactness({ ...parts, collections: collections.keys(), past: this.#past, retry })
     this.#newest = new Newest(this.#past)
-    this.#arrival = new Arrival(this.#standpoint, options)
+    this.#arrival = new Arrival(this.#standpoint, options, clock)
     const inner = {
       ...parts,
       past: this.#past,

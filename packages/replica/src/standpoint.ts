@@ -2,7 +2,7 @@ import type { Batch, Origin } from '@freshet/change-stream'
 import type { Clock, MonotonicMs } from '@freshet/kit'
 import { formatSourcePosition, POSITION_ZERO, type Position, type SourceId } from '@freshet/protocol'
 import type { ReplicaState } from './contract.ts'
-import { deferred } from './deferred.ts'
+import { deferred, type Deferred } from './deferred.ts'
 import { next, serves, type ReplicaEvent } from './state.ts'
 import { Waiters, type Waiter } from './waiters.ts'
 
@@ -25,6 +25,7 @@ export class Standpoint {
   #provedAt: MonotonicMs = Number.NEGATIVE_INFINITY
   #aliveAt: MonotonicMs = Number.NEGATIVE_INFINITY
   #moved = deferred<void>()
+  #advanced: Deferred<void> | undefined
 
   constructor(clock: Clock, lagAfterMs: number) {
     this.#clock = clock
@@ -67,6 +68,23 @@ export class Standpoint {
     return this.#moved.promise
   }
 
+  /** Settles at the next batch, new epoch, or at the stop; made only while somebody waits. */
+  get advanced(): Promise<void> {
+    this.#advanced ??= deferred()
+    return this.#advanced.promise
+  }
+
+  /**
+   * Whether `source` is known not to be the present one: what was followed was proved current after `since`, also by a sign
+   * of life of a majority, since a primary that is cut off goes on to prove what it knows. Where `source` was
+   * followed before, the word of such a one is enough.
+   */
+  isForeign(source: SourceId, since: MonotonicMs): boolean {
+    const from = Math.max(since, this.#begunAt)
+    if (source === this.#source || this.state.kind !== 'live' || this.#provedAt < from) return false
+    return this.#left.has(source) || this.#aliveAt >= from
+  }
+
   /** A new epoch. W of one source never falls: nothing is answered until the feed has come to where W was. */
   begin(origin: Origin): void {
     const same = origin.source === this.#source
@@ -80,6 +98,7 @@ export class Standpoint {
     // Positions of another source mean nothing here: let those who wait look again.
     if (same) this.#waiters.reached(this.#at)
     else this.#waiters.wakeAll()
+    this.#tellAdvance()
   }
 
   /** Whether a batch is still before W, which happens after a new epoch only; nothing is held then. */
@@ -104,6 +123,7 @@ export class Standpoint {
       })
     }
     this.#waiters.reached(this.#at)
+    if (this.#advanced !== undefined) this.#tellAdvance()
   }
 
   /** The connection broke; W stays exact. */
@@ -118,6 +138,7 @@ export class Standpoint {
   stop(): void {
     this.#dispatch({ type: 'stop' })
     this.#waiters.wakeAll()
+    this.#tellAdvance()
   }
 
   /** `wake` runs in the turn in which W reaches `position`, or when that can no longer be told: look again. */
@@ -127,6 +148,11 @@ export class Standpoint {
 
   leave(waiter: Waiter): void {
     this.#waiters.cancel(waiter)
+  }
+
+  #tellAdvance(): void {
+    this.#advanced?.resolve()
+    this.#advanced = undefined
   }
 
   #leave(): void {

@@ -50,8 +50,11 @@ test('R10 a renamed timeline is another source: a new epoch, and positions of th
   })
   expect(resyncs(replica)).toEqual({ start: 1, SOURCE_CHANGED: 1 })
   const old = { source, at }
-  await expect(replica.get('products', 'p', { atLeast: old })).rejects.toMatchObject({ code: 'WRONG_SOURCE' })
-  await expect(replica.atLeast(old)).rejects.toMatchObject({ code: 'WRONG_SOURCE' })
+  const wait = { waitMs: 30_000 }
+  await expect(replica.get('products', 'p', { atLeast: old, ...wait })).rejects.toMatchObject({
+    code: 'WRONG_SOURCE',
+  })
+  await expect(replica.atLeast(old, wait)).rejects.toMatchObject({ code: 'WRONG_SOURCE' })
   expect(await replica.get('products', 'p')).toMatchObject({ via: 'miss', source: replica.status().source })
 })
 

@@ -8,17 +8,23 @@ import { MongoClient } from 'mongodb'
 import { eventually } from './eventually.ts'
 import { standardErrorLog } from './log.ts'
 
-/** What answers in place of the right server: one of no set, or one of a set of another name. */
-export type ImpostorKind = 'standalone' | 'another set'
+/**
+ * What answers in place of the right server: one of no set, one of a set of another name, or one with the same data and
+ * in the same set that asks nobody who he is.
+ */
+export type ImpostorKind =
+  'standalone' | 'another set' | { readonly openSet: string; readonly dbPath: string }
 
 /**
- * Starts an empty server without access control on `port`, which must be free: what is behind an address when a machine
+ * Starts a server without access control, empty but for `dbPath`, on `port`, which must be free: what is behind an address when a machine
  * was set up wrongly, or a name points elsewhere. Settles when it says what it is; disposing ends it and frees the port.
  */
 export async function startImpostor(port: number, kind: ImpostorKind): Promise<AsyncDisposable> {
   const { binary } = await findMongod({ env: process.env, log: standardErrorLog })
-  const dbPath = await mkdtemp(join(tmpdir(), 'freshet-impostor-'))
-  const own = kind === 'standalone' ? [] : ['--replSet', 'another']
+  const folder = await mkdtemp(join(tmpdir(), 'freshet-impostor-'))
+  const dbPath = typeof kind === 'object' ? kind.dbPath : folder
+  const set = typeof kind === 'object' ? kind.openSet : 'another'
+  const own = kind === 'standalone' ? [] : ['--replSet', set]
   const child = spawn(
     binary,
     ['--port', String(port), '--dbpath', dbPath, '--bind_ip', '127.0.0.1', '--nounixsocket', ...own],
@@ -28,7 +34,7 @@ export async function startImpostor(port: number, kind: ImpostorKind): Promise<A
   const end = async (): Promise<void> => {
     child.kill('SIGKILL')
     await gone
-    await rm(dbPath, { recursive: true })
+    await rm(folder, { recursive: true })
   }
   try {
     await using client = new MongoClient(`mongodb://127.0.0.1:${port}/?directConnection=true`)
@@ -36,12 +42,13 @@ export async function startImpostor(port: number, kind: ImpostorKind): Promise<A
     await eventually(() => admin.command({ ping: 1 }))
     if (kind === 'another set') {
       const members = [{ _id: 0, host: `127.0.0.1:${port}` }]
-      await admin.command({ replSetInitiate: { _id: 'another', members } })
+      await admin.command({ replSetInitiate: { _id: set, members } })
+    }
+    if (kind !== 'standalone')
       await eventually(async () => {
         const { isWritablePrimary } = await admin.command({ hello: 1 })
         if (isWritablePrimary !== true) throw new Error('no primary yet')
       })
-    }
   } catch (error) {
     await end()
     throw error
