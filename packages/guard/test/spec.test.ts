@@ -75,6 +75,7 @@ test('the package offers these names and no others', () => {
     'onlyReads',
     'openReadConnection',
     'parseDocument',
+    'parseDocumentToKeep',
     'readDatabase',
     'serverOf',
     'watchWrites',

@@ -1,7 +1,10 @@
-import { parseDocument } from '@freshet/guard'
+import { parseDocumentToKeep, type parseDocument } from '@freshet/guard'
 import type { Presentation } from './contract.ts'
 
-/** A document as a frozen JavaScript object. */
+/**
+ * A document as a JavaScript object that nobody can change: it is frozen at every depth, and each look at a date, a
+ * regular expression or bytes is a copy.
+ */
 export interface StoredDocument {
   readonly document: ReturnType<typeof parseDocument>
   /** What it costs in memory, estimated. */
@@ -13,6 +16,9 @@ const objectFactor = 4
 
 /** Keeps documents as frozen objects, for services that compute with them. */
 export const asDocuments: Presentation<StoredDocument> = {
-  present: (bytes) => ({ document: parseDocument(bytes), bytes: bytes.length * objectFactor }),
+  present: (bytes) => {
+    const { value, extraBytes } = parseDocumentToKeep(bytes)
+    return { document: value, bytes: bytes.length * objectFactor + extraBytes }
+  },
   sizeOf: ({ bytes }) => bytes,
 }
