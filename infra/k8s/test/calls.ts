@@ -5,19 +5,43 @@ import type { Call, Party } from './network.ts'
 const podOf = (name: string): Party => {
   const template: unknown = manifest('Deployment', name).spec['template']
   const { metadata } = template as { metadata: { labels: Record<string, string> } }
-  return { pod: metadata.labels, namespace: { 'kubernetes.io/metadata.name': 'shop' } }
+  return {
+    pod: metadata.labels,
+    namespace: { 'kubernetes.io/metadata.name': 'shop' },
+    address: '10.244.1.9',
+  }
 }
 const reader = podOf('freshet-reader')
 const writer = podOf('freshet-writer')
-const client: Party = { pod: { app: 'shop' }, namespace: {} }
-const database: Party = { pod: { 'freshet.dev/role': 'database' }, namespace: { any: 'where' } }
+const address = '10.244.2.7'
+const client: Party = { pod: { app: 'shop' }, namespace: {}, address }
+const database: Party = { pod: { 'freshet.dev/role': 'database' }, namespace: { any: 'where' }, address }
 const names: Party = {
   pod: { 'k8s-app': 'kube-dns' },
   namespace: { 'kubernetes.io/metadata.name': 'kube-system' },
+  address,
 }
-const collector: Party = { pod: { app: 'collector' }, namespace: { 'freshet.dev/telemetry': 'true' } }
-const prometheus: Party = { pod: { app: 'prometheus' }, namespace: { 'freshet.dev/monitoring': 'true' } }
-const internet: Party = { pod: undefined, namespace: {} }
+const collector: Party = {
+  pod: { app: 'collector' },
+  namespace: { 'freshet.dev/telemetry': 'true' },
+  address,
+}
+const prometheus: Party = {
+  pod: { app: 'prometheus' },
+  namespace: { 'freshet.dev/monitoring': 'true' },
+  address,
+}
+const internet: Party = { pod: undefined, namespace: {}, address: '203.0.113.7' }
+const internet6: Party = { pod: undefined, namespace: {}, address: '2001:db8::7' }
+/** A node, or what runs in its network: a host-network ingress, a load balancer that goes by way of the node. */
+const node: Party = { pod: undefined, namespace: {}, address: '192.168.5.20' }
+const balancer: Party = { pod: undefined, namespace: {}, address: '10.60.0.4' }
+const ingress: Party = {
+  pod: { 'app.kubernetes.io/name': 'ingress-nginx' },
+  namespace: { 'kubernetes.io/metadata.name': 'ingress-nginx' },
+  address,
+}
+const labelled: Party = { pod: { 'freshet.dev/writes': 'true' }, namespace: { any: 'where' }, address }
 
 /** Who calls whom, and whether he may. */
 export const calls: readonly [what: string, call: Call, allowed: boolean][] = [
@@ -35,8 +59,54 @@ export const calls: readonly [what: string, call: Call, allowed: boolean][] = [
   ['a client to the management of a reader', { from: client, to: reader, port: 9090 }, false],
   ['the monitoring to the management of a reader', { from: prometheus, to: reader, port: 9090 }, true],
   ['a client to the writer', { from: client, to: writer, port: 8080 }, true],
+  ['an ingress controller in a pod to the writer', { from: ingress, to: writer, port: 8080 }, true],
+  // Components let these in.
+  ['a node to the writer', { from: node, to: writer, port: 8080 }, false],
+  ['a load balancer to the writer', { from: balancer, to: writer, port: 8080 }, false],
+  ['the world to the writer', { from: internet, to: writer, port: 8080 }, false],
   ['the writer to a reader', { from: writer, to: reader, port: 8080 }, false],
   ['the writer to the database', { from: writer, to: database, port: 27017 }, true],
   ['the writer to the world', { from: writer, to: internet, port: 443 }, false],
   ['the monitoring to the management of the writer', { from: prometheus, to: writer, port: 9090 }, true],
 ]
+
+/** A case of who posts to the writer, with the range that an overlay of that case puts in place of the example. */
+export interface WriterCase {
+  readonly component: string
+  readonly range: string | undefined
+  /** Those who may, beside the pods of the base where they still may. */
+  readonly may: readonly Party[]
+  readonly mayNot: readonly Party[]
+}
+
+/** The range in the components, which is of nobody. https://datatracker.ietf.org/doc/html/rfc5737 */
+export const exampleRange = '192.0.2.0/24'
+
+export const writerCases: readonly WriterCase[] = [
+  {
+    component: 'writer-only-from-pods',
+    range: undefined,
+    may: [ingress, labelled],
+    mayNot: [client, node, balancer, internet],
+  },
+  {
+    component: 'writer-from-nodes',
+    range: '192.168.5.0/24',
+    may: [node, client, ingress],
+    mayNot: [balancer, internet, internet6],
+  },
+  {
+    component: 'writer-from-load-balancer',
+    range: '10.60.0.0/24',
+    may: [balancer, client, ingress],
+    mayNot: [node, internet, internet6],
+  },
+  {
+    component: 'writer-from-anywhere',
+    range: undefined,
+    may: [internet, internet6, client, ingress],
+    mayNot: [node, balancer],
+  },
+]
+
+export const parties = { reader, writer }

@@ -20,9 +20,41 @@ export const listed: readonly string[] = parse(
 ).resources
 
 /** Every object of the base. */
-export const manifests: readonly Manifest[] = listed.flatMap((file) =>
-  parseAllDocuments(readFileSync(join(base, file), 'utf8')).map((document) => document.toJS() as Manifest),
-)
+export const manifests: readonly Manifest[] = listed.flatMap((file) => manifestsIn(join(base, file)))
+
+function manifestsIn(path: string): readonly Manifest[] {
+  return parseAllDocuments(readFileSync(path, 'utf8')).map((document) => document.toJS() as Manifest)
+}
+
+/**
+ * The objects of the base with one component of `components`, as kustomize puts them together: what it adds, and what its
+ * patches replace. Knows no other operation than `replace`.
+ */
+export function withComponent(name: string): readonly Manifest[] {
+  const folder = join(import.meta.dirname, '../components', name)
+  const component: Tree = parse(readFileSync(join(folder, 'kustomization.yaml'), 'utf8'))
+  const added = listAt(component, 'resources').flatMap((file) => manifestsIn(join(folder, String(file))))
+  const all = structuredClone([...manifests, ...added])
+  for (const each of listAt(component, 'patches')) {
+    const [target] = all.filter(
+      ({ kind, metadata }) =>
+        kind === at(each, 'target', 'kind') && metadata.name === at(each, 'target', 'name'),
+    )
+    if (!target) throw new Error(`expected what ${name} patches`)
+    for (const operation of parse(String(at(each, 'patch')))) replace(target, operation)
+  }
+  return all
+}
+
+/** RFC 6902, 4.3: what is replaced is there. */
+function replace(target: Manifest, operation: Tree): void {
+  const path = String(operation['path']).split('/').slice(1)
+  const place = at(target, ...path.slice(0, -1))
+  const last = path.at(-1) ?? ''
+  if (operation['op'] !== 'replace' || typeof place !== 'object' || place === null || !(last in place))
+    throw new Error(`expected something to replace, got ${JSON.stringify(operation)}`)
+  Reflect.set(place, last, operation['value'])
+}
 
 /** The object of that kind and name. */
 export function manifest(kind: string, name: string): Manifest {

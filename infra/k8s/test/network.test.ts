@@ -1,6 +1,8 @@
 import { expect, test } from '@jest/globals'
-import { calls } from './calls.ts'
-import { manifests, type Manifest } from './manifests.ts'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { calls, exampleRange, parties, writerCases } from './calls.ts'
+import { manifests, withComponent, type Manifest } from './manifests.ts'
 import { allows } from './network.ts'
 
 const policies = manifests.filter(({ kind }) => kind === 'NetworkPolicy')
@@ -36,4 +38,68 @@ test('G5.1 negative control: without policies, or with one that is too wide, rea
     spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'], ingress: [{}], egress: [{}] },
   }
   expect(allows([...policies, wide], call)).toBe(true)
+})
+
+const components = join(import.meta.dirname, '../components')
+
+/** The policies of a component, with the range of an overlay in place of the example. */
+function policiesOf(component: string, range = exampleRange): readonly Manifest[] {
+  const text = JSON.stringify(withComponent(component)).replaceAll(exampleRange, range)
+  const all: readonly Manifest[] = JSON.parse(text)
+  return all.filter(({ kind }) => kind === 'NetworkPolicy')
+}
+
+test('each component has its case here, and is named in the documentation', () => {
+  expect(readdirSync(components).toSorted()).toEqual(writerCases.map((one) => one.component).toSorted())
+  const operations = readFileSync(join(import.meta.dirname, '../../../docs/operations.md'), 'utf8')
+  for (const { component } of writerCases) expect(operations).toContain(`\`${component}\``)
+})
+
+test.each(writerCases)(
+  'with $component those post to the writer whose case it is, and nobody else',
+  ({ component, range, may, mayNot }) => {
+    const own = policiesOf(component, range)
+    const { writer, reader } = parties
+    for (const from of may) {
+      expect([from, allows(own, { from, to: writer, port: 8080 })]).toEqual([from, true])
+      // The management stays closed.
+      expect([from, allows(own, { from, to: writer, port: 9090 })]).toEqual([from, false])
+    }
+    for (const from of mayNot)
+      expect([from, allows(own, { from, to: writer, port: 8080 })]).toEqual([from, false])
+    // Both locks between readers and the writer hold, each alone.
+    const call = { from: reader, to: writer, port: 8080 }
+    expect(allows(own, call)).toBe(false)
+    const out = ['freshet-out', 'freshet-nothing']
+    expect(
+      allows(
+        own.filter(({ metadata }) => !out.includes(metadata.name)),
+        call,
+      ),
+    ).toBe(false)
+    expect(
+      allows(
+        own.filter(({ metadata }) => metadata.name === 'freshet-out'),
+        call,
+      ),
+    ).toBe(false)
+  },
+)
+
+test.each(writerCases.filter(({ range }) => range !== undefined))(
+  '$component as it is, with the range of an example, lets nobody in who was not before',
+  ({ component, may }) => {
+    const { writer } = parties
+    for (const from of may.filter(({ pod }) => pod === undefined))
+      expect(allows(policiesOf(component), { from, to: writer, port: 8080 })).toBe(false)
+  },
+)
+
+test('control: a block that leaves out no private addresses would let readers in by the second lock', () => {
+  const text = JSON.stringify(policiesOf('writer-from-anywhere')).replaceAll(/,"except":\[[^\]]*\]/g, '')
+  const wide: readonly Manifest[] = JSON.parse(text)
+  const { writer, reader } = parties
+  const out = ['freshet-out', 'freshet-nothing']
+  const ingress = wide.filter(({ metadata }) => !out.includes(metadata.name))
+  expect(allows(ingress, { from: reader, to: writer, port: 8080 })).toBe(true)
 })

@@ -1,11 +1,17 @@
+import { BlockList, isIPv6 } from 'node:net'
 import { at, listAt, type Manifest } from './manifests.ts'
 
 type Labels = Readonly<Record<string, string>>
 
-/** Somebody who calls or is called; `undefined` labels: outside of the cluster. */
+/**
+ * Somebody who calls or is called. `undefined` labels: outside of the pod network, as the nodes are, and what runs in their
+ * network: no selector of pods fits them.
+ */
 export interface Party {
   readonly pod: Labels | undefined
   readonly namespace: Labels
+  /** Where the call comes from, as its receiver sees it. */
+  readonly address: string
 }
 
 /** One try of a connection. */
@@ -62,8 +68,11 @@ function portFits(ports: readonly unknown[], { port, protocol = 'TCP' }: Call): 
 function peerFits(peers: readonly unknown[], party: Party): boolean {
   if (peers.length === 0) return true
   return peers.some((peer) => {
-    const { pod, namespace } = party
-    if (pod === undefined) return at(peer, 'ipBlock') !== undefined
+    const { pod, namespace, address } = party
+    // Kubernetes leaves it open whether blocks fit the addresses of pods: with some networks they do.
+    const block = at(peer, 'ipBlock')
+    if (block !== undefined) return isInBlock(block, address)
+    if (pod === undefined) return false
     const inNamespace = at(peer, 'namespaceSelector')
     const ofPod = at(peer, 'podSelector')
     if (inNamespace === undefined && ofPod === undefined) return false
@@ -72,6 +81,22 @@ function peerFits(peers: readonly unknown[], party: Party): boolean {
       (ofPod === undefined || selects(ofPod, pod))
     )
   })
+}
+
+function isInBlock(block: unknown, address: string): boolean {
+  return (
+    isInRange(String(at(block, 'cidr')), address) &&
+    !listAt(block, 'except').some((range) => isInRange(String(range), address))
+  )
+}
+
+function isInRange(range: string, address: string): boolean {
+  const family = isIPv6(address) ? 'ipv6' : 'ipv4'
+  const [net = '', prefix = ''] = range.split('/')
+  if (isIPv6(net) !== isIPv6(address)) return false
+  const list = new BlockList()
+  list.addSubnet(net, Number(prefix), family)
+  return list.check(address, family)
 }
 
 function selects(selector: unknown, labels: Labels): boolean {
