@@ -4,9 +4,6 @@ import type { RefusalOptions } from '@freshet/protocol'
 import type { ShellProblem } from './contract.ts'
 import { problemAnswer } from './send-problem.ts'
 
-/** How long a refused client has to read its answer before the connection is cut, in milliseconds. */
-const LINGER_MS = 1_000
-
 /**
  * What a connection is told whose bytes are no acceptable request; `undefined`: it is broken. The codes are those of
  * Node.js (https://nodejs.org/api/http.html#event-clienterror).
@@ -24,15 +21,14 @@ export function clientDetail({ code }: NodeJS.ErrnoException): RefusalOptions {
   return { detail: 'Wanted a method of HTTP in capitals, such as PATCH: methods are case-sensitive.' }
 }
 
-/** Answers where there is no request object: the answer is written to the socket. */
+/** Answers where there is no request object: the answer is written to the socket, and is its last. */
 export function answerSocket(socket: Socket, code: ShellProblem, options: RefusalOptions): void {
   const { status, headers, body } = problemAnswer(code, options)
   const lines = Object.entries({ ...headers, connection: 'close' }).map(
     ([name, value]) => `${name}: ${value}`,
   )
-  socket.end(
+  socket.write(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('\r\n')}\r\n\r\n${body.toString()}`,
   )
-  const timer = setTimeout(() => socket.destroy(), LINGER_MS)
-  socket.once('close', () => clearTimeout(timer))
+  socket.destroySoon()
 }

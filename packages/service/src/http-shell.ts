@@ -1,13 +1,14 @@
-import type { Clock } from '@freshet/kit'
+import type { BytePart, Clock } from '@freshet/kit'
 import { once } from 'node:events'
 import { createServer, ServerResponse } from 'node:http'
-import { ProblemError } from '@freshet/protocol'
 import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { answerSocket, clientDetail, clientProblem } from './client-error.ts'
 import { Connections, type Cut } from './connections.ts'
 import type { Fail, Handler } from './contract.ts'
 import { holdContinue } from './expectation.ts'
+import { HeadRules, MAX_HEADERS } from './head-rules.ts'
+import { headWithoutUpgrade } from './ignored-upgrade.ts'
 
 /** What one client, and all together, may take. */
 export interface HttpLimits {
@@ -21,7 +22,7 @@ export interface HttpLimits {
   readonly idleMs: number
   /** How long a client may take nothing of an answer; then its connection is cut. Noticed a quarter of it late. */
   readonly unreadMs: number
-  /** Connections beyond it are closed at once. */
+  /** For one more, a connection that waits for its client is closed; without such a one it is closed itself. */
   readonly maxSockets: number
 }
 
@@ -30,25 +31,35 @@ export interface HttpShellOptions {
   readonly handle: Handler
   readonly fail: Fail
   readonly limits: HttpLimits
+  /** The bytes of requests that wait for the answers before them. */
+  readonly heads: BytePart
   readonly clock: Clock
 }
 
 /** How often closing looks for connections that have become idle, in milliseconds. */
 const SWEEP_MS = 20
 
+/** How long a client whose body is broken or late has to read its answer, in milliseconds. */
+const HEARD_AFTER_MS = 1_000
+
 /** One port: limits around a handler whose failures are answered, and a close that lets running requests end. */
 export class HttpShell {
   readonly #options: HttpShellOptions
   readonly #server: Server
   readonly #connections: Connections
+  readonly #rules = new HeadRules()
   #draining = false
   #requests = 0
-  #dropped = 0
 
   constructor(options: HttpShellOptions) {
-    const { limits } = options
+    const { limits, heads, clock } = options
     this.#options = options
-    this.#connections = new Connections((request, response) => this.#take(request, response))
+    this.#connections = new Connections({
+      take: (request, response) => this.#take(request, response),
+      maxSockets: limits.maxSockets,
+      heads,
+      clock,
+    })
     this.#server = createServer({
       maxHeaderSize: limits.maxHeaderBytes,
       headersTimeout: limits.headersWithinMs,
@@ -59,10 +70,10 @@ export class HttpShell {
       noDelay: true,
       // Node.js would refuse such requests itself, without a problem in the answer.
       requireHostHeader: false,
+      // Of two headers that may stand once it would take the first, and say nothing.
+      joinDuplicateHeaders: true,
     })
-    this.#server.maxConnections = limits.maxSockets
-    // Their bytes are limited. Of more than 1,000 Node.js would leave out the rest, a condition too, and say nothing.
-    this.#server.maxHeadersCount = 0
+    this.#server.maxHeadersCount = MAX_HEADERS
     this.#listen()
   }
 
@@ -81,9 +92,9 @@ export class HttpShell {
     return this.#connections.cuts
   }
 
-  /** Connections that were refused because `maxSockets` were open. */
+  /** Connections that were refused because `maxSockets` were open, or all that the system allows. */
   get droppedSockets(): number {
-    return this.#dropped
+    return this.#connections.refused
   }
 
   /** Opens the port and gives its base URL, without a final slash. @throws the system's error (`EADDRINUSE`, …). */
@@ -92,6 +103,8 @@ export class HttpShell {
       this.#server.once('error', reject)
       this.#server.listen({ port, host }, () => {
         this.#server.off('error', reject)
+        // The system gives no connection: the process has no file descriptor left, or the client is gone again.
+        this.#server.on('error', () => this.#connections.refuse())
         resolve()
       })
     })
@@ -118,19 +131,18 @@ export class HttpShell {
       this.#connections.closeUnused()
       await clock.sleep(Math.min(SWEEP_MS, Math.max(0, deadline - clock.now())), closed.signal)
     }
-    await Promise.all([...this.#connections.sockets()].map((socket) => once(socket.destroy(), 'close')))
+    await this.#connections.cutAll()
     if (!closed.signal.aborted) await once(closed.signal, 'abort')
   }
 
   #take(request: IncomingMessage, response: ServerResponse): void {
     this.#requests++
     if (this.#draining) response.shouldKeepAlive = false
-    if (request.headers.host === undefined && request.httpVersion === '1.1')
-      return this.#fail(
-        request,
-        response,
-        new ProblemError('bad-request', { detail: 'Wanted a Host header.' }),
-      )
+    const problem = this.#rules.problemOf(request)
+    if (problem !== undefined) {
+      response.shouldKeepAlive = false
+      return this.#fail(request, response, problem)
+    }
     try {
       const answered = this.#options.handle(request, response)
       // A handler that answers at once, as from memory, costs no promise here.
@@ -153,13 +165,11 @@ export class HttpShell {
       holdContinue(request, response)
       connections.offer(request, response)
     })
-    server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
-      this.#fail(request, response, new ProblemError('expectation-failed')),
-    )
+    server.on('checkExpectation', (request, response) => connections.offer(request, response))
     server.on('connect', (request, socket) => this.#takeConnect(request, socket as Socket))
+    server.on('upgrade', (request, socket, head) => this.#ignoreUpgrade(request, socket as Socket, head))
     server.on('connection', (socket) => connections.add(socket))
     server.on('timeout', (socket) => connections.timeOut(socket))
-    server.on('drop', () => this.#dropped++)
     server.on('clientError', (error, socket) => this.#refuse(error, socket as Socket))
     const { unreadMs } = this.#options.limits
     const sweep = setInterval(() => connections.limitUnread(unreadMs), Math.ceil(unreadMs / 4)).unref()
@@ -168,27 +178,45 @@ export class HttpShell {
 
   /** Node.js hands over the bare connection: it gets an answer as every other method, and is closed behind it. */
   #takeConnect(request: IncomingMessage, socket: Socket): void {
-    const response = new ServerResponse(request)
-    response.shouldKeepAlive = false
-    response.once('finish', () => socket.destroySoon())
-    response.assignSocket(socket)
-    this.#connections.offer(request, response)
+    const onTimeout = (): void => this.#connections.timeOut(socket)
+    socket.on('timeout', onTimeout)
+    this.#connections.offerLast(socket, () => {
+      const response = new ServerResponse(request)
+      response.shouldKeepAlive = false
+      response.once('finish', () => socket.destroySoon())
+      response.assignSocket(socket)
+      this.#connections.begin(request, response)
+    })
+  }
+
+  /** Node.js hands over the bare connection, here too: it is given back, and the request is answered as it is. */
+  #ignoreUpgrade(request: IncomingMessage, socket: Socket, behind: Buffer): void {
+    const onTimeout = (): void => this.#connections.timeOut(socket)
+    socket.on('timeout', onTimeout)
+    this.#connections.offerLast(socket, () => {
+      socket.off('timeout', onTimeout)
+      this.#connections.reopen(socket)
+      socket.unshift(Buffer.concat([headWithoutUpgrade(request), behind]))
+      this.#server.emit('connection', socket)
+    })
   }
 
   /** The bytes of a connection are no acceptable request, or did not come in time. */
   #refuse(error: Error, socket: Socket): void {
     const problem = clientProblem(error)
+    if (problem !== undefined && this.#connections.isEnding(socket)) return
     if (problem === undefined || !socket.writable) return void socket.destroy()
+    const answer = (): void => answerSocket(socket, problem, clientDetail(error))
     const response = this.#connections.newest(socket)
-    if (response === undefined) return answerSocket(socket, problem, clientDetail(error))
-    const { req: request } = response
-    if (!request.complete && response.headersSent) socket.destroy()
-    else if (!request.complete || response.writableFinished)
-      answerSocket(socket, problem, clientDetail(error))
-    else {
-      // It is about what stands behind a whole request: the answer to that one is on its way, and is the last.
-      response.shouldKeepAlive = false
-      response.once('close', () => socket.destroySoon())
+    if (response === undefined || response.req.complete) this.#connections.offerLast(socket, answer)
+    else if (!response.headersSent) {
+      answer()
+      // The handler hears that the body will not come when the connection is closed: it waits no longer than this.
+      const timer = setTimeout(() => socket.destroy(), HEARD_AFTER_MS)
+      socket.once('close', () => clearTimeout(timer))
     }
+    // The rest of a request that was answered already: it gets no second answer.
+    else if (response.writableEnded) this.#connections.offerLast(socket, () => socket.destroySoon())
+    else socket.destroy()
   }
 }

@@ -29,9 +29,14 @@ export const serviceOptions = defineOptions({
   unreadMs: ms('unread-within', 30_000, 'A client that takes nothing of its answer for so long is cut off.', {
     min: 1,
   }),
-  maxSockets: count('max-sockets', 10_000, 'The most connections open at once; further ones are closed.', {
-    min: 1,
-  }),
+  maxSockets: count(
+    'max-sockets',
+    10_000,
+    'The most connections open at once; for one more, the one that was unused longest is closed.',
+    {
+      min: 1,
+    },
+  ),
   drainMs: ms(
     'drain',
     0,

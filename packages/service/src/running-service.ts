@@ -1,5 +1,5 @@
-import { ConfigError, Lifecycle } from '@freshet/kit'
-import type { Clock, ConfigOf, Log, OptionTable, Part } from '@freshet/kit'
+import { ByteBudget, ConfigError, Lifecycle } from '@freshet/kit'
+import type { BytePart, Clock, ConfigOf, Log, OptionTable, Part } from '@freshet/kit'
 import { randomUUID } from 'node:crypto'
 import type { App, Handler, Health, ServiceDefinition, ServiceTools } from './contract.ts'
 import { withCors } from './cors.ts'
@@ -35,15 +35,18 @@ export interface RunningService extends AsyncDisposable {
   stop(): Promise<void>
 }
 
-/** The management port is for one prober and one scraper. */
+/** The management port is for one prober and one scraper: whoever comes finds a place, and nobody keeps one for long. */
 const MANAGEMENT_LIMITS: HttpLimits = {
   maxHeaderBytes: 16 * 2 ** 10,
-  headersWithinMs: 10_000,
-  bodyWithinMs: 10_000,
-  idleMs: 75_000,
-  unreadMs: 10_000,
+  headersWithinMs: 5_000,
+  bodyWithinMs: 5_000,
+  idleMs: 10_000,
+  unreadMs: 5_000,
   maxSockets: 100,
 }
+
+/** What may be sent ahead of answers there. */
+const MANAGEMENT_HEAD_BYTES = 2 ** 20
 
 /** The parts get a moment more than the requests, so that a request that is cut is reported as such. */
 const PART_EXTRA_MS = 1_000
@@ -60,8 +63,8 @@ export async function startService<Options extends OptionTable>(
     throw new ConfigError('CONFLICT', '--headers-within is longer than --body-within, which is for both.')
   const metrics = new Metrics()
   const fail = makeFail(log, randomUUID)
-  const shell = (handle: Handler, limits: HttpLimits): HttpShell =>
-    new HttpShell({ handle, fail, limits, clock })
+  const shell = (handle: Handler, limits: HttpLimits, heads: BytePart): HttpShell =>
+    new HttpShell({ handle, fail, limits, heads, clock })
   const inFlight = openInFlight(config.inFlightBytes, clock)
   addInFlightMetrics(metrics, inFlight.budget)
   const tools: ServiceTools = {
@@ -74,7 +77,13 @@ export async function startService<Options extends OptionTable>(
     signal,
   }
   const state: State = { app: undefined, port: undefined, draining: false }
-  const managementPort = shell(managementHandler(managementOf(state, metrics, definition)), MANAGEMENT_LIMITS)
+  // Of its own, so that nothing that happens on the public port is felt here.
+  const managementHeads = new ByteBudget({ maxBytes: MANAGEMENT_HEAD_BYTES, clock }).part('heads')
+  const managementPort = shell(
+    managementHandler(managementOf(state, metrics, definition)),
+    MANAGEMENT_LIMITS,
+    managementHeads,
+  )
 
   const urls = { url: '', managementUrl: '' }
   const lifecycle = new Lifecycle({ log, clock, stopWithinMs: config.stopWithinMs + PART_EXTRA_MS })
@@ -96,7 +105,7 @@ export async function startService<Options extends OptionTable>(
   await lifecycle.start([management, building])
   const { app } = state
   if (app !== undefined) {
-    const port = shell(withCors(app.handle, config.corsOrigins), config)
+    const port = shell(withCors(app.handle, config.corsOrigins), config, inFlight.heads)
     addMetrics(metrics, port)
     state.port = port
     const opening: Part = {
@@ -152,10 +161,11 @@ function addMetrics(metrics: Metrics, port: HttpShell): void {
   metrics.addProcess()
   metrics.counter('http_requests_total', 'Requests taken by the public port.', [], () => port.requests)
   metrics.gauge('http_connections', 'Connections open on the public port.', [], () => port.openSockets)
-  const help = 'Connections refused because too many were open.'
+  const help = 'Connections refused because too many were open, and none of them waited for its client.'
   metrics.counter('http_connections_refused_total', help, [], () => port.droppedSockets)
   const cutHelp =
-    'Connections cut: "unread", the client took nothing of its answer; "pipelining", it sent too far ahead.'
+    'Connections cut: "unread", the client took nothing of its answer; "pipelining", it sent too far ahead; ' +
+    '"crowded", it was unused longest when another came.'
   metrics.counter('http_connections_cut_total', cutHelp, ['reason'], () =>
     Object.entries(port.cuts).map(([reason, value]) => ({ labels: { reason }, value })),
   )

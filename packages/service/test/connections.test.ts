@@ -3,6 +3,7 @@ import { eventually } from '@freshet/testkit'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { openShell, RawClient } from './open-shell.ts'
 
+const none = { unread: 0, pipelining: 0, crowded: 0 }
 const get = (path = '/'): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
 
 /** A handler that lets the test make each answer. */
@@ -14,11 +15,19 @@ function held() {
   return { taken, handle, urls }
 }
 
-test('the last of 1,500 headers is heard', async () => {
+test('the last of 200 headers is heard, and one more is 431 instead of being left out', async () => {
   await using bench = await openShell((request, response) => void response.end(request.headers['if-match']))
+  const ask = (others: number): string =>
+    `GET / HTTP/1.1\r\nHost: x\r\n${'a:b\r\n'.repeat(others)}If-Match: "v"\r\n\r\n`
   using client = new RawClient(bench.url)
-  client.send(`GET / HTTP/1.1\r\nHost: x\r\n${'a:b\r\n'.repeat(1_500)}If-Match: "v"\r\n\r\n`)
-  await eventually(() => expect(client.text).toContain('"v"'))
+  client.send(ask(198))
+  await eventually(() => expect(client.text).toMatch(/^HTTP\/1\.1 200 [^]*"v"$/))
+  client.text = ''
+  client.send(ask(199))
+  expect(await client.untilClosed()).toMatch(/^HTTP\/1\.1 431 [^]*Wanted at most 200 headers/)
+  using flood = new RawClient(bench.url)
+  flood.send(ask(3_000))
+  expect(await flood.untilClosed()).toMatch(/^HTTP\/1\.1 431 /)
 })
 
 test('requests that come together are taken one by one, each when the answer before it has left', async () => {
@@ -59,9 +68,9 @@ test('a client that sends more than a hundred requests ahead of its answers is c
   using patient = new RawClient(bench.url)
   patient.send(get().repeat(101))
   using client = new RawClient(bench.url)
-  client.send(get().repeat(102))
+  client.send(get().repeat(1_398))
   await client.untilClosed()
-  expect(bench.shell.cuts).toEqual({ pipelining: 1, unread: 0 })
+  expect(bench.shell.cuts).toEqual({ ...none, pipelining: 1 })
   await eventually(() => expect(urls()).toHaveLength(2))
   expect(bench.shell.openSockets).toBe(1)
 })
@@ -83,7 +92,7 @@ test('a client that takes nothing of its answer is cut off, one that takes it sl
   })
   slow.send(get())
   await eventually(() => expect(bytes).toBeGreaterThanOrEqual(much.length))
-  await eventually(() => expect(bench.shell.cuts).toEqual({ pipelining: 0, unread: 1 }))
+  await eventually(() => expect(bench.shell.cuts).toEqual({ ...none, unread: 1 }))
   expect(bench.shell.openSockets).toBe(1)
 })
 
@@ -105,15 +114,16 @@ test('an answer that takes long to make is waited for, behind one that was taken
   await eventually(() => expect(client.text.endsWith('late')).toBe(true))
 })
 
-test('bytes behind a whole request do not take the place of its answer, which is the last', async () => {
+test('bytes behind a whole request are refused behind its answer', async () => {
   const { taken, handle } = held()
   await using bench = await openShell(handle)
   using client = new RawClient(bench.url)
-  client.send(`${get()}garbage\r\n\r\n`)
+  client.send(`${get()}garbage\r\n\r\n${get()}`)
   await eventually(() => expect(taken).toHaveLength(1))
   taken[0]?.response.end('written')
   const answer = await client.untilClosed()
-  expect(answer).toMatch(/^HTTP\/1\.1 200 [^]*connection: close[^]*written$/i)
+  expect(answer).toMatch(/^HTTP\/1\.1 200 [^]*writtenHTTP\/1\.1 400 [^]*connection: close/)
+  expect(taken).toHaveLength(1)
 })
 
 test('a request that was answered before its body came gets no second answer', async () => {
@@ -134,16 +144,75 @@ test('a request that was answered before its body came gets no second answer', a
     expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 405'])
 })
 
-test('an expectation that is not known is 417 with a problem, CONNECT is a request like every other', async () => {
+test('an expectation that is not known is 417 with a problem, and has the limits of every request', async () => {
   const { taken, handle } = held()
   await using bench = await openShell(handle)
+  const hope = 'GET / HTTP/1.1\r\nHost: x\r\nExpect: the-best\r\n\r\n'
   using hopeful = new RawClient(bench.url)
-  hopeful.send('GET / HTTP/1.1\r\nHost: x\r\nExpect: the-best\r\n\r\n')
-  await eventually(() => expect(hopeful.text).toMatch(/^HTTP\/1\.1 417 [^]*expectation-failed/))
-  using tunnel = new RawClient(bench.url)
-  tunnel.send('CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n')
+  hopeful.send(hope)
+  expect(await hopeful.untilClosed()).toMatch(/^HTTP\/1\.1 417 [^]*expectation-failed/)
+  using patient = new RawClient(bench.url)
+  patient.send(get('/1') + hope)
   await eventually(() => expect(taken).toHaveLength(1))
-  expect(taken[0]?.request.method).toBe('CONNECT')
-  taken[0]?.response.writeHead(405, { allow: 'GET' }).end('no')
-  expect(await tunnel.untilClosed()).toMatch(/^HTTP\/1\.1 405 [^]*connection: close[^]*no/i)
+  taken[0]?.response.end('first')
+  expect(await patient.untilClosed()).toMatch(/first[^]*417 [^]*expectation-failed/)
+  using greedy = new RawClient(bench.url)
+  greedy.send(get() + hope.repeat(10_000))
+  expect(await greedy.untilClosed()).toBe('')
+  expect(bench.shell.cuts).toEqual({ ...none, pipelining: 1 })
+})
+
+test('while a request waits for its turn nothing is read, so that TCP holds the client', async () => {
+  const { taken, handle, urls } = held()
+  await using bench = await openShell(handle)
+  using client = new RawClient(bench.url)
+  client.send(get('/1'))
+  await eventually(() => expect(urls()).toEqual(['/1']))
+  const socket = taken[0]?.request.socket
+  const many = 1_000
+  const one = `GET /n HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(15_000)}\r\n\r\n`
+  client.send(one.repeat(many))
+  await eventually(() => expect(bench.heads.takenBytes).toBeGreaterThan(15_000))
+  // The client is stopped while most of it is not sent.
+  await eventually(() => expect(client.socket.writableNeedDrain).toBe(true))
+  const before = socket?.bytesRead
+  expect(before).toBeLessThan(2 ** 18)
+  await eventually(() => {
+    for (const { response } of taken.splice(0)) response.end('n')
+    expect(bench.shell.requests).toBe(1 + many)
+  })
+  await eventually(() => expect(bench.heads.takenBytes).toBe(0))
+  expect(bench.shell.cuts).toEqual(none)
+})
+
+test('the bytes of requests that wait have a limit for all connections together', async () => {
+  const { taken, handle } = held()
+  const headBytes = 200_000
+  await using bench = await openShell(handle, { headBytes })
+  const big = `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(15_000)}\r\n\r\n`
+  const clients = Array.from({ length: 20 }, () => new RawClient(bench.url))
+  for (const client of clients) client.send(get() + big.repeat(3))
+  await eventually(() => expect(bench.shell.cuts.pipelining).toBeGreaterThan(15))
+  expect(bench.heads.takenBytes).toBeLessThanOrEqual(headBytes)
+  for (const client of clients) client[Symbol.dispose]()
+  // Nothing is read while something waits, so it is noticed with the next answer that they are gone.
+  await eventually(() => {
+    for (const { response } of taken.splice(0)) response.end()
+    expect(bench.shell.openSockets).toBe(0)
+  })
+  expect(bench.heads.takenBytes).toBe(0)
+})
+
+test('a body in chunks does not wait for its turn: the connection ends behind the answers before it', async () => {
+  const { taken, handle, urls } = held()
+  await using bench = await openShell(handle)
+  using client = new RawClient(bench.url)
+  const chunks = `POST /chunks HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${'1\r\nx\r\n'.repeat(10_000)}`
+  client.send(get('/1') + get('/2') + chunks)
+  await eventually(() => expect(urls()).toEqual(['/1']))
+  taken[0]?.response.end('one')
+  await eventually(() => expect(urls()).toEqual(['/1', '/2']))
+  taken[1]?.response.end('two')
+  expect(await client.untilClosed()).toMatch(/one[^]*two$/)
+  expect(urls()).toEqual(['/1', '/2'])
 })

@@ -75,19 +75,6 @@ test('a body that does not arrive in time is 408', async () => {
   expect(bench.shell.requests).toBe(1)
 })
 
-test('connections beyond the limit are closed and counted, those before it go on', async () => {
-  await using bench = await openShell(ok, { maxSockets: 1 })
-  using first = new RawClient(bench.url)
-  first.send(get)
-  await eventually(() => expect(first.text).toContain('ok'))
-  using second = new RawClient(bench.url)
-  second.send(get)
-  expect(await second.untilClosed()).toBe('')
-  expect(bench.shell.droppedSockets).toBe(1)
-  first.send(get)
-  await eventually(() => expect(first.text.match(/ok/g)).toHaveLength(2))
-})
-
 test.each([
   [
     'throws',

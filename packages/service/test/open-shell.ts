@@ -1,6 +1,5 @@
-import { systemClock } from '@freshet/kit'
+import { ByteBudget, systemClock } from '@freshet/kit'
 import type { Log } from '@freshet/kit'
-import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import type { Handler } from '../src/contract.ts'
@@ -31,13 +30,19 @@ const limits: HttpLimits = {
 }
 
 /** A real port with a handler behind the shell. */
-export async function openShell(handle: Handler, changed: Partial<HttpLimits> = {}, port = 0) {
+export async function openShell(
+  handle: Handler,
+  changed: Partial<HttpLimits> & { readonly headBytes?: number } = {},
+  port = 0,
+) {
   const log = new LogBook()
   let ids = 0
   const fail = makeFail(log, () => `id-${++ids}`)
-  const shell = new HttpShell({ handle, fail, limits: { ...limits, ...changed }, clock: systemClock })
+  const clock = systemClock
+  const heads = new ByteBudget({ maxBytes: changed.headBytes ?? 2 ** 20, clock }).part('heads')
+  const shell = new HttpShell({ handle, fail, limits: { ...limits, ...changed }, heads, clock })
   const url = await shell.listen(port, '127.0.0.1')
-  return { shell, url, log, fail, [Symbol.asyncDispose]: () => shell.close(0) }
+  return { shell, url, log, fail, heads, [Symbol.asyncDispose]: () => shell.close(0) }
 }
 
 /** A raw connection that keeps what it is sent. */
@@ -46,11 +51,13 @@ export class RawClient {
   text = ''
   readonly #ended: Promise<unknown>
 
-  constructor(url: string) {
-    this.socket = connect(Number(new URL(url).port), '127.0.0.1')
+  /** With `allowHalfOpen` it does not close when the server does. */
+  constructor(url: string, allowHalfOpen = false) {
+    this.socket = connect({ port: Number(new URL(url).port), host: '127.0.0.1', allowHalfOpen })
     this.socket.setEncoding('utf8').on('data', (chunk: string) => (this.text += chunk))
     this.socket.on('error', () => undefined)
-    this.#ended = once(this.socket, 'close')
+    // Not `once` of Node.js, which rejects when the connection is reset.
+    this.#ended = new Promise((resolve) => this.socket.once('close', resolve))
   }
 
   send(text: string): void {

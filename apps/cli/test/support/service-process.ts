@@ -1,0 +1,78 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+const hooks = fileURLToPath(new URL('./from-source.mjs', import.meta.url))
+const collections = fileURLToPath(new URL('../../../../collections', import.meta.url))
+
+/** What a service is started with. */
+export interface ServiceProcessOptions {
+  readonly app: 'reader' | 'writer'
+  readonly uri: string
+  readonly heapMiB: number
+  readonly args: readonly string[]
+}
+
+/** A reader or a writer as a process of its own, from the sources, that is looked at from outside. */
+export class ServiceProcess implements AsyncDisposable {
+  /** What it logged as an error or worse. */
+  readonly errors: string[] = []
+  url = ''
+  managementUrl = ''
+  readonly #child: ChildProcess
+
+  private constructor(child: ChildProcess) {
+    this.#child = child
+  }
+
+  /** Settles when its ports are open. */
+  static async start({ app, uri, heapMiB, args }: ServiceProcessOptions): Promise<ServiceProcess> {
+    const main = fileURLToPath(new URL(`../../../${app}/src/main.ts`, import.meta.url))
+    const node = ['--conditions=@freshet/source', `--max-old-space-size=${heapMiB}`, '--import', hooks, main]
+    const options = ['--port=0', '--management-port=0', '--database=shop', `--collections=${collections}`]
+    const child = spawn(
+      process.execPath,
+      [...node, ...options, '--no-tokens', '--log-level=error', ...args],
+      {
+        env: { ...process.env, FRESHET_MONGODB_URI: uri },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    )
+    const service = new ServiceProcess(child)
+    await new Promise<void>((resolve, reject) => {
+      child.once('exit', (code) => reject(new Error(`the ${app} ended with ${code}`)))
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        const { msg, url, managementUrl } = JSON.parse(line) as Record<string, unknown>
+        if (msg !== 'listening') return void service.errors.push(line)
+        service.url = String(url)
+        service.managementUrl = String(managementUrl)
+        resolve()
+      })
+    })
+    return service
+  }
+
+  get isAlive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  /** Of the whole process, as the system counts it. */
+  get residentMiB(): number {
+    const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8')
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 2 ** 10
+  }
+
+  /** Sockets and files that it has open. */
+  get openFiles(): number {
+    return readdirSync(`/proc/${this.#child.pid}/fd`).length
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.isAlive) return
+    const gone = once(this.#child, 'exit')
+    this.#child.kill('SIGKILL')
+    await gone
+  }
+}
