@@ -21,6 +21,7 @@ test('collections of another program are served under names of one’s own: read
   const folder = mkdtempSync(join(tmpdir(), 'freshet-files-'))
   writeFileSync(join(folder, 'profiles.json'), JSON.stringify({ ...open, 'x-collection': 'userProfiles' }))
   writeFileSync(join(folder, 'files.json'), JSON.stringify({ ...open, 'x-collection': 'fs.files' }))
+  writeFileSync(join(folder, 'things.json'), JSON.stringify({ ...open, 'x-id': 'uuid' }))
   try {
     const args = ['dev', '--json', '--port=0', '--readers=1', '--database=given', `--db=${db.adminUri}`]
     await using dev = new Program([...args, `--collections=${folder}`])
@@ -60,6 +61,16 @@ test('collections of another program are served under names of one’s own: read
       name: 'a.txt',
     })
     expect((await fetch(`${reader}/v1/userProfiles/u1`)).status).toBe(404)
+    // One rule for ids on both sides, in the same words.
+    const upper = 'things/01890A5D-AC96-774B-BCCE-B302099A8057'
+    const refused = async (answer: Response): Promise<unknown> => {
+      const { detail } = (await answer.json()) as { detail: string }
+      return [answer.status, detail, answer.headers.get('freshet-position')]
+    }
+    const said = [400, expect.stringMatching(/^Wanted a UUID in lower case/), null]
+    expect(await refused(await fetch(`${reader}/v1/${upper}`))).toEqual(said)
+    expect(await refused(await fetch(`${reader}/v1/things?ids=${upper.slice(7)}`))).toEqual(said)
+    expect(await refused(await write('PUT', upper, {}))).toEqual(said)
     // The names of URLs made nothing in the database.
     const names = (await given.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name)
     expect(names.filter((name) => ['profiles', 'files'].includes(name))).toEqual([])

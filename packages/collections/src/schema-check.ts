@@ -18,14 +18,14 @@ const maxIssues = 10
 /** Of a document with more values only the first issue is told: to find all of them costs as many objects. */
 const maxValuesToSearch = 1_000
 
-/** What the check of one document may cost: about a third of a second of a busy core. */
+/** What the check of one document may cost: half a second of a busy core at most. */
 const maxSteps = 20_000_000
 
 /** What the search for more issues than the first may cost beside that. */
 const maxStepsToSearch = 1_000_000
 
 /** What a step back by `$ref` costs at least: what is checked there, and the errors that are kept until it is over. */
-const stepsPerReturn = 100
+const stepsPerReturn = 250
 
 /** Marks the places of a schema that lead back to themselves. No collection file may say it. */
 const stepsKey = 'x-steps'

@@ -12,7 +12,8 @@ export const clientProblems = {
     status: 400,
     title: 'The text is not an id',
     retryable: false,
-    remedy: 'An id has 1 to 256 characters of A-Z a-z 0-9 _ ~ @ | : . - and is neither "." nor "..".',
+    remedy:
+      'Write the id in the one form of its type, as the detail says it: hexadecimal digits in lower case, integers without leading zeros, texts of 1 to 256 characters of A-Z a-z 0-9 _ ~ @ | : . - (not . or ..).',
   },
   'bad-query': {
     status: 400,
@@ -162,7 +163,8 @@ export const clientProblems = {
     status: 422,
     title: 'A number in the body cannot be kept exactly',
     retryable: false,
-    remedy: 'Send integers beyond 2^53 and numbers beyond the range of a double as strings.',
+    remedy:
+      'Send integers beyond 2^53, and numbers that are too large or too small for a double, as strings.',
   },
   'forbidden-name': {
     status: 422,
