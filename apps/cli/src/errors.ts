@@ -6,6 +6,7 @@ export const cliFailures = {
     remedy:
       'Stop what listens there, often another `npm run dev`, or choose others by --port=N; --port=0 takes any.',
   },
+  BAD_HOST: { remedy: 'Give an address of this machine; 0.0.0.0 stands for all of them.' },
   FOLDER_IN_USE: { remedy: 'Stop that run, start this one in another folder, or say --ephemeral.' },
   NOT_OURS: {
     remedy: 'Move it away, or start in another folder: secrets and data are kept in a folder of your own.',

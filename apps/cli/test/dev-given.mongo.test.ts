@@ -3,7 +3,8 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
-import { openTestDatabase } from '@freshet/testkit'
+import { eventually, openTestDatabase } from '@freshet/testkit'
+import type { TestDatabase } from '@freshet/testkit'
 import { Program } from './support/program.ts'
 
 const started = ['dev', '--json', '--port=0', '--readers=1', '--database=given']
@@ -16,17 +17,30 @@ test('a MongoDB that is there is named before it is touched, used, and left as i
   })
   const { mongodb } = await dev.json()
   expect(mongodb).toBe(db.adminUri)
-  expect(dev.said.split('\n').slice(0, 2)).toEqual([
+  expect(dev.said.split('\n').slice(0, 3)).toEqual([
     `Using the MongoDB of MONGODB_URI (${hosts}, database given).`,
     `Connecting to ${hosts}, database given …`,
+    'No sample data is written into a MongoDB of yours; --sample writes it.',
   ])
   dev.signal('SIGINT')
   expect(await dev.outcome).toMatchObject({
     code: 0,
     said: expect.stringMatching(`Stopping …; the data stays in the MongoDB at ${hosts}.\n$`),
   })
-  expect(await db.admin.db('given').collection('products').countDocuments()).toBeGreaterThan(0)
+  expect(await documentsIn(db)).toBe(0)
+  // The next run has other passwords, and whoever uses those of this one is not shut out unasked.
+  await using other = new Program([...started, '--ephemeral', '--sample'], undefined, {
+    env: { MONGODB_URI: db.adminUri },
+  })
+  expect(await other.outcome).toMatchObject({ code: 1, said: expect.stringContaining('USERS_OF_OTHERS') })
+  expect(await documentsIn(db)).toBe(0)
+  await using meant = new Program([...started, '--sample', `--db=${db.adminUri}`])
+  await meant.json()
+  await eventually(async () => expect(await documentsIn(db)).toBeGreaterThan(0))
 })
+
+const documentsIn = (db: TestDatabase): Promise<number> =>
+  db.admin.db('given').collection('products').countDocuments()
 
 test('Ctrl-C while it looks for a MongoDB that says nothing ends it', async () => {
   const silent = createServer()

@@ -28,7 +28,20 @@ test('without a command every command is listed', async () => {
 test.each([
   [
     'dev',
-    ['readers', 'port', 'db', 'database', 'collections', 'cache-size', 'ephemeral', 'no-sample', 'json'],
+    [
+      'readers',
+      'port',
+      'host',
+      'cors-origins',
+      'db',
+      'database',
+      'collections',
+      'cache-size',
+      'ephemeral',
+      'sample',
+      'no-sample',
+      'json',
+    ],
   ],
   [
     'audit',
@@ -118,6 +131,23 @@ test('help of one command, the version, and a command that was cut short', async
   const { code, said } = await freshet('doctor')
   expect(code).toBe(2)
   expect(said).toMatch(/^freshet: "doctor" is no command; wanted: doctor guard\./)
+})
+
+test.each([
+  ['--sample', '--no-sample'],
+  ['--sample', '--collections=here'],
+])('dev %s %s contradict each other', async (...argv) => {
+  expect(await freshet('dev', ...argv)).toMatchObject({
+    code: 78,
+    said: expect.stringContaining('--sample goes'),
+  })
+})
+
+test('an origin that no browser sends is refused before anything is started', async () => {
+  expect(await freshet('dev', '--cors-origins=localhost:3000')).toMatchObject({
+    code: 78,
+    said: expect.stringContaining('--cors-origins'),
+  })
 })
 
 test.each([

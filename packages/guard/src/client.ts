@@ -67,3 +67,9 @@ function lockConnectionType(client: MongoClient): void {
   }
   Object.defineProperty(client, 'options', { writable: false, configurable: false })
 }
+
+/** The servers that the address names; nothing when they come from a record of the DNS. */
+export function seedsOf(client: MongoClient): readonly string[] | undefined {
+  const { srvHost, hosts } = client.options
+  return srvHost === undefined ? hosts.map((host) => host.toString()) : undefined
+}

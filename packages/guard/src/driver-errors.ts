@@ -1,18 +1,23 @@
 import { MongoNetworkError, MongoServerError, MongoServerSelectionError } from 'mongodb'
+import { membersToldBy, refusalOf } from '@freshet/protocol'
 import { GuardError } from './errors.ts'
 
-/** AuthenticationFailed, and what Atlas answers instead; https://www.mongodb.com/docs/manual/reference/error-codes/ */
-const authenticationCodes: ReadonlySet<unknown> = new Set([18, 8000])
-
 /** What went wrong while opening, as one of our codes where we know it; anything else is passed on as it is. */
-export function guardErrorOf(error: unknown): unknown {
-  if (error instanceof MongoServerError && authenticationCodes.has(error.code)) {
+export function guardErrorOf(error: unknown, seeds: readonly string[] | undefined): unknown {
+  if (error instanceof MongoServerError && refusalOf(error) === 'stranger') {
     return new GuardError('NOT_AUTHENTICATED', 'the server knows no such user with this password', {
       cause: error,
     })
   }
   if (error instanceof MongoServerSelectionError || error instanceof MongoNetworkError) {
-    return new GuardError('UNREACHABLE', error.message, { cause: error })
+    return new GuardError('UNREACHABLE', error.message + hintFor(error, seeds), { cause: error })
   }
   return error
+}
+
+/** A server answered, and named others that cannot be reached by these names. */
+function hintFor(error: Error, seeds: readonly string[] | undefined): string {
+  const told = error instanceof MongoServerSelectionError && seeds ? membersToldBy(error, seeds) : []
+  if (told.length === 0) return ''
+  return `; the replica set says that it is at ${told.join(', ')}: where these names are unknown, the address needs directConnection=true`
 }

@@ -1,5 +1,6 @@
 import { MongoClient } from 'mongodb'
 import { deleteNothing, proveVeto } from './canary.ts'
+import { seedsOf } from './client.ts'
 import { guardErrorOf } from './driver-errors.ts'
 import { failures, GuardError, type GuardErrorCode } from './errors.ts'
 import { clientFor, type OpenOptions } from './open.ts'
@@ -47,6 +48,7 @@ export interface Examination {
  */
 export async function examine(options: OpenOptions): Promise<Examination> {
   const { client, refusals } = clientFor(options)
+  const seeds = seedsOf(client)
   try {
     await client.connect()
     const veto = await faultOf(proveVeto(client, options.database, refusals))
@@ -69,7 +71,7 @@ export async function examine(options: OpenOptions): Promise<Examination> {
       grants: grantsOf(standing, options.database),
     }
   } catch (error) {
-    throw guardErrorOf(error)
+    throw guardErrorOf(error, seeds)
   } finally {
     await client.close()
   }

@@ -2,6 +2,7 @@ import type { Clock, Log, MonotonicMs } from '@freshet/kit'
 import type { Document, MongoClient } from 'mongodb'
 import { serverOf } from './answering-server.ts'
 import { proveVeto } from './canary.ts'
+import { seedsOf } from './client.ts'
 import { guardErrorOf } from './driver-errors.ts'
 import { GuardError } from './errors.ts'
 import { privilegeFault, readStanding } from './preflight.ts'
@@ -35,6 +36,8 @@ export class GuardedClient {
   readonly client: MongoClient
   readonly #options: LookOptions
   readonly #refusals: Refusals
+  /** The servers that the address names. */
+  readonly #seeds: readonly string[] | undefined
   readonly #looked = new Set<string | undefined>()
   #proved: Proved | undefined
   #fault: GuardError | undefined
@@ -46,6 +49,7 @@ export class GuardedClient {
 
   private constructor(client: MongoClient, refusals: Refusals, options: LookOptions) {
     this.client = client
+    this.#seeds = seedsOf(client)
     this.#refusals = refusals
     this.#options = options
     client.on('topologyDescriptionChanged', ({ newDescription: { servers } }) => {
@@ -130,7 +134,7 @@ export class GuardedClient {
     try {
       await Promise.race([this.client.connect(), gone])
     } catch (error) {
-      throw guardErrorOf(error)
+      throw guardErrorOf(error, this.#seeds)
     } finally {
       this.#onLost = () => undefined
     }
@@ -145,7 +149,7 @@ export class GuardedClient {
       const fault = privilegeFault(standing, database, accessControl)
       this.#judge({ veto, standing, fault: fault?.message }, fault)
     } catch (error) {
-      if (!(error instanceof GuardError) || error.code !== 'VETO_MISSING') throw guardErrorOf(error)
+      if (!(error instanceof GuardError) || error.code !== 'VETO_MISSING') throw guardErrorOf(error, this.#seeds)
       if (this.#proved) this.#judge({ ...this.#proved, veto: 'absent', fault: error.message }, error)
       throw error
     }

@@ -1,5 +1,6 @@
 import { MongoServerError } from 'mongodb'
 import type { Db, Document, MongoClient, RunCommandOptions } from 'mongodb'
+import { refusalOf } from '@freshet/protocol'
 import { serverOf } from './answering-server.ts'
 import { GuardError } from './errors.ts'
 
@@ -43,12 +44,6 @@ export const harmlessActions: Readonly<Record<string, string>> = {
 
 /** A database that no role names: whoever may read there is held back by nothing. */
 export const probeDatabase = 'freshet_probe'
-/**
- * Unauthorized, and what shared clusters of Atlas answer instead;
- * https://www.mongodb.com/docs/manual/reference/error-codes/
- */
-const unauthorizedCodes: ReadonlySet<unknown> = new Set([13, 8000])
-
 /**
  * Asks the server, by two commands, who we are and whether roles are enforced at all: a server that was started
  * without access control shows users and roles too, and then ignores them.
@@ -128,7 +123,7 @@ async function isRefused(db: Db, options: RunCommandOptions): Promise<boolean> {
 
 /** Whether the server refused something because of the user's roles. */
 export function isUnauthorized(error: unknown): boolean {
-  return error instanceof MongoServerError && unauthorizedCodes.has(error.code)
+  return error instanceof MongoServerError && refusalOf(error) === 'forbidden'
 }
 
 function privilegeOf(privilege: Document): Privilege {

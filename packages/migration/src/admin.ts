@@ -1,7 +1,7 @@
 import { MongoClient } from 'mongodb'
 import { examineServer } from './examine-server.ts'
-import { MigrationError } from './errors.ts'
 import { migrationErrorOf } from './driver-errors.ts'
+import { badAddress } from './uri.ts'
 
 /** The longest wait for a primary. It is a person or a job that waits, and a server that is there answers at once. */
 const connectWithinMs = 5_000
@@ -13,11 +13,13 @@ function adminClient(uri: string): MongoClient {
       appName: 'freshet migrate',
       serverSelectionTimeoutMS: connectWithinMs,
       connectTimeoutMS: connectWithinMs,
+      // Whatever the address asks for: what is made here is looked at and must be there from then on.
+      readPreference: 'primary',
+      w: 'majority',
+      journal: true,
     })
   } catch (error) {
-    // Without `cause`: the driver's message may quote the whole address, and with it the password.
-    const why = error instanceof Error ? error.message.replaceAll(uri, '<address>') : 'refused by the driver'
-    throw new MigrationError('BAD_ADDRESS', `${why}.`)
+    throw badAddress(error, uri)
   }
 }
 

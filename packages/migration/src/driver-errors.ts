@@ -1,28 +1,45 @@
 import { MongoClient, MongoNetworkError, MongoServerError, MongoServerSelectionError } from 'mongodb'
+import { membersToldBy, refusalOf } from '@freshet/protocol'
 import { helloOf } from './examine-server.ts'
 import { MigrationError } from './errors.ts'
-import { hostsOf, setNameOf, withoutCredentials } from './uri.ts'
+import { hostsOf, isSrv, setNameOf, withoutCredentials } from './uri.ts'
 
-/** AuthenticationFailed, and what Atlas answers instead; https://www.mongodb.com/docs/manual/reference/error-codes/ */
-const authenticationCodes: ReadonlySet<unknown> = new Set([18, 8000])
-/** https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml: Unauthorized */
-const unauthorized = 13
+/**
+ * CommandNotFound, CommandNotSupported, and what DocumentDB has for it: a server that hosts or imitates MongoDB has no
+ * such command. https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
+ */
+const missingCommand: ReadonlySet<unknown> = new Set([59, 115, 303])
 const askWithinMs = 2_000
 
 /** An error of the driver as one of our codes where we know it; anything else is passed on as it is. */
 export async function migrationErrorOf(error: unknown, uri: string): Promise<unknown> {
-  if (error instanceof MongoServerError && authenticationCodes.has(error.code))
-    return new MigrationError('NOT_AUTHENTICATED', 'the server knows no such user with this password.', {
-      cause: error,
-    })
-  if (error instanceof MongoServerError && error.code === unauthorized)
-    return new MigrationError('NOT_ALLOWED', 'the user of the migration lacks a right.', { cause: error })
-  if (error instanceof MongoServerSelectionError) return (await setError(uri)) ?? unreachable(error, uri)
+  if (error instanceof MongoServerError) {
+    const refusal = missingCommand.has(error.code) ? 'forbidden' : refusalOf(error)
+    if (refusal === 'stranger')
+      return new MigrationError('NOT_AUTHENTICATED', 'the server knows no such user with this password.', {
+        cause: error,
+      })
+    if (refusal === 'forbidden')
+      return new MigrationError('NOT_ALLOWED', `the server does not do it for this user: ${error.message}.`, {
+        cause: error,
+      })
+  }
+  if (error instanceof MongoServerSelectionError)
+    return (await setError(uri)) ?? memberError(error, uri) ?? unreachable(error, uri)
   return error instanceof MongoNetworkError ? unreachable(error, uri) : error
 }
 
 const unreachable = (cause: Error, uri: string): MigrationError =>
   new MigrationError('UNREACHABLE', `no primary answers at ${hostsOf(uri)} (${cause.message}).`, { cause })
+
+/** A server answered, and named others that cannot be reached by these names. */
+function memberError(cause: MongoServerSelectionError, uri: string): MigrationError | undefined {
+  // Behind a record of the DNS there are always names that nobody wrote.
+  const told = isSrv(uri) ? [] : membersToldBy(cause, hostsOf(uri).split(','))
+  if (told.length === 0) return undefined
+  const message = `${hostsOf(uri)} says that its replica set is at ${told.join(', ')}, where no primary answers (${cause.message}).`
+  return new MigrationError('MEMBERS_UNREACHABLE', message, { cause })
+}
 
 /**
  * The driver passes servers over that are of another set than the address says, and then reports that there are none.

@@ -1,4 +1,5 @@
 import { MongoClient, MongoServerError } from 'mongodb'
+import { refusalOf } from '@freshet/protocol'
 import { MigrationError } from './errors.ts'
 import { hostsOf, withoutCredentials } from './uri.ts'
 
@@ -10,7 +11,6 @@ interface Hello {
   readonly isRouter: boolean
 }
 
-const unauthorized = 13
 /** A database that no role names. */
 const probeDatabase = 'freshet_probe'
 
@@ -43,12 +43,14 @@ async function letsAnybodyIn(uri: string): Promise<boolean> {
   const stranger = new MongoClient(withoutCredentials(uri), {
     maxPoolSize: 1,
     serverSelectionTimeoutMS: 5_000,
+    // Whatever the address asks for, as everywhere here.
+    readPreference: 'primary',
   })
   try {
     await stranger.db(probeDatabase).command({ find: 'nothing', filter: {}, limit: 1, singleBatch: true })
     return true
   } catch (error) {
-    if (error instanceof MongoServerError && error.code === unauthorized) return false
+    if (error instanceof MongoServerError && refusalOf(error) !== undefined) return false
     throw error
   } finally {
     await stranger.close()

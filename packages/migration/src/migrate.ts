@@ -4,7 +4,7 @@ import { makeCollections, makeInternals } from './collections.ts'
 import { makeControlDocuments } from './control.ts'
 import { MigrationError } from './errors.ts'
 import { makeRoles } from './grants.ts'
-import { makeUsers } from './users.ts'
+import { makeUsers, requireOwnUsers } from './users.ts'
 import type { Passwords } from './users.ts'
 
 /** What a database is to become. */
@@ -15,6 +15,8 @@ export interface MigrationOptions {
   /** Names of the collections that have a collection file. */
   readonly collections: readonly string[]
   readonly passwords: Passwords
+  /** Refuses a database whose users are there with other passwords, before anything is made. */
+  readonly ownUsersOnly?: boolean
   /** Ends it at once, wherever it is; doing it again later finishes it. */
   readonly signal?: AbortSignal
 }
@@ -31,7 +33,7 @@ export interface MigrationResult {
  * Brings a database into the form that writer and readers need: collections, control documents, roles and one user
  * for each role. Doing it twice changes nothing; it never removes anything but privileges. Costs some 20 commands.
  * Nothing is made on a server that Freshet cannot work with.
- * @throws {MigrationError} RESERVED_NAME, NOT_ALLOWED, and what `asAdmin` throws
+ * @throws {MigrationError} RESERVED_NAME, USERS_OF_OTHERS, NOT_ALLOWED, and what `asAdmin` throws
  */
 export async function migrate(options: MigrationOptions): Promise<MigrationResult> {
   const { uri, database, collections } = options
@@ -42,6 +44,7 @@ export async function migrate(options: MigrationOptions): Promise<MigrationResul
   return asAdmin(uri, options.signal, async (client) => {
     const db = client.db(database)
     const roles = rolesOf(database, collections)
+    if (options.ownUsersOnly === true) await requireOwnUsers({ client, uri, database }, options.passwords)
     const made = [
       ...(await makeCollections(db, [...own, ...collections])),
       ...(await makeControlDocuments(db)),

@@ -3,6 +3,8 @@ import { roleNames } from '@freshet/roles'
 import type { Role, RoleName } from '@freshet/roles'
 import { MongoClient, MongoServerError } from 'mongodb'
 import type { Document } from 'mongodb'
+import { refusalOf } from '@freshet/protocol'
+import { MigrationError } from './errors.ts'
 import { firstOf } from './grants.ts'
 import { withCredentials } from './uri.ts'
 
@@ -14,8 +16,6 @@ export interface UserChanges {
   readonly changes: readonly string[]
   readonly passwords: Passwords
 }
-
-const wrongPassword = 18
 
 /** Makes one user for each role, in the application's database; each has exactly the roles of its name. */
 export async function makeUsers(
@@ -54,6 +54,26 @@ export async function makeUsers(
   return { changes, passwords }
 }
 
+/**
+ * Sees that no user is there already with another password than the wanted one, which somebody may use.
+ * @throws {MigrationError} USERS_OF_OTHERS
+ */
+export async function requireOwnUsers(
+  admin: { readonly client: MongoClient; readonly uri: string; readonly database: string },
+  wanted: Passwords,
+): Promise<void> {
+  const { client, uri, database } = admin
+  for (const user of roleNames) {
+    if (firstOf(await client.db(database).command({ usersInfo: user }), 'users') === undefined) continue
+    const password = wanted[user]
+    if (password !== undefined && (await logsIn(withCredentials(uri, { user, password, database })))) continue
+    throw new MigrationError(
+      'USERS_OF_OTHERS',
+      `the user ${user}@${database} is there, with another password.`,
+    )
+  }
+}
+
 function sameRoles(
   present: Document,
   granted: readonly { readonly role: string; readonly db: string }[],
@@ -73,12 +93,12 @@ function sameRoles(
 
 /** Whether these credentials are taken: asked, since setting an equal password again would end running sessions. */
 async function logsIn(uri: string): Promise<boolean> {
-  const client = new MongoClient(uri, { maxPoolSize: 1 })
+  const client = new MongoClient(uri, { maxPoolSize: 1, readPreference: 'primary' })
   try {
     await client.connect()
     return true
   } catch (error) {
-    if (error instanceof MongoServerError && error.code === wrongPassword) return false
+    if (error instanceof MongoServerError && refusalOf(error) === 'stranger') return false
     throw error
   } finally {
     await client.close()

@@ -1,24 +1,35 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MongoClient } from 'mongodb'
 
-/** A mongod as somebody starts it by hand: without access control, and of no replica set unless one is named. */
-export async function openBareServer(binary: string, setName?: string) {
+/**
+ * A mongod as somebody starts it by hand: without access control, and of no replica set unless one is named. `knownAs`: it
+ * has a name that is known to itself alone, as in a container, and its set calls it so.
+ */
+export async function openBareServer(binary: string, setName?: string, knownAs?: string) {
   const dbPath = await mkdtemp(join(tmpdir(), 'freshet-bare-'))
   const port = await freePort()
   const where = ['--dbpath', dbPath, '--port', String(port), '--bind_ip', '127.0.0.1', '--nounixsocket']
   const ofSet = setName === undefined ? [] : ['--replSet', setName]
-  const server = spawn(binary, [...where, ...ofSet, '--wiredTigerCacheSizeGB', '0.25'], { stdio: 'ignore' })
+  const own = [binary, ...where, ...ofSet, '--wiredTigerCacheSizeGB', '0.25']
+  const [command = binary, ...words] =
+    knownAs === undefined ? own : [...(await within(dbPath, knownAs)), ...own]
+  const server = spawn(command, words, { stdio: 'ignore' })
   const gone = once(server, 'exit')
   const host = `127.0.0.1:${port}`
   const admin = new MongoClient(`mongodb://${host}/?directConnection=true`)
   await admin.db('admin').command({ hello: 1 })
   if (setName !== undefined)
-    await admin.db('admin').command({ replSetInitiate: { _id: setName, members: [{ _id: 0, host }] } })
+    await admin.db('admin').command({
+      replSetInitiate: {
+        _id: setName,
+        members: [{ _id: 0, host: knownAs === undefined ? host : `${knownAs}:${port}` }],
+      },
+    })
   return {
     host,
     admin,
@@ -29,6 +40,13 @@ export async function openBareServer(binary: string, setName?: string) {
       await rm(dbPath, { recursive: true, force: true })
     },
   }
+}
+
+/** A mount namespace whose list of hosts has one name more; only root can make one. */
+async function within(folder: string, name: string): Promise<readonly string[]> {
+  const hosts = join(folder, 'hosts')
+  await writeFile(hosts, `127.0.0.1 localhost ${name}\n`)
+  return ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /etc/hosts && exec "$@"', hosts]
 }
 
 async function freePort(): Promise<number> {

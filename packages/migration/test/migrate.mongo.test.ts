@@ -68,6 +68,18 @@ test('a role, a password and the roles of a user that somebody changed are set r
   await expect(as('freshet-auditor').collection('products').insertOne({})).rejects.toMatchObject(refused)
 })
 
+test('a database whose users have other passwords is left as it is when that is asked for', async () => {
+  const options = { uri: set.rootUri(), database, collections: ['more'], ownUsersOnly: true }
+  const others = migrate({ ...options, passwords: { ...passwords, 'freshet-auditor': 'unknown' } })
+  await expect(others).rejects.toThrow('USERS_OF_OTHERS: the user freshet-auditor@shop is there')
+  await expect(migrate({ ...options, passwords: {} })).rejects.toMatchObject({ code: 'USERS_OF_OTHERS' })
+  expect(await admin.db(database).listCollections({ name: 'more' }).toArray()).toEqual([])
+  await as('freshet-auditor').collection('products').findOne()
+  expect((await migrate({ ...options, collections, passwords })).changes).toEqual([])
+  const fresh = await migrate({ ...options, database: 'fresh', passwords: {} })
+  expect(Object.keys(fresh.passwords)).toHaveLength(3)
+})
+
 test('new users without a given password get a random one; users that exist keep theirs', async () => {
   const options = { uri: set.rootUri(), database: 'other', collections: [], passwords: {} }
   const made = await migrate(options)

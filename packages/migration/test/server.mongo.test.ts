@@ -40,6 +40,11 @@ test.each([
     (uri: string) => uri.replace('replicaSet=freshet', 'replicaSet=other'),
     'WRONG_SET',
   ],
+  [
+    'another name of the set, in other letters',
+    (uri: string) => uri.replace('replicaSet=freshet', 'REPLICASET=other'),
+    'WRONG_SET',
+  ],
   ['a wrong password', (uri: string) => uri.replace(':secret@', ':wrong@'), 'NOT_AUTHENTICATED'],
   ['no user', (uri: string) => uri.replace('root:secret@', ''), 'NOT_AUTHENTICATED'],
   ['another scheme', (uri: string) => uri.replace('mongodb:', 'mongo:'), 'BAD_ADDRESS'],
@@ -50,6 +55,33 @@ test.each([
   expect(error).toMatchObject({ name: 'MigrationError', code })
   expect(String(error)).not.toMatch(/secret|wrong@/)
 })
+
+test('options in other letters, and those that would weaken a migration, make no difference', async () => {
+  const uri = set.rootUri().replace('replicaSet', 'REPLICASET').replace('authSource', 'authsource')
+  const { passwords } = await run(`${uri}&readpreference=secondary&w=0`)
+  expect(Object.keys(passwords)).toHaveLength(3)
+  expect((await run(uri)).changes).toEqual([])
+})
+
+const isRoot = process.getuid?.() === 0
+if (!isRoot) process.stderr.write('Skipped, since only root can make one: a server with a name of its own\n')
+const asRoot = isRoot || process.env['CI'] !== undefined ? test : test.skip
+
+asRoot(
+  'a set that calls its member by a name that is unknown here is told, with directConnection',
+  async () => {
+    await using bare = await openBareServer(mongod.binary, 'lone', 'inside-only')
+    const port = bare.host.split(':')[1]
+    for (const query of ['?replicaSet=lone', '?REPLICASET=lone'])
+      await expect(run(`mongodb://root:x@${bare.host}/${query}`)).rejects.toThrow(
+        `MEMBERS_UNREACHABLE: ${bare.host} says that its replica set is at inside-only:${port},`,
+      )
+    // With what the remedy says it is reached, whatever else is wrong with it.
+    await expect(run(`mongodb://${bare.host}/?replicaSet=lone&directConnection=true`)).rejects.toThrow(
+      'NO_ACCESS_CONTROL',
+    )
+  },
+)
 
 test('an end that is asked for does not wait for a server that says nothing', async () => {
   const stop = new AbortController()

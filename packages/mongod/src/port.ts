@@ -10,12 +10,12 @@ import { MongodError } from './errors.ts'
 const ownPorts = { from: 20_000, below: 30_000 } as const
 const tries = 50
 
-/** Whether nobody listens on this port of 127.0.0.1. The answer is about now: another process may take it next. */
-export function isPortFree(port: number): Promise<boolean> {
+/** Whether nobody listens on this port of 127.0.0.1, or of another address of this machine. The answer is about now: another process may take it next. */
+export function isPortFree(port: number, host = '127.0.0.1'): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer()
     probe.once('error', () => resolve(false))
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
+    probe.listen(port, host, () => probe.close(() => resolve(true)))
   })
 }
 

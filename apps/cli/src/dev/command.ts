@@ -1,4 +1,5 @@
-import { bytes, count, defineOptions, flag, text } from '@freshet/kit'
+import { bytes, ConfigError, count, defineOptions, flag, text } from '@freshet/kit'
+import { serviceOptions } from '@freshet/service'
 import { defineCommand, exitCodes } from '../command.ts'
 import type { World } from '../command.ts'
 import { databaseName } from '../database-name.ts'
@@ -11,11 +12,17 @@ const options = defineOptions({
   port: count('port', 7400, 'The writer listens here, the readers on the next ports; 0 takes any free.', {
     max: 65_000,
   }),
+  host: text(
+    'host',
+    '127.0.0.1',
+    'What writer and readers listen on; 0.0.0.0 lets other machines in. MongoDB, health and metrics stay on this one.',
+  ),
+  corsOrigins: serviceOptions.corsOrigins,
   db: text(
     'db',
     undefined,
     'A MongoDB of yours: a replica set with access control on, and a user that may create roles and users. It is ' +
-      'migrated, its users freshet-… get new passwords, and sample data is written. Also read from MONGODB_URI.',
+      'migrated, and its users freshet-… get new passwords. Also read from MONGODB_URI, where such users are left alone.',
   ),
   database: databaseName('shop'),
   collections: text('collections', undefined, 'The folder of the collection files (default: the sample).'),
@@ -23,6 +30,10 @@ const options = defineOptions({
   ephemeral: flag(
     'ephemeral',
     'All data is gone at the end; otherwise it is kept under .freshet/. What is in a MongoDB of yours stays.',
+  ),
+  sample: flag(
+    'sample',
+    'Writes sample data into a MongoDB of yours too; into one that is started here it is written anyway.',
   ),
   noSample: flag('no-sample', 'Writes no sample data.'),
   json: flag('json', 'Prints one JSON line when all is ready: npm run --silent dev -- --json.'),
@@ -52,6 +63,8 @@ export const devCommand = defineCommand({
   says: 'Runs MongoDB, a writer and readers on this machine, with sample data that moves, until Ctrl-C.',
   options,
   async run(config, world) {
+    if (config.sample && (config.noSample || config.collections !== undefined))
+      throw new ConfigError('CONFLICT', '--sample goes with neither --no-sample nor --collections.')
     StateFolder.removeLeftOver()
     const state = config.ephemeral ? StateFolder.temporary() : await claimed(world)
     if (state === undefined) return exitCodes.done

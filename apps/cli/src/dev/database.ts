@@ -47,7 +47,7 @@ export class DevDatabase implements Part {
 
   /** Where the data still is at the end, in words. */
   get keptAt(): string | undefined {
-    const given = this.#given()
+    const given = this.given
     if (given !== undefined) return `the MongoDB at ${hostsOf(given)}`
     return this.#options.state.ephemeral ? undefined : this.#options.state.path
   }
@@ -73,7 +73,7 @@ export class DevDatabase implements Part {
 
   async #begin(): Promise<void> {
     const { database, collections } = this.#options
-    const given = this.#given()
+    const given = this.given
     if (given !== undefined) this.#announce(given)
     this.#adminUri = given ?? (await this.#startOwn())
     await migrate({
@@ -81,11 +81,14 @@ export class DevDatabase implements Part {
       database,
       collections,
       passwords: Object.fromEntries(this.#passwords),
+      // What nobody typed may be the database of services that run: theirs must not be shut out.
+      ownUsersOnly: given !== undefined && this.#options.uri === undefined,
       signal: this.#stopping.signal,
     })
   }
 
-  #given(): string | undefined {
+  /** The address of a MongoDB that was there already. */
+  get given(): string | undefined {
     return this.#options.uri ?? (this.#options.world.env['MONGODB_URI'] || undefined)
   }
 

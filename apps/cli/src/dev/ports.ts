@@ -20,9 +20,15 @@ export function portsAt(base: number, place: number): PortPair {
  * Looks at all ports before anything is started, so that nothing has to be stopped again.
  * @throws {CliError} PORT_TAKEN
  */
-export async function requireFreePorts(base: number, services: number): Promise<void> {
+export async function requireFreePorts(base: number, services: number, host: string): Promise<void> {
   if (base === 0) return
-  for (let place = 0; place < services; place++)
-    for (const port of Object.values(portsAt(base, place)))
-      if (!(await isPortFree(port))) throw new CliError('PORT_TAKEN', `port ${port} on 127.0.0.1 is in use.`)
+  for (let place = 0; place < services; place++) {
+    const { port, managementPort } = portsAt(base, place)
+    await requireFree(port, host)
+    await requireFree(managementPort, '127.0.0.1')
+  }
+}
+
+async function requireFree(port: number, host: string): Promise<void> {
+  if (!(await isPortFree(port, host))) throw new CliError('PORT_TAKEN', `port ${port} on ${host} is in use.`)
 }

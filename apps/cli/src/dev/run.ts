@@ -13,6 +13,8 @@ import { Announcement } from './announcement.ts'
 import type { DevConfig } from './config.ts'
 import { DevDatabase } from './database.ts'
 import { describe } from './describe.ts'
+import type { Doors } from './child.ts'
+import { hostsFromElsewhere, loopbackOf, requireHost, urlFromHere, urlOf } from './host.ts'
 import { portsAt, requireFreePorts } from './ports.ts'
 import { SampleData } from './sample.ts'
 import { ServicePart } from './service-part.ts'
@@ -34,7 +36,8 @@ export async function runDev(
 ): Promise<'asked' | 'broken'> {
   const { clock, say, stopped } = world
   const log = sayingLog(say)
-  await requireFreePorts(config.port, 1 + config.readers)
+  await requireHost(config.host)
+  await requireFreePorts(config.port, 1 + config.readers, config.host)
   using announcement = new Announcement(world)
   let broken: string | undefined
   const ended = new AbortController()
@@ -83,8 +86,8 @@ export async function runDev(
         }),
     })
   })
-  const withSample = !config.noSample && config.collections === undefined
-  const sample = new SampleData({ writer: () => writer.doors.url, token, clock, log })
+  const sampled = sampleFor(config, mongodb.given)
+  const sample = new SampleData({ writer: () => urlFromHere(writer.doors.url), token, clock, log })
 
   await using lifecycle = new Lifecycle({ log, clock, stopWithinMs })
   stopped.addEventListener('abort', () => {
@@ -94,15 +97,20 @@ export async function runDev(
   ended.signal.addEventListener('abort', () => void lifecycle.stop(), { once: true })
   if (stopped.aborted) return 'asked'
   try {
-    await lifecycle.start([mongodb, writer, together('readers', readers), ...(withSample ? [sample] : [])])
+    await lifecycle.start([
+      mongodb,
+      writer,
+      together('readers', readers),
+      ...(sampled === 'written' ? [sample] : []),
+    ])
   } catch (error) {
     // What a person stopped need not be reported as broken.
     if (!stopped.aborted && broken === undefined) throw error
   }
   if (!stopped.aborted && broken === undefined) {
     const running = {
-      writer: writer.doors,
-      readers: readers.map(({ doors }) => doors),
+      writer: fromHere(writer.doors),
+      readers: readers.map(({ doors }) => fromHere(doors)),
       mongodb: mongodb.adminUri,
       reader: mongodb.uriFor('freshet-reader'),
       auditor: mongodb.uriFor('freshet-auditor'),
@@ -112,18 +120,41 @@ export async function runDev(
       tokenKeyFile: state.file(tokenKeyFile),
     }
     await announcement.make(running)
+    if (sampled === 'unasked') say('No sample data is written into a MongoDB of yours; --sample writes it.')
     const { json, text } = describe(running)
-    world.print(config.json ? json : text)
+    world.print(config.json ? json : [text, ...openTo(config.host)].join('\n'))
     await untilAborted(ended.signal)
   }
   await lifecycle.stop()
   return broken === undefined ? 'asked' : 'broken'
 }
 
+/** In a database that was there already nothing is written unasked: its address may be a forgotten variable. */
+function sampleFor({ sample, noSample, collections }: DevConfig, given: string | undefined) {
+  if (noSample || collections !== undefined) return 'unwanted'
+  return given === undefined || sample ? 'written' : 'unasked'
+}
+
 /** The writer points those who want to read at the first reader, where its address is known before it starts. */
-function readerUrl({ port, readers }: DevConfig): readonly string[] {
+function readerUrl({ host, port, readers }: DevConfig): readonly string[] {
   if (port === 0 || readers === 0) return []
-  return [`--reader-url=http://127.0.0.1:${portsAt(port, 1).port}`]
+  const [shown = loopbackOf(host)] = hostsFromElsewhere(host)
+  return [`--reader-url=${urlOf(shown, portsAt(port, 1).port)}`]
+}
+
+function fromHere({ url, managementUrl }: Doors): Doors {
+  return { url: urlFromHere(url), managementUrl }
+}
+
+/** Said when others can reach the services. */
+function openTo(host: string): readonly string[] {
+  const others = hostsFromElsewhere(host)
+  if (others.length === 0) return []
+  return [
+    '',
+    `Other machines reach writer and readers by the same ports at ${others.join(', ')}.`,
+    'What a collection file does not call public needs the token.',
+  ]
 }
 
 function developerToken(state: StateFolder): Promise<string> {

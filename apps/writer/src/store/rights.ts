@@ -1,3 +1,4 @@
+import { refusalOf } from '@freshet/protocol'
 import { MongoServerError, type Document, type MongoClient } from 'mongodb'
 import { causesCollection } from './causes.ts'
 import { answersCollection, internalDatabase } from './kept-answers.ts'
@@ -18,12 +19,9 @@ function ofOwn(database: string): readonly Wanted[] {
   ]
 }
 
-const UNAUTHORIZED = 13
-const AUTHENTICATION_FAILED = 18
-
 /** Whether an error says that the address names a user whom the server does not know, or a wrong password. */
 export function isUnknownUser(error: unknown): boolean {
-  return error instanceof MongoServerError && error.code === AUTHENTICATION_FAILED
+  return error instanceof MongoServerError && refusalOf(error) === 'stranger'
 }
 
 /**
@@ -54,7 +52,8 @@ async function refusedWithoutUser(read: () => Promise<unknown>): Promise<string 
     await read()
     return undefined
   } catch (error) {
-    if (error instanceof MongoServerError && error.code === UNAUTHORIZED) return 'the address names no user'
+    if (error instanceof MongoServerError && refusalOf(error) === 'forbidden')
+      return 'the address names no user'
     throw error
   }
 }

@@ -1,0 +1,33 @@
+import { expect, test } from '@jest/globals'
+import { MongoErrorLabel, MongoServerError, MongoServerSelectionError } from 'mongodb'
+import type { TopologyDescription } from 'mongodb'
+import { guardErrorOf } from '../src/driver-errors.ts'
+
+/** What the driver throws that looked for these servers. */
+function nobodyAt(...servers: readonly string[]): MongoServerSelectionError {
+  const reason: unknown = { servers: new Map(servers.map((server) => [server, {}])) }
+  return new MongoServerSelectionError('getaddrinfo ENOTFOUND mongo', reason as TopologyDescription)
+}
+
+test('a hosted server that refuses a login is told from one that refuses a command', () => {
+  const refused = new MongoServerError({ code: 8000, message: 'CMD_NOT_ALLOWED: find' })
+  expect(guardErrorOf(refused, [])).toBe(refused)
+  const stranger = new MongoServerError({
+    code: 8000,
+    message: 'bad auth',
+    errorLabels: [MongoErrorLabel.HandshakeError],
+  })
+  expect(guardErrorOf(stranger, [])).toMatchObject({ code: 'NOT_AUTHENTICATED' })
+})
+
+test('servers that the address does not name are told, with what to put into it', () => {
+  expect(guardErrorOf(nobodyAt('mongo:27017'), ['localhost:27017'])).toMatchObject({
+    code: 'UNREACHABLE',
+    message: expect.stringMatching(
+      /ENOTFOUND mongo; the replica set says that it is at mongo:27017: .* directConnection=true$/,
+    ),
+  })
+  expect(guardErrorOf(nobodyAt('mongo:27017'), ['mongo:27017'])).toMatchObject({
+    message: 'UNREACHABLE: getaddrinfo ENOTFOUND mongo',
+  })
+})
