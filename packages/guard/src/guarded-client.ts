@@ -149,7 +149,8 @@ export class GuardedClient {
       const fault = privilegeFault(standing, database, accessControl)
       this.#judge({ veto, standing, fault: fault?.message }, fault)
     } catch (error) {
-      if (!(error instanceof GuardError) || error.code !== 'VETO_MISSING') throw guardErrorOf(error, this.#seeds)
+      if (!(error instanceof GuardError) || error.code !== 'VETO_MISSING')
+        throw guardErrorOf(error, this.#seeds)
       if (this.#proved) this.#judge({ ...this.#proved, veto: 'absent', fault: error.message }, error)
       throw error
     }
