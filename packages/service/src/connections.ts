@@ -115,6 +115,7 @@ export class Connections {
     // What is behind an answer that ends its connection will never be answered, so it must not be done either.
     if (connection === undefined || connection.last || connection.socket.destroyed) return
     const { newest, turns } = connection
+    if (newest?.shouldKeepAlive === false) return
     if (turns.length === 0 && (newest === undefined || newest.writableFinished))
       return this.#begin(connection, request, response)
     if (isChunked(request)) return this.#endBefore(connection, request)
@@ -156,7 +157,8 @@ export class Connections {
 
   /** Each answer ends its connection, those too that are on their way; what came ahead of it is not taken any more. */
   keepNone(): void {
-    for (const { newest } of this.#open.values()) if (newest) newest.shouldKeepAlive = false
+    for (const { newest } of this.#open.values())
+      if (newest?.headersSent === false) newest.shouldKeepAlive = false
   }
 
   /** Call it now and then: whoever takes nothing of an answer for `withinMs` from then on is cut off. */

@@ -62,6 +62,24 @@ test('what stands behind a request that ends the connection is not done', async 
   expect(urls()).toEqual(['/last'])
 })
 
+test('nor is what stands behind a refusal that ends it, or behind any answer while the service drains', async () => {
+  const urls: (string | undefined)[] = []
+  await using bench = await openShell((request, response) => {
+    urls.push(request.url)
+    response.end('ok')
+  })
+  using refused = new RawClient(bench.url)
+  refused.send(`GET / HTTP/1.1\r\n\r\n${get('/behind')}`)
+  expect((await refused.untilClosed()).match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 400'])
+  using idle = new RawClient(bench.url)
+  idle.send(get('/idle'))
+  await eventually(() => expect(idle.text).toContain('ok'))
+  bench.shell.drain()
+  idle.send(get('/last') + get('/behind'))
+  expect(await idle.untilClosed()).toMatch(/ok[^]*connection: close[^]*ok$/i)
+  expect(urls).toEqual(['/idle', '/last'])
+})
+
 test('a client that sends more than a hundred requests ahead of its answers is cut off, and counted', async () => {
   const { handle, urls } = held()
   await using bench = await openShell(handle)
