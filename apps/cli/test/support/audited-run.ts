@@ -5,8 +5,8 @@ import { loadCollections } from '@freshet/collections'
 import { openReadConnection } from '@freshet/guard'
 import { systemClock } from '@freshet/kit'
 import { openTestDatabase, seededRandom, silentLog, type TestDatabase } from '@freshet/testkit'
+import { Decimal128, Double, Int32, Long, ObjectId, UUID } from 'mongodb'
 import type { Binary } from 'mongodb'
-import { Long, ObjectId, UUID } from 'mongodb'
 import type { Question, Verdict } from '../../src/audit/contract.ts'
 import { judge } from '../../src/audit/judge.ts'
 import { Auditor } from '../../src/audit/auditor.ts'
@@ -20,7 +20,7 @@ const access = { 'x-access': { read: 'public', write: 'authenticated' }, type: '
 /** One collection for each type of id. */
 const files = {
   products: access,
-  things: { ...access, 'x-id': 'objectid' },
+  things: { ...access, 'x-id': 'objectid', 'x-collection': 'allThings' },
   numbered: { ...access, 'x-id': 'integer' },
   marks: { ...access, 'x-id': 'uuid' },
 }
@@ -31,14 +31,18 @@ const perCollection = 12
 const idsOf: Readonly<Record<keyof typeof files, readonly Moving['_id'][]>> = {
   products: Array.from({ length: perCollection }, (_, n) => `p-${n}`),
   things: Array.from({ length: perCollection }, () => new ObjectId()),
-  numbered: Array.from({ length: perCollection }, (_, n) =>
-    n % 2 === 0 ? n - 4 : Long.fromNumber(2 ** 40 + n),
-  ),
+  // Of the four types that can hold a number, the one that is stored is that of whoever put it there last.
+  numbered: Array.from({ length: perCollection }, (_, n) => [
+    new Int32(n - 4),
+    Long.fromNumber(n - 4),
+    new Double(n - 4),
+    Decimal128.fromString(String(n - 4)),
+  ]).flat(),
   marks: Array.from({ length: perCollection }, (): Binary => new UUID()),
 }
 
 interface Moving {
-  readonly _id: string | number | Long | ObjectId | Binary
+  readonly _id: string | Int32 | Long | Double | Decimal128 | ObjectId | Binary
   readonly n: number
   readonly text: string
 }
@@ -53,7 +57,8 @@ async function moveData(
   let n = 0
   const put = async ({ name, _id }: (typeof places)[number]): Promise<void> => {
     n += 1
-    const collection = db.admin.db('shop').collection<Moving>(name)
+    const stored = name === 'things' ? 'allThings' : name
+    const collection = db.admin.db('shop').collection<Moving>(stored)
     if (n % 10 === 0) await collection.deleteOne({ _id })
     else await collection.replaceOne({ _id }, { n, text: 'täxt "1.0"' }, { upsert: true })
   }
