@@ -41,7 +41,7 @@ export class WriteWalk {
   async step(): Promise<void> {
     const { random, own, shared, pools, authorization } = this.#parts
     const kind = random.below(100)
-    if (kind < 55) return await this.#attempt(random.pick(own), goodWrite)
+    if (kind < 45) return await this.#attempt(random.pick(own), goodWrite)
     if (kind < 85) return await this.#attempt(random.pick(own), nearlyGoodWrite)
     if (kind < 90) return await this.#contend(random.pick(shared))
     const slot = random.pick(shared)
