@@ -1,4 +1,4 @@
-import { bufferBytes, ownBuffer, textBytes, type Presentation } from '@freshet/replica'
+import { bufferBytes, textBytes, type Presentation } from '@freshet/replica'
 
 /**
  * Longer bodies are held as a Buffer. Up to here a string of one-byte characters is as fast to send, since node:http
@@ -24,6 +24,7 @@ export class Held {
 
 /** The one mapping of documents, and the tag of its result. */
 export interface Mapping {
+  /** Bytes of their own memory. */
   readonly presentJson: (document: Uint8Array) => Buffer
   readonly etagOf: (json: Uint8Array) => string
 }
@@ -35,7 +36,7 @@ export function heldPresentation({ presentJson, etagOf }: Mapping): Presentation
       const json = presentJson(document)
       // A tag that was put together from pieces would keep the pieces too: this makes one flat text of it.
       const etag = Buffer.from(etagOf(json), 'latin1').toString('latin1')
-      return new Held(etag, json.length <= LONGEST_TEXT_BYTES ? json.toString('latin1') : ownBuffer(json))
+      return new Held(etag, json.length <= LONGEST_TEXT_BYTES ? json.toString('latin1') : json)
     },
     sizeOf: ({ etag, body }) =>
       HELD_OVERHEAD_BYTES +

@@ -8,7 +8,10 @@ import type { ReaderConfig } from './options.ts'
 import type { Ground } from './reader-service.ts'
 
 /** Opens what a reader stands on: the collection files, the guarded connections, and a replica over them. */
-export async function openGround(config: ReaderConfig, { log, clock }: ServiceTools): Promise<Ground> {
+export async function openGround(
+  config: ReaderConfig,
+  { log, clock, inFlight }: ServiceTools,
+): Promise<Ground> {
   const collections = await loadCollections(config.collections).catch((error: unknown) => {
     if (!(error instanceof CollectionFileError)) throw error
     throw new ConfigError('BAD_VALUE', `--collections: ${error.message}`, { cause: error })
@@ -19,6 +22,7 @@ export async function openGround(config: ReaderConfig, { log, clock }: ServiceTo
     reads: connections.fills,
     collections: new Map([...collections].map(([name, { idType, stored }]) => [name, { idType, stored }])),
     identity: { kind: 'control' },
+    budget: inFlight.budget,
     presentation: heldPresentation({ presentJson, etagOf }),
     options: { ...defaultReplicaOptions, cacheBytes: config.cacheBytes, fillWaitMs: config.fillWaitMs },
     clock,

@@ -40,6 +40,35 @@ test('P9 an answer of a little less than 16 MiB is given whole, and one of a lit
   expect((await ask('/small')).status).toBe(200)
 })
 
+/** As large as MongoDB stores them, and larger as JSON. */
+const largest: readonly (readonly [string, (bytes: number) => unknown])[] = [
+  ['characters that need escapes', (bytes) => '\u0001'.repeat(bytes)],
+  ['plain text', (bytes) => 'x'.repeat(bytes)],
+  ['bytes', (bytes) => Buffer.alloc(bytes, 7)],
+  ['numbers', (bytes) => Array.from({ length: Math.floor(bytes / 18) }, () => 0.1 + 0.2)],
+]
+
+test.each(largest)(
+  'P9 the largest document that can be stored can be read alone: of %s',
+  async (what, valueOf) => {
+    const _id = `largest-${what.replaceAll(' ', '-')}`
+    const name = valueOf(16 * MiB - 200)
+    await db.admin.db('shop').collection<{ _id: string; name: unknown }>('products').insertOne({ _id, name })
+    const shown = Buffer.isBuffer(name) ? name.toString('base64') : name
+    const wanted = JSON.stringify({ id: _id, name: shown })
+    const headers = { 'freshet-at-least': 'now' }
+    for (const [path, body] of [
+      [`/${_id}`, wanted],
+      [`?ids=${_id}`, `{"items":[${wanted}],"missing":[]}`],
+    ] as const) {
+      const answer = await ask(path, { headers })
+      expect([answer.status, (await answer.text()) === body]).toEqual([200, true])
+    }
+    // With another one it is more than an answer of several may be.
+    expect(await (await ask(`?ids=${_id},small`)).json()).toMatchObject(tooLarge)
+  },
+)
+
 /** A position so many seconds after the one where the reader stands. */
 async function ahead(seconds: number): Promise<string> {
   const now = parseSourcePosition((await ask('/none')).headers.get('freshet-position') ?? '')

@@ -1,5 +1,5 @@
 import { headers as names } from '@freshet/protocol'
-import { endWithText } from '@freshet/service'
+import { endWithBytes, endWithText, type BodyShare } from '@freshet/service'
 import type { ServerResponse } from 'node:http'
 
 /** What is said of a write that was done. */
@@ -31,8 +31,16 @@ export interface Followed {
 /** Longer bodies go out as they are: as a text they would be copied once more. As in the reader. */
 const LONGEST_TEXT_BYTES = 16 * 1024
 
-/** Writes the answer: names and values in turn, which `writeHead` takes without looking at them one by one. */
-export function sendAnswer(response: ServerResponse, answer: Answer, followed: Followed): void {
+/**
+ * Writes the answer: names and values in turn, which `writeHead` takes without looking at them one by one.
+ * @throws {ProblemError} overloaded: it was kept for this request, and there is no room for it now.
+ */
+export function sendAnswer(
+  response: ServerResponse,
+  answer: Answer,
+  followed: Followed,
+  share: BodyShare,
+): void {
   const { status, position, version, location, replayed } = answer
   const list = ['Freshet-Position', position, 'Cache-Control', 'no-cache']
   if (location !== undefined) list.push('Location', location)
@@ -46,8 +54,9 @@ export function sendAnswer(response: ServerResponse, answer: Answer, followed: F
     return sendEmpty(response, status, list)
   }
   list.push('Content-Type', 'application/json', 'Content-Length', String(version.json.length))
+  const lease = share.answering(version.json.length)
   response.writeHead(status, list)
-  if (version.json.length > LONGEST_TEXT_BYTES) response.end(version.json)
+  if (version.json.length > LONGEST_TEXT_BYTES) endWithBytes(response, version.json, lease)
   else endWithText(response, version.json.toString('latin1'))
 }
 

@@ -7,6 +7,7 @@ import type { ControlStore, WriteStore } from './store/contract.ts'
 import { MongoControlStore } from './store/control-store.ts'
 import { ExplainingStore } from './store/explaining-store.ts'
 import { laterPosition } from './store/later-position.ts'
+import { LookRoom } from './store/look-room.ts'
 import { MongoStore } from './store/mongo-store.ts'
 import { isUnknownUser, missingRight } from './store/rights.ts'
 
@@ -26,23 +27,26 @@ export interface Ground {
   readonly parts: readonly Part[]
 }
 
+/** What a ground is opened with. */
+export interface GroundTools extends Pick<ServiceTools, 'clock' | 'log'> {
+  readonly inFlight: Pick<ServiceTools['inFlight'], 'budget'>
+}
+
 /** How often a write that meets another one is tried again, and the waits between. */
 const RETRIES = 5
 const PAUSES = { firstMs: 4, maxMs: 100 }
 
 /** Opens what a writer stands on. It connects when it is first used. @throws {ConfigError} */
-export function openGround(
-  config: WriterConfig,
-  { clock, log }: Pick<ServiceTools, 'clock' | 'log'>,
-): Ground {
+export function openGround(config: WriterConfig, { clock, log, inFlight }: GroundTools): Ground {
   const { mongodbUri: uri, database, maxWrites, acknowledgeWithinMs } = config
   const connection = new DatabaseConnection({ uri, maxWrites, acknowledgeWithinMs, clock, log })
   const retries = { times: RETRIES, pauses: () => new Backoff(PAUSES, Math.random), clock }
   const times = laterPosition({ connection, database, acknowledgeWithinMs })
   const later = () => times.ask()
+  const room = new LookRoom(inFlight.budget.part('looks', inFlight.budget.maxBytes / 2), clock)
   return {
     store: new ExplainingStore(
-      new MongoStore({ connection, database, acknowledgeWithinMs, retries, later }),
+      new MongoStore({ connection, database, acknowledgeWithinMs, retries, later, room }),
       (collection) => cannotBeFollowed(connection.writes.db(database), collection),
     ),
     control: new MongoControlStore(connection, database, acknowledgeWithinMs),

@@ -5,6 +5,7 @@ import { StoreError, type StoreErrorCode } from './store/errors.ts'
 const problemOf = {
   UNREACHABLE: 'unavailable',
   CONFLICT: 'busy',
+  CROWDED: 'overloaded',
   IN_PROGRESS: 'in-progress',
   UNCONFIRMED: 'unavailable',
   OUTCOME_UNKNOWN: 'outcome-unknown',
@@ -16,6 +17,7 @@ const problemOf = {
 
 const details: Partial<Record<StoreErrorCode, string>> = {
   UNREACHABLE: 'The database has no primary that can be reached. Nothing was written.',
+  CROWDED: 'Too many large documents are being looked at. Nothing was written.',
   UNCONFIRMED: 'What was found could not be confirmed by a majority of the database. Nothing was written.',
   OUTCOME_UNKNOWN: 'The database was asked to write, and its answer was lost or came too late.',
   NOT_UNIQUE: 'Another document has a value that must be unique in this collection.',

@@ -103,7 +103,7 @@ export class WriterHandler {
       const answer = await (once ? answeredOnce(once, work) : work)
       if (answer.replayed) this.#replayed++
       else this.#done++
-      sendAnswer(response, answer, followed(request.method, asked))
+      sendAnswer(response, answer, followed(request.method, asked), share)
     })
   }
 

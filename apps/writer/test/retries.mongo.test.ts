@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from '@jest/globals'
-import { readConfig, systemClock, type Clock } from '@freshet/kit'
+import { ByteBudget, readConfig, systemClock, type Clock } from '@freshet/kit'
 import { openTestDatabase, silentLog } from '@freshet/testkit'
 import { BSON } from 'mongodb'
 import { openGround } from '../src/open-ground.ts'
@@ -32,7 +32,11 @@ async function meetConflict(): Promise<{ readonly looks: number; readonly sleeps
     env: { FRESHET_MONGODB_URI: db.uriFor('writer') },
     readFile: () => '',
   })
-  const { store, parts } = openGround(config, { clock, log: silentLog })
+  const { store, parts } = openGround(config, {
+    clock,
+    log: silentLog,
+    inFlight: { budget: new ByteBudget({ maxBytes: 2 ** 26, clock }) },
+  })
   await using session = db.admin.startSession()
   session.startTransaction()
   await products.updateOne({ _id: 'busy' }, { $set: { name: 'theirs' } }, { session })

@@ -1,9 +1,10 @@
 import { getEventListeners } from 'node:events'
 import { afterAll, expect, test } from '@jest/globals'
-import { Backoff, systemClock, type Clock } from '@freshet/kit'
+import { ByteBudget, Backoff, systemClock, type Clock } from '@freshet/kit'
 import { positionOf, type Position } from '@freshet/protocol'
 import { openTestDatabase } from '@freshet/testkit'
 import { BSON, Timestamp } from 'mongodb'
+import { LookRoom } from '../src/store/look-room.ts'
 import { MongoStore } from '../src/store/mongo-store.ts'
 import { SnapshotTransactions } from '../src/store/transactions.ts'
 
@@ -30,6 +31,7 @@ test('writes that wait for another attempt do not wait for one and the same sign
     acknowledgeWithinMs: 60_000,
     retries,
     later: () => Promise.reject(new Error('every reply tells its time')),
+    room: new LookRoom(new ByteBudget({ maxBytes: 2 ** 26, clock: systemClock }).part('looks'), systemClock),
   })
   const write = (n: number): Promise<unknown> =>
     store.change('products', 'hot', () => ({ write: BSON.serialize({ _id: 'hot', n }), value: n }))

@@ -40,17 +40,32 @@ export interface ChangeSource {
 
 /** Documents as they were at a position, or word that the reply proves nothing before `until` is reached. */
 export type PastAnswer =
-  | { readonly kind: 'exact'; readonly documents: ReadonlyMap<Id, Bytes> }
+  | {
+      readonly kind: 'exact'
+      readonly documents: ReadonlyMap<Id, Bytes>
+      /** Documents above the limit were left out: of an id without a document nothing is known. */
+      readonly limited?: true
+      /** Where only sizes were asked for: of those that are there, in bytes. */
+      readonly sizes?: ReadonlyMap<Id, number>
+    }
   | { readonly kind: 'unproved'; readonly until: Position }
 
 /** Reads of the past, beside the feed. */
 export interface PastReads {
   /**
-   * The documents as they were at `position`; ids that had none are not in the map. At most 150 ids a call.
+   * The documents as they were at `position`; ids that had none are not in the map. At most 150 ids a call. One of more
+   * than `maxDocumentBytes` may be left out, which the answer says: whoever asked for a few small ones would get as many
+   * of 16 MiB. With 0 the sizes are told, and no document.
    * @throws {ChangeStreamError} PAST_UNAVAILABLE: that position cannot be read (yet, or any more), take a newer one;
    *   DISCONNECTED; DENIED.
    */
-  at(position: Position, collection: string, ids: readonly Id[], signal: AbortSignal): Promise<PastAnswer>
+  at(
+    position: Position,
+    collection: string,
+    ids: readonly Id[],
+    signal: AbortSignal,
+    maxDocumentBytes?: number,
+  ): Promise<PastAnswer>
   /** The position of one majority read that was sent after the call: at least as new as what was committed then. */
   now(signal: AbortSignal): Promise<Position>
   /** For each collection why it cannot be served exactly (a view, capped, a collation, time series), or `undefined`. */

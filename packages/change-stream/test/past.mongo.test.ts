@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import type { ReadConnection } from '@freshet/guard'
 import { highOf, lowOf, positionOf, type Id, type IdType, type Position } from '@freshet/protocol'
 import { openTestDatabase, type TestDatabase } from '@freshet/testkit'
-import { deserialize, Long, ObjectId, UUID } from 'bson'
+import { calculateObjectSize, deserialize, Long, ObjectId, UUID } from 'bson'
 import type { Db } from 'mongodb'
 import type { PastAnswer } from '../src/contract.ts'
 import * as faulty from './support/faulty-connection.ts'
@@ -144,4 +144,34 @@ test('F9 a database without a control document is no source', async () => {
   await expect(opened.source.start(signal)).rejects.toMatchObject({ code: 'SOURCE_UNKNOWN' })
   if (document) await control.insertOne(document)
   await expect(opened.source.start(signal)).resolves.toMatchObject({ source: expect.any(String) })
+})
+
+test('F25 documents above the limit of a read do not cross the wire, and their sizes are told', async () => {
+  const texts = { small: 1, just: 1_000, above: 1_001, large: 5_000_000 }
+  const documents = Object.entries(texts).map(([_id, length]) => ({ _id, text: 'x'.repeat(length) }))
+  await app.collection<Stored>('products').insertMany(documents)
+  const [, just, , large] = documents.map((document) => calculateObjectSize(document))
+  let bytes = 0
+  const count = (reply: Awaited<ReturnType<ReadConnection['run']>>): typeof reply => {
+    for (const document of reply['cursor']?.firstBatch ?? []) bytes += document.length ?? 0
+    return reply
+  }
+  await using other = await openSource(db, {
+    collections,
+    wrap: (connection) => new faulty.FaultyConnection(connection, { reply: count }),
+  })
+  const at = await other.past.now(signal)
+  const ids = [...Object.keys(texts), 'none', 'no id: /']
+  const answer = await other.past.at(at, 'products', ids, signal, just)
+  expect(idsIn(answer)).toEqual(['just', 'small'])
+  const sizes = await other.past.at(at, 'products', ids, signal, 0)
+  expect(idsIn(sizes)).toEqual([])
+  const wanted = documents.map((document) => [document._id, calculateObjectSize(document)] as const)
+  expect(sizes).toMatchObject({ sizes: new Map(wanted) })
+  expect(bytes).toBeLessThan(2_000)
+  // Those that are too large are as much part of the same state.
+  expect(idsIn(await other.past.at(at, 'products', ['large', 'above'], signal, large))).toEqual([
+    'above',
+    'large',
+  ])
 })

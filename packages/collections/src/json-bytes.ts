@@ -20,25 +20,52 @@ for (const [byte, letter] of [
 
 const hexDigits = Buffer.from('0123456789abcdef')
 
-/** A text of JSON in the making, as UTF-8 in one buffer that grows and is used again. */
+const BUFFER_BYTES = 64 * 1024
+
+/** A buffer that had to grow beyond this is not kept. */
+const KEPT_BYTES = 4 * 1024 * 1024
+
+/** Texts are written in pieces of so many bytes, since each may become six. */
+const PIECE_BYTES = 8 * 1024
+
+/**
+ * A text of JSON in the making, as UTF-8 in one buffer that grows and is used again. Of a large one the length is measured
+ * first: it is written a second time, into memory of that length, and nothing else of its size is allocated.
+ */
 export class JsonBytes {
-  #bytes = Buffer.allocUnsafeSlow(64 * 1024)
+  #bytes = Buffer.allocUnsafeSlow(BUFFER_BYTES)
   #length = 0
+  /** Bytes that were only counted. */
+  #counted = 0
+  #mode: 'growing' | 'measuring' | 'exact' = 'growing'
 
   get length(): number {
-    return this.#length
+    return this.#counted + this.#length
   }
 
   /** Begins anew. */
   clear(): void {
+    if (this.#mode === 'exact' || this.#bytes.length > KEPT_BYTES)
+      this.#bytes = Buffer.allocUnsafeSlow(BUFFER_BYTES)
+    this.#mode = 'growing'
     this.#length = 0
+    this.#counted = 0
   }
 
-  /** A copy of its own memory. */
-  copy(): Buffer {
-    const copy = Buffer.allocUnsafeSlow(this.#length)
-    this.#bytes.copy(copy, 0, 0, this.#length)
-    return copy
+  /** What `write` writes of `source`, in memory of its own; `large`: it may be some megabytes. Writes it twice then. */
+  made(large: boolean, write: (source: Uint8Array) => void, source: Uint8Array): Buffer {
+    this.clear()
+    if (large) this.#mode = 'measuring'
+    write(source)
+    if (!large) return this.#copy()
+    const bytes = Buffer.allocUnsafeSlow(this.length)
+    this.#mode = 'exact'
+    this.#bytes = bytes
+    this.#length = 0
+    this.#counted = 0
+    write(source)
+    this.clear()
+    return bytes
   }
 
   /** One ASCII character. */
@@ -48,7 +75,7 @@ export class JsonBytes {
     this.#length += 1
   }
 
-  /** ASCII that needs no escapes. */
+  /** ASCII that needs no escapes; at most some ten thousand characters. */
   ascii(text: string): void {
     if (this.#length + text.length > this.#bytes.length) this.#grow(text.length)
     for (let i = 0; i < text.length; i += 1) this.#bytes[this.#length + i] = text.charCodeAt(i)
@@ -57,14 +84,20 @@ export class JsonBytes {
 
   /** Bytes of UTF-8 as a text in quotes; what is no UTF-8 as U+FFFD, as the Encoding Standard decodes it. */
   text(source: Uint8Array, from: number, to: number): void {
-    // The worst is six bytes for one.
-    const room = (to - from) * 6 + 2
+    this.byte(QUOTE)
+    for (let at = from; at < to;) at = this.#piece(source, at, Math.min(to, at + PIECE_BYTES), to)
+    this.byte(QUOTE)
+  }
+
+  /** Writes from `from` up to `stop`, or behind it where a character ends later. Gives where it has come to. */
+  #piece(source: Uint8Array, from: number, stop: number, to: number): number {
+    // The worst is six bytes for one; the last character may go on behind the piece.
+    const room = (stop - from + 3) * 6
     if (this.#length + room > this.#bytes.length) this.#grow(room)
     const bytes = this.#bytes
     let at = this.#length
-    bytes[at] = QUOTE
-    at += 1
-    for (let i = from; i < to;) {
+    let i = from
+    while (i < stop) {
       const byte = source[i] ?? 0
       if (byte < 0x80) {
         i += 1
@@ -77,11 +110,24 @@ export class JsonBytes {
       else for (let k = 0; k < size; k += 1) bytes[at++] = source[i + k] ?? 0
       i += Math.abs(size)
     }
-    bytes[at] = QUOTE
-    this.#length = at + 1
+    this.#length = at
+    return i
+  }
+
+  #copy(): Buffer {
+    const copy = Buffer.allocUnsafeSlow(this.#length)
+    this.#bytes.copy(copy, 0, 0, this.#length)
+    return copy
   }
 
   #grow(needed: number): void {
+    // It was measured: what is asked for in advance is more than what is written.
+    if (this.#mode === 'exact') return
+    if (this.#mode === 'measuring') {
+      this.#counted += this.#length
+      this.#length = 0
+      if (needed <= this.#bytes.length) return
+    }
     const bytes = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, this.#length + needed))
     this.#bytes.copy(bytes, 0, 0, this.#length)
     this.#bytes = bytes

@@ -9,6 +9,9 @@ const COLON = 0x3a
 /** MongoDB stores at most 100 levels; deeper ones can only be hostile bytes, and end here. */
 const maxLevels = 256
 
+/** From here on two passes take less memory, and the time of both. */
+const LARGE_BYTES = 1024 * 1024
+
 const ID = Buffer.from('_id')
 const FIELD_ID = Buffer.from('id')
 
@@ -23,9 +26,11 @@ const names = new NameList()
  * 1.8 to 2.6 us for a document of 350 bytes.
  */
 export function presentJson(bson: Uint8Array): Buffer {
-  json.clear()
+  return json.made(bson.length > LARGE_BYTES, putWhole, bson)
+}
+
+function putWhole(bson: Uint8Array): void {
   putDocument(bson, 0, 0)
-  return json.copy()
 }
 
 function putDocument(bytes: Uint8Array, start: number, level: number): void {

@@ -6,6 +6,9 @@ import type { JsonBytes } from './json-bytes.ts'
 const SUBTYPE_OLD_BINARY = 2
 const SUBTYPE_UUID = 4
 
+/** A multiple of three, so that pieces can stand one behind the other. */
+const BASE64_PIECE_BYTES = 3 * 8 * 1024
+
 /** Integers beyond are not exact. */
 const limit = 2 ** 53
 
@@ -89,7 +92,10 @@ function putBinary(json: JsonBytes, bytes: Uint8Array, at: number, end: number):
   }
   // The old subtype says its length twice.
   const data = subtype === SUBTYPE_OLD_BINARY ? Math.min(from + 4, end) : from
-  quoted(json, bufferOf(bytes, data, end).toString('base64'))
+  json.byte(0x22)
+  for (let piece = data; piece < end; piece += BASE64_PIECE_BYTES)
+    json.ascii(bufferOf(bytes, piece, Math.min(piece + BASE64_PIECE_BYTES, end)).toString('base64'))
+  json.byte(0x22)
 }
 
 function putRegex(json: JsonBytes, bytes: Uint8Array, at: number, end: number): void {

@@ -184,3 +184,27 @@ test('B3 nesting without end is cut, and not a crash', () => {
   }
   expect(JSON.parse(presentJson(bson).toString())).toHaveProperty('a.a.a.a')
 })
+
+/** Values that become longer in JSON, each in its way; with a text whose characters end at every place. */
+const largeValues: readonly (readonly [string, object, unknown])[] = [
+  ['control characters', { a: '\u0001'.repeat(3_000_000) }, { a: '\u0001'.repeat(3_000_000) }],
+  ['characters of several bytes', { a: `x${'é€😀'.repeat(200_000)}` }, { a: `x${'é€😀'.repeat(200_000)}` }],
+  [
+    'bytes',
+    { a: new Binary(Buffer.alloc(2_000_001, 'abc')) },
+    { a: Buffer.alloc(2_000_001, 'abc').toString('base64') },
+  ],
+  ['numbers', { a: Array(200_000).fill(0.1 + 0.2) }, { a: Array(200_000).fill(0.1 + 0.2) }],
+]
+
+test.each(largeValues)(
+  'B1 a large document of %s is shown as a small one is, and leaves nothing behind',
+  (_what, document, wanted) => {
+    const bson = serialize(document)
+    expect(bson.length).toBeGreaterThan(1_100_000)
+    const json = presentJson(bson)
+    expect(json.toString() === JSON.stringify(wanted)).toBe(true)
+    expect(json.buffer.byteLength).toBe(json.length)
+    expect(jsonOf({ b: 1 })).toBe('{"b":1}')
+  },
+)

@@ -43,7 +43,7 @@ export class ByteLease implements Disposable {
   }
 
   /**
-   * From now on it may be ended: when others want room, and it has not {@link moved} for two seconds, `end` is called and
+   * From now on it may be ended: when others want room, and it has not {@link moved} for four seconds, `end` is called and
    * its bytes are given back. Those that stood still longest go first.
    */
   letEnd(end: () => void): void {
@@ -58,7 +58,7 @@ export class ByteLease implements Disposable {
     this.#ledger.mayEnd.delete(this)
   }
 
-  /** Something went on: it is not ended for others within the next two seconds. */
+  /** Something went on: it is not ended for others within the next four seconds. */
   moved(): void {
     this.#movedAt = this.#ledger.clock.now()
     if (!this.#ledger.mayEnd.delete(this)) return

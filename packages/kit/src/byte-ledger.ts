@@ -3,7 +3,7 @@ import type { BytePart } from './byte-part.ts'
 import type { Clock } from './clock.ts'
 
 /** A lease that may be ended is, when others want room and it has not moved for so long, in milliseconds. */
-export const STALLED_AFTER_MS = 2_000
+export const STALLED_AFTER_MS = 4_000
 
 /** What all parts of a `ByteBudget` share. */
 export class ByteLedger {
@@ -13,6 +13,8 @@ export class ByteLedger {
   /** Leases that may be ended, the one that moved last at the end. */
   readonly mayEnd = new Set<ByteLease>()
   takenBytes = 0
+  /** As `takenBytes`, of each part no more than its limit: what one that is alone takes beyond it, it takes from nobody. */
+  chargedBytes = 0
   /** Room is being made for one: nobody else may take it. */
   busy = false
   /** Ends the looks for leases that stopped moving, which go on while somebody waits. */

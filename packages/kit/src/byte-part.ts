@@ -121,8 +121,10 @@ export class BytePart {
 
   /** @internal Of a lease. */
   add(bytes: number): void {
+    const before = this.#chargedBytes
     this.#takenBytes += bytes
     this.#ledger.takenBytes += bytes
+    this.#ledger.chargedBytes += this.#chargedBytes - before
   }
 
   /** @internal Of a lease. */
@@ -144,8 +146,12 @@ export class BytePart {
     if (this.#takenBytes === held) return true
     const more = bytes - held
     const missingHere = this.#takenBytes + more - this.#maxBytes
-    const missing = this.#ledger.takenBytes + more - this.#ledger.maxBytes
+    const missing = this.#ledger.chargedBytes + more - this.#ledger.maxBytes
     return (missingHere <= 0 && missing <= 0) || this.#makeRoom(lease, missingHere, missing)
+  }
+
+  get #chargedBytes(): number {
+    return Math.min(this.#takenBytes, this.#maxBytes)
   }
 
   /** Ends what stood still, if that gives enough. */

@@ -70,6 +70,21 @@ test('who is alone in a part has room, whatever it needs and whatever others hav
   expect([alone.tryHold(500), alone.tryHold(600), other.tryHold(1)]).toEqual([true, true, false])
 })
 
+test('what one takes beyond the limit of its part is taken from no other part', () => {
+  const { budget } = open()
+  const [a, b] = [budget.part('a', 60), budget.part('b')]
+  const [alone, one, two] = [a.lease(), b.lease(), b.lease()]
+  expect([one.tryHold(10), alone.tryHold(500), two.tryHold(30), two.tryHold(31)]).toEqual([
+    true,
+    true,
+    true,
+    false,
+  ])
+  expect(budget.takenBytes).toBe(540)
+  alone[Symbol.dispose]()
+  expect([two.tryHold(90), two.tryHold(91)]).toEqual([true, false])
+})
+
 test('who waits is served in order, and nobody passes by', async () => {
   const { budget } = open()
   const part = budget.part('part')
@@ -119,14 +134,14 @@ function mayEnd(lease: ByteLease): { lease: ByteLease; ended: () => boolean } {
   return { lease, ended: () => ended }
 }
 
-test('what stood still for two seconds makes room for others, the longest first, and no more than is needed', async () => {
+test('what stood still for four seconds makes room for others, the longest first, and no more than is needed', async () => {
   const { clock, budget } = open()
   const [a, b] = [budget.part('a'), budget.part('b')]
   const [one, two, three] = [mayEnd(a.lease()), mayEnd(a.lease()), mayEnd(b.lease())]
   for (const { lease } of [one, two, three]) expect(lease.tryHold(30)).toBe(true)
   const other = b.lease()
   expect(other.tryHold(20)).toBe(false)
-  await clock.advance(1_900)
+  await clock.advance(3_900)
   one.lease.moved()
   await clock.advance(100)
   expect([other.tryHold(100), other.tryHold(20)]).toEqual([false, true])
@@ -140,10 +155,10 @@ test('who waits gets the room of what stops moving meanwhile', async () => {
   const still = mayEnd(part.lease())
   still.lease.tryHold(80)
   const wait = watch(part.lease().hold(30, never))
-  await clock.advance(1_000)
+  await clock.advance(2_000)
   still.lease.moved()
-  await clock.advance(1_100)
+  await clock.advance(2_100)
   expect([wait.held, still.ended()]).toEqual([undefined, false])
-  await clock.advance(900)
+  await clock.advance(1_900)
   expect([wait.held, still.ended(), budget.takenBytes]).toEqual([true, true, 30])
 })

@@ -1,4 +1,5 @@
 import { ABSENT, type Cache, type Value } from '@freshet/cache'
+import type { ByteLease } from '@freshet/kit'
 import { deferred } from './deferred.ts'
 import { ReplicaError } from './errors.ts'
 
@@ -7,15 +8,21 @@ export interface AnswerKeysParts<V extends Value> {
   readonly keys: readonly string[]
   readonly sizeOf: (value: V) => number
   readonly maxAnswerBytes: number
+  /** Room for what is kept; it grows as documents come. */
+  readonly room: ByteLease
 }
 
+/** Why nothing is kept any more. `crowded`: others have the room that the documents need. */
+export type Unkept = ReplicaError | 'crowded'
+
 /**
- * The keys of one answer, kept from being evicted until it is made: otherwise they could evict each other for ever in a
- * small cache. What is kept is beyond the budget of the cache, so it ends where the answer would be refused anyway.
+ * The keys of one answer of several documents, kept from being evicted until it is made: otherwise they could evict each
+ * other for ever in a small cache. What is kept is beyond the budget of the cache, so it has one of its own, and ends
+ * where the answer would be refused anyway.
  */
 export class AnswerKeys<V extends Value> implements Disposable {
   readonly #parts: AnswerKeysParts<V>
-  readonly #tooLarge = deferred<ReplicaError>()
+  readonly #unkept = deferred<Unkept>()
   /** Values that were counted, each as large as it was then. */
   readonly #sizes = new Map<string, number>()
   #bytes = 0
@@ -26,21 +33,22 @@ export class AnswerKeys<V extends Value> implements Disposable {
     for (const key of parts.keys) parts.cache.pin(key)
   }
 
-  /** Settles in the turn in which the values that are held are larger than the answer may be; nothing is kept then. */
-  get tooLarge(): Promise<ReplicaError> {
-    return this.#tooLarge.promise
+  /** Settles in the turn in which the values that are held are larger than they may be; nothing is kept then. */
+  get unkept(): Promise<Unkept> {
+    return this.#unkept.promise
   }
 
   /** The value of this key may have come. */
   count(key: string): void {
     if (!this.#pinned) return
+    const { maxAnswerBytes, room } = this.#parts
     this.#measure(key)
-    if (fits(this.#bytes, this.#parts.maxAnswerBytes)) return
-    // Values that were counted before may have shrunk since: only what is held at one W together is too large.
-    for (const each of this.#sizes.keys()) this.#measure(each)
-    if (fits(this.#bytes, this.#parts.maxAnswerBytes)) return
-    this[Symbol.dispose]()
-    this.#tooLarge.resolve(answerTooLarge(this.#bytes, this.#parts.maxAnswerBytes))
+    if (!fits(this.#bytes, maxAnswerBytes)) {
+      // Values that were counted before may have shrunk since: only what is held at one W together is too large.
+      for (const each of this.#sizes.keys()) this.#measure(each)
+      if (!fits(this.#bytes, maxAnswerBytes)) return this.#end(answerTooLarge(this.#bytes, maxAnswerBytes))
+    }
+    if (this.#bytes > room.bytes && !room.tryHold(this.#bytes)) this.#end('crowded')
   }
 
   /** Twice is fine. */
@@ -50,6 +58,11 @@ export class AnswerKeys<V extends Value> implements Disposable {
     for (const key of this.#parts.keys) this.#parts.cache.unpin(key)
   }
 
+  #end(why: Unkept): void {
+    this[Symbol.dispose]()
+    this.#unkept.resolve(why)
+  }
+
   #measure(key: string): void {
     const { cache, sizeOf } = this.#parts
     const value = cache.peek(key)
@@ -57,6 +70,11 @@ export class AnswerKeys<V extends Value> implements Disposable {
     this.#bytes += bytes - (this.#sizes.get(key) ?? 0)
     this.#sizes.set(key, bytes)
   }
+}
+
+/** Several documents have a limit together; one that can be stored can be answered. */
+export function limitOf(keys: readonly unknown[], maxAnswerBytes: number): number {
+  return keys.length > 1 ? maxAnswerBytes : Infinity
 }
 
 /** A sum that is no number is above every limit. */

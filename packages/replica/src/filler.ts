@@ -11,15 +11,17 @@ import { Backoff, type BackoffOptions, type Clock, type Log } from '@freshet/kit
 import type { Id, Position, SourceId } from '@freshet/protocol'
 import type { Presentation } from './contract.ts'
 import { ReplicaError } from './errors.ts'
-import { MAX_IDS_PER_READ, type Past, type PastResult } from './past.ts'
+import type { Past, PastResult } from './past.ts'
 import { presented } from './presented.ts'
+import { planReads, SIZE_UNKNOWN, SMALL_BYTES, type ReadPlan } from './read-sizes.ts'
 import { after, MAX_AT_ONCE, never, together, untilNextPosition } from './retry.ts'
 import type { Standpoint } from './standpoint.ts'
 
-/** `installed`: look again, it was held a moment ago. `past`: this is the document as it was at `at`; it changes too fast. */
+/** `installed`: it was the state at `at` and held, a moment ago. `moved`: the source is another one, look again. `past`: this is the document as it was at `at`; it changes too fast. */
 export type Filled<V> =
-  | { readonly kind: 'installed' }
+  | { readonly kind: 'installed'; readonly value: V | Absent; readonly at: Position }
   | { readonly kind: 'past'; readonly value: V | Absent; readonly at: Position }
+  | { readonly kind: 'moved' }
   | { readonly kind: 'failed'; readonly error: ReplicaError }
 
 /** One caller's wait for one fill. */
@@ -37,6 +39,8 @@ interface Job<V> {
   readonly id: Id
   readonly callers: Set<Caller<V>>
   readonly backoff: Backoff
+  /** As large as the document may be to be fetched; `SIZE_UNKNOWN`: its size is asked for. */
+  maxBytes: number
   /** Reads that the source did not answer. */
   failures: number
   /** Whether the last reply was one of them, and the position its reason. */
@@ -121,6 +125,7 @@ export class Filler<V extends Value> {
       id,
       callers: new Set(),
       backoff: new Backoff(retry, random),
+      maxBytes: SMALL_BYTES,
       failures: 0,
       byPosition: false,
     }
@@ -140,15 +145,10 @@ export class Filler<V extends Value> {
     if (!this.#parts.standpoint.serving) return
     const queued = this.#queue
     this.#queue = []
-    for (const jobs of byCollection(queued)) {
-      for (let from = 0; from < jobs.length; from += MAX_IDS_PER_READ) {
-        const batch = jobs.slice(from, from + MAX_IDS_PER_READ)
-        this.#parts.past.inTurn(() => this.#send(batch))
-      }
-    }
+    for (const plan of planReads(queued)) void this.#parts.past.inTurn(plan, () => this.#send(plan))
   }
 
-  async #send(jobs: readonly Job<V>[]): Promise<void> {
+  async #send({ documents: jobs, maxDocumentBytes }: ReadPlan<Job<V>>): Promise<void> {
     const { standpoint, cache, past } = this.#parts
     if (!standpoint.serving) {
       this.#queue.push(...jobs)
@@ -168,7 +168,7 @@ export class Filler<V extends Value> {
     const [first] = sent
     if (first === undefined) return
     const ids = sent.map((job) => job.id)
-    const result = await past.at(w0, first.collection, ids)
+    const result = await past.at(w0, first.collection, ids, maxDocumentBytes)
     for (const job of sent) this.#take(job, result)
   }
 
@@ -178,11 +178,21 @@ export class Filler<V extends Value> {
     if (result.kind === 'unavailable') job.failures += 1
     if (result.kind !== 'exact') return this.#arrive(job, result)
     const document = result.documents.get(job.id)
+    const bytes = result.limited ? SIZE_UNKNOWN : result.sizes.get(job.id)
+    if (document === undefined && bytes !== undefined) return this.#askFor(job, bytes)
     this.#orFail(job, () => {
       const { presentation } = this.#parts
       const value = document === undefined ? ABSENT : presented(presentation, job.fill.key, document)
       this.#arrive(job, { kind: 'exact', value })
     })
+  }
+
+  /** It is not there, or larger than was asked for: its size is told next, and then there is a read with room for it. */
+  #askFor(job: Job<V>, bytes: number): void {
+    // The feed told it meanwhile.
+    if (job.fill.last !== undefined) return this.#arrive(job, { kind: 'unavailable' })
+    job.maxBytes = bytes
+    this.#enqueue(job)
   }
 
   /** An error here is of one document: its job must end, or nobody could ever ask for it again, and the others go on. */
@@ -207,7 +217,7 @@ export class Filler<V extends Value> {
   #obey(job: Job<V>, outcome: FillOutcome<V>, decision: FillDecision<V>): void {
     switch (decision.kind) {
       case 'install':
-        return this.#settle(job, { kind: 'installed' })
+        return this.#settle(job, { kind: 'installed', value: decision.value, at: this.#parts.standpoint.at })
       case 'answer-uninstalled':
         this.#answerFromThePast(job, decision.value, decision.at)
         return this.#again(job)
@@ -232,7 +242,7 @@ export class Filler<V extends Value> {
       if (!moved && !cache.mayAnswer(caller.floor, at)) continue
       job.callers.delete(caller)
       // Positions of two sources are never compared: who came in the time of another one has to look again.
-      caller.settle(moved ? { kind: 'installed' } : { kind: 'past', value, at })
+      caller.settle(moved ? { kind: 'moved' } : { kind: 'past', value, at })
     }
   }
 
@@ -281,14 +291,4 @@ export class Filler<V extends Value> {
 /** A newer W helps where the position was the reason, and not where the source fails whatever it is asked. */
 function failsOn<V>({ failures }: Job<V>): boolean {
   return failures > MAX_AT_ONCE
-}
-
-function byCollection<V>(jobs: readonly Job<V>[]): Iterable<readonly Job<V>[]> {
-  const groups = new Map<string, Job<V>[]>()
-  for (const job of jobs) {
-    const group = groups.get(job.collection)
-    if (group) group.push(job)
-    else groups.set(job.collection, [job])
-  }
-  return groups.values()
 }

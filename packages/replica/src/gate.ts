@@ -8,19 +8,13 @@ export class Gate {
   }
 
   /**
-   * Runs `job`, which must not reject, at once and in this turn when there is a place; otherwise as soon as one is free.
-   * Returns how to leave the line; a job that has begun goes on.
+   * Runs `job`, at once and in this turn when there is a place; otherwise as soon as one is free. Settles when it has
+   * ended, or when `signal` aborted before it began; a job that has begun goes on.
    */
-  enter(job: () => Promise<void>): () => void {
-    const begin = (): void => void this.#run(job)
-    if (this.#free > 0) {
-      this.#free -= 1
-      begin()
-    } else this.#line.add(begin)
-    return () => void this.#line.delete(begin)
-  }
-
-  async #run(job: () => Promise<void>): Promise<void> {
+  async enter(job: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return
+    if (this.#free > 0) this.#free -= 1
+    else if (!(await this.#place(signal))) return
     try {
       await job()
     } finally {
@@ -28,11 +22,23 @@ export class Gate {
     }
   }
 
+  /** Whether there was a place before the signal aborted. */
+  #place(signal: AbortSignal): Promise<boolean> {
+    return new Promise((resolve) => {
+      const settle = (has: boolean): void => {
+        signal.removeEventListener('abort', leave)
+        this.#line.delete(begin)
+        resolve(has)
+      }
+      const begin = (): void => settle(true)
+      const leave = (): void => settle(false)
+      signal.addEventListener('abort', leave, { once: true })
+      this.#line.add(begin)
+    })
+  }
+
   #next(): void {
-    for (const begin of this.#line) {
-      this.#line.delete(begin)
-      return begin()
-    }
+    for (const begin of this.#line) return begin()
     this.#free += 1
   }
 }

@@ -7,7 +7,7 @@ import {
   type IdentityRule,
 } from '@freshet/change-stream/mongodb'
 import type { ReadConnection } from '@freshet/guard'
-import type { Clock, Log } from '@freshet/kit'
+import type { ByteBudget, Clock, Log } from '@freshet/kit'
 import type { CollectionPlace } from '@freshet/protocol'
 import type { Presentation, Replica } from './contract.ts'
 import type { ReplicaOptions } from './options.ts'
@@ -21,6 +21,8 @@ export interface MongoReplicaParts<V extends Value> {
   readonly identity: IdentityRule
   readonly presentation: Presentation<V>
   readonly options: ReplicaOptions
+  /** For what is held beside the cache; default: one of its own, of `inFlightBytes`. */
+  readonly budget?: ByteBudget
   readonly clock: Clock
   /** In [0, 1). */
   readonly random: () => number

@@ -4,6 +4,8 @@ import type { BackoffOptions } from '@freshet/kit'
 export interface ReplicaOptions {
   /** Bytes of all held entries together, overhead of the entries included. */
   readonly cacheBytes: number
+  /** Bytes of what is under way beside the cache: reads of documents, and documents that answers wait with. */
+  readonly inFlightBytes: number
   /** The longest wait for a position when the caller names none. */
   readonly positionWaitMs: number
   /** The longest wait for documents that are not held, when the caller names none. */
@@ -16,7 +18,7 @@ export interface ReplicaOptions {
   readonly maxReads: number
   /** Reads that may be sent to the source at the same time. */
   readonly maxPastReads: number
-  /** Bytes of one answer, by the presentation's `sizeOf`. */
+  /** Bytes of an answer of several documents, by the presentation's `sizeOf`. One alone may have any size. */
   readonly maxAnswerBytes: number
   /** A position that is further ahead than this (in units of its high half: seconds for MongoDB) is refused at once. */
   readonly maxAheadSeconds: number
@@ -35,6 +37,7 @@ const MiB = 1024 * 1024
 /** What fits a service with a few hundred requests at once; spread it and change what must differ. */
 export const defaultReplicaOptions: ReplicaOptions = Object.freeze({
   cacheBytes: 256 * MiB,
+  inFlightBytes: 64 * MiB,
   positionWaitMs: 1_000,
   fillWaitMs: 5_000,
   pastReadMs: 5_000,

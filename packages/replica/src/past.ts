@@ -1,57 +1,96 @@
 import { ChangeStreamError, type PastReads } from '@freshet/change-stream'
-import type { Clock, Log } from '@freshet/kit'
+import type { BytePart, Clock, Log } from '@freshet/kit'
 import type { Bytes, Id, Position } from '@freshet/protocol'
 import { deferred } from './deferred.ts'
 import { ReplicaError } from './errors.ts'
 import { Gate } from './gate.ts'
-
-/** The most ids of one read: above that a `find` by `_id` gets slower than two of them. */
-export const MAX_IDS_PER_READ = 150
+import { SMALL_BYTES, type ReadRoom } from './read-sizes.ts'
 
 /** What a read of the past came to. */
 export type PastResult =
-  | { readonly kind: 'exact'; readonly documents: ReadonlyMap<Id, Bytes> }
+  | {
+      readonly kind: 'exact'
+      readonly documents: ReadonlyMap<Id, Bytes>
+      /** Where only sizes were asked for: of those that are there, in bytes. */
+      readonly sizes: ReadonlyMap<Id, number>
+      /** Whether an id without a document may be one that is too large. */
+      readonly limited: boolean
+    }
   | { readonly kind: 'unproved'; readonly until: Position }
   /** It may work later; `byPosition`: at a newer position, perhaps at once. */
   | { readonly kind: 'unavailable'; readonly byPosition: boolean }
   /** It will not work again by itself. */
   | { readonly kind: 'refused'; readonly error: ReplicaError }
 
-/** Reads of the past: bounded in number and time, and failures made into words. */
+const none: ReadonlyMap<Id, number> = new Map()
+
+/** Reads of the past: bounded in number, in bytes and in time, and failures made into words. */
 export class Past {
   readonly #reads: PastReads
   readonly #gate: Gate
   readonly #clock: Clock
   readonly #log: Log
   readonly #readMs: number
+  readonly #small: BytePart
+  readonly #large: BytePart
   readonly #running = new Set<AbortController>()
+  /** Those who wait for their turn. One signal for all would get a listener of each, and Node.js warns of more than ten. */
+  readonly #waiting = new Set<AbortController>()
+  #stopped = false
 
   constructor(parts: {
     readonly reads: PastReads
     readonly places: number
+    /** Room for reads of small documents, and of those that are large: who waits for much does not hold up the others. */
+    readonly small: BytePart
+    readonly large: BytePart
     readonly readMs: number
     readonly clock: Clock
     readonly log: Log
   }) {
     this.#reads = parts.reads
     this.#gate = new Gate(parts.places)
+    this.#small = parts.small
+    this.#large = parts.large
     this.#readMs = parts.readMs
     this.#clock = parts.clock
     this.#log = parts.log
   }
 
   /**
-   * Waits for a free place, then runs `job`, which must not reject: its first turn is the one in which reads must be
-   * stamped and sent. Returns how to leave the line before.
+   * Waits for so much room and a free place, then runs `job`, which must not reject: its first turn is the one in which
+   * reads must be stamped and sent. Settles when the job has ended, or when `signal` aborted before it began.
    */
-  inTurn(job: () => Promise<void>): () => void {
-    return this.#gate.enter(job)
+  async inTurn(read: ReadRoom, job: () => Promise<void>, signal?: AbortSignal): Promise<void> {
+    const left = new AbortController()
+    const leave = (): void => left.abort()
+    if (this.#stopped || signal?.aborted) return
+    signal?.addEventListener('abort', leave, { once: true })
+    this.#waiting.add(left)
+    try {
+      using lease = (read.maxDocumentBytes > SMALL_BYTES ? this.#large : this.#small).lease()
+      if (!lease.tryHold(read.bytes) && !(await lease.hold(read.bytes, left.signal))) return
+      await this.#gate.enter(job, left.signal)
+    } finally {
+      this.#waiting.delete(left)
+      signal?.removeEventListener('abort', leave)
+    }
   }
 
   /** Never rejects. */
-  async at(position: Position, collection: string, ids: readonly Id[]): Promise<PastResult> {
+  async at(
+    position: Position,
+    collection: string,
+    ids: readonly Id[],
+    maxDocumentBytes: number,
+  ): Promise<PastResult> {
     try {
-      return await this.#bounded((signal) => this.#reads.at(position, collection, ids, signal))
+      const answer = await this.#bounded((signal) =>
+        this.#reads.at(position, collection, ids, signal, maxDocumentBytes),
+      )
+      if (answer.kind !== 'exact') return answer
+      const { documents, sizes = none, limited = false } = answer
+      return { kind: 'exact', documents, sizes, limited }
     } catch (error) {
       const code = error instanceof ChangeStreamError ? error.code : undefined
       if (code !== 'DENIED') {
@@ -79,6 +118,8 @@ export class Past {
 
   /** Gives up all reads that are under way. */
   stop(): void {
+    this.#stopped = true
+    for (const left of this.#waiting) left.abort()
     for (const giveUp of this.#running) giveUp.abort()
   }
 

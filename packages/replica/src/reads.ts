@@ -1,5 +1,5 @@
 import { ABSENT, MAX_RESTARTS, type Absent, type Cache, type Value } from '@freshet/cache'
-import type { Clock } from '@freshet/kit'
+import type { ByteLease, BytePart, Clock } from '@freshet/kit'
 import {
   badIdDetail,
   isValidId,
@@ -9,8 +9,9 @@ import {
   type Position,
   type SourceId,
 } from '@freshet/protocol'
-import { AnswerKeys, answerTooLarge, fits } from './answer-keys.ts'
+import { AnswerKeys, answerTooLarge, fits, limitOf, type Unkept } from './answer-keys.ts'
 import type { Arrival } from './arrival.ts'
+import type { Asked } from './asked.ts'
 import type { Answer, Presentation, ReadOptions, Via } from './contract.ts'
 import type { Ending } from './ending.ts'
 import { ReplicaError } from './errors.ts'
@@ -18,6 +19,7 @@ import type { Exactness } from './exactness.ts'
 import type { Filled, Filler, FillTicket } from './filler.ts'
 import type { Newest } from './newest.ts'
 import { Patience } from './patience.ts'
+import { firstRoom, takeRoom } from './room.ts'
 import type { Snapshot, Snapshots, SnapshotTicket } from './snapshots.ts'
 import type { Standpoint } from './standpoint.ts'
 
@@ -30,6 +32,8 @@ export interface ReadsParts<V extends Value> {
   readonly snapshots: Snapshots<V>
   readonly arrival: Arrival
   readonly newest: Newest
+  /** Room for the documents that answers keep until all of them are there. */
+  readonly pins: BytePart
   readonly presentation: Presentation<V>
   readonly clock: Clock
   readonly ending: Ending
@@ -119,7 +123,7 @@ export class Reads<V extends Value> {
     keys: readonly string[],
     options: ReadOptions,
   ): Promise<Answer<V>> {
-    const { standpoint, clock, ending, cache, fillWaitMs, presentation, maxAnswerBytes } = this.#parts
+    const { standpoint, clock, ending, fillWaitMs, maxAnswerBytes } = this.#parts
     using patience = new Patience(clock, options.waitMs ?? fillWaitMs, ending, options.signal)
     await this.#untilReadable(collection, patience)
     const { source: sourceAtCall, at } = standpoint
@@ -127,8 +131,35 @@ export class Reads<V extends Value> {
     const { source } = standpoint
     // Positions of two sources are never compared.
     const floor = source === sourceAtCall && at > reached ? at : reached
-    using held = new AnswerKeys({ cache, keys, sizeOf: presentation.sizeOf, maxAnswerBytes })
-    for (const key of keys) held.count(key)
+    const asked: Asked = { collection, ids, keys, floor, source }
+    using room = this.#parts.pins.lease()
+    // One document is handed over where it comes, and is never kept for others that are missing.
+    if (ids.length > 1) await takeRoom(room, firstRoom(ids.length, maxAnswerBytes), patience)
+    const answer = await this.#inRounds(asked, room, patience)
+    if (answer !== 'crowded') return answer
+    // Whoever waits for more holds nothing, or two could wait for each other.
+    room.tryHold(0)
+    await takeRoom(room, maxAnswerBytes, patience)
+    const second = await this.#inRounds(asked, room, patience)
+    if (second === 'crowded') throw new Error('expected room for the largest answer')
+    return second
+  }
+
+  /** `crowded`: the documents need more room than there is beside the others. */
+  async #inRounds(asked: Asked, room: ByteLease, patience: Patience): Promise<Answer<V> | 'crowded'> {
+    const { collection, ids, keys, floor, source } = asked
+    const { standpoint, exactness, cache, presentation, maxAnswerBytes } = this.#parts
+    using held = new AnswerKeys({
+      cache,
+      keys: ids.length > 1 ? keys : [],
+      sizeOf: presentation.sizeOf,
+      maxAnswerBytes,
+      room,
+    })
+    const count = (key: string): void => {
+      if (ids.length > 1) held.count(key)
+    }
+    for (const key of keys) count(key)
     let via: Via = 'hit'
     for (let round = 0; ; round += 1) {
       await this.#untilReadable(collection, patience)
@@ -142,14 +173,19 @@ export class Reads<V extends Value> {
       if (answer !== undefined) return answer
       const tickets = missing.map((id) => {
         const key = `${collection}/${id}`
-        return this.#parts.filler.fill(collection, id, floor, () => held.count(key))
+        return this.#parts.filler.fill(collection, id, floor, () => count(key))
       })
       if (via === 'hit') via = 'collapsed'
       if (tickets.some((ticket) => !ticket.joined)) via = 'miss'
       const filled = await this.#await(tickets, held, patience)
+      if (filled === 'crowded') return 'crowded'
       const [first] = filled
       if (ids.length === 1 && first?.kind === 'past') {
         return this.#answer(source, first.at, [first.value], via, false)
+      }
+      const known = standpoint.serving && standpoint.source === source && exactness.mayRead(collection)
+      if (ids.length === 1 && first?.kind === 'installed' && known) {
+        return this.#answer(source, first.at, [first.value], via, cache.peek(keys[0] ?? '') !== undefined)
       }
       // Documents that change faster than they can be read: take all of them from one position of the past.
       if (round + 1 < MAX_RESTARTS && !filled.some((one) => one.kind === 'past')) continue
@@ -163,10 +199,14 @@ export class Reads<V extends Value> {
     tickets: readonly FillTicket<V>[],
     held: AnswerKeys<V>,
     patience: Patience,
-  ): Promise<readonly Filled<V>[]> {
+  ): Promise<readonly Filled<V>[] | 'crowded'> {
     try {
       const all = Promise.all(tickets.map((ticket) => ticket.filled))
-      const filled = await patience.race(Promise.race([held.tooLarge, all]), lateFill)
+      const filled: readonly Filled<V>[] | Unkept = await patience.race(
+        Promise.race([held.unkept, all]),
+        lateFill,
+      )
+      if (filled === 'crowded') return 'crowded'
       if (filled instanceof ReplicaError) throw filled
       for (const one of filled) if (one.kind === 'failed') throw one.error
       return filled
@@ -245,7 +285,7 @@ export class Reads<V extends Value> {
     if (source === undefined) throw new ReplicaError('SOURCE_UNKNOWN', 'no source was ever followed')
     let bytes = 0
     for (const value of values) if (value !== ABSENT) bytes += presentation.sizeOf(value)
-    if (!fits(bytes, maxAnswerBytes)) throw answerTooLarge(bytes, maxAnswerBytes)
+    if (!fits(bytes, limitOf(values, maxAnswerBytes))) throw answerTooLarge(bytes, maxAnswerBytes)
     return { source, at, values, via, stored }
   }
 

@@ -1,6 +1,6 @@
 import type { Absent, Cache, Value } from '@freshet/cache'
 import type { PastReads } from '@freshet/change-stream'
-import type { Clock, Log, MonotonicMs } from '@freshet/kit'
+import { ByteBudget, type Clock, type Log, type MonotonicMs } from '@freshet/kit'
 import type { CollectionPlace, Id, Position, SourcePosition } from '@freshet/protocol'
 import { Arrival } from './arrival.ts'
 import type {
@@ -43,9 +43,16 @@ export interface ReplicaParts<V extends Value> {
   readonly random: () => number
   readonly log: Log
   readonly cache: Cache<V>
+  /** For what is held beside the cache; default: one of its own, of `inFlightBytes`. */
+  readonly budget?: ByteBudget
   readonly follow: (feed: Feed<V>) => Following
   readonly defer: (run: () => void) => void
 }
+
+/** Of the budget; who waits for one of these takes nothing of the others. */
+const READS_SHARE = 1 / 4
+const LARGE_READS_SHARE = 1 / 2
+const PINNED_SHARE = 1 / 4
 
 /** Feed, cache and point reads put together; see the contract for what it promises. */
 export class ExactReplica<V extends Value> implements Replica<V> {
@@ -68,6 +75,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
   constructor(parts: ReplicaParts<V>) {
     const { past, collections, options, clock, log, cache } = parts
     const { retry } = options
+    const budget = parts.budget ?? new ByteBudget({ maxBytes: options.inFlightBytes, clock })
     this.#parts = parts
     this.#cache = cache
     this.#standpoint = new Standpoint(clock, options.lagAfterMs)
@@ -75,6 +83,8 @@ export class ExactReplica<V extends Value> implements Replica<V> {
     this.#past = new Past({
       reads: past,
       places: options.maxPastReads,
+      small: budget.part('reads', budget.maxBytes * READS_SHARE),
+      large: budget.part('large_reads', budget.maxBytes * LARGE_READS_SHARE),
       readMs: options.pastReadMs,
       clock,
       log,
@@ -98,6 +108,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
       snapshots: new Snapshots({ ...inner, ...options }),
       arrival: this.#arrival,
       newest: this.#newest,
+      pins: budget.part('pinned', Math.max(budget.maxBytes * PINNED_SHARE, options.maxAnswerBytes)),
       ending: this.#ending,
     })
     this.#feed = new Feed({ ...inner, resume: () => filler.resume() })

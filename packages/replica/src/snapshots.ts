@@ -1,12 +1,13 @@
 import { ABSENT, type Absent, type Cache, type Value } from '@freshet/cache'
-import type { Id, Position, SourceId } from '@freshet/protocol'
-import { answerTooLarge, fits } from './answer-keys.ts'
+import type { Bytes, Id, Position, SourceId } from '@freshet/protocol'
+import { answerTooLarge, fits, limitOf } from './answer-keys.ts'
 import type { Presentation } from './contract.ts'
 import { deferred } from './deferred.ts'
 import { ReplicaError } from './errors.ts'
 import type { Exactness } from './exactness.ts'
-import { MAX_IDS_PER_READ, type Past } from './past.ts'
+import type { Past } from './past.ts'
 import { presented } from './presented.ts'
+import { planReads, SIZE_UNKNOWN, SMALL_BYTES, type ReadPlan, type Wanted } from './read-sizes.ts'
 import type { Standpoint } from './standpoint.ts'
 
 /** Documents as they were at one position, in the order of their ids. `nothing`: it proved nothing, look again. */
@@ -37,8 +38,27 @@ interface Job<V> {
   readonly taken: Promise<Snapshot<V>>
   callers: number
   /** Where it is read, once it was sent. */
-  sent: { readonly source: SourceId | undefined; readonly at: Position } | undefined
-  leaveLine: () => void
+  sent: Stamp | undefined
+  readonly leaveLine: AbortController
+}
+
+/** Where documents are read, all of them. */
+interface Stamp {
+  readonly source: SourceId | undefined
+  readonly at: Position
+  readonly epoch: number
+}
+
+interface WantedId extends Wanted {
+  readonly id: Id
+}
+
+/** What has been read so far. */
+interface Found<V> {
+  readonly values: Map<Id, V | Absent>
+  bytes: number
+  /** Those that are asked for next: for their size, or with room for it. */
+  next: readonly WantedId[]
 }
 
 export interface SnapshotsParts<V extends Value> {
@@ -74,7 +94,7 @@ export class Snapshots<V extends Value> {
       waiting = false
       job.callers -= 1
       if (job.callers > 0) return
-      job.leaveLine()
+      job.leaveLine.abort()
       this.#forget(name, job)
     }
     return { taken: job.taken, leave }
@@ -87,14 +107,17 @@ export class Snapshots<V extends Value> {
 
   #start(name: string, collection: string, ids: readonly Id[]): Job<V> {
     const { promise: taken, resolve } = deferred<Snapshot<V>>()
-    const job: Job<V> = { collection, ids, taken, callers: 0, sent: undefined, leaveLine: () => undefined }
+    const leaveLine = new AbortController()
+    const job: Job<V> = { collection, ids, taken, callers: 0, sent: undefined, leaveLine }
     this.#jobs.set(name, job)
-    job.leaveLine = this.#parts.past.inTurn(async () => {
-      const snapshot = await this.#read(job)
-      this.#forget(name, job)
-      resolve(snapshot)
-    })
+    void this.#run(name, job, resolve)
     return job
+  }
+
+  async #run(name: string, job: Job<V>, resolve: (snapshot: Snapshot<V>) => void): Promise<void> {
+    const snapshot = await this.#read(job)
+    this.#forget(name, job)
+    resolve(snapshot)
   }
 
   #forget(name: string, job: Job<V>): void {
@@ -113,28 +136,74 @@ export class Snapshots<V extends Value> {
 
   /** @throws {ReplicaError} */
   async #readAll(job: Job<V>): Promise<Snapshot<V>> {
-    const { standpoint, exactness, cache, past, presentation, maxAnswerBytes } = this.#parts
     const { collection, ids } = job
-    if (!standpoint.serving || exactness.isBlocked(collection)) return nothing
-    const { source, at } = standpoint
-    const { epoch } = cache
-    job.sent = { source, at }
-    const values: (V | Absent)[] = []
-    let bytes = 0
-    for (let from = 0; from < ids.length; from += MAX_IDS_PER_READ) {
-      const part = ids.slice(from, from + MAX_IDS_PER_READ)
-      const result = await past.at(at, collection, part)
-      if (result.kind === 'refused') throw result.error
-      if (result.kind !== 'exact' || cache.epoch !== epoch || job.callers === 0) return nothing
-      for (const id of part) {
-        const document = result.documents.get(id)
-        const value =
-          document === undefined ? ABSENT : presented(presentation, `${collection}/${id}`, document)
-        values.push(value)
-        if (value !== ABSENT) bytes += presentation.sizeOf(value)
-        if (!fits(bytes, maxAnswerBytes)) throw answerTooLarge(bytes, maxAnswerBytes)
+    const found: Found<V> = { values: new Map(), bytes: 0, next: [] }
+    let wanted: readonly WantedId[] = ids.map((id) => ({ id, collection, maxBytes: SMALL_BYTES }))
+    while (wanted.length > 0) {
+      found.next = []
+      for (const plan of planReads(wanted)) if (!(await this.#readPart(job, plan, found))) return nothing
+      wanted = found.next
+    }
+    if (job.sent === undefined) return nothing
+    const { source, at } = job.sent
+    return { kind: 'exact', source, at, values: ids.map((id) => found.values.get(id) ?? ABSENT) }
+  }
+
+  /** Whether it was read. @throws what the presentation throws; {ReplicaError} */
+  async #readPart(job: Job<V>, plan: ReadPlan<WantedId>, found: Found<V>): Promise<boolean> {
+    let done = false
+    let failed: { readonly error: unknown } | undefined
+    const read = async (): Promise<void> => {
+      try {
+        done = await this.#readNow(job, plan, found)
+      } catch (error) {
+        failed = { error }
       }
     }
-    return { kind: 'exact', source, at, values }
+    await this.#parts.past.inTurn(plan, read, job.leaveLine.signal)
+    if (failed) throw failed.error
+    return done
+  }
+
+  async #readNow(
+    job: Job<V>,
+    { documents, maxDocumentBytes }: ReadPlan<WantedId>,
+    found: Found<V>,
+  ): Promise<boolean> {
+    const { cache, past } = this.#parts
+    job.sent ??= this.#stamp(job)
+    if (job.sent === undefined) return false
+    const { at, epoch } = job.sent
+    const ids = documents.map(({ id }) => id)
+    const result = await past.at(at, job.collection, ids, maxDocumentBytes)
+    if (result.kind === 'refused') throw result.error
+    if (result.kind !== 'exact' || cache.epoch !== epoch || job.callers === 0) return false
+    const { sizes, limited } = result
+    const unread = limited ? ids.filter((id) => !result.documents.has(id)) : [...sizes.keys()]
+    const next = unread.map((id) => ({
+      id,
+      collection: job.collection,
+      maxBytes: sizes.get(id) ?? SIZE_UNKNOWN,
+    }))
+    found.next = [...found.next, ...next]
+    for (const [id, document] of result.documents) this.#keep(job, id, document, found)
+    return true
+  }
+
+  /** `undefined`: nothing can be read now. */
+  #stamp({ collection }: Job<V>): Stamp | undefined {
+    const { standpoint, exactness, cache } = this.#parts
+    if (!standpoint.serving || exactness.isBlocked(collection)) return undefined
+    const { source, at } = standpoint
+    return { source, at, epoch: cache.epoch }
+  }
+
+  /** @throws {ReplicaError} ANSWER_TOO_LARGE; what the presentation throws */
+  #keep({ collection, ids }: Job<V>, id: Id, document: Bytes, found: Found<V>): void {
+    const { presentation, maxAnswerBytes } = this.#parts
+    const value = presented(presentation, `${collection}/${id}`, document)
+    found.values.set(id, value)
+    found.bytes += presentation.sizeOf(value)
+    if (!fits(found.bytes, limitOf(ids, maxAnswerBytes))) throw answerTooLarge(found.bytes, maxAnswerBytes)
   }
 }

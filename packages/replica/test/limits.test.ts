@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { Cache } from '@freshet/cache'
 import { positionOf } from '@freshet/protocol'
-import { MAX_IDS_PER_READ } from '../src/past.ts'
+import { MAX_IDS_PER_READ } from '../src/read-sizes.ts'
 import { asText, Bench } from './support/bench.ts'
 
 const put = (id: string) => ({ kind: 'put', collection: 'a', id }) as const

@@ -9,7 +9,7 @@ const PIECE_BYTES = 64 * 1024
 
 /**
  * Room for answers whose clients may take them slowly, which takes memory beside all else. A client that takes less than
- * a piece of its answer in two seconds is cut off when others want the room.
+ * a piece of its answer in four seconds is cut off when others want the room.
  */
 export class AnswerRoom {
   readonly #part: BytePart

@@ -7,7 +7,7 @@ import type { BodyBudgetParts } from './body-budget.ts'
 /** How long a request waits for room; then it is 503. */
 const WAIT_MS = 5_000
 
-/** A body that comes more slowly than this many bytes in two seconds is cut off when others want its room. */
+/** A body that comes more slowly than this many bytes in four seconds is cut off when others want its room. */
 const MOVED_BYTES = 8 * 1024
 
 /**
@@ -23,6 +23,7 @@ export class BodyShare implements Disposable {
   readonly #body: ByteLease
   readonly #write: ByteLease
   #movedAtBytes = 0
+  #madeBytes = 0
 
   /** `BodyBudget.lend` makes them. */
   constructor(parts: BodyBudgetParts, response: ServerResponse) {
@@ -64,21 +65,26 @@ export class BodyShare implements Disposable {
   /** So many bytes are kept of what was made of the body; the body itself is not needed any more. */
   made(bytes: number): void {
     this.#body[Symbol.dispose]()
-    this.#write.tryHold(Math.min(bytes, this.#write.bytes))
+    this.#madeBytes = Math.min(bytes, this.#write.bytes)
+    this.#write.tryHold(this.#madeBytes)
   }
 
   /**
-   * So many bytes of an answer are kept beside what was made of the body; ask before anything is written.
+   * So many bytes of an answer are kept beside what was made of the body; ask before anything is written. The last call
+   * counts.
    * @throws {ProblemError} overloaded
    */
   answers(bytes: number): void {
-    if (!this.#write.tryHold(this.#write.bytes + bytes)) throw overloaded(this.#parts.writes, 'writes')
+    if (!this.#write.tryHold(this.#madeBytes + bytes)) throw overloaded(this.#parts.writes, 'writes')
   }
 
-  /** All is done: what counts from now on is the answer, of so many bytes, while its client takes it. */
+  /**
+   * All is done: what counts from now on is the answer, while its client takes it.
+   * @throws {ProblemError} overloaded: it has more bytes than were asked for, and there is no room for them.
+   */
   answering(bytes: number): ByteLease {
     this.#body[Symbol.dispose]()
-    this.#write.tryHold(Math.min(bytes, this.#write.bytes))
+    if (!this.#write.tryHold(bytes)) throw overloaded(this.#parts.writes, 'writes')
     return this.#write
   }
 

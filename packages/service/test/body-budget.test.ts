@@ -98,7 +98,7 @@ test('a body that stands still makes way for one that comes, and is told', async
   using refused = new RawClient(shell.url)
   refused.send(declaring(MAX_BODY) + 'a'.repeat(MAX_BODY - 1))
   await eventually(() => expect(refused.text).toMatch(/^HTTP\/1\.1 503 /))
-  skip(2_001)
+  skip(4_001)
   using honest = new RawClient(shell.url)
   honest.send(declaring(MAX_BODY) + 'a'.repeat(MAX_BODY))
   await eventually(() => expect(honest.text).toContain('length 1000'))

@@ -48,7 +48,8 @@ export async function patch(parts: OperationParts, asked: AskedOfDocument): Prom
     if (!stored) throw new ProblemError('not-found')
     const next = judged(() => apply(stored, { id, lenient }))
     const fresh = patchedOf(next, collection)
-    keptBytes(asked, fresh.version, parts.maxBodyBytes)
+    // Once it is written it must be answered.
+    share.answers(fresh.version.json.length + keptBytes(asked, fresh.version, parts.maxBodyBytes))
     return { write: fresh.stored, value: fresh.version }
   })
   return { status: 200, position, version: value, location: undefined }

@@ -6,6 +6,8 @@ const failures = {
   UNREACHABLE: { retry: true },
   /** Other transactions were faster, each time. Nothing was written: send it again. */
   CONFLICT: { retry: true },
+  /** There was no room in memory for the stored version, in time. Nothing was written: send it again. */
+  CROWDED: { retry: true },
   /** Another transaction is about to keep an answer under the same key. Nothing was written here: send it again. */
   IN_PROGRESS: { retry: true },
   /** What was seen, and decided on it, could not be confirmed by a majority. Nothing was written: send it again. */

@@ -1,5 +1,5 @@
 import type { Lineage, Position } from '@freshet/protocol'
-import type { ClientSession, Db, Document, RunCommandOptions } from 'mongodb'
+import { BSON, type ClientSession, type Db, type Document, type RunCommandOptions } from 'mongodb'
 import { causesCollection, recordOf } from './causes.ts'
 import type { DatabaseConnection } from './connection.ts'
 import type {
@@ -14,6 +14,7 @@ import type {
 import { orUntimed, storeErrorOf, wroteNothing } from './driver-errors.ts'
 import { StoreError } from './errors.ts'
 import { KeptAnswers } from './kept-answers.ts'
+import { LargerVersion, type LookRoom } from './look-room.ts'
 import { exactly, listOfOne, plainReplacement, removal, replacement } from './raw.ts'
 import { isTakenId, positionIn, refusedStatement, writeErrorOf } from './replies.ts'
 import { SnapshotTransactions, type Retries, type Work } from './transactions.ts'
@@ -27,6 +28,7 @@ export interface MongoStoreOptions {
   readonly retries: Retries
   /** A position that is not before what a majority has now; for replies that tell no time. */
   readonly later: () => Promise<Position>
+  readonly room: LookRoom
 }
 
 /** One document that is looked at and changed within a transaction. */
@@ -35,6 +37,8 @@ interface Changing {
   readonly id: StoredId
   readonly cause: Lineage | undefined
   readonly session: ClientSession
+  /** A larger version is not looked at. */
+  readonly maxBytes: number
 }
 
 /**
@@ -48,6 +52,7 @@ export class MongoStore implements WriteStore {
   readonly #later: () => Promise<Position>
   readonly #transactions: SnapshotTransactions
   readonly #answers: KeptAnswers
+  readonly #room: LookRoom
 
   constructor(options: MongoStoreOptions) {
     const { connection, database, acknowledgeWithinMs, later } = options
@@ -56,6 +61,7 @@ export class MongoStore implements WriteStore {
     this.#durable = { w: 'majority', j: true, wtimeout: acknowledgeWithinMs }
     this.#later = later
     this.#transactions = new SnapshotTransactions(options)
+    this.#room = options.room
     this.#answers = new KeptAnswers(connection, database)
   }
 
@@ -120,8 +126,8 @@ export class MongoStore implements WriteStore {
     decide: (stored: StoredDocument | undefined) => Decision<T>,
     cause?: Lineage,
   ): Promise<Acknowledged & { value: T }> {
-    return this.#looking(collection, id, (session) =>
-      this.#changed({ collection, id, cause, session }, decide),
+    return this.#looking(collection, id, (session, maxBytes) =>
+      this.#changed({ collection, id, cause, session, maxBytes }, decide),
     )
   }
 
@@ -132,11 +138,11 @@ export class MongoStore implements WriteStore {
     decide: (stored: StoredDocument | undefined) => KeptDecision<T>,
     cause?: Lineage,
   ): Promise<Acknowledged & { value: Once<T> }> {
-    return this.#looking<Once<T>>(collection, id, async (session) => {
+    return this.#looking<Once<T>>(collection, id, async (session, maxBytes) => {
       const answer = await this.#answers.find(key, session)
       if (answer) return { value: { kind: 'before', answer }, wrote: false }
       const { value, wrote } = await this.#changed(
-        { collection, id, cause, session },
+        { collection, id, cause, session, maxBytes },
         decide,
         async (decision) => {
           if (decision.write !== 'keep') await this.#answers.keep(key, decision.answer, session)
@@ -150,16 +156,16 @@ export class MongoStore implements WriteStore {
   async #looking<T>(
     collection: string,
     id: StoredId,
-    work: (session: ClientSession) => Promise<Work<T>>,
+    work: (session: ClientSession, maxBytes: number) => Promise<Work<T>>,
   ): Promise<Acknowledged & { value: T }> {
     try {
-      return await this.#transactions.run(work)
+      return await this.#room.run((maxBytes) => this.#transactions.run((session) => work(session, maxBytes)))
     } catch (error) {
       if (!(error instanceof StoreError) || error.code !== 'NOT_UNIQUE') throw error
       // The refused statement ended the transaction, and no majority may have the other document yet: a later
       // transaction that looks only is committed when one has.
       const { at } = await this.#transactions.run(async (session) => {
-        await this.#look(collection, id, { session })
+        await this.#find({ collection, id, session }, { projection: { _id: 1 } })
         return { value: undefined, wrote: false }
       })
       throw new StoreError(error.code, 'confirmed by a majority', { cause: error, at })
@@ -168,11 +174,12 @@ export class MongoStore implements WriteStore {
 
   /** `prepare`: what is to be done before the write, in its transaction. */
   async #changed<T, D extends Decision<T>>(
-    { collection, id, cause, session }: Changing,
+    changing: Changing,
     decide: (stored: StoredDocument | undefined) => D & Decision<T>,
     prepare?: (decision: D) => Promise<void>,
   ): Promise<Work<T>> {
-    const stored = await this.#look(collection, id, { session })
+    const { collection, id, cause, session } = changing
+    const stored = await this.#look(changing)
     const decision = decide(stored)
     await prepare?.(decision)
     const { write, value } = decision
@@ -208,20 +215,34 @@ export class MongoStore implements WriteStore {
     return reply
   }
 
-  /** The bytes of the document as the transaction sees it. */
-  async #look(
-    collection: string,
-    id: StoredId,
-    options: RunCommandOptions,
+  /** The bytes of the document as the transaction sees it. @throws {LargerVersion} */
+  async #look(changing: Changing): Promise<StoredDocument | undefined> {
+    const { maxBytes } = changing
+    const small = { $expr: { $lte: [{ $bsonSize: '$$ROOT' }, maxBytes] } }
+    const stored = await this.#find(changing, { filter: small })
+    if (stored !== undefined) return stored
+    // It is not there, or is too large: only its size is asked for.
+    const sized = await this.#find(changing, { projection: { _id: 0, size: { $bsonSize: '$$ROOT' } } })
+    if (sized === undefined) return undefined
+    throw new LargerVersion(Number(BSON.deserialize(sized)['size']))
+  }
+
+  async #find(
+    { collection, id, session }: Pick<Changing, 'collection' | 'id' | 'session'>,
+    { filter, projection }: { readonly filter?: Document; readonly projection?: Document },
   ): Promise<StoredDocument | undefined> {
-    const command = { find: collection, filter: { _id: id }, limit: 1, singleBatch: true, ...exactly }
-    const raw: RunCommandOptions & { fieldsAsRaw: Document } = {
-      ...options,
-      fieldsAsRaw: { firstBatch: true },
+    const command = {
+      find: collection,
+      filter: { _id: id, ...filter },
+      ...(projection && { projection }),
+      limit: 1,
+      singleBatch: true,
+      ...exactly,
     }
+    const raw: RunCommandOptions & { fieldsAsRaw: Document } = { session, fieldsAsRaw: { firstBatch: true } }
     const { cursor } = await this.#db().command(command, raw)
-    const stored: unknown = cursor.firstBatch[0]
-    if (stored === undefined || stored instanceof Uint8Array) return stored
+    const found: unknown = cursor.firstBatch[0]
+    if (found === undefined || found instanceof Uint8Array) return found
     throw new TypeError('expected the bytes of a document')
   }
 

@@ -1,8 +1,8 @@
 import {
+  parseDocument,
   serverOf,
   type ReadCommand,
   type ReadConnection,
-  type ReadSession,
   type RunOptions,
 } from '@freshet/guard'
 import {
@@ -26,6 +26,20 @@ import { storedId } from './stored-ids.ts'
 
 type Reply = Awaited<ReturnType<ReadConnection['run']>>
 
+/** What all commands of one read have in common. */
+interface Read {
+  readonly position: Position
+  readonly collection: string
+  readonly idType: IdType
+  readonly how: RunOptions
+}
+
+/** What a `find` says beside the ids. */
+interface Find {
+  readonly filter?: object
+  readonly projection?: object
+}
+
 export interface MongoPastParts extends MongoSourceParts {
   /** The source's, whose history is read. */
   readonly followed: FollowedServer
@@ -44,12 +58,21 @@ export class MongoPastReads implements PastReads {
     collection: string,
     ids: readonly Id[],
     signal: AbortSignal,
+    maxDocumentBytes?: number,
   ): Promise<PastAnswer> {
-    const place = this.#placeOf(collection)
-    const { connection } = this.#parts
+    const { stored, idType } = this.#placeOf(collection)
+    const { connection, options } = this.#parts
+    const timeoutMs = options.pastReadMs + options.replyWithinMs
     const session = connection.openSession()
     try {
-      return await this.#read(position, place, ids, { session, signal })
+      const how: RunOptions = { session, signal, raw: 'batches', timeoutMs }
+      const found = new Map<Id, Bytes>()
+      const read = { position, collection: stored, idType, how }
+      const unproved = await this.#find(read, ids, findOf(maxDocumentBytes), found)
+      if (unproved !== undefined) return unproved
+      if (maxDocumentBytes === undefined) return { kind: 'exact', documents: found }
+      if (maxDocumentBytes > 0) return { kind: 'exact', documents: found, limited: true }
+      return { kind: 'exact', documents: new Map(), sizes: sizesIn(found) }
     } catch (error) {
       throw changeStreamErrorOf(error, `read '${collection}' as it was at ${position}`)
     } finally {
@@ -78,22 +101,24 @@ export class MongoPastReads implements PastReads {
     }
   }
 
-  /** One snapshot for all replies: a reply ends at 16 MB, and what is not in the first must not be taken for absent. */
-  async #read(
-    position: Position,
-    { stored: collection, idType }: StoredCollection,
+  /**
+   * Puts what is found into `found`; gives what is known instead where the reply proves nothing. One snapshot for all
+   * replies: a reply ends at 16 MB, and what is not in the first must not be taken for absent.
+   */
+  async #find(
+    { position, collection, idType, how }: Read,
     ids: readonly Id[],
-    call: { readonly session: ReadSession; readonly signal: AbortSignal },
-  ): Promise<PastAnswer> {
+    { filter, projection }: Find,
+    found: Map<Id, Bytes>,
+  ): Promise<PastAnswer | undefined> {
     const { options } = this.#parts
-    const documents = new Map<Id, Bytes>()
     const stored = ids.map((id) => storedId(idType, id)).filter((id) => id !== undefined)
     const [only] = stored
-    if (only === undefined) return { kind: 'exact', documents }
-    const how = { ...call, raw: 'batches', timeoutMs: options.pastReadMs + options.replyWithinMs } as const
+    if (only === undefined) return undefined
     const command = {
       find: collection,
-      filter: { _id: stored.length === 1 ? only : { $in: stored } },
+      filter: { _id: stored.length === 1 ? only : { $in: stored }, ...filter },
+      ...(projection && { projection }),
       batchSize: ids.length + 1,
       maxTimeMS: options.pastReadMs,
       // Means nothing on a replica set, but for a view it is an error: a view that took the place of a collection
@@ -104,13 +129,13 @@ export class MongoPastReads implements PastReads {
     const reply = await this.#ask(command, how)
     // A collection that is not there (any more) is answered with an empty result that stands at no time at all.
     if (timeOfTimestamp(reply['cursor'].atClusterTime) === undefined) return unproved(reply)
-    gather(idType, reply['cursor'].firstBatch, documents)
+    gather(idType, reply['cursor'].firstBatch, found)
     for (let { id } = reply['cursor']; !id.isZero();) {
       const more: Reply = await this.#more(id, collection, how)
-      gather(idType, more['cursor'].nextBatch, documents)
+      gather(idType, more['cursor'].nextBatch, found)
       id = more['cursor'].id
     }
-    return { kind: 'exact', documents }
+    return undefined
   }
 
   /** The next reply of a cursor; one that fails is not left behind on the server. */
@@ -139,6 +164,21 @@ export class MongoPastReads implements PastReads {
       throw new TypeError(`expected a collection that is followed, got '${collection}'`)
     return placeOf(collection, place)
   }
+}
+
+const size = 'size'
+
+/** What stands in place of a document whose size is asked for. */
+const sizeOnly = { [size]: { $bsonSize: '$$ROOT' } }
+
+/** The server itself leaves out what is too large: a limit of its reply would be one of its number of documents. */
+function findOf(maxBytes: number | undefined): Find {
+  if (maxBytes === 0) return { projection: sizeOnly }
+  return maxBytes === undefined ? {} : { filter: { $expr: { $lte: [{ $bsonSize: '$$ROOT' }, maxBytes] } } }
+}
+
+function sizesIn(replies: ReadonlyMap<Id, Bytes>): ReadonlyMap<Id, number> {
+  return new Map([...replies].map(([id, bytes]) => [id, Number(parseDocument(bytes)[size])]))
 }
 
 /** The reply proves nothing, but whatever it saw was there at its operationTime. */

@@ -1,6 +1,6 @@
 import { Cache, type Value } from '@freshet/cache'
 import type { Batch } from '@freshet/change-stream'
-import type { Log } from '@freshet/kit'
+import type { ByteBudget, Log } from '@freshet/kit'
 import { parseSourceId, positionOf, type IdType, type SourceId } from '@freshet/protocol'
 import type { Presentation } from '../../src/contract.ts'
 import type { Feed } from '../../src/feed.ts'
@@ -36,6 +36,7 @@ export interface BenchOptions {
   readonly seed?: number
   readonly options?: Partial<ReplicaOptions>
   readonly cache?: Cache<string>
+  readonly budget?: ByteBudget
   readonly collections?: ReadonlyMap<string, IdType>
   readonly presentation?: Presentation<string>
   readonly past?: (history: History) => ScriptedPast
@@ -71,6 +72,7 @@ export class Bench implements AsyncDisposable {
       random: this.random.next,
       log: silentLog,
       cache: options.cache ?? new Cache({ maxBytes: all.cacheBytes, sizeOf: asText.sizeOf }),
+      ...(options.budget && { budget: options.budget }),
       follow: (feed) => {
         this.#feed = options.wrapFeed?.(feed) ?? feed
         return { start: () => {}, stop: () => Promise.resolve() }

@@ -1,0 +1,66 @@
+import type { ByteLease, BytePart, Clock } from '@freshet/kit'
+import { StoreError } from './errors.ts'
+
+/** Stored versions up to here are looked at without being asked for their size. */
+const SMALL_BYTES = 16 * 1024
+
+/** A reply lies twice in memory while it is put together; the next version, its statement and its message come on top. */
+const COPIES = 5
+
+/** How long a look waits for room, in milliseconds. */
+const WAIT_MS = 5_000
+
+/** A version may grow between two looks; after so many it is said that others were faster. */
+const MAX_LOOKS = 4
+
+/** The stored version has more bytes than there is room for. */
+export class LargerVersion extends Error {
+  override readonly name = 'LargerVersion'
+  readonly bytes: number
+
+  constructor(bytes: number) {
+    super(`the stored version has ${bytes} bytes`)
+    this.bytes = bytes
+  }
+}
+
+/** Room for stored versions that are looked at: a request of some bytes may be about a document of 16 MiB. */
+export class LookRoom {
+  readonly #part: BytePart
+  readonly #clock: Clock
+
+  constructor(part: BytePart, clock: Clock) {
+    this.#part = part
+    this.#clock = clock
+  }
+
+  /**
+   * Runs work that may look at a version of so many bytes, and throws {@link LargerVersion} of a larger one: it has
+   * written nothing then, and is run again when there is room for that. @throws {StoreError} CROWDED, CONFLICT
+   */
+  async run<T>(work: (maxBytes: number) => Promise<T>): Promise<T> {
+    let maxBytes = SMALL_BYTES
+    for (let look = 1; look <= MAX_LOOKS; look += 1) {
+      using lease = this.#part.lease()
+      if (!lease.tryHold(maxBytes * COPIES)) await this.#wait(lease, maxBytes * COPIES)
+      try {
+        return await work(maxBytes)
+      } catch (error) {
+        if (!(error instanceof LargerVersion)) throw error
+        maxBytes = error.bytes
+      }
+    }
+    throw new StoreError('CONFLICT', `the version grew, ${MAX_LOOKS} times`)
+  }
+
+  async #wait(lease: ByteLease, bytes: number): Promise<void> {
+    const late = new AbortController()
+    void this.#clock.sleep(WAIT_MS, late.signal).then(() => late.abort())
+    try {
+      if (await lease.hold(bytes, late.signal)) return
+      throw new StoreError('CROWDED', `no room for ${bytes} bytes within ${WAIT_MS} ms`)
+    } finally {
+      late.abort()
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { secret } from './open-writer.ts'
+
+const main = join(import.meta.dirname, '../../dist/main.js')
+const collections = join(import.meta.dirname, '../../../../collections')
+
+/** A built writer in a process of its own. */
+export interface Child extends AsyncDisposable {
+  readonly url: string
+  readonly managementUrl: string
+  /** `null` while it lives. */
+  readonly exitCode: number | null
+  /** The most memory that it ever had, resident. Linux alone tells. */
+  peakBytes(): Promise<number>
+  /** A figure of one part of its budget. */
+  figure(name: string, part: string): Promise<number>
+}
+
+export interface ChildOptions {
+  readonly uri: string
+  readonly heapMiB: number
+  readonly argv: readonly string[]
+}
+
+/** Starts it as operators are told to, and waits until its ports are open. */
+export async function openChild({ uri, heapMiB, argv }: ChildOptions): Promise<Child> {
+  const own = ['--port=0', '--management-port=0', '--database=shop', `--collections=${collections}`]
+  const child = spawn(process.execPath, [`--max-old-space-size=${heapMiB}`, main, ...own, ...argv], {
+    env: { PATH: process.env['PATH'], FRESHET_TOKEN_SECRET: secret, FRESHET_MONGODB_URI: uri },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const ended = once(child, 'exit')
+  const { url, managementUrl } = await listening(createInterface({ input: child.stdout }))
+  child.stdout.resume()
+  return {
+    url,
+    managementUrl,
+    get exitCode() {
+      return child.exitCode
+    },
+    peakBytes: async () => {
+      const status = await readFile(`/proc/${child.pid}/status`, 'utf8')
+      return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024
+    },
+    figure: async (name, part) => {
+      const text = await (await fetch(`${managementUrl}/metrics`)).text()
+      return Number(new RegExp(`^freshet_${name}\\{part="${part}"\\} (\\d+)$`, 'm').exec(text)?.[1])
+    },
+    [Symbol.asyncDispose]: async () => {
+      child.kill('SIGKILL')
+      await ended
+    },
+  }
+}
+
+async function listening(
+  lines: AsyncIterable<string>,
+): Promise<{ readonly url: string; readonly managementUrl: string }> {
+  for await (const line of lines) {
+    const { msg, url, managementUrl } = JSON.parse(line)
+    if (msg === 'listening') return { url, managementUrl }
+  }
+  throw new Error('the writer ended before its ports were open')
+}

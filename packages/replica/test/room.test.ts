@@ -1,0 +1,66 @@
+import { expect, test } from '@jest/globals'
+import { Cache } from '@freshet/cache'
+import { ByteBudget, systemClock } from '@freshet/kit'
+import { SMALL_BYTES } from '../src/read-sizes.ts'
+import { asText, Bench } from './support/bench.ts'
+
+const MiB = 2 ** 20
+const put = (id: string) => ({ kind: 'put', collection: 'a', id }) as const
+
+function figure(budget: ByteBudget, part: string): { readonly takenBytes: number; readonly waiting: number } {
+  const found = budget.figures().find((each) => each.part === part)
+  if (!found) throw new Error(`expected a part ${part}`)
+  return found
+}
+
+test('R8 answers that wait with documents share one budget: the others wait, and none is lost', async () => {
+  const budget = new ByteBudget({ maxBytes: MiB, clock: systemClock })
+  const options = { maxAnswerBytes: MiB / 4 }
+  await using bench = await new Bench({ budget, options }).live()
+  const groups = Array.from({ length: 40 }, (_, n) => [`${n}x`, `${n}y`])
+  bench.history.commit(groups.flat().map(put))
+  bench.tell()
+  const asked = groups.map((ids) => bench.replica.many('a', ids))
+  await bench.settle()
+  const { takenBytes, waiting } = figure(budget, 'pinned')
+  expect(takenBytes).toBeLessThanOrEqual(MiB / 4)
+  expect(waiting).toBe(groups.length - takenBytes / (2 * SMALL_BYTES))
+  expect(waiting).toBeGreaterThan(0)
+  await bench.drain()
+  for (const answer of await Promise.all(asked)) expect(answer.values).toHaveLength(2)
+  expect(budget.takenBytes).toBe(0)
+})
+
+test('R8 an answer that needs more room than there is lets go what it has, and has all of it in its turn', async () => {
+  const document = 'x'.repeat(100_000)
+  const budget = new ByteBudget({ maxBytes: MiB, clock: systemClock })
+  const cache: Cache<string> = new Cache({ maxBytes: 1_000, sizeOf: (value) => value.length })
+  const presentation = { ...asText, present: () => document }
+  const options = { maxAnswerBytes: MiB / 4 }
+  await using bench = await new Bench({ budget, cache, presentation, options }).live()
+  const groups = Array.from({ length: 6 }, (_, n) => [`${n}x`, `${n}y`])
+  bench.history.commit(groups.flat().map(put))
+  bench.tell()
+  const asked = groups.map((ids) => bench.replica.many('a', ids))
+  let most = 0
+  const watch = setInterval(() => (most = Math.max(most, cache.bytes)), 0)
+  await bench.drain()
+  clearInterval(watch)
+  for (const answer of await Promise.all(asked)) expect(answer.values).toEqual([document, document])
+  // One answer of the largest size, and the document that did not fit beside others.
+  expect(most).toBeLessThan(MiB / 4 + 2 * document.length)
+  expect(budget.takenBytes).toBe(0)
+})
+
+test('R8 one document is answered whatever its size', async () => {
+  const document = 'x'.repeat(1_000)
+  const presentation = { ...asText, present: () => document }
+  await using bench = await new Bench({ presentation, options: { maxAnswerBytes: 10 } }).live()
+  bench.history.commit([put('1')])
+  bench.tell()
+  for (const ask of [() => bench.replica.get('a', '1'), () => bench.replica.many('a', ['1'])]) {
+    const asked = ask()
+    await bench.drain()
+    expect((await asked).values).toEqual([document])
+  }
+})
