@@ -2,6 +2,7 @@ import { afterAll, expect, test } from '@jest/globals'
 import { CutProxy, openTestDatabase, type TestDatabase } from '@freshet/testkit'
 import { sourceIdOf } from '../src/source.ts'
 import type { Ground } from '../src/open-ground.ts'
+import type { Pulse } from '../src/store/contract.ts'
 import { collections, openWriter } from './support/open-writer.ts'
 
 const passwords = { 'freshet-writer': 'the same on both' } as const
@@ -53,7 +54,12 @@ test('W1 no answer names the source of a server that stood behind the address be
   expect(right).toBeGreaterThanOrEqual(120)
 })
 
-test('W1 control: a writer that does not hear of broken connections names the wrong one', async () => {
-  const { wrong } = await wrongAnswers((ground) => ({ ...ground, onBroken: () => undefined }))
+test('W1 control: a writer that neither hears of broken connections nor looks again names the wrong one', async () => {
+  const { wrong } = await wrongAnswers((ground) => {
+    let first: Promise<string | undefined> | undefined
+    const timeline = () => (first ??= ground.control.timeline())
+    const control = { timeline, beat: (seen: Pulse | undefined) => ground.control.beat(seen) }
+    return { ...ground, control, onBroken: () => undefined }
+  })
   expect(wrong).toBeGreaterThan(0)
 })
