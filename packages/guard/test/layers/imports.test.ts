@@ -34,6 +34,7 @@ const exceptions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'once of node:events': 'waits',
     'readFileSync of node:fs': 'reads secrets and the version',
     jose: 'checks tokens; it fetches the keys of their issuer, by GET',
+    fetch: 'asks what jose tells it to ask: the keys of the issuer, by GET',
     pino: 'writes the log',
     'Counter of prom-client': 'counts',
     'Gauge of prom-client': 'counts',
