@@ -24,6 +24,10 @@ afterAll(async () => {
   for (const one of [reader, writer, db]) await one[Symbol.asyncDispose]()
 })
 
+/** On a connection of its own, which is closed behind the answer. */
+const getHit = (): Promise<Response> =>
+  fetch(`${reader.url}/v1/products/hit`, { headers: { connection: 'close' } })
+
 const document = { id: 'hit', name: 'Hit', price: 1, stock: 1 }
 await eventually(async () => {
   const written = await fetch(`${writer.url}/v1/products/hit`, {
@@ -33,11 +37,11 @@ await eventually(async () => {
   })
   expect([200, 201]).toContain(written.status)
 })
-await eventually(async () => expect((await fetch(`${reader.url}/v1/products/hit`)).status).toBe(200))
+await eventually(async () => expect((await getHit()).status).toBe(200))
 
 /** A position so many seconds after the one where the reader stands. */
 async function ahead(seconds: number): Promise<string> {
-  const answer = await fetch(`${reader.url}/v1/products/hit`)
+  const answer = await getHit()
   const now = parseSourcePosition(answer.headers.get('freshet-position') ?? '')
   if (now === undefined) throw new Error('expected a position')
   return formatSourcePosition(now.source, positionOf(highOf(now.at) + seconds, 1))
@@ -143,7 +147,7 @@ test('no connection that is cut, reset or half-closed at any byte of any request
           for (const port of portsAt(at)) yield () => speak(port, [text.slice(0, at)], ending)
   }
   const connections = await inParallel(everywhere(), 48)
-  expect(connections).toBeGreaterThan(20_000)
+  expect(connections).toBeGreaterThan(15_000)
   await expectWell(before)
 })
 
@@ -162,14 +166,14 @@ test('nor does any random mix of requests in any pieces', async () => {
     )
   }
   function* many(): Generator<() => Promise<void>> {
-    for (let count = 0; count < 4_000; count++) {
+    for (let count = 0; count < 6_000; count++) {
       const texts = mixed()
       const ending = random.pick(endings)
       const port = random.pick(ports)
       yield () => speak(port, texts, ending)
     }
   }
-  expect(await inParallel(many(), 48)).toBe(4_000)
+  expect(await inParallel(many(), 48)).toBe(6_000)
   await expectWell(before)
 })
 
@@ -194,7 +198,7 @@ test('P9 130 clients that send large requests ahead of one that waits do not tak
     expect(Number(bytes)).toBeGreaterThan(2 ** 20)
   })
   for (let times = 0; times < 50; times++) {
-    expect((await fetch(`${reader.url}/v1/products/hit`)).status).toBe(200)
+    expect((await getHit()).status).toBe(200)
     expect(reader.residentMiB).toBeLessThan(READER_HEAP_MIB + BESIDE_MIB)
   }
   for (const socket of clients) socket.resetAndDestroy()
