@@ -10,6 +10,13 @@ const MAX_AHEAD = 100
 /** Of so many connections one is closed when all places are taken: to look for them costs more than to close them. */
 const CLOSE_ONE_OF = 100
 
+/**
+ * The first time-out of a connection comes after so many milliseconds. Node.js lets a time-out pass when less waits to
+ * be taken than at the last one, and the first is compared with the moment of writing, of which the system takes a part
+ * at once: https://github.com/nodejs/node/blob/v24.0.0/lib/net.js (`_onTimeout`).
+ */
+const FIRST_LOOK_MS = 1
+
 /** Why connections were cut from this side. */
 export type Cut = 'unread' | 'pipelining' | 'crowded'
 
@@ -17,6 +24,8 @@ export type Cut = 'unread' | 'pipelining' | 'crowded'
 export interface ConnectionsOptions {
   readonly take: (request: IncomingMessage, response: ServerResponse) => void
   readonly maxSockets: number
+  /** How long a client may take nothing of an answer, in milliseconds. */
+  readonly unreadMs: number
   /** The bytes of requests that wait for their turn, on all connections together. */
   readonly heads: BytePart
   readonly clock: Clock
@@ -161,10 +170,10 @@ export class Connections {
       if (newest?.headersSent === false) newest.shouldKeepAlive = false
   }
 
-  /** Call it now and then: whoever takes nothing of an answer for `withinMs` from then on is cut off. */
-  limitUnread(withinMs: number): void {
+  /** Call it now and then: whoever takes nothing of an answer from then on, for as long as that may be, is cut off. */
+  limitUnread(): void {
     for (const socket of this.#open.keys())
-      if (socket.writableLength > 0 && !socket.timeout) socket.setTimeout(withinMs)
+      if (socket.writableLength > 0 && !socket.timeout) socket.setTimeout(FIRST_LOOK_MS)
   }
 
   /** The time of a connection is over: that for its next request, or that for taking its answer. */
@@ -174,6 +183,7 @@ export class Connections {
     // All was taken, and the answer to what came ahead is being made: that has no limit here.
     if (!unread && !connection?.lingering && connection?.newest?.writableFinished === false)
       socket.setTimeout(0)
+    else if (unread && socket.timeout === FIRST_LOOK_MS) socket.setTimeout(this.#options.unreadMs)
     else if (unread && connection) this.#cut(connection, 'unread')
     else socket.destroy()
   }

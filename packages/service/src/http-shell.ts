@@ -57,6 +57,7 @@ export class HttpShell {
     this.#connections = new Connections({
       take: (request, response) => this.#take(request, response),
       maxSockets: limits.maxSockets,
+      unreadMs: limits.unreadMs,
       heads,
       clock,
     })
@@ -172,7 +173,7 @@ export class HttpShell {
     server.on('timeout', (socket) => connections.timeOut(socket))
     server.on('clientError', (error, socket) => this.#refuse(error, socket as Socket))
     const { unreadMs } = this.#options.limits
-    const sweep = setInterval(() => connections.limitUnread(unreadMs), Math.ceil(unreadMs / 4)).unref()
+    const sweep = setInterval(() => connections.limitUnread(), Math.ceil(unreadMs / 4)).unref()
     server.once('close', () => clearInterval(sweep))
   }
 

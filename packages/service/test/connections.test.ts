@@ -1,4 +1,5 @@
-import { expect, test } from '@jest/globals'
+import { expect, jest, test } from '@jest/globals'
+import type { Socket } from 'node:net'
 import { eventually } from '@freshet/testkit'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { openShell, RawClient } from './open-shell.ts'
@@ -112,6 +113,26 @@ test('a client that takes nothing of its answer is cut off, one that takes it sl
   await eventually(() => expect(bytes).toBeGreaterThanOrEqual(much.length))
   await eventually(() => expect(bench.shell.cuts).toEqual({ ...none, unread: 1 }))
   expect(bench.shell.openSockets).toBe(1)
+})
+
+test('a client that takes nothing is cut off after the limit, and not after twice as long', async () => {
+  const sockets: Socket[] = []
+  const unreadMs = 1_000
+  await using bench = await openShell(
+    ({ socket }, response) => {
+      sockets.push(socket)
+      response.end(Buffer.alloc(8 * 2 ** 20))
+    },
+    { unreadMs },
+  )
+  using silent = new RawClient(bench.url)
+  silent.socket.pause()
+  silent.send(get())
+  await eventually(() => expect(sockets[0]?.timeout).toBe(unreadMs))
+  // Where Node.js takes a time-out for progress, it begins anew and tells nobody.
+  const begunAnew = jest.spyOn(Object(sockets[0]), '_unrefTimer')
+  await eventually(() => expect(bench.shell.cuts.unread).toBe(1))
+  expect(begunAnew).not.toHaveBeenCalled()
 })
 
 test('an answer that takes long to make is waited for, behind one that was taken slowly too', async () => {

@@ -97,7 +97,7 @@ export async function openAuditedRun(readers = 1) {
       `--collections=${folder}`,
     ],
     undefined,
-    { env: { MONGODB_URI: db.adminUri } },
+    { env: { FRESHET_DB: db.adminUri } },
   )
   const moving = await moveData(db)
   const line = devLineOf(await dev.json())
