@@ -17,9 +17,9 @@ afterAll(async () => {
 /** On a majority and in the journal, within the time that the writer was told. */
 const durable = { w: 'majority', j: true, wtimeout: 7_000 }
 
-const names = ['insert', 'update', 'delete', 'commitTransaction'] as const
+const names = ['insert', 'update', 'delete', 'findAndModify', 'commitTransaction'] as const
 const nameOf = (command: Document) => names.find((name) => name in command)
-const isHeartbeat = ({ update }: Document): boolean => update === 'freshet'
+const isHeartbeat = ({ findAndModify }: Document): boolean => findAndModify === 'freshet'
 
 /** A command after which a write stands: statements of a transaction ask for nothing, their commit does. */
 const isFinal = (command: Document): boolean =>
