@@ -12,8 +12,12 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const { packageManager, engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const [name, ...args] = process.argv.slice(2)
 
-/** What is built already is not built again. */
-const build = { title: 'Building', argv: ['turbo', 'run', 'build', '--output-logs=errors-only'], held: true }
+/** What is built already is not built again, which only the build itself knows: until it is over, this is what is true. */
+const build = {
+  title: 'Building',
+  argv: ['turbo', 'run', 'build', '--output-logs=errors-only'],
+  held: 'Building what has changed',
+}
 /** The command line, from what it is made of and nothing else. */
 const freshet = (...argv) => [
   { ...build, argv: [...build.argv, '--filter=@freshet/cli'] },
@@ -59,12 +63,13 @@ const parentCheckMs = 1_000
 /** What runs here asks services on this machine, which no proxy knows. Tests do so by `fetch`, as any client. */
 const direct = [process.env.no_proxy, process.env.NO_PROXY, '127.0.0.1,::1,localhost'].filter(Boolean).join()
 
-/** A step that is over sooner, such as a build of nothing, is not worth a line. */
-const sayAfterMs = 1_000
+/** A step that is over sooner is not worth a line. */
+const sayAfterMs = 2_000
 
 /**
  * Runs one program to its end and resolves with its exit code; signals are passed on, so Ctrl-C ends both. One that gets
- * a channel sees it close when this process is gone. What one prints that is held is said when it fails.
+ * a channel sees it close when this process is gone. What one prints that is held is said when it fails; the words of
+ * `held` are said while it takes long.
  */
 function run([command, ...rest], { quiet = false, held = false, channel = false } = {}) {
   return new Promise((resolve) => {
@@ -148,7 +153,7 @@ async function main() {
   if (installed !== 0) return installed
   for (const { title, argv, held, channel } of steps) {
     if (title && !held) say(`${title} …`)
-    const telling = held && setTimeout(() => say(`${title} …`), sayAfterMs)
+    const telling = held && setTimeout(() => say(`${held} …`), sayAfterMs)
     const code = await run(argv, { held, channel })
     clearTimeout(telling)
     if (code !== 0) {

@@ -1,5 +1,8 @@
-import { ConfigError, helpText, readConfig, variablesOf } from '@freshet/kit'
+import { helpText, readConfig, variablesOf } from '@freshet/kit'
 import type { Clock, ConfigOf, OptionTable } from '@freshet/kit'
+import { exitCodeOf } from './exit-code-of.ts'
+import { commonExits, exitCodes } from './exit-codes.ts'
+import { refuseFlagsOfNpm } from './npm-flags.ts'
 
 /** What a command may touch of the world around it; `main.ts` alone takes it from the process. */
 export interface World {
@@ -32,27 +35,16 @@ export interface CommandDefinition<Table extends OptionTable> {
   readonly name: string
   readonly says: string
   readonly options: Table
-  /** The exit codes with what they mean, where they say more than whether it worked; `--help` prints them. */
+  /** The exit codes with what they mean, where they are other than usual; `--help` prints them. */
   readonly exits?: Readonly<Record<number, string>>
-  /** The exit code for what `run` rejected with, unless the configuration was wrong; `failed` for all by default. */
-  codeOf?(error: unknown): number
+  /** The exit code for what `run` rejected with when it is none of our errors; `failed` by default. */
+  readonly unexpected?: number
   run(config: ConfigOf<Table>, world: World): Promise<number>
 }
 
-/** How the program ends. From 69 on they are those of sysexits.h. */
-export const exitCodes = {
-  done: 0,
-  failed: 1,
-  usage: 2,
-  unproved: 3,
-  unavailable: 69,
-  broken: 70,
-  badConfig: 78,
-} as const
-
 /** Wraps a command: `--help` from its declared options, and one line for a wrong option. */
 export function defineCommand<Table extends OptionTable>(definition: CommandDefinition<Table>): Command {
-  const { name, says, options, exits } = definition
+  const { name, says, options, exits = commonExits, unexpected = exitCodes.failed } = definition
   return {
     name,
     says,
@@ -64,17 +56,17 @@ export function defineCommand<Table extends OptionTable>(definition: CommandDefi
       }
       try {
         const { env, readFile } = world
+        refuseFlagsOfNpm(name, options, env)
         return await definition.run(readConfig(options, { argv, env, readFile }), world)
       } catch (error) {
         world.say(`freshet ${name}: ${error instanceof Error ? error.message : String(error)}`)
-        if (error instanceof ConfigError) return exitCodes.badConfig
-        return definition.codeOf?.(error) ?? exitCodes.failed
+        return exitCodeOf(error) ?? unexpected
       }
     },
   }
 }
 
-function exitText(exits: Readonly<Record<number, string>> = {}): string {
+function exitText(exits: Readonly<Record<number, string>>): string {
   const lines = Object.entries(exits).map(([code, says]) => `  ${code.padEnd(4)}${says}`)
-  return lines.length === 0 ? '' : `\nExit codes:\n${lines.join('\n')}\n`
+  return `\nExit codes:\n${lines.join('\n')}\n`
 }

@@ -1,8 +1,9 @@
 import { loadCollections } from '@freshet/collections'
 import { defineOptions, flag, REQUIRED, secret, text } from '@freshet/kit'
 import { migrate, renameTimeline, withCredentials } from '@freshet/migration'
-import { defineCommand, exitCodes } from './command.ts'
+import { defineCommand } from './command.ts'
 import { databaseName } from './database-name.ts'
+import { exitCodes } from './exit-codes.ts'
 
 const where = {
   db: secret('db', REQUIRED, 'The address of MongoDB with a user that may create roles and users.'),
@@ -18,7 +19,7 @@ const migrateOptions = defineOptions({
 /** `freshet migrate`: brings a database into the form that writer and readers need. */
 export const migrateCommand = defineCommand({
   name: 'migrate',
-  says: 'Makes collections, control documents, roles and one user per role; twice changes nothing.',
+  says: 'Makes collections, control documents, roles and one user per role; safe to run again.',
   options: migrateOptions,
   async run({ db, database, collections: folder, json }, world) {
     const collections = [...(await loadCollections(folder)).values()].map(({ stored }) => stored)

@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url'
 import { auditCommand } from './audit/command.ts'
-import { exitCodes } from './command.ts'
 import type { Command, World } from './command.ts'
 import { devCommand } from './dev/command.ts'
 import { doctorGuardCommand } from './doctor/command.ts'
+import { exitCodes } from './exit-codes.ts'
 import { migrateCommand, timelineCommand } from './migrate.ts'
 import { tokenCommand } from './token.ts'
 
@@ -32,7 +32,7 @@ export async function runProgram(argv: readonly string[], world: World): Promise
   const asked = argv.length === 0 || ['help', '--help', '-h'].includes(argv[0] ?? '')
   if (!asked) world.say(`freshet: ${JSON.stringify(argv[0])} is no command${nearestTo(argv[0] ?? '')}.`)
   const lines = commands.map(({ name, says }) => `  ${name.padEnd(14)}${says}`)
-  const text = `freshet COMMAND [options]\n\n${lines.join('\n')}\n\nfreshet COMMAND --help tells the options. In a clone: npm run freshet -- COMMAND\n`
+  const text = `freshet COMMAND [options]\n\n${lines.join('\n')}\n\nfreshet COMMAND --help lists its options. In a clone: npm run freshet -- COMMAND\n`
   if (asked) world.print(text)
   else world.say(text)
   return asked ? exitCodes.done : exitCodes.usage

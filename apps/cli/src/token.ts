@@ -1,12 +1,16 @@
 import type { KeyObject } from 'node:crypto'
 import { ConfigError, defineOptions, list, ms, secret, text } from '@freshet/kit'
 import { isHandlerName } from '@freshet/protocol'
-import { defineCommand, exitCodes } from './command.ts'
+import { defineCommand } from './command.ts'
 import type { World } from './command.ts'
 import { readRunning } from './dev/running.ts'
+import { exitCodes } from './exit-codes.ts'
 import { signToken } from './sign-token.ts'
 import { readIfThere, readStateFile, tokenKeyFile } from './state-folder.ts'
 import { privateKeyIn, sharedSecretIn } from './token-key.ts'
+
+/** What services take by default: `--token-max-days`. */
+const longestMs = 366 * 86_400_000
 
 const options = defineOptions({
   subject: text('subject', 'developer', 'Who the bearer is: the claim sub.'),
@@ -16,7 +20,7 @@ const options = defineOptions({
     'Services whose handlers of changes the bearer writes for: the claim freshet_handlers. Such a token writes for ' +
       'nothing else.',
   ),
-  forMs: ms('for', 3_600_000, 'How long the token is good.', { min: 1_000 }),
+  forMs: ms('for', 3_600_000, 'How long the token is good.', { min: 1_000, max: longestMs }),
   issuer: text('token-issuer', 'freshet', 'The issuer that the services want.'),
   audience: text('token-audience', 'freshet', 'The audience that the services want.'),
   privateKey: secret(
@@ -32,6 +36,11 @@ export const tokenCommand = defineCommand({
   name: 'token',
   says: 'Prints a token for a caller.',
   options,
+  exits: {
+    [exitCodes.done]: 'It is done.',
+    [exitCodes.failed]: 'It failed; the message says why.',
+    [exitCodes.badConfig]: 'An option or a file is wrong.',
+  },
   async run({ privateKey, sharedSecret, ...content }, world) {
     const key = signingKey(privateKey, sharedSecret, world)
     const unknown = content.handlers.find((service) => !isHandlerName(`${service}/h`))
@@ -51,17 +60,24 @@ function signingKey(
   world: World,
 ): KeyObject {
   if (privateKey !== undefined && sharedSecret !== undefined)
-    throw new ConfigError('CONFLICT', '--token-key-file and --token-secret-file are both set.')
+    throw new ConfigError(
+      'CONFLICT',
+      '--token-key-file and --token-secret-file are both set; it wants one of them.',
+    )
   if (sharedSecret !== undefined) {
     const secret = sharedSecretIn(sharedSecret)
-    if (secret === undefined) throw new ConfigError('BAD_VALUE', 'The secret has fewer than 32 bytes.')
+    if (secret === undefined)
+      throw new ConfigError('BAD_VALUE', 'The token secret is too short; it wants 32 bytes or more.')
     return secret
   }
   const pem = privateKey ?? keyOfDev(world)
   if (pem === undefined) throw new ConfigError('MISSING', '--token-key-file is missing, and no dev ran here.')
   const key = privateKeyIn(pem)
   if (key === undefined)
-    throw new ConfigError('BAD_VALUE', 'The file of --token-key-file holds no private key in PEM.')
+    throw new ConfigError(
+      'BAD_VALUE',
+      'The file of --token-key-file holds no key; it wants a private key in PEM.',
+    )
   return key
 }
 

@@ -254,7 +254,7 @@ test('a reader that never answers is named, and nothing is proved of it, whateve
   })
   expect(summary.outcome).toBe('unproved')
   expect(inWords(summary)).toMatch(
-    /^\d+ answers audited, 0 wrong\n {2}TOO LITTLE PROVED of http:\/\/dead: .*\n {2}\d+ of http:\/\/dead no fact: no answer: ECONNREFUSED$/,
+    /^\d+ answers audited, 0 wrong\n {2}\d+ of \S+, 0 wrong\n {2}0 of http:\/\/dead, 0 wrong\n {2}TOO LITTLE PROVED of http:\/\/dead: .*\n {2}\d+ of http:\/\/dead no fact: no answer: ECONNREFUSED$/,
   )
 })
 

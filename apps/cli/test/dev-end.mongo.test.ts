@@ -122,7 +122,9 @@ test('a second run that would keep its data in the same folder waits, and then g
   await using first = new Program(started)
   const { database } = await first.json()
   await using second = new Program(started, first.cwd)
-  await eventually(() => expect(second.said).toContain('Another run keeps its data in'))
+  await eventually(() =>
+    expect(second.said).toMatch(/^Another run keeps its data in .*: waiting up to 10 s for it to end\.$/m),
+  )
   await using third = new Program(started, first.cwd)
   await eventually(() => expect(third.said).toContain('Another run keeps its data in'))
   third.signal('SIGINT')
@@ -133,7 +135,9 @@ test('a second run that would keep its data in the same folder waits, and then g
   expect(await fourth.outcome).toMatchObject({
     code: 1,
     printed: '',
-    said: expect.stringMatching(/^freshet dev: FOLDER_IN_USE: .* --ephemeral\.$/m),
+    said: expect.stringMatching(
+      /^freshet dev: FOLDER_IN_USE: .* --ephemeral or another folder, and --port=0/m,
+    ),
   })
 })
 
@@ -167,5 +171,9 @@ test('a port in use ends it before anything is started, with what to do', async 
   const { code, said, printed } = await program.outcome
   server.close()
   expect({ code, printed }).toEqual({ code: 1, printed: '' })
-  expect(said).toMatch(new RegExp(`^freshet dev: PORT_TAKEN: port ${port} on 127.0.0.1 is in use\\..*--port`))
+  expect(said).toMatch(
+    new RegExp(
+      `^freshet dev: PORT_TAKEN: port ${port} on 127.0.0.1, wanted for the writer, is in use\\..*--port`,
+    ),
+  )
 })

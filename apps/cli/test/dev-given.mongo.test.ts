@@ -20,7 +20,7 @@ test('a MongoDB that is there is named before it is touched, used, and left as i
   expect(dev.said.split('\n').slice(0, 3)).toEqual([
     `Using the MongoDB of MONGODB_URI (${hosts}, database given).`,
     `Connecting to ${hosts}, database given …`,
-    'No sample data is written into a MongoDB of yours; --sample writes it.',
+    'No sample data is written into your own MongoDB; --sample writes it.',
   ])
   dev.signal('SIGINT')
   expect(await dev.outcome).toMatchObject({
@@ -32,7 +32,7 @@ test('a MongoDB that is there is named before it is touched, used, and left as i
   await using other = new Program([...started, '--ephemeral', '--sample'], undefined, {
     env: { MONGODB_URI: db.adminUri },
   })
-  expect(await other.outcome).toMatchObject({ code: 1, said: expect.stringContaining('USERS_OF_OTHERS') })
+  expect(await other.outcome).toMatchObject({ code: 78, said: expect.stringContaining('USERS_OF_OTHERS') })
   expect(await documentsIn(db)).toBe(0)
   await using meant = new Program([...started, '--sample', `--db=${db.adminUri}`])
   await meant.json()
@@ -64,7 +64,7 @@ test('a MongoDB that is not there is told by a code, with what to do', async () 
   await using dev = new Program([...started, '--db=mongodb://root:secret@127.0.0.1:1/'])
   const { code, said } = await dev.outcome
   expect({ code, said }).toEqual({
-    code: 1,
+    code: 69,
     said: expect.stringMatching(
       /^freshet dev: UNREACHABLE: no primary answers at 127\.0\.0\.1:1 .* Check the address/m,
     ),
@@ -72,4 +72,21 @@ test('a MongoDB that is not there is told by a code, with what to do', async () 
   expect(said).not.toContain('secret')
   // A start that failed leaves no token that nobody takes.
   expect(readdirSync(join(dev.cwd, '.freshet'))).not.toContain('token')
+})
+
+test('a forgotten MONGODB_URI is named first, also when another run has the folder, and when nobody answers', async () => {
+  await using first = new Program(['dev', '--json', '--port=0', '--readers=1', '--no-sample'])
+  await first.json()
+  const env = { MONGODB_URI: 'mongodb://root:secret@127.0.0.1:1/' }
+  const named = 'Using the MongoDB of MONGODB_URI (127.0.0.1:1, database given).'
+  await using second = new Program(started, first.cwd, { env })
+  await eventually(() => expect(second.said.split('\n')[1]).toContain('Another run keeps its data'))
+  expect(second.said.split('\n')[0]).toBe(named)
+  second.signal('SIGINT')
+  await second.outcome
+  await using third = new Program([...started, '--ephemeral'], first.cwd, { env })
+  const { code, said } = await third.outcome
+  expect(code).toBe(69)
+  expect(said.split('\n')[0]).toBe(named)
+  expect(said).toMatch(/^The address is that of MONGODB_URI: unset it to have a MongoDB started here\.$/m)
 })

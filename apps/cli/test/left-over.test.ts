@@ -110,7 +110,7 @@ test.each(['missing', 'a file'])('a TMPDIR that is %s is named, with what to do'
   const path = join(precious, what === 'missing' ? 'missing' : 'letter')
   const { code, said } = await start(path, '--ephemeral')
   expect({ code, said }).toEqual({
-    code: 1,
+    code: 78,
     said: expect.stringMatching(
       new RegExp(`^freshet dev: NO_TEMPORARY_FOLDER: no folder could be made in ${path} .* set TMPDIR`),
     ),

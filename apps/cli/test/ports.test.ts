@@ -20,9 +20,12 @@ test('each service has a public port and a management port of its own; 0 leaves 
 
 test('a port in use is named before anything is started, with what to do', async () => {
   await using taken = await squatter()
-  const words = new RegExp(`^PORT_TAKEN: port ${taken.port} on 127.0.0.1 is in use.*--port=0`)
-  await expect(requireFreePorts(taken.port, 1, '127.0.0.1')).rejects.toThrow(words)
-  await expect(requireFreePorts(taken.port - 1, 2, '127.0.0.1')).rejects.toThrow(words)
-  await expect(requireFreePorts(taken.port - 100, 1, '127.0.0.1')).rejects.toThrow(words)
+  const words = (use: string) =>
+    new RegExp(`^PORT_TAKEN: port ${taken.port} on 127.0.0.1, wanted for ${use}, is in use.*--port=0`)
+  await expect(requireFreePorts(taken.port, 1, '127.0.0.1')).rejects.toThrow(words('the writer'))
+  await expect(requireFreePorts(taken.port - 1, 2, '127.0.0.1')).rejects.toThrow(words('reader 1'))
+  await expect(requireFreePorts(taken.port - 100, 1, '127.0.0.1')).rejects.toThrow(
+    words('health and metrics of the writer'),
+  )
   await expect(requireFreePorts(0, 64, '127.0.0.1')).resolves.toBeUndefined()
 })

@@ -156,10 +156,64 @@ test.each([
   ['dev', `--database=${'x'.repeat(55)}`],
   ['dev', '--cache-size=1B'],
   ['token', '--for=0'],
+  ['token', '--for=367d'],
+  ['audit', '--for=0s'],
 ])('%s %s is refused before anything is started', async (...argv) => {
   expect(await freshet(...argv)).toMatchObject({
     code: 78,
     printed: '',
     said: expect.stringMatching(/it wants a/),
   })
+})
+
+test('a token may be good for as long as services take one', async () => {
+  const env = { FRESHET_TOKEN_SECRET: 's'.repeat(32) }
+  const { code, printed } = await freshetIn(env, 'token', '--for=366d')
+  expect(code).toBe(0)
+  const { iat, exp } = JSON.parse(Buffer.from(printed.split('.')[1] ?? '', 'base64url').toString())
+  expect(exp - iat).toBe(366 * 86_400)
+})
+
+test.each(['dev', 'audit', 'doctor guard', 'token', 'migrate', 'timeline new'])(
+  '%s --help tells its exit codes, and speaks of no option that it has not',
+  async (name) => {
+    const { printed } = await freshet(...name.split(' '), '--help')
+    expect(printed).toMatch(/^Exit codes:\n {2}0 /m)
+    const [table = '', foot = ''] = printed
+      .split(/\n\n(?=[A-Z])/)
+      .slice(1)
+      .join('\n\n')
+      .split(/\n\n/)
+    for (const [flag] of foot.matchAll(/--[a-z-]+/g)) expect(table).toContain(`  ${flag} `)
+  },
+)
+
+const unreachable = 'mongodb://a:b@127.0.0.1:1/?directConnection=true'
+test.each([
+  ['doctor guard', {}, 78],
+  ['audit', {}, 78],
+  ['migrate --database=shop --collections=/nowhere', { FRESHET_DB: unreachable }, 78],
+  ['migrate --database=shop --collections=collections', { FRESHET_DB: unreachable }, 69],
+  ['migrate --database=shop --collections=collections', { FRESHET_DB: 'mongo:x' }, 78],
+  ['timeline new --database=shop', { FRESHET_DB: unreachable }, 69],
+  ['doctor guard --database=shop', { FRESHET_DB: unreachable }, 69],
+  ['dev --ephemeral --port=0 --collections=/nowhere', {}, 78],
+])('%s with %j ends with %d, as it means the same of every command', async (line, env, code) => {
+  expect(await freshetIn(env, ...line.split(' '))).toMatchObject({ code, printed: '' })
+})
+
+test.each([
+  ['dev', 'npm_config_ephemeral', 'true', 'npm run dev -- --ephemeral.'],
+  ['dev', 'npm_config_cache_size', '1GiB', 'npm run dev -- --cache-size.'],
+  ['dev', 'npm_config_sample', '', 'npm run dev -- --no-sample.'],
+  ['audit', 'npm_config_json', 'true', 'npm run freshet -- audit --json.'],
+  ['migrate', 'npm_config_db_file', 'true', 'npm run freshet -- migrate --db-file.'],
+])('%s is refused when npm kept a flag of it: %s', async (command, variable, value, advice) => {
+  const { code, said } = await freshetIn({ [variable]: value }, command)
+  expect({ code, said }).toEqual({ code: 78, said: expect.stringContaining(advice) })
+})
+
+test('flags that are none of the command’s may be npm’s', async () => {
+  const env = { npm_config_loglevel: 'silent', npm_config_readers: '5', FRESHET_TOKEN_SECRET: 's'.repeat(32) }
+  expect(await freshetIn(env, 'token')).toMatchObject({ code: 0, said: '' })
 })

@@ -73,7 +73,7 @@ test.each([
       say: (text) => said.push(text),
       stopped: new AbortController().signal,
     })
-    expect(code).toBe(1)
+    expect(code).toBe(78)
     expect(said).toEqual([
       `freshet audit: BAD_RUN_FILE: in .freshet/running.json ${fault}. Start \`npm run dev\` in this folder again, or delete the file.`,
     ])

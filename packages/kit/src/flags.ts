@@ -15,7 +15,7 @@ export function readFlags(argv: readonly string[], names: Names): Map<string, Se
     if (style === undefined)
       throw new ConfigError('UNKNOWN', `The argument ${JSON.stringify(named(word))} belongs to no option.`)
     const where = `--${name}`
-    if (flags.has(name)) throw new ConfigError('CONFLICT', `${where} is given twice.`)
+    if (flags.has(name)) throw new ConfigError('CONFLICT', `${where} is given twice; it wants one value.`)
     if (style === 'secret')
       throw new ConfigError(
         'BAD_VALUE',

@@ -2,7 +2,14 @@ import { REQUIRED } from './option.ts'
 import type { Option, OptionTable } from './option.ts'
 import { variableOf } from './settings.ts'
 
-/** The options as `--help` prints them: two columns, in the order of the table. Ends with a line break. */
+/** What the placeholders stand for that do not speak for themselves. */
+const forms: Readonly<Record<string, string>> = {
+  DURATION: 'a number with its unit: 250ms, 5s, 2m, 1h, 1d',
+  SIZE: 'a number with its unit: 512B, 64KiB, 64MiB, 2GiB',
+  LIST: 'texts with commas between them',
+}
+
+/** The options as `--help` prints them: two columns, in the order of the table, and how values are written and given. */
 export function helpText(table: OptionTable): string {
   const rows = Object.values(table).map((option) => [usage(option), `${option.says} ${fallbackOf(option)}`])
   rows.push(
@@ -11,22 +18,43 @@ export function helpText(table: OptionTable): string {
   )
   const width = Math.max(...rows.map(([left = '']) => left.length))
   const lines = rows.map(([left = '', right = '']) => `  ${left.padEnd(width)}  ${right.trim()}`)
-  return `${lines.join('\n')}\n\nEach option is also read from the environment: --cache-size is FRESHET_CACHE_SIZE.\n`
+  return `${[...lines, '', ...formsIn(table), ...variablesIn(table)].join('\n')}\n`
+}
+
+function formsIn(table: OptionTable): readonly string[] {
+  const used = new Set(Object.values(table).map(({ form }) => form))
+  return Object.entries(forms).flatMap(([form, says]) => (used.has(form) ? [`${form}: ${says}.`] : []))
+}
+
+function variablesIn(table: OptionTable): readonly string[] {
+  const options = Object.values(table)
+  const [name = 'config'] = options.map(fullName)
+  const secrets = options.filter(({ style }) => style === 'secret').map((secret) => variableOf(secret.name))
+  return [
+    `Each option is also read from the environment: --${name} is ${variableOf(name)}.`,
+    ...(secrets.length === 0
+      ? []
+      : [`In place of a file, the value itself may be in ${secrets.join(', ')}.`]),
+  ]
 }
 
 /** The options as a Markdown table for the documentation. */
 export function helpTable(table: OptionTable): string {
   const rows = Object.values(table).map((option) => {
-    const name = option.style === 'secret' ? `${option.name}-file` : option.name
+    const name = fullName(option)
     const cells = [`\`--${name}\``, `\`${variableOf(name)}\``, markdownFallback(option), option.says]
     return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
   })
   return ['| flag | environment | default | meaning |', '|---|---|---|---|', ...rows, ''].join('\n')
 }
 
-function usage({ name, form, style }: Option<unknown>): string {
-  if (style === 'flag') return `--${name}`
-  return style === 'secret' ? `--${name}-file ${form}` : `--${name} ${form}`
+/** As it is typed; a secret is given by its file. */
+function fullName({ name, style }: Option<unknown>): string {
+  return style === 'secret' ? `${name}-file` : name
+}
+
+function usage(option: Option<unknown>): string {
+  return option.style === 'flag' ? `--${option.name}` : `--${fullName(option)} ${option.form}`
 }
 
 function fallbackOf(option: Option<unknown>): string {

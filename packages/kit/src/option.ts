@@ -20,7 +20,7 @@ export interface Option<T> {
   readonly name: string
   /** One sentence for `--help` and the documentation. */
   readonly says: string
-  /** What values look like: `64MiB`. */
+  /** The placeholder of `--help`: `SIZE`. */
   readonly form: string
   readonly fallback: Fallback<T>
   /** A flag without a value means yes; a secret is never given on the command line or in the file as such. */

@@ -8,14 +8,17 @@ const sizes = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const
 /** Beyond it a timer of Node.js fires at once: https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
-/** A duration in milliseconds, written with its unit: `250ms`, `5s`, `2m`, `1h`, `1d`; `0` needs none. */
+/**
+ * A duration in milliseconds, written with its unit: `250ms`, `5s`, `2m`, `1h`, `1d`; `0` needs none. At most what a
+ * timer can wait, unless `max` says otherwise, for one that no timer waits.
+ */
 export function ms<const F extends Fallback<number>>(
   name: string,
   fallback: F,
   says: string,
-  { min = 0 }: { readonly min?: number } = {},
+  { min = 0, max = LONGEST_TIMER_MS }: { readonly min?: number; readonly max?: number } = {},
 ): Option<Outcome<number, F>> {
-  return measured(name, fallback, says, '5s', { units: times, min, max: LONGEST_TIMER_MS })
+  return measured(name, fallback, says, 'DURATION', { units: times, min, max })
 }
 
 /** A number of bytes, written with its unit: `512B`, `64KiB`, `64MiB`, `2GiB`; `0` needs none. */
@@ -25,7 +28,7 @@ export function bytes<const F extends Fallback<number>>(
   says: string,
   { min = 0 }: { readonly min?: number } = {},
 ): Option<Outcome<number, F>> {
-  return measured(name, fallback, says, '64MiB', { units: sizes, min, max: Number.MAX_SAFE_INTEGER })
+  return measured(name, fallback, says, 'SIZE', { units: sizes, min, max: Number.MAX_SAFE_INTEGER })
 }
 
 /** A whole number within limits; both ends belong to it. */
@@ -101,7 +104,7 @@ export function list(
   return {
     name,
     says,
-    form: 'A,B',
+    form: 'LIST',
     fallback: Object.freeze([]),
     style: 'value',
     read,

@@ -97,10 +97,10 @@ function parseObject(path: string, content: string): object {
   try {
     parsed = JSON.parse(content)
   } catch (cause) {
-    throw new ConfigError('UNREADABLE', `${path} is not JSON.`, { cause })
+    throw new ConfigError('BAD_FILE', `${path} is not JSON.`, { cause })
   }
   if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed
-  throw new ConfigError('UNREADABLE', `${path} holds JSON that is not an object.`)
+  throw new ConfigError('BAD_FILE', `${path} holds JSON that is not an object.`)
 }
 
 /** Puts the content of the secret's file where the secret would stand; the place that hides the others decides. */
@@ -113,7 +113,11 @@ function insertSecret(
   for (const place of places) {
     const direct = place.get(name)
     const file = place.get(`${name}-file`)
-    if (direct && file) throw new ConfigError('CONFLICT', `${direct.where} and ${file.where} are both set.`)
+    if (direct && file)
+      throw new ConfigError(
+        'CONFLICT',
+        `${direct.where} and ${file.where} are both set; it wants one of them.`,
+      )
     if (direct) return void settings.set(name, direct)
     if (!file) continue
     const text = contentOf(file, readFile).replace(/\r?\n$/, '')

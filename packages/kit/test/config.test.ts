@@ -118,8 +118,8 @@ test.each<[string, string[], Surroundings['env'], Record<string, string>, string
     'BAD_VALUE',
     /"port" in f.json is \{\}/,
   ],
-  ['a file that is no JSON', ['--config', 'f.json'], {}, file('{'), 'UNREADABLE', /f.json is not JSON/],
-  ['a file that is an array', ['--config', 'f.json'], {}, file('[]'), 'UNREADABLE', /not an object/],
+  ['a file that is no JSON', ['--config', 'f.json'], {}, file('{'), 'BAD_FILE', /f.json is not JSON/],
+  ['a file that is an array', ['--config', 'f.json'], {}, file('[]'), 'BAD_FILE', /not an object/],
   [
     'a file that is not there',
     ['--config', 'f.json'],
@@ -177,10 +177,53 @@ test('a table with a name twice, a bad name or a taken one does not load', () =>
 
 test('help and the table for the documentation name every option with its default', () => {
   const help = helpText(options)
-  expect(help).toContain('--cache-size 64MiB')
-  expect(help).toContain('(default 64MiB)')
+  expect(help).toMatch(/^ {2}--cache-size SIZE +The budget\. \(default 64MiB\)$/m)
+  expect(help).toMatch(/^ {2}--stale-after DURATION +The silence\.$/m)
   expect(help).toContain('--token-secret-file PATH')
   const table = helpTable(options)
   expect(table).toContain('| `--cache-size` | `FRESHET_CACHE_SIZE` | `64MiB` | The budget. |')
   expect(table.trim().split('\n')).toHaveLength(2 + Object.keys(options).length)
+})
+
+test('the foot of a help speaks of the options above it alone', () => {
+  const foot = (text: string) => text.slice(text.indexOf('\n\n') + 2).split('\n')
+  expect(foot(helpText(options))).toEqual([
+    expect.stringMatching(/^DURATION: .* 5s/),
+    expect.stringMatching(/^SIZE: .* 64MiB/),
+    expect.stringMatching(/^LIST: /),
+    'Each option is also read from the environment: --port is FRESHET_PORT.',
+    'In place of a file, the value itself may be in FRESHET_TOKEN_SECRET.',
+    '',
+  ])
+  const other = { db: secret('db', REQUIRED, 'The database.') }
+  expect(foot(helpText(other))).toEqual([
+    'Each option is also read from the environment: --db-file is FRESHET_DB_FILE.',
+    'In place of a file, the value itself may be in FRESHET_DB.',
+    '',
+  ])
+})
+
+test('a message ends with what to do only where it has not said so', () => {
+  const refusal = (...given: Parameters<typeof read>): string => {
+    try {
+      read(...given)
+      return 'it is taken'
+    } catch (error) {
+      return error instanceof ConfigError ? error.message : String(error)
+    }
+  }
+  expect(refusal(['--level', 'loud'])).toBe('--level is "loud"; it wants one of info, debug.')
+  expect(refusal(['--port=1', '--port=2'])).toBe('--port is given twice; it wants one value.')
+  expect(refusal(['--token-secret-file=s'])).toBe(
+    '--token-secret-file names "s", which cannot be read. Check the path and its permissions.',
+  )
+  expect(refusal(['--config=f.json'], {}, file('{'))).toMatch(
+    /^f\.json is not JSON\. The file of --config holds/,
+  )
+})
+
+test('a duration that no timer waits may be longer than a timer can', () => {
+  const { forMs } = defineOptions({ forMs: ms('for', 0, 'How long.', { max: 366 * 86_400_000 }) })
+  expect(forMs.read('30d')).toBe(30 * 86_400_000)
+  expect(forMs.read('367d')).toEqual({ wants: expect.stringContaining('to 366d') })
 })

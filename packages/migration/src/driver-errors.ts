@@ -20,13 +20,23 @@ export async function migrationErrorOf(error: unknown, uri: string): Promise<unk
         cause: error,
       })
     if (refusal === 'forbidden')
-      return new MigrationError('NOT_ALLOWED', `the server does not do it for this user: ${error.message}.`, {
-        cause: error,
-      })
+      return new MigrationError(
+        'NOT_ALLOWED',
+        `the server does not do it for this user: ${withoutCommand(error.message)}.`,
+        { cause: error },
+      )
   }
   if (error instanceof MongoServerSelectionError)
     return (await setError(uri)) ?? memberError(error, uri) ?? unreachable(error, uri)
   return error instanceof MongoNetworkError ? unreachable(error, uri) : error
+}
+
+/**
+ * "not authorized on shop to execute command { createRole: …, lsid: …, signature: … }": of the command only its name is
+ * for people.
+ */
+function withoutCommand(message: string): string {
+  return message.replace(/\{\s*"?(\w+)"?\s*:.*$/s, '$1').replace(/\.$/, '')
 }
 
 const unreachable = (cause: Error, uri: string): MigrationError =>

@@ -1,12 +1,13 @@
 import { CollectionFileError, loadCollections, type Collection } from '@freshet/collections'
-import { GuardError, openReadConnection } from '@freshet/guard'
+import { openReadConnection } from '@freshet/guard'
 import { ConfigError, count, defineOptions, flag, list, ms, secret, text } from '@freshet/kit'
 import type { Log } from '@freshet/kit'
-import { defineCommand, exitCodes } from '../command.ts'
+import { defineCommand } from '../command.ts'
 import type { World } from '../command.ts'
 import { databaseName } from '../database-name.ts'
 import { readRunning } from '../dev/running.ts'
 import { CliError } from '../errors.ts'
+import { exitCodes } from '../exit-codes.ts'
 import { Auditor } from './auditor.ts'
 import { HttpReader } from './http-reader.ts'
 import { MongoTruth } from './mongo-truth.ts'
@@ -19,7 +20,7 @@ const options = defineOptions({
   database: databaseName(undefined),
   collections: text('collections', undefined, 'The folder of the collection files.'),
   token: secret('token', undefined, 'A token that may read.'),
-  forMs: ms('for', 10_000, 'How long to ask.'),
+  forMs: ms('for', 10_000, 'How long to ask.', { min: 1_000 }),
   concurrency: count('concurrency', 4, 'Questions under way at once, per reader.', { min: 1, max: 256 }),
   pauseMs: ms('pause', 5, 'The wait between two questions of one asker.'),
   json: flag('json', 'Prints one JSON line.'),
@@ -45,7 +46,8 @@ export const auditCommand = defineCommand({
     [exitCodes.broken]: 'The audit itself failed.',
     [exitCodes.badConfig]: 'An option, a collection file, or the user of the database is wrong.',
   },
-  codeOf,
+  // Whatever is no word about readers must not look like one.
+  unexpected: exitCodes.broken,
   async run(config, world) {
     const from = targetOf(config, world)
     const collections = await collectionsIn(from.collections)
@@ -74,16 +76,6 @@ export const auditCommand = defineCommand({
     }
   },
 })
-
-/** Whatever is no word about readers must not look like one. */
-function codeOf(error: unknown): number {
-  if (error instanceof CliError)
-    return error.code === 'NOTHING_TO_AUDIT' ? exitCodes.unproved : exitCodes.badConfig
-  if (error instanceof GuardError) return error.exitCode
-  // Errors of the driver, which the guard hands on as they are.
-  const ofDriver = error instanceof Error && error.name.startsWith('Mongo')
-  return ofDriver ? exitCodes.unavailable : exitCodes.broken
-}
 
 /** @throws {ConfigError} BAD_VALUE */
 async function collectionsIn(folder: string): Promise<ReadonlyMap<string, Collection>> {

@@ -90,6 +90,7 @@ export function inWords({ audited, wrong, readers, examples }: AuditSummary): st
     return `  WRONG ${reader} ${path} at ${position ?? 'no position'}: ${what}`
   })
   const all = Object.entries(readers)
+  const each = all.map(([reader, counts]) => `  ${counts.audited} of ${reader}, ${counts.wrong} wrong`)
   const silent = all.flatMap(([reader, { unproved }]) =>
     unproved.map((why) => `  TOO LITTLE PROVED of ${reader}: ${why}`),
   )
@@ -99,5 +100,5 @@ export function inWords({ audited, wrong, readers, examples }: AuditSummary): st
     ...counted('not judged', unjudged, reader),
     ...counted('no fact', refused, reader),
   ])
-  return [`${audited} answers audited, ${wrong} wrong`, ...lies, ...silent, ...reasons].join('\n')
+  return [`${audited} answers audited, ${wrong} wrong`, ...each, ...lies, ...silent, ...reasons].join('\n')
 }

@@ -72,32 +72,31 @@ export class DevDatabase implements Part {
   }
 
   async #begin(): Promise<void> {
-    const { database, collections } = this.#options
+    const { database, collections, world } = this.#options
     const given = this.given
-    if (given !== undefined) this.#announce(given)
+    if (given !== undefined) world.say(`Connecting to ${hostsOf(given)}, database ${database} …`)
     this.#adminUri = given ?? (await this.#startOwn())
-    await migrate({
-      uri: this.#adminUri,
-      database,
-      collections,
-      passwords: Object.fromEntries(this.#passwords),
-      // What nobody typed may be the database of services that run: theirs must not be shut out.
-      ownUsersOnly: given !== undefined && this.#options.uri === undefined,
-      signal: this.#stopping.signal,
-    })
+    const untyped = given !== undefined && this.#options.uri === undefined
+    try {
+      await migrate({
+        uri: this.#adminUri,
+        database,
+        collections,
+        passwords: Object.fromEntries(this.#passwords),
+        // What nobody typed may be the database of services that run: theirs must not be shut out.
+        ownUsersOnly: untyped,
+        signal: this.#stopping.signal,
+      })
+    } catch (error) {
+      if (untyped && !this.#stopping.signal.aborted)
+        world.say('The address is that of MONGODB_URI: unset it to have a MongoDB started here.')
+      throw error
+    }
   }
 
   /** The address of a MongoDB that was there already. */
   get given(): string | undefined {
     return this.#options.uri ?? (this.#options.world.env['MONGODB_URI'] || undefined)
-  }
-
-  /** Before anything is done to it: a variable of the shell is easily forgotten. */
-  #announce(given: string): void {
-    const { uri, database, world } = this.#options
-    const target = `${hostsOf(given)}, database ${database}`
-    if (uri === undefined) world.say(`Using the MongoDB of MONGODB_URI (${target}).`)
-    world.say(`Connecting to ${target} …`)
   }
 
   async #startOwn(): Promise<string> {
@@ -145,7 +144,9 @@ export class DevDatabase implements Part {
   async #waitForPort(port: number): Promise<void> {
     const { say } = this.#options.world
     if (await isPortFree(port)) return
-    say(`Port ${port}, which the kept data belongs to, is in use: waiting for an earlier run to end.`)
+    say(
+      `Port ${port}, which the kept data belongs to, is in use: waiting up to ${leftWithinMs / 1_000} s for an earlier run to end.`,
+    )
     await this.#until(() => isPortFree(port))
   }
 

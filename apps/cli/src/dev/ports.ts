@@ -1,7 +1,7 @@
 import { isPortFree } from '@freshet/mongod'
 import { CliError } from '../errors.ts'
 
-/** Management ports begin this far above the public ones; there are fewer services than that. */
+/** Management ports begin this far above the public ones, as `--help` says; there are fewer services than that. */
 const managementDistance = 100
 
 /** The two ports of one service; 0 stands for any that is free. */
@@ -24,11 +24,13 @@ export async function requireFreePorts(base: number, services: number, host: str
   if (base === 0) return
   for (let place = 0; place < services; place++) {
     const { port, managementPort } = portsAt(base, place)
-    await requireFree(port, host)
-    await requireFree(managementPort, '127.0.0.1')
+    const name = place === 0 ? 'the writer' : `reader ${place}`
+    await requireFree(port, host, name)
+    await requireFree(managementPort, '127.0.0.1', `health and metrics of ${name}`)
   }
 }
 
-async function requireFree(port: number, host: string): Promise<void> {
-  if (!(await isPortFree(port, host))) throw new CliError('PORT_TAKEN', `port ${port} on ${host} is in use.`)
+async function requireFree(port: number, host: string, use: string): Promise<void> {
+  if (!(await isPortFree(port, host)))
+    throw new CliError('PORT_TAKEN', `port ${port} on ${host}, wanted for ${use}, is in use.`)
 }

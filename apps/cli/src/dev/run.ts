@@ -120,7 +120,7 @@ export async function runDev(
       tokenKeyFile: state.file(tokenKeyFile),
     }
     await announcement.make(running)
-    if (sampled === 'unasked') say('No sample data is written into a MongoDB of yours; --sample writes it.')
+    if (sampled === 'unasked') say('No sample data is written into your own MongoDB; --sample writes it.')
     const { json, text } = describe(running)
     world.print(config.json ? json : [text, ...openTo(config.host)].join('\n'))
     await untilAborted(ended.signal)

@@ -1,9 +1,10 @@
 import { examine, failures, GuardError } from '@freshet/guard'
 import { defineOptions, flag, secret, type Log } from '@freshet/kit'
-import { defineCommand, exitCodes } from '../command.ts'
+import { defineCommand } from '../command.ts'
 import { databaseName } from '../database-name.ts'
 import { readRunning } from '../dev/running.ts'
 import { CliError } from '../errors.ts'
+import { exitCodes } from '../exit-codes.ts'
 import { tableOf } from './table.ts'
 
 const options = defineOptions({
@@ -20,6 +21,12 @@ export const doctorGuardCommand = defineCommand({
   name: 'doctor guard',
   says: 'Tries to write with the credentials of a reader, reads its role, and tells which walls stand.',
   options,
+  exits: {
+    [exitCodes.done]: 'Each wall that can be tried stands.',
+    [exitCodes.failed]: 'It failed; the message says why.',
+    [exitCodes.unavailable]: 'The database does not answer.',
+    [exitCodes.badConfig]: 'A wall is missing, or an option, a file or the address is wrong.',
+  },
   async run({ db, database, json }, world) {
     const running = readRunning(world)
     const uri = db ?? running?.reader
