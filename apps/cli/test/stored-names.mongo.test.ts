@@ -67,7 +67,7 @@ test('collections of another program are served under names of one’s own: read
       const { detail } = (await answer.json()) as { detail: string }
       return [answer.status, detail, answer.headers.get('freshet-position')]
     }
-    const said = [400, expect.stringMatching(/^Wanted a UUID in lower case/), null]
+    const said = [400, expect.stringMatching(/^Expected a UUID in lower case/), null]
     expect(await refused(await fetch(`${reader}/v1/${upper}`))).toEqual(said)
     expect(await refused(await fetch(`${reader}/v1/things?ids=${upper.slice(7)}`))).toEqual(said)
     expect(await refused(await write('PUT', upper, {}))).toEqual(said)

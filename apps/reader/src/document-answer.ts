@@ -112,6 +112,6 @@ function sendNotFound(response: ServerResponse, facts: Facts): number {
 function matches(header: string, etag: string, name: 'if-match' | 'if-none-match'): boolean {
   const condition = readCondition(header)
   if (condition === undefined)
-    throw new ProblemError('bad-header', { detail: `Wanted * or a list of entity tags in ${name}.` })
+    throw new ProblemError('bad-header', { detail: `Expected * or a list of entity tags in ${name}.` })
   return name === 'if-match' ? matchesStrong(condition, etag) : matchesWeak(condition, etag)
 }

@@ -160,7 +160,7 @@ function queryOf(query: string, allowed: readonly string[]): ReadonlyMap<string,
     if (allowed.includes(name)) continue
     const wanted = allowed.length === 0 ? 'no parameters' : allowed.join(', ')
     throw new ProblemError('bad-query', {
-      detail: `Wanted ${wanted}; got ${JSON.stringify(name.slice(0, 80))}.`,
+      detail: `Expected ${wanted}; got ${JSON.stringify(name.slice(0, 80))}.`,
     })
   }
   return parameters

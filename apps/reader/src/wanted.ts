@@ -17,7 +17,7 @@ export function readWanted(headers: IncomingHttpHeaders): Wanted | undefined {
   if (text === undefined) return undefined
   const atLeast = text === 'now' ? text : typeof text === 'string' ? parseSourcePosition(text) : undefined
   if (atLeast === undefined)
-    throw new ProblemError('bad-position', { detail: 'Wanted <8 hex digits>.<16 hex digits> or "now".' })
+    throw new ProblemError('bad-position', { detail: 'Expected <8 hex digits>.<16 hex digits> or "now".' })
   const { waitS = DEFAULT_WAIT_S } = readPrefer(firstOf(headers[names.prefer]))
   return { atLeast, waitMs: waitS * 1_000 }
 }

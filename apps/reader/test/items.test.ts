@@ -51,7 +51,7 @@ test('200 ids are taken, and an unknown parameter is told which ones there are',
   await using reader = await openReader()
   expect((await reader.ask(`/v1/products?ids=${many(200)}`)).status).toBe(200)
   const answer = await reader.ask('/v1/products?id=a')
-  expect(await answer.json()).toMatchObject({ detail: 'Wanted ids; got "id".' })
+  expect(await answer.json()).toMatchObject({ detail: 'Expected ids; got "id".' })
 })
 
 test('an answer that would be too large is 422', async () => {

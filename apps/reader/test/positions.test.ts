@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
 import type { ReplicaErrorCode } from '@freshet/replica'
+import type { AnsweredCode } from '../src/refusal.ts'
 import { eventually } from '@freshet/testkit'
 import { openReader } from './support/open-reader.ts'
 
@@ -70,8 +71,9 @@ test.each(['', 'yesterday', '01234567', '01234567.xyz', 'ffffffff.00000000000000
   },
 )
 
-const refusals: Record<Exclude<ReplicaErrorCode, 'CANCELLED'>, readonly [number, string]> = {
+const refusals: Record<AnsweredCode, readonly [number, string]> = {
   BEHIND: [503, 'reader-behind'],
+  BAD_POSITION: [400, 'bad-position'],
   WRONG_SOURCE: [400, 'bad-position'],
   SOURCE_UNKNOWN: [503, 'source-unknown'],
   UNKNOWN_COLLECTION: [404, 'unknown-collection'],

@@ -33,11 +33,11 @@ export function readCause(headers: IncomingHttpHeaders): Lineage {
   const lineage = typeof cause === 'string' ? parseLineage(cause) : undefined
   if (lineage === undefined || lineage.length === 0)
     throw new ProblemError('bad-header', {
-      detail: `Wanted ${names.cause} as a list of 1 to 16 hops: service/handler;heard="a/1";writes="b".`,
+      detail: `Expected ${names.cause} as a list of 1 to 16 hops: service/handler;heard="a/1";writes="b".`,
     })
   if (hops !== undefined && hops !== String(lineage.length))
     throw new ProblemError('bad-header', {
-      detail: `Wanted as many ${names.hops} as ${names.cause} names, ${lineage.length}.`,
+      detail: `Expected as many ${names.hops} as ${names.cause} names, ${lineage.length}.`,
     })
   return lineage
 }

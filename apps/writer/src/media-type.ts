@@ -16,7 +16,7 @@ export function expectJson(contentType: string | undefined): void {
   // The usual texts are taken without being taken apart.
   if (contentType === json || typeOf(contentType) === json) return
   throw new ProblemError('unsupported-media-type', {
-    detail: `Wanted Content-Type: ${json}.`,
+    detail: `Expected Content-Type: ${json}.`,
     headers: { 'accept-post': json },
   })
 }
@@ -27,7 +27,7 @@ export function expectPatch(contentType: string | undefined): PatchFormat {
   for (const [name, format] of Object.entries(patchFormats)) if (type === name) return format
   const accepted = Object.keys(patchFormats).join(', ')
   throw new ProblemError('unsupported-media-type', {
-    detail: `Wanted Content-Type: ${Object.keys(patchFormats).join(' or ')}.`,
+    detail: `Expected Content-Type: ${Object.keys(patchFormats).join(' or ')}.`,
     headers: { 'accept-patch': accepted },
   })
 }

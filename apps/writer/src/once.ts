@@ -52,6 +52,6 @@ export function keyIn(headers: IncomingHttpHeaders): string | undefined {
   const key = typeof header === 'string' ? readIdempotencyKey(header) : undefined
   if (key !== undefined) return key
   throw new ProblemError('bad-header', {
-    detail: `Wanted one ${names.idempotencyKey} of 1 to ${MAX_KEY_LENGTH} visible ASCII characters, with or without quotes.`,
+    detail: `Expected one ${names.idempotencyKey} of 1 to ${MAX_KEY_LENGTH} visible ASCII characters, with or without quotes.`,
   })
 }

@@ -34,5 +34,5 @@ function read(headers: IncomingHttpHeaders, name: 'if-match' | 'if-none-match'):
   if (header === undefined) return undefined
   const condition = readCondition(header)
   if (condition) return condition
-  throw new ProblemError('bad-header', { detail: `Wanted * or a list of entity tags in ${name}.` })
+  throw new ProblemError('bad-header', { detail: `Expected * or a list of entity tags in ${name}.` })
 }

@@ -166,7 +166,8 @@ export class WriterHandler {
     } catch (error) {
       if (!isPublic || headers.authorization !== undefined || !(error instanceof ProblemError)) throw error
       const { code, headers: challenge } = error
-      const detail = 'Wanted an Authorization header: an Idempotency-Key, or a cause, belongs to its caller.'
+      const detail =
+        'Expected an Authorization header: an Idempotency-Key, or a cause, belongs to its caller.'
       throw new ProblemError(code, { detail, headers: challenge, cause: error })
     }
   }
@@ -194,7 +195,7 @@ function followed(method: string | undefined, { preferences }: Asked): Followed 
 function expectNoParameters(query: string): void {
   for (const name of readQuery(query).keys())
     throw new ProblemError('bad-query', {
-      detail: `Wanted no parameters; got ${JSON.stringify(name.slice(0, 80))}.`,
+      detail: `Expected no parameters; got ${JSON.stringify(name.slice(0, 80))}.`,
     })
 }
 

@@ -1,6 +1,8 @@
 import { storedNameFault, type IdType } from '@freshet/protocol'
 import type { Access, Collection } from './contract.ts'
 import { CollectionFileError } from './errors.ts'
+import { formatNames } from './formats.ts'
+import { idFault } from './id-schema.ts'
 import { ownKeys, type SchemaCompiler } from './schema-check.ts'
 
 const namePattern = /^[a-z][a-z0-9_-]{0,62}$/
@@ -32,15 +34,18 @@ export function readCollectionFile(
   if (reservedNames.test(name)) fail('', 'a name that is not reserved', JSON.stringify(name))
   const schema = parse(text, fail)
   checkWords(schema, '', compiler, fail)
-  return {
+  const idType = choice(schema, 'x-id', idTypes, 'string', '/x-id', fail)
+  const said = {
     name,
     stored: storedName(schema, name, fail),
-    idType: choice(schema, 'x-id', idTypes, 'string', '/x-id', fail),
+    idType,
     concurrency: choice(schema, 'x-concurrency', concurrencies, 'optional', '/x-concurrency', fail),
     access: accessOf(schema, fail),
     queryFields: queryFields(schema, fail),
-    validate: compile(schema, compiler, fail),
   }
+  const validate = compile(schema, compiler, fail)
+  checkId(schema, idType, compiler, fail)
+  return { ...said, validate }
 }
 
 /** Names in MongoDB may have capitals and dots, which those in URLs have not. */
@@ -87,7 +92,7 @@ const namingWords: ReadonlySet<string> = new Set([
   'dependentRequired',
 ])
 
-/** Words of ours are known and stand at the top, and patterns can be tested in bounded time; ajv sees to the rest. */
+/** Words of ours stand at the top, formats are known, patterns can be tested in bounded time; ajv sees to the rest. */
 function checkWords(schema: unknown, pointer: string, compiler: SchemaCompiler, fail: Fail): void {
   if (typeof schema !== 'object' || schema === null) return
   for (const [key, inner] of Object.entries(schema)) {
@@ -97,6 +102,8 @@ function checkWords(schema: unknown, pointer: string, compiler: SchemaCompiler, 
       fail(at, `one of ${ownKeys.join(', ')}, at the top`, JSON.stringify(key))
     if (known || dataWords.has(key)) continue
     if (key === 'pattern' && typeof inner === 'string') checkPattern(inner, at, compiler, fail)
+    if (key === 'format' && typeof inner === 'string' && !formatNames.includes(inner))
+      fail(at, `one of the formats ${formatNames.join(', ')}`, JSON.stringify(inner))
     if (!namingWords.has(key) || Array.isArray(schema)) checkWords(inner, at, compiler, fail)
     else
       for (const [name, named] of Object.entries(inner ?? {})) {
@@ -109,6 +116,14 @@ function checkWords(schema: unknown, pointer: string, compiler: SchemaCompiler, 
 function checkPattern(source: string, pointer: string, compiler: SchemaCompiler, fail: Fail): void {
   const fault = compiler.patternFault(source)
   if (fault !== undefined) fail(pointer, fault, JSON.stringify(source))
+}
+
+/** A file by which no document could ever be written is found here, and not by the first who writes. */
+function checkId(schema: Json, idType: IdType, compiler: SchemaCompiler, fail: Fail): void {
+  const fits = (part: object, id: string): boolean =>
+    compiler.compile({ type: 'object', properties: { id: part } })({ id }).length === 0
+  const fault = idFault(schema, idType, fits)
+  if (fault !== undefined) fail(fault.pointer, fault.wanted, JSON.stringify(fault.got))
 }
 
 function objectAt(schema: Json, key: string, fail: Fail): Json {

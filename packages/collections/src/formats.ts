@@ -1,6 +1,6 @@
 import type { Format } from 'ajv/dist/types/index.js'
 import { LinearPattern } from './linear-pattern.ts'
-import type { Steps } from './steps.ts'
+import { Steps } from './steps.ts'
 import { isDate, isDateTime, isTime } from './time-formats.ts'
 import { ipv4, ipv6, percentEncoded, uri, uriReference, uriTemplate } from './uri-patterns.ts'
 
@@ -78,6 +78,9 @@ export function formatsOver(steps: Steps): Record<string, Format> {
     binary: true,
   }
 }
+
+/** What may stand as `format`, in the order of the alphabet. */
+export const formatNames: readonly string[] = Object.keys(formatsOver(new Steps())).sort()
 
 /** The language looks at a pattern once, and makes nothing of it before it is used. */
 function isPattern(text: string, steps: Steps): boolean {

@@ -65,7 +65,7 @@ export function guardLine(proved: Proved): string {
   if (fault !== undefined) return `guard: NOTHING IS READ: ${fault}`
   const role =
     roleOf(proved) === 'standing'
-      ? `role stands (${standing.user}, ${standing.roles.join(', ')})`
+      ? `role stands (user ${standing.user}, roles ${standing.roles.join(', ')})`
       : 'NO ROLE: no access control'
   const lineage = processOnlyReads() ? 'lineage stands' : 'lineage for handlers alone'
   return `guard: veto stands, ${role}, ${lineage}`

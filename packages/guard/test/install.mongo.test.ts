@@ -49,7 +49,7 @@ test('I.1 it installs by itself, and the programs of its README run', async () =
   await writeFile(join(folder, 'read.js'), reading.replaceAll("'shop'", "'app'"))
   const env = { ...process.env, MONGODB_URI: server.uri('builtin'), WRITE_URI: server.uri('writer') }
   const { stdout } = await run(process.execPath, ['read.js'], { cwd: folder, env })
-  expect(stdout).toContain('guard: veto stands, role stands (builtin@admin, read@app)')
+  expect(stdout).toContain('guard: veto stands, role stands (user builtin@admin, roles read@app)')
   await writeFile(
     join(folder, 'watch.js'),
     `${watching}\nawait client.db('app').collection('docs').findOne()`,

@@ -50,7 +50,7 @@ test('G4.2 opens for a role that can only read, and says so in one line', async 
   expect(log.lines.map(({ level, message }) => [level, message])).toEqual([
     [
       'info',
-      'guard: veto stands, role stands (reader@admin, freshet-reader@app), lineage for handlers alone',
+      'guard: veto stands, role stands (user reader@admin, roles freshet-reader@app), lineage for handlers alone',
     ],
   ])
   await connection.close()

@@ -11,7 +11,7 @@ export type AtLeast =
 export function readAtLeast(header: string, source: SourceId): AtLeast {
   if (header === 'now') return { kind: 'now' }
   const parsed = parseSourcePosition(header)
-  if (!parsed) return { kind: 'bad', detail: 'Wanted <8 hex digits>.<16 hex digits> or "now".' }
+  if (!parsed) return { kind: 'bad', detail: 'Expected <8 hex digits>.<16 hex digits> or "now".' }
   if (parsed.source !== source)
     return {
       kind: 'bad',

@@ -201,7 +201,7 @@ export const clientProblems = {
   },
   'precondition-required': {
     status: 428,
-    title: 'This collection wants a condition on each replacement',
+    title: 'This collection wants a condition on each change',
     retryable: false,
     remedy: 'Send If-Match with the ETag that you read, or "If-None-Match: *" to create.',
   },

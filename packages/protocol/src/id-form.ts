@@ -27,5 +27,5 @@ export function isValidId(idType: IdType, id: string): boolean {
 
 /** What is said about a text that is no id of such a collection. */
 export function badIdDetail(idType: IdType, id: Id): string {
-  return `Wanted ${words[idType]}; got ${JSON.stringify(id.length > 80 ? `${id.slice(0, 80)}…` : id)}.`
+  return `Expected ${words[idType]}; got ${JSON.stringify(id.length > 80 ? `${id.slice(0, 80)}…` : id)}.`
 }

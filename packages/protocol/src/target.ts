@@ -126,7 +126,7 @@ function decode(text: string): string | undefined {
 }
 
 function unknownPath(): NoTarget {
-  return { kind: 'none', code: 'unknown-path', detail: 'Wanted /v1/{collection}/{id} or /v1/{collection}.' }
+  return { kind: 'none', code: 'unknown-path', detail: 'Expected /v1/{collection}/{id} or /v1/{collection}.' }
 }
 
 function badEncoding(): NoTarget {
@@ -138,6 +138,6 @@ function badEncoding(): NoTarget {
 }
 
 function badId(): NoTarget {
-  const detail = 'Wanted an id of 1 to 256 characters of A-Z a-z 0-9 _ ~ @ | : . - other than "." and "..".'
+  const detail = 'Expected an id of 1 to 256 characters of A-Z a-z 0-9 _ ~ @ | : . - other than "." and "..".'
   return { kind: 'none', code: 'bad-id', detail }
 }

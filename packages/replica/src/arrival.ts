@@ -1,5 +1,12 @@
 import type { Clock, MonotonicMs } from '@freshet/kit'
-import { highOf, type Position, type SourceId, type SourcePosition } from '@freshet/protocol'
+import {
+  highOf,
+  parsePosition,
+  parseSourceId,
+  type Position,
+  type SourceId,
+  type SourcePosition,
+} from '@freshet/protocol'
 import { deferred } from './deferred.ts'
 import { ReplicaError } from './errors.ts'
 import type { Patience } from './patience.ts'
@@ -26,12 +33,12 @@ export class Arrival {
   /**
    * The bare position, once W has reached it. A position of a source that is not followed may be one that this replica has
    * not heard of yet: it is refused for good only when that is known.
-   * @throws {ReplicaError} BEHIND, WRONG_SOURCE, TOO_MANY_WAITERS, CANCELLED, STOPPED
+   * @throws {ReplicaError} BAD_POSITION, BEHIND, WRONG_SOURCE, TOO_MANY_WAITERS, CANCELLED, STOPPED
    */
   async wait(wanted: Position | SourcePosition, patience: Patience): Promise<Position> {
     const asked = this.#clock.now()
     const { source } = this.#standpoint
-    const position = typeof wanted === 'string' ? wanted : wanted.at
+    const position = positionIn(wanted)
     for (;;) {
       if (typeof wanted !== 'string') await this.#untilFollowed(wanted.source, asked, patience)
       else if (this.#standpoint.source !== source)
@@ -83,4 +90,17 @@ export class Arrival {
       this.#waiting -= 1
     }
   }
+}
+
+/** Brands are gone at run time: a text that is no position would be waited for, or be older than all. */
+function positionIn(wanted: Position | SourcePosition): Position {
+  const position = typeof wanted === 'string' ? wanted : wanted?.at
+  const known = typeof wanted === 'string' || parseSourceId(String(wanted?.source)) !== undefined
+  const checked = typeof position === 'string' && known ? parsePosition(position) : undefined
+  if (checked !== undefined) return checked
+  const got = typeof wanted === 'string' ? wanted : `${wanted?.source}.${position}`
+  throw new ReplicaError(
+    'BAD_POSITION',
+    `expected 16 hexadecimal digits in lower case, or { source, at } with 8 and 16, got ${JSON.stringify(got.slice(0, 80))}`,
+  )
 }

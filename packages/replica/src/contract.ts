@@ -106,11 +106,11 @@ export interface Replica<V> extends AsyncDisposable {
    * `undefined`: not held, or nothing may be served now; then call {@link get}, which says why.
    */
   peek(key: string): V | Absent | undefined
-  /** @throws {ReplicaError} BEHIND, WRONG_SOURCE, SOURCE_UNKNOWN, UNKNOWN_COLLECTION, BAD_ID, COLLECTION_NOT_EXACT, UNAVAILABLE, ANSWER_TOO_LARGE, TOO_MANY_WAITERS, CANCELLED, STOPPED */
+  /** @throws {ReplicaError} BAD_POSITION, BEHIND, WRONG_SOURCE, SOURCE_UNKNOWN, UNKNOWN_COLLECTION, BAD_ID, COLLECTION_NOT_EXACT, UNAVAILABLE, ANSWER_TOO_LARGE, TOO_MANY_WAITERS, CANCELLED, STOPPED */
   get(collection: string, id: Id, options?: ReadOptions): Promise<Answer<V>>
   /** Several documents of one collection, all from one position. Errors as {@link get}. */
   many(collection: string, ids: readonly Id[], options?: ReadOptions): Promise<Answer<V>>
-  /** Settles when {@link at} has reached `position`. @throws {ReplicaError} BEHIND, WRONG_SOURCE, TOO_MANY_WAITERS, STOPPED */
+  /** Settles when {@link at} has reached `position`. @throws {ReplicaError} BAD_POSITION, BEHIND, WRONG_SOURCE, TOO_MANY_WAITERS, STOPPED */
   atLeast(
     position: Position | SourcePosition,
     options?: Pick<ReadOptions, 'waitMs' | 'signal'>,

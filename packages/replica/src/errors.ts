@@ -2,6 +2,12 @@
 export const failures = {
   /** The replica has not reached the position in time. Ask again later, or another replica. */
   BEHIND: { retry: true, remedy: 'ask again after a moment, or ask another replica' },
+  /** What was given as a position is none: wrong however often it is asked. */
+  BAD_POSITION: {
+    retry: false,
+    remedy:
+      "pass the `at` of an answer, `{ source, at }`, or what `parseSourcePosition` makes of a header's text",
+  },
   /** The position belongs to another history of the database. Forget it. */
   WRONG_SOURCE: {
     retry: false,
@@ -9,6 +15,8 @@ export const failures = {
   },
   /** The database does not say which history it is. */
   SOURCE_UNKNOWN: { retry: true, remedy: 'run the migration, which writes the control document' },
+  /** An option of `openReplica` is missing, unknown or of another type. */
+  BAD_OPTION: { retry: false, remedy: 'correct the option that the message names' },
   /** The collection is not among those that this replica serves. */
   UNKNOWN_COLLECTION: { retry: false, remedy: 'declare the collection' },
   /** The collection cannot be followed exactly. */

@@ -3,6 +3,7 @@ import type { IdentityRule } from '@freshet/change-stream/mongodb'
 import { openReadConnection, type HandlerOptions } from '@freshet/guard'
 import { systemClock, type Log } from '@freshet/kit'
 import type { CollectionPlace } from '@freshet/protocol'
+import { checkGiven } from './check-given.ts'
 import type { EmbeddedReplica, Presentation, Replica } from './contract.ts'
 import { ReplicaError } from './errors.ts'
 import { HandledReplica } from './handled-replica.ts'
@@ -36,16 +37,17 @@ const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: ()
 
 /**
  * Opens a replica with connections of its own and follows until it is closed. Resolves when the replica is live.
+ * @throws {ReplicaError} BAD_OPTION: what was given is none, and nothing was opened.
  * @throws {GuardError} the address is wrong, cannot be reached, or its user may do more than read.
  * @throws {ReplicaError} UNAVAILABLE: it did not get live in time; it is closed then.
  */
 export async function openReplica<V extends Value>(
   given: OpenReplicaOptions<V>,
 ): Promise<EmbeddedReplica<V>> {
+  const collections = checkGiven(given)
   const { uri, database, presentation, timeline, log = silent } = given
   const connection = await openReadConnection({ uri, database, appName: 'freshet-replica', log })
   const identity: IdentityRule = timeline === undefined ? { kind: 'control' } : { kind: 'named', timeline }
-  const collections = new Map(Object.entries(given.collections))
   const options = { ...defaultReplicaOptions, ...given.options }
   const handlers = given.handlers ?? { service: 'service' }
   let replica: HandledReplica<V>

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { positionOf } from '@freshet/protocol'
+import { positionOf, type Position } from '@freshet/protocol'
 import { Bench, sourceOf } from './support/bench.ts'
 import { ChangeStreamError } from '@freshet/change-stream'
 
@@ -27,6 +27,29 @@ test('R4 a position that does not come in time is BEHIND, and the waiter is gone
 test('R4 a position far ahead is BEHIND at once', async () => {
   await using bench = await new Bench().live()
   await expect(bench.replica.atLeast(positionOf(62, 0))).rejects.toMatchObject({ code: 'BEHIND' })
+})
+
+test.each<unknown>([
+  'foo',
+  'zz',
+  '',
+  'NOW',
+  '000000010000000',
+  '00000001000000AA',
+  'deadbeef.0000000100000000',
+  { source: 'zz', at: positionOf(1, 0) },
+  { source: 'deadbeef', at: 'zz' },
+  {},
+  null,
+  7,
+])('R4 what is no position is BAD_POSITION at once, and not to be tried again: %j', async (atLeast) => {
+  await using bench = await new Bench().live()
+  const refused = { code: 'BAD_POSITION', retry: false }
+  // Callers without a compiler give what they have.
+  const asked = (): Position => JSON.parse(JSON.stringify(atLeast))
+  await expect(bench.replica.get('a', '1', { atLeast: asked() })).rejects.toMatchObject(refused)
+  await expect(bench.replica.many('a', ['1', '2'], { atLeast: asked() })).rejects.toMatchObject(refused)
+  await expect(bench.replica.atLeast(asked())).rejects.toMatchObject(refused)
 })
 
 test('R4 a position of another source is refused', async () => {

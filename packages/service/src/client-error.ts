@@ -18,7 +18,7 @@ export function clientProblem({ code }: NodeJS.ErrnoException): ShellProblem | u
 export function clientDetail({ code }: NodeJS.ErrnoException): RefusalOptions {
   if (code !== 'HPE_INVALID_METHOD') return {}
   // `fetch` writes `get` and `put` in capitals by itself, and `patch` not: https://fetch.spec.whatwg.org/#concept-method-normalize
-  return { detail: 'Wanted a method of HTTP in capitals, such as PATCH: methods are case-sensitive.' }
+  return { detail: 'Expected a method of HTTP, in capitals: GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS.' }
 }
 
 /** Answers where there is no request object: the answer is written to the socket, and is its last. */

@@ -21,23 +21,23 @@ export class HeadRules {
   /** What is wrong with a head; the connection cannot be trusted any more then. */
   problemOf({ headers, rawHeaders, httpVersion }: IncomingMessage): ProblemError | undefined {
     if (rawHeaders.length > 2 * MAX_HEADERS)
-      return new ProblemError('headers-too-large', { detail: `Wanted at most ${MAX_HEADERS} headers.` })
+      return new ProblemError('headers-too-large', { detail: `Expected at most ${MAX_HEADERS} headers.` })
     const { host } = headers
     const coding = headers['transfer-encoding']
     if (httpVersion !== '1.1') {
-      if (httpVersion !== '1.0') return bad('Wanted HTTP/1.1.')
+      if (httpVersion !== '1.0') return bad('Expected HTTP/1.1.')
       // RFC 9112, 6.1: its framing is taken for broken.
-      if (coding !== undefined) return bad('Wanted no Transfer-Encoding in HTTP/1.0.')
+      if (coding !== undefined) return bad('Expected no Transfer-Encoding in HTTP/1.0.')
     } else {
-      if (host === undefined) return bad('Wanted a Host header.')
+      if (host === undefined) return bad('Expected a Host header.')
       const { expect } = headers
       if (expect !== undefined && !CONTINUE.test(expect)) return new ProblemError('expectation-failed')
       if (coding !== undefined && coding.toLowerCase() !== 'chunked')
-        return bad('Wanted no transfer coding but chunked.')
+        return bad('Expected no transfer coding but chunked.')
     }
     if (host === undefined || host === this.#goodHost) return undefined
     // RFC 9112, 3.2. Of two headers Node.js makes one, with a comma and a space.
-    if (!HOST.test(host)) return bad('Wanted one Host header: a name or an address, and perhaps a port.')
+    if (!HOST.test(host)) return bad('Expected one Host header: a name or an address, and perhaps a port.')
     this.#goodHost = host
     return undefined
   }

@@ -17,7 +17,7 @@ export class KeySetError extends Error {
   readonly wants: string
 
   constructor(wants: string, options?: ErrorOptions) {
-    super(`Wanted ${wants}.`, options)
+    super(`Expected ${wants}.`, options)
     this.wants = wants
   }
 }

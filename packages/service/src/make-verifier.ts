@@ -35,7 +35,7 @@ export function makeVerifier(config: TokenConfig, clock: Clock): Verifier {
   if (given !== 1)
     throw new ConfigError(
       'CONFLICT',
-      `Wanted one of --token-secret-file, --token-public-keys-file, --token-keys-url and --no-tokens; got ${given}.`,
+      `Expected one of --token-secret-file, --token-public-keys-file, --token-keys-url and --no-tokens; got ${given}.`,
     )
   if (noTokens && !isLoopback(host))
     throw new ConfigError(

@@ -37,7 +37,7 @@ export function managementHandler({ health, metrics, draining, about }: Manageme
     const page = pages.get((request.url ?? '').split('?', 1)[0] ?? '')
     if (!page)
       return sendProblem(response, 'unknown-path', {
-        detail: `Wanted one of ${[...pages.keys()].join(', ')}.`,
+        detail: `Expected one of ${[...pages.keys()].join(', ')}.`,
       })
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return sendProblem(response, 'method-not-allowed', { headers: { allow: 'GET, HEAD' } })

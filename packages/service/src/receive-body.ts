@@ -22,7 +22,7 @@ export async function receiveBody(
   // RFC 9110, 8.4.1: case does not count; 12.5.3: the refusal names what is taken.
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
     throw new ProblemError('unsupported-media-type', {
-      detail: 'Wanted a body without Content-Encoding.',
+      detail: 'Expected a body without Content-Encoding.',
       headers: { 'accept-encoding': 'identity' },
     })
   const declared = Number(request.headers['content-length'] ?? 0)

@@ -27,6 +27,8 @@ const DAY_MS = 86_400_000
 /** Longer headers are verified each time, so that what is remembered has a bound in bytes too. */
 const MAX_REMEMBERED_LENGTH = 4_096
 
+/** Schemes end with a space or with the header: https://www.rfc-editor.org/rfc/rfc9110#section-11.4 */
+const bearerScheme = /^bearer(?: |$)/i
 const bearer = /^bearer +([\w-]+\.[\w-]+\.[\w-]+)$/i
 
 /**
@@ -43,15 +45,17 @@ export class TokenVerifier implements Verifier {
   }
 
   verify(header: string | undefined): Claims | Promise<Claims> {
-    if (header === undefined) throw unauthenticated('Wanted an Authorization header.', undefined)
+    if (header === undefined) throw unauthenticated('Expected an Authorization header.', undefined)
     const known = this.#remembered.get(placeOf(header))
     if (known?.header === header && this.#options.wallMs() < known.untilMs) return known.claims
     return this.#prove(header)
   }
 
   async #prove(header: string): Promise<Claims> {
+    if (!bearerScheme.test(header))
+      throw unauthenticated('Expected "Authorization: Bearer <token>", got another scheme.', undefined)
     const token = bearer.exec(header)?.[1]
-    if (token === undefined) throw invalid('Wanted "Bearer" and a token of three parts.', undefined)
+    if (token === undefined) throw invalid('Expected "Bearer" and a token of three parts.', undefined)
     const payload = await this.#check(token)
     const claims = claimsOf(payload)
     const untilMs = ((payload.exp ?? 0) + CLOCK_TOLERANCE_S) * 1_000
@@ -131,7 +135,7 @@ function refusal(cause: unknown): ProblemError {
   })
 }
 
-/** RFC 6750, 3.1: no error code when the request has no token at all. */
+/** RFC 6750, 3.1: no error code when the request has no bearer token at all. */
 function unauthenticated(detail: string, cause: unknown, challenge = 'Bearer'): ProblemError {
   return new ProblemError('unauthenticated', { detail, headers: { 'www-authenticate': challenge }, cause })
 }

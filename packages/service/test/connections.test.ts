@@ -25,7 +25,7 @@ test('the last of 200 headers is heard, and one more is 431 instead of being lef
   await eventually(() => expect(client.text).toMatch(/^HTTP\/1\.1 200 [^]*"v"$/))
   client.text = ''
   client.send(ask(199))
-  expect(await client.untilClosed()).toMatch(/^HTTP\/1\.1 431 [^]*Wanted at most 200 headers/)
+  expect(await client.untilClosed()).toMatch(/^HTTP\/1\.1 431 [^]*Expected at most 200 headers/)
   using flood = new RawClient(bench.url)
   flood.send(ask(3_000))
   expect(await flood.untilClosed()).toMatch(/^HTTP\/1\.1 431 /)

@@ -40,15 +40,15 @@ test('bytes that are no HTTP are 400 with a problem', async () => {
   expect(await client.untilClosed()).toMatch(/^HTTP\/1\.1 400 [\s\S]*bad-request/)
 })
 
-test.each(['patch', 'Patch', 'get', 'delete'])(
-  'the method %s is 400, and the problem says that methods are in capitals',
+test.each(['patch', 'Patch', 'get', 'delete', 'BREW'])(
+  'the method %s is 400, and the problem names those that there are',
   async (method) => {
     await using bench = await openShell(ok)
     using client = new RawClient(bench.url)
     client.send(`${method} / HTTP/1.1\r\nHost: x\r\n\r\n`)
     const answer = await client.untilClosed()
     expect(answer).toMatch(/^HTTP\/1\.1 400 /)
-    expect(answer).toContain('"detail":"Wanted a method of HTTP in capitals, such as PATCH')
+    expect(answer).toContain('"detail":"Expected a method of HTTP, in capitals: GET,')
   },
 )
 

@@ -117,7 +117,7 @@ test('an app that is not ready says why', async () => {
 
 test.each<[string, string[], Record<string, string>, RegExp]>([
   ['an unknown flag', ['--prot', '1'], {}, /"--prot"/],
-  ['no way to know who asks', [], {}, /Wanted one of --token-secret-file/],
+  ['no way to know who asks', [], {}, /Expected one of --token-secret-file/],
   ['two ways to know who asks', ['--no-tokens', '--token-keys-url', 'http://x/'], {}, /got 2/],
   ['no tokens outside loopback', ['--no-tokens', '--host', '0.0.0.0'], {}, /--no-tokens is for loopback/],
   [

@@ -141,6 +141,27 @@ test('a token within the tolerance for clocks is good', async () => {
   await expect(counting().verify(`Bearer ${await sign({ ...good, exp: nowS - 1 })}`)).resolves.toBeDefined()
 })
 
+test.each(['Basic YW5uOnNlY3JldA==', 'Digest a="b"', 'Bearerish a.b.c', ''])(
+  'another scheme is not a bad token, so the challenge names no error: %j',
+  async (header) => {
+    await expect(counting().verify(header)).rejects.toMatchObject({
+      code: 'unauthenticated',
+      message: expect.stringContaining('Expected "Authorization: Bearer <token>", got another scheme.'),
+      headers: { 'www-authenticate': 'Bearer' },
+    })
+  },
+)
+
+test.each(['Bearer', 'Bearer ', 'bearer a.b', 'BEARER a b c'])(
+  'negative control: a bearer token that is none is: %j',
+  async (header) => {
+    await expect(counting().verify(header)).rejects.toMatchObject({
+      message: expect.stringContaining('three parts'),
+      headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
+    })
+  },
+)
+
 test('without a header the challenge names no error', async () => {
   await expect(counting().verify(undefined)).rejects.toMatchObject({
     headers: { 'www-authenticate': 'Bearer' },

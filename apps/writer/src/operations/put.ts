@@ -20,7 +20,7 @@ export async function put(parts: OperationParts, asked: AskedOfDocument): Promis
   expectJson(request.headers['content-type'])
   // RFC 9110, 14.5: taken as a whole, a part would replace all the rest.
   if (request.headers['content-range'] !== undefined)
-    throw new ProblemError('bad-header', { detail: 'Wanted a whole document, without Content-Range.' })
+    throw new ProblemError('bad-header', { detail: 'Expected a whole document, without Content-Range.' })
   const fresh = readReplacement(await bodyOf(asked, parts.maxBodyBytes), collection, id)
   asked.share.made(costOf(fresh) + keptBytes(asked, fresh.version, parts.maxBodyBytes))
   const { outcome, position } = await wayOf(asked)(parts, asked, fresh)

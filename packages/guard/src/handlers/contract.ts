@@ -47,14 +47,19 @@ export interface HandlerRefusal {
   readonly chain: string
 }
 
-/** What an operator sees of one handler; counters start at zero with it. */
+/**
+ * What an operator sees of one handler; counters start at zero with it. Writes and refusals are those of a watched
+ * client: what goes through the writer is judged and counted there (`freshet_writer_problems_total{code="write-loop"}`).
+ */
 export interface HandlerStatus {
   readonly handler: string
   readonly allowWrites: readonly WriteAllowance[]
   readonly heard: number
   readonly failed: number
   readonly resets: number
+  /** Commands of a watched client that were let through. */
   readonly writes: number
+  /** Commands of a watched client that were refused. */
   readonly refusals: Readonly<Record<HandlerRefusalReason, number>>
   /** Processes and threads that it started: what these write is not seen, and a loop through them is not stopped here. */
   readonly unseenStarts: number

@@ -30,7 +30,7 @@ const metrics: Readonly<Record<string, Metric>> = {
   },
   freshet_handler_refusals_total: {
     type: 'counter',
-    help: 'Writes of a handler that were refused.',
+    help: 'Writes of a handler by a watched client that were refused.',
     values: ({ refusals }) => refusals,
   },
   freshet_handler_unseen_starts_total: {

@@ -1,0 +1,128 @@
+import { isHandlerName, placesOf, type CollectionPlace } from '@freshet/protocol'
+import { ReplicaError } from './errors.ts'
+import type { OpenReplicaOptions } from './open-replica.ts'
+import { defaultReplicaOptions } from './options.ts'
+
+/** The longest time that a timer of Node.js takes; above it would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+const idTypes: readonly unknown[] = ['string', 'objectid', 'integer', 'uuid']
+
+/** All that may be given, and whether it must be. */
+const known: Readonly<Record<keyof OpenReplicaOptions<never>, 'required' | 'optional'>> = {
+  uri: 'required',
+  database: 'required',
+  collections: 'required',
+  presentation: 'required',
+  options: 'optional',
+  timeline: 'optional',
+  liveWithinMs: 'optional',
+  handlers: 'optional',
+  log: 'optional',
+}
+
+type Members = Readonly<Record<string, unknown>>
+
+/**
+ * Looks at what a service gave before anything is opened: not every service is checked by a compiler.
+ * @returns the collections by their names.
+ * @throws {ReplicaError} BAD_OPTION, which names the option.
+ */
+export function checkGiven(given: object): ReadonlyMap<string, CollectionPlace> {
+  const members = membersOf('what openReplica is given', given)
+  onlyNames('openReplica', members, Object.keys(known))
+  for (const name of ['uri', 'database'] as const) textAt(members, name)
+  methodsAt(members, 'presentation', ['present', 'sizeOf'])
+  if (members['log'] !== undefined) methodsAt(members, 'log', ['debug', 'info', 'warn', 'error'])
+  if (members['timeline'] !== undefined) textAt(members, 'timeline')
+  const { liveWithinMs = 1, handlers, options } = members
+  limitAt('liveWithinMs', liveWithinMs)
+  if (options !== undefined) checkLimits(membersOf('options', options))
+  if (handlers !== undefined) checkService(membersOf('handlers', handlers)['service'])
+  return collectionsOf(membersOf('collections', members['collections']))
+}
+
+function collectionsOf(given: Members): ReadonlyMap<string, CollectionPlace> {
+  const collections = new Map<string, CollectionPlace>()
+  for (const [name, place] of Object.entries(given))
+    collections.set(name, placeAt(`collections.${name}`, place))
+  if (collections.size === 0) throw bad('collections', 'at least one collection', {})
+  try {
+    placesOf(collections)
+  } catch (error) {
+    if (error instanceof TypeError) throw new ReplicaError('BAD_OPTION', `collections: ${error.message}`)
+    throw error
+  }
+  return collections
+}
+
+function placeAt(name: string, place: unknown): CollectionPlace {
+  if (isIdType(place)) return place
+  const wanted = `one of ${idTypes.map((type) => `'${String(type)}'`).join(', ')}, or { idType, stored }`
+  if (typeof place !== 'object' || place === null) throw bad(name, wanted, place)
+  const { idType, stored } = membersOf(name, place)
+  if (!isIdType(idType)) throw bad(`${name}.idType`, wanted, idType)
+  if (typeof stored !== 'string')
+    throw bad(`${name}.stored`, 'the name of a collection in the database', stored)
+  return { idType, stored }
+}
+
+function isIdType(value: unknown): value is Extract<CollectionPlace, string> {
+  return idTypes.includes(value)
+}
+
+function checkLimits(given: Members): void {
+  onlyNames('options', given, Object.keys(defaultReplicaOptions))
+  for (const [name, value] of Object.entries(given)) {
+    if (name !== 'retry') limitAt(`options.${name}`, value)
+    else {
+      const retry = membersOf('options.retry', value)
+      for (const inner of ['firstMs', 'maxMs']) limitAt(`options.retry.${inner}`, retry[inner])
+    }
+  }
+}
+
+function limitAt(name: string, value: unknown): void {
+  const max = name.endsWith('Ms') ? MAX_TIMER_MS : Number.MAX_SAFE_INTEGER
+  if (typeof value !== 'number' || !(value >= 0 && value <= max))
+    throw bad(name, `a number from 0 to ${max}`, value)
+}
+
+function checkService(service: unknown): void {
+  if (typeof service !== 'string' || !isHandlerName(`${service}/x`))
+    throw bad('handlers.service', 'a name of 1 to 32 characters of a-z 0-9 _ -, a letter first', service)
+}
+
+function onlyNames(of: string, given: Members, names: readonly string[]): void {
+  const unknown = Object.keys(given).find((name) => !names.includes(name))
+  if (unknown !== undefined)
+    throw new ReplicaError('BAD_OPTION', `${of}: expected one of ${names.join(', ')}, got '${unknown}'`)
+}
+
+function textAt(given: Members, name: string): void {
+  const value = given[name]
+  if (typeof value !== 'string' || value === '') throw bad(name, 'a text that is not empty', value)
+}
+
+function methodsAt(given: Members, name: string, methods: readonly string[]): void {
+  const object = given[name]
+  const has = (method: string): boolean =>
+    typeof object === 'object' && object !== null && typeof Reflect.get(object, method) === 'function'
+  if (!methods.every(has)) throw bad(name, `an object with the functions ${methods.join(', ')}`, object)
+}
+
+function membersOf(name: string, value: unknown): Members {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw bad(name, 'an object', value)
+  return Object.fromEntries(Object.entries(value))
+}
+
+function bad(name: string, wanted: string, got: unknown): ReplicaError {
+  const shown =
+    typeof got === 'string' ? JSON.stringify(got.slice(0, 80)) : typeof got === 'number' ? got : kindOf(got)
+  return new ReplicaError('BAD_OPTION', `${name}: expected ${wanted}, got ${shown}`)
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  return Array.isArray(value) ? 'an array' : typeof value
+}

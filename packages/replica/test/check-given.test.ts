@@ -1,0 +1,82 @@
+import { expect, test } from '@jest/globals'
+import { asDocuments, defaultReplicaOptions, openReplica, type OpenReplicaOptions } from '../src/index.ts'
+
+/** Nobody listens there: what is refused is refused before anything is opened. */
+const good = {
+  uri: 'mongodb://127.0.0.1:1/?directConnection=true',
+  database: 'shop',
+  collections: { orders: 'string' },
+  presentation: asDocuments,
+}
+
+const opened = (changed: object): Promise<unknown> => {
+  // Callers without a compiler give what they have.
+  const given: OpenReplicaOptions<never> = Object.assign(Object.create(null), good, changed)
+  return openReplica(given)
+}
+
+test.each<[object, string]>([
+  [{ uri: undefined }, 'uri: expected a text that is not empty, got undefined'],
+  [{ uri: '' }, 'uri: '],
+  [{ database: 7 }, 'database: expected a text that is not empty, got 7'],
+  [{ collections: undefined }, 'collections: expected an object, got undefined'],
+  [{ collections: ['orders'] }, 'collections: expected an object, got an array'],
+  [{ collections: {} }, 'collections: expected at least one collection'],
+  [
+    { collections: { orders: 'int' } },
+    "collections.orders: expected one of 'string', 'objectid', 'integer', 'uuid'",
+  ],
+  [{ collections: { orders: { idType: 'text', stored: 'Orders' } } }, 'collections.orders.idType: '],
+  [{ collections: { orders: { idType: 'string' } } }, 'collections.orders.stored: '],
+  [
+    { collections: { orders: { idType: 'string', stored: 'system.users' } } },
+    "collections: expected a collection that is not MongoDB's own",
+  ],
+  [
+    { presentation: undefined },
+    'presentation: expected an object with the functions present, sizeOf, got undefined',
+  ],
+  [{ presentation: { present: () => 1 } }, 'presentation: '],
+  [{ options: { cacheSize: 1 } }, 'options: expected one of cacheBytes, '],
+  [
+    { options: { cacheBytes: '64MiB' } },
+    'options.cacheBytes: expected a number from 0 to 9007199254740991, got "64MiB"',
+  ],
+  [{ options: { fillWaitMs: Number.NaN } }, 'options.fillWaitMs: '],
+  [{ options: { fillWaitMs: undefined } }, 'options.fillWaitMs: '],
+  [
+    { options: { fillWaitMs: Infinity } },
+    'options.fillWaitMs: expected a number from 0 to 2147483647, got Infinity',
+  ],
+  [{ options: { maxReads: -1 } }, 'options.maxReads: '],
+  [{ options: { retry: { firstMs: 1 } } }, 'options.retry.maxMs: '],
+  [{ liveWithinMs: '30s' }, 'liveWithinMs: '],
+  [{ timeline: '' }, 'timeline: '],
+  [{ handlers: {} }, 'handlers.service: '],
+  [{ handlers: { service: 'My Shop' } }, 'handlers.service: '],
+  [{ log: { info: () => undefined } }, 'log: '],
+  [
+    { collection: { orders: 'string' } },
+    "openReplica: expected one of uri, database, collections, presentation, options, timeline, liveWithinMs, handlers, log, got 'collection'",
+  ],
+])(
+  'R23 what openReplica cannot use is refused by its name before anything is opened: %j',
+  async (changed, words) => {
+    await expect(opened(changed)).rejects.toMatchObject({
+      code: 'BAD_OPTION',
+      retry: false,
+      detail: expect.stringContaining(words),
+    })
+  },
+)
+
+test('R23 negative control: what is good comes as far as the network', async () => {
+  const all = {
+    options: defaultReplicaOptions,
+    timeline: 't',
+    liveWithinMs: 1,
+    handlers: { service: 'shop' },
+    log: console,
+  }
+  await expect(opened(all)).rejects.toMatchObject({ code: 'UNREACHABLE' })
+}, 20_000)
