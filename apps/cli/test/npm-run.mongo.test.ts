@@ -52,3 +52,19 @@ test('what a build prints is said when it fails, and only then', async () => {
   expect(await bad.code).toBe(3)
   expect(bad.said.text).toBe('a file is wrong\nBuilding: failed with exit code 3.\n')
 })
+
+test('while a build takes long, what is said is true also when there is nothing to build', async () => {
+  using clone = new Clone()
+  clone.write('node_modules/.bin/turbo', '#!/bin/sh\nsleep 3\n')
+  const { code, said } = clone.run('freshet', '--version')
+  expect([await code, said.text]).toEqual([0, 'Building what has changed …\n'])
+})
+
+test('a flag that npm kept for itself is told of, and nothing is started', async () => {
+  using clone = new Clone()
+  const { code, said } = clone.runWith({ npm_config_ephemeral: 'true' }, 'dev')
+  expect(await code).toBe(78)
+  expect(said.text).toMatch(
+    /^freshet dev: npm took --ephemeral for itself; .* npm run dev -- --ephemeral\.$/m,
+  )
+})

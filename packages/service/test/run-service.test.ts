@@ -212,7 +212,7 @@ test('help names the options of the app and of every service, and starts nothing
   const { host, ended } = bench(['--help'])
   await ended
   expect(host.exits).toEqual([0])
-  for (const flag of ['--greeting TEXT', '--token-secret-file PATH', '--max-body 64MiB'])
+  for (const flag of ['--greeting TEXT', '--token-secret-file PATH', '--max-body SIZE'])
     expect(host.out).toContain(flag)
 })
 

@@ -33,11 +33,16 @@ export class Clone implements Disposable {
 
   /** `npm run …`, with a shell in npm's place, which waits for what it started as npm does. */
   run(...args: readonly string[]) {
+    return this.runWith({}, ...args)
+  }
+
+  /** The same, with these variables beside those of the test. */
+  runWith(variables: Readonly<Record<string, string>>, ...args: readonly string[]) {
     const fromSource = pathToFileURL(join(root, 'apps/cli/test/support/from-source.mjs')).href
     const node = `--conditions=@freshet/source --import=${fromSource}`
     const shell = spawn('sh', ['-c', 'node scripts/run.mjs "$@"; exit $?', 'sh', ...args], {
       cwd: this.folder,
-      env: { ...process.env, NODE_OPTIONS: node },
+      env: { ...process.env, ...variables, NODE_OPTIONS: node },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     const said = { text: '' }
