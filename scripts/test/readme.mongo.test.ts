@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { Program } from '../../apps/cli/test/support/program.ts'
-import { blocksOf, readme } from './readme-text.ts'
+import { blocksOf, readme, root } from './readme-text.ts'
 
 const run = promisify(execFile)
 let dev: Program
@@ -43,6 +45,16 @@ test('the conversation of the README gives the answers that it promises, a secon
   expect(talk.match(/^curl /gm)).toHaveLength(promised.length)
   expect(await statusesOf(ofThisRun(talk))).toEqual(promised)
   expect(await statusesOf(ofThisRun(talk))).toEqual(promised)
+})
+
+test('the examples of docs/http.md give the answers that they promise, a second time too', async () => {
+  const parts = blocksOf(readFileSync(join(root, 'docs/http.md'), 'utf8'))
+  const [variables] = blocks
+  const script = ofThisRun([variables, ...parts].map((part) => part?.script).join(''))
+  const wanted = parts.flatMap(({ statuses }) => statuses)
+  expect(wanted.length).toBeGreaterThanOrEqual(5)
+  expect(await statusesOf(script)).toEqual(wanted)
+  expect(await statusesOf(script)).toEqual(wanted)
 })
 
 test('negative control: without the token the promised answers do not come', async () => {
