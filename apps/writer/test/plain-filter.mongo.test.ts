@@ -136,3 +136,19 @@ test('a document that goes too deep does not match, plain or not', async () => {
   for (const levels of [6, 7, 20]) await named.insertOne({ _id: `l${levels}`, ...nested(levels) })
   expect([...(await matched())]).toEqual(['l6', 'l7'])
 })
+
+test('a document of more than 16 KiB does not match, and its content is not looked at', async () => {
+  await products.deleteMany({})
+  const named = db.admin.db('shop').collection<{ _id: string; text: string }>('products')
+  const empty = BSON.calculateObjectSize({ _id: 'small', text: '' })
+  await named.insertOne({ _id: 'small', text: 'x'.repeat(16_384 - empty) })
+  await named.insertOne({ _id: 'large', text: 'x'.repeat(16_385 - empty) })
+  expect([...(await matched())]).toEqual(['small'])
+  // A name or a text that is no UTF-8 is an error of the statement, if it is looked at.
+  const bytes = Buffer.from(BSON.serialize({ _id: 'odd', a: 'Q'.repeat(16_384) }))
+  bytes[bytes.indexOf('Q')] = 0xff
+  await db.admin.db('shop').command({ insert: 'products', documents: listOfOne('documents', bytes) })
+  const updates = listOfOne('updates', plainReplacement('odd', BSON.serialize({ _id: 'odd', next: 1 })))
+  const reply = await db.admin.db('shop').command({ update: 'products', updates })
+  expect([reply['n'], reply['writeErrors']]).toEqual([0, undefined])
+})

@@ -79,3 +79,10 @@ test('P1 so does the heartbeat, which readers take for a sign of life of a major
   })
   expect(beat['writeConcern']).toEqual(durable)
 })
+
+test('a command that looks into what is stored ends on the server when nobody waits for it any more', async () => {
+  const from = tap.commands.length
+  await writer.send('PUT', 'products/p', { body: { name: 'k' } })
+  const looking = tap.commands.slice(from).find((command) => 'update' in command && !isHeartbeat(command))
+  expect(looking?.['maxTimeMS']).toBe(7_000)
+})

@@ -112,6 +112,14 @@ test('PUT of what is stored already is 200 with a position and the same tag', as
   )
 })
 
+test('a document of very many objects can be replaced as any other', async () => {
+  const list = Array.from({ length: 60_000 }, (_, a) => ({ a }))
+  const bodies = [{ name: 'first', list }, { name: 'second', list }, { name: 'third' }]
+  const statuses: number[] = []
+  for (const body of bodies) statuses.push((await writer.send('PUT', 'products/many', { body })).status)
+  expect(statuses).toEqual([201, 200, 200])
+})
+
 test('PUT with another id in the body is 422 id-mismatch', async () => {
   const got = await writer.send('PUT', 'products/chair', { body: { id: 'stool', name: 'x' } })
   expect(got.status).toBe(422)

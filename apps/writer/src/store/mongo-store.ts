@@ -49,6 +49,7 @@ export class MongoStore implements WriteStore {
   readonly #connection: Pick<DatabaseConnection, 'writes'>
   readonly #database: string
   readonly #durable: Document
+  readonly #acknowledgeWithinMs: number
   readonly #later: () => Promise<Position>
   readonly #transactions: SnapshotTransactions
   readonly #answers: KeptAnswers
@@ -59,6 +60,7 @@ export class MongoStore implements WriteStore {
     this.#connection = connection
     this.#database = database
     this.#durable = { w: 'majority', j: true, wtimeout: acknowledgeWithinMs }
+    this.#acknowledgeWithinMs = acknowledgeWithinMs
     this.#later = later
     this.#transactions = new SnapshotTransactions(options)
     this.#room = options.room
@@ -102,7 +104,9 @@ export class MongoStore implements WriteStore {
     document: StoredDocument,
   ): Promise<Acknowledged & { outcome: 'replaced' | 'unsure' }> {
     const updates = listOfOne('updates', plainReplacement(id, document))
-    const { reply, at } = await this.#write({ update: collection, updates })
+    // The one command whose filter looks into a document: it ends on the server when nobody waits for it any more.
+    const maxTimeMS = this.#acknowledgeWithinMs
+    const { reply, at } = await this.#write({ update: collection, updates, maxTimeMS })
     // A statement that is refused, as for a text that is no UTF-8, tells as little as one that finds nothing.
     const replaced = writeErrorOf(reply) === undefined && reply['n'] === 1
     return {

@@ -3,6 +3,12 @@ import { BSON, type Document } from 'mongodb'
 /** How many levels are looked at; a document that goes deeper does not match. */
 const LEVELS = 8
 
+/**
+ * A larger document does not match, and is not looked into: lists are joined one by one here, so what it costs the server
+ * grows with the square of the length. At this size it is 10 ms.
+ */
+const MAX_SIZE_BYTES = 16_384
+
 /** Integers beyond are texts in JSON. */
 const limit = 2 ** 53
 
@@ -66,13 +72,15 @@ const lastLevel: Document = {
 /**
  * Matches documents that hold nothing but what JSON can carry, so that one command can replace only those. The server's
  * own words for `firstNotPlain` of `collections`, which a test holds it against: what it matches is always plain; what
- * is plain and not too deep, it matches. Fails for texts that are not UTF-8. In BSON, for a filter's `$expr`.
+ * is plain, not too deep and not too large, it matches. Fails for texts that are not UTF-8. In BSON, for a filter's `$expr`.
  */
 export const isPlain: Uint8Array = BSON.serialize({
-  $and: [
+  // Of `$and` it is not promised that the first comes first.
+  $cond: [
     // A stored field `id` is shown under another name.
-    { $eq: [{ $type: '$id' }, 'missing'] },
+    { $and: [{ $lte: [{ $bsonSize: '$$ROOT' }, MAX_SIZE_BYTES] }, { $eq: [{ $type: '$id' }, 'missing'] }] },
     { $eq: [lastLevel, []] },
+    false,
   ],
 })
 
