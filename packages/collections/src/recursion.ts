@@ -1,7 +1,15 @@
 type Json = Readonly<Record<string, unknown>>
 
-/** The places in a schema where `$ref` can lead back to: only there a check can grow faster than the document. */
-export function recursivePlaces(schema: object): readonly Json[] {
+/** Where a check can grow faster than the document. */
+export interface Recursion {
+  /** The places in a schema where `$ref` can lead back to. */
+  readonly places: readonly Json[]
+  /** All schemas that are looked at on the way back there: as often as the way is gone. */
+  readonly within: readonly Json[]
+}
+
+/** Finds what a schema says about itself. */
+export function recursionOf(schema: object): Recursion {
   const targets = new Map<string, Json>()
   for (const ref of refsIn(schema)) {
     const place = placeOf(schema, ref)
@@ -18,7 +26,35 @@ export function recursivePlaces(schema: object): readonly Json[] {
       }
     return seen
   }
-  return [...new Set(targets.values())].filter((place) => reachable(place, new Set()).has(place))
+  const places = [...new Set(targets.values())].filter((place) => reachable(place, new Set()).has(place))
+  const reached = new Set(places.flatMap((place) => [...reachable(place, new Set())]))
+  const within = new Set([...reached].flatMap(schemasIn))
+  return { places, within: [...within] }
+}
+
+/** Words whose values are no schemas, but may look like some. */
+const values: ReadonlySet<string> = new Set(['const', 'enum', 'default', 'examples', 'dependentRequired'])
+
+/** Words whose values are schemas by name. */
+const maps: ReadonlySet<string> = new Set([
+  'properties',
+  'patternProperties',
+  'dependentSchemas',
+  '$defs',
+  'definitions',
+])
+
+/** A schema and all that are written inside of it; `true` and `false` cost nothing. */
+function schemasIn(schema: unknown): readonly Json[] {
+  if (typeof schema !== 'object' || schema === null) return []
+  if (Array.isArray(schema)) return schema.flatMap(schemasIn)
+  const inner = Object.entries(schema).flatMap(([word, value]: [string, unknown]) => {
+    if (values.has(word) || word.startsWith('x-')) return []
+    if (maps.has(word) && typeof value === 'object' && value !== null)
+      return Object.values(value).flatMap(schemasIn)
+    return schemasIn(value)
+  })
+  return [schema as Json, ...inner]
 }
 
 function refsIn(schema: unknown): readonly string[] {

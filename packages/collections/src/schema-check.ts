@@ -5,9 +5,9 @@ import { formatsOver } from './formats.ts'
 import { LinearPattern } from './linear-pattern.ts'
 import { multipleOf } from './multiple-of.ts'
 import { PatternError } from './pattern-program.ts'
-import { recursivePlaces } from './recursion.ts'
+import { recursionOf } from './recursion.ts'
 import { Steps, TooManySteps } from './steps.ts'
-import { firstRepeated } from './unique-items.ts'
+import { UniqueItems } from './unique-items.ts'
 
 /** Our own words in a collection file, beside those of JSON Schema. */
 export const ownKeys = ['x-id', 'x-collection', 'x-concurrency', 'x-access', 'x-query'] as const
@@ -25,9 +25,15 @@ const maxSteps = 20_000_000
 const maxStepsToSearch = 1_000_000
 
 /** What a step back by `$ref` costs at least: what is checked there, and the errors that are kept until it is over. */
-const stepsPerReturn = 250
+const stepsPerReturn = 150
 
-/** Marks the places of a schema that lead back to themselves. No collection file may say it. */
+/** What a schema on the way back costs for each value, beside what the value is long: an error at most. */
+const stepsPerVisit = 20
+
+/** To take a fraction apart. */
+const stepsPerMultiple = 30
+
+/** Says what a visit to a schema costs that leads back to itself, or is on the way. No collection file may say it. */
 const stepsKey = 'x-steps'
 
 /**
@@ -36,13 +42,16 @@ const stepsKey = 'x-steps'
  */
 export class SchemaCompiler {
   readonly #steps = new Steps()
-  readonly #first = compilerOf(false, this.#steps)
-  readonly #all = compilerOf(true, this.#steps)
+  readonly #unique = new UniqueItems(this.#steps)
+  readonly #first = compilerOf(false, this.#steps, this.#unique)
+  readonly #all = compilerOf(true, this.#steps, this.#unique)
 
   /** @throws {Error} with ajv's words: the schema is none. */
   compile(schema: object): (document: JsonObject) => readonly Issue[] {
     const marked = structuredClone(schema)
-    for (const place of recursivePlaces(marked)) Reflect.set(place, stepsKey, true)
+    const { places, within } = recursionOf(marked)
+    for (const schema of within) Reflect.set(schema, stepsKey, stepsPerVisit)
+    for (const place of places) Reflect.set(place, stepsKey, stepsPerReturn)
     this.#steps.begin(Number.POSITIVE_INFINITY)
     const first = this.#first.compile(marked)
     const all = this.#all.compile(marked)
@@ -76,6 +85,8 @@ export class SchemaCompiler {
       // The other one is of a `$ref` that leads back to itself without a step into the document: the stack ends first.
       if (error instanceof TooManySteps || error instanceof RangeError) return undefined
       throw error
+    } finally {
+      this.#unique.forget()
     }
   }
 }
@@ -85,7 +96,7 @@ const tooManySteps: Issue = Object.freeze({
   detail: `takes more than ${maxSteps} steps to check against the schema; send a smaller document`,
 })
 
-function compilerOf(allErrors: boolean, steps: Steps): Ajv2020 {
+function compilerOf(allErrors: boolean, steps: Steps, unique: UniqueItems): Ajv2020 {
   const regExp = Object.assign((source: string) => new LinearPattern(source, steps), {
     code: 'linearPattern',
   })
@@ -101,17 +112,17 @@ function compilerOf(allErrors: boolean, steps: Steps): Ajv2020 {
   if (first === undefined) throw new TypeError('expected words of a schema that are for every type')
   ajv.addKeyword({
     keyword: stepsKey,
-    schemaType: 'boolean',
+    schemaType: 'number',
     // Before all that may fail, or lead back.
     before: first,
-    compile: () => () => {
-      steps.take(stepsPerReturn)
+    compile: (perVisit: number) => (value: JsonValue) => {
+      steps.take(perVisit + lengthOf(value))
       return true
     },
   })
   // Two words of the standard, whose checks in ajv take too long and are too inexact.
-  replaceKeyword(ajv, 'uniqueItems', { type: 'array', schemaType: 'boolean', compile: uniqueItems })
-  replaceKeyword(ajv, 'multipleOf', { type: 'number', schemaType: 'number', compile: exactMultiple })
+  replaceKeyword(ajv, 'uniqueItems', { type: 'array', schemaType: 'boolean', compile: uniqueItems(unique) })
+  replaceKeyword(ajv, 'multipleOf', { type: 'number', schemaType: 'number', compile: exactMultiple(steps) })
   return ajv
 }
 
@@ -122,26 +133,37 @@ function replaceKeyword(ajv: Ajv2020, keyword: string, rule: Rule): void {
   ajv.addKeyword({ keyword, errors: true, ...rule })
 }
 
-function uniqueItems(wanted: boolean): DataValidateFunction {
-  const validate: DataValidateFunction = (items: JsonValue[]) => {
-    const repeated = wanted ? firstRepeated(items) : undefined
-    if (repeated === undefined) return true
-    const [before, place] = repeated
-    const message = `must NOT have items that are equal (items ${before} and ${place} are)`
-    validate.errors = [{ keyword: 'uniqueItems', message, params: {} }]
-    return false
+function uniqueItems(unique: UniqueItems): (wanted: boolean) => DataValidateFunction {
+  return (wanted) => {
+    const validate: DataValidateFunction = (items: JsonValue[]) => {
+      const repeated = wanted ? unique.firstRepeated(items) : undefined
+      if (repeated === undefined) return true
+      const [before, place] = repeated
+      const message = `must NOT have items that are equal (items ${before} and ${place} are)`
+      validate.errors = [{ keyword: 'uniqueItems', message, params: {} }]
+      return false
+    }
+    return validate
   }
-  return validate
 }
 
-function exactMultiple(step: number): DataValidateFunction {
-  const fits = multipleOf(step)
-  const validate: DataValidateFunction = (value: number) => {
-    if (fits(value)) return true
-    validate.errors = [{ keyword: 'multipleOf', message: `must be multiple of ${step}`, params: {} }]
-    return false
+function exactMultiple(steps: Steps): (unit: number) => DataValidateFunction {
+  return (unit) => {
+    const fits = multipleOf(unit)
+    const validate: DataValidateFunction = (value: number) => {
+      steps.take(stepsPerMultiple)
+      if (fits(value)) return true
+      validate.errors = [{ keyword: 'multipleOf', message: `must be multiple of ${unit}`, params: {} }]
+      return false
+    }
+    return validate
   }
-  return validate
+}
+
+/** What words that look at the whole value look at: characters, items or names. */
+function lengthOf(value: JsonValue): number {
+  if (typeof value === 'string' || Array.isArray(value)) return value.length
+  return typeof value === 'object' && value !== null ? Object.keys(value).length : 0
 }
 
 /** Counts values, and stops when there are enough. */

@@ -2,7 +2,11 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from '@jest/globals'
+import type { JsonValue } from '../src/contract.ts'
+import { recursionOf } from '../src/recursion.ts'
 import { SchemaCompiler } from '../src/schema-check.ts'
+import { Steps } from '../src/steps.ts'
+import { UniqueItems } from '../src/unique-items.ts'
 
 const here = import.meta.dirname
 
@@ -88,4 +92,70 @@ test('B20 references that lead back to nothing cost nothing, however often they 
     },
   })
   expect(validate({ list: Array.from({ length: 250_000 }, (_, x) => ({ x, y: x })) })).toEqual([])
+})
+
+/** Looks at the same value twice at each level. */
+const forked = (rules: object): object => {
+  const branch = (k: number): object => ({
+    type: 'object',
+    required: ['a'],
+    properties: { a: { $ref: '#/$defs/x' }, value: rules, k: { const: k } },
+  })
+  return {
+    type: 'object',
+    properties: { e: { $ref: '#/$defs/x' } },
+    $defs: { x: { oneOf: [branch(1), branch(2), { type: 'number' }] } },
+  }
+}
+const forks = (levels: number, value: JsonValue): { e: JsonValue } => {
+  let inner: JsonValue = { a: 1, value, k: 1 }
+  for (let level = 1; level < levels; level += 1) inner = { a: inner, k: 1 }
+  return { e: inner }
+}
+const numbers = Array.from({ length: 2_000 }, (_, n) => n)
+
+test.each<[string, object, JsonValue]>([
+  ['uniqueItems', { type: 'array', uniqueItems: true }, numbers],
+  ['items', { type: 'array', items: { type: 'number' } }, numbers],
+  ['contains', { type: 'array', contains: { type: 'string' }, minContains: 0, maxContains: 1 }, numbers],
+  ['multipleOf', { type: 'array', items: { type: 'number', multipleOf: 0.5 } }, numbers],
+  ['maxLength', { type: 'string', maxLength: 100_000 }, 'x'.repeat(30_000)],
+  [
+    'additionalProperties',
+    { type: 'object', additionalProperties: { type: 'number' } },
+    Object.fromEntries(numbers.slice(0, 999).map((n) => [`k${n}`, n])),
+  ],
+  [
+    'propertyNames',
+    { type: 'object', propertyNames: { maxLength: 9 } },
+    Object.fromEntries(numbers.slice(0, 999).map((n) => [`k${n}`, n])),
+  ],
+  [
+    'maxProperties',
+    { type: 'object', maxProperties: 30_000 },
+    Object.fromEntries(numbers.map((n) => [`k${n}`, n])),
+  ],
+])('B20 what %s looks at again and again takes steps', (_word, rules, value) => {
+  const validate = new SchemaCompiler().compile(forked(rules))
+  expect(validate(forks(2, value))).toEqual([])
+  expect(validate(forks(14, value))).toEqual([
+    { pointer: '', detail: expect.stringMatching(/^takes more than 20000000 steps to check/) },
+  ])
+})
+
+test('B20 a tree whose items are unique at each level takes the steps of its values once', () => {
+  const steps = new Steps()
+  const unique = new UniqueItems(steps)
+  const levels: JsonValue[][] = [Array.from({ length: 10_000 }, (_, n) => ({ n, text: `text ${n}` }))]
+  for (let level = 1; level < 60; level += 1) levels.push([levels[level - 1] ?? []])
+  // Once, and once more for the items of the innermost level.
+  steps.begin(2_000_000)
+  for (const items of levels.toReversed()) expect(unique.firstRepeated(items)).toBeUndefined()
+})
+
+test('B20 only schemas that are on the way back are told what they cost, and no values that look like some', () => {
+  const value = { items: { type: 'number' }, properties: { a: {} } }
+  const loop = { items: { $ref: '#/$defs/loop' }, contains: { const: value }, enum: [value], default: value }
+  const schema = { type: 'object', properties: { loop: { $ref: '#/$defs/loop' } }, $defs: { loop } }
+  expect(recursionOf(schema)).toEqual({ places: [loop], within: [loop, loop.items, loop.contains] })
 })
