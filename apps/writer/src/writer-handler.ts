@@ -1,7 +1,7 @@
 import type { Collection } from '@freshet/collections'
 import { badIdDetail, isValidId, ProblemError, readQuery, readTarget } from '@freshet/protocol'
 import type { CollectionTarget, DocumentTarget, Lineage, ProblemCode } from '@freshet/protocol'
-import type { BodyBudget, Claims, Verifier } from '@freshet/service'
+import { ClientGone, type BodyBudget, type Claims, type Verifier } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { sendAnswer, type Answer, type Followed } from './answer.ts'
 import { expectMayTell, expectNoLoop, readCause, tellsCause } from './cause.ts'
@@ -72,6 +72,8 @@ export class WriterHandler {
     try {
       await this.#answer(request, response)
     } catch (error) {
+      // Nobody is answered, so no problem is.
+      if (error instanceof ClientGone) throw error
       const code = error instanceof ProblemError ? error.code : 'internal'
       this.#refusals.set(code, (this.#refusals.get(code) ?? 0) + 1)
       throw error

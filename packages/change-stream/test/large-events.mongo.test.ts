@@ -147,3 +147,24 @@ test('F23 a change that cannot be told ends the feed once: the new epoch begins 
   await products.insertOne({ _id: 'next', value: 1 })
   await eventually(() => expect(heard.words).toEqual(['put next 1']))
 })
+
+test.each<[string, () => Promise<unknown>]>([
+  ['an id of more than 8 MB', () => others.insertOne({ _id: 'i'.repeat(8_389_000) })],
+  [
+    'the definition of a collection of 9 MB',
+    () =>
+      db.admin.db('shop').createCollection('defined', {
+        validator: { $nor: [{ ['q'.repeat(10)]: 'z'.repeat(9_000_000) }] },
+      }),
+  ],
+])('F23 a change whose place cannot be told, by %s, stops no reader for good', async (_name, change) => {
+  await using following = await follow()
+  const { heard } = following
+  await change()
+  await eventually(() => expect(heard.origins.length).toBeGreaterThan(1))
+  const batches = heard.batches.length
+  await eventually(() => expect(heard.batches.length).toBeGreaterThan(batches + 20))
+  expect(new Set(heard.errors)).toEqual(new Set(['EVENT_TOO_LARGE']))
+  await products.insertOne({ _id: 'after', value: 2 })
+  await eventually(() => expect(heard.words.at(-1)).toBe('put after 2'))
+})

@@ -17,6 +17,8 @@ const codes: ReadonlyMap<unknown, ChangeStreamErrorCode> = new Map([
   [280, 'HISTORY_LOST'], // ChangeStreamFatalError
   [286, 'HISTORY_LOST'], // ChangeStreamHistoryLost
   [10334, 'EVENT_TOO_LARGE'], // BSONObjectTooLarge
+  [13548, 'EVENT_TOO_LARGE'], // a buffer beyond 64 MB, while the event is made
+  [16493, 'EVENT_TOO_LARGE'], // a text beyond 16 MB, as the resume token of an id of 8 MB or of a large definition
   [40573, 'UNSUPPORTED'], // a change stream on something that is no replica set
 ])
 
