@@ -1,12 +1,18 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from '@jest/globals'
+import { afterAll, expect, test } from '@jest/globals'
 import { eventually } from '@freshet/testkit'
 import { Program } from './support/program.ts'
 
 const started = ['dev', '--json', '--port=0', '--no-sample']
+
+/** A temporary folder of our own: runs of other tests take away what one that ended has left in the shared one. */
+const TMPDIR = mkdtempSync(join(tmpdir(), 'freshet-apart-'))
+afterAll(() => rmSync(TMPDIR, { recursive: true }))
+const apart = { env: { TMPDIR } }
 
 /** One process of a run whose command line has these words. */
 function memberOf(program: Program, words: RegExp): number {
@@ -57,7 +63,7 @@ test.each([
   ],
   ['the database', /^\S*mongod /, /MongoDB ended by itself: stopping everything\./],
 ])('when %s dies everything stops, and it is said which one', async (_name, words, sentence) => {
-  await using program = new Program([...started, '--ephemeral'])
+  await using program = new Program([...started, '--ephemeral'], undefined, apart)
   await program.json()
   process.kill(memberOf(program, words), 'SIGKILL')
   const { code, said } = await program.outcome
@@ -81,7 +87,7 @@ test('when it is killed itself no process stays, and the next run in its folder 
 })
 
 test('what an ephemeral run that is killed leaves is gone when the next run has started', async () => {
-  await using program = new Program([...started, '--ephemeral'])
+  await using program = new Program([...started, '--ephemeral'], undefined, apart)
   await program.json()
   program.family()
   const folder = temporaryOf(program)
@@ -89,11 +95,11 @@ test('what an ephemeral run that is killed leaves is gone when the next run has 
   program.signal('SIGKILL')
   await program.gone()
   expect(existsSync(folder)).toBe(true)
-  await using next = new Program([...started, '--ephemeral'])
+  await using next = new Program([...started, '--ephemeral'], undefined, apart)
   await next.json()
   expect(existsSync(folder)).toBe(false)
   // Of one that goes on nothing is taken.
-  await using other = new Program([...started, '--ephemeral'])
+  await using other = new Program([...started, '--ephemeral'], undefined, apart)
   await other.json()
   expect(existsSync(join(temporaryOf(next), 'token-key'))).toBe(true)
 })
