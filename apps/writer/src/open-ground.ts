@@ -36,6 +36,10 @@ export interface GroundTools extends Pick<ServiceTools, 'clock' | 'log'> {
 const RETRIES = 5
 const PAUSES = { firstMs: 4, maxMs: 100 }
 
+/** Of all bytes under way. */
+const LOOKS_SHARE = 1 / 4
+const LARGE_LOOKS_SHARE = 1 / 2
+
 /** Opens what a writer stands on. It connects when it is first used. @throws {ConfigError} */
 export function openGround(config: WriterConfig, { clock, log, inFlight }: GroundTools): Ground {
   const { mongodbUri: uri, database, maxWrites, acknowledgeWithinMs } = config
@@ -43,7 +47,12 @@ export function openGround(config: WriterConfig, { clock, log, inFlight }: Groun
   const retries = { times: RETRIES, pauses: () => new Backoff(PAUSES, Math.random), clock }
   const times = laterPosition({ connection, database, acknowledgeWithinMs })
   const later = () => times.ask()
-  const room = new LookRoom(inFlight.budget.part('looks', inFlight.budget.maxBytes / 2), clock)
+  const { budget } = inFlight
+  const looks = {
+    small: budget.part('looks', budget.maxBytes * LOOKS_SHARE),
+    large: budget.part('large_looks', budget.maxBytes * LARGE_LOOKS_SHARE),
+  }
+  const room = new LookRoom(looks, clock)
   return {
     store: new ExplainingStore(
       new MongoStore({ connection, database, acknowledgeWithinMs, retries, later, room }),

@@ -24,6 +24,7 @@ test('writes that wait for another attempt do not wait for one and the same sign
   }
   const pauses = (): Backoff => new Backoff({ firstMs: 4, maxMs: 100 }, Math.random)
   const retries = { times: 100, pauses, clock }
+  const looks = new ByteBudget({ maxBytes: 2 ** 26, clock: systemClock }).part('looks')
   const connection = { writes: db.admin }
   const store = new MongoStore({
     connection,
@@ -31,7 +32,7 @@ test('writes that wait for another attempt do not wait for one and the same sign
     acknowledgeWithinMs: 60_000,
     retries,
     later: () => Promise.reject(new Error('every reply tells its time')),
-    room: new LookRoom(new ByteBudget({ maxBytes: 2 ** 26, clock: systemClock }).part('looks'), systemClock),
+    room: new LookRoom({ small: looks, large: looks }, systemClock),
   })
   const write = (n: number): Promise<unknown> =>
     store.change('products', 'hot', () => ({ write: BSON.serialize({ _id: 'hot', n }), value: n }))

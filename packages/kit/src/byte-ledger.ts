@@ -5,6 +5,12 @@ import type { Clock } from './clock.ts'
 /** A lease that may be ended is, when others want room and it has not moved for so long, in milliseconds. */
 export const STALLED_AFTER_MS = 4_000
 
+/**
+ * How long a request waits for room, in milliseconds. What stands still gives its room back after 5 s at the latest, so
+ * clients that take nothing never make others fail.
+ */
+export const ROOM_WAIT_MS = 10_000
+
 /** What all parts of a `ByteBudget` share. */
 export class ByteLedger {
   readonly maxBytes: number

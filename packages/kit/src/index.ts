@@ -1,6 +1,7 @@
 export { Backoff } from './backoff.ts'
 export type { BackoffOptions } from './backoff.ts'
 export { ByteBudget } from './byte-budget.ts'
+export { ROOM_WAIT_MS } from './byte-ledger.ts'
 export type { ByteBudgetOptions } from './byte-budget.ts'
 export type { ByteLease } from './byte-lease.ts'
 export type { ByteFigures, BytePart } from './byte-part.ts'

@@ -1,11 +1,8 @@
-import type { ByteLease, BytePart } from '@freshet/kit'
+import { ROOM_WAIT_MS, type ByteLease, type BytePart } from '@freshet/kit'
 import { ProblemError } from '@freshet/protocol'
 import type { ServerResponse } from 'node:http'
 import { ClientGone } from './client-gone.ts'
 import type { BodyBudgetParts } from './body-budget.ts'
-
-/** How long a request waits for room; then it is 503. */
-const WAIT_MS = 5_000
 
 /** A body that comes more slowly than this many bytes in four seconds is cut off when others want its room. */
 const MOVED_BYTES = 8 * 1024
@@ -99,7 +96,7 @@ export class BodyShare implements Disposable {
     const end = (): void => ended.abort()
     if (response.closed) end()
     response.once('close', end)
-    void this.#parts.clock.sleep(WAIT_MS, ended.signal).then(end)
+    void this.#parts.clock.sleep(ROOM_WAIT_MS, ended.signal).then(end)
     try {
       if (await this.#write.hold(bytes, ended.signal)) return
       if (response.closed) throw new ClientGone('The client went away while its request waited for room.')

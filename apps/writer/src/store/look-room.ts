@@ -1,4 +1,4 @@
-import type { ByteLease, BytePart, Clock } from '@freshet/kit'
+import { ROOM_WAIT_MS, type ByteLease, type BytePart, type Clock } from '@freshet/kit'
 import { StoreError } from './errors.ts'
 
 /** Stored versions up to here are looked at without being asked for their size. */
@@ -6,9 +6,6 @@ const SMALL_BYTES = 16 * 1024
 
 /** A reply lies twice in memory while it is put together; the next version, its statement and its message come on top. */
 const COPIES = 5
-
-/** How long a look waits for room, in milliseconds. */
-const WAIT_MS = 5_000
 
 /** A version may grow between two looks; after so many it is said that others were faster. */
 const MAX_LOOKS = 4
@@ -24,13 +21,19 @@ export class LargerVersion extends Error {
   }
 }
 
+/** Where looks find room. Small ones never stand in line behind large ones. */
+export interface LookParts {
+  readonly small: BytePart
+  readonly large: BytePart
+}
+
 /** Room for stored versions that are looked at: a request of some bytes may be about a document of 16 MiB. */
 export class LookRoom {
-  readonly #part: BytePart
+  readonly #parts: LookParts
   readonly #clock: Clock
 
-  constructor(part: BytePart, clock: Clock) {
-    this.#part = part
+  constructor(parts: LookParts, clock: Clock) {
+    this.#parts = parts
     this.#clock = clock
   }
 
@@ -41,7 +44,8 @@ export class LookRoom {
   async run<T>(work: (maxBytes: number) => Promise<T>): Promise<T> {
     let maxBytes = SMALL_BYTES
     for (let look = 1; look <= MAX_LOOKS; look += 1) {
-      using lease = this.#part.lease()
+      const part = maxBytes > SMALL_BYTES ? this.#parts.large : this.#parts.small
+      using lease = part.lease()
       if (!lease.tryHold(maxBytes * COPIES)) await this.#wait(lease, maxBytes * COPIES)
       try {
         return await work(maxBytes)
@@ -55,10 +59,10 @@ export class LookRoom {
 
   async #wait(lease: ByteLease, bytes: number): Promise<void> {
     const late = new AbortController()
-    void this.#clock.sleep(WAIT_MS, late.signal).then(() => late.abort())
+    void this.#clock.sleep(ROOM_WAIT_MS, late.signal).then(() => late.abort())
     try {
       if (await lease.hold(bytes, late.signal)) return
-      throw new StoreError('CROWDED', `no room for ${bytes} bytes within ${WAIT_MS} ms`)
+      throw new StoreError('CROWDED', `no room for ${bytes} bytes within ${ROOM_WAIT_MS} ms`)
     } finally {
       late.abort()
     }
