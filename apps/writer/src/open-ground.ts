@@ -51,6 +51,7 @@ export function openGround(config: WriterConfig, { clock, log, inFlight }: Groun
   const looks = {
     small: budget.part('looks', budget.maxBytes * LOOKS_SHARE),
     large: budget.part('large_looks', budget.maxBytes * LARGE_LOOKS_SHARE),
+    maxLargeWaiting: Math.floor(maxWrites / 2),
   }
   const room = new LookRoom(looks, clock)
   return {

@@ -32,7 +32,7 @@ test('writes that wait for another attempt do not wait for one and the same sign
     acknowledgeWithinMs: 60_000,
     retries,
     later: () => Promise.reject(new Error('every reply tells its time')),
-    room: new LookRoom({ small: looks, large: looks }, systemClock),
+    room: new LookRoom({ small: looks, large: looks, maxLargeWaiting: 50 }, systemClock),
   })
   const write = (n: number): Promise<unknown> =>
     store.change('products', 'hot', () => ({ write: BSON.serialize({ _id: 'hot', n }), value: n }))

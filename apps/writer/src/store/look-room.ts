@@ -25,6 +25,8 @@ export class LargerVersion extends Error {
 export interface LookParts {
   readonly small: BytePart
   readonly large: BytePart
+  /** Large looks that may wait for room. Each has a place among the writes under way, of which small ones need some. */
+  readonly maxLargeWaiting: number
 }
 
 /** Room for stored versions that are looked at: a request of some bytes may be about a document of 16 MiB. */
@@ -58,6 +60,9 @@ export class LookRoom {
   }
 
   async #wait(lease: ByteLease, bytes: number): Promise<void> {
+    const { large, maxLargeWaiting } = this.#parts
+    if (lease.part === large && large.waiting >= maxLargeWaiting)
+      throw new StoreError('CROWDED', `${maxLargeWaiting} writes wait to look at a large document`)
     const late = new AbortController()
     void this.#clock.sleep(ROOM_WAIT_MS, late.signal).then(() => late.abort())
     try {
