@@ -82,9 +82,13 @@ export class JsonBytes {
     this.#length += text.length
   }
 
-  /** Bytes of UTF-8 as a text in quotes; what is no UTF-8 as U+FFFD, as the Encoding Standard decodes it. */
-  text(source: Uint8Array, from: number, to: number): void {
+  /**
+   * Bytes of UTF-8 as a text in quotes; what is no UTF-8 as U+FFFD, as the Encoding Standard decodes it. `head`: ASCII
+   * that comes before them.
+   */
+  text(source: Uint8Array, from: number, to: number, head = ''): void {
     this.byte(QUOTE)
+    this.ascii(head)
     for (let at = from; at < to;) at = this.#piece(source, at, Math.min(to, at + PIECE_BYTES), to)
     this.byte(QUOTE)
   }

@@ -1,6 +1,8 @@
 /** From so many names on a set of texts is faster than looking at all that came before. */
 const manyNames = 24
 
+const REPLACEMENT = '\uFFFD'
+
 /**
  * The names seen so far in each open document, as places in its bytes: of two equal names the first counts. One list is
  * used for all levels; `mark` and `reset` bracket a level.
@@ -10,6 +12,8 @@ export class NameList {
   /** So many of `#places` count; to shorten an array costs more than to write over it. */
   #length = 0
   #sets: Map<number, Set<string>> | undefined
+  /** As clients see them: names that are not UTF-8 may look the same though their bytes differ. */
+  #replaced: Map<number, Set<string>> | undefined
 
   mark(): number {
     return this.#length
@@ -18,10 +22,15 @@ export class NameList {
   reset(mark: number): void {
     this.#length = mark
     this.#sets?.delete(mark)
+    this.#replaced?.delete(mark)
   }
 
-  /** Notes the name between `from` and `to`; false when it was there since `mark`. */
+  /** Notes the name between `from` and `to`; false when one that looks the same was there since `mark`. */
   add(mark: number, bytes: Uint8Array, from: number, to: number): boolean {
+    if (!isAscii(bytes, from, to)) {
+      const name = Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('utf8')
+      if (name.includes(REPLACEMENT) && !this.#addReplaced(mark, name)) return false
+    }
     const places = this.#places
     const length = this.#length
     if (length - mark >= manyNames * 2) return this.#addToSet(mark, bytes, from, to)
@@ -32,6 +41,15 @@ export class NameList {
     places[length] = from
     places[length + 1] = to
     this.#length = length + 2
+    return true
+  }
+
+  #addReplaced(mark: number, name: string): boolean {
+    this.#replaced ??= new Map()
+    const set = this.#replaced.get(mark) ?? new Set()
+    this.#replaced.set(mark, set)
+    if (set.has(name)) return false
+    set.add(name)
     return true
   }
 
@@ -49,6 +67,11 @@ export class NameList {
     set.add(name)
     return true
   }
+}
+
+function isAscii(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i += 1) if ((bytes[i] ?? 0) >= 0x80) return false
+  return true
 }
 
 function same(bytes: Uint8Array, a: number, b: number, length: number): boolean {

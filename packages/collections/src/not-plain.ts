@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { bsonSize, bsonTypes, nameEnd, uint32At } from '@freshet/protocol/bson'
 import { exactLong } from './exact-long.ts'
+import { shownName } from './shown-name.ts'
 
 /**
  * Where the first value stands that a JSON document cannot carry (a date, an ObjectId, a decimal, a stored field `id`, a
@@ -19,10 +20,11 @@ function inDocument(bytes: Uint8Array, start: number, top: boolean, array: boole
     const size = bsonSize(type, bytes, stop + 1)
     if (size < 0) return ''
     const rawName = Buffer.from(bytes.buffer, bytes.byteOffset + at + 1, stop - at - 1)
-    const name = array ? String(index) : rawName.toString('utf8')
-    if (top && name === 'id') return '/$id'
+    const stored = array ? String(index) : rawName.toString('utf8')
+    const name = top ? shownName(stored) : stored
+    if (top && stored === 'id') return `/${name}`
     const named = array || isUtf8(rawName)
-    const inner = top && name === '_id' ? undefined : named ? inValue(type, bytes, stop + 1) : ''
+    const inner = top && stored === '_id' ? undefined : named ? inValue(type, bytes, stop + 1) : ''
     if (inner !== undefined) return `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}${inner}`
     at = stop + 1 + size
   }

@@ -8,10 +8,11 @@ import { pointerTo, readPointer } from './json-pointer.ts'
 import { nameFault } from './name-fault.ts'
 import { firstNotPlain } from './not-plain.ts'
 import { expectSize, idNode, type PatchRules } from './patch-rules.ts'
-import { indexIn, nodeAt, storedName, type Place, type Target } from './patch-target.ts'
+import { indexIn, nodeAt, type Place, type Target } from './patch-target.ts'
 import type { PatchWork } from './patch-work.ts'
 import { presentJson } from './present-json.ts'
 import { presentValue } from './present-value.ts'
+import { storedName } from './shown-name.ts'
 
 /** One operation of a JSON patch. When it throws, the document is half changed and of no use. */
 export class Operation {
@@ -140,7 +141,7 @@ export class Operation {
       )
     members.delete('id')
     this.#root.members.keepOnly('_id')
-    for (const [name, inner] of members.entries()) this.#root.members.push(name, inner)
+    for (const [name, inner] of members.entries()) this.#root.members.push(storedName(name), inner)
     expectSize(this.#root)
   }
 
@@ -188,12 +189,13 @@ export class Operation {
         pointer,
         levels: depth,
         parent,
-        name: storedName(part, depth),
+        name: depth === 0 ? storedName(part) : part,
       } as const
       parent = this.#inside(this.#existing(place), key, path.slice(0, depth + 1))
     }
     const levels = path.length
-    return { kind: 'place', key, pointer, levels, parent, name: storedName(last, levels - 1) }
+    const name = levels === 1 ? storedName(last) : last
+    return { kind: 'place', key, pointer, levels, parent, name }
   }
 
   #inside(node: BsonNode, key: 'path' | 'from', path: readonly string[]): BsonNode {

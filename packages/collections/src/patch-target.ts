@@ -16,11 +16,6 @@ export interface Place {
   readonly name: string
 }
 
-/** What clients see as `$id` at the top is stored under another name. */
-export function storedName(name: string, depth: number): string {
-  return depth === 0 && name === '$id' ? 'id' : name
-}
-
 /** What is there now. */
 export function nodeAt({ parent, name }: Place): BsonNode | undefined {
   const { members } = parent

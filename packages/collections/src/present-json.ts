@@ -2,6 +2,7 @@ import { bsonSize, bsonTypes, idFromBson, nameEnd, uint32At } from '@freshet/pro
 import { JsonBytes } from './json-bytes.ts'
 import { NameList } from './name-list.ts'
 import { putScalar } from './present-scalar.ts'
+import { stepsAside } from './shown-name.ts'
 
 const COMMA = 0x2c
 const COLON = 0x3a
@@ -13,15 +14,14 @@ const maxLevels = 256
 const LARGE_BYTES = 1024 * 1024
 
 const ID = Buffer.from('_id')
-const FIELD_ID = Buffer.from('id')
 
 const json = new JsonBytes()
 const names = new NameList()
 
 /**
  * The one mapping from stored documents to JSON, from the raw bytes and never through JavaScript objects, which reorder
- * names. Names keep their order, `_id` comes first as `id`, whole numbers as the text of the URL, and a stored field `id`
- * is `$id`; see the table in its test.
+ * names. Names keep their order, `_id` comes first as `id`, whole numbers as the text of the URL, a stored field `id` is
+ * `$id`, and a stored `$id` is `$$id`; see the table in its test. No object has a name twice.
  * Cannot throw: bytes that are no BSON end the document where they stop making sense. Returns bytes of their own memory.
  * 1.8 to 2.6 us for a document of 350 bytes.
  */
@@ -50,8 +50,7 @@ function putDocument(bytes: Uint8Array, start: number, level: number): void {
     if (!names.add(mark, bytes, nameAt, stop) || type === bsonTypes.undefined) continue
     if (top && isName(bytes, nameAt, stop, ID)) continue
     if (json.length > begun) json.byte(COMMA)
-    if (top && isName(bytes, nameAt, stop, FIELD_ID)) json.ascii('"$id"')
-    else json.text(bytes, nameAt, stop)
+    json.text(bytes, nameAt, stop, top && stepsAside(bytes, nameAt, stop) ? '$' : '')
     json.byte(COLON)
     putValue(type, bytes, stop + 1, at, level)
   }

@@ -58,6 +58,24 @@ test('B13 no patch changes the id', () => {
   expect(shown(apply(stored, { op: 'replace', path: '/$id', value: 3 }))).toEqual({ id: 'k', $id: 3, n: 1 })
 })
 
+test('B24 patches know stored names as clients see them', () => {
+  const stored = serialize({ _id: 'k', id: 1, $id: { a: 2 }, $$id: 3, n: { $id: 4, $$id: 5 } })
+  const { a, ...patched } = deserialize(
+    apply(
+      stored,
+      { op: 'test', path: '/$id', value: 1 },
+      { op: 'test', path: '/$$id/a', value: 2 },
+      { op: 'replace', path: '/$$id', value: 6 },
+      { op: 'move', from: '/$$$id', path: '/a' },
+      { op: 'test', path: '/n/$id', value: 4 },
+    ),
+  )
+  expect([a, patched]).toEqual([3, { _id: 'k', id: 1, $id: 6, n: { $id: 4, $$id: 5 } }])
+  const inner = serialize({ _id: 'k', n: { $id: 4, $$id: 5 } })
+  expect(shown(apply(inner, { op: 'copy', from: '/n', path: '' }))).toEqual({ id: 'k', $id: 4, $$id: 5 })
+  expect(firstNotPlain(serialize({ _id: 'k', $id: new Date(0) }))).toBe('/$$id')
+})
+
 // After RFC 6902, appendix A.
 test.each<[string, object, readonly object[], object]>([
   ['adds a member', { a: 1 }, [{ op: 'add', path: '/b', value: 2 }], { a: 1, b: 2 }],

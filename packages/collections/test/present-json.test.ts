@@ -18,6 +18,7 @@ import {
 } from 'bson'
 import * as fc from 'fast-check'
 import { presentJson } from '../src/present-json.ts'
+import { element, rawDocument } from './support/raw-bson.ts'
 
 const jsonOf = (document: object): string => presentJson(serialize(document)).toString('utf8')
 const oid = ObjectId.createFromHexString('64b5f0c2a1b2c3d4e5f60718')
@@ -87,6 +88,49 @@ test('B1 names keep their order, also those that look like numbers; the id leads
   ])
   expect(jsonOf(document)).toBe('{"id":"k","b":1,"2":2,"1":3,"$id":4}')
 })
+
+test('B24 a stored name that would look like another steps aside, and those that do make room in turn', () => {
+  expect(jsonOf({ id: 1, $id: 2, _id: 'k', $$id: 3, $ref: 4, $_id: 5, $i: 6, xid: 7 })).toBe(
+    '{"id":"k","$id":1,"$$id":2,"$$$id":3,"$ref":4,"$_id":5,"$i":6,"xid":7}',
+  )
+  // Inside of a document all names are as they are stored.
+  expect(jsonOf({ a: { _id: 0, id: 1, $id: 2 } })).toBe('{"a":{"_id":0,"id":1,"$id":2}}')
+})
+
+test('B24 no object has a name twice, whatever names are stored', () => {
+  const name = fc.oneof(
+    fc
+      .constantFrom('_id', 'id', '$id', '$$id', '$$$id', '$', 'd', '\uFFFD', 'é')
+      .map((text) => Buffer.from(text)),
+    fc.uint8Array({ minLength: 1, maxLength: 2, min: 0x7d }).map((bytes) => Buffer.from(bytes)),
+  )
+  fc.assert(
+    fc.property(fc.array(name, { maxLength: 12 }), fc.integer({ min: 0, max: 40 }), (some, others) => {
+      const all = [...Array.from({ length: others }, (_, n) => Buffer.from(`n${n}`)), ...some]
+      const inner = rawDocument(...all.map((one) => element(8, one, Buffer.from([1]))))
+      const bson = rawDocument(...all.map((one) => element(3, one, inner)))
+      const names = namesOf(presentJson(bson).toString())
+      expect(names.filter((list) => new Set(list).size !== list.length)).toEqual([])
+      // What can be told apart as it is stored can be told apart as it is shown.
+      const texts = new Set(all.map((one) => one.toString('utf8')))
+      expect(names[0]?.length).toBe(texts.size)
+    }),
+    { numRuns: 150 },
+  )
+})
+
+/** The names at the top of the JSON and of each object in it, twice where they are there twice. */
+function namesOf(json: string): string[][] {
+  const lists: string[][] = [[]]
+  let level = 0
+  for (const [token] of json.matchAll(/[{}]|"(?:[^"\\]|\\.)*"(?=:)/gu)) {
+    if (token === '{') level += 1
+    if (token === '{' && level === 2) lists.push([])
+    if (token === '}') level -= 1
+    if (token.startsWith('"')) (level === 1 ? lists[0] : lists.at(-1))?.push(token)
+  }
+  return lists
+}
 
 test.each<[string, unknown, string]>([
   ['an int', new Int32(-5), '"-5"'],
