@@ -3,13 +3,24 @@ import { afterAll, expect, test } from '@jest/globals'
 import { ByteBudget, Backoff, systemClock, type Clock } from '@freshet/kit'
 import { positionOf, type Position } from '@freshet/protocol'
 import { openTestDatabase } from '@freshet/testkit'
-import { BSON, Timestamp } from 'mongodb'
+import { BSON, MongoClient, Timestamp } from 'mongodb'
 import { LookRoom } from '../src/store/look-room.ts'
 import { MongoStore } from '../src/store/mongo-store.ts'
 import { SnapshotTransactions } from '../src/store/transactions.ts'
 
 const db = await openTestDatabase({ collections: ['products'] })
 afterAll(() => db[Symbol.asyncDispose]())
+
+const looks = new ByteBudget({ maxBytes: 2 ** 26, clock: systemClock }).part('looks')
+const pauses = (): Backoff => new Backoff({ firstMs: 4, maxMs: 100 }, Math.random)
+const retries = { times: 100, pauses, clock: systemClock }
+const options = {
+  database: 'shop',
+  acknowledgeWithinMs: 60_000,
+  retries,
+  later: () => Promise.reject(new Error('every reply tells its time')),
+  room: new LookRoom({ small: looks, large: looks, maxLargeWaiting: 50 }, systemClock),
+}
 
 test('writes that wait for another attempt do not wait for one and the same signal: Node.js would warn of a leak', async () => {
   const listening: number[] = []
@@ -22,17 +33,10 @@ test('writes that wait for another attempt do not wait for one and the same sign
       return slept
     },
   }
-  const pauses = (): Backoff => new Backoff({ firstMs: 4, maxMs: 100 }, Math.random)
-  const retries = { times: 100, pauses, clock }
-  const looks = new ByteBudget({ maxBytes: 2 ** 26, clock: systemClock }).part('looks')
-  const connection = { writes: db.admin }
   const store = new MongoStore({
-    connection,
-    database: 'shop',
-    acknowledgeWithinMs: 60_000,
-    retries,
-    later: () => Promise.reject(new Error('every reply tells its time')),
-    room: new LookRoom({ small: looks, large: looks, maxLargeWaiting: 50 }, systemClock),
+    ...options,
+    connection: { writes: db.admin },
+    retries: { ...retries, clock },
   })
   const write = (n: number): Promise<unknown> =>
     store.change('products', 'hot', () => ({ write: BSON.serialize({ _id: 'hot', n }), value: n }))
@@ -70,4 +74,37 @@ test('W5 the time of a statement is never taken for the one of a commit whose re
   const none = () => Promise.reject(new Error('none'))
   await expect(run(true, none)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
   await expect(run(false, none)).rejects.toMatchObject({ code: 'UNCONFIRMED' })
+})
+
+test('W5 a transaction goes on with the client that began it, also when another one takes its place', async () => {
+  const other = new MongoClient(db.adminUri)
+  try {
+    for (const write of [BSON.serialize({ _id: 'renewed', n: 1 }), 'remove'] as const) {
+      let current = db.admin
+      const store = new MongoStore({
+        connection: {
+          get writes() {
+            return current
+          },
+        },
+        ...options,
+      })
+      const renew = (): void => void (current = other)
+      const cause = [{ handler: 'stock/recount', heard: 'orders/42', writes: ['products'] }]
+      const answer = { request: Buffer.from('r'), status: 200, etag: undefined, location: undefined } as const
+      const done = await store.changeOnce(
+        'products',
+        'renewed',
+        Buffer.from(`key of ${typeof write}`),
+        () => {
+          renew()
+          return { write, value: 'done', answer: { ...answer, json: undefined } }
+        },
+        cause,
+      )
+      expect(done).toMatchObject({ value: { kind: 'done', value: 'done' }, wrote: true })
+    }
+  } finally {
+    await other.close()
+  }
 })

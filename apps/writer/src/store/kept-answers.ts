@@ -1,9 +1,9 @@
-import { Binary, type ClientSession, type Document } from 'mongodb'
-import type { DatabaseConnection } from './connection.ts'
+import { Binary, type Document } from 'mongodb'
 import type { KeptAnswer } from './contract.ts'
 import { isWriteConflict } from './driver-errors.ts'
 import { StoreError } from './errors.ts'
 import { refusedStatement, writeErrorOf } from './replies.ts'
+import type { Transaction } from './transactions.ts'
 
 /** The writer's own database. The migration makes it, and the index that removes what has passed its `expiresAt`. */
 export const internalDatabase = (database: string): string => `${database}_internal`
@@ -18,18 +18,16 @@ const statuses = [200, 201, 204] as const satisfies readonly KeptAnswer['status'
 
 /** Answers by their keys. Both methods are statements of a transaction and reject as the driver does, or as said. */
 export class KeptAnswers {
-  readonly #connection: Pick<DatabaseConnection, 'writes'>
   readonly #database: string
 
-  constructor(connection: Pick<DatabaseConnection, 'writes'>, database: string) {
-    this.#connection = connection
+  constructor(database: string) {
     this.#database = internalDatabase(database)
   }
 
   /** The answer that the transaction sees. One that has expired counts for as long as it is there. */
-  async find(key: Uint8Array, session: ClientSession): Promise<KeptAnswer | undefined> {
+  async find(key: Uint8Array, transaction: Transaction): Promise<KeptAnswer | undefined> {
     const command = { find: answersCollection, filter: { _id: new Binary(key) }, limit: 1, singleBatch: true }
-    const { cursor } = await this.#command(command, session)
+    const { cursor } = await this.#command(command, transaction)
     const record: Document | undefined = cursor.firstBatch[0]
     return record && answerOf(record)
   }
@@ -38,7 +36,7 @@ export class KeptAnswers {
    * Keeps an answer; there is none under this key, as far as the transaction sees. @throws {StoreError} IN_PROGRESS:
    * another transaction keeps one, or has kept one since this one began.
    */
-  async keep(key: Uint8Array, answer: KeptAnswer, session: ClientSession): Promise<void> {
+  async keep(key: Uint8Array, answer: KeptAnswer, transaction: Transaction): Promise<void> {
     const fields = Object.entries(answer).filter(([, value]) => value !== undefined)
     const kept = {
       ...Object.fromEntries(fields.map(([name, value]) => [name, { $literal: value }])),
@@ -47,7 +45,7 @@ export class KeptAnswers {
     }
     const update = { q: { _id: new Binary(key) }, u: [{ $set: kept }], upsert: true }
     try {
-      const reply = await this.#command({ update: answersCollection, updates: [update] }, session)
+      const reply = await this.#command({ update: answersCollection, updates: [update] }, transaction)
       const error = writeErrorOf(reply)
       if (error) throw refusedStatement(error)
     } catch (error) {
@@ -57,8 +55,8 @@ export class KeptAnswers {
     }
   }
 
-  #command(command: Document, session: ClientSession): Promise<Document> {
-    return this.#connection.writes.db(this.#database).command(command, { session, promoteBuffers: true })
+  #command(command: Document, transaction: Transaction): Promise<Document> {
+    return transaction.command(this.#database, command, { promoteBuffers: true })
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Lineage, Position } from '@freshet/protocol'
-import { BSON, type ClientSession, type Db, type Document, type RunCommandOptions } from 'mongodb'
+import { BSON, type Document, type RunCommandOptions } from 'mongodb'
 import { causesCollection, recordOf } from './causes.ts'
 import type { DatabaseConnection } from './connection.ts'
 import type {
@@ -17,7 +17,7 @@ import { KeptAnswers } from './kept-answers.ts'
 import { LargerVersion, type LookRoom } from './look-room.ts'
 import { exactly, listOfOne, plainReplacement, removal, replacement } from './raw.ts'
 import { isTakenId, positionIn, refusedStatement, writeErrorOf } from './replies.ts'
-import { SnapshotTransactions, type Retries, type Work } from './transactions.ts'
+import { SnapshotTransactions, type Retries, type Transaction, type Work } from './transactions.ts'
 
 /** What the store is made of. */
 export interface MongoStoreOptions {
@@ -36,7 +36,7 @@ interface Changing {
   readonly collection: string
   readonly id: StoredId
   readonly cause: Lineage | undefined
-  readonly session: ClientSession
+  readonly transaction: Transaction
   /** A larger version is not looked at. */
   readonly maxBytes: number
 }
@@ -64,7 +64,7 @@ export class MongoStore implements WriteStore {
     this.#later = later
     this.#transactions = new SnapshotTransactions(options)
     this.#room = options.room
-    this.#answers = new KeptAnswers(connection, database)
+    this.#answers = new KeptAnswers(database)
   }
 
   async insert(
@@ -130,8 +130,8 @@ export class MongoStore implements WriteStore {
     decide: (stored: StoredDocument | undefined) => Decision<T>,
     cause?: Lineage,
   ): Promise<Acknowledged & { value: T }> {
-    return this.#looking(collection, id, (session, maxBytes) =>
-      this.#changed({ collection, id, cause, session, maxBytes }, decide),
+    return this.#looking(collection, id, (transaction, maxBytes) =>
+      this.#changed({ collection, id, cause, transaction, maxBytes }, decide),
     )
   }
 
@@ -142,14 +142,14 @@ export class MongoStore implements WriteStore {
     decide: (stored: StoredDocument | undefined) => KeptDecision<T>,
     cause?: Lineage,
   ): Promise<Acknowledged & { value: Once<T> }> {
-    return this.#looking<Once<T>>(collection, id, async (session, maxBytes) => {
-      const answer = await this.#answers.find(key, session)
+    return this.#looking<Once<T>>(collection, id, async (transaction, maxBytes) => {
+      const answer = await this.#answers.find(key, transaction)
       if (answer) return { value: { kind: 'before', answer }, wrote: false }
       const { value, wrote } = await this.#changed(
-        { collection, id, cause, session, maxBytes },
+        { collection, id, cause, transaction, maxBytes },
         decide,
         async (decision) => {
-          if (decision.write !== 'keep') await this.#answers.keep(key, decision.answer, session)
+          if (decision.write !== 'keep') await this.#answers.keep(key, decision.answer, transaction)
         },
       )
       return { value: { kind: 'done', value }, wrote }
@@ -160,16 +160,18 @@ export class MongoStore implements WriteStore {
   async #looking<T>(
     collection: string,
     id: StoredId,
-    work: (session: ClientSession, maxBytes: number) => Promise<Work<T>>,
+    work: (transaction: Transaction, maxBytes: number) => Promise<Work<T>>,
   ): Promise<Acknowledged & { value: T }> {
     try {
-      return await this.#room.run((maxBytes) => this.#transactions.run((session) => work(session, maxBytes)))
+      return await this.#room.run((maxBytes) =>
+        this.#transactions.run((transaction) => work(transaction, maxBytes)),
+      )
     } catch (error) {
       if (!(error instanceof StoreError) || error.code !== 'NOT_UNIQUE') throw error
       // The refused statement ended the transaction, and no majority may have the other document yet: a later
       // transaction that looks only is committed when one has.
-      const { at } = await this.#transactions.run(async (session) => {
-        await this.#find({ collection, id, session }, { projection: { _id: 1 } })
+      const { at } = await this.#transactions.run(async (transaction) => {
+        await this.#find({ collection, id, transaction }, { projection: { _id: 1 } })
         return { value: undefined, wrote: false }
       })
       throw new StoreError(error.code, 'confirmed by a majority', { cause: error, at })
@@ -182,14 +184,14 @@ export class MongoStore implements WriteStore {
     decide: (stored: StoredDocument | undefined) => D & Decision<T>,
     prepare?: (decision: D) => Promise<void>,
   ): Promise<Work<T>> {
-    const { collection, id, cause, session } = changing
+    const { collection, id, cause, transaction } = changing
     const stored = await this.#look(changing)
     const decision = decide(stored)
     await prepare?.(decision)
     const { write, value } = decision
     if (write === 'keep') return { value, wrote: false }
     const command = commandOf(collection, id, stored !== undefined, write)
-    const reply = await this.#tellingCause(cause, session, () => this.#statement(command, session))
+    const reply = await this.#tellingCause(cause, transaction, () => this.#statement(command, transaction))
     // A document that is replaced by the same bytes stays as it is.
     return { value, wrote: (reply['nModified'] ?? reply['n']) === 1 }
   }
@@ -197,23 +199,23 @@ export class MongoStore implements WriteStore {
   /** The feed takes the cause that it sees last for the one of the next document in the same transaction. */
   async #tellingCause<T>(
     cause: Lineage | undefined,
-    session: ClientSession,
+    transaction: Transaction,
     write: () => Promise<T>,
   ): Promise<T> {
     if (cause === undefined) return await write()
     const record = recordOf(cause)
-    await this.#statement({ insert: causesCollection, documents: [record] }, session)
+    await this.#statement({ insert: causesCollection, documents: [record] }, transaction)
     const done = await write()
     await this.#statement(
       { delete: causesCollection, deletes: [{ q: { _id: record._id }, limit: 1 }] },
-      session,
+      transaction,
     )
     return done
   }
 
   /** One statement of a transaction. @throws {StoreError} it was refused */
-  async #statement(command: Document, session: ClientSession): Promise<Document> {
-    const reply = await this.#db().command(command, { session })
+  async #statement(command: Document, transaction: Transaction): Promise<Document> {
+    const reply = await transaction.command(this.#database, command)
     const error = writeErrorOf(reply)
     if (error) throw refusedStatement(error)
     return reply
@@ -232,7 +234,7 @@ export class MongoStore implements WriteStore {
   }
 
   async #find(
-    { collection, id, session }: Pick<Changing, 'collection' | 'id' | 'session'>,
+    { collection, id, transaction }: Pick<Changing, 'collection' | 'id' | 'transaction'>,
     { filter, projection }: { readonly filter?: Document; readonly projection?: Document },
   ): Promise<StoredDocument | undefined> {
     const command = {
@@ -243,22 +245,19 @@ export class MongoStore implements WriteStore {
       singleBatch: true,
       ...exactly,
     }
-    const raw: RunCommandOptions & { fieldsAsRaw: Document } = { session, fieldsAsRaw: { firstBatch: true } }
-    const { cursor } = await this.#db().command(command, raw)
+    const raw: RunCommandOptions & { fieldsAsRaw: Document } = { fieldsAsRaw: { firstBatch: true } }
+    const { cursor } = await transaction.command(this.#database, command, raw)
     const found: unknown = cursor.firstBatch[0]
     if (found === undefined || found instanceof Uint8Array) return found
     throw new TypeError('expected the bytes of a document')
-  }
-
-  #db(): Db {
-    return this.#connection.writes.db(this.#database)
   }
 
   /** A write by itself, and its position; of one that is refused or finds nothing, a position after that was seen. */
   async #write(command: Document): Promise<{ readonly reply: Document; readonly at: Position }> {
     let reply: Document
     try {
-      reply = await this.#db().command({ ...command, writeConcern: this.#durable })
+      const db = this.#connection.writes.db(this.#database)
+      reply = await db.command({ ...command, writeConcern: this.#durable })
     } catch (error) {
       throw storeErrorOf(error, wroteNothing(error) ? 'confirm' : 'write')
     }

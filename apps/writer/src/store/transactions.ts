@@ -1,5 +1,5 @@
 import type { Clock, Pauses } from '@freshet/kit'
-import { ReadConcern, type ClientSession, type TransactionOptions } from 'mongodb'
+import { ReadConcern, type Document, type RunCommandOptions, type TransactionOptions } from 'mongodb'
 import type { DatabaseConnection } from './connection.ts'
 import type { Position } from '@freshet/protocol'
 import type { Acknowledged } from './contract.ts'
@@ -14,6 +14,12 @@ export interface Retries {
   /** New for each run; with jitter, so that two that met do not meet again. */
   readonly pauses: () => Pauses
   readonly clock: Clock
+}
+
+/** A transaction that is open: its statements go by the client that began it, also when another one has taken its place. */
+export interface Transaction {
+  /** Rejects as the driver does. */
+  readonly command: (database: string, command: Document, options?: RunCommandOptions) => Promise<Document>
 }
 
 /** What was done in a transaction that is about to be committed. */
@@ -57,7 +63,7 @@ export class SnapshotTransactions {
    * there to stay. @throws {StoreError}
    */
   async run<T>(
-    work: (session: ClientSession) => Promise<Work<T>>,
+    work: (transaction: Transaction) => Promise<Work<T>>,
   ): Promise<Acknowledged & { readonly value: T }> {
     const { times, clock } = this.#retries
     const pauses = this.#retries.pauses()
@@ -77,13 +83,17 @@ export class SnapshotTransactions {
 
   /** Errors after which the whole may be tried again come out as the driver's own. */
   async #attempt<T>(
-    work: (session: ClientSession) => Promise<Work<T>>,
+    work: (transaction: Transaction) => Promise<Work<T>>,
   ): Promise<Acknowledged & { readonly value: T }> {
     // The session remembers the time of the last reply, which is the commit's: `commitTransaction` does not give it.
-    const session = this.#connection.writes.startSession({ causalConsistency: true })
+    const client = this.#connection.writes
+    const session = client.startSession({ causalConsistency: true })
+    const transaction: Transaction = {
+      command: (database, command, options) => client.db(database).command(command, { ...options, session }),
+    }
     try {
       session.startTransaction(this.#options)
-      const { value, wrote } = await orStoreError(work(session), 'transaction')
+      const { value, wrote } = await orStoreError(work(transaction), 'transaction')
       // Of a statement: a commit whose reply tells no time would get that one, which is before it.
       delete session.operationTime
       const stage = wrote ? 'commit' : 'confirm'
