@@ -7,7 +7,7 @@ import { afterAll, expect, test } from '@jest/globals'
 import { eventually } from '@freshet/testkit'
 import { Program } from './support/program.ts'
 
-const started = ['dev', '--json', '--port=0', '--no-sample']
+const started = ['dev', '--json', '--port=0', '--no-sample', '--readers=1']
 
 /** A temporary folder of our own: runs of other tests take away what one that ended has left in the shared one. */
 const TMPDIR = mkdtempSync(join(tmpdir(), 'freshet-apart-'))
@@ -21,25 +21,31 @@ function memberOf(program: Program, words: RegExp): number {
   return pid
 }
 
-const ends: Record<string, (program: Program) => void> = {
+/** Two services, the database, its watchdog, and itself. */
+const PROCESSES = 5
+
+const ends = {
   'Ctrl-C': (program) => program.signalGroup('SIGINT'),
   'SIGINT to it alone': (program) => program.signal('SIGINT'),
   'SIGTERM to it alone': (program) => program.signal('SIGTERM'),
   'the end of the program that started it': (program) => program.disconnect(),
-}
+} satisfies Record<string, (program: Program) => void>
 
-test.each(Object.entries(ends))('%s ends it in order and leaves no process behind', async (_name, end) => {
-  await using program = new Program([...started, '--ephemeral'])
-  await program.json()
-  // Three services, the database, its watchdog, and itself.
-  expect(program.family().length).toBeGreaterThanOrEqual(6)
-  end(program)
+/** It ends in order, and leaves no process behind. `before`: lines that it said between its start and its end. */
+async function endInOrder(program: Program, end: keyof typeof ends, ...before: unknown[]): Promise<void> {
+  expect(program.family().length).toBeGreaterThanOrEqual(PROCESSES)
+  ends[end](program)
   const { code, said } = await program.outcome
   // All that was ever said is where MongoDB came from, and that it ends.
-  expect({ code, said }).toEqual({ code: 0, said: expect.stringMatching(/^MongoDB [^\n]*\nStopping …\n$/) })
+  const lines = [
+    expect.stringMatching(/^MongoDB /),
+    ...before,
+    expect.stringMatching(/^Stopping …(?:; the data stays in \S+\.)?$/),
+    '',
+  ]
+  expect({ code, said: said.split('\n') }).toEqual({ code: 0, said: lines })
   await program.gone()
-  expect(readdirSync(join(program.cwd, '.freshet'))).toEqual(['running.lock'])
-})
+}
 
 test('Ctrl-C while it starts leaves nothing behind either', async () => {
   await using program = new Program([...started, '--ephemeral'])
@@ -76,17 +82,7 @@ test.each([
   expect(readdirSync(join(log, '../..')).sort()).toEqual(['lock', 'logs'])
 })
 
-test('when it is killed itself no process stays, and the next run in its folder waits for that and goes on', async () => {
-  await using program = new Program(started)
-  const { database } = await program.json()
-  expect(program.family().length).toBeGreaterThanOrEqual(6)
-  program.signal('SIGKILL')
-  await using next = new Program(started, program.cwd)
-  expect(await next.json()).toMatchObject({ ready: true, database })
-  await program.gone()
-})
-
-test('what an ephemeral run that is killed leaves is gone when the next run has started', async () => {
+test('what an ephemeral run that is killed leaves is gone when the next run has started; others end in order', async () => {
   await using program = new Program([...started, '--ephemeral'], undefined, apart)
   await program.json()
   program.family()
@@ -102,6 +98,10 @@ test('what an ephemeral run that is killed leaves is gone when the next run has 
   await using other = new Program([...started, '--ephemeral'], undefined, apart)
   await other.json()
   expect(existsSync(join(temporaryOf(next), 'token-key'))).toBe(true)
+  await endInOrder(next, 'Ctrl-C')
+  expect(readdirSync(join(next.cwd, '.freshet'))).toEqual(['running.lock'])
+  await endInOrder(other, 'the end of the program that started it')
+  expect(readdirSync(join(other.cwd, '.freshet'))).toEqual(['running.lock'])
 })
 
 test('a second run in the same folder leaves the files of the first alone, and a run that was killed counts as none', async () => {
@@ -112,7 +112,8 @@ test('a second run in the same folder leaves the files of the first alone, and a
   {
     await using second = new Program([...started, '--ephemeral'], first.cwd)
     await second.json()
-    expect(second.said).toContain('Another run goes on in this folder')
+    const another = 'Another run goes on in this folder: the files in .freshet/ stay its own.'
+    await endInOrder(second, 'SIGTERM to it alone', another)
   }
   expect(readFileSync(state('token'), 'utf8')).toBe(token)
   expect(readFileSync(state('running.json'), 'utf8')).toBe(running)
@@ -124,20 +125,39 @@ test('a second run in the same folder leaves the files of the first alone, and a
   expect(await audit.outcome).toMatchObject({ code: 78, said: expect.stringContaining('NO_RUN') })
 })
 
+/** The run that keeps its data, in a folder where one after the other does. */
+let keeping: Program
+const folder = mkdtempSync(join(tmpdir(), 'freshet-kept-'))
+afterAll(async () => {
+  await keeping[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true })
+})
+
+test('a first start that was cut off is said and made anew', async () => {
+  const data = join(folder, '.freshet', 'data')
+  mkdirSync(data, { recursive: true })
+  writeFileSync(join(data, 'WiredTiger'), 'half')
+  keeping = new Program(started, folder)
+  expect(await keeping.json()).toMatchObject({ ready: true })
+  expect(keeping.said).toMatch(cutOff)
+})
+const cutOff = /^The data in \S+\.freshet is of a first start that was cut off: making it anew\.$/m
+
 test('a second run that would keep its data in the same folder waits, and then goes on or says why not', async () => {
-  await using first = new Program(started)
+  const first = keeping
   const { database } = await first.json()
-  await using second = new Program(started, first.cwd)
+  const second = new Program(started, folder)
   await eventually(() =>
     expect(second.said).toMatch(/^Another run keeps its data in .*: waiting up to 10 s for it to end\.$/m),
   )
-  await using third = new Program(started, first.cwd)
+  keeping = second
+  await using third = new Program(started, folder)
   await eventually(() => expect(third.said).toContain('Another run keeps its data in'))
   third.signal('SIGINT')
   expect(await third.outcome).toMatchObject({ code: 0, printed: '' })
-  first.signal('SIGINT')
+  await endInOrder(first, 'SIGINT to it alone', expect.stringMatching(cutOff))
   expect(await second.json()).toMatchObject({ ready: true, database })
-  await using fourth = new Program(started, first.cwd)
+  await using fourth = new Program(started, folder)
   expect(await fourth.outcome).toMatchObject({
     code: 1,
     printed: '',
@@ -147,17 +167,14 @@ test('a second run that would keep its data in the same folder waits, and then g
   })
 })
 
-test('a first start that was cut off is said and made anew', async () => {
-  await using program = new Program(['token'])
-  await program.outcome
-  const data = join(program.cwd, '.freshet', 'data')
-  mkdirSync(data, { recursive: true })
-  writeFileSync(join(data, 'WiredTiger'), 'half')
-  await using next = new Program(started, program.cwd)
-  expect(await next.json()).toMatchObject({ ready: true })
-  expect(next.said).toMatch(
-    /^The data in \S+\.freshet is of a first start that was cut off: making it anew\.$/m,
-  )
+test('when it is killed itself no process stays, and the next run in its folder waits for that and goes on', async () => {
+  const killed = keeping
+  const { database } = await killed.json()
+  expect(killed.family().length).toBeGreaterThanOrEqual(PROCESSES)
+  killed.signal('SIGKILL')
+  keeping = new Program(started, folder)
+  expect(await keeping.json()).toMatchObject({ ready: true, database })
+  await killed.gone()
 })
 
 /** The folder in the system's one for temporary files that belongs to a run. */
