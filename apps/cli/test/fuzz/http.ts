@@ -1,4 +1,5 @@
-import { Agent, request, type IncomingHttpHeaders } from 'node:http'
+import { connect, type Socket } from 'node:net'
+import { answerIn, type Got } from './answer.ts'
 
 /** A request as it is sent; the path is not touched. */
 export interface Sent {
@@ -8,21 +9,17 @@ export interface Sent {
   readonly body?: string | Buffer | undefined
 }
 
-/** An answer, read whole. */
-export interface Got {
-  readonly status: number
-  readonly headers: IncomingHttpHeaders
-  readonly text: string
-}
-
 /** Nothing may take longer: the longest wait of a service is 30 s. */
 const HANGS_AFTER_MS = 45_000
 
-/** One client of a service. `fetch` would put paths and methods right before it sends them. */
+/**
+ * One client of a service, with one connection. `fetch` would put paths and methods right before it sends them, and
+ * takes most of the time of many thousand requests for itself.
+ */
 export class FuzzClient {
   readonly #url: URL
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 })
   readonly #alter: (got: Got) => Got
+  #open: Socket | undefined
 
   /** `alter`: what is made of each answer, where a service that lies is wanted. */
   constructor(url: string, alter: (got: Got) => Got = (got) => got) {
@@ -35,33 +32,67 @@ export class FuzzClient {
     return this.#alter(await this.#answerTo(sent))
   }
 
-  #answerTo({ method, path, headers, body }: Sent): Promise<Got> {
-    const { hostname, port } = this.#url
+  #answerTo(sent: Sent): Promise<Got> {
+    const socket = this.#connection()
     return new Promise((resolve, reject) => {
-      const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
-      const sent = request(
-        { hostname, port, method, path, headers: { ...length, ...headers }, agent: this.#agent },
-        (response) => {
-          const chunks: Buffer[] = []
-          response
-            .on('data', (chunk: Buffer) => chunks.push(chunk))
-            .on('error', reject)
-            .on('end', () =>
-              resolve({
-                status: response.statusCode ?? 0,
-                headers: response.headers,
-                text: Buffer.concat(chunks).toString(),
-              }),
-            )
-        },
-      )
-      sent.setTimeout(HANGS_AFTER_MS, () => sent.destroy(new Error(`no answer within ${HANGS_AFTER_MS} ms`)))
-      sent.on('error', reject)
-      sent.end(body)
+      let bytes: Buffer = Buffer.alloc(0)
+      const over = (): void => {
+        socket.setTimeout(0).off('data', take).off('close', gone).off('timeout', late)
+      }
+      const fail = (error: Error): void => {
+        over()
+        socket.destroy()
+        reject(error)
+      }
+      const read = (ended: boolean): void => {
+        try {
+          const answer = answerIn(bytes, sent.method, ended)
+          if (answer === undefined) return ended ? fail(new Error('it ended without an answer')) : undefined
+          over()
+          if (answer.closes) this.#end(socket)
+          resolve(answer.got)
+        } catch (error) {
+          fail(error instanceof Error ? error : new Error(String(error)))
+        }
+      }
+      const take = (chunk: Buffer): void => {
+        bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk])
+        read(false)
+      }
+      const gone = (): void => read(true)
+      const late = (): void => fail(new Error(`no answer within ${HANGS_AFTER_MS} ms`))
+      socket.setTimeout(HANGS_AFTER_MS).on('data', take).on('close', gone).on('timeout', late)
+      socket.write(bytesOf(sent, this.#url.host))
     })
   }
 
-  close(): void {
-    this.#agent.destroy()
+  #connection(): Socket {
+    if (this.#open !== undefined) return this.#open
+    const { hostname, port } = this.#url
+    const socket = connect({ host: hostname, port: Number(port), noDelay: true })
+    // It is followed by `close`.
+    socket.on('error', () => undefined).on('close', () => this.#end(socket))
+    return (this.#open = socket)
   }
+
+  /** The next request goes by another connection. */
+  #end(socket: Socket): void {
+    if (this.#open === socket) this.#open = undefined
+    socket.end()
+  }
+
+  close(): void {
+    this.#open?.destroy()
+  }
+}
+
+/** Methods of which a request without a body says nothing of one. */
+const BARE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE'])
+
+function bytesOf({ method, path, headers, body }: Sent, host: string): Buffer {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  if (body !== undefined || !BARE.has(method))
+    lines.push(`content-length: ${body === undefined ? 0 : Buffer.byteLength(body)}\r\n`)
+  const head = Buffer.from(`${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n${lines.join('')}\r\n`, 'latin1')
+  return body === undefined ? head : Buffer.concat([head, Buffer.from(body)])
 }
