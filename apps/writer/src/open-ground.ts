@@ -1,10 +1,11 @@
 import { Backoff, type Part } from '@freshet/kit'
 import type { ServiceTools } from '@freshet/service'
 import type { WriterConfig } from './options.ts'
-import { cannotBeFollowed } from './store/collection-kind.ts'
+import { CollectionKinds } from './store/collection-kinds.ts'
 import { DatabaseConnection } from './store/connection.ts'
 import type { ControlStore, WriteStore } from './store/contract.ts'
 import { MongoControlStore } from './store/control-store.ts'
+import { kindOf } from './store/definitions.ts'
 import { ExplainingStore } from './store/explaining-store.ts'
 import { laterPosition } from './store/later-position.ts'
 import { LookRoom } from './store/look-room.ts'
@@ -57,7 +58,10 @@ export function openGround(config: WriterConfig, { clock, log, inFlight }: Groun
   return {
     store: new ExplainingStore(
       new MongoStore({ connection, database, acknowledgeWithinMs, retries, later, room }),
-      (collection) => cannotBeFollowed(connection.writes.db(database), collection),
+      new CollectionKinds(
+        async (collection) => await kindOf(connection.writes.db(database), collection),
+        clock,
+      ),
     ),
     control: new MongoControlStore(connection, database, acknowledgeWithinMs),
     onBroken: (listener) => connection.onBroken(listener),

@@ -38,6 +38,15 @@ test('G4.5 nor where it may not keep answers, as before the migration of this ve
   expect(String(refusal)).toContain('may not find in shop_internal.idempotency')
 })
 
+test('G4.5 nor where it may not ask what collections are', async () => {
+  await using fresh = await openTestDatabase({ collections })
+  const shop = fresh.admin.db('shop')
+  const resource = { db: 'shop', collection: '' }
+  const privileges = [{ resource, actions: ['listCollections'] }]
+  await shop.command({ revokePrivilegesFromRole: 'freshet-writer', privileges })
+  expect(String(await refusalOf(fresh.uriFor('writer')))).toContain('may not listCollections in shop;')
+})
+
 test.each([
   [
     'a wrong password',

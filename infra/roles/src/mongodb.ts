@@ -53,6 +53,8 @@ export function rolesOf(database: string, collections: readonly string[]): reado
       name: 'freshet-writer',
       privileges: [
         ...collections.map((collection) => ({ resource: { db: database, collection }, actions: writing })),
+        // Names and options of collections: a writer refuses to write those that readers cannot follow.
+        { resource: wholeDatabase, actions: ['listCollections'] },
         // The heartbeat is an update; the identity of the source is read for the positions in answers.
         { resource: { db: database, collection: controlCollection }, actions: ['find', 'update'] },
         { resource: { db: database, collection: causesCollection }, actions: ['insert', 'remove'] },

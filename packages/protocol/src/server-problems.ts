@@ -50,7 +50,7 @@ export const serverProblems = {
     title: 'The collection cannot be answered exactly',
     retryable: false,
     remedy:
-      'The operator must make it a plain collection: it is a view, a time series or has a collation of its own.',
+      'The operator must make it a plain collection: it is a view, a time series, a capped one, or has a collation of its own.',
   },
   'outcome-unknown': {
     status: 504,

@@ -94,18 +94,10 @@ export function wroteNothing(error: unknown): boolean {
   return error instanceof MongoWriteConcernError && error.result['n'] === 0
 }
 
-/** IllegalOperation: what a time series says to a delete of one document, and a server to other things. */
-const illegalOperation = 20
-
 /** SnapshotUnavailable: of capped collections always; of others while their definition changes. */
 const snapshotUnavailable = 246
 
 const conflicts: ReadonlySet<unknown> = new Set([112, 24, snapshotUnavailable])
-
-/** Whether a statement that no plain collection refuses was refused because of what the collection is. */
-export function isOfKind(code: unknown): boolean {
-  return ofKind.has(code) || code === illegalOperation
-}
 
 /** Whether the kind of the collection may be the reason, although the error alone does not tell. */
 export function mayBeOfKind(error: unknown): error is StoreError {

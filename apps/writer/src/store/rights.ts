@@ -9,9 +9,10 @@ const ofDocuments = ['find', 'insert', 'update', 'remove'] as const
 /** What must be allowed in one collection. */
 type Wanted = readonly [database: string, collection: string, actions: readonly string[]]
 
-/** What it does to the product's own: it reads the source, beats the heart, tells causes, and keeps answers. */
+/** What it does beside: it looks at what collections are, reads the source, beats the heart, tells causes, and keeps answers. */
 function ofOwn(database: string): readonly Wanted[] {
   return [
+    [database, '', ['listCollections']],
     [database, 'freshet', ['find', 'update']],
     [database, causesCollection, ['insert', 'remove']],
     // An upsert wants both; the time after which they expire is the server's.
@@ -42,7 +43,7 @@ export async function missingRight(
     const allowed = actionsOn(authInfo.authenticatedUserPrivileges, where, collection)
     const missing = wanted.find((action) => !allowed.has(action))
     if (missing !== undefined)
-      return `the user ${user.user}@${user.db} may not ${missing} in ${where}.${collection}`
+      return `the user ${user.user}@${user.db} may not ${missing} in ${collection === '' ? where : `${where}.${collection}`}`
   }
   return undefined
 }
