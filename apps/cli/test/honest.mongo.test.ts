@@ -14,12 +14,43 @@ interface Giant {
 const giants = run.db.admin.db('shop').collection<Giant>('products')
 const right = { outcome: 'right', wrong: 0, examples: [] }
 
+/** How many documents each reader was asked for. */
+async function asked(): Promise<readonly number[]> {
+  return await Promise.all(
+    run.management.map(async (url) => {
+      const text = await (await fetch(`${url}/metrics`)).text()
+      const counts = text.matchAll(/^freshet_replica_(?:hits|misses)_total (\d+)$/gm)
+      return [...counts].reduce((sum, [, count]) => sum + Number(count), 0)
+    }),
+  )
+}
+
+/** Until the audit has asked every reader for so many more documents. */
+async function untilAsked(more: number): Promise<void> {
+  const before = await asked()
+  await eventually(async () => {
+    for (const [at, count] of (await asked()).entries())
+      expect(count).toBeGreaterThanOrEqual((before[at] ?? 0) + more)
+  })
+}
+
+/** Until every reader answers of the timeline that the database is in. */
+async function untilAllFollow(): Promise<void> {
+  const { source } = await run.truth.now()
+  for (const url of run.readers)
+    await eventually(async () => {
+      const { headers } = await fetch(`${url}/v1/products/p-1`)
+      expect(headers.get('freshet-position')).toMatch(new RegExp(`^${source}\\.`))
+    })
+}
+
 test('P2 honest readers are right through an election and two new timelines, in which every reader begins anew', async () => {
   const before = await run.truth.now()
   const disturb = async (): Promise<void> => {
-    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    await untilAsked(200)
     await renameTimeline(run.db.adminUri, 'shop')
-    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    await untilAllFollow()
+    await untilAsked(200)
     await run.db.stepDown()
     await renameTimeline(run.db.adminUri, 'shop')
   }

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { eventually, openTestDatabase, type TestDatabase } from '@freshet/testkit'
+import { eventually, openChild, openTestDatabase, type Child, type TestDatabase } from '@freshet/testkit'
 import { get } from 'node:http'
 import { connect } from 'node:net'
-import { openChild, type Child } from './support/child.ts'
+import { secret } from './support/open-reader.ts'
 
 const MiB = 2 ** 20
 
@@ -30,6 +30,8 @@ async function fill(prefix: string, count: number, bytes: number): Promise<reado
 
 async function openReader(cacheMiB: number): Promise<Child> {
   const child = await openChild({
+    app: 'reader',
+    secret,
     uri: db.uriFor('reader'),
     heapMiB: heapFor(cacheMiB),
     argv: [`--cache-size=${cacheMiB}MiB`, `--in-flight-size=${IN_FLIGHT_MIB}MiB`, '--fill-within=60s'],

@@ -1,7 +1,6 @@
-import { Backoff, RunLoop, type Clock, type Log, type Part } from '@freshet/kit'
+import { Backoff, RunLoop, SharedNext, type Clock, type Log, type Part } from '@freshet/kit'
 import { parseSourceId, ProblemError, type SourceId } from '@freshet/protocol'
 import { createHash } from 'node:crypto'
-import { SharedNext } from './shared-next.ts'
 import type { ControlStore } from './store/contract.ts'
 
 /** What the watch over the source is made of. */

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { eventually, openTestDatabase, type TestDatabase } from '@freshet/testkit'
+import { eventually, openChild, openTestDatabase, type TestDatabase } from '@freshet/testkit'
 import { connect } from 'node:net'
-import { openChild } from './support/child.ts'
-import { bearer } from './support/open-writer.ts'
+import { bearer, secret } from './support/open-writer.ts'
 
 const MiB = 2 ** 20
 
@@ -25,6 +24,8 @@ test('P9 150 clients that patch a document of 15 MB and take nothing of the answ
     .collection<{ _id: string; name: string; text: string; price: number; stock: number }>('products')
   await products.insertOne({ _id: 'large', name: 'large', text: 'x'.repeat(15_000_000), price: 1, stock: 1 })
   await using writer = await openChild({
+    app: 'writer',
+    secret,
     uri: db.uriFor('writer'),
     heapMiB: HEAP_MIB,
     argv: [`--in-flight-size=${IN_FLIGHT_MIB}MiB`],

@@ -1,5 +1,5 @@
 import { ABSENT, MAX_RESTARTS, type Absent, type Cache, type Value } from '@freshet/cache'
-import type { ByteLease, BytePart, Clock } from '@freshet/kit'
+import type { ByteLease, BytePart, Clock, SharedNext } from '@freshet/kit'
 import {
   badIdDetail,
   isValidId,
@@ -17,7 +17,6 @@ import type { Ending } from './ending.ts'
 import { ReplicaError } from './errors.ts'
 import type { Exactness } from './exactness.ts'
 import type { Filled, Filler, FillTicket } from './filler.ts'
-import type { Newest } from './newest.ts'
 import { Patience } from './patience.ts'
 import { firstRoom, takeRoom } from './room.ts'
 import type { Snapshot, Snapshots, SnapshotTicket } from './snapshots.ts'
@@ -31,7 +30,7 @@ export interface ReadsParts<V extends Value> {
   readonly filler: Filler<V>
   readonly snapshots: Snapshots<V>
   readonly arrival: Arrival
-  readonly newest: Newest
+  readonly newest: SharedNext<Position>
   /** Room for the documents that answers keep until all of them are there. */
   readonly pins: BytePart
   readonly presentation: Presentation<V>

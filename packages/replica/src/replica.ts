@@ -1,6 +1,6 @@
 import type { Absent, Cache, Value } from '@freshet/cache'
 import type { PastReads } from '@freshet/change-stream'
-import { ByteBudget, type Clock, type Log, type MonotonicMs } from '@freshet/kit'
+import { ByteBudget, type Clock, type Log, type MonotonicMs, type SharedNext } from '@freshet/kit'
 import type { CollectionPlace, Id, Position, SourcePosition } from '@freshet/protocol'
 import { Arrival } from './arrival.ts'
 import type {
@@ -17,7 +17,7 @@ import { ReplicaError } from './errors.ts'
 import { Exactness } from './exactness.ts'
 import { Feed } from './feed.ts'
 import { Filler } from './filler.ts'
-import { Newest } from './newest.ts'
+import { newestOf } from './newest.ts'
 import { Notices } from './notices.ts'
 import type { ReplicaOptions } from './options.ts'
 import { Past } from './past.ts'
@@ -62,7 +62,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
   readonly #exactness: Exactness
   readonly #notices: Notices
   readonly #past: Past
-  readonly #newest: Newest
+  readonly #newest: SharedNext<Position>
   readonly #arrival: Arrival
   readonly #filler: Filler<V>
   readonly #reads: Reads<V>
@@ -90,7 +90,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
       log,
     })
     this.#exactness = new Exactness({ ...parts, collections: collections.keys(), past: this.#past, retry })
-    this.#newest = new Newest(this.#past)
+    this.#newest = newestOf(this.#past)
     this.#arrival = new Arrival(this.#standpoint, options, clock)
     const inner = {
       ...parts,

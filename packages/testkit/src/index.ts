@@ -1,3 +1,5 @@
+export { openChild } from './child.ts'
+export type { Child, ChildOptions } from './child.ts'
 export { CutProxy } from './cut-proxy.ts'
 export type { Direction } from './cut-proxy.ts'
 export { eventually } from './eventually.ts'

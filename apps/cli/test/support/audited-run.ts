@@ -118,6 +118,7 @@ export async function openAuditedRun(readers = 1) {
     auditor,
     truth,
     readers: line.readers,
+    management: line.management.readers,
     moving,
     /** Asks all of these, in this process, for so many milliseconds or until the signal aborts. */
     audit: (urls: readonly string[], until: number | AbortSignal) =>

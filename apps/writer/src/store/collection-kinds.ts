@@ -1,5 +1,4 @@
-import type { Clock } from '@freshet/kit'
-import { SharedNext } from '../shared-next.ts'
+import { SharedNext, type Clock } from '@freshet/kit'
 
 /** Writes that are taken tell nothing of what the collection is: while there are any, it is looked at this often. */
 const LOOK_EVERY_MS = 5_000

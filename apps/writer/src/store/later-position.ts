@@ -1,5 +1,5 @@
+import { SharedNext } from '@freshet/kit'
 import type { Position } from '@freshet/protocol'
-import { SharedNext } from '../shared-next.ts'
 import type { DatabaseConnection } from './connection.ts'
 import { control } from './control-store.ts'
 import { positionIn, writeErrorOf } from './replies.ts'

@@ -3,14 +3,13 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { secret } from './open-reader.ts'
 
-const main = join(import.meta.dirname, '../../dist/main.js')
-const collections = join(import.meta.dirname, '../../../../collections')
+const root = join(import.meta.dirname, '../../..')
 
-/** A built reader in a process of its own. */
+/** A built service in a process of its own. */
 export interface Child extends AsyncDisposable {
   readonly url: string
+  readonly managementUrl: string
   /** `null` while it lives. */
   readonly exitCode: number | null
   /** The most memory that it ever had, resident. Linux alone tells. */
@@ -19,15 +18,21 @@ export interface Child extends AsyncDisposable {
   figure(name: string, part: string): Promise<number>
 }
 
+/** How a child is started. */
 export interface ChildOptions {
+  readonly app: 'reader' | 'writer'
   readonly uri: string
+  /** With which tokens are checked. */
+  readonly secret: string
   readonly heapMiB: number
   readonly argv: readonly string[]
 }
 
 /** Starts it as operators are told to, and waits until its ports are open. */
-export async function openChild({ uri, heapMiB, argv }: ChildOptions): Promise<Child> {
-  const own = ['--port=0', '--management-port=0', '--database=shop', `--collections=${collections}`]
+export async function openChild({ app, uri, secret, heapMiB, argv }: ChildOptions): Promise<Child> {
+  const main = join(root, 'apps', app, 'dist/main.js')
+  const collections = `--collections=${join(root, 'collections')}`
+  const own = ['--port=0', '--management-port=0', '--database=shop', collections]
   const child = spawn(process.execPath, [`--max-old-space-size=${heapMiB}`, main, ...own, ...argv], {
     env: { PATH: process.env['PATH'], FRESHET_TOKEN_SECRET: secret, FRESHET_MONGODB_URI: uri },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -37,6 +42,7 @@ export async function openChild({ uri, heapMiB, argv }: ChildOptions): Promise<C
   child.stdout.resume()
   return {
     url,
+    managementUrl,
     get exitCode() {
       return child.exitCode
     },
@@ -62,5 +68,5 @@ async function listening(
     const { msg, url, managementUrl } = JSON.parse(line)
     if (msg === 'listening') return { url, managementUrl }
   }
-  throw new Error('the reader ended before its ports were open')
+  throw new Error('the service ended before its ports were open')
 }

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { SharedNext } from '../src/shared-next.ts'
 
-test('W1 what is asked for while one is under way begins after it, and is one for all', async () => {
+test('what is asked for while one is under way begins after it, and is one for all', async () => {
   const ends: ((fails: boolean) => void)[] = []
   const shared = new SharedNext<number>(
     () =>
