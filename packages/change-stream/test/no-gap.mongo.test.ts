@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals'
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { systemClock } from '@freshet/kit'
 import type { IdType } from '@freshet/protocol'
 import {
@@ -13,6 +13,25 @@ import { Follower } from '../src/follower.ts'
 import { openSource, type OpenSourceOptions } from './support/open-source.ts'
 import { Recorder } from './support/recorder.ts'
 import { SteadyWriter } from './support/steady-writer.ts'
+
+/** For all that disturbs the way to it and leaves the server as it was; empty before each test. */
+let db: TestDatabase
+beforeAll(async () => {
+  db = await openTestDatabase()
+})
+beforeEach(async () => {
+  await db.admin.db('shop').collection('products').deleteMany({})
+  // A feed begins at the newest write, and may tell it: here it is one that no feed follows.
+  await db.admin.db('shop').collection('orders').insertOne({})
+})
+afterAll(() => db[Symbol.asyncDispose]())
+
+/** A connection to the server of a database that can be disturbed. */
+async function proxyTo({ servers }: TestDatabase): Promise<CutProxy> {
+  const [member] = servers.members
+  if (!member) throw new Error('expected a server')
+  return CutProxy.open(member.port)
+}
 
 /** The product's follower, current already, with all that it says written down. */
 async function follow(
@@ -63,10 +82,10 @@ async function followThrough(
 test.each([43, 91, 189, 262, 11_600])(
   'F4 no change is missed or told twice when getMore fails with %i',
   async (errorCode) => {
-    await using db = await openTestDatabase()
     const heard = await followThrough(db, async (recorder) => {
       const data = { failCommands: ['getMore'], errorCode, appName: 'test' }
-      await db.failPoint('failCommand', { times: 2 }, data)
+      await using off = await db.failPoint('failCommand', { times: 2 }, data)
+      void off
       await eventually(() => expect(recorder.errors.length).toBe(2))
     })
     expect(heard.errors).toEqual(['DISCONNECTED', 'DISCONNECTED'])
@@ -74,10 +93,7 @@ test.each([43, 91, 189, 262, 11_600])(
 )
 
 test('F4 no change is missed or told twice when the connection is cut again and again', async () => {
-  await using db = await openTestDatabase()
-  const [member] = db.servers.members
-  if (!member) throw new Error('expected a server')
-  await using proxy = await CutProxy.open(member.port)
+  await using proxy = await proxyTo(db)
   await followThrough(
     db,
     async (heard) => {
@@ -94,10 +110,10 @@ test('F4 no change is missed or told twice when the connection is cut again and 
 })
 
 test('F4 no change is missed or told twice when the primary steps down, on three nodes', async () => {
-  await using db = await openTestDatabase({ nodes: 3 })
-  const heard = await followThrough(db, async (recorder) => {
+  await using three = await openTestDatabase({ nodes: 3 })
+  const heard = await followThrough(three, async (recorder) => {
     // The same server may be elected again, and then its cursor lives on.
-    while (recorder.errors.length === 0) await db.stepDown()
+    while (recorder.errors.length === 0) await three.stepDown()
     const batches = recorder.batches.length
     await eventually(() => expect(recorder.batches.length).toBeGreaterThan(batches + 5))
   })
@@ -106,14 +122,13 @@ test('F4 no change is missed or told twice when the primary steps down, on three
 
 test('F9 another data set behind the same address is another history: a new epoch, and nothing of the old goes on', async () => {
   const passwords = { 'freshet-reader': 'the-same-on-both' }
-  await using db = await openTestDatabase({ passwords })
+  await using one = await openTestDatabase({ passwords })
   await using other = await openTestDatabase({ passwords })
-  const ports = [db, other].map(({ servers }) => servers.members[0]?.port ?? 0)
-  await using proxy = await CutProxy.open(ports[0] ?? 0)
-  await using following = await follow(db, { uri: proxy.uriThrough(db.uriFor('reader')) })
+  await using proxy = await proxyTo(one)
+  await using following = await follow(one, { uri: proxy.uriThrough(one.uriFor('reader')) })
   const { heard } = following
   await other.admin.db('shop').collection<{ _id: string }>('products').insertOne({ _id: 'elsewhere' })
-  proxy.leadTo(ports[1] ?? 0)
+  proxy.leadTo(other.servers.members[0]?.port ?? 0)
   await eventually(() => expect(heard.origins).toHaveLength(2))
   expect(heard.errors).toContain('SOURCE_CHANGED')
   expect(heard.origins[1]?.source).not.toBe(heard.origins[0]?.source)
@@ -121,20 +136,19 @@ test('F9 another data set behind the same address is another history: a new epoc
 })
 
 test('F10 history that is gone from a small oplog is a new epoch, and the dead token is not tried again', async () => {
-  await using db = await openTestDatabase({ oplogSizeMb: 1, checkpointSeconds: 1 })
-  const [member] = db.servers.members
-  await using proxy = await CutProxy.open(member?.port ?? 0)
-  await using following = await follow(db, { uri: proxy.uriThrough(db.uriFor('reader')) })
+  await using small = await openTestDatabase({ oplogSizeMb: 1, checkpointSeconds: 1 })
+  await using proxy = await proxyTo(small)
+  await using following = await follow(small, { uri: proxy.uriThrough(small.uriFor('reader')) })
   const { heard } = following
   const before = heard.last?.through ?? ''
   proxy.cut()
   await eventually(() => expect(heard.errors.length).toBeGreaterThan(0))
-  await overrunOplog(db.admin)
+  await overrunOplog(small.admin)
   proxy.resume()
   await eventually(() => expect(heard.origins).toHaveLength(2))
   expect(heard.errors.filter((code) => code === 'HISTORY_LOST')).toHaveLength(1)
   expect((heard.origins[1]?.at ?? '') > before).toBe(true)
-  await hearsOf(db, heard)
+  await hearsOf(small, heard)
 })
 
 test.each([
@@ -144,11 +158,11 @@ test.each([
   [286, 'HISTORY_LOST'],
   [10_334, 'EVENT_TOO_LARGE'],
 ])('F10 error %i is a new epoch at once, behind what cannot be told', async (errorCode, code) => {
-  await using db = await openTestDatabase()
   await using following = await follow(db, {})
   const { heard } = following
   const data = { failCommands: ['getMore'], errorCode, appName: 'test' }
-  await db.failPoint('failCommand', { times: 1 }, data)
+  await using off = await db.failPoint('failCommand', { times: 1 }, data)
+  void off
   await eventually(() => expect(heard.origins).toHaveLength(2))
   await hearsOf(db, heard)
   expect(heard.errors).toEqual([code])
@@ -156,9 +170,7 @@ test.each([
 
 /** What a follower hears that finds, at its first reply, a backlog of more than two seconds. */
 async function followFarBehind(maxBehindSeconds: number): Promise<Recorder> {
-  await using db = await openTestDatabase()
-  const [member] = db.servers.members
-  await using proxy = await CutProxy.open(member?.port ?? 0)
+  await using proxy = await proxyTo(db)
   const uri = proxy.uriThrough(db.uriFor('reader'))
   // The first change of the backlog comes alone.
   await using following = await follow(db, { uri, options: { maxBehindSeconds, batchSize: 1 } })
@@ -188,12 +200,12 @@ test('F10 the same backlog is told by a feed that may be so far behind', async (
 })
 
 test('F19 one process is one change stream, whatever the number of collections', async () => {
-  await using db = await openTestDatabase()
+  await using alone = await openTestDatabase()
   const names = ['products', 'orders', 'a', 'b', 'c'].map((name) => [name, 'string'] as const)
-  await using following = await follow(db, { collections: new Map<string, IdType>(names) })
+  await using following = await follow(alone, { collections: new Map<string, IdType>(names) })
   const streams = async (): Promise<number> => {
     const stages = [{ $currentOp: { allUsers: true, idleCursors: true } }]
-    const operations = await db.admin.db('admin').aggregate(stages).toArray()
+    const operations = await alone.admin.db('admin').aggregate(stages).toArray()
     return operations.filter(({ cursor }) => cursor?.originatingCommand?.pipeline?.[0]?.$changeStream).length
   }
   await eventually(async () => expect(await streams()).toBe(1))
