@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import {
   eventually,
   openTestDatabase,
@@ -17,12 +17,19 @@ let connection: GuardedConnection
 let port: number
 let dbPath: string
 
+/** One server for the tests of a group, each of which leaves it running. */
+function shareOneServer(): void {
+  beforeAll(async () => {
+    db = await openTestDatabase({ passwords })
+    port = db.servers.members[0]?.port ?? 0
+    const { parsed } = await db.admin.db('admin').command({ getCmdLineOpts: 1 })
+    dbPath = parsed.storage.dbPath
+  })
+  afterAll(() => db[Symbol.asyncDispose]())
+}
+
 beforeEach(async () => {
-  db = await openTestDatabase({ passwords })
   log = new KeptLog()
-  port = db.servers.members[0]?.port ?? 0
-  const { parsed } = await db.admin.db('admin').command({ getCmdLineOpts: 1 })
-  dbPath = parsed.storage.dbPath
   connection = await openReadConnection({
     uri: db.uriFor('reader'),
     database: 'shop',
@@ -31,10 +38,7 @@ beforeEach(async () => {
     connectTimeoutMs: 1_000,
   })
 })
-afterEach(async () => {
-  await connection.close()
-  await db[Symbol.asyncDispose]()
-})
+afterEach(() => connection.close())
 
 /** The members alone: the driver of the test itself may have lost its last server. */
 async function startSet(): Promise<void> {
@@ -67,102 +71,112 @@ async function losesItsServer(what: ImpostorKind): Promise<void> {
   )
 }
 
-test.each<ImpostorKind>(['standalone', 'another set'])(
-  'R.8 a client whose port answered for a while as another server (%s) is made anew',
-  async (what) => {
-    const session = connection.openSession()
-    await losesItsServer(what)
-    await expect(read()).rejects.toMatchObject({ code: 'UNREACHABLE', retry: true })
-    const none = connection.openSession()
+describe('a server of another kind at its address', () => {
+  shareOneServer()
+
+  test.each<ImpostorKind>(['standalone', 'another set'])(
+    'R.8 a client whose port answered for a while as another server (%s) is made anew',
+    async (what) => {
+      const session = connection.openSession()
+      await losesItsServer(what)
+      await expect(read()).rejects.toMatchObject({ code: 'UNREACHABLE', retry: true })
+      const none = connection.openSession()
+      await startSet()
+      await readsAgain()
+      expect(connection.status()).toMatchObject({ client: 'current', renewals: 1, fault: undefined })
+      expect(log.lines.map(({ message }) => message)).toEqual(
+        expect.arrayContaining([
+          'the client of test: is made anew',
+          'the client of test: could not be made anew, trying again',
+          'the client of test: a new one is in use',
+        ]),
+      )
+      // What belonged to the old one ends with it.
+      for (const old of [session, none]) {
+        await expect(connection.run({ ping: 1 }, { session: old })).rejects.toMatchObject({
+          code: 'UNREACHABLE',
+        })
+        await connection.endSession(old)
+      }
+      const fresh = connection.openSession()
+      expect(await connection.run({ ping: 1 }, { session: fresh })).toMatchObject({ ok: 1 })
+      await connection.endSession(fresh)
+    },
+  )
+
+  test('R.8 a client that was made anew is looked at before anything is read with it', async () => {
+    await losesItsServer('standalone')
+    await during({ openSet: db.servers.name, dbPath }, async () => {
+      await eventually(() => expect(read()).rejects.toMatchObject({ code: 'NO_ACCESS_CONTROL' }))
+      expect(connection.status()).toMatchObject({ client: 'renewing', renewals: 0 })
+    })
     await startSet()
     await readsAgain()
-    expect(connection.status()).toMatchObject({ client: 'current', renewals: 1, fault: undefined })
-    expect(log.lines.map(({ message }) => message)).toEqual(
-      expect.arrayContaining([
-        'the client of test: is made anew',
-        'the client of test: could not be made anew, trying again',
-        'the client of test: a new one is in use',
-      ]),
-    )
-    // What belonged to the old one ends with it.
-    for (const old of [session, none]) {
-      await expect(connection.run({ ping: 1 }, { session: old })).rejects.toMatchObject({
-        code: 'UNREACHABLE',
+    // The count of what was refused goes on.
+    const insert = { insert: 'products', documents: [], ping: 1 }
+    await expect(connection.run(insert)).rejects.toMatchObject({ code: 'WRITE_REFUSED' })
+    expect(connection.status().refusals.command).toBe(1)
+  })
+
+  test('R.8 close ends what is being made', async () => {
+    await losesItsServer('standalone')
+    await connection.close()
+    await expect(read()).rejects.toMatchObject({ code: 'UNREACHABLE' })
+    expect(connection.status().client).toBe('closed')
+    await startSet()
+  })
+})
+
+describe('its own set at its address, not as it was', () => {
+  shareOneServer()
+
+  test('R.8 a set that was restored behind the address, whose elections are older, is found', async () => {
+    // A driver that saw the second election takes the primary of the first one for one that does not know it yet.
+    await db.stepDown()
+    await readsAgain()
+    await db.stop()
+    {
+      await using restored = await openTestDatabase({ port, passwords })
+      await restored.admin.db('shop').collection('products').insertOne({ restored: true })
+      await eventually(async () => {
+        expect(await read()).toMatchObject({ cursor: { firstBatch: [{ restored: true }] } })
       })
-      await connection.endSession(old)
+      expect(connection.status()).toMatchObject({ client: 'current', renewals: 1 })
     }
-    const fresh = connection.openSession()
-    expect(await connection.run({ ping: 1 }, { session: fresh })).toMatchObject({ ok: 1 })
-    await connection.endSession(fresh)
-  },
-)
-
-test('R.8 a client that was made anew is looked at before anything is read with it', async () => {
-  await losesItsServer('standalone')
-  await during({ openSet: db.servers.name, dbPath }, async () => {
-    await eventually(() => expect(read()).rejects.toMatchObject({ code: 'NO_ACCESS_CONTROL' }))
-    expect(connection.status()).toMatchObject({ client: 'renewing', renewals: 0 })
+    await startSet()
   })
-  await startSet()
-  await readsAgain()
-  // The count of what was refused goes on.
-  const insert = { insert: 'products', documents: [], ping: 1 }
-  await expect(connection.run(insert)).rejects.toMatchObject({ code: 'WRITE_REFUSED' })
-  expect(connection.status().refusals.command).toBe(1)
-})
 
-test('R.8 a set that was restored behind the address, whose elections are older, is found', async () => {
-  // A driver that saw the second election takes the primary of the first one for one that does not know it yet.
-  await db.stepDown()
-  await readsAgain()
-  await db.stop()
-  await using restored = await openTestDatabase({ port, passwords })
-  await restored.admin.db('shop').collection('products').insertOne({ restored: true })
-  await eventually(async () => {
-    const reply = await connection.run({ find: 'products', filter: {} }, { timeoutMs: 5_000 })
-    expect(reply).toMatchObject({ cursor: { firstBatch: [{ restored: true }] } })
+  test('G4.8 access control that is switched off under a running client ends all reads, until it is on again', async () => {
+    await readsAgain()
+    await db.stop()
+    await during({ openSet: db.servers.name, dbPath }, async () => {
+      await eventually(() => expect(read()).rejects.toMatchObject({ code: 'NO_ACCESS_CONTROL' }))
+      await expect(read()).rejects.toMatchObject({ code: 'NO_ACCESS_CONTROL' })
+      expect(connection.status()).toMatchObject({
+        layers: { veto: 'standing', role: 'absent' },
+        fault: expect.stringContaining('may read a database that no role allows'),
+      })
+      expect(log.lines.filter(({ level }) => level === 'error')).toHaveLength(1)
+    })
+    await startSet()
+    await readsAgain()
+    expect(connection.status()).toMatchObject({ layers: { role: 'standing' }, fault: undefined, renewals: 0 })
   })
-  expect(connection.status()).toMatchObject({ client: 'current', renewals: 1 })
-})
 
-test('R.8 close ends what is being made', async () => {
-  await losesItsServer('standalone')
-  await connection.close()
-  await expect(read()).rejects.toMatchObject({ code: 'UNREACHABLE' })
-  expect(connection.status().client).toBe('closed')
-  await startSet()
-})
-
-test('G4.8 access control that is switched off under a running client ends all reads, until it is on again', async () => {
-  await readsAgain()
-  await db.stop()
-  await during({ openSet: db.servers.name, dbPath }, async () => {
-    await eventually(() => expect(read()).rejects.toMatchObject({ code: 'NO_ACCESS_CONTROL' }))
-    await expect(read()).rejects.toMatchObject({ code: 'NO_ACCESS_CONTROL' })
+  test('G4.8 a role that has become too large ends all reads at the next look, until it is small again', async () => {
+    const give = (roles: readonly string[]): Promise<unknown> =>
+      db.admin.db('shop').command({ updateUser: 'freshet-reader', roles })
+    await give(['freshet-reader', 'freshet-writer'])
+    await expect(connection.prove()).rejects.toMatchObject({ code: 'PRIVILEGE' })
+    await expect(read()).rejects.toMatchObject({ code: 'PRIVILEGE', retry: false })
     expect(connection.status()).toMatchObject({
       layers: { veto: 'standing', role: 'absent' },
-      fault: expect.stringContaining('may read a database that no role allows'),
+      fault: expect.stringContaining('PRIVILEGE: user freshet-reader@shop'),
+      refusals: { command: 0 },
     })
-    expect(log.lines.filter(({ level }) => level === 'error')).toHaveLength(1)
+    await give(['freshet-reader'])
+    await readsAgain()
+    await connection.prove()
+    expect(connection.status()).toMatchObject({ layers: { role: 'standing' }, fault: undefined })
   })
-  await startSet()
-  await readsAgain()
-  expect(connection.status()).toMatchObject({ layers: { role: 'standing' }, fault: undefined, renewals: 0 })
-})
-
-test('G4.8 a role that has become too large ends all reads at the next look, until it is small again', async () => {
-  const give = (roles: readonly string[]): Promise<unknown> =>
-    db.admin.db('shop').command({ updateUser: 'freshet-reader', roles })
-  await give(['freshet-reader', 'freshet-writer'])
-  await expect(connection.prove()).rejects.toMatchObject({ code: 'PRIVILEGE' })
-  await expect(read()).rejects.toMatchObject({ code: 'PRIVILEGE', retry: false })
-  expect(connection.status()).toMatchObject({
-    layers: { veto: 'standing', role: 'absent' },
-    fault: expect.stringContaining('PRIVILEGE: user freshet-reader@shop'),
-    refusals: { command: 0 },
-  })
-  await give(['freshet-reader'])
-  await readsAgain()
-  await connection.prove()
-  expect(connection.status()).toMatchObject({ layers: { role: 'standing' }, fault: undefined })
 })
