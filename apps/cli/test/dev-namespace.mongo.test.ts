@@ -1,14 +1,20 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from '@jest/globals'
+import { afterAll, expect, test } from '@jest/globals'
 import { eventually } from '@freshet/testkit'
 import { devLineOf } from './support/dev-line.ts'
 import { hasPidNamespaces, inPidNamespace } from './support/pid-namespace.ts'
 import { Program } from './support/program.ts'
 
 const started = ['dev', '--json', '--port=0', '--readers=1']
+const ephemeral = [...started, '--no-sample', '--ephemeral']
 const inNamespaces = hasPidNamespaces() ? test : test.skip
 const within = inPidNamespace()
+
+/** Where one run after the other keeps its data. */
+const folder = mkdtempSync(join(tmpdir(), 'freshet-again-'))
+afterAll(() => rmSync(folder, { recursive: true }))
 
 /** Ends the first process of a namespace, and with it all, as `docker kill` does. */
 async function killNamespace(program: Program): Promise<void> {
@@ -18,43 +24,32 @@ async function killNamespace(program: Program): Promise<void> {
 }
 
 inNamespaces(
-  'in a container that is killed and started again, where every process has the id that it had before, it goes on',
+  'in a container whose first start was killed, and that is killed and started again later, where every process has the id that it had before, it goes on',
   async () => {
-    await using first = new Program(started, undefined, { within })
+    const file = (name: string): string => join(folder, '.freshet', name)
+    // Of a first start that was killed, when ids were as they are now: 1 is the run itself.
+    mkdirSync(file('data'), { recursive: true })
+    writeFileSync(file('data/WiredTiger'), 'half')
+    writeFileSync(file('data/mongod.lock'), '1\n')
+    await using first = new Program(started, folder, { within })
     const { token, database } = await first.json()
-    const file = (name: string): string => join(first.cwd, '.freshet', name)
+    expect(first.said).toContain('of a first start that was cut off: making it anew.')
     const before = readFileSync(file('running.json'), 'utf8')
     await killNamespace(first)
     expect(readFileSync(file('running.json'), 'utf8')).toBe(before)
 
-    await using second = new Program(started, first.cwd, { within })
+    await using second = new Program(started, folder, { within })
     const line = await second.json()
     expect(line).toMatchObject({ ready: true, database })
     expect(second.said).not.toContain('Another run')
     expect(readFileSync(file('token'), 'utf8')).toBe(line['token'])
     expect(line['token']).not.toBe(token)
     // The other commands speak to this run, in whatever namespace they are.
-    await using audit = new Program(['audit', '--for=1s', '--json'], first.cwd)
+    await using audit = new Program(['audit', '--for=1s', '--json'], folder)
     expect(await audit.outcome).toMatchObject({ code: 0, said: '' })
     await killNamespace(second)
-    await using late = new Program(['audit'], first.cwd, { within })
+    await using late = new Program(['audit'], folder, { within })
     expect(await late.outcome).toMatchObject({ code: 78, said: expect.stringContaining('NO_RUN') })
-  },
-)
-
-inNamespaces(
-  'a first start that was killed is made anew, though the ids that it left are taken',
-  async () => {
-    await using other = new Program(['token'])
-    await other.outcome
-    const data = join(other.cwd, '.freshet', 'data')
-    mkdirSync(data, { recursive: true })
-    writeFileSync(join(data, 'WiredTiger'), 'half')
-    // The first process of the namespace, which is the run itself.
-    writeFileSync(join(data, 'mongod.lock'), '1\n')
-    await using next = new Program(started, other.cwd, { within })
-    expect(await next.json()).toMatchObject({ ready: true })
-    expect(next.said).toContain('of a first start that was cut off: making it anew.')
   },
 )
 
@@ -62,22 +57,20 @@ inNamespaces(
   'runs of several containers that share the folder for temporary files leave each other alone',
   async () => {
     // An id that the others do not have.
-    await using first = new Program([...started, '--ephemeral'], undefined, { within: inPidNamespace(400) })
+    await using first = new Program(ephemeral, undefined, { within: inPidNamespace(400) })
     const { readers } = devLineOf(await first.json())
-    const folder = temporaryOf(first)
-    await using second = new Program([...started, '--ephemeral'], undefined, { within })
+    const going = temporaryOf(first)
+    await using second = new Program(ephemeral, undefined, { within })
     await second.json()
-    await using third = new Program([...started, '--ephemeral'])
-    await third.json()
-    expect(existsSync(join(folder, 'token-key'))).toBe(true)
-    const asked = `${readers[0]}/v1/products/lamp-oak`
-    await eventually(async () => expect((await fetch(asked)).status).toBe(200))
-    // One that was killed is cleared away by whoever comes next.
+    expect(existsSync(join(going, 'token-key'))).toBe(true)
+    // One that was killed is cleared away by whoever comes next, and nothing of one that goes on.
     const killed = temporaryOf(second)
     await killNamespace(second)
-    await using fourth = new Program([...started, '--ephemeral'])
-    await fourth.json()
-    expect([existsSync(folder), existsSync(killed)]).toEqual([true, false])
+    await using third = new Program(ephemeral)
+    await third.json()
+    expect([existsSync(join(going, 'token-key')), existsSync(killed)]).toEqual([true, false])
+    const asked = `${readers[0]}/v1/products/none`
+    await eventually(async () => expect((await fetch(asked)).status).toBe(404))
   },
 )
 
