@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals'
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { CutProxy, eventually, openTestDatabase, type TestDatabase } from '@freshet/testkit'
 import type { Document } from 'mongodb'
 import { openReplica, strings } from './support/mongo/open-replica.ts'
@@ -8,7 +8,19 @@ interface Stored {
   readonly value: number
 }
 
-const shop = (db: TestDatabase) => db.admin.db(db.database)
+let db: TestDatabase
+beforeAll(async () => {
+  db = await openTestDatabase()
+})
+beforeEach(async () => {
+  for (const name of ['products', 'orders']) {
+    await shop().collection(name).drop()
+    await shop().createCollection(name)
+  }
+})
+afterAll(() => db[Symbol.asyncDispose]())
+
+const shop = () => db.admin.db(db.database)
 const refused = { code: 'COLLECTION_NOT_EXACT' }
 
 /** Ways in which a collection cannot be followed, each with the word by which it is refused. */
@@ -20,9 +32,8 @@ const kinds: readonly (readonly [string, string, Document])[] = [
 ]
 
 test('R9 views, capped, collated and time series collections are refused at the start, and the others go on', async () => {
-  await using db = await openTestDatabase()
-  for (const [name, , options] of kinds) await shop(db).createCollection(name, options)
-  await shop(db).collection<Stored>('products').insertOne({ _id: 'p', value: 1 })
+  for (const [name, , options] of kinds) await shop().createCollection(name, options)
+  await shop().collection<Stored>('products').insertOne({ _id: 'p', value: 1 })
   await using replica = await openReplica(db, {
     collections: strings('products', ...kinds.map(([name]) => name)),
   })
@@ -42,15 +53,14 @@ test('R9 views, capped, collated and time series collections are refused at the 
 test.each(kinds)(
   'R9 a collection that becomes a %s while it is served is refused from then on, and served again when it is plain',
   async (_kind, reason, options) => {
-    await using db = await openTestDatabase()
-    const orders = shop(db).collection<Stored>('orders')
+    const orders = shop().collection<Stored>('orders')
     await orders.insertOne({ _id: 'o', value: 1 })
-    await shop(db).collection<Stored>('products').insertOne({ _id: 'p', value: 1 })
+    await shop().collection<Stored>('products').insertOne({ _id: 'p', value: 1 })
     await using replica = await openReplica(db, { collections: strings('products', 'orders') })
     await replica.get('orders', 'o', { atLeast: 'now' })
     await replica.get('products', 'p')
     await orders.drop()
-    await shop(db).createCollection('orders', options)
+    await shop().createCollection('orders', options)
     await replica.now()
     await expect(replica.get('orders', 'o')).rejects.toMatchObject({
       ...refused,
@@ -67,21 +77,19 @@ test.each(kinds)(
 )
 
 test('R9 a collection that is converted to a capped one in its place is refused from then on', async () => {
-  await using db = await openTestDatabase()
-  const orders = shop(db).collection<Stored>('orders')
+  const orders = shop().collection<Stored>('orders')
   await orders.insertOne({ _id: 'o', value: 1 })
   await using replica = await openReplica(db, { collections: strings('products', 'orders') })
   await replica.get('orders', 'o', { atLeast: 'now' })
-  await shop(db).command({ convertToCapped: 'orders', size: 100_000 })
+  await shop().command({ convertToCapped: 'orders', size: 100_000 })
   await replica.now()
   await expect(replica.get('orders', 'o')).rejects.toMatchObject(refused)
 })
 
 test('R9 before the feed has told that a collection became a view, nothing is read through the view', async () => {
-  await using db = await openTestDatabase()
-  const orders = shop(db).collection<Stored>('orders')
+  const orders = shop().collection<Stored>('orders')
   await orders.insertOne({ _id: 'o', value: 1 })
-  await shop(db).collection<Stored>('products').insertOne({ _id: 'p', value: 1 })
+  await shop().collection<Stored>('products').insertOne({ _id: 'p', value: 1 })
   await using proxy = await CutProxy.open(db.servers.members[0]?.port ?? 0)
   const uri = proxy.uriThrough(db.uriFor('reader'))
   await using replica = await openReplica(db, {
@@ -91,7 +99,7 @@ test('R9 before the feed has told that a collection became a view, nothing is re
   })
   proxy.cut()
   await orders.drop()
-  await shop(db).createCollection('orders', { viewOn: 'products', pipeline: [] })
+  await shop().createCollection('orders', { viewOn: 'products', pipeline: [] })
   // Where the replica stands there is no `p` among the orders.
   await expect(replica.get('orders', 'p', { waitMs: 500 })).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   proxy.resume()
