@@ -19,7 +19,7 @@ const arrows: Record<string, readonly string[]> = {
   mongod: ['kit'],
   migration: ['kit', 'protocol', 'roles'],
   testkit: ['kit', 'migration', 'mongod', 'protocol', 'roles'],
-  writer: ['collections', 'kit', 'protocol', 'service'],
+  writer: ['collections', 'kit', 'protocol', 'roles', 'service'],
   reader: ['change-stream', 'collections', 'guard', 'kit', 'protocol', 'replica', 'service'],
   // The two apps are started as processes: declared, so that they are built first, and never imported.
   cli: [

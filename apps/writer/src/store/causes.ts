@@ -1,12 +1,6 @@
 import { formatLineage, type Lineage } from '@freshet/protocol'
 import { ObjectId } from 'mongodb'
 
-/**
- * Where the causes of writes are told: a record is made and removed within the transaction of the write, so the feed
- * carries it and the collection is always empty. The roles name it; readers know it by this name too.
- */
-export const causesCollection = 'freshet_causes'
-
 /** What is told of one write. */
 export interface CauseRecord {
   readonly _id: ObjectId
@@ -14,7 +8,10 @@ export interface CauseRecord {
   readonly cause: string
 }
 
-/** A new record. */
+/**
+ * A new record for `causesCollection`. It is made and removed within the transaction of the write, so the feed carries it
+ * and the collection is always empty.
+ */
 export function recordOf(cause: Lineage): CauseRecord {
   return { _id: new ObjectId(), cause: formatLineage(cause) }
 }

@@ -1,9 +1,7 @@
+import { controlCollection } from '@freshet/roles'
 import type { Document } from 'mongodb'
 import type { DatabaseConnection } from './connection.ts'
 import type { ControlStore, Pulse } from './contract.ts'
-
-/** The collection of the source's identity and the heartbeat. The migration makes it, the roles name it. */
-export const control = 'freshet'
 
 /** The control documents over the driver, which it connects when needed: it is asked before any write. Rejects with the driver's errors, which are for the log. */
 export class MongoControlStore implements ControlStore {
@@ -31,7 +29,7 @@ export class MongoControlStore implements ControlStore {
     await this.#connection.ready()
     const last = seen ?? (await this.#pulse())
     const { value } = await this.#command({
-      findAndModify: control,
+      findAndModify: controlCollection,
       // `null` finds a document without the field too.
       query: { _id: 'heartbeat', beats: last.beats ?? null },
       // The time is for people who look.
@@ -57,7 +55,7 @@ export class MongoControlStore implements ControlStore {
   /** One of the two documents as a majority has it. */
   async #find(_id: string): Promise<Document | undefined> {
     const { cursor } = await this.#command({
-      find: control,
+      find: controlCollection,
       filter: { _id },
       limit: 1,
       singleBatch: true,

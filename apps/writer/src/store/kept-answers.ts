@@ -1,3 +1,4 @@
+import { idempotencyCollection, internalDatabase } from '@freshet/roles'
 import { Binary, type Document } from 'mongodb'
 import type { KeptAnswer } from './contract.ts'
 import { isWriteConflict } from './driver-errors.ts'
@@ -5,18 +6,15 @@ import { StoreError } from './errors.ts'
 import { refusedStatement, writeErrorOf } from './replies.ts'
 import type { Transaction } from './transactions.ts'
 
-/** The writer's own database. The migration makes it, and the index that removes what has passed its `expiresAt`. */
-export const internalDatabase = (database: string): string => `${database}_internal`
-
-/** The collection of kept answers there. */
-export const answersCollection = 'idempotency'
-
 /** Longer than anybody repeats a request; what is kept longer than that is only taking room. */
 const KEPT_MS = 24 * 60 * 60 * 1_000
 
 const statuses = [200, 201, 204] as const satisfies readonly KeptAnswer['status'][]
 
-/** Answers by their keys. Both methods are statements of a transaction and reject as the driver does, or as said. */
+/**
+ * Answers by their keys, in the writer's own database: the migration makes it, and the index that removes what has passed its
+ * `expiresAt`. Both methods are statements of a transaction and reject as the driver does, or as said.
+ */
 export class KeptAnswers {
   readonly #database: string
 
@@ -26,7 +24,12 @@ export class KeptAnswers {
 
   /** The answer that the transaction sees. One that has expired counts for as long as it is there. */
   async find(key: Uint8Array, transaction: Transaction): Promise<KeptAnswer | undefined> {
-    const command = { find: answersCollection, filter: { _id: new Binary(key) }, limit: 1, singleBatch: true }
+    const command = {
+      find: idempotencyCollection,
+      filter: { _id: new Binary(key) },
+      limit: 1,
+      singleBatch: true,
+    }
     const { cursor } = await this.#command(command, transaction)
     const record: Document | undefined = cursor.firstBatch[0]
     return record && answerOf(record)
@@ -45,7 +48,7 @@ export class KeptAnswers {
     }
     const update = { q: { _id: new Binary(key) }, u: [{ $set: kept }], upsert: true }
     try {
-      const reply = await this.#command({ update: answersCollection, updates: [update] }, transaction)
+      const reply = await this.#command({ update: idempotencyCollection, updates: [update] }, transaction)
       const error = writeErrorOf(reply)
       if (error) throw refusedStatement(error)
     } catch (error) {

@@ -1,7 +1,7 @@
 import { SharedNext } from '@freshet/kit'
 import type { Position } from '@freshet/protocol'
+import { controlCollection } from '@freshet/roles'
 import type { DatabaseConnection } from './connection.ts'
-import { control } from './control-store.ts'
 import { positionIn, writeErrorOf } from './replies.ts'
 
 /** What {@link laterPosition} is made of. */
@@ -22,7 +22,7 @@ export function laterPosition(options: LaterPositionOptions): SharedNext<Positio
   const { connection, database, acknowledgeWithinMs } = options
   return new SharedNext(async () => {
     const reply = await connection.control.db(database).command({
-      update: control,
+      update: controlCollection,
       updates: [{ q: { _id: 'heartbeat' }, u: { $inc: { beats: 1 } } }],
       writeConcern: { w: 'majority', j: true, wtimeout: acknowledgeWithinMs },
     })

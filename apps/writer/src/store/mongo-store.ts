@@ -1,6 +1,7 @@
 import type { Lineage, Position } from '@freshet/protocol'
+import { causesCollection } from '@freshet/roles'
 import { BSON, type Document, type RunCommandOptions } from 'mongodb'
-import { causesCollection, recordOf } from './causes.ts'
+import { recordOf } from './causes.ts'
 import type { DatabaseConnection } from './connection.ts'
 import type {
   Acknowledged,

@@ -1,7 +1,6 @@
 import { refusalOf } from '@freshet/protocol'
+import { causesCollection, controlCollection, idempotencyCollection, internalDatabase } from '@freshet/roles'
 import { MongoServerError, type Document, type MongoClient } from 'mongodb'
-import { causesCollection } from './causes.ts'
-import { answersCollection, internalDatabase } from './kept-answers.ts'
 
 /** What a writer does to a collection of documents. */
 const ofDocuments = ['find', 'insert', 'update', 'remove'] as const
@@ -13,10 +12,10 @@ type Wanted = readonly [database: string, collection: string, actions: readonly 
 function ofOwn(database: string): readonly Wanted[] {
   return [
     [database, '', ['listCollections']],
-    [database, 'freshet', ['find', 'update']],
+    [database, controlCollection, ['find', 'update']],
     [database, causesCollection, ['insert', 'remove']],
     // An upsert wants both; the time after which they expire is the server's.
-    [internalDatabase(database), answersCollection, ['find', 'insert', 'update']],
+    [internalDatabase(database), idempotencyCollection, ['find', 'insert', 'update']],
   ]
 }
 
@@ -37,7 +36,8 @@ export async function missingRight(
   const db = client.db(database)
   const { authInfo } = await db.command({ connectionStatus: 1, showPrivileges: true })
   const [user] = authInfo.authenticatedUsers
-  if (user === undefined) return await refusedWithoutUser(() => db.command({ find: 'freshet', limit: 1 }))
+  if (user === undefined)
+    return await refusedWithoutUser(() => db.command({ find: controlCollection, limit: 1 }))
   const documents = [...collections].map((name): Wanted => [database, name, ofDocuments])
   for (const [where, collection, wanted] of [...documents, ...ofOwn(database)]) {
     const allowed = actionsOn(authInfo.authenticatedUserPrivileges, where, collection)
