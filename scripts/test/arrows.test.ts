@@ -39,8 +39,12 @@ const arrows: Record<string, readonly string[]> = {
 /** The four doors to MongoDB. */
 const mayImportMongodb = /^(packages\/(guard|migration|testkit)\/src\/|apps\/writer\/src\/store\/)/
 
+/** What tests of any package may use beside. */
+const testing = new Set(['kit', 'migration', 'mongod', 'protocol', 'roles', 'testkit'])
+
 interface Manifest {
   readonly name: string
+  readonly devDependencies?: Readonly<Record<string, string>>
   readonly dependencies?: Readonly<Record<string, string>>
   /** What only those need who use that part: a suite of tests needs its runner. */
   readonly peerDependencies?: Readonly<Record<string, string>>
@@ -77,10 +81,16 @@ test('every package is in the picture', () => {
 })
 
 test.each(folders)('%s uses only what its arrows allow', (folder) => {
-  const { name, dependencies = {} } = manifestOf(folder)
-  const used = Object.keys(dependencies).filter((dependency) => dependency.startsWith('@freshet/'))
-  const allowed = (arrows[name.replace('@freshet/', '')] ?? []).map((short) => `@freshet/${short}`)
-  expect(used.filter((dependency) => !allowed.includes(dependency))).toEqual([])
+  const { name, dependencies = {}, devDependencies = {} } = manifestOf(folder)
+  const ours = (names: object): readonly string[] =>
+    Object.keys(names).flatMap((name) => (name.startsWith('@freshet/') ? [name.slice(9)] : []))
+  const short = name.slice(9)
+  const allowed = new Set(arrows[short])
+  expect(ours(dependencies).filter((used) => !allowed.has(used))).toEqual([])
+  // The cluster's files are proved with the apps that they run.
+  const proved = short === 'k8s' ? ['reader', 'service', 'writer'] : []
+  const tested = ours(devDependencies).filter((used) => !testing.has(used) && !allowed.has(used))
+  expect(tested.filter((used) => !proved.includes(used))).toEqual([])
 })
 
 test.each(folders)('%s imports only what it declares for run time', (folder) => {
