@@ -5,7 +5,7 @@
  * itself. `npm run --prefix benches bounded`
  */
 import { Cache } from '@freshet/cache'
-import { etagOf, presentJson } from '@freshet/collections'
+import { etagOf, presentJson } from '@freshet/documents'
 import { heldPresentation, type Held } from '@freshet/reader'
 import { BSON } from 'mongodb'
 import { fork } from 'node:child_process'

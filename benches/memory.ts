@@ -4,7 +4,7 @@
  * `npm run --prefix benches memory`
  */
 import { Cache } from '@freshet/cache'
-import { etagOf, presentJson } from '@freshet/collections'
+import { etagOf, presentJson } from '@freshet/documents'
 import { Held, heldPresentation } from '@freshet/reader'
 import { BSON } from 'mongodb'
 import { randomUUID } from 'node:crypto'

@@ -1,6 +1,6 @@
 import { ABSENT, Cache } from '@freshet/cache'
 import { defaultMongoSourceOptions } from '@freshet/change-stream/mongodb'
-import { etagOf, presentJson } from '@freshet/collections'
+import { etagOf, presentJson } from '@freshet/documents'
 import { systemClock, type Log } from '@freshet/kit'
 import { parseSourceId, positionOf } from '@freshet/protocol'
 import { heldPresentation, type Held } from '@freshet/reader'

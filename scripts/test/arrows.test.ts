@@ -10,7 +10,7 @@ const arrows: Record<string, readonly string[]> = {
   protocol: [],
   roles: [],
   k8s: [],
-  collections: ['kit', 'protocol'],
+  documents: ['kit', 'protocol'],
   guard: ['kit', 'protocol'],
   cache: ['kit', 'protocol'],
   'change-stream': ['guard', 'kit', 'protocol'],
@@ -19,11 +19,11 @@ const arrows: Record<string, readonly string[]> = {
   mongod: ['kit'],
   migration: ['kit', 'protocol', 'roles'],
   testkit: ['kit', 'migration', 'mongod', 'protocol', 'roles'],
-  writer: ['collections', 'kit', 'protocol', 'roles', 'service'],
-  reader: ['change-stream', 'collections', 'guard', 'kit', 'protocol', 'replica', 'service'],
+  writer: ['documents', 'kit', 'protocol', 'roles', 'service'],
+  reader: ['change-stream', 'documents', 'guard', 'kit', 'protocol', 'replica', 'service'],
   // The two apps are started as processes: declared, so that they are built first, and never imported.
   cli: [
-    'collections',
+    'documents',
     'guard',
     'kit',
     'migration',

@@ -8,7 +8,7 @@ import { root } from './readme-text.ts'
 const answering = [
   'apps/reader',
   'apps/writer',
-  'packages/collections',
+  'packages/documents',
   'packages/service',
   'packages/protocol',
 ]

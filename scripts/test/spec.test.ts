@@ -17,7 +17,7 @@ const numbersIn = (texts: readonly string[], pattern: RegExp): readonly string[]
     ...new Set(texts.flatMap((text) => [...text.matchAll(pattern)].map(([, number]) => number ?? ''))),
   ].toSorted()
 
-test.each(['cache', 'change-stream', 'collections', 'replica'])(
+test.each(['cache', 'change-stream', 'documents', 'replica'])(
   'every promise in the SPEC.md of %s has a test with its number, and every number a promise',
   async (name) => {
     const folder = join(root, 'packages', name)
@@ -43,7 +43,7 @@ test('every promise in the SPEC.md of the writer has a test with its number, and
 test.each([
   'packages/cache',
   'packages/change-stream',
-  'packages/collections',
+  'packages/documents',
   'packages/replica',
   'packages/guard',
   'apps/writer',

@@ -1,4 +1,4 @@
-import { CollectionFileError } from '@freshet/collections'
+import { CollectionFileError } from '@freshet/documents'
 import { GuardError } from '@freshet/guard'
 import { ConfigError } from '@freshet/kit'
 import { MigrationError } from '@freshet/migration'

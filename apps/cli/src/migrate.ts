@@ -1,4 +1,4 @@
-import { loadCollections } from '@freshet/collections'
+import { loadCollections } from '@freshet/documents'
 import { defineOptions, flag, REQUIRED, secret, text } from '@freshet/kit'
 import { migrate, renameTimeline, withCredentials } from '@freshet/migration'
 import { defineCommand } from './command.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { etagOf } from '@freshet/collections'
+import { etagOf } from '@freshet/documents'
 import { systemClock } from '@freshet/kit'
 import { positionOf, parseSourceId } from '@freshet/protocol'
 import { seededRandom } from '@freshet/testkit'

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { etagOf } from '@freshet/collections'
+import { etagOf } from '@freshet/documents'
 import type { Answer, Question, Truth } from '../src/audit/contract.ts'
 import { judge, noFact } from '../src/audit/judge.ts'
 

@@ -1,4 +1,4 @@
-import { etagOf } from '@freshet/collections'
+import { etagOf } from '@freshet/documents'
 import { afterAll, expect, test } from '@jest/globals'
 import { formatSourcePosition, positionOf, type Position } from '@freshet/protocol'
 import { eventually } from '@freshet/testkit'

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from '@jest/globals'
-import { loadCollections } from '@freshet/collections'
+import { loadCollections } from '@freshet/documents'
 import { openReadConnection } from '@freshet/guard'
 import { systemClock } from '@freshet/kit'
 import { positionOf } from '@freshet/protocol'

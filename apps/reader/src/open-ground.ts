@@ -1,4 +1,4 @@
-import { CollectionFileError, etagOf, loadCollections, presentJson } from '@freshet/collections'
+import { CollectionFileError, etagOf, loadCollections, presentJson } from '@freshet/documents'
 import { ConfigError } from '@freshet/kit'
 import { defaultReplicaOptions, mongoReplica } from '@freshet/replica'
 import type { ServiceTools } from '@freshet/service'

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { etagOf, presentJson } from '@freshet/collections'
+import { etagOf, presentJson } from '@freshet/documents'
 import { heldPresentation } from '../src/held.ts'
 
 const presentation = heldPresentation({

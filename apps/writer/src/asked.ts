@@ -1,4 +1,4 @@
-import type { Collection } from '@freshet/collections'
+import type { Collection } from '@freshet/documents'
 import { headers as names, ProblemError, readPrefer, type Id, type Preferences } from '@freshet/protocol'
 import type { BodyShare } from '@freshet/service'
 import type { IncomingMessage } from 'node:http'

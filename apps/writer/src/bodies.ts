@@ -1,4 +1,4 @@
-import { BodyError } from '@freshet/collections'
+import { BodyError } from '@freshet/documents'
 import { ProblemError } from '@freshet/protocol'
 import { receiveBody } from '@freshet/service'
 import type { Asked } from './asked.ts'

@@ -1,4 +1,4 @@
-import type { Collection } from '@freshet/collections'
+import type { Collection } from '@freshet/documents'
 import type { Part } from '@freshet/kit'
 import { BodyBudget, type App, type Handler, type ServiceTools } from '@freshet/service'
 import express from 'express'

@@ -1,4 +1,4 @@
-import type { Collection } from '@freshet/collections'
+import type { Collection } from '@freshet/documents'
 import { badIdDetail, isValidId, ProblemError, readQuery, readTarget } from '@freshet/protocol'
 import type { CollectionTarget, DocumentTarget, Lineage, ProblemCode } from '@freshet/protocol'
 import { ClientGone, type BodyBudget, type Claims, type Verifier } from '@freshet/service'

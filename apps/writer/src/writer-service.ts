@@ -1,4 +1,4 @@
-import { CollectionFileError, loadCollections, type Collection } from '@freshet/collections'
+import { CollectionFileError, loadCollections, type Collection } from '@freshet/documents'
 import { ConfigError, type Part } from '@freshet/kit'
 import type { ServiceDefinition, ServiceTools } from '@freshet/service'
 import type { Ground } from './open-ground.ts'

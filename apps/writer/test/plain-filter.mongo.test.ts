@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from '@jest/globals'
-import { firstNotPlain } from '@freshet/collections'
+import { firstNotPlain } from '@freshet/documents'
 import { openTestDatabase, seededRandom } from '@freshet/testkit'
 import {
   Binary,

@@ -1,4 +1,4 @@
-import { CollectionFileError, loadCollections, type Collection } from '@freshet/collections'
+import { CollectionFileError, loadCollections, type Collection } from '@freshet/documents'
 import { openReadConnection } from '@freshet/guard'
 import { ConfigError, count, defineOptions, flag, list, ms, secret, text } from '@freshet/kit'
 import type { Log } from '@freshet/kit'

@@ -1,4 +1,4 @@
-import { etagOf } from '@freshet/collections'
+import { etagOf } from '@freshet/documents'
 import type { Answer, Question, Truth, Verdict } from './contract.ts'
 
 /**

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { idToBson, presentJson } from '@freshet/collections'
-import type { Collection } from '@freshet/collections'
+import { idToBson, presentJson } from '@freshet/documents'
+import type { Collection } from '@freshet/documents'
 import { serverOf, Timestamp } from '@freshet/guard'
 import type { ReadCommand, ReadConnection } from '@freshet/guard'
 import type { Clock } from '@freshet/kit'

@@ -1,7 +1,7 @@
 import { createPrivateKey } from 'node:crypto'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { loadCollections } from '@freshet/collections'
+import { loadCollections } from '@freshet/documents'
 import { Lifecycle } from '@freshet/kit'
 import type { Log } from '@freshet/kit'
 import type { World } from '../command.ts'

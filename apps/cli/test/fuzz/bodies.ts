@@ -1,4 +1,4 @@
-import type { JsonObject } from '@freshet/collections'
+import type { JsonObject } from '@freshet/documents'
 import type { SeededRandom } from '@freshet/testkit'
 import type { Slot } from './model.ts'
 

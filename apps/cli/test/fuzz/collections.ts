@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { loadCollections, type Collection } from '@freshet/collections'
+import { loadCollections, type Collection } from '@freshet/documents'
 
 /** A JSON Schema as far as the files of the fuzz use it. */
 export interface Schema {

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import type { JsonObject, JsonValue } from '@freshet/collections'
+import type { JsonObject, JsonValue } from '@freshet/documents'
 import type { Schema } from './collections.ts'
 
 /** Beyond it a number is refused: it could not be kept exactly. */

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { sample } from 'fast-check'
-import type { JsonObject, JsonValue } from '@freshet/collections'
+import type { JsonObject, JsonValue } from '@freshet/documents'
 import type { SeededRandom } from '@freshet/testkit'
 import type { FuzzCollection } from './collections.ts'
 import { documentsOf, strangeValues } from './documents.ts'

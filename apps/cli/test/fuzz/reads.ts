@@ -1,4 +1,4 @@
-import type { JsonObject } from '@freshet/collections'
+import type { JsonObject } from '@freshet/documents'
 import type { SeededRandom } from '@freshet/testkit'
 import { badId, badPaths } from './faults.ts'
 import type { Sent } from './http.ts'

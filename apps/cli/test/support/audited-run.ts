@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { loadCollections } from '@freshet/collections'
+import { loadCollections } from '@freshet/documents'
 import { openReadConnection } from '@freshet/guard'
 import { systemClock } from '@freshet/kit'
 import { openTestDatabase, seededRandom, silentLog, type TestDatabase } from '@freshet/testkit'

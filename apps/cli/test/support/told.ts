@@ -1,4 +1,4 @@
-import { etagOf } from '@freshet/collections'
+import { etagOf } from '@freshet/documents'
 import { parseSourcePosition, type Position } from '@freshet/protocol'
 import type { TruthSource } from '../../src/audit/contract.ts'
 import type { AskedFor, Told } from './liar.ts'

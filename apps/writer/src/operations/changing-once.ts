@@ -1,4 +1,4 @@
-import type { Collection } from '@freshet/collections'
+import type { Collection } from '@freshet/documents'
 import type { Lineage, Position } from '@freshet/protocol'
 import { idFromDocument } from '@freshet/protocol/bson'
 import type { OnceRequest } from '../once.ts'

@@ -1,4 +1,4 @@
-import { newId, readBody, type Collection, type JsonObject } from '@freshet/collections'
+import { newId, readBody, type Collection, type JsonObject } from '@freshet/documents'
 import { ProblemError, type Id } from '@freshet/protocol'
 import type { Answer } from '../answer.ts'
 import type { Asked } from '../asked.ts'

@@ -7,7 +7,7 @@ import {
   type Collection,
   type JsonObject,
   type JsonValue,
-} from '@freshet/collections'
+} from '@freshet/documents'
 import { isValidId, ProblemError, type Id, type IdType } from '@freshet/protocol'
 import type { Version } from '../answer.ts'
 import type { Asked } from '../asked.ts'

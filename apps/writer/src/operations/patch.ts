@@ -4,7 +4,7 @@ import {
   readArrayBody,
   readBody,
   type PatchRules,
-} from '@freshet/collections'
+} from '@freshet/documents'
 import { ProblemError } from '@freshet/protocol'
 import type { Answer } from '../answer.ts'
 import type { AskedOfDocument } from '../asked.ts'

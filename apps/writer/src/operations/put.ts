@@ -1,4 +1,4 @@
-import { idToBson, readBody, type Collection } from '@freshet/collections'
+import { idToBson, readBody, type Collection } from '@freshet/documents'
 import { ProblemError, type Id } from '@freshet/protocol'
 import type { Answer } from '../answer.ts'
 import type { AskedOfDocument } from '../asked.ts'

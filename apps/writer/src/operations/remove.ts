@@ -1,4 +1,4 @@
-import { idToBson } from '@freshet/collections'
+import { idToBson } from '@freshet/documents'
 import { ProblemError } from '@freshet/protocol'
 import type { Answer } from '../answer.ts'
 import type { AskedOfDocument } from '../asked.ts'

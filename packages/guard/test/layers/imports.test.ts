@@ -42,7 +42,7 @@ const exceptions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'collectDefaultMetrics of prom-client': 'counts',
   },
   '@freshet/protocol': { 'structured-headers': 'reads and writes the text of headers' },
-  '@freshet/collections': {
+  '@freshet/documents': {
     '@eslint-community/regexpp': 'takes patterns apart',
     'ajv/dist/2020.js': 'judges values',
     'ajv/dist/types/index.js': 'judges values',
@@ -105,7 +105,7 @@ test('G2.2 no file of the reader, or of what is deployed with it, has anything t
   expect([...needed].toSorted()).toEqual(stated.toSorted())
   // A folder without a file would mean that it was looked for in the wrong place.
   expect([...new Set(looked)].toSorted()).toEqual(
-    ['cache', 'change-stream', 'collections', 'kit', 'protocol', 'reader', 'replica', 'service'].map(
+    ['cache', 'change-stream', 'documents', 'kit', 'protocol', 'reader', 'replica', 'service'].map(
       (name) => `@freshet/${name}`,
     ),
   )

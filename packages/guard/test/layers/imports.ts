@@ -14,7 +14,7 @@ export const readersImports: ReadonlySet<string> = new Set([
   '@freshet/cache',
   '@freshet/change-stream',
   '@freshet/change-stream/mongodb',
-  '@freshet/collections',
+  '@freshet/documents',
   '@freshet/guard',
   '@freshet/kit',
   '@freshet/protocol',
