@@ -5,7 +5,8 @@
  * itself. `npm run --prefix benches bounded`
  */
 import { Cache } from '@freshet/cache'
-import { etagOf, presentJson } from '@freshet/documents'
+import { etagOf } from '@freshet/documents'
+import { presentJson } from '@freshet/documents-mongodb'
 import { heldPresentation, type Held } from '@freshet/reader'
 import { BSON } from 'mongodb'
 import { fork } from 'node:child_process'

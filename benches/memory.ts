@@ -4,7 +4,8 @@
  * `npm run --prefix benches memory`
  */
 import { Cache } from '@freshet/cache'
-import { etagOf, presentJson } from '@freshet/documents'
+import { etagOf } from '@freshet/documents'
+import { presentJson } from '@freshet/documents-mongodb'
 import { Held, heldPresentation } from '@freshet/reader'
 import { BSON } from 'mongodb'
 import { randomUUID } from 'node:crypto'

@@ -1,6 +1,7 @@
 import { ABSENT, Cache } from '@freshet/cache'
 import { defaultMongoSourceOptions } from '@freshet/change-stream/mongodb'
-import { etagOf, presentJson } from '@freshet/documents'
+import { etagOf } from '@freshet/documents'
+import { presentJson } from '@freshet/documents-mongodb'
 import { systemClock, type Log } from '@freshet/kit'
 import { parseSourceId, positionOf } from '@freshet/protocol'
 import { heldPresentation, type Held } from '@freshet/reader'

@@ -1,4 +1,4 @@
-import { presentJson } from '@freshet/documents'
+import { presentJson } from '@freshet/documents-mongodb'
 import { BSON } from 'mongodb'
 
 /** What the documents of the benches are as JSON. As BSON they have a few bytes more. */

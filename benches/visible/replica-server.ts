@@ -1,5 +1,6 @@
 /** A reader's replica, and the time at which each of its positions was there. */
-import { etagOf, presentJson } from '@freshet/documents'
+import { etagOf } from '@freshet/documents'
+import { presentJson } from '@freshet/documents-mongodb'
 import { heldPresentation, type Held } from '@freshet/reader'
 import { openReplica, type Replica } from '@freshet/replica'
 import { collection, database, sharedNow, type Question, type Sighting } from './world.ts'

@@ -9,6 +9,7 @@ const answering = [
   'apps/reader',
   'apps/writer',
   'packages/documents',
+  'packages/documents-mongodb',
   'packages/service',
   'packages/protocol',
 ]

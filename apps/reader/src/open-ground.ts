@@ -1,4 +1,5 @@
-import { CollectionFileError, etagOf, loadCollections, presentJson } from '@freshet/documents'
+import { CollectionFileError, etagOf, loadCollections } from '@freshet/documents'
+import { presentJson } from '@freshet/documents-mongodb'
 import { ConfigError } from '@freshet/kit'
 import { defaultReplicaOptions, mongoReplica } from '@freshet/replica'
 import type { ServiceTools } from '@freshet/service'

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
-import { etagOf, presentJson } from '@freshet/documents'
+import { etagOf } from '@freshet/documents'
+import { presentJson } from '@freshet/documents-mongodb'
 import { heldPresentation } from '../src/held.ts'
 
 const presentation = heldPresentation({

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { readBody } from '@freshet/documents'
+import { readBody } from '@freshet/documents-mongodb'
 import { defineOptions, readConfig } from '@freshet/kit'
 import { isId } from '@freshet/protocol'
 import { serviceOptions } from '@freshet/service'

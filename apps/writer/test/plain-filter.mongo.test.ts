@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from '@jest/globals'
-import { firstNotPlain } from '@freshet/documents'
+import { firstNotPlain } from '@freshet/documents-mongodb'
 import { openTestDatabase, seededRandom } from '@freshet/testkit'
 import {
   Binary,

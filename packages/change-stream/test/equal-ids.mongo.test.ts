@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import type { IdType } from '@freshet/protocol'
-import { idFromDocument } from '@freshet/protocol/bson'
+import { idFromDocument } from '@freshet/bson'
 import { openTestDatabase, type TestDatabase } from '@freshet/testkit'
 import {
   Binary,

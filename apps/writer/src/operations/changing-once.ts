@@ -1,6 +1,6 @@
 import type { Collection } from '@freshet/documents'
 import type { Lineage, Position } from '@freshet/protocol'
-import { idFromDocument } from '@freshet/protocol/bson'
+import { idFromDocument } from '@freshet/bson'
 import type { OnceRequest } from '../once.ts'
 import type { KeptAnswer, StoredDocument, WriteStore } from '../store/contract.ts'
 import type { Change } from '../store/looking-store.ts'

@@ -1,4 +1,5 @@
-import { newId, readBody, type Collection, type JsonObject } from '@freshet/documents'
+import { type Collection, type JsonObject } from '@freshet/documents'
+import { newId, readBody } from '@freshet/documents-mongodb'
 import { ProblemError, type Id } from '@freshet/protocol'
 import type { Answer } from '../answer.ts'
 import type { Asked } from '../asked.ts'

@@ -1,13 +1,5 @@
-import {
-  etagOf,
-  maxDocumentBytes,
-  presentJson,
-  toStored,
-  type Body,
-  type Collection,
-  type JsonObject,
-  type JsonValue,
-} from '@freshet/documents'
+import { etagOf, type Collection, type JsonObject, type JsonValue } from '@freshet/documents'
+import { maxDocumentBytes, presentJson, toStored, type Body } from '@freshet/documents-mongodb'
 import { isValidId, ProblemError, type Id, type IdType } from '@freshet/protocol'
 import type { Version } from '../answer.ts'
 import type { Asked } from '../asked.ts'

@@ -1,4 +1,4 @@
-import { firstNotPlain, idToBson } from '@freshet/documents'
+import { firstNotPlain, idToBson } from '@freshet/documents-mongodb'
 import { ProblemError } from '@freshet/protocol'
 import type { AskedOfDocument } from '../asked.ts'
 import type { Preconditions } from '../preconditions.ts'

@@ -4,7 +4,7 @@ import {
   readArrayBody,
   readBody,
   type PatchRules,
-} from '@freshet/documents'
+} from '@freshet/documents-mongodb'
 import { ProblemError } from '@freshet/protocol'
 import type { Answer } from '../answer.ts'
 import type { AskedOfDocument } from '../asked.ts'

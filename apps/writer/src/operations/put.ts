@@ -1,4 +1,5 @@
-import { idToBson, readBody, type Collection } from '@freshet/documents'
+import { type Collection } from '@freshet/documents'
+import { idToBson, readBody } from '@freshet/documents-mongodb'
 import { ProblemError, type Id } from '@freshet/protocol'
 import type { Answer } from '../answer.ts'
 import type { AskedOfDocument } from '../asked.ts'

@@ -1,4 +1,4 @@
-import { idToBson } from '@freshet/documents'
+import { idToBson } from '@freshet/documents-mongodb'
 import { ProblemError } from '@freshet/protocol'
 import type { Answer } from '../answer.ts'
 import type { AskedOfDocument } from '../asked.ts'

@@ -1,5 +1,5 @@
 import { ProblemError } from '@freshet/protocol'
-import { bsonSize, bsonTypes, nameEnd } from '@freshet/protocol/bson'
+import { bsonSize, bsonTypes, nameEnd } from '@freshet/bson'
 
 const DOLLAR = 0x24
 

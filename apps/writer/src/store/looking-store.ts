@@ -1,4 +1,4 @@
-import { firstNotPlain } from '@freshet/documents'
+import { firstNotPlain } from '@freshet/documents-mongodb'
 import type { Acknowledged, Decision, DocumentStore, StoredDocument, StoredId } from './contract.ts'
 import { StoreError } from './errors.ts'
 import { storedIdOf } from './raw.ts'

@@ -1,5 +1,5 @@
 import type { Id } from '@freshet/protocol'
-import { bsonSize, bsonTypes, idFromBson, nameEnd, uint32At } from '@freshet/protocol/bson'
+import { bsonSize, bsonTypes, idFromBson, nameEnd, uint32At } from '@freshet/bson'
 import type { ClusterTime } from './cluster-time.ts'
 import { equalAt, type Watched, type WatchList } from './watched.ts'
 

@@ -13,7 +13,7 @@ import {
   type Position,
   type StoredCollection,
 } from '@freshet/protocol'
-import { idFromDocument } from '@freshet/protocol/bson'
+import { idFromDocument } from '@freshet/bson'
 import type { PastAnswer, PastReads } from '../contract.ts'
 import { ChangeStreamError } from '../errors.ts'
 import { positionAt, timeOfTimestamp, timestampOf } from './cluster-time.ts'

@@ -11,14 +11,15 @@ export const readersSide: readonly string[] = [
 
 /** What code on the reader's side may import, beside its own files; a list of what may be, as everywhere in the guard. */
 export const readersImports: ReadonlySet<string> = new Set([
+  '@freshet/bson',
   '@freshet/cache',
   '@freshet/change-stream',
   '@freshet/change-stream/mongodb',
   '@freshet/documents',
+  '@freshet/documents-mongodb',
   '@freshet/guard',
   '@freshet/kit',
   '@freshet/protocol',
-  '@freshet/protocol/bson',
   '@freshet/replica',
   '@freshet/service',
   '@jest/globals',

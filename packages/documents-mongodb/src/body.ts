@@ -1,8 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { BodyScan } from './body-scan.ts'
-import { BsonBytes } from './bson-bytes.ts'
-import type { JsonObject, JsonValue } from './contract.ts'
-import { BodyError } from './errors.ts'
+import { BsonBytes } from '@freshet/bson'
+import { BodyError, type JsonObject, type JsonValue } from '@freshet/documents'
 
 /** A body that was read: as JSON for whoever looks at it, and as BSON with every name in its place. */
 export interface Body<T extends JsonValue = JsonObject> {

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
-import type { IdType } from '../src/index.ts'
-import { bsonTypes, idFromBson, idFromDocument } from '../src/bson/index.ts'
+import type { IdType } from '@freshet/protocol'
+import { bsonTypes, idFromBson, idFromDocument } from '../src/index.ts'
 
 const seed = Number(process.env['FRESHET_TEST_SEED'] ?? Date.now() % 2 ** 31)
 const idTypes: readonly IdType[] = ['string', 'objectid', 'integer', 'uuid']

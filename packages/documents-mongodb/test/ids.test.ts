@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { isValidId, type IdType } from '@freshet/protocol'
-import { idFromDocument } from '@freshet/protocol/bson'
+import { idFromDocument } from '@freshet/bson'
 import { Long, ObjectId, serialize, UUID } from 'bson'
 import { idToBson, newId } from '../src/index.ts'
 

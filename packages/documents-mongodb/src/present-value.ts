@@ -1,5 +1,5 @@
-import type { BsonNode } from './bson-tree.ts'
-import type { JsonValue } from './contract.ts'
+import type { BsonNode } from './tree.ts'
+import type { JsonValue } from '@freshet/documents'
 import { presentJson } from './present-json.ts'
 
 /** Type and name of the only element of a document, `v`; the length before and the NUL behind are not counted. */

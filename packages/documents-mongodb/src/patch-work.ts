@@ -1,4 +1,4 @@
-import { BodyError } from './errors.ts'
+import { BodyError } from '@freshet/documents'
 import { maxDocumentBytes } from './patch-rules.ts'
 
 /** Twice the largest document: a thousand operations that each copy all of it would take a minute. */

@@ -1,4 +1,4 @@
-import type { BsonNode } from './bson-tree.ts'
+import type { BsonNode } from './tree.ts'
 
 /** Where an operation acts: on the whole document, on its id, or on a member or an item of a container. */
 export type Target = { readonly kind: 'whole' } | { readonly kind: 'id' } | Place

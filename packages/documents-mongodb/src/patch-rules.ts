@@ -1,5 +1,5 @@
-import type { BsonNode } from './bson-tree.ts'
-import { BodyError } from './errors.ts'
+import type { BsonNode } from './tree.ts'
+import { BodyError } from '@freshet/documents'
 import { presentValue } from './present-value.ts'
 
 /** What a patch is applied under. */

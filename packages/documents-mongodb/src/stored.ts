@@ -1,8 +1,8 @@
 import type { Id, IdType } from '@freshet/protocol'
-import { bsonSize, nameEnd } from '@freshet/protocol/bson'
+import { bsonSize, nameEnd } from '@freshet/bson'
 import { serialize } from 'bson'
 import type { Body } from './body.ts'
-import { BodyError } from './errors.ts'
+import { BodyError } from '@freshet/documents'
 import { idToBson } from './ids.ts'
 
 const FIELD_ID = Buffer.from('id\0')

@@ -1,4 +1,4 @@
-import { bsonSize, bsonTypes, idFromBson, nameEnd, uint32At } from '@freshet/protocol/bson'
+import { bsonSize, bsonTypes, idFromBson, nameEnd, uint32At } from '@freshet/bson'
 import { JsonBytes } from './json-bytes.ts'
 import { NameList } from './name-list.ts'
 import { putScalar } from './present-scalar.ts'

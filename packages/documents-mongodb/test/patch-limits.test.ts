@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { Binary, deserialize, serialize } from 'bson'
 import * as fc from 'fast-check'
-import { BodyError } from '../src/index.ts'
+import { BodyError } from '@freshet/documents'
 import { apply, merge, rich, shown } from './support/patching.ts'
 import { element, nested, rawDocument } from './support/raw-bson.ts'
 

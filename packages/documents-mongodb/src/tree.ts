@@ -1,6 +1,5 @@
-import { bsonTypes } from '@freshet/protocol/bson'
-import { rawDeeperThan } from './bson-elements.ts'
-import { Members, type TreeNode } from './bson-members.ts'
+import { bsonTypes, rawDeeperThan } from '@freshet/bson'
+import { Members, type TreeNode } from './members.ts'
 
 /**
  * A value of BSON. It stays the bytes that it is until somebody changes something inside, so that what a patch does not

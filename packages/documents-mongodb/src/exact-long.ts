@@ -1,4 +1,4 @@
-import { uint32At } from '@freshet/protocol/bson'
+import { uint32At } from '@freshet/bson'
 
 /** The upper halves of 2^53 and of -2^53, whose lower ones are 0. */
 const highOf2To53 = 0x20_0000

@@ -1,6 +1,5 @@
-import { bsonTypes } from '@freshet/protocol/bson'
-import type { BsonBytes } from './bson-bytes.ts'
-import { BodyError, type BodyErrorCode } from './errors.ts'
+import { type BsonBytes, bsonTypes } from '@freshet/bson'
+import { BodyError, type BodyErrorCode } from '@freshet/documents'
 import { NameList } from './name-list.ts'
 import { nameFault } from './name-fault.ts'
 import { readsBack } from './decimal-text.ts'

@@ -1,5 +1,4 @@
-import { bsonTypes } from '@freshet/protocol/bson'
-import { documentEnd, elementEnd, rawDeeperThan, valueStart } from './bson-elements.ts'
+import { bsonTypes, documentEnd, elementEnd, rawDeeperThan, valueStart } from '@freshet/bson'
 
 /** What members need of the nodes that they hold, and of the one that they belong to. */
 export interface TreeNode<N> {

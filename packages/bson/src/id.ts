@@ -1,6 +1,6 @@
 import { wholeDecimal } from './decimal.ts'
 import { bsonTypes, uint32At } from './scan.ts'
-import type { Id, IdType } from '../change.ts'
+import type { Id, IdType } from '@freshet/protocol'
 
 /** The largest integer that an id may be: beyond it a JSON number is no longer exact. */
 const MAX_SAFE = Number.MAX_SAFE_INTEGER

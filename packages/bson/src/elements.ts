@@ -1,4 +1,4 @@
-import { bsonSize, bsonTypes, nameEnd, uint32At } from '@freshet/protocol/bson'
+import { bsonSize, bsonTypes, nameEnd, uint32At } from '@freshet/bson'
 
 /** Where the last byte of the document at `start` is, which is a NUL; never behind the bytes that there are. */
 export function documentEnd(bytes: Uint8Array, start: number): number {

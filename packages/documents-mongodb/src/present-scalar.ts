@@ -1,4 +1,4 @@
-import { bsonTypes, nameEnd, uint32At } from '@freshet/protocol/bson'
+import { bsonTypes, nameEnd, uint32At } from '@freshet/bson'
 import { Decimal128 } from 'bson'
 import { exactLong } from './exact-long.ts'
 import type { JsonBytes } from './json-bytes.ts'

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { bsonSize, bsonTypes, nameEnd, uint32At } from '@freshet/protocol/bson'
+import { bsonSize, bsonTypes, nameEnd, uint32At } from '@freshet/bson'
 import { exactLong } from './exact-long.ts'
 import { shownName } from './shown-name.ts'
 

@@ -1,8 +1,7 @@
-import { bsonTypes } from '@freshet/protocol/bson'
+import { bsonTypes } from '@freshet/bson'
 import type { Body } from './body.ts'
-import { BsonNode } from './bson-tree.ts'
-import { BodyError } from './errors.ts'
-import { pointerTo } from './json-pointer.ts'
+import { BsonNode } from './tree.ts'
+import { BodyError, pointerTo } from '@freshet/documents'
 import { expectSize, idNode, type PatchRules } from './patch-rules.ts'
 
 /** No members: an object that a patch makes on its way down. */
