@@ -1,8 +1,8 @@
 /** The parts that a replica over MongoDB is made of: no service needs them one by one, so no package shows them. */
 // @boundaries-ignore measured apart from the server
-export { Reckoner } from '../../packages/change-stream/src/mongodb/reckoner.ts'
+export { Reckoner } from '../../packages/change-stream-mongodb/src/reckoner.ts'
 // @boundaries-ignore measured apart from the server
-export { WatchList } from '../../packages/change-stream/src/mongodb/watched.ts'
+export { WatchList } from '../../packages/change-stream-mongodb/src/watched.ts'
 // @boundaries-ignore measured apart from the server
 export type { Feed } from '../../packages/replica/src/feed.ts'
 // @boundaries-ignore measured apart from the server

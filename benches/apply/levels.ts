@@ -1,5 +1,5 @@
 import { ABSENT, Cache } from '@freshet/cache'
-import { defaultMongoSourceOptions } from '@freshet/change-stream/mongodb'
+import { defaultMongoSourceOptions } from '@freshet/change-stream-mongodb'
 import { etagOf } from '@freshet/documents'
 import { presentJson } from '@freshet/documents-mongodb'
 import { systemClock, type Log } from '@freshet/kit'

@@ -5,7 +5,7 @@ import {
   MongoPastReads,
   MongoSource,
   type IdentityRule,
-} from '@freshet/change-stream/mongodb'
+} from '@freshet/change-stream-mongodb'
 import type { ReadConnection } from '@freshet/guard'
 import type { ByteBudget, Clock, Log } from '@freshet/kit'
 import type { CollectionPlace } from '@freshet/protocol'

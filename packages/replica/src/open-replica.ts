@@ -1,5 +1,5 @@
 import type { Value } from '@freshet/cache'
-import type { IdentityRule } from '@freshet/change-stream/mongodb'
+import type { IdentityRule } from '@freshet/change-stream-mongodb'
 import { openReadConnection, type HandlerOptions } from '@freshet/guard'
 import { systemClock, type Log } from '@freshet/kit'
 import type { CollectionPlace } from '@freshet/protocol'

@@ -111,6 +111,7 @@ test('G2.2 no file of the reader, or of what is deployed with it, has anything t
       'bson',
       'cache',
       'change-stream',
+      'change-stream-mongodb',
       'documents',
       'documents-mongodb',
       'kit',

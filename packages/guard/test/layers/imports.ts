@@ -6,6 +6,7 @@ export const readersSide: readonly string[] = [
   'apps/delivery',
   'packages/cache',
   'packages/change-stream',
+  'packages/change-stream-mongodb',
   'packages/replica',
 ]
 
@@ -14,7 +15,7 @@ export const readersImports: ReadonlySet<string> = new Set([
   '@freshet/bson',
   '@freshet/cache',
   '@freshet/change-stream',
-  '@freshet/change-stream/mongodb',
+  '@freshet/change-stream-mongodb',
   '@freshet/documents',
   '@freshet/documents-mongodb',
   '@freshet/guard',

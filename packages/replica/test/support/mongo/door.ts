@@ -4,7 +4,7 @@ import {
   MongoPastReads,
   MongoSource,
   type MongoSourceParts,
-} from '@freshet/change-stream/mongodb'
+} from '@freshet/change-stream-mongodb'
 import { openReadConnection, type ReadConnection } from '@freshet/guard'
 import { systemClock } from '@freshet/kit'
 import { silentLog, type TestDatabase } from '@freshet/testkit'

@@ -5,7 +5,7 @@ import {
   MongoPastReads,
   MongoSource,
   type MongoSourceOptions,
-} from '@freshet/change-stream/mongodb'
+} from '@freshet/change-stream-mongodb'
 import { openReadConnection, type ReadConnection } from '@freshet/guard'
 import { systemClock } from '@freshet/kit'
 import type { CollectionPlace } from '@freshet/protocol'

@@ -9,7 +9,7 @@ import {
   MongoSource,
   type MongoSourceOptions,
   type MongoSourceParts,
-} from '../../src/mongodb/index.ts'
+} from '../../src/index.ts'
 
 export interface OpenedSource extends AsyncDisposable {
   readonly source: MongoSource

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals'
 import { systemClock } from '@freshet/kit'
 import { eventually, openTestDatabase } from '@freshet/testkit'
-import { Follower } from '../src/follower.ts'
-import type { MongoSourceOptions } from '../src/mongodb/index.ts'
+import { Follower } from '@freshet/change-stream'
+import type { MongoSourceOptions } from '../src/index.ts'
 import { openSource } from './support/open-source.ts'
 import { Recorder } from './support/recorder.ts'
 

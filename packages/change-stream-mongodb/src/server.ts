@@ -1,5 +1,5 @@
 import type { ReadConnection } from '@freshet/guard'
-import { ChangeStreamError } from '../errors.ts'
+import { ChangeStreamError } from '@freshet/change-stream'
 import { changeStreamErrorOf } from './driver-errors.ts'
 
 /** MongoDB 6.0 by the version of its wire protocol: what a server says of itself to anybody. */

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
-import type { ClusterTime } from '../src/mongodb/cluster-time.ts'
-import { Proof, type Evidence } from '../src/mongodb/proof.ts'
+import type { ClusterTime } from '../src/cluster-time.ts'
+import { Proof, type Evidence } from '../src/proof.ts'
 
 const never = Number.NEGATIVE_INFINITY
 const time = (low: number): ClusterTime => ({ high: 1, low })

@@ -1,5 +1,5 @@
 import { GuardError } from '@freshet/guard'
-import { ChangeStreamError } from '../errors.ts'
+import { ChangeStreamError } from '@freshet/change-stream'
 
 /**
  * How long a reply of the feed is waited for. The server answers when it comes to a change of the database or to the end

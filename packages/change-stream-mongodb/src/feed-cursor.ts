@@ -1,7 +1,7 @@
 import { serverOf, type ReadConnection, type ReadSession } from '@freshet/guard'
 import type { Clock } from '@freshet/kit'
 import type { Position } from '@freshet/protocol'
-import { ChangeStreamError } from '../errors.ts'
+import { ChangeStreamError } from '@freshet/change-stream'
 import { timeOfTimestamp } from './cluster-time.ts'
 import { changeStreamErrorOf } from './driver-errors.ts'
 import { feedPipeline } from './feed-pipeline.ts'

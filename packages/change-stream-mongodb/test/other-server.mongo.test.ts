@@ -1,9 +1,9 @@
 import { expect, test } from '@jest/globals'
 import { positionOf } from '@freshet/protocol'
 import { CutProxy, eventually, openTestDatabase } from '@freshet/testkit'
-import { Hearing } from '../src/conformance/index.ts'
-import { FollowedServer } from '../src/mongodb/followed-server.ts'
-import { MongoPastReads } from '../src/mongodb/index.ts'
+import { Hearing } from '@freshet/change-stream/conformance'
+import { FollowedServer } from '../src/followed-server.ts'
+import { MongoPastReads } from '../src/index.ts'
 import { FaultyConnection } from './support/faulty-connection.ts'
 import { openSource } from './support/open-source.ts'
 

@@ -14,8 +14,7 @@ import {
   type StoredCollection,
 } from '@freshet/protocol'
 import { idFromDocument } from '@freshet/bson'
-import type { PastAnswer, PastReads } from '../contract.ts'
-import { ChangeStreamError } from '../errors.ts'
+import { ChangeStreamError, type PastAnswer, type PastReads } from '@freshet/change-stream'
 import { positionAt, timeOfTimestamp, timestampOf } from './cluster-time.ts'
 import { reasonsAgainst } from './collection-check.ts'
 import { changeStreamErrorOf } from './driver-errors.ts'

@@ -1,4 +1,4 @@
-import { ChangeStreamError } from '../errors.ts'
+import { ChangeStreamError } from '@freshet/change-stream'
 
 /**
  * The process of the server that the feed is open on, and that was asked which history it has. Behind the same address

@@ -1,7 +1,7 @@
 import { positionOf, type Change, type IdType } from '@freshet/protocol'
 import { serialize, Timestamp, UUID } from 'bson'
-import { Reckoner, type FeedReply } from '../../src/mongodb/reckoner.ts'
-import { WatchList } from '../../src/mongodb/watched.ts'
+import { Reckoner, type FeedReply } from '../../src/reckoner.ts'
+import { WatchList } from '../../src/watched.ts'
 
 const hex = (n: number): string => n.toString(16).toUpperCase().padStart(8, '0')
 export const eventToken = (t: number): string => `82${hex(1)}${hex(t)}2B022C0100296E5A1004`

@@ -1,7 +1,6 @@
 import type { MonotonicMs } from '@freshet/kit'
 import type { Change, Position } from '@freshet/protocol'
-import type { Batch } from '../contract.ts'
-import { ChangeStreamError } from '../errors.ts'
+import { type Batch, ChangeStreamError } from '@freshet/change-stream'
 import { ChangeMaker, touchesIdentity } from './change-maker.ts'
 import { compareTimes, positionAt, timeBefore, timeOf, type ClusterTime } from './cluster-time.ts'
 import { EventReader } from './event.ts'

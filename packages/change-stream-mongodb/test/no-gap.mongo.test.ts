@@ -9,7 +9,7 @@ import {
   writeBacklog,
   type TestDatabase,
 } from '@freshet/testkit'
-import { Follower } from '../src/follower.ts'
+import { Follower } from '@freshet/change-stream'
 import { openSource, type OpenSourceOptions } from './support/open-source.ts'
 import { Recorder } from './support/recorder.ts'
 import { SteadyWriter } from './support/steady-writer.ts'

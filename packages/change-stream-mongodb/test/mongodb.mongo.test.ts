@@ -2,7 +2,7 @@ import { renameTimeline } from '@freshet/migration'
 import { openTestDatabase } from '@freshet/testkit'
 import { deserialize } from 'bson'
 import type { ClientSession } from 'mongodb'
-import { describeChangeSource, type BenchWrite, type SourceBench } from '../src/conformance/index.ts'
+import { describeChangeSource, type BenchWrite, type SourceBench } from '@freshet/change-stream/conformance'
 import { openSource } from './support/open-source.ts'
 
 interface Stored {

@@ -1,7 +1,7 @@
 import type { Change } from '@freshet/protocol'
 import { deserialize } from 'bson'
-import type { Batch, Origin } from '../../src/contract.ts'
-import type { Sink } from '../../src/follower.ts'
+import type { Batch, Origin } from '@freshet/change-stream'
+import type { Sink } from '@freshet/change-stream'
 
 /** Writes down all that a follower says. */
 export class Recorder implements Sink {

@@ -4,7 +4,7 @@ import { highOf, lowOf, positionOf, type Id, type IdType, type Position } from '
 import { openTestDatabase, type TestDatabase } from '@freshet/testkit'
 import { calculateObjectSize, deserialize, Long, ObjectId, UUID } from 'bson'
 import type { Db } from 'mongodb'
-import type { PastAnswer } from '../src/contract.ts'
+import type { PastAnswer } from '@freshet/change-stream'
 import * as faulty from './support/faulty-connection.ts'
 import { openSource, type OpenedSource } from './support/open-source.ts'
 

@@ -1,4 +1,4 @@
-import { ChangeStreamError, type ChangeStreamErrorCode } from '../errors.ts'
+import { ChangeStreamError, type ChangeStreamErrorCode } from '@freshet/change-stream'
 
 /**
  * Numbers of the server's errors that mean more than a broken connection.

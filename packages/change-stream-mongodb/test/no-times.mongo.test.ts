@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { systemClock } from '@freshet/kit'
 import { eventually, openTestDatabase, type TestDatabase } from '@freshet/testkit'
-import { Follower } from '../src/follower.ts'
+import { Follower } from '@freshet/change-stream'
 import { FaultyConnection } from './support/faulty-connection.ts'
 import { openSource, type OpenedSource } from './support/open-source.ts'
 import { Recorder } from './support/recorder.ts'

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { serverOf, type ReadConnection } from '@freshet/guard'
 import { parseSourceId, type Position, type SourceId } from '@freshet/protocol'
-import { ChangeStreamError } from '../errors.ts'
+import { ChangeStreamError } from '@freshet/change-stream'
 import { positionAt, timeOfTimestamp } from './cluster-time.ts'
 import { changeStreamErrorOf } from './driver-errors.ts'
 import { controlCollection, identityId } from './watched.ts'

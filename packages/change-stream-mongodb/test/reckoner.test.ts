@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { positionOf, type IdType } from '@freshet/protocol'
 import { ObjectId, serialize, UUID } from 'bson'
-import type { FeedReply } from '../src/mongodb/reckoner.ts'
+import type { FeedReply } from '../src/reckoner.ts'
 import { event, eventToken, mark, reckoner, reply, run, words, type EventParts } from './support/replies.ts'
 
 test('F2 a transaction that ends at the end of a reply is held until its end is proved', () => {
