@@ -2,7 +2,7 @@
 import { etagOf } from '@freshet/documents'
 import { presentJson } from '@freshet/documents-mongodb'
 import { heldPresentation, type Held } from '@freshet/reader'
-import { openReplica, type Replica } from '@freshet/replica'
+import { openReplica, type Replica } from '@freshet/embed'
 import { collection, database, sharedNow, type Question, type Sighting } from './world.ts'
 
 const stopping = new AbortController()

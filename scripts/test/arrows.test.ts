@@ -17,14 +17,15 @@ const arrows: Record<string, readonly string[]> = {
   cache: ['kit', 'protocol'],
   'change-stream': ['kit', 'protocol'],
   'change-stream-mongodb': ['bson', 'change-stream', 'guard', 'kit', 'protocol'],
-  replica: ['cache', 'change-stream', 'change-stream-mongodb', 'guard', 'kit', 'protocol'],
+  replica: ['cache', 'change-stream', 'kit', 'protocol'],
+  embed: ['change-stream-mongodb', 'guard', 'kit', 'protocol', 'replica'],
   service: ['kit', 'protocol'],
   mongod: ['kit'],
   migration: ['kit', 'protocol', 'roles'],
   testkit: ['kit', 'migration', 'mongod', 'protocol', 'roles'],
   writer: ['bson', 'documents', 'documents-mongodb', 'kit', 'protocol', 'roles', 'service'],
   reader: [
-    'change-stream',
+    'change-stream-mongodb',
     'documents',
     'documents-mongodb',
     'guard',
@@ -55,6 +56,12 @@ const mayImportMongodb = /^(packages\/(guard|migration|testkit)\/src\/|apps\/wri
 
 /** What tests of any package may use beside. */
 const testing = new Set(['kit', 'migration', 'mongod', 'protocol', 'roles', 'testkit'])
+
+/** What else single packages are proved with: the real thing. */
+const provedWith: Readonly<Record<string, readonly string[]>> = {
+  k8s: ['reader', 'service', 'writer'],
+  replica: ['change-stream-mongodb', 'guard'],
+}
 
 interface Manifest {
   readonly name: string
@@ -101,10 +108,8 @@ test.each(folders)('%s uses only what its arrows allow', (folder) => {
   const short = name.slice(9)
   const allowed = new Set(arrows[short])
   expect(ours(dependencies).filter((used) => !allowed.has(used))).toEqual([])
-  // The cluster's files are proved with the apps that they run.
-  const proved = short === 'k8s' ? ['reader', 'service', 'writer'] : []
   const tested = ours(devDependencies).filter((used) => !testing.has(used) && !allowed.has(used))
-  expect(tested.filter((used) => !proved.includes(used))).toEqual([])
+  expect(tested.filter((used) => !provedWith[short]?.includes(used))).toEqual([])
 })
 
 test.each(folders)('%s imports only what it declares for run time', (folder) => {

@@ -1,7 +1,8 @@
+import { mongoSource } from '@freshet/change-stream-mongodb'
 import { CollectionFileError, etagOf, loadCollections } from '@freshet/documents'
 import { presentJson } from '@freshet/documents-mongodb'
 import { ConfigError } from '@freshet/kit'
-import { defaultReplicaOptions, mongoReplica } from '@freshet/replica'
+import { createReplica, defaultReplicaOptions } from '@freshet/replica'
 import type { ServiceTools } from '@freshet/service'
 import { Connections } from './connections.ts'
 import { heldPresentation } from './held.ts'
@@ -18,11 +19,11 @@ export async function openGround(
     throw new ConfigError('BAD_VALUE', `--collections: ${error.message}`, { cause: error })
   })
   const connections = await Connections.open(config, log)
-  const replica = mongoReplica({
-    feed: connections.feed,
-    reads: connections.fills,
-    collections: new Map([...collections].map(([name, { idType, stored }]) => [name, { idType, stored }])),
-    identity: { kind: 'control' },
+  const places = new Map([...collections].map(([name, { idType, stored }]) => [name, { idType, stored }]))
+  const { feed, fills } = connections
+  const replica = createReplica({
+    ...mongoSource({ feed, reads: fills, collections: places, identity: { kind: 'control' }, clock }),
+    collections: places,
     budget: inFlight.budget,
     presentation: heldPresentation({ presentJson, etagOf }),
     options: { ...defaultReplicaOptions, cacheBytes: config.cacheBytes, fillWaitMs: config.fillWaitMs },

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http'
-import { ABSENT, asDocuments, openReplica } from '@freshet/replica'
+import { ABSENT, asDocuments, openReplica } from '@freshet/embed'
 
 /**
  * `GET /?ids=a,b` adds up what the products cost: out of memory, and all of them as they were at one moment. Closing the

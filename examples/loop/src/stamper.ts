@@ -1,5 +1,5 @@
 import type { HandlerRefusal } from '@freshet/guard'
-import { asDocuments, openReplica, type EmbeddedReplica, type StoredDocument } from '@freshet/replica'
+import { asDocuments, openReplica, type EmbeddedReplica, type StoredDocument } from '@freshet/embed'
 
 /** How an order gets its stamp. */
 export type Stamp = (id: string) => Promise<unknown>

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from '@jest/globals'
 import type { ChangeHandler } from '@freshet/guard'
-import { asDocuments, openReplica } from '@freshet/replica'
+import { asDocuments, openReplica } from '@freshet/embed'
 import { eventually, openTestDatabase } from '@freshet/testkit'
 import { openWriter, tokenFor } from './support/open-writer.ts'
 

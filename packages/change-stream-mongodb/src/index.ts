@@ -1,5 +1,7 @@
 export { sourceIdOf } from './identity.ts'
 export type { IdentityRule } from './identity.ts'
+export { mongoSource } from './mongo-source.ts'
+export type { MongoConnections } from './mongo-source.ts'
 export { defaultMongoSourceOptions } from './options.ts'
 export type { MongoSourceOptions } from './options.ts'
 export { MongoPastReads } from './past-reads.ts'

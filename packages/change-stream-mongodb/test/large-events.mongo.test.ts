@@ -7,7 +7,8 @@ import type { Collection } from 'mongodb'
 import { Follower } from '@freshet/change-stream'
 import { FaultyConnection, wantsAll } from './support/faulty-connection.ts'
 import { openSource } from './support/open-source.ts'
-import { Recorder } from './support/recorder.ts'
+import { Recorder } from '@freshet/change-stream/conformance'
+import { valueIn } from './support/value-in.ts'
 
 const MiB = 2 ** 20
 
@@ -50,7 +51,7 @@ async function follow(wrap = (inner: ReadConnection) => inner): Promise<Followin
       },
     })
   const opened = await openSource(db, { wrap: (inner) => counted(wrap(inner)) })
-  const heard = new Recorder()
+  const heard = new Recorder(valueIn)
   const follower = new Follower({
     source: opened.source,
     sink: heard,

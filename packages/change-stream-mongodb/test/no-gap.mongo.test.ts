@@ -11,7 +11,8 @@ import {
 } from '@freshet/testkit'
 import { Follower } from '@freshet/change-stream'
 import { openSource, type OpenSourceOptions } from './support/open-source.ts'
-import { Recorder } from './support/recorder.ts'
+import { Recorder } from '@freshet/change-stream/conformance'
+import { valueIn } from './support/value-in.ts'
 import { SteadyWriter } from './support/steady-writer.ts'
 
 /** For all that disturbs the way to it and leaves the server as it was; empty before each test. */
@@ -39,7 +40,7 @@ async function follow(
   options: OpenSourceOptions,
 ): Promise<AsyncDisposable & { readonly heard: Recorder }> {
   const opened = await openSource(db, options)
-  const heard = new Recorder()
+  const heard = new Recorder(valueIn)
   const { source } = opened
   const follower = new Follower({ source, sink: heard, clock: systemClock, random: Math.random })
   follower.start()

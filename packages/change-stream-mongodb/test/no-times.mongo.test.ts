@@ -4,7 +4,8 @@ import { eventually, openTestDatabase, type TestDatabase } from '@freshet/testki
 import { Follower } from '@freshet/change-stream'
 import { FaultyConnection } from './support/faulty-connection.ts'
 import { openSource, type OpenedSource } from './support/open-source.ts'
-import { Recorder } from './support/recorder.ts'
+import { Recorder } from '@freshet/change-stream/conformance'
+import { valueIn } from './support/value-in.ts'
 
 const { signal } = new AbortController()
 
@@ -32,7 +33,7 @@ async function openSilent(): Promise<OpenedSource & { silent: boolean }> {
 
 /** Tries more often than the product: what holds only for moments must be met. */
 function follow(opened: OpenedSource): AsyncDisposable & { readonly heard: Recorder } {
-  const heard = new Recorder()
+  const heard = new Recorder(valueIn)
   const pace = { firstMs: 20, maxMs: 40, spreadMs: 0 }
   const { source } = opened
   const follower = new Follower({ source, sink: heard, clock: systemClock, random: Math.random, pace })

@@ -7,7 +7,8 @@ import { Follower, type Batch } from '@freshet/change-stream'
 import { Hearing } from '@freshet/change-stream/conformance'
 import * as faulty from './support/faulty-connection.ts'
 import { openSource, type OpenedSource } from './support/open-source.ts'
-import { Recorder } from './support/recorder.ts'
+import { Recorder } from '@freshet/change-stream/conformance'
+import { valueIn } from './support/value-in.ts'
 
 interface Stored {
   readonly _id: string
@@ -147,7 +148,7 @@ test('F3 a cut does not look like freshness: nothing is proved while no reply co
 async function dropDatabase(wrap: (connection: ReadConnection) => ReadConnection): Promise<Recorder> {
   await using victim = await openTestDatabase()
   await using opened = await openSource(victim, { wrap, identity: { kind: 'named', timeline: 'mine' } })
-  const heard = new Recorder()
+  const heard = new Recorder(valueIn)
   const pace = { firstMs: 20, maxMs: 40, spreadMs: 1 }
   const parts = { source: opened.source, sink: heard, clock: systemClock, random: Math.random, pace }
   await using follower = new Follower(parts)

@@ -4,7 +4,8 @@ import { eventually, openTestDatabase } from '@freshet/testkit'
 import { Follower } from '@freshet/change-stream'
 import type { MongoSourceOptions } from '../src/index.ts'
 import { openSource } from './support/open-source.ts'
-import { Recorder } from './support/recorder.ts'
+import { Recorder } from '@freshet/change-stream/conformance'
+import { valueIn } from './support/value-in.ts'
 
 /** Each opening takes the server longer than a reply is waited for at first, as after a long stretch of foreign changes. */
 async function hearSlowServer(
@@ -15,7 +16,7 @@ async function hearSlowServer(
   const data = { failCommands: ['aggregate'], appName: 'test', blockConnection: true, blockTimeMS: 500 }
   await db.failPoint('failCommand', 'alwaysOn', data)
   await using opened = await openSource(db, { options: { replyWithinMs: 200, ...options } })
-  const heard = new Recorder()
+  const heard = new Recorder(valueIn)
   const { source } = opened
   await using follower = new Follower({
     source,

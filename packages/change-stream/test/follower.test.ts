@@ -5,7 +5,7 @@ import type { Batch, ChangeSource, Origin } from '../src/contract.ts'
 import { ChangeStreamError, type ChangeStreamErrorCode } from '../src/errors.ts'
 import { Follower } from '../src/follower.ts'
 import { defaultPace, type PaceOptions } from '../src/pace.ts'
-import { Recorder } from '../../change-stream-mongodb/test/support/recorder.ts'
+import { Recorder } from '../src/conformance/recorder.ts'
 
 /** Sleeping is jumping: hours pass in no time, and nobody else runs meanwhile. */
 class JumpingClock implements Clock {

@@ -1,5 +1,4 @@
 import type { Absent } from '@freshet/cache'
-import type { ChangeHandler, HandlerStatus } from '@freshet/guard'
 import type { MonotonicMs } from '@freshet/kit'
 import type { Bytes, Id, Lineage, Position, SourceId, SourcePosition } from '@freshet/protocol'
 
@@ -122,17 +121,4 @@ export interface Replica<V> extends AsyncDisposable {
   status(): ReplicaStatus
   /** Stops, as disposing does; pending reads fail with STOPPED. Twice is fine; settles when really ended. */
   close(): Promise<void>
-}
-
-/** A replica in a service that does something because of changes. */
-export interface EmbeddedReplica<V> extends Replica<V> {
-  /**
-   * Calls `handler` for every change of its collections from now on, one at a time and in order, until what is returned
-   * is disposed of or the replica is closed. What it writes through the writer, or through a client that
-   * `watchWrites` of `@freshet/guard` was given, is kept from making a loop.
-   * @throws {GuardError} BAD_HANDLER. @throws {ReplicaError} UNKNOWN_COLLECTION
-   */
-  onChange(handler: ChangeHandler): AsyncDisposable
-  /** What its handlers did, for status pages and metrics. */
-  handlers(): readonly HandlerStatus[]
 }

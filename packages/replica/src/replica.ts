@@ -33,7 +33,8 @@ export interface Following {
   stop(): Promise<void>
 }
 
-export interface ReplicaParts<V extends Value> {
+/** What every replica is made of, wherever its changes come from. */
+export interface ReplicaBase<V extends Value> {
   readonly past: PastReads
   readonly collections: ReadonlyMap<string, CollectionPlace>
   readonly presentation: Presentation<V>
@@ -42,9 +43,12 @@ export interface ReplicaParts<V extends Value> {
   /** In [0, 1). */
   readonly random: () => number
   readonly log: Log
-  readonly cache: Cache<V>
   /** For what is held beside the cache; default: one of its own, of `inFlightBytes`. */
   readonly budget?: ByteBudget
+}
+
+export interface ReplicaParts<V extends Value> extends ReplicaBase<V> {
+  readonly cache: Cache<V>
   readonly follow: (feed: Feed<V>) => Following
   readonly defer: (run: () => void) => void
 }

@@ -4,7 +4,7 @@ import { openTestDatabase, type TestDatabase } from '@freshet/testkit'
 import { BSONSymbol, Decimal128, Double, Int32, Long } from 'bson'
 import type { Collection, Document } from 'mongodb'
 import type { Replica } from '../src/contract.ts'
-import type { StoredDocument } from '../src/documents.ts'
+import type { Parsed } from './support/mongo/parsed.ts'
 import { openReplica } from './support/mongo/open-replica.ts'
 
 /** A document of another program: its `_id` is of any type. */
@@ -15,7 +15,7 @@ interface Foreign extends Document {
 }
 
 let db: TestDatabase
-let warm: Replica<StoredDocument>
+let warm: Replica<Parsed>
 
 beforeAll(async () => {
   db = await openTestDatabase({ collections: ['products', 'numbers'] })
@@ -26,7 +26,7 @@ afterAll(async () => {
   await db[Symbol.asyncDispose]()
 })
 
-function open(): Promise<Replica<StoredDocument>> {
+function open(): Promise<Replica<Parsed>> {
   return openReplica(db, { collections: { products: 'string', numbers: 'integer' } })
 }
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { ABSENT } from '@freshet/cache'
 import { eventually, openTestDatabase, type TestDatabase } from '@freshet/testkit'
 import type { Answer, Replica } from '../src/contract.ts'
-import type { StoredDocument } from '../src/documents.ts'
+import type { Parsed } from './support/mongo/parsed.ts'
 import { ReplicaError } from '../src/errors.ts'
 import { NeverAnswersFromThePast } from './support/broken.ts'
 import { overtaken } from './support/mongo/faulty-connection.ts'
@@ -30,10 +30,10 @@ const durable = { writeConcern: { w: 'majority', j: true } } as const
 async function readHot(
   reads: number,
   given: OpenReplicaOptions,
-): Promise<readonly (Answer<StoredDocument> | string)[]> {
+): Promise<readonly (Answer<Parsed> | string)[]> {
   const counters = db.admin.db(db.database).collection<Counter>('products')
   await counters.replaceOne({ _id: 'hot' }, { value: 0 }, { upsert: true })
-  let following: Replica<StoredDocument> | undefined
+  let following: Replica<Parsed> | undefined
   const update = async (): Promise<void> => {
     const before = following?.at ?? ''
     await counters.updateOne({ _id: 'hot' }, { $inc: { value: 1 } }, durable)
@@ -42,15 +42,13 @@ async function readHot(
   await using replica = await openReplica(db, { wrapReads: overtaken('products', update), ...given })
   following = replica
   await update()
-  const answers: (Answer<StoredDocument> | string)[] = []
+  const answers: (Answer<Parsed> | string)[] = []
   for (let n = 0; n < reads; n += 1)
     answers.push(await readOnce(() => replica.get('products', 'hot', { waitMs: 1_000 })))
   return answers
 }
 
-async function readOnce(
-  read: () => Promise<Answer<StoredDocument>>,
-): Promise<Answer<StoredDocument> | string> {
+async function readOnce(read: () => Promise<Answer<Parsed>>): Promise<Answer<Parsed> | string> {
   try {
     return await read()
   } catch (error) {
@@ -59,7 +57,7 @@ async function readOnce(
   }
 }
 
-async function valueAt({ at }: Answer<StoredDocument>): Promise<unknown> {
+async function valueAt({ at }: Answer<Parsed>): Promise<unknown> {
   const readConcern = { level: 'snapshot', atClusterTime: timestampOf(at) }
   const command = { find: 'products', filter: { _id: 'hot' }, readConcern }
   const reply = await db.admin.db(db.database).command(command)

@@ -12,7 +12,7 @@ import {
 } from '@freshet/testkit'
 import type { Collection } from 'mongodb'
 import type { Answer } from '../src/contract.ts'
-import type { StoredDocument } from '../src/documents.ts'
+import type { Parsed } from './support/mongo/parsed.ts'
 import * as faulty from './support/mongo/faulty-connection.ts'
 import { KeepsAcrossGaps } from './support/broken.ts'
 import { openReplica, type OpenReplicaOptions } from './support/mongo/open-replica.ts'
@@ -42,7 +42,7 @@ function productsOf(one: TestDatabase): Collection<Product> {
   return one.admin.db(one.database).collection<Product>('products')
 }
 
-function valuesOf(answer: Answer<StoredDocument>): readonly unknown[] {
+function valuesOf(answer: Answer<Parsed>): readonly unknown[] {
   return answer.values.map((value) => (value === ABSENT ? 'absent' : value.document['value']))
 }
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { ABSENT } from '@freshet/cache'
 import { eventually, openTestDatabase, type TestDatabase } from '@freshet/testkit'
 import type { Answer } from '../src/contract.ts'
-import type { StoredDocument } from '../src/documents.ts'
+import type { Parsed } from './support/mongo/parsed.ts'
 import { openReplica, type OpenReplicaOptions } from './support/mongo/open-replica.ts'
 import { timestampOf } from './support/mongo/positions.ts'
 import { stampedFills } from './support/mongo/stamped-fills.ts'
@@ -31,7 +31,7 @@ async function holdsARead(): Promise<void> {
 }
 
 /** What a replica gave, and what the database had at the position that it named. */
-async function judged({ at, values: [value = ABSENT] }: Answer<StoredDocument>) {
+async function judged({ at, values: [value = ABSENT] }: Answer<Parsed>) {
   const readConcern = { level: 'snapshot', atClusterTime: timestampOf(at) }
   const command = { find: 'products', filter: { _id: 'p' }, readConcern }
   const { cursor } = await db.admin.db(db.database).command(command)

@@ -4,7 +4,7 @@ import { placesOf, type CollectionPlace } from '@freshet/protocol'
 import { openTestDatabase, type TestDatabase } from '@freshet/testkit'
 import type { Collection } from 'mongodb'
 import type { Notice, Replica } from '../src/contract.ts'
-import type { StoredDocument } from '../src/documents.ts'
+import type { Parsed } from './support/mongo/parsed.ts'
 import { openReplica } from './support/mongo/open-replica.ts'
 
 interface Stored {
@@ -19,7 +19,7 @@ const collections: Readonly<Record<string, CollectionPlace>> = {
   files: { idType: 'string', stored: 'fs.files' },
 }
 let db: TestDatabase
-let replica: Replica<StoredDocument>
+let replica: Replica<Parsed>
 const stored = (name: string): Collection<Stored> => db.admin.db(db.database).collection<Stored>(name)
 
 beforeAll(async () => {

@@ -4,7 +4,7 @@ import { renameTimeline } from '@freshet/migration'
 import { eventually, openTestDatabase, type TestDatabase } from '@freshet/testkit'
 import type { Collection } from 'mongodb'
 import type { Replica } from '../src/contract.ts'
-import type { StoredDocument } from '../src/documents.ts'
+import type { Parsed } from './support/mongo/parsed.ts'
 import { openReplica } from './support/mongo/open-replica.ts'
 
 let db: TestDatabase
@@ -29,10 +29,9 @@ beforeEach(async () => {
 })
 
 /** How many epochs began, and why. */
-const resyncs = (replica: Replica<StoredDocument>): Readonly<Record<string, number>> =>
-  replica.status().resyncs
+const resyncs = (replica: Replica<Parsed>): Readonly<Record<string, number>> => replica.status().resyncs
 
-async function valueIn(replica: Replica<StoredDocument>): Promise<unknown> {
+async function valueIn(replica: Replica<Parsed>): Promise<unknown> {
   const [value = ABSENT] = (await replica.get('products', 'p')).values
   return value === ABSENT ? undefined : value.document['value']
 }

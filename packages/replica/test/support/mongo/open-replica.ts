@@ -3,7 +3,9 @@ import { Follower } from '@freshet/change-stream'
 import {
   defaultMongoSourceOptions,
   MongoPastReads,
+  mongoSource,
   MongoSource,
+  type MongoConnections,
   type MongoSourceOptions,
 } from '@freshet/change-stream-mongodb'
 import { openReadConnection, type ReadConnection } from '@freshet/guard'
@@ -11,8 +13,8 @@ import { systemClock } from '@freshet/kit'
 import type { CollectionPlace } from '@freshet/protocol'
 import { silentLog, type TestDatabase } from '@freshet/testkit'
 import type { Replica } from '../../../src/contract.ts'
-import { asDocuments, type StoredDocument } from '../../../src/documents.ts'
-import { mongoReplica, type MongoReplicaParts } from '../../../src/mongo-replica.ts'
+import { asParsed, type Parsed } from './parsed.ts'
+import { createReplica, type SourceReplicaParts } from '../../../src/create-replica.ts'
 import { defaultReplicaOptions, type ReplicaOptions } from '../../../src/options.ts'
 import { ExactReplica } from '../../../src/replica.ts'
 import type { FeedSide } from '../bench.ts'
@@ -34,7 +36,7 @@ export interface OpenReplicaOptions {
   /** Other limits of the feed than the product's. */
   readonly source?: Partial<MongoSourceOptions>
   /** Other rules than the product's, with the product's own parts around them. */
-  readonly cache?: (options: CacheOptions<StoredDocument>) => Cache<StoredDocument>
+  readonly cache?: (options: CacheOptions<Parsed>) => Cache<Parsed>
 }
 
 /** The names that the replica's two connections give to the server. */
@@ -51,17 +53,23 @@ const same = (connection: ReadConnection): ReadConnection => connection
 export async function openReplica(
   db: TestDatabase,
   given: OpenReplicaOptions = {},
-): Promise<Replica<StoredDocument>> {
+): Promise<Replica<Parsed>> {
   const { uri = db.uriFor('reader'), readsUri = uri, wrapFeed = same, wrapReads = same } = given
   const common = { database: db.database, log: silentLog }
   const feed = await openReadConnection({ ...common, uri, appName: appNames.feed })
   const reads = await openReadConnection({ ...common, uri: readsUri, appName: appNames.reads })
-  const parts: MongoReplicaParts<StoredDocument> = {
+  const collections = new Map(Object.entries(given.collections ?? { products: 'string' as const }))
+  const connections: MongoConnections = {
     feed: wrapFeed(feed),
     reads: wrapReads(reads),
-    collections: new Map(Object.entries(given.collections ?? { products: 'string' })),
+    collections,
     identity: { kind: 'control' },
-    presentation: asDocuments,
+    clock: systemClock,
+  }
+  const parts: SourceReplicaParts<Parsed> = {
+    ...mongoSource(connections),
+    collections,
+    presentation: asParsed,
     options: { ...defaultReplicaOptions, ...given.options },
     clock: systemClock,
     random: Math.random,
@@ -71,23 +79,24 @@ export async function openReplica(
     },
   }
   const different = given.cache !== undefined || given.source !== undefined || given.wrapSink !== undefined
-  const replica = different ? putTogether(parts, given) : mongoReplica(parts)
+  const replica = different ? putTogether(parts, connections, given) : createReplica(parts)
   await replica.start()
   return replica
 }
 
-/** Put together as `mongoReplica` does it, around other rules or limits. */
+/** Put together as `createReplica` does it, around other rules or limits. */
 function putTogether(
-  parts: MongoReplicaParts<StoredDocument>,
+  parts: SourceReplicaParts<Parsed>,
+  connections: MongoConnections,
   given: OpenReplicaOptions,
-): Replica<StoredDocument> {
+): Replica<Parsed> {
   const { options, presentation, clock, random } = parts
   const { cache = (rules) => new Cache(rules) } = given
-  const mongo = { ...parts, options: { ...defaultMongoSourceOptions, ...given.source } }
-  const source = new MongoSource({ ...mongo, connection: parts.feed })
+  const mongo = { ...connections, options: { ...defaultMongoSourceOptions, ...given.source } }
+  const source = new MongoSource({ ...mongo, connection: connections.feed })
   return new ExactReplica({
     ...parts,
-    past: new MongoPastReads({ ...mongo, connection: parts.reads, followed: source.followed }),
+    past: new MongoPastReads({ ...mongo, connection: connections.reads, followed: source.followed }),
     cache: cache({ maxBytes: options.cacheBytes, sizeOf: presentation.sizeOf }),
     follow: (feed) => {
       const sink = given.wrapSink?.(feed) ?? feed

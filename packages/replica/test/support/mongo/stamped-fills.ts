@@ -8,7 +8,7 @@ import {
 } from '@freshet/cache'
 import type { Batch } from '@freshet/change-stream'
 import type { Position } from '@freshet/protocol'
-import type { StoredDocument } from '../../../src/documents.ts'
+import type { Parsed } from './parsed.ts'
 import type { FeedSide } from '../bench.ts'
 import { stampsByOperationTime } from './faulty-connection.ts'
 import type { OpenReplicaOptions } from './open-replica.ts'
@@ -28,26 +28,22 @@ class Stamps {
 }
 
 /** Drops what the feed tells of a document at or before the stamp of its read, during the read and after it. */
-class DropsWhatStampsCover extends Cache<StoredDocument> {
+class DropsWhatStampsCover extends Cache<Parsed> {
   readonly #stamps: Stamps
   readonly #toldAt = new Map<string, Position>()
 
-  constructor(options: CacheOptions<StoredDocument>, stamps: Stamps) {
+  constructor(options: CacheOptions<Parsed>, stamps: Stamps) {
     super(options)
     this.#stamps = stamps
   }
 
-  override put(key: string, value: StoredDocument | Absent): void {
+  override put(key: string, value: Parsed | Absent): void {
     const { told } = this.#stamps
     if (told !== undefined) this.#toldAt.set(key, told)
     if (!this.#stamps.cover(key, told)) super.put(key, value)
   }
 
-  override arrive(
-    fill: Fill<StoredDocument>,
-    outcome: FillOutcome<StoredDocument>,
-    now: Position,
-  ): FillDecision<StoredDocument> {
+  override arrive(fill: Fill<Parsed>, outcome: FillOutcome<Parsed>, now: Position): FillDecision<Parsed> {
     if (this.#stamps.cover(fill.key, this.#toldAt.get(fill.key))) fill.last = undefined
     return super.arrive(fill, outcome, now)
   }

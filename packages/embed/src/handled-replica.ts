@@ -1,9 +1,7 @@
-import type { Value } from '@freshet/cache'
 import { ChangeHandlers, type ChangeHandler, type HandlerOptions, type HandlerStatus } from '@freshet/guard'
-import type { EmbeddedReplica, Notice } from './contract.ts'
-import { ReplicaError } from './errors.ts'
+import { ExactReplica, ReplicaError, type Notice, type ReplicaParts, type Value } from '@freshet/replica'
+import type { EmbeddedReplica } from './contract.ts'
 import { Handling } from './handling.ts'
-import { ExactReplica, type ReplicaParts } from './replica.ts'
 
 export interface HandledReplicaParts<V extends Value> extends ReplicaParts<V> {
   readonly database: string

@@ -60,7 +60,7 @@ test.each<[object, string]>([
     "openReplica: expected one of uri, database, collections, presentation, options, timeline, liveWithinMs, handlers, log, got 'collection'",
   ],
 ])(
-  'R23 what openReplica cannot use is refused by its name before anything is opened: %j',
+  'E1 what openReplica cannot use is refused by its name before anything is opened: %j',
   async (changed, words) => {
     await expect(opened(changed)).rejects.toMatchObject({
       code: 'BAD_OPTION',
@@ -70,7 +70,7 @@ test.each<[object, string]>([
   },
 )
 
-test('R23 negative control: what is good comes as far as the network', async () => {
+test('E1 negative control: what is good comes as far as the network', async () => {
   const all = {
     options: defaultReplicaOptions,
     timeline: 't',

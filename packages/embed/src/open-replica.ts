@@ -1,14 +1,19 @@
-import type { Value } from '@freshet/cache'
-import type { IdentityRule } from '@freshet/change-stream-mongodb'
+import { mongoSource, type IdentityRule } from '@freshet/change-stream-mongodb'
 import { openReadConnection, type HandlerOptions } from '@freshet/guard'
 import { systemClock, type Log } from '@freshet/kit'
 import type { CollectionPlace } from '@freshet/protocol'
+import {
+  defaultReplicaOptions,
+  ReplicaError,
+  replicaParts,
+  type Presentation,
+  type Replica,
+  type ReplicaOptions,
+  type Value,
+} from '@freshet/replica'
 import { checkGiven } from './check-given.ts'
-import type { EmbeddedReplica, Presentation, Replica } from './contract.ts'
-import { ReplicaError } from './errors.ts'
+import type { EmbeddedReplica } from './contract.ts'
 import { HandledReplica } from './handled-replica.ts'
-import { replicaParts } from './mongo-replica.ts'
-import { defaultReplicaOptions, type ReplicaOptions } from './options.ts'
 
 /** What a service says to hold a replica; the rest has defaults. */
 export interface OpenReplicaOptions<V extends Value> {
@@ -52,14 +57,13 @@ export async function openReplica<V extends Value>(
   const handlers = given.handlers ?? { service: 'service' }
   let replica: HandledReplica<V>
   try {
+    const clock = systemClock
     const parts = replicaParts({
-      feed: connection,
-      reads: connection,
+      ...mongoSource({ feed: connection, reads: connection, collections, identity, clock }),
       collections,
-      identity,
       presentation,
       options,
-      clock: systemClock,
+      clock,
       random: Math.random,
       log,
       ended: () => connection.close(),

@@ -1,7 +1,6 @@
 import { isHandlerName, placesOf, type CollectionPlace } from '@freshet/protocol'
-import { ReplicaError } from './errors.ts'
+import { defaultReplicaOptions, ReplicaError } from '@freshet/replica'
 import type { OpenReplicaOptions } from './open-replica.ts'
-import { defaultReplicaOptions } from './options.ts'
 
 /** The longest time that a timer of Node.js takes; above it would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals'
 import { BSON } from 'mongodb'
-import { asDocuments } from '../src/documents.ts'
+import { asDocuments } from '../src/as-documents.ts'
 
-test('R21 what one caller does to a document is not seen by the next', () => {
+test('E3 what one caller does to a document is not seen by the next', () => {
   const held = asDocuments.present(
     BSON.serialize({
       at: new Date(1_000),
@@ -22,7 +22,7 @@ test('R21 what one caller does to a document is not seen by the next', () => {
   expect(JSON.stringify(held.document)).toBe(before)
 })
 
-test('R21 values that are copied at each look count for more, and by their number', () => {
+test('E3 values that are copied at each look count for more, and by their number', () => {
   const sizeOf = (document: object): number =>
     asDocuments.sizeOf(asDocuments.present(BSON.serialize(document)))
   const plain = { n: 1.5, list: [1.5, 1.5] }

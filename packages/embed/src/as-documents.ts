@@ -1,5 +1,5 @@
 import { parseDocumentToKeep, type parseDocument } from '@freshet/guard'
-import type { Presentation } from './contract.ts'
+import type { Presentation } from '@freshet/replica'
 
 /**
  * A document as a JavaScript object that nobody can change: it is frozen at every depth, and each look at a date, a

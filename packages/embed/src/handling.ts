@@ -1,6 +1,6 @@
 import type { ChangeHandler, HandlerRuns } from '@freshet/guard'
 import type { Clock, Log } from '@freshet/kit'
-import type { Notice } from './contract.ts'
+import type { Notice } from '@freshet/replica'
 
 export interface HandlingParts {
   readonly handler: ChangeHandler

@@ -5,7 +5,7 @@ import type { ChangeHandler, HeardChange } from '@freshet/guard'
 import type { Log } from '@freshet/kit'
 import { eventually, openTestDatabase } from '@freshet/testkit'
 import { asDocuments, openReplica, type EmbeddedReplica, type StoredDocument } from '../src/index.ts'
-import type { ReplicaOptions } from '../src/options.ts'
+import type { ReplicaOptions } from '@freshet/replica'
 
 const db = await openTestDatabase({ collections: ['orders', 'stock'] })
 afterAll(() => db[Symbol.asyncDispose]())
@@ -54,7 +54,7 @@ function hearing(
   }
 }
 
-test('R15 a handler hears every change of its collections once, in order, at a position that holds it', async () => {
+test('E2 a handler hears every change of its collections once, in order, at a position that holds it', async () => {
   await using replica = await open()
   const values: unknown[] = []
   const handler = hearing(async ({ collection, id, at }) => {
@@ -75,7 +75,7 @@ test('R15 a handler hears every change of its collections once, in order, at a p
   expect(replica.handlers()).toMatchObject([{ handler: 'shop/hear', heard: 20, failed: 0, resets: 0 }])
 })
 
-test('R15 it hears of a gap, and of what it was too slow for, as a reset; nothing piles up', async () => {
+test('E2 it hears of a gap, and of what it was too slow for, as a reset; nothing piles up', async () => {
   await using replica = await open({ maxNotices: 4 })
   let release = (): void => undefined
   const handler = hearing(() => new Promise((resolve) => (release = resolve)))
@@ -102,7 +102,7 @@ test('R15 it hears of a gap, and of what it was too slow for, as a reset; nothin
   })
 })
 
-test('R15 a handler that fails is logged, and hears the next change', async () => {
+test('E2 a handler that fails is logged, and hears the next change', async () => {
   const lines: [object, string][] = []
   const log: Log = {
     debug() {},
@@ -122,7 +122,7 @@ test('R15 a handler that fails is logged, and hears the next change', async () =
   expect(lines).toMatchObject([[{ handler: 'shop/hear', heard: 'orders/bad' }, 'a handler failed']])
 })
 
-test('R15 it ends when it is disposed of or the replica is closed, and its last call has ended then', async () => {
+test('E2 it ends when it is disposed of or the replica is closed, and its last call has ended then', async () => {
   await using replica = await open()
   let running = 0
   const slow = hearing(async (_, signal) => {
@@ -145,7 +145,7 @@ test('R15 it ends when it is disposed of or the replica is closed, and its last 
   expect(running).toBe(0)
 })
 
-test('R15 it may end itself, or the replica, without waiting for itself', async () => {
+test('E2 it may end itself, or the replica, without waiting for itself', async () => {
   const warnings: string[] = []
   const log: Log = { debug() {}, info() {}, warn: (_, message) => warnings.push(message), error() {} }
   await using replica = await open({}, log)
@@ -170,7 +170,7 @@ test('R15 it may end itself, or the replica, without waiting for itself', async 
   expect(warnings).toEqual([])
 })
 
-test('R15 one that does not stop when it was told to is there, and known, until it has ended', async () => {
+test('E2 one that does not stop when it was told to is there, and known, until it has ended', async () => {
   const warnings: string[] = []
   const log: Log = { debug() {}, info() {}, warn: (_, message) => warnings.push(message), error() {} }
   await using replica = await open({}, log)
@@ -191,7 +191,7 @@ test('R15 one that does not stop when it was told to is there, and known, until 
   await eventually(() => expect(replica.handlers()).toEqual([]))
 })
 
-test('R15 a collection that is not followed is refused', async () => {
+test('E2 a collection that is not followed is refused', async () => {
   await using replica = await open()
   expect(() => replica.onChange({ ...hearing(), collections: ['people'] })).toThrow(
     expect.objectContaining({ code: 'UNKNOWN_COLLECTION' }),

@@ -1,0 +1,30 @@
+import type { ChangeSource, PastReads } from '@freshet/change-stream'
+import type { ReadConnection } from '@freshet/guard'
+import type { Clock } from '@freshet/kit'
+import type { CollectionPlace } from '@freshet/protocol'
+import type { IdentityRule } from './identity.ts'
+import { defaultMongoSourceOptions } from './options.ts'
+import { MongoPastReads } from './past-reads.ts'
+import { MongoSource } from './source.ts'
+
+export interface MongoConnections {
+  /** For the change stream alone: a slow read must not hold it up. May be the same as `reads`. */
+  readonly feed: ReadConnection
+  readonly reads: ReadConnection
+  readonly collections: ReadonlyMap<string, CollectionPlace>
+  readonly identity: IdentityRule
+  readonly clock: Clock
+}
+
+/** The feed of a MongoDB database and the reads beside it, which know of each other which server they hear. */
+export function mongoSource({ feed, reads, ...shared }: MongoConnections): {
+  readonly source: ChangeSource
+  readonly past: PastReads
+} {
+  const parts = { ...shared, options: defaultMongoSourceOptions }
+  const source = new MongoSource({ ...parts, connection: feed, ...(reads !== feed && { beside: reads }) })
+  return {
+    source,
+    past: new MongoPastReads({ ...parts, connection: reads, followed: source.followed }),
+  }
+}

@@ -1,0 +1,30 @@
+export {
+  ABSENT,
+  BUFFER_OVERHEAD_BYTES,
+  bufferBytes,
+  defaultReplicaOptions,
+  failures,
+  ownBuffer,
+  ReplicaError,
+  textBytes,
+} from '@freshet/replica'
+export type {
+  Absent,
+  Answer,
+  ChangedKey,
+  Notice,
+  Presentation,
+  ReadOptions,
+  Replica,
+  ReplicaErrorCode,
+  ReplicaOptions,
+  ReplicaState,
+  ReplicaStatus,
+  Value,
+  Via,
+} from '@freshet/replica'
+export { asDocuments } from './as-documents.ts'
+export type { StoredDocument } from './as-documents.ts'
+export type { EmbeddedReplica } from './contract.ts'
+export { openReplica } from './open-replica.ts'
+export type { OpenReplicaOptions } from './open-replica.ts'

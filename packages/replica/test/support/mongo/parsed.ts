@@ -1,0 +1,14 @@
+import { deserialize, type Document } from 'bson'
+import type { Presentation } from '../../../src/contract.ts'
+
+/** A document as a test looks at it. */
+export interface Parsed {
+  readonly document: Document
+  readonly bytes: number
+}
+
+/** Keeps documents as objects. */
+export const asParsed: Presentation<Parsed> = {
+  present: (bytes) => ({ document: deserialize(bytes), bytes: bytes.length * 4 }),
+  sizeOf: ({ bytes }) => bytes,
+}
