@@ -76,15 +76,16 @@ test('a MongoDB that is not there is told by a code, with what to do', async () 
 
 test('a forgotten MONGODB_URI is named first, also when another run has the folder, and when nobody answers', async () => {
   await using first = new Program(['dev', '--json', '--port=0', '--readers=1', '--no-sample'])
-  await first.json()
   const env = { MONGODB_URI: 'mongodb://root:secret@127.0.0.1:1/' }
+  // It looks for it for seconds, while the others do what they do.
+  await using third = new Program([...started, '--ephemeral'], first.cwd, { env })
+  await first.json()
   const named = 'Using the MongoDB of MONGODB_URI (127.0.0.1:1, database given).'
   await using second = new Program(started, first.cwd, { env })
   await eventually(() => expect(second.said.split('\n')[1]).toContain('Another run keeps its data'))
   expect(second.said.split('\n')[0]).toBe(named)
   second.signal('SIGINT')
   await second.outcome
-  await using third = new Program([...started, '--ephemeral'], first.cwd, { env })
   const { code, said } = await third.outcome
   expect(code).toBe(69)
   expect(said.split('\n')[0]).toBe(named)

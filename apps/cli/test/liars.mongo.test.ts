@@ -271,13 +271,13 @@ test('P8 negative control: a reader that is frozen and says how old it is tells 
 const audit = (...args: readonly string[]): Program => new Program(['audit', '--json', ...args], run.dev.cwd)
 
 test('the exit code says what came of it: 0 right, 1 wrong, 3 too little proved', async () => {
-  await using right = audit('--for=2s')
-  expect(await right.outcome).toMatchObject({ code: 0, said: '' })
   await using liar = await openLiar(reader, lies['a space more'] ?? (() => undefined))
-  await using wrong = audit('--for=1s', `--reader-urls=${reader},${liar.url}`)
-  expect((await wrong.outcome).code).toBe(1)
   await using failing = await openLiar(reader, hiders['always fails'] ?? (() => undefined))
+  await using right = audit('--for=2s')
+  await using wrong = audit('--for=1s', `--reader-urls=${reader},${liar.url}`)
   await using unproved = audit('--for=1s', `--reader-urls=${reader},${failing.url}`)
+  expect(await right.outcome).toMatchObject({ code: 0, said: '' })
+  expect((await wrong.outcome).code).toBe(1)
   const { code, printed } = await unproved.outcome
   expect(code).toBe(3)
   expect(JSON.parse(printed)).toMatchObject({ outcome: 'unproved', wrong: 0 })
