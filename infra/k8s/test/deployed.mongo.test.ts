@@ -59,9 +59,19 @@ async function traces(deployed: Deployed): Promise<readonly string[]> {
 test('G0.1 the deployed reader has our packages that it may use, and none that writes', async () => {
   const own = (await reader.packages()).filter((name) => name.startsWith('@freshet/'))
   expect(own.toSorted()).toEqual(
-    ['cache', 'change-stream', 'collections', 'guard', 'kit', 'protocol', 'replica', 'service'].map(
-      (name) => `@freshet/${name}`,
-    ),
+    [
+      'bson',
+      'cache',
+      'change-stream',
+      'change-stream-mongodb',
+      'documents',
+      'documents-mongodb',
+      'guard',
+      'kit',
+      'protocol',
+      'replica',
+      'service',
+    ].map((name) => `@freshet/${name}`),
   )
 })
 
