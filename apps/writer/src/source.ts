@@ -17,6 +17,14 @@ class UnnamedError extends Error {
   override readonly name = 'UnnamedError'
 }
 
+/**
+ * Looks begin no closer together, in milliseconds: under load each one is for more writes, and a write with a majority
+ * takes about as long itself.
+ */
+const LOOK_EVERY_MS = 4
+
+const unending = new AbortController().signal
+
 /** How long a write, or its answer, waits for a look when the source is in doubt: as long as for a new primary. */
 const LOOK_WITHIN_MS = 2_000
 
@@ -30,7 +38,11 @@ export class SourceWatch implements Part {
   readonly name = 'source'
   readonly #options: SourceWatchOptions
   readonly #loop: RunLoop
-  readonly #looks = new SharedNext(() => this.#look())
+  readonly #looks = new SharedNext(
+    () => this.#look(),
+    () => this.#pause(),
+  )
+  #beganAt = -Infinity
   #source: SourceId | undefined
   #seenAt: number | undefined
   /** Of the look that is under way, or was the last one. */
@@ -114,9 +126,16 @@ export class SourceWatch implements Part {
     await clock.sleep(everyMs, AbortSignal.any([signal, waking.signal]))
   }
 
+  #pause(): Promise<void> | undefined {
+    const { clock } = this.#options
+    const waitMs = this.#beganAt + LOOK_EVERY_MS - clock.now()
+    return waitMs > 0 ? clock.sleep(waitMs, unending) : undefined
+  }
+
   /** Whether it was answered, with a name or without. Rejects as the control store does. */
   async #look(): Promise<boolean> {
     const { control, clock, log } = this.#options
+    this.#beganAt = clock.now()
     const doubted = (this.#doubted = new AbortController())
     const timeline = await control.timeline()
     // A doubt that came while it was asked makes the answer worthless.

@@ -4,11 +4,14 @@
  */
 export class SharedNext<T> {
   readonly #work: () => Promise<T>
+  readonly #pause: () => Promise<void> | undefined
   #next: Promise<T> | undefined
   #running: Promise<unknown> = Promise.resolve()
 
-  constructor(work: () => Promise<T>) {
+  /** @param pause what the next one waits for before it begins, so that more callers share it; default: nothing. */
+  constructor(work: () => Promise<T>, pause: () => Promise<void> | undefined = () => undefined) {
     this.#work = work
+    this.#pause = pause
   }
 
   /** Rejects as the work does. */
@@ -20,6 +23,7 @@ export class SharedNext<T> {
   async #afterRunning(): Promise<T> {
     // Its failure is told to its own callers.
     await this.#running.catch(() => undefined)
+    await this.#pause()
     this.#next = undefined
     const work = this.#work()
     this.#running = work

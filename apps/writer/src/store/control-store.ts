@@ -2,6 +2,7 @@ import { controlCollection } from '@freshet/roles'
 import type { Document } from 'mongodb'
 import type { DatabaseConnection } from './connection.ts'
 import type { ControlStore, Pulse } from './contract.ts'
+import { databaseOf } from './database-of.ts'
 
 /** The control documents over the driver, which it connects when needed: it is asked before any write. Rejects with the driver's errors, which are for the log. */
 export class MongoControlStore implements ControlStore {
@@ -49,7 +50,7 @@ export class MongoControlStore implements ControlStore {
   }
 
   #command(command: Document): Promise<Document> {
-    return this.#connection.control.db(this.#database).command(command)
+    return databaseOf(this.#connection.control, this.#database).command(command)
   }
 
   /** One of the two documents as a majority has it. */

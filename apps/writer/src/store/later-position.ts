@@ -2,6 +2,7 @@ import { SharedNext } from '@freshet/kit'
 import type { Position } from '@freshet/protocol'
 import { controlCollection } from '@freshet/roles'
 import type { DatabaseConnection } from './connection.ts'
+import { databaseOf } from './database-of.ts'
 import { positionIn, writeErrorOf } from './replies.ts'
 
 /** What {@link laterPosition} is made of. */
@@ -21,7 +22,7 @@ export interface LaterPositionOptions {
 export function laterPosition(options: LaterPositionOptions): SharedNext<Position> {
   const { connection, database, acknowledgeWithinMs } = options
   return new SharedNext(async () => {
-    const reply = await connection.control.db(database).command({
+    const reply = await databaseOf(connection.control, database).command({
       update: controlCollection,
       updates: [{ q: { _id: 'heartbeat' }, u: { $inc: { beats: 1 } } }],
       writeConcern: { w: 'majority', j: true, wtimeout: acknowledgeWithinMs },

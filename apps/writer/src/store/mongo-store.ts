@@ -15,6 +15,7 @@ import type {
 import { orUntimed, storeErrorOf, wroteNothing } from './driver-errors.ts'
 import { StoreError } from './errors.ts'
 import { KeptAnswers } from './kept-answers.ts'
+import { databaseOf } from './database-of.ts'
 import { LargerVersion, type LookRoom } from './look-room.ts'
 import { exactly, listOfOne, plainReplacement, removal, replacement } from './raw.ts'
 import { isTakenId, positionIn, refusedStatement, writeErrorOf } from './replies.ts'
@@ -257,7 +258,7 @@ export class MongoStore implements WriteStore {
   async #write(command: Document): Promise<{ readonly reply: Document; readonly at: Position }> {
     let reply: Document
     try {
-      const db = this.#connection.writes.db(this.#database)
+      const db = databaseOf(this.#connection.writes, this.#database)
       reply = await db.command({ ...command, writeConcern: this.#durable })
     } catch (error) {
       throw storeErrorOf(error, wroteNothing(error) ? 'confirm' : 'write')

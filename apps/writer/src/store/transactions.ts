@@ -3,6 +3,7 @@ import { ReadConcern, type Document, type RunCommandOptions, type TransactionOpt
 import type { DatabaseConnection } from './connection.ts'
 import type { Position } from '@freshet/protocol'
 import type { Acknowledged } from './contract.ts'
+import { databaseOf } from './database-of.ts'
 import { isConflict, isTransient, orUntimed, storeErrorOf } from './driver-errors.ts'
 import { StoreError } from './errors.ts'
 import { positionOfTime } from './replies.ts'
@@ -89,7 +90,8 @@ export class SnapshotTransactions {
     const client = this.#connection.writes
     const session = client.startSession({ causalConsistency: true })
     const transaction: Transaction = {
-      command: (database, command, options) => client.db(database).command(command, { ...options, session }),
+      command: (database, command, options) =>
+        databaseOf(client, database).command(command, { ...options, session }),
     }
     try {
       session.startTransaction(this.#options)
