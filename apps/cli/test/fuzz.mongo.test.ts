@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { seededRandom, type SeededRandom } from '@freshet/testkit'
-import type { Got } from './fuzz/answer.ts'
+import type { Got } from './support/answer.ts'
 import { makeCollections, type FuzzCollections } from './fuzz/collections.ts'
-import { FuzzClient } from './fuzz/http.ts'
+import { RawClient } from './support/raw-client.ts'
 import { makePools, slotsOf, type Pools, type Slot } from './fuzz/model.ts'
 import { ReadWalk } from './fuzz/read-walk.ts'
 import { WriteWalk } from './fuzz/write-walk.ts'
@@ -41,7 +41,7 @@ const authorization = (): string => `Bearer ${line.token}`
 /** What is known to be stored when the writing is over. */
 const known: Slot[] = []
 
-const clients: FuzzClient[] = []
+const clients: RawClient[] = []
 afterAll(() => {
   for (const client of clients) client.close()
 })
@@ -49,8 +49,8 @@ afterAll(() => {
 type Alter = (got: Got) => Got
 
 /** A client of a service. `alter`: how it lies. */
-function clientOf(url: string | undefined, alter?: Alter): FuzzClient {
-  const client = new FuzzClient(url ?? '', alter)
+function clientOf(url: string | undefined, alter?: Alter): RawClient {
+  const client = new RawClient(url ?? '', alter)
   clients.push(client)
   return client
 }

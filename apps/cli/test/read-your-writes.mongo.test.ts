@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import type { Got } from './support/answer.ts'
 import { devLineOf, type DevLine } from './support/dev-line.ts'
 import { Program } from './support/program.ts'
+import { RawClient } from './support/raw-client.ts'
 
 const rounds = 10_000
 /** Clients that write and read at the same time. */
@@ -22,9 +24,29 @@ interface Written {
   readonly position: string
 }
 
-async function write(stock: number): Promise<Written> {
-  const response = await fetch(`${line.writer}/v1/products`, {
+/** Connections of one client, to the writer and to each reader. */
+interface Client {
+  readonly writer: RawClient
+  readonly readers: readonly RawClient[]
+}
+
+const open: RawClient[] = []
+afterAll(() => {
+  for (const one of open) one.close()
+})
+
+function clientOf({ writer, readers }: DevLine): Client {
+  const all = [writer, ...readers].map((url) => new RawClient(url))
+  open.push(...all)
+  const [first, ...rest] = all
+  if (first === undefined) throw new Error('expected a writer')
+  return { writer: first, readers: rest }
+}
+
+async function write({ writer }: Client, stock: number): Promise<Written> {
+  const { status, headers } = await writer.send({
     method: 'POST',
+    path: '/v1/products',
     headers: {
       'content-type': 'application/json',
       authorization: `Bearer ${line.token}`,
@@ -32,19 +54,29 @@ async function write(stock: number): Promise<Written> {
     },
     body: JSON.stringify({ name: 'Kettle', price: 12.5, stock }),
   })
-  await response.arrayBuffer()
-  expect(response.status).toBe(201)
-  const id = response.headers.get('location')?.split('/').at(-1) ?? ''
-  return { id, stock, position: response.headers.get('freshet-position') ?? '' }
+  expect(status).toBe(201)
+  return {
+    id: headers['location']?.split('/').at(-1) ?? '',
+    stock,
+    position: String(headers['freshet-position'] ?? ''),
+  }
 }
 
+async function read({ readers }: Client, path: string, position?: string): Promise<Got> {
+  // Each reader in turn.
+  const reader = readers[turn++ % readers.length]
+  if (reader === undefined) throw new Error('expected a reader')
+  const headers = position === undefined ? {} : { 'freshet-at-least': position }
+  return await reader.send({ method: 'GET', path, headers })
+}
+let turn = 0
+
 /** Why an answer does not show the write; `undefined` when it does. */
-async function staleness(response: Response, { id, stock, position }: Written): Promise<string | undefined> {
-  const text = await response.text()
-  const at = response.headers.get('freshet-position') ?? ''
+function staleness({ status, headers, text }: Got, { id, stock, position }: Written): string | undefined {
+  const at = headers['freshet-position'] ?? ''
   if (at < position) return `${id}: stands at ${at}, was written at ${position}`
   const wanted = JSON.stringify({ id, name: 'Kettle', price: 12.5, stock })
-  return response.status === 200 && text === wanted ? undefined : `${id}: ${response.status} ${text}`
+  return status === 200 && text === wanted ? undefined : `${id}: ${status} ${text}`
 }
 
 async function fillsOf(url: string): Promise<number> {
@@ -56,17 +88,15 @@ async function fillsOf(url: string): Promise<number> {
 test('P4 10,000 writes are read at once from another process: none is stale, and the database is asked for less than 1 %', async () => {
   const stale: string[] = []
   let next = 0
-  const client = async (): Promise<void> => {
+  const work = async (client: Client): Promise<void> => {
     while (next < rounds) {
       next += 1
-      const written = await write(next)
-      const reader = line.readers[written.stock % line.readers.length] ?? ''
-      const headers = { 'freshet-at-least': written.position }
-      const why = await staleness(await fetch(`${reader}/v1/products/${written.id}`, { headers }), written)
+      const written = await write(client, next)
+      const why = staleness(await read(client, `/v1/products/${written.id}`, written.position), written)
       if (why !== undefined) stale.push(why)
     }
   }
-  await Promise.all(Array.from({ length: clients }, client))
+  await Promise.all(Array.from({ length: clients }, () => work(clientOf(line))))
   const fills = (await Promise.all(line.management.readers.map(fillsOf))).reduce((sum, one) => sum + one, 0)
   process.stderr.write(
     `${rounds} reads of own writes: ${stale.length} stale, ${fills} asked of the database\n`,
@@ -76,11 +106,9 @@ test('P4 10,000 writes are read at once from another process: none is stale, and
 })
 
 test('P4 the same judge finds an answer from before the write', async () => {
-  const before = await fetch(`${line.readers[0] ?? ''}/v1/products/nothing`)
-  const written = await write(1)
-  expect(await staleness(before, written)).toMatch(/stands at/)
-  const other = await fetch(`${line.readers[0] ?? ''}/v1/products/nothing`, {
-    headers: { 'freshet-at-least': written.position },
-  })
-  expect(await staleness(other, written)).toMatch(/404/)
+  const client = clientOf(line)
+  const before = await read(client, '/v1/products/nothing')
+  const written = await write(client, 1)
+  expect(staleness(before, written)).toMatch(/stands at/)
+  expect(staleness(await read(client, '/v1/products/nothing', written.position), written)).toMatch(/404/)
 })

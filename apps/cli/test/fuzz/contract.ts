@@ -1,6 +1,6 @@
 import { problems, problemType, type ProblemCode, type ProblemKind } from '@freshet/protocol'
-import type { Got } from './answer.ts'
-import type { Sent } from './http.ts'
+import type { Got } from '../support/answer.ts'
+import type { Sent } from '../support/raw-client.ts'
 
 const POSITION = /^[0-9a-f]{8}\.[0-9a-f]{16}$/
 const ETAG = /^"[\w-]{22}"$/

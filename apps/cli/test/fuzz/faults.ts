@@ -1,6 +1,6 @@
 import type { SeededRandom } from '@freshet/testkit'
 import { badBody, unfitDocument } from './bodies.ts'
-import type { Sent } from './http.ts'
+import type { Sent } from '../support/raw-client.ts'
 import type { Slot } from './model.ts'
 import { goodHeaders, type Attempt, type Maker } from './writes.ts'
 

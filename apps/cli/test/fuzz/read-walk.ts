@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import { problems, type ProblemCode } from '@freshet/protocol'
 import { codeOf, faultsOf } from './contract.ts'
-import type { Got } from './answer.ts'
-import type { FuzzClient, Sent } from './http.ts'
+import type { Got } from '../support/answer.ts'
+import type { RawClient, Sent } from '../support/raw-client.ts'
 import { shows, type Pools } from './model.ts'
 import { goodRead, nearlyGoodRead, type ReadMaker, type Reading } from './reads.ts'
 import { wildRequest } from './wild.ts'
@@ -11,7 +11,7 @@ import { says } from './write-walk.ts'
 /** What a client that reads works with. */
 export interface ReadWalkParts extends Omit<ReadMaker, 'position'> {
   readonly pools: Pools
-  readonly reader: FuzzClient
+  readonly reader: RawClient
   /** Hears what is wrong. */
   readonly report: (fault: string) => void
 }

@@ -1,7 +1,7 @@
 import type { JsonObject } from '@freshet/documents'
 import type { SeededRandom } from '@freshet/testkit'
 import { badId, badPaths } from './faults.ts'
-import type { Sent } from './http.ts'
+import type { Sent } from '../support/raw-client.ts'
 import type { Slot } from './model.ts'
 
 /** A read, and what must come of it. */

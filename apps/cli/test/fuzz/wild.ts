@@ -1,5 +1,5 @@
 import type { SeededRandom } from '@freshet/testkit'
-import type { Sent } from './http.ts'
+import type { Sent } from '../support/raw-client.ts'
 import type { Pools, Slot } from './model.ts'
 import { badPaths } from './faults.ts'
 

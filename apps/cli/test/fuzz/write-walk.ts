@@ -1,8 +1,8 @@
 import type { SeededRandom } from '@freshet/testkit'
 import { codeOf, faultsOf } from './contract.ts'
 import { nearlyGoodWrite } from './faults.ts'
-import type { Got } from './answer.ts'
-import type { FuzzClient, Sent } from './http.ts'
+import type { Got } from '../support/answer.ts'
+import type { RawClient, Sent } from '../support/raw-client.ts'
 import { shows, type Pools, type Slot } from './model.ts'
 import { wildRequest } from './wild.ts'
 import { goodWrite, type Attempt, type Maker } from './writes.ts'
@@ -12,8 +12,8 @@ export interface WriteWalkParts {
   readonly random: SeededRandom
   readonly pools: Pools
   readonly authorization: string
-  readonly writer: FuzzClient
-  readonly reader: FuzzClient
+  readonly writer: RawClient
+  readonly reader: RawClient
   /** Documents that only this client writes. */
   readonly own: readonly Slot[]
   readonly shared: readonly Slot[]

@@ -1,6 +1,6 @@
 import type { JsonObject } from '@freshet/documents'
 import type { SeededRandom } from '@freshet/testkit'
-import type { Sent } from './http.ts'
+import type { Sent } from '../support/raw-client.ts'
 import { merged, type Pools, type Slot } from './model.ts'
 
 /** A request, and what must come of it. */

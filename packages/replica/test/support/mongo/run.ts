@@ -123,7 +123,7 @@ export async function runStress(db: TestDatabase, options: RunOptions): Promise<
 const judgedTogether = 1_000
 
 /** Reads that one reader has under way at once: most of them join fills of others. */
-const askedTogether = 240
+const askedTogether = 480
 
 interface ReadersParts {
   readonly replica: ExactReplica<Buffer>

@@ -16,7 +16,7 @@ const HANGS_AFTER_MS = 45_000
  * One client of a service, with one connection. `fetch` would put paths and methods right before it sends them, and
  * takes most of the time of many thousand requests for itself.
  */
-export class FuzzClient {
+export class RawClient {
   readonly #url: URL
   readonly #alter: (got: Got) => Got
   #open: Socket | undefined
