@@ -73,7 +73,7 @@ let turn = 0
 
 /** Why an answer does not show the write; `undefined` when it does. */
 function staleness({ status, headers, text }: Got, { id, stock, position }: Written): string | undefined {
-  const at = headers['freshet-position'] ?? ''
+  const at = String(headers['freshet-position'] ?? '')
   if (at < position) return `${id}: stands at ${at}, was written at ${position}`
   const wanted = JSON.stringify({ id, name: 'Kettle', price: 12.5, stock })
   return status === 200 && text === wanted ? undefined : `${id}: ${status} ${text}`
