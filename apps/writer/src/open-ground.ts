@@ -8,6 +8,7 @@ import { MongoControlStore } from './store/control-store.ts'
 import { kindOf } from './store/definitions.ts'
 import { ExplainingStore } from './store/explaining-store.ts'
 import { laterPosition } from './store/later-position.ts'
+import { databaseOf } from './store/database-of.ts'
 import { LookRoom } from './store/look-room.ts'
 import { MongoStore } from './store/mongo-store.ts'
 import { isUnknownUser, missingRight } from './store/rights.ts'
@@ -54,12 +55,12 @@ export function openGround(config: WriterConfig, { clock, log, inFlight }: Groun
     large: budget.part('large_looks', budget.maxBytes * LARGE_LOOKS_SHARE),
     maxLargeWaiting: Math.floor(maxWrites / 2),
   }
-  const room = new LookRoom(looks, clock)
+  const room = new LookRoom(looks)
   return {
     store: new ExplainingStore(
       new MongoStore({ connection, database, acknowledgeWithinMs, retries, later, room }),
       new CollectionKinds(
-        async (collection) => await kindOf(connection.writes.db(database), collection),
+        async (collection) => await kindOf(databaseOf(connection.writes, database), collection),
         clock,
       ),
     ),

@@ -37,7 +37,7 @@ export function writerApp(parts: WriterAppParts, tools: ServiceTools): App {
   const { control, collections, maxBodyBytes, maxHops, readerUrl, unreadyAfterMs } = parts
   const { clock, log, inFlight } = tools
   const store = new BoundedStore(parts.store, parts.maxWrites, clock)
-  const bodies = new BodyBudget({ bodies: inFlight.bodies, writes: inFlight.budget.part('writes'), clock })
+  const bodies = new BodyBudget({ bodies: inFlight.bodies, writes: inFlight.budget.part('writes') })
   const source = new SourceWatch({ control, clock, log, everyMs: LOOK_EVERY_MS })
   parts.onBroken(() => source.doubt())
   const heartbeat = new Heartbeat({

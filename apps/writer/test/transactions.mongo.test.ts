@@ -19,7 +19,7 @@ const options = {
   acknowledgeWithinMs: 60_000,
   retries,
   later: () => Promise.reject(new Error('every reply tells its time')),
-  room: new LookRoom({ small: looks, large: looks, maxLargeWaiting: 50 }, systemClock),
+  room: new LookRoom({ small: looks, large: looks, maxLargeWaiting: 50 }),
 }
 
 test('writes that wait for another attempt do not wait for one and the same signal: Node.js would warn of a leak', async () => {

@@ -1,5 +1,5 @@
 import { type BsonBytes, bsonTypes } from '@freshet/bson'
-import { BodyError, type BodyErrorCode } from '@freshet/documents'
+import { BodyError, pointerTo, type BodyErrorCode } from '@freshet/documents'
 import { NameList } from './name-list.ts'
 import { nameFault } from './name-fault.ts'
 import { readsBack } from './decimal-text.ts'
@@ -233,7 +233,7 @@ export class BodyScan {
     let pointer = ''
     for (let i = 0; i < this.#pathLength; i += 2) {
       const name = this.#out.bytes.toString('utf8', this.#path[i], this.#path[i + 1])
-      pointer += `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
+      pointer += pointerTo([name])
     }
     throw new BodyError(code, pointer, detail)
   }

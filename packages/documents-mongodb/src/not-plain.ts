@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
-import { bsonSize, bsonTypes, nameEnd, uint32At } from '@freshet/bson'
+import { bsonSize, bsonTypes, documentEnd, nameEnd, uint32At } from '@freshet/bson'
+import { pointerTo } from '@freshet/documents'
 import { exactLong } from './exact-long.ts'
 import { shownName } from './shown-name.ts'
 
@@ -13,7 +14,7 @@ export function firstNotPlain(stored: Uint8Array): string | undefined {
 }
 
 function inDocument(bytes: Uint8Array, start: number, top: boolean, array: boolean): string | undefined {
-  const end = Math.min(start + uint32At(bytes, start), bytes.length) - 1
+  const end = documentEnd(bytes, start)
   for (let at = start + 4, index = 0; at < end; index += 1) {
     const type = bytes[at] ?? 0
     const stop = nameEnd(bytes, at + 1)
@@ -25,7 +26,7 @@ function inDocument(bytes: Uint8Array, start: number, top: boolean, array: boole
     if (top && stored === 'id') return `/${name}`
     const named = array || isUtf8(rawName)
     const inner = top && stored === '_id' ? undefined : named ? inValue(type, bytes, stop + 1) : ''
-    if (inner !== undefined) return `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}${inner}`
+    if (inner !== undefined) return pointerTo([name]) + inner
     at = stop + 1 + size
   }
   return undefined

@@ -1,4 +1,4 @@
-import { bsonSize, bsonTypes, idFromBson, nameEnd, uint32At } from '@freshet/bson'
+import { bsonSize, bsonTypes, documentEnd, idFromBson, nameEnd, uint32At } from '@freshet/bson'
 import { JsonBytes } from './json-bytes.ts'
 import { NameList } from './name-list.ts'
 import { putScalar } from './present-scalar.ts'
@@ -35,7 +35,7 @@ function putWhole(bson: Uint8Array): void {
 
 function putDocument(bytes: Uint8Array, start: number, level: number): void {
   json.byte(0x7b)
-  const end = endOf(bytes, start)
+  const end = documentEnd(bytes, start)
   const top = level === 0
   const begun = json.length
   const mark = names.mark()
@@ -82,7 +82,7 @@ function putId(bytes: Uint8Array, start: number, end: number): void {
 /** The names of an array are its indexes, and nobody asks for them. */
 function putArray(bytes: Uint8Array, start: number, level: number): void {
   json.byte(0x5b)
-  const end = endOf(bytes, start)
+  const end = documentEnd(bytes, start)
   let first = true
   for (let at = start + 4; at < end;) {
     const type = bytes[at] ?? 0
@@ -115,11 +115,6 @@ function putCodeWithScope(bytes: Uint8Array, at: number, end: number, level: num
   if (level >= maxLevels) json.ascii('null')
   else putDocument(bytes, scopeAt, level + 1)
   json.byte(0x7d)
-}
-
-/** Where the last byte of a document is, which is a NUL; never behind the bytes that there are. */
-function endOf(bytes: Uint8Array, start: number): number {
-  return Math.min(start + uint32At(bytes, start), bytes.length) - 1
 }
 
 function isName(bytes: Uint8Array, from: number, to: number, name: Buffer): boolean {

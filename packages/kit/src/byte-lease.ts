@@ -1,4 +1,4 @@
-import type { ByteLedger } from './byte-ledger.ts'
+import { ROOM_WAIT_MS, type ByteLedger } from './byte-ledger.ts'
 import type { BytePart } from './byte-part.ts'
 import type { MonotonicMs } from './clock.ts'
 
@@ -40,6 +40,21 @@ export class ByteLease implements Disposable {
   async hold(bytes: number, signal: AbortSignal): Promise<boolean> {
     if (this.#bytes > 0) throw new TypeError('expected a lease that holds nothing: it could wait for ever')
     return await this.part.wait(this, bytes, signal)
+  }
+
+  /** As {@link hold}, but for ten seconds at most (`ROOM_WAIT_MS`). `false`: in vain, or `signal` aborted first. */
+  async holdInTime(bytes: number, signal?: AbortSignal): Promise<boolean> {
+    const ended = new AbortController()
+    const end = (): void => ended.abort()
+    if (signal?.aborted) return false
+    signal?.addEventListener('abort', end, { once: true })
+    void this.#ledger.clock.sleep(ROOM_WAIT_MS, ended.signal).then(end)
+    try {
+      return await this.hold(bytes, ended.signal)
+    } finally {
+      signal?.removeEventListener('abort', end)
+      end()
+    }
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { BytePart, Clock } from '@freshet/kit'
+import type { BytePart } from '@freshet/kit'
 import type { ServerResponse } from 'node:http'
 import { BodyShare } from './body-share.ts'
 
@@ -8,7 +8,6 @@ export interface BodyBudgetParts {
   readonly bodies: BytePart
   /** For what is made of bodies, until the answer has left. */
   readonly writes: BytePart
-  readonly clock: Clock
 }
 
 /**

@@ -1,4 +1,4 @@
-import { ROOM_WAIT_MS, type ByteLease, type BytePart } from '@freshet/kit'
+import type { ByteLease, BytePart } from '@freshet/kit'
 import { ProblemError } from '@freshet/protocol'
 import type { ServerResponse } from 'node:http'
 import { ClientGone } from './client-gone.ts'
@@ -92,18 +92,16 @@ export class BodyShare implements Disposable {
 
   async #wait(bytes: number): Promise<void> {
     const response = this.#response
-    const ended = new AbortController()
-    const end = (): void => ended.abort()
-    if (response.closed) end()
-    response.once('close', end)
-    void this.#parts.clock.sleep(ROOM_WAIT_MS, ended.signal).then(end)
+    const gone = new AbortController()
+    const leave = (): void => gone.abort()
+    if (response.closed) leave()
+    response.once('close', leave)
     try {
-      if (await this.#write.hold(bytes, ended.signal)) return
+      if (await this.#write.holdInTime(bytes, gone.signal)) return
       if (response.closed) throw new ClientGone('The client went away while its request waited for room.')
       throw overloaded(this.#parts.writes, 'writes')
     } finally {
-      response.off('close', end)
-      end()
+      response.off('close', leave)
     }
   }
 }

@@ -21,7 +21,7 @@ function bench({ until = Promise.resolve(), writesBytes = 1_000_000 }: BenchOpti
   const budget = new ByteBudget({ maxBytes: 2_000_000, clock })
   const bodies = budget.part('bodies', MAX_BODIES)
   const writes = budget.part('writes', writesBytes)
-  const requests = new BodyBudget({ bodies, writes, clock })
+  const requests = new BodyBudget({ bodies, writes })
   const handle: Handler = (request, response) =>
     requests.lend(response, async (share) => {
       const { length } = await receiveBody(request, MAX_BODY, share)

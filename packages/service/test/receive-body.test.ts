@@ -13,7 +13,6 @@ const inFlight = new ByteBudget({ maxBytes: 400 * MAX_BYTES, clock: systemClock 
 const budget = new BodyBudget({
   bodies: inFlight.part('bodies'),
   writes: inFlight.part('writes'),
-  clock: systemClock,
 })
 const echo: Handler = (request, response) =>
   budget.lend(

@@ -1,3 +1,4 @@
+import { pointerTo } from '@freshet/documents'
 import { ProblemError } from '@freshet/protocol'
 import { bsonSize, bsonTypes, nameEnd } from '@freshet/bson'
 
@@ -25,6 +26,6 @@ export function expectStorable(stored: Uint8Array): void {
 }
 
 function notStorable(name: Uint8Array, detail: string): ProblemError {
-  const pointer = `/${Buffer.from(name).toString().replaceAll('~', '~0').replaceAll('/', '~1')}`
+  const pointer = pointerTo([Buffer.from(name).toString()])
   return new ProblemError('not-plain-json', { errors: [{ pointer, detail }] })
 }

@@ -1,4 +1,4 @@
-import { ROOM_WAIT_MS, type ByteLease, type BytePart, type Clock } from '@freshet/kit'
+import { ROOM_WAIT_MS, type ByteLease, type BytePart } from '@freshet/kit'
 import { StoreError } from './errors.ts'
 
 /** Stored versions up to here are looked at without being asked for their size. */
@@ -32,11 +32,9 @@ export interface LookParts {
 /** Room for stored versions that are looked at: a request of some bytes may be about a document of 16 MiB. */
 export class LookRoom {
   readonly #parts: LookParts
-  readonly #clock: Clock
 
-  constructor(parts: LookParts, clock: Clock) {
+  constructor(parts: LookParts) {
     this.#parts = parts
-    this.#clock = clock
   }
 
   /**
@@ -63,13 +61,7 @@ export class LookRoom {
     const { large, maxLargeWaiting } = this.#parts
     if (lease.part === large && large.waiting >= maxLargeWaiting)
       throw new StoreError('CROWDED', `${maxLargeWaiting} writes wait to look at a large document`)
-    const late = new AbortController()
-    void this.#clock.sleep(ROOM_WAIT_MS, late.signal).then(() => late.abort())
-    try {
-      if (await lease.hold(bytes, late.signal)) return
+    if (!(await lease.holdInTime(bytes)))
       throw new StoreError('CROWDED', `no room for ${bytes} bytes within ${ROOM_WAIT_MS} ms`)
-    } finally {
-      late.abort()
-    }
   }
 }
