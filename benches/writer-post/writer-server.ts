@@ -1,7 +1,7 @@
 /** The writer itself, as its program starts it. */
 import { defineOptions, readConfig, systemClock } from '@freshet/kit'
 import { serviceOptions, startService } from '@freshet/service'
-import { openGround, writerOptions, writerService } from '@freshet/writer'
+import { openBackend, writerOptions, writerService } from '@freshet/writer'
 import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,7 +15,7 @@ async function listen(): Promise<object> {
   const folder = await mkdtemp(join(tmpdir(), 'freshet-bench-'))
   await writeFile(join(folder, `${collection}.json`), JSON.stringify(collectionFile))
   const service = await startService({
-    definition: writerService({ version: '0.0.0', open: openGround }),
+    definition: writerService({ version: '0.0.0', open: openBackend }),
     config: readConfig(defineOptions({ ...serviceOptions, ...writerOptions }), {
       argv: ['--port=0', '--management-port=0', '--database=shop', `--collections=${folder}`],
       env: { FRESHET_TOKEN_SECRET: secret, FRESHET_MONGODB_URI: uri },

@@ -2,7 +2,7 @@ import type { Clock } from '@freshet/kit'
 import type { BodyBudget, Health } from '@freshet/service'
 import type { BoundedStore } from './bounded-store.ts'
 import type { Heartbeat } from './heartbeat.ts'
-import type { Ground } from './open-ground.ts'
+import type { Backend } from './store/contract.ts'
 import type { SourceWatch } from './source.ts'
 import type { WriterHandler } from './writer-handler.ts'
 
@@ -13,7 +13,7 @@ export interface WriterHealthParts {
   readonly store: Pick<BoundedStore, 'inFlight' | 'acknowledged' | 'lastAt' | 'wroteAt'>
   readonly handler: Pick<WriterHandler, 'done' | 'refusals'>
   readonly bodies: Pick<BodyBudget, 'takenBytes'>
-  readonly connection: Ground['connection']
+  readonly connection: Backend['connection']
   readonly clock: Clock
   /** Not ready when the database was not heard of for so long. */
   readonly unreadyAfterMs: number

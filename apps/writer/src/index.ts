@@ -1,5 +1,5 @@
-export { openGround } from './open-ground.ts'
-export type { Ground } from './open-ground.ts'
+export { openBackend } from './store/backend.ts'
+export type { Backend } from './store/contract.ts'
 export { writerOptions } from './options.ts'
 export type { WriterConfig } from './options.ts'
 export { writerService } from './writer-service.ts'

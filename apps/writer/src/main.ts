@@ -1,10 +1,10 @@
 import { packageVersion, runService } from '@freshet/service'
-import { openGround } from './open-ground.ts'
+import { openBackend } from './store/backend.ts'
 import { writerService } from './writer-service.ts'
 
 const definition = writerService({
   version: packageVersion(import.meta.url),
-  open: openGround,
+  open: openBackend,
 })
 
 await runService(definition, process)

@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { BoundedStore } from './bounded-store.ts'
 import { WriterHealth } from './health.ts'
 import { Heartbeat } from './heartbeat.ts'
-import type { Ground } from './open-ground.ts'
+import type { Backend } from './store/contract.ts'
 import { SourceWatch } from './source.ts'
 import { WriterHandler } from './writer-handler.ts'
 import { addWriterMetrics } from './writer-metrics.ts'
@@ -21,7 +21,7 @@ const LATE_AFTER_MS = 2_000
 const LOOK_EVERY_MS = 250
 
 /** What a writer is put together from. */
-export interface WriterAppParts extends Omit<Ground, 'parts'> {
+export interface WriterAppParts extends Omit<Backend, 'parts'> {
   readonly collections: ReadonlyMap<string, Collection>
   readonly maxBodyBytes: number
   readonly maxWrites: number

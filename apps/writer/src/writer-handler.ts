@@ -16,7 +16,7 @@ import { put } from './operations/put.ts'
 import { answeredOnce } from './operations/replay.ts'
 import { remove } from './operations/remove.ts'
 import type { WriteStore } from './store/contract.ts'
-import { LookingStore, type Change } from './store/looking-store.ts'
+import { LookingStore, type Change } from './operations/read-modify-write-store.ts'
 
 type Operation = (parts: OperationParts, asked: Asked) => Promise<Answer>
 type OnDocument = (parts: OperationParts, asked: AskedOfDocument) => Promise<Answer>

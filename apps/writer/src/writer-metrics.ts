@@ -1,7 +1,7 @@
 import type { BodyBudget, Metrics } from '@freshet/service'
 import type { BoundedStore } from './bounded-store.ts'
 import type { Heartbeat } from './heartbeat.ts'
-import type { Ground } from './open-ground.ts'
+import type { Backend } from './store/contract.ts'
 import type { SourceWatch } from './source.ts'
 import type { WriterHandler } from './writer-handler.ts'
 
@@ -12,7 +12,7 @@ export interface WriterNumbers {
   readonly source: Pick<SourceWatch, 'source'>
   readonly heartbeat: Pick<Heartbeat, 'failing'>
   readonly bodies: Pick<BodyBudget, 'takenBytes'>
-  readonly connection: Ground['connection']
+  readonly connection: Backend['connection']
 }
 
 /** Registers the numbers of a writer; they cost nothing before somebody asks. */

@@ -1,7 +1,7 @@
 import { CollectionFileError, loadCollections, type Collection } from '@freshet/documents'
 import { ConfigError, type Part } from '@freshet/kit'
 import type { ServiceDefinition, ServiceTools } from '@freshet/service'
-import type { Ground } from './open-ground.ts'
+import type { Backend } from './store/contract.ts'
 import { writerOptions, type WriterConfig } from './options.ts'
 import { writerApp } from './writer-app.ts'
 
@@ -9,7 +9,7 @@ import { writerApp } from './writer-app.ts'
 export interface WriterServiceParts {
   readonly version: string
   /** @throws {ConfigError} nothing is left open then. */
-  readonly open: (config: WriterConfig, tools: ServiceTools) => Ground
+  readonly open: (config: WriterConfig, tools: ServiceTools) => Backend
 }
 
 /** The writer as `runService` wants it. */
@@ -30,13 +30,13 @@ export function writerService({
           '--max-body is larger than --in-flight-size, which is for all bodies.',
         )
       const collections = await collectionsIn(config.collections)
-      const { parts: before, ...ground } = open(config, tools)
+      const { parts: before, ...backend } = open(config, tools)
       await expectRights(
         before,
-        await ground.missingRight([...collections.values()].map(({ stored }) => stored)),
+        await backend.missingRight([...collections.values()].map(({ stored }) => stored)),
       )
       const limits = { maxBodyBytes, maxWrites, maxHops, unreadyAfterMs }
-      return writerApp({ ...ground, ...limits, collections, readerUrl, before }, tools)
+      return writerApp({ ...backend, ...limits, collections, readerUrl, before }, tools)
     },
   }
 }

@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from '@jest/globals'
 import { CutProxy, openTestDatabase, type TestDatabase } from '@freshet/testkit'
 import { sourceIdOf } from '../src/source.ts'
-import type { Ground } from '../src/open-ground.ts'
+import type { Backend } from '../src/store/contract.ts'
 import type { Pulse } from '../src/store/contract.ts'
 import { collections, openWriter } from './support/open-writer.ts'
 
@@ -22,7 +22,7 @@ async function sourceOf(db: TestDatabase): Promise<string> {
 }
 
 /** Writes while the address leads to the one server and the other in turn; counts the answers that name a wrong one. */
-async function wrongAnswers(over: (ground: Ground) => Ground): Promise<{ right: number; wrong: number }> {
+async function wrongAnswers(over: (backend: Backend) => Backend): Promise<{ right: number; wrong: number }> {
   await using proxy = await CutProxy.open(portOf(first))
   await using writer = await openWriter(proxy.uriThrough(first.uriFor('writer')), { over })
   const counts = { right: 0, wrong: 0 }
@@ -49,17 +49,17 @@ async function wrongAnswers(over: (ground: Ground) => Ground): Promise<{ right: 
 }
 
 test('W1 no answer names the source of a server that stood behind the address before', async () => {
-  const { right, wrong } = await wrongAnswers((ground) => ground)
+  const { right, wrong } = await wrongAnswers((backend) => backend)
   expect(wrong).toBe(0)
   expect(right).toBeGreaterThanOrEqual(120)
 })
 
 test('W1 control: a writer that neither hears of broken connections nor looks again names the wrong one', async () => {
-  const { wrong } = await wrongAnswers((ground) => {
+  const { wrong } = await wrongAnswers((backend) => {
     let first: Promise<string | undefined> | undefined
-    const timeline = () => (first ??= ground.control.timeline())
-    const control = { timeline, beat: (seen: Pulse | undefined) => ground.control.beat(seen) }
-    return { ...ground, control, onBroken: () => undefined }
+    const timeline = () => (first ??= backend.control.timeline())
+    const control = { timeline, beat: (seen: Pulse | undefined) => backend.control.beat(seen) }
+    return { ...backend, control, onBroken: () => undefined }
   })
   expect(wrong).toBeGreaterThan(0)
 })

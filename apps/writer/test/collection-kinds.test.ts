@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { systemClock } from '@freshet/kit'
-import { CollectionKinds } from '../src/store/collection-kinds.ts'
+import { CollectionKinds } from '../src/store/mongodb/collection-kinds.ts'
 
 test('W8 a collection that is written is looked at every five seconds, and no write waits for it', async () => {
   let nowMs = 0

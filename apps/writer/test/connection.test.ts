@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { systemClock } from '@freshet/kit'
 import { silentLog } from '@freshet/testkit'
-import { DatabaseConnection } from '../src/store/connection.ts'
+import { DatabaseConnection } from '../src/store/mongodb/connection.ts'
 
 test.each([100, 5_000, 30_000])(
   'a server that is silent is not given up before a write has had its %i ms',

@@ -7,7 +7,7 @@ import {
   MongoWriteConcernError,
   type MongoError,
 } from 'mongodb'
-import { isTransient, storeErrorOf, type Stage } from '../src/store/driver-errors.ts'
+import { isTransient, storeErrorOf, type Stage } from '../src/store/mongodb/driver-errors.ts'
 import type { StoreErrorCode } from '../src/store/errors.ts'
 
 function labelled<T extends MongoError>(error: T, label: string): T {

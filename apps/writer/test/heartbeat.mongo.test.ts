@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from '@jest/globals'
 import { eventually, openTestDatabase, silentLog } from '@freshet/testkit'
 import type { Document } from 'mongodb'
-import type { Ground } from '../src/open-ground.ts'
+import type { Backend } from '../src/store/contract.ts'
 import { collections, openWriter } from './support/open-writer.ts'
 
 const db = await openTestDatabase({ collections })
@@ -62,17 +62,17 @@ test.each([
 
 test('W6 a beat on a state that is no longer the newest writes nothing: several idle writers beat as often as one', async () => {
   let done: Document | undefined
-  const once = (ground: Ground): Ground => ({
-    ...ground,
+  const once = (backend: Backend): Backend => ({
+    ...backend,
     control: {
-      timeline: () => ground.control.timeline(),
+      timeline: () => backend.control.timeline(),
       beat: async (seen) => {
         if (done !== undefined) return { beats: Symbol() }
-        const first = await ground.control.beat(seen)
+        const first = await backend.control.beat(seen)
         // Another writer has seen the same state and is faster.
-        const theirs = await ground.control.beat(first)
+        const theirs = await backend.control.beat(first)
         const before = await control.findOne({ _id: 'heartbeat' })
-        const ours = await ground.control.beat(first)
+        const ours = await backend.control.beat(first)
         done = { theirs, ours, before, after: await control.findOne({ _id: 'heartbeat' }) }
         return ours
       },
@@ -89,9 +89,9 @@ test('W7 a writer whose beats nobody takes is not ready, and says so', async () 
   const held = new Promise<never>((_, reject) =>
     over.signal.addEventListener('abort', () => reject(over.signal.reason)),
   )
-  const hold = (ground: Ground): Ground => ({
-    ...ground,
-    control: { timeline: () => ground.control.timeline(), beat: () => held },
+  const hold = (backend: Backend): Backend => ({
+    ...backend,
+    control: { timeline: () => backend.control.timeline(), beat: () => held },
   })
   const argv = ['--unready-after=100ms']
   await using writer = await openWriter(db.uriFor('writer'), { over: hold, argv })

@@ -2,7 +2,7 @@ import { afterAll, expect, test } from '@jest/globals'
 import { POSITION_ZERO } from '@freshet/protocol'
 import { eventually, failPoint, openTestDatabase } from '@freshet/testkit'
 import { MongoClient } from 'mongodb'
-import type { Ground } from '../src/open-ground.ts'
+import type { Backend } from '../src/store/contract.ts'
 import type { WriteStore } from '../src/store/contract.ts'
 import { bearer, collections, openWriter } from './support/open-writer.ts'
 
@@ -49,7 +49,7 @@ async function holdReplication(): Promise<AsyncDisposable> {
 }
 
 /** Asks for refusals that rest on writes which only the primary has; gives the statuses of the answers. */
-async function refusalsWithoutMajority(over: (ground: Ground) => Ground): Promise<readonly number[]> {
+async function refusalsWithoutMajority(over: (backend: Backend) => Backend): Promise<readonly number[]> {
   await products.deleteMany({}, { writeConcern: { w: 'majority' } })
   await products.insertOne({ _id: 'replaced', name: 'old' }, { writeConcern: { w: 'majority' } })
   await using writer = await openWriter(db.uriFor('writer'), { argv, over })
@@ -70,7 +70,7 @@ async function refusalsWithoutMajority(over: (ground: Ground) => Ground): Promis
 }
 
 test('a refusal that rests on what no majority has is not answered as a fact', async () => {
-  expect(await refusalsWithoutMajority((ground) => ground)).toEqual([503, 503, 503, 503])
+  expect(await refusalsWithoutMajority((backend) => backend)).toEqual([503, 503, 503, 503])
 })
 
 /** Refuses by what the primary says, without a majority behind it. */
@@ -112,9 +112,9 @@ class HastyStore implements WriteStore {
 }
 
 test('control: a store that refuses at once does answer such refusals', async () => {
-  const statuses = await refusalsWithoutMajority((ground) => ({
-    ...ground,
-    store: new HastyStore(ground.store),
+  const statuses = await refusalsWithoutMajority((backend) => ({
+    ...backend,
+    store: new HastyStore(backend.store),
   }))
   expect(statuses).toEqual([412, 409, 412, 404])
 })

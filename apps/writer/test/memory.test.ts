@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { eventually } from '@freshet/testkit'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { heldGround } from './support/held-ground.ts'
+import { heldBackend } from './support/held-backend.ts'
 import { openWriter, type OpenWriter } from './support/open-writer.ts'
 
 setFlagsFromString('--expose-gc')
@@ -21,15 +21,15 @@ test.each([
   ['PATCH', 'products/x', 'application/merge-patch+json', `{"many":${many}}`],
   ['PATCH', 'products/x', 'application/json-patch+json', `[{"op":"add","path":"/many","value":${many}}]`],
 ])('%s %s of %s keeps no parsed value while the database is waited for', async (method, path, type, body) => {
-  const ground = heldGround()
-  await using writer = await openWriter(unreachable, { argv: ['--stop-within=0s'], over: () => ground })
+  const backend = heldBackend()
+  await using writer = await openWriter(unreachable, { argv: ['--stop-within=0s'], over: () => backend })
   collectGarbage()
   const before = process.memoryUsage().heapUsed
   const sent = Array.from({ length: 4 }, () =>
     writer.send(method, path, { headers: { 'content-type': type }, body }),
   )
   const ended = Promise.allSettled(sent)
-  await eventually(() => expect(ground.held()).toBe(sent.length))
+  await eventually(() => expect(backend.held()).toBe(sent.length))
   collectGarbage()
   // Less than one of the four would take.
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(16 * MiB)
@@ -44,14 +44,14 @@ async function figure(writer: OpenWriter, name: string, part: string): Promise<n
 }
 
 test('bodies that are being written count against the budget: more of them wait, then are 503, and it is told', async () => {
-  const ground = heldGround()
+  const backend = heldBackend()
   const argv = ['--stop-within=0s', '--max-body=40000B', '--in-flight-size=1MiB']
-  await using writer = await openWriter(unreachable, { argv, over: () => ground })
+  await using writer = await openWriter(unreachable, { argv, over: () => backend })
   const body = { name: 'x'.repeat(35_000) }
   const merge = { 'content-type': 'application/merge-patch+json' }
   // Each is held as it is stored and as it is sent, and there is no room left to read another one.
   const held = Promise.allSettled([1, 2, 3].map(() => writer.send('POST', 'products', { body })))
-  await eventually(() => expect(ground.held()).toBe(3))
+  await eventually(() => expect(backend.held()).toBe(3))
   const before = await figure(writer, 'in_flight_bytes', 'writes')
   expect(before).toBeGreaterThan(3 * 35_000)
   expect((await writer.status()).bodiesBytes).toBe(before)
@@ -64,12 +64,12 @@ test('bodies that are being written count against the budget: more of them wait,
   for (const { json } of await Promise.all(more))
     expect(json).toMatchObject({ status: 503, type: 'https://freshet.dev/problems/overloaded' })
   expect(await figure(writer, 'in_flight_refused_total', 'writes')).toBeGreaterThanOrEqual(3)
-  expect(ground.held()).toBe(3)
+  expect(backend.held()).toBe(3)
   await writer.service.stop()
   await held
 })
 
 test('a budget for all bodies that does not hold one is refused at the start', async () => {
   const argv = ['--max-body=2MiB', '--in-flight-size=1MiB']
-  await expect(openWriter(unreachable, { argv, over: heldGround })).rejects.toThrow(/--in-flight-size/)
+  await expect(openWriter(unreachable, { argv, over: heldBackend })).rejects.toThrow(/--in-flight-size/)
 })

@@ -15,8 +15,8 @@ import {
   ObjectId,
   Timestamp,
 } from 'mongodb'
-import { isPlain } from '../src/store/plain-filter.ts'
-import { listOfOne, plainReplacement } from '../src/store/raw.ts'
+import { isPlain } from '../src/store/mongodb/plain-filter.ts'
+import { listOfOne, plainReplacement } from '../src/store/mongodb/statements.ts'
 
 const db = await openTestDatabase()
 afterAll(() => db[Symbol.asyncDispose]())

@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from '@jest/globals'
 import { openTestDatabase } from '@freshet/testkit'
 import { BSON, Timestamp, type CreateCollectionOptions, type Document } from 'mongodb'
-import { listOfOne } from '../src/store/raw.ts'
+import { listOfOne } from '../src/store/mongodb/statements.ts'
 import { bearer, collections, openWriter, type Got } from './support/open-writer.ts'
 
 const db = await openTestDatabase({ collections })

@@ -2,7 +2,7 @@ import { afterAll, expect, test } from '@jest/globals'
 import { ByteBudget, readConfig, systemClock, type Clock } from '@freshet/kit'
 import { openTestDatabase, silentLog } from '@freshet/testkit'
 import { BSON } from 'mongodb'
-import { openGround } from '../src/open-ground.ts'
+import { openBackend } from '../src/store/backend.ts'
 import { writerOptions } from '../src/options.ts'
 import { collections } from './support/open-writer.ts'
 
@@ -32,7 +32,7 @@ async function meetConflict(): Promise<{ readonly looks: number; readonly sleeps
     env: { FRESHET_MONGODB_URI: db.uriFor('writer') },
     readFile: () => '',
   })
-  const { store, parts } = openGround(config, {
+  const { store, parts } = openBackend(config, {
     clock,
     log: silentLog,
     inFlight: { budget: new ByteBudget({ maxBytes: 2 ** 26, clock }) },

@@ -4,9 +4,9 @@ import { ByteBudget, Backoff, systemClock, type Clock } from '@freshet/kit'
 import { positionOf, type Position } from '@freshet/protocol'
 import { openTestDatabase } from '@freshet/testkit'
 import { BSON, MongoClient, Timestamp } from 'mongodb'
-import { LookRoom } from '../src/store/look-room.ts'
-import { MongoStore } from '../src/store/mongo-store.ts'
-import { SnapshotTransactions } from '../src/store/transactions.ts'
+import { LookRoom } from '../src/store/mongodb/look-room.ts'
+import { MongoStore } from '../src/store/mongodb/store.ts'
+import { SnapshotTransactions } from '../src/store/mongodb/transactions.ts'
 
 const db = await openTestDatabase({ collections: ['products'] })
 afterAll(() => db[Symbol.asyncDispose]())

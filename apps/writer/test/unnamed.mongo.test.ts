@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { eventually, openTestDatabase, type TestDatabase } from '@freshet/testkit'
-import type { Ground } from '../src/open-ground.ts'
+import type { Backend } from '../src/store/contract.ts'
 import { sourceIdOf } from '../src/source.ts'
 import { collections, openWriter, type Got, type OpenWriter } from './support/open-writer.ts'
 
@@ -41,7 +41,7 @@ const losses: Readonly<Record<string, (db: TestDatabase) => Promise<unknown>>> =
 /** Answers that were sent after the loss, or had a part of their way still to go, and name the old history. */
 async function answersAfter(
   loss: (db: TestDatabase) => Promise<unknown>,
-  over: (ground: Ground) => Ground = (ground) => ground,
+  over: (backend: Backend) => Backend = (backend) => backend,
 ): Promise<{ readonly old: number; readonly statuses: readonly number[] }> {
   await using db = await openTestDatabase({ collections })
   await using writer = await openWriter(db.uriFor('writer'), { over })
@@ -84,12 +84,12 @@ test.each(Object.entries(losses))(
 test('W1 control: a writer that goes by an older look answers with positions of a history that is over', async () => {
   const { old } = await answersAfter(
     (db) => controlOf(db).deleteOne({ _id: 'source' }),
-    (ground) => {
+    (backend) => {
       let first: Promise<string | undefined> | undefined
-      const timeline = () => (first ??= ground.control.timeline())
+      const timeline = () => (first ??= backend.control.timeline())
       return {
-        ...ground,
-        control: { ...ground.control, timeline, beat: (seen) => ground.control.beat(seen) },
+        ...backend,
+        control: { ...backend.control, timeline, beat: (seen) => backend.control.beat(seen) },
       }
     },
   )

@@ -87,8 +87,8 @@ test('G0.2 negative control: the same look at the deployed writer finds what wri
   expect(await traces(writer)).toEqual(
     expect.arrayContaining([
       'express',
-      'app/store/mongo-store.js: { insert }',
-      'app/store/mongo-store.js: { update }',
+      'app/store/mongodb/store.js: { insert }',
+      'app/store/mongodb/store.js: { update }',
     ]),
   )
 })

@@ -3,7 +3,7 @@ import type { Lineage, Position } from '@freshet/protocol'
 import { idFromDocument } from '@freshet/bson'
 import type { OnceRequest } from '../once.ts'
 import type { KeptAnswer, StoredDocument, WriteStore } from '../store/contract.ts'
-import type { Change } from '../store/looking-store.ts'
+import type { Change } from './read-modify-write-store.ts'
 import { documentPath, versionOf } from './documents.ts'
 
 /** The same caller sent the key before, and was answered: nothing was done now. */

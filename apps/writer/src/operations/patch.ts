@@ -12,7 +12,7 @@ import { bodyOf, judged } from '../bodies.ts'
 import { expectPatch, type PatchFormat } from '../media-type.ts'
 import type { StoredDocument } from '../store/contract.ts'
 import { keptBytes, patchedOf } from './documents.ts'
-import { changed, expectPreconditions } from './looking.ts'
+import { changed, expectPreconditions } from './read-modify-write.ts'
 import type { OperationParts } from './parts.ts'
 
 /** A patch that was read, and the bytes that it takes. */

@@ -6,7 +6,7 @@ import type { AskedOfDocument } from '../asked.ts'
 import { bodyOf, judged } from '../bodies.ts'
 import { expectJson } from '../media-type.ts'
 import { costOf, documentPath, freshOf, idIn, keptBytes, type Fresh } from './documents.ts'
-import { changed, expectPlain, expectPreconditions } from './looking.ts'
+import { changed, expectPlain, expectPreconditions } from './read-modify-write.ts'
 import { placed, refusedAt, type OperationParts } from './parts.ts'
 
 /** What became of the document, and the position of that. */

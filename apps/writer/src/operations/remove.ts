@@ -2,7 +2,7 @@ import { idToBson } from '@freshet/documents-mongodb'
 import { ProblemError } from '@freshet/protocol'
 import type { Answer } from '../answer.ts'
 import type { AskedOfDocument } from '../asked.ts'
-import { changed, expectPreconditions } from './looking.ts'
+import { changed, expectPreconditions } from './read-modify-write.ts'
 import { placed, refusedAt, type OperationParts } from './parts.ts'
 
 /** `DELETE /v1/{collection}/{id}`: one delete, or with conditions a look and a delete as one. */

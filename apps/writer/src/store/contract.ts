@@ -1,3 +1,4 @@
+import type { Part } from '@freshet/kit'
 import type { Lineage, Position } from '@freshet/protocol'
 
 /** A document in BSON, its `_id` first. */
@@ -112,4 +113,28 @@ export interface ControlStore {
    * the state after that: the same as `seen` only when nobody beat. Rejects when it is gone.
    */
   beat(seen: Pulse | undefined): Promise<Pulse>
+}
+
+/** The connection to the database. */
+interface BackendConnection {
+  /** `connecting`: for the first time; `renewing`: it is being made anew, and nothing can be written. */
+  readonly state: 'connecting' | 'connected' | 'renewing'
+  /** How often it was made anew. */
+  readonly renewals: number
+}
+
+/** One database to write to. */
+export interface Backend {
+  readonly store: WriteStore
+  readonly control: ControlStore
+  /** Calls the listener before a connection takes the place of one that broke: it may lead to another server. */
+  readonly onBroken: (listener: () => void) => void
+  /**
+   * What the user lacks to write these collections, in words; `undefined`: nothing, or the database cannot be asked now,
+   * which keeps no writer from starting.
+   */
+  readonly missingRight: (collections: Iterable<string>) => Promise<string | undefined>
+  readonly connection: BackendConnection
+  /** What must run before all else and be stopped last. */
+  readonly parts: readonly Part[]
 }

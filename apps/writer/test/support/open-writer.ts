@@ -7,7 +7,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { writerOptions } from '../../src/options.ts'
-import { openGround, type Ground } from '../../src/open-ground.ts'
+import { openBackend } from '../../src/store/backend.ts'
+import type { Backend } from '../../src/store/contract.ts'
 import { writerService } from '../../src/writer-service.ts'
 
 export const secret = 'a secret of the tests that is long enough'
@@ -87,7 +88,7 @@ export interface OpenWriterOptions {
   readonly argv?: readonly string[]
   readonly log?: Log
   /** Puts something between the door and the database. */
-  readonly over?: (ground: Ground) => Ground
+  readonly over?: (backend: Backend) => Backend
 }
 
 /** Settles when the writer knows its source. */
@@ -99,7 +100,7 @@ export async function openWriter(uri: string, options: OpenWriterOptions = {}): 
 
 /** Without a wait for the database. */
 export async function openWriterAtOnce(uri: string, options: OpenWriterOptions = {}): Promise<OpenWriter> {
-  const { over = (ground: Ground) => ground, argv = [] } = options
+  const { over = (backend: Backend) => backend, argv = [] } = options
   const folder = await mkdtemp(join(tmpdir(), 'freshet-writer-'))
   await writeCollectionFiles(folder)
   const config = readConfig(defineOptions({ ...serviceOptions, ...writerOptions }), {
@@ -119,7 +120,7 @@ export async function openWriterAtOnce(uri: string, options: OpenWriterOptions =
   const start = startService({
     definition: writerService({
       version: '0.0.0',
-      open: (config, tools) => over(openGround(config, tools)),
+      open: (config, tools) => over(openBackend(config, tools)),
     }),
     config,
     log: options.log ?? silentLog,

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { defineOptions, readConfig, systemClock } from '@freshet/kit'
 import { serviceOptions, startService } from '@freshet/service'
 import { eventually, silentLog } from '@freshet/testkit'
-import { openGround, writerOptions, writerService } from '@freshet/writer'
+import { openBackend, writerOptions, writerService } from '@freshet/writer'
 
 const secret = 'a secret of the tests that is long enough'
 
@@ -34,7 +34,7 @@ export async function openWriter(
     readFile: () => '',
   })
   const service = await startService({
-    definition: writerService({ version: '0.0.0', open: openGround }),
+    definition: writerService({ version: '0.0.0', open: openBackend }),
     config,
     log: silentLog,
     clock: systemClock,

@@ -18,7 +18,7 @@ export const forbidden: Readonly<Record<string, string>> = {
   'a path into the folder of packages': `import { MongoClient } from '../../../node_modules/mongodb/lib/index.js'`,
   'the encoding of documents': `import { serialize } from 'bson'`,
   'the writer': `import { writerService } from '@freshet/writer'`,
-  'the writer by its path': `import { MongoStore } from '../../writer/src/store/mongo-store.ts'`,
+  'the writer by its path': `import { MongoStore } from '../../writer/src/store/mongodb/store.ts'`,
   'the migration': `import { migrate } from '@freshet/migration'`,
   'the tools of tests': `import { openTestDatabase } from '@freshet/testkit'`,
   'the roles': `import { rolesOf } from '@freshet/roles'`,

@@ -1,7 +1,7 @@
 import { positionOf, type Position } from '@freshet/protocol'
 import { Timestamp, type Document } from 'mongodb'
 import { refusedBy } from './driver-errors.ts'
-import { StoreError, type StoreErrorCode } from './errors.ts'
+import { StoreError, type StoreErrorCode } from '../errors.ts'
 
 /** DuplicateKey: https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml */
 const duplicateKey = 11000

@@ -1,7 +1,7 @@
-/// <reference path="../../../../types/mongodb-commands.d.ts" />
+/// <reference path="../../../../../types/mongodb-commands.d.ts" />
 import { BSON, type Document } from 'mongodb'
 import { DocumentSequence } from 'mongodb/lib/cmap/commands.js'
-import type { StoredDocument, StoredId } from './contract.ts'
+import type { StoredDocument, StoredId } from '../contract.ts'
 import { isPlain } from './plain-filter.ts'
 
 /** Not shown to monitors of commands, which see this instead. */

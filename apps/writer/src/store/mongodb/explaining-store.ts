@@ -8,9 +8,9 @@ import type {
   StoredDocument,
   StoredId,
   WriteStore,
-} from './contract.ts'
+} from '../contract.ts'
 import { mayBeOfKind } from './driver-errors.ts'
-import { StoreError } from './errors.ts'
+import { StoreError } from '../errors.ts'
 
 /**
  * A store that refuses to write where readers refuse to read. It looks at what a collection is before its first write, now

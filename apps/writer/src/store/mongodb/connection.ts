@@ -1,6 +1,6 @@
 import { Backoff, ConfigError, Renewal, type Clock, type Log, type Part } from '@freshet/kit'
 import { MongoClient, type MongoClientOptions } from 'mongodb'
-import { StoreError } from './errors.ts'
+import { StoreError } from '../errors.ts'
 import { onWorn } from './server-sight.ts'
 import { SettlingConnection } from './settling-connection.ts'
 

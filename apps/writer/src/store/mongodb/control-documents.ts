@@ -1,7 +1,7 @@
 import { controlCollection } from '@freshet/roles'
 import type { Document } from 'mongodb'
 import type { DatabaseConnection } from './connection.ts'
-import type { ControlStore, Pulse } from './contract.ts'
+import type { ControlStore, Pulse } from '../contract.ts'
 import { databaseOf } from './database-of.ts'
 
 /** The control documents over the driver, which it connects when needed: it is asked before any write. Rejects with the driver's errors, which are for the log. */

@@ -11,7 +11,7 @@ import {
   MongoWriteConcernError,
 } from 'mongodb'
 import type { Position } from '@freshet/protocol'
-import { StoreError, type StoreErrorCode } from './errors.ts'
+import { StoreError, type StoreErrorCode } from '../errors.ts'
 
 /** How far the work had got when an error came. */
 export type Stage =

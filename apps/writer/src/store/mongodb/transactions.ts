@@ -2,10 +2,10 @@ import type { Clock, Pauses } from '@freshet/kit'
 import { ReadConcern, type Document, type RunCommandOptions, type TransactionOptions } from 'mongodb'
 import type { DatabaseConnection } from './connection.ts'
 import type { Position } from '@freshet/protocol'
-import type { Acknowledged } from './contract.ts'
+import type { Acknowledged } from '../contract.ts'
 import { databaseOf } from './database-of.ts'
 import { isConflict, isTransient, orUntimed, storeErrorOf } from './driver-errors.ts'
-import { StoreError } from './errors.ts'
+import { StoreError } from '../errors.ts'
 import { positionOfTime } from './replies.ts'
 
 /** How conflicts between transactions are met. */

@@ -1,5 +1,5 @@
 import { ROOM_WAIT_MS, type ByteLease, type BytePart } from '@freshet/kit'
-import { StoreError } from './errors.ts'
+import { StoreError } from '../errors.ts'
 
 /** Stored versions up to here are looked at without being asked for their size. */
 const SMALL_BYTES = 16 * 1024

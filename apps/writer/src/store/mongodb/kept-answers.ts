@@ -1,8 +1,8 @@
 import { idempotencyCollection, internalDatabase } from '@freshet/roles'
 import { Binary, type Document } from 'mongodb'
-import type { KeptAnswer } from './contract.ts'
+import type { KeptAnswer } from '../contract.ts'
 import { isWriteConflict } from './driver-errors.ts'
-import { StoreError } from './errors.ts'
+import { StoreError } from '../errors.ts'
 import { refusedStatement, writeErrorOf } from './replies.ts'
 import type { Transaction } from './transactions.ts'
 

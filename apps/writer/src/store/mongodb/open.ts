@@ -1,36 +1,20 @@
-import { Backoff, type Part } from '@freshet/kit'
+import { Backoff } from '@freshet/kit'
 import type { ServiceTools } from '@freshet/service'
-import type { WriterConfig } from './options.ts'
-import { CollectionKinds } from './store/collection-kinds.ts'
-import { DatabaseConnection } from './store/connection.ts'
-import type { ControlStore, WriteStore } from './store/contract.ts'
-import { MongoControlStore } from './store/control-store.ts'
-import { kindOf } from './store/definitions.ts'
-import { ExplainingStore } from './store/explaining-store.ts'
-import { laterPosition } from './store/later-position.ts'
-import { databaseOf } from './store/database-of.ts'
-import { LookRoom } from './store/look-room.ts'
-import { MongoStore } from './store/mongo-store.ts'
-import { isUnknownUser, missingRight } from './store/rights.ts'
+import type { WriterConfig } from '../../options.ts'
+import { CollectionKinds } from './collection-kinds.ts'
+import { DatabaseConnection } from './connection.ts'
+import type { Backend } from '../contract.ts'
+import { MongoControlStore } from './control-documents.ts'
+import { kindOf } from './definitions.ts'
+import { ExplainingStore } from './explaining-store.ts'
+import { laterPosition } from './later-position.ts'
+import { databaseOf } from './database-of.ts'
+import { LookRoom } from './look-room.ts'
+import { MongoStore } from './store.ts'
+import { isUnknownUser, missingRight } from './rights.ts'
 
-/** What the HTTP door stands before. */
-export interface Ground {
-  readonly store: WriteStore
-  readonly control: ControlStore
-  /** Calls the listener before a connection takes the place of one that broke: it may lead to another server. */
-  readonly onBroken: (listener: () => void) => void
-  /**
-   * What the user lacks to write these collections, in words; `undefined`: nothing, or the database cannot be asked now,
-   * which keeps no writer from starting.
-   */
-  readonly missingRight: (collections: Iterable<string>) => Promise<string | undefined>
-  readonly connection: Pick<DatabaseConnection, 'state' | 'renewals'>
-  /** What must run before all else and be stopped last. */
-  readonly parts: readonly Part[]
-}
-
-/** What a ground is opened with. */
-export interface GroundTools extends Pick<ServiceTools, 'clock' | 'log'> {
+/** What a backend is opened with. */
+export interface BackendTools extends Pick<ServiceTools, 'clock' | 'log'> {
   readonly inFlight: Pick<ServiceTools['inFlight'], 'budget'>
 }
 
@@ -42,8 +26,8 @@ const PAUSES = { firstMs: 4, maxMs: 100 }
 const LOOKS_SHARE = 1 / 4
 const LARGE_LOOKS_SHARE = 1 / 2
 
-/** Opens what a writer stands on. It connects when it is first used. @throws {ConfigError} */
-export function openGround(config: WriterConfig, { clock, log, inFlight }: GroundTools): Ground {
+/** The backend of a MongoDB database. It connects when it is first used. @throws {ConfigError} */
+export function openMongodb(config: WriterConfig, { clock, log, inFlight }: BackendTools): Backend {
   const { mongodbUri: uri, database, maxWrites, acknowledgeWithinMs } = config
   const connection = new DatabaseConnection({ uri, maxWrites, acknowledgeWithinMs, clock, log })
   const retries = { times: RETRIES, pauses: () => new Backoff(PAUSES, Math.random), clock }

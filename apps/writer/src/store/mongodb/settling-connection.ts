@@ -1,4 +1,4 @@
-/// <reference path="../../../../types/mongodb-connection.d.ts" />
+/// <reference path="../../../../../types/mongodb-connection.d.ts" />
 import type { Socket } from 'node:net'
 import { Connection } from 'mongodb/lib/cmap/connection.js'
 

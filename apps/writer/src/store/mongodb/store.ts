@@ -11,13 +11,13 @@ import type {
   StoredDocument,
   StoredId,
   WriteStore,
-} from './contract.ts'
+} from '../contract.ts'
 import { orUntimed, storeErrorOf, wroteNothing } from './driver-errors.ts'
-import { StoreError } from './errors.ts'
+import { StoreError } from '../errors.ts'
 import { KeptAnswers } from './kept-answers.ts'
 import { databaseOf } from './database-of.ts'
 import { LargerVersion, type LookRoom } from './look-room.ts'
-import { exactly, listOfOne, plainReplacement, removal, replacement } from './raw.ts'
+import { exactly, listOfOne, plainReplacement, removal, replacement } from './statements.ts'
 import { isTakenId, positionIn, refusedStatement, writeErrorOf } from './replies.ts'
 import { SnapshotTransactions, type Retries, type Transaction, type Work } from './transactions.ts'
 

@@ -1,7 +1,7 @@
 import { firstNotPlain } from '@freshet/documents-mongodb'
-import type { Acknowledged, Decision, DocumentStore, StoredDocument, StoredId } from './contract.ts'
-import { StoreError } from './errors.ts'
-import { storedIdOf } from './raw.ts'
+import type { Acknowledged, Decision, DocumentStore, StoredDocument, StoredId } from '../store/contract.ts'
+import { StoreError } from '../store/errors.ts'
+import { storedIdOf } from '../store/mongodb/statements.ts'
 
 /** So many runs, of some attempts each, before it is said that others were faster. */
 const MAX_RUNS = 20

@@ -1,12 +1,12 @@
-import type { Ground } from '../../src/open-ground.ts'
+import type { Backend } from '../../src/store/contract.ts'
 
-/** A ground without a database: what is asked of its store is never answered. */
-export interface HeldGround extends Ground {
+/** A backend without a database: what is asked of its store is never answered. */
+export interface HeldBackend extends Backend {
   /** Calls of the store so far. */
   readonly held: () => number
 }
 
-export function heldGround(): HeldGround {
+export function heldBackend(): HeldBackend {
   // Kept, as a driver keeps them: what waits for a promise that nobody can settle any more is garbage.
   const waiting: unknown[] = []
   const hold = (): Promise<never> => new Promise((resolve) => waiting.push(resolve))
