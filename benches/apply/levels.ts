@@ -36,7 +36,12 @@ export class FedReplica {
 
   constructor() {
     this.#replica = new ExactReplica({
-      past: { at: unasked, now: unasked, check: () => Promise.resolve(new Map([[collection, undefined]])) },
+      reads: {
+        read: unasked,
+        head: unasked,
+        check: () => Promise.resolve(new Map([[collection, undefined]])),
+      },
+      wallTimeMs: () => undefined,
       collections: new Map([[collection, 'string']]),
       presentation,
       options: defaultReplicaOptions,

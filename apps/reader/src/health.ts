@@ -1,5 +1,4 @@
 import type { Clock } from '@freshet/kit'
-import { highOf } from '@freshet/protocol'
 import type { Replica, ReplicaStatus } from '@freshet/replica'
 import type { Health } from '@freshet/service'
 
@@ -49,8 +48,8 @@ export class ReaderHealth implements Health {
   }
 
   /** How far the date of the position is behind this machine's date; without writes it grows to some ten seconds. */
-  #lagSeconds({ source, at }: ReplicaStatus): number | undefined {
-    if (source === undefined) return undefined
-    return Math.max(0, Math.floor(this.#parts.clock.wallMs() / 1_000) - highOf(at))
+  #lagSeconds({ wallTimeMs }: ReplicaStatus): number | undefined {
+    if (wallTimeMs === undefined) return undefined
+    return Math.max(0, Math.floor((this.#parts.clock.wallMs() - wallTimeMs) / 1_000))
   }
 }

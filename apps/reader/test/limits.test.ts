@@ -30,7 +30,7 @@ test.each([
   ['milliseconds of a wait for a position', waitMs(), 1_000],
   ['milliseconds of the longest wait', waitMs('wait=86400'), 30_000],
   ['milliseconds of a wait for a document that is not held', config.fillWaitMs, 5_000],
-  ['seconds that a position may be ahead', defaultReplicaOptions.maxAheadSeconds, 60],
+  ['seconds that a position may be ahead', defaultReplicaOptions.maxAheadMs / 1_000, 60],
   ['waiters', defaultReplicaOptions.maxWaiters, 1_000],
   ['bytes of one answer', defaultReplicaOptions.maxAnswerBytes, 16 * MiB],
   ['reads that wait for documents', defaultReplicaOptions.maxReads, 10_000],

@@ -1,5 +1,5 @@
 import type { Position } from '@freshet/protocol'
-import { ABSENT, type Absent } from './absent.ts'
+import type { Absent } from './absent.ts'
 
 /** Reads that were overtaken so often may answer from the past, or a busy document would never be answered. */
 export const MAX_RESTARTS = 3
@@ -18,10 +18,11 @@ export interface Fill<V> {
   restarts: number
 }
 
-/** What came back. `exact`: the document at `w0`. `unproved`: nothing is known before `until`. */
+/** What came back: what a source's reply says of one document, or `unavailable`: nothing did. */
 export type FillOutcome<V> =
   | { readonly kind: 'exact'; readonly value: V | Absent }
-  | { readonly kind: 'unproved'; readonly until: Position }
+  | { readonly kind: 'fenced'; readonly value: V | Absent; readonly until: Position }
+  | { readonly kind: 'behind-feed' }
   | { readonly kind: 'unavailable' }
 
 /** What to do now. After a wait, present the same outcome again. */
@@ -30,6 +31,8 @@ export type FillDecision<V> =
   | { readonly kind: 'again' }
   | { readonly kind: 'wait-until'; readonly position: Position }
   | { readonly kind: 'wait-after'; readonly position: Position }
+  /** Read again after a moment: W has nothing to do with it. */
+  | { readonly kind: 'later' }
   /** Answer those whose floor is at or before `at`, keep nothing, and read again for the others. */
   | { readonly kind: 'answer-uninstalled'; readonly value: V | Absent; readonly at: Position }
 
@@ -49,11 +52,13 @@ export function decide<V>(
       return fill.restarts + 1 >= MAX_RESTARTS
         ? { kind: 'answer-uninstalled', value: outcome.value, at: fill.w0 }
         : { kind: 'again' }
-    case 'unproved':
+    case 'fenced':
       if (fill.restart) return { kind: 'again' }
-      // Empty because the collection was missing. Up to `until` the feed has told all; it told nothing: absent.
-      if (now >= outcome.until) return { kind: 'install', value: ABSENT }
+      // Up to `until` the feed has told all, and of this document nothing: what the read saw is still so.
+      if (now >= outcome.until) return { kind: 'install', value: outcome.value }
       return { kind: 'wait-until', position: outcome.until }
+    case 'behind-feed':
+      return { kind: 'later' }
     case 'unavailable':
       return now > fill.w0 ? { kind: 'again' } : { kind: 'wait-after', position: fill.w0 }
   }

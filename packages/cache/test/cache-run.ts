@@ -1,5 +1,12 @@
 import * as fc from 'fast-check'
-import { ABSENT, type Absent, type Cache, type Fill, type FillDecision } from '../src/index.ts'
+import {
+  ABSENT,
+  type Absent,
+  type Cache,
+  type Fill,
+  type FillDecision,
+  type FillOutcome,
+} from '../src/index.ts'
 import { position, World, type WorldEvent } from './world.ts'
 
 const keys = ['a/1', 'a/2', 'a/3', 'b/1', 'b/2']
@@ -11,7 +18,13 @@ export type Step =
   | { readonly do: 'feed'; readonly events: number }
   | { readonly do: 'gap' }
   | { readonly do: 'fill' | 'recall' | 'pin' | 'unpin' | 'peek'; readonly key: string }
-  | { readonly do: 'send' | 'arrive'; readonly pick: number; readonly fails: boolean }
+  | ({ readonly do: 'send' | 'arrive'; readonly pick: number } & Reply)
+
+/** How the source answers a read: `seen` says how much of what came after the position it saw. */
+interface Reply {
+  readonly reply: 'exact' | 'fenced' | 'behind-feed' | 'unavailable'
+  readonly seen: number
+}
 
 const key = fc.constantFrom(...keys)
 const collection = fc.constantFrom(...collections)
@@ -45,7 +58,13 @@ export const steps: fc.Arbitrary<readonly Step[]> = fc.array(
       arbitrary: fc.record({
         do: fc.constantFrom('send' as const, 'arrive' as const),
         pick: fc.nat(9),
-        fails: fc.boolean(),
+        reply: fc.constantFrom(
+          'exact' as const,
+          'fenced' as const,
+          'behind-feed' as const,
+          'unavailable' as const,
+        ),
+        seen: fc.nat(9),
       }),
     },
     {
@@ -60,6 +79,8 @@ export const steps: fc.Arbitrary<readonly Step[]> = fc.array(
 interface Read {
   readonly fill: Fill<number>
   sentAt: number | undefined
+  /** What came back, until it was decided what it means. */
+  outcome?: FillOutcome<number> | undefined
 }
 
 /** Runs the steps against a cache and a database; throws as soon as the cache says anything that was never true. */
@@ -98,7 +119,7 @@ export class CacheRun {
         break
       case 'send':
       case 'arrive':
-        this.#read(step.pick, step.fails)
+        this.#read(step.pick, step)
         break
       case 'pin':
         this.#pins.set(step.key, (this.#pins.get(step.key) ?? 0) + 1)
@@ -146,7 +167,7 @@ export class CacheRun {
     }
   }
 
-  #read(pick: number, fails: boolean): void {
+  #read(pick: number, reply: Reply): void {
     const read = this.#reads[pick % Math.max(1, this.#reads.length)]
     if (read === undefined) return
     const { fill, sentAt } = read
@@ -155,13 +176,19 @@ export class CacheRun {
       read.sentAt = this.#w
       return
     }
-    const [collection = ''] = fill.key.split('/')
-    const outcome = fails
-      ? ({ kind: 'unavailable' } as const)
-      : this.world.wasMissing(collection, sentAt)
-        ? ({ kind: 'unproved', until: position(this.world.now) } as const)
-        : ({ kind: 'exact', value: this.world.at(fill.key, sentAt) } as const)
-    this.#obey(read, sentAt, this.#cache.arrive(fill, outcome, position(this.#w)))
+    read.outcome ??= this.#outcomeOf(fill.key, sentAt, reply)
+    this.#obey(read, sentAt, this.#cache.arrive(fill, read.outcome, position(this.#w)))
+  }
+
+  #outcomeOf(key: string, sentAt: number, { reply, seen }: Reply): FillOutcome<number> {
+    if (reply === 'unavailable' || reply === 'behind-feed') return { kind: reply }
+    const { now } = this.world
+    const until = position(now)
+    const [collection = ''] = key.split('/')
+    if (this.world.wasMissing(collection, sentAt)) return { kind: 'fenced', value: ABSENT, until }
+    if (reply === 'exact') return { kind: 'exact', value: this.world.at(key, sentAt) }
+    const state = sentAt + (seen % Math.max(1, now - sentAt + 1))
+    return { kind: 'fenced', value: this.world.at(key, state), until }
   }
 
   #obey(read: Read, sentAt: number, decision: FillDecision<number>): void {
@@ -173,6 +200,8 @@ export class CacheRun {
       if (decision.at !== position(sentAt)) throw new Error('answers at a position that was not read')
       this.#same(read.fill.key, decision.value, sentAt, 'answered')
     }
+    if (decision.kind === 'wait-until') return
+    read.outcome = undefined
     if (decision.kind === 'again' || decision.kind === 'answer-uninstalled') read.sentAt = undefined
   }
 

@@ -49,11 +49,22 @@ class ForgetsRestart extends Cache<number> {
   }
 }
 
-/** An empty reply without a position is taken as absence at once. */
-class TrustsUnproved extends Cache<number> {
+/** What a read saw is taken for the state at its position, although it may have seen more. */
+class TrustsFenced extends Cache<number> {
   override arrive(fill: Fill<number>, outcome: FillOutcome<number>, now: Position): FillDecision<number> {
-    const trusted = outcome.kind === 'unproved' ? ({ kind: 'exact', value: ABSENT } as const) : outcome
+    const trusted = outcome.kind === 'fenced' ? ({ ...outcome, kind: 'exact' } as const) : outcome
     return super.arrive(fill, trusted, now)
+  }
+}
+
+/** What a read saw is taken for the state behind its fence, although the feed named the document meanwhile. */
+class IgnoresFeedBehindFence extends Cache<number> {
+  override arrive(fill: Fill<number>, outcome: FillOutcome<number>, now: Position): FillDecision<number> {
+    if (outcome.kind === 'fenced') {
+      fill.last = undefined
+      fill.restart = false
+    }
+    return super.arrive(fill, outcome, now)
   }
 }
 
@@ -125,7 +136,8 @@ const faulty = [
   RecallsBehindTheHeld,
   ReadOverwritesFeed,
   ForgetsRestart,
-  TrustsUnproved,
+  TrustsFenced,
+  IgnoresFeedBehindFence,
   KeepsTouched,
   TakesTouchedAsAbsent,
   KeepsDropped,

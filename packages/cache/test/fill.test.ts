@@ -12,7 +12,8 @@ const fill: Fill<string> = {
   restarts: 0,
 }
 const document: FillOutcome<string> = { kind: 'exact', value: 'read' }
-const unproved: FillOutcome<string> = { kind: 'unproved', until: position(8) }
+const fenced: FillOutcome<string> = { kind: 'fenced', value: 'seen', until: position(8) }
+const missing: FillOutcome<string> = { kind: 'fenced', value: ABSENT, until: position(8) }
 const unavailable: FillOutcome<string> = { kind: 'unavailable' }
 
 test.each<[string, Fill<string>, FillOutcome<string>, number, FillDecision<string>]>([
@@ -47,9 +48,18 @@ test.each<[string, Fill<string>, FillOutcome<string>, number, FillDecision<strin
     7,
     { kind: 'again' },
   ],
-  ['C10 an unproved reply waits', fill, unproved, 7, { kind: 'wait-until', position: position(8) }],
-  ['C10 and means absence once its time has come', fill, unproved, 8, { kind: 'install', value: ABSENT }],
-  ['C10 unless something changed', { ...fill, restart: true }, unproved, 8, { kind: 'again' }],
+  ['C10 a fenced reply waits for its fence', fill, fenced, 7, { kind: 'wait-until', position: position(8) }],
+  ['C10 and is the state there', fill, fenced, 8, { kind: 'install', value: 'seen' }],
+  ['C10 absence as well', fill, missing, 8, { kind: 'install', value: ABSENT }],
+  ['C10 unless something changed', { ...fill, restart: true }, fenced, 8, { kind: 'again' }],
+  ['C10 and the feed wins', { ...fill, last: 'fed' }, fenced, 8, { kind: 'install', value: 'fed' }],
+  [
+    'C10 a source that is behind its feed is asked again after a moment',
+    fill,
+    { kind: 'behind-feed' },
+    9,
+    { kind: 'later' },
+  ],
   [
     'C11 an unavailable position waits for a newer one',
     fill,

@@ -29,6 +29,11 @@ export function timeOf(position: Position): ClusterTime {
   return { high: highOf(position), low: lowOf(position) }
 }
 
+/** In milliseconds since 1970, to the second. */
+export function wallTimeMsOf(position: Position): number {
+  return highOf(position) * 1_000
+}
+
 export function positionAt({ high, low }: ClusterTime): Position {
   return positionOf(high, low)
 }

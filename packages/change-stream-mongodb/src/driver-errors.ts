@@ -7,11 +7,11 @@ import { ChangeStreamError, type ChangeStreamErrorCode } from '@freshet/change-s
 const codes: ReadonlyMap<unknown, ChangeStreamErrorCode> = new Map([
   [13, 'DENIED'], // Unauthorized
   [18, 'DENIED'], // AuthenticationFailed
-  [50, 'PAST_UNAVAILABLE'], // MaxTimeMSExpired
-  [72, 'PAST_UNAVAILABLE'], // InvalidOptions: a cluster time ahead of what the node has
-  [168, 'PAST_UNAVAILABLE'], // InvalidPipelineOperator: a view has taken the place of the collection
-  [239, 'PAST_UNAVAILABLE'], // SnapshotTooOld
-  [246, 'PAST_UNAVAILABLE'], // SnapshotUnavailable
+  [50, 'POSITION_UNAVAILABLE'], // MaxTimeMSExpired
+  [72, 'POSITION_UNAVAILABLE'], // InvalidOptions: a cluster time ahead of what the node has
+  [168, 'POSITION_UNAVAILABLE'], // InvalidPipelineOperator: a view has taken the place of the collection
+  [239, 'POSITION_UNAVAILABLE'], // SnapshotTooOld
+  [246, 'POSITION_UNAVAILABLE'], // SnapshotUnavailable
   [136, 'HISTORY_LOST'], // CappedPositionLost: the oplog ran over the scan
   [260, 'HISTORY_LOST'], // InvalidResumeToken
   [280, 'HISTORY_LOST'], // ChangeStreamFatalError

@@ -13,11 +13,11 @@ export class FollowedServer {
     this.#id = id
   }
 
-  /** Before anything is followed every server is as good. @throws {ChangeStreamError} PAST_UNAVAILABLE */
+  /** Before anything is followed every server is as good. @throws {ChangeStreamError} POSITION_UNAVAILABLE */
   expect(id: string | undefined): void {
     if (this.#id === undefined || this.#id === id) return
     throw new ChangeStreamError(
-      'PAST_UNAVAILABLE',
+      'POSITION_UNAVAILABLE',
       `expected a reply of the server that is followed, ${this.#id}, got one of ${String(id)}`,
     )
   }

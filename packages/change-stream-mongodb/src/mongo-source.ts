@@ -1,10 +1,10 @@
-import type { ChangeSource, PastReads } from '@freshet/change-stream'
+import type { ChangeSource, SourceReads } from '@freshet/change-stream'
 import type { ReadConnection } from '@freshet/guard'
 import type { Clock } from '@freshet/kit'
 import type { CollectionPlace } from '@freshet/protocol'
 import type { IdentityRule } from './identity.ts'
 import { defaultMongoSourceOptions } from './options.ts'
-import { MongoPastReads } from './past-reads.ts'
+import { MongoReads } from './reads.ts'
 import { MongoSource } from './source.ts'
 
 export interface MongoConnections {
@@ -19,12 +19,12 @@ export interface MongoConnections {
 /** The feed of a MongoDB database and the reads beside it, which know of each other which server they hear. */
 export function mongoSource({ feed, reads, ...shared }: MongoConnections): {
   readonly source: ChangeSource
-  readonly past: PastReads
+  readonly reads: SourceReads
 } {
   const parts = { ...shared, options: defaultMongoSourceOptions }
   const source = new MongoSource({ ...parts, connection: feed, ...(reads !== feed && { beside: reads }) })
   return {
     source,
-    past: new MongoPastReads({ ...parts, connection: reads, followed: source.followed }),
+    reads: new MongoReads({ ...parts, connection: reads, followed: source.followed }),
   }
 }

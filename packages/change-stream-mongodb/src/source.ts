@@ -1,7 +1,8 @@
 import type { ReadConnection } from '@freshet/guard'
 import type { Clock } from '@freshet/kit'
-import { before, highOf, type CollectionPlace } from '@freshet/protocol'
+import { before, type CollectionPlace, type Position } from '@freshet/protocol'
 import { type Batch, type ChangeSource, ChangeStreamError, type Origin } from '@freshet/change-stream'
+import { timeOf, wallTimeMsOf } from './cluster-time.ts'
 import { changeStreamErrorOf } from './driver-errors.ts'
 import { FeedCursor } from './feed-cursor.ts'
 import { FollowedServer } from './followed-server.ts'
@@ -42,6 +43,10 @@ export class MongoSource implements ChangeSource {
     this.#parts = parts
     this.#watchList = new WatchList(parts.collections)
     this.#patience = new ReplyPatience(parts.options.replyWithinMs, parts.options.longestReplyMs)
+  }
+
+  wallTimeMs(position: Position): number {
+    return wallTimeMsOf(position)
   }
 
   async start(signal: AbortSignal): Promise<Origin> {
@@ -110,7 +115,7 @@ export class MongoSource implements ChangeSource {
     if (identityTouched) throw new ChangeStreamError('ENDED', 'the identity of the source was touched')
     if (reply.ended) throw new ChangeStreamError('ENDED', 'the server closed the change stream')
     if (reply.operationTime === undefined) return
-    const behindSeconds = reply.operationTime.high - highOf(batch.through)
+    const behindSeconds = reply.operationTime.high - timeOf(batch.through).high
     // An empty reply proves that there was nothing newer: on an idle server the position itself may be old.
     if (reply.events.length > 0 && behindSeconds > this.#parts.options.maxBehindSeconds)
       throw new ChangeStreamError('TOO_FAR_BEHIND', `${behindSeconds} s behind the newest change`)

@@ -25,7 +25,7 @@ async function openBench(batchSize: number): Promise<SourceBench> {
   }
   return {
     source: opened.source,
-    past: opened.past,
+    reads: opened.reads,
     collection: 'products',
     valueOf: (document) => deserialize(document)['value'],
     write: async (...writes) => {

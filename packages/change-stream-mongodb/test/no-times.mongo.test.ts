@@ -71,19 +71,21 @@ test('F24 a server that tells no times for a while is followed all the same, and
 
 test('F24 what needs a position is asked for again until the server tells one', async () => {
   await using opened = await openSilent()
-  const { past } = opened
-  const at = await past.now(signal)
+  const { reads } = opened
+  const at = await reads.head(signal)
   opened.silent = true
   await using following = follow(opened)
   const { heard } = following
   await eventually(() => expect(heard.errors.length).toBeGreaterThan(2))
   expect(new Set(heard.errors)).toEqual(new Set(['DISCONNECTED']))
-  await expect(past.now(signal)).rejects.toMatchObject({ code: 'DISCONNECTED' })
+  await expect(reads.head(signal)).rejects.toMatchObject({ code: 'DISCONNECTED' })
   await db.admin.db('shop').collection('products').drop()
-  await expect(past.at(at, 'products', ['a'], signal)).rejects.toMatchObject({ code: 'PAST_UNAVAILABLE' })
+  await expect(reads.read(at, 'products', ['a'], signal)).rejects.toMatchObject({
+    code: 'POSITION_UNAVAILABLE',
+  })
   opened.silent = false
   await eventually(() => expect(heard.origins).toHaveLength(1))
-  expect(await past.now(signal)).toMatch(/^[0-9a-f]{16}$/)
+  expect(await reads.head(signal)).toMatch(/^[0-9a-f]{16}$/)
 })
 
 test('F24 a member that has not read its configuration yet is asked again', async () => {

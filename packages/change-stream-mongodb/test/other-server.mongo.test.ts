@@ -3,7 +3,7 @@ import { positionOf } from '@freshet/protocol'
 import { CutProxy, eventually, openTestDatabase } from '@freshet/testkit'
 import { Hearing } from '@freshet/change-stream/conformance'
 import { FollowedServer } from '../src/followed-server.ts'
-import { MongoPastReads } from '../src/index.ts'
+import { MongoReads } from '../src/index.ts'
 import { FaultyConnection } from './support/faulty-connection.ts'
 import { openSource } from './support/open-source.ts'
 
@@ -25,20 +25,20 @@ test('F9 what another server behind the same address says of the past is not tak
   proxy.leadTo(ports[1] ?? 0)
 
   // Whoever does not look at the server takes the document of the other one.
-  const blind = new MongoPastReads({ ...opened.parts, followed: new FollowedServer() })
+  const blind = new MongoReads({ ...opened.parts, followed: new FollowedServer() })
   await eventually(async () =>
-    expect(await blind.at(at, 'products', ['elsewhere'], signal)).toEqual({
+    expect(await blind.read(at, 'products', ['elsewhere'], signal)).toEqual({
       kind: 'exact',
       documents: new Map([['elsewhere', expect.anything()]]),
     }),
   )
   for (const ask of [
-    () => opened.past.at(at, 'products', ['elsewhere'], signal),
-    () => opened.past.now(signal),
-    () => opened.past.check(['products'], signal),
+    () => opened.reads.read(at, 'products', ['elsewhere'], signal),
+    () => opened.reads.head(signal),
+    () => opened.reads.check(['products'], signal),
   ])
     await expect(ask()).rejects.toMatchObject({
-      code: 'PAST_UNAVAILABLE',
+      code: 'POSITION_UNAVAILABLE',
       message: expect.stringContaining('the server that is followed'),
     })
 })

@@ -36,10 +36,21 @@ export interface ChangeSource {
    *   `start` again and begin a new epoch. DISCONNECTED: read again from the last `through`. See `failures`.
    */
   read(origin: Origin, signal: AbortSignal): AsyncIterable<Batch>
+  /**
+   * What the source's own clock showed at a position, in milliseconds since 1970; `undefined`: its positions say nothing
+   * of time. Nobody else knows what a position means: to all others it is a text that sorts.
+   */
+  wallTimeMs(position: Position): number | undefined
 }
 
-/** Documents as they were at a position, or word that the reply proves nothing before `until` is reached. */
-export type PastAnswer =
+/**
+ * What a read of the source proved. `position` is where the replica stood when the read was sent.
+ * - `exact`: the documents as they were at `position`.
+ * - `fenced`: the read saw every change up to `position` and none after `until`. Once a replica has reached `until`, what
+ *   it brought is the state there, but for documents that the feed named meanwhile: of these the feed knows more.
+ * - `behind-feed`: the source does not show yet what its feed has told already. Read again.
+ */
+export type SourceReply =
   | {
       readonly kind: 'exact'
       readonly documents: ReadonlyMap<Id, Bytes>
@@ -48,26 +59,27 @@ export type PastAnswer =
       /** Where only sizes were asked for: of those that are there, in bytes. */
       readonly sizes?: ReadonlyMap<Id, number>
     }
-  | { readonly kind: 'unproved'; readonly until: Position }
+  | { readonly kind: 'fenced'; readonly documents: ReadonlyMap<Id, Bytes>; readonly until: Position }
+  | { readonly kind: 'behind-feed' }
 
-/** Reads of the past, beside the feed. */
-export interface PastReads {
+/** Reads of the source itself, beside the feed, for what a replica does not hold. */
+export interface SourceReads {
   /**
-   * The documents as they were at `position`; ids that had none are not in the map. At most 150 ids a call. One of more
-   * than `maxDocumentBytes` may be left out, which the answer says: whoever asked for a few small ones would get as many
-   * of 16 MiB. With 0 the sizes are told, and no document.
-   * @throws {ChangeStreamError} PAST_UNAVAILABLE: that position cannot be read (yet, or any more), take a newer one;
-   *   DISCONNECTED; DENIED.
+   * Reads documents for a replica that stands at `position`; ids that have none are not in the map. At most 150 ids a
+   * call. One of more than `maxDocumentBytes` may be left out, which the reply says: whoever asked for a few small ones
+   * would get as many of 16 MiB. With 0 the sizes are told, and no document.
+   * @throws {ChangeStreamError} POSITION_UNAVAILABLE: nothing can be read for that position (yet, or any more), take a
+   *   newer one; DISCONNECTED; DENIED.
    */
-  at(
+  read(
     position: Position,
     collection: string,
     ids: readonly Id[],
     signal: AbortSignal,
     maxDocumentBytes?: number,
-  ): Promise<PastAnswer>
-  /** The position of one majority read that was sent after the call: at least as new as what was committed then. */
-  now(signal: AbortSignal): Promise<Position>
+  ): Promise<SourceReply>
+  /** A position that is at least as new as what was committed when this was called. */
+  head(signal: AbortSignal): Promise<Position>
   /** For each collection why it cannot be served exactly (a view, capped, a collation, time series), or `undefined`. */
   check(collections: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, string | undefined>>
 }

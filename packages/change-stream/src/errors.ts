@@ -33,8 +33,8 @@ export const failures = {
   },
   /** Nothing says which history this is. */
   SOURCE_UNKNOWN: { retry: true, lost: true, remedy: 'Run `freshet migrate` for this database.' },
-  /** That position of the past cannot be read now. Take a newer one. */
-  PAST_UNAVAILABLE: { retry: true, lost: false, remedy: 'Ask again at a newer position.' },
+  /** Nothing can be read for that position now. Take a newer one. */
+  POSITION_UNAVAILABLE: { retry: true, lost: false, remedy: 'Ask again at a newer position.' },
   /** The database does not let this user do it. */
   DENIED: {
     retry: false,

@@ -1,4 +1,4 @@
-export type { Batch, ChangeSource, Origin, PastAnswer, PastReads } from './contract.ts'
+export type { Batch, ChangeSource, Origin, SourceReply, SourceReads } from './contract.ts'
 export { ChangeStreamError, failures } from './errors.ts'
 export type { ChangeStreamErrorCode } from './errors.ts'
 export { Follower } from './follower.ts'

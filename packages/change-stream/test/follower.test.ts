@@ -46,6 +46,10 @@ class FailingSource implements ChangeSource {
     this.#place = place
   }
 
+  wallTimeMs(): undefined {
+    return undefined
+  }
+
   start(): Promise<Origin> {
     const source = parseSourceId('00000001')
     if (source === undefined) throw new Error('expected a source')
@@ -100,7 +104,7 @@ const everyCode: Readonly<Record<ChangeStreamErrorCode, ChangeStreamErrorCode>> 
   TOO_FAR_BEHIND: 'TOO_FAR_BEHIND',
   SOURCE_CHANGED: 'SOURCE_CHANGED',
   SOURCE_UNKNOWN: 'SOURCE_UNKNOWN',
-  PAST_UNAVAILABLE: 'PAST_UNAVAILABLE',
+  POSITION_UNAVAILABLE: 'POSITION_UNAVAILABLE',
   DENIED: 'DENIED',
   UNSUPPORTED: 'UNSUPPORTED',
 }

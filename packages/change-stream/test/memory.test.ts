@@ -1,7 +1,7 @@
 import { systemClock } from '@freshet/kit'
 import { parseSourceId, type SourceId } from '@freshet/protocol'
 import { describeChangeSource, type BenchWrite, type SourceBench } from '../src/conformance/index.ts'
-import { MemorySource, type MemoryWrite } from '../src/memory/index.ts'
+import { FencedReads, MemorySource, SnapshotReads, type MemoryWrite } from '../src/memory/index.ts'
 
 const collection = 'products'
 
@@ -18,7 +18,9 @@ function written(write: BenchWrite): MemoryWrite {
   return { kind: write.kind === 'put' ? 'put' : 'touched', collection, id, document }
 }
 
-function openBench(): Promise<SourceBench> {
+type Reading = (source: MemorySource) => Pick<SourceBench, 'reads' | 'hold'>
+
+function openBench(reading: Reading): Promise<SourceBench> {
   const source = new MemorySource({ id: sourceOf('00000001'), clock: systemClock, idleMs: 5 })
   const commit = (...writes: readonly MemoryWrite[]): Promise<void> => {
     source.commit(writes)
@@ -26,7 +28,7 @@ function openBench(): Promise<SourceBench> {
   }
   return Promise.resolve({
     source,
-    past: source,
+    ...reading(source),
     collection,
     valueOf: (document) => Number(Buffer.from(document).toString()),
     write: (...writes) => commit(...writes.map(written)),
@@ -38,4 +40,13 @@ function openBench(): Promise<SourceBench> {
   })
 }
 
-describeChangeSource('the memory', openBench)
+describeChangeSource('a memory that is read as it was', () =>
+  openBench((source) => ({ reads: new SnapshotReads(source) })),
+)
+
+describeChangeSource('a memory that has only its present', () =>
+  openBench((source) => {
+    const reads = new FencedReads(source)
+    return { reads, hold: () => reads.hold() }
+  }),
+)

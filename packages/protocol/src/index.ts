@@ -1,5 +1,6 @@
 export type * from './change.ts'
 export {
+  after,
   before,
   formatSourcePosition,
   highOf,
@@ -7,6 +8,7 @@ export {
   parsePosition,
   parseSourceId,
   parseSourcePosition,
+  POSITION_NEVER,
   POSITION_ZERO,
   positionOf,
 } from './position.ts'

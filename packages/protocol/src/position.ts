@@ -2,8 +2,8 @@
 export type SourceId = string & { readonly __brand: 'SourceId' }
 
 /**
- * A point in a source's order of changes: 16 lowercase hex digits. It sorts as text, so `a < b` means "earlier".
- * For MongoDB the first 8 digits are the seconds and the last 8 the increment of the cluster time.
+ * A point in a source's order of changes: 16 lowercase hex digits. It sorts as text, so `a < b` means "earlier". What the
+ * digits mean is the source's own affair.
  */
 export type Position = string & { readonly __brand: 'Position' }
 
@@ -20,6 +20,9 @@ const wirePattern = /^([0-9a-f]{8})\.([0-9a-f]{16})$/
 /** The earliest position there is. */
 export const POSITION_ZERO = '0000000000000000' as Position
 
+/** No source comes so far. */
+export const POSITION_NEVER = 'ffffffffffffffff' as Position
+
 /** Checks and brands a position; `undefined` when the text is not one. */
 export function parsePosition(text: string): Position | undefined {
   return positionPattern.test(text) ? (text as Position) : undefined
@@ -30,17 +33,17 @@ export function parseSourceId(text: string): SourceId | undefined {
   return sourcePattern.test(text) ? (text as SourceId) : undefined
 }
 
-/** A position from its two unsigned 32-bit halves; for MongoDB the seconds and the increment. */
+/** A position from its two unsigned 32-bit halves. */
 export function positionOf(high: number, low: number): Position {
   return (hex8(high) + hex8(low)) as Position
 }
 
-/** The high half: for MongoDB the seconds since 1970. */
+/** The high half. */
 export function highOf(position: Position): number {
   return Number.parseInt(position.slice(0, 8), 16)
 }
 
-/** The low half: for MongoDB the increment within the second. */
+/** The low half. */
 export function lowOf(position: Position): number {
   return Number.parseInt(position.slice(8), 16)
 }
@@ -51,6 +54,13 @@ export function before(position: Position): Position {
   if (low > 0) return positionOf(highOf(position), low - 1)
   const high = highOf(position)
   return high > 0 ? positionOf(high - 1, 0xffffffff) : position
+}
+
+/** The next position there can be; {@link POSITION_NEVER} has none and stays. */
+export function after(position: Position): Position {
+  if (position === POSITION_NEVER) return position
+  const low = lowOf(position)
+  return low < 0xffffffff ? positionOf(highOf(position), low + 1) : positionOf(highOf(position) + 1, 0)
 }
 
 /** The text of the `Freshet-Position` header. */

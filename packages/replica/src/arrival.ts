@@ -1,6 +1,5 @@
 import type { Clock, MonotonicMs } from '@freshet/kit'
 import {
-  highOf,
   parsePosition,
   parseSourceId,
   type Position,
@@ -14,7 +13,7 @@ import type { Standpoint } from './standpoint.ts'
 
 export interface ArrivalLimits {
   readonly maxWaiters: number
-  readonly maxAheadSeconds: number
+  readonly maxAheadMs: number
 }
 
 /** Waits for positions: bounded in number, and without hope refused at once. */
@@ -22,10 +21,17 @@ export class Arrival {
   readonly #standpoint: Standpoint
   readonly #limits: ArrivalLimits
   readonly #clock: Clock
+  readonly #wallTimeMs: (position: Position) => number | undefined
   #waiting = 0
 
-  constructor(standpoint: Standpoint, limits: ArrivalLimits, clock: Clock) {
+  constructor(
+    standpoint: Standpoint,
+    limits: ArrivalLimits,
+    clock: Clock,
+    wallTimeMs: (position: Position) => number | undefined,
+  ) {
     this.#clock = clock
+    this.#wallTimeMs = wallTimeMs
     this.#standpoint = standpoint
     this.#limits = limits
   }
@@ -67,7 +73,7 @@ export class Arrival {
     const { at } = this.#standpoint
     const behind = (): ReplicaError =>
       new ReplicaError('BEHIND', `expected position ${position}, stand at ${this.#standpoint.at}`)
-    if (highOf(position) - highOf(at) > this.#limits.maxAheadSeconds) throw behind()
+    if (this.#aheadMs(position, at) > this.#limits.maxAheadMs) throw behind()
     await this.#inLine(async () => {
       const woken = deferred<void>()
       const waiter = this.#standpoint.wait(position, () => woken.resolve())
@@ -77,6 +83,11 @@ export class Arrival {
         this.#standpoint.leave(waiter)
       }
     })
+  }
+
+  /** 0 where positions say nothing of time: then only waiting tells. */
+  #aheadMs(position: Position, at: Position): number {
+    return (this.#wallTimeMs(position) ?? 0) - (this.#wallTimeMs(at) ?? 0)
   }
 
   async #inLine(wait: () => Promise<void>): Promise<void> {

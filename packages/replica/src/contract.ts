@@ -52,6 +52,8 @@ export interface ReplicaStatus {
   readonly source: SourceId | undefined
   readonly epoch: number
   readonly at: Position
+  /** What the source's clock showed at {@link at}, in milliseconds since 1970; `undefined`: positions do not say. */
+  readonly wallTimeMs: number | undefined
   /** Milliseconds since the state was last proved to be the newest; `undefined` before the first proof. */
   readonly ageMs: number | undefined
   /** Whether a majority of the source was heard alive within `aliveWithinMs` (a heartbeat at least). */

@@ -3,7 +3,7 @@ import { Follower, type ChangeSource } from '@freshet/change-stream'
 import type { Replica } from './contract.ts'
 import { ExactReplica, type ReplicaBase, type ReplicaParts } from './replica.ts'
 
-export interface SourceReplicaParts<V extends Value> extends ReplicaBase<V> {
+export interface SourceReplicaParts<V extends Value> extends Omit<ReplicaBase<V>, 'wallTimeMs'> {
   readonly source: ChangeSource
   /** Runs when the replica has stopped: source and reads are not used any more. */
   readonly ended?: () => Promise<void>
@@ -22,6 +22,7 @@ export function replicaParts<V extends Value>(parts: SourceReplicaParts<V>): Rep
   const { source, presentation, options, clock, random } = parts
   return {
     ...parts,
+    wallTimeMs: (position) => source.wallTimeMs(position),
     cache: new Cache({
       maxBytes: options.cacheBytes * (1 - recentShare),
       recentBytes: options.cacheBytes * recentShare,

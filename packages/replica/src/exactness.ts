@@ -1,7 +1,7 @@
 import { Backoff, type BackoffOptions, type Clock, type Log } from '@freshet/kit'
 import { deferred } from './deferred.ts'
 import { ReplicaError } from './errors.ts'
-import type { Past } from './past.ts'
+import type { BoundedReads } from './bounded-reads.ts'
 
 /** `checking`: nobody may read it until the answer is there. `refused`: it cannot be followed exactly. */
 type Verdict =
@@ -18,7 +18,7 @@ const exact: Verdict = { kind: 'exact' }
  */
 export class Exactness {
   readonly #verdicts = new Map<string, Verdict>()
-  readonly #past: Past
+  readonly #sourceReads: BoundedReads
   readonly #clock: Clock
   readonly #log: Log
   readonly #retry: BackoffOptions
@@ -33,7 +33,7 @@ export class Exactness {
   /** @throws {ReplicaError} COLLECTION_NOT_EXACT: a name that can stand in no key. */
   constructor(parts: {
     readonly collections: Iterable<string>
-    readonly past: Past
+    readonly sourceReads: BoundedReads
     readonly clock: Clock
     readonly log: Log
     readonly retry: BackoffOptions
@@ -43,7 +43,7 @@ export class Exactness {
       if (name.includes('/')) throw notExact(name, 'its name holds a slash, which ends the name in a key')
       this.#set(name, checking)
     }
-    this.#past = parts.past
+    this.#sourceReads = parts.sourceReads
     this.#clock = parts.clock
     this.#log = parts.log
     this.#retry = parts.retry
@@ -128,7 +128,7 @@ export class Exactness {
 
   /** What was asked for anew meanwhile belongs to the next check: this answer may be older than the change. */
   async #check(names: readonly string[]): Promise<void> {
-    const reasons = await this.#past.check(names)
+    const reasons = await this.#sourceReads.check(names)
     for (const name of names) if (!this.#open.has(name)) this.#judge(name, reasons.get(name))
     const changed = this.#changed
     this.#changed = deferred()

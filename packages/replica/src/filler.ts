@@ -8,13 +8,13 @@ import {
   type Value,
 } from '@freshet/cache'
 import { Backoff, type BackoffOptions, type Clock, type Log } from '@freshet/kit'
-import type { Id, Position, SourceId } from '@freshet/protocol'
+import { after, POSITION_NEVER, type Id, type Position, type SourceId } from '@freshet/protocol'
 import type { Presentation } from './contract.ts'
 import { ReplicaError } from './errors.ts'
-import type { Past, PastResult } from './past.ts'
+import type { BoundedReads, ReadResult } from './bounded-reads.ts'
 import { presented } from './presented.ts'
 import { planReads, SIZE_UNKNOWN, SMALL_BYTES, type ReadPlan } from './read-sizes.ts'
-import { after, MAX_AT_ONCE, never, together, untilNextPosition } from './retry.ts'
+import { MAX_AT_ONCE, together, untilNextPosition } from './retry.ts'
 import type { Standpoint } from './standpoint.ts'
 
 /** `installed`: it was the state at `at` and held, a moment ago. `moved`: the source is another one, look again. `past`: this is the document as it was at `at`; it changes too fast. */
@@ -58,7 +58,7 @@ export interface FillTicket<V> {
 
 export interface FillerParts<V extends Value> {
   readonly cache: Cache<V>
-  readonly past: Past
+  readonly sourceReads: BoundedReads
   readonly presentation: Presentation<V>
   readonly standpoint: Standpoint
   readonly clock: Clock
@@ -145,11 +145,11 @@ export class Filler<V extends Value> {
     if (!this.#parts.standpoint.serving) return
     const queued = this.#queue
     this.#queue = []
-    for (const plan of planReads(queued)) void this.#parts.past.inTurn(plan, () => this.#send(plan))
+    for (const plan of planReads(queued)) void this.#parts.sourceReads.inTurn(plan, () => this.#send(plan))
   }
 
   async #send({ documents: jobs, maxDocumentBytes }: ReadPlan<Job<V>>): Promise<void> {
-    const { standpoint, cache, past } = this.#parts
+    const { standpoint, cache, sourceReads } = this.#parts
     if (!standpoint.serving) {
       this.#queue.push(...jobs)
       return
@@ -168,22 +168,25 @@ export class Filler<V extends Value> {
     const [first] = sent
     if (first === undefined) return
     const ids = sent.map((job) => job.id)
-    const result = await past.at(w0, first.collection, ids, maxDocumentBytes)
+    const result = await sourceReads.read(w0, first.collection, ids, maxDocumentBytes)
     for (const job of sent) this.#take(job, result)
   }
 
-  #take(job: Job<V>, result: PastResult): void {
+  #take(job: Job<V>, result: ReadResult): void {
     if (result.kind === 'refused') return this.#fail(job, result.error)
-    job.byPosition = result.kind === 'unavailable' && result.byPosition
+    job.byPosition = result.kind === 'behind-feed' || (result.kind === 'unavailable' && result.byPosition)
     if (result.kind === 'unavailable') job.failures += 1
-    if (result.kind !== 'exact') return this.#arrive(job, result)
+    if (result.kind === 'unavailable' || result.kind === 'behind-feed') return this.#arrive(job, result)
     const document = result.documents.get(job.id)
-    const bytes = result.limited ? SIZE_UNKNOWN : result.sizes.get(job.id)
-    if (document === undefined && bytes !== undefined) return this.#askFor(job, bytes)
+    if (result.kind === 'exact' && document === undefined) {
+      const bytes = result.limited ? SIZE_UNKNOWN : result.sizes.get(job.id)
+      if (bytes !== undefined) return this.#askFor(job, bytes)
+    }
     this.#orFail(job, () => {
       const { presentation } = this.#parts
       const value = document === undefined ? ABSENT : presented(presentation, job.fill.key, document)
-      this.#arrive(job, { kind: 'exact', value })
+      const { kind } = result
+      this.#arrive(job, kind === 'exact' ? { kind, value } : { kind, value, until: result.until })
     })
   }
 
@@ -222,12 +225,14 @@ export class Filler<V extends Value> {
         this.#answerFromThePast(job, decision.value, decision.at)
         return this.#again(job)
       case 'again':
-        if (outcome.kind === 'unavailable' && failsOn(job)) return this.#later(job, never)
+        if (outcome.kind === 'unavailable' && failsOn(job)) return this.#later(job, POSITION_NEVER)
         return this.#again(job)
       case 'wait-until':
         return void this.#pause(job, decision.position).then(() => this.#arriveLate(job, outcome))
+      case 'later':
+        return this.#later(job, POSITION_NEVER)
       case 'wait-after':
-        return this.#later(job, failsOn(job) ? never : after(decision.position))
+        return this.#later(job, failsOn(job) ? POSITION_NEVER : after(decision.position))
     }
   }
 

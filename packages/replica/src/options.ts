@@ -20,8 +20,8 @@ export interface ReplicaOptions {
   readonly maxPastReads: number
   /** Bytes of an answer of several documents, by the presentation's `sizeOf`. One alone may have any size. */
   readonly maxAnswerBytes: number
-  /** A position that is further ahead than this (in units of its high half: seconds for MongoDB) is refused at once. */
-  readonly maxAheadSeconds: number
+  /** A position further ahead than this by the source's clock is refused at once. */
+  readonly maxAheadMs: number
   /** Without a proof for this long the replica calls itself lagging; it goes on answering. */
   readonly lagAfterMs: number
   /** Without a sign of life of the source's majority for this long, `proved` is false. */
@@ -45,7 +45,7 @@ export const defaultReplicaOptions: ReplicaOptions = Object.freeze({
   maxReads: 10_000,
   maxPastReads: 8,
   maxAnswerBytes: 16 * MiB,
-  maxAheadSeconds: 60,
+  maxAheadMs: 60_000,
   lagAfterMs: 5_000,
   aliveWithinMs: 2_000,
   maxNotices: 1_024,

@@ -1,5 +1,5 @@
 import type { Absent, Cache, Value } from '@freshet/cache'
-import type { PastReads } from '@freshet/change-stream'
+import type { SourceReads } from '@freshet/change-stream'
 import { ByteBudget, type Clock, type Log, type MonotonicMs, type SharedNext } from '@freshet/kit'
 import type { CollectionPlace, Id, Position, SourcePosition } from '@freshet/protocol'
 import { Arrival } from './arrival.ts'
@@ -20,7 +20,7 @@ import { Filler } from './filler.ts'
 import { newestOf } from './newest.ts'
 import { Notices } from './notices.ts'
 import type { ReplicaOptions } from './options.ts'
-import { Past } from './past.ts'
+import { BoundedReads } from './bounded-reads.ts'
 import { Patience } from './patience.ts'
 import { Reads } from './reads.ts'
 import { Snapshots } from './snapshots.ts'
@@ -35,7 +35,9 @@ export interface Following {
 
 /** What every replica is made of, wherever its changes come from. */
 export interface ReplicaBase<V extends Value> {
-  readonly past: PastReads
+  readonly reads: SourceReads
+  /** What the source's clock showed at a position, as `ChangeSource` says it. */
+  readonly wallTimeMs: (position: Position) => number | undefined
   readonly collections: ReadonlyMap<string, CollectionPlace>
   readonly presentation: Presentation<V>
   readonly options: ReplicaOptions
@@ -65,7 +67,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
   readonly #standpoint: Standpoint
   readonly #exactness: Exactness
   readonly #notices: Notices
-  readonly #past: Past
+  readonly #sourceReads: BoundedReads
   readonly #newest: SharedNext<Position>
   readonly #arrival: Arrival
   readonly #filler: Filler<V>
@@ -77,15 +79,15 @@ export class ExactReplica<V extends Value> implements Replica<V> {
   #stopped: Promise<void> | undefined
 
   constructor(parts: ReplicaParts<V>) {
-    const { past, collections, options, clock, log, cache } = parts
+    const { reads, collections, options, clock, log, cache } = parts
     const { retry } = options
     const budget = parts.budget ?? new ByteBudget({ maxBytes: options.inFlightBytes, clock })
     this.#parts = parts
     this.#cache = cache
     this.#standpoint = new Standpoint(clock, options.lagAfterMs)
     this.#notices = new Notices(options.maxNotices)
-    this.#past = new Past({
-      reads: past,
+    this.#sourceReads = new BoundedReads({
+      reads,
       places: options.maxPastReads,
       small: budget.part('reads', budget.maxBytes * READS_SHARE),
       large: budget.part('large_reads', budget.maxBytes * LARGE_READS_SHARE),
@@ -93,12 +95,17 @@ export class ExactReplica<V extends Value> implements Replica<V> {
       clock,
       log,
     })
-    this.#exactness = new Exactness({ ...parts, collections: collections.keys(), past: this.#past, retry })
-    this.#newest = newestOf(this.#past)
-    this.#arrival = new Arrival(this.#standpoint, options, clock)
+    this.#exactness = new Exactness({
+      ...parts,
+      collections: collections.keys(),
+      sourceReads: this.#sourceReads,
+      retry,
+    })
+    this.#newest = newestOf(this.#sourceReads)
+    this.#arrival = new Arrival(this.#standpoint, options, clock, parts.wallTimeMs)
     const inner = {
       ...parts,
-      past: this.#past,
+      sourceReads: this.#sourceReads,
       standpoint: this.#standpoint,
       exactness: this.#exactness,
       notices: this.#notices,
@@ -192,6 +199,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
     return {
       state: this.state,
       source,
+      wallTimeMs: source === undefined ? undefined : this.#parts.wallTimeMs(at),
       epoch: this.#cache.epoch,
       at,
       ageMs: Number.isFinite(provedAt) ? now - provedAt : undefined,
@@ -224,7 +232,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
     this.#ending.end()
     this.#standpoint.stop()
     this.#exactness.stop()
-    this.#past.stop()
+    this.#sourceReads.stop()
     this.#notices.close()
     await this.#following.stop()
   }

@@ -1,14 +1,10 @@
 import type { MonotonicMs } from '@freshet/kit'
-import { highOf, lowOf, positionOf, type Position } from '@freshet/protocol'
 
 /**
  * Reads of one key that may fail and be sent again as soon as W has moved. W moves with every change, so a source that
  * goes on to fail would be asked hundreds of times a second without it.
  */
 export const MAX_AT_ONCE = 3
-
-/** No W comes so far: who waits for it waits for its time to be over, or for the end of the replica. */
-export const never: Position = positionOf(0xffffffff, 0xffffffff)
 
 /** Waits of this length or longer end together. */
 const togetherMs = 1_000
@@ -31,10 +27,4 @@ export function together(now: MonotonicMs, waitMs: number): number {
  */
 export function untilNextPosition(now: MonotonicMs): number {
   return positionEveryMs - (now % positionEveryMs)
-}
-
-/** The next position there can be. */
-export function after(position: Position): Position {
-  const low = lowOf(position)
-  return low === 0xffffffff ? positionOf(highOf(position) + 1, 0) : positionOf(highOf(position), low + 1)
 }

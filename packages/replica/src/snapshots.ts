@@ -5,7 +5,7 @@ import type { Presentation } from './contract.ts'
 import { deferred } from './deferred.ts'
 import { ReplicaError } from './errors.ts'
 import type { Exactness } from './exactness.ts'
-import type { Past } from './past.ts'
+import type { BoundedReads } from './bounded-reads.ts'
 import { presented } from './presented.ts'
 import { planReads, SIZE_UNKNOWN, SMALL_BYTES, type ReadPlan, type Wanted } from './read-sizes.ts'
 import type { Standpoint } from './standpoint.ts'
@@ -63,7 +63,7 @@ interface Found<V> {
 
 export interface SnapshotsParts<V extends Value> {
   readonly cache: Cache<V>
-  readonly past: Past
+  readonly sourceReads: BoundedReads
   readonly standpoint: Standpoint
   readonly exactness: Exactness
   readonly presentation: Presentation<V>
@@ -160,7 +160,7 @@ export class Snapshots<V extends Value> {
         failed = { error }
       }
     }
-    await this.#parts.past.inTurn(plan, read, job.leaveLine.signal)
+    await this.#parts.sourceReads.inTurn(plan, read, job.leaveLine.signal)
     if (failed) throw failed.error
     return done
   }
@@ -170,12 +170,12 @@ export class Snapshots<V extends Value> {
     { documents, maxDocumentBytes }: ReadPlan<WantedId>,
     found: Found<V>,
   ): Promise<boolean> {
-    const { cache, past } = this.#parts
+    const { cache, sourceReads } = this.#parts
     job.sent ??= this.#stamp(job)
     if (job.sent === undefined) return false
     const { at, epoch } = job.sent
     const ids = documents.map(({ id }) => id)
-    const result = await past.at(at, job.collection, ids, maxDocumentBytes)
+    const result = await sourceReads.read(at, job.collection, ids, maxDocumentBytes)
     if (result.kind === 'refused') throw result.error
     if (result.kind !== 'exact' || cache.epoch !== epoch || job.callers === 0) return false
     const { sizes, limited } = result

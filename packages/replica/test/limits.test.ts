@@ -14,7 +14,7 @@ async function overtakeUntilSnapshot(bench: Bench, ids: readonly string[]): Prom
     bench.tick()
     bench.history.commit(ids.map(touched))
     bench.tell()
-    for (const pending of bench.past.pending.splice(0)) pending.reply()
+    for (const pending of bench.reads.pending.splice(0)) pending.reply()
   }
   await bench.settle()
 }
@@ -52,8 +52,8 @@ test('R8 an answer ends as soon as what came is too large, whatever is still mis
   const end = expect(bench.replica.many('a', ids)).rejects.toMatchObject({ code: 'ANSWER_TOO_LARGE' })
   await bench.settle()
   bench.tick()
-  expect(bench.past.pending).toHaveLength(2)
-  bench.past.pending.shift()?.reply()
+  expect(bench.reads.pending).toHaveLength(2)
+  bench.reads.pending.shift()?.reply()
   await end
 })
 
@@ -92,12 +92,12 @@ test('R6 callers of the same hot documents share one read of all of them', async
   const ids = ['1', '2']
   const answers = Array.from({ length: 20 }, () => bench.replica.many('a', ids))
   await overtakeUntilSnapshot(bench, ids)
-  const before = bench.past.sent
-  expect(bench.past.pending).toHaveLength(1)
+  const before = bench.reads.sent
+  expect(bench.reads.pending).toHaveLength(1)
   await bench.drain()
   for (const answer of await Promise.all(answers))
     expect(answer).toMatchObject({ at: positionOf(1, 4), values: ['s7', 's8'], stored: false })
-  expect(bench.past.sent).toBe(before)
+  expect(bench.reads.sent).toBe(before)
 })
 
 test('R6 a caller who must not see what another one may see reads anew', async () => {
@@ -107,7 +107,7 @@ test('R6 a caller who must not see what another one may see reads anew', async (
   const ids = ['1', '2']
   const early = bench.replica.many('a', ids)
   await overtakeUntilSnapshot(bench, ids)
-  const [snapshot] = bench.past.pending.splice(0)
+  const [snapshot] = bench.reads.pending.splice(0)
   bench.history.commit(ids.map(touched))
   bench.tell()
   const late = bench.replica.many('a', ids)
@@ -133,12 +133,12 @@ test('R6 hot documents that nobody waits for are not read, and wait in no line',
     expect(bench.replica.many('a', ids, { signal })).rejects.toMatchObject({ code: 'CANCELLED' }),
   )
   await overtakeUntilSnapshot(bench, ['1', '2', '4'])
-  const before = bench.past.sent
-  expect(bench.past.pending).toHaveLength(1)
+  const before = bench.reads.sent
+  expect(bench.reads.pending).toHaveLength(1)
   leaving.abort()
   await Promise.all(ends)
   await bench.drain()
-  expect(bench.past.sent).toBe(before)
+  expect(bench.reads.sent).toBe(before)
 })
 
 test.each([
@@ -152,12 +152,12 @@ test.each([
   const leaving = new AbortController()
   const end = expect(bench.replica.many('a', ids, leaving)).rejects.toMatchObject({ code })
   await overtakeUntilSnapshot(bench, ids)
-  expect(bench.past.pending).toHaveLength(1)
-  const before = bench.past.sent
+  expect(bench.reads.pending).toHaveLength(1)
+  const before = bench.reads.sent
   if (code === 'CANCELLED') leaving.abort()
   await bench.drain()
   await end
-  expect(bench.past.sent).toBe(before)
+  expect(bench.reads.sent).toBe(before)
 })
 
 test('R9 hot documents of a collection that is being checked are not read', async () => {
@@ -172,9 +172,9 @@ test('R9 hot documents of a collection that is being checked are not read', asyn
     bench.tick()
     bench.history.commit(ids.map(touched))
     bench.tell()
-    const replies = bench.past.pending.splice(0)
+    const replies = bench.reads.pending.splice(0)
     if (n === 2) {
-      bench.past.reasons.set('a', 'it has a collation now')
+      bench.reads.reasons.set('a', 'it has a collation now')
       bench.feed.apply(bench.batch([{ kind: 'namespace-touched', collection: 'a' }], bench.history.now, true))
     }
     for (const pending of replies) pending.reply()

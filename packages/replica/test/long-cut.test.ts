@@ -1,27 +1,28 @@
 import { expect, test } from '@jest/globals'
-import { ChangeStreamError, type PastAnswer } from '@freshet/change-stream'
+import { ChangeStreamError, type SourceReply } from '@freshet/change-stream'
 import type { ReplicaOptions } from '../src/options.ts'
-import { never } from '../src/retry.ts'
+import { POSITION_NEVER } from '@freshet/protocol'
 import { Bench } from './support/bench.ts'
-import { ScriptedPast } from './support/scripted-past.ts'
+import { ScriptedReads } from './support/scripted-reads.ts'
 
 /** A source that answers nothing while it is cut off, and counts how often it is asked. */
-class CutPast extends ScriptedPast {
+class CutReads extends ScriptedReads {
   cut = false
-  why: 'DISCONNECTED' | 'PAST_UNAVAILABLE' | 'proves nothing' = 'DISCONNECTED'
+  why: 'DISCONNECTED' | 'POSITION_UNAVAILABLE' | 'proves nothing' = 'DISCONNECTED'
   reads = 0
   checks = 0
 
-  override at(...all: Parameters<ScriptedPast['at']>): Promise<PastAnswer> {
-    if (!this.cut) return super.at(...all)
+  override read(...all: Parameters<ScriptedReads['read']>): Promise<SourceReply> {
+    if (!this.cut) return super.read(...all)
     this.reads += 1
     // The feed never comes so far.
-    if (this.why === 'proves nothing') return Promise.resolve({ kind: 'unproved', until: never })
+    if (this.why === 'proves nothing')
+      return Promise.resolve({ kind: 'fenced', documents: new Map(), until: POSITION_NEVER })
     return Promise.reject(new ChangeStreamError(this.why, 'by the test'))
   }
 
   override check(
-    ...all: Parameters<ScriptedPast['check']>
+    ...all: Parameters<ScriptedReads['check']>
   ): Promise<ReadonlyMap<string, string | undefined>> {
     if (!this.cut) return super.check(...all)
     this.checks += 1
@@ -50,16 +51,16 @@ async function askedWhileCut(
 ) {
   let reads = 0
   let checks = 0
-  await using bench = await new Bench({ options, past: (history) => new CutPast(history) }).live()
-  const { past } = bench
-  if (!(past instanceof CutPast)) throw new Error('expected the source of this test')
-  past.cut = true
+  await using bench = await new Bench({ options, reads: (history) => new CutReads(history) }).live()
+  const { reads: source } = bench
+  if (!(source instanceof CutReads)) throw new Error('expected the source of this test')
+  source.cut = true
   await ask(bench)
   const minutes: { readonly reads: number; readonly checks: number }[] = []
   for (let minute = 0; minute < 2; minute += 1) {
     await pass(bench, 60, feedRuns)
-    minutes.push({ reads: past.reads - reads, checks: past.checks - checks })
-    ;({ reads, checks } = past)
+    minutes.push({ reads: source.reads - reads, checks: source.checks - checks })
+    ;({ reads, checks } = source)
   }
   return minutes
 }
@@ -101,7 +102,7 @@ test.each([
 test('R16 where the position is the reason newer ones are tried soon, twenty times a second at most', async () => {
   const [first, second] = await askedWhileCut(
     async (bench) => {
-      if (bench.past instanceof CutPast) bench.past.why = 'PAST_UNAVAILABLE'
+      if (bench.reads instanceof CutReads) bench.reads.why = 'POSITION_UNAVAILABLE'
       await callers(1, true)(bench)
     },
     { feedRuns: true },
@@ -114,11 +115,11 @@ test('R16 where the position is the reason newer ones are tried soon, twenty tim
 test('R16 where the position was the reason, and then an answer proves nothing, it is once a second again', async () => {
   const [first, second] = await askedWhileCut(
     async (bench) => {
-      if (!(bench.past instanceof CutPast)) throw new Error('expected the source of this test')
-      bench.past.why = 'PAST_UNAVAILABLE'
+      if (!(bench.reads instanceof CutReads)) throw new Error('expected the source of this test')
+      bench.reads.why = 'POSITION_UNAVAILABLE'
       await callers(1, true)(bench)
-      expect(bench.past.reads).toBeGreaterThan(0)
-      bench.past.why = 'proves nothing'
+      expect(bench.reads.reads).toBeGreaterThan(0)
+      bench.reads.why = 'proves nothing'
     },
     { feedRuns: true },
   )

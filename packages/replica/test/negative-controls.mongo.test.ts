@@ -43,11 +43,11 @@ test.each<[string, Variant]>([
     'entries are cleared after W has jumped',
     { ...cached((options) => new broken.ClearsMuchLater(options)), meanwhile: disturb.losesHistory },
   ],
-  ['a fill is not read at its position', { past: readsTheNewest }],
+  ['a fill is not read at its position', { reads: readsTheNewest }],
   ['ids of other types that the server holds equal are not known', { connection: knowsOneTypeOfEachId }],
   [
     'a missing position is ignored',
-    { past: takesSilenceAsAbsence, source: disturb.tellsDropsLate(20), meanwhile: disturb.dropsOften },
+    { reads: takesSilenceAsAbsence, source: disturb.tellsDropsLate(20), meanwhile: disturb.dropsOften },
   ],
   ['W moves per event', { wrapFeed: broken.movesPerEvent }],
 ])(`R3 the same run on a real server finds that %s (seed ${seed})`, async (name, variant) => {

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { Cache, ENTRY_OVERHEAD_BYTES } from '@freshet/cache'
 import { asText, type BenchOptions } from './support/bench.ts'
+import { ForgetsTheFence, ForgetsTheLowerBound } from './support/fenced-reads.ts'
 import * as broken from './support/broken.ts'
 import { Stress } from './support/stress.ts'
 
@@ -23,9 +24,20 @@ test.each<[string, () => BenchOptions]>([
   ['a fill overwrites an event', () => ({ cache: new broken.FillOverwritesEvent(cacheOptions) })],
   ['entries are cleared after W has jumped', () => ({ cache: new broken.ClearsLater(cacheOptions) })],
   ['no content is taken as absent', () => ({ cache: new broken.TakesNullAsAbsent(cacheOptions) })],
-  ['a fill is not read at its position', () => ({ past: (history) => new broken.ReadsTheNewest(history) })],
-  ['a missing position is ignored', () => ({ past: (history) => new broken.TakesSilenceAsAbsence(history) })],
+  ['a fill is not read at its position', () => ({ reads: (history) => new broken.ReadsTheNewest(history) })],
+  [
+    'a missing position is ignored',
+    () => ({ reads: (history) => new broken.TakesSilenceAsAbsence(history) }),
+  ],
   ['W moves per event', () => ({ wrapFeed: broken.movesPerEvent })],
+  [
+    'a fenced read is taken for one at its position',
+    () => ({ reads: (history, random) => new ForgetsTheFence(history, random) }),
+  ],
+  [
+    'a read is not held against what the feed has told',
+    () => ({ reads: (history, random) => new ForgetsTheLowerBound(history, random) }),
+  ],
 ])('R3 the same runs find that %s', async (_name, variant) => {
   expect(await firstWrong(variant, 300)).toMatch(/got|went back|older than/)
 })

@@ -88,7 +88,7 @@ test('R5 one question for the newest position is shared by all that asked before
   await using bench = await new Bench().live()
   const early = [bench.replica.now(), bench.replica.now()]
   await bench.settle()
-  expect(bench.past.pending).toHaveLength(1)
+  expect(bench.reads.pending).toHaveLength(1)
   bench.history.commit([put])
   bench.tell()
   const late = bench.replica.now()

@@ -20,7 +20,7 @@ test('R6 callers of one key share one read, and a value that is held needs none'
     ['collapsed', 's1'],
   ])
   expect(await bench.replica.get('a', '1')).toMatchObject({ via: 'hit', stored: true })
-  expect([bench.past.sent, bench.replica.peek('a/1')]).toEqual([1, 's1'])
+  expect([bench.reads.sent, bench.replica.peek('a/1')]).toEqual([1, 's1'])
 })
 
 test('R6 misses of one tick go into one read of at most 150 ids', async () => {
@@ -31,7 +31,7 @@ test('R6 misses of one tick go into one read of at most 150 ids', async () => {
   await bench.drain()
   const answers = await Promise.all(all)
   expect(answers.map(({ values }) => values[0]).filter((value) => value !== ABSENT)).toEqual(['s1'])
-  expect(bench.past.sent).toBe(3)
+  expect(bench.reads.sent).toBe(3)
 })
 
 test('R6 a caller that leaves leaves the fill to the others', async () => {
@@ -60,7 +60,7 @@ test('R6 a fill that nobody waits for is not sent', async () => {
   leaving.abort()
   await left
   await bench.drain()
-  expect(bench.past.sent).toBe(0)
+  expect(bench.reads.sent).toBe(0)
 })
 
 test('R6 a source that does not answer ends in UNAVAILABLE, and leaves nothing behind', async () => {
@@ -80,7 +80,7 @@ async function readMany(cache: Cache<string>): Promise<{ answer: Answer<string>;
   bench.tell()
   const answer = bench.replica.many('a', ids)
   await bench.drain()
-  return { answer: await answer, sent: bench.past.sent }
+  return { answer: await answer, sent: bench.reads.sent }
 }
 
 test('R7 an answer larger than the cache comes from one position and one read', async () => {
@@ -133,7 +133,7 @@ test('R8 an answer above the limit is refused', async () => {
 
 test('R9 a collection that is not served is unknown, one that cannot be exact says why', async () => {
   const bench = new Bench()
-  bench.past.reasons.set('b', 'it is a view')
+  bench.reads.reasons.set('b', 'it is a view')
   await using live = await bench.live()
   await expect(live.replica.get('c', '1')).rejects.toMatchObject({ code: 'UNKNOWN_COLLECTION' })
   await expect(live.replica.get('b', '1')).rejects.toThrow('it is a view')
@@ -156,7 +156,7 @@ test('R9 while a changed collection is checked nobody reads it, and the others g
   await Promise.all(held)
   bench.feed.apply(bench.batch([{ kind: 'namespace-touched', collection: 'a' }], bench.history.now, true))
   expect([bench.replica.peek('a/1'), bench.replica.peek('b/1')]).toEqual([undefined, 's2'])
-  bench.past.reasons.set('a', 'it is capped now')
+  bench.reads.reasons.set('a', 'it is capped now')
   const end = expect(bench.replica.get('a', '1')).rejects.toMatchObject({ code: 'COLLECTION_NOT_EXACT' })
   await bench.drain()
   await end
@@ -169,12 +169,12 @@ test('R9 an answer to an older question about a collection is not believed', asy
   bench.feed.apply(touched)
   const answer = expect(bench.replica.get('a', '1')).rejects.toMatchObject({ code: 'COLLECTION_NOT_EXACT' })
   await bench.settle()
-  bench.past.pending.shift()?.reply()
+  bench.reads.pending.shift()?.reply()
   await bench.settle()
   expect(bench.replica.status().refusedCollections).toEqual({})
   // Nothing was read because of the older answer; the newer question is under way.
-  expect([bench.deferred, bench.past.pending.length]).toEqual([0, 1])
-  bench.past.reasons.set('a', 'it is a view now')
+  expect([bench.deferred, bench.reads.pending.length]).toEqual([0, 1])
+  bench.reads.reasons.set('a', 'it is a view now')
   await bench.drain()
   expect(bench.replica.status().refusedCollections).toEqual({ a: 'it is a view now' })
   await answer
@@ -187,15 +187,15 @@ test('R9 one check is under way at a time; what is asked for meanwhile goes into
   for (let n = 0; n < 100; n += 1) touch('a')
   for (let n = 0; n < 100; n += 1) touch('b')
   await bench.settle()
-  expect(bench.past.pending).toHaveLength(1)
-  bench.past.pending.shift()?.fail(new Error('by the test'))
+  expect(bench.reads.pending).toHaveLength(1)
+  bench.reads.pending.shift()?.fail(new Error('by the test'))
   await bench.settle()
   touch('b')
   bench.clock.advance(50)
   await bench.settle()
-  expect(bench.past.pending).toHaveLength(1)
-  bench.past.reasons.set('a', 'it is a view now')
-  bench.past.reasons.set('b', 'it is capped now')
+  expect(bench.reads.pending).toHaveLength(1)
+  bench.reads.reasons.set('a', 'it is a view now')
+  bench.reads.reasons.set('b', 'it is capped now')
   await bench.drain()
   expect(bench.replica.status().refusedCollections).toEqual({ a: 'it is a view now', b: 'it is capped now' })
 })
@@ -235,7 +235,7 @@ test('R12 a document whose size cannot be told fails its own read, leaves nothin
     await bad
     expect((await good).values).toEqual(['s2'])
   }
-  expect(bench.past.sent).toBe(2)
+  expect(bench.reads.sent).toBe(2)
 })
 
 test('R12 nor does it stop what the feed tells of it, while it is read and while it waits', async () => {
@@ -248,7 +248,7 @@ test('R12 nor does it stop what the feed tells of it, while it is read and while
   await bench.settle()
   bench.tick()
   bench.history.commit([put('1')])
-  bench.past.pending.splice(0).forEach((pending) => pending.reply())
+  bench.reads.pending.splice(0).forEach((pending) => pending.reply())
   await bench.settle()
   bench.tell()
   await bench.drain()

@@ -23,7 +23,7 @@ async function readOvertaken(
     bench.tell()
   }
   const reply = async (): Promise<void> => {
-    for (const pending of bench.past.pending.splice(0)) pending.reply()
+    for (const pending of bench.reads.pending.splice(0)) pending.reply()
     await bench.settle()
   }
   await overtake()

@@ -1,4 +1,5 @@
 import {
+  highOf,
   formatSourcePosition,
   parsePosition,
   parseSourceId,
@@ -132,6 +133,7 @@ export class FakeReplica implements Replica<Held> {
       source,
       epoch: 0,
       at: this.#at,
+      wallTimeMs: highOf(this.#at) * 1_000,
       ageMs: performance.now() - this.provedAt,
       proved: true,
       entries: this.#resident.size,

@@ -5,7 +5,7 @@ import { silentLog, type TestDatabase } from '@freshet/testkit'
 import {
   defaultMongoSourceOptions,
   type IdentityRule,
-  MongoPastReads,
+  MongoReads,
   MongoSource,
   type MongoSourceOptions,
   type MongoSourceParts,
@@ -13,7 +13,7 @@ import {
 
 export interface OpenedSource extends AsyncDisposable {
   readonly source: MongoSource
-  readonly past: MongoPastReads
+  readonly reads: MongoReads
   readonly connection: GuardedConnection
   readonly parts: MongoSourceParts
 }
@@ -45,7 +45,7 @@ export async function openSource(db: TestDatabase, given: OpenSourceOptions = {}
   const source = new MongoSource(parts)
   return {
     source,
-    past: new MongoPastReads({ ...parts, followed: source.followed }),
+    reads: new MongoReads({ ...parts, followed: source.followed }),
     connection,
     parts,
     [Symbol.asyncDispose]: () => connection.close(),

@@ -1,5 +1,5 @@
 import type { Id } from '@freshet/protocol'
-import type { ChangeSource, PastReads } from '../contract.ts'
+import type { ChangeSource, SourceReads } from '../contract.ts'
 
 /** One write of a bench: a whole document that carries a number, a change of it in place, or its removal. */
 export type BenchWrite =
@@ -10,7 +10,12 @@ export type BenchWrite =
 /** A real source with the means to write to it and to disturb it, by which the suite holds it to the contract. */
 export interface SourceBench extends AsyncDisposable {
   readonly source: ChangeSource
-  readonly past: PastReads
+  readonly reads: SourceReads
+  /**
+   * Keeps reads from seeing what is committed from now on, until what is returned is called; where a source can do so. Its
+   * feed tells it all the same.
+   */
+  readonly hold?: () => () => void
   /** A collection that is followed and exists; empty at the start. */
   readonly collection: string
   /** The number in a document. */

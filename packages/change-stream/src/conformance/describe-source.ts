@@ -90,15 +90,49 @@ export function describeChangeSource(name: string, open: () => Promise<SourceBen
       expect(await heard.failure()).toBeUndefined()
     })
 
-    test('F7 reads documents as they were at a position, whatever happened since', async () => {
+    test('F7 a read proves what it says: the state at the position, or one up to its fence', async () => {
       await bench.write({ kind: 'put', id: 'p', value: 10 }, { kind: 'remove', id: 'q' })
-      const then = await bench.past.now(signal)
+      const then = await bench.reads.head(signal)
       await bench.write({ kind: 'put', id: 'p', value: 11 }, { kind: 'put', id: 'q', value: 12 })
-      const answer = await bench.past.at(then, bench.collection, ['p', 'q'], signal)
-      if (answer.kind !== 'exact') throw new Error('expected an exact answer')
-      expect([...answer.documents].map(([id, document]) => [id, bench.valueOf(document)])).toEqual([
-        ['p', 10],
-      ])
+      const reply = await bench.reads.read(then, bench.collection, ['p', 'q'], signal)
+      if (reply.kind === 'behind-feed') throw new Error('expected a source that shows what was acknowledged')
+      const before = [['p', 10]]
+      const seen = [...reply.documents].map(([id, document]) => [id, bench.valueOf(document)])
+      if (reply.kind === 'exact') return expect(seen).toEqual(before)
+      const after = [
+        ['p', 11],
+        ['q', 12],
+      ]
+      expect([before, after]).toContainEqual(seen)
+      expect(reply.until >= then).toBe(true)
+      await using heard = listen({ ...(await start()), at: then })
+      await heard.until(() => heard.batches.some(({ through }) => through >= reply.until))
+      const told = words(
+        heard.batches.filter(({ through }) => through <= reply.until).flatMap(({ changes }) => changes),
+      )
+      // What was seen stands before the fence.
+      if (seen.length === 2) expect(told).toContain('put q 12')
+    })
+
+    test('F7 a head is at or behind all that was acknowledged before', async () => {
+      await using heard = listen(await start())
+      await bench.write({ kind: 'put', id: 'r', value: 14 })
+      const head = await bench.reads.head(signal)
+      await heard.until(() => heard.batches.some(({ through }) => through >= head))
+      expect(words(heard.changes)).toContain('put r 14')
+    })
+
+    test('F7 a source whose reads do not show yet what its feed has told says so', async () => {
+      if (bench.hold === undefined) return
+      await using heard = listen(await start())
+      const release = bench.hold()
+      await bench.write({ kind: 'put', id: 's', value: 15 })
+      await heard.until(() => words(heard.changes).includes('put s 15'))
+      const at = heard.batches.at(-1)?.through ?? (await bench.reads.head(signal))
+      const read = () => bench.reads.read(at, bench.collection, ['s'], signal)
+      expect(await read()).toEqual({ kind: 'behind-feed' })
+      release()
+      expect(await read()).toMatchObject({ kind: 'fenced' })
     })
 
     test('F8 tells that all documents are gone when the collection is dropped', async () => {

@@ -1,14 +1,6 @@
 import type { Clock } from '@freshet/kit'
-import {
-  highOf,
-  lowOf,
-  positionOf,
-  type Bytes,
-  type Id,
-  type Position,
-  type SourceId,
-} from '@freshet/protocol'
-import type { Batch, ChangeSource, Origin, PastAnswer, PastReads } from '../contract.ts'
+import { highOf, lowOf, positionOf, type Position, type SourceId } from '@freshet/protocol'
+import type { Batch, ChangeSource, Origin } from '../contract.ts'
 import { ChangeStreamError } from '../errors.ts'
 import { History, type MemoryWrite } from './history.ts'
 
@@ -22,10 +14,11 @@ export interface MemorySourceParts {
 const firstPosition = positionOf(1, 0)
 
 /** A small database in memory that keeps all of its past: for tests, benches, and a first try without a server. */
-export class MemorySource implements ChangeSource, PastReads {
+export class MemorySource implements ChangeSource {
   readonly #clock: Clock
   readonly #idleMs: number
-  readonly #history = new History()
+  /** What its reads look at. */
+  readonly history = new History()
   #id: SourceId
   #at: Position = firstPosition
   #epoch = new AbortController()
@@ -40,7 +33,7 @@ export class MemorySource implements ChangeSource, PastReads {
   /** Commits all of it at one position: a transaction when there are several. */
   commit(writes: readonly MemoryWrite[]): Position {
     this.#at = positionOf(highOf(this.#at), lowOf(this.#at) + 1)
-    this.#history.add(this.#at, writes)
+    this.history.add(this.#at, writes)
     const woken = this.#woken
     this.#woken = new AbortController()
     woken.abort()
@@ -56,7 +49,7 @@ export class MemorySource implements ChangeSource, PastReads {
 
   /** Cuts, and whoever stood before now cannot go on. */
   loseHistory(): void {
-    this.#history.forget(this.commit([]))
+    this.history.forget(this.commit([]))
     this.cut()
   }
 
@@ -66,41 +59,34 @@ export class MemorySource implements ChangeSource, PastReads {
     this.cut()
   }
 
+  /** The position of the last commit. */
+  get head(): Position {
+    return this.#at
+  }
+
   start(): Promise<Origin> {
     return Promise.resolve({ source: this.#id, at: this.#at })
+  }
+
+  /** Positions are counted here. */
+  wallTimeMs(): undefined {
+    return undefined
   }
 
   async *read(origin: Origin, signal: AbortSignal): AsyncGenerator<Batch, void> {
     const epoch = this.#epoch.signal
     if (origin.source !== this.#id)
       throw new ChangeStreamError('SOURCE_CHANGED', `expected the history ${origin.source}, got ${this.#id}`)
-    if (!this.#history.knows(origin.at))
+    if (!this.history.knows(origin.at))
       throw new ChangeStreamError('HISTORY_LOST', `the changes after ${origin.at} were forgotten`)
     for (let { at } = origin; !signal.aborted;) {
       epoch.throwIfAborted()
-      const changes = this.#history.after(at).flatMap((commit) => commit.changes)
+      const changes = this.history.after(at).flatMap((commit) => commit.changes)
       const provedAt = this.#clock.now()
       const woken = this.#woken.signal
       at = this.#at
       yield { changes, through: at, provedAt, aliveAt: provedAt }
       if (changes.length === 0) await this.#clock.sleep(this.#idleMs, AbortSignal.any([signal, epoch, woken]))
     }
-  }
-
-  at(position: Position, collection: string, ids: readonly Id[]): Promise<PastAnswer> {
-    const documents = new Map<Id, Bytes>()
-    for (const id of ids) {
-      const document = this.#history.documentAt(position, collection, id)
-      if (document) documents.set(id, document)
-    }
-    return Promise.resolve({ kind: 'exact', documents })
-  }
-
-  now(): Promise<Position> {
-    return Promise.resolve(this.#at)
-  }
-
-  check(collections: readonly string[]): Promise<ReadonlyMap<string, string | undefined>> {
-    return Promise.resolve(new Map(collections.map((name) => [name, undefined])))
   }
 }

@@ -1,7 +1,7 @@
 import { Cache, type Value } from '@freshet/cache'
 import type { Batch } from '@freshet/change-stream'
 import type { ByteBudget, Log } from '@freshet/kit'
-import { parseSourceId, positionOf, type IdType, type SourceId } from '@freshet/protocol'
+import { highOf, parseSourceId, positionOf, type IdType, type SourceId } from '@freshet/protocol'
 import type { Presentation } from '../../src/contract.ts'
 import type { Feed } from '../../src/feed.ts'
 import { defaultReplicaOptions, type ReplicaOptions } from '../../src/options.ts'
@@ -9,7 +9,7 @@ import { ExactReplica } from '../../src/replica.ts'
 import { History } from './history.ts'
 import { ManualClock } from './manual-clock.ts'
 import { Random } from './random.ts'
-import { ScriptedPast } from './scripted-past.ts'
+import { ScriptedReads } from './scripted-reads.ts'
 
 export const silentLog: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
@@ -39,7 +39,7 @@ export interface BenchOptions {
   readonly budget?: ByteBudget
   readonly collections?: ReadonlyMap<string, IdType>
   readonly presentation?: Presentation<string>
-  readonly past?: (history: History) => ScriptedPast
+  readonly reads?: (history: History, random: Random) => ScriptedReads
   /** Stands between the feed and the one who drives it. */
   readonly wrapFeed?: (feed: FeedSide) => FeedSide
 }
@@ -51,7 +51,7 @@ export type FeedSide = Pick<Feed<Value>, 'begin' | 'apply' | 'broken'>
 export class Bench implements AsyncDisposable {
   history = new History(sourceOf('00000001'), keys)
   readonly clock = new ManualClock()
-  readonly past: ScriptedPast
+  readonly reads: ScriptedReads
   readonly replica: ExactReplica<string>
   readonly random: Random
   #feed: FeedSide | undefined
@@ -61,10 +61,11 @@ export class Bench implements AsyncDisposable {
 
   constructor(options: BenchOptions = {}) {
     this.random = new Random(options.seed ?? 1)
-    this.past = options.past?.(this.history) ?? new ScriptedPast(this.history)
+    this.reads = options.reads?.(this.history, this.random) ?? new ScriptedReads(this.history)
     const all = { ...defaultReplicaOptions, ...options.options }
     this.replica = new ExactReplica({
-      past: this.past,
+      reads: this.reads,
+      wallTimeMs: (position) => highOf(position) * 1_000,
       collections: options.collections ?? collections,
       presentation: options.presentation ?? asText,
       options: all,
@@ -93,7 +94,7 @@ export class Bench implements AsyncDisposable {
 
   /** A new epoch from the newest position, as a follower begins it. */
   begin(at: number = this.history.now): void {
-    this.past.history = this.history
+    this.reads.history = this.history
     this.told = at
     this.feed.begin({ source: this.history.source, at: positionOf(1, at) })
   }
@@ -132,9 +133,9 @@ export class Bench implements AsyncDisposable {
   async drain(): Promise<void> {
     for (let idle = 0; idle < 2;) {
       await this.settle()
-      const moved = this.deferred > 0 || this.past.pending.length > 0
+      const moved = this.deferred > 0 || this.reads.pending.length > 0
       this.tick()
-      for (const pending of this.past.pending.splice(0)) pending.reply()
+      for (const pending of this.reads.pending.splice(0)) pending.reply()
       idle = moved ? 0 : idle + 1
     }
   }

@@ -1,9 +1,9 @@
 import { ABSENT, Cache, type Fill, type FillDecision, type FillOutcome, type Value } from '@freshet/cache'
-import type { Batch, Origin, PastAnswer } from '@freshet/change-stream'
+import type { Batch, Origin, SourceReply } from '@freshet/change-stream'
 import type { Change, Id, Position } from '@freshet/protocol'
 import type { FeedSide } from './bench.ts'
 import type { History } from './history.ts'
-import { ScriptedPast } from './scripted-past.ts'
+import { ScriptedReads } from './scripted-reads.ts'
 
 /** A fill's read wins over what the feed said meanwhile. */
 export class FillOverwritesEvent<V extends Value> extends Cache<V> {
@@ -79,17 +79,22 @@ export class EvictionAbortsFills<V extends Value> extends Cache<V> {
 }
 
 /** A fill's read is taken for the state at its position, but it is the state of whenever the server looked. */
-export class ReadsTheNewest extends ScriptedPast {
-  override answer(history: History, _position: Position, collection: string, ids: readonly Id[]): PastAnswer {
+export class ReadsTheNewest extends ScriptedReads {
+  override answer(
+    history: History,
+    _position: Position,
+    collection: string,
+    ids: readonly Id[],
+  ): SourceReply {
     return { kind: 'exact', documents: this.documents(history, history.now, collection, ids) }
   }
 }
 
 /** A reply that names no position, as of a dropped collection, is taken for "there are none". */
-export class TakesSilenceAsAbsence extends ScriptedPast {
-  override answer(history: History, position: Position, collection: string, ids: readonly Id[]): PastAnswer {
+export class TakesSilenceAsAbsence extends ScriptedReads {
+  override answer(history: History, position: Position, collection: string, ids: readonly Id[]): SourceReply {
     const answer = super.answer(history, position, collection, ids)
-    return answer.kind === 'unproved' ? { kind: 'exact', documents: new Map() } : answer
+    return answer.kind === 'fenced' ? { kind: 'exact', documents: new Map() } : answer
   }
 }
 

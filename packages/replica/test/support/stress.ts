@@ -50,7 +50,7 @@ export class Stress {
       wrong,
       errors,
       unsettled,
-      pastReads: bench.past.sent,
+      pastReads: bench.reads.sent,
       fromThePast: this.#fromThePast,
     }
   }
@@ -102,17 +102,17 @@ export class Stress {
   }
 
   #reply(): void {
-    const { past, random } = this.#bench
-    if (past.pending.length === 0) return
-    const [pending] = past.pending.splice(random.int(past.pending.length), 1)
+    const { reads, random } = this.#bench
+    if (reads.pending.length === 0) return
+    const [pending] = reads.pending.splice(random.int(reads.pending.length), 1)
     pending?.reply()
   }
 
   #fail(): void {
-    const { past, random } = this.#bench
-    if (past.pending.length === 0) return
-    const [pending] = past.pending.splice(random.int(past.pending.length), 1)
-    pending?.fail(new ChangeStreamError(random.pick(['DISCONNECTED', 'PAST_UNAVAILABLE']), 'by the test'))
+    const { reads, random } = this.#bench
+    if (reads.pending.length === 0) return
+    const [pending] = reads.pending.splice(random.int(reads.pending.length), 1)
+    pending?.fail(new ChangeStreamError(random.pick(['DISCONNECTED', 'POSITION_UNAVAILABLE']), 'by the test'))
   }
 
   #break(): void {

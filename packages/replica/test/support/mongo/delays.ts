@@ -1,32 +1,32 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Change, Id, Position } from '@freshet/protocol'
-import type { Batch, ChangeSource, Origin, PastAnswer, PastReads } from '@freshet/change-stream'
+import type { Batch, ChangeSource, Origin, SourceReply, SourceReads } from '@freshet/change-stream'
 import type { Random } from '../random.ts'
 
 /** Replies that take their time, before the server sees the read and after. The delays are the fault: nothing waits for them. */
-export class DelayedPast implements PastReads {
-  readonly #inner: PastReads
+export class DelayedReads implements SourceReads {
+  readonly #inner: SourceReads
   readonly #random: Random
 
-  constructor(inner: PastReads, random: Random) {
+  constructor(inner: SourceReads, random: Random) {
     this.#inner = inner
     this.#random = random
   }
 
-  async at(
+  async read(
     position: Position,
     collection: string,
     ids: readonly Id[],
     signal: AbortSignal,
-  ): Promise<PastAnswer> {
+  ): Promise<SourceReply> {
     await this.#wait()
-    const answer = await this.#inner.at(position, collection, ids, signal)
+    const answer = await this.#inner.read(position, collection, ids, signal)
     await this.#wait()
     return answer
   }
 
-  now(signal: AbortSignal): Promise<Position> {
-    return this.#inner.now(signal)
+  head(signal: AbortSignal): Promise<Position> {
+    return this.#inner.head(signal)
   }
 
   check(
@@ -49,6 +49,10 @@ export class DelayedSource implements ChangeSource {
   constructor(inner: ChangeSource, random: Random) {
     this.#inner = inner
     this.#random = random
+  }
+
+  wallTimeMs(position: Position): number | undefined {
+    return this.#inner.wallTimeMs(position)
   }
 
   start(signal: AbortSignal): Promise<Origin> {

@@ -51,6 +51,7 @@ export function together(...all: readonly Disturbance[]): Disturbance {
  */
 export function tellsDropsLate(byMs: number): (inner: ChangeSource) => ChangeSource {
   return (inner) => ({
+    wallTimeMs: (position) => inner.wallTimeMs(position),
     start: (signal) => inner.start(signal),
     async *read(origin, signal) {
       for await (const batch of inner.read(origin, signal)) {

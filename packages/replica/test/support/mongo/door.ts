@@ -1,7 +1,7 @@
-import type { ChangeSource, PastReads } from '@freshet/change-stream'
+import type { ChangeSource, SourceReads } from '@freshet/change-stream'
 import {
   defaultMongoSourceOptions,
-  MongoPastReads,
+  MongoReads,
   MongoSource,
   type MongoSourceParts,
 } from '@freshet/change-stream-mongodb'
@@ -17,7 +17,7 @@ import { idTypes } from './writers.ts'
 export async function openSource(
   db: TestDatabase,
   wrap: (connection: ReadConnection) => ReadConnection = (connection) => connection,
-): Promise<AsyncDisposable & { readonly source: ChangeSource; readonly past: PastReads }> {
+): Promise<AsyncDisposable & { readonly source: ChangeSource; readonly reads: SourceReads }> {
   const { database } = db
   const connection = await openReadConnection({
     uri: db.uriFor('reader'),
@@ -36,7 +36,7 @@ export async function openSource(
   const source = new MongoSource(parts)
   return {
     source,
-    past: new MongoPastReads({ ...parts, followed: source.followed }),
+    reads: new MongoReads({ ...parts, followed: source.followed }),
     [Symbol.asyncDispose]: () => connection.close(),
   }
 }

@@ -2,7 +2,7 @@ import { Cache, type CacheOptions } from '@freshet/cache'
 import { Follower } from '@freshet/change-stream'
 import {
   defaultMongoSourceOptions,
-  MongoPastReads,
+  MongoReads,
   mongoSource,
   MongoSource,
   type MongoConnections,
@@ -96,7 +96,8 @@ function putTogether(
   const source = new MongoSource({ ...mongo, connection: connections.feed })
   return new ExactReplica({
     ...parts,
-    past: new MongoPastReads({ ...mongo, connection: connections.reads, followed: source.followed }),
+    wallTimeMs: (position) => source.wallTimeMs(position),
+    reads: new MongoReads({ ...mongo, connection: connections.reads, followed: source.followed }),
     cache: cache({ maxBytes: options.cacheBytes, sizeOf: presentation.sizeOf }),
     follow: (feed) => {
       const sink = given.wrapSink?.(feed) ?? feed

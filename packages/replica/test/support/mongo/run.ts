@@ -13,11 +13,11 @@ import { deserialize } from 'bson'
 import type { Answer } from '../../../src/contract.ts'
 import { defaultReplicaOptions } from '../../../src/options.ts'
 import { ExactReplica } from '../../../src/replica.ts'
-import { Follower, type ChangeSource, type PastReads } from '@freshet/change-stream'
+import { Follower, type ChangeSource, type SourceReads } from '@freshet/change-stream'
 import type { FeedSide } from '../bench.ts'
 import { silentLog } from '../bench.ts'
 import { Random } from '../random.ts'
-import { DelayedPast, DelayedSource } from './delays.ts'
+import { DelayedReads, DelayedSource } from './delays.ts'
 import type { Disturbance } from './disturbances.ts'
 import { openSource } from './door.ts'
 import { Judge, type Claim } from './judge.ts'
@@ -27,7 +27,7 @@ import { collections, idsOf, idTypes, twins, Writers } from './writers.ts'
 /** What a run does otherwise than the product. */
 export interface Variant {
   readonly cache?: (options: CacheOptions<Buffer>) => Cache<Buffer>
-  readonly past?: (inner: PastReads) => PastReads
+  readonly reads?: (inner: SourceReads) => SourceReads
   readonly connection?: (inner: ReadConnection) => ReadConnection
   readonly source?: (inner: ChangeSource) => ChangeSource
   readonly wrapFeed?: (feed: FeedSide) => FeedSide
@@ -78,10 +78,11 @@ export async function runStress(db: TestDatabase, options: RunOptions): Promise<
   try {
     const { variant } = options
     await using opened = await openSource(db, variant.connection)
-    const past = new DelayedPast(variant.past?.(opened.past) ?? opened.past, random)
+    const reads = new DelayedReads(variant.reads?.(opened.reads) ?? opened.reads, random)
     const source = new DelayedSource(variant.source?.(opened.source) ?? opened.source, random)
     await using replica = new ExactReplica<Buffer>({
-      past,
+      reads,
+      wallTimeMs: (position) => source.wallTimeMs(position),
       collections: idTypes,
       presentation: { present: ownBuffer, sizeOf: bufferBytes },
       options: defaultReplicaOptions,

@@ -14,7 +14,7 @@ import {
   type StoredCollection,
 } from '@freshet/protocol'
 import { idFromDocument } from '@freshet/bson'
-import { ChangeStreamError, type PastAnswer, type PastReads } from '@freshet/change-stream'
+import { ChangeStreamError, type SourceReply, type SourceReads } from '@freshet/change-stream'
 import { positionAt, timeOfTimestamp, timestampOf } from './cluster-time.ts'
 import { reasonsAgainst } from './collection-check.ts'
 import { changeStreamErrorOf } from './driver-errors.ts'
@@ -39,26 +39,26 @@ interface Find {
   readonly projection?: object
 }
 
-export interface MongoPastParts extends MongoSourceParts {
+export interface MongoReadsParts extends MongoSourceParts {
   /** The source's, whose history is read. */
   readonly followed: FollowedServer
 }
 
 /** Reads of MongoDB's past by snapshot reads at a cluster time, on the same connection pool as the feed. */
-export class MongoPastReads implements PastReads {
-  readonly #parts: MongoPastParts
+export class MongoReads implements SourceReads {
+  readonly #parts: MongoReadsParts
 
-  constructor(parts: MongoPastParts) {
+  constructor(parts: MongoReadsParts) {
     this.#parts = parts
   }
 
-  async at(
+  async read(
     position: Position,
     collection: string,
     ids: readonly Id[],
     signal: AbortSignal,
     maxDocumentBytes?: number,
-  ): Promise<PastAnswer> {
+  ): Promise<SourceReply> {
     const { stored, idType } = this.#placeOf(collection)
     const { connection, options } = this.#parts
     const timeoutMs = options.pastReadMs + options.replyWithinMs
@@ -67,8 +67,8 @@ export class MongoPastReads implements PastReads {
       const how: RunOptions = { session, signal, raw: 'batches', timeoutMs }
       const found = new Map<Id, Bytes>()
       const read = { position, collection: stored, idType, how }
-      const unproved = await this.#find(read, ids, findOf(maxDocumentBytes), found)
-      if (unproved !== undefined) return unproved
+      const until = await this.#find(read, ids, findOf(maxDocumentBytes), found)
+      if (until !== undefined) return { kind: 'fenced', documents: new Map(), until }
       if (maxDocumentBytes === undefined) return { kind: 'exact', documents: found }
       if (maxDocumentBytes > 0) return { kind: 'exact', documents: found, limited: true }
       return { kind: 'exact', documents: new Map(), sizes: sizesIn(found) }
@@ -79,7 +79,7 @@ export class MongoPastReads implements PastReads {
     }
   }
 
-  async now(signal: AbortSignal): Promise<Position> {
+  async head(signal: AbortSignal): Promise<Position> {
     const { connection, identity, options, followed } = this.#parts
     const identified = await identify(connection, identity, options.replyWithinMs, signal)
     followed.expect(identified.server)
@@ -101,15 +101,16 @@ export class MongoPastReads implements PastReads {
   }
 
   /**
-   * Puts what is found into `found`; gives what is known instead where the reply proves nothing. One snapshot for all
-   * replies: a reply ends at 16 MB, and what is not in the first must not be taken for absent.
+   * Puts what is found into `found`. Where the collection was missing nothing is found, and the reply stands at no time:
+   * gives the time until which that was so. One snapshot for all replies: a reply ends at 16 MB, and what is not in the
+   * first must not be taken for absent.
    */
   async #find(
     { position, collection, idType, how }: Read,
     ids: readonly Id[],
     { filter, projection }: Find,
     found: Map<Id, Bytes>,
-  ): Promise<PastAnswer | undefined> {
+  ): Promise<Position | undefined> {
     const { options } = this.#parts
     const stored = ids.map((id) => storedId(idType, id)).filter((id) => id !== undefined)
     const [only] = stored
@@ -127,7 +128,7 @@ export class MongoPastReads implements PastReads {
     }
     const reply = await this.#ask(command, how)
     // A collection that is not there (any more) is answered with an empty result that stands at no time at all.
-    if (timeOfTimestamp(reply['cursor'].atClusterTime) === undefined) return unproved(reply)
+    if (timeOfTimestamp(reply['cursor'].atClusterTime) === undefined) return timeOfReply(reply)
     gather(idType, reply['cursor'].firstBatch, found)
     for (let { id } = reply['cursor']; !id.isZero();) {
       const more: Reply = await this.#more(id, collection, how)
@@ -180,12 +181,12 @@ function sizesIn(replies: ReadonlyMap<Id, Bytes>): ReadonlyMap<Id, number> {
   return new Map([...replies].map(([id, bytes]) => [id, Number(parseDocument(bytes)[size])]))
 }
 
-/** The reply proves nothing, but whatever it saw was there at its operationTime. */
-function unproved(reply: Reply): PastAnswer {
+/** Whatever a reply saw was there at its operationTime. */
+function timeOfReply(reply: Reply): Position {
   const time = timeOfTimestamp(reply['operationTime'])
   if (time === undefined)
-    throw new ChangeStreamError('PAST_UNAVAILABLE', 'expected operationTime in a reply, found none yet')
-  return { kind: 'unproved', until: positionAt(time) }
+    throw new ChangeStreamError('POSITION_UNAVAILABLE', 'expected operationTime in a reply, found none yet')
+  return positionAt(time)
 }
 
 function gather(idType: IdType, batch: readonly Bytes[], documents: Map<Id, Bytes>): void {

@@ -1,4 +1,4 @@
-import { ChangeStreamError, type PastReads } from '@freshet/change-stream'
+import { ChangeStreamError, type SourceReads } from '@freshet/change-stream'
 import type { BytePart, Clock, Log } from '@freshet/kit'
 import type { Bytes, Id, Position } from '@freshet/protocol'
 import { deferred } from './deferred.ts'
@@ -6,8 +6,8 @@ import { ReplicaError } from './errors.ts'
 import { Gate } from './gate.ts'
 import { SMALL_BYTES, type ReadRoom } from './read-sizes.ts'
 
-/** What a read of the past came to. */
-export type PastResult =
+/** What a read of the source came to. */
+export type ReadResult =
   | {
       readonly kind: 'exact'
       readonly documents: ReadonlyMap<Id, Bytes>
@@ -16,7 +16,8 @@ export type PastResult =
       /** Whether an id without a document may be one that is too large. */
       readonly limited: boolean
     }
-  | { readonly kind: 'unproved'; readonly until: Position }
+  | { readonly kind: 'fenced'; readonly documents: ReadonlyMap<Id, Bytes>; readonly until: Position }
+  | { readonly kind: 'behind-feed' }
   /** It may work later; `byPosition`: at a newer position, perhaps at once. */
   | { readonly kind: 'unavailable'; readonly byPosition: boolean }
   /** It will not work again by itself. */
@@ -24,9 +25,9 @@ export type PastResult =
 
 const none: ReadonlyMap<Id, number> = new Map()
 
-/** Reads of the past: bounded in number, in bytes and in time, and failures made into words. */
-export class Past {
-  readonly #reads: PastReads
+/** Reads of the source: bounded in number, in bytes and in time, and failures made into words. */
+export class BoundedReads {
+  readonly #reads: SourceReads
   readonly #gate: Gate
   readonly #clock: Clock
   readonly #log: Log
@@ -39,7 +40,7 @@ export class Past {
   #stopped = false
 
   constructor(parts: {
-    readonly reads: PastReads
+    readonly reads: SourceReads
     readonly places: number
     /** Room for reads of small documents, and of those that are large: who waits for much does not hold up the others. */
     readonly small: BytePart
@@ -78,15 +79,15 @@ export class Past {
   }
 
   /** Never rejects. */
-  async at(
+  async read(
     position: Position,
     collection: string,
     ids: readonly Id[],
     maxDocumentBytes: number,
-  ): Promise<PastResult> {
+  ): Promise<ReadResult> {
     try {
       const answer = await this.#bounded((signal) =>
-        this.#reads.at(position, collection, ids, signal, maxDocumentBytes),
+        this.#reads.read(position, collection, ids, signal, maxDocumentBytes),
       )
       if (answer.kind !== 'exact') return answer
       const { documents, sizes = none, limited = false } = answer
@@ -96,9 +97,9 @@ export class Past {
       if (code !== 'DENIED') {
         this.#log.debug(
           { collection, position, err: error },
-          'a read of the past failed, it is sent again while somebody waits',
+          'a read of the source failed, it is sent again while somebody waits',
         )
-        return { kind: 'unavailable', byPosition: code === 'PAST_UNAVAILABLE' }
+        return { kind: 'unavailable', byPosition: code === 'POSITION_UNAVAILABLE' }
       }
       this.#log.error({ collection, err: error }, 'the database refuses reads of this collection')
       const message = `the database refused to read '${collection}'`
@@ -106,9 +107,9 @@ export class Past {
     }
   }
 
-  /** The position of one majority read that is sent now. @throws what the source throws. */
-  now(): Promise<Position> {
-    return this.#bounded((signal) => this.#reads.now(signal))
+  /** A position that is at least as new as what was committed when this was called. @throws what the source throws. */
+  head(): Promise<Position> {
+    return this.#bounded((signal) => this.#reads.head(signal))
   }
 
   /** @throws what the source throws. */

@@ -4,7 +4,7 @@ import { highOf, lowOf, positionOf, type Id, type IdType, type Position } from '
 import { openTestDatabase, type TestDatabase } from '@freshet/testkit'
 import { calculateObjectSize, deserialize, Long, ObjectId, UUID } from 'bson'
 import type { Db } from 'mongodb'
-import type { PastAnswer } from '@freshet/change-stream'
+import type { SourceReply } from '@freshet/change-stream'
 import * as faulty from './support/faulty-connection.ts'
 import { openSource, type OpenedSource } from './support/open-source.ts'
 
@@ -39,7 +39,7 @@ afterAll(async () => {
   await db[Symbol.asyncDispose]()
 })
 
-function idsIn(answer: PastAnswer): readonly Id[] {
+function idsIn(answer: SourceReply): readonly Id[] {
   if (answer.kind !== 'exact') throw new Error('expected an exact answer')
   return [...answer.documents.keys()].toSorted()
 }
@@ -48,7 +48,7 @@ test('F7 documents that do not fit one reply are all there', async () => {
   const text = 'x'.repeat(2_000_000)
   const ids = Array.from({ length: 20 }, (_, n) => `big${n}`)
   await app.collection<Stored>('products').insertMany(ids.map((_id) => ({ _id, text })))
-  const answer = await opened.past.at(await opened.past.now(signal), 'products', ids, signal)
+  const answer = await opened.reads.read(await opened.reads.head(signal), 'products', ids, signal)
   expect(idsIn(answer)).toEqual(ids.toSorted())
 })
 
@@ -58,17 +58,17 @@ test.each<[string, readonly Stored['_id'][], readonly Id[]]>([
   ['uuids', [new UUID('01890a5d-ac96-774b-bcce-b302099a8057')], ['01890a5d-ac96-774b-bcce-b302099a8057']],
 ])('F7 ids of %s are found by their texts', async (collection, stored, ids) => {
   await app.collection<Stored>(collection).insertMany(stored.map((_id) => ({ _id })))
-  const answer = await opened.past.at(await opened.past.now(signal), collection, ids, signal)
+  const answer = await opened.reads.read(await opened.reads.head(signal), collection, ids, signal)
   expect(idsIn(answer)).toEqual(ids.toSorted())
 })
 
 test('F7 a text that is no id of its collection is absent, and does not disturb the others of its read', async () => {
   await app.collection<Stored>('numbers').insertOne({ _id: 77 })
-  const at = await opened.past.now(signal)
-  expect(idsIn(await opened.past.at(at, 'numbers', ['abc', '5.5', '77', '077'], signal))).toEqual(['77'])
-  expect(idsIn(await opened.past.at(at, 'objects', ['zzz'], signal))).toEqual([])
+  const at = await opened.reads.head(signal)
+  expect(idsIn(await opened.reads.read(at, 'numbers', ['abc', '5.5', '77', '077'], signal))).toEqual(['77'])
+  expect(idsIn(await opened.reads.read(at, 'objects', ['zzz'], signal))).toEqual([])
   expect(
-    idsIn(await opened.past.at(at, 'uuids', ['x', '01890A5D-AC96-774B-BCCE-B302099A8057'], signal)),
+    idsIn(await opened.reads.read(at, 'uuids', ['x', '01890A5D-AC96-774B-BCCE-B302099A8057'], signal)),
   ).toEqual([])
 })
 
@@ -76,29 +76,29 @@ const tickAfter = (at: Position, ticks: number): Position => positionOf(highOf(a
 
 test('F16 a position that is not there yet, or not any more, is said to be unavailable', async () => {
   await app.collection<Stored>('products').insertOne({ _id: 'here' })
-  const now = await opened.past.now(signal)
-  const ahead = opened.past.at(tickAfter(now, 1_000), 'products', ['here'], signal)
-  await expect(ahead).rejects.toMatchObject({ code: 'PAST_UNAVAILABLE' })
-  const old = opened.past.at(positionOf(highOf(now) - 10_000, 1), 'products', ['here'], signal)
-  await expect(old).rejects.toMatchObject({ code: 'PAST_UNAVAILABLE' })
+  const now = await opened.reads.head(signal)
+  const ahead = opened.reads.read(tickAfter(now, 1_000), 'products', ['here'], signal)
+  await expect(ahead).rejects.toMatchObject({ code: 'POSITION_UNAVAILABLE' })
+  const old = opened.reads.read(positionOf(highOf(now) - 10_000, 1), 'products', ['here'], signal)
+  await expect(old).rejects.toMatchObject({ code: 'POSITION_UNAVAILABLE' })
 })
 
 /** What a read of a document at a position before its collection was dropped comes to. */
-async function afterADrop(wrap: (connection: ReadConnection) => ReadConnection): Promise<PastAnswer> {
+async function afterADrop(wrap: (connection: ReadConnection) => ReadConnection): Promise<SourceReply> {
   await using other = await openSource(db, { collections, wrap })
   const doomed = app.collection<Stored>('missing')
   await doomed.insertOne({ _id: 'there' })
-  const then = await other.past.now(signal)
+  const then = await other.reads.head(signal)
   await doomed.drop()
-  return await other.past.at(then, 'missing', ['there'], signal).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'PAST_UNAVAILABLE')
-      return { kind: 'unproved', until: then }
+  return await other.reads.read(then, 'missing', ['there'], signal).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'POSITION_UNAVAILABLE')
+      return { kind: 'fenced', documents: new Map(), until: then }
     throw error
   })
 }
 
 test('F16 a collection that is gone proves nothing about what was in it', async () => {
-  expect(await afterADrop((connection) => connection)).toMatchObject({ kind: 'unproved' })
+  expect(await afterADrop((connection) => connection)).toMatchObject({ kind: 'fenced' })
 })
 
 test('F16 the same test finds reads that take silence as absence', async () => {
@@ -108,7 +108,7 @@ test('F16 the same test finds reads that take silence as absence', async () => {
 
 test('F7 the documents are the bytes that the database has', async () => {
   await app.collection<Stored>('products').insertOne({ _id: 'bytes', text: 'é' })
-  const answer = await opened.past.at(await opened.past.now(signal), 'products', ['bytes'], signal)
+  const answer = await opened.reads.read(await opened.reads.head(signal), 'products', ['bytes'], signal)
   if (answer.kind !== 'exact') throw new Error('expected an exact answer')
   expect(deserialize(answer.documents.get('bytes') ?? Buffer.alloc(0))).toEqual({ _id: 'bytes', text: 'é' })
 })
@@ -118,7 +118,7 @@ test('F17 collections that cannot be followed exactly are named with the reason'
   await app.createCollection('capped', { capped: true, size: 10_000 })
   await app.createCollection('german', { collation: { locale: 'de' } })
   await app.createCollection('series', { timeseries: { timeField: 'at' } })
-  const reasons = await opened.past.check([...collections.keys()], signal)
+  const reasons = await opened.reads.check([...collections.keys()], signal)
   expect(Object.fromEntries([...reasons].filter(([, reason]) => reason !== undefined))).toEqual({
     view: 'expected a plain collection, got a view',
     capped: 'expected a plain collection, got a capped one',
@@ -131,7 +131,7 @@ test('F18 a user who may not read is told so', async () => {
   await using denied = await openSource(db, { collections })
   await app.command({ revokeRolesFromUser: 'freshet-reader', roles: ['freshet-reader'] })
   try {
-    await expect(denied.past.now(signal)).rejects.toMatchObject({ code: 'DENIED', retry: false })
+    await expect(denied.reads.head(signal)).rejects.toMatchObject({ code: 'DENIED', retry: false })
     await expect(denied.source.start(signal)).rejects.toMatchObject({ code: 'DENIED' })
   } finally {
     await app.command({ grantRolesToUser: 'freshet-reader', roles: ['freshet-reader'] })
@@ -160,17 +160,17 @@ test('F25 documents above the limit of a read do not cross the wire, and their s
     collections,
     wrap: (connection) => new faulty.FaultyConnection(connection, { reply: count }),
   })
-  const at = await other.past.now(signal)
+  const at = await other.reads.head(signal)
   const ids = [...Object.keys(texts), 'none', 'no id: /']
-  const answer = await other.past.at(at, 'products', ids, signal, just)
+  const answer = await other.reads.read(at, 'products', ids, signal, just)
   expect(idsIn(answer)).toEqual(['just', 'small'])
-  const sizes = await other.past.at(at, 'products', ids, signal, 0)
+  const sizes = await other.reads.read(at, 'products', ids, signal, 0)
   expect(idsIn(sizes)).toEqual([])
   const wanted = documents.map((document) => [document._id, calculateObjectSize(document)] as const)
   expect(sizes).toMatchObject({ sizes: new Map(wanted) })
   expect(bytes).toBeLessThan(2_000)
   // Those that are too large are as much part of the same state.
-  expect(idsIn(await other.past.at(at, 'products', ['large', 'above'], signal, large))).toEqual([
+  expect(idsIn(await other.reads.read(at, 'products', ['large', 'above'], signal, large))).toEqual([
     'above',
     'large',
   ])

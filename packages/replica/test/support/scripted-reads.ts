@@ -1,4 +1,4 @@
-import { ChangeStreamError, type PastAnswer, type PastReads } from '@freshet/change-stream'
+import { ChangeStreamError, type SourceReply, type SourceReads } from '@freshet/change-stream'
 import { lowOf, type Bytes, type Id, type Position } from '@freshet/protocol'
 import type { History } from './history.ts'
 
@@ -9,7 +9,7 @@ interface Pending {
 }
 
 /** Reads of a {@link History} whose replies come when the test says so. */
-export class ScriptedPast implements PastReads {
+export class ScriptedReads implements SourceReads {
   history: History
   readonly pending: Pending[] = []
   /** Reads of documents that were sent. */
@@ -21,13 +21,18 @@ export class ScriptedPast implements PastReads {
     this.history = history
   }
 
-  at(position: Position, collection: string, ids: readonly Id[], signal: AbortSignal): Promise<PastAnswer> {
+  read(
+    position: Position,
+    collection: string,
+    ids: readonly Id[],
+    signal: AbortSignal,
+  ): Promise<SourceReply> {
     this.sent += 1
     const { history } = this
     return this.#later(signal, () => this.answer(history, position, collection, ids))
   }
 
-  now(signal: AbortSignal): Promise<Position> {
+  head(signal: AbortSignal): Promise<Position> {
     const { position } = this.history
     return this.#later(signal, () => position)
   }
@@ -40,10 +45,11 @@ export class ScriptedPast implements PastReads {
   }
 
   /** What the database says when it looks; broken variants say something else. */
-  answer(history: History, position: Position, collection: string, ids: readonly Id[]): PastAnswer {
+  answer(history: History, position: Position, collection: string, ids: readonly Id[]): SourceReply {
     const n = lowOf(position)
-    if (n > history.now) throw new ChangeStreamError('PAST_UNAVAILABLE', 'by the test')
-    if (history.wasMissing(collection, n)) return { kind: 'unproved', until: history.position }
+    if (n > history.now) throw new ChangeStreamError('POSITION_UNAVAILABLE', 'by the test')
+    if (history.wasMissing(collection, n))
+      return { kind: 'fenced', documents: new Map(), until: history.position }
     return { kind: 'exact', documents: this.documents(history, n, collection, ids) }
   }
 
