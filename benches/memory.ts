@@ -65,7 +65,7 @@ report('filled', empty, used())
 // A step that shares no factor with the number of entries comes by each of them once, in no order of memory.
 const step = 611_953
 for (let i = 0, at = 0; i < entries; i++, at = (at + step) % entries)
-  cache.put(keyOf(at), held(at, firstVersion + 1))
+  cache.upsert(keyOf(at), held(at, firstVersion + 1))
 const sample = cache.peek(keyOf(entries - 1))
 if (!(sample instanceof Held) || !sample.body.includes(`"version":${firstVersion + 1},`))
   throw new Error('the changes did not arrive')

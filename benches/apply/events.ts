@@ -47,7 +47,7 @@ export class StoredEvent {
     this.#versionAt = this.bytes.indexOf(versionField) + versionField.length
     const documentAt = this.bytes.indexOf('fullDocument\0') + 'fullDocument\0'.length
     const document = this.bytes.subarray(documentAt, documentAt + this.bytes.readUInt32LE(documentAt))
-    this.change = { kind: 'put', collection, id, document }
+    this.change = { kind: 'upsert', collection, id, document }
   }
 
   /** Makes another event of it: a later one, with another version of the document. */

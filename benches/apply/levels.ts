@@ -68,7 +68,7 @@ export class FedReplica {
     this.applyReady([], 1)
     await live
     for (const { key, change } of held)
-      if (change.kind === 'put')
+      if (change.kind === 'upsert')
         this.#cache.install(this.#cache.begin(key), presentation.present(change.document))
     // Nothing is shown before the collections were checked.
     while (held[0] && this.#replica.peek(held[0].key) === undefined) await nextTurn()

@@ -69,7 +69,7 @@ export class Cache<V extends Value> {
   }
 
   /** The document has this state now. */
-  put(key: string, value: V | Absent): void {
+  upsert(key: string, value: V | Absent): void {
     this.#recent.delete(key)
     if (this.#store.has(key)) this.#store.set(key, value)
     const fill = this.#fills.get(key)
@@ -78,12 +78,12 @@ export class Cache<V extends Value> {
     fill.restart = false
   }
 
-  gone(key: string): void {
-    this.put(key, ABSENT)
+  delete(key: string): void {
+    this.upsert(key, ABSENT)
   }
 
   /** The document changed, nobody said into what. */
-  touched(key: string): void {
+  invalidate(key: string): void {
     this.#recent.delete(key)
     this.#store.delete(key)
     const fill = this.#fills.get(key)
@@ -91,9 +91,9 @@ export class Cache<V extends Value> {
   }
 
   /** Every document of the collection is gone. */
-  collectionGone(collection: string): void {
+  dropCollection(collection: string): void {
     this.#recent.clear()
-    this.#store.collectionGone(collection)
+    this.#store.dropCollection(collection)
     for (const fill of this.#fillsOf(collection)) {
       fill.last = ABSENT
       fill.restart = false
@@ -101,14 +101,14 @@ export class Cache<V extends Value> {
   }
 
   /** Every document of the collection may have changed. */
-  collectionTouched(collection: string): void {
+  invalidateCollection(collection: string): void {
     this.#recent.clear()
-    this.#store.collectionTouched(collection)
+    this.#store.invalidateCollection(collection)
     for (const fill of this.#fillsOf(collection)) restart(fill)
   }
 
   /** Every document may have changed. */
-  allTouched(): void {
+  invalidateAll(): void {
     this.#recent.clear()
     this.#store.clear()
     for (const fill of this.#fills.values()) restart(fill)
@@ -117,7 +117,7 @@ export class Cache<V extends Value> {
   /** The feed has a gap: nothing known before it counts. W must move in the same turn. */
   newEpoch(): void {
     this.#epoch += 1
-    this.allTouched()
+    this.invalidateAll()
   }
 
   /** Keeps these keys from being evicted; every call needs its {@link Cache.unpin}. */

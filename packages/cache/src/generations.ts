@@ -36,12 +36,12 @@ export class Generations<V> {
   }
 
   /** The collection is gone: all its older entries count as {@link ABSENT}. */
-  gone(collection: string): void {
+  drop(collection: string): void {
     this.#raise(collection)
   }
 
   /** Every document of the collection may have changed: its older entries count as not held. */
-  touched(collection: string): void {
+  invalidate(collection: string): void {
     const namespace = this.#raise(collection)
     namespace.unknownBelow = namespace.generation
   }

@@ -105,13 +105,13 @@ export class Store<V extends Value> {
   }
 
   /** All entries of the collection count as {@link ABSENT} from now on. Its cost does not depend on their number. */
-  collectionGone(collection: string): void {
-    this.#generations.gone(collection)
+  dropCollection(collection: string): void {
+    this.#generations.drop(collection)
   }
 
   /** All entries of the collection count as not held from now on. Its cost does not depend on their number. */
-  collectionTouched(collection: string): void {
-    this.#generations.touched(collection)
+  invalidateCollection(collection: string): void {
+    this.#generations.invalidate(collection)
   }
 
   clear(): void {

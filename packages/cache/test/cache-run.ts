@@ -144,24 +144,24 @@ export class CacheRun {
         case 'write': {
           const value = this.world.at(event.key, this.#w)
           if (value === ABSENT) break
-          if (cache.wants(event.key)) cache.put(event.key, value)
+          if (cache.wants(event.key)) cache.upsert(event.key, value)
           else cache.pass(event.key, Buffer.from(String(value)))
           break
         }
         case 'update':
-          cache.touched(event.key)
+          cache.invalidate(event.key)
           break
         case 'delete':
-          cache.gone(event.key)
+          cache.delete(event.key)
           break
         case 'drop':
-          cache.collectionGone(event.collection)
+          cache.dropCollection(event.collection)
           break
         case 'replace-all':
-          cache.collectionTouched(event.collection)
+          cache.invalidateCollection(event.collection)
           break
         case 'replace-everything':
-          cache.allTouched()
+          cache.invalidateAll()
           break
       }
     }

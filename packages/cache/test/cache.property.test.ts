@@ -69,29 +69,29 @@ class IgnoresFeedBehindFence extends Cache<number> {
 }
 
 /** An update by others keeps the old content. */
-class KeepsTouched extends Cache<number> {
-  override touched(): void {}
+class KeepsInvalidated extends Cache<number> {
+  override invalidate(): void {}
 }
 
 /** A null post-image, or any other lack of content, is taken as absence. */
-class TakesTouchedAsAbsent extends Cache<number> {
-  override touched(key: string): void {
-    super.put(key, ABSENT)
+class TakesInvalidatedAsAbsent extends Cache<number> {
+  override invalidate(key: string): void {
+    super.upsert(key, ABSENT)
   }
 }
 
 class KeepsDropped extends Cache<number> {
-  override collectionGone(): void {}
+  override dropCollection(): void {}
 }
 
 class KeepsRenamedOver extends Cache<number> {
-  override collectionTouched(): void {}
+  override invalidateCollection(): void {}
 }
 
 /** A rename onto a collection is taken for a drop. */
 class TakesRenameAsDrop extends Cache<number> {
-  override collectionTouched(collection: string): void {
-    super.collectionGone(collection)
+  override invalidateCollection(collection: string): void {
+    super.dropCollection(collection)
   }
 }
 
@@ -102,16 +102,16 @@ class KeepsOverGap extends Cache<number> {
 
 /** Fills are registered after they were sent. */
 class ForgetsFills extends Cache<number> {
-  override put(key: string, value: number | Absent): void {
-    if (this.filling(key) === undefined) super.put(key, value)
+  override upsert(key: string, value: number | Absent): void {
+    if (this.filling(key) === undefined) super.upsert(key, value)
   }
 }
 
 /** What passed by stays although an update by others came. */
-class RecallsTheTouched extends Cache<number> {
-  override touched(key: string): void {
+class RecallsTheInvalidated extends Cache<number> {
+  override invalidate(key: string): void {
     const passed = this.recall(key)
-    super.touched(key)
+    super.invalidate(key)
     if (passed !== undefined) this.pass(key, passed)
   }
 }
@@ -124,22 +124,22 @@ class RecallsBehindTheHeld extends Cache<number> {
     if (passed !== undefined) this.pass(key, passed)
   }
 
-  override put(key: string, value: number | Absent): void {
+  override upsert(key: string, value: number | Absent): void {
     const passed = this.recall(key)
-    super.put(key, value)
+    super.upsert(key, value)
     if (passed !== undefined) this.pass(key, passed)
   }
 }
 
 const faulty = [
-  RecallsTheTouched,
+  RecallsTheInvalidated,
   RecallsBehindTheHeld,
   ReadOverwritesFeed,
   ForgetsRestart,
   TrustsFenced,
   IgnoresFeedBehindFence,
-  KeepsTouched,
-  TakesTouchedAsAbsent,
+  KeepsInvalidated,
+  TakesInvalidatedAsAbsent,
   KeepsDropped,
   KeepsRenamedOver,
   TakesRenameAsDrop,

@@ -28,7 +28,7 @@ for (let n = 0; n < keys; n += 1) {
   const older = `products/${Math.max(0, n - ((n * 7_919) % 50_000))
     .toString(16)
     .padStart(24, '0')}`
-  if (cache.wants(older)) cache.put(older, absences ? ABSENT : documentOf(n + 1))
+  if (cache.wants(older)) cache.upsert(older, absences ? ABSENT : documentOf(n + 1))
   if (n % 10_000 === 0) peak = Math.max(peak, process.memoryUsage().rss)
 }
 const heldBytes = reachableBytes() - reachable

@@ -7,7 +7,7 @@ import { identityId } from './watched.ts'
 /** Events that change no document and no definition that matters here. */
 const harmless: ReadonlySet<string> = new Set(['createIndexes', 'dropIndexes'])
 
-const allTouched: Change = Object.freeze({ kind: 'all-touched' })
+const invalidateAll: Change = Object.freeze({ kind: 'invalidate-all' })
 
 /**
  * Makes changes of a feed's events, one after the other. A cause is an event of its own, which comes before the one of
@@ -29,15 +29,15 @@ export class ChangeMaker {
       case 'delete':
         return this.#addDocument(event, operation, changes)
       case 'drop':
-        return addNamespaceChange('namespace-gone', event.collection, changes)
+        return addCollectionChange('drop-collection', event.collection, changes)
       case 'rename':
-        addNamespaceChange('namespace-gone', event.collection, changes)
-        return addNamespaceChange('namespace-touched', event.target, changes)
+        addCollectionChange('drop-collection', event.collection, changes)
+        return addCollectionChange('invalidate-collection', event.target, changes)
       case 'create':
       case 'modify':
-        return addNamespaceChange('namespace-touched', event.collection, changes)
+        return addCollectionChange('invalidate-collection', event.collection, changes)
       default:
-        if (!harmless.has(operation)) changes.push(allTouched)
+        if (!harmless.has(operation)) changes.push(invalidateAll)
     }
   }
 
@@ -65,9 +65,9 @@ export class ChangeMaker {
 }
 
 function changeOf(event: EventReader, operation: string, collection: string, id: string): DocumentChange {
-  if (operation === 'delete') return { kind: 'gone', collection, id }
+  if (operation === 'delete') return { kind: 'delete', collection, id }
   const document = operation === 'update' ? undefined : event.document
-  return document ? { kind: 'put', collection, id, document } : { kind: 'touched', collection, id }
+  return document ? { kind: 'upsert', collection, id, document } : { kind: 'invalidate', collection, id }
 }
 
 /** Whoever may write into this collection may write anything: what is no lineage says nothing. */
@@ -86,8 +86,8 @@ function fieldsOf(document: Uint8Array): Readonly<Record<string, unknown>> | und
   }
 }
 
-function addNamespaceChange(
-  kind: 'namespace-gone' | 'namespace-touched',
+function addCollectionChange(
+  kind: 'drop-collection' | 'invalidate-collection',
   watched: EventReader['collection'],
   changes: Change[],
 ): void {

@@ -1,4 +1,4 @@
-import type { Change, Put } from '@freshet/protocol'
+import type { Change, Upsert } from '@freshet/protocol'
 
 /**
  * The changes of a position whose end is not proved yet, kept from one reply to the next. The documents are views into
@@ -33,21 +33,21 @@ export class HeldChanges {
     this.#changes = changes
     for (let i = owned; i < changes.length; i += 1) {
       const change = changes[i]
-      if (change?.kind === 'put') changes[i] = this.#owning(change)
+      if (change?.kind === 'upsert') changes[i] = this.#owning(change)
     }
   }
 
-  #owning(change: Put): Change {
+  #owning(change: Upsert): Change {
     this.#bytes += change.document.length
     if (!this.#full && this.#bytes > this.#maxBytes) {
       this.#full = true
       for (const [index, held] of this.#changes.entries())
-        if (held.kind === 'put') this.#changes[index] = keyOf(held)
+        if (held.kind === 'upsert') this.#changes[index] = keyOf(held)
     }
     return this.#full ? keyOf(change) : { ...change, document: Buffer.from(change.document) }
   }
 }
 
-function keyOf({ collection, id, cause }: Put): Change {
-  return { kind: 'touched', collection, id, ...(cause && { cause }) }
+function keyOf({ collection, id, cause }: Upsert): Change {
+  return { kind: 'invalidate', collection, id, ...(cause && { cause }) }
 }

@@ -98,7 +98,7 @@ test.each([
   const after = await now()
   await products.insertOne({ _id: 'next', value: 1 })
   await comesTo(following, after)
-  await eventually(() => expect(following.heard.words).toContain('put next 1'))
+  await eventually(() => expect(following.heard.words).toContain('upsert next 1'))
   expect(following.heard.errors).toEqual([])
   expect(following.heard.origins).toHaveLength(1)
 })
@@ -118,7 +118,7 @@ test('F23 the largest document there can be, below the longest id, is told with 
   const _id = 'i'.repeat(256)
   const around = 4 + (1 + 4 + 4 + 257) + (1 + 6 + 9) + (1 + 5 + 4 + 1) + 1
   await products.insertOne({ _id, value: 1.5, text: 'x'.repeat(16 * MiB - around) })
-  await eventually(() => expect(following.heard.words).toEqual([`put ${_id} 1.5`]))
+  await eventually(() => expect(following.heard.words).toEqual([`upsert ${_id} 1.5`]))
   expect(following.heard.errors).toEqual([])
 })
 
@@ -132,7 +132,7 @@ test.each([
   await collection().replaceOne({ _id }, { value: 2 })
   await collection().deleteOne({ _id })
   await products.insertOne({ _id: 'next', value: 1 })
-  await eventually(() => expect(following.heard.words).toEqual(['put next 1']))
+  await eventually(() => expect(following.heard.words).toEqual(['upsert next 1']))
   await comesTo(following, await now())
   expect(following.heard.errors).toEqual([])
 })
@@ -146,7 +146,7 @@ test('F23 a change that cannot be told ends the feed once: the new epoch begins 
   await eventually(() => expect(heard.batches.length).toBeGreaterThan(batches + 20))
   expect([heard.errors, heard.origins.length]).toEqual([['EVENT_TOO_LARGE'], 2])
   await products.insertOne({ _id: 'next', value: 1 })
-  await eventually(() => expect(heard.words).toEqual(['put next 1']))
+  await eventually(() => expect(heard.words).toEqual(['upsert next 1']))
 })
 
 test.each<[string, () => Promise<unknown>]>([
@@ -167,5 +167,5 @@ test.each<[string, () => Promise<unknown>]>([
   await eventually(() => expect(heard.batches.length).toBeGreaterThan(batches + 20))
   expect(new Set(heard.errors)).toEqual(new Set(['EVENT_TOO_LARGE']))
   await products.insertOne({ _id: 'after', value: 2 })
-  await eventually(() => expect(heard.words.at(-1)).toBe('put after 2'))
+  await eventually(() => expect(heard.words.at(-1)).toBe('upsert after 2'))
 })

@@ -18,8 +18,8 @@ async function openBench(batchSize: number): Promise<SourceBench> {
   const one = async (write: BenchWrite, session?: ClientSession): Promise<void> => {
     const _id = write.id
     const options = session ? { session } : {}
-    if (write.kind === 'remove') await products.deleteOne({ _id }, options)
-    else if (write.kind === 'put')
+    if (write.kind === 'delete') await products.deleteOne({ _id }, options)
+    else if (write.kind === 'upsert')
       await products.replaceOne({ _id }, { value: write.value }, { ...options, upsert: true })
     else await products.updateOne({ _id }, { $set: { value: write.value } }, options)
   }

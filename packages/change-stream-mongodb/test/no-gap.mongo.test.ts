@@ -56,7 +56,7 @@ async function follow(
 async function hearsOf(db: TestDatabase, heard: Recorder): Promise<void> {
   const products = db.admin.db('shop').collection<{ _id: string; value: number }>('products')
   await products.insertOne({ _id: 'here', value: 1 })
-  await eventually(() => expect(heard.words.at(-1)).toBe('put here 1'))
+  await eventually(() => expect(heard.words.at(-1)).toBe('upsert here 1'))
 }
 
 /** Follows while a program writes and `disturb` does its worst; every acknowledged write must have been told once. */
@@ -73,7 +73,7 @@ async function followThrough(
   const soFar = writer.acknowledged.length
   await eventually(() => expect(writer.acknowledged.length).toBeGreaterThan(soFar + 20))
   await writer.stop()
-  const wanted = writer.acknowledged.map((id) => `put ${id} ${id.slice(1)}`)
+  const wanted = writer.acknowledged.map((id) => `upsert ${id} ${id.slice(1)}`)
   await eventually(() => expect(heard.words.at(-1)).toBe(wanted.at(-1)))
   expect(heard.words).toEqual(wanted)
   expect(heard.origins).toHaveLength(1)
@@ -190,14 +190,14 @@ test('F10 a feed that is too far behind is given up for a new epoch at the newes
   expect(heard.errors.filter((code) => code !== 'DISCONNECTED')).toEqual(['TOO_FAR_BEHIND'])
   expect(heard.origins).toHaveLength(2)
   // What lies between is not told: whoever is told of the new epoch reads it.
-  expect(heard.words).not.toContain('put b1 1')
+  expect(heard.words).not.toContain('upsert b1 1')
 })
 
 test('F10 the same backlog is told by a feed that may be so far behind', async () => {
   const heard = await followFarBehind(240)
   expect(heard.errors.filter((code) => code !== 'DISCONNECTED')).toEqual([])
   expect(heard.origins).toHaveLength(1)
-  expect(heard.words.slice(0, 2)).toEqual(['put b0 0', 'put b1 1'])
+  expect(heard.words.slice(0, 2)).toEqual(['upsert b0 0', 'upsert b1 1'])
 })
 
 test('F19 one process is one change stream, whatever the number of collections', async () => {

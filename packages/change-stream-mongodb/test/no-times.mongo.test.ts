@@ -51,7 +51,7 @@ test('F24 a server that tells no times for a while is followed all the same, and
   await eventually(() => expect(heard.batches.length).toBeGreaterThan(1))
   opened.silent = true
   await put('running')
-  await eventually(() => expect(heard.words).toEqual(['put running 1']))
+  await eventually(() => expect(heard.words).toEqual(['upsert running 1']))
   const before = performance.now()
   await eventually(() => expect(heard.last?.provedAt).toBeGreaterThan(before))
   // Opened again at a server that is silent: it goes on where it stood.
@@ -62,10 +62,10 @@ test('F24 a server that tells no times for a while is followed all the same, and
   )
   await eventually(() => expect(heard.errors).toEqual(['DISCONNECTED']))
   await put('reopened')
-  await eventually(() => expect(heard.words).toEqual(['put running 1', 'put reopened 1']))
+  await eventually(() => expect(heard.words).toEqual(['upsert running 1', 'upsert reopened 1']))
   opened.silent = false
   await put('told')
-  await eventually(() => expect(heard.words.at(-1)).toBe('put told 1'))
+  await eventually(() => expect(heard.words.at(-1)).toBe('upsert told 1'))
   expect([heard.errors, heard.origins.length]).toEqual([['DISCONNECTED'], 1])
 })
 
@@ -113,7 +113,7 @@ test.each(['orderly', 'kill'] as const)(
     for (let n = 0; n < 3; n += 1) {
       const id = `${how}-${n}`
       await put(id)
-      await eventually(() => expect(heard.words.at(-1)).toBe(`put ${id} 1`))
+      await eventually(() => expect(heard.words.at(-1)).toBe(`upsert ${id} 1`))
       await db.restart(how)
       const { batches } = heard
       const { length } = batches

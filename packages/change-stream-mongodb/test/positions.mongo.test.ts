@@ -53,13 +53,13 @@ test('F2 a transaction of more than 16 MB is told in one batch, with its content
   await using heard = await listen(opened)
   await largeTransaction(20)
   const hasPuts = (ids: readonly string[]): boolean =>
-    ids.every((id) => heard.changes.some((change) => change.kind === 'put' && change.id === id))
+    ids.every((id) => heard.changes.some((change) => change.kind === 'upsert' && change.id === id))
   await heard.until(() => hasPuts(['first', 'last']))
   const batch = heard.batches.find(({ changes }) =>
     changes.some((change) => 'id' in change && change.id === 'first'),
   )
   const told = (batch?.changes ?? []).flatMap((change) =>
-    change.kind === 'put' ? [BSON.deserialize(change.document)] : [],
+    change.kind === 'upsert' ? [BSON.deserialize(change.document)] : [],
   )
   expect(told.map(({ _id, value, text }) => [_id, value, typeof text === 'string' && text.length])).toEqual([
     ['first', undefined, false],
@@ -73,10 +73,10 @@ test('F11 a transaction above the limit is told by its keys alone', async () => 
   await using heard = await listen(opened)
   await largeTransaction(20)
   await heard.until(() =>
-    heard.changes.some((change) => 'id' in change && change.kind !== 'gone' && change.id === 'last'),
+    heard.changes.some((change) => 'id' in change && change.kind !== 'delete' && change.id === 'last'),
   )
-  const told = heard.changes.filter((change) => 'id' in change && change.kind !== 'gone')
-  expect(new Set(told.map((change) => change.kind))).toEqual(new Set(['touched']))
+  const told = heard.changes.filter((change) => 'id' in change && change.kind !== 'delete')
+  expect(new Set(told.map((change) => change.kind))).toEqual(new Set(['invalidate']))
   expect(told).toHaveLength(22)
 })
 
@@ -99,7 +99,7 @@ async function proofsBehindBacklog(
   const doneAt = performance.now()
   await using heard = new Hearing(opened.source, origin)
   const holdsLast = ({ changes }: Batch): boolean =>
-    changes.some((change) => change.kind === 'put' && change.id === 'b49999')
+    changes.some((change) => change.kind === 'upsert' && change.id === 'b49999')
   await heard.until(() => heard.batches.some(holdsLast))
   const last = heard.batches.findIndex(holdsLast)
   expect(last).toBeGreaterThan(10)
@@ -160,13 +160,13 @@ async function dropDatabase(wrap: (connection: ReadConnection) => ReadConnection
   const settled = (): boolean => heard.batches.length > batches + 10 && heard.errors.length < 5
   await eventually(() => expect(settled() || heard.errors.length > 20).toBe(true))
   await victim.admin.db('shop').collection<Stored>('products').insertOne({ _id: 'again', value: 1 })
-  if (settled()) await eventually(() => expect(heard.words.at(-1)).toBe('put again 1'))
+  if (settled()) await eventually(() => expect(heard.words.at(-1)).toBe('upsert again 1'))
   return heard
 }
 
 test('F13 a dropped database ends the feed, which goes on behind the end in the same epoch', async () => {
   const heard = await dropDatabase((connection) => connection)
-  expect(heard.words).toContain('all-touched')
+  expect(heard.words).toContain('invalidate-all')
   expect(heard.errors.length).toBeLessThanOrEqual(3)
   expect(heard.origins).toHaveLength(1)
 })

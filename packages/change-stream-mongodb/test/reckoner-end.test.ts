@@ -18,7 +18,7 @@ test('F13 the end of a cursor closes what is open, and the feed starts behind it
       target,
       reply([event(6, { transaction: true }), event(8, { kind: 'invalidate' })], end, { ended: true }),
     ),
-  ).toEqual([[8, 'put k6', 'all-touched']])
+  ).toEqual([[8, 'upsert k6', 'invalidate-all']])
   expect(target.resume).toEqual({ how: 'startAfter', token: { _data: end } })
 })
 
@@ -32,9 +32,9 @@ const end = eventToken(6)
 test.each(held)('F13 the end of a cursor tells the last event, one %s', (_name, kind, parts) => {
   const last = reply([event(6, parts)], end, { ended: true })
   const opened = reckoner(5, kind)
-  expect(run(opened, last)).toEqual([[6, 'put k6']])
+  expect(run(opened, last)).toEqual([[6, 'upsert k6']])
   const later = reckoner(5, kind)
-  expect(run(later, reply([], mark(5)), last)).toEqual([[5], [6, 'put k6']])
+  expect(run(later, reply([], mark(5)), last)).toEqual([[5], [6, 'upsert k6']])
   for (const target of [opened, later]) {
     expect(target.holds).toBe(false)
     expect(target.resume).toEqual({ how: 'startAfter', token: { _data: end } })
@@ -46,7 +46,7 @@ test.each(held)('F13 the end of a cursor tells what was held before it too, one 
     reply([event(6, parts)], end),
     reply([event(6, { ...parts, id: 'last' })], end, { ended: true }),
   ] as const
-  expect(run(reckoner(5, kind), ...replies)).toEqual([[5], [6, 'put k6', 'put last']])
+  expect(run(reckoner(5, kind), ...replies)).toEqual([[5], [6, 'upsert k6', 'upsert last']])
 })
 
 test.each(held)('F13 the same replies leave it untold where the end is not seen, one %s', (...given) => {

@@ -14,18 +14,18 @@ test('F2 a transaction that ends at the end of a reply is held until its end is 
       reply([part(2)], eventToken(7)),
       reply([], eventToken(7)),
     ),
-  ).toEqual([[5], [6, 'put k6'], [6], [7, 'put t1', 'put t2']])
+  ).toEqual([[5], [6, 'upsert k6'], [6], [7, 'upsert t1', 'upsert t2']])
 })
 
 test('F2 a transaction is closed by the next position, and by a mark at or behind it', () => {
   const part = event(7, { transaction: true })
   expect(
     run(reckoner(), reply([], mark(5)), reply([part], eventToken(7)), reply([event(8)], eventToken(8))),
-  ).toEqual([[5], [5], [8, 'put k7', 'put k8']])
+  ).toEqual([[5], [5], [8, 'upsert k7', 'upsert k8']])
   expect(run(reckoner(), reply([], mark(5)), reply([part], eventToken(7)), reply([], mark(7)))).toEqual([
     [5],
     [5],
-    [7, 'put k7'],
+    [7, 'upsert k7'],
   ])
 })
 
@@ -40,18 +40,18 @@ test('F2 in 6.0 an event outside of a transaction ends its position; later ones 
     [5],
     [5],
     [5],
-    [9, 'put k6', 'put n'],
+    [9, 'upsert k6', 'upsert n'],
   ])
-  expect(run(reckoner(), ...(replies.slice(0, 2) as [FeedReply, FeedReply]))).toEqual([[5], [6, 'put k6']])
+  expect(run(reckoner(), ...(replies.slice(0, 2) as [FeedReply, FeedReply]))).toEqual([[5], [6, 'upsert k6']])
 })
 
 test('F1 the mark of an opening may be one tick ahead of what may be claimed, later ones are not', () => {
   const late = event(9)
   const there = { operationTime: { high: 1, low: 8 } }
-  expect(run(reckoner(), reply([], mark(9)), reply([late], eventToken(9)))).toEqual([[8], [9, 'put k9']])
+  expect(run(reckoner(), reply([], mark(9)), reply([late], eventToken(9)))).toEqual([[8], [9, 'upsert k9']])
   expect(
     run(reckoner(), reply([], mark(9), there), reply([], mark(9)), reply([late], eventToken(9))),
-  ).toEqual([[8], [8], [9, 'put k9']])
+  ).toEqual([[8], [8], [9, 'upsert k9']])
   expect(run(reckoner(), reply([], mark(9), there), reply([], mark(10)))).toEqual([[8], [10]])
   // What the server had read already when it opened is claimed with the next reply, or an idle server is never caught up.
   const read = { operationTime: { high: 1, low: 9 } }
@@ -69,7 +69,7 @@ test('F1 the same replies lose a change where the opening mark is taken as inclu
 })
 
 test('F4 what is delivered again is skipped', () => {
-  expect(run(reckoner(6), reply([event(5), event(6), event(7)], eventToken(7)))).toEqual([[7, 'put k7']])
+  expect(run(reckoner(6), reply([event(5), event(6), event(7)], eventToken(7)))).toEqual([[7, 'upsert k7']])
 })
 
 test('F4 the feed goes on from where the last position ended, never from the middle of one', () => {
@@ -82,24 +82,24 @@ test('F4 the feed goes on from where the last position ended, never from the mid
 })
 
 test.each<[string, EventParts, readonly string[]]>([
-  ['insert', {}, ['put k6']],
-  ['replace', { kind: 'replace' }, ['put k6']],
-  ['update', { kind: 'update' }, ['touched k6']],
-  ['delete', { kind: 'delete' }, ['gone k6']],
-  ['drop', { kind: 'drop' }, ['namespace-gone things']],
-  ['rename', { kind: 'rename', to: 'others' }, ['namespace-gone things', 'namespace-touched others']],
-  ['rename to somewhere else', { kind: 'rename', to: 'elsewhere' }, ['namespace-gone things']],
+  ['insert', {}, ['upsert k6']],
+  ['replace', { kind: 'replace' }, ['upsert k6']],
+  ['update', { kind: 'update' }, ['invalidate k6']],
+  ['delete', { kind: 'delete' }, ['delete k6']],
+  ['drop', { kind: 'drop' }, ['drop-collection things']],
+  ['rename', { kind: 'rename', to: 'others' }, ['drop-collection things', 'invalidate-collection others']],
+  ['rename to somewhere else', { kind: 'rename', to: 'elsewhere' }, ['drop-collection things']],
   [
     'rename from somewhere else',
     { kind: 'rename', collection: 'elsewhere', to: 'others' },
-    ['namespace-touched others'],
+    ['invalidate-collection others'],
   ],
-  ['create', { kind: 'create' }, ['namespace-touched things']],
-  ['modify', { kind: 'modify' }, ['namespace-touched things']],
+  ['create', { kind: 'create' }, ['invalidate-collection things']],
+  ['modify', { kind: 'modify' }, ['invalidate-collection things']],
   ['createIndexes', { kind: 'createIndexes' }, []],
   ['dropIndexes', { kind: 'dropIndexes' }, []],
-  ['dropDatabase', { kind: 'dropDatabase' }, ['all-touched']],
-  ['something new', { kind: 'reshardCollection' }, ['all-touched']],
+  ['dropDatabase', { kind: 'dropDatabase' }, ['invalidate-all']],
+  ['something new', { kind: 'reshardCollection' }, ['invalidate-all']],
   ['an insert elsewhere', { collection: 'elsewhere' }, []],
   ['a heartbeat', { collection: 'freshet', id: 'heartbeat', kind: 'update' }, []],
   ['an id of another type', { id: 7 }, []],
@@ -116,7 +116,9 @@ test.each<[IdType, unknown, string]>([
   ['integer', 7, '7'],
   ['uuid', new UUID('01890a5d-ac96-774b-bcce-b302099a8057'), '01890a5d-ac96-774b-bcce-b302099a8057'],
 ])('F5 ids of type %s are told as the text of their URLs', (idType, id, text) => {
-  expect(run(reckoner(5, { idType }), reply([event(6, { id })], eventToken(6)))).toEqual([[6, `put ${text}`]])
+  expect(run(reckoner(5, { idType }), reply([event(6, { id })], eventToken(6)))).toEqual([
+    [6, `upsert ${text}`],
+  ])
 })
 
 test.each<[string, EventParts]>([
@@ -129,7 +131,7 @@ test.each<[string, EventParts]>([
   target.opened(reply([], mark(5)))
   const { batch, identityTouched } = target.next(reply([event(6), event(7, parts), event(8)], eventToken(8)))
   expect(identityTouched).toBe(true)
-  expect([batch.through, ...words(batch.changes)]).toEqual([positionOf(1, 7), 'put k6'])
+  expect([batch.through, ...words(batch.changes)]).toEqual([positionOf(1, 7), 'upsert k6'])
 })
 
 test('F15 a token whose time is not the cluster time of its event is refused, and so is one of another shape', () => {
@@ -192,5 +194,5 @@ test('F20 a cause and its document may come in two replies', () => {
   const { batch } = tells.next(
     reply([event(6, { kind: 'delete', transaction: true }), event(7)], eventToken(7)),
   )
-  expect(batch.changes[0]).toEqual({ kind: 'gone', collection: 'things', id: 'k6', cause: lineage })
+  expect(batch.changes[0]).toEqual({ kind: 'delete', collection: 'things', id: 'k6', cause: lineage })
 })

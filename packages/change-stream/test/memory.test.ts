@@ -13,9 +13,9 @@ function sourceOf(text: string): SourceId {
 
 function written(write: BenchWrite): MemoryWrite {
   const { id } = write
-  if (write.kind === 'remove') return { kind: 'gone', collection, id }
+  if (write.kind === 'delete') return { kind: 'delete', collection, id }
   const document = Buffer.from(String(write.value))
-  return { kind: write.kind === 'put' ? 'put' : 'touched', collection, id, document }
+  return { kind: write.kind === 'upsert' ? 'upsert' : 'invalidate', collection, id, document }
 }
 
 type Reading = (source: MemorySource) => Pick<SourceBench, 'reads' | 'hold'>
@@ -33,7 +33,7 @@ function openBench(reading: Reading): Promise<SourceBench> {
     valueOf: (document) => Number(Buffer.from(document).toString()),
     write: (...writes) => commit(...writes.map(written)),
     writeElsewhere: () => commit(),
-    drop: () => commit({ kind: 'namespace-gone', collection }),
+    drop: () => commit({ kind: 'drop-collection', collection }),
     cut: () => Promise.resolve(source.cut()),
     becomeAnother: () => Promise.resolve(source.becomeAnother(sourceOf('00000002'))),
     [Symbol.asyncDispose]: () => Promise.resolve(),

@@ -98,7 +98,7 @@ test('E2 it hears of a gap, and of what it was too slow for, as a reset; nothing
   await orders.drop()
   await eventually(() => {
     release()
-    expect(handler.resets).toContain('namespace-gone')
+    expect(handler.resets).toContain('drop-collection')
   })
 })
 

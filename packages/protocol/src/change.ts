@@ -22,41 +22,41 @@ interface OfDocument {
 }
 
 /** The document was inserted or replaced; `document` is its whole new state. */
-export interface Put extends OfDocument {
-  readonly kind: 'put'
+export interface Upsert extends OfDocument {
+  readonly kind: 'upsert'
   /** Valid only until the consumer's next `await`: copy what is kept. */
   readonly document: Bytes
 }
 
 /** The document was deleted. */
-export interface Gone extends OfDocument {
-  readonly kind: 'gone'
+export interface Delete extends OfDocument {
+  readonly kind: 'delete'
 }
 
 /** The document changed, or may have; its new content is not in the event. */
-export interface Touched extends OfDocument {
-  readonly kind: 'touched'
+export interface Invalidate extends OfDocument {
+  readonly kind: 'invalidate'
 }
 
 /** The collection was dropped or renamed away: every document of it is gone. */
-export interface NamespaceGone {
-  readonly kind: 'namespace-gone'
+export interface DropCollection {
+  readonly kind: 'drop-collection'
   readonly collection: string
 }
 
 /** Another collection was renamed onto this one, or its definition changed: every document of it may have changed. */
-export interface NamespaceTouched {
-  readonly kind: 'namespace-touched'
+export interface InvalidateCollection {
+  readonly kind: 'invalidate-collection'
   readonly collection: string
 }
 
 /** Something happened that can only be answered by forgetting everything (drop of the database, an unknown event). */
-export interface AllTouched {
-  readonly kind: 'all-touched'
+export interface InvalidateAll {
+  readonly kind: 'invalidate-all'
 }
 
 /** What happened to one document. */
-export type DocumentChange = Put | Gone | Touched
+export type DocumentChange = Upsert | Delete | Invalidate
 
 /** What happened, in words that every source can say. */
-export type Change = DocumentChange | NamespaceGone | NamespaceTouched | AllTouched
+export type Change = DocumentChange | DropCollection | InvalidateCollection | InvalidateAll

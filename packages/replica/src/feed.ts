@@ -91,34 +91,34 @@ export class Feed<V extends Value> implements Sink {
   #change(change: Change): void {
     const { cache } = this.#parts
     switch (change.kind) {
-      case 'put': {
+      case 'upsert': {
         const key = `${change.collection}/${change.id}`
-        if (cache.wants(key)) this.#put(key, change.document)
+        if (cache.wants(key)) this.#upsert(key, change.document)
         else cache.pass(key, change.document)
         return
       }
-      case 'gone':
-        return cache.gone(`${change.collection}/${change.id}`)
-      case 'touched':
-        return cache.touched(`${change.collection}/${change.id}`)
-      case 'namespace-gone':
-        return cache.collectionGone(change.collection)
-      case 'namespace-touched':
-        cache.collectionTouched(change.collection)
+      case 'delete':
+        return cache.delete(`${change.collection}/${change.id}`)
+      case 'invalidate':
+        return cache.invalidate(`${change.collection}/${change.id}`)
+      case 'drop-collection':
+        return cache.dropCollection(change.collection)
+      case 'invalidate-collection':
+        cache.invalidateCollection(change.collection)
         return this.#parts.exactness.ask(change.collection)
-      case 'all-touched':
-        return cache.allTouched()
+      case 'invalidate-all':
+        return cache.invalidateAll()
     }
   }
 
-  #put(key: string, document: Uint8Array): void {
+  #upsert(key: string, document: Uint8Array): void {
     const { cache, presentation, log } = this.#parts
     try {
-      cache.put(key, presentation.present(document))
+      cache.upsert(key, presentation.present(document))
     } catch (error) {
       // The rest of the batch must be applied whatever happens; the next read of this document tells its caller.
       log.error({ key, err: error }, 'the presentation of a document threw')
-      cache.touched(key)
+      cache.invalidate(key)
     }
   }
 

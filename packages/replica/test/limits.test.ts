@@ -4,15 +4,15 @@ import { positionOf } from '@freshet/protocol'
 import { MAX_IDS_PER_READ } from '../src/read-sizes.ts'
 import { asText, Bench } from './support/bench.ts'
 
-const put = (id: string) => ({ kind: 'put', collection: 'a', id }) as const
-const touched = (id: string) => ({ kind: 'touched', collection: 'a', id }) as const
+const upsert = (id: string) => ({ kind: 'upsert', collection: 'a', id }) as const
+const invalidate = (id: string) => ({ kind: 'invalidate', collection: 'a', id }) as const
 
 /** Takes a read that is under way through overtakes, until it asks for all its documents at one position. */
 async function overtakeUntilSnapshot(bench: Bench, ids: readonly string[]): Promise<void> {
   for (let n = 0; n < 3; n += 1) {
     await bench.settle()
     bench.tick()
-    bench.history.commit(ids.map(touched))
+    bench.history.commit(ids.map(invalidate))
     bench.tell()
     for (const pending of bench.reads.pending.splice(0)) pending.reply()
   }
@@ -34,7 +34,7 @@ test('R8 an answer above the limit keeps no more than the limit and one document
   const presentation = { ...asText, present: () => document }
   await using bench = await new Bench({ cache, presentation, options: { maxAnswerBytes } }).live()
   const ids = Array.from({ length: 300 }, (_, n) => String(n))
-  bench.history.commit(ids.map(put))
+  bench.history.commit(ids.map(upsert))
   bench.tell()
   const end = expect(bench.replica.many('a', ids)).rejects.toMatchObject({ code: 'ANSWER_TOO_LARGE' })
   await bench.drain()
@@ -47,7 +47,7 @@ test('R8 an answer above the limit keeps no more than the limit and one document
 test('R8 an answer ends as soon as what came is too large, whatever is still missing', async () => {
   await using bench = await new Bench({ options: { maxAnswerBytes: 5 } }).live()
   const ids = Array.from({ length: 151 }, (_, n) => String(n))
-  bench.history.commit(['0', '1', '2', '3'].map(put))
+  bench.history.commit(['0', '1', '2', '3'].map(upsert))
   bench.tell()
   const end = expect(bench.replica.many('a', ids)).rejects.toMatchObject({ code: 'ANSWER_TOO_LARGE' })
   await bench.settle()
@@ -70,8 +70,8 @@ test('R8 documents that shrink while others are read are counted as they are', a
       },
     },
   }).live()
-  bench.history.commit([put('1')])
-  bench.history.commit([put('2'), put('4')])
+  bench.history.commit([upsert('1')])
+  bench.history.commit([upsert('2'), upsert('4')])
   bench.tell()
   const first = bench.replica.get('a', '1')
   await bench.drain()
@@ -79,7 +79,7 @@ test('R8 documents that shrink while others are read are counted as they are', a
   const answer = bench.replica.many('a', ['1', '2', '4'])
   await bench.settle()
   bench.tick()
-  bench.history.commit([put('1')])
+  bench.history.commit([upsert('1')])
   bench.tell()
   await bench.drain()
   expect((await answer).values).toEqual(['s4', 's2', 's3'])
@@ -87,7 +87,7 @@ test('R8 documents that shrink while others are read are counted as they are', a
 
 test('R6 callers of the same hot documents share one read of all of them', async () => {
   await using bench = await new Bench().live()
-  bench.history.commit([put('1'), put('2')])
+  bench.history.commit([upsert('1'), upsert('2')])
   bench.tell()
   const ids = ['1', '2']
   const answers = Array.from({ length: 20 }, () => bench.replica.many('a', ids))
@@ -102,13 +102,13 @@ test('R6 callers of the same hot documents share one read of all of them', async
 
 test('R6 a caller who must not see what another one may see reads anew', async () => {
   await using bench = await new Bench().live()
-  bench.history.commit([put('1'), put('2')])
+  bench.history.commit([upsert('1'), upsert('2')])
   bench.tell()
   const ids = ['1', '2']
   const early = bench.replica.many('a', ids)
   await overtakeUntilSnapshot(bench, ids)
   const [snapshot] = bench.reads.pending.splice(0)
-  bench.history.commit(ids.map(touched))
+  bench.history.commit(ids.map(invalidate))
   bench.tell()
   const late = bench.replica.many('a', ids)
   await overtakeUntilSnapshot(bench, ids)
@@ -121,7 +121,7 @@ test('R6 a caller who must not see what another one may see reads anew', async (
 
 test('R6 hot documents that nobody waits for are not read, and wait in no line', async () => {
   await using bench = await new Bench({ options: { maxPastReads: 1 } }).live()
-  bench.history.commit(['1', '2', '4'].map(put))
+  bench.history.commit(['1', '2', '4'].map(upsert))
   bench.tell()
   const leaving = new AbortController()
   const { signal } = leaving
@@ -147,7 +147,7 @@ test.each([
 ])('%s', async (_name, code, maxAnswerBytes) => {
   await using bench = await new Bench({ options: { maxAnswerBytes } }).live()
   const ids = Array.from({ length: MAX_IDS_PER_READ + 1 }, (_, n) => String(n))
-  bench.history.commit(ids.map(put))
+  bench.history.commit(ids.map(upsert))
   bench.tell()
   const leaving = new AbortController()
   const end = expect(bench.replica.many('a', ids, leaving)).rejects.toMatchObject({ code })
@@ -162,7 +162,7 @@ test.each([
 
 test('R9 hot documents of a collection that is being checked are not read', async () => {
   await using bench = await new Bench().live()
-  bench.history.commit([put('1'), put('2')])
+  bench.history.commit([upsert('1'), upsert('2')])
   bench.tell()
   const ids = ['1', '2']
   const answer = bench.replica.many('a', ids)
@@ -170,12 +170,14 @@ test('R9 hot documents of a collection that is being checked are not read', asyn
   for (let n = 0; n < 3; n += 1) {
     await bench.settle()
     bench.tick()
-    bench.history.commit(ids.map(touched))
+    bench.history.commit(ids.map(invalidate))
     bench.tell()
     const replies = bench.reads.pending.splice(0)
     if (n === 2) {
       bench.reads.reasons.set('a', 'it has a collation now')
-      bench.feed.apply(bench.batch([{ kind: 'namespace-touched', collection: 'a' }], bench.history.now, true))
+      bench.feed.apply(
+        bench.batch([{ kind: 'invalidate-collection', collection: 'a' }], bench.history.now, true),
+      )
     }
     for (const pending of replies) pending.reply()
   }

@@ -34,7 +34,7 @@ class CutReads extends ScriptedReads {
 async function pass(bench: Bench, seconds: number, feedRuns: boolean): Promise<void> {
   for (let ms = 0; ms < seconds * 1_000; ms += 50) {
     if (feedRuns) {
-      bench.history.commit([{ kind: 'put', collection: 'b', id: '1' }])
+      bench.history.commit([{ kind: 'upsert', collection: 'b', id: '1' }])
       bench.tell()
     }
     await bench.settle()
@@ -131,7 +131,7 @@ test('R16 where the position was the reason, and then an answer proves nothing, 
 test('R16 definitions are asked for together, once a second, while no answer comes', async () => {
   const touch = (bench: Bench): Promise<void> => {
     for (const collection of ['a', 'b'])
-      bench.feed.apply(bench.batch([{ kind: 'namespace-touched', collection }], bench.history.now, true))
+      bench.feed.apply(bench.batch([{ kind: 'invalidate-collection', collection }], bench.history.now, true))
     return Promise.resolve()
   }
   const [first, second] = await askedWhileCut(touch, { feedRuns: true })

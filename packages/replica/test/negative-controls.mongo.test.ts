@@ -37,7 +37,7 @@ test.each<[string, Variant]>([
   ['no content is taken as absent', cached((options) => new broken.TakesNullAsAbsent(options))],
   [
     'what passed by is recalled after an update',
-    cached((options) => new broken.RecallsTheTouched({ ...options, recentBytes: 200_000 })),
+    cached((options) => new broken.RecallsTheInvalidated({ ...options, recentBytes: 200_000 })),
   ],
   [
     'entries are cleared after W has jumped',

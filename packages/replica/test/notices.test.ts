@@ -4,7 +4,7 @@ import type { Notice } from '../src/contract.ts'
 import { Bench } from './support/bench.ts'
 import { ChangeStreamError } from '@freshet/change-stream'
 
-const put = { kind: 'put', collection: 'a', id: '1' } as const
+const upsert = { kind: 'upsert', collection: 'a', id: '1' } as const
 
 async function take(from: AsyncIterable<Notice>, count: number): Promise<readonly Notice[]> {
   const taken: Notice[] = []
@@ -18,15 +18,15 @@ async function take(from: AsyncIterable<Notice>, count: number): Promise<readonl
 test('R14 a subscriber hears of every change from its call on, in order, and of every gap', async () => {
   await using bench = await new Bench().live()
   const notices = bench.replica.changes(new AbortController().signal)
-  bench.history.commit([put])
+  bench.history.commit([upsert])
   bench.tell()
-  bench.history.commit([{ kind: 'namespace-gone', collection: 'a' }])
+  bench.history.commit([{ kind: 'drop-collection', collection: 'a' }])
   bench.tell()
   bench.feed.broken(new ChangeStreamError('HISTORY_LOST', 'by the test'))
   bench.begin()
   expect(await take(notices, 3)).toEqual([
     { kind: 'changes', keys: [{ collection: 'a', id: '1' }], at: positionOf(1, 1) },
-    { kind: 'reset', reason: 'namespace-gone', at: positionOf(1, 2) },
+    { kind: 'reset', reason: 'drop-collection', at: positionOf(1, 2) },
     { kind: 'reset', reason: 'HISTORY_LOST', at: positionOf(1, 2) },
   ])
 })
@@ -35,13 +35,13 @@ test('R14 what was told before a gap is not told again when the new epoch begins
   await using bench = await new Bench().live()
   const notices = bench.replica.changes(new AbortController().signal)
   for (let n = 0; n < 3; n += 1) {
-    bench.history.commit([put])
+    bench.history.commit([upsert])
     bench.tell()
   }
   bench.feed.broken(new ChangeStreamError('HISTORY_LOST', 'by the test'))
   bench.begin(0)
   bench.tell(2)
-  bench.history.commit([{ ...put, id: '2' }])
+  bench.history.commit([{ ...upsert, id: '2' }])
   bench.tell()
   const told = await take(notices, 5)
   expect(told.map(({ kind, at }) => [kind, at])).toEqual([
@@ -56,18 +56,18 @@ test('R14 changes of one batch are told in order with what resets all', async ()
   await using bench = await new Bench().live()
   const notices = bench.replica.changes(new AbortController().signal)
   bench.history.commit([
-    { ...put, kind: 'touched' },
-    { kind: 'namespace-gone', collection: 'a' },
-    { ...put, id: '2' },
-    { ...put, id: '4' },
+    { ...upsert, kind: 'invalidate' },
+    { kind: 'drop-collection', collection: 'a' },
+    { ...upsert, id: '2' },
+    { ...upsert, id: '4' },
   ])
   bench.tell()
-  bench.history.commit([put])
+  bench.history.commit([upsert])
   bench.tell()
   const at = positionOf(1, 1)
   expect(await take(notices, 3)).toEqual([
     { kind: 'changes', keys: [{ collection: 'a', id: '1' }], at },
-    { kind: 'reset', reason: 'namespace-gone', at },
+    { kind: 'reset', reason: 'drop-collection', at },
     { kind: 'changes', keys: ['2', '4'].map((id) => ({ collection: 'a', id })), at },
   ])
 })
@@ -76,7 +76,7 @@ test('R14 one that is too slow loses its queue and hears so', async () => {
   await using bench = await new Bench({ options: { maxNotices: 2 } }).live()
   const notices = bench.replica.changes(new AbortController().signal)
   for (let n = 0; n < 3; n += 1) {
-    bench.history.commit([put])
+    bench.history.commit([upsert])
     bench.tell()
   }
   expect(await take(notices, 1)).toEqual([{ kind: 'reset', reason: 'too-slow', at: positionOf(1, 3) }])
@@ -86,17 +86,17 @@ test('R14 who wants some collections hears of nothing else, and is not slowed do
   await using bench = await new Bench({ options: { maxNotices: 2 } }).live()
   const notices = bench.replica.changes(new AbortController().signal, new Set(['a']))
   for (let n = 0; n < 9; n += 1) {
-    bench.history.commit([{ ...put, collection: 'b' }])
-    bench.history.commit([{ kind: 'namespace-gone', collection: 'b' }])
+    bench.history.commit([{ ...upsert, collection: 'b' }])
+    bench.history.commit([{ kind: 'drop-collection', collection: 'b' }])
     bench.tell()
   }
-  bench.history.commit([{ ...put, collection: 'b' }, put])
+  bench.history.commit([{ ...upsert, collection: 'b' }, upsert])
   bench.tell()
-  bench.history.commit([{ kind: 'namespace-gone', collection: 'a' }])
+  bench.history.commit([{ kind: 'drop-collection', collection: 'a' }])
   bench.tell()
   expect(await take(notices, 2)).toEqual([
     { kind: 'changes', keys: [{ collection: 'a', id: '1' }], at: positionOf(1, 19) },
-    { kind: 'reset', reason: 'namespace-gone', at: positionOf(1, 20) },
+    { kind: 'reset', reason: 'drop-collection', at: positionOf(1, 20) },
   ])
 })
 

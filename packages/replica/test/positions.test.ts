@@ -3,13 +3,13 @@ import { positionOf, type Position } from '@freshet/protocol'
 import { Bench, sourceOf } from './support/bench.ts'
 import { ChangeStreamError } from '@freshet/change-stream'
 
-const put = { kind: 'put', collection: 'a', id: '1' } as const
+const upsert = { kind: 'upsert', collection: 'a', id: '1' } as const
 
 test('R4 a read waits for its position and is answered in the batch that reaches it', async () => {
   await using bench = await new Bench().live()
   const answer = bench.replica.get('a', '1', { atLeast: positionOf(1, 1) })
   await bench.settle()
-  bench.history.commit([put])
+  bench.history.commit([upsert])
   bench.tell()
   await bench.drain()
   expect(await answer).toMatchObject({ at: positionOf(1, 1), values: ['s1'] })
@@ -89,7 +89,7 @@ test('R5 one question for the newest position is shared by all that asked before
   const early = [bench.replica.now(), bench.replica.now()]
   await bench.settle()
   expect(bench.reads.pending).toHaveLength(1)
-  bench.history.commit([put])
+  bench.history.commit([upsert])
   bench.tell()
   const late = bench.replica.now()
   await bench.drain()
@@ -99,7 +99,7 @@ test('R5 one question for the newest position is shared by all that asked before
 
 test('R10 W never falls: a new epoch that begins earlier answers nothing until it is there again', async () => {
   await using bench = await new Bench().live()
-  for (let n = 0; n < 3; n += 1) bench.history.commit([put])
+  for (let n = 0; n < 3; n += 1) bench.history.commit([upsert])
   bench.tell()
   bench.feed.broken(new ChangeStreamError('HISTORY_LOST', 'by the test'))
   bench.begin(1)
@@ -115,7 +115,7 @@ test('R10 W never falls: a new epoch that begins earlier answers nothing until i
 
 test('R10 a broken connection keeps what is held', async () => {
   await using bench = await new Bench().live()
-  bench.history.commit([put])
+  bench.history.commit([upsert])
   bench.tell()
   const answer = bench.replica.get('a', '1')
   await bench.drain()
@@ -126,7 +126,7 @@ test('R10 a broken connection keeps what is held', async () => {
 
 test('R10 lost history gives nothing out, and waiting callers are answered in the next epoch', async () => {
   await using bench = await new Bench().live()
-  bench.history.commit([put])
+  bench.history.commit([upsert])
   bench.tell()
   const first = bench.replica.get('a', '1')
   await bench.drain()
@@ -134,7 +134,7 @@ test('R10 lost history gives nothing out, and waiting callers are answered in th
   bench.feed.broken(new ChangeStreamError('HISTORY_LOST', 'by the test'))
   expect(bench.replica.peek('a/1')).toBeUndefined()
   const second = bench.replica.get('a', '1')
-  bench.history.commit([put])
+  bench.history.commit([upsert])
   bench.begin()
   bench.tell(0)
   await bench.drain()
@@ -153,7 +153,7 @@ test('R11 Age counts from the last proof, and a long silence is called lagging',
   bench.clock.advance(4_000)
   expect(bench.replica.status()).toMatchObject({ ageMs: 4_000, proved: false, state: { kind: 'live' } })
   // Batches of a backlog move W and prove nothing.
-  for (let n = 0; n < 4; n += 1) bench.history.commit([put])
+  for (let n = 0; n < 4; n += 1) bench.history.commit([upsert])
   bench.tell(2)
   bench.clock.advance(1_001)
   expect(bench.replica.status()).toMatchObject({

@@ -5,13 +5,13 @@ import type { Answer } from '../src/contract.ts'
 import { asText, Bench } from './support/bench.ts'
 import { EvictionAbortsFills, IgnoresPins } from './support/broken.ts'
 
-const put = (id: string) => ({ kind: 'put', collection: 'a', id }) as const
+const upsert = (id: string) => ({ kind: 'upsert', collection: 'a', id }) as const
 const tiny = { maxBytes: 2 * (ENTRY_OVERHEAD_BYTES + 10), sizeOf: asText.sizeOf }
 const ids = ['1', '2', '3', '4', '5']
 
 test('R6 callers of one key share one read, and a value that is held needs none', async () => {
   await using bench = await new Bench().live()
-  bench.history.commit([put('1')])
+  bench.history.commit([upsert('1')])
   bench.tell()
   const both = [bench.replica.get('a', '1'), bench.replica.get('a', '1')]
   await bench.drain()
@@ -25,7 +25,7 @@ test('R6 callers of one key share one read, and a value that is held needs none'
 
 test('R6 misses of one tick go into one read of at most 150 ids', async () => {
   await using bench = await new Bench().live()
-  bench.history.commit([put('1')])
+  bench.history.commit([upsert('1')])
   bench.tell()
   const all = Array.from({ length: 301 }, (_, n) => bench.replica.get('a', String(n)))
   await bench.drain()
@@ -36,7 +36,7 @@ test('R6 misses of one tick go into one read of at most 150 ids', async () => {
 
 test('R6 a caller that leaves leaves the fill to the others', async () => {
   await using bench = await new Bench().live()
-  bench.history.commit([put('1')])
+  bench.history.commit([upsert('1')])
   bench.tell()
   const leaving = new AbortController()
   const left = expect(bench.replica.get('a', '1', { signal: leaving.signal })).rejects.toMatchObject({
@@ -76,7 +76,7 @@ test('R6 a source that does not answer ends in UNAVAILABLE, and leaves nothing b
 
 async function readMany(cache: Cache<string>): Promise<{ answer: Answer<string>; sent: number }> {
   await using bench = await new Bench({ cache }).live()
-  bench.history.commit(ids.map(put))
+  bench.history.commit(ids.map(upsert))
   bench.tell()
   const answer = bench.replica.many('a', ids)
   await bench.drain()
@@ -106,7 +106,7 @@ test('R7 the same read is seen never to end when an eviction aborts a fill', asy
     override unpin(): void {}
   }
   await using bench = await new Bench({ cache: new Both({ maxBytes: 100, sizeOf: asText.sizeOf }) }).live()
-  bench.history.commit([put('1')])
+  bench.history.commit([upsert('1')])
   bench.tell()
   const end = expect(bench.replica.get('a', '1', { waitMs: 700 })).rejects.toMatchObject({
     code: 'UNAVAILABLE',
@@ -124,7 +124,7 @@ test('R7 the entries of an answer go back under the budget', async () => {
 
 test('R8 an answer above the limit is refused', async () => {
   await using bench = await new Bench({ options: { maxAnswerBytes: 5 } }).live()
-  bench.history.commit(ids.map(put))
+  bench.history.commit(ids.map(upsert))
   bench.tell()
   const end = expect(bench.replica.many('a', ids)).rejects.toMatchObject({ code: 'ANSWER_TOO_LARGE' })
   await bench.drain()
@@ -149,12 +149,12 @@ test('R9 a collection whose name would be cut in a key is refused at once', () =
 
 test('R9 while a changed collection is checked nobody reads it, and the others go on', async () => {
   await using bench = await new Bench().live()
-  bench.history.commit([put('1'), { kind: 'put', collection: 'b', id: '1' }])
+  bench.history.commit([upsert('1'), { kind: 'upsert', collection: 'b', id: '1' }])
   bench.tell()
   const held = [bench.replica.get('a', '1'), bench.replica.get('b', '1')]
   await bench.drain()
   await Promise.all(held)
-  bench.feed.apply(bench.batch([{ kind: 'namespace-touched', collection: 'a' }], bench.history.now, true))
+  bench.feed.apply(bench.batch([{ kind: 'invalidate-collection', collection: 'a' }], bench.history.now, true))
   expect([bench.replica.peek('a/1'), bench.replica.peek('b/1')]).toEqual([undefined, 's2'])
   bench.reads.reasons.set('a', 'it is capped now')
   const end = expect(bench.replica.get('a', '1')).rejects.toMatchObject({ code: 'COLLECTION_NOT_EXACT' })
@@ -164,7 +164,7 @@ test('R9 while a changed collection is checked nobody reads it, and the others g
 
 test('R9 an answer to an older question about a collection is not believed', async () => {
   await using bench = await new Bench().live()
-  const touched = bench.batch([{ kind: 'namespace-touched', collection: 'a' }], 0, true)
+  const touched = bench.batch([{ kind: 'invalidate-collection', collection: 'a' }], 0, true)
   bench.feed.apply(touched)
   bench.feed.apply(touched)
   const answer = expect(bench.replica.get('a', '1')).rejects.toMatchObject({ code: 'COLLECTION_NOT_EXACT' })
@@ -183,7 +183,7 @@ test('R9 an answer to an older question about a collection is not believed', asy
 test('R9 one check is under way at a time; what is asked for meanwhile goes into the next, also when one fails', async () => {
   await using bench = await new Bench().live()
   const touch = (collection: string): void =>
-    bench.feed.apply(bench.batch([{ kind: 'namespace-touched', collection }], 0, true))
+    bench.feed.apply(bench.batch([{ kind: 'invalidate-collection', collection }], 0, true))
   for (let n = 0; n < 100; n += 1) touch('a')
   for (let n = 0; n < 100; n += 1) touch('b')
   await bench.settle()
@@ -211,7 +211,7 @@ test('R12 a document that cannot be presented fails its own read and nothing els
       },
     },
   }).live()
-  bench.history.commit([put('1'), put('2')])
+  bench.history.commit([upsert('1'), upsert('2')])
   bench.tell()
   const bad = expect(bench.replica.get('a', '1')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   const good = bench.replica.get('a', '2')
@@ -226,7 +226,7 @@ test('R12 a document whose size cannot be told fails its own read, leaves nothin
     return text.length
   }
   await using bench = await new Bench({ cache: new Cache({ ...tiny, sizeOf }) }).live()
-  bench.history.commit([put('1'), put('2')])
+  bench.history.commit([upsert('1'), upsert('2')])
   bench.tell()
   for (let round = 0; round < 2; round += 1) {
     const bad = expect(bench.replica.get('a', '1')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
@@ -247,7 +247,7 @@ test('R12 nor does it stop what the feed tells of it, while it is read and while
   const bad = expect(bench.replica.get('a', '1')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   await bench.settle()
   bench.tick()
-  bench.history.commit([put('1')])
+  bench.history.commit([upsert('1')])
   bench.reads.pending.splice(0).forEach((pending) => pending.reply())
   await bench.settle()
   bench.tell()

@@ -5,7 +5,7 @@ import { SMALL_BYTES } from '../src/read-sizes.ts'
 import { asText, Bench } from './support/bench.ts'
 
 const MiB = 2 ** 20
-const put = (id: string) => ({ kind: 'put', collection: 'a', id }) as const
+const upsert = (id: string) => ({ kind: 'upsert', collection: 'a', id }) as const
 
 function figure(budget: ByteBudget, part: string): { readonly takenBytes: number; readonly waiting: number } {
   const found = budget.figures().find((each) => each.part === part)
@@ -18,7 +18,7 @@ test('R8 answers that wait with documents share one budget: the others wait, and
   const options = { maxAnswerBytes: MiB / 4 }
   await using bench = await new Bench({ budget, options }).live()
   const groups = Array.from({ length: 40 }, (_, n) => [`${n}x`, `${n}y`])
-  bench.history.commit(groups.flat().map(put))
+  bench.history.commit(groups.flat().map(upsert))
   bench.tell()
   const asked = groups.map((ids) => bench.replica.many('a', ids))
   await bench.settle()
@@ -39,7 +39,7 @@ test('R8 an answer that needs more room than there is lets go what it has, and h
   const options = { maxAnswerBytes: MiB / 4 }
   await using bench = await new Bench({ budget, cache, presentation, options }).live()
   const groups = Array.from({ length: 6 }, (_, n) => [`${n}x`, `${n}y`])
-  bench.history.commit(groups.flat().map(put))
+  bench.history.commit(groups.flat().map(upsert))
   bench.tell()
   const asked = groups.map((ids) => bench.replica.many('a', ids))
   let most = 0
@@ -56,7 +56,7 @@ test('R8 one document is answered whatever its size', async () => {
   const document = 'x'.repeat(1_000)
   const presentation = { ...asText, present: () => document }
   await using bench = await new Bench({ presentation, options: { maxAnswerBytes: 10 } }).live()
-  bench.history.commit([put('1')])
+  bench.history.commit([upsert('1')])
   bench.tell()
   for (const ask of [() => bench.replica.get('a', '1'), () => bench.replica.many('a', ['1'])]) {
     const asked = ask()

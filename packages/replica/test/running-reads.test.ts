@@ -5,21 +5,21 @@ import { asText, Bench, keys, sourceOf, type BenchOptions } from './support/benc
 import { AnswersBelowTheFloor } from './support/broken.ts'
 import { History } from './support/history.ts'
 
-const put = (id: string) => ({ kind: 'put', collection: 'a', id }) as const
-const touched = (id: string) => ({ kind: 'touched', collection: 'a', id }) as const
+const upsert = (id: string) => ({ kind: 'upsert', collection: 'a', id }) as const
+const invalidate = (id: string) => ({ kind: 'invalidate', collection: 'a', id }) as const
 
 /** Reads of one document that is overtaken three times; `late` joins before the reply of the third. */
 async function readOvertaken(
   options: BenchOptions,
 ): Promise<{ early: Position; late: Position; floor: Position }> {
   await using bench = await new Bench(options).live()
-  bench.history.commit([put('1')])
+  bench.history.commit([upsert('1')])
   bench.tell()
   const early = bench.replica.get('a', '1')
   const overtake = async (): Promise<void> => {
     await bench.settle()
     bench.tick()
-    bench.history.commit([touched('1')])
+    bench.history.commit([invalidate('1')])
     bench.tell()
   }
   const reply = async (): Promise<void> => {
@@ -54,7 +54,7 @@ test('R3 the same reads find a cache that answers below the floor', async () => 
 test('R10 W of a source that was left and is followed again does not fall', async () => {
   await using bench = await new Bench().live()
   const { history } = bench
-  for (let n = 0; n < 3; n += 1) history.commit([put('1')])
+  for (let n = 0; n < 3; n += 1) history.commit([upsert('1')])
   bench.tell()
   const lost = new ChangeStreamError('SOURCE_CHANGED', 'by the test')
   bench.feed.broken(lost)
@@ -75,7 +75,7 @@ test('R10 W of a source that was left and is followed again does not fall', asyn
 
 test('R10 a read that runs while another database takes the place of its own is not answered from that one', async () => {
   await using bench = await new Bench().live()
-  bench.history.commit([put('1')])
+  bench.history.commit([upsert('1')])
   bench.tell()
   const read = bench.replica.get('a', '1')
   const end = expect(read).rejects.toMatchObject({
@@ -86,7 +86,7 @@ test('R10 a read that runs while another database takes the place of its own is 
   bench.tick()
   bench.feed.broken(new ChangeStreamError('SOURCE_CHANGED', 'by the test'))
   bench.history = new History(sourceOf('00000002'), keys)
-  bench.history.commit([put('1')])
+  bench.history.commit([upsert('1')])
   bench.begin()
   bench.tell(0)
   await bench.drain()

@@ -3,9 +3,9 @@ import type { ChangeSource, SourceReads } from '../contract.ts'
 
 /** One write of a bench: a whole document that carries a number, a change of it in place, or its removal. */
 export type BenchWrite =
-  | { readonly kind: 'put'; readonly id: Id; readonly value: number }
-  | { readonly kind: 'touch'; readonly id: Id; readonly value: number }
-  | { readonly kind: 'remove'; readonly id: Id }
+  | { readonly kind: 'upsert'; readonly id: Id; readonly value: number }
+  | { readonly kind: 'update'; readonly id: Id; readonly value: number }
+  | { readonly kind: 'delete'; readonly id: Id }
 
 /** A real source with the means to write to it and to disturb it, by which the suite holds it to the contract. */
 export interface SourceBench extends AsyncDisposable {

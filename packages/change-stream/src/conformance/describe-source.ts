@@ -23,32 +23,40 @@ export function describeChangeSource(name: string, open: () => Promise<SourceBen
 
     test('F1 tells every change after the start, in commit order, in the words of the contract', async () => {
       await using heard = listen(await start())
-      await bench.write({ kind: 'put', id: 'a', value: 1 })
-      await bench.write({ kind: 'put', id: 'a', value: 2 })
-      await bench.write({ kind: 'touch', id: 'a', value: 3 })
-      await bench.write({ kind: 'put', id: 'b', value: 4 })
-      await bench.write({ kind: 'remove', id: 'a' })
-      await heard.until(() => words(heard.changes).at(-1) === 'gone a')
+      await bench.write({ kind: 'upsert', id: 'a', value: 1 })
+      await bench.write({ kind: 'upsert', id: 'a', value: 2 })
+      await bench.write({ kind: 'update', id: 'a', value: 3 })
+      await bench.write({ kind: 'upsert', id: 'b', value: 4 })
+      await bench.write({ kind: 'delete', id: 'a' })
+      await heard.until(() => words(heard.changes).at(-1) === 'delete a')
       // A start may be a little early: what was written just before is told then too.
-      expect(words(heard.changes).slice(-5)).toEqual(['put a 1', 'put a 2', 'touched a', 'put b 4', 'gone a'])
+      expect(words(heard.changes).slice(-5)).toEqual([
+        'upsert a 1',
+        'upsert a 2',
+        'invalidate a',
+        'upsert b 4',
+        'delete a',
+      ])
     })
 
     test('F2 tells a transaction whole, in one batch', async () => {
       await using heard = listen(await start())
       for (let value = 0; value < 20; value += 1)
-        await bench.write({ kind: 'put', id: 'left', value }, { kind: 'put', id: 'right', value })
+        await bench.write({ kind: 'upsert', id: 'left', value }, { kind: 'upsert', id: 'right', value })
       await heard.until(() => heard.changes.length >= 40)
       for (const { changes } of heard.batches) {
-        const puts = words(changes)
-        expect(puts.filter((put) => put.startsWith('put left')).map((put) => put.slice(9))).toEqual(
-          puts.filter((put) => put.startsWith('put right')).map((put) => put.slice(10)),
+        const upserts = words(changes)
+        expect(
+          upserts.filter((upsert) => upsert.startsWith('upsert left')).map((upsert) => upsert.slice(12)),
+        ).toEqual(
+          upserts.filter((upsert) => upsert.startsWith('upsert right')).map((upsert) => upsert.slice(13)),
         )
       }
     })
 
     test('F3 never falls back, and proves again and again that it is current while nothing happens', async () => {
       await using heard = listen(await start())
-      await bench.write({ kind: 'put', id: 'a', value: 5 })
+      await bench.write({ kind: 'upsert', id: 'a', value: 5 })
       await heard.until(() => heard.changes.length > 0)
       const proofs = (): ReadonlySet<number> => new Set(heard.batches.map((batch) => batch.provedAt))
       const before = proofs().size
@@ -62,24 +70,24 @@ export function describeChangeSource(name: string, open: () => Promise<SourceBen
     test('F4 goes on after a broken connection: nothing is missed, nothing is told twice', async () => {
       const origin = await start()
       const heard = listen(origin)
-      await bench.write({ kind: 'put', id: 'a', value: 6 })
-      await heard.until(() => words(heard.changes).includes('put a 6'))
+      await bench.write({ kind: 'upsert', id: 'a', value: 6 })
+      await heard.until(() => words(heard.changes).includes('upsert a 6'))
       await bench.cut()
       expect(await heard.failure()).toMatchObject({ code: 'DISCONNECTED', retry: true, lost: false })
-      await bench.write({ kind: 'put', id: 'a', value: 7 })
+      await bench.write({ kind: 'upsert', id: 'a', value: 7 })
       await using again = listen({ ...origin, at: heard.batches.at(-1)?.through ?? origin.at })
-      await bench.write({ kind: 'put', id: 'a', value: 8 })
+      await bench.write({ kind: 'upsert', id: 'a', value: 8 })
       await again.until(() => again.changes.length >= 2)
-      expect(words(again.changes)).toEqual(['put a 7', 'put a 8'])
+      expect(words(again.changes)).toEqual(['upsert a 7', 'upsert a 8'])
     })
 
     test('F5 says nothing of collections that are not followed, and moves on past their changes', async () => {
       const origin = await start()
       await using heard = listen(origin)
       await bench.writeElsewhere()
-      await bench.write({ kind: 'put', id: 'a', value: 9 })
-      await heard.until(() => words(heard.changes).includes('put a 9'))
-      expect(words(heard.changes).filter((word) => !/^put a [89]$/.test(word))).toEqual([])
+      await bench.write({ kind: 'upsert', id: 'a', value: 9 })
+      await heard.until(() => words(heard.changes).includes('upsert a 9'))
+      expect(words(heard.changes).filter((word) => !/^upsert a [89]$/.test(word))).toEqual([])
       expect(heard.batches.every((batch) => batch.through >= origin.at)).toBe(true)
     })
 
@@ -91,9 +99,9 @@ export function describeChangeSource(name: string, open: () => Promise<SourceBen
     })
 
     test('F7 a read proves what it says: the state at the position, or one up to its fence', async () => {
-      await bench.write({ kind: 'put', id: 'p', value: 10 }, { kind: 'remove', id: 'q' })
+      await bench.write({ kind: 'upsert', id: 'p', value: 10 }, { kind: 'delete', id: 'q' })
       const then = await bench.reads.head(signal)
-      await bench.write({ kind: 'put', id: 'p', value: 11 }, { kind: 'put', id: 'q', value: 12 })
+      await bench.write({ kind: 'upsert', id: 'p', value: 11 }, { kind: 'upsert', id: 'q', value: 12 })
       const reply = await bench.reads.read(then, bench.collection, ['p', 'q'], signal)
       if (reply.kind === 'behind-feed') throw new Error('expected a source that shows what was acknowledged')
       const before = [['p', 10]]
@@ -111,23 +119,23 @@ export function describeChangeSource(name: string, open: () => Promise<SourceBen
         heard.batches.filter(({ through }) => through <= reply.until).flatMap(({ changes }) => changes),
       )
       // What was seen stands before the fence.
-      if (seen.length === 2) expect(told).toContain('put q 12')
+      if (seen.length === 2) expect(told).toContain('upsert q 12')
     })
 
     test('F7 a head is at or behind all that was acknowledged before', async () => {
       await using heard = listen(await start())
-      await bench.write({ kind: 'put', id: 'r', value: 14 })
+      await bench.write({ kind: 'upsert', id: 'r', value: 14 })
       const head = await bench.reads.head(signal)
       await heard.until(() => heard.batches.some(({ through }) => through >= head))
-      expect(words(heard.changes)).toContain('put r 14')
+      expect(words(heard.changes)).toContain('upsert r 14')
     })
 
     test('F7 a source whose reads do not show yet what its feed has told says so', async () => {
       if (bench.hold === undefined) return
       await using heard = listen(await start())
       const release = bench.hold()
-      await bench.write({ kind: 'put', id: 's', value: 15 })
-      await heard.until(() => words(heard.changes).includes('put s 15'))
+      await bench.write({ kind: 'upsert', id: 's', value: 15 })
+      await heard.until(() => words(heard.changes).includes('upsert s 15'))
       const at = heard.batches.at(-1)?.through ?? (await bench.reads.head(signal))
       const read = () => bench.reads.read(at, bench.collection, ['s'], signal)
       expect(await read()).toEqual({ kind: 'behind-feed' })
@@ -136,10 +144,10 @@ export function describeChangeSource(name: string, open: () => Promise<SourceBen
     })
 
     test('F8 tells that all documents are gone when the collection is dropped', async () => {
-      await bench.write({ kind: 'put', id: 'a', value: 13 })
+      await bench.write({ kind: 'upsert', id: 'a', value: 13 })
       await using heard = listen(await start())
       await bench.drop()
-      await heard.until(() => heard.changes.some((change) => change.kind === 'namespace-gone'))
+      await heard.until(() => heard.changes.some((change) => change.kind === 'drop-collection'))
     })
 
     test('F9 refuses to go on when another history is behind the address', async () => {
@@ -157,6 +165,6 @@ export function describeChangeSource(name: string, open: () => Promise<SourceBen
 }
 
 function inWords(bench: SourceBench, change: Change): string {
-  if (change.kind === 'put') return `put ${change.id} ${bench.valueOf(change.document)}`
+  if (change.kind === 'upsert') return `upsert ${change.id} ${bench.valueOf(change.document)}`
   return 'id' in change ? `${change.kind} ${change.id}` : change.kind
 }

@@ -68,5 +68,5 @@ export class Hearing implements AsyncDisposable {
 
 /** What a batch holds is lent until the next await. */
 function kept(change: Change): Change {
-  return change.kind === 'put' ? { ...change, document: Uint8Array.from(change.document) } : change
+  return change.kind === 'upsert' ? { ...change, document: Uint8Array.from(change.document) } : change
 }

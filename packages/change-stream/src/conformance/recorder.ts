@@ -7,7 +7,7 @@ export class Recorder implements Sink {
   readonly origins: Origin[] = []
   readonly errors: string[] = []
   readonly batches: Batch[] = []
-  /** `put <id> <value>` and the like, of all epochs. */
+  /** `upsert <id> <value>` and the like, of all epochs. */
   readonly words: string[] = []
   readonly #valueOf: (document: Bytes) => unknown
 
@@ -34,7 +34,7 @@ export class Recorder implements Sink {
   }
 
   #inWords(change: Change): string {
-    if (change.kind === 'put') return `put ${change.id} ${String(this.#valueOf(change.document))}`
+    if (change.kind === 'upsert') return `upsert ${change.id} ${String(this.#valueOf(change.document))}`
     return 'id' in change ? `${change.kind} ${change.id}` : change.kind
   }
 }

@@ -1,8 +1,8 @@
-import type { Bytes, Change, Id, Position, Touched } from '@freshet/protocol'
+import type { Bytes, Change, Id, Invalidate, Position } from '@freshet/protocol'
 
-/** One change as it is written: what is touched has a content too, which the feed does not tell. */
+/** One change as it is written: an invalidated document has a content too, which the feed does not tell. */
 export type MemoryWrite =
-  Exclude<Change, { readonly kind: 'touched' }> | (Touched & { readonly document: Bytes })
+  Exclude<Change, { readonly kind: 'invalidate' }> | (Invalidate & { readonly document: Bytes })
 
 /** What happened at one position. */
 export interface Commit {
@@ -49,17 +49,17 @@ export class History {
 
   #remember(at: Position, write: MemoryWrite): void {
     switch (write.kind) {
-      case 'put':
-      case 'touched':
+      case 'upsert':
+      case 'invalidate':
         return this.#version(write.collection, write.id, { at, document: Buffer.from(write.document) })
-      case 'gone':
+      case 'delete':
         return this.#version(write.collection, write.id, { at, document: undefined })
-      case 'namespace-gone':
+      case 'drop-collection':
         for (const id of this.#versions.get(write.collection)?.keys() ?? [])
           this.#version(write.collection, id, { at, document: undefined })
         return
-      case 'namespace-touched':
-      case 'all-touched':
+      case 'invalidate-collection':
+      case 'invalidate-all':
     }
   }
 
@@ -73,7 +73,7 @@ export class History {
 }
 
 function told(write: MemoryWrite): Change {
-  if (write.kind !== 'touched') return write
+  if (write.kind !== 'invalidate') return write
   const { document: _, ...change } = write
   return change
 }

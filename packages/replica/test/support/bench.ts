@@ -109,7 +109,7 @@ export class Bench implements AsyncDisposable {
     const proved = this.told === this.history.now
     this.feed.apply(this.batch(changes, this.told, proved))
     // What a batch brings is valid during the call only.
-    for (const change of changes) if (change.kind === 'put') change.document.fill(0)
+    for (const change of changes) if (change.kind === 'upsert') change.document.fill(0)
   }
 
   batch(changes: Batch['changes'], n: number, proved: boolean): Batch {

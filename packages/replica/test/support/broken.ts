@@ -33,11 +33,11 @@ export class KeepsAcrossGaps<V extends Value> extends Cache<V> {
 }
 
 /** An update without content leaves what passed by before where it is. */
-export class RecallsTheTouched<V extends Value> extends Cache<V> {
-  override touched(key: string): void {
+export class RecallsTheInvalidated<V extends Value> extends Cache<V> {
+  override invalidate(key: string): void {
     const old = this.recall(key)
     const kept = old && Buffer.from(old)
-    super.touched(key)
+    super.invalidate(key)
     if (kept) this.pass(key, kept)
   }
 }
@@ -51,8 +51,8 @@ export class NeverAnswersFromThePast<V extends Value> extends Cache<V> {
 
 /** An update without content (a null post-image) is taken for a delete. */
 export class TakesNullAsAbsent<V extends Value> extends Cache<V> {
-  override touched(key: string): void {
-    super.put(key, ABSENT)
+  override invalidate(key: string): void {
+    super.upsert(key, ABSENT)
   }
 }
 
@@ -105,7 +105,7 @@ export function movesPerEvent(feed: FeedSide): FeedSide {
     broken: (error: Error) => feed.broken(error),
     apply: (batch: Batch) => {
       const [first, ...rest] = batch.changes.map((change: Change) =>
-        change.kind === 'put' ? { ...change, document: Buffer.from(change.document) } : change,
+        change.kind === 'upsert' ? { ...change, document: Buffer.from(change.document) } : change,
       )
       feed.apply({ ...batch, changes: first ? [first] : [] })
       if (rest.length > 0) setImmediate(() => feed.apply({ ...batch, changes: rest }))

@@ -1,7 +1,7 @@
-import { positionOf, type Change, type Position, type Put, type SourceId } from '@freshet/protocol'
+import { positionOf, type Change, type Position, type SourceId, type Upsert } from '@freshet/protocol'
 
 /** One write; several with one position are a transaction. */
-export type Write = Omit<Put, 'document'> | Exclude<Change, Put>
+export type Write = Omit<Upsert, 'document'> | Exclude<Change, Upsert>
 
 type State = ReadonlyMap<string, string>
 
@@ -49,7 +49,7 @@ export class History {
   /** The changes of commit `n` as a feed tells them. */
   changesOf(n: number): readonly Change[] {
     return (this.commits[n - 1] ?? []).flatMap((write): readonly Change[] => {
-      if (write.kind !== 'put') return [write]
+      if (write.kind !== 'upsert') return [write]
       const content = this.at(`${write.collection}/${write.id}`, n)
       return content === undefined ? [] : [{ ...write, document: Buffer.from(content) }]
     })
@@ -57,13 +57,13 @@ export class History {
 
   #write(state: Map<string, string>, write: Write): void {
     this.#stamp += 1
-    if (write.kind === 'put' || write.kind === 'touched')
+    if (write.kind === 'upsert' || write.kind === 'invalidate')
       state.set(`${write.collection}/${write.id}`, `s${this.#stamp}`)
-    if (write.kind === 'gone') state.delete(`${write.collection}/${write.id}`)
+    if (write.kind === 'delete') state.delete(`${write.collection}/${write.id}`)
     if ('id' in write) return
-    const prefix = write.kind === 'all-touched' ? '' : `${write.collection}/`
+    const prefix = write.kind === 'invalidate-all' ? '' : `${write.collection}/`
     for (const key of state.keys()) if (key.startsWith(prefix)) state.delete(key)
-    if (write.kind === 'namespace-gone') return
+    if (write.kind === 'drop-collection') return
     for (const key of this.keys) {
       if (key.startsWith(prefix) && (key.length + this.#stamp) % 2 === 0)
         state.set(key, `s${this.#stamp}-${key}`)

@@ -90,11 +90,11 @@ export class Stress {
     const { random } = this.#bench
     const [collection = '', id = ''] = random.pick(keys).split('/')
     const dice = random.int(100)
-    if (dice < 40) return { kind: 'put', collection, id }
-    if (dice < 70) return { kind: 'touched', collection, id }
-    if (dice < 92) return { kind: 'gone', collection, id }
-    if (dice < 95) return { kind: 'namespace-gone', collection }
-    return dice < 98 ? { kind: 'namespace-touched', collection } : { kind: 'all-touched' }
+    if (dice < 40) return { kind: 'upsert', collection, id }
+    if (dice < 70) return { kind: 'invalidate', collection, id }
+    if (dice < 92) return { kind: 'delete', collection, id }
+    if (dice < 95) return { kind: 'drop-collection', collection }
+    return dice < 98 ? { kind: 'invalidate-collection', collection } : { kind: 'invalidate-all' }
   }
 
   #tell(): void {

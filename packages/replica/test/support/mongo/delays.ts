@@ -71,5 +71,5 @@ export class DelayedSource implements ChangeSource {
 
 /** A change that outlives its turn. */
 export function copied(change: Change): Change {
-  return change.kind === 'put' ? { ...change, document: Buffer.from(change.document) } : change
+  return change.kind === 'upsert' ? { ...change, document: Buffer.from(change.document) } : change
 }

@@ -56,7 +56,7 @@ export function tellsDropsLate(byMs: number): (inner: ChangeSource) => ChangeSou
     async *read(origin, signal) {
       for await (const batch of inner.read(origin, signal)) {
         const kept = { ...batch, changes: batch.changes.map(copied) }
-        if (kept.changes.some(({ kind }) => kind === 'namespace-gone')) await pause(byMs)
+        if (kept.changes.some(({ kind }) => kind === 'drop-collection')) await pause(byMs)
         yield kept
       }
     },

@@ -37,10 +37,10 @@ class DropsWhatStampsCover extends Cache<Parsed> {
     this.#stamps = stamps
   }
 
-  override put(key: string, value: Parsed | Absent): void {
+  override upsert(key: string, value: Parsed | Absent): void {
     const { told } = this.#stamps
     if (told !== undefined) this.#toldAt.set(key, told)
-    if (!this.#stamps.cover(key, told)) super.put(key, value)
+    if (!this.#stamps.cover(key, told)) super.upsert(key, value)
   }
 
   override arrive(fill: Fill<Parsed>, outcome: FillOutcome<Parsed>, now: Position): FillDecision<Parsed> {
