@@ -7,7 +7,7 @@
 import { Cache } from '@freshet/cache'
 import { etagOf } from '@freshet/documents'
 import { presentJson } from '@freshet/documents-mongodb'
-import { heldPresentation, type Held } from '@freshet/reader'
+import { documentEncoder, type CachedDocument } from '@freshet/reader'
 import { BSON } from 'mongodb'
 import { fork } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
@@ -42,17 +42,17 @@ async function compare(): Promise<void> {
     }
 }
 
-const presentation = heldPresentation({ presentJson, etagOf })
+const encoder = documentEncoder({ presentJson, etagOf })
 
-function open(budget: number): Cache<Held> {
+function open(budget: number): Cache<CachedDocument> {
   const recentBytes = budget / 16
-  return new Cache({ maxBytes: budget - recentBytes, recentBytes, sizeOf: presentation.sizeOf })
+  return new Cache({ maxBytes: budget - recentBytes, recentBytes, sizeOf: encoder.sizeOf })
 }
 
-function bring(cache: Cache<Held>): void {
+function bring(cache: Cache<CachedDocument>): void {
   const read = randomUUID()
   const heard = randomUUID()
-  cache.install(cache.begin(`order/${read}`), presentation.present(BSON.serialize(orderOf(read))))
+  cache.install(cache.begin(`order/${read}`), encoder.encode(BSON.serialize(orderOf(read))))
   cache.pass(`order/${heard}`, BSON.serialize(orderOf(heard)))
 }
 

@@ -6,7 +6,7 @@
 import { Cache } from '@freshet/cache'
 import { etagOf } from '@freshet/documents'
 import { presentJson } from '@freshet/documents-mongodb'
-import { Held, heldPresentation } from '@freshet/reader'
+import { CachedDocument, documentEncoder } from '@freshet/reader'
 import { BSON } from 'mongodb'
 import { randomUUID } from 'node:crypto'
 import { documentBytes, firstVersion, orderOf } from './orders/documents.ts'
@@ -28,15 +28,15 @@ function used(): Memory {
   return { heap: heapUsed + external, resident: rss }
 }
 
-const presentation = heldPresentation({ presentJson, etagOf })
-const cache = new Cache<Held>({ maxBytes: 4 * 2 ** 30, sizeOf: presentation.sizeOf })
+const encoder = documentEncoder({ presentJson, etagOf })
+const cache = new Cache<CachedDocument>({ maxBytes: 4 * 2 ** 30, sizeOf: encoder.sizeOf })
 
 /** Ids are made again and again from a number: a list of them would be weighed too. */
 const prefix = randomUUID().slice(0, 28)
 const keyOf = (index: number): string => `${collection}/${idOf(index)}`
 const idOf = (index: number): string => prefix + index.toString(16).padStart(8, '0')
-const held = (index: number, version: number): Held =>
-  presentation.present(BSON.serialize(orderOf(idOf(index), version)))
+const held = (index: number, version: number): CachedDocument =>
+  encoder.encode(BSON.serialize(orderOf(idOf(index), version)))
 
 function report(filling: string, empty: Memory, now: Memory): void {
   const heap = (now.heap - empty.heap) / entries
@@ -67,6 +67,6 @@ const step = 611_953
 for (let i = 0, at = 0; i < entries; i++, at = (at + step) % entries)
   cache.upsert(keyOf(at), held(at, firstVersion + 1))
 const sample = cache.peek(keyOf(entries - 1))
-if (!(sample instanceof Held) || !sample.body.includes(`"version":${firstVersion + 1},`))
+if (!(sample instanceof CachedDocument) || !sample.body.includes(`"version":${firstVersion + 1},`))
   throw new Error('the changes did not arrive')
 report('each replaced once', empty, used())

@@ -4,7 +4,7 @@ import { etagOf } from '@freshet/documents'
 import { presentJson } from '@freshet/documents-mongodb'
 import { systemClock, type Log } from '@freshet/kit'
 import { parseSourceId, positionOf } from '@freshet/protocol'
-import { heldPresentation, type Held } from '@freshet/reader'
+import { documentEncoder, type CachedDocument } from '@freshet/reader'
 import { defaultReplicaOptions } from '@freshet/replica'
 import { BSON } from 'mongodb'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -14,19 +14,19 @@ import { ExactReplica, Reckoner, WatchList, type Feed } from './internals.ts'
 const silent = (): void => undefined
 const log: Log = { debug: silent, info: silent, warn: silent, error: silent }
 
-const presentation = heldPresentation({ presentJson, etagOf })
+const encoder = documentEncoder({ presentJson, etagOf })
 const { cacheBytes } = defaultReplicaOptions
 const unasked = (): Promise<never> => Promise.reject(new Error('nothing is read from a database here'))
 
 /** The replica of a reader without its database: changes are put into it by hand. */
 export class FedReplica {
-  readonly #cache = new Cache<Held>({
+  readonly #cache = new Cache<CachedDocument>({
     maxBytes: (cacheBytes * 15) / 16,
     recentBytes: cacheBytes / 16,
-    sizeOf: presentation.sizeOf,
+    sizeOf: encoder.sizeOf,
   })
-  readonly #replica: ExactReplica<Held>
-  #feed: Feed<Held> | undefined
+  readonly #replica: ExactReplica<CachedDocument>
+  #feed: Feed<CachedDocument> | undefined
   readonly #reckoner = new Reckoner({
     from: positionOf(seconds, 0),
     watchList: new WatchList(new Map([[collection, 'string']])),
@@ -43,7 +43,7 @@ export class FedReplica {
       },
       wallTimeMs: () => undefined,
       collections: new Map([[collection, 'string']]),
-      presentation,
+      encoder,
       options: defaultReplicaOptions,
       clock: systemClock,
       random: Math.random,
@@ -69,7 +69,7 @@ export class FedReplica {
     await live
     for (const { key, change } of held)
       if (change.kind === 'upsert')
-        this.#cache.install(this.#cache.begin(key), presentation.present(change.document))
+        this.#cache.install(this.#cache.begin(key), encoder.encode(change.document))
     // Nothing is shown before the collections were checked.
     while (held[0] && this.#replica.peek(held[0].key) === undefined) await nextTurn()
   }

@@ -1,27 +1,27 @@
 import { Cache } from '@freshet/cache'
 import { formatSourcePosition, parseSourceId, positionOf, type Position } from '@freshet/protocol'
-import { heldPresentation, type Held } from '@freshet/reader'
+import { documentEncoder, type CachedDocument } from '@freshet/reader'
 import type { Absent, Answer, Notice, Replica, ReplicaState, ReplicaStatus } from '@freshet/replica'
 import { createHash } from 'node:crypto'
 
 const MiB = 1024 * 1024
 const source = parseSourceId('01234567')
 
-const presentation = heldPresentation({
+const encoder = documentEncoder({
   presentJson: (document) => Buffer.from(document),
   etagOf: (json) => `"${createHash('sha256').update(json).digest('base64url').slice(0, 22)}"`,
 })
 
 /** A replica that holds what it is given in the real cache, and whose position moves ten times a second. */
-export class HeldReplica implements Replica<Held> {
-  readonly #cache = new Cache<Held>({ maxBytes: 1024 * MiB, sizeOf: presentation.sizeOf })
+export class HeldReplica implements Replica<CachedDocument> {
+  readonly #cache = new Cache<CachedDocument>({ maxBytes: 1024 * MiB, sizeOf: encoder.sizeOf })
   readonly state: ReplicaState = { kind: 'live' }
   #at = positionOf(1_800_000_000, 1)
   #text: string | undefined
   #proved = performance.now()
 
   hold(key: string, json: string): void {
-    this.#cache.install(this.#cache.begin(key), presentation.present(Buffer.from(json)))
+    this.#cache.install(this.#cache.begin(key), encoder.encode(Buffer.from(json)))
   }
 
   move(increment: number): void {
@@ -46,15 +46,15 @@ export class HeldReplica implements Replica<Held> {
     return this.#proved
   }
 
-  peek(key: string): Held | Absent | undefined {
+  peek(key: string): CachedDocument | Absent | undefined {
     return this.#cache.peek(key)
   }
 
-  get(): Promise<Answer<Held>> {
+  get(): Promise<Answer<CachedDocument>> {
     return unused()
   }
 
-  many(): Promise<Answer<Held>> {
+  many(): Promise<Answer<CachedDocument>> {
     return unused()
   }
 

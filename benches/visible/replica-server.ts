@@ -1,20 +1,20 @@
 /** A reader's replica, and the time at which each of its positions was there. */
 import { etagOf } from '@freshet/documents'
 import { presentJson } from '@freshet/documents-mongodb'
-import { heldPresentation, type Held } from '@freshet/reader'
+import { documentEncoder, type CachedDocument } from '@freshet/reader'
 import { openReplica, type Replica } from '@freshet/embed'
 import { collection, database, sharedNow, type Question, type Sighting } from './world.ts'
 
 const stopping = new AbortController()
 let sightings: Sighting[] = []
-let replica: Replica<Held> | undefined
+let replica: Replica<CachedDocument> | undefined
 
 async function follow(uri: string): Promise<void> {
   replica = await openReplica({
     uri,
     database,
     collections: { [collection]: 'string' },
-    presentation: heldPresentation({ presentJson, etagOf }),
+    encoder: documentEncoder({ presentJson, etagOf }),
   })
   process.send?.({})
   for await (const notice of replica.changes(stopping.signal)) sightings.push([notice.at, sharedNow()])

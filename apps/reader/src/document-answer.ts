@@ -4,7 +4,7 @@ import type { ByteLease } from '@freshet/kit'
 import { endWithText, sendProblem, type AnswerRoom } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Facts } from './facts.ts'
-import type { Held } from './held.ts'
+import type { CachedDocument } from './cached-document.ts'
 
 /** Where the values stand that differ between answers; the names before them never change. */
 const POSITION = 1
@@ -37,7 +37,7 @@ export class DocumentAnswer {
   send(
     request: IncomingMessage,
     response: ServerResponse,
-    value: Held | Absent,
+    value: CachedDocument | Absent,
     facts: Facts,
     lease?: ByteLease,
   ): number {
@@ -54,7 +54,12 @@ export class DocumentAnswer {
     return this.#sendFull(response, value, facts, lease)
   }
 
-  #sendFull(response: ServerResponse, held: Held, facts: Facts, lease: ByteLease | undefined): number {
+  #sendFull(
+    response: ServerResponse,
+    held: CachedDocument,
+    facts: Facts,
+    lease: ByteLease | undefined,
+  ): number {
     const { body } = held
     if (typeof body === 'string') {
       response.writeHead(200, this.#headOf(held, facts))
@@ -69,13 +74,13 @@ export class DocumentAnswer {
     return 0
   }
 
-  #sendHead(response: ServerResponse, held: Held, facts: Facts): number {
+  #sendHead(response: ServerResponse, held: CachedDocument, facts: Facts): number {
     response.writeHead(200, this.#headOf(held, facts))
     response.end()
     return 0
   }
 
-  #headOf({ etag, body }: Held, facts: Facts): string[] {
+  #headOf({ etag, body }: CachedDocument, facts: Facts): string[] {
     const list = this.#full
     fill(list, facts)
     list[ETAG] = etag
@@ -83,7 +88,7 @@ export class DocumentAnswer {
     return list
   }
 
-  #sendNotModified(response: ServerResponse, { etag }: Held, facts: Facts): number {
+  #sendNotModified(response: ServerResponse, { etag }: CachedDocument, facts: Facts): number {
     const list = this.#empty
     fill(list, facts)
     list[ETAG] = etag

@@ -4,7 +4,7 @@ import type { AnswerRoom } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { factHeaders } from './document-answer.ts'
 import type { Facts } from './facts.ts'
-import type { Held } from './held.ts'
+import type { CachedDocument } from './cached-document.ts'
 
 /** `{"items":[…],"missing":[…]}`, both in the order of the ids. Ids need no escapes in JSON. */
 class Items {
@@ -12,7 +12,7 @@ class Items {
   readonly #bodies: readonly (string | Buffer)[]
   readonly #end: string
 
-  constructor(ids: readonly string[], values: readonly (Held | Absent)[]) {
+  constructor(ids: readonly string[], values: readonly (CachedDocument | Absent)[]) {
     const bodies: (string | Buffer)[] = []
     const missing: string[] = []
     values.forEach((value, index) => {
@@ -53,7 +53,7 @@ export class ItemsAnswer {
     request: IncomingMessage,
     response: ServerResponse,
     ids: readonly string[],
-    values: readonly (Held | Absent)[],
+    values: readonly (CachedDocument | Absent)[],
     facts: Facts,
     lease?: ByteLease,
   ): number {

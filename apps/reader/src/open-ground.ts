@@ -5,7 +5,7 @@ import { ConfigError } from '@freshet/kit'
 import { createReplica, defaultReplicaOptions } from '@freshet/replica'
 import type { ServiceTools } from '@freshet/service'
 import { Connections } from './connections.ts'
-import { heldPresentation } from './held.ts'
+import { documentEncoder } from './cached-document.ts'
 import type { ReaderConfig } from './options.ts'
 import type { Ground } from './reader-service.ts'
 
@@ -25,7 +25,7 @@ export async function openGround(
     ...mongoSource({ feed, reads: fills, collections: places, identity: { kind: 'control' }, clock }),
     collections: places,
     budget: inFlight.budget,
-    presentation: heldPresentation({ presentJson, etagOf }),
+    encoder: documentEncoder({ presentJson, etagOf }),
     options: { ...defaultReplicaOptions, cacheBytes: config.cacheBytes, fillWaitMs: config.fillWaitMs },
     clock,
     random: Math.random,

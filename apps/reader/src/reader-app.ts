@@ -3,7 +3,7 @@ import type { Replica } from '@freshet/replica'
 import { AnswerRoom, type App, type ServiceTools } from '@freshet/service'
 import { FactSheet } from './facts.ts'
 import { ReaderHealth } from './health.ts'
-import type { Held } from './held.ts'
+import type { CachedDocument } from './cached-document.ts'
 import { PatientReads } from './patient-reads.ts'
 import { ReaderHandler } from './reader-handler.ts'
 import { addReaderMetrics } from './reader-metrics.ts'
@@ -22,7 +22,7 @@ export interface GuardWord {
 
 /** What a reader is put together from. */
 export interface ReaderAppParts {
-  readonly replica: Replica<Held>
+  readonly replica: Replica<CachedDocument>
   readonly access: ReadonlyMap<string, ReadAccess>
   readonly guard: () => GuardWord
   readonly fillWaitMs: number

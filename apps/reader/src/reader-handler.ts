@@ -6,7 +6,7 @@ import { sendProblem, type AnswerRoom } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { DocumentAnswer } from './document-answer.ts'
 import type { FactSheet } from './facts.ts'
-import type { Held } from './held.ts'
+import type { CachedDocument } from './cached-document.ts'
 import { ItemsAnswer } from './items-answer.ts'
 import type { PatientReads } from './patient-reads.ts'
 import type { Readers } from './readers.ts'
@@ -23,10 +23,10 @@ const ALLOWED = 'GET, HEAD, OPTIONS'
 
 /** What the public port is made of. */
 export interface ReaderHandlerParts {
-  readonly replica: Pick<Replica<Held>, 'peek'>
+  readonly replica: Pick<Replica<CachedDocument>, 'peek'>
   readonly readers: Readers
   readonly facts: FactSheet
-  readonly reads: PatientReads<Held>
+  readonly reads: PatientReads<CachedDocument>
   readonly room: AnswerRoom
 }
 
@@ -55,7 +55,7 @@ export class ReaderHandler {
   readonly handle = (request: IncomingMessage, response: ServerResponse): void | Promise<void> => {
     const { method, url = '' } = request
     if (method !== 'GET' && method !== 'HEAD') return this.#answerMethod(method, response)
-    // Held keys are made of decoded names without `%`, `?` or a second slash: a URL with one of them finds nothing.
+    // CachedDocument keys are made of decoded names without `%`, `?` or a second slash: a URL with one of them finds nothing.
     const slash = url.indexOf('/', PREFIX.length)
     if (slash < 0 || !url.startsWith(PREFIX)) return this.#answerTarget(request, response)
     const collection = url.slice(PREFIX.length, slash)

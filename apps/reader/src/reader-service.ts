@@ -3,14 +3,14 @@ import { Backoff, ConfigError, type Part } from '@freshet/kit'
 import type { Replica } from '@freshet/replica'
 import type { ServiceConfig, ServiceDefinition, ServiceTools } from '@freshet/service'
 import { checkHeap } from './heap.ts'
-import type { Held } from './held.ts'
+import type { CachedDocument } from './cached-document.ts'
 import { readerOptions, type ReaderConfig } from './options.ts'
 import { readerApp, type GuardWord } from './reader-app.ts'
 import type { ReadAccess } from './readers.ts'
 
 /** What the HTTP door stands before. */
 export interface Ground {
-  readonly replica: Replica<Held>
+  readonly replica: Replica<CachedDocument>
   readonly access: ReadonlyMap<string, ReadAccess>
   readonly guard: () => GuardWord
   /** What must run before the replica and be stopped after it. */

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { eventually } from '@freshet/testkit'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { Held } from '../src/held.ts'
+import { CachedDocument } from '../src/cached-document.ts'
 import { openReader, type OpenReader } from './support/open-reader.ts'
 
 const MiB = 2 ** 20
@@ -12,7 +12,7 @@ const large = 12 * MiB
 
 function put(reader: OpenReader, key: string, body: string | Buffer): void {
   reader.replica.put(key, '{}')
-  reader.replica.documents.set(key, new Held('"0123456789012345678901"', body))
+  reader.replica.documents.set(key, new CachedDocument('"0123456789012345678901"', body))
 }
 
 /** Asks and takes nothing of the answer. */

@@ -7,7 +7,7 @@ import { ABSENT, asDocuments, openReplica } from '@freshet/embed'
  */
 export async function openBasket(uri: string, database: string): Promise<Server> {
   const collections = { products: 'string' } as const
-  const replica = await openReplica({ uri, database, collections, presentation: asDocuments })
+  const replica = await openReplica({ uri, database, collections, encoder: asDocuments })
   const total = async (ids: readonly string[]): Promise<{ readonly total: number; readonly at: string }> => {
     const { values, at } = await replica.many('products', ids)
     const prices = values.map((value) => (value === ABSENT ? 0 : Number(value.document['price'])))

@@ -22,7 +22,7 @@ export async function openStamper(parts: StamperParts): Promise<EmbeddedReplica<
     uri,
     database,
     collections: { orders: 'string' },
-    presentation: asDocuments,
+    encoder: asDocuments,
     handlers: { service: 'stamper', onRefusal },
   })
   replica.onChange({

@@ -18,7 +18,7 @@ async function openRemaker(
     uri: db.uriFor('reader'),
     database: 'shop',
     collections: { orders: 'string', stock: 'string' },
-    presentation: asDocuments,
+    encoder: asDocuments,
     handlers: { service: 'remaker', onRefusal: (refusal) => refusals.push(refusal) },
   })
   replica.onChange({

@@ -15,7 +15,7 @@ async function openLink(service: string, from: string, to: string, writer: strin
     uri: db.uriFor('reader'),
     database: 'shop',
     collections: { orders: 'string', stock: 'string' },
-    presentation: asDocuments,
+    encoder: asDocuments,
     handlers: { service },
   })
   const handler: ChangeHandler = {

@@ -23,7 +23,7 @@ async function open(
     uri: db.uriFor('reader'),
     database: 'shop',
     collections: { orders: 'string' },
-    presentation: asDocuments,
+    encoder: asDocuments,
     handlers: { service: 'shapes' },
   })
   replica.onChange({

@@ -1,5 +1,5 @@
 import { parseDocumentToKeep, type parseDocument } from '@freshet/guard'
-import type { Presentation } from '@freshet/replica'
+import type { Encoder } from '@freshet/replica'
 
 /**
  * A document as a JavaScript object that nobody can change: it is frozen at every depth, and each look at a date, a
@@ -15,8 +15,8 @@ export interface StoredDocument {
 const objectFactor = 4
 
 /** Keeps documents as frozen objects, for services that compute with them. */
-export const asDocuments: Presentation<StoredDocument> = {
-  present: (bytes) => {
+export const asDocuments: Encoder<StoredDocument> = {
+  encode: (bytes) => {
     const { value, extraBytes } = parseDocumentToKeep(bytes)
     return { document: value, bytes: bytes.length * objectFactor + extraBytes }
   },

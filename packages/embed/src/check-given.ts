@@ -12,7 +12,7 @@ const known: Readonly<Record<keyof OpenReplicaOptions<never>, 'required' | 'opti
   uri: 'required',
   database: 'required',
   collections: 'required',
-  presentation: 'required',
+  encoder: 'required',
   options: 'optional',
   timeline: 'optional',
   liveWithinMs: 'optional',
@@ -31,7 +31,7 @@ export function checkGiven(given: object): ReadonlyMap<string, CollectionPlace> 
   const members = membersOf('what openReplica is given', given)
   onlyNames('openReplica', members, Object.keys(known))
   for (const name of ['uri', 'database'] as const) textAt(members, name)
-  methodsAt(members, 'presentation', ['present', 'sizeOf'])
+  methodsAt(members, 'encoder', ['encode', 'sizeOf'])
   if (members['log'] !== undefined) methodsAt(members, 'log', ['debug', 'info', 'warn', 'error'])
   if (members['timeline'] !== undefined) textAt(members, 'timeline')
   const { liveWithinMs = 1, handlers, options } = members

@@ -13,7 +13,7 @@ export type {
   Answer,
   ChangedKey,
   Notice,
-  Presentation,
+  Encoder,
   ReadOptions,
   Replica,
   ReplicaErrorCode,

@@ -6,7 +6,7 @@ import {
   defaultReplicaOptions,
   ReplicaError,
   replicaParts,
-  type Presentation,
+  type Encoder,
   type Replica,
   type ReplicaOptions,
   type Value,
@@ -26,7 +26,7 @@ export interface OpenReplicaOptions<V extends Value> {
    */
   readonly collections: Readonly<Record<string, CollectionPlace>>
   /** What is kept of a document; `asDocuments` keeps frozen objects. */
-  readonly presentation: Presentation<V>
+  readonly encoder: Encoder<V>
   readonly options?: Partial<ReplicaOptions>
   /** Without `freshet migrate`: a name for this history, which must be another one after every restore. */
   readonly timeline?: string
@@ -50,7 +50,7 @@ export async function openReplica<V extends Value>(
   given: OpenReplicaOptions<V>,
 ): Promise<EmbeddedReplica<V>> {
   const collections = checkGiven(given)
-  const { uri, database, presentation, timeline, log = silent } = given
+  const { uri, database, encoder, timeline, log = silent } = given
   const connection = await openReadConnection({ uri, database, appName: 'freshet-replica', log })
   const identity: IdentityRule = timeline === undefined ? { kind: 'control' } : { kind: 'named', timeline }
   const options = { ...defaultReplicaOptions, ...given.options }
@@ -61,7 +61,7 @@ export async function openReplica<V extends Value>(
     const parts = replicaParts({
       ...mongoSource({ feed: connection, reads: connection, collections, identity, clock }),
       collections,
-      presentation,
+      encoder,
       options,
       clock,
       random: Math.random,

@@ -3,7 +3,7 @@ import { BSON } from 'mongodb'
 import { asDocuments } from '../src/as-documents.ts'
 
 test('E3 what one caller does to a document is not seen by the next', () => {
-  const held = asDocuments.present(
+  const held = asDocuments.encode(
     BSON.serialize({
       at: new Date(1_000),
       uuid: new BSON.UUID('01890a5d-ac96-774b-bcce-b302099a8057'),
@@ -24,7 +24,7 @@ test('E3 what one caller does to a document is not seen by the next', () => {
 
 test('E3 values that are copied at each look count for more, and by their number', () => {
   const sizeOf = (document: object): number =>
-    asDocuments.sizeOf(asDocuments.present(BSON.serialize(document)))
+    asDocuments.sizeOf(asDocuments.encode(BSON.serialize(document)))
   const plain = { n: 1.5, list: [1.5, 1.5] }
   const dates = { n: new Date(), list: [new Date(), new Date()] }
   expect(sizeOf(plain)).toBe(BSON.calculateObjectSize(plain) * 4)

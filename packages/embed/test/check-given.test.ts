@@ -6,7 +6,7 @@ const good = {
   uri: 'mongodb://127.0.0.1:1/?directConnection=true',
   database: 'shop',
   collections: { orders: 'string' },
-  presentation: asDocuments,
+  encoder: asDocuments,
 }
 
 const opened = (changed: object): Promise<unknown> => {
@@ -32,11 +32,8 @@ test.each<[object, string]>([
     { collections: { orders: { idType: 'string', stored: 'system.users' } } },
     "collections: expected a collection that is not MongoDB's own",
   ],
-  [
-    { presentation: undefined },
-    'presentation: expected an object with the functions present, sizeOf, got undefined',
-  ],
-  [{ presentation: { present: () => 1 } }, 'presentation: '],
+  [{ encoder: undefined }, 'encoder: expected an object with the functions encode, sizeOf, got undefined'],
+  [{ encoder: { encode: () => 1 } }, 'encoder: '],
   [{ options: { cacheSize: 1 } }, 'options: expected one of cacheBytes, '],
   [
     { options: { cacheBytes: '64MiB' } },
@@ -57,7 +54,7 @@ test.each<[object, string]>([
   [{ log: { info: () => undefined } }, 'log: '],
   [
     { collection: { orders: 'string' } },
-    "openReplica: expected one of uri, database, collections, presentation, options, timeline, liveWithinMs, handlers, log, got 'collection'",
+    "openReplica: expected one of uri, database, collections, encoder, options, timeline, liveWithinMs, handlers, log, got 'collection'",
   ],
 ])(
   'E1 what openReplica cannot use is refused by its name before anything is opened: %j',

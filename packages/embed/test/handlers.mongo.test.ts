@@ -29,7 +29,7 @@ const open = (options: Partial<ReplicaOptions> = {}, log?: Log): Promise<Embedde
     uri: db.uriFor('reader'),
     database: 'shop',
     collections: { orders: 'string', stock: 'string' },
-    presentation: asDocuments,
+    encoder: asDocuments,
     handlers: { service: 'shop' },
     options,
     ...(log && { log }),

@@ -15,7 +15,7 @@ test('E4 an embedded replica whose address led to another server for a while com
     uri: db.uriFor('reader'),
     database: db.database,
     collections: { products: 'string' },
-    presentation: asDocuments,
+    encoder: asDocuments,
     options,
   })
   expect((await replica.get('products', 'held')).values).not.toEqual([ABSENT])

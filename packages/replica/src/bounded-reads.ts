@@ -3,7 +3,7 @@ import type { BytePart, Clock, Log } from '@freshet/kit'
 import type { Bytes, Id, Position } from '@freshet/protocol'
 import { deferred } from './deferred.ts'
 import { ReplicaError } from './errors.ts'
-import { Gate } from './gate.ts'
+import { Semaphore } from './semaphore.ts'
 import { SMALL_BYTES, type ReadRoom } from './read-sizes.ts'
 
 /** What a read of the source came to. */
@@ -28,7 +28,7 @@ const none: ReadonlyMap<Id, number> = new Map()
 /** Reads of the source: bounded in number, in bytes and in time, and failures made into words. */
 export class BoundedReads {
   readonly #reads: SourceReads
-  readonly #gate: Gate
+  readonly #semaphore: Semaphore
   readonly #clock: Clock
   readonly #log: Log
   readonly #readMs: number
@@ -50,7 +50,7 @@ export class BoundedReads {
     readonly log: Log
   }) {
     this.#reads = parts.reads
-    this.#gate = new Gate(parts.places)
+    this.#semaphore = new Semaphore(parts.places)
     this.#small = parts.small
     this.#large = parts.large
     this.#readMs = parts.readMs
@@ -71,7 +71,7 @@ export class BoundedReads {
     try {
       using lease = (read.maxDocumentBytes > SMALL_BYTES ? this.#large : this.#small).lease()
       if (!lease.tryHold(read.bytes) && !(await lease.hold(read.bytes, left.signal))) return
-      await this.#gate.enter(job, left.signal)
+      await this.#semaphore.enter(job, left.signal)
     } finally {
       this.#waiting.delete(left)
       signal?.removeEventListener('abort', leave)

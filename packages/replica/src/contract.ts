@@ -3,9 +3,9 @@ import type { MonotonicMs } from '@freshet/kit'
 import type { Bytes, Id, Lineage, Position, SourceId, SourcePosition } from '@freshet/protocol'
 
 /** What the replica keeps of a document, made once per version from the source's bytes. */
-export interface Presentation<V> {
+export interface Encoder<V> {
   /** Must copy what it keeps: `document` is valid during the call only. Must not throw. */
-  readonly present: (document: Bytes) => V
+  readonly encode: (document: Bytes) => V
   /**
    * What the value costs in bytes; counted against the budget, with a constant for the entry around it. A fraction is
    * rounded up; must not throw.

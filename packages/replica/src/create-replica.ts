@@ -19,14 +19,14 @@ export function createReplica<V extends Value>(parts: SourceReplicaParts<V>): Re
 
 /** What a replica over a source is put together from. */
 export function replicaParts<V extends Value>(parts: SourceReplicaParts<V>): ReplicaParts<V> {
-  const { source, presentation, options, clock, random } = parts
+  const { source, encoder, options, clock, random } = parts
   return {
     ...parts,
     wallTimeMs: (position) => source.wallTimeMs(position),
     cache: new Cache({
       maxBytes: options.cacheBytes * (1 - recentShare),
       recentBytes: options.cacheBytes * recentShare,
-      sizeOf: presentation.sizeOf,
+      sizeOf: encoder.sizeOf,
     }),
     follow: (sink) => {
       const follower = new Follower({ source, sink, clock, random })

@@ -2,17 +2,17 @@ import { ChangeStreamError, type Batch, type Origin, type Sink } from '@freshet/
 import type { Cache, Value } from '@freshet/cache'
 import type { Log } from '@freshet/kit'
 import type { Change, DocumentChange } from '@freshet/protocol'
-import type { ChangedKey, Presentation } from './contract.ts'
+import type { ChangedKey, Encoder } from './contract.ts'
 import type { Exactness } from './exactness.ts'
-import type { Notices } from './notices.ts'
-import type { Standpoint } from './standpoint.ts'
+import type { Subscriptions } from './subscriptions.ts'
+import type { Watermark } from './watermark.ts'
 
 export interface FeedParts<V extends Value> {
   readonly cache: Cache<V>
-  readonly presentation: Presentation<V>
-  readonly standpoint: Standpoint
+  readonly encoder: Encoder<V>
+  readonly watermark: Watermark
   readonly exactness: Exactness
-  readonly notices: Notices
+  readonly subscriptions: Subscriptions
   readonly log: Log
   /** Reads may be sent (again). */
   readonly resume: () => void
@@ -49,31 +49,31 @@ export class Feed<V extends Value> implements Sink {
 
   /** A new epoch from `origin` on. Forgetting and moving W is one turn: between them old entries would count as new. */
   begin(origin: Origin): void {
-    const { cache, standpoint, exactness, notices, log } = this.#parts
+    const { cache, watermark, exactness, subscriptions, log } = this.#parts
     const reason = this.#lostBy
     this.#resyncs[reason] = (this.#resyncs[reason] ?? 0) + 1
     cache.newEpoch()
-    standpoint.begin(origin)
+    watermark.begin(origin)
     exactness.askAll()
-    notices.reset(reason, standpoint.at)
+    subscriptions.reset(reason, watermark.at)
     log.info({ source: origin.source, at: origin.at, epoch: cache.epoch, reason }, 'a new epoch begins')
   }
 
   /** All changes of whole positions, then W, then those who waited for it. */
   apply(batch: Batch): void {
-    const { standpoint, notices } = this.#parts
+    const { watermark, subscriptions } = this.#parts
     this.#brokenBy = undefined
     // After a new epoch the feed may start before W. Nothing is held then, and nothing may be told twice.
-    if (standpoint.isOld(batch)) {
-      standpoint.advance(batch)
+    if (watermark.isOld(batch)) {
+      watermark.advance(batch)
       return
     }
     for (const change of batch.changes) this.#change(change)
     this.#changesApplied += batch.changes.length
-    const served = standpoint.serving
-    standpoint.advance(batch)
-    if (notices.wanted && batch.changes.length > 0) this.#tell(batch)
-    if (!served && standpoint.serving) this.#parts.resume()
+    const served = watermark.serving
+    watermark.advance(batch)
+    if (subscriptions.wanted && batch.changes.length > 0) this.#tell(batch)
+    if (!served && watermark.serving) this.#parts.resume()
   }
 
   /** The feed broke; the follower goes on by itself. */
@@ -83,8 +83,8 @@ export class Feed<V extends Value> implements Sink {
     this.#brokenBy = code
     if (error instanceof ChangeStreamError && error.lost) {
       this.#lostBy = code
-      this.#parts.standpoint.lost(code)
-    } else this.#parts.standpoint.silent()
+      this.#parts.watermark.lost(code)
+    } else this.#parts.watermark.silent()
     this.#parts.log.warn({ code, err: error }, 'the feed broke')
   }
 
@@ -112,28 +112,32 @@ export class Feed<V extends Value> implements Sink {
   }
 
   #upsert(key: string, document: Uint8Array): void {
-    const { cache, presentation, log } = this.#parts
+    const { cache, encoder, log } = this.#parts
     try {
-      cache.upsert(key, presentation.present(document))
+      cache.upsert(key, encoder.encode(document))
     } catch (error) {
       // The rest of the batch must be applied whatever happens; the next read of this document tells its caller.
-      log.error({ key, err: error }, 'the presentation of a document threw')
+      log.error({ key, err: error }, 'the encoder of a document threw')
       cache.invalidate(key)
     }
   }
 
   #tell(batch: Batch): void {
-    const { notices } = this.#parts
+    const { subscriptions } = this.#parts
     let keys: ChangedKey[] = []
     const flush = (): void => {
-      if (keys.length > 0) notices.tell({ kind: 'changes', keys, at: batch.through })
+      if (keys.length > 0) subscriptions.tell({ kind: 'changes', keys, at: batch.through })
       keys = []
     }
     for (const change of batch.changes) {
       if ('id' in change) keys.push(keyOf(change))
       else {
         flush()
-        notices.reset(change.kind, batch.through, 'collection' in change ? change.collection : undefined)
+        subscriptions.reset(
+          change.kind,
+          batch.through,
+          'collection' in change ? change.collection : undefined,
+        )
       }
     }
     flush()

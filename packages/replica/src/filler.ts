@@ -9,13 +9,13 @@ import {
 } from '@freshet/cache'
 import { Backoff, type BackoffOptions, type Clock, type Log } from '@freshet/kit'
 import { after, POSITION_NEVER, type Id, type Position, type SourceId } from '@freshet/protocol'
-import type { Presentation } from './contract.ts'
+import type { Encoder } from './contract.ts'
 import { ReplicaError } from './errors.ts'
 import type { BoundedReads, ReadResult } from './bounded-reads.ts'
-import { presented } from './presented.ts'
+import { encoded } from './encoded.ts'
 import { planReads, SIZE_UNKNOWN, SMALL_BYTES, type ReadPlan } from './read-sizes.ts'
 import { MAX_AT_ONCE, together, untilNextPosition } from './retry.ts'
-import type { Standpoint } from './standpoint.ts'
+import type { Watermark } from './watermark.ts'
 
 /** `installed`: it was the state at `at` and held, a moment ago. `moved`: the source is another one, look again. `past`: this is the document as it was at `at`; it changes too fast. */
 export type Filled<V> =
@@ -59,8 +59,8 @@ export interface FillTicket<V> {
 export interface FillerParts<V extends Value> {
   readonly cache: Cache<V>
   readonly sourceReads: BoundedReads
-  readonly presentation: Presentation<V>
-  readonly standpoint: Standpoint
+  readonly encoder: Encoder<V>
+  readonly watermark: Watermark
   readonly clock: Clock
   readonly random: () => number
   readonly log: Log
@@ -103,7 +103,7 @@ export class Filler<V extends Value> {
         heard()
         settle(one)
       }
-      caller = { floor, source: this.#parts.standpoint.source, settle: tell }
+      caller = { floor, source: this.#parts.watermark.source, settle: tell }
       job.callers.add(caller)
     })
     return { filled, joined: running !== undefined, leave: () => void (caller && job.callers.delete(caller)) }
@@ -136,25 +136,25 @@ export class Filler<V extends Value> {
 
   #enqueue(job: Job<V>): void {
     this.#queue.push(job)
-    if (this.#parts.standpoint.serving) this.resume()
+    if (this.#parts.watermark.serving) this.resume()
   }
 
   #flush(): void {
     this.#flushing = false
     // While loading there is no position to read at. `resume` is called when there is.
-    if (!this.#parts.standpoint.serving) return
+    if (!this.#parts.watermark.serving) return
     const queued = this.#queue
     this.#queue = []
     for (const plan of planReads(queued)) void this.#parts.sourceReads.inTurn(plan, () => this.#send(plan))
   }
 
   async #send({ documents: jobs, maxDocumentBytes }: ReadPlan<Job<V>>): Promise<void> {
-    const { standpoint, cache, sourceReads } = this.#parts
-    if (!standpoint.serving) {
+    const { watermark, cache, sourceReads } = this.#parts
+    if (!watermark.serving) {
       this.#queue.push(...jobs)
       return
     }
-    const w0 = standpoint.at
+    const w0 = watermark.at
     const sent: Job<V>[] = []
     for (const job of jobs) {
       if (job.callers.size === 0) this.#abandon(job)
@@ -183,8 +183,8 @@ export class Filler<V extends Value> {
       if (bytes !== undefined) return this.#askFor(job, bytes)
     }
     this.#orFail(job, () => {
-      const { presentation } = this.#parts
-      const value = document === undefined ? ABSENT : presented(presentation, job.fill.key, document)
+      const { encoder } = this.#parts
+      const value = document === undefined ? ABSENT : encoded(encoder, job.fill.key, document)
       const { kind } = result
       this.#arrive(job, kind === 'exact' ? { kind, value } : { kind, value, until: result.until })
     })
@@ -206,21 +206,21 @@ export class Filler<V extends Value> {
       const message = `what was read for '${job.fill.key}' could not be held`
       const error =
         cause instanceof ReplicaError ? cause : new ReplicaError('UNAVAILABLE', message, { cause })
-      this.#parts.log.error({ err: error }, 'a document could not be presented')
+      this.#parts.log.error({ err: error }, 'a document could not be encoded')
       this.#fail(job, error)
     }
   }
 
   #arrive(job: Job<V>, outcome: FillOutcome<V>): void {
     this.#orFail(job, () => {
-      this.#obey(job, outcome, this.#parts.cache.arrive(job.fill, outcome, this.#parts.standpoint.at))
+      this.#obey(job, outcome, this.#parts.cache.arrive(job.fill, outcome, this.#parts.watermark.at))
     })
   }
 
   #obey(job: Job<V>, outcome: FillOutcome<V>, decision: FillDecision<V>): void {
     switch (decision.kind) {
       case 'install':
-        return this.#settle(job, { kind: 'installed', value: decision.value, at: this.#parts.standpoint.at })
+        return this.#settle(job, { kind: 'installed', value: decision.value, at: this.#parts.watermark.at })
       case 'answer-uninstalled':
         this.#answerFromThePast(job, decision.value, decision.at)
         return this.#again(job)
@@ -241,9 +241,9 @@ export class Filler<V extends Value> {
   }
 
   #answerFromThePast(job: Job<V>, value: V | Absent, at: Position): void {
-    const { cache, standpoint } = this.#parts
+    const { cache, watermark } = this.#parts
     for (const caller of job.callers) {
-      const moved = caller.source !== standpoint.source
+      const moved = caller.source !== watermark.source
       if (!moved && !cache.mayAnswer(caller.floor, at)) continue
       job.callers.delete(caller)
       // Positions of two sources are never compared: who came in the time of another one has to look again.
@@ -254,7 +254,7 @@ export class Filler<V extends Value> {
   /** After a bounded wait for W: if it did not come, what the read brought is worth nothing any more. */
   #arriveLate(job: Job<V>, outcome: FillOutcome<V>): void {
     this.#orFail(job, () => {
-      const decision = this.#parts.cache.arrive(job.fill, outcome, this.#parts.standpoint.at)
+      const decision = this.#parts.cache.arrive(job.fill, outcome, this.#parts.watermark.at)
       if (decision.kind === 'wait-until') this.#again(job)
       else this.#obey(job, outcome, decision)
     })
@@ -268,13 +268,13 @@ export class Filler<V extends Value> {
 
   /** Waits until W reaches `position`, or for the next step of the back-off. */
   async #pause(job: Job<V>, position: Position): Promise<void> {
-    const { standpoint, clock } = this.#parts
+    const { watermark, clock } = this.#parts
     const reached = new AbortController()
-    const waiter = standpoint.wait(position, () => reached.abort())
+    const waiter = watermark.wait(position, () => reached.abort())
     const now = clock.now()
     const waitMs = job.byPosition ? untilNextPosition(now) : together(now, job.backoff.next())
     await clock.sleep(waitMs, reached.signal)
-    standpoint.leave(waiter)
+    watermark.leave(waiter)
   }
 
   #fail(job: Job<V>, error: ReplicaError): void {

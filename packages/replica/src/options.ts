@@ -18,7 +18,7 @@ export interface ReplicaOptions {
   readonly maxReads: number
   /** Reads that may be sent to the source at the same time. */
   readonly maxPastReads: number
-  /** Bytes of an answer of several documents, by the presentation's `sizeOf`. One alone may have any size. */
+  /** Bytes of an answer of several documents, by the encoder's `sizeOf`. One alone may have any size. */
   readonly maxAnswerBytes: number
   /** A position further ahead than this by the source's clock is refused at once. */
   readonly maxAheadMs: number
@@ -26,7 +26,7 @@ export interface ReplicaOptions {
   readonly lagAfterMs: number
   /** Without a sign of life of the source's majority for this long, `proved` is false. */
   readonly aliveWithinMs: number
-  /** Notices that one subscriber may be behind before it hears `reset` instead. */
+  /** Subscriptions that one subscriber may be behind before it hears `reset` instead. */
   readonly maxNotices: number
   /** Waits between attempts of reads that failed; below 2,000 ms for the longest they come faster than once a second. */
   readonly retry: BackoffOptions

@@ -10,30 +10,30 @@ import {
   type SourceId,
 } from '@freshet/protocol'
 import { AnswerKeys, answerTooLarge, fits, limitOf, type Unkept } from './answer-keys.ts'
-import type { Arrival } from './arrival.ts'
+import type { ReplicationProgress } from './progress.ts'
 import type { Asked } from './asked.ts'
-import type { Answer, Presentation, ReadOptions, Via } from './contract.ts'
+import type { Answer, Encoder, ReadOptions, Via } from './contract.ts'
 import type { Ending } from './ending.ts'
 import { ReplicaError } from './errors.ts'
 import type { Exactness } from './exactness.ts'
 import type { Filled, Filler, FillTicket } from './filler.ts'
-import { Patience } from './patience.ts'
+import { Deadline } from './deadline.ts'
 import { firstRoom, takeRoom } from './room.ts'
-import type { Snapshot, Snapshots, SnapshotTicket } from './snapshots.ts'
-import type { Standpoint } from './standpoint.ts'
+import type { MultiGet, MultiGets, MultiGetTicket } from './multi-get.ts'
+import type { Watermark } from './watermark.ts'
 
 export interface ReadsParts<V extends Value> {
   readonly cache: Cache<V>
   readonly collections: ReadonlyMap<string, CollectionPlace>
-  readonly standpoint: Standpoint
+  readonly watermark: Watermark
   readonly exactness: Exactness
   readonly filler: Filler<V>
-  readonly snapshots: Snapshots<V>
-  readonly arrival: Arrival
+  readonly multiGets: MultiGets<V>
+  readonly progress: ReplicationProgress
   readonly newest: SharedNext<Position>
   /** Room for the documents that answers keep until all of them are there. */
   readonly pins: BytePart
-  readonly presentation: Presentation<V>
+  readonly encoder: Encoder<V>
   readonly clock: Clock
   readonly ending: Ending
   readonly positionWaitMs: number
@@ -64,12 +64,12 @@ export class Reads<V extends Value> {
 
   /** @throws {ReplicaError} see `Replica.get` */
   async read(collection: string, ids: readonly Id[], options: ReadOptions): Promise<Answer<V>> {
-    const { exactness, standpoint, maxReads } = this.#parts
+    const { exactness, watermark, maxReads } = this.#parts
     if (!exactness.has(collection)) {
       throw new ReplicaError('UNKNOWN_COLLECTION', `expected a served collection, got '${collection}'`)
     }
     const keys = ids.map((id) => `${collection}/${id}`)
-    if (options.atLeast === undefined && standpoint.serving && exactness.mayRead(collection)) {
+    if (options.atLeast === undefined && watermark.serving && exactness.mayRead(collection)) {
       const answer = this.#answerHeld(keys, 'hit')
       if (answer !== undefined) {
         this.#hits += ids.length
@@ -100,10 +100,10 @@ export class Reads<V extends Value> {
   }
 
   /** @throws {ReplicaError} SOURCE_UNKNOWN, UNAVAILABLE, CANCELLED, STOPPED */
-  async untilServing(patience: Patience): Promise<void> {
-    const { standpoint } = this.#parts
-    while (!standpoint.serving) {
-      const { state } = standpoint
+  async untilServing(deadline: Deadline): Promise<void> {
+    const { watermark } = this.#parts
+    while (!watermark.serving) {
+      const { state } = watermark
       if (state.kind === 'lost' && state.reason === 'SOURCE_UNKNOWN') {
         throw new ReplicaError(
           'SOURCE_UNKNOWN',
@@ -111,8 +111,8 @@ export class Reads<V extends Value> {
         )
       }
       const late = (): ReplicaError =>
-        new ReplicaError('UNAVAILABLE', `expected a replica that is live, it is ${standpoint.state.kind}`)
-      await patience.race(standpoint.moved, late)
+        new ReplicaError('UNAVAILABLE', `expected a replica that is live, it is ${watermark.state.kind}`)
+      await deadline.race(watermark.moved, late)
     }
   }
 
@@ -122,36 +122,36 @@ export class Reads<V extends Value> {
     keys: readonly string[],
     options: ReadOptions,
   ): Promise<Answer<V>> {
-    const { standpoint, clock, ending, fillWaitMs, maxAnswerBytes } = this.#parts
-    using patience = new Patience(clock, options.waitMs ?? fillWaitMs, ending, options.signal)
-    await this.#untilReadable(collection, patience)
-    const { source: sourceAtCall, at } = standpoint
+    const { watermark, clock, ending, fillWaitMs, maxAnswerBytes } = this.#parts
+    using deadline = new Deadline(clock, options.waitMs ?? fillWaitMs, ending, options.signal)
+    await this.#untilReadable(collection, deadline)
+    const { source: sourceAtCall, at } = watermark
     const reached = options.atLeast === undefined ? at : await this.#reach(options.atLeast, options)
-    const { source } = standpoint
+    const { source } = watermark
     // Positions of two sources are never compared.
     const floor = source === sourceAtCall && at > reached ? at : reached
     const asked: Asked = { collection, ids, keys, floor, source }
     using room = this.#parts.pins.lease()
     // One document is handed over where it comes, and is never kept for others that are missing.
-    if (ids.length > 1) await takeRoom(room, firstRoom(ids.length, maxAnswerBytes), patience)
-    const answer = await this.#inRounds(asked, room, patience)
+    if (ids.length > 1) await takeRoom(room, firstRoom(ids.length, maxAnswerBytes), deadline)
+    const answer = await this.#inRounds(asked, room, deadline)
     if (answer !== 'crowded') return answer
     // Whoever waits for more holds nothing, or two could wait for each other.
     room.tryHold(0)
-    await takeRoom(room, maxAnswerBytes, patience)
-    const second = await this.#inRounds(asked, room, patience)
+    await takeRoom(room, maxAnswerBytes, deadline)
+    const second = await this.#inRounds(asked, room, deadline)
     if (second === 'crowded') throw new Error('expected room for the largest answer')
     return second
   }
 
   /** `crowded`: the documents need more room than there is beside the others. */
-  async #inRounds(asked: Asked, room: ByteLease, patience: Patience): Promise<Answer<V> | 'crowded'> {
+  async #inRounds(asked: Asked, room: ByteLease, deadline: Deadline): Promise<Answer<V> | 'crowded'> {
     const { collection, ids, keys, floor, source } = asked
-    const { standpoint, exactness, cache, presentation, maxAnswerBytes } = this.#parts
+    const { watermark, exactness, cache, encoder, maxAnswerBytes } = this.#parts
     using held = new AnswerKeys({
       cache,
       keys: ids.length > 1 ? keys : [],
-      sizeOf: presentation.sizeOf,
+      sizeOf: encoder.sizeOf,
       maxAnswerBytes,
       room,
     })
@@ -161,8 +161,8 @@ export class Reads<V extends Value> {
     for (const key of keys) count(key)
     let via: Via = 'hit'
     for (let round = 0; ; round += 1) {
-      await this.#untilReadable(collection, patience)
-      if (standpoint.source !== source) {
+      await this.#untilReadable(collection, deadline)
+      if (watermark.source !== source) {
         throw new ReplicaError('UNAVAILABLE', 'the database was replaced by another during the read')
       }
       const answer = this.#answerHeld(keys, via)
@@ -176,32 +176,32 @@ export class Reads<V extends Value> {
       })
       if (via === 'hit') via = 'collapsed'
       if (tickets.some((ticket) => !ticket.joined)) via = 'miss'
-      const filled = await this.#await(tickets, held, patience)
+      const filled = await this.#await(tickets, held, deadline)
       if (filled === 'crowded') return 'crowded'
       const [first] = filled
       if (ids.length === 1 && first?.kind === 'past') {
         return this.#answer(source, first.at, [first.value], via, false)
       }
-      const known = standpoint.serving && standpoint.source === source && exactness.mayRead(collection)
+      const known = watermark.serving && watermark.source === source && exactness.mayRead(collection)
       if (ids.length === 1 && first?.kind === 'installed' && known) {
         return this.#answer(source, first.at, [first.value], via, cache.peek(keys[0] ?? '') !== undefined)
       }
       // Documents that change faster than they can be read: take all of them from one position of the past.
       if (round + 1 < MAX_RESTARTS && !filled.some((one) => one.kind === 'past')) continue
-      const snapshot = await this.#snapshot(this.#parts.snapshots.take(collection, ids, floor), patience)
-      if (snapshot.kind === 'exact' && snapshot.source === source)
-        return this.#answer(source, snapshot.at, snapshot.values, via, false)
+      const multiGet = await this.#multiGet(this.#parts.multiGets.take(collection, ids, floor), deadline)
+      if (multiGet.kind === 'exact' && multiGet.source === source)
+        return this.#answer(source, multiGet.at, multiGet.values, via, false)
     }
   }
 
   async #await(
     tickets: readonly FillTicket<V>[],
     held: AnswerKeys<V>,
-    patience: Patience,
+    deadline: Deadline,
   ): Promise<readonly Filled<V>[] | 'crowded'> {
     try {
       const all = Promise.all(tickets.map((ticket) => ticket.filled))
-      const filled: readonly Filled<V>[] | Unkept = await patience.race(
+      const filled: readonly Filled<V>[] | Unkept = await deadline.race(
         Promise.race([held.unkept, all]),
         lateFill,
       )
@@ -214,46 +214,46 @@ export class Reads<V extends Value> {
     }
   }
 
-  async #snapshot(ticket: SnapshotTicket<V>, patience: Patience): Promise<Snapshot<V>> {
+  async #multiGet(ticket: MultiGetTicket<V>, deadline: Deadline): Promise<MultiGet<V>> {
     try {
-      const snapshot = await patience.race(ticket.taken, lateFill)
-      if (snapshot.kind === 'failed') throw snapshot.error
-      return snapshot
+      const multiGet = await deadline.race(ticket.taken, lateFill)
+      if (multiGet.kind === 'failed') throw multiGet.error
+      return multiGet
     } finally {
       ticket.leave()
     }
   }
 
-  async #untilReadable(collection: string, patience: Patience): Promise<void> {
+  async #untilReadable(collection: string, deadline: Deadline): Promise<void> {
     const { exactness } = this.#parts
     for (;;) {
-      await this.untilServing(patience)
+      await this.untilServing(deadline)
       if (exactness.mayRead(collection)) return
       const late = (): ReplicaError =>
         new ReplicaError('UNAVAILABLE', `'${collection}' is still being checked`)
-      await patience.race(exactness.changed, late)
+      await deadline.race(exactness.changed, late)
     }
   }
 
   /** The position that was asked for, once W is there. */
   async #reach(wanted: NonNullable<ReadOptions['atLeast']>, options: ReadOptions): Promise<Position> {
-    const { clock, ending, arrival, newest, positionWaitMs } = this.#parts
-    using patience = new Patience(clock, options.waitMs ?? positionWaitMs, ending, options.signal)
+    const { clock, ending, progress, newest, positionWaitMs } = this.#parts
+    using deadline = new Deadline(clock, options.waitMs ?? positionWaitMs, ending, options.signal)
     const late = (): ReplicaError =>
       new ReplicaError('UNAVAILABLE', 'the source did not tell its newest position in time')
-    const position = wanted === 'now' ? await patience.race(newest.ask(), late) : wanted
-    return await arrival.wait(position, patience)
+    const position = wanted === 'now' ? await deadline.race(newest.ask(), late) : wanted
+    return await progress.wait(position, deadline)
   }
 
   /** The value at W: held, or made from what just passed by in the feed. */
   #valueOf(key: string): V | Absent | undefined {
-    const { cache, presentation } = this.#parts
+    const { cache, encoder } = this.#parts
     const value = cache.peek(key)
     if (value !== undefined) return value
     const document = cache.recall(key)
     if (document === undefined) return undefined
     try {
-      const made = presentation.present(document)
+      const made = encoder.encode(document)
       cache.adopt(key, made)
       return made
     } catch {
@@ -263,14 +263,14 @@ export class Reads<V extends Value> {
   }
 
   #answerHeld(keys: readonly string[], via: Via): Answer<V> | undefined {
-    const { standpoint } = this.#parts
+    const { watermark } = this.#parts
     const values: (V | Absent)[] = []
     for (const key of keys) {
       const value = this.#valueOf(key)
       if (value === undefined) return undefined
       values.push(value)
     }
-    return this.#answer(standpoint.source, standpoint.at, values, via, true)
+    return this.#answer(watermark.source, watermark.at, values, via, true)
   }
 
   #answer(
@@ -280,10 +280,10 @@ export class Reads<V extends Value> {
     via: Via,
     stored: boolean,
   ): Answer<V> {
-    const { presentation, maxAnswerBytes } = this.#parts
+    const { encoder, maxAnswerBytes } = this.#parts
     if (source === undefined) throw new ReplicaError('SOURCE_UNKNOWN', 'no source was ever followed')
     let bytes = 0
-    for (const value of values) if (value !== ABSENT) bytes += presentation.sizeOf(value)
+    for (const value of values) if (value !== ABSENT) bytes += encoder.sizeOf(value)
     if (!fits(bytes, limitOf(values, maxAnswerBytes))) throw answerTooLarge(bytes, maxAnswerBytes)
     return { source, at, values, via, stored }
   }

@@ -2,11 +2,11 @@ import type { Absent, Cache, Value } from '@freshet/cache'
 import type { SourceReads } from '@freshet/change-stream'
 import { ByteBudget, type Clock, type Log, type MonotonicMs, type SharedNext } from '@freshet/kit'
 import type { CollectionPlace, Id, Position, SourcePosition } from '@freshet/protocol'
-import { Arrival } from './arrival.ts'
+import { ReplicationProgress } from './progress.ts'
 import type {
   Answer,
   Notice,
-  Presentation,
+  Encoder,
   ReadOptions,
   Replica,
   ReplicaState,
@@ -18,13 +18,13 @@ import { Exactness } from './exactness.ts'
 import { Feed } from './feed.ts'
 import { Filler } from './filler.ts'
 import { newestOf } from './newest.ts'
-import { Notices } from './notices.ts'
+import { Subscriptions } from './subscriptions.ts'
 import type { ReplicaOptions } from './options.ts'
 import { BoundedReads } from './bounded-reads.ts'
-import { Patience } from './patience.ts'
+import { Deadline } from './deadline.ts'
 import { Reads } from './reads.ts'
-import { Snapshots } from './snapshots.ts'
-import { Standpoint } from './standpoint.ts'
+import { MultiGets } from './multi-get.ts'
+import { Watermark } from './watermark.ts'
 
 /** Whatever brings the source's changes to the feed. */
 export interface Following {
@@ -39,7 +39,7 @@ export interface ReplicaBase<V extends Value> {
   /** What the source's clock showed at a position, as `ChangeSource` says it. */
   readonly wallTimeMs: (position: Position) => number | undefined
   readonly collections: ReadonlyMap<string, CollectionPlace>
-  readonly presentation: Presentation<V>
+  readonly encoder: Encoder<V>
   readonly options: ReplicaOptions
   readonly clock: Clock
   /** In [0, 1). */
@@ -64,12 +64,12 @@ const PINNED_SHARE = 1 / 4
 export class ExactReplica<V extends Value> implements Replica<V> {
   readonly #parts: ReplicaParts<V>
   readonly #ending = new Ending()
-  readonly #standpoint: Standpoint
+  readonly #watermark: Watermark
   readonly #exactness: Exactness
-  readonly #notices: Notices
+  readonly #subscriptions: Subscriptions
   readonly #sourceReads: BoundedReads
   readonly #newest: SharedNext<Position>
-  readonly #arrival: Arrival
+  readonly #progress: ReplicationProgress
   readonly #filler: Filler<V>
   readonly #reads: Reads<V>
   readonly #feed: Feed<V>
@@ -84,8 +84,8 @@ export class ExactReplica<V extends Value> implements Replica<V> {
     const budget = parts.budget ?? new ByteBudget({ maxBytes: options.inFlightBytes, clock })
     this.#parts = parts
     this.#cache = cache
-    this.#standpoint = new Standpoint(clock, options.lagAfterMs)
-    this.#notices = new Notices(options.maxNotices)
+    this.#watermark = new Watermark(clock, options.lagAfterMs)
+    this.#subscriptions = new Subscriptions(options.maxNotices)
     this.#sourceReads = new BoundedReads({
       reads,
       places: options.maxPastReads,
@@ -102,13 +102,13 @@ export class ExactReplica<V extends Value> implements Replica<V> {
       retry,
     })
     this.#newest = newestOf(this.#sourceReads)
-    this.#arrival = new Arrival(this.#standpoint, options, clock, parts.wallTimeMs)
+    this.#progress = new ReplicationProgress(this.#watermark, options, clock, parts.wallTimeMs)
     const inner = {
       ...parts,
       sourceReads: this.#sourceReads,
-      standpoint: this.#standpoint,
+      watermark: this.#watermark,
       exactness: this.#exactness,
-      notices: this.#notices,
+      subscriptions: this.#subscriptions,
     }
     this.#filler = new Filler({ ...inner, retry })
     const filler = this.#filler
@@ -116,8 +116,8 @@ export class ExactReplica<V extends Value> implements Replica<V> {
       ...inner,
       ...options,
       filler,
-      snapshots: new Snapshots({ ...inner, ...options }),
-      arrival: this.#arrival,
+      multiGets: new MultiGets({ ...inner, ...options }),
+      progress: this.#progress,
       newest: this.#newest,
       pins: budget.part('pinned', Math.max(budget.maxBytes * PINNED_SHARE, options.maxAnswerBytes)),
       ending: this.#ending,
@@ -127,32 +127,32 @@ export class ExactReplica<V extends Value> implements Replica<V> {
   }
 
   get at(): Position {
-    return this.#standpoint.at
+    return this.#watermark.at
   }
 
   get positionText(): string | undefined {
-    return this.#standpoint.positionText
+    return this.#watermark.positionText
   }
 
   get provedAt(): MonotonicMs {
-    return this.#standpoint.provedAt
+    return this.#watermark.provedAt
   }
 
   get aliveAt(): MonotonicMs {
-    return this.#standpoint.aliveAt
+    return this.#watermark.aliveAt
   }
 
   get state(): ReplicaState {
-    return this.#standpoint.state
+    return this.#watermark.state
   }
 
   async start(): Promise<void> {
     this.#following.start()
-    while (!this.#standpoint.serving && this.state.kind !== 'stopped') await this.#standpoint.moved
+    while (!this.#watermark.serving && this.state.kind !== 'stopped') await this.#watermark.moved
   }
 
   peek(key: string): V | Absent | undefined {
-    if (!this.#standpoint.serving) return undefined
+    if (!this.#watermark.serving) return undefined
     if (this.#exactness.blocked > 0 && this.#exactness.isBlocked(key.slice(0, key.indexOf('/'))))
       return undefined
     const value = this.#cache.peek(key)
@@ -172,29 +172,29 @@ export class ExactReplica<V extends Value> implements Replica<V> {
     position: Position | SourcePosition,
     options: Pick<ReadOptions, 'waitMs' | 'signal'> = {},
   ): Promise<void> {
-    using patience = this.#patience(options)
-    await this.#reads.untilServing(patience)
-    await this.#arrival.wait(position, patience)
+    using deadline = this.#deadline(options)
+    await this.#reads.untilServing(deadline)
+    await this.#progress.wait(position, deadline)
   }
 
   async now(options: Pick<ReadOptions, 'waitMs' | 'signal'> = {}): Promise<Position> {
-    using patience = this.#patience(options)
-    await this.#reads.untilServing(patience)
+    using deadline = this.#deadline(options)
+    await this.#reads.untilServing(deadline)
     const late = (): ReplicaError =>
       new ReplicaError('UNAVAILABLE', 'the source did not tell its newest position in time')
-    const position = await patience.race(this.#newest.ask(), late)
-    await this.#arrival.wait(position, patience)
+    const position = await deadline.race(this.#newest.ask(), late)
+    await this.#progress.wait(position, deadline)
     return position
   }
 
   /** @param only the collections to hear of; default: all. */
   changes(signal: AbortSignal, only?: ReadonlySet<string>): AsyncIterable<Notice> {
-    return this.#notices.listen(signal, only)
+    return this.#subscriptions.listen(signal, only)
   }
 
   status(): ReplicaStatus {
     const { clock, options } = this.#parts
-    const { provedAt, aliveAt, source, at } = this.#standpoint
+    const { provedAt, aliveAt, source, at } = this.#watermark
     const now = clock.now()
     return {
       state: this.state,
@@ -230,16 +230,16 @@ export class ExactReplica<V extends Value> implements Replica<V> {
 
   async #stop(): Promise<void> {
     this.#ending.end()
-    this.#standpoint.stop()
+    this.#watermark.stop()
     this.#exactness.stop()
     this.#sourceReads.stop()
-    this.#notices.close()
+    this.#subscriptions.close()
     await this.#following.stop()
   }
 
-  #patience(options: Pick<ReadOptions, 'waitMs' | 'signal'>): Patience {
+  #deadline(options: Pick<ReadOptions, 'waitMs' | 'signal'>): Deadline {
     const { clock } = this.#parts
-    return new Patience(
+    return new Deadline(
       clock,
       options.waitMs ?? this.#parts.options.positionWaitMs,
       this.#ending,

@@ -31,8 +31,8 @@ test('R8 an answer above the limit keeps no more than the limit and one document
       return value.length
     },
   })
-  const presentation = { ...asText, present: () => document }
-  await using bench = await new Bench({ cache, presentation, options: { maxAnswerBytes } }).live()
+  const encoder = { ...asText, encode: () => document }
+  await using bench = await new Bench({ cache, encoder, options: { maxAnswerBytes } }).live()
   const ids = Array.from({ length: 300 }, (_, n) => String(n))
   bench.history.commit(ids.map(upsert))
   bench.tell()
@@ -62,10 +62,10 @@ test('R8 documents that shrink while others are read are counted as they are', a
   await using bench = await new Bench({
     cache,
     options: { maxAnswerBytes: 12 },
-    presentation: {
+    encoder: {
       ...asText,
-      present: (bytes) => {
-        const text = asText.present(bytes)
+      encode: (bytes) => {
+        const text = asText.encode(bytes)
         return text === 's1' ? 'ten bytes.' : text
       },
     },

@@ -200,12 +200,12 @@ test('R9 one check is under way at a time; what is asked for meanwhile goes into
   expect(bench.replica.status().refusedCollections).toEqual({ a: 'it is a view now', b: 'it is capped now' })
 })
 
-test('R12 a document that cannot be presented fails its own read and nothing else', async () => {
+test('R12 a document that cannot be encoded fails its own read and nothing else', async () => {
   await using bench = await new Bench({
-    presentation: {
+    encoder: {
       ...asText,
-      present: (document) => {
-        const text = asText.present(document)
+      encode: (document) => {
+        const text = asText.encode(document)
         if (text === 's1') throw new Error('cannot')
         return text
       },

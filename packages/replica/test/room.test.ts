@@ -35,9 +35,9 @@ test('R8 an answer that needs more room than there is lets go what it has, and h
   const document = 'x'.repeat(100_000)
   const budget = new ByteBudget({ maxBytes: MiB, clock: systemClock })
   const cache: Cache<string> = new Cache({ maxBytes: 1_000, sizeOf: (value) => value.length })
-  const presentation = { ...asText, present: () => document }
+  const encoder = { ...asText, encode: () => document }
   const options = { maxAnswerBytes: MiB / 4 }
-  await using bench = await new Bench({ budget, cache, presentation, options }).live()
+  await using bench = await new Bench({ budget, cache, encoder, options }).live()
   const groups = Array.from({ length: 6 }, (_, n) => [`${n}x`, `${n}y`])
   bench.history.commit(groups.flat().map(upsert))
   bench.tell()
@@ -54,8 +54,8 @@ test('R8 an answer that needs more room than there is lets go what it has, and h
 
 test('R8 one document is answered whatever its size', async () => {
   const document = 'x'.repeat(1_000)
-  const presentation = { ...asText, present: () => document }
-  await using bench = await new Bench({ presentation, options: { maxAnswerBytes: 10 } }).live()
+  const encoder = { ...asText, encode: () => document }
+  await using bench = await new Bench({ encoder, options: { maxAnswerBytes: 10 } }).live()
   bench.history.commit([upsert('1')])
   bench.tell()
   for (const ask of [() => bench.replica.get('a', '1'), () => bench.replica.many('a', ['1'])]) {

@@ -18,7 +18,7 @@ import {
   type ReplicaState,
   type ReplicaStatus,
 } from '@freshet/replica'
-import { Held } from '../../src/held.ts'
+import { CachedDocument } from '../../src/cached-document.ts'
 
 function checked<T>(value: T | undefined): T {
   if (value === undefined) throw new Error('malformed')
@@ -33,8 +33,8 @@ export function position(number: number): Position {
 }
 
 /** A replica whose database is a Map: everything the contract says, as simple as can be, and moved by hand. */
-export class FakeReplica implements Replica<Held> {
-  readonly documents = new Map<string, Held>()
+export class FakeReplica implements Replica<CachedDocument> {
+  readonly documents = new Map<string, CachedDocument>()
   readonly #resident = new Set<string>()
   #waiting: (() => void)[] = []
   #at = position(1)
@@ -53,7 +53,7 @@ export class FakeReplica implements Replica<Held> {
   /** Writes a document and moves on by one position; returns the text of that position. */
   put(key: string, json: string): string {
     const tag = Buffer.from(`${key}${json}`).toString('base64url').slice(-22).padStart(22, '_')
-    this.documents.set(key, new Held(`"${tag}"`, Buffer.from(json).toString('latin1')))
+    this.documents.set(key, new CachedDocument(`"${tag}"`, Buffer.from(json).toString('latin1')))
     return this.moveTo(Number.parseInt(this.#at, 16) + 1)
   }
 
@@ -84,16 +84,20 @@ export class FakeReplica implements Replica<Held> {
     return Promise.resolve()
   }
 
-  peek(key: string): Held | Absent | undefined {
+  peek(key: string): CachedDocument | Absent | undefined {
     if (this.state.kind !== 'live' && this.state.kind !== 'lagging') return undefined
     return this.#resident.has(key) ? (this.documents.get(key) ?? ABSENT) : undefined
   }
 
-  get(collection: string, id: string, options?: ReadOptions): Promise<Answer<Held>> {
+  get(collection: string, id: string, options?: ReadOptions): Promise<Answer<CachedDocument>> {
     return this.many(collection, [id], options)
   }
 
-  async many(collection: string, ids: readonly string[], options: ReadOptions = {}): Promise<Answer<Held>> {
+  async many(
+    collection: string,
+    ids: readonly string[],
+    options: ReadOptions = {},
+  ): Promise<Answer<CachedDocument>> {
     this.reads += 1
     if (options.atLeast !== undefined && options.atLeast !== 'now')
       await this.atLeast(options.atLeast, options)

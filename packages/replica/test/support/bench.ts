@@ -2,7 +2,7 @@ import { Cache, type Value } from '@freshet/cache'
 import type { Batch } from '@freshet/change-stream'
 import type { ByteBudget, Log } from '@freshet/kit'
 import { highOf, parseSourceId, positionOf, type IdType, type SourceId } from '@freshet/protocol'
-import type { Presentation } from '../../src/contract.ts'
+import type { Encoder } from '../../src/contract.ts'
 import type { Feed } from '../../src/feed.ts'
 import { defaultReplicaOptions, type ReplicaOptions } from '../../src/options.ts'
 import { ExactReplica } from '../../src/replica.ts'
@@ -14,8 +14,8 @@ import { ScriptedReads } from './scripted-reads.ts'
 export const silentLog: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
 /** Keeps the text of the document. */
-export const asText: Presentation<string> = {
-  present: (document) => Buffer.from(document).toString('utf8'),
+export const asText: Encoder<string> = {
+  encode: (document) => Buffer.from(document).toString('utf8'),
   sizeOf: (value) => value.length,
 }
 
@@ -38,7 +38,7 @@ export interface BenchOptions {
   readonly cache?: Cache<string>
   readonly budget?: ByteBudget
   readonly collections?: ReadonlyMap<string, IdType>
-  readonly presentation?: Presentation<string>
+  readonly encoder?: Encoder<string>
   readonly reads?: (history: History, random: Random) => ScriptedReads
   /** Stands between the feed and the one who drives it. */
   readonly wrapFeed?: (feed: FeedSide) => FeedSide
@@ -67,7 +67,7 @@ export class Bench implements AsyncDisposable {
       reads: this.reads,
       wallTimeMs: (position) => highOf(position) * 1_000,
       collections: options.collections ?? collections,
-      presentation: options.presentation ?? asText,
+      encoder: options.encoder ?? asText,
       options: all,
       clock: this.clock,
       random: this.random.next,

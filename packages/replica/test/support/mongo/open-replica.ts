@@ -69,7 +69,7 @@ export async function openReplica(
   const parts: SourceReplicaParts<Parsed> = {
     ...mongoSource(connections),
     collections,
-    presentation: asParsed,
+    encoder: asParsed,
     options: { ...defaultReplicaOptions, ...given.options },
     clock: systemClock,
     random: Math.random,
@@ -90,7 +90,7 @@ function putTogether(
   connections: MongoConnections,
   given: OpenReplicaOptions,
 ): Replica<Parsed> {
-  const { options, presentation, clock, random } = parts
+  const { options, encoder, clock, random } = parts
   const { cache = (rules) => new Cache(rules) } = given
   const mongo = { ...connections, options: { ...defaultMongoSourceOptions, ...given.source } }
   const source = new MongoSource({ ...mongo, connection: connections.feed })
@@ -98,7 +98,7 @@ function putTogether(
     ...parts,
     wallTimeMs: (position) => source.wallTimeMs(position),
     reads: new MongoReads({ ...mongo, connection: connections.reads, followed: source.followed }),
-    cache: cache({ maxBytes: options.cacheBytes, sizeOf: presentation.sizeOf }),
+    cache: cache({ maxBytes: options.cacheBytes, sizeOf: encoder.sizeOf }),
     follow: (feed) => {
       const sink = given.wrapSink?.(feed) ?? feed
       const follower = new Follower({ source, sink, clock, random })

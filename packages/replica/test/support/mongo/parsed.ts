@@ -1,5 +1,5 @@
 import { deserialize, type Document } from 'bson'
-import type { Presentation } from '../../../src/contract.ts'
+import type { Encoder } from '../../../src/contract.ts'
 
 /** A document as a test looks at it. */
 export interface Parsed {
@@ -8,7 +8,7 @@ export interface Parsed {
 }
 
 /** Keeps documents as objects. */
-export const asParsed: Presentation<Parsed> = {
-  present: (bytes) => ({ document: deserialize(bytes), bytes: bytes.length * 4 }),
+export const asParsed: Encoder<Parsed> = {
+  encode: (bytes) => ({ document: deserialize(bytes), bytes: bytes.length * 4 }),
   sizeOf: ({ bytes }) => bytes,
 }

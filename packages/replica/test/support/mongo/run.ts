@@ -84,7 +84,7 @@ export async function runStress(db: TestDatabase, options: RunOptions): Promise<
       reads,
       wallTimeMs: (position) => source.wallTimeMs(position),
       collections: idTypes,
-      presentation: { present: ownBuffer, sizeOf: bufferBytes },
+      encoder: { encode: ownBuffer, sizeOf: bufferBytes },
       options: defaultReplicaOptions,
       clock: systemClock,
       random: random.next,

@@ -10,7 +10,7 @@ type End = 'late' | 'cancelled' | 'stopped'
  * How long one caller waits: until its time is over, its signal aborts or the replica stops. Dispose it, or its timer
  * lives on. One timer a caller, and none for hits.
  */
-export class Patience implements Disposable {
+export class Deadline implements Disposable {
   readonly #end = deferred<End>()
   readonly #timer = new AbortController()
   readonly #detach: () => void

@@ -1,4 +1,4 @@
-import { bufferBytes, textBytes, type Presentation } from '@freshet/replica'
+import { bufferBytes, textBytes, type Encoder } from '@freshet/replica'
 
 /**
  * Longer bodies are held as a Buffer. Up to here a string of one-byte characters is as fast to send, since node:http
@@ -10,7 +10,7 @@ const LONGEST_TEXT_BYTES = 16 * 1024
 const HELD_OVERHEAD_BYTES = 40
 
 /** One version of a document, as it leaves. Immutable. */
-export class Held {
+export class CachedDocument {
   /** With its quotes. */
   readonly etag: string
   /** The bytes of the JSON: a text with one character for each byte (`latin1`), or a Buffer of its own memory. */
@@ -30,13 +30,13 @@ export interface Mapping {
 }
 
 /** Makes what the reader keeps of a document: everything that costs time is done once per version, here. */
-export function heldPresentation({ presentJson, etagOf }: Mapping): Presentation<Held> {
+export function documentEncoder({ presentJson, etagOf }: Mapping): Encoder<CachedDocument> {
   return {
-    present: (document) => {
+    encode: (document) => {
       const json = presentJson(document)
       // A tag that was put together from pieces would keep the pieces too: this makes one flat text of it.
       const etag = Buffer.from(etagOf(json), 'latin1').toString('latin1')
-      return new Held(etag, json.length <= LONGEST_TEXT_BYTES ? json.toString('latin1') : json)
+      return new CachedDocument(etag, json.length <= LONGEST_TEXT_BYTES ? json.toString('latin1') : json)
     },
     sizeOf: ({ etag, body }) =>
       HELD_OVERHEAD_BYTES +

@@ -1,17 +1,17 @@
 import { ABSENT, type Absent, type Cache, type Value } from '@freshet/cache'
 import type { Bytes, Id, Position, SourceId } from '@freshet/protocol'
 import { answerTooLarge, fits, limitOf } from './answer-keys.ts'
-import type { Presentation } from './contract.ts'
+import type { Encoder } from './contract.ts'
 import { deferred } from './deferred.ts'
 import { ReplicaError } from './errors.ts'
 import type { Exactness } from './exactness.ts'
 import type { BoundedReads } from './bounded-reads.ts'
-import { presented } from './presented.ts'
+import { encoded } from './encoded.ts'
 import { planReads, SIZE_UNKNOWN, SMALL_BYTES, type ReadPlan, type Wanted } from './read-sizes.ts'
-import type { Standpoint } from './standpoint.ts'
+import type { Watermark } from './watermark.ts'
 
 /** Documents as they were at one position, in the order of their ids. `nothing`: it proved nothing, look again. */
-export type Snapshot<V> =
+export type MultiGet<V> =
   | {
       readonly kind: 'exact'
       readonly source: SourceId | undefined
@@ -21,21 +21,21 @@ export type Snapshot<V> =
   | { readonly kind: 'nothing' }
   | { readonly kind: 'failed'; readonly error: ReplicaError }
 
-const nothing: Snapshot<never> = { kind: 'nothing' }
+const nothing: MultiGet<never> = { kind: 'nothing' }
 
-/** What a caller holds of a snapshot. */
-export interface SnapshotTicket<V> {
+/** What a caller holds of a multiGet. */
+export interface MultiGetTicket<V> {
   /** Never rejects. */
-  readonly taken: Promise<Snapshot<V>>
+  readonly taken: Promise<MultiGet<V>>
   /** The caller gives up; one that nobody waits for is not sent. Twice is fine. */
   readonly leave: () => void
 }
 
-/** One snapshot, and how many wait for it. */
+/** One multiGet, and how many wait for it. */
 interface Job<V> {
   readonly collection: string
   readonly ids: readonly Id[]
-  readonly taken: Promise<Snapshot<V>>
+  readonly taken: Promise<MultiGet<V>>
   callers: number
   /** Where it is read, once it was sent. */
   sent: Stamp | undefined
@@ -61,12 +61,12 @@ interface Found<V> {
   next: readonly WantedId[]
 }
 
-export interface SnapshotsParts<V extends Value> {
+export interface MultiGetsParts<V extends Value> {
   readonly cache: Cache<V>
   readonly sourceReads: BoundedReads
-  readonly standpoint: Standpoint
+  readonly watermark: Watermark
   readonly exactness: Exactness
-  readonly presentation: Presentation<V>
+  readonly encoder: Encoder<V>
   readonly maxAnswerBytes: number
 }
 
@@ -74,16 +74,16 @@ export interface SnapshotsParts<V extends Value> {
  * Reads of several documents at one position, for keys that will not hold still. Callers of the same documents share
  * one, as long as it is not older than what each of them may see.
  */
-export class Snapshots<V extends Value> {
-  readonly #parts: SnapshotsParts<V>
+export class MultiGets<V extends Value> {
+  readonly #parts: MultiGetsParts<V>
   /** The newest of each list of documents. */
   readonly #jobs = new Map<string, Job<V>>()
 
-  constructor(parts: SnapshotsParts<V>) {
+  constructor(parts: MultiGetsParts<V>) {
     this.#parts = parts
   }
 
-  take(collection: string, ids: readonly Id[], floor: Position): SnapshotTicket<V> {
+  take(collection: string, ids: readonly Id[], floor: Position): MultiGetTicket<V> {
     const name = JSON.stringify([collection, ids])
     const running = this.#jobs.get(name)
     const job = running && this.#serves(running, floor) ? running : this.#start(name, collection, ids)
@@ -101,12 +101,12 @@ export class Snapshots<V extends Value> {
   }
 
   #serves({ sent }: Job<V>, floor: Position): boolean {
-    const { standpoint, cache } = this.#parts
-    return sent === undefined || (sent.source === standpoint.source && cache.mayAnswer(floor, sent.at))
+    const { watermark, cache } = this.#parts
+    return sent === undefined || (sent.source === watermark.source && cache.mayAnswer(floor, sent.at))
   }
 
   #start(name: string, collection: string, ids: readonly Id[]): Job<V> {
-    const { promise: taken, resolve } = deferred<Snapshot<V>>()
+    const { promise: taken, resolve } = deferred<MultiGet<V>>()
     const leaveLine = new AbortController()
     const job: Job<V> = { collection, ids, taken, callers: 0, sent: undefined, leaveLine }
     this.#jobs.set(name, job)
@@ -114,28 +114,28 @@ export class Snapshots<V extends Value> {
     return job
   }
 
-  async #run(name: string, job: Job<V>, resolve: (snapshot: Snapshot<V>) => void): Promise<void> {
-    const snapshot = await this.#read(job)
+  async #run(name: string, job: Job<V>, resolve: (multiGet: MultiGet<V>) => void): Promise<void> {
+    const multiGet = await this.#read(job)
     this.#forget(name, job)
-    resolve(snapshot)
+    resolve(multiGet)
   }
 
   #forget(name: string, job: Job<V>): void {
     if (this.#jobs.get(name) === job) this.#jobs.delete(name)
   }
 
-  async #read(job: Job<V>): Promise<Snapshot<V>> {
+  async #read(job: Job<V>): Promise<MultiGet<V>> {
     try {
       return await this.#readAll(job)
     } catch (cause) {
       if (cause instanceof ReplicaError) return { kind: 'failed', error: cause }
-      const message = `a document of '${job.collection}' could not be presented`
+      const message = `a document of '${job.collection}' could not be encoded`
       return { kind: 'failed', error: new ReplicaError('UNAVAILABLE', message, { cause }) }
     }
   }
 
   /** @throws {ReplicaError} */
-  async #readAll(job: Job<V>): Promise<Snapshot<V>> {
+  async #readAll(job: Job<V>): Promise<MultiGet<V>> {
     const { collection, ids } = job
     const found: Found<V> = { values: new Map(), bytes: 0, next: [] }
     let wanted: readonly WantedId[] = ids.map((id) => ({ id, collection, maxBytes: SMALL_BYTES }))
@@ -149,7 +149,7 @@ export class Snapshots<V extends Value> {
     return { kind: 'exact', source, at, values: ids.map((id) => found.values.get(id) ?? ABSENT) }
   }
 
-  /** Whether it was read. @throws what the presentation throws; {ReplicaError} */
+  /** Whether it was read. @throws what the encoder throws; {ReplicaError} */
   async #readPart(job: Job<V>, plan: ReadPlan<WantedId>, found: Found<V>): Promise<boolean> {
     let done = false
     let failed: { readonly error: unknown } | undefined
@@ -192,18 +192,18 @@ export class Snapshots<V extends Value> {
 
   /** `undefined`: nothing can be read now. */
   #stamp({ collection }: Job<V>): Stamp | undefined {
-    const { standpoint, exactness, cache } = this.#parts
-    if (!standpoint.serving || exactness.isBlocked(collection)) return undefined
-    const { source, at } = standpoint
+    const { watermark, exactness, cache } = this.#parts
+    if (!watermark.serving || exactness.isBlocked(collection)) return undefined
+    const { source, at } = watermark
     return { source, at, epoch: cache.epoch }
   }
 
-  /** @throws {ReplicaError} ANSWER_TOO_LARGE; what the presentation throws */
+  /** @throws {ReplicaError} ANSWER_TOO_LARGE; what the encoder throws */
   #keep({ collection, ids }: Job<V>, id: Id, document: Bytes, found: Found<V>): void {
-    const { presentation, maxAnswerBytes } = this.#parts
-    const value = presented(presentation, `${collection}/${id}`, document)
+    const { encoder, maxAnswerBytes } = this.#parts
+    const value = encoded(encoder, `${collection}/${id}`, document)
     found.values.set(id, value)
-    found.bytes += presentation.sizeOf(value)
+    found.bytes += encoder.sizeOf(value)
     if (!fits(found.bytes, limitOf(ids, maxAnswerBytes))) throw answerTooLarge(found.bytes, maxAnswerBytes)
   }
 }

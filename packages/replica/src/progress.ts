@@ -8,31 +8,31 @@ import {
 } from '@freshet/protocol'
 import { deferred } from './deferred.ts'
 import { ReplicaError } from './errors.ts'
-import type { Patience } from './patience.ts'
-import type { Standpoint } from './standpoint.ts'
+import type { Deadline } from './deadline.ts'
+import type { Watermark } from './watermark.ts'
 
-export interface ArrivalLimits {
+export interface ProgressLimits {
   readonly maxWaiters: number
   readonly maxAheadMs: number
 }
 
 /** Waits for positions: bounded in number, and without hope refused at once. */
-export class Arrival {
-  readonly #standpoint: Standpoint
-  readonly #limits: ArrivalLimits
+export class ReplicationProgress {
+  readonly #watermark: Watermark
+  readonly #limits: ProgressLimits
   readonly #clock: Clock
   readonly #wallTimeMs: (position: Position) => number | undefined
   #waiting = 0
 
   constructor(
-    standpoint: Standpoint,
-    limits: ArrivalLimits,
+    watermark: Watermark,
+    limits: ProgressLimits,
     clock: Clock,
     wallTimeMs: (position: Position) => number | undefined,
   ) {
     this.#clock = clock
     this.#wallTimeMs = wallTimeMs
-    this.#standpoint = standpoint
+    this.#watermark = watermark
     this.#limits = limits
   }
 
@@ -41,46 +41,46 @@ export class Arrival {
    * not heard of yet: it is refused for good only when that is known.
    * @throws {ReplicaError} BAD_POSITION, BEHIND, WRONG_SOURCE, TOO_MANY_WAITERS, CANCELLED, STOPPED
    */
-  async wait(wanted: Position | SourcePosition, patience: Patience): Promise<Position> {
+  async wait(wanted: Position | SourcePosition, deadline: Deadline): Promise<Position> {
     const asked = this.#clock.now()
-    const { source } = this.#standpoint
+    const { source } = this.#watermark
     const position = positionIn(wanted)
     for (;;) {
-      if (typeof wanted !== 'string') await this.#untilFollowed(wanted.source, asked, patience)
-      else if (this.#standpoint.source !== source)
+      if (typeof wanted !== 'string') await this.#untilFollowed(wanted.source, asked, deadline)
+      else if (this.#watermark.source !== source)
         throw new ReplicaError('WRONG_SOURCE', 'the source changed during the wait')
-      if (position <= this.#standpoint.at) return position
-      await this.#waitOnce(position, patience)
+      if (position <= this.#watermark.at) return position
+      await this.#waitOnce(position, deadline)
     }
   }
 
-  async #untilFollowed(wanted: SourceId, asked: MonotonicMs, patience: Patience): Promise<void> {
-    const standpoint = this.#standpoint
+  async #untilFollowed(wanted: SourceId, asked: MonotonicMs, deadline: Deadline): Promise<void> {
+    const watermark = this.#watermark
     const words = (): string =>
-      `expected a position of source ${standpoint.source ?? '(unknown)'}, got one of ${wanted}`
-    while (standpoint.source !== wanted) {
-      if (standpoint.isForeign(wanted, asked)) throw new ReplicaError('WRONG_SOURCE', words())
+      `expected a position of source ${watermark.source ?? '(unknown)'}, got one of ${wanted}`
+    while (watermark.source !== wanted) {
+      if (watermark.isForeign(wanted, asked)) throw new ReplicaError('WRONG_SOURCE', words())
       await this.#inLine(() =>
-        patience.race(
-          standpoint.advanced,
+        deadline.race(
+          watermark.advanced,
           () => new ReplicaError('BEHIND', `${words()}, which may be a newer one`),
         ),
       )
     }
   }
 
-  async #waitOnce(position: Position, patience: Patience): Promise<void> {
-    const { at } = this.#standpoint
+  async #waitOnce(position: Position, deadline: Deadline): Promise<void> {
+    const { at } = this.#watermark
     const behind = (): ReplicaError =>
-      new ReplicaError('BEHIND', `expected position ${position}, stand at ${this.#standpoint.at}`)
+      new ReplicaError('BEHIND', `expected position ${position}, stand at ${this.#watermark.at}`)
     if (this.#aheadMs(position, at) > this.#limits.maxAheadMs) throw behind()
     await this.#inLine(async () => {
       const woken = deferred<void>()
-      const waiter = this.#standpoint.wait(position, () => woken.resolve())
+      const waiter = this.#watermark.wait(position, () => woken.resolve())
       try {
-        await patience.race(woken.promise, behind)
+        await deadline.race(woken.promise, behind)
       } finally {
-        this.#standpoint.leave(waiter)
+        this.#watermark.leave(waiter)
       }
     })
   }

@@ -10,7 +10,7 @@ import { Waiters, type Waiter } from './waiters.ts'
 const MAX_SOURCES = 8
 
 /** Where the replica stands: which source, which position, since when proved; and who waits for more. */
-export class Standpoint {
+export class Watermark {
   readonly #clock: Clock
   readonly #lagAfterMs: number
   readonly #waiters = new Waiters()

@@ -14,7 +14,7 @@ interface Subscriber {
 }
 
 /** Tells subscribers what changed. Costs nothing while there are none. */
-export class Notices {
+export class Subscriptions {
   readonly #subscribers = new Set<Subscriber>()
   readonly #maxNotices: number
   #closed = false

@@ -1,5 +1,5 @@
 /** Lets at most `places` jobs run at the same time; the others wait in order. */
-export class Gate {
+export class Semaphore {
   #free: number
   readonly #line = new Set<() => void>()
 

@@ -1,16 +1,16 @@
 import { expect, test } from '@jest/globals'
 import { etagOf } from '@freshet/documents'
 import { presentJson } from '@freshet/documents-mongodb'
-import { heldPresentation } from '../src/held.ts'
+import { documentEncoder } from '../src/cached-document.ts'
 
-const presentation = heldPresentation({
+const encoder = documentEncoder({
   presentJson: (document) => Buffer.from(document),
   etagOf: () => '"tag"',
 })
 
 test.each([10, 16 * 1024, 16 * 1024 + 1, 100_000])('%d bytes are kept as they are', (length) => {
   const document = Buffer.alloc(length, 'ä')
-  const { body, etag } = presentation.present(document)
+  const { body, etag } = encoder.encode(document)
   const bytes = typeof body === 'string' ? Buffer.from(body, 'latin1') : body
   expect(bytes.equals(document)).toBe(true)
   expect(etag).toBe('"tag"')
@@ -24,7 +24,7 @@ test('what is kept does not change with the buffer that it came in', () => {
     document.set([2, 0x61, 0], 4)
     document.writeInt32LE(length + 1, 7)
     document.set([0, 0], length + 11)
-    const { body } = heldPresentation({ presentJson, etagOf }).present(document)
+    const { body } = documentEncoder({ presentJson, etagOf }).encode(document)
     const before = body.toString('latin1')
     expect(before).toBe(`{"a":"${'a'.repeat(length)}"}`)
     document.fill('b')
@@ -33,8 +33,8 @@ test('what is kept does not change with the buffer that it came in', () => {
 })
 
 test('a value is counted with everything around it', () => {
-  const small = presentation.sizeOf(presentation.present(Buffer.alloc(500)))
+  const small = encoder.sizeOf(encoder.encode(Buffer.alloc(500)))
   expect(small - 500).toBeGreaterThan(60)
   expect(small - 500).toBeLessThan(200)
-  expect(presentation.sizeOf(presentation.present(Buffer.alloc(100_000)))).toBeGreaterThan(100_000)
+  expect(encoder.sizeOf(encoder.encode(Buffer.alloc(100_000)))).toBeGreaterThan(100_000)
 })
