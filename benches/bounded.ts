@@ -5,8 +5,7 @@
  * itself. `npm run --prefix benches bounded`
  */
 import { Cache } from '@freshet/cache'
-import { etagOf } from '@freshet/documents'
-import { presentJson } from '@freshet/documents-mongodb'
+import { mongodbCodec } from '@freshet/documents-mongodb'
 import { documentEncoder, type CachedDocument } from '@freshet/reader'
 import { BSON } from 'mongodb'
 import { fork } from 'node:child_process'
@@ -42,7 +41,7 @@ async function compare(): Promise<void> {
     }
 }
 
-const encoder = documentEncoder({ presentJson, etagOf })
+const encoder = documentEncoder(mongodbCodec.encode)
 
 function open(budget: number): Cache<CachedDocument> {
   const recentBytes = budget / 16

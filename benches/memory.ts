@@ -4,8 +4,7 @@
  * `npm run --prefix benches memory`
  */
 import { Cache } from '@freshet/cache'
-import { etagOf } from '@freshet/documents'
-import { presentJson } from '@freshet/documents-mongodb'
+import { mongodbCodec } from '@freshet/documents-mongodb'
 import { CachedDocument, documentEncoder } from '@freshet/reader'
 import { BSON } from 'mongodb'
 import { randomUUID } from 'node:crypto'
@@ -28,7 +27,7 @@ function used(): Memory {
   return { heap: heapUsed + external, resident: rss }
 }
 
-const encoder = documentEncoder({ presentJson, etagOf })
+const encoder = documentEncoder(mongodbCodec.encode)
 const cache = new Cache<CachedDocument>({ maxBytes: 4 * 2 ** 30, sizeOf: encoder.sizeOf })
 
 /** Ids are made again and again from a number: a list of them would be weighed too. */

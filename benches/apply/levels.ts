@@ -1,7 +1,6 @@
 import { ABSENT, Cache } from '@freshet/cache'
 import { defaultMongoSourceOptions } from '@freshet/change-stream-mongodb'
-import { etagOf } from '@freshet/documents'
-import { presentJson } from '@freshet/documents-mongodb'
+import { mongodbCodec } from '@freshet/documents-mongodb'
 import { systemClock, type Log } from '@freshet/kit'
 import { parseSourceId, positionOf } from '@freshet/protocol'
 import { documentEncoder, type CachedDocument } from '@freshet/reader'
@@ -14,7 +13,7 @@ import { ExactReplica, Reckoner, WatchList, type Feed } from './internals.ts'
 const silent = (): void => undefined
 const log: Log = { debug: silent, info: silent, warn: silent, error: silent }
 
-const encoder = documentEncoder({ presentJson, etagOf })
+const encoder = documentEncoder(mongodbCodec.encode)
 const { cacheBytes } = defaultReplicaOptions
 const unasked = (): Promise<never> => Promise.reject(new Error('nothing is read from a database here'))
 
@@ -102,7 +101,7 @@ export class FedReplica {
     const held = this.#replica.peek(key)
     if (held !== undefined && held !== ABSENT) return held.body.toString('latin1')
     const passed = this.#cache.recall(key)
-    return passed && presentJson(passed).toString('latin1')
+    return passed && mongodbCodec.encode(passed).json.toString('latin1')
   }
 }
 

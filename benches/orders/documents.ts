@@ -1,4 +1,4 @@
-import { presentJson } from '@freshet/documents-mongodb'
+import { mongodbCodec } from '@freshet/documents-mongodb'
 import { BSON } from 'mongodb'
 
 /** What the documents of the benches are as JSON. As BSON they have a few bytes more. */
@@ -28,7 +28,7 @@ function noteBytes(id: string): number {
   const found = known.get(id.length)
   if (found !== undefined) return found
   known.set(id.length, 0)
-  const bytes = documentBytes - presentJson(BSON.serialize(orderOf(id))).length
+  const bytes = documentBytes - mongodbCodec.encode(BSON.serialize(orderOf(id))).json.length
   known.set(id.length, bytes)
   return bytes
 }

@@ -7,10 +7,10 @@ import { createHash } from 'node:crypto'
 const MiB = 1024 * 1024
 const source = parseSourceId('01234567')
 
-const encoder = documentEncoder({
-  presentJson: (document) => Buffer.from(document),
-  etagOf: (json) => `"${createHash('sha256').update(json).digest('base64url').slice(0, 22)}"`,
-})
+const encoder = documentEncoder((document) => ({
+  json: Buffer.from(document),
+  etag: `"${createHash('sha256').update(document).digest('base64url').slice(0, 22)}"`,
+}))
 
 /** A replica that holds what it is given in the real cache, and whose position moves ten times a second. */
 export class HeldReplica implements Replica<CachedDocument> {

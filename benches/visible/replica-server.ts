@@ -1,6 +1,5 @@
 /** A reader's replica, and the time at which each of its positions was there. */
-import { etagOf } from '@freshet/documents'
-import { presentJson } from '@freshet/documents-mongodb'
+import { mongodbCodec } from '@freshet/documents-mongodb'
 import { documentEncoder, type CachedDocument } from '@freshet/reader'
 import { openReplica, type Replica } from '@freshet/embed'
 import { collection, database, sharedNow, type Question, type Sighting } from './world.ts'
@@ -14,7 +13,7 @@ async function follow(uri: string): Promise<void> {
     uri,
     database,
     collections: { [collection]: 'string' },
-    encoder: documentEncoder({ presentJson, etagOf }),
+    encoder: documentEncoder(mongodbCodec.encode),
   })
   process.send?.({})
   for await (const notice of replica.changes(stopping.signal)) sightings.push([notice.at, sharedNow()])

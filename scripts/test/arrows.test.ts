@@ -23,7 +23,7 @@ const arrows: Record<string, readonly string[]> = {
   mongod: ['kit'],
   migration: ['kit', 'protocol', 'roles'],
   testkit: ['kit', 'migration', 'mongod', 'protocol', 'roles'],
-  writer: ['bson', 'documents', 'documents-mongodb', 'kit', 'protocol', 'roles', 'service'],
+  writer: ['documents', 'documents-mongodb', 'kit', 'protocol', 'roles', 'service'],
   reader: [
     'change-stream-mongodb',
     'documents',

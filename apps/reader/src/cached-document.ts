@@ -1,3 +1,4 @@
+import type { DocumentCodec } from '@freshet/documents'
 import { bufferBytes, textBytes, type Encoder } from '@freshet/replica'
 
 /**
@@ -22,20 +23,13 @@ export class CachedDocument {
   }
 }
 
-/** The one mapping of documents, and the tag of its result. */
-export interface Mapping {
-  /** Bytes of their own memory. */
-  readonly presentJson: (document: Uint8Array) => Buffer
-  readonly etagOf: (json: Uint8Array) => string
-}
-
 /** Makes what the reader keeps of a document: everything that costs time is done once per version, here. */
-export function documentEncoder({ presentJson, etagOf }: Mapping): Encoder<CachedDocument> {
+export function documentEncoder(encode: DocumentCodec['encode']): Encoder<CachedDocument> {
   return {
     encode: (document) => {
-      const json = presentJson(document)
+      const { json, etag: tag } = encode(document)
       // A tag that was put together from pieces would keep the pieces too: this makes one flat text of it.
-      const etag = Buffer.from(etagOf(json), 'latin1').toString('latin1')
+      const etag = Buffer.from(tag, 'latin1').toString('latin1')
       return new CachedDocument(etag, json.length <= LONGEST_TEXT_BYTES ? json.toString('latin1') : json)
     },
     sizeOf: ({ etag, body }) =>

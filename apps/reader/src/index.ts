@@ -1,5 +1,4 @@
 export { CachedDocument, documentEncoder } from './cached-document.ts'
-export type { Mapping } from './cached-document.ts'
 export { readerOptions } from './options.ts'
 export { readerApp } from './reader-app.ts'
 export type { GuardWord, ReaderAppParts } from './reader-app.ts'

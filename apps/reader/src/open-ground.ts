@@ -1,6 +1,6 @@
 import { mongoSource } from '@freshet/change-stream-mongodb'
-import { CollectionFileError, etagOf, loadCollections } from '@freshet/documents'
-import { presentJson } from '@freshet/documents-mongodb'
+import { CollectionFileError, loadCollections } from '@freshet/documents'
+import { mongodbCodec } from '@freshet/documents-mongodb'
 import { ConfigError } from '@freshet/kit'
 import { createReplica, defaultReplicaOptions } from '@freshet/replica'
 import type { ServiceTools } from '@freshet/service'
@@ -25,7 +25,7 @@ export async function openGround(
     ...mongoSource({ feed, reads: fills, collections: places, identity: { kind: 'control' }, clock }),
     collections: places,
     budget: inFlight.budget,
-    encoder: documentEncoder({ presentJson, etagOf }),
+    encoder: documentEncoder(mongodbCodec.encode),
     options: { ...defaultReplicaOptions, cacheBytes: config.cacheBytes, fillWaitMs: config.fillWaitMs },
     clock,
     random: Math.random,

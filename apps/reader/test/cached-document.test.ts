@@ -1,12 +1,8 @@
 import { expect, test } from '@jest/globals'
-import { etagOf } from '@freshet/documents'
-import { presentJson } from '@freshet/documents-mongodb'
+import { mongodbCodec } from '@freshet/documents-mongodb'
 import { documentEncoder } from '../src/cached-document.ts'
 
-const encoder = documentEncoder({
-  presentJson: (document) => Buffer.from(document),
-  etagOf: () => '"tag"',
-})
+const encoder = documentEncoder((document) => ({ json: Buffer.from(document), etag: '"tag"' }))
 
 test.each([10, 16 * 1024, 16 * 1024 + 1, 100_000])('%d bytes are kept as they are', (length) => {
   const document = Buffer.alloc(length, 'ä')
@@ -24,7 +20,7 @@ test('what is kept does not change with the buffer that it came in', () => {
     document.set([2, 0x61, 0], 4)
     document.writeInt32LE(length + 1, 7)
     document.set([0, 0], length + 11)
-    const { body } = documentEncoder({ presentJson, etagOf }).encode(document)
+    const { body } = documentEncoder(mongodbCodec.encode).encode(document)
     const before = body.toString('latin1')
     expect(before).toBe(`{"a":"${'a'.repeat(length)}"}`)
     document.fill('b')

@@ -1,3 +1,4 @@
+import type { EncodedDocument } from '@freshet/documents'
 import { headers as names } from '@freshet/protocol'
 import { endWithBytes, endWithText, type BodyShare } from '@freshet/service'
 import type { ServerResponse } from 'node:http'
@@ -8,18 +9,11 @@ export interface Answer {
   /** `Freshet-Position` */
   readonly position: string
   /** The version that is stored now, where there is one. */
-  readonly version: Version | undefined
+  readonly version: EncodedDocument | undefined
   /** Path of a document that was made. */
   readonly location: string | undefined
   /** Nothing was done now: it was answered before, under the same `Idempotency-Key`. */
   readonly replayed?: true
-}
-
-/** A version as readers answer it. */
-export interface Version {
-  /** With its quotes. */
-  readonly etag: string
-  readonly json: Buffer
 }
 
 /** The preferences that an answer follows; those that say nothing to its request are left out. */

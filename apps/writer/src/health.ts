@@ -1,16 +1,16 @@
 import type { Clock } from '@freshet/kit'
 import type { BodyBudget, Health } from '@freshet/service'
-import type { BoundedStore } from './bounded-store.ts'
 import type { Heartbeat } from './heartbeat.ts'
 import type { Backend } from './store/contract.ts'
 import type { SourceWatch } from './source.ts'
+import type { WriteLimit } from './write-limit.ts'
 import type { WriterHandler } from './writer-handler.ts'
 
 /** What the management port tells about a writer. */
 export interface WriterHealthParts {
   readonly source: Pick<SourceWatch, 'source' | 'unnamed' | 'seenAt'>
   readonly heartbeat: Pick<Heartbeat, 'lastBeatAt' | 'failing'>
-  readonly store: Pick<BoundedStore, 'inFlight' | 'acknowledged' | 'lastAt' | 'wroteAt'>
+  readonly limit: Pick<WriteLimit, 'inFlight' | 'acknowledged' | 'lastAt' | 'wroteAt'>
   readonly handler: Pick<WriterHandler, 'done' | 'refusals'>
   readonly bodies: Pick<BodyBudget, 'takenBytes'>
   readonly connection: Backend['connection']
@@ -35,19 +35,19 @@ export class WriterHealth implements Health {
   }
 
   unready(): string | undefined {
-    const { source, heartbeat, store, connection, clock, unreadyAfterMs } = this.#parts
+    const { source, heartbeat, limit, connection, clock, unreadyAfterMs } = this.#parts
     if (connection.state === 'renewing') return 'the connection to the database is being made anew'
     if (source.unnamed) return 'the database has no source document: run freshet migrate'
     if (source.source === undefined) return 'source unknown'
     if (this.#silentMs() > unreadyAfterMs) return `database silent for more than ${unreadyAfterMs} ms`
-    const takenAt = Math.max(heartbeat.lastBeatAt ?? -Infinity, store.wroteAt ?? -Infinity)
+    const takenAt = Math.max(heartbeat.lastBeatAt ?? -Infinity, limit.wroteAt ?? -Infinity)
     return clock.now() - takenAt > unreadyAfterMs
       ? `no majority took a write or a heartbeat for more than ${unreadyAfterMs} ms`
       : undefined
   }
 
   status(): object {
-    const { source, heartbeat, store, handler, bodies, connection } = this.#parts
+    const { source, heartbeat, limit, handler, bodies, connection } = this.#parts
     const silentMs = this.#silentMs()
     return {
       source: source.source,
@@ -55,9 +55,9 @@ export class WriterHealth implements Health {
       connection: connection.state,
       connectionRenewals: connection.renewals,
       heartbeatFailing: heartbeat.failing,
-      inFlight: store.inFlight,
+      inFlight: limit.inFlight,
       bodiesBytes: bodies.takenBytes,
-      acknowledged: store.acknowledged,
+      acknowledged: limit.acknowledged,
       writes: handler.done,
       problems: Object.fromEntries(handler.refusals),
     }
@@ -65,11 +65,11 @@ export class WriterHealth implements Health {
 
   /** How long ago the database last answered anything. */
   #silentMs(): number {
-    const { source, heartbeat, store, clock } = this.#parts
+    const { source, heartbeat, limit, clock } = this.#parts
     const heard = Math.max(
       source.seenAt ?? -Infinity,
       heartbeat.lastBeatAt ?? -Infinity,
-      store.lastAt ?? -Infinity,
+      limit.lastAt ?? -Infinity,
     )
     return clock.now() - heard
   }

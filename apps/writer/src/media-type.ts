@@ -1,3 +1,4 @@
+import type { PatchFormat } from '@freshet/documents'
 import { ProblemError } from '@freshet/protocol'
 
 const json = 'application/json'
@@ -6,10 +7,7 @@ const json = 'application/json'
 const patchFormats = {
   'application/merge-patch+json': 'merge',
   'application/json-patch+json': 'json',
-} as const
-
-/** The name of a patch format. */
-export type PatchFormat = (typeof patchFormats)[keyof typeof patchFormats]
+} as const satisfies Record<string, PatchFormat>
 
 /** @throws {ProblemError} unsupported-media-type: the body is not JSON. */
 export function expectJson(contentType: string | undefined): void {

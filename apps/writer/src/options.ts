@@ -1,9 +1,10 @@
-import { count, defineOptions, ms, REQUIRED, secret, text, url, type ConfigOf } from '@freshet/kit'
+import { count, defineOptions, ms, REQUIRED, text, url, type ConfigOf } from '@freshet/kit'
 import { MAX_HOPS } from '@freshet/protocol'
+import { backendOptions } from './store/backend.ts'
 
 /** The options of a writer, beside those that every service has. */
 export const writerOptions = defineOptions({
-  mongodbUri: secret('mongodb-uri', REQUIRED, 'The address of the database with the user of the writer.'),
+  ...backendOptions,
   database: text('database', REQUIRED, 'The database whose collections are written.'),
   collections: text('collections', 'collections', 'The folder of the collection files.'),
   maxWrites: count('max-writes', 100, 'The most writes that are under way at once; further ones are 503.', {

@@ -3,11 +3,11 @@ import type { Part } from '@freshet/kit'
 import { BodyBudget, type App, type Handler, type ServiceTools } from '@freshet/service'
 import express from 'express'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { BoundedStore } from './bounded-store.ts'
 import { WriterHealth } from './health.ts'
 import { Heartbeat } from './heartbeat.ts'
 import type { Backend } from './store/contract.ts'
 import { SourceWatch } from './source.ts'
+import { WriteLimit } from './write-limit.ts'
 import { WriterHandler } from './writer-handler.ts'
 import { addWriterMetrics } from './writer-metrics.ts'
 
@@ -34,9 +34,9 @@ export interface WriterAppParts extends Omit<Backend, 'parts'> {
 
 /** The HTTP door before a store. */
 export function writerApp(parts: WriterAppParts, tools: ServiceTools): App {
-  const { control, collections, maxBodyBytes, maxHops, readerUrl, unreadyAfterMs } = parts
+  const { codec, store, control, collections, maxBodyBytes, maxHops, readerUrl, unreadyAfterMs } = parts
   const { clock, log, inFlight } = tools
-  const store = new BoundedStore(parts.store, parts.maxWrites, clock)
+  const limit = new WriteLimit(parts.maxWrites, clock)
   const bodies = new BodyBudget({ bodies: inFlight.bodies, writes: inFlight.budget.part('writes') })
   const source = new SourceWatch({ control, clock, log, everyMs: LOOK_EVERY_MS })
   parts.onBroken(() => source.doubt())
@@ -46,10 +46,12 @@ export function writerApp(parts: WriterAppParts, tools: ServiceTools): App {
     log,
     quietMs: QUIET_MS,
     lateAfterMs: LATE_AFTER_MS,
-    lastWriteAt: () => store.wroteAt,
+    lastWriteAt: () => limit.wroteAt,
   })
   const handler = new WriterHandler({
+    codec,
     store,
+    limit,
     source,
     bodies,
     maxBodyBytes,
@@ -58,11 +60,11 @@ export function writerApp(parts: WriterAppParts, tools: ServiceTools): App {
     tokens: tools.tokens,
     readerUrl: readerUrl?.replace(/\/+$/, ''),
   })
-  addWriterMetrics(tools.metrics, { handler, store, source, heartbeat, bodies, connection: parts.connection })
+  addWriterMetrics(tools.metrics, { handler, limit, source, heartbeat, bodies, connection: parts.connection })
   const health = new WriterHealth({
     source,
     heartbeat,
-    store,
+    limit,
     handler,
     bodies,
     connection: parts.connection,

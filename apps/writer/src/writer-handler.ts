@@ -7,16 +7,15 @@ import { sendAnswer, type Answer, type Followed } from './answer.ts'
 import { expectMayTell, expectNoLoop, readCause, tellsCause } from './cause.ts'
 import { askedBy, askedOf, type Asked, type AskedOfDocument } from './asked.ts'
 import { keyIn, OnceRequest } from './once.ts'
-import { changingOnce } from './operations/changing-once.ts'
+import { answeredOnce, changingOnce } from './operations/idempotency.ts'
 import { documentPath } from './operations/documents.ts'
 import { create } from './operations/create.ts'
 import type { OperationParts } from './operations/parts.ts'
 import { patch } from './operations/patch.ts'
 import { put } from './operations/put.ts'
-import { answeredOnce } from './operations/replay.ts'
 import { remove } from './operations/remove.ts'
 import type { WriteStore } from './store/contract.ts'
-import { LookingStore, type Change } from './operations/read-modify-write-store.ts'
+import { ReadModifyWriteStore, type Change } from './operations/read-modify-write-store.ts'
 
 type Operation = (parts: OperationParts, asked: Asked) => Promise<Answer>
 type OnDocument = (parts: OperationParts, asked: AskedOfDocument) => Promise<Answer>
@@ -118,14 +117,14 @@ export class WriterHandler {
 
   /** A write that descends from a change tells the feed why it is; one that has a key is done once. */
   #partsFor({ collection, once, preferences }: Asked, cause: Lineage | undefined): OperationParts {
-    const { store } = this.#parts
+    const { codec, store } = this.#parts
     if (once) {
       const write = { once, collection, minimal: preferences.minimal, cause }
-      return { ...this.#parts, store: new LookingStore(changingOnce(store, write)) }
+      return { ...this.#parts, store: new ReadModifyWriteStore(changingOnce(store, codec, write), codec) }
     }
     if (!cause) return this.#parts
-    const change: Change = (name, id, decide) => store.change(name, id, decide, cause)
-    return { ...this.#parts, store: new LookingStore(change) }
+    const change: Change = (place, decide) => store.change(place, decide, cause)
+    return { ...this.#parts, store: new ReadModifyWriteStore(change, codec) }
   }
 
   #operationOf(request: IncomingMessage, target: DocumentTarget | CollectionTarget): Operation {

@@ -1,14 +1,14 @@
 import type { BodyBudget, Metrics } from '@freshet/service'
-import type { BoundedStore } from './bounded-store.ts'
 import type { Heartbeat } from './heartbeat.ts'
 import type { Backend } from './store/contract.ts'
 import type { SourceWatch } from './source.ts'
+import type { WriteLimit } from './write-limit.ts'
 import type { WriterHandler } from './writer-handler.ts'
 
 /** What the numbers are read from, at each scrape. */
 export interface WriterNumbers {
   readonly handler: Pick<WriterHandler, 'done' | 'replayed' | 'refusals'>
-  readonly store: Pick<BoundedStore, 'inFlight' | 'acknowledged'>
+  readonly limit: Pick<WriteLimit, 'inFlight' | 'acknowledged'>
   readonly source: Pick<SourceWatch, 'source'>
   readonly heartbeat: Pick<Heartbeat, 'failing'>
   readonly bodies: Pick<BodyBudget, 'takenBytes'>
@@ -18,7 +18,7 @@ export interface WriterNumbers {
 /** Registers the numbers of a writer; they cost nothing before somebody asks. */
 export function addWriterMetrics(
   metrics: Metrics,
-  { handler, store, source, heartbeat, bodies, connection }: WriterNumbers,
+  { handler, limit, source, heartbeat, bodies, connection }: WriterNumbers,
 ): void {
   metrics.counter('writer_writes_total', 'Writes that were done.', [], () => handler.done)
   metrics.counter(
@@ -34,9 +34,9 @@ export function addWriterMetrics(
     'writer_acknowledged_total',
     'Operations that a majority of the database acknowledged.',
     [],
-    () => store.acknowledged,
+    () => limit.acknowledged,
   )
-  metrics.gauge('writer_in_flight', 'Writes that are under way.', [], () => store.inFlight)
+  metrics.gauge('writer_in_flight', 'Writes that are under way.', [], () => limit.inFlight)
   metrics.gauge(
     'writer_bodies_bytes',
     'Bytes of the bodies that are received, written or answered now.',

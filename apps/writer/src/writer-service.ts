@@ -1,5 +1,5 @@
 import { CollectionFileError, loadCollections, type Collection } from '@freshet/documents'
-import { ConfigError, type Part } from '@freshet/kit'
+import { ConfigError } from '@freshet/kit'
 import type { ServiceDefinition, ServiceTools } from '@freshet/service'
 import type { Backend } from './store/contract.ts'
 import { writerOptions, type WriterConfig } from './options.ts'
@@ -31,24 +31,16 @@ export function writerService({
         )
       const collections = await collectionsIn(config.collections)
       const { parts: before, ...backend } = open(config, tools)
-      await expectRights(
-        before,
-        await backend.missingRight([...collections.values()].map(({ stored }) => stored)),
-      )
+      try {
+        await backend.expectRights([...collections.values()].map(({ stored }) => stored))
+      } catch (error) {
+        for (const part of before.toReversed()) await part.stop()
+        throw error
+      }
       const limits = { maxBodyBytes, maxWrites, maxHops, unreadyAfterMs }
       return writerApp({ ...backend, ...limits, collections, readerUrl, before }, tools)
     },
   }
-}
-
-/** A writer that could write nothing must not look as if it could. @throws {ConfigError} */
-async function expectRights(opened: readonly Part[], missing: string | undefined): Promise<void> {
-  if (missing === undefined) return
-  for (const part of opened.toReversed()) await part.stop()
-  throw new ConfigError(
-    'BAD_VALUE',
-    `--mongodb-uri-file: ${missing}; run freshet migrate, and give the writer the address of freshet-writer.`,
-  )
 }
 
 async function collectionsIn(folder: string): Promise<ReadonlyMap<string, Collection>> {

@@ -81,31 +81,30 @@ class HastyStore implements WriteStore {
     this.#store = store
   }
 
-  insert: WriteStore['insert'] = async (collection, document) => {
-    const id = String(/_id\0....(\w+)/s.exec(Buffer.from(document).toString('latin1'))?.[1])
-    const taken = (await products.findOne({ _id: id }, { readConcern: { level: 'local' } })) !== null
+  insert: WriteStore['insert'] = async (place, document) => {
+    const taken = (await products.findOne({ _id: place.id }, { readConcern: { level: 'local' } })) !== null
     if (taken) return { outcome: 'taken', wrote: false, at: POSITION_ZERO }
-    return await this.#store.insert(collection, document)
+    return await this.#store.insert(place, document)
   }
 
   replace: WriteStore['replace'] = (...all) => this.#store.replace(...all)
 
   replacePlain: WriteStore['replacePlain'] = (...all) => this.#store.replacePlain(...all)
 
-  remove: WriteStore['remove'] = async (collection, id) => {
-    const found = await products.findOne({ _id: String(id) }, { readConcern: { level: 'local' } })
+  remove: WriteStore['remove'] = async (place) => {
+    const found = await products.findOne({ _id: place.id }, { readConcern: { level: 'local' } })
     if (found === null) return { outcome: 'absent', wrote: false, at: POSITION_ZERO }
-    return await this.#store.remove(collection, id)
+    return await this.#store.remove(place)
   }
 
-  change: WriteStore['change'] = async (collection, id, decide) => {
+  change: WriteStore['change'] = async (place, decide) => {
     const stored = await db.admin
       .db('shop')
-      .collection<{ _id: string }>(collection)
-      .findOne<Uint8Array>({ _id: String(id) }, { raw: true, readConcern: { level: 'local' } })
+      .collection<{ _id: string }>(place.collection.stored)
+      .findOne<Uint8Array>({ _id: place.id }, { raw: true, readConcern: { level: 'local' } })
     const { write, value } = decide(stored ?? undefined)
     if (write === 'keep') return { value, wrote: false, at: POSITION_ZERO }
-    return await this.#store.change(collection, id, decide)
+    return await this.#store.change(place, decide)
   }
 
   changeOnce: WriteStore['changeOnce'] = (...all) => this.#store.changeOnce(...all)

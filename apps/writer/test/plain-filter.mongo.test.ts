@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from '@jest/globals'
-import { firstNotPlain } from '@freshet/documents-mongodb'
+import { mongodbCodec } from '@freshet/documents-mongodb'
 import { openTestDatabase, seededRandom } from '@freshet/testkit'
 import {
   Binary,
@@ -17,6 +17,8 @@ import {
 } from 'mongodb'
 import { isPlain } from '../src/store/mongodb/plain-filter.ts'
 import { listOfOne, plainReplacement } from '../src/store/mongodb/statements.ts'
+
+const { firstNotPlain } = mongodbCodec
 
 const db = await openTestDatabase()
 afterAll(() => db[Symbol.asyncDispose]())

@@ -41,7 +41,7 @@ async function meetConflict(): Promise<{ readonly looks: number; readonly sleeps
   session.startTransaction()
   await products.updateOne({ _id: 'busy' }, { $set: { name: 'theirs' } }, { session })
   let looks = 0
-  const ours = store.change('products', 'busy', () => {
+  const ours = store.change({ collection: { stored: 'products', idType: 'string' }, id: 'busy' }, () => {
     looks += 1
     return { write: BSON.serialize({ _id: 'busy', name: 'ours' }), value: undefined }
   })

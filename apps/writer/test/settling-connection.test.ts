@@ -3,7 +3,7 @@ import { MongoNetworkError } from 'mongodb'
 import { Connection } from 'mongodb/lib/cmap/connection.js'
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
-import { SettlingConnection } from '../src/store/mongodb/settling-connection.ts'
+import { SettlingConnection } from '../src/store/mongodb/client.ts'
 
 /** More than the buffers of the loopback take: Linux lets them grow to some megabytes. */
 const large = { insert: 'products', documents: [{ text: 'x'.repeat(15_000_000) }] }

@@ -4,9 +4,14 @@ import { ByteBudget, Backoff, systemClock, type Clock } from '@freshet/kit'
 import { positionOf, type Position } from '@freshet/protocol'
 import { openTestDatabase } from '@freshet/testkit'
 import { BSON, MongoClient, Timestamp } from 'mongodb'
+import type { DocumentPlace } from '../src/store/contract.ts'
 import { LookRoom } from '../src/store/mongodb/look-room.ts'
-import { MongoStore } from '../src/store/mongodb/store.ts'
-import { SnapshotTransactions } from '../src/store/mongodb/transactions.ts'
+import { ReadModifyWrites } from '../src/store/mongodb/read-modify-writes.ts'
+import {
+  SnapshotTransactions,
+  type Retries,
+  type TransactionsOptions,
+} from '../src/store/mongodb/transactions.ts'
 
 const db = await openTestDatabase({ collections: ['products'] })
 afterAll(() => db[Symbol.asyncDispose]())
@@ -14,13 +19,24 @@ afterAll(() => db[Symbol.asyncDispose]())
 const looks = new ByteBudget({ maxBytes: 2 ** 26, clock: systemClock }).part('looks')
 const pauses = (): Backoff => new Backoff({ firstMs: 4, maxMs: 100 }, Math.random)
 const retries = { times: 100, pauses, clock: systemClock }
-const options = {
-  database: 'shop',
-  acknowledgeWithinMs: 60_000,
-  retries,
-  later: () => Promise.reject(new Error('every reply tells its time')),
-  room: new LookRoom({ small: looks, large: looks, maxLargeWaiting: 50 }),
-}
+const later = () => Promise.reject(new Error('every reply tells its time'))
+
+const changesOver = (
+  connection: TransactionsOptions['connection'],
+  rules: Retries = retries,
+): ReadModifyWrites =>
+  new ReadModifyWrites({
+    database: 'shop',
+    transactions: new SnapshotTransactions({
+      connection,
+      acknowledgeWithinMs: 60_000,
+      retries: rules,
+      later,
+    }),
+    room: new LookRoom({ small: looks, large: looks, maxLargeWaiting: 50 }),
+  })
+
+const placeOf = (id: string): DocumentPlace => ({ collection: { stored: 'products', idType: 'string' }, id })
 
 test('writes that wait for another attempt do not wait for one and the same signal: Node.js would warn of a leak', async () => {
   const listening: number[] = []
@@ -33,13 +49,9 @@ test('writes that wait for another attempt do not wait for one and the same sign
       return slept
     },
   }
-  const store = new MongoStore({
-    ...options,
-    connection: { writes: db.admin },
-    retries: { ...retries, clock },
-  })
+  const changes = changesOver({ writes: db.admin }, { ...retries, clock })
   const write = (n: number): Promise<unknown> =>
-    store.change('products', 'hot', () => ({ write: BSON.serialize({ _id: 'hot', n }), value: n }))
+    changes.change(placeOf('hot'), () => ({ write: BSON.serialize({ _id: 'hot', n }), value: n }), undefined)
   await Promise.all(Array.from({ length: 30 }, (_, n) => write(n)))
   expect(listening.length).toBeGreaterThan(10)
   expect(Math.max(...listening)).toBe(1)
@@ -81,24 +93,23 @@ test('W5 a transaction goes on with the client that began it, also when another 
   try {
     for (const write of [BSON.serialize({ _id: 'renewed', n: 1 }), 'remove'] as const) {
       let current = db.admin
-      const store = new MongoStore({
-        connection: {
-          get writes() {
-            return current
-          },
+      const changes = changesOver({
+        get writes() {
+          return current
         },
-        ...options,
       })
       const renew = (): void => void (current = other)
       const cause = [{ handler: 'stock/recount', heard: 'orders/42', writes: ['products'] }]
       const answer = { request: Buffer.from('r'), status: 200, etag: undefined, location: undefined } as const
-      const done = await store.changeOnce(
-        'products',
-        'renewed',
-        Buffer.from(`key of ${typeof write}`),
+      const done = await changes.changeOnce(
+        placeOf('renewed'),
+        {
+          key: Buffer.from(`key of ${typeof write}`),
+          answerOf: () => ({ ...answer, json: undefined }),
+        },
         () => {
           renew()
-          return { write, value: 'done', answer: { ...answer, json: undefined } }
+          return { write, value: 'done' }
         },
         cause,
       )

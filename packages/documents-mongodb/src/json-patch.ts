@@ -1,9 +1,7 @@
 import { bsonTypes } from '@freshet/bson'
-import type { Body } from './body.ts'
 import { BsonNode } from './tree.ts'
-import { BodyError, type JsonValue } from '@freshet/documents'
+import { BodyError, type PatchRules } from '@freshet/documents'
 import { Operation } from './patch-operation.ts'
-import type { PatchRules } from './patch-rules.ts'
 import { PatchWork } from './patch-work.ts'
 
 /** A patch of more operations is a sign of a loop somewhere. */
@@ -16,9 +14,9 @@ const maxOperations = 1_000
  * @throws {BodyError} bad-patch with the pointer of the operation; id-mismatch, not-plain-json, forbidden-name;
  *   malformed-body: too deep; payload-too-large.
  */
-export function applyJsonPatch(stored: Uint8Array, patch: Body<JsonValue[]>, rules: PatchRules): Uint8Array {
+export function applyJsonPatch(stored: Uint8Array, patch: Uint8Array, rules: PatchRules): Uint8Array {
   const root = BsonNode.root(stored)
-  const operations = BsonNode.root(patch.bson, bsonTypes.array).members
+  const operations = BsonNode.root(patch, bsonTypes.array).members
   if (operations.length > maxOperations)
     throw new BodyError(
       'bad-patch',

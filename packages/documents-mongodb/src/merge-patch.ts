@@ -1,8 +1,7 @@
 import { bsonTypes } from '@freshet/bson'
-import type { Body } from './body.ts'
 import { BsonNode } from './tree.ts'
-import { BodyError, pointerTo } from '@freshet/documents'
-import { expectSize, idNode, type PatchRules } from './patch-rules.ts'
+import { BodyError, pointerTo, type PatchRules } from '@freshet/documents'
+import { expectSize, idNode } from './patch-rules.ts'
 
 /** No members: an object that a patch makes on its way down. */
 const emptyDocument = Buffer.from([5, 0, 0, 0, 0])
@@ -12,9 +11,9 @@ const emptyDocument = Buffer.from([5, 0, 0, 0, 0])
  * keeps its bytes. A body has 64 levels at most, and so has what it puts in place.
  * @throws {BodyError} id-mismatch; not-plain-json: it goes inside a value that JSON cannot carry; payload-too-large.
  */
-export function applyMergePatch(stored: Uint8Array, patch: Body, rules: PatchRules): Uint8Array {
+export function applyMergePatch(stored: Uint8Array, patch: Uint8Array, rules: PatchRules): Uint8Array {
   const target = BsonNode.root(stored)
-  const source = BsonNode.root(patch.bson)
+  const source = BsonNode.root(patch)
   const id = source.members.get('id')
   if (id !== undefined) {
     idNode(id, rules)

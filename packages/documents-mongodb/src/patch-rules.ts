@@ -1,14 +1,6 @@
 import type { BsonNode } from './tree.ts'
-import { BodyError } from '@freshet/documents'
+import { BodyError, type PatchRules } from '@freshet/documents'
 import { presentValue } from './present-value.ts'
-
-/** What a patch is applied under. */
-export interface PatchRules {
-  /** The id of the document as clients write it. */
-  readonly id: string
-  /** `Prefer: handling=lenient`: values that JSON cannot carry may be changed inside, and get lost by it. */
-  readonly lenient: boolean
-}
 
 /** The most that MongoDB stores as one document: https://www.mongodb.com/docs/manual/reference/limits/ */
 export const maxDocumentBytes = 16 * 1024 * 1024

@@ -1,7 +1,6 @@
 import type { Id, IdType } from '@freshet/protocol'
 import { bsonSize, nameEnd } from '@freshet/bson'
 import { serialize } from 'bson'
-import type { Body } from './body.ts'
 import { BodyError } from '@freshet/documents'
 import { idToBson } from './ids.ts'
 
@@ -14,7 +13,7 @@ const STORED_ID = Buffer.from('_id\0')
  * @throws {BodyError} forbidden-name: the body has an `_id`, which `readBody` lets nobody send. Of two, MongoDB would
  *   take one and readers another.
  */
-export function toStored({ bson }: Body, idType: IdType, id: Id): Buffer {
+export function toStored(bson: Buffer, idType: IdType, id: Id): Buffer {
   const head = serialize({ _id: idToBson(idType, id) })
   const [from, to] = idIn(bson)
   // Of each part without its length and its final zero.

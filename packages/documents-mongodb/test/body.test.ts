@@ -1,7 +1,9 @@
 import { expect, test } from '@jest/globals'
 import { deserialize, Double, Long, serialize } from 'bson'
 import * as fc from 'fast-check'
-import { firstNotPlain, readArrayBody, readBody, toStored } from '../src/index.ts'
+import { readArrayBody, readBody } from '../src/body.ts'
+import { firstNotPlain } from '../src/not-plain.ts'
+import { toStored } from '../src/stored.ts'
 import { presentJson } from '../src/present-json.ts'
 
 const seed = Number(process.env['FRESHET_TEST_SEED'] ?? Date.now() % 2 ** 31)
@@ -137,7 +139,7 @@ test(`B5 what is read, stored and shown is what came, in its order (seed ${seed}
       const members = new Map(pairs)
       const before = [...members].slice(0, place)
       const body = new Map<string, unknown>([...before, ['id', 'k1'], ...[...members].slice(place)])
-      const stored = toStored(readBody(Buffer.from(` ${textOf(body)}\n`)), 'string', 'k1')
+      const stored = toStored(readBody(Buffer.from(` ${textOf(body)}\n`)).bson, 'string', 'k1')
       expect(deserialize(stored)['_id']).toBe('k1')
       const wanted = textOf(new Map<string, unknown>([['id', 'k1'], ...members]))
       const shown = presentJson(stored).toString('utf8')
@@ -164,10 +166,12 @@ test('B2 ids of every type lead the document', () => {
     ['integer', '7'],
     ['uuid', '01890a5d-ac96-774b-bcce-b302099a8057'],
   ] as const) {
-    expect(presentJson(toStored(body, idType, id)).toString()).toBe(`{"id":"${id}","n":1}`)
+    expect(presentJson(toStored(body.bson, idType, id)).toString()).toBe(`{"id":"${id}","n":1}`)
   }
-  expect(() => toStored(body, 'objectid', 'nonsense')).toThrow(RangeError)
-  expect(toStored(readBody(Buffer.from('{}')), 'string', 'a')).toEqual(Buffer.from(serialize({ _id: 'a' })))
+  expect(() => toStored(body.bson, 'objectid', 'nonsense')).toThrow(RangeError)
+  expect(toStored(readBody(Buffer.from('{}')).bson, 'string', 'a')).toEqual(
+    Buffer.from(serialize({ _id: 'a' })),
+  )
 })
 
 test(`B6 every number that is plain is shown so that it can be sent back, and is the same then (seed ${seed})`, () => {
@@ -191,7 +195,7 @@ test(`B6 every number that is plain is shown so that it can be sent back, and is
       (v) => {
         const stored = serialize({ _id: 'k', v })
         const shown = presentJson(stored)
-        const again = presentJson(toStored(readBody(shown), 'string', 'k'))
+        const again = presentJson(toStored(readBody(shown).bson, 'string', 'k'))
         expect(again.toString()).toBe(shown.toString())
         // What is not plain is shown as a text.
         expect(firstNotPlain(stored) === undefined).toBe(typeof JSON.parse(shown.toString()).v === 'number')
@@ -229,7 +233,7 @@ test('B6 the smallest double is taken, and 0 however it is written', () => {
 test('B7 2^53 is a number to all: read, shown, plain; one more is none of it', () => {
   for (const sign of ['', '-']) {
     const text = `{"a":${sign}9007199254740992}`
-    const stored = toStored(readBody(Buffer.from(text)), 'string', 'k')
+    const stored = toStored(readBody(Buffer.from(text)).bson, 'string', 'k')
     expect(deserialize(stored, { promoteValues: false })['a']).toEqual(
       Long.fromString(`${sign}9007199254740992`),
     )
@@ -242,10 +246,10 @@ test('B7 2^53 is a number to all: read, shown, plain; one more is none of it', (
 })
 
 test('B8 a stored document has one _id at its top, and as many below as were sent', () => {
-  const twice = { json: {}, bson: Buffer.from(serialize({ id: 'a', _id: 1 })) }
+  const twice = Buffer.from(serialize({ id: 'a', _id: 1 }))
   expect(() => toStored(twice, 'string', 'a')).toThrow(/^forbidden-name at '\/_id'/)
   const stored = toStored(
-    readBody(Buffer.from('{"a":{"_id":1,"id":2},"id":"a","b":[{"_id":3}]}')),
+    readBody(Buffer.from('{"a":{"_id":1,"id":2},"id":"a","b":[{"_id":3}]}')).bson,
     'string',
     'a',
   )

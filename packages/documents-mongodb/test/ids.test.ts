@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { isValidId, type IdType } from '@freshet/protocol'
 import { idFromDocument } from '@freshet/bson'
 import { Long, ObjectId, serialize, UUID } from 'bson'
-import { idToBson, newId } from '../src/index.ts'
+import { idToBson, newId } from '../src/ids.ts'
 
 const uuid = '01890a5d-ac96-774b-bcce-b302099a8057'
 

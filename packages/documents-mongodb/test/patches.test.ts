@@ -1,8 +1,11 @@
 import { expect, test } from '@jest/globals'
 import { Decimal128, deserialize, Long, ObjectId, serialize } from 'bson'
-import { applyJsonPatch, applyMergePatch, firstNotPlain, readArrayBody, readBody } from '../src/index.ts'
+import { mongodbCodec } from '../src/index.ts'
+import { firstNotPlain } from '../src/not-plain.ts'
 import { apply, merge, rich, rules, shown } from './support/patching.ts'
 import { element, rawDocument } from './support/raw-bson.ts'
+
+const { readPatch } = mongodbCodec
 
 // The examples of RFC 7396, appendix A.
 test.each<[object, object, object]>([
@@ -216,17 +219,17 @@ test('B13 the id is a text to patches, whatever it is stored as', () => {
   const stored = serialize({ _id: 5, n: 1 })
   const five = { id: '5', lenient: false }
   const patched = (...operations: readonly object[]): unknown =>
-    shown(applyJsonPatch(stored, readArrayBody(Buffer.from(JSON.stringify(operations))), five))
+    shown(readPatch('json', Buffer.from(JSON.stringify(operations))).apply(stored, five))
   expect(patched({ op: 'test', path: '/id', value: '5' }, { op: 'copy', from: '/id', path: '/n' })).toEqual({
     id: '5',
     n: '5',
   })
   expect(() => patched({ op: 'test', path: '/id', value: 5 })).toThrow(/^bad-patch/)
-  expect(shown(applyMergePatch(stored, readBody(Buffer.from('{"id":"5","n":2}')), five))).toEqual({
+  expect(shown(readPatch('merge', Buffer.from('{"id":"5","n":2}')).apply(stored, five))).toEqual({
     id: '5',
     n: 2,
   })
-  expect(() => applyMergePatch(stored, readBody(Buffer.from('{"id":5}')), five)).toThrow(/^id-mismatch/)
+  expect(() => readPatch('merge', Buffer.from('{"id":5}')).apply(stored, five)).toThrow(/^id-mismatch/)
 })
 
 test('B11 the whole document can be tested and replaced, and keeps its id', () => {
@@ -251,7 +254,7 @@ test('B11 the whole document can be tested and replaced, and keeps its id', () =
   }
   expect(shown(apply(plain, { op: 'move', from: '/a', path: '' }))).toEqual({ id: 'k', z: 1, y: [1] })
   const dated = serialize({ _id: 'k', at: new Date(0) })
-  const replaced = readArrayBody(Buffer.from('[{"op":"replace","path":"","value":{"n":1}}]'))
-  expect(() => applyJsonPatch(dated, replaced, rules)).toThrow(/^not-plain-json at '\/at'/)
-  expect(shown(applyJsonPatch(dated, replaced, { ...rules, lenient: true }))).toEqual({ id: 'k', n: 1 })
+  const replaced = readPatch('json', Buffer.from('[{"op":"replace","path":"","value":{"n":1}}]'))
+  expect(() => replaced.apply(dated, rules)).toThrow(/^not-plain-json at '\/at'/)
+  expect(shown(replaced.apply(dated, { ...rules, lenient: true }))).toEqual({ id: 'k', n: 1 })
 })

@@ -1,3 +1,12 @@
+export type {
+  DocumentCodec,
+  EncodedDocument,
+  Patch,
+  PatchFormat,
+  PatchRules,
+  ReceivedDocument,
+  StoredDocument,
+} from './codec.ts'
 export type { Access, Collection, Issue, JsonObject, JsonValue } from './contract.ts'
 export { BodyError, CollectionFileError } from './errors.ts'
 export type { BodyErrorCode } from './errors.ts'

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { idToBson, presentJson } from '@freshet/documents-mongodb'
+import { idToBson, mongodbCodec } from '@freshet/documents-mongodb'
 import type { Collection } from '@freshet/documents'
 import { type ReadCommand, type ReadConnection, serverOf, Timestamp } from '@freshet/guard'
 import type { Clock } from '@freshet/kit'
@@ -47,7 +47,7 @@ export class MongoTruth implements TruthSource {
           return { kind: 'unknown', reason: 'the database has lost the past of the collection' }
         for (const bson of reply.documents) {
           const id = idFromDocument(idType, bson)
-          if (id !== undefined) documents.set(id, presentJson(bson))
+          if (id !== undefined) documents.set(id, mongodbCodec.encode(bson).json)
         }
         if (series.ended) return { kind: 'known', documents }
       }

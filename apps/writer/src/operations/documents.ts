@@ -1,34 +1,43 @@
-import { etagOf, type Collection, type JsonObject, type JsonValue } from '@freshet/documents'
-import { maxDocumentBytes, presentJson, toStored, type Body } from '@freshet/documents-mongodb'
+import type {
+  Collection,
+  DocumentCodec,
+  EncodedDocument,
+  Issue,
+  JsonObject,
+  JsonValue,
+  ReceivedDocument,
+  StoredDocument,
+} from '@freshet/documents'
 import { isValidId, ProblemError, type Id, type IdType } from '@freshet/protocol'
-import type { Version } from '../answer.ts'
 import type { Asked } from '../asked.ts'
-import type { StoredDocument } from '../store/contract.ts'
-import { expectStorable } from './storable.ts'
 
 /** The most that a reader answers at once: what is more could be stored, and never be read. */
 const MAX_SHOWN_BYTES = 16 * 2 ** 20
 
-/** The most that is kept of an answer: a record of the database has 16 MiB. */
+/** The most that is kept of an answer: a record of a database may have 16 MiB. */
 const MAX_KEPT_BYTES = 15 * 2 ** 20
 
 /** A version that may be written, and how readers will show it. */
 export interface Fresh {
   readonly stored: StoredDocument
-  readonly version: Version
+  readonly version: EncodedDocument
 }
 
 /** What is to be stored for a document that a client sent whole. @throws {ProblemError} */
-export function freshOf(body: Body, collection: Collection, id: Id): Fresh {
-  const { idType } = collection
-  expectValid(collection, { ...body.json, id })
-  return shown(toStored(body, idType, id))
+export function freshOf(
+  codec: DocumentCodec,
+  received: ReceivedDocument,
+  collection: Collection,
+  id: Id,
+): Fresh {
+  expectValid(collection, { ...received.json, id })
+  return encoded(codec, received.toStored(collection.idType, id))
 }
 
 /** What is to be stored after a patch: judged as clients will see it. @throws {ProblemError} */
-export function patchedOf(stored: StoredDocument, collection: Collection): Fresh {
-  expectStorable(stored)
-  const fresh = shown(stored)
+export function patchedOf(codec: DocumentCodec, stored: StoredDocument, collection: Collection): Fresh {
+  expectPlainJson(codec.firstNotStorable(stored))
+  const fresh = encoded(codec, stored)
   const document: JsonObject = JSON.parse(fresh.version.json.toString())
   expectValid(collection, document)
   return fresh
@@ -42,10 +51,9 @@ export function costOf({ stored, version }: Fresh): number {
   return STORED_COPIES * stored.length + version.json.length
 }
 
-/** The version of what is stored. */
-export function versionOf(stored: StoredDocument): Version {
-  const json = presentJson(stored)
-  return { json, etag: etagOf(json) }
+/** @throws {ProblemError} not-plain-json, with the place. */
+export function expectPlainJson(issue: Issue | undefined): void {
+  if (issue !== undefined) throw new ProblemError('not-plain-json', { errors: [issue] })
 }
 
 /**
@@ -54,7 +62,7 @@ export function versionOf(stored: StoredDocument): Version {
  */
 export function keptBytes(
   { once, preferences }: Pick<Asked, 'once' | 'preferences'>,
-  { json }: Version,
+  { json }: EncodedDocument,
   maxBodyBytes: number,
 ): number {
   const maxBytes = Math.min(maxBodyBytes, MAX_KEPT_BYTES)
@@ -77,9 +85,9 @@ export function documentPath(collection: string, id: Id): string {
   return `/v1/${collection}/${id.includes('|') ? id.replaceAll('|', '%7C') : id}`
 }
 
-function shown(stored: StoredDocument): Fresh {
-  if (stored.length > maxDocumentBytes) throw tooLarge('Stored', stored.length, maxDocumentBytes)
-  const version = versionOf(stored)
+function encoded({ maxStoredBytes, encode }: DocumentCodec, stored: StoredDocument): Fresh {
+  if (stored.length > maxStoredBytes) throw tooLarge('Stored', stored.length, maxStoredBytes)
+  const version = encode(stored)
   const { length } = version.json
   if (length > MAX_SHOWN_BYTES) throw tooLarge('As JSON', length, MAX_SHOWN_BYTES)
   return { stored, version }

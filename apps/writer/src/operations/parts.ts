@@ -1,29 +1,38 @@
+import type { DocumentCodec } from '@freshet/documents'
 import { formatSourcePosition, ProblemError, headers as names } from '@freshet/protocol'
 import type { Id, Position, RefusalOptions, SourceId } from '@freshet/protocol'
 import { refusalOf } from '../outcomes.ts'
 import type { SourceWatch } from '../source.ts'
-import type { DocumentStore } from '../store/contract.ts'
+import type { Acknowledged, DocumentStore } from '../store/contract.ts'
 import { StoreError } from '../store/errors.ts'
-import { DoneBefore } from './changing-once.ts'
-import { Replay } from './replay.ts'
+import type { WriteLimit } from '../write-limit.ts'
+import { AnsweredBefore } from './idempotency.ts'
 
 /** What every operation works with. */
 export interface OperationParts {
+  readonly codec: DocumentCodec
   readonly store: DocumentStore
+  readonly limit: Pick<WriteLimit, 'run' | 'heard'>
   readonly source: Pick<SourceWatch, 'source' | 'expect' | 'stillIs'>
   /** The largest body, in bytes. */
   readonly maxBodyBytes: number
 }
 
+/** What was done, and its position as the text for the answer. */
+export interface Placed<T> {
+  readonly done: T
+  readonly position: string
+}
+
 /**
- * Gives the position of what `work` did as the text for the answer. The source is known before anything is sent, and
- * must be the same still after it was acknowledged.
+ * Does work of the store, within the limit of writes, and gives its position. The source is known before anything is
+ * sent, and must be the same still after it was acknowledged.
  */
-export async function placed<T extends { readonly at: Position }>(
-  source: Pick<SourceWatch, 'source' | 'expect' | 'stillIs'>,
+export async function placed<T extends Acknowledged>(
+  { source, limit }: Pick<OperationParts, 'source' | 'limit'>,
   id: Id,
   work: () => Promise<T>,
-): Promise<{ readonly done: T; readonly position: string }> {
+): Promise<Placed<T>> {
   const expected: SourceId = source.source ?? (await source.expect())
   const placedAt = async (at: Position): Promise<string> => {
     if (!(await source.stillIs(expected)))
@@ -36,9 +45,12 @@ export async function placed<T extends { readonly at: Position }>(
   }
   let done: T
   try {
-    done = await work()
+    done = await limit.run(work)
   } catch (error) {
-    if (error instanceof DoneBefore) throw new Replay(error.answer, await placedAt(error.at))
+    if (error instanceof AnsweredBefore) {
+      limit.heard(false)
+      throw error.placed(await placedAt(error.at))
+    }
     const refusal = refusalOf(error, id)
     if (!(refusal instanceof ProblemError) || !(error instanceof StoreError) || error.at === undefined)
       throw refusal

@@ -1,13 +1,13 @@
-import { type Collection } from '@freshet/documents'
-import { idToBson, readBody } from '@freshet/documents-mongodb'
+import type { Collection, DocumentCodec } from '@freshet/documents'
 import { ProblemError, type Id } from '@freshet/protocol'
 import type { Answer } from '../answer.ts'
 import type { AskedOfDocument } from '../asked.ts'
 import { bodyOf, judged } from '../bodies.ts'
 import { expectJson } from '../media-type.ts'
-import { costOf, documentPath, freshOf, idIn, keptBytes, type Fresh } from './documents.ts'
-import { changed, expectPlain, expectPreconditions } from './read-modify-write.ts'
-import { placed, refusedAt, type OperationParts } from './parts.ts'
+import { costOf, documentPath, expectPlainJson, freshOf, idIn, keptBytes, type Fresh } from './documents.ts'
+import { placed, refusedAt, type OperationParts, type Placed } from './parts.ts'
+import { expectPreconditions, readModifyWrite } from './read-modify-write.ts'
+import type { Outcome } from '../store/contract.ts'
 
 /** What became of the document, and the position of that. */
 interface Done {
@@ -22,7 +22,7 @@ export async function put(parts: OperationParts, asked: AskedOfDocument): Promis
   // RFC 9110, 14.5: taken as a whole, a part would replace all the rest.
   if (request.headers['content-range'] !== undefined)
     throw new ProblemError('bad-header', { detail: 'Expected a whole document, without Content-Range.' })
-  const fresh = readReplacement(await bodyOf(asked, parts.maxBodyBytes), collection, id)
+  const fresh = readReplacement(parts.codec, await bodyOf(asked, parts.maxBodyBytes), collection, id)
   asked.share.made(costOf(fresh) + keptBytes(asked, fresh.version, parts.maxBodyBytes))
   const { outcome, position } = await wayOf(asked)(parts, asked, fresh)
   const created = outcome === 'created'
@@ -35,14 +35,14 @@ export async function put(parts: OperationParts, asked: AskedOfDocument): Promis
 }
 
 /** As in POST, the parsed value is gone when this returns. */
-function readReplacement(bytes: Uint8Array, collection: Collection, id: Id): Fresh {
-  const body = judged(() => readBody(bytes))
-  const given = body.json['id']
+function readReplacement(codec: DocumentCodec, bytes: Uint8Array, collection: Collection, id: Id): Fresh {
+  const received = judged(() => codec.readDocument(bytes))
+  const given = received.json['id']
   if (given !== undefined && idIn(given, collection.idType) !== id)
     throw new ProblemError('id-mismatch', {
       errors: [{ pointer: '/id', detail: 'is not the id in the URL' }],
     })
-  return freshOf(body, collection, id)
+  return freshOf(codec, received, collection, id)
 }
 
 type Way = (parts: OperationParts, asked: AskedOfDocument, fresh: Fresh) => Promise<Done>
@@ -62,45 +62,39 @@ async function createOnly(parts: OperationParts, asked: AskedOfDocument, fresh: 
 
 /** Whatever is stored, plain or not: nobody needs to look at it. */
 async function overwrite(
-  { store, source }: OperationParts,
+  parts: OperationParts,
   { collection, id }: AskedOfDocument,
   { stored }: Fresh,
 ): Promise<Done> {
-  const storedId = idToBson(collection.idType, id)
-  const { done, position } = await placed(source, id, () =>
-    store.replace(collection.stored, storedId, stored),
-  )
+  const { done, position } = await placed(parts, id, () => parts.store.replace({ collection, id }, stored))
   return { outcome: done.outcome, position }
 }
 
 /** One command when the stored version is plain, two when there is none; only else somebody must look at it. */
 async function replacePlain(parts: OperationParts, asked: AskedOfDocument, fresh: Fresh): Promise<Done> {
   const { collection, id } = asked
-  const storedId = idToBson(collection.idType, id)
-  const replaced = await placed(parts.source, id, () =>
-    parts.store.replacePlain(collection.stored, storedId, fresh.stored),
-  )
+  const replaced = await placed(parts, id, () => parts.store.replacePlain({ collection, id }, fresh.stored))
   const { outcome } = replaced.done
   if (outcome !== 'unsure') return { outcome, position: replaced.position }
   const inserted = await insert(parts, asked, fresh)
-  if (inserted.done.outcome === 'inserted') return { outcome: 'created', position: inserted.position }
+  if (inserted.done.outcome === 'created') return { outcome: 'created', position: inserted.position }
   return await replaceSeen(parts, asked, fresh)
 }
 
 /** Only a version that the conditions allow and that loses nothing but what JSON shows. */
 async function replaceSeen(parts: OperationParts, asked: AskedOfDocument, fresh: Fresh): Promise<Done> {
-  const { value, position } = await changed<Done['outcome']>(parts, asked, (stored) => {
-    expectPreconditions(asked.preconditions, stored)
-    if (stored && !asked.preferences.lenient) expectPlain(stored)
+  const { value, position } = await readModifyWrite<Done['outcome']>(parts, asked, (stored) => {
+    expectPreconditions(parts, asked, stored)
+    if (stored && !asked.preferences.lenient) expectPlainJson(parts.codec.firstNotPlain(stored))
     return { write: fresh.stored, value: stored ? 'replaced' : 'created' }
   })
   return { outcome: value, position }
 }
 
 function insert(
-  { store, source }: OperationParts,
+  parts: OperationParts,
   { collection, id }: AskedOfDocument,
   { stored }: Fresh,
-): ReturnType<typeof placed<Awaited<ReturnType<OperationParts['store']['insert']>>>> {
-  return placed(source, id, () => store.insert(collection.stored, stored))
+): Promise<Placed<Outcome<'created' | 'taken'>>> {
+  return placed(parts, id, () => parts.store.insert({ collection, id }, stored))
 }

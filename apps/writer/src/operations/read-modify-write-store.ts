@@ -1,57 +1,54 @@
-import { firstNotPlain } from '@freshet/documents-mongodb'
-import type { Acknowledged, Decision, DocumentStore, StoredDocument, StoredId } from '../store/contract.ts'
+import type { DocumentCodec, StoredDocument } from '@freshet/documents'
+import type { Acknowledged, Decide, DocumentPlace, DocumentStore, Outcome } from '../store/contract.ts'
 import { StoreError } from '../store/errors.ts'
-import { storedIdOf } from '../store/mongodb/statements.ts'
 
 /** So many runs, of some attempts each, before it is said that others were faster. */
 const MAX_RUNS = 20
 
-/** How a document is changed by looking first; see `DocumentStore.change`. */
+/** A read-modify-write; see `DocumentStore.change`. */
 export type Change = <T>(
-  collection: string,
-  id: StoredId,
-  decide: (stored: StoredDocument | undefined) => Decision<T>,
+  place: DocumentPlace,
+  decide: Decide<T>,
 ) => Promise<Acknowledged & { readonly value: T }>
 
 /**
- * Writes that have something beside them, as a cause or an answer that is kept: each is done by looking first, since
- * only a transaction can write both.
+ * Writes that have something beside them, as a cause or an answer that is kept: each is a read-modify-write, since only a
+ * transaction can write both.
  */
-export class LookingStore implements DocumentStore {
+export class ReadModifyWriteStore implements DocumentStore {
   readonly change: Change
+  readonly #codec: Pick<DocumentCodec, 'firstNotPlain'>
 
-  constructor(change: Change) {
+  constructor(change: Change, codec: Pick<DocumentCodec, 'firstNotPlain'>) {
     this.change = change
+    this.#codec = codec
   }
 
-  insert(collection: string, document: StoredDocument): ReturnType<DocumentStore['insert']> {
-    return this.#decided(collection, storedIdOf(document), (stored) =>
-      stored ? { write: 'keep', value: 'taken' } : { write: document, value: 'inserted' },
+  insert(place: DocumentPlace, document: StoredDocument): Promise<Outcome<'created' | 'taken'>> {
+    return this.#decided(place, (stored) =>
+      stored ? { write: 'keep', value: 'taken' } : { write: document, value: 'created' },
     )
   }
 
-  replace(collection: string, id: StoredId, document: StoredDocument): ReturnType<DocumentStore['replace']> {
-    return this.#decided(collection, id, (stored) => ({
-      write: document,
-      value: stored ? 'replaced' : 'created',
-    }))
+  replace(place: DocumentPlace, document: StoredDocument): Promise<Outcome<'created' | 'replaced'>> {
+    return this.#decided(place, (stored) => ({ write: document, value: stored ? 'replaced' : 'created' }))
   }
 
+  /** It looks, so it makes the document where none is. */
   replacePlain(
-    collection: string,
-    id: StoredId,
+    place: DocumentPlace,
     document: StoredDocument,
-  ): ReturnType<DocumentStore['replacePlain']> {
-    return this.#decided(collection, id, (stored) => {
+  ): Promise<Outcome<'created' | 'replaced' | 'unsure'>> {
+    return this.#decided(place, (stored) => {
       if (!stored) return { write: document, value: 'created' }
-      return firstNotPlain(stored) === undefined
+      return this.#codec.firstNotPlain(stored) === undefined
         ? { write: document, value: 'replaced' }
         : { write: 'keep', value: 'unsure' }
     })
   }
 
-  remove(collection: string, id: StoredId): ReturnType<DocumentStore['remove']> {
-    return this.#decided(collection, id, (stored) =>
+  remove(place: DocumentPlace): Promise<Outcome<'removed' | 'absent'>> {
+    return this.#decided(place, (stored) =>
       stored ? { write: 'remove', value: 'removed' } : { write: 'keep', value: 'absent' },
     )
   }
@@ -60,14 +57,10 @@ export class LookingStore implements DocumentStore {
    * Alone this is one command, which the server itself repeats for as long as others are faster. Here it is a
    * transaction, so it is begun again when its own attempts are used up: whoever is many times as patient comes through.
    */
-  async #decided<T>(
-    collection: string,
-    id: StoredId,
-    decide: (stored: StoredDocument | undefined) => Decision<T>,
-  ): Promise<Acknowledged & { readonly outcome: T }> {
+  async #decided<T>(place: DocumentPlace, decide: Decide<T>): Promise<Outcome<T>> {
     for (let run = 1; ; run += 1) {
       try {
-        const { value, ...acknowledged } = await this.change(collection, id, decide)
+        const { value, ...acknowledged } = await this.change(place, decide)
         return { ...acknowledged, outcome: value }
       } catch (error) {
         if (run === MAX_RUNS || !(error instanceof StoreError && error.code === 'CONFLICT')) throw error

@@ -1,8 +1,14 @@
-import type { WriterConfig } from '../options.ts'
-import type { Backend } from './contract.ts'
-import { openMongodb, type BackendTools } from './mongodb/open.ts'
+import type { ConfigOf } from '@freshet/kit'
+import type { Backend, BackendSettings, BackendTools } from './contract.ts'
+import { mongodbOptions, openMongodb } from './mongodb/open.ts'
 
-/** Opens the database that is written to: the one place that chooses its kind. @throws {ConfigError} */
-export function openBackend(config: WriterConfig, tools: BackendTools): Backend {
+/** The options that only this kind of database has. */
+export const backendOptions = mongodbOptions
+
+/** Opens the database that is written to. This file alone chooses its kind. @throws {ConfigError} */
+export function openBackend(
+  config: ConfigOf<typeof backendOptions> & BackendSettings,
+  tools: BackendTools,
+): Backend {
   return openMongodb(config, tools)
 }

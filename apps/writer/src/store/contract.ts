@@ -1,11 +1,12 @@
-import type { Part } from '@freshet/kit'
-import type { Lineage, Position } from '@freshet/protocol'
+import type { DocumentCodec, StoredDocument } from '@freshet/documents'
+import type { ByteBudget, Clock, Log, Part } from '@freshet/kit'
+import type { Id, Lineage, Position, StoredCollection } from '@freshet/protocol'
 
-/** A document in BSON, its `_id` first. */
-export type StoredDocument = Uint8Array
-
-/** The `_id` of a document as the driver wants it; made by the package `collections`, only passed on here. */
-export type StoredId = unknown
+/** Where one document is. The id is valid for the collection. */
+export interface DocumentPlace {
+  readonly collection: StoredCollection
+  readonly id: Id
+}
 
 /** The position of a write that a majority holds in its journal, or of such an operation after a fact was seen. */
 export interface Acknowledged {
@@ -14,12 +15,18 @@ export interface Acknowledged {
   readonly wrote: boolean
 }
 
-/** What to do with the version that was looked at, and what to say when that is done. */
+/** What was done, and what came of it. */
+export type Outcome<T> = Acknowledged & { readonly outcome: T }
+
+/** What to write after a look at the stored version, and what to say when that is done. */
 export interface Decision<T> {
   /** The new version whole; `remove`: there is to be none; `keep`: nothing is written. */
   readonly write: StoredDocument | 'remove' | 'keep'
   readonly value: T
 }
+
+/** Must be pure: after a conflict it is asked again with the newer version. It does not throw. */
+export type Decide<T> = (stored: StoredDocument | undefined) => Decision<T>
 
 /** What is kept of an answer under a key, so that the same request can be answered by it again. */
 export interface KeptAnswer {
@@ -34,67 +41,55 @@ export interface KeptAnswer {
   readonly json: Uint8Array | undefined
 }
 
-/** As {@link Decision}; what is written has an answer to keep, a refusal has none. */
-export type KeptDecision<T> =
-  | { readonly write: 'keep'; readonly value: T }
-  | { readonly write: StoredDocument | 'remove'; readonly value: T; readonly answer: KeptAnswer }
+/** A key, and the answer to keep under it when something is written. */
+export interface OnceKey {
+  readonly key: Uint8Array
+  readonly answerOf: (write: StoredDocument | 'remove', existed: boolean) => KeptAnswer
+}
 
 /** `before`: an answer was kept under the key already, and nothing was done. */
 export type Once<T> =
   { readonly kind: 'done'; readonly value: T } | { readonly kind: 'before'; readonly answer: KeptAnswer }
 
 /**
- * Writes to one database, each durable on a majority (`w: majority, j: true`) before it is answered. Every method
- * rejects with {@link StoreError} and nothing else that is expected; a rejection other than OUTCOME_UNKNOWN says that
- * nothing was written.
+ * Writes to one database, each durable on a majority before it is answered. Every method rejects with {@link StoreError}
+ * and nothing else that is expected; a rejection other than OUTCOME_UNKNOWN says that nothing was written.
  */
 export interface DocumentStore {
-  /** One command. `taken`: a document with this `_id` is there, as of the position. */
-  insert(
-    collection: string,
-    document: StoredDocument,
-  ): Promise<Acknowledged & { readonly outcome: 'inserted' | 'taken' }>
+  /** One command. `taken`: a document with this id is there, as of the position. */
+  insert(place: DocumentPlace, document: StoredDocument): Promise<Outcome<'created' | 'taken'>>
   /** One command, whatever is stored. */
-  replace(
-    collection: string,
-    id: StoredId,
-    document: StoredDocument,
-  ): Promise<Acknowledged & { readonly outcome: 'created' | 'replaced' }>
+  replace(place: DocumentPlace, document: StoredDocument): Promise<Outcome<'created' | 'replaced'>>
   /**
-   * One command that replaces only a version that JSON can carry whole. `unsure`: it found none that it can tell to be
-   * one: nothing is stored, or something that must be looked at. A store that looks makes the document where none is.
+   * Replaces only a version that JSON can carry whole, by one command. `unsure`: it found none that it can tell to be
+   * one: nothing is stored, or something that must be looked at.
    */
   replacePlain(
-    collection: string,
-    id: StoredId,
+    place: DocumentPlace,
     document: StoredDocument,
-  ): Promise<Acknowledged & { readonly outcome: 'created' | 'replaced' | 'unsure' }>
+  ): Promise<Outcome<'created' | 'replaced' | 'unsure'>>
   /** One command, whatever is stored. */
-  remove(collection: string, id: StoredId): Promise<Acknowledged & { readonly outcome: 'removed' | 'absent' }>
-  /**
-   * Looks at the stored version and writes what `decide` says, both in one snapshot transaction: three commands.
-   * `decide` must be pure: after a conflict it is asked again with the newer version. It does not throw. With a `cause`
-   * the feed tells it with the change: it is told within the same transaction, by two commands more.
-   */
-  change<T>(
-    collection: string,
-    id: StoredId,
-    decide: (stored: StoredDocument | undefined) => Decision<T>,
-    cause?: Lineage,
-  ): Promise<Acknowledged & { readonly value: T }>
+  remove(place: DocumentPlace): Promise<Outcome<'removed' | 'absent'>>
+  /** Read-modify-write: looks at the stored version and writes what `decide` says, both in one snapshot. */
+  change<T>(place: DocumentPlace, decide: Decide<T>): Promise<Acknowledged & { readonly value: T }>
 }
 
-/** A {@link DocumentStore} that can also write once for a key, however often it is asked to. */
+/** A {@link DocumentStore} that can also tell causes, and write once for a key, however often it is asked to. */
 export interface WriteStore extends DocumentStore {
+  /** With a `cause` the feed tells it with the change: it is told within the same transaction. */
+  change<T>(
+    place: DocumentPlace,
+    decide: Decide<T>,
+    cause?: Lineage,
+  ): Promise<Acknowledged & { readonly value: T }>
   /**
-   * As `change`, and keeps the answer under the key for a day, both or none: two commands more. It is looked for in the
-   * same snapshot. Rejects with IN_PROGRESS while another transaction is about to keep one under this key.
+   * As `change`, and keeps the answer under the key for a day, both or none. It is looked for in the same snapshot.
+   * Rejects with IN_PROGRESS while another transaction is about to keep one under this key.
    */
   changeOnce<T>(
-    collection: string,
-    id: StoredId,
-    key: Uint8Array,
-    decide: (stored: StoredDocument | undefined) => KeptDecision<T>,
+    place: DocumentPlace,
+    once: OnceKey,
+    decide: Decide<T>,
     cause?: Lineage,
   ): Promise<Acknowledged & { readonly value: Once<T> }>
 }
@@ -104,7 +99,7 @@ export interface Pulse {
   readonly beats: unknown
 }
 
-/** The writer's own two documents, which the migration made. */
+/** The writer's own two documents, which the migration made. Rejects with errors of the driver, for the log. */
 export interface ControlStore {
   /** The name of the history behind the address, as a majority has it; `undefined` before the first migration. */
   timeline(): Promise<string | undefined>
@@ -125,16 +120,33 @@ interface BackendConnection {
 
 /** One database to write to. */
 export interface Backend {
+  readonly codec: DocumentCodec
   readonly store: WriteStore
   readonly control: ControlStore
   /** Calls the listener before a connection takes the place of one that broke: it may lead to another server. */
   readonly onBroken: (listener: () => void) => void
   /**
-   * What the user lacks to write these collections, in words; `undefined`: nothing, or the database cannot be asked now,
-   * which keeps no writer from starting.
+   * Asks whether the user may do what a writer does to these collections. A database that cannot be asked now keeps no
+   * writer from starting. @throws {ConfigError} a right is missing.
    */
-  readonly missingRight: (collections: Iterable<string>) => Promise<string | undefined>
+  readonly expectRights: (collections: Iterable<string>) => Promise<void>
   readonly connection: BackendConnection
   /** What must run before all else and be stopped last. */
   readonly parts: readonly Part[]
+}
+
+/** What every kind of database is opened with. */
+export interface BackendSettings {
+  readonly database: string
+  readonly maxWrites: number
+  /** How long a majority may take to acknowledge, in milliseconds; then the outcome is unknown. */
+  readonly acknowledgeWithinMs: number
+}
+
+/** What a backend works with. */
+export interface BackendTools {
+  readonly clock: Clock
+  readonly log: Log
+  /** The memory for all that is under way. */
+  readonly inFlight: { readonly budget: ByteBudget }
 }

@@ -1,3 +1,4 @@
+import { mongodbCodec } from '@freshet/documents-mongodb'
 import type { Backend } from '../../src/store/contract.ts'
 
 /** A backend without a database: what is asked of its store is never answered. */
@@ -12,10 +13,11 @@ export function heldBackend(): HeldBackend {
   const hold = (): Promise<never> => new Promise((resolve) => waiting.push(resolve))
   return {
     held: () => waiting.length,
+    codec: mongodbCodec,
     store: { insert: hold, replace: hold, replacePlain: hold, remove: hold, change: hold, changeOnce: hold },
     control: { timeline: async () => 'a timeline', beat: async () => ({ beats: 1 }) },
     onBroken: () => undefined,
-    missingRight: async () => undefined,
+    expectRights: async () => undefined,
     connection: { state: 'connected', renewals: 0 },
     parts: [],
   }

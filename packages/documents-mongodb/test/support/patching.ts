@@ -1,17 +1,18 @@
 import { BSONRegExp, Decimal128, Long, ObjectId } from 'bson'
-import { applyJsonPatch, applyMergePatch, readArrayBody, readBody } from '../../src/index.ts'
-import { presentJson } from '../../src/present-json.ts'
+import { mongodbCodec } from '../../src/index.ts'
+
+const { encode, readPatch } = mongodbCodec
 
 /** A document `k`, and nothing may be lost. */
 export const rules = { id: 'k', lenient: false }
 /** A merge patch on it. */
 export const merge = (stored: Uint8Array, patch: unknown, lenient = false): Uint8Array =>
-  applyMergePatch(stored, readBody(Buffer.from(JSON.stringify(patch))), { ...rules, lenient })
+  readPatch('merge', Buffer.from(JSON.stringify(patch))).apply(stored, { ...rules, lenient })
 /** A JSON patch on it. */
 export const apply = (stored: Uint8Array, ...operations: readonly object[]): Uint8Array =>
-  applyJsonPatch(stored, readArrayBody(Buffer.from(JSON.stringify(operations))), rules)
+  readPatch('json', Buffer.from(JSON.stringify(operations))).apply(stored, rules)
 /** As clients see it. */
-export const shown = (stored: Uint8Array): unknown => JSON.parse(presentJson(stored).toString())
+export const shown = (stored: Uint8Array): unknown => JSON.parse(encode(stored).json.toString())
 
 /** Every kind of value that a patch must leave as it is. */
 export const rich = {

@@ -1,17 +1,8 @@
-import { Backoff, ConfigError, Renewal, type Clock, type Log, type Part } from '@freshet/kit'
-import { MongoClient, type MongoClientOptions } from 'mongodb'
+import { Backoff, Renewal, type Clock, type Log, type Part } from '@freshet/kit'
+import type { MongoClient, MongoClientOptions } from 'mongodb'
 import { StoreError } from '../errors.ts'
+import { makeClient, type ClientOptions } from './client.ts'
 import { onWorn } from './server-sight.ts'
-import { SettlingConnection } from './settling-connection.ts'
-
-/** A primary that is lost is noticed within this time. */
-const HEARTBEAT_MS = 500
-
-/** How long a write waits for a primary before it is refused: an orderly step-down takes less, an outage more. */
-const SELECT_WITHIN_MS = 2_000
-
-/** How long a silent connection may be waited for beyond the time that the server itself was given. */
-const GRACE_MS = 1_000
 
 /** The heartbeat and the look at the source, each with a connection, and one that takes the place of one that broke. */
 const CONTROL_CONNECTIONS = 3
@@ -23,10 +14,8 @@ const PATIENCE_MS = 5_000
 const RENEWAL_PAUSES = { firstMs: 100, maxMs: 1_000 }
 
 /** What a connection to the database is made of. */
-export interface ConnectionOptions {
-  readonly uri: string
+export interface ConnectionOptions extends ClientOptions {
   readonly maxWrites: number
-  readonly acknowledgeWithinMs: number
   readonly clock: Clock
   readonly log: Log
 }
@@ -36,9 +25,6 @@ interface Clients {
   readonly writes: MongoClient
   readonly control: MongoClient
 }
-
-/** `connectionType` exists in the driver at run time but not in its published types. */
-type OptionsWithConnection = MongoClientOptions & { readonly connectionType: typeof SettlingConnection }
 
 /**
  * The writer's clients. A database that is away does not keep the service from starting: see `ready`. Clients that may
@@ -147,7 +133,7 @@ export class DatabaseConnection implements Part {
   }
 
   #client(own: Pick<MongoClientOptions, 'appName' | 'maxPoolSize' | 'minPoolSize'>): MongoClient {
-    const client = clientOf(this.#options, own)
+    const client = makeClient(this.#options, own)
     client.on('connectionPoolCleared', () => this.#broken())
     client.on('connectionClosed', ({ reason }) => {
       if (reason === 'error') this.#broken()
@@ -157,29 +143,6 @@ export class DatabaseConnection implements Part {
 
   #broken(): void {
     for (const listener of this.#listeners) listener()
-  }
-}
-
-function clientOf({ uri, acknowledgeWithinMs }: ConnectionOptions, own: MongoClientOptions): MongoClient {
-  const options: OptionsWithConnection = {
-    connectionType: SettlingConnection,
-    heartbeatFrequencyMS: HEARTBEAT_MS,
-    serverSelectionTimeoutMS: SELECT_WITHIN_MS,
-    // Also how long the driver's monitor waits for a server that is silent, before it cuts what is under way.
-    connectTimeoutMS: Math.max(SELECT_WITHIN_MS, acknowledgeWithinMs),
-    socketTimeoutMS: acknowledgeWithinMs + GRACE_MS,
-    waitQueueTimeoutMS: SELECT_WITHIN_MS,
-    readPreference: 'primary',
-    // Monitoring would decode every reply a second time, only to hand it to nobody.
-    monitorCommands: false,
-    ...own,
-  }
-  try {
-    return new MongoClient(uri, options)
-  } catch (cause) {
-    throw new ConfigError('BAD_VALUE', '--mongodb-uri-file is not an address that the driver takes.', {
-      cause,
-    })
   }
 }
 

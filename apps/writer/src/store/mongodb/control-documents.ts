@@ -1,14 +1,21 @@
+import { SharedNext } from '@freshet/kit'
+import type { Position } from '@freshet/protocol'
 import { controlCollection } from '@freshet/roles'
 import type { Document } from 'mongodb'
-import type { DatabaseConnection } from './connection.ts'
 import type { ControlStore, Pulse } from '../contract.ts'
-import { databaseOf } from './database-of.ts'
+import { databaseOf } from './client.ts'
+import type { DatabaseConnection } from './connection.ts'
+import { positionIn, writeErrorOf } from './replies.ts'
 
-/** The control documents over the driver, which it connects when needed: it is asked before any write. Rejects with the driver's errors, which are for the log. */
-export class MongoControlStore implements ControlStore {
+/**
+ * The two documents of the control collection, over connections that no write can take. It connects when needed: it is
+ * asked before any write.
+ */
+export class ControlDocuments implements ControlStore {
   readonly #connection: Pick<DatabaseConnection, 'control' | 'ready'>
   readonly #database: string
-  readonly #acknowledgeWithinMs: number
+  readonly #durable: Document
+  readonly #later = new SharedNext(() => this.#positionOfWrite())
 
   constructor(
     connection: Pick<DatabaseConnection, 'control' | 'ready'>,
@@ -17,7 +24,7 @@ export class MongoControlStore implements ControlStore {
   ) {
     this.#connection = connection
     this.#database = database
-    this.#acknowledgeWithinMs = acknowledgeWithinMs
+    this.#durable = { w: 'majority', j: true, wtimeout: acknowledgeWithinMs }
   }
 
   async timeline(): Promise<string | undefined> {
@@ -36,10 +43,32 @@ export class MongoControlStore implements ControlStore {
       // The time is for people who look.
       update: { $inc: { beats: 1 }, $currentDate: { at: true } },
       new: true,
-      writeConcern: { w: 'majority', j: true, wtimeout: this.#acknowledgeWithinMs },
+      writeConcern: this.#durable,
     })
     // Another writer was faster, or there is nothing to touch, and then readers are never shown a majority again.
     return value === null ? await this.#pulse() : { beats: value.beats }
+  }
+
+  /**
+   * The position of a write of our own that a majority acknowledged, begun after it was asked for: it is not before
+   * anything that a majority had then, whichever server takes it. For what was done when its reply does not tell its
+   * time: a server that has no key yet to sign times with tells none, as one does for some seconds after a start.
+   * Rejects with an error of the driver, or another one.
+   */
+  later(): Promise<Position> {
+    return this.#later.ask()
+  }
+
+  async #positionOfWrite(): Promise<Position> {
+    const reply = await this.#command({
+      update: controlCollection,
+      updates: [{ q: { _id: 'heartbeat' }, u: { $inc: { beats: 1 } } }],
+      writeConcern: this.#durable,
+    })
+    // One that finds nothing, as where the heartbeat is gone, has the time of the newest thing that the server had.
+    const at = writeErrorOf(reply) === undefined ? positionIn(reply) : undefined
+    if (at === undefined) throw new Error('expected a time in the reply to a write, got none')
+    return at
   }
 
   async #pulse(): Promise<Pulse> {

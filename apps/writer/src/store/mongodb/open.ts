@@ -1,22 +1,19 @@
-import { Backoff } from '@freshet/kit'
-import type { ServiceTools } from '@freshet/service'
-import type { WriterConfig } from '../../options.ts'
-import { CollectionKinds } from './collection-kinds.ts'
+import { mongodbCodec } from '@freshet/documents-mongodb'
+import { Backoff, defineOptions, REQUIRED, secret, type ConfigOf } from '@freshet/kit'
+import type { Backend, BackendSettings, BackendTools } from '../contract.ts'
+import { CollectionChecks, followableBy } from './collection-checks.ts'
 import { DatabaseConnection } from './connection.ts'
-import type { Backend } from '../contract.ts'
-import { MongoControlStore } from './control-documents.ts'
-import { kindOf } from './definitions.ts'
-import { ExplainingStore } from './explaining-store.ts'
-import { laterPosition } from './later-position.ts'
-import { databaseOf } from './database-of.ts'
+import { ControlDocuments } from './control-documents.ts'
 import { LookRoom } from './look-room.ts'
+import { ReadModifyWrites } from './read-modify-writes.ts'
+import { expectRights } from './rights.ts'
 import { MongoStore } from './store.ts'
-import { isUnknownUser, missingRight } from './rights.ts'
+import { SnapshotTransactions } from './transactions.ts'
 
-/** What a backend is opened with. */
-export interface BackendTools extends Pick<ServiceTools, 'clock' | 'log'> {
-  readonly inFlight: Pick<ServiceTools['inFlight'], 'budget'>
-}
+/** The options of a writer that writes to MongoDB. */
+export const mongodbOptions = defineOptions({
+  mongodbUri: secret('mongodb-uri', REQUIRED, 'The address of the database with the user of the writer.'),
+})
 
 /** How often a write that meets another one is tried again, and the waits between. */
 const RETRIES = 5
@@ -27,39 +24,31 @@ const LOOKS_SHARE = 1 / 4
 const LARGE_LOOKS_SHARE = 1 / 2
 
 /** The backend of a MongoDB database. It connects when it is first used. @throws {ConfigError} */
-export function openMongodb(config: WriterConfig, { clock, log, inFlight }: BackendTools): Backend {
+export function openMongodb(
+  config: ConfigOf<typeof mongodbOptions> & BackendSettings,
+  { clock, log, inFlight: { budget } }: BackendTools,
+): Backend {
   const { mongodbUri: uri, database, maxWrites, acknowledgeWithinMs } = config
   const connection = new DatabaseConnection({ uri, maxWrites, acknowledgeWithinMs, clock, log })
+  const control = new ControlDocuments(connection, database, acknowledgeWithinMs)
+  const later = () => control.later()
   const retries = { times: RETRIES, pauses: () => new Backoff(PAUSES, Math.random), clock }
-  const times = laterPosition({ connection, database, acknowledgeWithinMs })
-  const later = () => times.ask()
-  const { budget } = inFlight
-  const looks = {
-    small: budget.part('looks', budget.maxBytes * LOOKS_SHARE),
-    large: budget.part('large_looks', budget.maxBytes * LARGE_LOOKS_SHARE),
-    maxLargeWaiting: Math.floor(maxWrites / 2),
-  }
-  const room = new LookRoom(looks)
+  const changes = new ReadModifyWrites({
+    database,
+    transactions: new SnapshotTransactions({ connection, acknowledgeWithinMs, retries, later }),
+    room: new LookRoom({
+      small: budget.part('looks', budget.maxBytes * LOOKS_SHARE),
+      large: budget.part('large_looks', budget.maxBytes * LARGE_LOOKS_SHARE),
+      maxLargeWaiting: Math.floor(maxWrites / 2),
+    }),
+  })
+  const checks = new CollectionChecks(followableBy(connection, database), clock)
   return {
-    store: new ExplainingStore(
-      new MongoStore({ connection, database, acknowledgeWithinMs, retries, later, room }),
-      new CollectionKinds(
-        async (collection) => await kindOf(databaseOf(connection.writes, database), collection),
-        clock,
-      ),
-    ),
-    control: new MongoControlStore(connection, database, acknowledgeWithinMs),
+    codec: mongodbCodec,
+    store: new MongoStore({ connection, database, acknowledgeWithinMs, later, changes, checks }),
+    control,
     onBroken: (listener) => connection.onBroken(listener),
-    missingRight: async (collections) => {
-      try {
-        await connection.ready()
-        return await missingRight(connection.control, database, collections)
-      } catch (err) {
-        if (isUnknownUser(err)) return 'the server knows no such user with this password'
-        log.warn({ err }, 'the rights of the user cannot be looked at now')
-        return undefined
-      }
-    },
+    expectRights: (collections) => expectRights({ connection, database, collections, log }),
     connection,
     parts: [connection],
   }

@@ -71,7 +71,7 @@ const lastLevel: Document = {
 
 /**
  * Matches documents that hold nothing but what JSON can carry, so that one command can replace only those. The server's
- * own words for `firstNotPlain` of `collections`, which a test holds it against: what it matches is always plain; what
+ * own words for `firstNotPlain` of the codec, which a test holds it against: what it matches is always plain; what
  * is plain, not too deep and not too large, it matches. Fails for texts that are not UTF-8. In BSON, for a filter's `$expr`.
  */
 export const isPlain: Uint8Array = BSON.serialize({

@@ -1,6 +1,8 @@
+import { ConfigError, type Log } from '@freshet/kit'
 import { refusalOf } from '@freshet/protocol'
 import { causesCollection, controlCollection, idempotencyCollection, internalDatabase } from '@freshet/roles'
 import { MongoServerError, type Document, type MongoClient } from 'mongodb'
+import type { DatabaseConnection } from './connection.ts'
 
 /** What a writer does to a collection of documents. */
 const ofDocuments = ['find', 'insert', 'update', 'remove'] as const
@@ -19,8 +21,41 @@ function ofOwn(database: string): readonly Wanted[] {
   ]
 }
 
+/** Whose rights are asked about. */
+export interface RightsQuestion {
+  readonly connection: Pick<DatabaseConnection, 'control' | 'ready'>
+  readonly database: string
+  readonly collections: Iterable<string>
+  readonly log: Log
+}
+
+/**
+ * A writer that could write nothing must not look as if it could. A database that cannot be asked now keeps no writer
+ * from starting. @throws {ConfigError}
+ */
+export async function expectRights(question: RightsQuestion): Promise<void> {
+  const missing = await missingFor(question)
+  if (missing === undefined) return
+  throw new ConfigError(
+    'BAD_VALUE',
+    `--mongodb-uri-file: ${missing}; run freshet migrate, and give the writer the address of freshet-writer.`,
+  )
+}
+
+async function missingFor(question: RightsQuestion): Promise<string | undefined> {
+  const { connection, database, collections, log } = question
+  try {
+    await connection.ready()
+    return await missingRight(connection.control, database, collections)
+  } catch (err) {
+    if (isUnknownUser(err)) return 'the server knows no such user with this password'
+    log.warn({ err }, 'the rights of the user cannot be looked at now')
+    return undefined
+  }
+}
+
 /** Whether an error says that the address names a user whom the server does not know, or a wrong password. */
-export function isUnknownUser(error: unknown): boolean {
+function isUnknownUser(error: unknown): boolean {
   return error instanceof MongoServerError && refusalOf(error) === 'stranger'
 }
 
@@ -28,7 +63,7 @@ export function isUnknownUser(error: unknown): boolean {
  * What the writer's user may not do and has to, in words; `undefined`: nothing is missing. Asks the server, by two
  * commands. Of a server that asks nobody who he is nothing is missing.
  */
-export async function missingRight(
+async function missingRight(
   client: MongoClient,
   database: string,
   collections: Iterable<string>,

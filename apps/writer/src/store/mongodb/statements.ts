@@ -1,7 +1,8 @@
 /// <reference path="../../../../../types/mongodb-commands.d.ts" />
+import type { StoredDocument } from '@freshet/documents'
+import type { StoredId } from '@freshet/documents-mongodb'
 import { BSON, type Document } from 'mongodb'
 import { DocumentSequence } from 'mongodb/lib/cmap/commands.js'
-import type { StoredDocument, StoredId } from '../contract.ts'
 import { isPlain } from './plain-filter.ts'
 
 /** Not shown to monitors of commands, which see this instead. */
@@ -18,24 +19,19 @@ export function listOfOne(field: string, bytes: Uint8Array): DocumentSequence {
 export const exactly = { collation: { locale: 'simple' } } as const
 
 /** The statement of an `update` command that replaces the document of `id` by these very bytes. */
-export function replacement(id: unknown, document: StoredDocument, upsert: boolean): Uint8Array {
+export function replacement(id: StoredId, document: StoredDocument, upsert: boolean): Uint8Array {
   return withDocument(BSON.serialize({ q: { _id: id }, upsert, ...exactly }), 'u', document)
 }
 
 /** As {@link replacement}, for a document that is there and that {@link isPlain}. */
-export function plainReplacement(id: unknown, document: StoredDocument): Uint8Array {
+export function plainReplacement(id: StoredId, document: StoredDocument): Uint8Array {
   const filter = withDocument(BSON.serialize({ _id: id }), '$expr', isPlain)
   return withDocument(withDocument(exactlyFields, 'q', filter), 'u', document)
 }
 
 /** The statement of a `delete` command. */
-export function removal(id: unknown): Document {
+export function removal(id: StoredId): Document {
   return { q: { _id: id }, limit: 1, ...exactly }
-}
-
-/** The `_id` of a document, as a filter wants it: a number of 64 bits keeps all of them. */
-export function storedIdOf(document: StoredDocument): StoredId {
-  return BSON.deserialize(document, { promoteLongs: false, promoteBuffers: false })['_id']
 }
 
 const exactlyFields = BSON.serialize(exactly)

@@ -3,7 +3,7 @@ import { ReadConcern, type Document, type RunCommandOptions, type TransactionOpt
 import type { DatabaseConnection } from './connection.ts'
 import type { Position } from '@freshet/protocol'
 import type { Acknowledged } from '../contract.ts'
-import { databaseOf } from './database-of.ts'
+import { databaseOf } from './client.ts'
 import { isConflict, isTransient, orUntimed, storeErrorOf } from './driver-errors.ts'
 import { StoreError } from '../errors.ts'
 import { positionOfTime } from './replies.ts'

@@ -1,0 +1,62 @@
+import type { Clock } from '@freshet/kit'
+import { ProblemError } from '@freshet/protocol'
+import type { Acknowledged } from './store/contract.ts'
+
+/**
+ * Lets only so many writes be under way at once, and remembers when the database acknowledged the last one. Further ones
+ * are refused at once: a queue would only make all of them late.
+ */
+export class WriteLimit {
+  readonly #maxWrites: number
+  readonly #clock: Clock
+  #inFlight = 0
+  #acknowledged = 0
+  #lastAt: number | undefined
+  #wroteAt: number | undefined
+
+  constructor(maxWrites: number, clock: Clock) {
+    this.#maxWrites = maxWrites
+    this.#clock = clock
+  }
+
+  /** Writes that are under way now. */
+  get inFlight(): number {
+    return this.#inFlight
+  }
+
+  /** Operations that a majority acknowledged, since the start. */
+  get acknowledged(): number {
+    return this.#acknowledged
+  }
+
+  /** When the last operation was acknowledged, by the clock. */
+  get lastAt(): number | undefined {
+    return this.#lastAt
+  }
+
+  /** When the last one that changed something was acknowledged, by the clock. */
+  get wroteAt(): number | undefined {
+    return this.#wroteAt
+  }
+
+  /** @throws {ProblemError} overloaded; beside that it rejects as `work` does. */
+  async run<T extends Acknowledged>(work: () => Promise<T>): Promise<T> {
+    if (this.#inFlight >= this.#maxWrites)
+      throw new ProblemError('overloaded', { detail: `${this.#maxWrites} writes are under way.` })
+    this.#inFlight++
+    try {
+      const done = await work()
+      this.heard(done.wrote)
+      return done
+    } finally {
+      this.#inFlight--
+    }
+  }
+
+  /** A majority acknowledged an operation; `wrote`: it changed something. */
+  heard(wrote: boolean): void {
+    this.#acknowledged++
+    this.#lastAt = this.#clock.now()
+    if (wrote) this.#wroteAt = this.#lastAt
+  }
+}

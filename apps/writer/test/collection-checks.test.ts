@@ -1,0 +1,48 @@
+import { expect, test } from '@jest/globals'
+import { systemClock } from '@freshet/kit'
+import { POSITION_ZERO } from '@freshet/protocol'
+import { eventually } from '@freshet/testkit'
+import { CollectionChecks } from '../src/store/mongodb/collection-checks.ts'
+
+test('W8 a collection that is written is looked at every five seconds, and no write waits for it', async () => {
+  let nowMs = 0
+  let looks = 0
+  let found: () => Promise<string | undefined> = async () => undefined
+  const checks = new CollectionChecks(
+    async () => {
+      looks += 1
+      return await found()
+    },
+    { ...systemClock, now: () => nowMs },
+  )
+  let begun = 0
+  const write = (wrote = true): Promise<unknown> =>
+    checks.around('a', async () => {
+      begun += 1
+      return { wrote, at: POSITION_ZERO }
+    })
+  await Promise.all([write(), write()])
+  expect([looks, begun]).toEqual([1, 2])
+  nowMs = 4_999
+  await write()
+  expect([looks, begun]).toEqual([1, 3])
+  // A look that fails tells nothing new, and the next one comes five seconds later.
+  found = () => Promise.reject(new Error('away'))
+  nowMs = 5_000
+  await write()
+  await eventually(() => expect([looks, begun]).toEqual([2, 4]))
+  // The write has its outcome, whatever becomes of the look.
+  await write(false)
+  expect([looks, begun]).toEqual([3, 5])
+  found = async () => 'a view'
+  nowMs = 10_000
+  await write()
+  await eventually(() => expect([looks, begun]).toEqual([4, 6]))
+  // Each write asks again, so that a mended collection is written at once.
+  await expect(write()).rejects.toMatchObject({ code: 'NOT_EXACT' })
+  expect([looks, begun]).toEqual([5, 6])
+  found = async () => undefined
+  await write()
+  await write()
+  expect([looks, begun]).toEqual([6, 8])
+})

@@ -1,0 +1,46 @@
+import { idFromDocument } from '@freshet/bson'
+import { etagOf, type DocumentCodec, type Patch, type PatchFormat } from '@freshet/documents'
+import { readArrayBody, readBody } from './body.ts'
+import { newId } from './ids.ts'
+import { applyJsonPatch } from './json-patch.ts'
+import { applyMergePatch } from './merge-patch.ts'
+import { firstNotPlain } from './not-plain.ts'
+import { firstNotStorable } from './not-storable.ts'
+import { maxDocumentBytes } from './patch-rules.ts'
+import { presentJson } from './present-json.ts'
+import { toStored } from './stored.ts'
+
+/** Only the BSON of a patch is kept: patches are applied without their parsed value. */
+const readPatch: Record<PatchFormat, (body: Uint8Array) => Patch> = {
+  merge: (body) => {
+    const { bson } = readBody(body)
+    return { bytes: bson.length, apply: (stored, rules) => applyMergePatch(stored, bson, rules) }
+  },
+  json: (body) => {
+    const { bson } = readArrayBody(body)
+    return { bytes: bson.length, apply: (stored, rules) => applyJsonPatch(stored, bson, rules) }
+  },
+}
+
+/** Documents in BSON, as MongoDB stores them. */
+export const mongodbCodec: DocumentCodec = Object.freeze({
+  maxStoredBytes: maxDocumentBytes,
+  encode: (stored) => {
+    const json = presentJson(stored)
+    return { json, etag: etagOf(json) }
+  },
+  readDocument: (bytes) => {
+    const body = readBody(bytes)
+    return { json: body.json, toStored: (idType, id) => toStored(body.bson, idType, id) }
+  },
+  readPatch: (format, body) => readPatch[format](body),
+  newId: (idType) => newId(idType),
+  idOf: idFromDocument,
+  firstNotPlain: (stored) => {
+    const pointer = firstNotPlain(stored)
+    return pointer === undefined
+      ? undefined
+      : { pointer, detail: 'is stored as a value that JSON cannot carry' }
+  },
+  firstNotStorable,
+} satisfies DocumentCodec)
