@@ -47,6 +47,28 @@ test('every promise in the SPEC.md of the writer has a test with its number, and
   expect(promised.length).toBeGreaterThan(3)
 })
 
+/** Promises of layers: some are held by the writer, an example or the manifests. */
+test('every numbered promise of guard and handlers has a test somewhere, and every such number a promise', async () => {
+  const promisedBy = async (name: string): Promise<readonly string[]> =>
+    numbersIn(
+      [await readFile(join(root, 'packages', name, 'SPEC.md'), 'utf8')],
+      /^(?:- \*\*|\| )((?:G\d|T|R|I)\.\d+)\b/gm,
+    )
+  const promised = [...(await promisedBy('guard')), ...(await promisedBy('handlers'))]
+  expect(promised.length).toBeGreaterThan(40)
+  const folders = await Promise.all(
+    ['packages', 'apps', 'infra', 'examples'].map(async (parent) =>
+      (await readdir(join(root, parent))).map((name) => join(root, parent, name, 'test')),
+    ),
+  )
+  const tests = await Promise.all(folders.flat().map((folder) => textsIn(folder, '.test.ts')))
+  const names = tests
+    .flat()
+    .flatMap((text) => [...text.matchAll(/(?:test|\))\(\s*['"`]([^\n]*)/g)].map(([, name]) => name ?? ''))
+  const held = names.flatMap((name) => /^((?:(?:G\d|T|R|I)\.\d+ )+)/.exec(name)?.[1]?.trim().split(' ') ?? [])
+  expect([...new Set(held)].toSorted()).toEqual(promised.toSorted())
+})
+
 test.each([
   'packages/cache',
   'packages/change-stream',
@@ -56,6 +78,7 @@ test.each([
   'packages/embed',
   'packages/replica',
   'packages/guard',
+  'packages/handlers',
   'apps/writer',
 ])('the SPEC.md of %s names only files that exist', async (name) => {
   const folder = join(root, name)

@@ -1,12 +1,9 @@
 import { getHeapStatistics } from 'node:v8'
-import { onlyReads } from '@freshet/guard'
 import { defaultReplicaOptions } from '@freshet/replica'
 import { packageVersion, runService } from '@freshet/service'
 import { openGround } from './open-ground.ts'
 import { readerService } from './reader-service.ts'
 
-// Before the guard says which of its layers stand.
-onlyReads('reader')
 const definition = readerService({
   version: packageVersion(import.meta.url),
   heapBytes: getHeapStatistics().heap_size_limit,

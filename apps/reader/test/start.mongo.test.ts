@@ -47,7 +47,7 @@ test('a reader starts with the reader role, and with no user who may write', asy
   expect(status).toMatchObject({
     guard: {
       user: 'freshet-reader@shop',
-      layers: { veto: 'standing', role: 'standing', lineage: 'absent' },
+      layers: { veto: 'standing', role: 'standing' },
     },
   })
   for (const uri of [db.uriFor('writer'), db.adminUri]) {

@@ -12,8 +12,9 @@ const stamp =
 const stamper = await openStamper({
   uri: MONGODB_URI,
   database: DATABASE,
-  stamp: (id) =>
-    stamp(id).catch((error: unknown) => {
+  writers: WRITER_URL === undefined ? [] : [new URL(WRITER_URL).origin],
+  stamp: (id, context) =>
+    stamp(id, context).catch((error: unknown) => {
       process.stdout.write(`${String(error)}\n`)
     }),
   onRefusal: () => process.stdout.write(`${JSON.stringify(stamper.handlers())}\n`),

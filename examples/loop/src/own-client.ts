@@ -1,8 +1,8 @@
-import { watchWrites } from '@freshet/guard'
+import { watchWrites } from '@freshet/embed'
 import { MongoClient } from 'mongodb'
 import type { Stamp } from './stamper.ts'
 
-/** Stamps with a client of the service's own, which the guard watches. */
+/** Stamps with a client of the service's own, which is watched. */
 export function ownClient(
   uri: string,
   database: string,

@@ -1,14 +1,22 @@
-import type { HandlerRefusal } from '@freshet/guard'
-import { asDocuments, openReplica, type EmbeddedReplica, type StoredDocument } from '@freshet/embed'
+import {
+  asDocuments,
+  openReplica,
+  type EmbeddedReplica,
+  type HandlerContext,
+  type HandlerRefusal,
+  type StoredDocument,
+} from '@freshet/embed'
 
 /** How an order gets its stamp. */
-export type Stamp = (id: string) => Promise<unknown>
+export type Stamp = (id: string, context: HandlerContext) => Promise<unknown>
 
 export interface StamperParts {
   /** The address of a user who may only read. */
   readonly uri: string
   readonly database: string
   readonly stamp: Stamp
+  /** Where `stamp` asks a writer: its origin. */
+  readonly writers?: readonly string[]
   readonly onRefusal: (refusal: HandlerRefusal) => void
 }
 
@@ -17,20 +25,20 @@ export interface StamperParts {
  * of its own stamp next, and would go round for ever.
  */
 export async function openStamper(parts: StamperParts): Promise<EmbeddedReplica<StoredDocument>> {
-  const { uri, database, stamp, onRefusal } = parts
+  const { uri, database, stamp, writers = [], onRefusal } = parts
   const replica = await openReplica({
     uri,
     database,
     collections: { orders: 'string' },
     encoder: asDocuments,
-    handlers: { service: 'stamper', onRefusal },
+    handlers: { service: 'stamper', writers, onRefusal },
   })
   replica.onChange({
     name: 'stamp',
     collections: ['orders'],
     // Somebody thought so. The guard asks for a reason; whether it is a good one shows when it runs.
     allowWrites: [{ collection: 'orders', reason: 'an order is stamped once' }],
-    handle: async ({ id }) => void (await stamp(id)),
+    handle: async ({ id }, context) => void (await stamp(id, context)),
   })
   return replica
 }

@@ -1,11 +1,11 @@
 import type { Stamp } from './stamper.ts'
 
 /**
- * Stamps through the writer. `fetch` out of a handler says by itself what it descends from; the writer believes it of a
- * token that writes for the handlers of this service: `freshet token --handlers=stamper`.
+ * Stamps through the writer, by the `fetch` that the handler gets: it tells the writer what the stamp descends from. The
+ * writer believes that only with a token for the handlers of this service: `freshet token --handlers=stamper`.
  */
 export function throughWriter(url: string, token: string): Stamp {
-  return async (id) => {
+  return async (id, { fetch }) => {
     const response = await fetch(`${url}/v1/orders/${encodeURIComponent(id)}`, {
       method: 'PATCH',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/merge-patch+json' },

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from '@jest/globals'
-import type { HandlerRefusal } from '@freshet/guard'
+import type { HandlerRefusal } from '@freshet/embed'
 import { eventually, openTestDatabase } from '@freshet/testkit'
 import { MongoClient } from 'mongodb'
 import { ownClient } from '../src/own-client.ts'
@@ -18,7 +18,10 @@ interface Order {
 const orders = db.admin.db('shop').collection<Order>('orders')
 
 /** The stamper and what the guard told of it. */
-async function open(stamp: Stamp): Promise<
+async function open(
+  stamp: Stamp,
+  ...writers: readonly string[]
+): Promise<
   {
     readonly stamper: Awaited<ReturnType<typeof openStamper>>
     readonly refusals: readonly HandlerRefusal[]
@@ -29,6 +32,7 @@ async function open(stamp: Stamp): Promise<
     uri: db.uriFor('reader'),
     database: 'shop',
     stamp,
+    writers,
     onRefusal: (refusal) => refusals.push(refusal),
   })
   return { stamper, refusals, [Symbol.asyncDispose]: () => stamper.close() }
@@ -38,8 +42,8 @@ test('G7.3 the loop stops in less than 110 writes, and says why', async () => {
   const { client, stamp } = ownClient(db.uriFor('writer'), 'shop')
   await using _ = client
   const errors: unknown[] = []
-  await using opened = await open((id) =>
-    stamp(id).catch((error: unknown) => {
+  await using opened = await open((id, context) =>
+    stamp(id, context).catch((error: unknown) => {
       errors.push(error)
       throw error
     }),
@@ -65,7 +69,7 @@ test('G7.3 the loop stops in less than 110 writes, and says why', async () => {
     },
   ])
   expect(String(errors[0])).toBe(
-    'GuardError: BREAKER_OPEN: stamper/stamp heard of orders/own and wanted to write to orders as often as only a loop does (orders/own → stamper/stamp)',
+    'HandlerError: BREAKER_OPEN: stamper/stamp heard of orders/own and wanted to write to orders as often as only a loop does (orders/own → stamper/stamp)',
   )
 })
 
@@ -73,9 +77,9 @@ test('G7.3 other orders go on being stamped while one is shut out', async () => 
   const { client, stamp } = ownClient(db.uriFor('writer'), 'shop')
   await using _ = client
   // Only one order is stamped again and again.
-  await using opened = await open(async (id) => {
+  await using opened = await open(async (id, context) => {
     const order = await orders.findOne({ _id: id })
-    if (id === 'loops' || order?.stamps === undefined) await stamp(id)
+    if (id === 'loops' || order?.stamps === undefined) await stamp(id, context)
   })
   await orders.insertOne({ _id: 'loops' })
   await eventually(() => expect(opened.refusals.length).toBeGreaterThan(0))
@@ -98,7 +102,10 @@ test('G6.3 through the writer the loop ends with its first round: the writer kno
   await using writer = await openWriter(db.uriFor('writer'), '--max-hops=16')
   const errors: unknown[] = []
   const stamp = throughWriter(writer.url, tokenFor('stamper'))
-  await using opened = await open((id) => stamp(id).catch((error: unknown) => errors.push(error)))
+  await using opened = await open(
+    (id, context) => stamp(id, context).catch((error: unknown) => errors.push(error)),
+    writer.url,
+  )
   await orders.insertOne({ _id: 'told' })
   await eventually(() => expect(errors).toHaveLength(1))
   expect(String(errors[0])).toContain('the writer answered 508')

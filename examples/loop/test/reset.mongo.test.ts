@@ -1,6 +1,13 @@
 import { afterAll, expect, test } from '@jest/globals'
-import { watchWrites, type ChangeHandler, type HandlerRefusal } from '@freshet/guard'
-import { asDocuments, openReplica, type EmbeddedReplica, type StoredDocument } from '@freshet/embed'
+import {
+  asDocuments,
+  openReplica,
+  watchWrites,
+  type ChangeHandler,
+  type EmbeddedReplica,
+  type HandlerRefusal,
+  type StoredDocument,
+} from '@freshet/embed'
 import { eventually, openTestDatabase } from '@freshet/testkit'
 import { MongoClient } from 'mongodb'
 

@@ -1,6 +1,5 @@
 import { afterAll, expect, test } from '@jest/globals'
-import type { ChangeHandler } from '@freshet/guard'
-import { asDocuments, openReplica } from '@freshet/embed'
+import { asDocuments, openReplica, type ChangeHandler } from '@freshet/embed'
 import { eventually, openTestDatabase } from '@freshet/testkit'
 import { openWriter, tokenFor } from './support/open-writer.ts'
 
@@ -16,13 +15,13 @@ async function openLink(service: string, from: string, to: string, writer: strin
     database: 'shop',
     collections: { orders: 'string', stock: 'string' },
     encoder: asDocuments,
-    handlers: { service },
+    handlers: { service, writers: [writer] },
   })
   const handler: ChangeHandler = {
     name: 'pass-on',
     collections: [from],
     allowWrites: [{ collection: to, reason: 'one link of a ring' }],
-    handle: async ({ id, cause }) => {
+    handle: async ({ id, cause }, { fetch }) => {
       const answer = await fetch(`${writer}/v1/${to}/${id}x`, {
         method: 'PUT',
         headers: { authorization: `Bearer ${tokenFor(service)}`, 'content-type': 'application/json' },

@@ -1,6 +1,5 @@
 import { afterAll, expect, test } from '@jest/globals'
-import { watchWrites, type HandlerStatus } from '@freshet/guard'
-import { asDocuments, openReplica } from '@freshet/embed'
+import { asDocuments, openReplica, watchWrites, type HandlerStatus } from '@freshet/embed'
 import { eventually, openTestDatabase } from '@freshet/testkit'
 import { MongoClient, type Collection } from 'mongodb'
 

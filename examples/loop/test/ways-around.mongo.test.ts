@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { afterAll, expect, test } from '@jest/globals'
 import { eventually, openTestDatabase } from '@freshet/testkit'
+import type { HandlerContext } from '@freshet/embed'
 import { openStamper, type Stamp } from '../src/stamper.ts'
 import { throughWriter } from '../src/through-writer.ts'
 import { openWriter, tokenFor } from './support/open-writer.ts'
@@ -23,7 +24,7 @@ const program = (id: string, token: string): string => `
     .then(({ status }) => SEND(status))`
 
 /** Ways by which a handler may lose, or hide, what it descends from. Each resolves with the status of the answer. */
-const ways: Record<string, (id: string, token: string) => Promise<number>> = {
+const ways: Record<string, (id: string, token: string, context: HandlerContext) => Promise<number>> = {
   'a child process': async (id, token) => {
     const code = program(id, token)
       .replace('SEND', 'process.stdout.write.bind(process.stdout)')
@@ -37,7 +38,16 @@ const ways: Record<string, (id: string, token: string) => Promise<number>> = {
     const [status] = await once(new Worker(code, { eval: true }), 'message')
     return Number(status)
   },
-  'headers of its own': async (id, token) => {
+  "the program's `fetch`": async (id, token) => {
+    const response = await fetch(`${writer.url}/v1/orders/${id}`, {
+      method: 'PATCH',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/merge-patch+json' },
+      body: JSON.stringify({ stampedAtMs: Date.now() }),
+    })
+    await response.arrayBuffer()
+    return response.status
+  },
+  'headers of its own': async (id, token, { fetch }) => {
     const response = await fetch(`${writer.url}/v1/orders/${id}`, {
       method: 'PATCH',
       headers: {
@@ -54,13 +64,14 @@ const ways: Record<string, (id: string, token: string) => Promise<number>> = {
 }
 
 /** The stamper, with the answers that its stamps got. */
-async function open(stamp: (id: string) => Promise<number>) {
+async function open(stamp: (id: string, context: HandlerContext) => Promise<number>) {
   const statuses: number[] = []
-  const noting: Stamp = async (id) => statuses.push(await stamp(id))
+  const noting: Stamp = async (id, context) => statuses.push(await stamp(id, context))
   const stamper = await openStamper({
     uri: db.uriFor('reader'),
     database: 'shop',
     stamp: noting,
+    writers: [writer.url],
     onRefusal: () => undefined,
   })
   return { stamper, statuses, [Symbol.asyncDispose]: () => stamper.close() }
@@ -70,11 +81,14 @@ test.each([
   // Nobody knows what these descend from; but their token is one for handlers, who must say so.
   ['a child process', [403], 1],
   ['a worker thread', [403], 1],
-  // The guard says it in their place, so the loop ends where it closes.
+  ["the program's `fetch`", [403], 0],
+  // The handler's `fetch` replaces them, so the loop ends where it closes.
   ['headers of its own', [200, 508], 0],
 ])('G6.6 with the token of its handlers a loop by %s ends at once', async (way, statuses, unseenStarts) => {
-  const id = way.replaceAll(' ', '-')
-  await using opened = await open((heard) => ways[way]?.(heard, tokenFor('stamper')) ?? Promise.reject())
+  const id = way.replaceAll(/[^a-z]/g, '-')
+  await using opened = await open(
+    (heard, context) => ways[way]?.(heard, tokenFor('stamper'), context) ?? Promise.reject(),
+  )
   await orders.insertOne({ _id: id })
   await eventually(() => expect(opened.statuses).toEqual(statuses))
   // Whatever was written has been heard of, and led to nothing more.
@@ -84,7 +98,9 @@ test.each([
 })
 
 test('G6.6 negative control: with a token for nobody in particular a loop by a worker goes on, and is counted', async () => {
-  await using opened = await open((id) => ways['a worker thread']?.(id, tokenFor()) ?? Promise.reject())
+  await using opened = await open(
+    (id, context) => ways['a worker thread']?.(id, tokenFor(), context) ?? Promise.reject(),
+  )
   await orders.insertOne({ _id: 'unseen' })
   await eventually(() => expect(opened.statuses.length).toBeGreaterThan(5))
   expect(new Set(opened.statuses)).toEqual(new Set([200]))
@@ -115,8 +131,9 @@ test.each([
   await using stamper = await openStamper({
     uri: db.uriFor('reader'),
     database: 'shop',
-    stamp: (heard) =>
-      stamp(heard).then(
+    writers: [writer.url],
+    stamp: (heard, context) =>
+      stamp(heard, context).then(
         () => outcomes.push('stamped'),
         (error: unknown) => outcomes.push(String(error)),
       ),

@@ -1,3 +1,4 @@
+import { isHttpOrigin } from '@freshet/handlers'
 import { isHandlerName, placesOf, type CollectionPlace } from '@freshet/protocol'
 import { defaultReplicaOptions, ReplicaError } from '@freshet/replica'
 import type { OpenReplicaOptions } from './open-replica.ts'
@@ -37,7 +38,7 @@ export function checkGiven(given: object): ReadonlyMap<string, CollectionPlace> 
   const { liveWithinMs = 1, handlers, options } = members
   limitAt('liveWithinMs', liveWithinMs)
   if (options !== undefined) checkLimits(membersOf('options', options))
-  if (handlers !== undefined) checkService(membersOf('handlers', handlers)['service'])
+  if (handlers !== undefined) checkHandlers(membersOf('handlers', handlers))
   return collectionsOf(membersOf('collections', members['collections']))
 }
 
@@ -87,9 +88,12 @@ function limitAt(name: string, value: unknown): void {
     throw bad(name, `a number from 0 to ${max}`, value)
 }
 
-function checkService(service: unknown): void {
+function checkHandlers({ service, writers = [] }: Members): void {
   if (typeof service !== 'string' || !isHandlerName(`${service}/x`))
     throw bad('handlers.service', 'a name of 1 to 32 characters of a-z 0-9 _ -, a letter first', service)
+  if (!Array.isArray(writers)) throw bad('handlers.writers', 'a list of origins', writers)
+  const wrong: unknown = writers.find((writer) => typeof writer !== 'string' || !isHttpOrigin(writer))
+  if (wrong !== undefined) throw bad('handlers.writers', "origins such as 'http://writer:8080'", wrong)
 }
 
 function onlyNames(of: string, given: Members, names: readonly string[]): void {

@@ -1,4 +1,9 @@
-import { ChangeHandlers, type ChangeHandler, type HandlerOptions, type HandlerStatus } from '@freshet/guard'
+import {
+  ChangeHandlers,
+  type ChangeHandler,
+  type HandlerOptions,
+  type HandlerStatus,
+} from '@freshet/handlers'
 import { ExactReplica, ReplicaError, type Notice, type ReplicaParts, type Value } from '@freshet/replica'
 import type { EmbeddedReplica } from './contract.ts'
 import { Handling } from './handling.ts'

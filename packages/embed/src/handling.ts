@@ -1,4 +1,4 @@
-import type { ChangeHandler, HandlerRuns } from '@freshet/guard'
+import type { ChangeHandler, HandlerRuns } from '@freshet/handlers'
 import type { Clock, Log } from '@freshet/kit'
 import type { Notice } from '@freshet/replica'
 

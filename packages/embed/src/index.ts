@@ -1,3 +1,16 @@
+export { handlerMetrics, HandlerError } from '@freshet/handlers'
+export type {
+  BucketLimits,
+  ChangeHandler,
+  HandlerContext,
+  HandlerErrorCode,
+  HandlerOptions,
+  HandlerRefusal,
+  HandlerRefusalReason,
+  HandlerStatus,
+  HeardChange,
+  WriteAllowance,
+} from '@freshet/handlers'
 export {
   ABSENT,
   BUFFER_OVERHEAD_BYTES,
@@ -28,3 +41,4 @@ export type { StoredDocument } from './as-documents.ts'
 export type { EmbeddedReplica } from './contract.ts'
 export { openReplica } from './open-replica.ts'
 export type { OpenReplicaOptions } from './open-replica.ts'
+export { watchWrites } from './mongodb/watch-writes.ts'

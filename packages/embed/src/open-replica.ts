@@ -1,5 +1,6 @@
 import { mongoSource, type IdentityRule } from '@freshet/change-stream-mongodb'
-import { openReadConnection, type HandlerOptions } from '@freshet/guard'
+import { openReadConnection } from '@freshet/guard'
+import type { HandlerOptions } from '@freshet/handlers'
 import { systemClock, type Log } from '@freshet/kit'
 import type { CollectionPlace } from '@freshet/protocol'
 import {

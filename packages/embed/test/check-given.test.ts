@@ -34,6 +34,15 @@ test.each<[object, string]>([
   ],
   [{ encoder: undefined }, 'encoder: expected an object with the functions encode, sizeOf, got undefined'],
   [{ encoder: { encode: () => 1 } }, 'encoder: '],
+  [
+    { handlers: { service: 'stock', writers: 'http://writer:8080' } },
+    'handlers.writers: expected a list of origins',
+  ],
+  [
+    { handlers: { service: 'stock', writers: ['http://writer:8080/v1'] } },
+    'handlers.writers: expected origins such as \'http://writer:8080\', got "http://writer:8080/v1"',
+  ],
+  [{ handlers: { service: 'stock', writers: ['writer:8080'] } }, 'handlers.writers: '],
   [{ options: { cacheSize: 1 } }, 'options: expected one of cacheBytes, '],
   [
     { options: { cacheBytes: '64MiB' } },

@@ -1,28 +1,22 @@
-import { once } from 'node:events'
-import { createServer, type IncomingHttpHeaders } from 'node:http'
 import { afterAll, expect, test } from '@jest/globals'
-import type { ChangeHandler, HeardChange } from '@freshet/guard'
+import { currentCause } from '@freshet/handlers'
 import type { Log } from '@freshet/kit'
 import { eventually, openTestDatabase } from '@freshet/testkit'
-import { asDocuments, openReplica, type EmbeddedReplica, type StoredDocument } from '../src/index.ts'
+import {
+  asDocuments,
+  openReplica,
+  type ChangeHandler,
+  type EmbeddedReplica,
+  type HandlerContext,
+  type HeardChange,
+  type StoredDocument,
+} from '../src/index.ts'
 import type { ReplicaOptions } from '@freshet/replica'
 
 const db = await openTestDatabase({ collections: ['orders', 'stock'] })
 afterAll(() => db[Symbol.asyncDispose]())
 const orders = db.admin.db('shop').collection<{ _id: string; n: number }>('orders')
 const stock = db.admin.db('shop').collection<{ _id: string; n: number }>('stock')
-
-/** The headers of a request that is made now. */
-async function saidBy(): Promise<IncomingHttpHeaders> {
-  const server = createServer((request, response) => response.end(JSON.stringify(request.headers)))
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const address = server.address()
-  const response = await fetch(`http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`)
-  const headers: IncomingHttpHeaders = JSON.parse(await response.text())
-  server.closeAllConnections()
-  server.close()
-  return headers
-}
 
 const open = (options: Partial<ReplicaOptions> = {}, log?: Log): Promise<EmbeddedReplica<StoredDocument>> =>
   openReplica({
@@ -37,7 +31,7 @@ const open = (options: Partial<ReplicaOptions> = {}, log?: Log): Promise<Embedde
 
 /** A handler that does `handle`, and remembers what it heard. */
 function hearing(
-  handle: (change: HeardChange, signal: AbortSignal) => Promise<void> | void = () => undefined,
+  handle: (change: HeardChange, context: HandlerContext) => Promise<void> | void = () => undefined,
 ): ChangeHandler & { readonly heard: HeardChange[]; readonly resets: string[] } {
   const heard: HeardChange[] = []
   const resets: string[] = []
@@ -46,9 +40,9 @@ function hearing(
     collections: ['orders'],
     heard,
     resets,
-    handle: async (change, signal) => {
+    handle: async (change, context) => {
       heard.push(change)
-      await handle(change, signal)
+      await handle(change, context)
     },
     reset: (reason) => void resets.push(reason),
   }
@@ -125,7 +119,7 @@ test('E2 a handler that fails is logged, and hears the next change', async () =>
 test('E2 it ends when it is disposed of or the replica is closed, and its last call has ended then', async () => {
   await using replica = await open()
   let running = 0
-  const slow = hearing(async (_, signal) => {
+  const slow = hearing(async (_, { signal }) => {
     running += 1
     await new Promise<void>((resolve) => {
       signal.addEventListener('abort', () => setImmediate(resolve), { once: true })
@@ -175,10 +169,10 @@ test('E2 one that does not stop when it was told to is there, and known, until i
   const log: Log = { debug() {}, info() {}, warn: (_, message) => warnings.push(message), error() {} }
   await using replica = await open({}, log)
   let release = (): void => undefined
-  let told: IncomingHttpHeaders = {}
+  let within: unknown
   const stubborn = hearing(async () => {
     await new Promise<void>((resolve) => (release = resolve))
-    told = await saidBy()
+    within = currentCause()?.lineage
   })
   const handling = replica.onChange(stubborn)
   await orders.insertOne({ _id: 'stubborn', n: 1 })
@@ -187,7 +181,7 @@ test('E2 one that does not stop when it was told to is there, and known, until i
   expect(warnings).toEqual([expect.stringContaining('did not stop')])
   expect(replica.handlers()).toMatchObject([{ handler: 'shop/hear' }])
   release()
-  await eventually(() => expect(told).toHaveProperty('freshet-cause'))
+  await eventually(() => expect(within).toMatchObject([{ handler: 'shop/hear' }]))
   await eventually(() => expect(replica.handlers()).toEqual([]))
 })
 

@@ -53,37 +53,6 @@ export const failures = {
     exitCode: 69,
     remedy: 'Ask again; if it goes on, look at the load of the database.',
   },
-  /** A handler of changes wrote what it had not declared. */
-  UNDECLARED_WRITE: {
-    retry: false,
-    exitCode: 70,
-    remedy:
-      'Declare it with a reason, `allowWrites: [{ collection, reason }]`, or do not write in a handler.',
-  },
-  /** A handler wrote upon what it caused itself, or too far from where it began. */
-  WRITE_LOOP: {
-    retry: false,
-    exitCode: 70,
-    remedy: 'Break the circle: a handler must not cause what it hears. The chain is in the message.',
-  },
-  /** Written so often because of one document, or upon the handler's own writes, that it must be a loop. */
-  BREAKER_OPEN: {
-    retry: true,
-    exitCode: 70,
-    remedy: 'Break the circle. Writes because of this document are refused for some minutes, others are not.',
-  },
-  /** The handler cannot be told from others. */
-  BAD_HANDLER: {
-    retry: false,
-    exitCode: 78,
-    remedy: 'Give service and handler names of a-z 0-9 _ -, each handler its own.',
-  },
-  /** The writes of this client would not be seen. */
-  UNWATCHABLE: {
-    retry: false,
-    exitCode: 78,
-    remedy: 'Make the client with the same `mongodb` package, and hand it to watchWrites before it connects.',
-  },
 } as const satisfies Record<string, { retry: boolean; exitCode: number; remedy: string }>
 
 /** A key of {@link failures}. */

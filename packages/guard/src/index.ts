@@ -1,4 +1,5 @@
 export { Binary, Long, ObjectId, Timestamp, UUID } from 'mongodb'
+export { allowedCommands } from './allowed-commands.ts'
 export { serverOf } from './answering-server.ts'
 export type {
   GuardedConnection,
@@ -23,18 +24,3 @@ export type { ReadPipeline, ReadStage } from './read-pipeline.ts'
 export type { Frozen } from './frozen.ts'
 export type { ReadCursor, ReadLimits } from './read-cursor.ts'
 export type { Refused } from './refused-verbs.ts'
-export { ChangeHandlers, onlyReads } from './handlers/change-handlers.ts'
-export type { HandlerOptions } from './handlers/change-handlers.ts'
-export type {
-  ChangeHandler,
-  HandlerRefusal,
-  HandlerRefusalReason,
-  HandlerStatus,
-  HeardChange,
-  WriteAllowance,
-} from './handlers/contract.ts'
-export { handlerMetrics } from './handlers/handler-metrics.ts'
-export type { HandlerRuns } from './handlers/handler-runs.ts'
-export { lineageHeaders } from './handlers/outgoing.ts'
-export type { BucketLimits } from './handlers/token-bucket.ts'
-export { watchWrites } from './handlers/watch-writes.ts'

@@ -1,4 +1,3 @@
-import { processOnlyReads } from './handlers/cause.ts'
 import type { Standing } from './preflight.ts'
 import type { RefusalReason } from './refusals.ts'
 
@@ -27,8 +26,6 @@ export interface GuardStatus extends ClientStatus {
     readonly veto: 'standing' | 'absent'
     /** `standing`: the server enforces a role that can only read. `absent`: it enforces nothing, or too large a role. */
     readonly role: 'standing' | 'absent'
-    /** `standing`: the process said that it only reads, so no writer takes what it sends. */
-    readonly lineage: 'standing' | 'absent'
   }
   /** Why every command is refused, until a look finds it mended; `undefined`: none is. */
   readonly fault: string | undefined
@@ -45,7 +42,7 @@ export function guardStatus(
 ): GuardStatus {
   const { standing, veto, fault } = proved
   return {
-    layers: { veto, role: roleOf(proved), lineage: processOnlyReads() ? 'standing' : 'absent' },
+    layers: { veto, role: roleOf(proved) },
     fault,
     user: standing.user,
     roles: standing.roles,
@@ -67,6 +64,5 @@ export function guardLine(proved: Proved): string {
     roleOf(proved) === 'standing'
       ? `role stands (user ${standing.user}, roles ${standing.roles.join(', ')})`
       : 'NO ROLE: no access control'
-  const lineage = processOnlyReads() ? 'lineage stands' : 'lineage for handlers alone'
-  return `guard: veto stands, ${role}, ${lineage}`
+  return `guard: veto stands, ${role}`
 }

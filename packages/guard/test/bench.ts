@@ -40,6 +40,11 @@ export class AttackBench implements AsyncDisposable {
     return this.#server.uri(user, this.#recorder.port)
   }
 
+  /** Where the writer would be asked. */
+  get writer(): string {
+    return this.#writer.url
+  }
+
   /** Everything of the database that an attack could change, as text. */
   async fingerprint(): Promise<string> {
     const admin = this.#root.db('admin')
@@ -58,17 +63,20 @@ export class AttackBench implements AsyncDisposable {
   }
 
   /**
-   * Runs one attack and tells what it sent that is no read, to the database or to the writer. Wants a client with one connection: what the attack did not
-   * wait for has then passed when the ping behind it has.
+   * Runs one attack and tells what it sent that is no read, to the database or to the writer. Wants a client with one
+   * connection: what the attack did not wait for has then passed when the ping behind it has.
    */
   async writesSeen(
     client: MongoClient,
     attack: (target: Target) => Promise<unknown>,
     user = 'reader',
+    call: typeof fetch = fetch,
   ): Promise<Outcome> {
     const before = this.#recorder.commands.length
     const cameBefore = this.#writer.came
-    const error = await attack(targetOf(client, this.uri(user), this.#writer.url)).then(
+    const error = await attack(
+      targetOf({ client, uri: this.uri(user), writer: this.#writer.url, fetch: call }),
+    ).then(
       () => undefined,
       (reason: unknown) => reason,
     )
@@ -126,7 +134,7 @@ export interface Outcome {
   readonly writes: readonly string[]
 }
 
-function targetOf(client: MongoClient, uri: string, writer: string): Target {
+function targetOf({ client, ...rest }: Pick<Target, 'client' | 'uri' | 'writer' | 'fetch'>): Target {
   const db = client.db('app')
   return {
     client,
@@ -134,8 +142,7 @@ function targetOf(client: MongoClient, uri: string, writer: string): Target {
     docs: db.collection('docs'),
     admin: db.admin(),
     files: new GridFSBucket(db),
-    uri,
-    writer,
+    ...rest,
   }
 }
 

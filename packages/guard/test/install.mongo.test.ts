@@ -45,20 +45,11 @@ async function programs(): Promise<readonly string[]> {
 }
 
 test('I.1 it installs by itself, and the programs of its README run', async () => {
-  const [reading = '', watching = ''] = await programs()
+  const [reading = ''] = await programs()
   await writeFile(join(folder, 'read.js'), reading.replaceAll("'shop'", "'app'"))
-  const env = { ...process.env, MONGODB_URI: server.uri('builtin'), WRITE_URI: server.uri('writer') }
+  const env = { ...process.env, MONGODB_URI: server.uri('builtin') }
   const { stdout } = await run(process.execPath, ['read.js'], { cwd: folder, env })
   expect(stdout).toContain('guard: veto stands, role stands (user builtin@admin, roles read@app)')
-  await writeFile(
-    join(folder, 'watch.js'),
-    `${watching}\nawait client.db('app').collection('docs').findOne()`,
-  )
-  // The writer may read its collections; nothing is judged outside of handlers.
-  await run(process.execPath, ['watch.js'], { cwd: folder, env, timeout: 10_000 }).catch((error: unknown) => {
-    // The program does not close its client, and is ended by us.
-    expect(error).toMatchObject({ killed: true })
-  })
 })
 
 test('I.1 its types come with it: what is refused there does not compile elsewhere', async () => {

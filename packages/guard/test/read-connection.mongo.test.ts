@@ -4,7 +4,7 @@ import { Long, MongoClient } from 'mongodb'
 import type { Document } from 'mongodb'
 import { openReadConnection, serverOf } from '../src/index.ts'
 import type { GuardedConnection, Refusal } from '../src/index.ts'
-import { KeptLog } from './support.ts'
+import { KeptLog } from '@freshet/testkit'
 import { TestServer } from './test-server.ts'
 
 let server: TestServer

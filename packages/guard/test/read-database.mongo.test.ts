@@ -4,7 +4,7 @@ import { MongoClient, ObjectId } from 'mongodb'
 import { openReadConnection, readDatabase } from '../src/index.ts'
 import type { GuardedConnection, ReadCollection } from '../src/index.ts'
 import { refusedCollectionVerbs, refusedDatabaseVerbs } from '../src/refused-verbs.ts'
-import { KeptLog } from './support.ts'
+import { KeptLog } from '@freshet/testkit'
 import { TestServer } from './test-server.ts'
 
 interface Doc {

@@ -3,7 +3,6 @@ import { MongoClient } from 'mongodb'
 import type { MongoClientOptions } from 'mongodb'
 import { Connection } from 'mongodb/lib/cmap/connection.js'
 import type { WireMessage, WriteOptions } from 'mongodb/lib/cmap/connection.js'
-import { watchWrites } from '../src/index.ts'
 import { removals } from './attacks/removals.ts'
 import { AttackBench } from './bench.ts'
 import { vetoing } from './support.ts'
@@ -50,14 +49,3 @@ test.each(Object.entries(removals))(
     expect(writes).toEqual(['insert'])
   },
 )
-
-test('G3.9 G7.6 a guarded client is no client to watch: its veto would make room', async () => {
-  await using client = vetoing(bench.uri('root')).client
-  expect(() => watchWrites(client)).toThrow(expect.objectContaining({ code: 'UNWATCHABLE' }))
-  await expect(client.db('app').collection('docs').insertOne({ a: 9 })).rejects.toMatchObject({
-    code: 'WRITE_REFUSED',
-  })
-  // Twice is fine: the second watch finds its own class.
-  await using own = new MongoClient(bench.uri('reader'))
-  expect(watchWrites(watchWrites(own))).toBe(own)
-})

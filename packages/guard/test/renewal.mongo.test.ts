@@ -7,7 +7,7 @@ import {
   type TestDatabase,
 } from '@freshet/testkit'
 import { openReadConnection, type GuardedConnection } from '../src/index.ts'
-import { KeptLog } from './support.ts'
+import { KeptLog } from '@freshet/testkit'
 
 const passwords = { 'freshet-reader': 'the-same-in-all' }
 

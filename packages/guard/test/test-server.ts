@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { findMongod, startReplicaSet } from '@freshet/mongod'
 import { rolesOf } from '@freshet/roles'
 import { MongoClient } from 'mongodb'
-import { KeptLog } from './support.ts'
+import { KeptLog } from '@freshet/testkit'
 
 /** A real server with one user for each role, whose password is its name. `root` may do everything. */
 export class TestServer implements AsyncDisposable {

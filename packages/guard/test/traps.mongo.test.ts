@@ -6,7 +6,7 @@ import type { MongoClientOptions } from 'mongodb'
 import { Connection } from 'mongodb/lib/cmap/connection.js'
 import type { WireMessage, WriteOptions } from 'mongodb/lib/cmap/connection.js'
 import { vetoingClient } from '../src/client.ts'
-import { KeptLog } from './support.ts'
+import { KeptLog } from '@freshet/testkit'
 import { TestServer } from './test-server.ts'
 
 let server: TestServer

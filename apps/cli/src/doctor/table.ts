@@ -6,7 +6,7 @@ const elsewhere = [
   ['G1', 'types', 'held when code is compiled: refused verbs have no call signature'],
   ['G2', 'imports', 'held when the reader is built: its imports are a list'],
   ['G5', 'network', 'held by the network policies of the cluster, infra/k8s/base'],
-  ['G6', 'lineage', 'told by the process itself: guard.layers in /statusz; judged by the writer'],
+  ['G6', 'lineage', 'held in services that write because of changes, and judged by the writer'],
   ['G7', 'breaker', 'held in services that write because of changes: watchWrites'],
   ['G8', 'seat belts', 'held by the manifests of the cluster, infra/k8s/base'],
 ] as const

@@ -12,6 +12,8 @@ export interface Target {
   readonly uri: string
   /** Where the writer would hear. */
   readonly writer: string
+  /** By which it would be asked. */
+  readonly fetch: typeof fetch
 }
 
 /**

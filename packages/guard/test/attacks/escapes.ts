@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import { MongoClient } from 'mongodb'
 import { attack } from './attack.ts'
-import type { Attack } from './attack.ts'
+import type { Attack, Target } from './attack.ts'
 import { RawSocket, serverError } from './raw-socket.ts'
 
 const row = { _id: 9, a: 9 }
@@ -39,7 +39,7 @@ export const escapes: readonly Attack[] = [
     needs: ["import 'node:net'"],
     besideVeto: 'no client at all',
   }),
-  attack('fetch to the writer', ({ writer }) => post(`${writer}/v1/docs`), {
+  attack('fetch to the writer', ({ writer, fetch }) => post(fetch, `${writer}/v1/docs`), {
     source: { unseen: 'the world has it; what it needs is refused by its name' },
     needs: ["fetch('http://writer')"],
     besideVeto: 'no message to a database',
@@ -62,8 +62,8 @@ async function inWorker(uri: string): Promise<void> {
   if (refused !== undefined) throw serverError(refused)
 }
 
-/** What stands in its way is the list of names (G2), the network (G5), and the writer itself, by its cause (G6). */
-async function post(url: string): Promise<void> {
+/** What stands in its way is the list of names (G2) and the network (G5). */
+async function post(fetch: Target['fetch'], url: string): Promise<void> {
   const { status } = await fetch(url, { method: 'POST', body: JSON.stringify(row) })
   if (status !== 201) throw new Error(`the writer answered ${status}`)
 }

@@ -1,9 +1,9 @@
 import type { Clock } from '@freshet/kit'
 import { positionOf, type Lineage } from '@freshet/protocol'
-import { ChangeHandlers } from '../../src/handlers/change-handlers.ts'
-import type { HandlerOptions } from '../../src/handlers/change-handlers.ts'
-import type { HeardChange } from '../../src/handlers/contract.ts'
-import { KeptLog } from '../support.ts'
+import { ChangeHandlers } from '../src/change-handlers.ts'
+import type { HandlerOptions } from '../src/change-handlers.ts'
+import type { HeardChange } from '../src/contract.ts'
+import { KeptLog } from '@freshet/testkit'
 
 /** A clock that only a test moves. */
 export class HandClock implements Clock {

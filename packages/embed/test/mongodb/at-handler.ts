@@ -1,13 +1,13 @@
-import type { HandlerOptions } from '../../src/handlers/change-handlers.ts'
-import { writtenBy } from '../../src/handlers/written.ts'
-import type { Attack } from '../attacks/attack.ts'
-import type { Outcome } from '../bench.ts'
-import { change, never, serviceOf } from '../handlers/support.ts'
+import type { Attack } from '../../../guard/test/attacks/attack.ts'
+import type { Outcome } from '../../../guard/test/bench.ts'
+import { change, never, serviceOf } from '../../../handlers/test/support.ts'
+import type { HandlerContext, HandlerOptions, HeardChange } from '../../src/index.ts'
+import { writtenBy } from '../../src/mongodb/written.ts'
 
 /** Runs one handler once, which declared these collections; its result, or nothing when it rejected. */
 export async function inHandler<T>(
   collections: readonly string[],
-  work: () => Promise<T>,
+  work: (context: HandlerContext) => Promise<T>,
   options: Partial<HandlerOptions> = {},
 ): Promise<T | undefined> {
   const { handlers } = serviceOf(options)
@@ -16,8 +16,8 @@ export async function inHandler<T>(
     name: 'h',
     collections: ['orders'],
     allowWrites: collections.map((collection) => ({ collection, reason: 'a test' })),
-    handle: async () => {
-      result = await work()
+    handle: async (_: HeardChange, context: HandlerContext) => {
+      result = await work(context)
     },
   }
   await handlers.add(handler).hear(change('orders/1'), never)
@@ -26,8 +26,8 @@ export async function inHandler<T>(
 }
 
 /**
- * Those that a watch over the client must meet: foreign code in a read writes nothing, nor does a look at a collection,
- * and another client is not watched.
+ * The attacks that a watched client must stop: foreign code in a read writes nothing, nor does `validate`, and another
+ * client is not watched.
  */
 export const throughWatch = (attacks: readonly Attack[]): readonly Attack[] =>
   attacks.filter(

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
-import { currentCause } from '../../src/handlers/cause.ts'
-import { handlerMetrics } from '../../src/handlers/handler-metrics.ts'
+import { currentCause } from '../src/cause.ts'
+import { handlerMetrics } from '../src/handler-metrics.ts'
 import { change, never, serviceOf } from './support.ts'
 
 test('G7.5 what handlers did is there as text for Prometheus', async () => {

@@ -1,12 +1,12 @@
 import type { Clock, Log } from '@freshet/kit'
 import { formatLineage, isHandlerName, parseLineage } from '@freshet/protocol'
-import { GuardError } from '../errors.ts'
 import { Breaker, defaultBucketLimits } from './breaker.ts'
-import { causeOfProcess } from './cause.ts'
 import type { ChangeHandler, HandlerRefusal, HandlerStatus } from './contract.ts'
 import { Echoes } from './echoes.ts'
+import { HandlerError } from './errors.ts'
 import { HandlerRuns } from './handler-runs.ts'
-import { hookRequests } from './outgoing.ts'
+import { writerOrigins } from './lineage-fetch.ts'
+import { hearStarts } from './unseen-starts.ts'
 import type { BucketLimits } from './token-bucket.ts'
 
 /** What a service says of its handlers; the rest has defaults. */
@@ -18,10 +18,10 @@ export interface HandlerOptions {
   /** When the breaker opens; by default after 100 calls that write because of one document, and one a second more; then for 5 minutes. */
   readonly bucket?: BucketLimits
   /**
-   * Which origins are told why they are called, of all that a handler calls by `fetch`: the names of the documents are
-   * in it. All by default; `(origin) => origin === 'http://writer:8080'` is better where handlers call strangers.
+   * Origins of the writers that handlers call by their `fetch`: `['http://writer:8080']`. They alone are told what a
+   * request descends from, since that names documents. None by default.
    */
-  readonly tells?: (origin: string) => boolean
+  readonly writers?: readonly string[]
   /** Hears of every refusal, after it was counted and logged. Must not throw. */
   readonly onRefusal?: (refusal: HandlerRefusal) => void
 }
@@ -36,19 +36,22 @@ export interface ChangeHandlersParts extends HandlerOptions {
 interface Running {
   readonly runs: HandlerRuns
   readonly echoes: Echoes
-  readonly hook: Disposable
+  readonly starts: Disposable
 }
 
 /** The handlers of one service. */
 export class ChangeHandlers {
   readonly #parts: ChangeHandlersParts
+  readonly #writers: ReadonlySet<string>
   readonly #handlers = new Map<string, Running>()
 
+  /** @throws {HandlerError} BAD_HANDLER: a writer is no origin. */
   constructor(parts: ChangeHandlersParts) {
     this.#parts = parts
+    this.#writers = writerOrigins(parts.writers ?? [])
   }
 
-  /** @throws {GuardError} BAD_HANDLER: its name is not of the form, or taken, or a collection's cannot be told. */
+  /** @throws {HandlerError} BAD_HANDLER: its name is not of the form, or taken, or a collection's cannot be told. */
   add(handler: ChangeHandler): HandlerRuns {
     const {
       service,
@@ -61,8 +64,8 @@ export class ChangeHandlers {
     } = this.#parts
     const name = `${service}/${handler.name}`
     if (!isHandlerName(name))
-      throw new GuardError('BAD_HANDLER', `expected names of a-z 0-9 _ -, got ${JSON.stringify(name)}`)
-    if (this.#handlers.has(handler.name)) throw new GuardError('BAD_HANDLER', `there is a ${name} already`)
+      throw new HandlerError('BAD_HANDLER', `expected names of a-z 0-9 _ -, got ${JSON.stringify(name)}`)
+    if (this.#handlers.has(handler.name)) throw new HandlerError('BAD_HANDLER', `there is a ${name} already`)
     checkCollections(name, handler)
     const echoes = new Echoes(handler.collections, clock)
     const runs = new HandlerRuns(handler, {
@@ -74,33 +77,22 @@ export class ChangeHandlers {
       eachEchoes: (tell) => {
         for (const { echoes } of this.#handlers.values()) tell(echoes)
       },
-      tells: (origin) => this.#tells(origin),
+      writers: this.#writers,
       log,
       onRefusal,
     })
-    this.#handlers.set(handler.name, { runs, echoes, hook: hookRequests() })
+    this.#handlers.set(handler.name, { runs, echoes, starts: hearStarts() })
     return runs
   }
 
   /** Forgets a handler; one that is not there is fine. */
   remove({ name }: ChangeHandler): void {
-    this.#handlers.get(name)?.hook[Symbol.dispose]()
+    this.#handlers.get(name)?.starts[Symbol.dispose]()
     this.#handlers.delete(name)
   }
 
   status(): readonly HandlerStatus[] {
     return [...this.#handlers.values()].map(({ runs }) => runs.status())
-  }
-
-  /** Is asked in the middle of a request, where an error would be taken for one of the runtime. */
-  #tells(origin: string): boolean {
-    const { tells, log } = this.#parts
-    try {
-      return tells?.(origin) ?? true
-    } catch (err) {
-      log.error({ origin, err }, '`tells` threw; the origin is told')
-      return true
-    }
   }
 }
 
@@ -109,7 +101,7 @@ function checkCollections(handler: string, { collections, allowWrites = [] }: Ch
   const all = [...collections, ...allowWrites.map(({ collection }) => collection)]
   const bad = all.find((collection) => !canBeTold(handler, collection))
   if (bad !== undefined)
-    throw new GuardError(
+    throw new HandlerError(
       'BAD_HANDLER',
       `${handler} needs collections named in ASCII, got ${JSON.stringify(bad)}`,
     )
@@ -122,25 +114,5 @@ function canBeTold(handler: string, collection: string): boolean {
   } catch {
     // The library throws for whatever cannot stand in a header.
     return false
-  }
-}
-
-/**
- * Says that this process only reads: whatever it calls by `fetch` is told that it descends from a reader, which may
- * write nothing, and a client that is watched refuses every write. Holds until it is disposed of.
- * @param name `reader`, `delivery`.
- */
-export function onlyReads(name: string): Disposable {
-  const lineage = [{ handler: `${name}/process`, heard: '*', writes: [] }]
-  const judge = (): never => {
-    throw new GuardError('UNDECLARED_WRITE', `this process (${name}) only reads`)
-  }
-  causeOfProcess({ lineage, database: undefined, tells: () => true, judge, started: () => undefined })
-  const hook = hookRequests()
-  return {
-    [Symbol.dispose]: () => {
-      causeOfProcess(undefined)
-      hook[Symbol.dispose]()
-    },
   }
 }

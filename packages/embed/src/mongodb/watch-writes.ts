@@ -1,9 +1,8 @@
 /// <reference path="../../../../types/mongodb-connection.d.ts" />
+import { currentCause, HandlerError } from '@freshet/handlers'
 import { MongoClient, type Document } from 'mongodb'
 import { Connection } from 'mongodb/lib/cmap/connection.js'
 import type { ResponseType, WireMessage, WriteOptions } from 'mongodb/lib/cmap/connection.js'
-import { GuardError } from '../errors.ts'
-import { currentCause } from './cause.ts'
 import { changedBy, writtenBy } from './written.ts'
 
 /** Judges what handlers write, before it leaves; everything else passes at the price of one look. */
@@ -34,25 +33,25 @@ class WatchingConnection extends Connection {
 }
 
 /**
- * Makes a service's own client refuse what its handlers of changes must not write: such a write rejects with GuardError
+ * Makes a service's own client refuse what its handlers of changes must not write: such a write rejects with HandlerError
  * UNDECLARED_WRITE, WRITE_LOOP or BREAKER_OPEN before a byte of it leaves. Call it before the client connects.
  * @returns the same client.
- * @throws {GuardError} UNWATCHABLE
+ * @throws {HandlerError} UNWATCHABLE
  */
 export function watchWrites(client: MongoClient): MongoClient {
   if (!(client instanceof MongoClient))
-    throw new GuardError(
+    throw new HandlerError(
       'UNWATCHABLE',
-      'expected a client of the very driver that the guard uses, mongodb 7.9',
+      'expected a client of the very driver that this package uses, mongodb 7.9',
     )
   if (Reflect.get(client, 'topology') !== undefined)
-    throw new GuardError('UNWATCHABLE', 'expected a client that has not connected yet')
+    throw new HandlerError('UNWATCHABLE', 'expected a client that has not connected yet')
   const options: unknown = Reflect.get(client, 'options')
   if (typeof options !== 'object' || options === null || Reflect.get(options, 'autoEncrypter') !== undefined)
-    throw new GuardError('UNWATCHABLE', 'expected a client without automatic encryption')
+    throw new HandlerError('UNWATCHABLE', 'expected a client without automatic encryption')
   const present: unknown = Reflect.get(options, 'connectionType')
   if (present !== undefined && present !== WatchingConnection)
-    throw new GuardError('UNWATCHABLE', 'expected a client whose connections nobody else judges')
+    throw new HandlerError('UNWATCHABLE', 'expected a client whose connections nobody else judges')
   Reflect.set(options, 'connectionType', WatchingConnection)
   return client
 }

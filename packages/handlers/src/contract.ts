@@ -18,6 +18,19 @@ export interface WriteAllowance {
   readonly reason: string
 }
 
+/** What a call of a handler gets beside the change. */
+export interface HandlerContext {
+  /** Aborts when the handler must stop. */
+  readonly signal: AbortSignal
+  /**
+   * As the global `fetch`. A request to one of the declared `writers` also tells the writer what it descends from, and is
+   * not redirected. One that may write takes part in the breaker: it rejects with HandlerError BREAKER_OPEN.
+   */
+  readonly fetch: typeof fetch
+  /** What a request to a writer must carry when another HTTP client sends it: `Freshet-Hops` and `Freshet-Cause`. */
+  readonly headers: Readonly<Record<string, string>>
+}
+
 /** Something that is done because of changes. Without `allowWrites` it may write nothing. */
 export interface ChangeHandler {
   /** Unique in its service: `[a-z][a-z0-9_-]{0,63}`. */
@@ -26,9 +39,9 @@ export interface ChangeHandler {
   readonly collections: readonly string[]
   readonly allowWrites?: readonly WriteAllowance[]
   /** Called for one change at a time, in the order of the feed. A rejection is logged and counted, and the next change follows. */
-  handle(change: HeardChange, signal: AbortSignal): Promise<void> | void
+  handle(change: HeardChange, context: HandlerContext): Promise<void> | void
   /** Changes may have been missed (`reason` says why): whatever was made of them must be made anew. */
-  reset?(reason: string, signal: AbortSignal): Promise<void> | void
+  reset?(reason: string, context: HandlerContext): Promise<void> | void
 }
 
 /** Why a write out of a handler was refused; the label of the metric. */
@@ -41,15 +54,15 @@ export interface HandlerRefusal {
   readonly handler: string
   /** The document whose change led to it: `<collection>/<id>`. */
   readonly heard: string
-  /** What it would have written; `undefined`: a command about no collection. */
+  /** What it would have written; `undefined`: a request to a writer, or a command about no collection. */
   readonly collection: string | undefined
   /** From the first change that is known to this handler, in words. */
   readonly chain: string
 }
 
 /**
- * What an operator sees of one handler; counters start at zero with it. Writes and refusals are those of a watched
- * client: what goes through the writer is judged and counted there (`freshet_writer_problems_total{code="write-loop"}`).
+ * What an operator sees of one handler; counters start at zero with it. What the writer refuses is counted there:
+ * `freshet_writer_problems_total{code="write-loop"}`.
  */
 export interface HandlerStatus {
   readonly handler: string
@@ -57,9 +70,9 @@ export interface HandlerStatus {
   readonly heard: number
   readonly failed: number
   readonly resets: number
-  /** Commands of a watched client that were let through. */
+  /** Writes that were let through: commands of a watched client, and requests to a writer by the handler's `fetch`. */
   readonly writes: number
-  /** Commands of a watched client that were refused. */
+  /** Such writes that were refused before they left. */
   readonly refusals: Readonly<Record<HandlerRefusalReason, number>>
   /** Processes and threads that it started: what these write is not seen, and a loop through them is not stopped here. */
   readonly unseenStarts: number

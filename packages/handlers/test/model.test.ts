@@ -1,13 +1,13 @@
 import { expect, test } from '@jest/globals'
 import { formatLineage, headers, loopFault, MAX_HOPS, parseLineage, type Lineage } from '@freshet/protocol'
 import * as fc from 'fast-check'
-import { currentCause } from '../../src/handlers/cause.ts'
-import { defaultBucketLimits } from '../../src/handlers/breaker.ts'
-import { ChangeHandlers } from '../../src/handlers/change-handlers.ts'
-import type { HandlerRuns } from '../../src/handlers/handler-runs.ts'
-import { lineageHeaders } from '../../src/handlers/outgoing.ts'
-import type { BucketLimits } from '../../src/handlers/token-bucket.ts'
-import { KeptLog } from '../support.ts'
+import { currentCause } from '../src/cause.ts'
+import { defaultBucketLimits } from '../src/breaker.ts'
+import { ChangeHandlers } from '../src/change-handlers.ts'
+import type { HandlerContext } from '../src/contract.ts'
+import type { HandlerRuns } from '../src/handler-runs.ts'
+import type { BucketLimits } from '../src/token-bucket.ts'
+import { KeptLog } from '@freshet/testkit'
 import { change, HandClock, never } from './support.ts'
 
 /**
@@ -81,15 +81,20 @@ const BUDGET = 50_000
 const FIRST = 12
 
 /** How a service writes: with what cause the feed will tell it, or not at all. */
-type Way = (collection: string, id: string | undefined, maxHops: number) => Lineage | undefined
+type Way = (
+  collection: string,
+  id: string | undefined,
+  maxHops: number,
+  context: HandlerContext,
+) => Lineage | undefined
 
 /** Through a writer, which sees the headers. */
 const through =
   (door: Door): Way =>
-  (collection, _, maxHops) =>
-    door(lineageHeaders()[headers.cause] ?? '', collection, maxHops)
+  (collection, _, maxHops, context) =>
+    door(context.headers[headers.cause] ?? '', collection, maxHops)
 
-/** With a client of its own, which the guard watches; the feed tells no cause of it. */
+/** With a client of its own, which is watched; the feed tells no cause of it. */
 const ownClient: Way = (collection, id) => {
   try {
     currentCause()?.judge({
@@ -130,10 +135,10 @@ async function play(
       name: `h${index}`,
       collections: [`c${node.hears}`],
       allowWrites: node.writes.map((to) => ({ collection: `c${to}`, reason: 'the graph' })),
-      handle: ({ id }) => {
+      handle: ({ id }, context) => {
         for (const to of node.writes) {
           for (const made of idsOf(node.documents, id, index)) {
-            const cause = way(`c${to}`, node.documents === 'unnamed' ? undefined : made, maxHops)
+            const cause = way(`c${to}`, node.documents === 'unnamed' ? undefined : made, maxHops, context)
             if (cause === undefined) refused += 1
             else feed.push({ key: `c${to}/${made}`, cause })
           }

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
-import { Breaker, defaultBucketLimits } from '../../src/handlers/breaker.ts'
-import type { Echo } from '../../src/handlers/echoes.ts'
+import { Breaker, defaultBucketLimits } from '../src/breaker.ts'
+import type { Echo } from '../src/echoes.ts'
 import { HandClock } from './support.ts'
 
 const open = (): Breaker => new Breaker(defaultBucketLimits, new HandClock())

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
-import { currentCause } from '../../src/handlers/cause.ts'
-import type { ChangeHandler, HandlerStatus } from '../../src/handlers/contract.ts'
-import { Echoes } from '../../src/handlers/echoes.ts'
+import { currentCause } from '../src/cause.ts'
+import type { ChangeHandler, HandlerStatus } from '../src/contract.ts'
+import { Echoes } from '../src/echoes.ts'
 import { change, HandClock, never, serviceOf } from './support.ts'
 
 const rounds = (of: Record<string, number>): ReadonlyMap<string, number> => new Map(Object.entries(of))

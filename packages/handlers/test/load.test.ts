@@ -1,9 +1,9 @@
 import { expect, test } from '@jest/globals'
-import { currentCause } from '../../src/handlers/cause.ts'
-import { defaultBucketLimits } from '../../src/handlers/breaker.ts'
-import type { ChangeHandler } from '../../src/handlers/contract.ts'
-import type { BucketLimits } from '../../src/handlers/token-bucket.ts'
-import { change, never, serviceOf } from './support.ts'
+import { currentCause } from '../src/cause.ts'
+import { defaultBucketLimits } from '../src/breaker.ts'
+import type { ChangeHandler } from '../src/contract.ts'
+import { TokenBucket, type BucketLimits } from '../src/token-bucket.ts'
+import { change, HandClock, never, serviceOf } from './support.ts'
 
 /**
  * Ten times normal load: 200 changes a second over 500 documents, of which a few are much more lively than the rest;
@@ -125,4 +125,26 @@ test.each([
   const bucket = { ...defaultBucketLimits, ...limits }
   const result = await load((id, write) => write(`stock/${id}`), { bucket })
   expect(result.refused).toBeGreaterThan(0)
+})
+
+/** How many of `writes`, one every `everyMs`, one bucket for the whole handler lets pass. */
+function throughOneBucket(limits: BucketLimits, writes: number, everyMs: number): number {
+  const clock = new HandClock()
+  const bucket = new TokenBucket(limits, clock)
+  let passed = 0
+  for (let n = 0; n < writes; n += 1) {
+    if (bucket.take()) passed += 1
+    clock.pass(everyMs)
+  }
+  return passed
+}
+
+test('G7.4 negative control: one bucket for a handler stops either honest work or no loop in time', () => {
+  const honest = SECONDS * CHANGES_PER_S
+  // The one that stops a loop in 110 writes.
+  expect(throughOneBucket(defaultBucketLimits, honest, 1_000 / CHANGES_PER_S)).toBeLessThan(honest / 100)
+  // The smallest one that stops no honest work.
+  const large = { ...defaultBucketLimits, refillPerS: CHANGES_PER_S }
+  expect(throughOneBucket(large, honest, 1_000 / CHANGES_PER_S)).toBe(honest)
+  expect(throughOneBucket(large, honest, 10)).toBe(honest)
 })

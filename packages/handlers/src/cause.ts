@@ -15,12 +15,10 @@ export interface Cause {
   /** Its last hop is the handler that runs. */
   readonly lineage: Lineage
   /** The database whose collections go by their plain names. */
-  readonly database: string | undefined
-  /** Whether requests to this origin (`http://writer:8080`) are told the lineage. */
-  tells(origin: string): boolean
+  readonly database: string
   /**
    * @returns what is to be called when it is known how many documents were changed.
-   * @throws {GuardError} UNDECLARED_WRITE, WRITE_LOOP, BREAKER_OPEN: this write must not be done.
+   * @throws {HandlerError} UNDECLARED_WRITE, WRITE_LOOP, BREAKER_OPEN: this write must not be done.
    */
   judge(written: Written): (changed: number) => void
   /** Something was started whose writes nobody can see. */
@@ -29,27 +27,16 @@ export interface Cause {
 
 /**
  * Follows the code of a handler through its promises and timers. It is lost where work is handed over by other means,
- * as by a queue of the program's own: wrap what is queued in `AsyncResource.bind`.
+ * such as a queue of the program's own: wrap what is queued in `AsyncResource.bind`.
  */
 const running = new AsyncLocalStorage<Cause>()
-let ofProcess: Cause | undefined
 
-/** The cause of the code that runs now; `undefined`: nobody's change. */
+/** The cause of the code that runs now; `undefined`: no handler runs it. */
 export function currentCause(): Cause | undefined {
-  return running.getStore() ?? ofProcess
+  return running.getStore()
 }
 
 /** Runs `work`, and all that it starts, as caused. */
 export function runCaused<T>(cause: Cause, work: () => T): T {
   return running.run(cause, work)
-}
-
-/** Makes everything in this process that no handler runs descend from `cause`; `undefined`: from nothing again. */
-export function causeOfProcess(cause: Cause | undefined): void {
-  ofProcess = cause
-}
-
-/** Whether {@link causeOfProcess} holds. */
-export function processOnlyReads(): boolean {
-  return ofProcess !== undefined
 }

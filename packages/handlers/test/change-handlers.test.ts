@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { expect, test } from '@jest/globals'
 import type { Hop } from '@freshet/protocol'
-import { currentCause, type Written } from '../../src/handlers/cause.ts'
-import type { ChangeHandler, HandlerRefusal } from '../../src/handlers/contract.ts'
+import { currentCause, type Written } from '../src/cause.ts'
+import type { ChangeHandler, HandlerRefusal } from '../src/contract.ts'
 import { change, never, serviceOf } from './support.ts'
 
 /** As a watched client does. */
@@ -37,7 +37,7 @@ test('G7.5 a refusal names handler, document and chain; it is counted, logged an
   }
   expect(told).toEqual([refusal])
   expect(log.lines).toEqual([
-    { level: 'error', fields: refusal, message: 'guard: refused a write of a handler' },
+    { level: 'error', fields: refusal, message: 'refused a write of a handler' },
     {
       level: 'error',
       fields: {

@@ -1,7 +1,6 @@
+import { allowedCommands } from '@freshet/guard'
+import { someId, type Written } from '@freshet/handlers'
 import { Binary, BSON, Double, Int32, Long, ObjectId, type Document } from 'mongodb'
-import { allowedCommands } from '../allowed-commands.ts'
-import type { Written } from './cause.ts'
-import { someId } from './echoes.ts'
 
 /** What else a client that may write sends without writing; the writes of a transaction are judged one by one. */
 const otherReads: ReadonlySet<string> = new Set([

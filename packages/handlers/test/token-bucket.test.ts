@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
-import { defaultBucketLimits } from '../../src/handlers/breaker.ts'
-import { TokenBucket } from '../../src/handlers/token-bucket.ts'
+import { defaultBucketLimits } from '../src/breaker.ts'
+import { TokenBucket } from '../src/token-bucket.ts'
 import { HandClock } from './support.ts'
 
 const taken = (bucket: TokenBucket, tries: number): number =>

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { Binary, Int32, Long, MongoClient, ObjectId, UUID } from 'mongodb'
 import type { Document } from 'mongodb'
-import { runCaused, type Cause } from '../../src/handlers/cause.ts'
-import { watchWrites } from '../../src/handlers/watch-writes.ts'
-import { writtenBy } from '../../src/handlers/written.ts'
-import { attacks } from '../attacks.ts'
-import { AttackBench } from '../bench.ts'
-import { inHandler, passedWatch, throughWatch } from '../layers/at-handler.ts'
+import { attacks } from '../../../guard/test/attacks.ts'
+import { AttackBench } from '../../../guard/test/bench.ts'
+import { vetoing } from '../../../guard/test/support.ts'
+import { runCaused, type Cause } from '../../../handlers/src/cause.ts'
+import { watchWrites } from '../../src/index.ts'
+import { writtenBy } from '../../src/mongodb/written.ts'
+import { inHandler, passedWatch, throughWatch } from './at-handler.ts'
 
 let bench: AttackBench
 let untouched: string
@@ -80,7 +81,7 @@ test('G7.4 what a write has changed is told to who judged it: nothing is no chan
     ({ keys }) =>
     (changed) =>
       told.push([keys, changed])
-  const cause: Cause = { lineage: [], database: 'app', tells: () => true, judge, started: () => undefined }
+  const cause: Cause = { lineage: [], database: 'app', judge, started: () => undefined }
   await runCaused(cause, async () => {
     await docs.insertMany([1, 2, 3].map((n) => ({ _id: n, n })))
     await docs.updateOne({ _id: 1 }, { $set: { n: 9 } })
@@ -109,6 +110,17 @@ test('G7.6 a client whose writes would not be seen is refused', async () => {
   expect(() => watchWrites(client)).toThrow(expect.objectContaining({ code: 'UNWATCHABLE' }))
   const stranger: unknown = { connect: () => undefined }
   expect(() => watchWrites(stranger as MongoClient)).toThrow(expect.objectContaining({ code: 'UNWATCHABLE' }))
+})
+
+test('G7.6 a guarded client is no client to watch: its veto would make room', async () => {
+  await using client = vetoing(bench.uri('root')).client
+  expect(() => watchWrites(client)).toThrow(expect.objectContaining({ code: 'UNWATCHABLE' }))
+  await expect(client.db('app').collection('docs').insertOne({ a: 9 })).rejects.toMatchObject({
+    code: 'WRITE_REFUSED',
+  })
+  // Twice is fine: the second watch finds its own class.
+  await using own = new MongoClient(bench.uri('reader'))
+  expect(watchWrites(watchWrites(own))).toBe(own)
 })
 
 const uuid = new UUID()

@@ -25,12 +25,12 @@ const metrics: Readonly<Record<string, Metric>> = {
   },
   freshet_handler_writes_total: {
     type: 'counter',
-    help: 'Writes of a handler by a watched client.',
+    help: 'Writes of a handler by a watched client or by its fetch.',
     values: ({ writes }) => writes,
   },
   freshet_handler_refusals_total: {
     type: 'counter',
-    help: 'Writes of a handler by a watched client that were refused.',
+    help: 'Writes of a handler that were refused before they left.',
     values: ({ refusals }) => refusals,
   },
   freshet_handler_unseen_starts_total: {

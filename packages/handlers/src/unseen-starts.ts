@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { currentCause } from './cause.ts'
 
 /** What runs beside the program that started it: nothing that it does is known to descend from a handler. */
@@ -13,7 +14,22 @@ const channels: Readonly<Record<string, UnseenStart>> = {
   worker_threads: 'thread',
 }
 
-/** Channels with what is to hear them: the handler that starts something is told. It goes on all the same. */
-export const hearingStarts = Object.entries(channels).map(
+const hearing = Object.entries(channels).map(
   ([channel, what]) => [channel, (): void => currentCause()?.started(what)] as const,
 )
+let hearers = 0
+
+/** Tells the handler that runs of what it starts, until this is disposed of. What is started goes on all the same. */
+export function hearStarts(): Disposable {
+  if (hearers === 0) for (const [channel, hear] of hearing) subscribe(channel, hear)
+  hearers += 1
+  let held = true
+  return {
+    [Symbol.dispose]: () => {
+      if (!held) return
+      held = false
+      hearers -= 1
+      if (hearers === 0) for (const [channel, hear] of hearing) unsubscribe(channel, hear)
+    },
+  }
+}

@@ -1,17 +1,18 @@
 import type { Log } from '@freshet/kit'
 import { describeLineage, loopFault, type Hop, type Lineage } from '@freshet/protocol'
-import { GuardError, type GuardErrorCode } from '../errors.ts'
 import type { Breaker } from './breaker.ts'
 import { currentCause, runCaused, type Cause, type Written } from './cause.ts'
 import type {
   ChangeHandler,
+  HandlerContext,
   HandlerRefusal,
   HandlerRefusalReason,
   HandlerStatus,
   HeardChange,
 } from './contract.ts'
 import { someId, type Echo, type Echoes } from './echoes.ts'
-import { lookForAgents } from './outgoing.ts'
+import { HandlerError, type HandlerErrorCode } from './errors.ts'
+import { lineageFetch, lineageHeaders } from './lineage-fetch.ts'
 import type { UnseenStart } from './unseen-starts.ts'
 
 /** What one handler shares with the others of its service. */
@@ -25,12 +26,13 @@ export interface HandlerRunsParts {
   readonly echoes: Echoes
   /** Tells every handler of this process what was written. */
   readonly eachEchoes: (tell: (echoes: Echoes) => void) => void
-  readonly tells: (origin: string) => boolean
+  /** Origins of the writers that it may call. */
+  readonly writers: ReadonlySet<string>
   readonly log: Log
   readonly onRefusal: ((refusal: HandlerRefusal) => void) | undefined
 }
 
-const codes: Record<HandlerRefusalReason, GuardErrorCode> = {
+const codes: Record<HandlerRefusalReason, HandlerErrorCode> = {
   undeclared: 'UNDECLARED_WRITE',
   'own-entry': 'WRITE_LOOP',
   'too-many-hops': 'WRITE_LOOP',
@@ -71,7 +73,7 @@ export class HandlerRuns {
     const echo = echoes.heard(heard)
     if (echo.by === 'none') breaker.foreign(heard)
     const run = new Run(this.#lineage(change.cause, heard), heard, echo)
-    await this.#run(run, () => this.#handler.handle(change, signal), signal)
+    await this.#run(run, (context) => this.#handler.handle(change, context), signal)
     if (run.admitted === true && run.lasting === 0) breaker.giveBack(heard, name, echo)
   }
 
@@ -82,7 +84,7 @@ export class HandlerRuns {
     if (this.#handler.reset === undefined)
       log.warn({ handler: name, reason }, 'changes may have been missed, and the handler has no reset')
     const run = new Run(this.#lineage([], everything), everything, { rounds: new Map(), by: 'none' })
-    await this.#run(run, () => this.#handler.reset?.(reason, signal), signal)
+    await this.#run(run, (context) => this.#handler.reset?.(reason, context), signal)
   }
 
   /** Whether the code that asks is a call of this handler, or was started by one. */
@@ -109,24 +111,37 @@ export class HandlerRuns {
     return [...cause, own]
   }
 
-  async #run(run: Run, work: () => Promise<void> | void, signal: AbortSignal): Promise<void> {
-    const { database, tells, log, name } = this.#parts
+  async #run(
+    run: Run,
+    work: (context: HandlerContext) => Promise<void> | void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { database, log, name } = this.#parts
     const { lineage, heard } = run
     const cause: Cause = {
       lineage,
       database,
-      tells,
       judge: (written) => this.#judge(run, written),
       started: (what) => this.#started(what, heard),
     }
-    lookForAgents()
     try {
-      await runCaused(cause, work)
+      await runCaused(cause, () => work(this.#contextOf(run, signal)))
     } catch (error) {
       if (signal.aborted) return
       this.#failed += 1
       log.error({ handler: name, heard, chain: describeLineage(lineage), err: error }, 'a handler failed')
     }
+  }
+
+  #contextOf(run: Run, signal: AbortSignal): HandlerContext {
+    const headers = lineageHeaders(run.lineage)
+    const admit = (): (() => void) => {
+      this.#admit(run, undefined)
+      return () => {
+        run.lasting -= 1
+      }
+    }
+    return { signal, headers, fetch: lineageFetch({ headers, writers: this.#parts.writers, admit }) }
   }
 
   /** Said once, and counted each time: a handler may have reasons to start one, such as to make a picture smaller. */
@@ -138,18 +153,23 @@ export class HandlerRuns {
   }
 
   #judge(run: Run, { collections, keys }: Written): (changed: number) => void {
-    const { maxHops, breaker, name } = this.#parts
+    const { maxHops } = this.#parts
     for (const collection of collections) {
       const fault = loopFault(run.lineage, collection ?? '', maxHops)
       if (fault !== undefined) throw this.#refused(fault, run, collection)
     }
-    // One token for all that is written because of one change: much at once is no loop.
-    run.admitted ??= run.heard === everything ? breaker.takeReset() : breaker.take(run.heard, name, run.echo)
-    if (!run.admitted) throw this.#refused('breaker', run, collections[0])
-    this.#writes += 1
-    run.lasting += 1
+    this.#admit(run, collections[0])
     const unnamed = collections.filter((collection) => !keys.some((key) => key.startsWith(`${collection}/`)))
     return this.#expect(run, [...keys, ...unnamed.map((collection) => `${collection}/${someId}`)])
+  }
+
+  /** One token for all that is written because of one change: much at once is no loop. @throws {HandlerError} BREAKER_OPEN */
+  #admit(run: Run, collection: string | undefined): void {
+    const { breaker, name } = this.#parts
+    run.admitted ??= run.heard === everything ? breaker.takeReset() : breaker.take(run.heard, name, run.echo)
+    if (!run.admitted) throw this.#refused('breaker', run, collection)
+    this.#writes += 1
+    run.lasting += 1
   }
 
   /** What handlers will hear of this write; what is returned corrects it by how much was changed. */
@@ -175,14 +195,14 @@ export class HandlerRuns {
     }
   }
 
-  #refused(reason: HandlerRefusalReason, run: Run, collection: string | undefined): GuardError {
+  #refused(reason: HandlerRefusalReason, run: Run, collection: string | undefined): HandlerError {
     const { name, log, onRefusal } = this.#parts
     this.#refusals[reason] += 1
     const chain = describeLineage(run.lineage)
     const refusal: HandlerRefusal = { reason, handler: name, heard: run.heard, collection, chain }
-    log.error({ ...refusal }, 'guard: refused a write of a handler')
+    log.error({ ...refusal }, 'refused a write of a handler')
     onRefusal?.(refusal)
-    return new GuardError(codes[reason], sentenceOf(refusal))
+    return new HandlerError(codes[reason], sentenceOf(refusal))
   }
 }
 
@@ -205,7 +225,7 @@ class Run {
 }
 
 function sentenceOf({ reason, handler, heard, collection, chain }: HandlerRefusal): string {
-  const what = collection === undefined ? 'send a command that may write' : `write to ${collection}`
+  const what = collection === undefined ? 'write' : `write to ${collection}`
   const why: Record<HandlerRefusalReason, string> = {
     undeclared: 'without having declared it',
     'own-entry': 'upon what it caused itself',

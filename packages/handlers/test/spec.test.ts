@@ -1,0 +1,26 @@
+import { readFile } from 'node:fs/promises'
+import { expect, test } from '@jest/globals'
+import * as handlers from '../src/index.ts'
+
+test('the table of errors in SPEC.md says what the code says', async () => {
+  const spec = await readFile(`${import.meta.dirname}/../SPEC.md`, 'utf8')
+  const rows = [...spec.matchAll(/^\| `(\w+)` +\| (yes|no) +\| (\d+) +\|/gm)].map(
+    ([, code, retry, exit]) => `${code} ${retry} ${exit}`,
+  )
+  const table = Object.entries(handlers.failures).map(
+    ([code, { retry, exitCode }]) => `${code} ${retry ? 'yes' : 'no'} ${exitCode}`,
+  )
+  expect(rows.toSorted()).toEqual(table.toSorted())
+})
+
+test('an error knows its remedy, whether to retry, and how a process ends by it', () => {
+  const error = new handlers.HandlerError('BREAKER_OPEN', 'too often', { cause: 'x' })
+  expect(error).toMatchObject({
+    name: 'HandlerError',
+    message: 'BREAKER_OPEN: too often',
+    retry: true,
+    exitCode: 70,
+    cause: 'x',
+  })
+  expect(error.remedy).toBe(handlers.failures.BREAKER_OPEN.remedy)
+})
