@@ -5,6 +5,8 @@ import type { HandlerOptions } from '../src/change-handlers.ts'
 import type { HeardChange } from '../src/contract.ts'
 import { KeptLog } from '@freshet/testkit'
 
+export { runCaused } from '../src/cause.ts'
+
 /** A clock that only a test moves. */
 export class HandClock implements Clock {
   #nowMs = 0

@@ -1,6 +1,6 @@
-import type { Attack } from '../../../guard/test/attacks/attack.ts'
-import type { Outcome } from '../../../guard/test/bench.ts'
-import { change, never, serviceOf } from '../../../handlers/test/support.ts'
+import type { Attack } from '@freshet/guard/test/attacks/attack'
+import type { Outcome } from '@freshet/guard/test/bench'
+import { change, never, serviceOf } from '@freshet/handlers/test/support'
 import type { HandlerContext, HandlerOptions, HeardChange } from '../../src/index.ts'
 import { writtenBy } from '../../src/mongodb/written.ts'
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { MongoClient } from 'mongodb'
-import { attacks } from '../../../guard/test/attacks.ts'
-import { AttackBench } from '../../../guard/test/bench.ts'
-import { failing, layerOver } from '../../../guard/test/layers/layer.ts'
+import { attacks } from '@freshet/guard/test/attacks'
+import { AttackBench } from '@freshet/guard/test/bench'
+import { failing, layerOver } from '@freshet/guard/test/layers/layer'
 import { watchWrites } from '../../src/index.ts'
 import { inHandler, passedWatch, throughWatch } from './at-handler.ts'
 
