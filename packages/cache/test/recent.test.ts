@@ -67,7 +67,9 @@ test(`C13 whatever is there is the newest of its key, in any order of writes of 
           }
           for (let k = 0; k <= 40; k += 1) {
             const found = text(recent.get(`a/${k}`))
-            if (found !== undefined) expect(found).toBe(newest.get(`a/${k}`))
+            // `expect` only for what is wrong: it costs more than all the rest, a million times over.
+            if (found !== undefined && found !== newest.get(`a/${k}`))
+              expect(found).toBe(newest.get(`a/${k}`))
           }
         }
       },
