@@ -24,9 +24,9 @@ function memberOf(program: Program, words: RegExp): number {
 /** Two services, the database, its watchdog, and itself. */
 const PROCESSES = 5
 
+/** SIGINT to it alone is that of `dev.mongo.test.ts`. */
 const ends = {
   'Ctrl-C': (program) => program.signalGroup('SIGINT'),
-  'SIGINT to it alone': (program) => program.signal('SIGINT'),
   'SIGTERM to it alone': (program) => program.signal('SIGTERM'),
   'the end of the program that started it': (program) => program.disconnect(),
 } satisfies Record<string, (program: Program) => void>
@@ -36,14 +36,15 @@ async function endInOrder(program: Program, end: keyof typeof ends, ...before: u
   expect(program.family().length).toBeGreaterThanOrEqual(PROCESSES)
   ends[end](program)
   const { code, said } = await program.outcome
-  // All that was ever said is where MongoDB came from, and that it ends.
+  // All that was ever said is where MongoDB came from, and that it ends; and whether it waited for another.
   const lines = [
     expect.stringMatching(/^MongoDB /),
     ...before,
     expect.stringMatching(/^Stopping …(?:; the data stays in \S+\.)?$/),
     '',
   ]
-  expect({ code, said: said.split('\n') }).toEqual({ code: 0, said: lines })
+  const without = said.split('\n').filter((line) => !line.startsWith('Another run keeps its data in '))
+  expect({ code, said: without }).toEqual({ code: 0, said: lines })
   await program.gone()
 }
 
@@ -61,68 +62,59 @@ test('Ctrl-C while it starts leaves nothing behind either', async () => {
   await program.gone()
 })
 
-test.each([
-  [
-    'a reader',
-    /reader.*main\.ts/,
-    /reader \d ended with SIGKILL: stopping everything\. Its log is \S+reader-\d\.log\./,
-  ],
-  ['the database', /^\S*mongod /, /MongoDB ended by itself: stopping everything\./],
-])('when %s dies everything stops, and it is said which one', async (_name, words, sentence) => {
+test('when a reader dies everything stops, and it is said which one', async () => {
   await using program = new Program([...started, '--ephemeral'], undefined, apart)
   await program.json()
-  process.kill(memberOf(program, words), 'SIGKILL')
+  process.kill(memberOf(program, /reader.*main\.[jt]s/), 'SIGKILL')
   const { code, said } = await program.outcome
+  const sentence = /reader \d ended with SIGKILL: stopping everything\. Its log is \S+reader-\d\.log\./
   expect({ code, said }).toEqual({ code: 1, said: expect.stringMatching(sentence) })
   await program.gone()
   // The log that is named is there, although the data is gone.
-  const [, log] = /Its log is (\S+)\.$/m.exec(said) ?? []
-  if (log === undefined) return
+  const [, log = ''] = /Its log is (\S+)\.$/m.exec(said) ?? []
   expect(readFileSync(log, 'utf8')).toContain('listening')
   expect(readdirSync(join(log, '../..')).sort()).toEqual(['lock', 'logs'])
 })
 
-test('what an ephemeral run that is killed leaves is gone when the next run has started; others end in order', async () => {
-  await using program = new Program([...started, '--ephemeral'], undefined, apart)
-  await program.json()
-  program.family()
-  const folder = temporaryOf(program)
-  expect(readdirSync(folder)).toEqual(expect.arrayContaining(['data', 'token-key']))
-  program.signal('SIGKILL')
-  await program.gone()
-  expect(existsSync(folder)).toBe(true)
-  await using next = new Program([...started, '--ephemeral'], undefined, apart)
-  await next.json()
-  expect(existsSync(folder)).toBe(false)
-  // Of one that goes on nothing is taken.
-  await using other = new Program([...started, '--ephemeral'], undefined, apart)
-  await other.json()
-  expect(existsSync(join(temporaryOf(next), 'token-key'))).toBe(true)
-  await endInOrder(next, 'Ctrl-C')
-  expect(readdirSync(join(next.cwd, '.freshet'))).toEqual(['running.lock'])
-  await endInOrder(other, 'the end of the program that started it')
-  expect(readdirSync(join(other.cwd, '.freshet'))).toEqual(['running.lock'])
+/** An ephemeral run that goes on from test to test, until it is killed. */
+const first = new Program([...started, '--ephemeral'], undefined, apart)
+afterAll(() => first[Symbol.asyncDispose]())
+const stateOfFirst = (name: string): string => join(first.cwd, '.freshet', name)
+
+test('a second run in the same folder leaves all files of the first alone; when its database dies it stops and says so', async () => {
+  const { token } = await first.json()
+  const running = readFileSync(stateOfFirst('running.json'), 'utf8')
+  await using second = new Program([...started, '--ephemeral'], first.cwd, apart)
+  await second.json()
+  expect(second.said).toContain('Another run goes on in this folder: the files in .freshet/ stay its own.\n')
+  // Of one that goes on nothing is taken, and what it wrote down stays.
+  expect(existsSync(join(temporaryOf(first), 'token-key'))).toBe(true)
+  process.kill(memberOf(second, /^\S*mongod /), 'SIGKILL')
+  expect(await second.outcome).toMatchObject({
+    code: 1,
+    said: expect.stringMatching(/MongoDB ended by itself: stopping everything\./),
+  })
+  await second.gone()
+  expect(readFileSync(stateOfFirst('token'), 'utf8')).toBe(token)
+  expect(readFileSync(stateOfFirst('running.json'), 'utf8')).toBe(running)
 })
 
-test('a second run in the same folder leaves the files of the first alone, and a run that was killed counts as none', async () => {
-  await using first = new Program([...started, '--ephemeral'])
-  const { token } = await first.json()
-  const state = (name: string): string => join(first.cwd, '.freshet', name)
-  const running = readFileSync(state('running.json'), 'utf8')
-  {
-    await using second = new Program([...started, '--ephemeral'], first.cwd)
-    await second.json()
-    const another = 'Another run goes on in this folder: the files in .freshet/ stay its own.'
-    await endInOrder(second, 'SIGTERM to it alone', another)
-  }
-  expect(readFileSync(state('token'), 'utf8')).toBe(token)
-  expect(readFileSync(state('running.json'), 'utf8')).toBe(running)
+test('a run that was killed counts as none, and what it left is gone when the next one has started, which ends in order', async () => {
+  await first.json()
   first.family()
+  const folder = temporaryOf(first)
+  expect(readdirSync(folder)).toEqual(expect.arrayContaining(['data', 'token-key']))
   first.signal('SIGKILL')
   await first.gone()
-  expect(existsSync(state('running.json'))).toBe(true)
-  await using audit = new Program(['audit'], first.cwd)
+  expect(existsSync(stateOfFirst('running.json'))).toBe(true)
+  expect(existsSync(folder)).toBe(true)
+  await using audit = new Program(['audit'], first.cwd, apart)
+  await using next = new Program([...started, '--ephemeral'], undefined, apart)
   expect(await audit.outcome).toMatchObject({ code: 78, said: expect.stringContaining('NO_RUN') })
+  await next.json()
+  expect(existsSync(folder)).toBe(false)
+  await endInOrder(next, 'SIGTERM to it alone')
+  expect(readdirSync(join(next.cwd, '.freshet'))).toEqual(['running.lock'])
 })
 
 /** The run that keeps its data, in a folder where one after the other does. */
@@ -144,8 +136,8 @@ test('a first start that was cut off is said and made anew', async () => {
 const cutOff = /^The data in \S+\.freshet is of a first start that was cut off: making it anew\.$/m
 
 test('a second run that would keep its data in the same folder waits, and then goes on or says why not', async () => {
-  const first = keeping
-  const { database } = await first.json()
+  const before = keeping
+  const { database } = await before.json()
   const second = new Program(started, folder)
   await eventually(() =>
     expect(second.said).toMatch(/^Another run keeps its data in .*: waiting up to 10 s for it to end\.$/m),
@@ -155,7 +147,7 @@ test('a second run that would keep its data in the same folder waits, and then g
   await eventually(() => expect(third.said).toContain('Another run keeps its data in'))
   third.signal('SIGINT')
   expect(await third.outcome).toMatchObject({ code: 0, printed: '' })
-  await endInOrder(first, 'SIGINT to it alone', expect.stringMatching(cutOff))
+  await endInOrder(before, 'Ctrl-C', expect.stringMatching(cutOff))
   expect(await second.json()).toMatchObject({ ready: true, database })
   await using fourth = new Program(started, folder)
   expect(await fourth.outcome).toMatchObject({
@@ -167,7 +159,7 @@ test('a second run that would keep its data in the same folder waits, and then g
   })
 })
 
-test('when it is killed itself no process stays, and the next run in its folder waits for that and goes on', async () => {
+test('when it is killed itself no process stays, and the next run in its folder waits for that, goes on and ends in order', async () => {
   const killed = keeping
   const { database } = await killed.json()
   expect(killed.family().length).toBeGreaterThanOrEqual(PROCESSES)
@@ -175,6 +167,7 @@ test('when it is killed itself no process stays, and the next run in its folder 
   keeping = new Program(started, folder)
   expect(await keeping.json()).toMatchObject({ ready: true, database })
   await killed.gone()
+  await endInOrder(keeping, 'the end of the program that started it')
 })
 
 /** The folder in the system's one for temporary files that belongs to a run. */

@@ -13,7 +13,7 @@ test('when npm is killed without a word, a run that keeps its data still ends in
   using family = new Family(shell.pid ?? 0)
   expect(family.running().length).toBeGreaterThanOrEqual(6)
   // It is killed after some seconds, so that an orderly end takes longer than the time between two looks at npm.
-  const slow = family.running().find((pid) => /reader.*main\.ts/.test(Program.commandOf(pid))) ?? 0
+  const slow = family.running().find((pid) => /reader.*main\.[jt]s/.test(Program.commandOf(pid))) ?? 0
   process.kill(slow, 'SIGSTOP')
   shell.kill('SIGKILL')
   await code

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from '@jest/globals'
 import { systemClock } from '@freshet/kit'
-import { eventually } from '@freshet/testkit'
+import { eventually, fromSource } from '@freshet/testkit'
 import { Child } from '../src/dev/child.ts'
 import type { ChildOptions } from '../src/dev/child.ts'
 import { ServicePart } from '../src/dev/service-part.ts'
@@ -12,12 +12,7 @@ const folder = mkdtempSync(join(tmpdir(), 'freshet-child-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
 const support = join(import.meta.dirname, 'support')
-const fromSource = [
-  '--import',
-  join(support, 'from-source.mjs'),
-  '--import',
-  join(import.meta.dirname, '../src/dev/end-with-parent.ts'),
-]
+const nodeArgs = [...fromSource, `--import=${join(import.meta.dirname, '../src/dev/end-with-parent.ts')}`]
 const runs = (pid: number | undefined): boolean => existsSync(`/proc/${pid}`)
 
 function optionsFor(behaviour: string, said: string[]): ChildOptions {
@@ -25,7 +20,7 @@ function optionsFor(behaviour: string, said: string[]): ChildOptions {
     name: 'reader 1',
     main: join(support, 'service.mjs'),
     args: [behaviour],
-    nodeArgs: fromSource,
+    nodeArgs,
     env: process.env,
     logFile: join(folder, `${behaviour}.log`),
     say: (text) => said.push(text),

@@ -26,7 +26,13 @@ async function pass(
   what: 'documents' | 'absences' = 'documents',
 ): Promise<Held> {
   const here = import.meta.dirname
-  const flags = ['--expose-gc', '-C', '@freshet/source', '--import', join(here, 'ts-hooks.mjs')]
+  const flags = [
+    '--expose-gc',
+    '-C',
+    '@freshet/source',
+    '--import',
+    join(here, '../../testkit/hooks/from-source.mjs'),
+  ]
   const child = await promisify(execFile)(process.execPath, [
     ...flags,
     join(here, 'million-child.ts'),

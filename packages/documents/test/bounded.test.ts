@@ -14,7 +14,7 @@ const here = import.meta.dirname
 const killAfterMs = 240_000
 
 test('B20 bodies of a megabyte in every shape are checked against schemas that blow up elsewhere', async () => {
-  const hooks = join(here, '../../cache/test/ts-hooks.mjs')
+  const hooks = join(here, '../../testkit/hooks/from-source.mjs')
   const child = await promisify(execFile)(
     process.execPath,
     ['-C', '@freshet/source', '--import', hooks, join(here, 'support/bounded-child.ts')],

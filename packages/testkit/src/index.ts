@@ -1,3 +1,4 @@
+export { appCommand, fromSource } from './app-command.ts'
 export { openChild } from './child.ts'
 export type { Child, ChildOptions } from './child.ts'
 export { CutProxy } from './cut-proxy.ts'

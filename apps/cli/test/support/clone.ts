@@ -5,11 +5,14 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { appCommand } from '@freshet/testkit'
 
 const root = join(import.meta.dirname, '../../../..')
+const command = appCommand('cli')
+const [node, main = ''] = [command.slice(0, -1), command.at(-1)]
 
 /**
- * A folder that `scripts/run.mjs` takes for an installed clone: what it runs are the sources of this repository, its
+ * A folder that `scripts/run.mjs` takes for an installed clone: what it runs is this repository, its
  * `.freshet` is its own, and there is nothing to build.
  */
 export class Clone implements Disposable {
@@ -23,8 +26,7 @@ export class Clone implements Disposable {
     const lock = createHash('sha256').update(readFileSync(join(root, 'pnpm-lock.yaml')))
     this.write('node_modules/.freshet-installed', lock.digest('hex'))
     this.write('node_modules/.bin/turbo', '#!/bin/sh\nexit 0\n')
-    const main = pathToFileURL(join(root, 'apps/cli/src/main.ts')).href
-    this.write('apps/cli/dist/main.js', `await import('${main}')\n`)
+    this.write('apps/cli/dist/main.js', `await import('${pathToFileURL(main).href}')\n`)
   }
 
   write(file: string, content: string): void {
@@ -38,11 +40,9 @@ export class Clone implements Disposable {
 
   /** The same, with these variables beside those of the test. */
   runWith(variables: Readonly<Record<string, string>>, ...args: readonly string[]) {
-    const fromSource = pathToFileURL(join(root, 'apps/cli/test/support/from-source.mjs')).href
-    const node = `--conditions=@freshet/source --import=${fromSource}`
     const shell = spawn('sh', ['-c', 'node scripts/run.mjs "$@"; exit $?', 'sh', ...args], {
       cwd: this.folder,
-      env: { ...process.env, ...variables, NODE_OPTIONS: node },
+      env: { ...process.env, ...variables, NODE_OPTIONS: node.join(' ') },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     const said = { text: '' }

@@ -4,16 +4,9 @@ import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { eventually } from '@freshet/testkit'
+import { appCommand, eventually } from '@freshet/testkit'
 import { readIfThere } from '../../src/state-folder.ts'
 import { Family } from './family.ts'
-
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
-const hooks = fileURLToPath(new URL('./from-source.mjs', import.meta.url))
-
-/** What node is told to run `freshet` from the sources. */
-const fromSource = ['--conditions=@freshet/source', '--import', hooks, main]
 
 /** What a run of `freshet` printed, and how it ended. */
 export interface Outcome {
@@ -22,7 +15,7 @@ export interface Outcome {
   readonly said: string
 }
 
-/** What is different from running `freshet` from the sources in the environment of the test. */
+/** What is different from running `freshet` in the environment of the test. */
 export interface HowToRun {
   readonly program?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
@@ -31,7 +24,7 @@ export interface HowToRun {
 }
 
 /**
- * `freshet` as a process of its own, from the sources, in a folder of its own unless one is given. It leads a process
+ * `freshet` as a process of its own, in a folder of its own unless one is given. It leads a process
  * group, as a command does that is typed into a terminal, and ends when the test's process is gone.
  */
 export class Program implements AsyncDisposable {
@@ -50,7 +43,7 @@ export class Program implements AsyncDisposable {
   constructor(
     args: readonly string[],
     cwd?: string,
-    { program = fromSource, env = {}, within = [] }: HowToRun = {},
+    { program = appCommand('cli'), env = {}, within = [] }: HowToRun = {},
   ) {
     this.#ownFolder = cwd === undefined
     this.cwd = cwd ?? mkdtempSync(join(tmpdir(), 'freshet-cli-'))

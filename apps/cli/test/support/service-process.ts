@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { appCommand } from '@freshet/testkit'
 
-const hooks = fileURLToPath(new URL('./from-source.mjs', import.meta.url))
 const collections = fileURLToPath(new URL('../../../../collections', import.meta.url))
 
 /** What a service is started with. */
@@ -15,7 +15,7 @@ export interface ServiceProcessOptions {
   readonly args: readonly string[]
 }
 
-/** A reader or a writer as a process of its own, from the sources, that is looked at from outside. */
+/** A reader or a writer as a process of its own that is looked at from outside. */
 export class ServiceProcess implements AsyncDisposable {
   /** What it logged as an error or worse. */
   readonly errors: string[] = []
@@ -29,8 +29,7 @@ export class ServiceProcess implements AsyncDisposable {
 
   /** Settles when its ports are open. */
   static async start({ app, uri, heapMiB, args }: ServiceProcessOptions): Promise<ServiceProcess> {
-    const main = fileURLToPath(new URL(`../../../${app}/src/main.ts`, import.meta.url))
-    const node = ['--conditions=@freshet/source', `--max-old-space-size=${heapMiB}`, '--import', hooks, main]
+    const node = [`--max-old-space-size=${heapMiB}`, ...appCommand(app)]
     const options = ['--port=0', '--management-port=0', '--database=shop', `--collections=${collections}`]
     const child = spawn(
       process.execPath,

@@ -4,13 +4,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
+import { appCommand } from '@freshet/testkit'
 import { secret, writeCollectionFiles } from './open-writer.ts'
 
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
-const hooks = fileURLToPath(new URL('../../../cli/test/support/from-source.mjs', import.meta.url))
-
-/** A writer as a process of its own, from the sources; it can be killed and started again, elsewhere then. */
+/** A writer as a process of its own; it can be killed and started again, elsewhere then. */
 export class WriterProcess implements AsyncDisposable {
   readonly #uri: string
   readonly #folder: string
@@ -58,7 +55,7 @@ export class WriterProcess implements AsyncDisposable {
     const options = ['--port=0', '--management-port=0', '--database=shop', '--log-level=error']
     const child = spawn(
       process.execPath,
-      ['--conditions=@freshet/source', '--import', hooks, main, ...options, `--collections=${this.#folder}`],
+      [...appCommand('writer'), ...options, `--collections=${this.#folder}`],
       {
         env: { ...process.env, FRESHET_TOKEN_SECRET: secret, FRESHET_MONGODB_URI: this.#uri },
         stdio: ['ignore', 'pipe', 'inherit'],
