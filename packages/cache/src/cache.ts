@@ -2,12 +2,19 @@ import type { Position } from '@freshet/protocol'
 import { ABSENT, type Absent, type Value } from './absent.ts'
 import { decide, type Fill, type FillDecision, type FillOutcome } from './fill.ts'
 import { collectionOf } from './generations.ts'
+import { PartialStore } from './partial-store.ts'
 import { Recent } from './recent.ts'
-import { Store, type StoreOptions } from './store.ts'
+import type { Loss, Store, StoreOptions } from './store.ts'
+import { WholeStore } from './whole-store.ts'
 
 export interface CacheOptions<V> extends StoreOptions<V> {
   /** Bytes for documents that passed by in the feed and were not asked for, beside `maxBytes`; none by default. */
   readonly recentBytes?: number
+  /**
+   * Holds every document that it is told of, and takes any other as absent; for a feed that tells all from the first
+   * document on, and beside which nothing can be read. Nothing is evicted: see {@link Cache.loss}.
+   */
+  readonly whole?: boolean
 }
 
 /**
@@ -21,7 +28,7 @@ export class Cache<V extends Value> {
   #epoch = 0
 
   constructor(options: CacheOptions<V>) {
-    this.#store = new Store(options)
+    this.#store = options.whole === true ? new WholeStore(options) : new PartialStore(options)
     this.#recent = new Recent(options.recentBytes ?? 0)
   }
 
@@ -40,6 +47,16 @@ export class Cache<V extends Value> {
 
   get evictions(): number {
     return this.#store.evictions
+  }
+
+  /** What a document that is not held is, once the feed told all up to W: absent, or `undefined`: read it. */
+  get unheld(): Absent | undefined {
+    return this.#store.unheld
+  }
+
+  /** Why a cache that must hold everything does not any more, until the next epoch. Ask after each batch. */
+  get loss(): Loss | undefined {
+    return this.#store.loss
   }
 
   /** The value at W, or `undefined` when it is not held. */
@@ -85,7 +102,7 @@ export class Cache<V extends Value> {
   /** The document changed, nobody said into what. */
   invalidate(key: string): void {
     this.#recent.delete(key)
-    this.#store.delete(key)
+    this.#store.invalidate(key)
     const fill = this.#fills.get(key)
     if (fill !== undefined) restart(fill)
   }
@@ -109,15 +126,15 @@ export class Cache<V extends Value> {
 
   /** Every document may have changed. */
   invalidateAll(): void {
-    this.#recent.clear()
-    this.#store.clear()
-    for (const fill of this.#fills.values()) restart(fill)
+    this.#store.invalidateAll()
+    this.#restartAll()
   }
 
   /** The feed has a gap: nothing known before it counts. W must move in the same turn. */
   newEpoch(): void {
     this.#epoch += 1
-    this.invalidateAll()
+    this.#store.clear()
+    this.#restartAll()
   }
 
   /** Keeps these keys from being evicted; every call needs its {@link Cache.unpin}. */
@@ -179,6 +196,11 @@ export class Cache<V extends Value> {
   /** Whether a state at `at` may answer a caller who must not see anything older than `floor`. */
   mayAnswer(floor: Position, at: Position): boolean {
     return floor <= at
+  }
+
+  #restartAll(): void {
+    this.#recent.clear()
+    for (const fill of this.#fills.values()) restart(fill)
   }
 
   *#fillsOf(collection: string): Iterable<Fill<V>> {

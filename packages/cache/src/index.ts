@@ -12,3 +12,4 @@ export {
   textBytes,
   TEXT_OVERHEAD_BYTES,
 } from './sizes.ts'
+export type { Loss } from './store.ts'

@@ -1,3 +1,5 @@
+import { ABSENT, type Absent } from './absent.ts'
+
 /**
  * What an entry costs in memory beside its value and the characters of its key: the slot in the map, the links of the
  * list, the header of the key. Measured: 136 B at a table that is just full, 190 B at one that has just doubled.
@@ -28,4 +30,13 @@ export function ownBuffer(bytes: Uint8Array): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.byteLength)
   copy.set(bytes)
   return copy
+}
+
+/** Larger than any budget, and small enough that sums of thousands are still exact. */
+const FITS_NOWHERE = 2 ** 40
+
+/** What an entry costs; `sizeOf` is rounded up, and what is no size fits nowhere. */
+export function entryBytes<V>(key: string, value: V | Absent, sizeOf: (value: V) => number): number {
+  const bytes = value === ABSENT ? 0 : Math.ceil(sizeOf(value))
+  return ENTRY_OVERHEAD_BYTES + key.length + (bytes >= 0 ? Math.min(bytes, FITS_NOWHERE) : FITS_NOWHERE)
 }

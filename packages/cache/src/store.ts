@@ -1,7 +1,4 @@
-import { LRUCache } from 'lru-cache'
-import { ABSENT, type Absent, type Value } from './absent.ts'
-import { Generations, Sealed, type Held } from './generations.ts'
-import { ENTRY_OVERHEAD_BYTES } from './sizes.ts'
+import type { Absent, Value } from './absent.ts'
 
 export interface StoreOptions<V> {
   /** Bytes of all entries together, overhead included. Pinned values come on top while they are pinned. */
@@ -13,143 +10,38 @@ export interface StoreOptions<V> {
   readonly sizeOf: (value: V) => number
 }
 
-/** A pinned value with the bytes that it counted for when it came: they are what is given back when it goes. */
-interface Pinned<V> {
-  readonly held: Held<V>
+/**
+ * Why a store that must hold everything cannot.
+ * - `TOO_LARGE`: the documents need more than its bytes.
+ * - `CONTENT_UNKNOWN`: something changed, and the feed did not say into what.
+ */
+export type Loss = 'TOO_LARGE' | 'CONTENT_UNKNOWN'
+
+/** Where the cache keeps its entries: a part of them, or all. */
+export interface Store<V extends Value> {
+  readonly entries: number
   readonly bytes: number
-}
-
-/** Larger than any budget, and small enough that sums of thousands are still exact. */
-const FITS_NOWHERE = 2 ** 40
-
-/** Entries within a budget of bytes. The longest unused ones make room, except those that an answer needs right now. */
-export class Store<V extends Value> {
-  readonly #lru: LRUCache<string, Held<V>>
-  /** Beside the LRU, because that cannot refuse to evict, and drops what is larger than itself. */
-  readonly #pinned = new Map<string, Pinned<V>>()
-  readonly #pins = new Map<string, number>()
-  readonly #generations = new Generations<V>()
-  readonly #sizeOf: (value: V) => number
-  #pinnedBytes = 0
-  #evictions = 0
-
-  constructor(options: StoreOptions<V>) {
-    this.#sizeOf = options.sizeOf
-    // No `max`: it would allocate its tables for that many entries at once. A part of a budget may be a fraction of a
-    // byte, and the library throws at one.
-    this.#lru = new LRUCache({
-      maxSize: Math.max(1, Math.floor(options.maxBytes)),
-      dispose: (_value, _key, reason) => {
-        if (reason === 'evict') this.#evictions += 1
-      },
-    })
-  }
-
-  get entries(): number {
-    return this.#lru.size + this.#pinned.size
-  }
-
-  get bytes(): number {
-    return this.#lru.calculatedSize + this.#pinnedBytes
-  }
-
-  get evictions(): number {
-    return this.#evictions
-  }
-
-  /** The value, which counts as used. One look-up as long as nothing is pinned and no collection was ever dropped. */
-  get(key: string): V | Absent | undefined {
-    const held = this.#lru.get(key) ?? (this.#pinned.size === 0 ? undefined : this.#pinned.get(key)?.held)
-    if (held === undefined) return undefined
-    if (held instanceof Sealed || this.#generations.any) return this.#open(key, held)
-    return held
-  }
-
-  /** Whether there is a slot, be it of an older generation. */
-  has(key: string): boolean {
-    return this.#lru.has(key) || (this.#pinned.size > 0 && this.#pinned.has(key))
-  }
-
-  /** Holds the value. One that does not fit stays only as long as it is pinned; an older value never stays. */
-  set(key: string, value: V | Absent): void {
-    const entry: Pinned<V> = { held: this.#generations.seal(key, value), bytes: this.#bytesOf(key, value) }
-    if (this.#pins.has(key)) this.#setPinned(key, entry)
-    else this.#lru.set(key, entry.held, { size: entry.bytes })
-  }
-
-  delete(key: string): void {
-    this.#lru.delete(key)
-    this.#takePinned(key)
-  }
-
-  /** Keeps the key from being evicted until {@link Store.unpin} was called as often. */
-  pin(key: string): void {
-    const count = this.#pins.get(key) ?? 0
-    this.#pins.set(key, count + 1)
-    if (count > 0) return
-    const entry = this.#lru.info(key)
-    if (entry === undefined) return
-    this.#lru.delete(key)
-    this.#setPinned(key, { held: entry.value, bytes: entry.size ?? 0 })
-  }
-
-  unpin(key: string): void {
-    const count = this.#pins.get(key) ?? 0
-    if (count > 1) {
-      this.#pins.set(key, count - 1)
-      return
-    }
-    this.#pins.delete(key)
-    const entry = this.#takePinned(key)
-    if (entry !== undefined) this.#lru.set(key, entry.held, { size: entry.bytes })
-  }
-
-  /** All entries of the collection count as {@link ABSENT} from now on. Its cost does not depend on their number. */
-  dropCollection(collection: string): void {
-    this.#generations.drop(collection)
-  }
-
-  /** All entries of the collection count as not held from now on. Its cost does not depend on their number. */
-  invalidateCollection(collection: string): void {
-    this.#generations.invalidate(collection)
-  }
-
-  clear(): void {
-    this.#lru.clear()
-    this.#pinned.clear()
-    this.#pinnedBytes = 0
-    this.#generations.reset()
-  }
-
-  #open(key: string, held: Held<V>): V | Absent | undefined {
-    const value = this.#generations.open(key, held)
-    if (value === undefined) this.delete(key)
-    // Its document is gone with its collection: give the memory back. An absence holds none, of whatever generation it is;
-    // it would be made and set anew at every hit.
-    else if (value === ABSENT && valueOf(held) !== ABSENT) this.set(key, ABSENT)
-    return value
-  }
-
-  #setPinned(key: string, entry: Pinned<V>): void {
-    this.#takePinned(key)
-    this.#pinned.set(key, entry)
-    this.#pinnedBytes += entry.bytes
-  }
-
-  #takePinned(key: string): Pinned<V> | undefined {
-    const entry = this.#pinned.size === 0 ? undefined : this.#pinned.get(key)
-    if (entry === undefined) return undefined
-    this.#pinned.delete(key)
-    this.#pinnedBytes -= entry.bytes
-    return entry
-  }
-
-  #bytesOf(key: string, value: V | Absent): number {
-    const bytes = value === ABSENT ? 0 : Math.ceil(this.#sizeOf(value))
-    return ENTRY_OVERHEAD_BYTES + key.length + (bytes >= 0 ? Math.min(bytes, FITS_NOWHERE) : FITS_NOWHERE)
-  }
-}
-
-function valueOf<V>(held: Held<V>): V | Absent {
-  return held instanceof Sealed ? held.value : held
+  readonly evictions: number
+  /** What a document that is not held is: absent where all are held; `undefined` where nobody knows. */
+  readonly unheld: Absent | undefined
+  /** Set as soon as the store is not what it promises to be, until the next {@link clear}; nothing is held then. */
+  readonly loss: Loss | undefined
+  /** `undefined`: not held. */
+  get(key: string): V | Absent | undefined
+  /** Whether a change of this key matters. */
+  has(key: string): boolean
+  set(key: string, value: V | Absent): void
+  /** Keeps the key from being evicted until {@link unpin} was called as often. */
+  pin(key: string): void
+  unpin(key: string): void
+  /** The document changed, nobody said into what. */
+  invalidate(key: string): void
+  /** Every document of the collection is gone. */
+  dropCollection(collection: string): void
+  /** Every document of the collection may have changed. */
+  invalidateCollection(collection: string): void
+  /** Every document may have changed. */
+  invalidateAll(): void
+  /** Forgets all, for a new beginning. */
+  clear(): void
 }

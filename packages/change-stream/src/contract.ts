@@ -25,7 +25,8 @@ export interface Batch {
 /** Where changes come from: one database's own feed. What is around it (retry, back-off) is in `Follower`. */
 export interface ChangeSource {
   /**
-   * Which history this is, and a position to start from now: every change after it will be seen.
+   * Which history this is, and a position to start from now: every change after it will be seen. A log, beside which
+   * nothing can be read, starts before its first change.
    * @throws {ChangeStreamError} SOURCE_UNKNOWN, DISCONNECTED, …
    */
   start(signal: AbortSignal): Promise<Origin>
@@ -62,7 +63,7 @@ export type SourceReply =
   | { readonly kind: 'fenced'; readonly documents: ReadonlyMap<Id, Bytes>; readonly until: Position }
   | { readonly kind: 'behind-feed' }
 
-/** Reads of the source itself, beside the feed, for what a replica does not hold. */
+/** Reads of the source itself, beside the feed, for what a replica does not hold. A source that is a log has none. */
 export interface SourceReads {
   /**
    * Reads documents for a replica that stands at `position`; ids that have none are not in the map. At most 150 ids a

@@ -35,6 +35,18 @@ export const failures = {
   SOURCE_UNKNOWN: { retry: true, lost: true, remedy: 'Run `freshet migrate` for this database.' },
   /** Nothing can be read for that position now. Take a newer one. */
   POSITION_UNAVAILABLE: { retry: true, lost: false, remedy: 'Ask again at a newer position.' },
+  /** A log is to be held whole, and its documents need more bytes than there are. */
+  TOO_LARGE: {
+    retry: false,
+    lost: true,
+    remedy: 'Give the cache more bytes, or declare fewer collections.',
+  },
+  /** A log is to be held whole, and told that a document changed without saying into what. */
+  CONTENT_UNKNOWN: {
+    retry: false,
+    lost: true,
+    remedy: 'Have the log tell the whole document with every change.',
+  },
   /** The database does not let this user do it. */
   DENIED: {
     retry: false,

@@ -1,7 +1,7 @@
 import { systemClock } from '@freshet/kit'
 import { parseSourceId, type SourceId } from '@freshet/protocol'
 import { describeChangeSource, type BenchWrite, type SourceBench } from '../src/conformance/index.ts'
-import { FencedReads, MemorySource, SnapshotReads, type MemoryWrite } from '../src/memory/index.ts'
+import { FencedReads, MemoryLog, MemorySource, SnapshotReads, type MemoryWrite } from '../src/memory/index.ts'
 
 const collection = 'products'
 
@@ -20,8 +20,9 @@ function written(write: BenchWrite): MemoryWrite {
 
 type Reading = (source: MemorySource) => Pick<SourceBench, 'reads' | 'hold'>
 
-function openBench(reading: Reading): Promise<SourceBench> {
-  const source = new MemorySource({ id: sourceOf('00000001'), clock: systemClock, idleMs: 5 })
+const parts = { id: sourceOf('00000001'), clock: systemClock, idleMs: 5 }
+
+function openBench(source: MemorySource, reading: Reading): Promise<SourceBench> {
   const commit = (...writes: readonly MemoryWrite[]): Promise<void> => {
     source.commit(writes)
     return Promise.resolve()
@@ -41,12 +42,14 @@ function openBench(reading: Reading): Promise<SourceBench> {
 }
 
 describeChangeSource('a memory that is read as it was', () =>
-  openBench((source) => ({ reads: new SnapshotReads(source) })),
+  openBench(new MemorySource(parts), (source) => ({ reads: new SnapshotReads(source) })),
 )
 
 describeChangeSource('a memory that has only its present', () =>
-  openBench((source) => {
+  openBench(new MemorySource(parts), (source) => {
     const reads = new FencedReads(source)
     return { reads, hold: () => reads.hold() }
   }),
 )
+
+describeChangeSource('a memory that is a log', () => openBench(new MemoryLog(parts), () => ({})))

@@ -1,4 +1,4 @@
-import { Cache, type Value } from '@freshet/cache'
+import { Cache, type CacheOptions, type Value } from '@freshet/cache'
 import { Follower, type ChangeSource } from '@freshet/change-stream'
 import type { Replica } from './contract.ts'
 import { ExactReplica, type ReplicaBase, type ReplicaParts } from './replica.ts'
@@ -24,8 +24,7 @@ export function replicaParts<V extends Value>(parts: SourceReplicaParts<V>): Rep
     ...parts,
     wallTimeMs: (position) => source.wallTimeMs(position),
     cache: new Cache({
-      maxBytes: options.cacheBytes * (1 - recentShare),
-      recentBytes: options.cacheBytes * recentShare,
+      ...cacheBudget(parts.reads !== undefined, options.cacheBytes),
       sizeOf: encoder.sizeOf,
     }),
     follow: (sink) => {
@@ -39,4 +38,14 @@ export function replicaParts<V extends Value>(parts: SourceReplicaParts<V>): Rep
     // After the callbacks of this turn of the event loop: what they ask for goes into one read.
     defer: setImmediate,
   }
+}
+
+/** Where nothing can be read everything is held, and nothing needs a second chance. */
+function cacheBudget(
+  partial: boolean,
+  cacheBytes: number,
+): Pick<CacheOptions<Value>, 'maxBytes' | 'recentBytes' | 'whole'> {
+  return partial
+    ? { maxBytes: cacheBytes * (1 - recentShare), recentBytes: cacheBytes * recentShare }
+    : { maxBytes: cacheBytes, whole: true }
 }

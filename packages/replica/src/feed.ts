@@ -1,5 +1,5 @@
 import { ChangeStreamError, type Batch, type Origin, type Sink } from '@freshet/change-stream'
-import type { Cache, Value } from '@freshet/cache'
+import type { Cache, Loss, Value } from '@freshet/cache'
 import type { Log } from '@freshet/kit'
 import type { Change, DocumentChange } from '@freshet/protocol'
 import type { ChangedKey, Encoder } from './contract.ts'
@@ -59,19 +59,21 @@ export class Feed<V extends Value> implements Sink {
     log.info({ source: origin.source, at: origin.at, epoch: cache.epoch, reason }, 'a new epoch begins')
   }
 
-  /** All changes of whole positions, then W, then those who waited for it. */
+  /**
+   * All changes of whole positions, then W, then those who waited for it.
+   * @throws {ChangeStreamError} TOO_LARGE, CONTENT_UNKNOWN: a cache that must hold everything does not any more.
+   */
   apply(batch: Batch): void {
-    const { watermark, subscriptions } = this.#parts
+    const { cache, watermark, subscriptions } = this.#parts
     this.#brokenBy = undefined
-    // After a new epoch the feed may start before W. Nothing is held then, and nothing may be told twice.
-    if (watermark.isOld(batch)) {
-      watermark.advance(batch)
-      return
-    }
     for (const change of batch.changes) this.#change(change)
-    this.#changesApplied += batch.changes.length
+    if (cache.loss !== undefined) throw new ChangeStreamError(cache.loss, lossWords[cache.loss])
+    // After a new epoch the feed may start before W. Nothing is given out then, and nothing may be told twice.
+    const old = watermark.isOld(batch)
     const served = watermark.serving
     watermark.advance(batch)
+    if (old) return
+    this.#changesApplied += batch.changes.length
     if (subscriptions.wanted && batch.changes.length > 0) this.#tell(batch)
     if (!served && watermark.serving) this.#parts.resume()
   }
@@ -142,6 +144,11 @@ export class Feed<V extends Value> implements Sink {
     }
     flush()
   }
+}
+
+const lossWords: Readonly<Record<Loss, string>> = {
+  TOO_LARGE: 'the documents of the declared collections need more than `cacheBytes`',
+  CONTENT_UNKNOWN: 'a document changed and the feed did not say into what, or it could not be encoded',
 }
 
 function keyOf({ collection, id, cause }: DocumentChange): ChangedKey {

@@ -73,7 +73,7 @@ export interface FillerParts<V extends Value> {
 export class Filler<V extends Value> {
   readonly #parts: FillerParts<V>
   readonly #jobs = new Map<string, Job<V>>()
-  #queue: Job<V>[] = []
+  readonly #queue: Job<V>[] = []
   #flushing = false
   #fills = 0
   #refills = 0
@@ -143,9 +143,8 @@ export class Filler<V extends Value> {
     this.#flushing = false
     // While loading there is no position to read at. `resume` is called when there is.
     if (!this.#parts.watermark.serving) return
-    const queued = this.#queue
-    this.#queue = []
-    for (const plan of planReads(queued)) void this.#parts.sourceReads.inTurn(plan, () => this.#send(plan))
+    for (const plan of planReads(this.#queue.splice(0)))
+      void this.#parts.sourceReads.inTurn(plan, () => this.#send(plan))
   }
 
   async #send({ documents: jobs, maxDocumentBytes }: ReadPlan<Job<V>>): Promise<void> {
@@ -167,7 +166,7 @@ export class Filler<V extends Value> {
     }
     const [first] = sent
     if (first === undefined) return
-    const ids = sent.map((job) => job.id)
+    const ids = sent.map(({ id }) => id)
     const result = await sourceReads.read(w0, first.collection, ids, maxDocumentBytes)
     for (const job of sent) this.#take(job, result)
   }
@@ -211,9 +210,15 @@ export class Filler<V extends Value> {
     }
   }
 
-  #arrive(job: Job<V>, outcome: FillOutcome<V>): void {
+  /** `late`: after a bounded wait for W; if it did not come, what the read brought is worth nothing any more. */
+  #arrive(job: Job<V>, outcome: FillOutcome<V>, late = false): void {
+    const { watermark, cache } = this.#parts
+    // A new epoch may be before W still, and what the feed told of the document then is not its state at W.
+    if (!watermark.serving) return this.#again(job)
     this.#orFail(job, () => {
-      this.#obey(job, outcome, this.#parts.cache.arrive(job.fill, outcome, this.#parts.watermark.at))
+      const decision = cache.arrive(job.fill, outcome, watermark.at)
+      if (late && decision.kind === 'wait-until') this.#again(job)
+      else this.#obey(job, outcome, decision)
     })
   }
 
@@ -228,7 +233,7 @@ export class Filler<V extends Value> {
         if (outcome.kind === 'unavailable' && failsOn(job)) return this.#later(job, POSITION_NEVER)
         return this.#again(job)
       case 'wait-until':
-        return void this.#pause(job, decision.position).then(() => this.#arriveLate(job, outcome))
+        return void this.#pause(job, decision.position).then(() => this.#arrive(job, outcome, true))
       case 'later':
         return this.#later(job, POSITION_NEVER)
       case 'wait-after':
@@ -249,15 +254,6 @@ export class Filler<V extends Value> {
       // Positions of two sources are never compared: who came in the time of another one has to look again.
       caller.settle(moved ? { kind: 'moved' } : { kind: 'past', value, at })
     }
-  }
-
-  /** After a bounded wait for W: if it did not come, what the read brought is worth nothing any more. */
-  #arriveLate(job: Job<V>, outcome: FillOutcome<V>): void {
-    this.#orFail(job, () => {
-      const decision = this.#parts.cache.arrive(job.fill, outcome, this.#parts.watermark.at)
-      if (decision.kind === 'wait-until') this.#again(job)
-      else this.#obey(job, outcome, decision)
-    })
   }
 
   #again(job: Job<V>): void {

@@ -165,7 +165,9 @@ export class Reads<V extends Value> {
       if (watermark.source !== source) {
         throw new ReplicaError('UNAVAILABLE', 'the database was replaced by another during the read')
       }
-      const answer = this.#answerHeld(keys, via)
+      // Not while a new epoch begins: then the feed has not told all yet.
+      const unheld = watermark.serving ? cache.unheld : undefined
+      const answer = this.#answerHeld(keys, via, unheld)
       const missing =
         answer === undefined ? ids.filter((_id, index) => this.#valueOf(keys[index] ?? '') === undefined) : []
       if (round === 0) this.#count(ids.length, missing.length)
@@ -262,11 +264,11 @@ export class Reads<V extends Value> {
     }
   }
 
-  #answerHeld(keys: readonly string[], via: Via): Answer<V> | undefined {
+  #answerHeld(keys: readonly string[], via: Via, unheld?: Absent): Answer<V> | undefined {
     const { watermark } = this.#parts
     const values: (V | Absent)[] = []
     for (const key of keys) {
-      const value = this.#valueOf(key)
+      const value = this.#valueOf(key) ?? unheld
       if (value === undefined) return undefined
       values.push(value)
     }

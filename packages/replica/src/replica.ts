@@ -16,6 +16,7 @@ import { Ending } from './ending.ts'
 import { ReplicaError } from './errors.ts'
 import { Exactness } from './exactness.ts'
 import { Feed } from './feed.ts'
+import { FeedReads } from './feed-reads.ts'
 import { Filler } from './filler.ts'
 import { newestOf } from './newest.ts'
 import { Subscriptions } from './subscriptions.ts'
@@ -35,7 +36,8 @@ export interface Following {
 
 /** What every replica is made of, wherever its changes come from. */
 export interface ReplicaBase<V extends Value> {
-  readonly reads: SourceReads
+  /** None for a source that is a log: then all of its documents are held. */
+  readonly reads?: SourceReads
   /** What the source's clock showed at a position, as `ChangeSource` says it. */
   readonly wallTimeMs: (position: Position) => number | undefined
   readonly collections: ReadonlyMap<string, CollectionPlace>
@@ -79,7 +81,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
   #stopped: Promise<void> | undefined
 
   constructor(parts: ReplicaParts<V>) {
-    const { reads, collections, options, clock, log, cache } = parts
+    const { collections, options, clock, log, cache } = parts
     const { retry } = options
     const budget = parts.budget ?? new ByteBudget({ maxBytes: options.inFlightBytes, clock })
     this.#parts = parts
@@ -87,7 +89,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
     this.#watermark = new Watermark(clock, options.lagAfterMs)
     this.#subscriptions = new Subscriptions(options.maxNotices)
     this.#sourceReads = new BoundedReads({
-      reads,
+      reads: parts.reads ?? new FeedReads(this.#watermark, clock),
       places: options.maxPastReads,
       small: budget.part('reads', budget.maxBytes * READS_SHARE),
       large: budget.part('large_reads', budget.maxBytes * LARGE_READS_SHARE),

@@ -3,6 +3,7 @@ import { Cache, ENTRY_OVERHEAD_BYTES } from '@freshet/cache'
 import { asText, type BenchOptions } from './support/bench.ts'
 import { ForgetsTheFence, ForgetsTheLowerBound } from './support/fenced-reads.ts'
 import * as broken from './support/broken.ts'
+import { dropsEvents, repeatsTheOld, skipsWhatIsBeforeW } from './support/faulty-log.ts'
 import { Stress } from './support/stress.ts'
 
 const maxBytes = 3 * (ENTRY_OVERHEAD_BYTES + 10)
@@ -12,7 +13,12 @@ const cacheOptions = { maxBytes, recentBytes: maxBytes, sizeOf: asText.sizeOf }
 /** Runs until a wrong answer is found. */
 async function firstWrong(variant: () => BenchOptions, runs: number): Promise<string | undefined> {
   for (let seed = 1; seed <= runs; seed += 1) {
-    const { wrong } = await new Stress({ cache: new Cache(cacheOptions), ...variant(), seed }).run(400)
+    const options = variant()
+    const { wrong } = await new Stress({
+      ...(!options.log && { cache: new Cache(cacheOptions) }),
+      ...options,
+      seed,
+    }).run(400)
     if (wrong[0] !== undefined) return wrong[0]
   }
   return undefined
@@ -37,6 +43,17 @@ test.each<[string, () => BenchOptions]>([
   [
     'a read is not held against what the feed has told',
     () => ({ reads: (history, random) => new ForgetsTheLowerBound(history, random) }),
+  ],
+  ['a log drops an event', () => ({ log: true, wrapFeed: dropsEvents })],
+  ['a log splits a transaction', () => ({ log: true, wrapFeed: broken.movesPerEvent })],
+  ['a log tells an old value again', () => ({ log: true, wrapFeed: repeatsTheOld })],
+  ['a log that begins anew is not heard before W', () => ({ log: true, wrapFeed: skipsWhatIsBeforeW })],
+  [
+    'of a log that begins anew the old is kept',
+    () => ({
+      log: true,
+      cache: new broken.KeepsAcrossGaps({ maxBytes: 1e6, sizeOf: asText.sizeOf, whole: true }),
+    }),
   ],
 ])('R3 the same runs find that %s', async (_name, variant) => {
   expect(await firstWrong(variant, 300)).toMatch(/got|went back|older than/)

@@ -11,10 +11,10 @@ const cacheOptions = { maxBytes, recentBytes: maxBytes, sizeOf: asText.sizeOf }
 const seed = Number(process.env['FRESHET_TEST_SEED'] ?? Date.now() % 2 ** 31)
 
 /** Random runs over one kind of source; every answer is judged. */
-async function runAll(runs: number, source: Pick<BenchOptions, 'reads'>) {
+async function runAll(runs: number, source: Pick<BenchOptions, 'reads' | 'log'>) {
   const total = { answers: 0, unsettled: 0, fromThePast: 0 }
   for (let run = 0; run < runs; run += 1) {
-    const options = { ...source, seed: seed + run, cache: new Cache(cacheOptions) }
+    const options = { ...source, seed: seed + run, ...(!source.log && { cache: new Cache(cacheOptions) }) }
     const result: StressResult = await new Stress(options).run(400)
     expect({ seed: seed + run, wrong: result.wrong }).toEqual({ seed: seed + run, wrong: [] })
     expect({ seed: seed + run, unsettled: result.unsettled }).toEqual({ seed: seed + run, unsettled: 0 })
@@ -33,4 +33,11 @@ test(`R3 every answer of a random run is the state at its position (seed ${seed}
 test(`R3 so it is over a source that cannot be read as it was (seed ${seed})`, async () => {
   const total = await runAll(200, { reads: (history, random) => new FencedReads(history, random) })
   expect(total.answers).toBeGreaterThan(8_000)
+})
+
+test(`R3 so it is over a log, of which all is held (seed ${seed})`, async () => {
+  const total = await runAll(200, { log: true })
+  expect(total.answers).toBeGreaterThan(8_000)
+  // It has it all: nothing is ever read, and nothing answers from the past.
+  expect(total.fromThePast).toBe(0)
 })

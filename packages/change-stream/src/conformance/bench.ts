@@ -10,7 +10,8 @@ export type BenchWrite =
 /** A real source with the means to write to it and to disturb it, by which the suite holds it to the contract. */
 export interface SourceBench extends AsyncDisposable {
   readonly source: ChangeSource
-  readonly reads: SourceReads
+  /** None: the source is a log. */
+  readonly reads?: SourceReads
   /**
    * Keeps reads from seeing what is committed from now on, until what is returned is called; where a source can do so. Its
    * feed tells it all the same.

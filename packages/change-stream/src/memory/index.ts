@@ -1,4 +1,5 @@
 export type { MemoryWrite } from './history.ts'
+export { MemoryLog } from './log.ts'
 export { FencedReads, SnapshotReads } from './reads.ts'
 export { MemorySource } from './source.ts'
 export type { MemorySourceParts } from './source.ts'

@@ -41,10 +41,10 @@ export class MemorySource implements ChangeSource {
   }
 
   /** Breaks the running read, as a lost connection does. */
-  cut(): void {
+  cut(why = new ChangeStreamError('DISCONNECTED', 'the connection was cut')): void {
     const epoch = this.#epoch
     this.#epoch = new AbortController()
-    epoch.abort(new ChangeStreamError('DISCONNECTED', 'the connection was cut'))
+    epoch.abort(why)
   }
 
   /** Cuts, and whoever stood before now cannot go on. */

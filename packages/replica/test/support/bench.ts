@@ -40,6 +40,8 @@ export interface BenchOptions {
   readonly collections?: ReadonlyMap<string, IdType>
   readonly encoder?: Encoder<string>
   readonly reads?: (history: History, random: Random) => ScriptedReads
+  /** The source is a log: there is nothing to read beside it, and it begins with the first commit. */
+  readonly log?: boolean
   /** Stands between the feed and the one who drives it. */
   readonly wrapFeed?: (feed: FeedSide) => FeedSide
 }
@@ -54,6 +56,7 @@ export class Bench implements AsyncDisposable {
   readonly reads: ScriptedReads
   readonly replica: ExactReplica<string>
   readonly random: Random
+  readonly log: boolean
   #feed: FeedSide | undefined
   #deferred: (() => void)[] = []
   /** Commits that the feed has told. */
@@ -62,9 +65,10 @@ export class Bench implements AsyncDisposable {
   constructor(options: BenchOptions = {}) {
     this.random = new Random(options.seed ?? 1)
     this.reads = options.reads?.(this.history, this.random) ?? new ScriptedReads(this.history)
+    this.log = options.log === true
     const all = { ...defaultReplicaOptions, ...options.options }
     this.replica = new ExactReplica({
-      reads: this.reads,
+      ...(!this.log && { reads: this.reads }),
       wallTimeMs: (position) => highOf(position) * 1_000,
       collections: options.collections ?? collections,
       encoder: options.encoder ?? asText,
@@ -72,7 +76,7 @@ export class Bench implements AsyncDisposable {
       clock: this.clock,
       random: this.random.next,
       log: silentLog,
-      cache: options.cache ?? new Cache({ maxBytes: all.cacheBytes, sizeOf: asText.sizeOf }),
+      cache: options.cache ?? new Cache({ maxBytes: all.cacheBytes, sizeOf: asText.sizeOf, whole: this.log }),
       ...(options.budget && { budget: options.budget }),
       follow: (feed) => {
         this.#feed = options.wrapFeed?.(feed) ?? feed
@@ -93,7 +97,7 @@ export class Bench implements AsyncDisposable {
   }
 
   /** A new epoch from the newest position, as a follower begins it. */
-  begin(at: number = this.history.now): void {
+  begin(at: number = this.log ? 0 : this.history.now): void {
     this.reads.history = this.history
     this.told = at
     this.feed.begin({ source: this.history.source, at: positionOf(1, at) })
@@ -143,7 +147,7 @@ export class Bench implements AsyncDisposable {
   /** Begins, proves and checks: a replica that serves. */
   async live(): Promise<this> {
     this.begin()
-    this.tell(0)
+    this.tell()
     await this.drain()
     return this
   }

@@ -90,15 +90,17 @@ export class Stress {
     const { random } = this.#bench
     const [collection = '', id = ''] = random.pick(keys).split('/')
     const dice = random.int(100)
-    if (dice < 40) return { kind: 'upsert', collection, id }
+    // A log tells whole documents.
+    if (dice < (this.#bench.log ? 70 : 40)) return { kind: 'upsert', collection, id }
     if (dice < 70) return { kind: 'invalidate', collection, id }
     if (dice < 92) return { kind: 'delete', collection, id }
-    if (dice < 95) return { kind: 'drop-collection', collection }
+    if (dice < 95 || this.#bench.log) return { kind: 'drop-collection', collection }
     return dice < 98 ? { kind: 'invalidate-collection', collection } : { kind: 'invalidate-all' }
   }
 
   #tell(): void {
-    if (!this.#lost) this.#bench.tell(1 + this.#bench.random.int(3))
+    // A log that begins anew tells a long past.
+    if (!this.#lost) this.#bench.tell(1 + this.#bench.random.int(this.#bench.log ? 30 : 3))
   }
 
   #reply(): void {
@@ -137,7 +139,8 @@ export class Stress {
       this.#remember()
       for (let n = 0; n < 4; n += 1) this.#commit()
     }
-    bench.begin(Math.max(0, bench.history.now - bench.random.int(3)))
+    if (bench.log) bench.begin()
+    else bench.begin(Math.max(0, bench.history.now - bench.random.int(3)))
   }
 
   #remember(): void {

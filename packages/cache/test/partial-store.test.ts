@@ -1,11 +1,11 @@
 import { expect, test } from '@jest/globals'
 import { ABSENT } from '../src/absent.ts'
+import { PartialStore } from '../src/partial-store.ts'
 import { ENTRY_OVERHEAD_BYTES } from '../src/sizes.ts'
-import { Store } from '../src/store.ts'
 
 const entry = ENTRY_OVERHEAD_BYTES + 'a/1'.length
-const sized = (maxBytes: number): Store<Uint8Array> =>
-  new Store({ maxBytes, sizeOf: (value) => value.byteLength })
+const sized = (maxBytes: number): PartialStore<Uint8Array> =>
+  new PartialStore({ maxBytes, sizeOf: (value) => value.byteLength })
 const bytes = (length: number): Uint8Array => new Uint8Array(length)
 
 test('C2 the longest unused entries make room, and the budget counts keys and overhead', () => {
@@ -56,7 +56,7 @@ test('C4 a value that grew beyond the budget takes its older version with it', (
 })
 
 test('C2 a size that is no whole number is counted up, and one that is no number fits nowhere', () => {
-  const store = new Store<{ size: number }>({ maxBytes: 2 * entry + 10.5, sizeOf: ({ size }) => size })
+  const store = new PartialStore<{ size: number }>({ maxBytes: 2 * entry + 10.5, sizeOf: ({ size }) => size })
   store.set('a/1', { size: 1.5 })
   expect(store.bytes).toBe(entry + 2)
   store.set('a/2', { size: 8.5 })
@@ -74,7 +74,7 @@ test('C2 a size that is no whole number is counted up, and one that is no number
 
 test('C3 what a value was counted for when it came is given back when it goes, and an unpin cannot fail', () => {
   let size = (): number => 10
-  const store = new Store<object>({ maxBytes: 1_000, sizeOf: () => size() })
+  const store = new PartialStore<object>({ maxBytes: 1_000, sizeOf: () => size() })
   store.pin('a/1')
   store.set('a/1', {})
   size = () => {
@@ -98,7 +98,7 @@ test('C5 a drop makes all entries of the collection absent without touching them
 })
 
 test('C5 what is gone with its collection gives its memory back once, and is only looked up from then on', () => {
-  class Counting extends Store<Uint8Array> {
+  class Counting extends PartialStore<Uint8Array> {
     sets = 0
     override set(key: string, value: Uint8Array | typeof ABSENT): void {
       this.sets += 1

@@ -1,0 +1,117 @@
+import { ABSENT, type Absent, type Value } from './absent.ts'
+import { collectionOf } from './generations.ts'
+import { entryBytes } from './sizes.ts'
+import type { Loss, Store, StoreOptions } from './store.ts'
+
+/** A value with the bytes that it was counted for when it came: they are given back when it goes. */
+interface Entry<V> {
+  readonly value: V
+  readonly bytes: number
+}
+
+/**
+ * Every document that the feed told, and no other: what is not here is absent. Nothing is evicted, and nothing can be read
+ * again, so what does not fit, and a change without its content, end it until the next {@link clear}.
+ */
+export class WholeStore<V extends Value> implements Store<V> {
+  readonly evictions = 0
+  readonly unheld: Absent = ABSENT
+  readonly #maxBytes: number
+  readonly #sizeOf: (value: V) => number
+  /** By collection, so that one is dropped in one step. Absences are not kept: anybody may ask for any id. */
+  readonly #collections = new Map<string, Collection<V>>()
+  #entries = 0
+  #bytes = 0
+  #loss: Loss | undefined
+
+  constructor({ maxBytes, sizeOf }: StoreOptions<V>) {
+    this.#maxBytes = maxBytes
+    this.#sizeOf = sizeOf
+  }
+
+  get entries(): number {
+    return this.#entries
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  get loss(): Loss | undefined {
+    return this.#loss
+  }
+
+  get(key: string): V | undefined {
+    return this.#collections.get(collectionOf(key))?.documents.get(key)?.value
+  }
+
+  has(): boolean {
+    return true
+  }
+
+  set(key: string, value: V | Absent): void {
+    this.#remove(key)
+    if (value === ABSENT || this.#loss !== undefined) return
+    const entry: Entry<V> = { value, bytes: entryBytes(key, value, this.#sizeOf) }
+    const name = collectionOf(key)
+    const collection = this.#collections.get(name) ?? { documents: new Map(), bytes: 0 }
+    this.#collections.set(name, collection)
+    collection.documents.set(key, entry)
+    this.#count(collection, 1, entry.bytes)
+    if (this.#bytes > this.#maxBytes) this.#lose('TOO_LARGE')
+  }
+
+  pin(): void {}
+
+  unpin(): void {}
+
+  invalidate(): void {
+    this.#lose('CONTENT_UNKNOWN')
+  }
+
+  dropCollection(name: string): void {
+    const collection = this.#collections.get(name)
+    if (collection === undefined) return
+    this.#collections.delete(name)
+    this.#count(collection, -collection.documents.size, -collection.bytes)
+  }
+
+  invalidateCollection(): void {
+    this.#lose('CONTENT_UNKNOWN')
+  }
+
+  invalidateAll(): void {
+    this.#lose('CONTENT_UNKNOWN')
+  }
+
+  clear(): void {
+    this.#collections.clear()
+    this.#entries = 0
+    this.#bytes = 0
+    this.#loss = undefined
+  }
+
+  #lose(loss: Loss): void {
+    this.clear()
+    this.#loss = loss
+  }
+
+  #remove(key: string): void {
+    const collection = this.#collections.get(collectionOf(key))
+    const entry = collection?.documents.get(key)
+    if (collection === undefined || entry === undefined) return
+    collection.documents.delete(key)
+    this.#count(collection, -1, -entry.bytes)
+  }
+
+  #count(collection: Collection<V>, entries: number, bytes: number): void {
+    collection.bytes += bytes
+    this.#bytes += bytes
+    this.#entries += entries
+  }
+}
+
+interface Collection<V> {
+  readonly documents: Map<string, Entry<V>>
+  bytes: number
+}

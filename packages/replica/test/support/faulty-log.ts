@@ -1,0 +1,42 @@
+import type { Batch } from '@freshet/change-stream'
+import type { Change } from '@freshet/protocol'
+import type { FeedSide } from './bench.ts'
+
+/** A feed whose batches are not told as they came. */
+function changing(feed: FeedSide, change: (batch: Batch) => Batch): FeedSide {
+  return {
+    begin: (origin) => feed.begin(origin),
+    broken: (error) => feed.broken(error),
+    apply: (batch) => feed.apply(change(batch)),
+  }
+}
+
+/** Every tenth change is lost. */
+export function dropsEvents(feed: FeedSide): FeedSide {
+  let n = 0
+  return changing(feed, (batch) => ({ ...batch, changes: batch.changes.filter(() => (n += 1) % 10 !== 0) }))
+}
+
+/** A log that is written at least once tells a document again as it was long ago, and nobody drops that. */
+export function repeatsTheOld(feed: FeedSide): FeedSide {
+  const seen: Change[] = []
+  return changing(feed, (batch) => {
+    for (const change of batch.changes) if (change.kind === 'upsert') seen.push(owned(change))
+    const old = seen.length > 10 ? seen.shift() : undefined
+    return old ? { ...batch, changes: [...batch.changes, old] } : batch
+  })
+}
+
+/** What a log tells again before W, after it began anew, is taken for known. */
+export function skipsWhatIsBeforeW(feed: FeedSide): FeedSide {
+  let reached = ''
+  return changing(feed, (batch) => {
+    if (batch.through < reached) return { ...batch, changes: [] }
+    reached = batch.through
+    return batch
+  })
+}
+
+function owned<C extends Change>(change: C): C {
+  return 'document' in change ? { ...change, document: Buffer.from(change.document) } : change
+}
