@@ -23,7 +23,15 @@ const promisesOf = async (name: string): Promise<readonly string[]> =>
 /** What keeps the promises of another package, beside its own. */
 const keeps: Readonly<Record<string, string>> = { 'change-stream-mongodb': 'change-stream' }
 
-test.each(['cache', 'change-stream', 'change-stream-mongodb', 'documents', 'documents-mongodb', 'replica'])(
+test.each([
+  'cache',
+  'change-stream',
+  'change-stream-mongodb',
+  'documents',
+  'documents-mongodb',
+  'replica',
+  'service',
+])(
   'every promise in the SPEC.md of %s has a test with its number, and every number a promise',
   async (name) => {
     const folder = join(root, 'packages', name)
@@ -79,6 +87,7 @@ test.each([
   'packages/replica',
   'packages/guard',
   'packages/handlers',
+  'packages/service',
   'apps/writer',
 ])('the SPEC.md of %s names only files that exist', async (name) => {
   const folder = join(root, name)

@@ -1,13 +1,14 @@
 import type { Part } from '@freshet/kit'
 import type { Replica } from '@freshet/replica'
-import { AnswerRoom, type App, type ServiceTools } from '@freshet/service'
+import { AnswerRoom, type App, type Route, type ServiceTools } from '@freshet/service'
 import { FactSheet } from './facts.ts'
 import { ReaderHealth } from './health.ts'
 import type { CachedDocument } from './cached-document.ts'
 import { PatientReads } from './patient-reads.ts'
-import { ReaderHandler } from './reader-handler.ts'
+import { DocumentAnswer } from './read-document.ts'
+import { readerHandler, type Reader } from './reader-handler.ts'
 import { addReaderMetrics } from './reader-metrics.ts'
-import { type ReadAccess, Readers } from './readers.ts'
+import type { ReadAccess } from './routes.ts'
 
 /** What the database's guard says of itself. */
 export interface GuardWord {
@@ -30,25 +31,31 @@ export interface ReaderAppParts {
   readonly unreadyAfterMs: number | undefined
   /** What must run before the replica and be stopped after it: its connections. */
   readonly before: readonly Part[]
+  /** Answered beside documents. */
+  readonly routes?: readonly Route[]
 }
 
 /** The HTTP door over a replica. */
 export function readerApp(
   parts: ReaderAppParts,
-  { log, clock, metrics, tokens, inFlight }: ServiceTools,
+  { log, clock, metrics, tokens, inFlight, fail }: ServiceTools,
 ): App {
   const { replica, guard } = parts
   const room = new AnswerRoom(inFlight.answers)
   const reads = new PatientReads({ replica, room, clock, fillWaitMs: parts.fillWaitMs })
-  const handler = new ReaderHandler({
+  const reader: Reader = {
     replica,
-    readers: new Readers(parts.access, tokens),
+    access: parts.access,
     facts: new FactSheet(replica, clock, parts.aliveWithinMs),
     reads,
+    documents: new DocumentAnswer(room),
     room,
-  })
+    tokens,
+    fail,
+    refused: { methods: 0 },
+  }
   addReaderMetrics(metrics, replica, () => [
-    { labels: { layer: 'http', what: 'method' }, value: handler.refusedMethods },
+    { labels: { layer: 'http', what: 'method' }, value: reader.refused.methods },
     ...Object.entries(guard().refusals).map(([what, value]) => ({
       labels: { layer: 'database', what },
       value,
@@ -70,7 +77,7 @@ export function readerApp(
     replica,
     clock,
     unreadyAfterMs: parts.unreadyAfterMs,
-    guard: () => ({ ...guard(), refusedMethods: handler.refusedMethods }),
+    guard: () => ({ ...guard(), refusedMethods: reader.refused.methods }),
   })
   const following: Part = {
     name: 'replica',
@@ -80,5 +87,6 @@ export function readerApp(
     },
     stop: () => replica.close(),
   }
-  return { handle: handler.handle, parts: [...parts.before, following], health, endWaits: () => reads.end() }
+  const handle = readerHandler(reader, { prefix: '/v1', ...(parts.routes && { routes: parts.routes }) })
+  return { handle, parts: [...parts.before, following], health, endWaits: () => reads.end() }
 }

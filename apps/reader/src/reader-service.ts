@@ -6,7 +6,7 @@ import { checkHeap } from './heap.ts'
 import type { CachedDocument } from './cached-document.ts'
 import { readerOptions, type ReaderConfig } from './options.ts'
 import { readerApp, type GuardWord } from './reader-app.ts'
-import type { ReadAccess } from './readers.ts'
+import type { ReadAccess } from './routes.ts'
 
 /** What the HTTP door stands before. */
 export interface Ground {

@@ -10,7 +10,7 @@ export interface Answer {
   readonly position: string
   /** The version that is stored now, where there is one. */
   readonly version: EncodedDocument | undefined
-  /** Path of a document that was made. */
+  /** Path of a document that was made, as it is below `/v1` wherever the routes are mounted: it may be kept. */
   readonly location: string | undefined
   /** Nothing was done now: it was answered before, under the same `Idempotency-Key`. */
   readonly replayed?: true
@@ -22,6 +22,17 @@ export interface Followed {
   readonly lenient: boolean
 }
 
+/** How an answer is sent. */
+export interface AnswerTerms {
+  readonly followed: Followed
+  /** What stands before the paths of the routes, for `Location`. */
+  readonly base: string
+  readonly share: BodyShare
+}
+
+/** What paths in answers begin with. */
+const KEPT_BASE = '/v1'
+
 /** Longer bodies go out as they are: as a text they would be copied once more. As in the reader. */
 const LONGEST_TEXT_BYTES = 16 * 1024
 
@@ -32,12 +43,11 @@ const LONGEST_TEXT_BYTES = 16 * 1024
 export function sendAnswer(
   response: ServerResponse,
   answer: Answer,
-  followed: Followed,
-  share: BodyShare,
+  { followed, base, share }: AnswerTerms,
 ): void {
   const { status, position, version, location, replayed } = answer
   const list = ['Freshet-Position', position, 'Cache-Control', 'no-cache']
-  if (location !== undefined) list.push('Location', location)
+  if (location !== undefined) list.push('Location', base + location.slice(KEPT_BASE.length))
   if (version) list.push('ETag', version.etag)
   if (replayed) list.push('Idempotency-Replayed', 'true')
   const applied = appliedOf(followed)

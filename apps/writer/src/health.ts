@@ -4,14 +4,14 @@ import type { Heartbeat } from './heartbeat.ts'
 import type { Backend } from './store/contract.ts'
 import type { SourceWatch } from './source.ts'
 import type { WriteLimit } from './write-limit.ts'
-import type { WriterHandler } from './writer-handler.ts'
+import type { WriteCounts } from './writer-router.ts'
 
 /** What the management port tells about a writer. */
 export interface WriterHealthParts {
   readonly source: Pick<SourceWatch, 'source' | 'unnamed' | 'seenAt'>
   readonly heartbeat: Pick<Heartbeat, 'lastBeatAt' | 'failing'>
   readonly limit: Pick<WriteLimit, 'inFlight' | 'acknowledged' | 'lastAt' | 'wroteAt'>
-  readonly handler: Pick<WriterHandler, 'done' | 'refusals'>
+  readonly counts: WriteCounts
   readonly bodies: Pick<BodyBudget, 'takenBytes'>
   readonly connection: Backend['connection']
   readonly clock: Clock
@@ -47,7 +47,7 @@ export class WriterHealth implements Health {
   }
 
   status(): object {
-    const { source, heartbeat, limit, handler, bodies, connection } = this.#parts
+    const { source, heartbeat, limit, counts, bodies, connection } = this.#parts
     const silentMs = this.#silentMs()
     return {
       source: source.source,
@@ -58,8 +58,8 @@ export class WriterHealth implements Health {
       inFlight: limit.inFlight,
       bodiesBytes: bodies.takenBytes,
       acknowledged: limit.acknowledged,
-      writes: handler.done,
-      problems: Object.fromEntries(handler.refusals),
+      writes: counts.done,
+      problems: Object.fromEntries(counts.problems),
     }
   }
 

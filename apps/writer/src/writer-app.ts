@@ -1,6 +1,14 @@
 import type { Collection } from '@freshet/documents'
 import type { Part } from '@freshet/kit'
-import { BodyBudget, type App, type Handler, type ServiceTools } from '@freshet/service'
+import { ProblemError, type ProblemCode } from '@freshet/protocol'
+import {
+  BodyBudget,
+  normalUrl,
+  type App,
+  type Handler,
+  type Route,
+  type ServiceTools,
+} from '@freshet/service'
 import express from 'express'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { WriterHealth } from './health.ts'
@@ -8,8 +16,8 @@ import { Heartbeat } from './heartbeat.ts'
 import type { Backend } from './store/contract.ts'
 import { SourceWatch } from './source.ts'
 import { WriteLimit } from './write-limit.ts'
-import { WriterHandler } from './writer-handler.ts'
 import { addWriterMetrics } from './writer-metrics.ts'
+import { answerProblem, answerProblems, writerRouter, type Writer } from './writer-router.ts'
 
 /** Readers call the database unproved after 2 s without a sign; this leaves room for a slow beat or two. */
 const QUIET_MS = 250
@@ -30,6 +38,8 @@ export interface WriterAppParts extends Omit<Backend, 'parts'> {
   readonly unreadyAfterMs: number
   /** What must run before all else and be stopped last: the connection. */
   readonly before: readonly Part[]
+  /** Answered beside documents. */
+  readonly routes?: readonly Route[]
 }
 
 /** The HTTP door before a store. */
@@ -48,7 +58,8 @@ export function writerApp(parts: WriterAppParts, tools: ServiceTools): App {
     lateAfterMs: LATE_AFTER_MS,
     lastWriteAt: () => limit.wroteAt,
   })
-  const handler = new WriterHandler({
+  const counts = { done: 0, replayed: 0, problems: new Map<ProblemCode, number>() }
+  const writer: Writer = {
     codec,
     store,
     limit,
@@ -58,21 +69,23 @@ export function writerApp(parts: WriterAppParts, tools: ServiceTools): App {
     maxHops,
     collections,
     tokens: tools.tokens,
+    fail: tools.fail,
     readerUrl: readerUrl?.replace(/\/+$/, ''),
-  })
-  addWriterMetrics(tools.metrics, { handler, limit, source, heartbeat, bodies, connection: parts.connection })
+    counts,
+  }
+  addWriterMetrics(tools.metrics, { counts, limit, source, heartbeat, bodies, connection: parts.connection })
   const health = new WriterHealth({
     source,
     heartbeat,
     limit,
-    handler,
+    counts,
     bodies,
     connection: parts.connection,
     clock,
     unreadyAfterMs,
   })
   return {
-    handle: expressOver(handler, tools),
+    handle: writerExpress(writer, parts.routes ?? []),
     parts: [...parts.before, source, heartbeat],
     health,
     // A write has its own limit of time, and its outcome is worth the wait.
@@ -85,29 +98,28 @@ interface InExpress {
   take(request: IncomingMessage, response: ServerResponse, done: (error: unknown) => void): void
 }
 
-/**
- * One middleware and the shell's answer to errors. The router of Express is not asked: it would decode and match paths
- * by rules of its own, and the rules of URLs stand in one place, for readers and writers alike.
- */
-function expressOver(handler: WriterHandler, { fail }: ServiceTools): Handler {
+/** The Express application that the writer is: its router below `/v1`, and a problem for everything else. */
+function writerExpress(writer: Writer, routes: readonly Route[]): Handler {
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
   app.enable('case sensitive routing')
   app.enable('strict routing')
-  app.use(handler.handle)
+  app.use('/v1', writerRouter(writer, { routes, errors: 'passed' }))
+  app.use(() => {
+    throw new ProblemError('unknown-path', { detail: 'Expected /v1/{collection}/{id} or /v1/{collection}.' })
+  })
+  app.use(answerProblems(writer))
   const inExpress: InExpress = { take: app }
   // Express asks no middleware about a URL that it cannot take apart, and would answer with a page of its own.
-  const takeUnasked = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  const unasked = (request: IncomingMessage, response: ServerResponse, error: unknown): void =>
+    answerProblem(writer, request, response, error ?? new ProblemError('unknown-path'))
+  return (request, response) => {
     try {
-      await handler.handle(request, response)
+      request.url = normalUrl(request.url ?? '')
+      inExpress.take(request, response, (error) => unasked(request, response, error))
     } catch (error) {
-      fail(request, response, error)
+      unasked(request, response, error)
     }
   }
-  return (request, response) =>
-    inExpress.take(request, response, (error) => {
-      if (error === undefined) void takeUnasked(request, response)
-      else fail(request, response, error)
-    })
 }

@@ -3,11 +3,11 @@ import type { Heartbeat } from './heartbeat.ts'
 import type { Backend } from './store/contract.ts'
 import type { SourceWatch } from './source.ts'
 import type { WriteLimit } from './write-limit.ts'
-import type { WriterHandler } from './writer-handler.ts'
+import type { WriteCounts } from './writer-router.ts'
 
 /** What the numbers are read from, at each scrape. */
 export interface WriterNumbers {
-  readonly handler: Pick<WriterHandler, 'done' | 'replayed' | 'refusals'>
+  readonly counts: WriteCounts
   readonly limit: Pick<WriteLimit, 'inFlight' | 'acknowledged'>
   readonly source: Pick<SourceWatch, 'source'>
   readonly heartbeat: Pick<Heartbeat, 'failing'>
@@ -18,17 +18,17 @@ export interface WriterNumbers {
 /** Registers the numbers of a writer; they cost nothing before somebody asks. */
 export function addWriterMetrics(
   metrics: Metrics,
-  { handler, limit, source, heartbeat, bodies, connection }: WriterNumbers,
+  { counts, limit, source, heartbeat, bodies, connection }: WriterNumbers,
 ): void {
-  metrics.counter('writer_writes_total', 'Writes that were done.', [], () => handler.done)
+  metrics.counter('writer_writes_total', 'Writes that were done.', [], () => counts.done)
   metrics.counter(
     'writer_replays_total',
     'Requests answered by what was kept under their Idempotency-Key.',
     [],
-    () => handler.replayed,
+    () => counts.replayed,
   )
   metrics.counter('writer_problems_total', 'Requests answered with a problem, by its code.', ['code'], () =>
-    [...handler.refusals].map(([code, value]) => ({ labels: { code }, value })),
+    [...counts.problems].map(([code, value]) => ({ labels: { code }, value })),
   )
   metrics.counter(
     'writer_acknowledged_total',

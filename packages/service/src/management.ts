@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http'
 import type { Handler, Health } from './contract.ts'
 import type { Metrics } from './metrics.ts'
-import { sendProblem } from './send-problem.ts'
+import { RouteTable } from './route-table.ts'
+import type { Route } from './route.ts'
 
 /** What the management port tells about. */
 export interface ManagementOptions {
@@ -26,23 +27,23 @@ const JSON_TYPE = 'application/json'
  * an outage there does not make an orchestrator kill processes that can still answer.
  */
 export function managementHandler({ health, metrics, draining, about }: ManagementOptions): Handler {
-  const pages: ReadonlyMap<string, () => Page | Promise<Page>> = new Map<string, () => Page | Promise<Page>>([
-    ['/livez', () => verdict(undefined)],
-    ['/startupz', () => verdict(health.started() ? undefined : 'starting')],
-    ['/readyz', () => verdict(draining() ? 'draining' : health.unready())],
-    ['/statusz', () => json(200, { ...about(), ...health.status() })],
-    ['/metrics', async () => ({ status: 200, type: metrics.contentType, text: await metrics.text() })],
-  ])
-  return async (request, response) => {
-    const page = pages.get((request.url ?? '').split('?', 1)[0] ?? '')
-    if (!page)
-      return sendProblem(response, 'unknown-path', {
-        detail: `Expected one of ${[...pages.keys()].join(', ')}.`,
-      })
-    if (request.method !== 'GET' && request.method !== 'HEAD')
-      return sendProblem(response, 'method-not-allowed', { headers: { allow: 'GET, HEAD' } })
-    send(response, await page())
-  }
+  const page = (path: string, read: () => Page | Promise<Page>): Route => ({
+    methods: ['GET'],
+    path,
+    who: 'public',
+    // Probes of some tools add parameters of their own.
+    query: 'any',
+    answer: async ({ response }) => send(response, await read()),
+  })
+  return new RouteTable({
+    routes: [
+      page('/livez', () => verdict(undefined)),
+      page('/startupz', () => verdict(health.started() ? undefined : 'starting')),
+      page('/readyz', () => verdict(draining() ? 'draining' : health.unready())),
+      page('/statusz', () => json(200, { ...about(), ...health.status() })),
+      page('/metrics', async () => ({ status: 200, type: metrics.contentType, text: await metrics.text() })),
+    ],
+  }).handlerAt('')
 }
 
 function verdict(why: string | undefined): Page {

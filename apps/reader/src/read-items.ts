@@ -1,10 +1,38 @@
 import type { ByteLease } from '@freshet/kit'
+import { readIds } from '@freshet/protocol'
 import { ABSENT, type Absent } from '@freshet/replica'
-import type { AnswerRoom } from '@freshet/service'
+import { parameterOf, type AnswerRoom, type Route } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { factHeaders } from './document-answer.ts'
+import { factHeaders } from './read-document.ts'
 import type { Facts } from './facts.ts'
 import type { CachedDocument } from './cached-document.ts'
+import type { ReaderRouteParts } from './routes.ts'
+import { readWanted } from './wanted.ts'
+import { whenRoom } from './when-room.ts'
+
+/** The most ids of one `?ids=`. */
+const MAX_IDS = 200
+
+/** `GET /{collection}?ids=a,b`: several documents of one position. */
+export function readItems({ facts, reads, room }: ReaderRouteParts): Route['answer'] {
+  const items = new ItemsAnswer(room)
+  return async (call) => {
+    const { request, response, query } = call
+    const wanted = readWanted(request.headers)
+    // An id that is asked for twice is answered once.
+    const ids = [...new Set(readIds(query.get('ids') ?? '', MAX_IDS))]
+    await whenRoom(reads, response, async (lease) => {
+      const { answer, provedAtArrival } = await reads.read(
+        parameterOf(call, 'collection'),
+        ids,
+        wanted,
+        response,
+      )
+      const told = facts.ofAnswer(answer, provedAtArrival)
+      return items.send(request, response, ids, answer.values, told, lease)
+    })
+  }
+}
 
 /** `{"items":[…],"missing":[…]}`, both in the order of the ids. Ids need no escapes in JSON. */
 class Items {
@@ -41,7 +69,7 @@ class Items {
 const START = '{"items":['
 
 /** Writes the answers about several documents of one position. */
-export class ItemsAnswer {
+class ItemsAnswer {
   readonly #room: AnswerRoom
 
   constructor(room: AnswerRoom) {

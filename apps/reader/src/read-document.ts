@@ -1,10 +1,33 @@
 import { headers as names, matchesStrong, matchesWeak, ProblemError, readCondition } from '@freshet/protocol'
 import { ABSENT, type Absent } from '@freshet/replica'
 import type { ByteLease } from '@freshet/kit'
-import { endWithText, sendProblem, type AnswerRoom } from '@freshet/service'
+import { endWithText, parameterOf, sendProblem, type AnswerRoom, type Route } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Facts } from './facts.ts'
 import type { CachedDocument } from './cached-document.ts'
+import type { ReaderRouteParts } from './routes.ts'
+import { readWanted } from './wanted.ts'
+import { whenRoom } from './when-room.ts'
+
+/** `GET /{collection}/{id}`, as far as it was not answered from memory at once. */
+export function readDocument({ facts, reads, documents }: ReaderRouteParts): Route['answer'] {
+  return async (call) => {
+    const { request, response } = call
+    const wanted = readWanted(request.headers)
+    const ids = [parameterOf(call, 'id')]
+    await whenRoom(reads, response, async (lease) => {
+      const { answer, provedAtArrival } = await reads.read(
+        parameterOf(call, 'collection'),
+        ids,
+        wanted,
+        response,
+      )
+      const [value] = answer.values
+      if (value === undefined) throw new Error('the replica answered without a value')
+      return documents.send(request, response, value, facts.ofAnswer(answer, provedAtArrival), lease)
+    })
+  }
+}
 
 /** Where the values stand that differ between answers; the names before them never change. */
 const POSITION = 1

@@ -1,0 +1,28 @@
+import { parameterOf, type AnswerRoom, type Asking, type Route } from '@freshet/service'
+import type { FactSheet } from './facts.ts'
+import type { CachedDocument } from './cached-document.ts'
+import { readDocument, type DocumentAnswer } from './read-document.ts'
+import { readItems } from './read-items.ts'
+import type { PatientReads } from './patient-reads.ts'
+
+/** Who may read a collection: everybody, or everybody with a valid token. */
+export type ReadAccess = 'public' | 'authenticated'
+
+/** What the routes answer with. */
+export interface ReaderRouteParts {
+  readonly access: ReadonlyMap<string, ReadAccess>
+  readonly facts: FactSheet
+  readonly reads: PatientReads<CachedDocument>
+  readonly documents: DocumentAnswer
+  readonly room: AnswerRoom
+}
+
+/** What a reader answers: a new route is a file and a row. */
+export function readerRoutes(parts: ReaderRouteParts): readonly Route[] {
+  const who = (asking: Asking): ReadAccess =>
+    parts.access.get(parameterOf(asking, 'collection')) ?? 'authenticated'
+  return [
+    { methods: ['GET'], path: '/{collection}/{id}', who, answer: readDocument(parts) },
+    { methods: ['GET'], path: '/{collection}', who, query: ['ids'], answer: readItems(parts) },
+  ]
+}

@@ -1,0 +1,33 @@
+import type { Collection } from '@freshet/documents'
+import type { Asking, Need, Route, Who } from '@freshet/service'
+import { tellsCause } from './cause.ts'
+import { keyIn } from './once.ts'
+import { create } from './operations/create.ts'
+import { patch } from './operations/patch.ts'
+import { put } from './operations/put.ts'
+import { remove } from './operations/remove.ts'
+import { collectionOf, onDocument, writing, type WriterRouteParts } from './write-route.ts'
+
+/** What a writer answers: a new route is a file and a row. */
+export function writerRoutes(parts: WriterRouteParts): readonly Route[] {
+  const who = (asking: Asking): Who | Need => whoMayWrite(collectionOf(parts, asking), asking)
+  const path = '/{collection}/{id}'
+  return [
+    { methods: ['POST'], path: '/{collection}', who, answer: writing(parts, () => create) },
+    { methods: ['PUT'], path, who, answer: writing(parts, onDocument(put)) },
+    { methods: ['PATCH'], path, who, answer: writing(parts, onDocument(patch)) },
+    { methods: ['DELETE'], path, who, answer: writing(parts, onDocument(remove)) },
+  ]
+}
+
+/**
+ * Who may write without a name must still say who he is when he says why, since a cause has effects on others, and when he
+ * has a key, since it belongs to its caller. @throws {ProblemError} bad-header
+ */
+function whoMayWrite({ access }: Collection, { request: { headers } }: Asking): Who | Need {
+  const key = keyIn(headers)
+  if (access.write !== 'public') return 'authenticated'
+  if (key === undefined && !tellsCause(headers)) return 'public'
+  const why = 'Expected an Authorization header: an Idempotency-Key, or a cause, belongs to its caller.'
+  return { who: 'authenticated', why }
+}

@@ -1,0 +1,103 @@
+import type { Collection } from '@freshet/documents'
+import { badIdDetail, isValidId, ProblemError, type Lineage } from '@freshet/protocol'
+import { parameterOf, type Asking, type BodyBudget, type Call, type Route } from '@freshet/service'
+import { sendAnswer, type Answer, type Followed } from './answer.ts'
+import { askedBy, askedOf, type Asked, type AskedOfDocument } from './asked.ts'
+import { expectMayTell, expectNoLoop, readCause } from './cause.ts'
+import { keyIn, OnceRequest } from './once.ts'
+import { answeredOnce, changingOnce } from './operations/idempotency.ts'
+import type { OperationParts } from './operations/parts.ts'
+import { ReadModifyWriteStore, type Change } from './operations/read-modify-write-store.ts'
+import type { WriteStore } from './store/contract.ts'
+
+/** What the routes of a writer work with. */
+export interface WriterRouteParts extends OperationParts {
+  readonly store: WriteStore
+  readonly collections: ReadonlyMap<string, Collection>
+  readonly bodies: Pick<BodyBudget, 'lend'>
+  /** Handlers of changes between a write and one that is nobody's. */
+  readonly maxHops: number
+  /** Counts what was done since the start, and what was answered by what was kept under a key. */
+  readonly counts: { done: number; replayed: number }
+}
+
+type Operation = (parts: OperationParts, asked: Asked) => Promise<Answer>
+type OnDocument = (parts: OperationParts, asked: AskedOfDocument) => Promise<Answer>
+
+/** Does a write and answers. Everything that the head of a request tells is looked at before a byte of its body is read. */
+export function writing(parts: WriterRouteParts, operationFor: (call: Call) => Operation): Route['answer'] {
+  return async (call) => {
+    const { request, response, base } = call
+    const collection = collectionOf(parts, call)
+    const cause = causeOf(parts, collection, call)
+    const once = onceOf(collection, call)
+    const operation = operationFor(call)
+    await parts.bodies.lend(response, async (share) => {
+      const asked = askedBy(request, collection, share, once)
+      const work = operation(partsFor(parts, asked, cause), asked)
+      const answer = await (once ? answeredOnce(once, work) : work)
+      if (answer.replayed) parts.counts.replayed++
+      else parts.counts.done++
+      sendAnswer(response, answer, { followed: followed(request.method, asked), base, share })
+    })
+  }
+}
+
+/** An operation on the document that the path names. */
+export function onDocument(operation: OnDocument): (call: Call) => Operation {
+  return (call) => (parts, asked) => operation(parts, askedOf(idIn(call, asked), asked))
+}
+
+/** The collection that a path names; there is one, or the route table had refused the request. */
+export function collectionOf({ collections }: WriterRouteParts, asking: Asking): Collection {
+  const collection = collections.get(parameterOf(asking, 'collection'))
+  if (collection === undefined) throw new ProblemError('unknown-collection')
+  return collection
+}
+
+/** The cause of a write that descends from a change; `undefined`: of nobody's. @throws {ProblemError} */
+function causeOf(
+  { maxHops }: WriterRouteParts,
+  { name }: Collection,
+  { request, claims }: Call,
+): Lineage | undefined {
+  const cause = readCause(request.headers)
+  expectNoLoop(cause, name, maxHops)
+  expectMayTell(cause, claims?.handlers ?? [])
+  return cause.length === 0 ? undefined : cause
+}
+
+function onceOf({ name }: Collection, { request, claims, parameters }: Call): OnceRequest | undefined {
+  const key = keyIn(request.headers)
+  if (key === undefined || claims === undefined) return undefined
+  return new OnceRequest(key, claims.sub, request, { collection: name, id: parameters['id'] })
+}
+
+/** A write that descends from a change tells the feed why it is; one that has a key is done once. */
+function partsFor(parts: WriterRouteParts, asked: Asked, cause: Lineage | undefined): OperationParts {
+  const { codec, store } = parts
+  const { collection, once, preferences } = asked
+  if (once) {
+    const write = { once, collection, minimal: preferences.minimal, cause }
+    return { ...parts, store: new ReadModifyWriteStore(changingOnce(store, codec, write), codec) }
+  }
+  if (!cause) return parts
+  const change: Change = (place, decide) => store.change(place, decide, cause)
+  return { ...parts, store: new ReadModifyWriteStore(change, codec) }
+}
+
+/** @throws {ProblemError} bad-id: no document of this collection can have it. */
+function idIn(call: Call, { collection: { idType } }: Asked): string {
+  const id = parameterOf(call, 'id')
+  if (isValidId(idType, id)) return id
+  throw new ProblemError('bad-id', { detail: badIdDetail(idType, id) })
+}
+
+/** A POST meets no stored version, and a DELETE has no body to leave out. */
+function followed(method: string | undefined, { preferences }: Asked): Followed {
+  const { minimal, lenient } = preferences
+  return {
+    minimal: minimal && method !== 'DELETE',
+    lenient: lenient && (method === 'PUT' || method === 'PATCH'),
+  }
+}

@@ -1,0 +1,97 @@
+import { ProblemError } from '@freshet/protocol'
+
+const PARAMETER = /\{([a-z][a-zA-Z]*)\}/
+const SEGMENT = /^(?:(?:\{[a-z][a-zA-Z]*\})?(?::[a-z]+)?|[a-z][a-z0-9_.-]*)$/
+
+/** The path of a route: `/{collection}/{id}`, `/{collection}:changes`. Case counts; a final slash is another path. */
+export class PathPattern {
+  readonly text: string
+  /** The same for the router of Express: `/:collection/:id`, `/:collection\:changes`. */
+  readonly forExpress: string
+  /** Patterns of the same shape match the same paths. */
+  readonly shape: string
+  readonly #names: readonly string[]
+  readonly #regexp: RegExp
+
+  /** @throws {TypeError} it is none. */
+  constructor(text: string) {
+    const [first, ...segments] = text.split('/')
+    if (first !== '' || !segments.every((segment) => segment !== '' && SEGMENT.test(segment)))
+      throw new TypeError(`expected a path such as /{collection}/{id}, got ${JSON.stringify(text)}`)
+    this.text = text
+    this.shape = text.replaceAll(/\{[^}]*\}/g, '{}')
+    this.#names = segments.flatMap((segment) => PARAMETER.exec(segment)?.[1] ?? [])
+    this.forExpress = segments
+      .map((segment) => `/${segment.replaceAll(':', '\\:').replace(PARAMETER, ':$1')}`)
+      .join('')
+    const source = segments.map(
+      (segment) => `/${segment.replaceAll('.', '\\.').replace(PARAMETER, '([^/]+)')}`,
+    )
+    this.#regexp = new RegExp(`^${source.join('')}$`)
+  }
+
+  /** The parameters of a path without its query; `undefined`: it is another one. @throws {ProblemError} bad-url */
+  match(path: string): Record<string, string> | undefined {
+    const match = this.#regexp.exec(path)
+    if (match === null) return undefined
+    const parameters: Record<string, string> = {}
+    this.#names.forEach((name, index) => (parameters[name] = decoded(match[index + 1] ?? '')))
+    return parameters
+  }
+
+  /** For sorting: what says more of a path is asked first. */
+  static bySpecificity(one: PathPattern, other: PathPattern): number {
+    const [left, right] = [one, other].map(({ shape }) => shape.split('/').map(looseness))
+    for (const [index, value] of (left ?? []).entries()) {
+      const difference = value - (right?.[index] ?? 0)
+      if (difference !== 0) return difference
+    }
+    return 0
+  }
+}
+
+/**
+ * A request target in the one form that routes are matched in: characters of the path that need no encoding are decoded
+ * (RFC 3986, 6.2.2.2), so that `/%761/products` is `/v1/products`. The absolute form that proxies may send (RFC 9112,
+ * 3.2.2) names us already. @throws {ProblemError} bad-url
+ */
+export function normalUrl(url: string): string {
+  const local = url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?#]*/i, '')
+  if (!local.includes('%')) return local
+  const path = pathOf(local)
+  decoded(path)
+  const normal = path.replaceAll(/%([0-9a-f]{2})/gi, (encoded, hex: string) => {
+    const character = String.fromCharCode(Number.parseInt(hex, 16))
+    return /[A-Za-z0-9._~-]/.test(character) ? character : encoded
+  })
+  return normal + local.slice(path.length)
+}
+
+/** What stands before the `?` of a request target. */
+export function pathOf(url: string): string {
+  const mark = url.indexOf('?')
+  return mark < 0 ? url : url.slice(0, mark)
+}
+
+/** The raw text behind the `?` of a request target; empty when there is none. */
+export function rawQueryOf(url: string): string {
+  const mark = url.indexOf('?')
+  return mark < 0 ? '' : url.slice(mark + 1)
+}
+
+function looseness(segment: string): number {
+  if (segment === '{}') return 2
+  return segment.startsWith('{}') ? 1 : 0
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch (cause) {
+    // The only error that it knows: a broken escape, or bytes that are not UTF-8.
+    throw new ProblemError('bad-url', {
+      detail: 'The path has a broken percent-encoding, or one that is not UTF-8.',
+      cause,
+    })
+  }
+}

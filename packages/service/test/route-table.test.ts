@@ -1,0 +1,277 @@
+import { expect, test } from '@jest/globals'
+import { ProblemError } from '@freshet/protocol'
+import express, { type ErrorRequestHandler } from 'express'
+import * as fc from 'fast-check'
+import { createServer } from 'node:http'
+import {
+  documentNames,
+  normalUrl,
+  RouteTable,
+  type Call,
+  type Claims,
+  type Fail,
+  type Handler,
+  type Route,
+  type Verifier,
+} from '../src/index.ts'
+import { openShell, RawClient } from './open-shell.ts'
+
+/** Says which route was asked, and what it was told. */
+const say =
+  (name: string) =>
+  ({ response, parameters, query, base, claims }: Call): void =>
+    void response.end(JSON.stringify({ name, parameters, query: [...query], base, sub: claims?.sub }))
+
+const row = (methods: Route['methods'], path: string, more: Partial<Route> = {}): Route => ({
+  methods,
+  path,
+  who: 'public',
+  answer: say(path),
+  ...more,
+})
+
+const routes: readonly Route[] = [
+  row(['GET', 'PUT'], '/{collection}/{id}'),
+  row(['GET'], '/{collection}', { query: ['ids'] }),
+  row(['GET'], '/{collection}:changes'),
+  row(['POST'], '/:batch'),
+  row(['DELETE'], '/{collection}/all'),
+]
+
+const known: Claims = { sub: 'ann', roles: ['shop'], handlers: [] }
+
+/** Takes `ann` at once, and `slow` with a promise. */
+const tokens: Verifier = {
+  verify: (header) => {
+    if (header === 'ann') return known
+    if (header === 'slow') return Promise.resolve(known)
+    throw new ProblemError('unauthenticated', { detail: 'no token' })
+  },
+}
+
+function tableOf(rows: readonly Route[] = routes): RouteTable {
+  return new RouteTable({
+    routes: rows,
+    tokens,
+    parameters: documentNames((name) => ['products', 'Products'].includes(name)),
+  })
+}
+
+/** The table as the reader mounts it. */
+const byItself = (table: RouteTable): Handler => table.handlerAt('/v1')
+
+/** The table as the writer mounts it: each path is a route of Express. */
+function byExpress(table: RouteTable, fail: () => Fail): Handler {
+  const router = express.Router({ caseSensitive: true, strict: true })
+  for (const path of table.paths)
+    router.all<Record<string, string>>(path.pattern.forExpress, (request, response) =>
+      path.answer(request, response, request.params, request.baseUrl),
+    )
+  const app = express()
+  app.enable('case sensitive routing')
+  app.enable('strict routing')
+  app.use('/v1', router)
+  app.use(() => {
+    throw new ProblemError('unknown-path')
+  })
+  const answer: ErrorRequestHandler = (error, request, response, _next) => fail()(request, response, error)
+  app.use(answer)
+  const server = createServer(app)
+  return (request, response) => {
+    request.url = normalUrl(request.url ?? '')
+    server.emit('request', request, response)
+  }
+}
+
+/** What a port with these routes answers to a request line. */
+async function asked(
+  mount: 'itself' | 'Express',
+  line: string,
+  rows = routes,
+  authorization = '',
+): Promise<string> {
+  const table = tableOf(rows)
+  const handler = mount === 'itself' ? byItself(table) : byExpress(table, () => bench.fail)
+  await using bench = await openShell(handler)
+  using client = new RawClient(bench.url)
+  const token = authorization === '' ? '' : `Authorization: ${authorization}\r\n`
+  client.send(`${line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${token}\r\n`)
+  return await client.untilClosed()
+}
+
+const bodyOf = (answer: string): unknown => JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4))
+const document = (id: string, collection = 'products'): object => ({
+  name: '/{collection}/{id}',
+  parameters: { collection, id },
+})
+
+const mounts = ['itself', 'Express'] as const
+
+const understood: readonly (readonly [string, object])[] = [
+  ['/v1/products/p1', document('p1')],
+  ['/v1/products/A~b@c|d:e.f-G_', document('A~b@c|d:e.f-G_')],
+  ['/v1/products/...', document('...')],
+  ['/v1/products/p%31', document('p1')],
+  ['/v1/products/a%7Cb', document('a|b')],
+  ['/v1/%70roducts/p1', document('p1')],
+  ['/%761/products/p1', document('p1')],
+  ['/v1/Products/P1', document('P1', 'Products')],
+  ['http://host:80/v1/products/p1', document('p1')],
+  ['/v1/products', { name: '/{collection}', query: [] }],
+  ['/v1/products?ids=a,b', { name: '/{collection}', query: [['ids', 'a,b']] }],
+  ['/v1/products?ids=a%2Cb+c', { name: '/{collection}', query: [['ids', 'a,b c']] }],
+  ['/v1/products:changes', { name: '/{collection}:changes', parameters: { collection: 'products' } }],
+]
+
+const refused: Readonly<Record<string, readonly string[]>> = {
+  'unknown-path': [
+    '/',
+    '/v1',
+    '/v1/',
+    '/V1/products/p1',
+    '/v2/products/p1',
+    '/v1//p1',
+    '/v1/products/',
+    '/v1/products/p1/',
+    '/v1/products/p1/x',
+    '/v1/products:',
+    '/v1/:',
+    '/v1/a%2Fb',
+    '/v1/a%2Fb/c',
+    '/v1/products:other',
+    '//v1/products/p1',
+  ],
+  'unknown-collection': ['/v1/other', '/v1/other/p1', '/v1/PRODUCTS/p1'],
+  'bad-id': [
+    '/v1/products/.',
+    '/v1/products/..',
+    '/v1/products/%2e%2E',
+    '/v1/products/a%2Fb',
+    '/v1/products/a%2531',
+    '/v1/products/%C3%A9',
+    '/v1/products/a%00',
+    `/v1/products/${'a'.repeat(257)}`,
+  ],
+  'bad-url': [
+    '/v1/products/%',
+    '/v1/products/%zz',
+    '/v1/products/%C3',
+    '/v1/%/p1',
+    '/v1/%ff',
+    '/%ff/a/b',
+    '/v1/products?ids=%zz',
+    '/v1/products?ids=a&ids=b',
+  ],
+  'bad-query': ['/v1/products?id=a', '/v1/products/p1?ids=a'],
+}
+
+test.each(mounts)(
+  'S1 a URL is read once, and mounted by %s as by the other: what is understood',
+  async (mount) => {
+    for (const [url, expected] of understood)
+      expect([url, bodyOf(await asked(mount, `GET ${url}`))]).toMatchObject([
+        url,
+        { ...expected, base: '/v1' },
+      ])
+  },
+)
+
+test.each(mounts)(
+  'S1 a URL is read once, and mounted by %s as by the other: what is refused',
+  async (mount) => {
+    for (const [code, urls] of Object.entries(refused))
+      for (const url of urls)
+        expect([url, bodyOf(await asked(mount, `GET ${url}`))]).toMatchObject([
+          url,
+          { type: `https://freshet.dev/problems/${code}` },
+        ])
+  },
+)
+
+test('S1 no path is taken apart with another error than a problem', () => {
+  const handle = byItself(tableOf())
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      for (const url of [text, `/v1/${text}`, `/v1/products/${text}`]) {
+        const request = { method: 'GET', url, headers: {} }
+        const response = { end: () => undefined }
+        try {
+          // Only what the table looks at.
+          Reflect.apply(handle, undefined, [request, response])
+        } catch (error) {
+          expect(error).toBeInstanceOf(ProblemError)
+        }
+      }
+    }),
+  )
+})
+
+test.each(mounts)('S2 mounted by %s, HEAD, OPTIONS and Allow follow from the rows', async (mount) => {
+  const head = await asked(mount, 'HEAD /v1/products/p1')
+  expect(head).toMatch(/^HTTP\/1\.1 200 [^]*\r\n\r\n$/)
+  expect(await asked(mount, 'OPTIONS /v1/products/p1')).toMatch(
+    /^HTTP\/1\.1 204 [^]*allow: GET, HEAD, PUT, OPTIONS\r\n/i,
+  )
+  expect(await asked(mount, 'OPTIONS /v1/:batch')).toMatch(/^HTTP\/1\.1 204 [^]*allow: POST, OPTIONS\r\n/i)
+  expect(await asked(mount, 'DELETE /v1/products/p1')).toMatch(
+    /^HTTP\/1\.1 405 [^]*allow: GET, HEAD, PUT, OPTIONS\r\n/i,
+  )
+  expect(await asked(mount, 'DELETE /v1/products/all')).toMatch(/^HTTP\/1\.1 200 /)
+  expect(await asked(mount, 'GET /v1/:batch')).toMatch(/^HTTP\/1\.1 405 [^]*allow: POST, OPTIONS\r\n/i)
+})
+
+test('S2 a method that no row has is 405 wherever it is asked for', async () => {
+  for (const url of ['/v1/products/p1', '/v1/other', '/nothing', '*'])
+    expect(await asked('itself', `PROPFIND ${url}`)).toMatch(
+      /^HTTP\/1\.1 405 [^]*allow: GET, HEAD, PUT, POST, DELETE, OPTIONS\r\n/i,
+    )
+})
+
+test.each(mounts)(
+  'S3 mounted by %s, a row says who may, and a stranger is told nothing else',
+  async (mount) => {
+    const rows = [
+      row(['GET'], '/{collection}', { who: 'authenticated' }),
+      row(['GET'], '/admin/keys', { who: 'role:admin' }),
+      row(['GET'], '/shop/keys', {
+        who: ({ base }) => ({ who: 'role:shop', why: `a token for ${base}, please` }),
+      }),
+    ]
+    const ask = async (path: string, token = ''): Promise<unknown> =>
+      bodyOf(await asked(mount, `GET /v1/${path}`, rows, token))
+    expect(await ask('products?wrong=1')).toMatchObject({ status: 401, detail: 'no token' })
+    for (const token of ['ann', 'slow']) {
+      expect(await ask('products', token)).toMatchObject({ sub: 'ann' })
+      expect(await ask('products?wrong=1', token)).toMatchObject({ status: 400 })
+      expect(await ask('admin/keys', token)).toMatchObject({ status: 403 })
+      expect(await ask('shop/keys', token)).toMatchObject({ sub: 'ann' })
+    }
+    expect(await ask('shop/keys')).toMatchObject({ status: 401, detail: 'a token for /v1, please' })
+    expect(await ask('shop/keys', 'other')).toMatchObject({ status: 401, detail: 'no token' })
+  },
+)
+
+test('S3 a table without tokens answers public routes only', () => {
+  const table = new RouteTable({ routes: [row(['GET'], '/x', { who: 'authenticated' })] })
+  const request = { method: 'GET', url: '/x', headers: { authorization: 'ann' } }
+  expect(() => Reflect.apply(table.handlerAt(''), undefined, [request, {}])).toThrow(/unauthenticated/)
+})
+
+test.each([
+  [
+    'the same path and method twice',
+    [row(['GET'], '/{collection}'), row(['GET'], '/{name}')],
+    /two routes answer GET/,
+  ],
+  ['a path that is none', [row(['GET'], 'products')], /expected a path/],
+  ['a path with an empty part', [row(['GET'], '/a//b')], /expected a path/],
+  ['a path with an unknown sign', [row(['GET'], '/a*')], /expected a path/],
+])('S4 %s is refused when the table is made', (_, rows, message) => {
+  expect(() => tableOf(rows)).toThrow(message)
+})
+
+test('S4 a collection cannot have the name of a path', () => {
+  const table = tableOf([...routes, row(['GET'], '/status/now')])
+  expect(() => table.expectFree(['products', 'status'])).toThrow(/\/status\/now/)
+  expect(() => table.expectFree(['products'])).not.toThrow()
+})
