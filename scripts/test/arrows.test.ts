@@ -13,7 +13,7 @@ const arrows: Record<string, readonly string[]> = {
   bson: ['protocol'],
   documents: ['kit', 'protocol'],
   'documents-mongodb': ['bson', 'documents', 'protocol'],
-  guard: ['kit', 'protocol'],
+  guard: ['bson', 'kit', 'protocol'],
   handlers: ['kit', 'protocol'],
   cache: ['kit', 'protocol'],
   'change-stream': ['kit', 'protocol'],

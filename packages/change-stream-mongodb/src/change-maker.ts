@@ -1,4 +1,4 @@
-import { parseDocument } from '@freshet/guard'
+import { BSON } from '@freshet/guard'
 import { parseLineage, type Change, type DocumentChange, type Lineage } from '@freshet/protocol'
 import { compareTimes, type ClusterTime } from './cluster-time.ts'
 import type { EventReader } from './event.ts'
@@ -79,7 +79,7 @@ function causeIn({ document }: EventReader): Lineage | undefined {
 /** `undefined`: they cannot be read. The server takes texts that are not UTF-8, and one of them must not end every feed. */
 function fieldsOf(document: Uint8Array): Readonly<Record<string, unknown>> | undefined {
   try {
-    return parseDocument(document)
+    return BSON.deserialize(document)
   } catch {
     // The same as a record of another form: nobody's change, as far as is known.
     return undefined

@@ -1,3 +1,4 @@
+import type { ReadPipeline } from '@freshet/guard'
 import type { Position } from '@freshet/protocol'
 import { timestampAfter } from './cluster-time.ts'
 import type { Resume } from './reckoner.ts'
@@ -21,7 +22,7 @@ export function feedPipeline(
   from: Position,
   resume: Resume | undefined,
   collections: readonly string[],
-): readonly Stage[] {
+): ReadPipeline {
   // What was at `from` is known; a change there that is too large must not be met again.
   const where = resume ? { [resume.how]: resume.token } : { startAtOperationTime: timestampAfter(from) }
   const watched = { $in: ['$ns.coll', collections] }

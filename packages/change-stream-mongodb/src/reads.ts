@@ -1,10 +1,4 @@
-import {
-  parseDocument,
-  serverOf,
-  type ReadCommand,
-  type ReadConnection,
-  type RunOptions,
-} from '@freshet/guard'
+import { BSON, serverOf, type ReadCommand, type ReadConnection, type RunOptions } from '@freshet/guard'
 import {
   placeOf,
   type Bytes,
@@ -178,7 +172,7 @@ function findOf(maxBytes: number | undefined): Find {
 }
 
 function sizesIn(replies: ReadonlyMap<Id, Bytes>): ReadonlyMap<Id, number> {
-  return new Map([...replies].map(([id, bytes]) => [id, Number(parseDocument(bytes)[size])]))
+  return new Map([...replies].map(([id, bytes]) => [id, Number(BSON.deserialize(bytes)[size])]))
 }
 
 /** Whatever a reply saw was there at its operationTime. */

@@ -36,8 +36,8 @@ export type {
   Value,
   Via,
 } from '@freshet/replica'
-export { asDocuments } from './as-documents.ts'
-export type { StoredDocument } from './as-documents.ts'
+export { asDocuments } from './mongodb/as-documents.ts'
+export type { StoredDocument } from './mongodb/as-documents.ts'
 export type { EmbeddedReplica } from './contract.ts'
 export { openReplica } from './open-replica.ts'
 export type { OpenReplicaOptions } from './open-replica.ts'

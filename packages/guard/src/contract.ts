@@ -1,13 +1,37 @@
 import type { Document } from 'mongodb'
+import type { readCommands } from './allowed-commands.ts'
+import type { readStageNames } from './allowed-names.ts'
 import type { GuardStatus } from './status.ts'
 
-/** The commands a reader may send; any other is refused by type, at run time and by the database's role. */
-export type ReadCommandName =
-  'aggregate' | 'connectionStatus' | 'find' | 'getMore' | 'hello' | 'killCursors' | 'listCollections' | 'ping'
+/** The commands that a reader may send; any other is refused by type, at run time and by the database's role. */
+export type ReadCommandName = (typeof readCommands)[number]
 
-/** A command document that names a read, by its first key. The rest is passed as it is, after the pipeline was checked. */
+type ReadStageName = (typeof readStageNames)[number]
+
+/** What stands beside a sub-pipeline is not looked at by the compiler. */
+interface WithPipeline {
+  readonly pipeline?: ReadPipeline
+  readonly [field: string]: unknown
+}
+
+type ArgumentOf<Name extends ReadStageName> = Name extends '$facet'
+  ? Readonly<Record<string, ReadPipeline>>
+  : Name extends '$lookup' | '$unionWith'
+    ? string | WithPipeline
+    : unknown
+
+/** One stage that only reads; a name that is not on the list does not compile. */
+export type ReadStage = { readonly [Name in ReadStageName]?: ArgumentOf<Name> }
+
+/** A pipeline of such stages, sub-pipelines included. */
+export type ReadPipeline = readonly ReadStage[]
+
+/** A command that reads, by its first key. The compiler looks at its pipeline too, and at nothing else. */
 export type ReadCommand = {
-  [Name in ReadCommandName]: { readonly [Key in Name]: unknown } & Readonly<Record<string, unknown>>
+  [Name in ReadCommandName]: { readonly [Key in Name]: unknown } & (Name extends 'aggregate'
+    ? { readonly pipeline: ReadPipeline }
+    : unknown) &
+    Readonly<Record<string, unknown>>
 }[ReadCommandName]
 
 /** One logical session of the driver, without the driver's way back to collections and clients. */

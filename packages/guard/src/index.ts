@@ -1,4 +1,4 @@
-export { Binary, Long, ObjectId, Timestamp, UUID } from 'mongodb'
+export { Binary, BSON, Long, ObjectId, Timestamp, UUID } from 'mongodb'
 export { allowedCommands } from './allowed-commands.ts'
 export { serverOf } from './answering-server.ts'
 export type {
@@ -6,7 +6,9 @@ export type {
   ReadCommand,
   ReadCommandName,
   ReadConnection,
+  ReadPipeline,
   ReadSession,
+  ReadStage,
   RunOptions,
 } from './contract.ts'
 export { failures, GuardError } from './errors.ts'
@@ -17,10 +19,3 @@ export { openReadConnection } from './open.ts'
 export type { OpenOptions } from './open.ts'
 export type { Refusal, RefusalReason } from './refusals.ts'
 export type { GuardStatus } from './status.ts'
-export { parseDocument, parseDocumentToKeep } from './parse-document.ts'
-export { readDatabase } from './read-database.ts'
-export type { FindOptions, ReadCollection, ReadDatabase, ReadFilter } from './read-database.ts'
-export type { ReadPipeline, ReadStage } from './read-pipeline.ts'
-export type { Frozen } from './frozen.ts'
-export type { ReadCursor, ReadLimits } from './read-cursor.ts'
-export type { Refused } from './refused-verbs.ts'

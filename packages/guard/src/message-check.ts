@@ -1,6 +1,6 @@
 import { allowedCommands, databaseFreeCommands } from './allowed-commands.ts'
 import { allowedNames } from './allowed-names.ts'
-import { commandHead, findForbiddenName, findForeignDatabase, MalformedBson } from './bson-keys.ts'
+import { commandHead, findForbiddenName, findForeignDatabase } from './bson-keys.ts'
 import type { Refusal } from './refusals.ts'
 
 // Layout of a message: https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/
@@ -25,7 +25,8 @@ export function refusalOf(message: Buffer, databases: ReadonlySet<string>): Refu
       ? { reason: 'message', what: body }
       : refusalOfBody(message, body, databases)
   } catch (error) {
-    if (error instanceof MalformedBson) return { reason: 'message', what: error.message }
+    // The bytes are no BSON.
+    if (error instanceof RangeError) return { reason: 'message', what: error.message }
     throw error
   }
 }

@@ -5,7 +5,6 @@ import type { GuardedConnection, ReadCommand, ReadSession, RunOptions } from './
 import { makeCursorIdLong, withLongCursorIds } from './cursor-ids.ts'
 import { GuardError } from './errors.ts'
 import type { GuardedClient } from './guarded-client.ts'
-import { stageRefusal } from './pipeline-check.ts'
 import type { Refusals } from './refusals.ts'
 import { guardStatus, type GuardStatus, type Proved } from './status.ts'
 
@@ -104,13 +103,10 @@ export class DriverReadConnection implements GuardedConnection {
     throw new GuardError('UNREACHABLE', 'the client has lost its servers and is made anew')
   }
 
-  /** A first look at the objects; the second, at the bytes, is taken by the connection. */
+  /** By its name already here, with the stack of the caller. What is sent is judged by the connection, as bytes. */
   #check(command: ReadCommand): void {
     const name = Object.keys(command)[0] ?? ''
     if (!names.has(name)) throw this.#refusals.refuse({ reason: 'command', what: name })
-    if (command.aggregate === undefined) return
-    const stage = stageRefusal(command['pipeline'])
-    if (stage !== undefined) throw this.#refusals.refuse({ reason: 'stage', what: stage })
   }
 
   #sessionOf(token: ReadSession, guarded: GuardedClient): ClientSession {

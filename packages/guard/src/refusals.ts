@@ -2,7 +2,7 @@ import type { Log } from '@freshet/kit'
 import { GuardError } from './errors.ts'
 
 /** Why something was refused; the label of the metric. `message`: bytes that are not one plain read command. */
-export type RefusalReason = 'command' | 'database' | 'message' | 'name' | 'stage'
+export type RefusalReason = 'command' | 'database' | 'message' | 'name'
 
 /** What was refused: the reason's kind and the word that gave it away (`insert`, `$out`, …). */
 export interface Refusal {
@@ -12,7 +12,7 @@ export interface Refusal {
 
 /** Counts every refusal by its reason and logs it with the stack of whoever asked. */
 export class Refusals {
-  readonly #counts: Record<RefusalReason, number> = { command: 0, database: 0, message: 0, name: 0, stage: 0 }
+  readonly #counts: Record<RefusalReason, number> = { command: 0, database: 0, message: 0, name: 0 }
   readonly #log: Log
   readonly #onRefusal: ((refusal: Refusal) => void) | undefined
   /** Attempts of our own that were not refused yet. */

@@ -109,21 +109,23 @@ async function someWriting(reads: GuardedConnection): Promise<unknown> {
   return await reads.run({ insert: 'docs', documents: [] })
 }
 
+async function someMerging(reads: GuardedConnection): Promise<unknown> {
+  // @ts-expect-error nor does a stage that writes
+  return await reads.run({ aggregate: 'docs', pipeline: [{ $out: 'x' }], cursor: {} })
+}
+
 async function someCareless(reads: GuardedConnection): Promise<unknown> {
   return await reads.run({ find: 'docs', filter: { $where: '1' } })
 }
 
-test('R.5 refuses what is no read before the driver sees it; counts it, logs it with its stack, tells the listener', async () => {
+test('G1.6 R.5 refuses what is no read before the driver sees it; counts it, logs it with its stack, tells the listener', async () => {
   const before = recorder.commands.length
   const refused = { code: 'WRITE_REFUSED' }
   await expect(someWriting(connection)).rejects.toMatchObject(refused)
-  await expect(
-    connection.run({ aggregate: 'docs', pipeline: [{ $out: 'x' }], cursor: {} }),
-  ).rejects.toMatchObject(refused)
-  await expect(connection.run({ aggregate: 'docs', pipeline: { $out: 'x' } })).rejects.toMatchObject(refused)
+  await expect(someMerging(connection)).rejects.toMatchObject(refused)
   await expect(someCareless(connection)).rejects.toMatchObject(refused)
-  expect(connection.status().refusals).toEqual({ command: 1, database: 0, message: 0, name: 1, stage: 2 })
-  expect(heard.map(({ what }) => what)).toEqual(['insert', '$out', 'a pipeline that is no array', '$where'])
+  expect(connection.status().refusals).toEqual({ command: 1, database: 0, message: 0, name: 2 })
+  expect(heard.map(({ what }) => what)).toEqual(['insert', '$out', '$where'])
   const lines = log.lines.filter(({ level }) => level === 'error').map(({ fields }) => fields)
   // Whoever asked is named, whether he was refused at once or only before the bytes left.
   expect(lines.at(0)).toMatchObject({

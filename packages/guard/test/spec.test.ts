@@ -31,6 +31,7 @@ test('an error knows its remedy, whether to retry, and how a process ends by it'
 
 test('the package offers these names and no others', () => {
   expect(Object.keys(guard).toSorted()).toEqual([
+    'BSON',
     'Binary',
     'GuardError',
     'Long',
@@ -41,9 +42,6 @@ test('the package offers these names and no others', () => {
     'examine',
     'failures',
     'openReadConnection',
-    'parseDocument',
-    'parseDocumentToKeep',
-    'readDatabase',
     'serverOf',
   ])
 })

@@ -3,7 +3,7 @@ import type { Examination } from '@freshet/guard'
 /** Layers that are not tried here, and what holds them. */
 const elsewhere = [
   ['G0', 'apart', 'held when the reader is deployed: its folder has no code that writes'],
-  ['G1', 'types', 'held when code is compiled: refused verbs have no call signature'],
+  ['G1', 'types', 'held when code is compiled: no type takes a command that writes'],
   ['G2', 'imports', 'held when the reader is built: its imports are a list'],
   ['G5', 'network', 'held by the network policies of the cluster, infra/k8s/base'],
   ['G6', 'lineage', 'held in services that write because of changes, and judged by the writer'],

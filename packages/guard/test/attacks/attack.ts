@@ -30,7 +30,7 @@ export interface Attack {
   /** The driver's methods that this attack is the try of, as `Class.method`. */
   readonly methods: readonly string[]
   /**
-   * G1: the try through the reader's door, as source. It sees `docs`, `db`, `connection`, and `guard`, the package. What
+   * G1: the try through the reader's door, as source. It sees `connection`, and `guard`, the package. What
    * the compiler cannot see says why.
    */
   readonly source: string | { readonly unseen: string }
@@ -56,16 +56,16 @@ export function attack(name: string, run: Attack['run'], details: Details = {}):
 
 /** How code that has only the reader's door would try to get at a class of the driver. */
 const ways: Readonly<Record<string, string>> = {
-  Admin: 'db.admin()',
-  AggregationCursor: 'docs.aggregate([])',
-  ClientEncryption: 'new guard.ClientEncryption(db.client)',
-  ClientSession: 'db.client.startSession()',
-  Collection: 'docs',
-  Db: 'db',
-  GridFSBucket: 'new guard.GridFSBucket(db)',
-  GridFSBucketWriteStream: "new guard.GridFSBucket(db).openUploadStream('name')",
-  MongoClient: 'db.client',
-  OrderedBulkOperation: 'docs.initializeOrderedBulkOp()',
+  Admin: 'connection.admin()',
+  AggregationCursor: "connection.collection('docs').aggregate([])",
+  ClientEncryption: 'new guard.ClientEncryption(connection.client)',
+  ClientSession: 'connection.client.startSession()',
+  Collection: "connection.collection('docs')",
+  Db: 'connection',
+  GridFSBucket: 'new guard.GridFSBucket(connection)',
+  GridFSBucketWriteStream: "new guard.GridFSBucket(connection).openUploadStream('name')",
+  MongoClient: 'connection.client',
+  OrderedBulkOperation: "connection.collection('docs').initializeOrderedBulkOp()",
 }
 
 function sourceOf(method: string): string {

@@ -19,7 +19,9 @@ const accumulator = {
 }
 
 /** A pipeline of the reader's door. */
-const aggregate = (...stages: readonly Document[]): string => `docs.aggregate(${JSON.stringify(stages)})`
+const aggregateOf = (collection: string | number, stages: readonly Document[]): string =>
+  `connection.run({ aggregate: ${JSON.stringify(collection)}, pipeline: ${JSON.stringify(stages)} })`
+const aggregate = (...stages: readonly Document[]): string => aggregateOf('docs', stages)
 
 /** Each writing stage in every place where a stage may stand. */
 export const pipelines = Object.entries(stages).flatMap(([name, stage]): readonly Attack[] => {
@@ -35,13 +37,13 @@ export const pipelines = Object.entries(stages).flatMap(([name, stage]): readonl
       source: aggregate(...before, stage),
     }),
     attack(`${name} on a view`, ({ db }) => db.collection('view').aggregate([stage]).toArray(), {
-      source: `db.collection('view').aggregate(${JSON.stringify([stage])})`,
+      source: aggregateOf('view', [stage]),
     }),
     attack(
       `${name} on the database`,
       ({ db }) => db.aggregate([{ $documents: [{ a: 9 }] }, stage]).toArray(),
       {
-        source: `db.aggregate(${JSON.stringify([stage])})`,
+        source: aggregateOf(1, [stage]),
       },
     ),
     attack(`${name} by addStage`, ({ docs }) => docs.aggregate([]).addStage(stage).toArray(), {
@@ -60,13 +62,13 @@ export const pipelines = Object.entries(stages).flatMap(([name, stage]): readonl
       source: aggregate(union),
     }),
     attack(`${name} in a change stream`, ({ docs }) => docs.watch([stage]).next(), {
-      source: `docs.watch(${JSON.stringify([stage])})`,
+      source: aggregate({ $changeStream: {} }, stage),
     }),
     attack(`${name} in a view's definition`, ({ db }) => db.createCollection('v2', view), {
-      source: `db.createCollection('v2', ${JSON.stringify(view)})`,
+      source: `connection.createCollection('v2', ${JSON.stringify(view)})`,
     }),
     attack(`${name} behind toBSON`, ({ docs }) => docs.aggregate([{ toBSON: () => stage }]).toArray(), {
-      source: `docs.aggregate([{ toBSON: () => (${JSON.stringify(stage)}) }])`,
+      source: `connection.run({ aggregate: 'docs', pipeline: [{ toBSON: () => (${JSON.stringify(stage)}) }] })`,
     }),
   ]
 })
@@ -77,7 +79,7 @@ const untyped = { unseen: 'expressions are not typed; the veto looks at every na
 export const foreignCode: readonly Attack[] = [
   attack('$where', ({ docs }) => docs.find({ $where: 'this.a' }).toArray(), {
     byRole: 'no error',
-    source: "docs.find({ $where: 'this.a' })",
+    source: untyped,
   }),
   attack('$function', ({ docs }) => docs.aggregate([{ $project: { b: { $function: code } } }]).toArray(), {
     byRole: 'no error',

@@ -19,13 +19,16 @@ export const collectionVerbs: readonly Attack[] = [
   attack(
     'findOneAndUpdate with upsert',
     ({ docs }) => docs.findOneAndUpdate({ a: 8 }, { $set: { b: 9 } }, { upsert: true }),
-    { source: 'docs.findOneAndUpdate({ a: 8 }, { $set: { b: 9 } }, { upsert: true })' },
+    {
+      source:
+        "connection.collection('docs').findOneAndUpdate({ a: 8 }, { $set: { b: 9 } }, { upsert: true })",
+    },
   ),
   attack('Collection.findOneAndReplace', ({ docs }) => docs.findOneAndReplace({ a: 1 }, { a: 9 })),
   attack(
     'findOneAndReplace with upsert',
     ({ docs }) => docs.findOneAndReplace({ a: 8 }, { a: 9 }, { upsert: true }),
-    { source: 'docs.findOneAndReplace({ a: 8 }, { a: 9 }, { upsert: true })' },
+    { source: "connection.collection('docs').findOneAndReplace({ a: 8 }, { a: 9 }, { upsert: true })" },
   ),
   attack('Collection.findOneAndDelete', ({ docs }) => docs.findOneAndDelete({ a: 1 })),
   attack('Collection.bulkWrite', ({ docs }) => docs.bulkWrite([{ insertOne: { document: { a: 9 } } }])),
@@ -63,11 +66,11 @@ export const collectionVerbs: readonly Attack[] = [
   attack('Collection.drop', ({ docs }) => docs.drop()),
   attack('insertOne without waiting', ({ docs }) => docs.insertOne({ a: 9 }, { writeConcern: { w: 0 } }), {
     byRole: 'no error',
-    source: 'docs.insertOne({ a: 9 }, { writeConcern: { w: 0 } })',
+    source: "connection.collection('docs').insertOne({ a: 9 }, { writeConcern: { w: 0 } })",
   }),
   attack('deleteMany without waiting', ({ docs }) => docs.deleteMany({}, { writeConcern: { w: 0 } }), {
     byRole: 'no error',
-    source: 'docs.deleteMany({}, { writeConcern: { w: 0 } })',
+    source: "connection.collection('docs').deleteMany({}, { writeConcern: { w: 0 } })",
   }),
 ]
 
@@ -75,7 +78,7 @@ export const collectionVerbs: readonly Attack[] = [
 export const databaseVerbs: readonly Attack[] = [
   attack('Db.createCollection', ({ db }) => db.createCollection('made')),
   attack('create a view', ({ db }) => db.createCollection('seen', { viewOn: 'docs', pipeline: [] }), {
-    source: "db.createCollection('seen', { viewOn: 'docs', pipeline: [] })",
+    source: "connection.createCollection('seen', { viewOn: 'docs', pipeline: [] })",
   }),
   attack('Db.createIndex', ({ db }) => db.createIndex('docs', { a: 1 })),
   attack('Db.renameCollection', ({ db }) => db.renameCollection('docs', 'renamed')),

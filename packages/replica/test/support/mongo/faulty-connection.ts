@@ -62,9 +62,11 @@ export function forgetsWhereItStood(inner: ReadConnection): ReadConnection {
   let opened = false
   return new OtherConnection(inner, (command, options, run) => {
     if (command.aggregate === undefined) return run(command, options)
-    const pipeline = opened ? [{ $changeStream: { showExpandedEvents: true } }] : command['pipeline']
+    const again = opened
+      ? { ...command, pipeline: [{ $changeStream: { showExpandedEvents: true } }] }
+      : command
     opened = true
-    return run({ ...command, pipeline }, options)
+    return run(again, options)
   })
 }
 

@@ -1,6 +1,6 @@
 import type { BSON } from 'mongodb'
 
-/** A document nobody can change: a cached one would be changed for everybody. */
+/** A document that nobody can change: it would be changed for everybody who shares it. */
 export type Frozen<T> = T extends Leaf
   ? T
   : T extends readonly (infer Item)[]
@@ -22,17 +22,12 @@ export interface FrozenValue<T> {
   readonly extraBytes: number
 }
 
-/** Freezes at any depth, in place, for one caller. See {@link frozenForAll}. */
-export function frozen<T>(value: T): Frozen<T> {
-  return frozenForAll(value).value
-}
-
 /**
  * Freezes at any depth, in place: plain objects, arrays, and the values of BSON. What the language cannot freeze (a
  * `Date`, a `RegExp`, bytes, also those within a `Binary`, a `UUID` or a `Decimal128`) is a fresh copy for whoever looks
  * at it, so that nobody changes what others see. Costs one walk.
  */
-export function frozenForAll<T>(value: T): FrozenValue<T> {
+export function frozen<T>(value: T): FrozenValue<T> {
   const extraBytes = freezeDeep(value)
   // The types differ in `readonly` alone, which is what has just been made true.
   return { value: value as Frozen<T>, extraBytes }

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { BSON } from 'mongodb'
-import { asDocuments } from '../src/as-documents.ts'
+import { asDocuments } from '../../src/mongodb/as-documents.ts'
 
 test('E3 what one caller does to a document is not seen by the next', () => {
   const held = asDocuments.encode(
