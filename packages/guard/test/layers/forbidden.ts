@@ -52,7 +52,7 @@ export const forbidden: Readonly<Record<string, string>> = {
 /** What must be let pass, or the rule would be one that people switch off. */
 export const honest: Readonly<Record<string, string>> = {
   'a neighbour': `import { Feed } from './feed.ts'\nexport { Feed }`,
-  'the guard': `import { openReadConnection, type ReadDatabase } from '@freshet/guard'\nexport { openReadConnection }\nexport type { ReadDatabase }`,
+  'the guard': `import { openReadConnection, type ReadConnection } from '@freshet/guard'\nexport { openReadConnection }\nexport type { ReadConnection }`,
   'HTTP as a server': `import { createServer, type IncomingMessage } from 'node:http'\nexport const s = createServer()`,
   'a member that is called like something': `export const f = (a: { fetch(): void; require: number }) => [a.fetch(), a.require]`,
   'a key that is called like something': `export const o = { fetch: 1, eval: 2, module: 3 }`,
