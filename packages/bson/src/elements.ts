@@ -1,9 +1,5 @@
-import { bsonSize, bsonTypes, nameEnd, uint32At } from '@freshet/bson'
-
-/** Where the last byte of the document at `start` is, which is a NUL; never behind the bytes that there are. */
-export function documentEnd(bytes: Uint8Array, start: number): number {
-  return Math.min(start + uint32At(bytes, start), bytes.length) - 1
-}
+import { BsonCursor } from './cursor.ts'
+import { bsonSize, bsonTypes, nameEnd } from './scan.ts'
 
 /** Of the element at `at`: where its value begins. */
 export function valueStart(bytes: Uint8Array, at: number): number {
@@ -19,17 +15,16 @@ export function elementEnd(bytes: Uint8Array, at: number, valueAt = valueStart(b
 
 /**
  * Whether the object or array at `start` holds others inside each other so that there are more than `levels` of them;
- * the first counts. Looks no deeper than that.
+ * the first counts. Looks no deeper than that. @throws {RangeError} when these bytes are no BSON.
  */
-export function rawDeeperThan(bytes: Uint8Array, start: number, levels: number): boolean {
+export function deeperThan(bytes: Uint8Array, start: number, levels: number): boolean {
   if (levels <= 0) return true
-  const end = documentEnd(bytes, start)
-  for (let at = start + 4; at < end;) {
-    const type = bytes[at]
-    const valueAt = valueStart(bytes, at)
+  const cursor = new BsonCursor(bytes, start)
+  while (cursor.next()) {
+    const { type, valueAt } = cursor
     const container = type === bsonTypes.document || type === bsonTypes.array
-    if (container && rawDeeperThan(bytes, valueAt, levels - 1)) return true
-    at = elementEnd(bytes, at, valueAt)
+    if (container && deeperThan(bytes, valueAt, levels - 1)) return true
   }
+  cursor.expectWhole()
   return false
 }

@@ -1,4 +1,5 @@
 export { BsonBytes } from './bytes.ts'
-export { documentEnd, elementEnd, rawDeeperThan, valueStart } from './elements.ts'
+export { BsonCursor } from './cursor.ts'
+export { deeperThan, elementEnd, valueStart } from './elements.ts'
 export { idFromBson, idFromDocument } from './id.ts'
-export { bsonSize, bsonTypes, nameEnd, uint32At } from './scan.ts'
+export { bsonTypes, nameEnd, uint32At } from './scan.ts'

@@ -36,22 +36,38 @@ export function uint32At(bytes: Uint8Array, at: number): number {
 
 /** Where the NUL of the name that begins at `at` is. */
 export function nameEnd(bytes: Uint8Array, at: number): number {
+  const { length } = bytes
   let end = at
-  while (end < bytes.length && bytes[end] !== 0) end += 1
+  while (end < length && bytes[end] !== 0) end += 1
   return end
 }
+
+/** How many bytes values of a type take, where all take as many; -1: it depends on the value, or is no type. */
+const fixedBytes = new Int8Array(256).fill(-1)
+for (const [type, bytes] of [
+  [bsonTypes.double, 8],
+  [bsonTypes.undefined, 0],
+  [bsonTypes.objectId, 12],
+  [bsonTypes.boolean, 1],
+  [bsonTypes.date, 8],
+  [bsonTypes.null, 0],
+  [bsonTypes.int32, 4],
+  [bsonTypes.timestamp, 8],
+  [bsonTypes.int64, 8],
+  [bsonTypes.decimal, 16],
+  [bsonTypes.maxKey, 0],
+  [bsonTypes.minKey, 0],
+] as const)
+  fixedBytes[type] = bytes
 
 /**
  * How many bytes a value of this type takes from `at` on; -1 when the type is not one of BSON. The number is what the
  * bytes say: nobody has checked that so many are there.
  */
 export function bsonSize(type: number, bytes: Uint8Array, at: number): number {
+  const fixed = fixedBytes[type] ?? -1
+  if (fixed >= 0) return fixed
   switch (type) {
-    case bsonTypes.double:
-    case bsonTypes.date:
-    case bsonTypes.timestamp:
-    case bsonTypes.int64:
-      return 8
     case bsonTypes.string:
     case bsonTypes.code:
     case bsonTypes.symbol:
@@ -62,23 +78,10 @@ export function bsonSize(type: number, bytes: Uint8Array, at: number): number {
       return uint32At(bytes, at)
     case bsonTypes.binary:
       return 5 + uint32At(bytes, at)
-    case bsonTypes.undefined:
-    case bsonTypes.null:
-    case bsonTypes.maxKey:
-    case bsonTypes.minKey:
-      return 0
-    case bsonTypes.objectId:
-      return 12
-    case bsonTypes.boolean:
-      return 1
     case bsonTypes.regex: // two texts that each end with a NUL
       return nameEnd(bytes, nameEnd(bytes, at) + 1) + 1 - at
     case bsonTypes.pointer:
       return 16 + uint32At(bytes, at)
-    case bsonTypes.int32:
-      return 4
-    case bsonTypes.decimal:
-      return 16
     default:
       return -1
   }

@@ -1,5 +1,5 @@
 import type { Id } from '@freshet/protocol'
-import { bsonSize, bsonTypes, idFromBson, nameEnd, uint32At } from '@freshet/bson'
+import { BsonCursor, bsonTypes, idFromBson, uint32At } from '@freshet/bson'
 import type { ClusterTime } from './cluster-time.ts'
 import { equalAt, type Watched, type WatchList } from './watched.ts'
 
@@ -51,14 +51,9 @@ export class EventReader implements ClusterTime {
     this.#targetAt = this.#keyAt = this.#tokenAt = NONE
     this.high = this.low = 0
     this.inTransaction = false
-    let at = 4
-    for (const end = bytes.length - 1; at < end;) {
-      const type = bytes[at] ?? 0
-      const nameAt = at + 1
-      const valueAt = nameEnd(bytes, nameAt) + 1
-      this.#note(type, nameAt, valueAt - 1 - nameAt, valueAt)
-      at = valueAt + sizeOf(type, bytes, valueAt)
-    }
+    const cursor = new BsonCursor(bytes)
+    while (cursor.next()) this.#note(cursor)
+    cursor.expectWhole()
     if (this.#operationAt === NONE || this.high === 0)
       throw new RangeError('expected a change event with operationType and clusterTime')
     this.collection = this.#collectionAt(this.#namespaceAt)
@@ -93,32 +88,32 @@ export class EventReader implements ClusterTime {
     return this.#tokenAt === NONE ? '' : this.#text(this.#find(this.#tokenAt, names.data))
   }
 
-  #note(type: number, nameAt: number, length: number, valueAt: number): void {
-    const bytes = this.#bytes
-    switch (length) {
+  #note(cursor: BsonCursor): void {
+    const { type, valueAt } = cursor
+    switch (valueAt - 1 - cursor.nameAt) {
       case 2:
         if (type !== bsonTypes.document) return
-        if (equalAt(bytes, nameAt, names.namespace)) this.#namespaceAt = valueAt
-        else if (equalAt(bytes, nameAt, names.target)) this.#targetAt = valueAt
+        if (cursor.isNamed(names.namespace)) this.#namespaceAt = valueAt
+        else if (cursor.isNamed(names.target)) this.#targetAt = valueAt
         return
       case 3:
-        if (type === bsonTypes.document && equalAt(bytes, nameAt, names.token)) this.#tokenAt = valueAt
+        if (type === bsonTypes.document && cursor.isNamed(names.token)) this.#tokenAt = valueAt
         return
       case 9:
-        if (equalAt(bytes, nameAt, names.transaction)) this.inTransaction = true
+        if (cursor.isNamed(names.transaction)) this.inTransaction = true
         return
       case 11:
-        if (type === bsonTypes.document && equalAt(bytes, nameAt, names.key)) this.#keyAt = valueAt
-        else if (type === bsonTypes.timestamp && equalAt(bytes, nameAt, names.time)) {
-          this.low = uint32At(bytes, valueAt)
-          this.high = uint32At(bytes, valueAt + 4)
+        if (type === bsonTypes.document && cursor.isNamed(names.key)) this.#keyAt = valueAt
+        else if (type === bsonTypes.timestamp && cursor.isNamed(names.time)) {
+          this.low = uint32At(this.#bytes, valueAt)
+          this.high = uint32At(this.#bytes, valueAt + 4)
         }
         return
       case 12:
-        if (type === bsonTypes.document && equalAt(bytes, nameAt, names.document)) this.#documentAt = valueAt
+        if (type === bsonTypes.document && cursor.isNamed(names.document)) this.#documentAt = valueAt
         return
       case 13:
-        if (type === bsonTypes.string && equalAt(bytes, nameAt, names.operation)) this.#operationAt = valueAt
+        if (type === bsonTypes.string && cursor.isNamed(names.operation)) this.#operationAt = valueAt
         return
       default:
     }
@@ -133,24 +128,13 @@ export class EventReader implements ClusterTime {
 
   /** Where the text with this name begins in the small document at `at`. */
   #find(at: number, name: Buffer): number {
-    const bytes = this.#bytes
-    for (let next = at + 4, end = at + uint32At(bytes, at) - 1; next < end;) {
-      const type = bytes[next] ?? 0
-      const stop = nameEnd(bytes, next + 1)
-      if (type === bsonTypes.string && stop - next - 1 === name.length && equalAt(bytes, next + 1, name))
-        return stop + 1
-      next = stop + 1 + sizeOf(type, bytes, stop + 1)
-    }
+    const cursor = new BsonCursor(this.#bytes, at)
+    while (cursor.next()) if (cursor.type === bsonTypes.string && cursor.isNamed(name)) return cursor.valueAt
+    cursor.expectWhole()
     return NONE
   }
 
   #text(at: number): string {
     return at === NONE ? '' : this.#bytes.toString('utf8', at + 4, at + 3 + uint32At(this.#bytes, at))
   }
-}
-
-function sizeOf(type: number, bytes: Uint8Array, at: number): number {
-  const size = bsonSize(type, bytes, at)
-  if (size < 0) throw new RangeError(`expected a type of BSON at byte ${at}, got 0x${type.toString(16)}`)
-  return size
 }

@@ -1,11 +1,14 @@
 const QUOTE = 0x22
+const COMMA = 0x2c
+const COLON = 0x3a
+const DOLLAR = 0x24
 const BACKSLASH = 0x5c
 const ZERO = 0x30
 /** `u`, which four hexadecimal digits follow. */
 const LONG_FORM = 0x75
 
-/** What stands after a backslash for a byte; 0: the byte needs none. */
-const escapes = new Uint8Array(128)
+/** What stands after a backslash for a byte; 0: the byte needs none. What is no ASCII counts as none of it here. */
+const escapes = new Uint8Array(256).fill(LONG_FORM, 0x80)
 for (let byte = 0; byte < 0x20; byte += 1) escapes[byte] = LONG_FORM
 for (const [byte, letter] of [
   [0x08, 'b'],
@@ -82,15 +85,46 @@ export class JsonBytes {
     this.#length += text.length
   }
 
-  /**
-   * Bytes of UTF-8 as a text in quotes; what is no UTF-8 as U+FFFD, as the Encoding Standard decodes it. `head`: ASCII
-   * that comes before them.
-   */
-  text(source: Uint8Array, from: number, to: number, head = ''): void {
+  /** Bytes of UTF-8 as a text in quotes; what is no UTF-8 as U+FFFD, as the Encoding Standard decodes it. */
+  text(source: Uint8Array, from: number, to: number): void {
     this.byte(QUOTE)
-    this.ascii(head)
-    for (let at = from; at < to;) at = this.#piece(source, at, Math.min(to, at + PIECE_BYTES), to)
+    this.#utf8(source, from, to)
     this.byte(QUOTE)
+  }
+
+  /** The name of a member up to its value; `comma`: another one came before it, `aside`: `$` leads it. */
+  name(source: Uint8Array, from: number, to: number, comma: boolean, aside: boolean): void {
+    if (this.#length + 3 > this.#bytes.length) this.#grow(3)
+    const bytes = this.#bytes
+    let at = this.#length
+    if (comma) bytes[at++] = COMMA
+    bytes[at++] = QUOTE
+    if (aside) bytes[at++] = DOLLAR
+    this.#length = at
+    this.#utf8(source, from, to)
+    this.byte(QUOTE)
+    this.byte(COLON)
+  }
+
+  #utf8(source: Uint8Array, from: number, to: number): void {
+    const i = this.#plain(source, from, to)
+    for (let at = i; at < to;) at = this.#piece(source, at, Math.min(to, at + PIECE_BYTES), to)
+  }
+
+  /** Writes what is ASCII and needs no escape, which nearly all is. Gives where something else begins. */
+  #plain(source: Uint8Array, from: number, to: number): number {
+    if (to - from > PIECE_BYTES) return from
+    if (this.#length + to - from > this.#bytes.length) this.#grow(to - from)
+    const bytes = this.#bytes
+    let at = this.#length
+    let i = from
+    for (; i < to; i += 1) {
+      const byte = source[i] ?? 0
+      if (escapes[byte] !== 0) break
+      bytes[at++] = byte
+    }
+    this.#length = at
+    return i
   }
 
   /** Writes from `from` up to `stop`, or behind it where a character ends later. Gives where it has come to. */

@@ -1,4 +1,4 @@
-import { bsonTypes, documentEnd, elementEnd, rawDeeperThan, valueStart } from '@freshet/bson'
+import { BsonCursor, bsonTypes, deeperThan, elementEnd, valueStart } from '@freshet/bson'
 
 /** What members need of the nodes that they hold, and of the one that they belong to. */
 export interface TreeNode<N> {
@@ -49,13 +49,12 @@ export class Members<N extends TreeNode<N>> {
     this.#owner = owner
     this.#makeNode = makeNode
     this.#raw = raw
-    const end = documentEnd(raw, 0)
-    for (let at = 4; at < end;) {
-      const valueAt = valueStart(raw, at)
-      this.#slots.push(at)
-      this.#nameBytes += valueAt - at - ELEMENT_BYTES
-      at = elementEnd(raw, at, valueAt)
+    const cursor = new BsonCursor(raw)
+    while (cursor.next()) {
+      this.#slots.push(cursor.nameAt - 1)
+      this.#nameBytes += cursor.nameEnd - cursor.nameAt
     }
+    cursor.expectWhole()
   }
 
   get length(): number {
@@ -144,7 +143,7 @@ export class Members<N extends TreeNode<N>> {
       if (typeof slot !== 'number') return slot.node.deeperThan(levels)
       const type = this.#raw[slot]
       const container = type === bsonTypes.document || type === bsonTypes.array
-      return container && rawDeeperThan(this.#raw, valueStart(this.#raw, slot), levels)
+      return container && deeperThan(this.#raw, valueStart(this.#raw, slot), levels)
     })
   }
 

@@ -1,8 +1,12 @@
 import { isUtf8 } from 'node:buffer'
-import { bsonSize, bsonTypes, documentEnd, nameEnd, uint32At } from '@freshet/bson'
+import { BsonCursor, bsonTypes, uint32At } from '@freshet/bson'
 import { pointerTo } from '@freshet/documents'
 import { exactLong } from './exact-long.ts'
 import { shownName } from './shown-name.ts'
+
+const STORED_ID = Buffer.from('_id')
+/** Shown as `$id`, since `id` is the id. */
+const FIELD_ID = Buffer.from('id')
 
 /**
  * Where the first value stands that a JSON document cannot carry (a date, an ObjectId, a decimal, a stored field `id`, a
@@ -14,22 +18,21 @@ export function firstNotPlain(stored: Uint8Array): string | undefined {
 }
 
 function inDocument(bytes: Uint8Array, start: number, top: boolean, array: boolean): string | undefined {
-  const end = documentEnd(bytes, start)
-  for (let at = start + 4, index = 0; at < end; index += 1) {
-    const type = bytes[at] ?? 0
-    const stop = nameEnd(bytes, at + 1)
-    const size = bsonSize(type, bytes, stop + 1)
-    if (size < 0) return ''
-    const rawName = Buffer.from(bytes.buffer, bytes.byteOffset + at + 1, stop - at - 1)
-    const stored = array ? String(index) : rawName.toString('utf8')
-    const name = top ? shownName(stored) : stored
-    if (top && stored === 'id') return `/${name}`
-    const named = array || isUtf8(rawName)
-    const inner = top && stored === '_id' ? undefined : named ? inValue(type, bytes, stop + 1) : ''
-    if (inner !== undefined) return pointerTo([name]) + inner
-    at = stop + 1 + size
+  const cursor = new BsonCursor(bytes, start)
+  for (let index = 0; cursor.next(); index += 1) {
+    if (top && cursor.isNamed(STORED_ID)) continue
+    const rawName = Buffer.from(
+      bytes.buffer,
+      bytes.byteOffset + cursor.nameAt,
+      cursor.nameEnd - cursor.nameAt,
+    )
+    const plainName = array || (isUtf8(rawName) && !(top && cursor.isNamed(FIELD_ID)))
+    const inner = plainName ? inValue(cursor.type, bytes, cursor.valueAt) : ''
+    if (inner === undefined) continue
+    const name = array ? String(index) : rawName.toString('utf8')
+    return pointerTo([top ? shownName(name) : name]) + inner
   }
-  return undefined
+  return cursor.whole ? undefined : ''
 }
 
 function inValue(type: number, bytes: Uint8Array, at: number): string | undefined {

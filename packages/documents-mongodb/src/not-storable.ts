@@ -1,4 +1,4 @@
-import { bsonSize, bsonTypes, nameEnd } from '@freshet/bson'
+import { BsonCursor, bsonTypes } from '@freshet/bson'
 import { pointerTo, type Issue } from '@freshet/documents'
 
 const DOLLAR = 0x24
@@ -10,16 +10,13 @@ const DOLLAR = 0x24
  * https://www.mongodb.com/docs/manual/reference/bson-types/#timestamps
  */
 export function firstNotStorable(stored: Uint8Array): Issue | undefined {
-  for (let at = 4; at < stored.length - 1;) {
-    const type = stored[at] ?? 0
-    const nameAt = at + 1
-    const stop = nameEnd(stored, nameAt)
-    const end = stop + 1 + bsonSize(type, stored, stop + 1)
+  const cursor = new BsonCursor(stored)
+  while (cursor.next()) {
+    const { type, nameAt, nameEnd, valueAt, end } = cursor
     if (stored[nameAt] === DOLLAR)
-      return issueAt(stored.subarray(nameAt, stop), 'has a name that MongoDB does not replace')
-    if (type === bsonTypes.timestamp && stored.subarray(stop + 1, end).every((byte) => byte === 0))
-      return issueAt(stored.subarray(nameAt, stop), 'is a timestamp that MongoDB replaces by the time')
-    at = end
+      return issueAt(stored.subarray(nameAt, nameEnd), 'has a name that MongoDB does not replace')
+    if (type === bsonTypes.timestamp && stored.subarray(valueAt, end).every((byte) => byte === 0))
+      return issueAt(stored.subarray(nameAt, nameEnd), 'is a timestamp that MongoDB replaces by the time')
   }
   return undefined
 }

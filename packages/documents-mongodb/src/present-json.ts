@@ -1,11 +1,10 @@
-import { bsonSize, bsonTypes, documentEnd, idFromBson, nameEnd, uint32At } from '@freshet/bson'
+import { BsonCursor, bsonTypes, idFromBson, uint32At } from '@freshet/bson'
 import { JsonBytes } from './json-bytes.ts'
 import { NameList } from './name-list.ts'
 import { putScalar } from './present-scalar.ts'
 import { stepsAside } from './shown-name.ts'
 
 const COMMA = 0x2c
-const COLON = 0x3a
 
 /** MongoDB stores at most 100 levels; deeper ones can only be hostile bytes, and end here. */
 const maxLevels = 256
@@ -35,64 +34,46 @@ function putWhole(bson: Uint8Array): void {
 
 function putDocument(bytes: Uint8Array, start: number, level: number): void {
   json.byte(0x7b)
-  const end = documentEnd(bytes, start)
   const top = level === 0
   const begun = json.length
   const mark = names.mark()
-  if (top) putId(bytes, start, end)
-  for (let at = start + 4; at < end;) {
-    const type = bytes[at] ?? 0
-    const nameAt = at + 1
-    const stop = nameEnd(bytes, nameAt)
-    const size = bsonSize(type, bytes, stop + 1)
-    at = stop + 1 + size
-    if (size < 0 || at > end) break
-    if (!names.add(mark, bytes, nameAt, stop) || type === bsonTypes.undefined) continue
-    if (top && isName(bytes, nameAt, stop, ID)) continue
-    if (json.length > begun) json.byte(COMMA)
-    json.text(bytes, nameAt, stop, top && stepsAside(bytes, nameAt, stop) ? '$' : '')
-    json.byte(COLON)
-    putValue(type, bytes, stop + 1, at, level)
+  if (top) putId(bytes, start)
+  const cursor = new BsonCursor(bytes, start)
+  while (cursor.next()) {
+    const { type, nameAt, nameEnd } = cursor
+    if (!names.add(mark, bytes, nameAt, nameEnd) || type === bsonTypes.undefined) continue
+    if (top && cursor.isNamed(ID)) continue
+    json.name(bytes, nameAt, nameEnd, json.length > begun, top && stepsAside(bytes, nameAt, nameEnd))
+    putValue(type, bytes, cursor.valueAt, cursor.end, level)
   }
   names.reset(mark)
   json.byte(0x7d)
 }
 
 /** The id of a document leads it, wherever it is stored. */
-function putId(bytes: Uint8Array, start: number, end: number): void {
-  for (let at = start + 4; at < end;) {
-    const type = bytes[at] ?? 0
-    const stop = nameEnd(bytes, at + 1)
-    const size = bsonSize(type, bytes, stop + 1)
-    const next = stop + 1 + size
-    if (size < 0 || next > end) return
-    if (isName(bytes, at + 1, stop, ID)) {
-      if (type === bsonTypes.undefined) return
-      json.ascii('"id":')
-      // An id is a text in JSON, the one that stands in the URL, also where it is stored as a number or a symbol.
-      const text = idFromBson('integer', type, bytes, stop + 1)
-      if (text !== undefined) return json.ascii(`"${text}"`)
-      if (type === bsonTypes.symbol) return putValue(bsonTypes.string, bytes, stop + 1, next, 0)
-      return putValue(type, bytes, stop + 1, next, 0)
-    }
-    at = next
+function putId(bytes: Uint8Array, start: number): void {
+  const cursor = new BsonCursor(bytes, start)
+  while (cursor.next()) {
+    if (!cursor.isNamed(ID)) continue
+    const { type, valueAt, end } = cursor
+    if (type === bsonTypes.undefined) return
+    json.ascii('"id":')
+    // An id is a text in JSON, the one that stands in the URL, also where it is stored as a number or a symbol.
+    const text = idFromBson('integer', type, bytes, valueAt)
+    if (text !== undefined) return json.ascii(`"${text}"`)
+    return putValue(type === bsonTypes.symbol ? bsonTypes.string : type, bytes, valueAt, end, 0)
   }
 }
 
 /** The names of an array are its indexes, and nobody asks for them. */
 function putArray(bytes: Uint8Array, start: number, level: number): void {
   json.byte(0x5b)
-  const end = documentEnd(bytes, start)
+  const cursor = new BsonCursor(bytes, start)
   let first = true
-  for (let at = start + 4; at < end;) {
-    const type = bytes[at] ?? 0
-    const stop = nameEnd(bytes, at + 1)
-    const size = bsonSize(type, bytes, stop + 1)
-    at = stop + 1 + size
-    if (size < 0 || at > end) break
+  while (cursor.next()) {
     if (!first) json.byte(COMMA)
     first = false
-    putValue(type, bytes, stop + 1, at, level)
+    putValue(cursor.type, bytes, cursor.valueAt, cursor.end, level)
   }
   json.byte(0x5d)
 }
@@ -115,10 +96,4 @@ function putCodeWithScope(bytes: Uint8Array, at: number, end: number, level: num
   if (level >= maxLevels) json.ascii('null')
   else putDocument(bytes, scopeAt, level + 1)
   json.byte(0x7d)
-}
-
-function isName(bytes: Uint8Array, from: number, to: number, name: Buffer): boolean {
-  if (to - from !== name.length) return false
-  for (let i = 0; i < name.length; i += 1) if (bytes[from + i] !== name[i]) return false
-  return true
 }

@@ -1,11 +1,11 @@
 import type { Id, IdType } from '@freshet/protocol'
-import { bsonSize, nameEnd } from '@freshet/bson'
+import { BsonCursor } from '@freshet/bson'
 import { serialize } from 'bson'
 import { BodyError } from '@freshet/documents'
 import { idToBson } from './ids.ts'
 
-const FIELD_ID = Buffer.from('id\0')
-const STORED_ID = Buffer.from('_id\0')
+const FIELD_ID = Buffer.from('id')
+const STORED_ID = Buffer.from('_id')
 
 /**
  * The document as it is stored: `_id` first, then what the body holds in its order, without its `id`.
@@ -30,20 +30,11 @@ export function toStored(bson: Buffer, idType: IdType, id: Id): Buffer {
 /** Where the element `id` begins and ends; both the same when there is none. Looks at every name of the top. */
 function idIn(bson: Buffer): readonly [number, number] {
   let found: readonly [number, number] = [4, 4]
-  for (let at = 4; at < bson.length - 1;) {
-    const valueAt = nameEnd(bson, at + 1) + 1
-    const end = valueAt + bsonSize(bson[at] ?? 0, bson, valueAt)
-    if (isName(bson, at + 1, valueAt, STORED_ID))
+  const cursor = new BsonCursor(bson)
+  while (cursor.next()) {
+    if (cursor.isNamed(STORED_ID))
       throw new BodyError('forbidden-name', '/_id', "expected 'id' for the id of the document, got '_id'")
-    if (isName(bson, at + 1, valueAt, FIELD_ID)) found = [at, end]
-    at = end
+    if (cursor.isNamed(FIELD_ID)) found = [cursor.nameAt - 1, cursor.end]
   }
   return found
-}
-
-/** `to`: behind the NUL of the name. */
-function isName(bson: Buffer, from: number, to: number, name: Buffer): boolean {
-  if (to - from !== name.length) return false
-  for (let i = 0; i < name.length; i += 1) if (bson[from + i] !== name[i]) return false
-  return true
 }

@@ -1,4 +1,4 @@
-import { bsonTypes, rawDeeperThan } from '@freshet/bson'
+import { bsonTypes, deeperThan } from '@freshet/bson'
 import { Members, type TreeNode } from './members.ts'
 
 /**
@@ -60,7 +60,7 @@ export class BsonNode implements TreeNode<BsonNode> {
   deeperThan(levels: number): boolean {
     if (!this.isDocument && !this.isArray) return false
     if (levels <= 0) return true
-    return this.#members?.deeperThan(levels - 1) ?? rawDeeperThan(this.#raw, 0, levels)
+    return this.#members?.deeperThan(levels - 1) ?? deeperThan(this.#raw, 0, levels)
   }
 
   moveTo(parent: BsonNode | undefined): void {
