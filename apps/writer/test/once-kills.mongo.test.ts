@@ -114,18 +114,20 @@ async function play(keys: readonly string[], kills: number, withKeys: boolean): 
   return { answers, cut }
 }
 
-/** The keys whose write was not done exactly once, or that got different answers. */
+/** The keys whose write was not done exactly once, or that got different answers, with what came of them. */
 async function wrong(keys: readonly string[], { answers }: Play): Promise<readonly string[]> {
   const documents = await products.find().toArray()
   const times = new Map<string, number>()
   for (const { _id, name, tags } of documents)
     for (const key of _id.startsWith('list-') ? tags : [name]) times.set(key, (times.get(key) ?? 0) + 1)
   const left = new Set(documents.map(({ _id }) => _id))
-  return keys.filter((key, n) => {
+  return keys.flatMap((key, n) => {
     const got = answers.get(key) ?? []
     const alike = got.length === TIMES && new Set(got).size === 1 && /^20[014] /.test(got[0] ?? '')
     const once = n % kinds.length === 3 ? !left.has(`delete-${key}`) : times.get(key) === 1
-    return !alike || !once
+    if (alike && once) return []
+    const { method, path } = kinds[n % kinds.length]?.(key, n) ?? {}
+    return [`${method} ${path} with ${key}: ${once ? '' : 'not '}done once, answered\n${got.join('\n')}`]
   })
 }
 

@@ -62,14 +62,15 @@ export class WriterProcess implements AsyncDisposable {
       },
     )
     this.#child = child
-    for await (const line of createInterface({ input: child.stdout })) {
-      const { msg, url }: { msg?: unknown; url?: unknown } = JSON.parse(line)
-      if (msg !== 'listening') continue
-      this.#url = String(url)
-      // What it says later is not read, and must not fill the pipe.
-      child.stdout.resume()
-      return
-    }
-    throw new Error('the writer ended before it listened')
+    await new Promise<void>((resolve, reject) => {
+      child.once('exit', () => reject(new Error('the writer ended before it listened')))
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        const { msg, url }: { msg?: unknown; url?: unknown } = JSON.parse(line)
+        // Whatever else it logs is an error, and told to whoever reads why the test has failed.
+        if (msg !== 'listening') return void process.stderr.write(`writer: ${line}\n`)
+        this.#url = String(url)
+        resolve()
+      })
+    })
   }
 }
