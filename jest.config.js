@@ -28,7 +28,9 @@ export default {
   testTimeout: 300_000,
   // A promise that nobody awaits and that fails, fails the test it belongs to; without this it kills the whole worker.
   waitForUnhandledRejections: true,
-  maxWorkers: 2,
+  // One more than the processors of the smallest machine: a third of the time of the longest files is waiting.
+  maxWorkers: 3,
+  testSequencer: '<rootDir>/scripts/jest-sequencer.js',
   // Modules of finished files are never freed, and a heap full of them makes all that follows slow: a third of the run.
   workerIdleMemoryLimit: '600MB',
   reporters: ['default', '<rootDir>/scripts/jest-closing-line.js'],
