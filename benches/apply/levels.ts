@@ -21,7 +21,7 @@ const unasked = (): Promise<never> => Promise.reject(new Error('nothing is read 
 export class FedReplica {
   readonly #cache = new Cache<CachedDocument>({
     maxBytes: (cacheBytes * 15) / 16,
-    recentBytes: cacheBytes / 16,
+    recent: { maxBytes: cacheBytes / 16, encode: encoder.encode },
     sizeOf: encoder.sizeOf,
   })
   readonly #replica: ExactReplica<CachedDocument>

@@ -7,9 +7,16 @@ import { Recent } from './recent.ts'
 import type { Loss, Store, StoreOptions } from './store.ts'
 import { WholeStore } from './whole-store.ts'
 
+export interface RecentOptions<V> {
+  /** Beside those of the values. */
+  readonly maxBytes: number
+  /** Makes a value of a document when it is asked for. Must copy what it keeps. If it throws, the document is not cached. */
+  readonly encode: (document: Uint8Array) => V
+}
+
 export interface CacheOptions<V> extends StoreOptions<V> {
-  /** Bytes for documents that passed by in the feed and were not asked for, beside `maxBytes`; none by default. */
-  readonly recentBytes?: number
+  /** Documents that passed by in the feed and were not asked for are kept too; not by default. */
+  readonly recent?: RecentOptions<V>
   /**
    * Holds every document that it is told of, and takes any other as absent; for a feed that tells all from the first
    * document on, and beside which nothing can be read. Nothing is evicted: see {@link Cache.loss}.
@@ -24,12 +31,14 @@ export interface CacheOptions<V> extends StoreOptions<V> {
 export class Cache<V extends Value> {
   readonly #store: Store<V>
   readonly #recent: Recent
+  readonly #encode: ((document: Uint8Array) => V) | undefined
   readonly #fills = new Map<string, Fill<V>>()
   #epoch = 0
 
   constructor(options: CacheOptions<V>) {
     this.#store = options.whole === true ? new WholeStore(options) : new PartialStore(options)
-    this.#recent = new Recent(options.recentBytes ?? 0)
+    this.#recent = new Recent(options.recent?.maxBytes ?? 0)
+    this.#encode = options.recent?.encode
   }
 
   /** One uninterrupted life of the feed; rises with every gap. */
@@ -49,11 +58,6 @@ export class Cache<V extends Value> {
     return this.#store.evictions
   }
 
-  /** What a document that is not held is, once the feed told all up to W: absent, or `undefined`: read it. */
-  get unheld(): Absent | undefined {
-    return this.#store.unheld
-  }
-
   /** Why a cache that must hold everything does not any more, until the next epoch. Ask after each batch. */
   get loss(): Loss | undefined {
     return this.#store.loss
@@ -62,6 +66,27 @@ export class Cache<V extends Value> {
   /** The value at W, or `undefined` when it is not held. */
   peek(key: string): V | Absent | undefined {
     return this.#store.get(key)
+  }
+
+  /** As {@link Cache.peek}, or made from a document that just passed by; absent where all documents are held. */
+  get(key: string): V | Absent | undefined {
+    const value = this.#store.get(key)
+    if (value !== undefined || this.#encode === undefined) return value ?? this.#store.unheld
+    const document = this.recall(key)
+    if (document === undefined) return undefined
+    try {
+      const made = this.#encode(document)
+      this.adopt(key, made)
+      return made
+    } catch {
+      // Whoever reads it from the source meets the same document, and hears of the error.
+      return undefined
+    }
+  }
+
+  /** Whether the key has a value, be it of a collection that was dropped since. */
+  has(key: string): boolean {
+    return this.#store.has(key)
   }
 
   /** Whether a change of this key matters. Ask first: making a value costs more than all the rest. */

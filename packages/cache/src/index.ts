@@ -1,7 +1,7 @@
 export { ABSENT } from './absent.ts'
 export type { Absent, Value } from './absent.ts'
 export { Cache } from './cache.ts'
-export type { CacheOptions } from './cache.ts'
+export type { CacheOptions, RecentOptions } from './cache.ts'
 export { MAX_RESTARTS } from './fill.ts'
 export type { Fill, FillDecision, FillOutcome } from './fill.ts'
 export {

@@ -205,13 +205,11 @@ export class CacheRun {
     if (decision.kind === 'again' || decision.kind === 'answer-uninstalled') read.sentAt = undefined
   }
 
-  /** As a read does that finds nothing held. */
+  /** As a read does. */
   #recall(key: string): void {
-    const document = this.#cache.peek(key) === undefined ? this.#cache.recall(key) : undefined
-    if (document === undefined) return
-    const value = Number(Buffer.from(document).toString())
-    this.#same(key, value, this.#w, 'recalled')
-    this.#cache.adopt(key, value)
+    const wasCached = this.#cache.peek(key) !== undefined
+    const value = this.#cache.get(key)
+    if (value !== undefined && !wasCached) this.#same(key, value, this.#w, 'recalled')
   }
 
   #unpin(key: string): void {

@@ -16,7 +16,8 @@ import { CacheRun, steps } from './cache-run.ts'
 const maxBytes = 2 * (ENTRY_OVERHEAD_BYTES + 64)
 /** And for about three that passed by. */
 const recentBytes = 3 * (ENTRY_OVERHEAD_BYTES + 40)
-const options = { maxBytes, recentBytes, sizeOf: (): number => 40 }
+const encode = (document: Uint8Array): number => Number(Buffer.from(document).toString())
+const options = { maxBytes, recent: { maxBytes: recentBytes, encode }, sizeOf: (): number => 40 }
 
 function check(make: () => Cache<number>, seed: number, numRuns: number): string | undefined {
   const property = fc.property(steps, (all) => {

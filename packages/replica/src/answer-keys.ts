@@ -72,11 +72,6 @@ export class AnswerKeys<V extends Value> implements Disposable {
   }
 }
 
-/** Several documents have a limit together; one that can be stored can be answered. */
-export function limitOf(keys: readonly unknown[], maxAnswerBytes: number): number {
-  return keys.length > 1 ? maxAnswerBytes : Infinity
-}
-
 /** A sum that is no number is above every limit. */
 export function fits(bytes: number, maxAnswerBytes: number): boolean {
   return bytes <= maxAnswerBytes

@@ -4,7 +4,7 @@ import type { Bytes, Id, Position } from '@freshet/protocol'
 import { deferred } from './deferred.ts'
 import { ReplicaError } from './errors.ts'
 import { Semaphore } from './semaphore.ts'
-import { SMALL_BYTES, type ReadRoom } from './read-sizes.ts'
+import { SMALL_BYTES, type ReadRoom } from './read-plan.ts'
 
 /** What a read of the source came to. */
 export type ReadResult =

@@ -33,7 +33,9 @@ export interface ReadOptions {
    * without its source is taken as one of the source that is followed.
    */
   readonly atLeast?: Position | SourcePosition | 'now'
-  /** The longest wait for position and fill together, in milliseconds. */
+  /** The longest wait for the position, in milliseconds; default: `waitMs`, or else `positionWaitMs` of the options. */
+  readonly positionWaitMs?: number
+  /** The longest wait for position and documents together, in milliseconds. */
   readonly waitMs?: number
   readonly signal?: AbortSignal
 }

@@ -1,6 +1,6 @@
 import { Cache, type CacheOptions, type Value } from '@freshet/cache'
 import { Follower, type ChangeSource } from '@freshet/change-stream'
-import type { Replica } from './contract.ts'
+import type { Encoder, Replica } from './contract.ts'
 import { ExactReplica, type ReplicaBase, type ReplicaParts } from './replica.ts'
 
 export interface SourceReplicaParts<V extends Value> extends Omit<ReplicaBase<V>, 'wallTimeMs'> {
@@ -24,7 +24,7 @@ export function replicaParts<V extends Value>(parts: SourceReplicaParts<V>): Rep
     ...parts,
     wallTimeMs: (position) => source.wallTimeMs(position),
     cache: new Cache({
-      ...cacheBudget(parts.reads !== undefined, options.cacheBytes),
+      ...cacheBudget(parts.reads !== undefined, options.cacheBytes, encoder),
       sizeOf: encoder.sizeOf,
     }),
     follow: (sink) => {
@@ -41,11 +41,12 @@ export function replicaParts<V extends Value>(parts: SourceReplicaParts<V>): Rep
 }
 
 /** Where nothing can be read everything is held, and nothing needs a second chance. */
-function cacheBudget(
+function cacheBudget<V extends Value>(
   partial: boolean,
   cacheBytes: number,
-): Pick<CacheOptions<Value>, 'maxBytes' | 'recentBytes' | 'whole'> {
-  return partial
-    ? { maxBytes: cacheBytes * (1 - recentShare), recentBytes: cacheBytes * recentShare }
-    : { maxBytes: cacheBytes, whole: true }
+  { encode }: Encoder<V>,
+): Pick<CacheOptions<V>, 'maxBytes' | 'recent' | 'whole'> {
+  if (!partial) return { maxBytes: cacheBytes, whole: true }
+  const recent = { maxBytes: cacheBytes * recentShare, encode }
+  return { maxBytes: cacheBytes - recent.maxBytes, recent }
 }

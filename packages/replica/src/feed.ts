@@ -3,7 +3,7 @@ import type { Cache, Loss, Value } from '@freshet/cache'
 import type { Log } from '@freshet/kit'
 import type { Change, DocumentChange } from '@freshet/protocol'
 import type { ChangedKey, Encoder } from './contract.ts'
-import type { Exactness } from './exactness.ts'
+import type { ServedCollections } from './served-collections.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import type { Watermark } from './watermark.ts'
 
@@ -11,7 +11,7 @@ export interface FeedParts<V extends Value> {
   readonly cache: Cache<V>
   readonly encoder: Encoder<V>
   readonly watermark: Watermark
-  readonly exactness: Exactness
+  readonly collections: ServedCollections
   readonly subscriptions: Subscriptions
   readonly log: Log
   /** Reads may be sent (again). */
@@ -49,12 +49,12 @@ export class Feed<V extends Value> implements Sink {
 
   /** A new epoch from `origin` on. Forgetting and moving W is one turn: between them old entries would count as new. */
   begin(origin: Origin): void {
-    const { cache, watermark, exactness, subscriptions, log } = this.#parts
+    const { cache, watermark, collections, subscriptions, log } = this.#parts
     const reason = this.#lostBy
     this.#resyncs[reason] = (this.#resyncs[reason] ?? 0) + 1
     cache.newEpoch()
     watermark.begin(origin)
-    exactness.askAll()
+    collections.askAll()
     subscriptions.reset(reason, watermark.at)
     log.info({ source: origin.source, at: origin.at, epoch: cache.epoch, reason }, 'a new epoch begins')
   }
@@ -107,7 +107,7 @@ export class Feed<V extends Value> implements Sink {
         return cache.dropCollection(change.collection)
       case 'invalidate-collection':
         cache.invalidateCollection(change.collection)
-        return this.#parts.exactness.ask(change.collection)
+        return this.#parts.collections.ask(change.collection)
       case 'invalidate-all':
         return cache.invalidateAll()
     }

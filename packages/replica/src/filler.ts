@@ -12,8 +12,7 @@ import { after, POSITION_NEVER, type Id, type Position, type SourceId } from '@f
 import type { Encoder } from './contract.ts'
 import { ReplicaError } from './errors.ts'
 import type { BoundedReads, ReadResult } from './bounded-reads.ts'
-import { encoded } from './encoded.ts'
-import { planReads, SIZE_UNKNOWN, SMALL_BYTES, type ReadPlan } from './read-sizes.ts'
+import { planReads, SIZE_UNKNOWN, SMALL_BYTES, type ReadPlan } from './read-plan.ts'
 import { MAX_AT_ONCE, together, untilNextPosition } from './retry.ts'
 import type { Watermark } from './watermark.ts'
 
@@ -93,14 +92,14 @@ export class Filler<V extends Value> {
   }
 
   /** Joins the running fill of the key or starts one. Never rejects. `heard` runs in the turn in which it is over. */
-  fill(collection: string, id: Id, floor: Position, heard: () => void): FillTicket<V> {
+  fill(collection: string, id: Id, floor: Position, heard?: () => void): FillTicket<V> {
     const key = `${collection}/${id}`
     const running = this.#jobs.get(key)
     const job = running ?? this.#start(key, collection, id)
     let caller: Caller<V> | undefined
     const filled = new Promise<Filled<V>>((settle) => {
       const tell = (one: Filled<V>): void => {
-        heard()
+        heard?.()
         settle(one)
       }
       caller = { floor, source: this.#parts.watermark.source, settle: tell }
@@ -183,7 +182,7 @@ export class Filler<V extends Value> {
     }
     this.#orFail(job, () => {
       const { encoder } = this.#parts
-      const value = document === undefined ? ABSENT : encoded(encoder, job.fill.key, document)
+      const value = document === undefined ? ABSENT : encoder.encode(document)
       const { kind } = result
       this.#arrive(job, kind === 'exact' ? { kind, value } : { kind, value, until: result.until })
     })

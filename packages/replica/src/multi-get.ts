@@ -1,209 +1,177 @@
-import { ABSENT, type Absent, type Cache, type Value } from '@freshet/cache'
-import type { Bytes, Id, Position, SourceId } from '@freshet/protocol'
-import { answerTooLarge, fits, limitOf } from './answer-keys.ts'
-import type { Encoder } from './contract.ts'
-import { deferred } from './deferred.ts'
+import { ABSENT, MAX_RESTARTS, type Absent, type Cache, type Value } from '@freshet/cache'
+import type { ByteLease, BytePart } from '@freshet/kit'
+import type { Id, Position, SourceId } from '@freshet/protocol'
+import { AnswerKeys, answerTooLarge, fits, type Unkept } from './answer-keys.ts'
+import type { Answer, Encoder, Via } from './contract.ts'
+import type { Deadline } from './deadline.ts'
 import { ReplicaError } from './errors.ts'
-import type { Exactness } from './exactness.ts'
-import type { BoundedReads } from './bounded-reads.ts'
-import { encoded } from './encoded.ts'
-import { planReads, SIZE_UNKNOWN, SMALL_BYTES, type ReadPlan, type Wanted } from './read-sizes.ts'
+import type { Filled, Filler, FillTicket } from './filler.ts'
+import { expectSource, lateFill, type Floor } from './floor.ts'
+import type { ReplicationProgress } from './progress.ts'
+import { SMALL_BYTES } from './read-plan.ts'
+import type { Snapshots } from './snapshots.ts'
 import type { Watermark } from './watermark.ts'
 
-/** Documents as they were at one position, in the order of their ids. `nothing`: it proved nothing, look again. */
-export type MultiGet<V> =
-  | {
-      readonly kind: 'exact'
-      readonly source: SourceId | undefined
-      readonly at: Position
-      readonly values: readonly (V | Absent)[]
-    }
-  | { readonly kind: 'nothing' }
-  | { readonly kind: 'failed'; readonly error: ReplicaError }
-
-const nothing: MultiGet<never> = { kind: 'nothing' }
-
-/** What a caller holds of a multiGet. */
-export interface MultiGetTicket<V> {
-  /** Never rejects. */
-  readonly taken: Promise<MultiGet<V>>
-  /** The caller gives up; one that nobody waits for is not sent. Twice is fine. */
-  readonly leave: () => void
-}
-
-/** One multiGet, and how many wait for it. */
-interface Job<V> {
-  readonly collection: string
-  readonly ids: readonly Id[]
-  readonly taken: Promise<MultiGet<V>>
-  callers: number
-  /** Where it is read, once it was sent. */
-  sent: Stamp | undefined
-  readonly leaveLine: AbortController
-}
-
-/** Where documents are read, all of them. */
-interface Stamp {
-  readonly source: SourceId | undefined
-  readonly at: Position
-  readonly epoch: number
-}
-
-interface WantedId extends Wanted {
-  readonly id: Id
-}
-
-/** What has been read so far. */
-interface Found<V> {
-  readonly values: Map<Id, V | Absent>
-  bytes: number
-  /** Those that are asked for next: for their size, or with room for it. */
-  next: readonly WantedId[]
-}
-
-export interface MultiGetsParts<V extends Value> {
+export interface MultiGetParts<V extends Value> {
   readonly cache: Cache<V>
-  readonly sourceReads: BoundedReads
-  readonly watermark: Watermark
-  readonly exactness: Exactness
   readonly encoder: Encoder<V>
+  readonly watermark: Watermark
+  readonly progress: ReplicationProgress
+  readonly filler: Filler<V>
+  readonly snapshots: Snapshots<V>
+  /** Room for the documents that answers keep until all of them are there. */
+  readonly pins: BytePart
   readonly maxAnswerBytes: number
 }
 
-/**
- * Reads of several documents at one position, for keys that will not hold still. Callers of the same documents share
- * one, as long as it is not older than what each of them may see.
- */
-export class MultiGets<V extends Value> {
-  readonly #parts: MultiGetsParts<V>
-  /** The newest of each list of documents. */
-  readonly #jobs = new Map<string, Job<V>>()
+/** Several documents of one collection, all of one position: cached ones are pinned while the others are fetched. */
+export class MultiGet<V extends Value> {
+  readonly #parts: MultiGetParts<V>
+  #hits = 0
+  #misses = 0
 
-  constructor(parts: MultiGetsParts<V>) {
+  constructor(parts: MultiGetParts<V>) {
     this.#parts = parts
   }
 
-  take(collection: string, ids: readonly Id[], floor: Position): MultiGetTicket<V> {
-    const name = JSON.stringify([collection, ids])
-    const running = this.#jobs.get(name)
-    const job = running && this.#serves(running, floor) ? running : this.#start(name, collection, ids)
-    job.callers += 1
-    let waiting = true
-    const leave = (): void => {
-      if (!waiting) return
-      waiting = false
-      job.callers -= 1
-      if (job.callers > 0) return
-      job.leaveLine.abort()
-      this.#forget(name, job)
-    }
-    return { taken: job.taken, leave }
+  /** Documents that were cached when they were asked for. */
+  get hits(): number {
+    return this.#hits
   }
 
-  #serves({ sent }: Job<V>, floor: Position): boolean {
-    const { watermark, cache } = this.#parts
-    return sent === undefined || (sent.source === watermark.source && cache.mayAnswer(floor, sent.at))
+  get misses(): number {
+    return this.#misses
   }
 
-  #start(name: string, collection: string, ids: readonly Id[]): Job<V> {
-    const { promise: taken, resolve } = deferred<MultiGet<V>>()
-    const leaveLine = new AbortController()
-    const job: Job<V> = { collection, ids, taken, callers: 0, sent: undefined, leaveLine }
-    this.#jobs.set(name, job)
-    void this.#run(name, job, resolve)
-    return job
+  /** The answer from memory alone. @throws {ReplicaError} ANSWER_TOO_LARGE */
+  cached(collection: string, ids: readonly Id[]): Answer<V> | undefined {
+    const answer = this.#fromCache(keysOf(collection, ids), 'hit')
+    if (answer !== undefined) this.#hits += ids.length
+    return answer
   }
 
-  async #run(name: string, job: Job<V>, resolve: (multiGet: MultiGet<V>) => void): Promise<void> {
-    const multiGet = await this.#read(job)
-    this.#forget(name, job)
-    resolve(multiGet)
+  /** @throws {ReplicaError} see `Replica.many` */
+  async read(
+    collection: string,
+    ids: readonly Id[],
+    floor: Floor,
+    deadline: Deadline,
+  ): Promise<Answer<V>> {
+    const { pins, maxAnswerBytes } = this.#parts
+    using room = pins.lease()
+    // Before anything was read: most documents are small.
+    await takeRoom(room, Math.min(ids.length * SMALL_BYTES, maxAnswerBytes), deadline)
+    const answer = await this.#inRounds(collection, ids, floor, room, deadline)
+    if (answer !== 'crowded') return answer
+    // Whoever waits for more holds nothing, or two could wait for each other.
+    room.tryHold(0)
+    await takeRoom(room, maxAnswerBytes, deadline)
+    const second = await this.#inRounds(collection, ids, floor, room, deadline)
+    if (second === 'crowded') throw new Error('expected room for the largest answer')
+    return second
   }
 
-  #forget(name: string, job: Job<V>): void {
-    if (this.#jobs.get(name) === job) this.#jobs.delete(name)
-  }
-
-  async #read(job: Job<V>): Promise<MultiGet<V>> {
-    try {
-      return await this.#readAll(job)
-    } catch (cause) {
-      if (cause instanceof ReplicaError) return { kind: 'failed', error: cause }
-      const message = `a document of '${job.collection}' could not be encoded`
-      return { kind: 'failed', error: new ReplicaError('UNAVAILABLE', message, { cause }) }
-    }
-  }
-
-  /** @throws {ReplicaError} */
-  async #readAll(job: Job<V>): Promise<MultiGet<V>> {
-    const { collection, ids } = job
-    const found: Found<V> = { values: new Map(), bytes: 0, next: [] }
-    let wanted: readonly WantedId[] = ids.map((id) => ({ id, collection, maxBytes: SMALL_BYTES }))
-    while (wanted.length > 0) {
-      found.next = []
-      for (const plan of planReads(wanted)) if (!(await this.#readPart(job, plan, found))) return nothing
-      wanted = found.next
-    }
-    if (job.sent === undefined) return nothing
-    const { source, at } = job.sent
-    return { kind: 'exact', source, at, values: ids.map((id) => found.values.get(id) ?? ABSENT) }
-  }
-
-  /** Whether it was read. @throws what the encoder throws; {ReplicaError} */
-  async #readPart(job: Job<V>, plan: ReadPlan<WantedId>, found: Found<V>): Promise<boolean> {
-    let done = false
-    let failed: { readonly error: unknown } | undefined
-    const read = async (): Promise<void> => {
-      try {
-        done = await this.#readNow(job, plan, found)
-      } catch (error) {
-        failed = { error }
+  /** `crowded`: the documents need more room than there is beside the others. */
+  async #inRounds(
+    collection: string,
+    ids: readonly Id[],
+    floor: Floor,
+    room: ByteLease,
+    deadline: Deadline,
+  ): Promise<Answer<V> | 'crowded'> {
+    const { watermark, progress, cache, encoder, maxAnswerBytes, snapshots } = this.#parts
+    const keys = keysOf(collection, ids)
+    using pinned = new AnswerKeys({ cache, keys, sizeOf: encoder.sizeOf, maxAnswerBytes, room })
+    for (const key of keys) pinned.count(key)
+    let via: Via = 'hit'
+    for (let round = 0; ; round += 1) {
+      await progress.untilReadable(collection, deadline)
+      expectSource(watermark, floor)
+      const answer = this.#fromCache(keys, via)
+      const missing = answer === undefined ? ids.filter((id) => cache.get(`${collection}/${id}`) === undefined) : []
+      if (round === 0) {
+        this.#hits += ids.length - missing.length
+        this.#misses += missing.length
       }
+      if (answer !== undefined) return answer
+      const tickets = missing.map((id) => this.#fill(collection, id, floor, pinned))
+      if (via === 'hit') via = 'collapsed'
+      if (tickets.some((ticket) => !ticket.joined)) via = 'miss'
+      const filled = await filledOf(tickets, pinned, deadline)
+      if (filled === 'crowded') return 'crowded'
+      // Documents that change faster than they can be read: take all of them from one position of the past.
+      if (round + 1 < MAX_RESTARTS && !filled.some((one) => one.kind === 'past')) continue
+      const snapshot = await snapshots.read(collection, ids, floor.position, deadline)
+      if (snapshot.kind === 'exact' && snapshot.source === floor.source)
+        return this.#answer(floor.source, snapshot.at, snapshot.values, via, false)
     }
-    await this.#parts.sourceReads.inTurn(plan, read, job.leaveLine.signal)
-    if (failed) throw failed.error
-    return done
   }
 
-  async #readNow(
-    job: Job<V>,
-    { documents, maxDocumentBytes }: ReadPlan<WantedId>,
-    found: Found<V>,
-  ): Promise<boolean> {
-    const { cache, sourceReads } = this.#parts
-    job.sent ??= this.#stamp(job)
-    if (job.sent === undefined) return false
-    const { at, epoch } = job.sent
-    const ids = documents.map(({ id }) => id)
-    const result = await sourceReads.read(at, job.collection, ids, maxDocumentBytes)
-    if (result.kind === 'refused') throw result.error
-    if (result.kind !== 'exact' || cache.epoch !== epoch || job.callers === 0) return false
-    const { sizes, limited } = result
-    const unread = limited ? ids.filter((id) => !result.documents.has(id)) : [...sizes.keys()]
-    const next = unread.map((id) => ({
-      id,
-      collection: job.collection,
-      maxBytes: sizes.get(id) ?? SIZE_UNKNOWN,
-    }))
-    found.next = [...found.next, ...next]
-    for (const [id, document] of result.documents) this.#keep(job, id, document, found)
-    return true
+  #fill(collection: string, id: Id, { position }: Floor, pinned: AnswerKeys<V>): FillTicket<V> {
+    const key = `${collection}/${id}`
+    return this.#parts.filler.fill(collection, id, position, () => pinned.count(key))
   }
 
-  /** `undefined`: nothing can be read now. */
-  #stamp({ collection }: Job<V>): Stamp | undefined {
-    const { watermark, exactness, cache } = this.#parts
-    if (!watermark.serving || exactness.isBlocked(collection)) return undefined
-    const { source, at } = watermark
-    return { source, at, epoch: cache.epoch }
+  #fromCache(keys: readonly string[], via: Via): Answer<V> | undefined {
+    const { cache, watermark } = this.#parts
+    const values: (V | Absent)[] = []
+    for (const key of keys) {
+      const value = cache.get(key)
+      if (value === undefined) return undefined
+      values.push(value)
+    }
+    return this.#answer(watermark.source, watermark.at, values, via, true)
   }
 
-  /** @throws {ReplicaError} ANSWER_TOO_LARGE; what the encoder throws */
-  #keep({ collection, ids }: Job<V>, id: Id, document: Bytes, found: Found<V>): void {
+  #answer(
+    source: SourceId | undefined,
+    at: Position,
+    values: readonly (V | Absent)[],
+    via: Via,
+    stored: boolean,
+  ): Answer<V> {
     const { encoder, maxAnswerBytes } = this.#parts
-    const value = encoded(encoder, `${collection}/${id}`, document)
-    found.values.set(id, value)
-    found.bytes += encoder.sizeOf(value)
-    if (!fits(found.bytes, limitOf(ids, maxAnswerBytes))) throw answerTooLarge(found.bytes, maxAnswerBytes)
+    if (source === undefined) throw new ReplicaError('SOURCE_UNKNOWN', 'no source was ever followed')
+    let bytes = 0
+    for (const value of values) if (value !== ABSENT) bytes += encoder.sizeOf(value)
+    if (!fits(bytes, maxAnswerBytes)) throw answerTooLarge(bytes, maxAnswerBytes)
+    return { source, at, values, via, stored }
+  }
+}
+
+function keysOf(collection: string, ids: readonly Id[]): readonly string[] {
+  return ids.map((id) => `${collection}/${id}`)
+}
+
+async function filledOf<V extends Value>(
+  tickets: readonly FillTicket<V>[],
+  pinned: AnswerKeys<V>,
+  deadline: Deadline,
+): Promise<readonly Filled<V>[] | 'crowded'> {
+  try {
+    const all = Promise.all(tickets.map((ticket) => ticket.filled))
+    const filled: readonly Filled<V>[] | Unkept = await deadline.race(
+      Promise.race([pinned.unkept, all]),
+      lateFill,
+    )
+    if (filled === 'crowded') return 'crowded'
+    if (filled instanceof ReplicaError) throw filled
+    for (const one of filled) if (one.kind === 'failed') throw one.error
+    return filled
+  } finally {
+    for (const ticket of tickets) ticket.leave()
+  }
+}
+
+/** Waits for room as long as the call does. @throws {ReplicaError} TOO_MANY_WAITERS; as `Deadline.race` */
+async function takeRoom(room: ByteLease, bytes: number, deadline: Deadline): Promise<void> {
+  if (room.tryHold(bytes)) return
+  const giveUp = new AbortController()
+  const late = (): ReplicaError =>
+    new ReplicaError('TOO_MANY_WAITERS', `${room.part.waiting} reads wait for room already`)
+  try {
+    await deadline.race(room.hold(bytes, giveUp.signal), late)
+  } finally {
+    giveUp.abort()
   }
 }

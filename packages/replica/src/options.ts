@@ -10,14 +10,14 @@ export interface ReplicaOptions {
   readonly positionWaitMs: number
   /** The longest wait for documents that are not held, when the caller names none. */
   readonly fillWaitMs: number
-  /** The longest single read of the past; then it is given up and sent again while somebody waits. */
-  readonly pastReadMs: number
+  /** The longest single read of the source; then it is given up and sent again while somebody waits. */
+  readonly sourceReadMs: number
   /** Callers that may wait for positions at the same time. */
   readonly maxWaiters: number
   /** Reads of documents that are not held that may be under way at the same time. */
   readonly maxReads: number
   /** Reads that may be sent to the source at the same time. */
-  readonly maxPastReads: number
+  readonly maxSourceReads: number
   /** Bytes of an answer of several documents, by the encoder's `sizeOf`. One alone may have any size. */
   readonly maxAnswerBytes: number
   /** A position further ahead than this by the source's clock is refused at once. */
@@ -40,10 +40,10 @@ export const defaultReplicaOptions: ReplicaOptions = Object.freeze({
   inFlightBytes: 64 * MiB,
   positionWaitMs: 1_000,
   fillWaitMs: 5_000,
-  pastReadMs: 5_000,
+  sourceReadMs: 5_000,
   maxWaiters: 1_000,
   maxReads: 10_000,
-  maxPastReads: 8,
+  maxSourceReads: 8,
   maxAnswerBytes: 16 * MiB,
   maxAheadMs: 60_000,
   lagAfterMs: 5_000,

@@ -1,4 +1,4 @@
-import type { Clock, MonotonicMs } from '@freshet/kit'
+import { SharedNext, type Clock, type MonotonicMs } from '@freshet/kit'
 import {
   parsePosition,
   parseSourceId,
@@ -6,34 +6,64 @@ import {
   type SourceId,
   type SourcePosition,
 } from '@freshet/protocol'
+import type { BoundedReads } from './bounded-reads.ts'
+import type { ReadOptions } from './contract.ts'
+import type { Deadline } from './deadline.ts'
 import { deferred } from './deferred.ts'
 import { ReplicaError } from './errors.ts'
-import type { Deadline } from './deadline.ts'
+import type { ServedCollections } from './served-collections.ts'
 import type { Watermark } from './watermark.ts'
 
-export interface ProgressLimits {
+export interface ReplicationProgressParts {
+  readonly watermark: Watermark
+  readonly collections: ServedCollections
+  readonly sourceReads: BoundedReads
+  readonly clock: Clock
+  /** What the source's clock showed at a position; `undefined`: its positions do not say. */
+  readonly wallTimeMs: (position: Position) => number | undefined
   readonly maxWaiters: number
   readonly maxAheadMs: number
 }
 
-/** Waits for positions: bounded in number, and without hope refused at once. */
+/** Waits for the replica to get somewhere: bounded in number, and what is hopeless is refused at once. */
 export class ReplicationProgress {
-  readonly #watermark: Watermark
-  readonly #limits: ProgressLimits
-  readonly #clock: Clock
-  readonly #wallTimeMs: (position: Position) => number | undefined
+  readonly #parts: ReplicationProgressParts
+  /** The majority's newest position, for callers that want nothing older than their own call. Many share one question. */
+  readonly #newest: SharedNext<Position>
   #waiting = 0
 
-  constructor(
-    watermark: Watermark,
-    limits: ProgressLimits,
-    clock: Clock,
-    wallTimeMs: (position: Position) => number | undefined,
-  ) {
-    this.#clock = clock
-    this.#wallTimeMs = wallTimeMs
-    this.#watermark = watermark
-    this.#limits = limits
+  constructor(parts: ReplicationProgressParts) {
+    this.#parts = parts
+    this.#newest = new SharedNext(() => parts.sourceReads.head())
+  }
+
+  /** @throws {ReplicaError} SOURCE_UNKNOWN, UNAVAILABLE, CANCELLED, STOPPED */
+  async untilServing(deadline: Deadline): Promise<void> {
+    const { watermark } = this.#parts
+    while (!watermark.serving) {
+      const { state } = watermark
+      if (state.kind === 'lost' && state.reason === 'SOURCE_UNKNOWN') {
+        throw new ReplicaError(
+          'SOURCE_UNKNOWN',
+          'the database has no control document that names its history',
+        )
+      }
+      const late = (): ReplicaError =>
+        new ReplicaError('UNAVAILABLE', `expected a replica that is live, it is ${watermark.state.kind}`)
+      await deadline.race(watermark.moved, late)
+    }
+  }
+
+  /** Until documents of the collection may be answered. @throws {ReplicaError} COLLECTION_NOT_EXACT; as `untilServing` */
+  async untilReadable(collection: string, deadline: Deadline): Promise<void> {
+    const { collections } = this.#parts
+    const late = (): ReplicaError =>
+      new ReplicaError('UNAVAILABLE', `'${collection}' is still being checked`)
+    for (;;) {
+      await this.untilServing(deadline)
+      if (collections.mayRead(collection)) return
+      await deadline.race(collections.changed, late)
+    }
   }
 
   /**
@@ -41,57 +71,75 @@ export class ReplicationProgress {
    * not heard of yet: it is refused for good only when that is known.
    * @throws {ReplicaError} BAD_POSITION, BEHIND, WRONG_SOURCE, TOO_MANY_WAITERS, CANCELLED, STOPPED
    */
-  async wait(wanted: Position | SourcePosition, deadline: Deadline): Promise<Position> {
-    const asked = this.#clock.now()
-    const { source } = this.#watermark
+  async reach(wanted: NonNullable<ReadOptions['atLeast']>, deadline: Deadline): Promise<Position> {
+    return wanted === 'now'
+      ? await this.#reach(await this.#askNewest(deadline), deadline)
+      : await this.#reach(wanted, deadline)
+  }
+
+  async #reach(wanted: Position | SourcePosition, deadline: Deadline): Promise<Position> {
+    const { watermark, clock } = this.#parts
+    const askedAt = clock.now()
+    const { source } = watermark
     const position = positionIn(wanted)
     for (;;) {
-      if (typeof wanted !== 'string') await this.#untilFollowed(wanted.source, asked, deadline)
-      else if (this.#watermark.source !== source)
+      if (typeof wanted !== 'string') await this.#untilFollowed(wanted.source, askedAt, deadline)
+      else if (watermark.source !== source)
         throw new ReplicaError('WRONG_SOURCE', 'the source changed during the wait')
-      if (position <= this.#watermark.at) return position
+      if (position <= watermark.at) return position
       await this.#waitOnce(position, deadline)
     }
   }
 
-  async #untilFollowed(wanted: SourceId, asked: MonotonicMs, deadline: Deadline): Promise<void> {
-    const watermark = this.#watermark
+  /** While the source does not say what is newest, this replica may be behind it. */
+  async #askNewest(deadline: Deadline): Promise<Position> {
+    const behind = (cause?: unknown): ReplicaError =>
+      new ReplicaError(
+        'BEHIND',
+        `the source did not tell its newest position, stand at ${this.#parts.watermark.at}`,
+        { cause },
+      )
+    const answer = this.#newest.ask().catch((error: unknown) => behind(error))
+    const newest = await deadline.race(answer, behind)
+    if (newest instanceof ReplicaError) throw newest
+    return newest
+  }
+
+  async #untilFollowed(wanted: SourceId, askedAt: MonotonicMs, deadline: Deadline): Promise<void> {
+    const { watermark } = this.#parts
     const words = (): string =>
       `expected a position of source ${watermark.source ?? '(unknown)'}, got one of ${wanted}`
+    const late = (): ReplicaError => new ReplicaError('BEHIND', `${words()}, which may be a newer one`)
     while (watermark.source !== wanted) {
-      if (watermark.isForeign(wanted, asked)) throw new ReplicaError('WRONG_SOURCE', words())
-      await this.#inLine(() =>
-        deadline.race(
-          watermark.advanced,
-          () => new ReplicaError('BEHIND', `${words()}, which may be a newer one`),
-        ),
-      )
+      if (watermark.isForeign(wanted, askedAt)) throw new ReplicaError('WRONG_SOURCE', words())
+      await this.#inLine(() => deadline.race(watermark.advanced, late))
     }
   }
 
   async #waitOnce(position: Position, deadline: Deadline): Promise<void> {
-    const { at } = this.#watermark
+    const { watermark, maxAheadMs } = this.#parts
     const behind = (): ReplicaError =>
-      new ReplicaError('BEHIND', `expected position ${position}, stand at ${this.#watermark.at}`)
-    if (this.#aheadMs(position, at) > this.#limits.maxAheadMs) throw behind()
+      new ReplicaError('BEHIND', `expected position ${position}, stand at ${watermark.at}`)
+    if (this.#aheadMs(position) > maxAheadMs) throw behind()
     await this.#inLine(async () => {
       const woken = deferred<void>()
-      const waiter = this.#watermark.wait(position, () => woken.resolve())
+      const waiter = watermark.wait(position, () => woken.resolve())
       try {
         await deadline.race(woken.promise, behind)
       } finally {
-        this.#watermark.leave(waiter)
+        watermark.leave(waiter)
       }
     })
   }
 
   /** 0 where positions say nothing of time: then only waiting tells. */
-  #aheadMs(position: Position, at: Position): number {
-    return (this.#wallTimeMs(position) ?? 0) - (this.#wallTimeMs(at) ?? 0)
+  #aheadMs(position: Position): number {
+    const { watermark, wallTimeMs } = this.#parts
+    return (wallTimeMs(position) ?? 0) - (wallTimeMs(watermark.at) ?? 0)
   }
 
   async #inLine(wait: () => Promise<void>): Promise<void> {
-    if (this.#waiting >= this.#limits.maxWaiters) {
+    if (this.#waiting >= this.#parts.maxWaiters) {
       throw new ReplicaError('TOO_MANY_WAITERS', `${this.#waiting} callers wait for positions already`)
     }
     this.#waiting += 1

@@ -1,30 +1,28 @@
 import type { Absent, Cache, Value } from '@freshet/cache'
 import type { SourceReads } from '@freshet/change-stream'
-import { ByteBudget, type Clock, type Log, type MonotonicMs, type SharedNext } from '@freshet/kit'
+import { ByteBudget, type Clock, type Log, type MonotonicMs } from '@freshet/kit'
 import type { CollectionPlace, Id, Position, SourcePosition } from '@freshet/protocol'
-import { ReplicationProgress } from './progress.ts'
+import { BoundedReads } from './bounded-reads.ts'
 import type {
   Answer,
-  Notice,
   Encoder,
+  Notice,
   ReadOptions,
   Replica,
   ReplicaState,
   ReplicaStatus,
 } from './contract.ts'
-import { Ending } from './ending.ts'
-import { ReplicaError } from './errors.ts'
-import { Exactness } from './exactness.ts'
+import { Deadline, Ending } from './deadline.ts'
 import { Feed } from './feed.ts'
 import { FeedReads } from './feed-reads.ts'
 import { Filler } from './filler.ts'
-import { newestOf } from './newest.ts'
-import { Subscriptions } from './subscriptions.ts'
+import { MultiGet } from './multi-get.ts'
 import type { ReplicaOptions } from './options.ts'
-import { BoundedReads } from './bounded-reads.ts'
-import { Deadline } from './deadline.ts'
+import { ReplicationProgress } from './progress.ts'
 import { Reads } from './reads.ts'
-import { MultiGets } from './multi-get.ts'
+import { ServedCollections } from './served-collections.ts'
+import { Snapshots } from './snapshots.ts'
+import { Subscriptions } from './subscriptions.ts'
 import { Watermark } from './watermark.ts'
 
 /** Whatever brings the source's changes to the feed. */
@@ -67,12 +65,12 @@ export class ExactReplica<V extends Value> implements Replica<V> {
   readonly #parts: ReplicaParts<V>
   readonly #ending = new Ending()
   readonly #watermark: Watermark
-  readonly #exactness: Exactness
+  readonly #collections: ServedCollections
   readonly #subscriptions: Subscriptions
   readonly #sourceReads: BoundedReads
-  readonly #newest: SharedNext<Position>
   readonly #progress: ReplicationProgress
   readonly #filler: Filler<V>
+  readonly #multiGet: MultiGet<V>
   readonly #reads: Reads<V>
   readonly #feed: Feed<V>
   readonly #following: Following
@@ -81,50 +79,76 @@ export class ExactReplica<V extends Value> implements Replica<V> {
   #stopped: Promise<void> | undefined
 
   constructor(parts: ReplicaParts<V>) {
-    const { collections, options, clock, log, cache } = parts
-    const { retry } = options
+    const { cache, encoder, options, clock, random, log, wallTimeMs } = parts
+    const { retry, maxAnswerBytes } = options
     const budget = parts.budget ?? new ByteBudget({ maxBytes: options.inFlightBytes, clock })
-    this.#parts = parts
-    this.#cache = cache
-    this.#watermark = new Watermark(clock, options.lagAfterMs)
-    this.#subscriptions = new Subscriptions(options.maxNotices)
-    this.#sourceReads = new BoundedReads({
-      reads: parts.reads ?? new FeedReads(this.#watermark, clock),
-      places: options.maxPastReads,
+    const ending = this.#ending
+    const watermark = new Watermark(clock, options.lagAfterMs)
+    const subscriptions = new Subscriptions(options.maxNotices)
+    const sourceReads = new BoundedReads({
+      reads: parts.reads ?? new FeedReads(watermark, clock),
+      places: options.maxSourceReads,
       small: budget.part('reads', budget.maxBytes * READS_SHARE),
       large: budget.part('large_reads', budget.maxBytes * LARGE_READS_SHARE),
-      readMs: options.pastReadMs,
+      readMs: options.sourceReadMs,
       clock,
       log,
     })
-    this.#exactness = new Exactness({
-      ...parts,
-      collections: collections.keys(),
-      sourceReads: this.#sourceReads,
+    const collections = new ServedCollections({
+      collections: parts.collections,
+      sourceReads,
+      clock,
+      log,
       retry,
+      random,
     })
-    this.#newest = newestOf(this.#sourceReads)
-    this.#progress = new ReplicationProgress(this.#watermark, options, clock, parts.wallTimeMs)
-    const inner = {
-      ...parts,
-      sourceReads: this.#sourceReads,
-      watermark: this.#watermark,
-      exactness: this.#exactness,
-      subscriptions: this.#subscriptions,
-    }
-    this.#filler = new Filler({ ...inner, retry })
-    const filler = this.#filler
-    this.#reads = new Reads({
-      ...inner,
-      ...options,
+    const progress = new ReplicationProgress({
+      watermark,
+      collections,
+      sourceReads,
+      clock,
+      wallTimeMs,
+      maxWaiters: options.maxWaiters,
+      maxAheadMs: options.maxAheadMs,
+    })
+    const { defer } = parts
+    const filler = new Filler({ cache, sourceReads, encoder, watermark, clock, random, log, retry, defer })
+    const snapshots = new Snapshots({ cache, sourceReads, watermark, collections, encoder, maxAnswerBytes })
+    const pins = budget.part('pinned', Math.max(budget.maxBytes * PINNED_SHARE, maxAnswerBytes))
+    const multiGet = new MultiGet({
+      cache,
+      encoder,
+      watermark,
+      progress,
       filler,
-      multiGets: new MultiGets({ ...inner, ...options }),
-      progress: this.#progress,
-      newest: this.#newest,
-      pins: budget.part('pinned', Math.max(budget.maxBytes * PINNED_SHARE, options.maxAnswerBytes)),
-      ending: this.#ending,
+      snapshots,
+      pins,
+      maxAnswerBytes,
     })
-    this.#feed = new Feed({ ...inner, resume: () => filler.resume() })
+    this.#parts = parts
+    this.#cache = cache
+    this.#watermark = watermark
+    this.#subscriptions = subscriptions
+    this.#sourceReads = sourceReads
+    this.#collections = collections
+    this.#progress = progress
+    this.#filler = filler
+    this.#multiGet = multiGet
+    this.#reads = new Reads({
+      cache,
+      collections,
+      watermark,
+      progress,
+      filler,
+      multiGet,
+      clock,
+      ending,
+      positionWaitMs: options.positionWaitMs,
+      fillWaitMs: options.fillWaitMs,
+      maxReads: options.maxReads,
+    })
+    const resume = (): void => filler.resume()
+    this.#feed = new Feed({ cache, encoder, watermark, collections, subscriptions, log, resume })
     this.#following = parts.follow(this.#feed)
   }
 
@@ -155,7 +179,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
 
   peek(key: string): V | Absent | undefined {
     if (!this.#watermark.serving) return undefined
-    if (this.#exactness.blocked > 0 && this.#exactness.isBlocked(key.slice(0, key.indexOf('/'))))
+    if (this.#collections.blocked > 0 && this.#collections.isBlocked(key.slice(0, key.indexOf('/'))))
       return undefined
     const value = this.#cache.peek(key)
     if (value !== undefined) this.#peekHits += 1
@@ -163,30 +187,22 @@ export class ExactReplica<V extends Value> implements Replica<V> {
   }
 
   get(collection: string, id: Id, options: ReadOptions = {}): Promise<Answer<V>> {
-    return this.#reads.read(collection, [id], options)
+    return this.#reads.get(collection, id, options)
   }
 
   many(collection: string, ids: readonly Id[], options: ReadOptions = {}): Promise<Answer<V>> {
-    return this.#reads.read(collection, ids, options)
+    return this.#reads.many(collection, ids, options)
   }
 
   async atLeast(
     position: Position | SourcePosition,
     options: Pick<ReadOptions, 'waitMs' | 'signal'> = {},
   ): Promise<void> {
-    using deadline = this.#deadline(options)
-    await this.#reads.untilServing(deadline)
-    await this.#progress.wait(position, deadline)
+    await this.#reach(position, options)
   }
 
   async now(options: Pick<ReadOptions, 'waitMs' | 'signal'> = {}): Promise<Position> {
-    using deadline = this.#deadline(options)
-    await this.#reads.untilServing(deadline)
-    const late = (): ReplicaError =>
-      new ReplicaError('UNAVAILABLE', 'the source did not tell its newest position in time')
-    const position = await deadline.race(this.#newest.ask(), late)
-    await this.#progress.wait(position, deadline)
-    return position
+    return await this.#reach('now', options)
   }
 
   /** @param only the collections to hear of; default: all. */
@@ -208,8 +224,8 @@ export class ExactReplica<V extends Value> implements Replica<V> {
       proved: now - aliveAt <= options.aliveWithinMs,
       entries: this.#cache.entries,
       bytes: this.#cache.bytes,
-      hits: this.#peekHits + this.#reads.hits,
-      misses: this.#reads.misses,
+      hits: this.#peekHits + this.#reads.hits + this.#multiGet.hits,
+      misses: this.#reads.misses + this.#multiGet.misses,
       fills: this.#filler.fills,
       refills: this.#filler.refills,
       evictions: this.#cache.evictions,
@@ -217,7 +233,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
       reopens: this.#feed.reopens,
       brokenBy: this.#feed.brokenBy,
       resyncs: this.#feed.resyncs,
-      refusedCollections: this.#exactness.refused(),
+      refusedCollections: this.#collections.refused(),
     }
   }
 
@@ -233,19 +249,20 @@ export class ExactReplica<V extends Value> implements Replica<V> {
   async #stop(): Promise<void> {
     this.#ending.end()
     this.#watermark.stop()
-    this.#exactness.stop()
+    this.#collections.stop()
     this.#sourceReads.stop()
     this.#subscriptions.close()
     await this.#following.stop()
   }
 
-  #deadline(options: Pick<ReadOptions, 'waitMs' | 'signal'>): Deadline {
+  async #reach(
+    wanted: NonNullable<ReadOptions['atLeast']>,
+    options: Pick<ReadOptions, 'waitMs' | 'signal'>,
+  ): Promise<Position> {
     const { clock } = this.#parts
-    return new Deadline(
-      clock,
-      options.waitMs ?? this.#parts.options.positionWaitMs,
-      this.#ending,
-      options.signal,
-    )
+    const waitMs = options.waitMs ?? this.#parts.options.positionWaitMs
+    using deadline = new Deadline(clock, waitMs, this.#ending, options.signal)
+    await this.#progress.untilServing(deadline)
+    return await this.#progress.reach(wanted, deadline)
   }
 }

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { Cache } from '@freshet/cache'
 import { positionOf } from '@freshet/protocol'
-import { MAX_IDS_PER_READ } from '../src/read-sizes.ts'
+import { MAX_IDS_PER_READ } from '../src/read-plan.ts'
 import { asText, Bench } from './support/bench.ts'
 
 const upsert = (id: string) => ({ kind: 'upsert', collection: 'a', id }) as const
@@ -120,7 +120,7 @@ test('R6 a caller who must not see what another one may see reads anew', async (
 })
 
 test('R6 hot documents that nobody waits for are not read, and wait in no line', async () => {
-  await using bench = await new Bench({ options: { maxPastReads: 1 } }).live()
+  await using bench = await new Bench({ options: { maxSourceReads: 1 } }).live()
   bench.history.commit(['1', '2', '4'].map(upsert))
   bench.tell()
   const leaving = new AbortController()

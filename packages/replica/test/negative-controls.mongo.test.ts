@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import type { Cache, CacheOptions } from '@freshet/cache'
+import { ownBuffer, type Cache, type CacheOptions } from '@freshet/cache'
 import { openTestDatabase, type TestDatabase } from '@freshet/testkit'
 import * as broken from './support/broken.ts'
 import { knowsOneTypeOfEachId } from './support/mongo/faulty-connection.ts'
@@ -37,7 +37,7 @@ test.each<[string, Variant]>([
   ['no content is taken as absent', cached((options) => new broken.TakesNullAsAbsent(options))],
   [
     'what passed by is recalled after an update',
-    cached((options) => new broken.RecallsTheInvalidated({ ...options, recentBytes: 200_000 })),
+    cached((options) => new broken.RecallsTheInvalidated({ ...options, recent: { maxBytes: 200_000, encode: ownBuffer } })),
   ],
   [
     'entries are cleared after W has jumped',

@@ -8,7 +8,7 @@ import { Stress } from './support/stress.ts'
 
 const maxBytes = 3 * (ENTRY_OVERHEAD_BYTES + 10)
 /** As the product's own: what passed by is recalled. */
-const cacheOptions = { maxBytes, recentBytes: maxBytes, sizeOf: asText.sizeOf }
+const cacheOptions = { maxBytes, sizeOf: asText.sizeOf, recent: { maxBytes, encode: asText.encode } }
 
 /** Runs until a wrong answer is found. */
 async function firstWrong(variant: () => BenchOptions, runs: number): Promise<string | undefined> {

@@ -47,7 +47,7 @@ async function changeBehindTheRead(given: OpenReplicaOptions) {
   await products.replaceOne({ _id: 'p' }, { value: 1 }, { ...durable, upsert: true })
   // The read is held for as long as the test needs.
   const patience = { pastReadMs: 60_000, replyWithinMs: 60_000 }
-  const limits = { options: { pastReadMs: 60_000 }, source: patience }
+  const limits = { options: { sourceReadMs: 60_000 }, source: patience }
   await using replica = await openReplica(db, { ...limits, ...given })
   const data = { ns: `${db.database}.products`, commands: ['find'] }
   const holding = await db.failPoint(failPoint, 'alwaysOn', data)

@@ -6,7 +6,7 @@ import { Stress, type StressResult } from './support/stress.ts'
 
 /** Room for about three of six documents: misses and evictions are constant. */
 const maxBytes = 3 * (ENTRY_OVERHEAD_BYTES + 10)
-const cacheOptions = { maxBytes, recentBytes: maxBytes, sizeOf: asText.sizeOf }
+const cacheOptions = { maxBytes, sizeOf: asText.sizeOf, recent: { maxBytes, encode: asText.encode } }
 
 const seed = Number(process.env['FRESHET_TEST_SEED'] ?? Date.now() % 2 ** 31)
 

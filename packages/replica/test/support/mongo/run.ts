@@ -58,7 +58,7 @@ export interface RunResult {
 /** Room for about a quarter of the documents. */
 const cacheOptions: CacheOptions<Buffer> = {
   maxBytes: 45 * (ENTRY_OVERHEAD_BYTES + 700),
-  recentBytes: 10 * (ENTRY_OVERHEAD_BYTES + 300),
+  recent: { maxBytes: 10 * (ENTRY_OVERHEAD_BYTES + 300), encode: ownBuffer },
   sizeOf: bufferBytes,
 }
 

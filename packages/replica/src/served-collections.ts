@@ -1,4 +1,5 @@
 import { Backoff, type BackoffOptions, type Clock, type Log } from '@freshet/kit'
+import { badIdDetail, isValidId, placeOf, type CollectionPlace, type Id, type IdType } from '@freshet/protocol'
 import { deferred } from './deferred.ts'
 import { ReplicaError } from './errors.ts'
 import type { BoundedReads } from './bounded-reads.ts'
@@ -16,7 +17,8 @@ const exact: Verdict = { kind: 'exact' }
  * Which collections may be served: the source is asked at each new epoch and whenever a definition changed. Views,
  * capped collections and collations break the rules that the cache stands on.
  */
-export class Exactness {
+export class ServedCollections {
+  readonly #idTypes = new Map<string, IdType>()
   readonly #verdicts = new Map<string, Verdict>()
   readonly #sourceReads: BoundedReads
   readonly #clock: Clock
@@ -32,15 +34,16 @@ export class Exactness {
 
   /** @throws {ReplicaError} COLLECTION_NOT_EXACT: a name that can stand in no key. */
   constructor(parts: {
-    readonly collections: Iterable<string>
+    readonly collections: ReadonlyMap<string, CollectionPlace>
     readonly sourceReads: BoundedReads
     readonly clock: Clock
     readonly log: Log
     readonly retry: BackoffOptions
     readonly random: () => number
   }) {
-    for (const name of parts.collections) {
+    for (const [name, place] of parts.collections) {
       if (name.includes('/')) throw notExact(name, 'its name holds a slash, which ends the name in a key')
+      this.#idTypes.set(name, placeOf(name, place).idType)
       this.#set(name, checking)
     }
     this.#sourceReads = parts.sourceReads
@@ -60,8 +63,22 @@ export class Exactness {
     return this.#changed.promise
   }
 
-  has(collection: string): boolean {
-    return this.#verdicts.has(collection)
+  /** @throws {ReplicaError} UNKNOWN_COLLECTION */
+  expect(collection: string): void {
+    if (this.#verdicts.has(collection)) return
+    throw new ReplicaError('UNKNOWN_COLLECTION', `expected a served collection, got '${collection}'`)
+  }
+
+  /**
+   * Documents with other texts as ids may be stored, but no change names them, so nobody can cache them; and another
+   * spelling of an id is the id of a document that may be there. To call them absent would be a lie.
+   * @throws {ReplicaError} BAD_ID
+   */
+  expectIds(collection: string, ids: readonly Id[]): void {
+    const idType = this.#idTypes.get(collection)
+    if (idType === undefined) return
+    for (const id of ids)
+      if (!isValidId(idType, id)) throw new ReplicaError('BAD_ID', badIdDetail(idType, id))
   }
 
   isBlocked(collection: string): boolean {

@@ -1,0 +1,210 @@
+import { ABSENT, type Absent, type Cache, type Value } from '@freshet/cache'
+import type { Bytes, Id, Position, SourceId } from '@freshet/protocol'
+import { answerTooLarge, fits } from './answer-keys.ts'
+import type { Encoder } from './contract.ts'
+import type { Deadline } from './deadline.ts'
+import { deferred } from './deferred.ts'
+import { ReplicaError } from './errors.ts'
+import { lateFill } from './floor.ts'
+import type { ServedCollections } from './served-collections.ts'
+import type { BoundedReads } from './bounded-reads.ts'
+import { planReads, SIZE_UNKNOWN, SMALL_BYTES, type ReadPlan, type Wanted } from './read-plan.ts'
+import type { Watermark } from './watermark.ts'
+
+/** Documents as they were at one position, in the order of their ids. `nothing`: it proved nothing, look again. */
+export type Snapshot<V> =
+  | {
+      readonly kind: 'exact'
+      readonly source: SourceId | undefined
+      readonly at: Position
+      readonly values: readonly (V | Absent)[]
+    }
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'failed'; readonly error: ReplicaError }
+
+const nothing: Snapshot<never> = { kind: 'nothing' }
+
+/** One snapshot, and how many wait for it. */
+interface Job<V> {
+  readonly collection: string
+  readonly ids: readonly Id[]
+  readonly taken: Promise<Snapshot<V>>
+  callers: number
+  /** Where it is read, once it was sent. */
+  sent: Stamp | undefined
+  readonly leaveLine: AbortController
+}
+
+/** Where documents are read, all of them. */
+interface Stamp {
+  readonly source: SourceId | undefined
+  readonly at: Position
+  readonly epoch: number
+}
+
+interface WantedId extends Wanted {
+  readonly id: Id
+}
+
+/** What has been read so far. */
+interface Found<V> {
+  readonly values: Map<Id, V | Absent>
+  bytes: number
+  /** Those that are asked for next: for their size, or with room for it. */
+  next: readonly WantedId[]
+}
+
+export interface SnapshotsParts<V extends Value> {
+  readonly cache: Cache<V>
+  readonly sourceReads: BoundedReads
+  readonly watermark: Watermark
+  readonly collections: ServedCollections
+  readonly encoder: Encoder<V>
+  readonly maxAnswerBytes: number
+}
+
+/**
+ * Reads of several documents at one position, for keys that will not hold still. Callers of the same documents share
+ * one, as long as it is not older than what each of them may see.
+ */
+export class Snapshots<V extends Value> {
+  readonly #parts: SnapshotsParts<V>
+  /** The newest of each list of documents. */
+  readonly #jobs = new Map<string, Job<V>>()
+
+  constructor(parts: SnapshotsParts<V>) {
+    this.#parts = parts
+  }
+
+  /** @throws {ReplicaError} ANSWER_TOO_LARGE, UNAVAILABLE; as `Deadline.race` */
+  async read(
+    collection: string,
+    ids: readonly Id[],
+    floor: Position,
+    deadline: Deadline,
+  ): Promise<Exclude<Snapshot<V>, { readonly kind: 'failed' }>> {
+    const name = JSON.stringify([collection, ids])
+    const running = this.#jobs.get(name)
+    const job = running && this.#serves(running, floor) ? running : this.#start(name, collection, ids)
+    job.callers += 1
+    try {
+      const snapshot = await deadline.race(job.taken, lateFill)
+      if (snapshot.kind === 'failed') throw snapshot.error
+      return snapshot
+    } finally {
+      job.callers -= 1
+      // One that nobody waits for is not sent.
+      if (job.callers === 0) {
+        job.leaveLine.abort()
+        this.#forget(name, job)
+      }
+    }
+  }
+
+  #serves({ sent }: Job<V>, floor: Position): boolean {
+    const { watermark, cache } = this.#parts
+    return sent === undefined || (sent.source === watermark.source && cache.mayAnswer(floor, sent.at))
+  }
+
+  #start(name: string, collection: string, ids: readonly Id[]): Job<V> {
+    const { promise: taken, resolve } = deferred<Snapshot<V>>()
+    const leaveLine = new AbortController()
+    const job: Job<V> = { collection, ids, taken, callers: 0, sent: undefined, leaveLine }
+    this.#jobs.set(name, job)
+    void this.#run(name, job, resolve)
+    return job
+  }
+
+  async #run(name: string, job: Job<V>, resolve: (snapshot: Snapshot<V>) => void): Promise<void> {
+    const snapshot = await this.#read(job)
+    this.#forget(name, job)
+    resolve(snapshot)
+  }
+
+  #forget(name: string, job: Job<V>): void {
+    if (this.#jobs.get(name) === job) this.#jobs.delete(name)
+  }
+
+  async #read(job: Job<V>): Promise<Snapshot<V>> {
+    try {
+      return await this.#readAll(job)
+    } catch (cause) {
+      if (cause instanceof ReplicaError) return { kind: 'failed', error: cause }
+      const message = `a document of '${job.collection}' could not be encoded`
+      return { kind: 'failed', error: new ReplicaError('UNAVAILABLE', message, { cause }) }
+    }
+  }
+
+  /** @throws {ReplicaError} */
+  async #readAll(job: Job<V>): Promise<Snapshot<V>> {
+    const { collection, ids } = job
+    const found: Found<V> = { values: new Map(), bytes: 0, next: [] }
+    let wanted: readonly WantedId[] = ids.map((id) => ({ id, collection, maxBytes: SMALL_BYTES }))
+    while (wanted.length > 0) {
+      found.next = []
+      for (const plan of planReads(wanted)) if (!(await this.#readPart(job, plan, found))) return nothing
+      wanted = found.next
+    }
+    if (job.sent === undefined) return nothing
+    const { source, at } = job.sent
+    return { kind: 'exact', source, at, values: ids.map((id) => found.values.get(id) ?? ABSENT) }
+  }
+
+  /** Whether it was read. @throws what the encoder throws; {ReplicaError} */
+  async #readPart(job: Job<V>, plan: ReadPlan<WantedId>, found: Found<V>): Promise<boolean> {
+    let done = false
+    let failed: { readonly error: unknown } | undefined
+    const read = async (): Promise<void> => {
+      try {
+        done = await this.#readNow(job, plan, found)
+      } catch (error) {
+        failed = { error }
+      }
+    }
+    await this.#parts.sourceReads.inTurn(plan, read, job.leaveLine.signal)
+    if (failed) throw failed.error
+    return done
+  }
+
+  async #readNow(
+    job: Job<V>,
+    { documents, maxDocumentBytes }: ReadPlan<WantedId>,
+    found: Found<V>,
+  ): Promise<boolean> {
+    const { cache, sourceReads } = this.#parts
+    job.sent ??= this.#stamp(job)
+    if (job.sent === undefined) return false
+    const { at, epoch } = job.sent
+    const ids = documents.map(({ id }) => id)
+    const result = await sourceReads.read(at, job.collection, ids, maxDocumentBytes)
+    if (result.kind === 'refused') throw result.error
+    if (result.kind !== 'exact' || cache.epoch !== epoch || job.callers === 0) return false
+    const { sizes, limited } = result
+    const unread = limited ? ids.filter((id) => !result.documents.has(id)) : [...sizes.keys()]
+    const next = unread.map((id) => ({
+      id,
+      collection: job.collection,
+      maxBytes: sizes.get(id) ?? SIZE_UNKNOWN,
+    }))
+    found.next = [...found.next, ...next]
+    for (const [id, document] of result.documents) this.#keep(id, document, found)
+    return true
+  }
+
+  /** `undefined`: nothing can be read now. */
+  #stamp({ collection }: Job<V>): Stamp | undefined {
+    const { watermark, collections, cache } = this.#parts
+    if (!watermark.serving || collections.isBlocked(collection)) return undefined
+    const { source, at } = watermark
+    return { source, at, epoch: cache.epoch }
+  }
+
+  /** @throws {ReplicaError} ANSWER_TOO_LARGE; what the encoder throws */
+  #keep(id: Id, document: Bytes, found: Found<V>): void {
+    const { encoder, maxAnswerBytes } = this.#parts
+    const value = encoder.encode(document)
+    found.values.set(id, value)
+    found.bytes += encoder.sizeOf(value)
+    if (!fits(found.bytes, maxAnswerBytes)) throw answerTooLarge(found.bytes, maxAnswerBytes)
+  }
+}
