@@ -45,7 +45,11 @@ const encoder = documentEncoder(mongodbCodec.encode)
 
 function open(budget: number): Cache<CachedDocument> {
   const recentBytes = budget / 16
-  return new Cache({ maxBytes: budget - recentBytes, recent: { maxBytes: recentBytes, encode: encoder.encode }, sizeOf: encoder.sizeOf })
+  return new Cache({
+    maxBytes: budget - recentBytes,
+    recent: { maxBytes: recentBytes, encode: encoder.encode },
+    sizeOf: encoder.sizeOf,
+  })
 }
 
 function bring(cache: Cache<CachedDocument>): void {

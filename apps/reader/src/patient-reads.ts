@@ -1,6 +1,6 @@
 import type { ByteLease, Clock, MonotonicMs } from '@freshet/kit'
 import { ProblemError, type Id } from '@freshet/protocol'
-import { ReplicaError, type Answer, type ReadOptions, type Replica } from '@freshet/replica'
+import type { Answer, ReadOptions, Replica } from '@freshet/replica'
 import { ClientGone, type AnswerRoom } from '@freshet/service'
 import type { ServerResponse } from 'node:http'
 import { refusalOf } from './refusal.ts'
@@ -52,9 +52,15 @@ export class PatientReads<V> {
     const { replica, fillWaitMs } = this.#parts
     const provedAtArrival = replica.provedAt
     return await this.#patiently(response, async (signal) => {
-      // Two waits with a limit each: a client that does not wait for a position may still wait for a document.
-      const reached = wanted && (await this.#reach(wanted, signal))
-      const options: ReadOptions = { waitMs: fillWaitMs, signal, ...(reached && { atLeast: reached }) }
+      // A limit for each: a client that does not wait for a position may still wait for a document.
+      const options: ReadOptions = wanted
+        ? {
+            atLeast: wanted.atLeast,
+            positionWaitMs: wanted.waitMs,
+            waitMs: wanted.waitMs + fillWaitMs,
+            signal,
+          }
+        : { waitMs: fillWaitMs, signal }
       return { answer: await replica.many(collection, ids, options), provedAtArrival }
     })
   }
@@ -88,20 +94,6 @@ export class PatientReads<V> {
     } finally {
       this.#waiting.delete(waiting)
       response.off('close', giveUp)
-    }
-  }
-
-  async #reach({ atLeast, waitMs }: Wanted, signal: AbortSignal): Promise<ReadOptions['atLeast']> {
-    const { replica } = this.#parts
-    try {
-      if (atLeast === 'now') return await replica.now({ waitMs, signal })
-      await replica.atLeast(atLeast, { waitMs, signal })
-      return atLeast
-    } catch (error) {
-      // The database did not say what is newest: this reader may be behind it, and tells where it stands.
-      if (!(error instanceof ReplicaError) || error.code !== 'UNAVAILABLE') throw error
-      if (replica.positionText === undefined) throw error
-      throw new ReplicaError('BEHIND', error.message, { cause: error })
     }
   }
 }

@@ -49,7 +49,7 @@ test('now asks the database, also when the document is held', async () => {
   reader.replica.hold('products/a')
   const headers = { 'freshet-at-least': 'now' }
   expect((await reader.ask('/v1/products/a', { headers })).status).toBe(200)
-  reader.replica.failure = 'UNAVAILABLE'
+  reader.replica.failure = 'BEHIND'
   const refused = await reader.ask('/v1/products/a', { headers })
   expect([refused.status, refused.headers.get('freshet-position')]).toEqual([
     503,

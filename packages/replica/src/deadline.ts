@@ -79,11 +79,14 @@ export class Deadline implements Disposable {
     this.#timer?.abort()
   }
 
+  async #endLate(signal: AbortSignal): Promise<void> {
+    await this.#clock.sleep(this.#limitAt - this.#clock.now(), signal)
+    if (!signal.aborted) this.#end.resolve('late')
+  }
+
   #startTimer(): void {
     if (this.#timer !== undefined) return
     const timer = (this.#timer = new AbortController())
-    void this.#clock.sleep(this.#limitAt - this.#clock.now(), timer.signal).then(() => {
-      if (!timer.signal.aborted) this.#end.resolve('late')
-    })
+    void this.#endLate(timer.signal)
   }
 }

@@ -51,12 +51,7 @@ export class MultiGet<V extends Value> {
   }
 
   /** @throws {ReplicaError} see `Replica.many` */
-  async read(
-    collection: string,
-    ids: readonly Id[],
-    floor: Floor,
-    deadline: Deadline,
-  ): Promise<Answer<V>> {
+  async read(collection: string, ids: readonly Id[], floor: Floor, deadline: Deadline): Promise<Answer<V>> {
     const { pins, maxAnswerBytes } = this.#parts
     using room = pins.lease()
     // Before anything was read: most documents are small.
@@ -88,7 +83,8 @@ export class MultiGet<V extends Value> {
       await progress.untilReadable(collection, deadline)
       expectSource(watermark, floor)
       const answer = this.#fromCache(keys, via)
-      const missing = answer === undefined ? ids.filter((id) => cache.get(`${collection}/${id}`) === undefined) : []
+      const missing =
+        answer === undefined ? ids.filter((id) => cache.get(`${collection}/${id}`) === undefined) : []
       if (round === 0) {
         this.#hits += ids.length - missing.length
         this.#misses += missing.length

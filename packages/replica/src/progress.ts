@@ -57,8 +57,7 @@ export class ReplicationProgress {
   /** Until documents of the collection may be answered. @throws {ReplicaError} COLLECTION_NOT_EXACT; as `untilServing` */
   async untilReadable(collection: string, deadline: Deadline): Promise<void> {
     const { collections } = this.#parts
-    const late = (): ReplicaError =>
-      new ReplicaError('UNAVAILABLE', `'${collection}' is still being checked`)
+    const late = (): ReplicaError => new ReplicaError('UNAVAILABLE', `'${collection}' is still being checked`)
     for (;;) {
       await this.untilServing(deadline)
       if (collections.mayRead(collection)) return

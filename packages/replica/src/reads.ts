@@ -100,14 +100,11 @@ export class Reads<V extends Value> {
     deadline: Deadline,
   ): Promise<Floor> {
     const { watermark, progress } = this.#parts
+    if (atLeast !== undefined) deadline.limit(positionWaitMs ?? waitMs ?? this.#parts.positionWaitMs)
     await progress.untilReadable(collection, deadline)
     const { source: sourceAtCall, at } = watermark
-    let position = at
-    if (atLeast !== undefined) {
-      deadline.limit(positionWaitMs ?? waitMs ?? this.#parts.positionWaitMs)
-      position = await progress.reach(atLeast, deadline)
-      deadline.limit(Infinity)
-    }
+    const position = atLeast === undefined ? at : await progress.reach(atLeast, deadline)
+    deadline.limit(Infinity)
     const { source } = watermark
     if (source === undefined) throw new ReplicaError('SOURCE_UNKNOWN', 'no source was ever followed')
     // Positions of two sources are never compared.
@@ -125,7 +122,7 @@ export class Reads<V extends Value> {
     const { filler, progress, watermark, collections, cache } = this.#parts
     if (looked) this.#misses += 1
     let via: Via = 'hit'
-    for (;; looked = false) {
+    for (; ; looked = false) {
       if (!looked) {
         await progress.untilReadable(collection, deadline)
         expectSource(watermark, floor)

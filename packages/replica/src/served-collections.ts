@@ -1,5 +1,12 @@
 import { Backoff, type BackoffOptions, type Clock, type Log } from '@freshet/kit'
-import { badIdDetail, isValidId, placeOf, type CollectionPlace, type Id, type IdType } from '@freshet/protocol'
+import {
+  badIdDetail,
+  isValidId,
+  placeOf,
+  type CollectionPlace,
+  type Id,
+  type IdType,
+} from '@freshet/protocol'
 import { deferred } from './deferred.ts'
 import { ReplicaError } from './errors.ts'
 import type { BoundedReads } from './bounded-reads.ts'

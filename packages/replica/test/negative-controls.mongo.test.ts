@@ -37,7 +37,10 @@ test.each<[string, Variant]>([
   ['no content is taken as absent', cached((options) => new broken.TakesNullAsAbsent(options))],
   [
     'what passed by is recalled after an update',
-    cached((options) => new broken.RecallsTheInvalidated({ ...options, recent: { maxBytes: 200_000, encode: ownBuffer } })),
+    cached(
+      (options) =>
+        new broken.RecallsTheInvalidated({ ...options, recent: { maxBytes: 200_000, encode: ownBuffer } }),
+    ),
   ],
   [
     'entries are cleared after W has jumped',

@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals'
 import { positionOf, type Position } from '@freshet/protocol'
 import { Bench, sourceOf } from './support/bench.ts'
 import { ChangeStreamError } from '@freshet/change-stream'
+import { defaultReplicaOptions } from '../src/options.ts'
 
 const upsert = { kind: 'upsert', collection: 'a', id: '1' } as const
 
@@ -95,6 +96,39 @@ test('R5 one question for the newest position is shared by all that asked before
   await bench.drain()
   expect(await Promise.all(early)).toEqual([positionOf(1, 0), positionOf(1, 0)])
   expect(await late).toBe(positionOf(1, 1))
+})
+
+test('R5 while the source does not tell its newest position, a replica that serves is behind', async () => {
+  await using bench = await new Bench().live()
+  const refused = expect(bench.replica.now()).rejects.toMatchObject({ code: 'BEHIND' })
+  await bench.settle()
+  for (const pending of bench.reads.pending.splice(0)) pending.fail(new Error('by the test'))
+  await refused
+  const late = expect(bench.replica.get('a', '1', { atLeast: 'now' })).rejects.toMatchObject({
+    code: 'BEHIND',
+  })
+  await bench.settle()
+  bench.clock.advance(defaultReplicaOptions.positionWaitMs)
+  await late
+})
+
+test('R4 R6 a read has one timer at most, and none while it does not wait', async () => {
+  await using bench = await new Bench().live()
+  bench.history.commit([upsert])
+  const before = bench.clock.sleeping
+  const read = bench.replica.get('a', '1', { atLeast: positionOf(1, 1), positionWaitMs: 50 })
+  await bench.settle()
+  expect(bench.clock.sleeping - before).toBe(1)
+  bench.tell()
+  await bench.settle()
+  bench.tick()
+  await bench.settle()
+  // Of the read of the source, which others may share, and of the caller.
+  expect(bench.clock.sleeping - before).toBe(2)
+  bench.clock.advance(60)
+  await bench.drain()
+  await expect(read).resolves.toMatchObject({ at: positionOf(1, 1) })
+  expect(bench.clock.sleeping).toBe(before)
 })
 
 test('R10 W never falls: a new epoch that begins earlier answers nothing until it is there again', async () => {

@@ -99,8 +99,9 @@ export class FakeReplica implements Replica<CachedDocument> {
     options: ReadOptions = {},
   ): Promise<Answer<CachedDocument>> {
     this.reads += 1
-    if (options.atLeast !== undefined && options.atLeast !== 'now')
-      await this.atLeast(options.atLeast, options)
+    const { atLeast, positionWaitMs: waitMs = 1_000 } = options
+    if (atLeast === 'now') await this.now(options)
+    else if (atLeast !== undefined) await this.atLeast(atLeast, { ...options, waitMs })
     const keys = ids.map((id) => `${collection}/${id}`)
     const hit = keys.every((key) => this.peek(key) !== undefined)
     if (!hit) await this.#fetch(options.signal)
