@@ -110,6 +110,7 @@ export class MultiGet<V extends Value> {
 
   #fromCache(keys: readonly string[], via: Via): Answer<V> | undefined {
     const { cache, watermark } = this.#parts
+    if (!watermark.serving) return undefined
     const values: (V | Absent)[] = []
     for (const key of keys) {
       const value = cache.get(key)

@@ -1,4 +1,4 @@
-import type { Cache, Value } from '@freshet/cache'
+import { ABSENT, type Cache, type Value } from '@freshet/cache'
 import type { Clock } from '@freshet/kit'
 import type { Id } from '@freshet/protocol'
 import type { Answer, ReadOptions, Via } from './contract.ts'
@@ -49,8 +49,9 @@ export class Reads<V extends Value> {
   async get(collection: string, id: Id, options: ReadOptions): Promise<Answer<V>> {
     const known = this.#isReadable(collection, options)
     const cached = known ? this.#cached(collection, id) : undefined
-    if (cached !== undefined) return cached
+    if (cached !== undefined && cached.values[0] !== ABSENT) return cached
     this.#parts.collections.expectIds(collection, [id])
+    if (cached !== undefined) return cached
     return await this.#patiently(collection, options, (floor, deadline) =>
       this.#fill(collection, id, floor, deadline, known),
     )
@@ -62,8 +63,9 @@ export class Reads<V extends Value> {
     if (only !== undefined && ids.length === 1) return await this.get(collection, only, options)
     const { multiGet, collections } = this.#parts
     const cached = this.#isReadable(collection, options) ? multiGet.cached(collection, ids) : undefined
-    if (cached !== undefined) return cached
+    if (cached !== undefined && !cached.values.includes(ABSENT)) return cached
     collections.expectIds(collection, ids)
+    if (cached !== undefined) return cached
     return await this.#patiently(collection, options, (floor, deadline) =>
       multiGet.read(collection, ids, floor, deadline),
     )
@@ -147,8 +149,8 @@ export class Reads<V extends Value> {
 
   #cached(collection: string, id: Id, via: Via = 'hit'): Answer<V> | undefined {
     const { cache, watermark } = this.#parts
-    const value = cache.get(`${collection}/${id}`)
-    const { source, at } = watermark
+    const { serving, source, at } = watermark
+    const value = serving ? cache.get(`${collection}/${id}`) : undefined
     if (value === undefined || source === undefined) return undefined
     if (via === 'hit') this.#hits += 1
     return { source, at, values: [value], via, stored: true }
