@@ -1,3 +1,4 @@
+// G3.1 fails without this file: a command that writes leaves the process.
 /** Commands that a reader sends on purpose; exact case, since the server's names are matched exactly too. */
 export const readCommands = [
   'aggregate',

@@ -1,3 +1,4 @@
+// G3.2 fails without this file: a stage that writes leaves the process.
 /**
  * Every name with a leading `$` that may stand as a key anywhere in a command, at any depth. One list for all places,
  * so that no sub-pipeline, view of an argument or unusual position can hide one: what is not here does not leave the

@@ -1,3 +1,4 @@
+// G3.2 fails without this file: what writes or runs code is not found in the bytes.
 import { bsonTypes, elementEnd, uint32At, valueStart } from '@freshet/bson'
 
 /**

@@ -1,3 +1,4 @@
+// G3.7 fails without this file: a process starts with a driver that sends its commands past the veto.
 import type { MongoClient } from 'mongodb'
 import { GuardError } from './errors.ts'
 import type { Refusals } from './refusals.ts'

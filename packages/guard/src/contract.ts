@@ -1,3 +1,4 @@
+// G1.6 fails without this file: a command that writes compiles.
 import type { Document } from 'mongodb'
 import type { readCommands } from './allowed-commands.ts'
 import type { readStageNames } from './allowed-names.ts'

@@ -1,3 +1,4 @@
+// R.2 fails without this file: the server gets the id of a cursor in a type that it refuses.
 import { Long } from 'mongodb'
 import type { Document } from 'mongodb'
 

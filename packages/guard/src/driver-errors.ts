@@ -1,3 +1,4 @@
+// G3.6 fails without this file: a wrong password is an error without a code.
 import { MongoNetworkError, MongoServerError, MongoServerSelectionError } from 'mongodb'
 import { membersToldBy, refusalOf } from '@freshet/protocol'
 import { GuardError } from './errors.ts'

@@ -1,3 +1,4 @@
+// G4.2 fails without this file: a process with too large a role does not know how to end.
 /**
  * Everything the guard can refuse or fail with. `retry`: the same call may succeed later without anybody's help.
  * `exitCode`: how a process ends when this happens at its start (78: the configuration is wrong, as in sysexits.h;

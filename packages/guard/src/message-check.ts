@@ -1,3 +1,4 @@
+// G3.5 fails without this file: every message leaves the process.
 import { allowedCommands, databaseFreeCommands } from './allowed-commands.ts'
 import { allowedNames } from './allowed-names.ts'
 import { commandHead, findForbiddenName, findForeignDatabase } from './bson-keys.ts'

@@ -1,3 +1,4 @@
+// G4.2 fails without this file: a user who may write gets a connection.
 import { MongoServerError } from 'mongodb'
 import type { Db, Document, MongoClient, RunCommandOptions } from 'mongodb'
 import { refusalOf } from '@freshet/protocol'

@@ -1,3 +1,4 @@
+// R.5 fails without this file: a refusal is neither counted nor logged.
 import type { Log } from '@freshet/kit'
 import { GuardError } from './errors.ts'
 

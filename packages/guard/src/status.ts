@@ -1,3 +1,4 @@
+// G4.8 fails without this file: the status does not say why nothing is read.
 import type { Standing } from './preflight.ts'
 import type { RefusalReason } from './refusals.ts'
 

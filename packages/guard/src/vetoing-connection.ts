@@ -1,3 +1,4 @@
+// G3.5 fails without this file: a write leaves the process.
 /// <reference path="../../../types/mongodb-connection.d.ts" />
 import type { Socket } from 'node:net'
 import { MongoOperationTimeoutError } from 'mongodb'
