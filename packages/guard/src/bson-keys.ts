@@ -1,8 +1,8 @@
 // G3.2 fails without this file: what writes or runs code is not found in the bytes.
-import { bsonTypes, elementEnd, uint32At, valueStart } from '@freshet/bson'
+import { BsonCursor, bsonTypes } from '@freshet/bson'
 
 /**
- * Looks at the keys of a serialized command without making objects of it. What these walks cannot follow, they refuse by
+ * Looks at the keys of a serialized command without making objects of it. What the walk cannot follow is refused by
  * a RangeError: a command that this process has just serialized is never malformed.
  */
 
@@ -20,18 +20,17 @@ export interface CommandHead {
 
 /** Reads the head of the command at `start`, in one walk over its top level. @throws {RangeError} */
 export function commandHead(bytes: Buffer, start: number): CommandHead {
-  const end = lastByte(bytes, start)
   let name: string | undefined
   let database = ''
   let inTransaction = false
-  for (let at = start + 4; at < end;) {
-    const valueAt = valueStart(bytes, at)
-    const key = bytes.toString('utf8', at + 1, valueAt - 1)
+  const cursor = new BsonCursor(bytes, start)
+  while (cursor.next()) {
+    const key = nameAt(bytes, cursor)
     name ??= key
-    if (key === '$db') database = textAt(bytes, at, valueAt)
+    if (key === '$db') database = textAt(bytes, cursor)
     else if (key === 'autocommit') inTransaction = true
-    at = elementEnd(bytes, at, valueAt)
   }
+  cursor.expectWhole()
   return { name: name ?? '', database, inTransaction }
 }
 
@@ -44,21 +43,20 @@ export function findForbiddenName(
   start: number,
   allowed: ReadonlySet<string>,
 ): string | undefined {
-  const end = lastByte(bytes, start)
-  for (let at = start + 4; at < end;) {
-    const type = bytes[at]
-    const valueAt = valueStart(bytes, at)
-    if (bytes[at + 1] === DOLLAR) {
-      const name = bytes.toString('utf8', at + 1, valueAt - 1)
+  const cursor = new BsonCursor(bytes, start)
+  while (cursor.next()) {
+    const { type } = cursor
+    if (bytes[cursor.nameAt] === DOLLAR) {
+      const name = nameAt(bytes, cursor)
       if (!allowed.has(name)) return name
     }
     if (type === bsonTypes.code || type === bsonTypes.codeWithScope) return 'code'
     if (isContainer(type)) {
-      const inner = findForbiddenName(bytes, valueAt, allowed)
+      const inner = findForbiddenName(bytes, cursor.valueAt, allowed)
       if (inner !== undefined) return inner
     }
-    at = elementEnd(bytes, at, valueAt)
   }
+  cursor.expectWhole()
   return undefined
 }
 
@@ -77,37 +75,32 @@ export function findForeignDatabase(
   databases: ReadonlySet<string>,
   ofJoin = false,
 ): string | undefined {
-  const end = lastByte(bytes, start)
-  for (let at = start + 4; at < end;) {
-    const valueAt = valueStart(bytes, at)
-    const key = bytes.toString('utf8', at + 1, valueAt - 1)
+  const cursor = new BsonCursor(bytes, start)
+  while (cursor.next()) {
+    const key = nameAt(bytes, cursor)
     if (ofJoin && key === 'db') {
-      const database = textAt(bytes, at, valueAt)
+      const database = textAt(bytes, cursor)
       if (!databases.has(database)) return database
     }
-    if (isContainer(bytes[at])) {
+    if (isContainer(cursor.type)) {
       const joining = joins.has(key) || (ofJoin && places.has(key))
-      const inner = findForeignDatabase(bytes, valueAt, databases, joining)
+      const inner = findForeignDatabase(bytes, cursor.valueAt, databases, joining)
       if (inner !== undefined) return inner
     }
-    at = elementEnd(bytes, at, valueAt)
   }
+  cursor.expectWhole()
   return undefined
 }
 
-/** Where the closing zero of the document at `start` is. Stricter than other walks: its length must be true. */
-function lastByte(bytes: Buffer, start: number): number {
-  const end = start + uint32At(bytes, start) - 1
-  if (end < start + 4 || bytes[end] !== 0) throw new RangeError(`expected a document at byte ${start}`)
-  return end
-}
-
-function isContainer(type: number | undefined): boolean {
+function isContainer(type: number): boolean {
   return type === bsonTypes.document || type === bsonTypes.array
 }
 
-/** Of the element at `at`: its text, without the length before and the zero behind; empty when it is none. */
-function textAt(bytes: Buffer, at: number, valueAt: number): string {
-  if (bytes[at] !== bsonTypes.string) return ''
-  return bytes.toString('utf8', valueAt + 4, elementEnd(bytes, at, valueAt) - 1)
+function nameAt(bytes: Buffer, cursor: BsonCursor): string {
+  return bytes.toString('utf8', cursor.nameAt, cursor.nameEnd)
+}
+
+/** The text of an element, without the length before and the zero behind; empty when it is none. */
+function textAt(bytes: Buffer, cursor: BsonCursor): string {
+  return cursor.type === bsonTypes.string ? bytes.toString('utf8', cursor.valueAt + 4, cursor.end - 1) : ''
 }
