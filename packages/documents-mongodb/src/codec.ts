@@ -7,7 +7,7 @@ import { applyMergePatch } from './merge-patch.ts'
 import { firstNotPlain } from './not-plain.ts'
 import { firstNotStorable } from './not-storable.ts'
 import { maxDocumentBytes } from './patch-rules.ts'
-import { presentJson } from './present-json.ts'
+import { encodeJson } from './encode-json.ts'
 import { toStored } from './stored.ts'
 
 /** Only the BSON of a patch is kept: patches are applied without their parsed value. */
@@ -26,7 +26,7 @@ const readPatch: Record<PatchFormat, (body: Uint8Array) => Patch> = {
 export const mongodbCodec: DocumentCodec = Object.freeze({
   maxStoredBytes: maxDocumentBytes,
   encode: (stored) => {
-    const json = presentJson(stored)
+    const json = encodeJson(stored)
     return { json, etag: etagOf(json) }
   },
   readDocument: (bytes) => {

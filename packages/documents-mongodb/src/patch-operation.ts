@@ -8,8 +8,8 @@ import { firstNotPlain } from './not-plain.ts'
 import { expectSize, idNode } from './patch-rules.ts'
 import { indexIn, nodeAt, type Place, type Target } from './patch-target.ts'
 import type { PatchWork } from './patch-work.ts'
-import { presentJson } from './present-json.ts'
-import { presentValue } from './present-value.ts'
+import { encodeJson } from './encode-json.ts'
+import { encodeValue } from './encode-value.ts'
 import { storedName } from './shown-name.ts'
 
 /** One operation of a JSON patch. When it throws, the document is half changed and of no use. */
@@ -52,7 +52,7 @@ export class Operation {
   }
 
   #test(target: Target): void {
-    const wanted = presentValue(this.#value())
+    const wanted = encodeValue(this.#value())
     if (!isDeepStrictEqual(this.#seen(target), wanted))
       this.#fail('/value', `expected the value at '${this.#text('path')}' to be the tested one`)
   }
@@ -60,8 +60,8 @@ export class Operation {
   /** As clients see it. A test that holds costs no more than the body that says it, and one that fails is the last. */
   #seen(target: Target): JsonValue {
     if (target.kind === 'id') return this.#rules.id
-    if (target.kind === 'place') return presentValue(this.#existing(target))
-    const whole: JsonValue = JSON.parse(presentJson(this.#root.toBytes()).toString('utf8'))
+    if (target.kind === 'place') return encodeValue(this.#existing(target))
+    const whole: JsonValue = JSON.parse(encodeJson(this.#root.toBytes()).toString('utf8'))
     return whole
   }
 
@@ -199,7 +199,7 @@ export class Operation {
   #inside(node: BsonNode, key: 'path' | 'from', path: readonly string[]): BsonNode {
     if (node.isDocument || node.isArray) return node
     const pointer = pointerTo(path)
-    const shown = presentValue(node)
+    const shown = encodeValue(node)
     if (typeof shown === 'object' && shown !== null)
       throw new BodyError(
         'not-plain-json',

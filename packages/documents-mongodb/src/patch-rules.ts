@@ -1,13 +1,13 @@
 import type { BsonNode } from './tree.ts'
 import { BodyError, type PatchRules } from '@freshet/documents'
-import { presentValue } from './present-value.ts'
+import { encodeValue } from './encode-value.ts'
 
 /** The most that MongoDB stores as one document: https://www.mongodb.com/docs/manual/reference/limits/ */
 export const maxDocumentBytes = 16 * 1024 * 1024
 
 /** A patch may name the id, but not change it. @throws {BodyError} id-mismatch */
 export function idNode(node: BsonNode, { id }: PatchRules): void {
-  const given = presentValue(node)
+  const given = encodeValue(node)
   if (given !== id)
     throw new BodyError(
       'id-mismatch',

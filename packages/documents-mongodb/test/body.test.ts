@@ -4,7 +4,7 @@ import * as fc from 'fast-check'
 import { readArrayBody, readBody } from '../src/body.ts'
 import { firstNotPlain } from '../src/not-plain.ts'
 import { toStored } from '../src/stored.ts'
-import { presentJson } from '../src/present-json.ts'
+import { encodeJson } from '../src/encode-json.ts'
 
 const seed = Number(process.env['FRESHET_TEST_SEED'] ?? Date.now() % 2 ** 31)
 
@@ -142,7 +142,7 @@ test(`B5 what is read, stored and shown is what came, in its order (seed ${seed}
       const stored = toStored(readBody(Buffer.from(` ${textOf(body)}\n`)).bson, 'string', 'k1')
       expect(deserialize(stored)['_id']).toBe('k1')
       const wanted = textOf(new Map<string, unknown>([['id', 'k1'], ...members]))
-      const shown = presentJson(stored).toString('utf8')
+      const shown = encodeJson(stored).toString('utf8')
       // White space apart, and texts that JSON may write in two ways.
       expect(canonical(shown)).toBe(canonical(wanted))
     }),
@@ -166,7 +166,7 @@ test('B2 ids of every type lead the document', () => {
     ['integer', '7'],
     ['uuid', '01890a5d-ac96-774b-bcce-b302099a8057'],
   ] as const) {
-    expect(presentJson(toStored(body.bson, idType, id)).toString()).toBe(`{"id":"${id}","n":1}`)
+    expect(encodeJson(toStored(body.bson, idType, id)).toString()).toBe(`{"id":"${id}","n":1}`)
   }
   expect(() => toStored(body.bson, 'objectid', 'nonsense')).toThrow(RangeError)
   expect(toStored(readBody(Buffer.from('{}')).bson, 'string', 'a')).toEqual(
@@ -194,8 +194,8 @@ test(`B6 every number that is plain is shown so that it can be sent back, and is
       ),
       (v) => {
         const stored = serialize({ _id: 'k', v })
-        const shown = presentJson(stored)
-        const again = presentJson(toStored(readBody(shown).bson, 'string', 'k'))
+        const shown = encodeJson(stored)
+        const again = encodeJson(toStored(readBody(shown).bson, 'string', 'k'))
         expect(again.toString()).toBe(shown.toString())
         // What is not plain is shown as a text.
         expect(firstNotPlain(stored) === undefined).toBe(typeof JSON.parse(shown.toString()).v === 'number')
@@ -237,10 +237,10 @@ test('B7 2^53 is a number to all: read, shown, plain; one more is none of it', (
     expect(deserialize(stored, { promoteValues: false })['a']).toEqual(
       Long.fromString(`${sign}9007199254740992`),
     )
-    expect(presentJson(stored).toString()).toBe(`{"id":"k","a":${sign}9007199254740992}`)
+    expect(encodeJson(stored).toString()).toBe(`{"id":"k","a":${sign}9007199254740992}`)
     expect(firstNotPlain(stored)).toBeUndefined()
     const beyond = serialize({ _id: 'k', a: Long.fromString(`${sign}9007199254740993`) })
-    expect(presentJson(beyond).toString()).toBe(`{"id":"k","a":"${sign}9007199254740993"}`)
+    expect(encodeJson(beyond).toString()).toBe(`{"id":"k","a":"${sign}9007199254740993"}`)
     expect(firstNotPlain(beyond)).toBe('/a')
   }
 })

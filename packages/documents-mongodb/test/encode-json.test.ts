@@ -17,10 +17,10 @@ import {
   UUID,
 } from 'bson'
 import * as fc from 'fast-check'
-import { presentJson } from '../src/present-json.ts'
+import { encodeJson } from '../src/encode-json.ts'
 import { element, rawDocument } from './support/raw-bson.ts'
 
-const jsonOf = (document: object): string => presentJson(serialize(document)).toString('utf8')
+const jsonOf = (document: object): string => encodeJson(serialize(document)).toString('utf8')
 const oid = ObjectId.createFromHexString('64b5f0c2a1b2c3d4e5f60718')
 
 test.each<[string, unknown, string]>([
@@ -73,7 +73,7 @@ test('B1 a pointer of old times has its extended form', () => {
   const pointer = Buffer.concat([Buffer.from([2, 0, 0, 0]), Buffer.from('c\0'), Buffer.from(oid.id)])
   const body = Buffer.concat([Buffer.from([0x0c]), Buffer.from('v\0'), pointer, Buffer.from([0])])
   const bson = Buffer.concat([Buffer.from([body.length + 4, 0, 0, 0]), body])
-  expect(presentJson(bson).toString()).toBe(
+  expect(encodeJson(bson).toString()).toBe(
     `{"v":{"$dbPointer":{"$ref":"c","$id":{"$oid":"${oid.toHexString()}"}}}}`,
   )
 })
@@ -109,7 +109,7 @@ test('B24 no object has a name twice, whatever names are stored', () => {
       const all = [...Array.from({ length: others }, (_, n) => Buffer.from(`n${n}`)), ...some]
       const inner = rawDocument(...all.map((one) => element(8, one, Buffer.from([1]))))
       const bson = rawDocument(...all.map((one) => element(3, one, inner)))
-      const names = namesOf(presentJson(bson).toString())
+      const names = namesOf(encodeJson(bson).toString())
       expect(names.filter((list) => new Set(list).size !== list.length)).toEqual([])
       // What can be told apart as it is stored can be told apart as it is shown.
       const texts = new Set(all.map((one) => one.toString('utf8')))
@@ -152,10 +152,10 @@ test.each<[string, unknown, string]>([
 
 test('B1 what is undefined is left out, and keeps its place in an array', () => {
   expect(
-    presentJson(serialize({ a: undefined, b: [undefined, 1] }, { ignoreUndefined: false })).toString(),
+    encodeJson(serialize({ a: undefined, b: [undefined, 1] }, { ignoreUndefined: false })).toString(),
   ).toBe('{"a":null,"b":[null,1]}')
   // The type itself, which drivers no longer write.
-  expect(presentJson(Buffer.from('0b000000066100086200010000', 'hex').fill(13, 0, 1)).toString()).toBe(
+  expect(encodeJson(Buffer.from('0b000000066100086200010000', 'hex').fill(13, 0, 1)).toString()).toBe(
     '{"b":true}',
   )
 })
@@ -169,7 +169,7 @@ test.each([3, 40])('B1 of %i equal names the first counts', (count) => {
   const size = Buffer.alloc(4)
   size.writeUInt32LE(body.length + 4)
   const names = Array.from({ length: count }, (_, n) => `"f${n}":${n}`).join(',')
-  expect(presentJson(Buffer.concat([size, body])).toString()).toBe(`{"a":7,${names}}`)
+  expect(encodeJson(Buffer.concat([size, body])).toString()).toBe(`{"a":7,${names}}`)
 })
 
 test('B1 bytes that are no UTF-8 are replaced as the Encoding Standard says', () => {
@@ -183,7 +183,7 @@ test('B1 bytes that are no UTF-8 are replaced as the Encoding Standard says', ()
       ])
       const bson = Buffer.concat([Buffer.from([body.length + 4, 0, 0, 0]), body])
       const wanted = new TextDecoder('utf-8', { ignoreBOM: true }).decode(text)
-      expect(JSON.parse(presentJson(bson).toString('utf8'))).toEqual({ a: wanted })
+      expect(JSON.parse(encodeJson(bson).toString('utf8'))).toEqual({ a: wanted })
     }),
     { numRuns: 5_000 },
   )
@@ -198,7 +198,7 @@ test('B3 hostile bytes never throw, and always come out as JSON', () => {
     h: new BSONRegExp('a', 'i'),
     i: new Binary(Buffer.alloc(9)),
   })
-  for (let cut = 0; cut <= whole.length; cut += 1) JSON.parse(presentJson(whole.subarray(0, cut)).toString())
+  for (let cut = 0; cut <= whole.length; cut += 1) JSON.parse(encodeJson(whole.subarray(0, cut)).toString())
   fc.assert(
     fc.property(
       fc.nat(whole.length - 1),
@@ -208,13 +208,13 @@ test('B3 hostile bytes never throw, and always come out as JSON', () => {
         const broken = Buffer.from(whole)
         broken[at] = byte
         broken[other] = 255 - byte
-        JSON.parse(presentJson(broken).toString())
+        JSON.parse(encodeJson(broken).toString())
       },
     ),
     { numRuns: 20_000 },
   )
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => void JSON.parse(presentJson(bytes).toString())),
+    fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => void JSON.parse(encodeJson(bytes).toString())),
     { numRuns: 20_000 },
   )
 })
@@ -226,7 +226,7 @@ test('B3 nesting without end is cut, and not a crash', () => {
     bson.writeUInt32LE(bson.length - n * 8, n * 7)
     Buffer.from([3, 0x61, 0]).copy(bson, n * 7 + 4)
   }
-  expect(JSON.parse(presentJson(bson).toString())).toHaveProperty('a.a.a.a')
+  expect(JSON.parse(encodeJson(bson).toString())).toHaveProperty('a.a.a.a')
 })
 
 /** Values that become longer in JSON, each in its way; with a text whose characters end at every place. */
@@ -246,7 +246,7 @@ test.each(largeValues)(
   (_what, document, wanted) => {
     const bson = serialize(document)
     expect(bson.length).toBeGreaterThan(1_100_000)
-    const json = presentJson(bson)
+    const json = encodeJson(bson)
     expect(json.toString() === JSON.stringify(wanted)).toBe(true)
     expect(json.buffer.byteLength).toBe(json.length)
     expect(jsonOf({ b: 1 })).toBe('{"b":1}')
