@@ -8,29 +8,31 @@ const root = join(import.meta.dirname, '../..')
 const arrows: Record<string, readonly string[]> = {
   kit: [],
   protocol: [],
-  roles: [],
+  roles: ['mongodb-rules'],
   k8s: [],
   bson: ['protocol'],
+  'mongodb-rules': ['protocol'],
   documents: ['kit', 'protocol'],
   'documents-mongodb': ['bson', 'documents', 'protocol'],
-  guard: ['bson', 'kit', 'protocol'],
+  guard: ['bson', 'kit', 'mongodb-rules', 'protocol'],
   handlers: ['kit', 'protocol'],
   cache: ['kit', 'protocol'],
   'change-stream': ['kit', 'protocol'],
-  'change-stream-mongodb': ['bson', 'change-stream', 'guard', 'kit', 'protocol'],
+  'change-stream-mongodb': ['bson', 'change-stream', 'guard', 'kit', 'mongodb-rules', 'protocol'],
   replica: ['cache', 'change-stream', 'kit', 'protocol'],
-  embed: ['change-stream-mongodb', 'guard', 'handlers', 'kit', 'protocol', 'replica'],
+  embed: ['change-stream-mongodb', 'guard', 'handlers', 'kit', 'mongodb-rules', 'protocol', 'replica'],
   service: ['kit', 'protocol'],
   mongod: ['kit'],
-  migration: ['kit', 'protocol', 'roles'],
+  migration: ['kit', 'mongodb-rules', 'roles'],
   testkit: ['kit', 'migration', 'mongod', 'protocol', 'roles'],
-  writer: ['documents', 'documents-mongodb', 'kit', 'protocol', 'roles', 'service'],
+  writer: ['documents', 'documents-mongodb', 'kit', 'mongodb-rules', 'protocol', 'roles', 'service'],
   reader: [
     'change-stream-mongodb',
     'documents',
     'documents-mongodb',
     'guard',
     'kit',
+    'mongodb-rules',
     'protocol',
     'replica',
     'service',
@@ -44,6 +46,7 @@ const arrows: Record<string, readonly string[]> = {
     'kit',
     'migration',
     'mongod',
+    'mongodb-rules',
     'protocol',
     'reader',
     'roles',
@@ -62,7 +65,7 @@ const testing = new Set(['kit', 'migration', 'mongod', 'protocol', 'roles', 'tes
 /** What else single packages are proved with: the real thing. */
 const provedWith: Readonly<Record<string, readonly string[]>> = {
   k8s: ['reader', 'service', 'writer'],
-  replica: ['change-stream-mongodb', 'guard'],
+  replica: ['change-stream-mongodb', 'guard', 'mongodb-rules'],
 }
 
 interface Manifest {
@@ -145,4 +148,28 @@ test('MongoDB is reached through its doors only', () => {
 test('the command line knows the apps as processes only', () => {
   const imported = sourcesOf('apps/cli').flatMap(importsOf)
   expect(imported.filter((specifier) => /^@freshet\/(reader|writer)$/.test(specifier))).toEqual([])
+})
+
+/** Packages that know no database: what is one database's own stands in folders with its name. */
+const withoutDatabase = ['kit', 'protocol', 'cache', 'replica', 'change-stream', 'service', 'handlers']
+
+/** Of the apps only these folders know which database it is; the command line is a tool for one. */
+const knowTheirDatabase = /^apps\/(writer\/src\/store\/|reader\/src\/backend\/|cli\/)/
+
+/** Files of the apps that still name it. Take out what is mended; nothing comes in. */
+const knownStrays: readonly string[] = [
+  'apps/reader/src/connections.ts',
+  'apps/reader/src/open-ground.ts',
+  'apps/reader/src/options.ts',
+  'apps/reader/src/reader-service.ts',
+]
+
+test('the core names no database, and the apps only where they open it', () => {
+  const naming = [
+    ...withoutDatabase.map((name) => `packages/${name}`),
+    ...folders.filter((folder) => folder.startsWith('apps/')),
+  ]
+    .flatMap(sourcesOf)
+    .filter((file) => /mongo|bson|postgres/i.test(`${file}${readFileSync(join(root, file), 'utf8')}`))
+  expect(naming.filter((file) => !knowTheirDatabase.test(file))).toEqual(knownStrays)
 })

@@ -1,4 +1,5 @@
 import { loadCollections } from '@freshet/documents'
+import { storedNameFault } from '@freshet/mongodb-rules'
 import { defineOptions, flag, REQUIRED, secret, text } from '@freshet/kit'
 import { migrate, renameTimeline, withCredentials } from '@freshet/migration'
 import { defineCommand } from './command.ts'
@@ -22,7 +23,9 @@ export const migrateCommand = defineCommand({
   says: 'Makes collections, control documents, roles and one user per role; safe to run again.',
   options: migrateOptions,
   async run({ db, database, collections: folder, json }, world) {
-    const collections = [...(await loadCollections(folder)).values()].map(({ stored }) => stored)
+    const collections = [...(await loadCollections(folder, storedNameFault)).values()].map(
+      ({ stored }) => stored,
+    )
     const { changes, passwords } = await migrate({
       uri: db,
       database,

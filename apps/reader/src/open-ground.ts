@@ -2,6 +2,7 @@ import { mongoSource } from '@freshet/change-stream-mongodb'
 import { CollectionFileError, loadCollections } from '@freshet/documents'
 import { mongodbCodec } from '@freshet/documents-mongodb'
 import { ConfigError } from '@freshet/kit'
+import { storedNameFault } from '@freshet/mongodb-rules'
 import { createReplica, defaultReplicaOptions } from '@freshet/replica'
 import type { ServiceTools } from '@freshet/service'
 import { Connections } from './connections.ts'
@@ -14,7 +15,7 @@ export async function openGround(
   config: ReaderConfig,
   { log, clock, inFlight }: ServiceTools,
 ): Promise<Ground> {
-  const collections = await loadCollections(config.collections).catch((error: unknown) => {
+  const collections = await loadCollections(config.collections, storedNameFault).catch((error: unknown) => {
     if (!(error instanceof CollectionFileError)) throw error
     throw new ConfigError('BAD_VALUE', `--collections: ${error.message}`, { cause: error })
   })

@@ -1,6 +1,7 @@
 import { CollectionFileError, loadCollections, type Collection } from '@freshet/documents'
 import { ConfigError } from '@freshet/kit'
 import type { ServiceDefinition, ServiceTools } from '@freshet/service'
+import { storedNameFault } from './store/backend.ts'
 import type { Backend } from './store/contract.ts'
 import { writerOptions, type WriterConfig } from './options.ts'
 import { writerApp } from './writer-app.ts'
@@ -45,7 +46,7 @@ export function writerService({
 
 async function collectionsIn(folder: string): Promise<ReadonlyMap<string, Collection>> {
   try {
-    return await loadCollections(folder)
+    return await loadCollections(folder, storedNameFault)
   } catch (error) {
     if (!(error instanceof CollectionFileError)) throw error
     throw new ConfigError('BAD_VALUE', `--collections: ${error.message}`, { cause: error })

@@ -68,6 +68,7 @@ test('G0.1 the deployed reader has our packages that it may use, and none that w
       'documents-mongodb',
       'guard',
       'kit',
+      'mongodb-rules',
       'protocol',
       'replica',
       'service',

@@ -1,9 +1,2 @@
-export {
-  causesCollection,
-  controlCollection,
-  idempotencyCollection,
-  internalDatabase,
-  roleNames,
-  rolesOf,
-} from './mongodb.ts'
+export { idempotencyCollection, internalDatabase, roleNames, rolesOf } from './mongodb.ts'
 export type { Privilege, Role, RoleName } from './mongodb.ts'

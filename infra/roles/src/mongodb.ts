@@ -1,3 +1,5 @@
+import { causesCollection, controlCollection } from '@freshet/mongodb-rules'
+
 /**
  * Who may do what in MongoDB. A change stream over a database needs `find` and `changeStream` on the whole of it, so
  * the unit of trust is the database: what a reader must not see lives in another one. Roles and their users are
@@ -22,12 +24,6 @@ export const roleNames = ['freshet-reader', 'freshet-writer', 'freshet-auditor']
 
 /** Name of a role and of its user. */
 export type RoleName = (typeof roleNames)[number]
-
-/** Holds the identity of the source and its heartbeat; read by readers, never shown to clients. */
-export const controlCollection = 'freshet'
-
-/** Where writers tell why they write; always empty to whoever looks. Its changes are for readers. */
-export const causesCollection = 'freshet_causes'
 
 /** Collection of the writer's own database that remembers answers by their `Idempotency-Key`. */
 export const idempotencyCollection = 'idempotency'

@@ -1,8 +1,8 @@
 import { BSON } from '@freshet/guard'
+import { identityId } from '@freshet/mongodb-rules'
 import { parseLineage, type Change, type DocumentChange, type Lineage } from '@freshet/protocol'
 import { compareTimes, type ClusterTime } from './cluster-time.ts'
 import type { EventReader } from './event.ts'
-import { identityId } from './watched.ts'
 
 /** Events that change no document and no definition that matters here. */
 const harmless: ReadonlySet<string> = new Set(['createIndexes', 'dropIndexes'])

@@ -1,5 +1,5 @@
 import type { ReadCommand, ReadConnection } from '@freshet/guard'
-import { reasonAgainst, type CollectionDefinition } from '@freshet/protocol'
+import { reasonAgainst, type CollectionDefinition } from '@freshet/mongodb-rules'
 
 type Document = Awaited<ReturnType<ReadConnection['run']>>
 

@@ -22,12 +22,23 @@ const codes: ReadonlyMap<unknown, ChangeStreamErrorCode> = new Map([
   [40573, 'UNSUPPORTED'], // a change stream on something that is no replica set
 ])
 
+const remedies: Readonly<Partial<Record<ChangeStreamErrorCode, string>>> = {
+  HISTORY_LOST: 'Give MongoDB a longer oplog if this comes often.',
+  UNSUPPORTED: 'Use a replica set of MongoDB 6.0 or newer, not a sharded cluster.',
+}
+
+/** This server cannot be followed exactly. */
+export function unsupported(message: string): ChangeStreamError {
+  return new ChangeStreamError('UNSUPPORTED', message, { remedy: remedies.UNSUPPORTED })
+}
+
 /** What went wrong, as one of our codes. Whatever is not known is a broken connection: it is tried again, not lost. */
 export function changeStreamErrorOf(error: unknown, doing: string): ChangeStreamError {
   if (error instanceof ChangeStreamError) return error
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   const known = codes.get(code) ?? guardCode(error) ?? 'DISCONNECTED'
-  return new ChangeStreamError(known, `could not ${doing}: ${describe(error, code)}`, { cause: error })
+  const message = `could not ${doing}: ${describe(error, code)}`
+  return new ChangeStreamError(known, message, { cause: error, remedy: remedies[known] })
 }
 
 /** What the guard refuses will be refused again; what it calls retryable is a broken connection. */

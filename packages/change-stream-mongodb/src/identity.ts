@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto'
 import { serverOf, type ReadConnection } from '@freshet/guard'
-import { parseSourceId, type Position, type SourceId } from '@freshet/protocol'
+import { controlCollection, identityId, sourceIdOf } from '@freshet/mongodb-rules'
+import type { Position, SourceId } from '@freshet/protocol'
 import { ChangeStreamError } from '@freshet/change-stream'
 import { positionAt, timeOfTimestamp } from './cluster-time.ts'
 import { changeStreamErrorOf } from './driver-errors.ts'
-import { controlCollection, identityId } from './watched.ts'
 
 /**
  * What says which history is behind an address: the document that the migration wrote into the database, or a name
@@ -20,13 +19,6 @@ export interface Identified {
   readonly at: Position | undefined
   /** Which process was asked; see `serverOf`. */
   readonly server: string | undefined
-}
-
-/** Eight hexadecimal digits of the SHA-256 of the timeline's name. */
-export function sourceIdOf(timeline: string): SourceId {
-  const id = parseSourceId(createHash('sha256').update(timeline).digest('hex').slice(0, 8))
-  if (id === undefined) throw new TypeError('a hash is eight hexadecimal digits and more')
-  return id
 }
 
 /**

@@ -1,4 +1,3 @@
-export { sourceIdOf } from './identity.ts'
 export type { IdentityRule } from './identity.ts'
 export { mongoSource } from './mongo-source.ts'
 export type { MongoConnections } from './mongo-source.ts'

@@ -1,8 +1,9 @@
 import type { MonotonicMs } from '@freshet/kit'
 import type { Change, Position } from '@freshet/protocol'
-import { type Batch, ChangeStreamError } from '@freshet/change-stream'
+import type { Batch } from '@freshet/change-stream'
 import { ChangeMaker, touchesIdentity } from './change-maker.ts'
 import { compareTimes, positionAt, timeBefore, timeOf, type ClusterTime } from './cluster-time.ts'
+import { unsupported } from './driver-errors.ts'
 import { EventReader } from './event.ts'
 import { HeldChanges } from './held-changes.ts'
 import { Proof } from './proof.ts'
@@ -181,20 +182,13 @@ export class Reckoner {
   #checkToken(): void {
     const token = timeOfToken({ _data: this.#event.token })
     if (token.highWaterMark || compareTimes(token, this.#event) !== 0)
-      throw new ChangeStreamError(
-        'UNSUPPORTED',
-        'expected the time in the token of an event to be its cluster time',
-      )
+      throw unsupported('expected the time in the token of an event to be its cluster time')
     this.#tokenChecked = true
   }
 }
 
 function timeOfToken(token: ResumeToken): TokenTime {
   const time = readToken(token)
-  if (time === undefined)
-    throw new ChangeStreamError(
-      'UNSUPPORTED',
-      `expected a resume token of the known shape, got ${token._data}`,
-    )
+  if (time === undefined) throw unsupported(`expected a resume token of the known shape, got ${token._data}`)
   return time
 }

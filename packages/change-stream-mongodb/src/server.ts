@@ -1,6 +1,6 @@
 import type { ReadConnection } from '@freshet/guard'
 import { ChangeStreamError } from '@freshet/change-stream'
-import { changeStreamErrorOf } from './driver-errors.ts'
+import { changeStreamErrorOf, unsupported } from './driver-errors.ts'
 
 /** MongoDB 6.0 by the version of its wire protocol: what a server says of itself to anybody. */
 const wireVersionOf6 = 17
@@ -26,20 +26,19 @@ export async function inspectServer(
   const hello = await connection.run({ hello: 1 }, { timeoutMs, signal }).catch((error: unknown) => {
     throw changeStreamErrorOf(error, 'greet the server')
   })
-  if (hello['msg'] === 'isdbgrid') throw unsupported('a sharded cluster')
+  if (hello['msg'] === 'isdbgrid') throw notThis('a sharded cluster')
   // It has not read its configuration yet, or was taken out of the set: other members may be there.
   if (hello['isreplicaset'] === true)
     throw new ChangeStreamError(
       'DISCONNECTED',
       'expected a member of a replica set, got one that is in none yet',
     )
-  if (typeof hello['setName'] !== 'string') throw unsupported('a server that is in no replica set')
+  if (typeof hello['setName'] !== 'string') throw notThis('a server that is in no replica set')
   const version: unknown = hello['maxWireVersion']
   if (typeof version !== 'number' || version < wireVersionOf6)
-    throw unsupported(`a server with the wire version ${String(version)}`)
+    throw notThis(`a server with the wire version ${String(version)}`)
   return { singlePositions: version === wireVersionOf6 }
 }
 
-function unsupported(got: string): ChangeStreamError {
-  return new ChangeStreamError('UNSUPPORTED', `expected a replica set of MongoDB 6.0 or newer, got ${got}`)
-}
+const notThis = (got: string): ChangeStreamError =>
+  unsupported(`expected a replica set of MongoDB 6.0 or newer, got ${got}`)

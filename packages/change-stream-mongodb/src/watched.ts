@@ -1,13 +1,5 @@
+import { causesCollection, controlCollection, storedNameFault } from '@freshet/mongodb-rules'
 import { placesOf, type CollectionPlace, type IdType } from '@freshet/protocol'
-
-/** Name of the collection that holds the identity of the source and its heartbeat; never shown to anybody. */
-export const controlCollection = 'freshet'
-
-/** Where writers tell why they write, in the transaction of the write; always empty to whoever looks. */
-const causesCollection = 'freshet_causes'
-
-/** `_id` of the document in it that names the history. */
-export const identityId = 'source'
 
 /** A collection whose changes mean something. */
 export interface Watched {
@@ -32,7 +24,8 @@ export class WatchList {
       { name: controlCollection, stored: controlCollection, idType: 'string', use: 'control' },
       { name: causesCollection, stored: causesCollection, idType: 'objectid', use: 'causes' },
     ]
-    const told = [...placesOf(collections)].map(([name, place]): Watched => ({ name, ...place, use: 'told' }))
+    const places = placesOf(collections, storedNameFault)
+    const told = [...places].map(([name, place]): Watched => ({ name, ...place, use: 'told' }))
     this.#entries = [...told, ...own].map((watched) => ({ watched, name: Buffer.from(watched.stored) }))
   }
 

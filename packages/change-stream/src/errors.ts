@@ -16,7 +16,11 @@ export const failures = {
     remedy: 'None is needed: the feed is opened again from where it ended.',
   },
   /** The source no longer has the changes after the position. */
-  HISTORY_LOST: { retry: true, lost: true, remedy: 'Give the database a longer oplog if this comes often.' },
+  HISTORY_LOST: {
+    retry: true,
+    lost: true,
+    remedy: 'Have the database keep its changes for longer if this comes often.',
+  },
   /** A change is too large for the source to tell. */
   EVENT_TOO_LARGE: { retry: true, lost: true, remedy: 'None is needed: the new epoch begins behind it.' },
   /** So far behind that the past at the position can soon not be read any more. */
@@ -57,19 +61,24 @@ export const failures = {
   UNSUPPORTED: {
     retry: false,
     lost: true,
-    remedy: 'Use a replica set of MongoDB 6.0 or newer, not a sharded cluster.',
+    remedy: 'Use a database that can be followed, set up as the documentation says.',
   },
 } as const satisfies Record<string, { retry: boolean; lost: boolean; remedy: string }>
 
 export type ChangeStreamErrorCode = keyof typeof failures
+
+export interface ChangeStreamErrorOptions extends ErrorOptions {
+  /** What to do with this kind of database; default: what helps with all. */
+  readonly remedy?: string | undefined
+}
 
 /** What a source throws; `cause` keeps the error that came from below. */
 export class ChangeStreamError extends Error {
   override readonly name = 'ChangeStreamError'
   readonly code: ChangeStreamErrorCode
 
-  constructor(code: ChangeStreamErrorCode, message: string, options?: ErrorOptions) {
-    super(`${code}: ${message} (${failures[code].remedy})`, options)
+  constructor(code: ChangeStreamErrorCode, message: string, options: ChangeStreamErrorOptions = {}) {
+    super(`${code}: ${message} (${options.remedy ?? failures[code].remedy})`, options)
     this.code = code
   }
 

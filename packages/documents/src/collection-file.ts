@@ -1,4 +1,4 @@
-import { storedNameFault, type IdType } from '@freshet/protocol'
+import type { IdType, StoredNameFault } from '@freshet/protocol'
 import type { Access, Collection } from './contract.ts'
 import { CollectionFileError } from './errors.ts'
 import { formatNames } from './formats.ts'
@@ -27,6 +27,7 @@ export function readCollectionFile(
   name: string,
   text: string,
   compiler: SchemaCompiler,
+  storedNameFault: StoredNameFault,
 ): Collection {
   const fail = failing(file)
   if (!namePattern.test(name))
@@ -37,7 +38,7 @@ export function readCollectionFile(
   const idType = choice(schema, 'x-id', idTypes, 'string', '/x-id', fail)
   const said = {
     name,
-    stored: storedName(schema, name, fail),
+    stored: storedName(schema, name, storedNameFault, fail),
     idType,
     concurrency: choice(schema, 'x-concurrency', concurrencies, 'optional', '/x-concurrency', fail),
     access: accessOf(schema, fail),
@@ -48,11 +49,11 @@ export function readCollectionFile(
   return { ...said, validate }
 }
 
-/** Names in MongoDB may have capitals and dots, which those in URLs have not. */
-function storedName(schema: Json, name: string, fail: Fail): string {
+/** Names in the database may have capitals and dots, which those in URLs have not. */
+function storedName(schema: Json, name: string, storedNameFault: StoredNameFault, fail: Fail): string {
   const stored = 'x-collection' in schema ? schema['x-collection'] : name
   if (typeof stored !== 'string')
-    return fail('/x-collection', 'the name of a collection in MongoDB', JSON.stringify(stored))
+    return fail('/x-collection', 'the name of a collection in the database', JSON.stringify(stored))
   const fault = storedNameFault(stored)
   return fault === undefined ? stored : fail('/x-collection', fault, JSON.stringify(stored))
 }
@@ -167,7 +168,7 @@ function accessOf(schema: Json, fail: Fail): Collection['access'] {
   return { read, write }
 }
 
-/** Comparisons in MongoDB stay within one type, so a field that is filtered must be there and be of one. */
+/** Comparisons in a database stay within one type, so a field that is filtered must be there and be of one. */
 function queryFields(schema: Json, fail: Fail): readonly string[] {
   const fields = 'x-query' in schema ? schema['x-query'] : []
   if (!Array.isArray(fields)) fail('/x-query', 'an array of names', JSON.stringify(fields))

@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { StoredNameFault } from '@freshet/protocol'
 import { readCollectionFile } from './collection-file.ts'
 import type { Collection } from './contract.ts'
 import { CollectionFileError } from './errors.ts'
@@ -12,9 +13,13 @@ const isOurs = (file: string): boolean => file.endsWith(suffix) && !file.startsW
 
 /**
  * The collections that the `*.json` files of a folder declare, by name and in its order. Hidden files are left alone.
+ * @param storedNameFault which names the database cannot serve; without it all are taken.
  * @throws {CollectionFileError} naming the file, the place in it, what was found and what is wanted.
  */
-export async function loadCollections(folder: string): Promise<ReadonlyMap<string, Collection>> {
+export async function loadCollections(
+  folder: string,
+  storedNameFault: StoredNameFault = () => undefined,
+): Promise<ReadonlyMap<string, Collection>> {
   const compiler = new SchemaCompiler()
   const collections = new Map<string, Collection>()
   try {
@@ -22,7 +27,13 @@ export async function loadCollections(folder: string): Promise<ReadonlyMap<strin
     for (const file of files) {
       const path = join(folder, file)
       const name = file.slice(0, -suffix.length)
-      const collection = readCollectionFile(path, name, await readFile(path, 'utf8'), compiler)
+      const collection = readCollectionFile(
+        path,
+        name,
+        await readFile(path, 'utf8'),
+        compiler,
+        storedNameFault,
+      )
       expectAlone(collection, path, collections)
       collections.set(name, collection)
     }

@@ -1,4 +1,5 @@
 import { isHttpOrigin } from '@freshet/handlers'
+import { storedNameFault } from '@freshet/mongodb-rules'
 import { isHandlerName, placesOf, type CollectionPlace } from '@freshet/protocol'
 import { defaultReplicaOptions, ReplicaError } from '@freshet/replica'
 import type { OpenReplicaOptions } from './open-replica.ts'
@@ -48,7 +49,7 @@ function collectionsOf(given: Members): ReadonlyMap<string, CollectionPlace> {
     collections.set(name, placeAt(`collections.${name}`, place))
   if (collections.size === 0) throw bad('collections', 'at least one collection', {})
   try {
-    placesOf(collections)
+    placesOf(collections, storedNameFault)
   } catch (error) {
     if (error instanceof TypeError) throw new ReplicaError('BAD_OPTION', `collections: ${error.message}`)
     throw error

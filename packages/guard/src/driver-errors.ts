@@ -1,6 +1,6 @@
 // G3.6 fails without this file: a wrong password is an error without a code.
 import { MongoNetworkError, MongoServerError, MongoServerSelectionError } from 'mongodb'
-import { membersToldBy, refusalOf } from '@freshet/protocol'
+import { membersToldBy, refusalOf } from '@freshet/mongodb-rules'
 import { GuardError } from './errors.ts'
 
 /** What went wrong while opening, as one of our codes where we know it; anything else is passed on as it is. */

@@ -1,7 +1,7 @@
 // G4.2 fails without this file: a user who may write gets a connection.
 import { MongoServerError } from 'mongodb'
 import type { Db, Document, MongoClient, RunCommandOptions } from 'mongodb'
-import { refusalOf } from '@freshet/protocol'
+import { refusalOf } from '@freshet/mongodb-rules'
 import { serverOf } from './answering-server.ts'
 import { GuardError } from './errors.ts'
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { controlCollection } from '@freshet/roles'
+import { controlCollection } from '@freshet/mongodb-rules'
 import type { Collection, Db } from 'mongodb'
 import { MigrationError } from './errors.ts'
 

@@ -1,5 +1,5 @@
 import { MongoClient, MongoNetworkError, MongoServerError, MongoServerSelectionError } from 'mongodb'
-import { membersToldBy, refusalOf } from '@freshet/protocol'
+import { membersToldBy, refusalOf } from '@freshet/mongodb-rules'
 import { helloOf } from './examine-server.ts'
 import { MigrationError } from './errors.ts'
 import { hostsOf, isSrv, setNameOf, withoutCredentials } from './uri.ts'

@@ -1,5 +1,5 @@
 import { MongoClient, MongoServerError } from 'mongodb'
-import { refusalOf } from '@freshet/protocol'
+import { refusalOf } from '@freshet/mongodb-rules'
 import { MigrationError } from './errors.ts'
 import { hostsOf, withoutCredentials } from './uri.ts'
 

@@ -1,4 +1,5 @@
-import { causesCollection, controlCollection, rolesOf } from '@freshet/roles'
+import { causesCollection, controlCollection } from '@freshet/mongodb-rules'
+import { rolesOf } from '@freshet/roles'
 import { asAdmin } from './admin.ts'
 import { makeCollections, makeInternals } from './collections.ts'
 import { makeControlDocuments } from './control.ts'

@@ -1,6 +1,6 @@
 import type { Lineage } from './lineage.ts'
 
-/** A document in the source's own encoding (BSON for MongoDB). */
+/** A document in the source's own encoding. */
 export type Bytes = Uint8Array
 
 /**

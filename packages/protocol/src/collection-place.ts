@@ -9,27 +9,12 @@ export interface StoredCollection {
 /** How a collection is declared under its name in URLs: by the type of its ids, where it is stored under the same name. */
 export type CollectionPlace = IdType | StoredCollection
 
-/** The product's own collections, which nobody is served: `freshet` and what begins like it. */
-const own = /^freshet(_.*)?$/
-
-/** MongoDB allows 255 bytes for the names of a database, of at most 63, and a collection together. */
-const MAX_BYTES = 190
+/** Why the database has no such collection to serve, as what is wanted instead; `undefined`: it may have. */
+export type StoredNameFault = (stored: string) => string | undefined
 
 /** Where the collection that is declared under this name is. */
 export function placeOf(name: string, declared: CollectionPlace): StoredCollection {
   return typeof declared === 'string' ? { idType: declared, stored: name } : declared
-}
-
-/**
- * Why a collection of MongoDB cannot be served by its name, as what is wanted instead; `undefined`: it can. Capitals and
- * dots are fine. https://www.mongodb.com/docs/manual/reference/limits/#naming-restrictions
- */
-export function storedNameFault(stored: string): string | undefined {
-  if (own.test(stored)) return "a collection that is not the product's own"
-  if (stored.startsWith('system.')) return "a collection that is not MongoDB's own"
-  if (stored === '' || /[\0$]|^\.|\.$|\.\./.test(stored))
-    return "a name without '$' and NUL, whose dots stand alone and within it"
-  return Buffer.byteLength(stored) > MAX_BYTES ? `a name of at most ${MAX_BYTES} bytes` : undefined
 }
 
 /**
@@ -38,6 +23,7 @@ export function storedNameFault(stored: string): string | undefined {
  */
 export function placesOf(
   declared: ReadonlyMap<string, CollectionPlace>,
+  storedNameFault: StoredNameFault,
 ): ReadonlyMap<string, StoredCollection> {
   const names = new Map<string, string>()
   const places = new Map<string, StoredCollection>()

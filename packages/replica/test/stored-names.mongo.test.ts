@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { ABSENT } from '@freshet/cache'
+import { storedNameFault } from '@freshet/mongodb-rules'
 import { placesOf, type CollectionPlace } from '@freshet/protocol'
 import { openTestDatabase, type TestDatabase } from '@freshet/testkit'
 import type { Collection } from 'mongodb'
@@ -81,5 +82,5 @@ test.each<[Readonly<Record<string, CollectionPlace>>, string]>([
   [{ a: { idType: 'string', stored: 'a..b' } }, 'whose dots stand alone'],
   [{ a: { idType: 'string', stored: 'x'.repeat(191) } }, 'at most 190 bytes'],
 ])('R20 %j cannot be followed', (declared, why) => {
-  expect(() => placesOf(new Map(Object.entries(declared)))).toThrow(why)
+  expect(() => placesOf(new Map(Object.entries(declared)), storedNameFault)).toThrow(why)
 })

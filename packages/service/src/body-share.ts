@@ -8,7 +8,7 @@ import type { BodyBudgetParts } from './body-budget.ts'
 const MOVED_BYTES = 8 * 1024
 
 /**
- * A body may take so many times its size while it is read: `[0,0,…]` is six times as long in BSON, and is copied for the
+ * A body may take so many times its size while it is read: `[0,0,…]` is six times as long stored, and is copied for the
  * driver. Measured.
  */
 const LARGEST_FACTOR = 20

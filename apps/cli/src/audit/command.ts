@@ -1,4 +1,5 @@
 import { CollectionFileError, loadCollections, type Collection } from '@freshet/documents'
+import { storedNameFault } from '@freshet/mongodb-rules'
 import { openReadConnection } from '@freshet/guard'
 import { ConfigError, count, defineOptions, flag, list, ms, secret, text } from '@freshet/kit'
 import type { Log } from '@freshet/kit'
@@ -80,7 +81,7 @@ export const auditCommand = defineCommand({
 /** @throws {ConfigError} BAD_VALUE */
 async function collectionsIn(folder: string): Promise<ReadonlyMap<string, Collection>> {
   try {
-    return await loadCollections(folder)
+    return await loadCollections(folder, storedNameFault)
   } catch (error) {
     if (!(error instanceof CollectionFileError)) throw error
     throw new ConfigError('BAD_VALUE', `--collections: ${error.message}`, { cause: error })

@@ -1,9 +1,10 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { idToBson, mongodbCodec } from '@freshet/documents-mongodb'
 import type { Collection } from '@freshet/documents'
 import { type ReadCommand, type ReadConnection, serverOf, Timestamp } from '@freshet/guard'
 import type { Clock } from '@freshet/kit'
-import { highOf, lowOf, parseSourceId, positionOf, type Position, type SourceId } from '@freshet/protocol'
+import { sourceIdOf } from '@freshet/mongodb-rules'
+import { highOf, lowOf, positionOf, type Position, type SourceId } from '@freshet/protocol'
 import { idFromDocument } from '@freshet/bson'
 import type { Changed, Moment, SourceAt, Truth, TruthSource } from './contract.ts'
 import { ReadSeries, fieldsOf } from './read-series.ts'
@@ -154,8 +155,7 @@ export class MongoTruth implements TruthSource {
 function sourceIn(reply: object): SourceId | undefined {
   const batch: unknown = fieldsOf(fieldsOf(reply)['cursor'])['firstBatch']
   const timeline = Array.isArray(batch) ? fieldsOf(batch[0])['timeline'] : undefined
-  if (typeof timeline !== 'string') return undefined
-  return parseSourceId(createHash('sha256').update(timeline).digest('hex').slice(0, 8))
+  return typeof timeline === 'string' ? sourceIdOf(timeline) : undefined
 }
 
 function timestampOf(position: Position): Timestamp {

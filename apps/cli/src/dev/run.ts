@@ -2,6 +2,7 @@ import { createPrivateKey } from 'node:crypto'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { loadCollections } from '@freshet/documents'
+import { storedNameFault } from '@freshet/mongodb-rules'
 import { Lifecycle } from '@freshet/kit'
 import type { Log } from '@freshet/kit'
 import type { World } from '../command.ts'
@@ -48,7 +49,9 @@ export async function runDev(
     ended.abort()
   }
   const collections = resolve(world.cwd, config.collections ?? sampleFolder)
-  const names = [...(await loadCollections(collections)).values()].map(({ stored }) => stored)
+  const names = [...(await loadCollections(collections, storedNameFault)).values()].map(
+    ({ stored }) => stored,
+  )
   const token = await developerToken(state)
 
   const { database } = config

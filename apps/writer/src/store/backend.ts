@@ -2,6 +2,9 @@ import type { ConfigOf } from '@freshet/kit'
 import type { Backend, BackendSettings, BackendTools } from './contract.ts'
 import { mongodbOptions, openMongodb } from './mongodb/open.ts'
 
+/** Which collections the database has none of to serve. */
+export { storedNameFault } from '@freshet/mongodb-rules'
+
 /** The options that only this kind of database has. */
 export const backendOptions = mongodbOptions
 

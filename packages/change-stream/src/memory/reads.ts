@@ -2,7 +2,7 @@ import type { Bytes, Id, Position } from '@freshet/protocol'
 import type { SourceReads, SourceReply } from '../contract.ts'
 import type { MemorySource } from './source.ts'
 
-/** Reads of a memory source at any position it ever had, as MongoDB's snapshot reads are. */
+/** Reads of a memory source at any position it ever had: snapshot reads. */
 export class SnapshotReads implements SourceReads {
   readonly #source: MemorySource
 

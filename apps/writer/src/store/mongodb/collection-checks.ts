@@ -1,5 +1,5 @@
 import { SharedNext, type Clock } from '@freshet/kit'
-import { reasonAgainst } from '@freshet/protocol'
+import { reasonAgainst } from '@freshet/mongodb-rules'
 import { MongoServerError } from 'mongodb'
 import type { Acknowledged } from '../contract.ts'
 import { StoreError } from '../errors.ts'

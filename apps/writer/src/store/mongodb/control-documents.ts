@@ -1,6 +1,6 @@
 import { SharedNext } from '@freshet/kit'
 import type { Position } from '@freshet/protocol'
-import { controlCollection } from '@freshet/roles'
+import { controlCollection } from '@freshet/mongodb-rules'
 import type { Document } from 'mongodb'
 import type { ControlStore, Pulse } from '../contract.ts'
 import { databaseOf } from './client.ts'

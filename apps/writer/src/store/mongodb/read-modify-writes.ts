@@ -1,7 +1,7 @@
 import type { StoredDocument } from '@freshet/documents'
 import { idToBson, type StoredId } from '@freshet/documents-mongodb'
 import { formatLineage, type Lineage } from '@freshet/protocol'
-import { causesCollection } from '@freshet/roles'
+import { causesCollection } from '@freshet/mongodb-rules'
 import { BSON, ObjectId, type Document, type RunCommandOptions } from 'mongodb'
 import type { Acknowledged, Decide, Decision, DocumentPlace, Once, OnceKey } from '../contract.ts'
 import { StoreError } from '../errors.ts'

@@ -1,6 +1,6 @@
 import { ConfigError, type Log } from '@freshet/kit'
-import { refusalOf } from '@freshet/protocol'
-import { causesCollection, controlCollection, idempotencyCollection, internalDatabase } from '@freshet/roles'
+import { causesCollection, controlCollection, refusalOf } from '@freshet/mongodb-rules'
+import { idempotencyCollection, internalDatabase } from '@freshet/roles'
 import { MongoServerError, type Document, type MongoClient } from 'mongodb'
 import type { DatabaseConnection } from './connection.ts'
 

@@ -1,4 +1,4 @@
-/** What MongoDB's `listCollections` says of a collection, as far as it matters. */
+/** What `listCollections` says of a collection, as far as it matters. */
 export interface CollectionDefinition {
   readonly type: string
   readonly options?: { readonly capped?: boolean; readonly collation?: { readonly locale?: string } }
