@@ -1,6 +1,17 @@
 import type { Clock } from '@freshet/kit'
 import type { Replica, ReplicaStatus } from '@freshet/replica'
 import type { Health } from '@freshet/service'
+import type { GuardWord } from './reader-app.ts'
+
+/** A reader's part of `/statusz`. */
+export interface ReaderStatus extends ReplicaStatus {
+  /** How far the date of the position is behind this machine's date; `undefined` before a position is known. */
+  readonly lagSeconds: number | undefined
+  readonly guard: GuardWord & {
+    /** Requests with a method that does not read, since the start. */
+    readonly refusedMethods: number
+  }
+}
 
 /** What the management port tells about a reader. */
 export interface ReaderHealthParts {
@@ -9,14 +20,14 @@ export interface ReaderHealthParts {
   /** Without a proof for longer than this the reader wants no requests; `undefined`: it always answers what it holds. */
   readonly unreadyAfterMs: number | undefined
   /** What stands between this process and a write. */
-  readonly guard: () => { readonly fault: string | undefined }
+  readonly guard: () => ReaderStatus['guard']
 }
 
 /**
  * Whether a reader may get requests. Staleness alone does not make it unready unless an operator wants that: when the
  * database is away, readers that all leave at once are worse than readers that say how old their answers are.
  */
-export class ReaderHealth implements Health {
+export class ReaderHealth implements Health<ReaderStatus> {
   readonly #parts: ReaderHealthParts
 
   constructor(parts: ReaderHealthParts) {
@@ -40,7 +51,7 @@ export class ReaderHealth implements Health {
     return `stale: not proved current for more than ${unreadyAfterMs} ms`
   }
 
-  status(): object {
+  status(): ReaderStatus {
     const { replica, guard } = this.#parts
     const status = replica.status()
     const ageMs = status.ageMs === undefined ? undefined : Math.round(status.ageMs)

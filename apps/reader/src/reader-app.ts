@@ -2,7 +2,7 @@ import type { Part } from '@freshet/kit'
 import type { Replica } from '@freshet/replica'
 import { AnswerRoom, type App, type Route, type ServiceTools } from '@freshet/service'
 import { FactSheet } from './facts.ts'
-import { ReaderHealth } from './health.ts'
+import { ReaderHealth, type ReaderStatus } from './health.ts'
 import type { CachedDocument } from './cached-document.ts'
 import { PatientReads } from './patient-reads.ts'
 import { DocumentAnswer } from './read-document.ts'
@@ -19,6 +19,8 @@ export interface GuardWord {
   readonly refusals: Readonly<Record<string, number>>
   /** How often clients were made anew that had lost their last server. */
   readonly renewals: number
+  /** How the clients of the database are, by what they are for. */
+  readonly client?: Readonly<Record<'feed' | 'fills', string>>
 }
 
 /** What a reader is put together from. */
@@ -38,8 +40,8 @@ export interface ReaderAppParts {
 /** The HTTP door over a replica. */
 export function readerApp(
   parts: ReaderAppParts,
-  { log, clock, metrics, tokens, inFlight, fail }: ServiceTools,
-): App {
+  { log, clock, metrics, tokens, inFlight, fail, drain }: ServiceTools,
+): App<ReaderStatus> {
   const { replica, guard } = parts
   const room = new AnswerRoom(inFlight.answers)
   const reads = new PatientReads({ replica, room, clock, fillWaitMs: parts.fillWaitMs })
@@ -87,6 +89,7 @@ export function readerApp(
     },
     stop: () => replica.close(),
   }
+  drain.add({ name: 'waiting reads', drain: () => reads.end() })
   const handle = readerHandler(reader, { prefix: '/v1', ...(parts.routes && { routes: parts.routes }) })
-  return { handle, parts: [...parts.before, following], health, endWaits: () => reads.end() }
+  return { handle, parts: [...parts.before, following], health }
 }

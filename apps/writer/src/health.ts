@@ -1,4 +1,5 @@
 import type { Clock } from '@freshet/kit'
+import type { ProblemCode, SourceId } from '@freshet/protocol'
 import type { BodyBudget, Health } from '@freshet/service'
 import type { Heartbeat } from './heartbeat.ts'
 import type { Backend } from './store/contract.ts'
@@ -19,8 +20,28 @@ export interface WriterHealthParts {
   readonly unreadyAfterMs: number
 }
 
+/** A writer's part of `/statusz`. */
+export interface WriterStatus {
+  /** `undefined` as long as it is not known, or in doubt. */
+  readonly source: SourceId | undefined
+  /** How long ago the database last answered anything; `undefined`: never. */
+  readonly databaseSilentMs: number | undefined
+  readonly connection: Backend['connection']['state']
+  readonly connectionRenewals: number
+  readonly heartbeatFailing: boolean
+  /** Writes that are under way. */
+  readonly inFlight: number
+  readonly bodiesBytes: number
+  /** Operations that a majority of the database acknowledged, since the start. */
+  readonly acknowledged: number
+  /** Writes that were answered, since the start. */
+  readonly writes: number
+  /** How often each problem was answered, since the start. */
+  readonly problems: Readonly<Partial<Record<ProblemCode, number>>>
+}
+
 /** Whether a writer may get requests: it can do nothing without the database, so others should get them. */
-export class WriterHealth implements Health {
+export class WriterHealth implements Health<WriterStatus> {
   readonly #parts: WriterHealthParts
   #started = false
 
@@ -46,7 +67,7 @@ export class WriterHealth implements Health {
       : undefined
   }
 
-  status(): object {
+  status(): WriterStatus {
     const { source, heartbeat, limit, counts, bodies, connection } = this.#parts
     const silentMs = this.#silentMs()
     return {

@@ -11,7 +11,7 @@ import {
 } from '@freshet/service'
 import express from 'express'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { WriterHealth } from './health.ts'
+import { WriterHealth, type WriterStatus } from './health.ts'
 import { Heartbeat } from './heartbeat.ts'
 import type { Backend } from './store/contract.ts'
 import { SourceWatch } from './source.ts'
@@ -43,7 +43,7 @@ export interface WriterAppParts extends Omit<Backend, 'parts'> {
 }
 
 /** The HTTP door before a store. */
-export function writerApp(parts: WriterAppParts, tools: ServiceTools): App {
+export function writerApp(parts: WriterAppParts, tools: ServiceTools): App<WriterStatus> {
   const { codec, store, control, collections, maxBodyBytes, maxHops, readerUrl, unreadyAfterMs } = parts
   const { clock, log, inFlight } = tools
   const limit = new WriteLimit(parts.maxWrites, clock)
@@ -88,8 +88,6 @@ export function writerApp(parts: WriterAppParts, tools: ServiceTools): App {
     handle: writerExpress(writer, parts.routes ?? []),
     parts: [...parts.before, source, heartbeat],
     health,
-    // A write has its own limit of time, and its outcome is worth the wait.
-    endWaits: () => undefined,
   }
 }
 

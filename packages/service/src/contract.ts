@@ -1,6 +1,7 @@
 import type { Clock, ConfigOf, Log, OptionTable, Part } from '@freshet/kit'
 import type { ProblemCode } from '@freshet/protocol'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Drain } from './drain.ts'
 import type { InFlight } from './in-flight.ts'
 import type { Metrics } from './metrics.ts'
 import type { ServiceConfig } from './options.ts'
@@ -33,13 +34,23 @@ export interface Verifier {
 }
 
 /** What the management port asks the app; pure functions, called on each request there. */
-export interface Health {
+export interface Health<Status extends object = object> {
   /** `/startupz`: the app has what it needs to begin; never false again. */
   started(): boolean
   /** `/readyz`: `undefined` when it may get requests, else why not, in a few words. */
   unready(): string | undefined
-  /** `/statusz`: anything that JSON can carry. */
-  status(): object
+  /** `/statusz`: the app's own part of it. Each app declares what that is. */
+  status(): Status
+}
+
+/** What `/statusz` answers. */
+export type ServiceStatus<Status extends object = object> = Status & {
+  readonly role: string
+  readonly version: string
+  /** Connections open on the public port; 0 before it opens. */
+  readonly connections: number
+  /** It was asked to stop, and gets no new clients. */
+  readonly draining: boolean
 }
 
 /** The answer to a request that failed; for frameworks that catch errors themselves (Express: its error middleware). */
@@ -54,19 +65,19 @@ export interface ServiceTools {
   /** Whatever holds bytes for requests asks here first. */
   readonly inFlight: InFlight
   readonly fail: Fail
+  /** Whatever stays open for long, or waits, registers here. */
+  readonly drain: Pick<Drain, 'add' | 'begun'>
   /** Aborts when the start is given up: whatever is tried again has to end. */
   readonly signal: AbortSignal
 }
 
 /** What an app is, once it is built; nothing of it has started. */
-export interface App {
+export interface App<Status extends object = object> {
   /** Answers the public port; an Express app is one too. */
   readonly handle: Handler
   /** Started in order before the public port opens; stopped in reverse after it is closed. */
   readonly parts: readonly Part[]
-  readonly health: Health
-  /** The public port begins to close: requests that wait for something are answered now, or they would be cut. */
-  endWaits(): void
+  readonly health: Health<Status>
 }
 
 /** How an app is declared to `runService`. */

@@ -4,6 +4,14 @@ export type { BodyShare } from './body-share.ts'
 export { ClientGone } from './client-gone.ts'
 export { AnswerRoom, endWithBytes } from './answer-room.ts'
 export { documentNames } from './document-names.ts'
+export { Drain } from './drain.ts'
+export type { Draining, Grace } from './drain.ts'
+export { lastEventIdOf } from './event-stream.ts'
+export type { EventStream, StreamEnd } from './event-stream.ts'
+export { EventStreams } from './event-streams.ts'
+export type { EventStreamsOptions, OpenStreamOptions } from './event-streams.ts'
+export { encodeEvent } from './server-event.ts'
+export type { ServerEvent } from './server-event.ts'
 export type { InFlight } from './in-flight.ts'
 export { endWithText } from './end-with-text.ts'
 export type {
@@ -12,6 +20,7 @@ export type {
   Fail,
   Handler,
   Health,
+  ServiceStatus,
   ServiceDefinition,
   ServiceTools,
   Verifier,

@@ -1,17 +1,16 @@
 import type { ServerResponse } from 'node:http'
-import type { Handler, Health } from './contract.ts'
+import type { Handler, Health, ServiceStatus } from './contract.ts'
 import type { Metrics } from './metrics.ts'
 import { RouteTable } from './route-table.ts'
 import type { Route } from './route.ts'
 
 /** What the management port tells about. */
 export interface ManagementOptions {
-  readonly health: Health
+  readonly health: Pick<Health, 'started' | 'unready'>
   readonly metrics: Metrics
   /** The app has stopped taking part: `/readyz` is 503 whatever its health. */
   readonly draining: () => boolean
-  /** Goes before the app's own status: role, version, connections. */
-  readonly about: () => object
+  readonly status: () => ServiceStatus
 }
 
 interface Page {
@@ -26,7 +25,7 @@ const JSON_TYPE = 'application/json'
  * Answers the management port: `/livez` `/startupz` `/readyz` `/metrics` `/statusz`. None of them asks a database, so
  * an outage there does not make an orchestrator kill processes that can still answer.
  */
-export function managementHandler({ health, metrics, draining, about }: ManagementOptions): Handler {
+export function managementHandler({ health, metrics, draining, status }: ManagementOptions): Handler {
   const page = (path: string, read: () => Page | Promise<Page>): Route => ({
     methods: ['GET'],
     path,
@@ -40,7 +39,7 @@ export function managementHandler({ health, metrics, draining, about }: Manageme
       page('/livez', () => verdict(undefined)),
       page('/startupz', () => verdict(health.started() ? undefined : 'starting')),
       page('/readyz', () => verdict(draining() ? 'draining' : health.unready())),
-      page('/statusz', () => json(200, { ...about(), ...health.status() })),
+      page('/statusz', () => json(200, status())),
       page('/metrics', async () => ({ status: 200, type: metrics.contentType, text: await metrics.text() })),
     ],
   }).handlerAt('')

@@ -1,8 +1,9 @@
 import { ByteBudget, ConfigError, Lifecycle } from '@freshet/kit'
 import type { BytePart, Clock, ConfigOf, Log, OptionTable, Part } from '@freshet/kit'
 import { randomUUID } from 'node:crypto'
-import type { App, Handler, Health, ServiceDefinition, ServiceTools } from './contract.ts'
+import type { App, Handler, ServiceDefinition, ServiceStatus, ServiceTools } from './contract.ts'
 import { withCors } from './cors.ts'
+import { Drain } from './drain.ts'
 import { makeFail } from './fail.ts'
 import { HttpShell } from './http-shell.ts'
 import type { HttpLimits } from './http-shell.ts'
@@ -67,6 +68,7 @@ export async function startService<Options extends OptionTable>(
     new HttpShell({ handle, fail, limits, heads, clock })
   const inFlight = openInFlight(config.inFlightBytes, clock)
   addInFlightMetrics(metrics, inFlight.budget)
+  const drain = new Drain(log, clock)
   const tools: ServiceTools = {
     log,
     clock,
@@ -74,6 +76,7 @@ export async function startService<Options extends OptionTable>(
     fail,
     tokens: makeVerifier(config, clock),
     inFlight,
+    drain,
     signal,
   }
   const state: State = { app: undefined, port: undefined, draining: false }
@@ -113,16 +116,15 @@ export async function startService<Options extends OptionTable>(
       start: async () => {
         urls.url = await port.listen(config.port, config.host)
       },
-      stop: () => {
-        app.endWaits()
-        return port.close(config.stopWithinMs)
+      stop: async () => {
+        await Promise.all([drain.run(config.stopWithinMs), port.close(config.stopWithinMs)])
       },
     }
     await lifecycle.start([...app.parts, opening])
   }
   signal.removeEventListener('abort', giveUp)
   const givenUp = signal.aborted
-  const drain = async (): Promise<void> => {
+  const end = async (): Promise<void> => {
     state.draining = true
     if (givenUp) return await lifecycle.stop()
     // While balancers notice, requests are still answered, but no connection is kept for another one.
@@ -131,7 +133,7 @@ export async function startService<Options extends OptionTable>(
     await lifecycle.stop()
   }
   let stopping: Promise<void> | undefined
-  const stop = (): Promise<void> => (stopping ??= drain())
+  const stop = (): Promise<void> => (stopping ??= end())
   return { ...urls, stop, [Symbol.asyncDispose]: stop }
 }
 
@@ -148,13 +150,18 @@ function managementOf(
   metrics: Metrics,
   { role, version }: Pick<ServiceDefinition<OptionTable>, 'role' | 'version'>,
 ): ManagementOptions {
-  const health: Health = {
+  const health: ManagementOptions['health'] = {
     started: () => state.app?.health.started() ?? false,
     unready: () => (state.app === undefined ? 'starting' : state.app.health.unready()),
-    status: () => state.app?.health.status() ?? {},
   }
-  const about = (): object => ({ role, version, connections: state.port?.openSockets ?? 0 })
-  return { health, metrics, draining: () => state.draining, about }
+  const status = (): ServiceStatus => ({
+    role,
+    version,
+    connections: state.port?.openSockets ?? 0,
+    draining: state.draining,
+    ...state.app?.health.status(),
+  })
+  return { health, metrics, draining: () => state.draining, status }
 }
 
 function addMetrics(metrics: Metrics, port: HttpShell): void {

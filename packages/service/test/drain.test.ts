@@ -3,7 +3,7 @@ import { readConfig, systemClock } from '@freshet/kit'
 import type { Clock } from '@freshet/kit'
 import { eventually } from '@freshet/testkit'
 import type { ServerResponse } from 'node:http'
-import { serviceOptions, startService } from '../src/index.ts'
+import { Drain, serviceOptions, startService, type Grace } from '../src/index.ts'
 import { LogBook, RawClient } from './open-shell.ts'
 
 /** The machine's clock, except that the wait of the drain lasts until the test ends it. */
@@ -18,7 +18,7 @@ class DrainClock implements Clock {
   }
 }
 
-test('while it drains it is not ready but answers; then running requests end before the parts stop', async () => {
+test('S6 while it drains it is not ready but answers; then running requests end before the parts stop', async () => {
   const answers: ServerResponse[] = []
   const events: string[] = []
   const clock = new DrainClock()
@@ -30,13 +30,15 @@ test('while it drains it is not ready but answers; then running requests end bef
       version: '1',
       says: '',
       options: {},
-      build: () => ({
-        handle: (request, response) =>
-          void (request.url === '/slow' ? answers.push(response) : response.end('ok')),
-        parts: [{ name: 'part', start: () => undefined, stop: () => void events.push('stop') }],
-        health: { started: () => true, unready: () => undefined, status: () => ({}) },
-        endWaits: () => void events.push('end waits'),
-      }),
+      build: (_config, { drain }) => {
+        drain.add({ name: 'waits', drain: () => void events.push('end waits') })
+        return {
+          handle: (request, response) =>
+            void (request.url === '/slow' ? answers.push(response) : response.end('ok')),
+          parts: [{ name: 'part', start: () => undefined, stop: () => void events.push('stop') }],
+          health: { started: () => true, unready: () => undefined, status: () => ({}) },
+        }
+      },
     },
     config,
     log: new LogBook(),
@@ -49,6 +51,8 @@ test('while it drains it is not ready but answers; then running requests end bef
   await eventually(() => expect(answers).toHaveLength(1))
   const stopped = service.stop()
   const ready = await fetch(`${managementUrl}/readyz`)
+  const status = (await (await fetch(`${managementUrl}/statusz`)).json()) as object
+  expect(status).toMatchObject({ role: 'slow', version: '1', draining: true })
   expect([ready.status, await ready.json()]).toEqual([503, { ok: false, why: 'draining' }])
   expect((await fetch(`${managementUrl}/livez`)).status).toBe(200)
   const during = await fetch(url)
@@ -61,4 +65,35 @@ test('while it drains it is not ready but answers; then running requests end bef
   await stopped
   expect(events).toEqual(['end waits', 'stop'])
   await expect(fetch(managementUrl)).rejects.toThrow()
+})
+
+test('S6 all that is registered drains at the same time, within the grace; who fails or is late is told', async () => {
+  const log = new LogBook()
+  const drain = new Drain(log, systemClock)
+  const ended: string[] = []
+  const graces: Grace[] = []
+  let open = (): void => undefined
+  const opened = new Promise<void>((resolve) => (open = resolve))
+  drain.add({ name: 'waits for the other', drain: () => opened.then(() => void ended.push('first')) })
+  drain.add({ name: 'other', drain: (grace) => (graces.push(grace), open()) })
+  drain.add({ name: 'throws', drain: () => Promise.reject(new Error('no')) })
+  drain.add({ name: 'is late', drain: () => new Promise(() => undefined) })
+  expect(drain.begun).toBe(false)
+  const run = drain.run(50)
+  expect(drain.begun).toBe(true)
+  await run
+  expect(ended).toEqual(['first'])
+  expect(graces.map(({ ms, signal }) => [ms, signal.aborted])).toEqual([[50, true]])
+  expect(log.lines.map(({ level, fields, message }) => [level, message, fields])).toEqual([
+    ['error', 'drain failed', { drain: 'throws', err: new Error('no') }],
+    ['warn', 'not drained in time', { drain: 'is late' }],
+  ])
+})
+
+test('S6 with nothing registered a drain takes no time, and with what ends at once neither', async () => {
+  for (const names of [[], ['quick']]) {
+    const drain = new Drain(new LogBook(), systemClock)
+    for (const name of names) drain.add({ name, drain: () => undefined })
+    await drain.run(3_600_000)
+  }
 })

@@ -17,7 +17,6 @@ function openService() {
         handle: (_, response) => void response.end('ok'),
         parts: [],
         health: { started: () => true, unready: () => undefined, status: () => ({}) },
-        endWaits: () => undefined,
       }),
     },
     config: readConfig(serviceOptions, { argv, env: {}, readFile: () => '' }),

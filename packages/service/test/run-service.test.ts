@@ -32,7 +32,6 @@ function bench(
           { name: 'part', start: () => void events.push('start'), stop: () => void events.push('stop') },
         ],
         health: { started: () => true, unready: () => undefined, status: () => ({ answers: 42 }) },
-        endWaits: () => undefined,
         ...changed,
       }
     },
