@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import type { RefusalOptions } from '@freshet/protocol'
+import type { ProblemCode, RefusalOptions } from '@freshet/protocol'
 import type { ShellProblem } from './contract.ts'
 import { problemAnswer } from './send-problem.ts'
 
@@ -22,7 +22,7 @@ export function clientDetail({ code }: NodeJS.ErrnoException): RefusalOptions {
 }
 
 /** Answers where there is no request object: the answer is written to the socket, and is its last. */
-export function answerSocket(socket: Socket, code: ShellProblem, options: RefusalOptions): void {
+export function answerSocket(socket: Socket, code: ProblemCode, options: RefusalOptions): void {
   const { status, headers, body } = problemAnswer(code, options)
   const lines = Object.entries({ ...headers, connection: 'close' }).map(
     ([name, value]) => `${name}: ${value}`,

@@ -51,6 +51,8 @@ interface Connection {
   last: boolean
   /** The last answer has left, and what still comes is dropped. */
   lingering: boolean
+  /** It speaks another protocol now, and belongs to the app. */
+  handedOver: boolean
 }
 
 /**
@@ -96,6 +98,7 @@ export class Connections {
       usedAt: ++this.#uses,
       last: false,
       lingering: false,
+      handedOver: false,
     }
     this.#open.set(socket, connection)
     // Node.js takes its own listener away when it hands a connection over (CONNECT, Upgrade).
@@ -148,6 +151,13 @@ export class Connections {
     if (connection) this.#begin(connection, request, response)
   }
 
+  /** It belongs to the app from now on: it has no limit of time but for taking what it is sent, and is not closed for others. */
+  handOver(socket: Socket): void {
+    const connection = this.#open.get(socket)
+    if (connection) connection.handedOver = true
+    socket.setTimeout(0)
+  }
+
   /** A connection that Node.js had handed over is given back: requests are taken again. */
   reopen(socket: Socket): void {
     const connection = this.#open.get(socket)
@@ -180,9 +190,9 @@ export class Connections {
   timeOut(socket: Socket): void {
     const connection = this.#open.get(socket)
     const unread = socket.writableLength > 0
-    // All was taken, and the answer to what came ahead is being made: that has no limit here.
-    if (!unread && !connection?.lingering && connection?.newest?.writableFinished === false)
-      socket.setTimeout(0)
+    // All was taken, and the answer to what came ahead is being made, or another protocol is spoken: that has no limit here.
+    const atWork = connection?.handedOver || connection?.newest?.writableFinished === false
+    if (!unread && !connection?.lingering && atWork) socket.setTimeout(0)
     else if (unread && socket.timeout === FIRST_LOOK_MS) socket.setTimeout(this.#options.unreadMs)
     else if (unread && connection) this.#cut(connection, 'unread')
     else socket.destroy()
@@ -237,7 +247,7 @@ export class Connections {
     connection.heads?.tryHold(connection.heads.bytes - turn.bytes)
     turn.begin()
     if (turns.length > 0) connection.newest?.once('close', () => this.#next(connection))
-    else socket.resume()
+    else if (!connection.handedOver) socket.resume()
   }
 
   #forget({ turns, heads }: Connection): void {
@@ -262,7 +272,7 @@ export class Connections {
 
   /** Closes some of those that wait for their clients, longest unused first; whoever waits for us is kept. */
   #makeRoom(): boolean {
-    const all = [...this.#open.values()].filter(({ socket }) => !socket.destroyed)
+    const all = [...this.#open.values()].filter(({ socket, handedOver }) => !socket.destroyed && !handedOver)
     const idle = all.filter((connection) => connection.lingering || isIdle(connection))
     const victims = idle.length > 0 ? idle : all.filter(waitsForClient)
     victims.sort((one, other) => one.usedAt - other.usedAt)

@@ -5,6 +5,7 @@ import type { Drain } from './drain.ts'
 import type { InFlight } from './in-flight.ts'
 import type { Metrics } from './metrics.ts'
 import type { ServiceConfig } from './options.ts'
+import type { Upgrades } from './upgrades.ts'
 
 /** Answers one request. What it throws or rejects with is answered: a `ProblemError` as itself, else 500. */
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
@@ -78,6 +79,8 @@ export interface App<Status extends object = object> {
   /** Started in order before the public port opens; stopped in reverse after it is closed. */
   readonly parts: readonly Part[]
   readonly health: Health<Status>
+  /** Other protocols that are spoken on the public port, such as web-sockets. */
+  readonly upgrades?: Upgrades
 }
 
 /** How an app is declared to `runService`. */

@@ -9,6 +9,7 @@ import type { Fail, Handler } from './contract.ts'
 import { holdContinue } from './expectation.ts'
 import { HeadRules, MAX_HEADERS } from './head-rules.ts'
 import { headWithoutUpgrade } from './ignored-upgrade.ts'
+import type { Upgrades } from './upgrades.ts'
 
 /** What one client, and all together, may take. */
 export interface HttpLimits {
@@ -34,6 +35,8 @@ export interface HttpShellOptions {
   /** The bytes of requests that wait for the answers before them. */
   readonly heads: BytePart
   readonly clock: Clock
+  /** Other protocols that are spoken here; without it each wish for one is ignored. */
+  readonly upgrades?: Upgrades
 }
 
 /** How often closing looks for connections that have become idle, in milliseconds. */
@@ -168,7 +171,7 @@ export class HttpShell {
     })
     server.on('checkExpectation', (request, response) => connections.offer(request, response))
     server.on('connect', (request, socket) => this.#takeConnect(request, socket as Socket))
-    server.on('upgrade', (request, socket, head) => this.#ignoreUpgrade(request, socket as Socket, head))
+    server.on('upgrade', (request, socket, head) => this.#takeUpgrade(request, socket as Socket, head))
     server.on('connection', (socket) => connections.add(socket))
     server.on('timeout', (socket) => connections.timeOut(socket))
     server.on('clientError', (error, socket) => this.#refuse(error, socket as Socket))
@@ -187,6 +190,20 @@ export class HttpShell {
       response.once('finish', () => socket.destroySoon())
       response.assignSocket(socket)
       this.#connections.begin(request, response)
+    })
+  }
+
+  /** The app gets the connection when all answers before it have left. */
+  #takeUpgrade(request: IncomingMessage, socket: Socket, behind: Buffer): void {
+    const { upgrades } = this.#options
+    const found = upgrades?.find(request)
+    if (upgrades === undefined || found === undefined) return this.#ignoreUpgrade(request, socket, behind)
+    const connections = this.#connections
+    socket.on('timeout', () => connections.timeOut(socket))
+    connections.offerLast(socket, () => {
+      this.#requests++
+      connections.handOver(socket)
+      void upgrades.take({ request, socket, behind, found, fault: this.#rules.problemOf(request) })
     })
   }
 

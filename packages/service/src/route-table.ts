@@ -1,8 +1,9 @@
-import { ProblemError, readQuery } from '@freshet/protocol'
+import { ProblemError } from '@freshet/protocol'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { admitted, noTokens, queryOf } from './admission.ts'
 import type { Claims, Handler, Verifier } from './contract.ts'
-import { normalUrl, PathPattern, pathOf, rawQueryOf } from './path-pattern.ts'
-import type { Asking, Need, Route, Who } from './route.ts'
+import { normalUrl, PathPattern, pathOf } from './path-pattern.ts'
+import type { Asking, Route } from './route.ts'
 import { sendProblem } from './send-problem.ts'
 
 /** What a route table is made of. */
@@ -129,12 +130,6 @@ export class RoutePath {
   }
 }
 
-const noTokens: Verifier = {
-  verify: () => {
-    throw new ProblemError('unauthenticated', { detail: 'No token is good here.' })
-  },
-}
-
 /** What clients put before the path of a route. Express takes the path of a mount off `url` and keeps it in `baseUrl`. */
 function baseOf(request: IncomingMessage & { readonly baseUrl?: string }, prefix: string): string {
   return (request.baseUrl ?? '') + prefix
@@ -143,52 +138,4 @@ function baseOf(request: IncomingMessage & { readonly baseUrl?: string }, prefix
 function allowed(methods: Iterable<string>): ReadonlySet<string> {
   const all = [...methods].flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
   return new Set([...all, 'OPTIONS'])
-}
-
-/** Who asks, where that matters. @throws {ProblemError} unauthenticated, forbidden, unavailable; also as a rejection. */
-function admitted(
-  need: Who | Need,
-  tokens: Verifier,
-  header: string | undefined,
-): Claims | undefined | Promise<Claims> {
-  const { who, why } = typeof need === 'string' ? { who: need, why: undefined } : need
-  if (who === 'public') return undefined
-  const claims = verified(tokens, header, why)
-  if (who === 'authenticated') return claims
-  const role = who.slice('role:'.length)
-  const expectRole = (known: Claims): Claims => {
-    if (known.roles.includes(role)) return known
-    throw new ProblemError('forbidden', { detail: `Expected the role ${role} in the claim "roles".` })
-  }
-  return claims instanceof Promise ? claims.then(expectRole) : expectRole(claims)
-}
-
-function verified(
-  tokens: Verifier,
-  header: string | undefined,
-  why: string | undefined,
-): Claims | Promise<Claims> {
-  try {
-    return tokens.verify(header)
-  } catch (error) {
-    if (why === undefined || header !== undefined || !(error instanceof ProblemError)) throw error
-    throw new ProblemError(error.code, { detail: why, headers: error.headers, cause: error })
-  }
-}
-
-/** The parameters of a query that has no others than these. @throws {ProblemError} bad-url, bad-query */
-function queryOf(
-  { url = '' }: IncomingMessage,
-  known: readonly string[] | 'any',
-): ReadonlyMap<string, string> {
-  if (known === 'any') return new Map()
-  const parameters = readQuery(rawQueryOf(url))
-  for (const name of parameters.keys()) {
-    if (known.includes(name)) continue
-    const wanted = known.length === 0 ? 'no parameters' : known.join(', ')
-    throw new ProblemError('bad-query', {
-      detail: `Expected ${wanted}; got ${JSON.stringify(name.slice(0, 80))}.`,
-    })
-  }
-  return parameters
 }

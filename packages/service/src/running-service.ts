@@ -12,6 +12,7 @@ import { makeVerifier } from './make-verifier.ts'
 import { managementHandler, type ManagementOptions } from './management.ts'
 import { Metrics } from './metrics.ts'
 import type { ServiceConfig } from './options.ts'
+import type { Upgrades } from './upgrades.ts'
 
 /** What a service is started from. */
 export interface StartOptions<Options extends OptionTable> {
@@ -64,8 +65,8 @@ export async function startService<Options extends OptionTable>(
     throw new ConfigError('CONFLICT', '--headers-within is longer than --body-within, which is for both.')
   const metrics = new Metrics()
   const fail = makeFail(log, randomUUID)
-  const shell = (handle: Handler, limits: HttpLimits, heads: BytePart): HttpShell =>
-    new HttpShell({ handle, fail, limits, heads, clock })
+  const shell = (handle: Handler, limits: HttpLimits, heads: BytePart, upgrades?: Upgrades): HttpShell =>
+    new HttpShell({ handle, fail, limits, heads, clock, ...(upgrades && { upgrades }) })
   const inFlight = openInFlight(config.inFlightBytes, clock)
   addInFlightMetrics(metrics, inFlight.budget)
   const drain = new Drain(log, clock)
@@ -108,8 +109,9 @@ export async function startService<Options extends OptionTable>(
   await lifecycle.start([management, building])
   const { app } = state
   if (app !== undefined) {
-    const port = shell(withCors(app.handle, config.corsOrigins), config, inFlight.heads)
+    const port = shell(withCors(app.handle, config.corsOrigins), config, inFlight.heads, app.upgrades)
     addMetrics(metrics, port)
+    if (app.upgrades) addUpgradeMetrics(metrics, app.upgrades)
     state.port = port
     const opening: Part = {
       name: 'public port',
@@ -175,5 +177,14 @@ function addMetrics(metrics: Metrics, port: HttpShell): void {
     '"crowded", it was unused longest when another came.'
   metrics.counter('http_connections_cut_total', cutHelp, ['reason'], () =>
     Object.entries(port.cuts).map(([reason, value]) => ({ labels: { reason }, value })),
+  )
+}
+
+function addUpgradeMetrics(metrics: Metrics, upgrades: Upgrades): void {
+  const open = 'Connections that speak another protocol than HTTP, such as web-sockets.'
+  metrics.gauge('http_upgraded', open, [], () => upgrades.size)
+  const refused = 'Upgrades that were refused, by the code of the problem.'
+  metrics.counter('http_upgrades_refused_total', refused, ['code'], () =>
+    [...upgrades.refusals].map(([code, value]) => ({ labels: { code }, value })),
   )
 }

@@ -6,6 +6,7 @@ import type { Handler } from '../src/contract.ts'
 import { makeFail } from '../src/fail.ts'
 import { HttpShell } from '../src/http-shell.ts'
 import type { HttpLimits } from '../src/http-shell.ts'
+import type { Upgrades } from '../src/upgrades.ts'
 
 /** Collects what is logged. */
 export class LogBook implements Log {
@@ -32,7 +33,7 @@ const limits: HttpLimits = {
 /** A real port with a handler behind the shell. */
 export async function openShell(
   handle: Handler,
-  changed: Partial<HttpLimits> & { readonly headBytes?: number } = {},
+  changed: Partial<HttpLimits> & { readonly headBytes?: number; readonly upgrades?: Upgrades } = {},
   port = 0,
 ) {
   const log = new LogBook()
@@ -40,7 +41,14 @@ export async function openShell(
   const fail = makeFail(log, () => `id-${++ids}`)
   const clock = systemClock
   const heads = new ByteBudget({ maxBytes: changed.headBytes ?? 2 ** 20, clock }).part('heads')
-  const shell = new HttpShell({ handle, fail, limits: { ...limits, ...changed }, heads, clock })
+  const shell = new HttpShell({
+    handle,
+    fail,
+    limits: { ...limits, ...changed },
+    heads,
+    clock,
+    ...(changed.upgrades && { upgrades: changed.upgrades }),
+  })
   const url = await shell.listen(port, '127.0.0.1')
   return { shell, url, log, fail, heads, [Symbol.asyncDispose]: () => shell.close(0) }
 }

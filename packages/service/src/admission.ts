@@ -1,0 +1,60 @@
+import { ProblemError, readQuery } from '@freshet/protocol'
+import type { IncomingMessage } from 'node:http'
+import type { Claims, Verifier } from './contract.ts'
+import { rawQueryOf } from './path-pattern.ts'
+import type { Need, Who } from './route.ts'
+
+/** Takes no token. */
+export const noTokens: Verifier = {
+  verify: () => {
+    throw new ProblemError('unauthenticated', { detail: 'No token is good here.' })
+  },
+}
+
+/** Who asks, where that matters. @throws {ProblemError} unauthenticated, forbidden, unavailable; also as a rejection. */
+export function admitted(
+  need: Who | Need,
+  tokens: Verifier,
+  header: string | undefined,
+): Claims | undefined | Promise<Claims> {
+  const { who, why } = typeof need === 'string' ? { who: need, why: undefined } : need
+  if (who === 'public') return undefined
+  const claims = verified(tokens, header, why)
+  if (who === 'authenticated') return claims
+  const role = who.slice('role:'.length)
+  const expectRole = (known: Claims): Claims => {
+    if (known.roles.includes(role)) return known
+    throw new ProblemError('forbidden', { detail: `Expected the role ${role} in the claim "roles".` })
+  }
+  return claims instanceof Promise ? claims.then(expectRole) : expectRole(claims)
+}
+
+function verified(
+  tokens: Verifier,
+  header: string | undefined,
+  why: string | undefined,
+): Claims | Promise<Claims> {
+  try {
+    return tokens.verify(header)
+  } catch (error) {
+    if (why === undefined || header !== undefined || !(error instanceof ProblemError)) throw error
+    throw new ProblemError(error.code, { detail: why, headers: error.headers, cause: error })
+  }
+}
+
+/** The parameters of a query that has no others than these. @throws {ProblemError} bad-url, bad-query */
+export function queryOf(
+  { url = '' }: IncomingMessage,
+  known: readonly string[] | 'any',
+): ReadonlyMap<string, string> {
+  if (known === 'any') return new Map()
+  const parameters = readQuery(rawQueryOf(url))
+  for (const name of parameters.keys()) {
+    if (known.includes(name)) continue
+    const wanted = known.length === 0 ? 'no parameters' : known.join(', ')
+    throw new ProblemError('bad-query', {
+      detail: `Expected ${wanted}; got ${JSON.stringify(name.slice(0, 80))}.`,
+    })
+  }
+  return parameters
+}

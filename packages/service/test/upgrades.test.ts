@@ -1,0 +1,241 @@
+import { expect, test } from '@jest/globals'
+import { systemClock } from '@freshet/kit'
+import { ProblemError } from '@freshet/protocol'
+import { eventually } from '@freshet/testkit'
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import { WebSocket, WebSocketServer } from 'ws'
+import {
+  Drain,
+  Upgrades,
+  type Claims,
+  type UpgradeCall,
+  type UpgradesOptions,
+  type Verifier,
+} from '../src/index.ts'
+import { LogBook, openShell, RawClient } from './open-shell.ts'
+
+const known: Claims = { sub: 'ann', roles: ['chat'], handlers: [] }
+
+const tokens: Verifier = {
+  verify: (header) => {
+    if (header === 'ann') return Promise.resolve(known)
+    throw new ProblemError('unauthenticated', { detail: 'no token' })
+  },
+}
+
+/** A port whose path `/chat/{room}` says what it hears, by npm `ws`. */
+async function openChat(
+  changed: Partial<UpgradesOptions> & { readonly maxSockets?: number; readonly unreadMs?: number } = {},
+) {
+  const log = new LogBook()
+  const drain = new Drain(log, systemClock)
+  const server = new WebSocketServer({ noServer: true })
+  const calls: UpgradeCall[] = []
+  const sockets: WebSocket[] = []
+  const open = (call: UpgradeCall): void => {
+    calls.push(call)
+    server.handleUpgrade(call.request, call.socket, call.behind, (socket) => {
+      sockets.push(socket)
+      socket.on('message', (data) =>
+        socket.send(
+          `${call.claims?.sub} in ${call.parameters['room']}: ${Buffer.isBuffer(data) ? data.toString() : '?'}`,
+        ),
+      )
+    })
+  }
+  const upgrades = new Upgrades({
+    routes: [{ path: '/chat/{room}', protocol: 'websocket', who: 'role:chat', query: ['v'], open }],
+    tokens,
+    origins: ['https://shop.example'],
+    maxOpen: 3,
+    drain,
+    log,
+    ...changed,
+  })
+  const { maxSockets = 100, unreadMs = 30_000 } = changed
+  const plain: IncomingMessage[] = []
+  const bench = await openShell(
+    (request, response) => {
+      plain.push(request)
+      response.end('plain')
+    },
+    { upgrades, maxSockets, unreadMs },
+  )
+  return {
+    ...bench,
+    upgrades,
+    drain,
+    calls,
+    sockets,
+    plain,
+    upgradeLog: log,
+    chat: `${bench.url.replace('http', 'ws')}/chat/lobby`,
+    [Symbol.asyncDispose]: () => bench.shell.close(0),
+  }
+}
+
+const asAnn = { headers: { authorization: 'ann' } }
+
+/** A client that is connected. */
+async function connected(url: string): Promise<WebSocket> {
+  const client = new WebSocket(url, asAnn)
+  await once(client, 'open')
+  return client
+}
+
+/** The status and the body of a refused handshake. */
+async function refusal(url: string, options: object): Promise<readonly [number | undefined, unknown]> {
+  const client = new WebSocket(url, options)
+  client.on('error', () => undefined)
+  const [, response] = (await once(client, 'unexpected-response')) as [unknown, IncomingMessage]
+  let text = ''
+  for await (const chunk of response.setEncoding('utf8')) text += String(chunk)
+  return [response.statusCode, JSON.parse(text)]
+}
+
+const handshake = (path: string, more = ''): string =>
+  `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nAuthorization: ann\r\n` +
+  `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${more}\r\n`
+
+test('S11 a client that nobody here wrote is admitted by its token, and is heard on a path with parameters', async () => {
+  await using bench = await openChat()
+  const client = await connected(`${bench.chat}?v=1`)
+  client.send('hello')
+  const [answer] = (await once(client, 'message')) as [Buffer]
+  expect(answer.toString()).toBe('ann in lobby: hello')
+  expect([...(bench.calls[0]?.query ?? [])]).toEqual([['v', '1']])
+  expect([bench.upgrades.size, bench.shell.openSockets]).toEqual([1, 1])
+  client.close()
+  await eventually(() => expect([bench.upgrades.size, bench.shell.openSockets]).toEqual([0, 0]))
+})
+
+test('S11 what is wrong is answered as a problem, before the app has the connection', async () => {
+  await using bench = await openChat()
+  const { chat } = bench
+  const pages = (origin: string): object => ({ ...asAnn, origin })
+  expect(await refusal(chat, {})).toMatchObject([401, { detail: 'no token' }])
+  expect(await refusal(`${chat}?x=1`, asAnn)).toMatchObject([
+    400,
+    { title: expect.stringContaining('query') },
+  ])
+  expect(await refusal(chat, pages('https://other.example'))).toMatchObject([
+    403,
+    { detail: /--cors-origins/ },
+  ])
+  expect(await refusal(chat, pages('null'))).toMatchObject([403, {}])
+  using raw = new RawClient(bench.url)
+  raw.send(handshake('/chat/lobby').replace('Host: x\r\n', ''))
+  expect(await raw.untilClosed()).toMatch(/^HTTP\/1\.1 400 /)
+  expect(bench.calls).toEqual([])
+  for (const origin of ['https://shop.example', bench.url]) {
+    const client = new WebSocket(chat, pages(origin))
+    await once(client, 'open')
+    client.terminate()
+  }
+  expect([...bench.upgrades.refusals]).toEqual([
+    ['unauthenticated', 1],
+    ['bad-query', 1],
+    ['forbidden', 2],
+    ['bad-request', 1],
+  ])
+  await eventually(() => expect([bench.upgrades.size, bench.shell.openSockets]).toEqual([0, 0]))
+})
+
+test('S11 where nobody speaks another protocol the wish for it is ignored', async () => {
+  await using bench = await openChat()
+  for (const sent of [
+    handshake('/chat'),
+    handshake('/chat/lobby').replace('websocket', 'h2c'),
+    handshake('/%zz'),
+  ]) {
+    using client = new RawClient(bench.url)
+    client.send(sent)
+    await eventually(() => expect(client.text).toMatch(/^HTTP\/1\.1 200 [^]*plain$/))
+  }
+  expect(bench.plain.map(({ headers }) => headers.upgrade)).toEqual([undefined, undefined, undefined])
+})
+
+test('S11 what the app throws is 500 and logged, and after its own first byte the connection is cut', async () => {
+  await using bench = await openChat({
+    routes: [
+      {
+        path: '/{how}',
+        protocol: 'websocket',
+        who: 'public',
+        open: ({ socket, parameters }) => {
+          if (parameters['how'] === 'late') socket.write('hi')
+          throw new Error('no')
+        },
+      },
+    ],
+  })
+  using early = new RawClient(bench.url)
+  early.send(handshake('/early'))
+  expect(await early.untilClosed()).toMatch(/^HTTP\/1\.1 500 [^]*problem\+json/)
+  using late = new RawClient(bench.url)
+  late.send(handshake('/late'))
+  expect(await late.untilClosed()).not.toContain('HTTP')
+  expect(bench.upgradeLog.lines).toHaveLength(2)
+})
+
+test('S12 more connections than there may be are 503, and so is each one during a drain', async () => {
+  await using bench = await openChat({ maxOpen: 1 })
+  const first = await connected(bench.chat)
+  expect(await refusal(bench.chat, asAnn)).toMatchObject([503, { retryable: true }])
+  first.terminate()
+  await eventually(() => expect(bench.upgrades.size).toBe(0))
+  const second = await connected(bench.chat)
+  bench.drain.add({
+    name: 'chat',
+    drain: () => bench.sockets.forEach((socket) => socket.close(3001, 'shutdown')),
+  })
+  const closed = once(second, 'close')
+  await bench.drain.run(1_000)
+  const [code, reason] = (await closed) as [number, Buffer]
+  expect([code, reason.toString()]).toEqual([3001, 'shutdown'])
+  expect(await refusal(bench.chat, asAnn)).toMatchObject([
+    503,
+    { type: expect.stringContaining('not-ready') },
+  ])
+})
+
+test('S12 an open connection is not closed to make room for others, however quiet it is', async () => {
+  await using bench = await openChat({ maxSockets: 2 })
+  const quiet = await connected(bench.chat)
+  for (let times = 0; times < 5; times++) {
+    using client = new RawClient(bench.url)
+    client.send('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+    await eventually(() => expect(client.text).toContain('plain'))
+    using other = new RawClient(bench.url)
+    other.send('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+    await eventually(() => expect(other.text).toContain('plain'))
+  }
+  quiet.send('still here')
+  const [answer] = (await once(quiet, 'message')) as [Buffer]
+  expect(answer.toString()).toContain('still here')
+  quiet.terminate()
+})
+
+test('S12 one that takes nothing of what it is sent is cut off, as every other connection is', async () => {
+  await using bench = await openChat({ unreadMs: 100 })
+  using slow = new RawClient(bench.url)
+  slow.send(handshake('/chat/lobby'))
+  await eventually(() => expect(bench.sockets).toHaveLength(1))
+  slow.socket.pause()
+  bench.sockets[0]?.on('error', () => undefined)
+  for (let times = 0; times < 20; times++) bench.sockets[0]?.send(Buffer.alloc(2 ** 20))
+  await eventually(() => expect(bench.shell.cuts.unread).toBe(1))
+  await eventually(() => expect(bench.upgrades.size).toBe(0))
+})
+
+test('S12 a handshake behind other requests waits for its turn, and loses nothing that came with it', async () => {
+  await using bench = await openChat()
+  using client = new RawClient(bench.url)
+  // A masked text frame: "hi" under a mask of zeros.
+  const frame = '\x81\x82\0\0\0\0hi'
+  client.socket.write(
+    Buffer.from(`GET / HTTP/1.1\r\nHost: x\r\n\r\n${handshake('/chat/lobby')}${frame}`, 'latin1'),
+  )
+  await eventually(() => expect(client.text).toMatch(/plain[^]*101 Switching Protocols[^]*ann in lobby: hi/))
+})
