@@ -1,7 +1,7 @@
 import { Cache } from '@freshet/cache'
 import { formatSourcePosition, parseSourceId, positionOf, type Position } from '@freshet/protocol'
 import { documentEncoder, type CachedDocument } from '@freshet/reader'
-import type { Absent, Answer, Notice, Replica, ReplicaState, ReplicaStatus } from '@freshet/replica'
+import type { Absent, Answer, Notification, Replica, ReplicaState, ReplicaStatus } from '@freshet/replica'
 import { createHash } from 'node:crypto'
 
 const MiB = 1024 * 1024
@@ -66,7 +66,7 @@ export class HeldReplica implements Replica<CachedDocument> {
     return unused()
   }
 
-  async *changes(): AsyncIterable<Notice> {}
+  async *changes(): AsyncIterable<Notification<CachedDocument>> {}
 
   status(): ReplicaStatus {
     throw new Error('not asked here')

@@ -16,7 +16,7 @@ async function follow(uri: string): Promise<void> {
     encoder: documentEncoder(mongodbCodec.encode),
   })
   process.send?.({})
-  for await (const notice of replica.changes(stopping.signal)) sightings.push([notice.at, sharedNow()])
+  for await (const { at } of replica.changes({ signal: stopping.signal })) sightings.push([at, sharedNow()])
 }
 
 async function stop(): Promise<void> {

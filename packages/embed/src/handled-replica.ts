@@ -4,7 +4,13 @@ import {
   type HandlerOptions,
   type HandlerStatus,
 } from '@freshet/handlers'
-import { ExactReplica, ReplicaError, type Notice, type ReplicaParts, type Value } from '@freshet/replica'
+import {
+  ExactReplica,
+  ReplicaError,
+  type Notification,
+  type ReplicaParts,
+  type Value,
+} from '@freshet/replica'
 import type { EmbeddedReplica } from './contract.ts'
 import { Handling } from './handling.ts'
 
@@ -34,8 +40,9 @@ export class HandledReplica<V extends Value> extends ExactReplica<V> implements 
         `${handler.name} wants '${unknown}', which is not followed`,
       )
     const runs = this.#handlers.add(handler)
-    const only = new Set(handler.collections)
-    const listen = (signal: AbortSignal): AsyncIterable<Notice> => this.changes(signal, only)
+    const { collections: wanted } = handler
+    const listen = (signal: AbortSignal): AsyncIterable<Notification<V>> =>
+      this.changes({ signal, collections: wanted })
     const handling = new Handling({ handler, runs, listen, clock, log })
     this.#handlings.add(handling)
     void this.#forget(handler, handling)

@@ -1,12 +1,12 @@
 import type { ChangeHandler, HandlerRuns } from '@freshet/handlers'
 import type { Clock, Log } from '@freshet/kit'
-import type { Notice } from '@freshet/replica'
+import type { Notification } from '@freshet/replica'
 
 export interface HandlingParts {
   readonly handler: ChangeHandler
   readonly runs: HandlerRuns
   /** What its collections tell, and nothing of others. */
-  readonly listen: (signal: AbortSignal) => AsyncIterable<Notice>
+  readonly listen: (signal: AbortSignal) => AsyncIterable<Notification<unknown>>
   readonly clock: Clock
   readonly log: Log
 }
@@ -53,16 +53,16 @@ export class Handling implements AsyncDisposable {
     await this.close()
   }
 
-  async #run(notices: AsyncIterable<Notice>, signal: AbortSignal): Promise<void> {
+  async #run(notifications: AsyncIterable<Notification<unknown>>, signal: AbortSignal): Promise<void> {
     const { runs } = this.#parts
-    for await (const notice of notices) {
-      if (notice.kind === 'reset') {
-        await runs.reset(notice.reason, signal)
+    for await (const notification of notifications) {
+      if (notification.kind === 'reset') {
+        await runs.reset(notification.reason, signal)
         continue
       }
-      for (const { collection, id, cause = [] } of notice.keys) {
+      for (const { collection, id, cause = [] } of notification.changes) {
         if (signal.aborted) return
-        await runs.hear({ collection, id, at: notice.at, cause }, signal)
+        await runs.hear({ collection, id, at: notification.at, cause }, signal)
       }
     }
   }

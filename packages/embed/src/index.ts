@@ -24,8 +24,8 @@ export {
 export type {
   Absent,
   Answer,
-  ChangedKey,
-  Notice,
+  ChangedDocument,
+  Notification,
   Encoder,
   ReadOptions,
   Replica,

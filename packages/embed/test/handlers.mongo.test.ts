@@ -70,7 +70,7 @@ test('E2 a handler hears every change of its collections once, in order, at a po
 })
 
 test('E2 it hears of a gap, and of what it was too slow for, as a reset; nothing piles up', async () => {
-  await using replica = await open({ maxNotices: 4 })
+  await using replica = await open({ maxSubscriptionBytes: 1_024 })
   let release = (): void => undefined
   const handler = hearing(() => new Promise((resolve) => (release = resolve)))
   replica.onChange(handler)

@@ -75,22 +75,38 @@ export interface ReplicaStatus {
   readonly refusedCollections: Readonly<Record<string, string>>
 }
 
-/** One document that changed. */
-export interface ChangedKey {
+/** What every change of one document says. */
+interface OfDocument {
   readonly collection: string
   readonly id: Id
   /** The handlers that it descends from; absent: nobody's, as far as is known. */
   readonly cause?: Lineage
 }
 
-/** What subscribers hear: which documents changed at which position, or that they must read everything anew. */
-export type Notice =
+/** One document that changed. */
+export type ChangedDocument<V> =
+  /** It was inserted or replaced; `document` is its whole new state. */
+  | (OfDocument & { readonly kind: 'upsert'; readonly document: V })
+  | (OfDocument & { readonly kind: 'delete' })
+  /** It changed, and the source did not say into what: read it. */
+  | (OfDocument & { readonly kind: 'invalidate' })
+
+/** What subscribers hear: how documents changed, or that they must read everything anew. */
+export type Notification<V> =
   | {
       readonly kind: 'changes'
-      readonly keys: readonly ChangedKey[]
+      /** In the source's order; all that the subscriber wants of the positions since the notification before, up to `at`. */
+      readonly changes: readonly ChangedDocument<V>[]
       readonly at: Position
     }
   | { readonly kind: 'reset'; readonly reason: string; readonly at: Position }
+
+export interface SubscribeOptions {
+  /** Ends the subscription. */
+  readonly signal: AbortSignal
+  /** The collections to hear of; what changes elsewhere costs nothing. Default: all. */
+  readonly collections?: readonly string[]
+}
 
 /** One exact past state of a database that moves forward: feed + cache + point reads. */
 export interface Replica<V> extends AsyncDisposable {
@@ -120,8 +136,11 @@ export interface Replica<V> extends AsyncDisposable {
   ): Promise<void>
   /** Settles when the replica is at least as new as the majority state at the call; resolves with that position. */
   now(options?: Pick<ReadOptions, 'waitMs' | 'signal'>): Promise<Position>
-  /** Hears of every change from now on, in order, until `signal` aborts; a subscriber that is too slow gets a `reset`. */
-  changes(signal: AbortSignal): AsyncIterable<Notice>
+  /**
+   * Hears of every change from now on, in order, until `signal` aborts; a subscriber that is behind by more than
+   * `maxSubscriptionBytes` gets a `reset`.
+   */
+  changes(options: SubscribeOptions): AsyncIterable<Notification<V>>
   status(): ReplicaStatus
   /** Stops, as disposing does; pending reads fail with STOPPED. Twice is fine; settles when really ended. */
   close(): Promise<void>

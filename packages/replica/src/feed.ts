@@ -1,8 +1,8 @@
 import { ChangeStreamError, type Batch, type Origin, type Sink } from '@freshet/change-stream'
 import type { Cache, Loss, Value } from '@freshet/cache'
 import type { Log } from '@freshet/kit'
-import type { Change, DocumentChange } from '@freshet/protocol'
-import type { ChangedKey, Encoder } from './contract.ts'
+import type { Change, Position, Upsert } from '@freshet/protocol'
+import type { Encoder } from './contract.ts'
 import type { ServedCollections } from './served-collections.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import type { Watermark } from './watermark.ts'
@@ -12,7 +12,7 @@ export interface FeedParts<V extends Value> {
   readonly encoder: Encoder<V>
   readonly watermark: Watermark
   readonly collections: ServedCollections
-  readonly subscriptions: Subscriptions
+  readonly subscriptions: Subscriptions<V>
   readonly log: Log
   /** Reads may be sent (again). */
   readonly resume: () => void
@@ -66,15 +66,15 @@ export class Feed<V extends Value> implements Sink {
   apply(batch: Batch): void {
     const { cache, watermark, subscriptions } = this.#parts
     this.#brokenBy = undefined
-    for (const change of batch.changes) this.#change(change)
-    if (cache.loss !== undefined) throw new ChangeStreamError(cache.loss, lossWords[cache.loss])
     // After a new epoch the feed may start before W. Nothing is given out then, and nothing may be told twice.
     const old = watermark.isOld(batch)
+    for (const change of batch.changes) this.#change(change, old ? undefined : batch.through)
+    if (cache.loss !== undefined) throw new ChangeStreamError(cache.loss, lossWords[cache.loss])
     const served = watermark.serving
     watermark.advance(batch)
     if (old) return
     this.#changesApplied += batch.changes.length
-    if (subscriptions.wanted && batch.changes.length > 0) this.#tell(batch)
+    subscriptions.tell(batch.through)
     if (!served && watermark.serving) this.#parts.resume()
   }
 
@@ -90,67 +90,63 @@ export class Feed<V extends Value> implements Sink {
     this.#parts.log.warn({ code, err: error }, 'the feed broke')
   }
 
-  #change(change: Change): void {
-    const { cache } = this.#parts
+  /** @param at the position by which subscribers hear of it; `undefined`: they have heard. */
+  #change(change: Change, at: Position | undefined): void {
+    const { cache, collections, subscriptions } = this.#parts
     switch (change.kind) {
-      case 'upsert': {
-        const key = `${change.collection}/${change.id}`
-        if (cache.wants(key)) this.#upsert(key, change.document)
-        else cache.pass(key, change.document)
-        return
-      }
+      case 'upsert':
+        return this.#upsert(change, at !== undefined && subscriptions.wants(change.collection))
       case 'delete':
-        return cache.delete(`${change.collection}/${change.id}`)
+        cache.delete(`${change.collection}/${change.id}`)
+        if (at !== undefined) subscriptions.add(change)
+        return
       case 'invalidate':
-        return cache.invalidate(`${change.collection}/${change.id}`)
+        cache.invalidate(`${change.collection}/${change.id}`)
+        if (at !== undefined) subscriptions.add(change)
+        return
       case 'drop-collection':
-        return cache.dropCollection(change.collection)
+        cache.dropCollection(change.collection)
+        if (at !== undefined) subscriptions.reset(change.kind, at, change.collection)
+        return
       case 'invalidate-collection':
         cache.invalidateCollection(change.collection)
-        return this.#parts.collections.ask(change.collection)
+        collections.ask(change.collection)
+        if (at !== undefined) subscriptions.reset(change.kind, at, change.collection)
+        return
       case 'invalidate-all':
-        return cache.invalidateAll()
+        cache.invalidateAll()
+        if (at !== undefined) subscriptions.reset(change.kind, at)
     }
   }
 
-  #upsert(key: string, document: Uint8Array): void {
-    const { cache, encoder, log } = this.#parts
+  #upsert(change: Upsert, told: boolean): void {
+    const { cache, subscriptions } = this.#parts
+    const { collection, id, document: bytes } = change
+    const key = `${collection}/${id}`
+    const wanted = cache.wants(key)
+    if (!wanted && !told) return cache.pass(key, bytes)
+    const document = this.#encode(key, bytes)
+    if (document === undefined) cache.invalidate(key)
+    else if (wanted) cache.upsert(key, document)
+    else cache.pass(key, bytes)
+    if (!told) return
+    const cause = change.cause && { cause: change.cause }
+    if (document === undefined) subscriptions.add({ kind: 'invalidate', collection, id, ...cause })
+    else subscriptions.add({ kind: 'upsert', collection, id, document, ...cause })
+  }
+
+  /** `undefined`: it cannot be encoded. The next read of the document tells its caller; the rest of the batch goes on. */
+  #encode(key: string, document: Uint8Array): V | undefined {
     try {
-      cache.upsert(key, encoder.encode(document))
+      return this.#parts.encoder.encode(document)
     } catch (error) {
-      // The rest of the batch must be applied whatever happens; the next read of this document tells its caller.
-      log.error({ key, err: error }, 'the encoder of a document threw')
-      cache.invalidate(key)
+      this.#parts.log.error({ key, err: error }, 'the encoder of a document threw')
+      return undefined
     }
-  }
-
-  #tell(batch: Batch): void {
-    const { subscriptions } = this.#parts
-    let keys: ChangedKey[] = []
-    const flush = (): void => {
-      if (keys.length > 0) subscriptions.tell({ kind: 'changes', keys, at: batch.through })
-      keys = []
-    }
-    for (const change of batch.changes) {
-      if ('id' in change) keys.push(keyOf(change))
-      else {
-        flush()
-        subscriptions.reset(
-          change.kind,
-          batch.through,
-          'collection' in change ? change.collection : undefined,
-        )
-      }
-    }
-    flush()
   }
 }
 
 const lossWords: Readonly<Record<Loss, string>> = {
   TOO_LARGE: 'the documents of the declared collections need more than `cacheBytes`',
   CONTENT_UNKNOWN: 'a document changed and the feed did not say into what, or it could not be encoded',
-}
-
-function keyOf({ collection, id, cause }: DocumentChange): ChangedKey {
-  return cause === undefined ? { collection, id } : { collection, id, cause }
 }

@@ -26,8 +26,8 @@ export interface ReplicaOptions {
   readonly lagAfterMs: number
   /** Without a sign of life of the source's majority for this long, `proved` is false. */
   readonly aliveWithinMs: number
-  /** Subscriptions that one subscriber may be behind before it hears `reset` instead. */
-  readonly maxNotices: number
+  /** Bytes of documents that one subscriber may be behind before it hears `reset` instead, by the encoder's `sizeOf`. */
+  readonly maxSubscriptionBytes: number
   /** Waits between attempts of reads that failed; below 2,000 ms for the longest they come faster than once a second. */
   readonly retry: BackoffOptions
 }
@@ -48,6 +48,6 @@ export const defaultReplicaOptions: ReplicaOptions = Object.freeze({
   maxAheadMs: 60_000,
   lagAfterMs: 5_000,
   aliveWithinMs: 2_000,
-  maxNotices: 1_024,
+  maxSubscriptionBytes: 4 * MiB,
   retry: Object.freeze({ firstMs: 50, maxMs: 2_000 }),
 })

@@ -6,11 +6,12 @@ import { BoundedReads } from './bounded-reads.ts'
 import type {
   Answer,
   Encoder,
-  Notice,
+  Notification,
   ReadOptions,
   Replica,
   ReplicaState,
   ReplicaStatus,
+  SubscribeOptions,
 } from './contract.ts'
 import { Deadline, Ending } from './deadline.ts'
 import { Feed } from './feed.ts'
@@ -66,7 +67,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
   readonly #ending = new Ending()
   readonly #watermark: Watermark
   readonly #collections: ServedCollections
-  readonly #subscriptions: Subscriptions
+  readonly #subscriptions: Subscriptions<V>
   readonly #sourceReads: BoundedReads
   readonly #progress: ReplicationProgress
   readonly #filler: Filler<V>
@@ -84,7 +85,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
     const budget = parts.budget ?? new ByteBudget({ maxBytes: options.inFlightBytes, clock })
     const ending = this.#ending
     const watermark = new Watermark(clock, options.lagAfterMs)
-    const subscriptions = new Subscriptions(options.maxNotices)
+    const subscriptions = new Subscriptions<V>(options.maxSubscriptionBytes, encoder.sizeOf)
     const sourceReads = new BoundedReads({
       reads: parts.reads ?? new FeedReads(watermark, clock),
       places: options.maxSourceReads,
@@ -205,9 +206,8 @@ export class ExactReplica<V extends Value> implements Replica<V> {
     return await this.#reach('now', options)
   }
 
-  /** @param only the collections to hear of; default: all. */
-  changes(signal: AbortSignal, only?: ReadonlySet<string>): AsyncIterable<Notice> {
-    return this.#subscriptions.listen(signal, only)
+  changes(options: SubscribeOptions): AsyncIterable<Notification<V>> {
+    return this.#subscriptions.listen(options)
   }
 
   status(): ReplicaStatus {

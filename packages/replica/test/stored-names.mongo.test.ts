@@ -4,7 +4,7 @@ import { storedNameFault } from '@freshet/mongodb-rules'
 import { placesOf, type CollectionPlace } from '@freshet/protocol'
 import { openTestDatabase, type TestDatabase } from '@freshet/testkit'
 import type { Collection } from 'mongodb'
-import type { Notice, Replica } from '../src/contract.ts'
+import type { Notification, Replica } from '../src/contract.ts'
 import type { Parsed } from './support/mongo/parsed.ts'
 import { openReplica } from './support/mongo/open-replica.ts'
 
@@ -41,12 +41,15 @@ test.each([
   ['profiles', 'userProfiles'],
   ['files', 'fs.files'],
 ])('R20 %s is read, followed and told under its own name, and stored as %s', async (name, in_) => {
-  const notices = replica.changes(signal)[Symbol.asyncIterator]()
+  const notifications = replica.changes({ signal })[Symbol.asyncIterator]()
   expect(await shown(name, 'a')).toBe('absent')
-  const next: Promise<IteratorResult<Notice>> = notices.next()
+  const next: Promise<IteratorResult<Notification<unknown>>> = notifications.next()
   await stored(in_).insertOne({ _id: 'a', n: 1 })
   expect(await shown(name, 'a')).toBe(1)
-  expect((await next).value).toMatchObject({ kind: 'changes', keys: [{ collection: name, id: 'a' }] })
+  expect((await next).value).toMatchObject({
+    kind: 'changes',
+    changes: [{ kind: 'upsert', collection: name, id: 'a', document: { document: { _id: 'a', n: 1 } } }],
+  })
   await stored(in_).updateOne({ _id: 'a' }, { $set: { n: 2 } })
   expect(await shown(name, 'a')).toBe(2)
   await stored(in_).rename('elsewhere')
@@ -59,7 +62,7 @@ test.each([
   await stored(name).insertOne({ _id: 'a', n: 7 })
   expect(await shown(name, 'a')).toBe('absent')
   await expect(replica.get(in_, 'a')).rejects.toMatchObject({ code: 'UNKNOWN_COLLECTION' })
-  await notices.return?.()
+  await notifications.return?.()
 })
 
 test('R20 what is wrong with a collection is told of its name here', async () => {

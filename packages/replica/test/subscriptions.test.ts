@@ -1,39 +1,48 @@
+import { ChangeStreamError } from '@freshet/change-stream'
 import { expect, test } from '@jest/globals'
 import { positionOf } from '@freshet/protocol'
-import type { Notice } from '../src/contract.ts'
-import { Bench } from './support/bench.ts'
-import { ChangeStreamError } from '@freshet/change-stream'
+import type { Notification, SubscribeOptions } from '../src/contract.ts'
+import { asText, Bench } from './support/bench.ts'
 
 const upsert = { kind: 'upsert', collection: 'a', id: '1' } as const
 
-async function take(from: AsyncIterable<Notice>, count: number): Promise<readonly Notice[]> {
-  const taken: Notice[] = []
-  for await (const notice of from) {
-    taken.push(notice)
+type Heard = AsyncIterable<Notification<string>>
+
+const listen = (bench: Bench, options: Partial<SubscribeOptions> = {}): Heard =>
+  bench.replica.changes({ signal: new AbortController().signal, ...options })
+
+async function take(from: Heard, count: number): Promise<readonly Notification<string>[]> {
+  const taken: Notification<string>[] = []
+  for await (const notification of from) {
+    taken.push(notification)
     if (taken.length === count) break
   }
   return taken
 }
 
-test('R14 a subscriber hears of every change from its call on, in order, and of every gap', async () => {
+test('R14 a subscriber hears of every change from its call on, in order and with its document, and of every gap', async () => {
   await using bench = await new Bench().live()
-  const notices = bench.replica.changes(new AbortController().signal)
+  const heard = listen(bench)
   bench.history.commit([upsert])
+  bench.tell()
+  bench.history.commit([{ ...upsert, kind: 'delete' }])
   bench.tell()
   bench.history.commit([{ kind: 'drop-collection', collection: 'a' }])
   bench.tell()
   bench.feed.broken(new ChangeStreamError('HISTORY_LOST', 'by the test'))
   bench.begin()
-  expect(await take(notices, 3)).toEqual([
-    { kind: 'changes', keys: [{ collection: 'a', id: '1' }], at: positionOf(1, 1) },
-    { kind: 'reset', reason: 'drop-collection', at: positionOf(1, 2) },
-    { kind: 'reset', reason: 'HISTORY_LOST', at: positionOf(1, 2) },
+  const document = bench.history.at('a/1', 1)
+  expect(await take(heard, 4)).toEqual([
+    { kind: 'changes', changes: [{ ...upsert, document }], at: positionOf(1, 1) },
+    { kind: 'changes', changes: [{ ...upsert, kind: 'delete' }], at: positionOf(1, 2) },
+    { kind: 'reset', reason: 'drop-collection', at: positionOf(1, 3) },
+    { kind: 'reset', reason: 'HISTORY_LOST', at: positionOf(1, 3) },
   ])
 })
 
 test('R14 what was told before a gap is not told again when the new epoch begins before it', async () => {
   await using bench = await new Bench().live()
-  const notices = bench.replica.changes(new AbortController().signal)
+  const heard = listen(bench)
   for (let n = 0; n < 3; n += 1) {
     bench.history.commit([upsert])
     bench.tell()
@@ -43,7 +52,7 @@ test('R14 what was told before a gap is not told again when the new epoch begins
   bench.tell(2)
   bench.history.commit([{ ...upsert, id: '2' }])
   bench.tell()
-  const told = await take(notices, 5)
+  const told = await take(heard, 5)
   expect(told.map(({ kind, at }) => [kind, at])).toEqual([
     ...[1, 2, 3].map((n) => ['changes', positionOf(1, n)]),
     ['reset', positionOf(1, 3)],
@@ -54,7 +63,7 @@ test('R14 what was told before a gap is not told again when the new epoch begins
 
 test('R14 changes of one batch are told in order with what resets all', async () => {
   await using bench = await new Bench().live()
-  const notices = bench.replica.changes(new AbortController().signal)
+  const heard = listen(bench)
   bench.history.commit([
     { ...upsert, kind: 'invalidate' },
     { kind: 'drop-collection', collection: 'a' },
@@ -65,26 +74,57 @@ test('R14 changes of one batch are told in order with what resets all', async ()
   bench.history.commit([upsert])
   bench.tell()
   const at = positionOf(1, 1)
-  expect(await take(notices, 3)).toEqual([
-    { kind: 'changes', keys: [{ collection: 'a', id: '1' }], at },
+  const told = await take(heard, 3)
+  expect(told).toMatchObject([
+    { kind: 'changes', changes: [{ ...upsert, kind: 'invalidate' }], at },
     { kind: 'reset', reason: 'drop-collection', at },
-    { kind: 'changes', keys: ['2', '4'].map((id) => ({ collection: 'a', id })), at },
+    { kind: 'changes', changes: ['2', '4'].map((id) => ({ ...upsert, id })), at },
   ])
 })
 
-test('R14 one that is too slow loses its queue and hears so', async () => {
-  await using bench = await new Bench({ options: { maxNotices: 2 } }).live()
-  const notices = bench.replica.changes(new AbortController().signal)
-  for (let n = 0; n < 3; n += 1) {
-    bench.history.commit([upsert])
+test('R12 R14 a document that cannot be encoded is told as a change that must be read', async () => {
+  const encode = (): string => {
+    throw new Error('by the test')
+  }
+  await using bench = await new Bench({ encoder: { ...asText, encode } }).live()
+  const heard = listen(bench)
+  bench.history.commit([upsert])
+  bench.tell()
+  expect(await take(heard, 1)).toEqual([
+    { kind: 'changes', changes: [{ ...upsert, kind: 'invalidate' }], at: positionOf(1, 1) },
+  ])
+})
+
+test('R14 one that is behind by too many bytes loses its queue and hears so; one batch alone is always told', async () => {
+  await using bench = await new Bench({ options: { maxSubscriptionBytes: 600 } }).live()
+  const heard = listen(bench)
+  const tell = (commits: number): void => {
+    for (let n = 0; n < commits; n += 1) bench.history.commit([upsert])
     bench.tell()
   }
-  expect(await take(notices, 1)).toEqual([{ kind: 'reset', reason: 'too-slow', at: positionOf(1, 3) }])
+  tell(2)
+  tell(1)
+  expect(await take(heard, 1)).toEqual([{ kind: 'reset', reason: 'too-slow', at: positionOf(1, 3) }])
+  const fast = listen(bench)
+  tell(9)
+  const [all] = await take(fast, 1)
+  expect(all).toMatchObject({ kind: 'changes', at: positionOf(1, 12) })
+  expect(all?.kind === 'changes' && all.changes).toHaveLength(9)
+})
+
+test('R14 what was taken gives its bytes back', async () => {
+  await using bench = await new Bench({ options: { maxSubscriptionBytes: 600 } }).live()
+  const heard = listen(bench)[Symbol.asyncIterator]()
+  for (let n = 1; n <= 20; n += 1) {
+    bench.history.commit([upsert])
+    bench.tell()
+    expect(await heard.next()).toMatchObject({ value: { kind: 'changes', at: positionOf(1, n) } })
+  }
 })
 
 test('R14 who wants some collections hears of nothing else, and is not slowed down by it', async () => {
-  await using bench = await new Bench({ options: { maxNotices: 2 } }).live()
-  const notices = bench.replica.changes(new AbortController().signal, new Set(['a']))
+  await using bench = await new Bench({ options: { maxSubscriptionBytes: 600 } }).live()
+  const heard = listen(bench, { collections: ['a'] })
   for (let n = 0; n < 9; n += 1) {
     bench.history.commit([{ ...upsert, collection: 'b' }])
     bench.history.commit([{ kind: 'drop-collection', collection: 'b' }])
@@ -94,19 +134,37 @@ test('R14 who wants some collections hears of nothing else, and is not slowed do
   bench.tell()
   bench.history.commit([{ kind: 'drop-collection', collection: 'a' }])
   bench.tell()
-  expect(await take(notices, 2)).toEqual([
-    { kind: 'changes', keys: [{ collection: 'a', id: '1' }], at: positionOf(1, 19) },
+  expect(await take(heard, 2)).toMatchObject([
+    { kind: 'changes', changes: [upsert], at: positionOf(1, 19) },
     { kind: 'reset', reason: 'drop-collection', at: positionOf(1, 20) },
   ])
+})
+
+test('R14 ten thousand subscribers of other collections cost a change nothing: nothing is encoded for them', async () => {
+  let encoded = 0
+  const encode = (document: Uint8Array): string => {
+    encoded += 1
+    return asText.encode(document)
+  }
+  await using bench = await new Bench({ encoder: { ...asText, encode } }).live()
+  for (let n = 0; n < 10_000; n += 1) listen(bench, { collections: ['b'] })
+  const tell = (): void => {
+    bench.history.commit([upsert])
+    bench.tell()
+  }
+  tell()
+  expect(encoded).toBe(0)
+  const heard = [listen(bench, { collections: ['a'] }), listen(bench, { collections: ['a', 'b'] })]
+  tell()
+  expect(encoded).toBe(1)
+  const told = await Promise.all(heard.map((each) => take(each, 1)))
+  expect(told[0]).toEqual(told[1])
 })
 
 test('R14 the subscription ends by its signal and by closing', async () => {
   const bench = await new Bench().live()
   const leaving = new AbortController()
-  const ended = [
-    take(bench.replica.changes(leaving.signal), 1),
-    take(bench.replica.changes(new AbortController().signal), 1),
-  ]
+  const ended = [take(listen(bench, { signal: leaving.signal }), 1), take(listen(bench), 1)]
   leaving.abort()
   await bench.replica.close()
   expect(await Promise.all(ended)).toEqual([[], []])

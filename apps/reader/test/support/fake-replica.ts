@@ -11,7 +11,7 @@ import {
   ReplicaError,
   type Absent,
   type Answer,
-  type Notice,
+  type Notification,
   type ReadOptions,
   type Replica,
   type ReplicaErrorCode,
@@ -130,7 +130,7 @@ export class FakeReplica implements Replica<CachedDocument> {
     return this.#at
   }
 
-  async *changes(): AsyncIterable<Notice> {}
+  async *changes(): AsyncIterable<Notification<CachedDocument>> {}
 
   status(): ReplicaStatus {
     return {
