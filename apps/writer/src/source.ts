@@ -1,11 +1,10 @@
 import { Backoff, RunLoop, SharedNext, type Clock, type Log, type Part } from '@freshet/kit'
-import { parseSourceId, ProblemError, type SourceId } from '@freshet/protocol'
-import { createHash } from 'node:crypto'
+import { ProblemError, type SourceId } from '@freshet/protocol'
 import type { ControlStore } from './store/contract.ts'
 
 /** What the watch over the source is made of. */
 export interface SourceWatchOptions {
-  readonly control: Pick<ControlStore, 'timeline'>
+  readonly control: Pick<ControlStore, 'source'>
   readonly clock: Clock
   readonly log: Log
   /** The longest time between two looks. */
@@ -137,11 +136,10 @@ export class SourceWatch implements Part {
     const { control, clock, log } = this.#options
     this.#beganAt = clock.now()
     const doubted = (this.#doubted = new AbortController())
-    const timeline = await control.timeline()
+    const source = await control.source()
     // A doubt that came while it was asked makes the answer worthless.
     if (doubted.signal.aborted) return false
     this.#seenAt = clock.now()
-    const source = timeline === undefined ? undefined : sourceIdOf(timeline)
     if (source !== undefined && source !== this.#source) log.info({ source }, 'writing to this source')
     this.#source = source
     this.#unnamed = source === undefined
@@ -174,9 +172,4 @@ export class SourceWatch implements Part {
     this.#failing = true
     return 'retry'
   }
-}
-
-/** The name that positions carry for a timeline: the same for readers and writers. */
-export function sourceIdOf(timeline: string): SourceId | undefined {
-  return parseSourceId(createHash('sha256').update(timeline).digest('hex').slice(0, 8))
 }

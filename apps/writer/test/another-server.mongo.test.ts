@@ -1,6 +1,7 @@
 import { afterAll, expect, test } from '@jest/globals'
 import { CutProxy, openTestDatabase, type TestDatabase } from '@freshet/testkit'
-import { sourceIdOf } from '../src/source.ts'
+import { sourceIdOf } from '@freshet/mongodb-rules'
+import type { SourceId } from '@freshet/protocol'
 import type { Backend } from '../src/store/contract.ts'
 import type { Pulse } from '../src/store/contract.ts'
 import { collections, openWriter } from './support/open-writer.ts'
@@ -56,9 +57,9 @@ test('W1 no answer names the source of a server that stood behind the address be
 
 test('W1 control: a writer that neither hears of broken connections nor looks again names the wrong one', async () => {
   const { wrong } = await wrongAnswers((backend) => {
-    let first: Promise<string | undefined> | undefined
-    const timeline = () => (first ??= backend.control.timeline())
-    const control = { timeline, beat: (seen: Pulse | undefined) => backend.control.beat(seen) }
+    let first: Promise<SourceId | undefined> | undefined
+    const source = () => (first ??= backend.control.source())
+    const control = { source, beat: (seen: Pulse | undefined) => backend.control.beat(seen) }
     return { ...backend, control, onBroken: () => undefined }
   })
   expect(wrong).toBeGreaterThan(0)

@@ -65,7 +65,7 @@ test('W6 a beat on a state that is no longer the newest writes nothing: several 
   const once = (backend: Backend): Backend => ({
     ...backend,
     control: {
-      timeline: () => backend.control.timeline(),
+      source: () => backend.control.source(),
       beat: async (seen) => {
         if (done !== undefined) return { beats: Symbol() }
         const first = await backend.control.beat(seen)
@@ -91,7 +91,7 @@ test('W7 a writer whose beats nobody takes is not ready, and says so', async () 
   )
   const hold = (backend: Backend): Backend => ({
     ...backend,
-    control: { timeline: () => backend.control.timeline(), beat: () => held },
+    control: { source: () => backend.control.source(), beat: () => held },
   })
   const argv = ['--unready-after=100ms']
   await using writer = await openWriter(db.uriFor('writer'), { over: hold, argv })

@@ -1,17 +1,22 @@
 import { expect, test } from '@jest/globals'
 import { systemClock } from '@freshet/kit'
-import { ProblemError } from '@freshet/protocol'
+import { sourceIdOf } from '@freshet/mongodb-rules'
+import { ProblemError, type SourceId } from '@freshet/protocol'
 import { eventually, silentLog } from '@freshet/testkit'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { sourceIdOf, SourceWatch } from '../src/source.ts'
+import { SourceWatch } from '../src/source.ts'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage: () => void = runInNewContext('gc')
 
+const first = sourceIdOf('first')
+const second = sourceIdOf('second')
+
 interface World extends AsyncDisposable {
   readonly source: SourceWatch
-  timeline: string | undefined | Error
+  /** What the next look finds. */
+  found: SourceId | undefined | Error
   /** Ends the look that is under way; looks wait for it while it is set. */
   gate: Promise<void> | undefined
   looks: number
@@ -19,17 +24,17 @@ interface World extends AsyncDisposable {
 
 function open(everyMs: number): World {
   const world: World = {
-    timeline: 'first',
+    found: first,
     gate: undefined,
     looks: 0,
     source: new SourceWatch({
       control: {
-        timeline: async () => {
+        source: async () => {
           world.looks++
-          const { timeline } = world
+          const { found } = world
           await world.gate
-          if (timeline instanceof Error) throw timeline
-          return timeline
+          if (found instanceof Error) throw found
+          return found
         },
       },
       clock: systemClock,
@@ -46,26 +51,26 @@ const HOUR_MS = 3_600_000
 
 test('W2 without a control document the source stays unknown, and is found when there is one', async () => {
   await using world = open(HOUR_MS)
-  world.timeline = undefined
+  world.found = undefined
   world.source.doubt()
   await eventually(() => expect(world.looks).toBeGreaterThan(1))
   await expect(world.source.expect()).rejects.toThrow(ProblemError)
-  world.timeline = 'first'
-  await eventually(() => expect(world.source.source).toBe(sourceIdOf('first')))
+  world.found = first
+  await eventually(() => expect(world.source.source).toBe(first))
 })
 
 test('W1 a doubt makes the source unknown at once, and it is looked at without waiting', async () => {
   await using world = open(HOUR_MS)
-  await eventually(() => expect(world.source.source).toBe(sourceIdOf('first')))
-  world.timeline = 'second'
+  await eventually(() => expect(world.source.source).toBe(first))
+  world.found = second
   world.source.doubt()
   expect(world.source.source).toBeUndefined()
-  await eventually(() => expect(world.source.source).toBe(sourceIdOf('second')))
+  await eventually(() => expect(world.source.source).toBe(second))
 })
 
 test('W1 a doubt that comes during a look makes its answer worthless', async () => {
   await using world = open(HOUR_MS)
-  await eventually(() => expect(world.source.source).toBe(sourceIdOf('first')))
+  await eventually(() => expect(world.source.source).toBe(first))
   let letGo = (): void => undefined
   world.gate = new Promise((resolve) => {
     letGo = resolve
@@ -73,44 +78,44 @@ test('W1 a doubt that comes during a look makes its answer worthless', async () 
   world.source.doubt()
   await eventually(() => expect(world.looks).toBe(2))
   // The look under way has read the old name already.
-  world.timeline = 'second'
+  world.found = second
   world.source.doubt()
   const seen: unknown[] = []
   world.gate = undefined
   letGo()
   await eventually(() => {
     seen.push(world.source.source)
-    expect(world.source.source).toBe(sourceIdOf('second'))
+    expect(world.source.source).toBe(second)
   })
-  expect(seen).not.toContain(sourceIdOf('first'))
+  expect(seen).not.toContain(first)
 })
 
 test('W1 an answer whose source came into doubt waits for the next look, and is told if it is another one', async () => {
   await using world = open(HOUR_MS)
-  const first = await world.source.expect()
+  await world.source.expect()
   expect(await world.source.stillIs(first)).toBe(true)
   world.source.doubt()
   expect(await world.source.stillIs(first)).toBe(true)
-  world.timeline = 'second'
+  world.found = second
   world.source.doubt()
   expect(await world.source.stillIs(first)).toBe(false)
 })
 
 test('a look that fails is repeated', async () => {
   await using world = open(1)
-  await eventually(() => expect(world.source.source).toBe(sourceIdOf('first')))
-  world.timeline = new Error('away')
+  await eventually(() => expect(world.source.source).toBe(first))
+  world.found = new Error('away')
   const { looks } = world
   await eventually(() => expect(world.looks).toBeGreaterThan(looks + 2))
   // What is known stays known: a look that fails tells nothing about another server.
-  expect(world.source.source).toBe(sourceIdOf('first'))
+  expect(world.source.source).toBe(first)
 })
 
 test('writes that gave up waiting for the source leave nothing behind', async () => {
   const signals: WeakRef<AbortSignal>[] = []
   // It is never started, so the source is never known.
   const source = new SourceWatch({
-    control: { timeline: async () => undefined },
+    control: { source: async () => undefined },
     clock: {
       ...systemClock,
       sleep: async (_ms, signal) => void signals.push(new WeakRef(signal)),
@@ -130,19 +135,19 @@ test('W2 a write is told whether the database cannot be reached, or was never mi
   await using world = open(HOUR_MS)
   const refused = async (): Promise<unknown> =>
     await world.source.expect().catch((error: ProblemError) => error.code)
-  world.timeline = new Error('away')
+  world.found = new Error('away')
   world.source.doubt()
   expect(await refused()).toBe('unavailable')
-  world.timeline = undefined
+  world.found = undefined
   await eventually(async () => expect(await refused()).toBe('source-unknown'))
-  world.timeline = new Error('away')
+  world.found = new Error('away')
   await eventually(async () => expect(await refused()).toBe('unavailable'))
 })
 
 test('W1 a look that began before the write was acknowledged says nothing about it', async () => {
   await using world = open(HOUR_MS)
-  await eventually(() => expect(world.source.source).toBe(sourceIdOf('first')))
-  const first = await world.source.expect()
+  await eventually(() => expect(world.source.source).toBe(first))
+  await world.source.expect()
   let letGo = (): void => undefined
   world.gate = new Promise((resolve) => {
     letGo = resolve
@@ -150,7 +155,7 @@ test('W1 a look that began before the write was acknowledged says nothing about 
   const early = world.source.stillIs(first)
   await eventually(() => expect(world.looks).toBe(2))
   // It has read the old name, and is under way still when this one is acknowledged.
-  world.timeline = 'second'
+  world.found = second
   const late = world.source.stillIs(first)
   letGo()
   expect(await early).toBe(true)
@@ -160,9 +165,9 @@ test('W1 a look that began before the write was acknowledged says nothing about 
 
 test('W1 a look that fails is no proof, although what is known stays known', async () => {
   await using world = open(HOUR_MS)
-  await eventually(() => expect(world.source.source).toBe(sourceIdOf('first')))
-  const first = await world.source.expect()
-  world.timeline = new Error('away')
+  await eventually(() => expect(world.source.source).toBe(first))
+  await world.source.expect()
+  world.found = new Error('away')
   expect(await world.source.stillIs(first)).toBe(false)
   expect(world.source.source).toBe(first)
 })

@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals'
 import { eventually, openTestDatabase, type TestDatabase } from '@freshet/testkit'
+import { sourceIdOf } from '@freshet/mongodb-rules'
+import type { SourceId } from '@freshet/protocol'
 import type { Backend } from '../src/store/contract.ts'
-import { sourceIdOf } from '../src/source.ts'
 import { collections, openWriter, type Got, type OpenWriter } from './support/open-writer.ts'
 
 interface Control {
@@ -85,11 +86,11 @@ test('W1 control: a writer that goes by an older look answers with positions of 
   const { old } = await answersAfter(
     (db) => controlOf(db).deleteOne({ _id: 'source' }),
     (backend) => {
-      let first: Promise<string | undefined> | undefined
-      const timeline = () => (first ??= backend.control.timeline())
+      let first: Promise<SourceId | undefined> | undefined
+      const source = () => (first ??= backend.control.source())
       return {
         ...backend,
-        control: { ...backend.control, timeline, beat: (seen) => backend.control.beat(seen) },
+        control: { ...backend.control, source, beat: (seen) => backend.control.beat(seen) },
       }
     },
   )

@@ -1,6 +1,6 @@
 import type { DocumentCodec, StoredDocument } from '@freshet/documents'
 import type { ByteBudget, Clock, Log, Part } from '@freshet/kit'
-import type { Id, Lineage, Position, StoredCollection } from '@freshet/protocol'
+import type { Id, Lineage, Position, SourceId, StoredCollection } from '@freshet/protocol'
 
 /** Where one document is. The id is valid for the collection. */
 export interface DocumentPlace {
@@ -101,8 +101,8 @@ export interface Pulse {
 
 /** The writer's own two documents, which the migration made. Rejects with errors of the driver, for the log. */
 export interface ControlStore {
-  /** The name of the history behind the address, as a majority has it; `undefined` before the first migration. */
-  timeline(): Promise<string | undefined>
+  /** Which history is behind the address, as a majority has it; `undefined` before the first migration. */
+  source(): Promise<SourceId | undefined>
   /**
    * Beats, if nobody did since its state was as `seen`; `undefined`: as it is now. Resolves, when a majority has it, with
    * the state after that: the same as `seen` only when nobody beat. Rejects when it is gone.

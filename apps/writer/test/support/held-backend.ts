@@ -1,4 +1,5 @@
 import { mongodbCodec } from '@freshet/documents-mongodb'
+import { sourceIdOf } from '@freshet/mongodb-rules'
 import type { Backend } from '../../src/store/contract.ts'
 
 /** A backend without a database: what is asked of its store is never answered. */
@@ -15,7 +16,7 @@ export function heldBackend(): HeldBackend {
     held: () => waiting.length,
     codec: mongodbCodec,
     store: { insert: hold, replace: hold, replacePlain: hold, remove: hold, change: hold, changeOnce: hold },
-    control: { timeline: async () => 'a timeline', beat: async () => ({ beats: 1 }) },
+    control: { source: async () => sourceIdOf('a timeline'), beat: async () => ({ beats: 1 }) },
     onBroken: () => undefined,
     expectRights: async () => undefined,
     connection: { state: 'connected', renewals: 0 },

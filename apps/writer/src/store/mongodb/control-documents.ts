@@ -1,6 +1,6 @@
 import { SharedNext } from '@freshet/kit'
-import type { Position } from '@freshet/protocol'
-import { controlCollection } from '@freshet/mongodb-rules'
+import { controlCollection, identityId, sourceIdOf } from '@freshet/mongodb-rules'
+import type { Position, SourceId } from '@freshet/protocol'
 import type { Document } from 'mongodb'
 import type { ControlStore, Pulse } from '../contract.ts'
 import { databaseOf } from './client.ts'
@@ -27,10 +27,10 @@ export class ControlDocuments implements ControlStore {
     this.#durable = { w: 'majority', j: true, wtimeout: acknowledgeWithinMs }
   }
 
-  async timeline(): Promise<string | undefined> {
+  async source(): Promise<SourceId | undefined> {
     await this.#connection.ready()
-    const timeline: unknown = (await this.#find('source'))?.['timeline']
-    return typeof timeline === 'string' ? timeline : undefined
+    const timeline: unknown = (await this.#find(identityId))?.['timeline']
+    return typeof timeline === 'string' ? sourceIdOf(timeline) : undefined
   }
 
   async beat(seen: Pulse | undefined): Promise<Pulse> {
