@@ -145,6 +145,25 @@ test('MongoDB is reached through its doors only', () => {
   expect(strays).toEqual([])
 })
 
+/** Where no database is named, and no encoding of one is known. */
+const nameless = [
+  ...['kit', 'protocol', 'cache', 'replica', 'change-stream', 'service', 'documents', 'handlers'].map(
+    (name) => `packages/${name}`,
+  ),
+  'apps/writer',
+]
+
+const mayNameDatabase = /^apps\/writer\/src\/store\/(backend\.ts$|mongodb\/)/
+
+test('a database is named in folders of its own, and in the one file that chooses it', () => {
+  const named = nameless
+    .flatMap(sourcesOf)
+    .filter((file) => /mongo|\bbson\b|postgres/i.test(readFileSync(join(root, file), 'utf8')))
+  expect(named.filter((file) => !mayNameDatabase.test(file))).toEqual([])
+  // A look that finds nothing anywhere would prove nothing.
+  expect(named).toContain('apps/writer/src/store/backend.ts')
+})
+
 test('the command line knows the apps as processes only', () => {
   const imported = sourcesOf('apps/cli').flatMap(importsOf)
   expect(imported.filter((specifier) => /^@freshet\/(reader|writer)$/.test(specifier))).toEqual([])

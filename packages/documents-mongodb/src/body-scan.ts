@@ -1,8 +1,8 @@
 import { type BsonBytes, bsonTypes } from '@freshet/bson'
 import { BodyError, pointerTo, type BodyErrorCode } from '@freshet/documents'
 import { NameList } from './name-list.ts'
-import { nameFault } from './name-fault.ts'
-import { readsBack } from './decimal-text.ts'
+import { nameFault } from './names.ts'
+import { readsBack } from './exact-numbers.ts'
 
 /** Limits of a body; what is stored within them can be read back by every JSON reader. */
 export const bodyLimits = Object.freeze({ maxLevels: 64, maxKeys: 1_000 })

@@ -1,6 +1,9 @@
 import { isUtf8 } from 'node:buffer'
+import type { Id, IdType } from '@freshet/protocol'
+import { serialize } from 'bson'
+import { idToBson } from './ids.ts'
 import { BodyScan } from './body-scan.ts'
-import { BsonBytes } from '@freshet/bson'
+import { BsonBytes, BsonCursor } from '@freshet/bson'
 import { BodyError, type JsonObject, type JsonValue } from '@freshet/documents'
 
 /** A body that was read: as JSON for whoever looks at it, and as BSON with every name in its place. */
@@ -10,6 +13,9 @@ export interface Body<T extends JsonValue = JsonObject> {
   /** The same, as it is stored; an array is a document of its indexes. */
   readonly bson: Buffer
 }
+
+const FIELD_ID = Buffer.from('id')
+const STORED_ID = Buffer.from('_id')
 
 const out = new BsonBytes()
 
@@ -56,4 +62,36 @@ function read(bytes: Uint8Array): { readonly json: JsonValue; readonly bson: () 
 function kindOf(json: JsonValue): string {
   if (json === null) return 'null'
   return Array.isArray(json) ? 'an array' : `a ${typeof json}`
+}
+
+/**
+ * The document as it is stored: `_id` first, then what the body holds in its order, without its `id`.
+ * @throws {RangeError} when the id is not valid for its type: ask `isValidId` first.
+ * @throws {BodyError} forbidden-name: the body has an `_id`, which `readBody` lets nobody send. Of two, MongoDB would
+ *   take one and readers another.
+ */
+export function toStored(bson: Buffer, idType: IdType, id: Id): Buffer {
+  const head = serialize({ _id: idToBson(idType, id) })
+  const [from, to] = idIn(bson)
+  // Of each part without its length and its final zero.
+  const length = head.length + bson.length - 5 - (to - from)
+  const stored = Buffer.allocUnsafeSlow(length)
+  stored.writeInt32LE(length, 0)
+  stored.set(head.subarray(4, -1), 4)
+  const at = head.length - 1
+  bson.copy(stored, at, 4, from)
+  bson.copy(stored, at + from - 4, to)
+  return stored
+}
+
+/** Where the element `id` begins and ends; both the same when there is none. Looks at every name of the top. */
+function idIn(bson: Buffer): readonly [number, number] {
+  let found: readonly [number, number] = [4, 4]
+  const cursor = new BsonCursor(bson)
+  while (cursor.next()) {
+    if (cursor.isNamed(STORED_ID))
+      throw new BodyError('forbidden-name', '/_id', "expected 'id' for the id of the document, got '_id'")
+    if (cursor.isNamed(FIELD_ID)) found = [cursor.nameAt - 1, cursor.end]
+  }
+  return found
 }

@@ -8,7 +8,7 @@ import { firstNotPlain } from './not-plain.ts'
 import { firstNotStorable } from './not-storable.ts'
 import { maxDocumentBytes } from './patch-rules.ts'
 import { encodeJson } from './encode-json.ts'
-import { toStored } from './stored.ts'
+import { toStored } from './body.ts'
 
 /** Only the BSON of a patch is kept: patches are applied without their parsed value. */
 const readPatch: Record<PatchFormat, (body: Uint8Array) => Patch> = {

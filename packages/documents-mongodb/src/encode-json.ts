@@ -2,7 +2,7 @@ import { BsonCursor, bsonTypes, idFromBson, uint32At } from '@freshet/bson'
 import { JsonBytes } from './json-bytes.ts'
 import { NameList } from './name-list.ts'
 import { putScalar } from './encode-scalar.ts'
-import { stepsAside } from './shown-name.ts'
+import { stepsAside } from './names.ts'
 
 const COMMA = 0x2c
 

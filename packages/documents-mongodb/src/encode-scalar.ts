@@ -1,6 +1,6 @@
 import { bsonTypes, nameEnd, uint32At } from '@freshet/bson'
 import { Decimal128 } from 'bson'
-import { exactLong } from './exact-long.ts'
+import { exactLong } from './exact-numbers.ts'
 import type { JsonBytes } from './json-bytes.ts'
 
 const SUBTYPE_OLD_BINARY = 2

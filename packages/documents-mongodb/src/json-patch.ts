@@ -2,7 +2,7 @@ import { bsonTypes } from '@freshet/bson'
 import { BsonNode } from './tree.ts'
 import { BodyError, type PatchRules } from '@freshet/documents'
 import { Operation } from './patch-operation.ts'
-import { PatchWork } from './patch-work.ts'
+import { PatchWork } from './patch-rules.ts'
 
 /** A patch of more operations is a sign of a loop somewhere. */
 const maxOperations = 1_000

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import { BsonCursor, bsonTypes, uint32At } from '@freshet/bson'
 import { pointerTo } from '@freshet/documents'
-import { exactLong } from './exact-long.ts'
-import { shownName } from './shown-name.ts'
+import { exactLong } from './exact-numbers.ts'
+import { shownName } from './names.ts'
 
 const STORED_ID = Buffer.from('_id')
 /** Shown as `$id`, since `id` is the id. */

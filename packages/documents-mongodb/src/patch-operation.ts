@@ -3,14 +3,14 @@ import { bodyLimits } from './body-scan.ts'
 import type { Members } from './members.ts'
 import { BsonNode } from './tree.ts'
 import { BodyError, type JsonValue, type PatchRules, pointerTo, readPointer } from '@freshet/documents'
-import { nameFault } from './name-fault.ts'
+import { nameFault } from './names.ts'
 import { firstNotPlain } from './not-plain.ts'
 import { expectSize, idNode } from './patch-rules.ts'
 import { indexIn, nodeAt, type Place, type Target } from './patch-target.ts'
-import type { PatchWork } from './patch-work.ts'
+import type { PatchWork } from './patch-rules.ts'
 import { encodeJson } from './encode-json.ts'
 import { encodeValue } from './encode-value.ts'
-import { storedName } from './shown-name.ts'
+import { storedName } from './names.ts'
 
 /** One operation of a JSON patch. When it throws, the document is half changed and of no use. */
 export class Operation {

@@ -3,7 +3,7 @@ import { deserialize, Double, Long, serialize } from 'bson'
 import * as fc from 'fast-check'
 import { readArrayBody, readBody } from '../src/body.ts'
 import { firstNotPlain } from '../src/not-plain.ts'
-import { toStored } from '../src/stored.ts'
+import { toStored } from '../src/body.ts'
 import { encodeJson } from '../src/encode-json.ts'
 
 const seed = Number(process.env['FRESHET_TEST_SEED'] ?? Date.now() % 2 ** 31)

@@ -19,7 +19,7 @@ export type JsonValue = string | number | boolean | null | JsonValue[] | JsonObj
 export interface Collection {
   /** The name of the file without `.json`, and of the folder in URLs. */
   readonly name: string
-  /** The name of the collection in MongoDB: the same, unless the file says another one. */
+  /** The name of the collection in the database: the same, unless the file says another one. */
   readonly stored: string
   readonly idType: IdType
   /** `required`: a write of an existing document needs a condition (`If-Match` or `If-None-Match`). */
