@@ -52,7 +52,7 @@ export class Reads<V extends Value> {
     if (cached !== undefined && cached.values[0] !== ABSENT) return cached
     this.#parts.collections.expectIds(collection, [id])
     if (cached !== undefined) return cached
-    return await this.#patiently(collection, options, (floor, deadline) =>
+    return await this.#patiently(collection, options, known, (floor, deadline) =>
       this.#fill(collection, id, floor, deadline, known),
     )
   }
@@ -62,11 +62,12 @@ export class Reads<V extends Value> {
     const [only] = ids
     if (only !== undefined && ids.length === 1) return await this.get(collection, only, options)
     const { multiGet, collections } = this.#parts
-    const cached = this.#isReadable(collection, options) ? multiGet.cached(collection, ids) : undefined
+    const known = this.#isReadable(collection, options)
+    const cached = known ? multiGet.cached(collection, ids) : undefined
     if (cached !== undefined && !cached.values.includes(ABSENT)) return cached
     collections.expectIds(collection, ids)
     if (cached !== undefined) return cached
-    return await this.#patiently(collection, options, (floor, deadline) =>
+    return await this.#patiently(collection, options, known, (floor, deadline) =>
       multiGet.read(collection, ids, floor, deadline),
     )
   }
@@ -81,6 +82,7 @@ export class Reads<V extends Value> {
   async #patiently(
     collection: string,
     options: ReadOptions,
+    known: boolean,
     read: (floor: Floor, deadline: Deadline) => Promise<Answer<V>>,
   ): Promise<Answer<V>> {
     const { clock, ending, fillWaitMs, maxReads } = this.#parts
@@ -89,28 +91,26 @@ export class Reads<V extends Value> {
     this.#running += 1
     try {
       using deadline = new Deadline(clock, options.waitMs ?? fillWaitMs, ending, options.signal)
-      return await read(await this.#floor(collection, options, deadline), deadline)
+      if (!known) await this.#reach(collection, options, deadline)
+      const { source, at: position } = this.#parts.watermark
+      if (source === undefined) throw new ReplicaError('SOURCE_UNKNOWN', 'no source was ever followed')
+      return await read({ source, position }, deadline)
     } finally {
       this.#running -= 1
     }
   }
 
-  /** The newer of W at the call and of the position that was asked for, once W is there. */
-  async #floor(
+  /** Until documents may be answered, and W is where it was asked for; W never falls. */
+  async #reach(
     collection: string,
     { atLeast, positionWaitMs, waitMs }: ReadOptions,
     deadline: Deadline,
-  ): Promise<Floor> {
-    const { watermark, progress } = this.#parts
+  ): Promise<void> {
+    const { progress } = this.#parts
     if (atLeast !== undefined) deadline.limit(positionWaitMs ?? waitMs ?? this.#parts.positionWaitMs)
     await progress.untilReadable(collection, deadline)
-    const { source: sourceAtCall, at } = watermark
-    const position = atLeast === undefined ? at : await progress.reach(atLeast, deadline)
+    if (atLeast !== undefined) await progress.reach(atLeast, deadline)
     deadline.limit(Infinity)
-    const { source } = watermark
-    if (source === undefined) throw new ReplicaError('SOURCE_UNKNOWN', 'no source was ever followed')
-    // Positions of two sources are never compared.
-    return { source, position: source === sourceAtCall && at > position ? at : position }
   }
 
   /** @param looked whether it was looked up in this turn, in vain. */
