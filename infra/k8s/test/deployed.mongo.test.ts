@@ -80,7 +80,7 @@ test('G0.2 in the deployed reader only the guard’s own tries ask to write, and
   expect(await traces(reader)).toEqual(onlyTraces)
   const files = await reader.ownFiles()
   expect(files.size).toBeGreaterThan(150)
-  expect(files.get('guard/canary.js')).toMatch(/insert: 'freshet', documents: \[\]/)
+  expect(files.get('guard/canary.js')).toMatch(/insert: controlCollection, documents: \[\]/)
   expect(files.get('guard/canary.js')).toMatch(/deletes: \[\{ q: \{ _id: \{ \$in: \[\] \} \}/)
 })
 

@@ -1,4 +1,5 @@
 // G3.7 fails without this file: a process starts with a driver that sends its commands past the veto.
+import { controlCollection } from '@freshet/mongodb-rules'
 import type { MongoClient } from 'mongodb'
 import { GuardError } from './errors.ts'
 import type { Refusals } from './refusals.ts'
@@ -8,7 +9,9 @@ import type { Refusals } from './refusals.ts'
  * document, as below: the server refuses that one before it looks at the roles.
  */
 export function deleteNothing(client: MongoClient, database: string): Promise<unknown> {
-  return client.db(database).command({ delete: 'freshet', deletes: [{ q: { _id: { $in: [] } }, limit: 1 }] })
+  return client
+    .db(database)
+    .command({ delete: controlCollection, deletes: [{ q: { _id: { $in: [] } }, limit: 1 }] })
 }
 
 /**
@@ -21,7 +24,8 @@ export async function proveVeto(
   database: string,
   refusals: Refusals,
 ): Promise<'standing'> {
-  const insert = (): Promise<unknown> => client.db(database).command({ insert: 'freshet', documents: [] })
+  const insert = (): Promise<unknown> =>
+    client.db(database).command({ insert: controlCollection, documents: [] })
   const outcome = await refusals.rehearse('insert', insert).then(
     () => 'the server took it',
     (error: unknown) => (error instanceof GuardError ? undefined : String(error)),

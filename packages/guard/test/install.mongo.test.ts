@@ -20,11 +20,11 @@ beforeAll(async () => {
   await run(join(root, 'node_modules/.bin/turbo'), ['run', 'build', '--filter=@freshet/guard...'], {
     cwd: root,
   })
-  for (const name of ['bson', 'kit', 'protocol', 'guard'])
+  for (const name of ['bson', 'kit', 'mongodb-rules', 'protocol', 'guard'])
     await pnpm(join(root, 'packages', name), 'pack', '--pack-destination', folder)
   const tarballs = (await readdir(folder)).filter((file) => file.endsWith('.tgz'))
   const own = Object.fromEntries(
-    tarballs.map((file) => [`@freshet/${/freshet-(\w+)-/.exec(file)?.[1]}`, `file:./${file}`]),
+    tarballs.map((file) => [`@freshet/${/freshet-(.+)-\d+\.\d+\.\d+/.exec(file)?.[1]}`, `file:./${file}`]),
   )
   const manifest = { name: 'reports', type: 'module', dependencies: { ...own, mongodb: '7.9.0' } }
   await writeFile(join(folder, 'package.json'), JSON.stringify(manifest))

@@ -3,7 +3,7 @@ import { idToBson, mongodbCodec } from '@freshet/documents-mongodb'
 import type { Collection } from '@freshet/documents'
 import { type ReadCommand, type ReadConnection, serverOf, Timestamp } from '@freshet/guard'
 import type { Clock } from '@freshet/kit'
-import { sourceIdOf } from '@freshet/mongodb-rules'
+import { controlCollection, identityId, sourceIdOf } from '@freshet/mongodb-rules'
 import { highOf, lowOf, positionOf, type Position, type SourceId } from '@freshet/protocol'
 import { idFromDocument } from '@freshet/bson'
 import type { Changed, Moment, SourceAt, Truth, TruthSource } from './contract.ts'
@@ -85,8 +85,8 @@ export class MongoTruth implements TruthSource {
   async now(): Promise<Moment> {
     const reply = await this.#connection.run(
       {
-        find: 'freshet',
-        filter: { _id: 'source' },
+        find: controlCollection,
+        filter: { _id: identityId },
         limit: 1,
         singleBatch: true,
         readConcern: { level: 'majority' },
@@ -103,8 +103,8 @@ export class MongoTruth implements TruthSource {
     return tryAgain('the database cannot tell the source there', this.#clock, async () => {
       const reply = await this.#connection.run(
         {
-          find: 'freshet',
-          filter: { _id: 'source' },
+          find: controlCollection,
+          filter: { _id: identityId },
           limit: 1,
           singleBatch: true,
           readConcern: { level: 'snapshot', atClusterTime: timestampOf(position) },

@@ -30,6 +30,7 @@ const exceptions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   '@freshet/service': {
     'isIPv4 of node:net': 'looks at a text',
+    'isUtf8 of node:buffer': 'looks at bytes',
     'type Socket of node:net': 'the type of what a server hears on',
     'once of node:events': 'waits',
     'readFileSync of node:fs': 'reads secrets and the version',
@@ -115,6 +116,7 @@ test('G2.2 no file of the reader, or of what is deployed with it, has anything t
       'documents',
       'documents-mongodb',
       'kit',
+      'mongodb-rules',
       'protocol',
       'reader',
       'replica',

@@ -20,6 +20,7 @@ export const readersImports: ReadonlySet<string> = new Set([
   '@freshet/documents-mongodb',
   '@freshet/guard',
   '@freshet/kit',
+  '@freshet/mongodb-rules',
   '@freshet/protocol',
   '@freshet/replica',
   '@freshet/service',
