@@ -37,11 +37,16 @@ export interface ReaderAppParts {
   readonly routes?: readonly Route[]
 }
 
-/** The HTTP door over a replica. */
+/** A reader, for whoever mounts it too. */
+export interface ReaderApp extends App<ReaderStatus> {
+  readonly reader: Reader
+}
+
+/** The HTTP layer over a replica. */
 export function readerApp(
   parts: ReaderAppParts,
   { log, clock, metrics, tokens, inFlight, fail, drain }: ServiceTools,
-): App<ReaderStatus> {
+): ReaderApp {
   const { replica, guard } = parts
   const room = new AnswerRoom(inFlight.answers)
   const reads = new PatientReads({ replica, room, clock, fillWaitMs: parts.fillWaitMs })
@@ -91,5 +96,5 @@ export function readerApp(
   }
   drain.add({ name: 'waiting reads', drain: () => reads.end() })
   const handle = readerHandler(reader, { prefix: '/v1', ...(parts.routes && { routes: parts.routes }) })
-  return { handle, parts: [...parts.before, following], health }
+  return { handle, reader, parts: [...parts.before, following], health }
 }

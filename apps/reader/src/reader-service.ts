@@ -5,11 +5,11 @@ import type { ServiceConfig, ServiceDefinition, ServiceTools } from '@freshet/se
 import { checkHeap } from './heap.ts'
 import type { CachedDocument } from './cached-document.ts'
 import { readerOptions, type ReaderConfig } from './options.ts'
-import { readerApp, type GuardWord } from './reader-app.ts'
+import { readerApp, type GuardWord, type ReaderApp } from './reader-app.ts'
 import type { ReadAccess } from './routes.ts'
 
 /** What the HTTP door stands before. */
-export interface Ground {
+export interface Backend {
   readonly replica: Replica<CachedDocument>
   readonly access: ReadonlyMap<string, ReadAccess>
   readonly guard: () => GuardWord
@@ -26,11 +26,11 @@ export interface ReaderServiceParts {
   /** In [0, 1). */
   readonly random: () => number
   /** @throws {ConfigError} or a `GuardError`; nothing is left open then. */
-  readonly open: (config: ReaderConfig, tools: ServiceTools) => Promise<Ground>
+  readonly open: (config: ReaderConfig, tools: ServiceTools) => Promise<Backend>
 }
 
 /** The reader as `runService` wants it. */
-export function readerService(parts: ReaderServiceParts): ServiceDefinition<typeof readerOptions> {
+export function readerService(parts: ReaderServiceParts): ServiceDefinition<typeof readerOptions, ReaderApp> {
   return {
     role: 'reader',
     version: parts.version,
@@ -38,7 +38,7 @@ export function readerService(parts: ReaderServiceParts): ServiceDefinition<type
     options: readerOptions,
     build: async (config, tools) => {
       checkHeap(config.cacheBytes, parts.heapBytes)
-      const { parts: before, ...ground } = await openGround(parts, config, tools)
+      const { parts: before, ...backend } = await opened(parts, config, tools)
       const { fillWaitMs, unreadyAfterMs } = config
       const { aliveWithinMs } = parts
       const tokens = tokensLayer(config)
@@ -48,10 +48,10 @@ export function readerService(parts: ReaderServiceParts): ServiceDefinition<type
           'whoever takes over this reader can write through the writer: give it public keys for tokens',
         )
       const guard = (): GuardWord => {
-        const word = ground.guard()
+        const word = backend.guard()
         return { ...word, layers: { ...word.layers, tokens } }
       }
-      return readerApp({ ...ground, guard, before, fillWaitMs, unreadyAfterMs, aliveWithinMs }, tools)
+      return readerApp({ ...backend, guard, before, fillWaitMs, unreadyAfterMs, aliveWithinMs }, tools)
     },
   }
 }
@@ -65,11 +65,11 @@ function tokensLayer({ tokenSecret, noTokens }: ServiceConfig): 'standing' | 'ab
 const PAUSES = { firstMs: 1_000, maxMs: 10_000 } as const
 
 /** A start that cannot succeed by trying again, as with a user who may write, is the configuration's fault. */
-async function openGround(
+async function opened(
   { open, random }: ReaderServiceParts,
   config: ReaderConfig,
   tools: ServiceTools,
-): Promise<Ground> {
+): Promise<Backend> {
   const { log, clock, signal } = tools
   const pauses = new Backoff(PAUSES, random)
   for (;;) {

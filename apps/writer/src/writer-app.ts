@@ -42,8 +42,13 @@ export interface WriterAppParts extends Omit<Backend, 'parts'> {
   readonly routes?: readonly Route[]
 }
 
-/** The HTTP door before a store. */
-export function writerApp(parts: WriterAppParts, tools: ServiceTools): App<WriterStatus> {
+/** A writer, for whoever mounts it too. */
+export interface WriterApp extends App<WriterStatus> {
+  readonly writer: Writer
+}
+
+/** The HTTP layer before a store. */
+export function writerApp(parts: WriterAppParts, tools: ServiceTools): WriterApp {
   const { codec, store, control, collections, maxBodyBytes, maxHops, readerUrl, unreadyAfterMs } = parts
   const { clock, log, inFlight } = tools
   const limit = new WriteLimit(parts.maxWrites, clock)
@@ -86,6 +91,7 @@ export function writerApp(parts: WriterAppParts, tools: ServiceTools): App<Write
   })
   return {
     handle: writerExpress(writer, parts.routes ?? []),
+    writer,
     parts: [...parts.before, source, heartbeat],
     health,
   }

@@ -4,7 +4,7 @@ import type { ServiceDefinition, ServiceTools } from '@freshet/service'
 import { storedNameFault } from './store/backend.ts'
 import type { Backend } from './store/contract.ts'
 import { writerOptions, type WriterConfig } from './options.ts'
-import { writerApp } from './writer-app.ts'
+import { writerApp, type WriterApp } from './writer-app.ts'
 
 /** What is different from process to process. */
 export interface WriterServiceParts {
@@ -17,7 +17,7 @@ export interface WriterServiceParts {
 export function writerService({
   version,
   open,
-}: WriterServiceParts): ServiceDefinition<typeof writerOptions> {
+}: WriterServiceParts): ServiceDefinition<typeof writerOptions, WriterApp> {
   return {
     role: 'writer',
     version,

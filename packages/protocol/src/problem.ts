@@ -68,4 +68,9 @@ export class ProblemError extends Error {
     this.options = options
     this.headers = headers
   }
+
+  /** The status that it is answered with; frameworks look for it here. */
+  get status(): number {
+    return problems[this.code].status
+  }
 }

@@ -84,7 +84,7 @@ export interface App<Status extends object = object> {
 }
 
 /** How an app is declared to `runService`. */
-export interface ServiceDefinition<Options extends OptionTable> {
+export interface ServiceDefinition<Options extends OptionTable, Built extends App = App> {
   /** `writer`, `reader`: in logs, in `/statusz`, in help. */
   readonly role: string
   readonly version: string
@@ -96,7 +96,7 @@ export interface ServiceDefinition<Options extends OptionTable> {
    * The management port is open already and says "starting", so it may wait for a database for as long as it takes.
    * May throw `ConfigError`: the process ends with 78 and the message.
    */
-  build(config: ConfigOf<Options> & ServiceConfig, tools: ServiceTools): App | Promise<App>
+  build(config: ConfigOf<Options> & ServiceConfig, tools: ServiceTools): Built | Promise<Built>
 }
 
 /** The code of a problem that the HTTP shell itself answers. */

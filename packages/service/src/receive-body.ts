@@ -11,7 +11,7 @@ import { releaseContinue } from './expectation.ts'
  * The rest is read and dropped within the time that a request has, because a client that is cut off while it sends often
  * never sees the answer.
  * @throws {ProblemError} `payload-too-large`; `overloaded`; `unsupported-media-type`: it has a content encoding.
- * @throws {ClientGone} let it through to the HTTP shell.
+ * @throws {ClientGone} let it through to the HTTP shell. @throws {TypeError} somebody has read it, as a body parser does.
  */
 export async function receiveBody(
   request: IncomingMessage,
@@ -25,6 +25,10 @@ export async function receiveBody(
       detail: 'Expected a body without Content-Encoding.',
       headers: { 'accept-encoding': 'identity' },
     })
+  if (!request.destroyed && (request.readableDidRead || request.readableEnded))
+    throw new TypeError(
+      'the body was read before: mount this before what reads bodies, as express.json() does',
+    )
   const declared = Number(request.headers['content-length'] ?? 0)
   if (declared > maxBytes) throw tooLarge(maxBytes)
   releaseContinue(request)

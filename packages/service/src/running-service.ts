@@ -1,17 +1,13 @@
 import { ByteBudget, ConfigError, Lifecycle } from '@freshet/kit'
 import type { BytePart, Clock, ConfigOf, Log, OptionTable, Part } from '@freshet/kit'
-import { randomUUID } from 'node:crypto'
-import type { App, Handler, ServiceDefinition, ServiceStatus, ServiceTools } from './contract.ts'
+import type { App, Handler, ServiceDefinition, ServiceStatus } from './contract.ts'
 import { withCors } from './cors.ts'
-import { Drain } from './drain.ts'
-import { makeFail } from './fail.ts'
 import { HttpShell } from './http-shell.ts'
 import type { HttpLimits } from './http-shell.ts'
-import { addInFlightMetrics, openInFlight } from './in-flight.ts'
-import { makeVerifier } from './make-verifier.ts'
 import { managementHandler, type ManagementOptions } from './management.ts'
-import { Metrics } from './metrics.ts'
+import type { Metrics } from './metrics.ts'
 import type { ServiceConfig } from './options.ts'
+import { serviceTools } from './service-tools.ts'
 import type { Upgrades } from './upgrades.ts'
 
 /** What a service is started from. */
@@ -63,23 +59,10 @@ export async function startService<Options extends OptionTable>(
   const { definition, config, log, clock, signal } = options
   if (config.headersWithinMs > config.bodyWithinMs)
     throw new ConfigError('CONFLICT', '--headers-within is longer than --body-within, which is for both.')
-  const metrics = new Metrics()
-  const fail = makeFail(log, randomUUID)
+  const tools = serviceTools(config, { log, clock, signal })
+  const { metrics, fail, inFlight, drain } = tools
   const shell = (handle: Handler, limits: HttpLimits, heads: BytePart, upgrades?: Upgrades): HttpShell =>
     new HttpShell({ handle, fail, limits, heads, clock, ...(upgrades && { upgrades }) })
-  const inFlight = openInFlight(config.inFlightBytes, clock)
-  addInFlightMetrics(metrics, inFlight.budget)
-  const drain = new Drain(log, clock)
-  const tools: ServiceTools = {
-    log,
-    clock,
-    metrics,
-    fail,
-    tokens: makeVerifier(config, clock),
-    inFlight,
-    drain,
-    signal,
-  }
   const state: State = { app: undefined, port: undefined, draining: false }
   // Of its own, so that nothing that happens on the public port is felt here.
   const managementHeads = new ByteBudget({ maxBytes: MANAGEMENT_HEAD_BYTES, clock }).part('heads')

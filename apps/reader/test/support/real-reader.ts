@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { defineOptions, readConfig, systemClock } from '@freshet/kit'
 import { serviceOptions, startService, type RunningService } from '@freshet/service'
 import { silentLog } from '@freshet/testkit'
-import { openGround } from '../../src/open-ground.ts'
+import { openBackend } from '../../src/open-backend.ts'
 import { readerOptions } from '../../src/options.ts'
 import { readerService } from '../../src/reader-service.ts'
 import { secret } from './open-reader.ts'
@@ -17,7 +17,7 @@ export function startReader(uri: string, argv: readonly string[]): Promise<Runni
       heapBytes: 2 ** 30,
       random: Math.random,
       aliveWithinMs: 2_000,
-      open: openGround,
+      open: openBackend,
     }),
     config: readConfig(defineOptions({ ...serviceOptions, ...readerOptions }), {
       argv: ['--port=0', '--management-port=0', '--database=shop', `--collections=${collections}`, ...argv],

@@ -8,13 +8,13 @@ import type { ServiceTools } from '@freshet/service'
 import { Connections } from './connections.ts'
 import { documentEncoder } from './cached-document.ts'
 import type { ReaderConfig } from './options.ts'
-import type { Ground } from './reader-service.ts'
+import type { Backend } from './reader-service.ts'
 
-/** Opens what a reader stands on: the collection files, the guarded connections, and a replica over them. */
-export async function openGround(
+/** Opens the database that is read: the collection files, the guarded connections, and a replica over them. */
+export async function openBackend(
   config: ReaderConfig,
   { log, clock, inFlight }: ServiceTools,
-): Promise<Ground> {
+): Promise<Backend> {
   const collections = await loadCollections(config.collections, storedNameFault).catch((error: unknown) => {
     if (!(error instanceof CollectionFileError)) throw error
     throw new ConfigError('BAD_VALUE', `--collections: ${error.message}`, { cause: error })
