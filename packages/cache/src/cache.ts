@@ -182,7 +182,8 @@ export class Cache<V extends Value> {
       key,
       w0: undefined,
       epoch: this.#epoch,
-      last: undefined,
+      // It may be asked for while an epoch begins, when what is cached is not given out yet.
+      last: this.#store.get(key),
       restart: false,
       restarts: 0,
     }

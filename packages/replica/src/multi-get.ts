@@ -90,6 +90,8 @@ export class MultiGet<V extends Value> {
         this.#misses += missing.length
       }
       if (answer !== undefined) return answer
+      // All are cached, and not given out: an epoch begins.
+      if (missing.length === 0) continue
       const tickets = missing.map((id) => this.#fill(collection, id, floor, pinned))
       if (via === 'hit') via = 'collapsed'
       if (tickets.some((ticket) => !ticket.joined)) via = 'miss'
