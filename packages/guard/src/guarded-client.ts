@@ -24,7 +24,7 @@ export interface LookOptions {
  * The longest time without a primary that is taken for an outage, which the driver survives by itself. An election takes
  * 12 s at most as a rule, most of them much less: https://www.mongodb.com/docs/manual/core/replica-set-elections/
  */
-const patienceMs = 15_000
+const primaryDeadlineMs = 15_000
 
 /** Processes of servers that are remembered; a set has as many members that can become the primary. */
 const maxProcesses = 50
@@ -98,8 +98,9 @@ export class GuardedClient {
     if (this.#servers === 0)
       return 'no server is left: the last one said that it is of another set, or of none'
     const awaySince = this.#awaySince
-    if (awaySince === undefined || this.#options.clock.now() - awaySince <= patienceMs) return undefined
-    return `no primary was seen for ${patienceMs} ms`
+    if (awaySince === undefined || this.#options.clock.now() - awaySince <= primaryDeadlineMs)
+      return undefined
+    return `no primary was seen for ${primaryDeadlineMs} ms`
   }
 
   /** Looks at veto and role. Those who ask at the same time share one look. @throws {GuardError} what is wrong. */

@@ -19,12 +19,10 @@ const BODY_AT = BODY_KIND_AT + 1
  * objects leaves nothing to getters, `toBSON`, maps or proxies that could answer differently the second time.
  * @returns what is wrong with it, or `undefined` for a read.
  */
-export function refusalOf(message: Buffer, databases: ReadonlySet<string>): Refusal | undefined {
+export function judgeMessage(message: Buffer, databases: ReadonlySet<string>): Refusal | undefined {
   try {
     const body = bodyOf(message)
-    return typeof body === 'string'
-      ? { reason: 'message', what: body }
-      : refusalOfBody(message, body, databases)
+    return typeof body === 'string' ? { reason: 'message', what: body } : judgeBody(message, body, databases)
   } catch (error) {
     // The bytes are no BSON.
     if (error instanceof RangeError) return { reason: 'message', what: error.message }
@@ -32,7 +30,7 @@ export function refusalOf(message: Buffer, databases: ReadonlySet<string>): Refu
   }
 }
 
-function refusalOfBody(message: Buffer, body: Body, databases: ReadonlySet<string>): Refusal | undefined {
+function judgeBody(message: Buffer, body: Body, databases: ReadonlySet<string>): Refusal | undefined {
   const { name, database, inTransaction } = commandHead(message, body.at)
   if (!allowedCommands.has(name)) return { reason: 'command', what: name }
   // A read opens a transaction as well as a write does, and then nobody may end it: it would hold locks for a minute.

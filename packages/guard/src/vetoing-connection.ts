@@ -5,7 +5,7 @@ import { MongoOperationTimeoutError } from 'mongodb'
 import { Connection } from 'mongodb/lib/cmap/connection.js'
 import type { ResponseType, WireMessage, WriteOptions } from 'mongodb/lib/cmap/connection.js'
 import { markedBy } from './answering-server.ts'
-import { refusalOf } from './message-check.ts'
+import { judgeMessage } from './message-check.ts'
 import type { Refusals } from './refusals.ts'
 
 /**
@@ -31,7 +31,7 @@ export function vetoingConnection(databases: ReadonlySet<string>, refusals: Refu
 
     override async writeCommand(message: WireMessage, options: WriteOptions): Promise<void> {
       const bytes = privateBytes(message.toBin())
-      const refusal = refusalOf(bytes, databases)
+      const refusal = judgeMessage(bytes, databases)
       if (refusal) throw refusals.refuse(refusal)
       throwIfLate(options)
       // Nothing is awaited between judgement and socket, and nothing is copied: the driver's own method would do both.

@@ -2,16 +2,13 @@ import type { Clock } from '@freshet/kit'
 import type { Echo } from './echoes.ts'
 import { TokenBucket, type BucketLimits } from './token-bucket.ts'
 
-/** What is remembered of the documents heard of last; one that loops is always among them. */
+/** Documents whose buckets are kept, the last heard of; one that loops is always among them. */
 const MAX_BUCKETS = 10_000
 
-/**
- * From here on a loop differs from honest work, which may well hear of its own write, and correct something once more
- * because of it.
- */
+/** From this round on it looks like a loop. Honest work may hear of its own write, and correct something once more. */
 const MANY_ROUNDS = 3
 
-/** What a loop cannot keep to, and honest work does. */
+/** Honest work stays within these limits; a loop cannot. */
 export const defaultBucketLimits: BucketLimits = Object.freeze({
   burst: 100,
   refillPerS: 1,
@@ -19,9 +16,9 @@ export const defaultBucketLimits: BucketLimits = Object.freeze({
 })
 
 /**
- * Stops what goes round although nobody sees the circle: a bucket for each document heard of; one for everything
- * that the handler writes upon hearing of its own writes, which may be another document each time; one for each
- * collection in which it wrote what it did not name; and one for resets, which hear of no document.
+ * Stops a loop whose cause was lost. There is a bucket for each document heard of; one for what the handler writes because
+ * of its own writes, which may be another document each time; one for each collection in which it wrote documents that it
+ * did not name; and one for resets, which hear of no document.
  */
 export class Breaker {
   readonly #limits: BucketLimits
@@ -38,7 +35,7 @@ export class Breaker {
     this.#ofResets = new TokenBucket(limits, clock)
   }
 
-  /** How many are open now. */
+  /** How many buckets are empty and shut. */
   get open(): number {
     const buckets = [
       this.#ofEchoes,
@@ -49,20 +46,20 @@ export class Breaker {
     return buckets.filter((bucket) => bucket.open).length
   }
 
-  /** Whether a call of `handler` may write because of `heard`, of which this is thought. */
+  /** Whether a call of `handler` may write because of `heard`, which is taken for this echo. */
   take(heard: string, handler: string, echo: Echo): boolean {
     return this.#bucketOf(heard).take() && (this.#sharedBucket(heard, handler, echo)?.take() ?? true)
   }
 
-  /** What {@link take} took for a call whose writes changed nothing: nobody will hear of them. */
+  /** Gives back what {@link take} took for a call whose writes changed nothing: nobody will hear of them. */
   giveBack(heard: string, handler: string, echo: Echo): void {
     this.#bucketOf(heard).giveBack()
     this.#sharedBucket(heard, handler, echo)?.giveBack()
   }
 
   /**
-   * Nobody here caused this change. In a loop there is none of these; where others change the same collection, there is one
-   * for each change that is mistaken for an echo.
+   * Nobody here caused this change, so it gives a token back. In a loop there are no such changes. Where others write the
+   * same collection, there is one for each change that is mistaken for an echo.
    */
   foreign(heard: string): void {
     this.#ofCollection(heard).giveBack()
@@ -75,7 +72,7 @@ export class Breaker {
     return own > 0 && all >= MANY_ROUNDS ? this.#ofEchoes : undefined
   }
 
-  /** Whether a reset may write: what it makes anew may be the cause of the next one. */
+  /** Whether a reset may write: it may be the cause of the next one. */
   takeReset(): boolean {
     return this.#ofResets.take()
   }
@@ -90,7 +87,7 @@ export class Breaker {
   #bucketOf(heard: string): TokenBucket {
     const known = this.#byDocument.get(heard)
     const bucket = known ?? new TokenBucket(this.#limits, this.#clock)
-    // The map keeps the order of insertion: what is used last stands last.
+    // A map keeps the order of insertion: the last used stands last.
     if (known) this.#byDocument.delete(heard)
     this.#byDocument.set(heard, bucket)
     if (this.#byDocument.size > MAX_BUCKETS) this.#forgetOldest()

@@ -9,20 +9,20 @@ import { writerOrigins } from './lineage-fetch.ts'
 import { hearStarts } from './unseen-starts.ts'
 import type { BucketLimits } from './token-bucket.ts'
 
-/** What a service says of its handlers; the rest has defaults. */
+/** What a service says about its handlers; all but `service` has defaults. */
 export interface HandlerOptions {
-  /** The first half of the handlers' names; unique among all services of a database: `stock`. */
+  /** The first half of its handlers' names, unique among all services of a database: `stock`. */
   readonly service: string
-  /** How many handlers may lie between a write of its own client and one that is nobody's; 1 by default. */
+  /** How many handlers a write by a watched client may descend from; 1 by default. */
   readonly maxHops?: number
-  /** When the breaker opens; by default after 100 calls that write because of one document, and one a second more; then for 5 minutes. */
+  /** When the breaker opens: by default after 100 calls that write because of one document, and one more each second; for 5 minutes. */
   readonly bucket?: BucketLimits
   /**
    * Origins of the writers that handlers call by their `fetch`: `['http://writer:8080']`. They alone are told what a
    * request descends from, since that names documents. None by default.
    */
   readonly writers?: readonly string[]
-  /** Hears of every refusal, after it was counted and logged. Must not throw. */
+  /** Called with every refusal, after it was counted and logged. Must not throw. */
   readonly onRefusal?: (refusal: HandlerRefusal) => void
 }
 
@@ -51,7 +51,7 @@ export class ChangeHandlers {
     this.#writers = writerOrigins(parts.writers ?? [])
   }
 
-  /** @throws {HandlerError} BAD_HANDLER: its name is not of the form, or taken, or a collection's cannot be told. */
+  /** @throws {HandlerError} BAD_HANDLER: its name has another form or is taken, or a collection's name cannot stand in a header. */
   add(handler: ChangeHandler): HandlerRuns {
     const {
       service,
@@ -96,7 +96,7 @@ export class ChangeHandlers {
   }
 }
 
-/** Headers are ASCII, and list collections by spaces: whatever does not come back from one is found here, and not in a request. */
+/** Headers are ASCII, and separate collections by spaces. A name that does not come back from one is refused here, before any request. */
 function checkCollections(handler: string, { collections, allowWrites = [] }: ChangeHandler): void {
   const all = [...collections, ...allowWrites.map(({ collection }) => collection)]
   const bad = all.find((collection) => !canBeTold(handler, collection))

@@ -1,16 +1,16 @@
 import type { Id, Lineage, Position } from '@freshet/protocol'
 
-/** What a handler hears of: which document changed, not to what. Read it at `at` or later. */
+/** Which document changed, and not to what. Read it at `at` or later. */
 export interface HeardChange {
   readonly collection: string
   readonly id: Id
-  /** A state that holds the change. */
+  /** The database holds the change from here on. */
   readonly at: Position
-  /** The handlers that it descends from, as far as its writer told; empty: nobody's. */
+  /** The handlers that it descends from, as far as its writer knew; empty: no handler's. */
   readonly cause: Lineage
 }
 
-/** A declared exception: this handler writes this collection, and here is why that makes no loop. */
+/** A collection that a handler writes, and why that makes no loop. */
 export interface WriteAllowance {
   /** Its name, in ASCII and without spaces; `database.name` for one outside of the database that is followed. */
   readonly collection: string
@@ -31,20 +31,20 @@ export interface HandlerContext {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** Something that is done because of changes. Without `allowWrites` it may write nothing. */
+/** Code that runs because of changes. Without `allowWrites` it may write nothing. */
 export interface ChangeHandler {
   /** Unique in its service: `[a-z][a-z0-9_-]{0,63}`. */
   readonly name: string
   /** The collections whose changes it hears; each must be followed. */
   readonly collections: readonly string[]
   readonly allowWrites?: readonly WriteAllowance[]
-  /** Called for one change at a time, in the order of the feed. A rejection is logged and counted, and the next change follows. */
+  /** Called with one change at a time, in the order of the feed. A rejection is logged and counted, and the next change follows. */
   handle(change: HeardChange, context: HandlerContext): Promise<void> | void
-  /** Changes may have been missed (`reason` says why): whatever was made of them must be made anew. */
+  /** Called where changes may have been missed; `reason` says why. Whatever was made of them must be made anew. */
   reset?(reason: string, context: HandlerContext): Promise<void> | void
 }
 
-/** Why a write out of a handler was refused; the label of the metric. */
+/** Why a write of a handler was refused; a label of the metric. */
 export type HandlerRefusalReason = 'undeclared' | 'own-entry' | 'too-many-hops' | 'breaker'
 
 /** One refused write, told to `onRefusal` and in the log. */
@@ -56,7 +56,7 @@ export interface HandlerRefusal {
   readonly heard: string
   /** What it would have written; `undefined`: a request to a writer, or a command about no collection. */
   readonly collection: string | undefined
-  /** From the first change that is known to this handler, in words. */
+  /** From the first change that is known to this handler on, as text. */
   readonly chain: string
 }
 
@@ -74,8 +74,8 @@ export interface HandlerStatus {
   readonly writes: number
   /** Such writes that were refused before they left. */
   readonly refusals: Readonly<Record<HandlerRefusalReason, number>>
-  /** Processes and threads that it started: what these write is not seen, and a loop through them is not stopped here. */
+  /** Processes and threads that it started. What these write is not seen, and a loop through them is not stopped here. */
   readonly unseenStarts: number
-  /** Breakers that are open now: writes because of so many documents are refused. */
+  /** Breakers that are open now. */
   readonly openBreakers: number
 }

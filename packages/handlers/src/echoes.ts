@@ -1,18 +1,18 @@
 import type { Clock, MonotonicMs } from '@freshet/kit'
 
-/** Writes whose changes were not heard yet; beyond that the oldest are forgotten. */
+/** The most writes that are remembered until their changes are heard; beyond that the oldest are forgotten. */
 const MAX_ECHOES = 10_000
 
-/** One that was not heard by then changed nothing, or waits so long that it goes round slower than tokens come back. */
+/** A change that has not come by then will not, or its loop is slower than tokens come back. */
 const FORGET_AFTER_MS = 30_000
 
 /** Stands for the id where a write does not say which documents it changes. */
 export const someId = '*'
 
-/** Handlers of this process that lead to a change, and how many times each of them led to another document on the way. */
+/** The handlers of this process that led to a change, and how often each led to another document on the way. */
 export type Rounds = ReadonlyMap<string, number>
 
-/** What is thought of a change that is heard now. */
+/** What a change that is heard now is taken for. */
 export interface Echo {
   readonly rounds: Rounds
   /** `document`: somebody here wrote this one. `collection`: somebody here wrote one of these. `none`: neither. */
@@ -22,15 +22,15 @@ export interface Echo {
 const none: Echo = { rounds: new Map(), by: 'none' }
 
 interface Pending {
-  /** Changes that are to come. */
+  /** Changes that are expected. */
   readonly times: number
   readonly rounds: Rounds
   readonly wroteAt: MonotonicMs
 }
 
 /**
- * Which handlers of this process led to a change that one handler hears. A guess: somebody else's change of
- * the same document may come first. So it only feeds the breaker, which has patience.
+ * Remembers what this process wrote, to know which handlers led to a change that one handler hears. It is a guess: another
+ * change of the same document may come first. So it does no more than take tokens from the breaker.
  */
 export class Echoes {
   readonly #collections: ReadonlySet<string>
@@ -44,7 +44,7 @@ export class Echoes {
     this.#clock = clock
   }
 
-  /** `key` was written, and `times` changes of it will be heard. Its id is {@link someId} where it is not known. */
+  /** `key` was written: `times` changes of it will be heard. Its id is {@link someId} where it is not known. */
   wrote(key: string, rounds: Rounds, times = 1): void {
     if (!this.#collections.has(collectionOf(key))) return
     this.#forget()
@@ -57,12 +57,12 @@ export class Echoes {
     })
   }
 
-  /** What {@link wrote} was told of changed nothing. */
+  /** The write that {@link wrote} was told of changed nothing. */
   unwrote(key: string): void {
     this.#take(key)
   }
 
-  /** Takes the change that is heard now from those that are to come. */
+  /** Takes the change that is heard now off those that are expected. */
   heard(key: string): Echo {
     this.#forget()
     const ofDocument = this.#take(key)
@@ -88,7 +88,7 @@ export class Echoes {
   }
 }
 
-/** All handlers of both. What led here on the shorter way is what came first; the longer one may have changed nothing. */
+/** The handlers of both, each by its shorter way: the longer one may have changed nothing. */
 function merged(one: Rounds, other: Rounds): Rounds {
   const all = new Map(one)
   for (const [handler, times] of other) all.set(handler, Math.min(times, one.get(handler) ?? times))

@@ -22,7 +22,7 @@ export interface HandlerRunsParts {
   readonly database: string
   readonly maxHops: number
   readonly breaker: Breaker
-  /** Writes of this process that the handler will hear of. */
+  /** Writes of this process that the handler is going to hear of. */
   readonly echoes: Echoes
   /** Tells every handler of this process what was written. */
   readonly eachEchoes: (tell: (echoes: Echoes) => void) => void
@@ -39,7 +39,7 @@ const codes: Record<HandlerRefusalReason, HandlerErrorCode> = {
   breaker: 'BREAKER_OPEN',
 }
 
-/** What a reset hears of. */
+/** In the place of a document, for a reset. */
 const everything = '*'
 
 /** Runs one handler, so that whatever it writes is known to descend from what it heard. */
@@ -77,7 +77,7 @@ export class HandlerRuns {
     if (run.admitted === true && run.lasting === 0) breaker.giveBack(heard, name, echo)
   }
 
-  /** As {@link hear}. What is made anew may be much; how often that is done is counted by itself. */
+  /** As {@link hear}. A reset may write much, so resets that write have a bucket of their own. */
   async reset(reason: string, signal: AbortSignal): Promise<void> {
     this.#resets += 1
     const { log, name } = this.#parts
@@ -87,7 +87,7 @@ export class HandlerRuns {
     await this.#run(run, (context) => this.#handler.reset?.(reason, context), signal)
   }
 
-  /** Whether the code that asks is a call of this handler, or was started by one. */
+  /** Whether the caller runs within this handler, or was started by it. */
   get within(): boolean {
     return currentCause()?.lineage.at(-1)?.handler === this.#parts.name
   }
@@ -144,7 +144,7 @@ export class HandlerRuns {
     return { signal, headers, fetch: lineageFetch({ headers, writers: this.#parts.writers, admit }) }
   }
 
-  /** Said once, and counted each time: a handler may have reasons to start one, such as to make a picture smaller. */
+  /** Logged once, and counted each time: a handler may have reasons to start one, such as to shrink a picture. */
   #started(what: UnseenStart, heard: string): void {
     const { log, name } = this.#parts
     if (this.#unseenStarts === 0)
@@ -172,13 +172,13 @@ export class HandlerRuns {
     run.lasting += 1
   }
 
-  /** What handlers will hear of this write; what is returned corrects it by how much was changed. */
+  /** Tells all handlers of this process what they will hear; what is returned corrects that by how much was changed. */
   #expect(run: Run, keys: readonly string[]): (changed: number) => void {
     const { name, eachEchoes } = this.#parts
     const { rounds } = run.echo
     const before = rounds.get(name) ?? 0
     for (const key of keys) {
-      // Whoever writes the very document that he heard of is counted by that document, and may be correcting it.
+      // A write to the document that was heard of is counted by that document; it may be a correction.
       const made = new Map(rounds).set(name, key === run.heard ? before : before + 1)
       eachEchoes((echoes) => echoes.wrote(key, made))
     }
@@ -210,9 +210,9 @@ export class HandlerRuns {
 class Run {
   readonly lineage: Lineage
   readonly heard: string
-  /** Handlers of this process that may have caused it. */
+  /** The handlers of this process that may have caused it. */
   readonly echo: Echo
-  /** What the breaker said to its first write; `undefined`: it has written nothing yet. */
+  /** What the breaker said to its first write; `undefined`: it has not written yet. */
   admitted: boolean | undefined
   /** Writes that changed something, as far as is known. */
   lasting = 0

@@ -134,7 +134,7 @@ export function rowsAt(server: TestServer, root: MongoClient): Readonly<Record<s
     'message-check': {
       rule: 'G3.5',
       stops: refuses(insert),
-      without: () => ({ refusalOf: () => undefined }),
+      without: () => ({ judgeMessage: () => undefined }),
     },
     open: {
       rule: 'G3.6',
