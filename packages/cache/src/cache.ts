@@ -133,9 +133,9 @@ export class Cache<V extends Value> {
   }
 
   /** Every document of the collection is gone. */
-  dropCollection(collection: string): void {
+  emptyCollection(collection: string): void {
     this.#recent.clear()
-    this.#store.dropCollection(collection)
+    this.#store.emptyCollection(collection)
     for (const fill of this.#fillsOf(collection)) {
       fill.last = ABSENT
       fill.restart = false

@@ -36,7 +36,7 @@ export class Generations<V> {
   }
 
   /** The collection is gone: all its older entries count as {@link ABSENT}. */
-  drop(collection: string): void {
+  empty(collection: string): void {
     this.#raise(collection)
   }
 

@@ -99,8 +99,8 @@ export class PartialStore<V extends Value> implements Store<V> {
   }
 
   /** All entries of the collection count as {@link ABSENT} from now on. Its cost does not depend on their number. */
-  dropCollection(collection: string): void {
-    this.#generations.drop(collection)
+  emptyCollection(collection: string): void {
+    this.#generations.empty(collection)
   }
 
   /** All entries of the collection count as not held from now on. Its cost does not depend on their number. */

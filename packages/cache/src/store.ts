@@ -37,7 +37,7 @@ export interface Store<V extends Value> {
   /** The document changed, nobody said into what. */
   invalidate(key: string): void
   /** Every document of the collection is gone. */
-  dropCollection(collection: string): void
+  emptyCollection(collection: string): void
   /** Every document of the collection may have changed. */
   invalidateCollection(collection: string): void
   /** Every document may have changed. */

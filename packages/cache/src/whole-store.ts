@@ -69,7 +69,7 @@ export class WholeStore<V extends Value> implements Store<V> {
     this.#lose('CONTENT_UNKNOWN')
   }
 
-  dropCollection(name: string): void {
+  emptyCollection(name: string): void {
     const collection = this.#collections.get(name)
     if (collection === undefined) return
     this.#collections.delete(name)

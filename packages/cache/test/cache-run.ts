@@ -155,7 +155,7 @@ export class CacheRun {
           cache.delete(event.key)
           break
         case 'drop':
-          cache.dropCollection(event.collection)
+          cache.emptyCollection(event.collection)
           break
         case 'replace-all':
           cache.invalidateCollection(event.collection)

@@ -82,7 +82,7 @@ class TakesInvalidatedAsAbsent extends Cache<number> {
 }
 
 class KeepsDropped extends Cache<number> {
-  override dropCollection(): void {}
+  override emptyCollection(): void {}
 }
 
 class KeepsRenamedOver extends Cache<number> {
@@ -92,7 +92,7 @@ class KeepsRenamedOver extends Cache<number> {
 /** A rename onto a collection is taken for a drop. */
 class TakesRenameAsDrop extends Cache<number> {
   override invalidateCollection(collection: string): void {
-    super.dropCollection(collection)
+    super.emptyCollection(collection)
   }
 }
 

@@ -88,12 +88,12 @@ test('C5 a drop makes all entries of the collection absent without touching them
   const store = sized(1_000_000)
   for (let n = 0; n < 1_000; n += 1) store.set(`a/${n}`, bytes(10))
   store.set('b/1', bytes(10))
-  store.dropCollection('a')
+  store.emptyCollection('a')
   expect(store.entries).toBe(1_001)
   expect([store.get('a/7'), store.get('b/1')?.valueOf()]).toEqual([ABSENT, bytes(10)])
   store.set('a/8', bytes(3))
   expect(store.get('a/8')).toHaveLength(3)
-  store.dropCollection('a')
+  store.emptyCollection('a')
   expect(store.get('a/8')).toBe(ABSENT)
 })
 
@@ -109,7 +109,7 @@ test('C5 what is gone with its collection gives its memory back once, and is onl
   store.set('a/1', bytes(10))
   store.set('a/2', ABSENT)
   for (const sets of [3, 3]) {
-    store.dropCollection('a')
+    store.emptyCollection('a')
     for (let n = 0; n < 3; n += 1) expect([store.get('a/1'), store.get('a/2')]).toEqual([ABSENT, ABSENT])
     expect([store.sets, store.bytes]).toEqual([sets, 2 * entry])
   }
@@ -120,7 +120,7 @@ test('C5 what is gone with its collection gives its memory back once, and is onl
 test('C5 after a rename onto the collection nothing is known of its older entries, dropped ones included', () => {
   const store = sized(1_000_000)
   store.set('a/1', bytes(1))
-  store.dropCollection('a')
+  store.emptyCollection('a')
   store.set('a/2', bytes(2))
   store.invalidateCollection('a')
   store.set('a/3', bytes(3))

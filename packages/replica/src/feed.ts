@@ -105,7 +105,7 @@ export class Feed<V extends Value> implements Sink {
         if (at !== undefined) subscriptions.add(change)
         return
       case 'drop-collection':
-        cache.dropCollection(change.collection)
+        cache.emptyCollection(change.collection)
         if (at !== undefined) subscriptions.reset(change.kind, at, change.collection)
         return
       case 'invalidate-collection':
