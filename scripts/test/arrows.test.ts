@@ -175,14 +175,6 @@ const withoutDatabase = ['kit', 'protocol', 'cache', 'replica', 'change-stream',
 /** Of the apps only these folders know which database it is; the command line is a tool for one. */
 const knowTheirDatabase = /^apps\/(writer\/src\/store\/|reader\/src\/backend\/|cli\/)/
 
-/** Files of the apps that still name it. Take out what is mended; nothing comes in. */
-const knownStrays: readonly string[] = [
-  'apps/reader/src/connections.ts',
-  'apps/reader/src/open-ground.ts',
-  'apps/reader/src/options.ts',
-  'apps/reader/src/reader-service.ts',
-]
-
 test('the core names no database, and the apps only where they open it', () => {
   const naming = [
     ...withoutDatabase.map((name) => `packages/${name}`),
@@ -190,5 +182,5 @@ test('the core names no database, and the apps only where they open it', () => {
   ]
     .flatMap(sourcesOf)
     .filter((file) => /mongo|bson|postgres/i.test(`${file}${readFileSync(join(root, file), 'utf8')}`))
-  expect(naming.filter((file) => !knowTheirDatabase.test(file))).toEqual(knownStrays)
+  expect(naming.filter((file) => !knowTheirDatabase.test(file))).toEqual([])
 })

@@ -1,7 +1,7 @@
 import type { Clock } from '@freshet/kit'
 import type { Replica, ReplicaStatus } from '@freshet/replica'
 import type { Health } from '@freshet/service'
-import type { GuardWord } from './reader-app.ts'
+import type { GuardWord } from './backend/contract.ts'
 
 /** A reader's part of `/statusz`. */
 export interface ReaderStatus extends ReplicaStatus {

@@ -1,7 +1,7 @@
 import { defaultReplicaOptions } from '@freshet/replica'
 import { openApp, packageVersion, type OpenApp, type OpenAppOptions } from '@freshet/service'
 import { getHeapStatistics } from 'node:v8'
-import { openBackend } from './open-backend.ts'
+import { openBackend } from './backend/backend.ts'
 import type { ReaderApp } from './reader-app.ts'
 import type { Reader } from './reader-handler.ts'
 import { readerService } from './reader-service.ts'
@@ -15,7 +15,6 @@ export function systemReader(): ReturnType<typeof readerService> {
     version: packageVersion(import.meta.url),
     heapBytes: getHeapStatistics().heap_size_limit,
     aliveWithinMs: defaultReplicaOptions.aliveWithinMs,
-    random: Math.random,
     open: openBackend,
   })
 }

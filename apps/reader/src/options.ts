@@ -1,12 +1,9 @@
-import { bytes, defineOptions, ms, REQUIRED, secret, text, type ConfigOf } from '@freshet/kit'
+import { bytes, defineOptions, ms, REQUIRED, text, type ConfigOf } from '@freshet/kit'
+import { backendOptions } from './backend/backend.ts'
 
 /** The options of a reader, beside those that every service has. */
 export const readerOptions = defineOptions({
-  mongodbUri: secret(
-    'mongodb-uri',
-    REQUIRED,
-    'The address of the database with a user that may only read; one that may do more is refused.',
-  ),
+  ...backendOptions,
   database: text('database', REQUIRED, 'The database whose collections are served.'),
   collections: text('collections', 'collections', 'The folder of the collection files.'),
   cacheBytes: bytes('cache-size', 256 * 2 ** 20, 'The memory for documents that are held.'),

@@ -1,4 +1,5 @@
 import type { Part } from '@freshet/kit'
+import type { GuardWord } from './backend/contract.ts'
 import type { Replica } from '@freshet/replica'
 import { AnswerRoom, type App, type Route, type ServiceTools } from '@freshet/service'
 import { FactSheet } from './facts.ts'
@@ -9,19 +10,6 @@ import { DocumentAnswer } from './read-document.ts'
 import { readerHandler, type Reader } from './reader-handler.ts'
 import { addReaderMetrics } from './reader-metrics.ts'
 import type { ReadAccess } from './routes.ts'
-
-/** What the database's guard says of itself. */
-export interface GuardWord {
-  /** Which walls stand. */
-  readonly layers: Readonly<Record<string, 'standing' | 'absent'>>
-  /** Why nothing is read from the database until that is mended; `undefined`: nothing is wrong. */
-  readonly fault: string | undefined
-  readonly refusals: Readonly<Record<string, number>>
-  /** How often clients were made anew that had lost their last server. */
-  readonly renewals: number
-  /** How the clients of the database are, by what they are for. */
-  readonly client?: Readonly<Record<'feed' | 'fills', string>>
-}
 
 /** What a reader is put together from. */
 export interface ReaderAppParts {

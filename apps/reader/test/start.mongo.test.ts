@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals'
 import { ConfigError, defineOptions, readConfig, systemClock, type Log } from '@freshet/kit'
 import { serviceOptions, startService, type RunningService } from '@freshet/service'
 import { eventually, openTestDatabase, silentLog } from '@freshet/testkit'
-import { Connections } from '../src/connections.ts'
+import { openConnections } from '../src/backend/mongodb/connections.ts'
 import { readerOptions } from '../src/options.ts'
 import { readerService } from '../src/reader-service.ts'
 import { FakeReplica } from './support/fake-replica.ts'
@@ -19,10 +19,9 @@ function start(
   const definition = readerService({
     version: '0.0.0',
     heapBytes: 2 ** 30,
-    random: () => 0,
     aliveWithinMs: 2_000,
-    open: async (config, { log }) => {
-      const connections = await Connections.open(config, log)
+    open: async (config, tools) => {
+      const connections = await openConnections(config, tools, () => 0)
       return {
         replica: new FakeReplica(),
         access: new Map(),

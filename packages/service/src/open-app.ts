@@ -9,7 +9,7 @@ import { serviceTools } from './service-tools.ts'
 /** How an app is opened inside a program of somebody else. */
 export interface OpenAppOptions {
   /**
-   * The options of `--help`, by their names without dashes: `{ 'mongodb-uri': 'mongodb://…', database: 'shop' }`. Those of ports
+   * The options of `--help`, by their names without dashes: `{ database: 'shop', 'cache-size': '64MiB' }`. Those of ports
    * have no effect: the program has a port of its own.
    */
   readonly settings: Readonly<Record<string, string>>

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { defineOptions, readConfig, systemClock } from '@freshet/kit'
 import { serviceOptions, startService, type RunningService } from '@freshet/service'
 import { silentLog } from '@freshet/testkit'
-import { openBackend } from '../../src/open-backend.ts'
+import { openBackend } from '../../src/backend/backend.ts'
 import { readerOptions } from '../../src/options.ts'
 import { readerService } from '../../src/reader-service.ts'
 import { secret } from './open-reader.ts'
@@ -15,7 +15,6 @@ export function startReader(uri: string, argv: readonly string[]): Promise<Runni
     definition: readerService({
       version: '0.0.0',
       heapBytes: 2 ** 30,
-      random: Math.random,
       aliveWithinMs: 2_000,
       open: openBackend,
     }),

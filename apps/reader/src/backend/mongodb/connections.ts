@@ -1,13 +1,18 @@
-import { openReadConnection, type GuardedConnection } from '@freshet/guard'
-import type { Log, Part } from '@freshet/kit'
-import type { ReaderConfig } from './options.ts'
-import type { GuardWord } from './reader-app.ts'
+import { GuardError, openReadConnection, type GuardedConnection } from '@freshet/guard'
+import { Backoff, ConfigError, type Log, type Part } from '@freshet/kit'
+import type { BackendTools, GuardWord } from '../contract.ts'
+
+/** Where the database is. */
+interface Place {
+  readonly mongodbUri: string
+  readonly database: string
+}
 
 /** A step-down is noticed within this time; the feed waits for nothing else. */
 const HEARTBEAT_MS = 500
 
 /** The guarded doors to one database: a slow fill must not hold up the feed, so each has its own. */
-export class Connections implements Part {
+class Connections implements Part {
   readonly name = 'database connections'
   readonly feed: GuardedConnection
   readonly fills: GuardedConnection
@@ -18,7 +23,7 @@ export class Connections implements Part {
   }
 
   /** Proves for each that it cannot write. @throws {GuardError} nothing is left open then. */
-  static async open({ mongodbUri: uri, database }: ReaderConfig, log: Log): Promise<Connections> {
+  static async open({ mongodbUri: uri, database }: Place, log: Log): Promise<Connections> {
     const common = { uri, database, log }
     const feed = await openReadConnection({
       ...common,
@@ -49,5 +54,34 @@ export class Connections implements Part {
 
   async stop(): Promise<void> {
     await Promise.all([this.feed.close(), this.fills.close()])
+  }
+}
+
+/** A database that is away is asked for again: an outage during a roll-out must not end the new processes. */
+const PAUSES = { firstMs: 1_000, maxMs: 10_000 } as const
+
+/**
+ * Opens both when the database is there. `random`: in [0, 1).
+ * @throws {ConfigError} trying again changes nothing, as with a user who may write.
+ */
+export async function openConnections(
+  place: Place,
+  { log, clock, signal }: Pick<BackendTools, 'log' | 'clock' | 'signal'>,
+  random: () => number,
+): Promise<Connections> {
+  const pauses = new Backoff(PAUSES, random)
+  for (;;) {
+    try {
+      return await Connections.open(place, log)
+    } catch (error) {
+      if (!(error instanceof GuardError)) throw error
+      if (!error.retry)
+        throw new ConfigError('BAD_VALUE', `--mongodb-uri-file: ${error.message}. ${error.remedy}`, {
+          cause: error,
+        })
+      log.warn({ err: error }, 'the database is not there, trying again')
+      await clock.sleep(pauses.next(), signal)
+      signal.throwIfAborted()
+    }
   }
 }

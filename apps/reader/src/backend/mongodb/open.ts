@@ -1,25 +1,33 @@
 import { mongoSource } from '@freshet/change-stream-mongodb'
 import { CollectionFileError, loadCollections } from '@freshet/documents'
 import { mongodbCodec } from '@freshet/documents-mongodb'
-import { ConfigError } from '@freshet/kit'
+import { ConfigError, defineOptions, REQUIRED, secret, type ConfigOf } from '@freshet/kit'
 import { storedNameFault } from '@freshet/mongodb-rules'
 import { createReplica, defaultReplicaOptions } from '@freshet/replica'
-import type { ServiceTools } from '@freshet/service'
-import { Connections } from './connections.ts'
-import { documentEncoder } from './cached-document.ts'
-import type { ReaderConfig } from './options.ts'
-import type { Backend } from './reader-service.ts'
+import { documentEncoder } from '../../cached-document.ts'
+import type { Backend, BackendSettings, BackendTools } from '../contract.ts'
+import { openConnections } from './connections.ts'
 
-/** Opens the database that is read: the collection files, the guarded connections, and a replica over them. */
-export async function openBackend(
-  config: ReaderConfig,
-  { log, clock, inFlight }: ServiceTools,
+/** The options of a reader that reads from MongoDB. */
+export const mongodbOptions = defineOptions({
+  mongodbUri: secret(
+    'mongodb-uri',
+    REQUIRED,
+    'The address of the database with a user that may only read; one that may do more is refused.',
+  ),
+})
+
+/** The collection files, the guarded connections, and a replica over them. @throws {ConfigError} */
+export async function openMongodb(
+  config: ConfigOf<typeof mongodbOptions> & BackendSettings,
+  tools: BackendTools,
 ): Promise<Backend> {
+  const { log, clock, inFlight } = tools
   const collections = await loadCollections(config.collections, storedNameFault).catch((error: unknown) => {
     if (!(error instanceof CollectionFileError)) throw error
     throw new ConfigError('BAD_VALUE', `--collections: ${error.message}`, { cause: error })
   })
-  const connections = await Connections.open(config, log)
+  const connections = await openConnections(config, tools, Math.random)
   const places = new Map([...collections].map(([name, { idType, stored }]) => [name, { idType, stored }]))
   const { feed, fills } = connections
   const replica = createReplica({
@@ -32,15 +40,6 @@ export async function openBackend(
     random: Math.random,
     log,
   })
-  const access = new Map(
-    [...collections].map(
-      ([
-        name,
-        {
-          access: { read },
-        },
-      ]) => [name, read],
-    ),
-  )
+  const access = new Map([...collections].map(([name, { access: declared }]) => [name, declared.read]))
   return { replica, access, guard: () => connections.guard(), parts: [connections] }
 }
