@@ -63,15 +63,15 @@ export class Cache<V extends Value> {
     return this.#store.loss
   }
 
-  /** The value at W, or `undefined` when it is not held. */
+  /** The value at W, or `undefined` when it is not cached. */
   peek(key: string): V | Absent | undefined {
     return this.#store.get(key)
   }
 
-  /** As {@link Cache.peek}, or made from a document that just passed by; absent where all documents are held. */
+  /** As {@link Cache.peek}, or made from a document that just passed by; absent where all documents are cached. */
   get(key: string): V | Absent | undefined {
     const value = this.#store.get(key)
-    if (value !== undefined || this.#encode === undefined) return value ?? this.#store.unheld
+    if (value !== undefined || this.#encode === undefined) return value ?? this.#store.missing
     const document = this.recall(key)
     if (document === undefined) return undefined
     try {

@@ -1,7 +1,7 @@
 import { ABSENT, type Absent } from './absent.ts'
 
 /** How often a collection was dropped, and below which generation nothing is known about its documents. */
-interface Namespace {
+interface Drops {
   generation: number
   unknownBelow: number
 }
@@ -9,18 +9,18 @@ interface Namespace {
 /** A value together with the generation of its collection; made only in collections that were dropped before. */
 export class Sealed<V> {
   readonly value: V | Absent
-  readonly namespace: Namespace
+  readonly drops: Drops
   readonly generation: number
 
-  constructor(value: V | Absent, namespace: Namespace) {
+  constructor(value: V | Absent, drops: Drops) {
     this.value = value
-    this.namespace = namespace
-    this.generation = namespace.generation
+    this.drops = drops
+    this.generation = drops.generation
   }
 }
 
 /** What the store keeps in a slot. */
-export type Held<V> = V | Absent | Sealed<V>
+export type Slot<V> = V | Absent | Sealed<V>
 
 /**
  * Forgets a whole collection in one step, whatever it holds: a drop raises the generation, and entries of older ones
@@ -28,11 +28,11 @@ export type Held<V> = V | Absent | Sealed<V>
  * dropped, values are kept bare and the check costs one comparison.
  */
 export class Generations<V> {
-  readonly #namespaces = new Map<string, Namespace>()
+  readonly #drops = new Map<string, Drops>()
 
   /** Whether {@link Generations.open} has to be asked about bare values. */
   get any(): boolean {
-    return this.#namespaces.size > 0
+    return this.#drops.size > 0
   }
 
   /** The collection is gone: all its older entries count as {@link ABSENT}. */
@@ -40,39 +40,39 @@ export class Generations<V> {
     this.#raise(collection)
   }
 
-  /** Every document of the collection may have changed: its older entries count as not held. */
+  /** Every document of the collection may have changed: its older entries count as not cached. */
   invalidate(collection: string): void {
-    const namespace = this.#raise(collection)
-    namespace.unknownBelow = namespace.generation
+    const drops = this.#raise(collection)
+    drops.unknownBelow = drops.generation
   }
 
   /** Call it when no entry is left at all. */
   reset(): void {
-    this.#namespaces.clear()
+    this.#drops.clear()
   }
 
-  seal(key: string, value: V | Absent): Held<V> {
-    const namespace = this.any ? this.#namespaces.get(collectionOf(key)) : undefined
-    return namespace ? new Sealed(value, namespace) : value
+  seal(key: string, value: V | Absent): Slot<V> {
+    const drops = this.any ? this.#drops.get(collectionOf(key)) : undefined
+    return drops ? new Sealed(value, drops) : value
   }
 
   /** What the slot is worth now; `undefined`: nothing. */
-  open(key: string, held: Held<V>): V | Absent | undefined {
-    if (held instanceof Sealed) return this.#judge(held.value, held.generation, held.namespace)
-    const namespace = this.#namespaces.get(collectionOf(key))
-    return namespace ? this.#judge(held, 0, namespace) : held
+  open(key: string, slot: Slot<V>): V | Absent | undefined {
+    if (slot instanceof Sealed) return this.#judge(slot.value, slot.generation, slot.drops)
+    const drops = this.#drops.get(collectionOf(key))
+    return drops ? this.#judge(slot, 0, drops) : slot
   }
 
-  #judge(value: V | Absent, generation: number, namespace: Namespace): V | Absent | undefined {
-    if (generation === namespace.generation) return value
-    return generation < namespace.unknownBelow ? undefined : ABSENT
+  #judge(value: V | Absent, generation: number, drops: Drops): V | Absent | undefined {
+    if (generation === drops.generation) return value
+    return generation < drops.unknownBelow ? undefined : ABSENT
   }
 
-  #raise(collection: string): Namespace {
-    const namespace = this.#namespaces.get(collection) ?? { generation: 0, unknownBelow: 0 }
-    namespace.generation += 1
-    this.#namespaces.set(collection, namespace)
-    return namespace
+  #raise(collection: string): Drops {
+    const drops = this.#drops.get(collection) ?? { generation: 0, unknownBelow: 0 }
+    drops.generation += 1
+    this.#drops.set(collection, drops)
+    return drops
   }
 }
 

@@ -1,21 +1,21 @@
 import { LRUCache } from 'lru-cache'
 import { ABSENT, type Absent, type Value } from './absent.ts'
-import { Generations, Sealed, type Held } from './generations.ts'
+import { Generations, Sealed, type Slot } from './generations.ts'
 import { entryBytes } from './sizes.ts'
 import type { Store, StoreOptions } from './store.ts'
 
 /** A pinned value with the bytes that it counted for when it came: they are what is given back when it goes. */
 interface Pinned<V> {
-  readonly held: Held<V>
+  readonly slot: Slot<V>
   readonly bytes: number
 }
 
 /** Entries within a budget of bytes. The longest unused ones make room, except those that an answer needs right now. */
 export class PartialStore<V extends Value> implements Store<V> {
-  /** What is not held is read again. */
-  readonly unheld = undefined
+  /** What is not cached is read again. */
+  readonly missing = undefined
   readonly loss = undefined
-  readonly #lru: LRUCache<string, Held<V>>
+  readonly #lru: LRUCache<string, Slot<V>>
   /** Beside the LRU, because that cannot refuse to evict, and drops what is larger than itself. */
   readonly #pinned = new Map<string, Pinned<V>>()
   readonly #pins = new Map<string, number>()
@@ -50,10 +50,10 @@ export class PartialStore<V extends Value> implements Store<V> {
 
   /** The value, which counts as used. One look-up as long as nothing is pinned and no collection was ever dropped. */
   get(key: string): V | Absent | undefined {
-    const held = this.#lru.get(key) ?? (this.#pinned.size === 0 ? undefined : this.#pinned.get(key)?.held)
-    if (held === undefined) return undefined
-    if (held instanceof Sealed || this.#generations.any) return this.#open(key, held)
-    return held
+    const slot = this.#lru.get(key) ?? (this.#pinned.size === 0 ? undefined : this.#pinned.get(key)?.slot)
+    if (slot === undefined) return undefined
+    if (slot instanceof Sealed || this.#generations.any) return this.#open(key, slot)
+    return slot
   }
 
   /** Whether there is a slot, be it of an older generation. */
@@ -64,11 +64,11 @@ export class PartialStore<V extends Value> implements Store<V> {
   /** Holds the value. One that does not fit stays only as long as it is pinned; an older value never stays. */
   set(key: string, value: V | Absent): void {
     const entry: Pinned<V> = {
-      held: this.#generations.seal(key, value),
+      slot: this.#generations.seal(key, value),
       bytes: entryBytes(key, value, this.#sizeOf),
     }
     if (this.#pins.has(key)) this.#setPinned(key, entry)
-    else this.#lru.set(key, entry.held, { size: entry.bytes })
+    else this.#lru.set(key, entry.slot, { size: entry.bytes })
   }
 
   /** Keeps the key from being evicted until {@link PartialStore.unpin} was called as often. */
@@ -79,7 +79,7 @@ export class PartialStore<V extends Value> implements Store<V> {
     const entry = this.#lru.info(key)
     if (entry === undefined) return
     this.#lru.delete(key)
-    this.#setPinned(key, { held: entry.value, bytes: entry.size ?? 0 })
+    this.#setPinned(key, { slot: entry.value, bytes: entry.size ?? 0 })
   }
 
   unpin(key: string): void {
@@ -90,7 +90,7 @@ export class PartialStore<V extends Value> implements Store<V> {
     }
     this.#pins.delete(key)
     const entry = this.#takePinned(key)
-    if (entry !== undefined) this.#lru.set(key, entry.held, { size: entry.bytes })
+    if (entry !== undefined) this.#lru.set(key, entry.slot, { size: entry.bytes })
   }
 
   invalidate(key: string): void {
@@ -103,7 +103,7 @@ export class PartialStore<V extends Value> implements Store<V> {
     this.#generations.empty(collection)
   }
 
-  /** All entries of the collection count as not held from now on. Its cost does not depend on their number. */
+  /** All entries of the collection count as not cached from now on. Its cost does not depend on their number. */
   invalidateCollection(collection: string): void {
     this.#generations.invalidate(collection)
   }
@@ -119,12 +119,12 @@ export class PartialStore<V extends Value> implements Store<V> {
     this.#generations.reset()
   }
 
-  #open(key: string, held: Held<V>): V | Absent | undefined {
-    const value = this.#generations.open(key, held)
+  #open(key: string, slot: Slot<V>): V | Absent | undefined {
+    const value = this.#generations.open(key, slot)
     if (value === undefined) this.invalidate(key)
     // Its document is gone with its collection: give the memory back. An absence holds none, of whatever generation it is;
     // it would be made and set anew at every hit.
-    else if (value === ABSENT && valueOf(held) !== ABSENT) this.set(key, ABSENT)
+    else if (value === ABSENT && valueOf(slot) !== ABSENT) this.set(key, ABSENT)
     return value
   }
 
@@ -143,6 +143,6 @@ export class PartialStore<V extends Value> implements Store<V> {
   }
 }
 
-function valueOf<V>(held: Held<V>): V | Absent {
-  return held instanceof Sealed ? held.value : held
+function valueOf<V>(slot: Slot<V>): V | Absent {
+  return slot instanceof Sealed ? slot.value : slot
 }

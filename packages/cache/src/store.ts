@@ -22,11 +22,11 @@ export interface Store<V extends Value> {
   readonly entries: number
   readonly bytes: number
   readonly evictions: number
-  /** What a document that is not held is: absent where all are held; `undefined` where nobody knows. */
-  readonly unheld: Absent | undefined
-  /** Set as soon as the store is not what it promises to be, until the next {@link clear}; nothing is held then. */
+  /** What a document that is not cached is: absent where all are; `undefined`: it must be read. */
+  readonly missing: Absent | undefined
+  /** Set as soon as the store is not what it promises to be, until the next {@link clear}; nothing is cached then. */
   readonly loss: Loss | undefined
-  /** `undefined`: not held. */
+  /** `undefined`: not cached. */
   get(key: string): V | Absent | undefined
   /** Whether a change of this key matters. */
   has(key: string): boolean

@@ -15,7 +15,7 @@ interface Entry<V> {
  */
 export class WholeStore<V extends Value> implements Store<V> {
   readonly evictions = 0
-  readonly unheld: Absent = ABSENT
+  readonly missing: Absent = ABSENT
   readonly #maxBytes: number
   readonly #sizeOf: (value: V) => number
   /** By collection, so that one is dropped in one step. Absences are not kept: anybody may ask for any id. */

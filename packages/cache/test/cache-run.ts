@@ -219,11 +219,11 @@ export class CacheRun {
     this.#cache.unpin(key)
   }
 
-  /** The invariant: whatever is held is the document at W. */
+  /** The invariant: whatever is cached is the document at W. */
   #judge(): void {
     for (const key of keys) {
       const value = this.#cache.peek(key)
-      if (value !== undefined) this.#same(key, value, this.#w, 'held')
+      if (value !== undefined) this.#same(key, value, this.#w, 'cached')
     }
     const pinned = [...this.#pins.values()].some((count) => count > 0)
     if (!pinned && this.#cache.bytes > this.#maxBytes) throw new Error(`holds ${this.#cache.bytes} bytes`)

@@ -30,7 +30,7 @@ function check(make: () => Cache<number>, seed: number, numRuns: number): string
 
 const seed = Number(process.env['FRESHET_TEST_SEED'] ?? Date.now() % 2 ** 31)
 
-test(`C1 whatever is held is the document at W, in 10,000 random runs (seed ${seed})`, () => {
+test(`C1 whatever is cached is the document at W, in 10,000 random runs (seed ${seed})`, () => {
   expect(check(() => new Cache(options), seed, 10_000)).toBeUndefined()
 })
 
@@ -151,6 +151,6 @@ const faulty = [
 test.each(faulty.map((Broken) => [Broken.name, Broken] as const))(
   'C1 the same runs find a cache that %s',
   (_name, Broken) => {
-    expect(check(() => new Broken(options), 1, 10_000)).toMatch(/(held|recalled|installed|answered) ./)
+    expect(check(() => new Broken(options), 1, 10_000)).toMatch(/(cached|recalled|installed|answered) ./)
   },
 )

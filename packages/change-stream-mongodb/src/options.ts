@@ -6,7 +6,7 @@ export interface MongoSourceOptions {
   readonly replyWithinMs: number
   /** That wait doubles for the feed while its replies are late, up to this; one that is later still ends the epoch. */
   readonly longestReplyMs: number
-  /** The longest work of the server for one read of the past. */
+  /** The longest work of the server for one snapshot read. */
   readonly pastReadMs: number
   /** Bytes of one transaction that are held back with their contents; above it only the keys are. */
   readonly maxOpenBytes: number

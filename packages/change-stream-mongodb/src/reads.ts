@@ -38,7 +38,7 @@ export interface MongoReadsParts extends MongoSourceParts {
   readonly followed: FollowedServer
 }
 
-/** Reads of MongoDB's past by snapshot reads at a cluster time, on the same connection pool as the feed. */
+/** Snapshot reads of MongoDB at a cluster time, on the same connection pool as the feed. */
 export class MongoReads implements SourceReads {
   readonly #parts: MongoReadsParts
 

@@ -9,7 +9,7 @@ import { FollowedServer } from './followed-server.ts'
 import { identify, told, type Identified, type IdentityRule } from './identity.ts'
 import type { MongoSourceOptions } from './options.ts'
 import { Reckoner, type FeedReply, type Reckoning, type Resume } from './reckoner.ts'
-import { ReplyPatience } from './reply-patience.ts'
+import { ReplyDeadline } from './reply-deadline.ts'
 import { inspectServer } from './server.ts'
 import { WatchList } from './watched.ts'
 
@@ -33,7 +33,7 @@ export class MongoSource implements ChangeSource {
   /** Whose replies are of the history that is followed. */
   readonly followed = new FollowedServer()
   readonly #watchList: WatchList
-  readonly #patience: ReplyPatience
+  readonly #deadline: ReplyDeadline
   /** The newest change is too large to be told. */
   #tooLarge = false
   /** How to go on at the position that was yielded last. */
@@ -42,7 +42,7 @@ export class MongoSource implements ChangeSource {
   constructor(parts: MongoSourceParts) {
     this.#parts = parts
     this.#watchList = new WatchList(parts.collections)
-    this.#patience = new ReplyPatience(parts.options.replyWithinMs, parts.options.longestReplyMs)
+    this.#deadline = new ReplyDeadline(parts.options.replyWithinMs, parts.options.longestReplyMs)
   }
 
   wallTimeMs(position: Position): number {
@@ -94,7 +94,7 @@ export class MongoSource implements ChangeSource {
 
   async #ask(ask: (withinMs: number) => Promise<FeedReply>): Promise<FeedReply> {
     try {
-      return await this.#patience.wait(ask)
+      return await this.#deadline.wait(ask)
     } catch (error) {
       this.#tooLarge ||= error instanceof ChangeStreamError && error.code === 'EVENT_TOO_LARGE'
       throw error

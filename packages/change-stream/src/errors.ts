@@ -23,7 +23,7 @@ export const failures = {
   },
   /** A change is too large for the source to tell. */
   EVENT_TOO_LARGE: { retry: true, lost: true, remedy: 'None is needed: the new epoch begins behind it.' },
-  /** So far behind that the past at the position can soon not be read any more. */
+  /** So far behind that the position can soon not be read any more. */
   TOO_FAR_BEHIND: {
     retry: true,
     lost: true,

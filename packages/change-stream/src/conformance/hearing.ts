@@ -2,7 +2,7 @@ import type { Change } from '@freshet/protocol'
 import type { Batch, ChangeSource, Origin } from '../contract.ts'
 
 /** The longest wait for anything to be heard, in milliseconds. */
-const patienceMs = 20_000
+const longestWaitMs = 20_000
 
 /** Reads a source in the background and keeps all that it says. */
 export class Hearing implements AsyncDisposable {
@@ -23,7 +23,7 @@ export class Hearing implements AsyncDisposable {
 
   /** Settles when `done` holds. Rejects with what the read failed with, or when it takes too long. */
   async until(done: () => boolean): Promise<void> {
-    const late = setTimeout(() => this.#stopping.abort(), patienceMs)
+    const late = setTimeout(() => this.#stopping.abort(), longestWaitMs)
     while (!done() && !this.#ended) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve

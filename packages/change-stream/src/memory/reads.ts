@@ -24,7 +24,7 @@ export class SnapshotReads implements SourceReads {
 }
 
 /**
- * Reads of a memory source that has only its present, as a database without reads of the past. What others see may be
+ * Reads of a memory source that has only its present, as a database without snapshot reads. What others see may be
  * older than what the feed has told: {@link hold} makes it so.
  */
 export class FencedReads implements SourceReads {

@@ -6,7 +6,7 @@ import { ChangeStreamError } from '@freshet/change-stream'
  * of its log, and reads through what all others wrote on the way: after a long break that may take longer than a broken
  * connection is waited for. So each reply that is late doubles the wait for the next one.
  */
-export class ReplyPatience {
+export class ReplyDeadline {
   readonly #firstMs: number
   readonly #longestMs: number
   #waitMs: number
