@@ -1,5 +1,5 @@
 import type { Id, IdType } from './change.ts'
-import { isId } from './target.ts'
+import { isId } from './id.ts'
 
 const forms: Readonly<Record<Exclude<IdType, 'string'>, RegExp>> = {
   objectid: /^[0-9a-f]{24}$/,

@@ -188,6 +188,23 @@ test.each(mounts)(
   },
 )
 
+test('S1 every id comes back from its URL, however much of it is encoded', () => {
+  const [path] = tableOf([row(['GET'], '/{collection}/{id}')]).paths
+  const char = fc.constantFrom(...'abzABZ019_~@|:.-'.split(''))
+  const id = fc
+    .string({ unit: char, minLength: 1, maxLength: 256 })
+    .filter((text) => text !== '.' && text !== '..')
+  const property = fc.property(id, fc.array(fc.boolean()), (wanted, encode) => {
+    const hex = (text: string): string => `%${text.charCodeAt(0).toString(16).padStart(2, '0')}`
+    const sent = wanted
+      .split('')
+      .map((text, at) => (encode[at] ? hex(text) : text))
+      .join('')
+    expect(path?.pattern.match(normalUrl(`/things/${sent}`))).toEqual({ collection: 'things', id: wanted })
+  })
+  fc.assert(property)
+})
+
 test('S1 no path is taken apart with another error than a problem', () => {
   const handle = byItself(tableOf())
   fc.assert(
