@@ -28,7 +28,7 @@ const details: Partial<Record<StoreErrorCode, string>> = {
  * The problem that a failure of the store is answered with; other errors come back as they are. `id` is told when the
  * outcome is unknown: the client may not know it, as it was made here.
  */
-export function refusalOf(error: unknown, id: Id): unknown {
+export function storeProblem(error: unknown, id: Id): unknown {
   if (!(error instanceof StoreError)) return error
   const { code } = error
   const detail = details[code]

@@ -1,7 +1,7 @@
 import type { DocumentCodec } from '@freshet/documents'
 import { formatSourcePosition, ProblemError, headers as names } from '@freshet/protocol'
 import type { Id, Position, RefusalOptions, SourceId } from '@freshet/protocol'
-import { refusalOf } from '../outcomes.ts'
+import { storeProblem } from '../outcomes.ts'
 import type { SourceWatch } from '../source.ts'
 import type { Acknowledged, DocumentStore } from '../store/contract.ts'
 import { StoreError } from '../store/errors.ts'
@@ -51,7 +51,7 @@ export async function placed<T extends Acknowledged>(
       limit.heard(false)
       throw error.placed(await placedAt(error.at))
     }
-    const refusal = refusalOf(error, id)
+    const refusal = storeProblem(error, id)
     if (!(refusal instanceof ProblemError) || !(error instanceof StoreError) || error.at === undefined)
       throw refusal
     throw atPosition(refusal, await placedAt(error.at))
