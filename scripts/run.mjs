@@ -49,6 +49,7 @@ const commands = {
     { title: 'Unused code', argv: ['knip'] },
     { title: 'Types', argv: ['tsc', '--noEmit'] },
     { title: 'Build', argv: ['turbo', 'run', 'build', '--output-logs=errors-only'] },
+    { title: 'Public surface', argv: [process.execPath, 'scripts/api-report.mjs'] },
     ...(args.includes('--no-tests') ? [] : [{ title: 'Tests', argv: ['npm', 'test'] }]),
   ],
 }
