@@ -66,7 +66,7 @@ test('a MongoDB that is not there is told by a code, with what to do', async () 
   expect({ code, said }).toEqual({
     code: 69,
     said: expect.stringMatching(
-      /^freshet dev: UNREACHABLE: no primary answers at 127\.0\.0\.1:1 .* Check the address/m,
+      /^freshet dev: UNREACHABLE: no primary answered at 127\.0\.0\.1:1 .* Check the address/m,
     ),
   })
   expect(said).not.toContain('secret')

@@ -41,7 +41,7 @@ async function wrongAnswers(over: (backend: Backend) => Backend): Promise<{ righ
     else counts.wrong++
   }
   for (let turn = 0; turn < 6; turn++) {
-    proxy.leadTo(portOf(turn % 2 === 0 ? second : first))
+    proxy.redirectTo(portOf(turn % 2 === 0 ? second : first))
     const wanted = counts.right + counts.wrong + 20
     for (let count = 0; counts.right + counts.wrong < wanted; count++)
       await write(`w${Date.now()}-${turn}-${count}`)

@@ -129,7 +129,7 @@ test('F9 another data set behind the same address is another history: a new epoc
   await using following = await follow(one, { uri: proxy.uriThrough(one.uriFor('reader')) })
   const { heard } = following
   await other.admin.db('shop').collection<{ _id: string }>('products').insertOne({ _id: 'elsewhere' })
-  proxy.leadTo(other.servers.members[0]?.port ?? 0)
+  proxy.redirectTo(other.servers.members[0]?.port ?? 0)
   await eventually(() => expect(heard.origins).toHaveLength(2))
   expect(heard.errors).toContain('SOURCE_CHANGED')
   expect(heard.origins[1]?.source).not.toBe(heard.origins[0]?.source)

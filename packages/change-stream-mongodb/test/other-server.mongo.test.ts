@@ -22,7 +22,7 @@ test('F9 what another server behind the same address says of the past is not tak
   await elsewhere.insertOne({ _id: 'elsewhere' })
   const { operationTime } = await other.admin.db('shop').command({ ping: 1 })
   const at = positionOf(operationTime.t, operationTime.i)
-  proxy.leadTo(ports[1] ?? 0)
+  proxy.redirectTo(ports[1] ?? 0)
 
   // Whoever does not look at the server takes the document of the other one.
   const blind = new MongoReads({ ...opened.parts, followed: new FollowedServer() })

@@ -3,17 +3,17 @@ import { examineServer } from './examine-server.ts'
 import { migrationErrorOf } from './driver-errors.ts'
 import { badAddress } from './uri.ts'
 
-/** The longest wait for a primary. It is a person or a job that waits, and a server that is there answers at once. */
+/** How long to wait for a primary. A running server answers at once, and someone is waiting. */
 const connectWithinMs = 5_000
 
-/** A client of the administrator that is not connected yet. @throws {MigrationError} BAD_ADDRESS */
+/** An administrator client, not connected yet. @throws {MigrationError} BAD_ADDRESS */
 function adminClient(uri: string): MongoClient {
   try {
     return new MongoClient(uri, {
       appName: 'freshet migrate',
       serverSelectionTimeoutMS: connectWithinMs,
       connectTimeoutMS: connectWithinMs,
-      // Whatever the address asks for: what is made here is looked at and must be there from then on.
+      // Overrides the options of the address: what is created here is read back and must be durable.
       readPreference: 'primary',
       w: 'majority',
       journal: true,
@@ -24,9 +24,9 @@ function adminClient(uri: string): MongoClient {
 }
 
 /**
- * Connects with the administrator's address, sees that the server is one that Freshet can work with, and does `work`;
- * always closes. When `signal` aborts the connection is closed at once and this rejects with the signal's reason.
- * @throws {MigrationError} also for what the server refuses, by code
+ * Connects as administrator, checks that Freshet supports the server, runs `work`, and always closes the connection.
+ * When `signal` aborts, the connection is closed at once and the promise rejects with the signal's reason.
+ * @throws {MigrationError} also when the server refuses a command
  */
 export async function asAdmin<T>(
   uri: string,
@@ -50,7 +50,7 @@ export async function asAdmin<T>(
   }
 }
 
-/** The driver does not end every wait when its client is closed, such as that for a first connection. */
+/** Closing the client does not end all waits of the driver, for example that for a first connection. */
 function untilAborted<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
   if (signal === undefined) return work
   return new Promise((resolve, reject) => {

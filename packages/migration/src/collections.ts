@@ -2,11 +2,11 @@ import { idempotencyCollection, internalDatabase } from '@freshet/roles'
 import type { Db, MongoClient } from 'mongodb'
 
 /**
- * Makes the collections that are missing, so that no service needs the right to. One that exists is left as it is:
- * whether its form can be served exactly is judged by the readers.
- * @returns what was made, in words.
+ * Creates missing collections, so that no service needs permission to. Existing ones are not changed: readers decide
+ * whether they can serve them.
+ * @returns one line for each collection created.
  */
-export async function makeCollections(db: Db, names: readonly string[]): Promise<readonly string[]> {
+export async function createCollections(db: Db, names: readonly string[]): Promise<readonly string[]> {
   const present = new Set(
     (await db.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name),
   )
@@ -15,11 +15,14 @@ export async function makeCollections(db: Db, names: readonly string[]): Promise
   return missing.map((name) => `collection ${db.databaseName}.${name}`)
 }
 
-/** Makes the writer's own collection and the index by which MongoDB removes records after their `expiresAt`. */
-export async function makeInternals(client: MongoClient, database: string): Promise<readonly string[]> {
+/** Creates the writer's internal collection and its TTL index on `expiresAt`. */
+export async function createInternalCollections(
+  client: MongoClient,
+  database: string,
+): Promise<readonly string[]> {
   const db = client.db(internalDatabase(database))
-  const made = await makeCollections(db, [idempotencyCollection])
-  // Asking for an index that is there already changes nothing.
+  const made = await createCollections(db, [idempotencyCollection])
+  // Idempotent.
   await db.collection(idempotencyCollection).createIndex({ expiresAt: 1 }, { expireAfterSeconds: 0 })
   return made
 }

@@ -1,35 +1,37 @@
-/** What can go wrong in a migration, and what a person does about it. */
+/** Migration errors and their remedies. */
 export const migrationFailures = {
   BAD_ADDRESS: { remedy: 'Correct the address: mongodb://user:password@host:port/?replicaSet=name.' },
-  UNREACHABLE: { remedy: 'Check the address, that the server runs, and that its replica set has a primary.' },
+  UNREACHABLE: {
+    remedy: 'Check the address, that the server is running, and that its replica set has a primary.',
+  },
   MEMBERS_UNREACHABLE: {
     remedy:
-      'Add directConnection=true to the address, which then speaks to the one server that it names, or make these names known here.',
+      'Add directConnection=true to the address to connect to that server only, or make these names resolvable on this machine.',
   },
-  WRONG_SET: { remedy: 'Correct replicaSet=… in the address, or take it away.' },
+  WRONG_SET: { remedy: 'Correct replicaSet=… in the address, or remove it.' },
   NO_REPLICA_SET: {
     remedy:
-      'Only a replica set tells of changes: start mongod with --replSet and initiate it; one member is enough.',
+      'Change streams need a replica set: start mongod with --replSet and initiate it; one member is enough.',
   },
   NO_ACCESS_CONTROL: {
     remedy:
-      'Start mongod with access control (--auth, with --keyFile) and give the address of an administrator.',
+      'Start mongod with access control (--auth and --keyFile) and use the address of an administrator.',
   },
-  NOT_AUTHENTICATED: { remedy: 'Check user, password and authSource in the address.' },
-  RESERVED_NAME: { remedy: 'Give the collection another name: this one is used for the control documents.' },
+  NOT_AUTHENTICATED: { remedy: 'Check the user, password and authSource in the address.' },
+  RESERVED_NAME: { remedy: 'Rename the collection: Freshet uses this name itself.' },
   NOT_ALLOWED: {
     remedy:
-      'Use a user that may create collections, roles and users, such as one with the role root. Where MongoDB is hosted, ' +
-      'roles and users are often made in its own console only.',
+      'Use a user that may create collections, roles and users, such as one with the role root. With hosted MongoDB, roles ' +
+      'and users can often be created only in its console.',
   },
   USERS_OF_OTHERS: {
     remedy:
-      'Give the address by --db to mean it: they get new passwords, and who uses the old ones is shut out. Or take the variable away.',
+      'To give these users new passwords, which locks out services with the old ones, pass the address with --db. Otherwise unset the variable.',
   },
-  NOT_MIGRATED: { remedy: 'Run the migration over this database first.' },
+  NOT_MIGRATED: { remedy: 'Run the migration on this database first.' },
 } as const satisfies Record<string, { readonly remedy: string }>
 
-/** The database was not brought into its form. `code` names the case, the message ends with the remedy. */
+/** A migration failed. The message starts with `code` and ends with the remedy. */
 export class MigrationError extends Error {
   override readonly name = 'MigrationError'
   readonly code: keyof typeof migrationFailures

@@ -2,10 +2,10 @@ import type { Role } from '@freshet/roles'
 import type { Document, MongoClient } from 'mongodb'
 
 /**
- * Brings the roles of the server into the declared form: missing ones are made, different ones replaced.
- * @returns what was changed, in words; nothing when all was right.
+ * Creates missing roles and updates those that differ from the declaration. Idempotent.
+ * @returns one line for each change.
  */
-export async function makeRoles(client: MongoClient, roles: readonly Role[]): Promise<readonly string[]> {
+export async function syncRoles(client: MongoClient, roles: readonly Role[]): Promise<readonly string[]> {
   const changes: string[] = []
   for (const { database, name, privileges } of roles) {
     const db = client.db(database)
@@ -24,7 +24,7 @@ export async function makeRoles(client: MongoClient, roles: readonly Role[]): Pr
 const sameGrants = (present: Document, wanted: Role['privileges']): boolean =>
   canonical(present['privileges']) === canonical(wanted) && canonical(present['roles']) === canonical([])
 
-/** One text for equal grants: the server returns privileges and actions in an order of its own. */
+/** Equal grants give equal text: the server returns privileges and actions in any order. */
 function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).sort().join()}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)

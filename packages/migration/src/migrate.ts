@@ -1,39 +1,38 @@
 import { causesCollection, controlCollection } from '@freshet/mongodb-rules'
 import { rolesOf } from '@freshet/roles'
 import { asAdmin } from './admin.ts'
-import { makeCollections, makeInternals } from './collections.ts'
-import { makeControlDocuments } from './control.ts'
+import { createCollections, createInternalCollections } from './collections.ts'
+import { createControlDocuments } from './control.ts'
 import { MigrationError } from './errors.ts'
-import { makeRoles } from './grants.ts'
-import { makeUsers, requireOwnUsers } from './users.ts'
+import { syncRoles } from './grants.ts'
+import { syncUsers, requireOwnUsers } from './users.ts'
 import type { Passwords } from './users.ts'
 
-/** What a database is to become. */
+/** Options of `migrate`. */
 export interface MigrationOptions {
-  /** Address with a user that may create collections, roles and users; no service ever holds it. */
+  /** Address with a user that may create collections, roles and users. Services never have it. */
   readonly uri: string
   readonly database: string
   /** Names of the collections that have a collection file. */
   readonly collections: readonly string[]
   readonly passwords: Passwords
-  /** Refuses a database whose users are there with other passwords, before anything is made. */
+  /** Fails before any change if users exist with other passwords. */
   readonly ownUsersOnly?: boolean
-  /** Ends it at once, wherever it is; doing it again later finishes it. */
+  /** Cancels at any point. Running the migration again completes it. */
   readonly signal?: AbortSignal
 }
 
-/** What a migration did. */
+/** Result of `migrate`. */
 export interface MigrationResult {
-  /** One line for each thing that was made or changed; empty when the database was in its form already. */
+  /** One line for each change; empty if the database was up to date. */
   readonly changes: readonly string[]
-  /** The passwords that are known after it: those that were given, and those that were made for new users. */
+  /** Passwords that were provided, or generated for new users. */
   readonly passwords: Passwords
 }
 
 /**
- * Brings a database into the form that writer and readers need: collections, control documents, roles and one user
- * for each role. Doing it twice changes nothing; it never removes anything but privileges. Costs some 20 commands.
- * Nothing is made on a server that Freshet cannot work with.
+ * Creates what writer and readers need in a database: collections, control documents, roles and one user for each role.
+ * Idempotent; removes nothing except privileges. Takes about 20 commands. Changes nothing on an unsupported server.
  * @throws {MigrationError} RESERVED_NAME, USERS_OF_OTHERS, NOT_ALLOWED, and what `asAdmin` throws
  */
 export async function migrate(options: MigrationOptions): Promise<MigrationResult> {
@@ -41,18 +40,18 @@ export async function migrate(options: MigrationOptions): Promise<MigrationResul
   const own = [controlCollection, causesCollection]
   const reserved = own.find((name) => collections.includes(name))
   if (reserved !== undefined)
-    throw new MigrationError('RESERVED_NAME', `no collection may be called ${reserved}.`)
+    throw new MigrationError('RESERVED_NAME', `no collection may be named ${reserved}.`)
   return asAdmin(uri, options.signal, async (client) => {
     const db = client.db(database)
     const roles = rolesOf(database, collections)
     if (options.ownUsersOnly === true) await requireOwnUsers({ client, uri, database }, options.passwords)
     const made = [
-      ...(await makeCollections(db, [...own, ...collections])),
-      ...(await makeControlDocuments(db)),
-      ...(await makeInternals(client, database)),
-      ...(await makeRoles(client, roles)),
+      ...(await createCollections(db, [...own, ...collections])),
+      ...(await createControlDocuments(db)),
+      ...(await createInternalCollections(client, database)),
+      ...(await syncRoles(client, roles)),
     ]
-    const users = await makeUsers({ client, uri, database }, roles, options.passwords)
+    const users = await syncUsers({ client, uri, database }, roles, options.passwords)
     return { changes: [...made, ...users.changes], passwords: users.passwords }
   })
 }

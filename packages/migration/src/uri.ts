@@ -1,23 +1,23 @@
 import { ConnectionString } from 'mongodb-connection-string-url'
 import { MigrationError } from './errors.ts'
 
-/** A user of one database and the password. */
+/** User and password for one database. */
 export interface Credentials {
   readonly user: string
   readonly password: string
-  /** The database that holds the user and that the connection is for. */
+  /** Both the authentication database and the default database. */
   readonly database: string
 }
 
-/** Options that say who one is. */
-const ofLogin = ['authSource', 'authMechanism', 'authMechanismProperties']
-/** Options that only a name in the DNS has. */
-const ofSrv = ['srvMaxHosts', 'srvServiceName']
+/** Authentication options. */
+const authOptions = ['authSource', 'authMechanism', 'authMechanismProperties']
+/** Options that are valid only with an SRV record. */
+const srvOptions = ['srvMaxHosts', 'srvServiceName']
 
-/** The same servers and options with other credentials, which are a user and a password whatever those before were. */
+/** The same servers and options with this user and password, whatever the authentication was before. */
 export function withCredentials(uri: string, { user, password, database }: Credentials): string {
   const address = parsed(uri)
-  for (const option of ofLogin) address.searchParams.delete(option)
+  for (const option of authOptions) address.searchParams.delete(option)
   address.username = encodeURIComponent(user)
   address.password = encodeURIComponent(password)
   address.pathname = `/${encodeURIComponent(database)}`
@@ -25,32 +25,32 @@ export function withCredentials(uri: string, { user, password, database }: Crede
   return address.toString()
 }
 
-/** The hosts of an address, with their ports, as they stand there: what may be shown of it. */
+/** Hosts and ports of an address: the part that may be logged. */
 export function hostsOf(uri: string): string {
   return parsed(uri).hosts.join()
 }
 
-/** The name of the replica set that an address asks for. */
+/** The replica set name in an address. */
 export function setNameOf(uri: string): string | undefined {
   return parsed(uri).searchParams.get('replicaSet') ?? undefined
 }
 
-/** Whether an address names its servers by a record of the DNS. */
+/** Whether an address uses an SRV record. */
 export function isSrv(uri: string): boolean {
   return parsed(uri).isSRV
 }
 
-/** The same servers for a stranger; with `host` this one alone, whatever set it is of. */
+/** The same servers without credentials. With `host`, only this one, whatever its replica set. */
 export function withoutCredentials(uri: string, host?: string): string {
   const address = parsed(uri)
-  for (const option of ofLogin) address.searchParams.delete(option)
+  for (const option of authOptions) address.searchParams.delete(option)
   address.username = ''
   address.password = ''
   address.pathname = '/'
   if (host === undefined) return address.toString()
   const one = new ConnectionString(`mongodb://${host}/`)
   for (const [name, value] of address.searchParams) one.searchParams.append(name, value)
-  for (const option of ['replicaSet', 'directConnection', ...ofSrv]) one.searchParams.delete(option)
+  for (const option of ['replicaSet', 'directConnection', ...srvOptions]) one.searchParams.delete(option)
   // https://www.mongodb.com/docs/manual/reference/connection-string/#srv-connection-format
   if (address.isSRV && !one.searchParams.has('tls') && !one.searchParams.has('ssl'))
     one.searchParams.set('tls', 'true')
@@ -58,7 +58,7 @@ export function withoutCredentials(uri: string, host?: string): string {
   return one.toString()
 }
 
-/** Read as the driver reads it, whose own parser this is: names of options in any case. @throws {MigrationError} BAD_ADDRESS */
+/** Uses the driver's own parser: option names are case-insensitive. @throws {MigrationError} BAD_ADDRESS */
 function parsed(uri: string): ConnectionString {
   try {
     return new ConnectionString(uri)
@@ -67,7 +67,7 @@ function parsed(uri: string): ConnectionString {
   }
 }
 
-/** Without `cause`: the driver's message may quote the whole address, and with it the password. */
+/** Has no `cause`: the driver's message may contain the address, including the password. */
 export function badAddress(error: unknown, uri: string): MigrationError {
   const why = error instanceof Error ? error.message.replaceAll(uri, '<address>') : 'refused by the driver'
   return new MigrationError('BAD_ADDRESS', `${why}.`)

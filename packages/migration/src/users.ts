@@ -8,17 +8,17 @@ import { MigrationError } from './errors.ts'
 import { firstOf } from './grants.ts'
 import { withCredentials } from './uri.ts'
 
-/** Passwords to set. A role without one keeps its user's password, or gets a random one when the user is new. */
+/** Passwords to set. An omitted user keeps its password, or gets a random one if it is new. */
 export type Passwords = Partial<Readonly<Record<RoleName, string>>>
 
-/** What was done, and the passwords that were set by it: a password that was kept is not known here. */
+/** What changed, and the passwords that are known: provided or generated ones. */
 export interface UserChanges {
   readonly changes: readonly string[]
   readonly passwords: Passwords
 }
 
-/** Makes one user for each role, in the application's database; each has exactly the roles of its name. */
-export async function makeUsers(
+/** Creates or updates one user for each role, in the application database. Each has exactly the roles of its name. */
+export async function syncUsers(
   admin: { readonly client: MongoClient; readonly uri: string; readonly database: string },
   roles: readonly Role[],
   wanted: Passwords,
@@ -31,9 +31,9 @@ export async function makeUsers(
       .filter(({ name }) => name === user)
       .map(({ name, database }) => ({ role: name, db: database }))
     const present = firstOf(await db.command({ usersInfo: user }), 'users')
-    const given = wanted[user]
+    const provided = wanted[user]
     if (present === undefined) {
-      const pwd = given ?? randomBytes(24).toString('base64url')
+      const pwd = provided ?? randomBytes(24).toString('base64url')
       await db.command({ createUser: user, pwd, roles: granted })
       passwords[user] = pwd
       changes.push(`user ${user}@${admin.database}`)
@@ -43,11 +43,11 @@ export async function makeUsers(
       await db.command({ updateUser: user, roles: granted })
       changes.push(`roles of user ${user}@${admin.database}`)
     }
-    if (given !== undefined) {
-      passwords[user] = given
-      if (await logsIn(withCredentials(admin.uri, { user, password: given, database: admin.database })))
+    if (provided !== undefined) {
+      passwords[user] = provided
+      if (await logsIn(withCredentials(admin.uri, { user, password: provided, database: admin.database })))
         continue
-      await db.command({ updateUser: user, pwd: given })
+      await db.command({ updateUser: user, pwd: provided })
       changes.push(`password of user ${user}@${admin.database}`)
     }
   }
@@ -55,7 +55,7 @@ export async function makeUsers(
 }
 
 /**
- * Sees that no user is there already with another password than the wanted one, which somebody may use.
+ * Checks that no user exists with a different password, which a running service may be using.
  * @throws {MigrationError} USERS_OF_OTHERS
  */
 export async function requireOwnUsers(
@@ -67,10 +67,7 @@ export async function requireOwnUsers(
     if (firstOf(await client.db(database).command({ usersInfo: user }), 'users') === undefined) continue
     const password = wanted[user]
     if (password !== undefined && (await logsIn(withCredentials(uri, { user, password, database })))) continue
-    throw new MigrationError(
-      'USERS_OF_OTHERS',
-      `the user ${user}@${database} is there, with another password.`,
-    )
+    throw new MigrationError('USERS_OF_OTHERS', `the user ${user}@${database} exists with another password.`)
   }
 }
 
@@ -91,7 +88,7 @@ function sameRoles(
   )
 }
 
-/** Whether these credentials are taken: asked, since setting an equal password again would end running sessions. */
+/** Whether these credentials work. Setting the same password again would end running sessions. */
 async function logsIn(uri: string): Promise<boolean> {
   const client = new MongoClient(uri, { maxPoolSize: 1, readPreference: 'primary' })
   try {

@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { MongoClient } from 'mongodb'
 
 /**
- * A mongod as somebody starts it by hand: without access control, and of no replica set unless one is named. `knownAs`: it
- * has a name that is known to itself alone, as in a container, and its set calls it so.
+ * A mongod without access control, and without a replica set unless `set` names one. With `knownAs`, the replica set
+ * uses a host name that only the server itself can resolve, as in a container.
  */
 export async function openBareServer(binary: string, setName?: string, knownAs?: string) {
   const dbPath = await mkdtemp(join(tmpdir(), 'freshet-bare-'))
@@ -42,7 +42,7 @@ export async function openBareServer(binary: string, setName?: string, knownAs?:
   }
 }
 
-/** A mount namespace whose list of hosts has one name more; only root can make one. */
+/** A mount namespace with an extra name in its hosts file. Requires root. */
 async function within(folder: string, name: string): Promise<readonly string[]> {
   const hosts = join(folder, 'hosts')
   await writeFile(hosts, `127.0.0.1 localhost ${name}\n`)

@@ -21,7 +21,7 @@ const collections = ['products', 'orders']
 const database = 'shop'
 const first = await migrate({ uri: set.rootUri(), database, collections, passwords })
 
-/** The application database, seen by one part. */
+/** The application database, as the user of one part. */
 function as(user: RoleName, name = database): Db {
   const uri = withCredentials(set.rootUri(), { user, password: passwords[user], database })
   const client = new MongoClient(uri, { maxPoolSize: 2 })
@@ -32,7 +32,7 @@ function as(user: RoleName, name = database): Db {
 const refused = { code: 13 }
 const readers = ['freshet-reader', 'freshet-auditor'] as const
 
-test('the first migration says what it made; the second makes nothing', async () => {
+test('the first migration reports what it created; the second changes nothing', async () => {
   expect(first.changes).toEqual([
     'collection shop.freshet',
     'collection shop.freshet_causes',
@@ -54,7 +54,7 @@ test('the first migration says what it made; the second makes nothing', async ()
   expect(await control()).toEqual(before)
 })
 
-test('a role, a password and the roles of a user that somebody changed are set right again, each named', async () => {
+test('a modified role, password or role assignment is restored and reported', async () => {
   const db = admin.db(database)
   await db.command({ updateRole: 'freshet-reader', privileges: [], roles: ['dbAdmin'] })
   await db.command({ updateUser: 'freshet-writer', pwd: 'other' })
@@ -68,10 +68,10 @@ test('a role, a password and the roles of a user that somebody changed are set r
   await expect(as('freshet-auditor').collection('products').insertOne({})).rejects.toMatchObject(refused)
 })
 
-test('a database whose users have other passwords is left as it is when that is asked for', async () => {
+test('with ownUsersOnly, a database whose users have other passwords is not changed', async () => {
   const options = { uri: set.rootUri(), database, collections: ['more'], ownUsersOnly: true }
   const others = migrate({ ...options, passwords: { ...passwords, 'freshet-auditor': 'unknown' } })
-  await expect(others).rejects.toThrow('USERS_OF_OTHERS: the user freshet-auditor@shop is there')
+  await expect(others).rejects.toThrow('USERS_OF_OTHERS: the user freshet-auditor@shop exists')
   await expect(migrate({ ...options, passwords: {} })).rejects.toMatchObject({ code: 'USERS_OF_OTHERS' })
   expect(await admin.db(database).listCollections({ name: 'more' }).toArray()).toEqual([])
   await as('freshet-auditor').collection('products').findOne()
@@ -80,7 +80,7 @@ test('a database whose users have other passwords is left as it is when that is 
   expect(Object.keys(fresh.passwords)).toHaveLength(3)
 })
 
-test('new users without a given password get a random one; users that exist keep theirs', async () => {
+test('new users without a password get a random one; existing users keep theirs', async () => {
   const options = { uri: set.rootUri(), database: 'other', collections: [], passwords: {} }
   const made = await migrate(options)
   expect(Object.keys(made.passwords).sort()).toEqual([...roleNames].sort())
@@ -111,7 +111,7 @@ test.each(readers)('%s may read and watch its database, and nothing else', async
   await expect(as(user, 'other').collection('freshet').findOne()).rejects.toMatchObject(refused)
 })
 
-test('the writer may write its collections, beat the heart and remember answers, and nothing else', async () => {
+test('the writer may write its collections, the heartbeat and idempotency records, and nothing else', async () => {
   const db = as('freshet-writer')
   const products = db.collection('products')
   await products.insertOne({ a: 1 })
@@ -144,12 +144,12 @@ test('the writer may write its collections, beat the heart and remember answers,
   )
 })
 
-test('records of the writer are removed by the server after their time', async () => {
+test('idempotency records expire', async () => {
   const indexes = await admin.db(internalDatabase(database)).collection('idempotency').indexes()
   expect(indexes).toContainEqual(expect.objectContaining({ key: { expiresAt: 1 }, expireAfterSeconds: 0 }))
 })
 
-test('a new timeline is another name for the history, and a database without one says so', async () => {
+test('a new timeline replaces the old one; a database without one is refused', async () => {
   const before = await timelineOf(admin.db(database))
   const after = await newTimeline(admin.db(database))
   expect(after).not.toBe(before)
@@ -157,7 +157,7 @@ test('a new timeline is another name for the history, and a database without one
   await expect(newTimeline(admin.db('empty'))).rejects.toMatchObject({ code: 'NOT_MIGRATED' })
 })
 
-test('a reserved name, and a user without the rights, are refused with what to do', async () => {
+test('a reserved name and a user without permissions are refused with a remedy', async () => {
   const reserved = migrate({ uri: set.rootUri(), database, collections: ['freshet'], passwords: {} })
   await expect(reserved).rejects.toMatchObject({ code: 'RESERVED_NAME' })
   const uri = withCredentials(set.rootUri(), { user: 'freshet-writer', password: 'w', database })

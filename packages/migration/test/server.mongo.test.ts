@@ -13,28 +13,28 @@ afterAll(() => set.close())
 const run = (uri: string, signal?: AbortSignal) =>
   migrate({ uri, database: 'shop', collections: ['products'], passwords: {}, ...(signal ? { signal } : {}) })
 
-test('a server without access control is refused before anything is made there', async () => {
+test('a server without access control is refused before anything is changed', async () => {
   await using bare = await openBareServer(mongod.binary, 'lone')
   await expect(run(`mongodb://${bare.host}/?replicaSet=lone`)).rejects.toThrow(
-    `NO_ACCESS_CONTROL: the server at ${bare.host} asks nobody who they are`,
+    `NO_ACCESS_CONTROL: the server at ${bare.host} has no access control`,
   )
   const { databases } = await bare.admin.db('admin').admin().listDatabases()
   expect(databases.map(({ name }) => name).sort()).toEqual(['admin', 'config', 'local'])
 })
 
-test('a server of no replica set is called that, whether its address names one or not', async () => {
+test('a server outside any replica set is reported as such, with or without replicaSet in the address', async () => {
   await using bare = await openBareServer(mongod.binary)
   const runs = ['', '?replicaSet=lone'].map((query) => run(`mongodb://${bare.host}/${query}`))
   await Promise.all(
     runs.map((one) =>
-      expect(one).rejects.toThrow(`NO_REPLICA_SET: the server at ${bare.host} is no replica set. `),
+      expect(one).rejects.toThrow(`NO_REPLICA_SET: the server at ${bare.host} is not in a replica set. `),
     ),
   )
   const { databases } = await bare.admin.db('admin').admin().listDatabases()
   expect(databases.map(({ name }) => name)).not.toContain('shop')
 })
 
-// Most of them wait for a server that never comes: all at the same time.
+// Most of these wait for a server that never answers, so they run concurrently.
 test.concurrent.each([
   [
     'another name of the set',
@@ -57,7 +57,7 @@ test.concurrent.each([
   expect(String(error)).not.toMatch(/secret|wrong@/)
 })
 
-test('options in other letters, and those that would weaken a migration, make no difference', async () => {
+test('option names are case-insensitive, and options that would weaken a migration are overridden', async () => {
   const uri = set.rootUri().replace('replicaSet', 'REPLICASET').replace('authSource', 'authsource')
   const { passwords } = await run(`${uri}&readpreference=secondary&w=0`)
   expect(Object.keys(passwords)).toHaveLength(3)
@@ -79,18 +79,18 @@ asRoot(
     await Promise.all(
       runs.map((one) =>
         expect(one).rejects.toThrow(
-          `MEMBERS_UNREACHABLE: ${bare.host} says that its replica set is at inside-only:${port},`,
+          `MEMBERS_UNREACHABLE: ${bare.host} reports a replica set at inside-only:${port},`,
         ),
       ),
     )
-    // With what the remedy says it is reached, whatever else is wrong with it.
+    // With the remedy applied, the server is reached; the next error is a different one.
     await expect(run(`mongodb://${bare.host}/?replicaSet=lone&directConnection=true`)).rejects.toThrow(
       'NO_ACCESS_CONTROL',
     )
   },
 )
 
-test('an end that is asked for does not wait for a server that says nothing', async () => {
+test('cancelling does not wait for a server that does not answer', async () => {
   const stop = new AbortController()
   const silent = createServer(() => stop.abort(new Error('asked')))
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))

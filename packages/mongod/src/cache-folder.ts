@@ -1,10 +1,10 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
-/** The variables of a process, as `process.env` has them. */
+/** Environment variables, like `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** Where fetched servers are kept between runs: the user's cache folder by the rules of the XDG base directories. */
+/** Directory of downloaded servers, in the user's cache directory according to the XDG specification. */
 export function cacheFolder(env: Environment): string {
   const base = env['XDG_CACHE_HOME'] || join(env['HOME'] || homedir(), '.cache')
   return join(base, 'freshet', 'mongod')

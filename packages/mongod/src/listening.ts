@@ -1,9 +1,9 @@
 import { connect } from 'node:net'
 
 /**
- * Settles when somebody takes a connection at this address within `withinMs`. Asked before a download, since a machine
- * that drops packets would make that wait for minutes. No more is asked: how to speak there is the downloader's to know.
- * @throws {Error} naming the host and what came instead.
+ * Resolves if the address accepts a TCP connection within `withinMs`. Used before a download, which would otherwise wait for
+ * minutes if packets are dropped.
+ * @throws {Error} with the host and the reason.
  */
 export async function assertListening(host: string, port: number, withinMs: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {
@@ -18,7 +18,7 @@ export async function assertListening(host: string, port: number, withinMs: numb
       socket.destroy()
       resolve()
     })
-    // When several addresses of a name were tried, the message is that of none.
+    // If several addresses were tried, the error has no message of its own.
     socket.once('error', (cause) => fail(cause.message || String(cause), cause))
   })
 }

@@ -1,9 +1,8 @@
 import type { Environment } from './cache-folder.ts'
 
 /**
- * Whether `NO_PROXY` (or `no_proxy`, which goes first) says that a host is spoken to directly: names and addresses with
- * commas or spaces between them, each also with its subdomains and perhaps with a port; `*` is all. There is no standard;
- * this is what curl does: https://everything.curl.dev/usingcurl/proxies/env.html
+ * Whether `no_proxy` (preferred) or `NO_PROXY` excludes a host from the proxy. Entries are separated by commas or spaces, match
+ * subdomains too, and may have a port; `*` matches everything. There is no standard; this follows curl: https://everything.curl.dev/usingcurl/proxies/env.html
  */
 export function isWithoutProxy({ hostname, port }: URL, env: Environment): boolean {
   const host = bare(hostname)

@@ -14,33 +14,33 @@ import type { Environment } from './cache-folder.ts'
 import { assertListening } from './listening.ts'
 import { isWithoutProxy } from './no-proxy.ts'
 
-/** The server that is fetched from MongoDB's own site; built for every system that is common today. */
+/** The version to download; available for all common systems. */
 const version = '7.0.14'
 const probeWithinMs = 5_000
 
-/** The path of a server that an earlier run fetched into `cache` from MongoDB's site, if there is one. */
-export async function fetchedEarlier(cache: string): Promise<string | undefined> {
+/** The path of a mongod that an earlier run downloaded into `cache`. */
+export async function findDownload(cache: string): Promise<string | undefined> {
   return DryMongoBinary.locateBinary({ version, downloadDir: cache })
 }
 
 /**
- * Fetches MongoDB into `cache`, from its own site or from where the variables of mongodb-memory-server say
- * (`MONGOMS_DOWNLOAD_MIRROR`, `MONGOMS_DOWNLOAD_URL`, …), through the proxy that a variable names unless `NO_PROXY` has
- * the host. Two processes at once are fine: each works in a folder of its own and puts what it has in its place by a rename.
- * @throws {Error} within five seconds when nobody is there; also when there is no build for this system.
+ * Downloads MongoDB into `cache` from mongodb.com, or from where the variables of mongodb-memory-server say
+ * (`MONGOMS_DOWNLOAD_MIRROR`, `MONGOMS_DOWNLOAD_URL`, …). Uses the proxy of the environment, except for hosts in `NO_PROXY`.
+ * Safe to run concurrently: each process works in its own directory and finishes with a rename.
+ * @throws {Error} within five seconds if the host is unreachable, or if there is no build for this system.
  */
-export async function fetchFromSite(cache: string, env: Environment): Promise<string> {
+export async function downloadMongod(cache: string, env: Environment): Promise<string> {
   if (!envToBool(resolveConfig(ResolveConfigVariables.RUNTIME_DOWNLOAD)))
-    throw new Error('MONGOMS_RUNTIME_DOWNLOAD forbids it')
+    throw new Error('disabled by MONGOMS_RUNTIME_DOWNLOAD')
   const options = await DryMongoBinary.generateOptions({ version, downloadDir: cache })
   const checkMD5 = envToBool(resolveConfig(ResolveConfigVariables.MD5_CHECK))
   const target = await new Download({ ...options, downloadDir: cache, checkMD5 }, env).getPath()
   const work = await mkdtemp(join(cache, 'downloading-'))
   try {
-    const fetched = await new Download({ ...options, downloadDir: work, checkMD5 }, env).getMongodPath()
-    // Without its sum the library takes a server for a broken one, and deletes it.
-    await rename(`${fetched}.md5`, `${target}.md5`)
-    await rename(fetched, target)
+    const downloaded = await new Download({ ...options, downloadDir: work, checkMD5 }, env).getMongodPath()
+    // Without its checksum, the library considers the binary broken and deletes it.
+    await rename(`${downloaded}.md5`, `${target}.md5`)
+    await rename(downloaded, target)
     return target
   } finally {
     await rm(work, { recursive: true, force: true })
@@ -48,9 +48,8 @@ export async function fetchFromSite(cache: string, env: Environment): Promise<st
 }
 
 /**
- * The library's download, with some things added: it fails fast when nobody is there, knows `NO_PROXY`, takes an http
- * mirror for what it is, and prints nothing. Which address and which proxy are asked is the library's own choice, so nothing is refused
- * here that it would take.
+ * The library's download, but it fails fast if the host is unreachable, honors `NO_PROXY`, supports http mirrors, and prints
+ * nothing. The library still chooses the URL and the proxy.
  */
 class Download extends MongoBinaryDownload {
   readonly #env: Environment
@@ -64,7 +63,7 @@ class Download extends MongoBinaryDownload {
     return super.getPath()
   }
 
-  /** The library's prints to standard output, which belongs to results: `freshet dev --json` has one line there. */
+  /** The library prints progress to standard output, which is reserved for results: `freshet dev --json`. */
   override printDownloadProgress({ length }: { length: number }): void {
     this.dlProgress.current += length
   }
@@ -74,7 +73,7 @@ class Download extends MongoBinaryDownload {
     const direct = typeof agent !== 'object' || isWithoutProxy(url, this.#env)
     if (url.protocol === 'http:') {
       setDefaultValue(ResolveConfigVariables.USE_HTTP, 'true')
-      // The library's own default for every URL.
+      // The library sets this port for every URL.
       if (url.port === '443') url.port = ''
     }
     const first = !direct && 'proxy' in agent && agent.proxy instanceof URL ? agent.proxy : url

@@ -3,9 +3,8 @@ import { createServer } from 'node:net'
 import { MongodError } from './errors.ts'
 
 /**
- * Below every range that operating systems take ports from by themselves (Linux from 32768, macOS and Windows from
- * 49152): nobody who asks for any port, and no outgoing connection, can take one of these while a server that has it
- * is starting or is down for a moment.
+ * Below the ephemeral ports of all operating systems (Linux from 32768, macOS and Windows from 49152), so that no outgoing
+ * connection and no bind to port 0 can take one of these while its server is starting or restarting.
  */
 const ownPorts = { from: 20_000, below: 30_000 } as const
 const tries = 50
@@ -20,8 +19,8 @@ export function isPortFree(port: number, host = '127.0.0.1'): Promise<boolean> {
 }
 
 /**
- * A port of 127.0.0.1 that nobody listens on, for a server that is started next.
- * @throws {MongodError} PORT_TAKEN when none was found
+ * Finds a free port on 127.0.0.1.
+ * @throws {MongodError} PORT_TAKEN
  */
 export async function findFreePort(): Promise<number> {
   for (let tried = 0; tried < tries; tried += 1) {
@@ -31,6 +30,6 @@ export async function findFreePort(): Promise<number> {
   const { from, below } = ownPorts
   throw new MongodError(
     'PORT_TAKEN',
-    `${tries} ports of 127.0.0.1 from ${from} to ${below - 1} were tried: all in use.`,
+    `all of ${tries} random ports on 127.0.0.1 from ${from} to ${below - 1} are in use.`,
   )
 }

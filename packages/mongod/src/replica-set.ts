@@ -6,46 +6,46 @@ import { Member } from './member.ts'
 import { findFreePort, isPortFree } from './port.ts'
 import { Servers } from './servers.ts'
 
-/** The first user: may do everything. Access control is always on. */
+/** The root user. Access control is always on. */
 export interface RootUser {
   readonly user: string
   readonly password: string
 }
 
-/** How the servers are started. Everything beside `mongod` and `root` has a default for development. */
+/** Options of a replica set. All except `mongod` and `root` have defaults for development. */
 export interface ReplicaSetOptions {
   readonly mongod: FoundMongod
   readonly root: RootUser
-  /** Number of servers; one by default. One is up in about half a second, three need some seconds. */
+  /** Number of servers; 1 by default. One starts in about half a second, three take some seconds. */
   readonly nodes?: number
-  /** Size of the oplog in megabytes; MongoDB's smallest is 990 unless the file system is tiny. */
+  /** Size of the oplog in megabytes. MongoDB's minimum is 990 except on very small file systems. */
   readonly oplogSizeMb?: number
-  /** Seconds between checkpoints; 60 by default. The oplog is cut at checkpoints only. */
+  /** Seconds between checkpoints; 60 by default. The oplog is truncated only at checkpoints. */
   readonly checkpointSeconds?: number
   /** Memory for the storage engine of each server, in gigabytes; 0.25 by default. */
   readonly cacheSizeGb?: number
-  /** Server parameters, such as `{enableTestCommands: 1}` for fail points. */
+  /** Server parameters, for example `{enableTestCommands: 1}` for fail points. */
   readonly setParameters?: Readonly<Record<string, string | number | boolean>>
   /**
-   * A query for operations, over the documents of the profiler: what fits is kept in `system.profile` of its database,
-   * on each server by itself, across restarts. Nothing is kept by default.
+   * A profiler filter. Each server records matching operations in `system.profile` of their database, across restarts.
+   * Nothing is recorded by default.
    */
   readonly profiled?: Readonly<Record<string, unknown>>
-  /** Keeps the data of a single server here, and its key; without it they are gone after `close`. */
+  /** Data directory of a single server. Without it, `close` deletes the data. */
   readonly dbPath?: string
-  /** The data in `dbPath` is read by nobody again, so `close` does not wait for an orderly shutdown. */
+  /** The data in `dbPath` is not needed again: `close` kills the server. */
   readonly throwAway?: boolean
-  /** Port of a single server. Data that was kept belongs to the port it was made with. */
+  /** Port of a single server. Existing data requires the port it was created with. */
   readonly port?: number
 }
 
-/** A running replica set. `close` stops every process and settles when they are gone. */
+/** A running replica set. `close` resolves when all processes have ended. */
 export interface ReplicaSet extends AsyncDisposable {
-  /** Address of all members, with the name of the set and without credentials. */
+  /** Hosts and ports of all members. */
   readonly hosts: string
   readonly name: string
   readonly members: readonly Member[]
-  /** Connection string of the root user; `direct` speaks to one member only. */
+  /** Connection string of the root user. */
   rootUri(): string
   close(): Promise<void>
 }
@@ -53,9 +53,9 @@ export interface ReplicaSet extends AsyncDisposable {
 const setName = 'freshet'
 
 /**
- * Starts a replica set on the loopback with access control on and its first user made. The servers do not hear the
- * terminal's Ctrl-C (they are in process groups of their own): whoever started them closes them, in their order. If
- * this process is killed, a watchdog ends them within seconds.
+ * Starts a replica set on the loopback interface, with access control and a root user. The servers run in their own process
+ * groups and do not receive the terminal's Ctrl-C, so the caller must close them. If this process is killed, a watchdog
+ * stops them within seconds.
  * @throws {MongodError} PORT_TAKEN, SET_UP_CUT_OFF, NOT_STARTED
  */
 export async function startReplicaSet(options: ReplicaSetOptions): Promise<ReplicaSet> {
@@ -67,7 +67,7 @@ export async function startReplicaSet(options: ReplicaSetOptions): Promise<Repli
   if (kept && port === undefined) {
     throw new MongodError(
       'SET_UP_CUT_OFF',
-      `the data in ${dbPath} has no port: its first start did not finish.`,
+      `the data in ${dbPath} has no port: its first start was not completed.`,
     )
   }
   const ports = port === undefined ? await findFreePorts(nodes) : [port]
@@ -126,7 +126,7 @@ class RunningReplicaSet implements ReplicaSet {
   }
 
   async close(): Promise<void> {
-    // An orderly shutdown takes a second, and is only worth it for data that will be read again.
+    // A graceful shutdown takes a second and only matters for data that will be read again.
     if (this.#throwAway) await Promise.all(this.members.map((member) => member.kill()))
     await this.#servers.stop({ doCleanup: true, force: false })
   }
@@ -149,7 +149,7 @@ function serverArguments({
   setParameters = {},
   profiled,
 }: ReplicaSetOptions): string[] {
-  // The flight recorder writes to the disk every second and nobody reads it here.
+  // FTDC writes to disk every second, and is not used here.
   const parameters = { diagnosticDataCollectionEnabled: false, ...setParameters }
   return [
     '--nounixsocket',
@@ -162,7 +162,7 @@ function serverArguments({
   ]
 }
 
-/** The members prove themselves to each other by a shared key: base64 text of 6 to 1,024 characters. */
+/** The key file that members authenticate with: 6 to 1,024 base64 characters. */
 const keyOf = (root: RootUser): string => createHash('sha256').update(root.password).digest('base64')
 
 async function hasData(dbPath: string): Promise<boolean> {

@@ -6,26 +6,26 @@ import { MongoMemoryServerStates } from 'mongodb-memory-server-core/lib/MongoMem
 import type { MongoMemoryInstanceOpts } from 'mongodb-memory-server-core/lib/util/MongoInstance.js'
 import { ResolveConfigVariables, setDefaultValue } from 'mongodb-memory-server-core/lib/util/resolveConfig.js'
 
-// The version was asked for when the server was found; the library would ask again, in a child that Ctrl-C ends too.
+// The version is known already. The library would start another child, which Ctrl-C would kill too.
 setDefaultValue(ResolveConfigVariables.SYSTEM_BINARY_VERSION_CHECK, 'false')
 
-/** Where the servers keep what they have. */
+/** Data directory of the servers. */
 interface Place {
-  /** The data has its set and its users already. */
+  /** The replica set and its users exist already. */
   readonly kept: boolean
   readonly dbPath: string | undefined
 }
 
 const halfway = { doCleanup: false, force: false } as const
 
-/* oxlint-disable no-underscore-dangle -- the library's own names */
+/* oxlint-disable no-underscore-dangle -- names of the library */
 
 /**
- * The library's set with four rules changed. A port is the one that was asked for and never a second choice, since a
- * set knows its members by address. Kept data already has its set and its users: the library would set the same
- * members again by force, which a server refuses while it is still reading them; it only has to elect its primary. The
- * members' key lies with the data, so that it does not stay in the system's folder when this process is killed. And a
- * start that fails only throws: the library would print stacks of its own code too.
+ * The library's replica set with four changes:
+ * - Ports are never changed, because a replica set identifies its members by address.
+ * - Existing data is not initiated again. The library would force a reconfiguration, which a server refuses during startup.
+ * - The key file is stored with the data, so that it is not left behind if this process is killed.
+ * - A failed start only throws. The library would also print stack traces.
  */
 export class Servers extends MongoMemoryReplSet {
   readonly #place: Place
@@ -66,13 +66,13 @@ export class Servers extends MongoMemoryReplSet {
     const { dbPath } = this.#place
     const { auth } = this.replSetOpts
     if (dbPath === undefined || typeof auth !== 'object') return super.ensureKeyFile()
-    // The library looks for a file of this name in the folder that is returned.
+    // The library looks for a file of this name in the returned directory.
     await writeFile(join(dbPath, 'keyfile'), auth.keyfileContent ?? '', { mode: 0o600 })
     return dbPath
   }
 }
 
-/** One member; see `Servers` for why it starts by itself. */
+/** One member; `start` is overridden for the reason given at `Servers`. */
 class Server extends MongoMemoryServer {
   override async start(forceSamePort?: boolean): Promise<void> {
     this.stateChange(MongoMemoryServerStates.starting)

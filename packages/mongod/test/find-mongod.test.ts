@@ -12,7 +12,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 const said: string[] = []
 const log = { debug() {}, info: (_: object, text: string) => void said.push(text), warn() {}, error() {} }
 
-/** A small program that answers `--version` the way a mongod of that version does. */
+/** A script that answers `--version` like a mongod of that version. */
 async function program(name: string, version: string): Promise<string> {
   const file = join(folder, name)
   await writeFile(file, `#!/bin/sh\necho 'db version v${version}'\n`)
@@ -22,7 +22,7 @@ async function program(name: string, version: string): Promise<string> {
 
 const step = (name: string, find: () => Promise<string | undefined>) => ({ name, find })
 
-test('the first program that runs and is new enough wins; the later steps are not asked', async () => {
+test('the first mongod that runs and is recent enough is used; later steps are skipped', async () => {
   const old = await program('old', '5.0.9')
   const good = await program('good', '6.0.9')
   const never = step('never', () => Promise.reject(new Error('was asked')))
@@ -40,7 +40,7 @@ test('the first program that runs and is new enough wins; the later steps are no
   expect(said).toEqual(['Looking there'])
 })
 
-test('when nothing is found the error lists every place with its reason, and what to do', async () => {
+test('if nothing is found, the error lists every place with its reason, and a remedy', async () => {
   const old = await program('old', '5.0.9')
   const steps = [
     step('empty', async () => undefined),
@@ -50,22 +50,22 @@ test('when nothing is found the error lists every place with its reason, and wha
   const search = firstThatRuns(steps, log)
   await expect(search).rejects.toMatchObject({ code: 'NOT_FOUND' })
   await expect(search).rejects.toThrow(
-    /empty: nothing there\n {2}old: .*5\.0\.9, wanted 6\.0 or newer\n {2}away: no answer\n.*MONGOMS_SYSTEM_BINARY/,
+    /empty: not found\n {2}old: .*5\.0\.9; expected 6\.0 or newer\n {2}away: no answer\n.*MONGOMS_SYSTEM_BINARY/,
   )
 })
 
-test('a program that somebody named is taken or refused: no other is taken in its place', async () => {
+test('an explicitly configured mongod is used or the search fails', async () => {
   const good = await program('good', '6.0.9')
-  const named = { ...step('VARIABLE', async () => join(folder, 'missing')), named: true }
+  const named = { ...step('VARIABLE', async () => join(folder, 'missing')), configured: true }
   const search = firstThatRuns([named, step('good', async () => good)], log)
   await expect(search).rejects.toThrow(/^NAMED_NOT_RUN: VARIABLE: .*missing.* Correct the variable/)
-  const unset = { ...step('VARIABLE', async () => undefined), named: true }
+  const unset = { ...step('VARIABLE', async () => undefined), configured: true }
   expect(await firstThatRuns([unset, step('good', async () => good)], log)).toMatchObject({ binary: good })
   const [first] = await searchSteps({ XDG_CACHE_HOME: folder, MONGOMS_SYSTEM_BINARY: 'x', PATH: '' })
-  expect(first?.named).toBe(true)
+  expect(first?.configured).toBe(true)
 })
 
-test('the chain begins with what the person named and what is installed, and ends with the downloads', async () => {
+test('configured and installed programs come first, downloads last', async () => {
   const named = await program('named', '7.0.1')
   const env = { XDG_CACHE_HOME: folder, MONGOMS_SYSTEM_BINARY: named, PATH: '' }
   const [byName, onPath, ...others] = await searchSteps(env)
@@ -75,6 +75,6 @@ test('the chain begins with what the person named and what is installed, and end
   expect(cacheFolder(env)).toBe(join(folder, 'freshet', 'mongod'))
 })
 
-test('a host that does not answer fails fast and is named', async () => {
+test('an unreachable host fails fast and is named', async () => {
   await expect(assertListening('127.0.0.1', 1, 5_000)).rejects.toThrow('127.0.0.1 cannot be reached')
 })

@@ -14,7 +14,7 @@ const root = { user: 'root', password: 'not so: secret/@' }
 
 const runs = (pid: number | undefined): boolean => pid !== undefined && existsSync(`/proc/${pid}`)
 
-test('a set of one asks for credentials, takes the root user, and leaves no process behind', async () => {
+test('a single-node set requires credentials, accepts the root user, and leaves no process behind', async () => {
   const set = await startReplicaSet({ mongod, root, setParameters: { enableTestCommands: 1 } })
   const [member] = set.members
   const pid = member?.pid
@@ -35,7 +35,7 @@ test('a set of one asks for credentials, takes the root user, and leaves no proc
   expect(await isPortFree(member?.port ?? 0)).toBe(true)
 })
 
-test('its ports are none that an operating system gives to whoever asks for any', async () => {
+test('its ports are outside the ephemeral range', async () => {
   await using set = await startReplicaSet({ mongod, root, nodes: 3 })
   const ports = set.members.map(({ port }) => port)
   expect(ports.filter((port) => port >= 20_000 && port < 30_000)).toHaveLength(3)
@@ -67,18 +67,18 @@ describe('data that is kept', () => {
     await reader.close()
   }
 
-  test('is there again, with its users, on its port', async () => {
+  test('is available again, with its users, on its port', async () => {
     await startTwice((first) => first.close())
   })
 
-  test('is there again after a server that was killed', async () => {
+  test('is available again after the server was killed', async () => {
     await startTwice(async (first) => {
       await first.members[0]?.kill()
       await first.close()
     })
   })
 
-  test('without its port is named as a first start that did not finish', async () => {
+  test('without its port is reported as an incomplete first start', async () => {
     const first = await startReplicaSet({ mongod, root, dbPath })
     await first.close()
     const refused = startReplicaSet({ mongod, root, dbPath })
@@ -86,7 +86,7 @@ describe('data that is kept', () => {
   })
 })
 
-test('a server that does not start is told by one error, with why, and prints nothing', async () => {
+test('a server that does not start causes one error with the reason, and prints nothing', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'freshet-failing-'))
   const binary = join(folder, 'mongod')
   await writeFile(binary, '#!/bin/sh\nexit 14\n', { mode: 0o755 })
@@ -98,7 +98,7 @@ test('a server that does not start is told by one error, with why, and prints no
   await rm(folder, { recursive: true })
 })
 
-test('the key of kept data lies with it, for its owner alone', async () => {
+test('the key file is stored with the data, readable only by its owner', async () => {
   const dbPath = await mkdtemp(join(tmpdir(), 'freshet-kept-'))
   const set = await startReplicaSet({ mongod, root, dbPath, throwAway: true })
   expect((await stat(join(dbPath, 'keyfile'))).mode & 0o777).toBe(0o600)
@@ -106,7 +106,7 @@ test('the key of kept data lies with it, for its owner alone', async () => {
   await rm(dbPath, { recursive: true })
 })
 
-test('a member that lost its power comes back with what a majority had', async () => {
+test('a killed member comes back with all majority-committed writes', async () => {
   await using set = await startReplicaSet({ mongod, root })
   const client = new MongoClient(set.rootUri())
   const documents = client.db('any').collection('any', { writeConcern: { w: 'majority', j: true } })
@@ -117,7 +117,7 @@ test('a member that lost its power comes back with what a majority had', async (
   await client.close()
 })
 
-test('a port that is taken is named', async () => {
+test('a port in use is reported', async () => {
   const other = createServer()
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
   const address = other.address()

@@ -1,6 +1,6 @@
 /**
- * Lets a process run the TypeScript sources of all packages without a build: `node --conditions=@freshet/source
- * --import=…/from-source.mjs src/main.ts`. Types are stripped as jest does it, by swc.
+ * Runs the TypeScript sources of all packages without a build: `node --conditions=@freshet/source
+ * --import=…/from-source.mjs src/main.ts`. Types are stripped by swc, as in Jest.
  */
 import { register } from 'node:module'
 

@@ -4,16 +4,13 @@ import { fileURLToPath } from 'node:url'
 
 const root = join(import.meta.dirname, '../../..')
 
-/** What node is told to run the TypeScript sources of the packages without a build. */
+/** Node options that run the TypeScript sources of all packages without a build. */
 export const fromSource: readonly string[] = [
   '--conditions=@freshet/source',
   `--import=${fileURLToPath(new URL('../hooks/from-source.mjs', import.meta.url))}`,
 ]
 
-/**
- * What node is told to run an app: the built one, which starts in half the time, unless a source is newer than what was
- * built of it; then the sources.
- */
+/** Node arguments that run an app: the build if it is up to date, because it starts twice as fast, or else the sources. */
 export function appCommand(app: 'cli' | 'reader' | 'writer'): readonly string[] {
   built ??= ['apps', 'packages', 'infra'].every((folder) =>
     readdirSync(join(root, folder)).every((name) => isBuilt(join(root, folder, name))),
@@ -28,7 +25,7 @@ function isBuilt(folder: string): boolean {
   return source === 0 || source < newest(join(folder, 'dist'))
 }
 
-/** When the newest file of a folder was written, in milliseconds since 1970; 0: there is none. */
+/** Modification time of the newest file in a directory, in milliseconds since 1970; 0 if there is none. */
 function newest(folder: string): number {
   let found = 0
   for (const entry of entriesOf(folder)) {

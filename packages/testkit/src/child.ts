@@ -6,29 +6,29 @@ import { createInterface } from 'node:readline'
 
 const root = join(import.meta.dirname, '../../..')
 
-/** A built service in a process of its own. */
+/** A built service in a child process. */
 export interface Child extends AsyncDisposable {
   readonly url: string
   readonly managementUrl: string
-  /** `null` while it lives. */
+  /** `null` while it is running. */
   readonly exitCode: number | null
-  /** The most memory that it ever had, resident. Linux alone tells. */
+  /** Peak resident memory. Linux only. */
   peakBytes(): Promise<number>
-  /** A figure of one part of its budget. */
+  /** A metric of one part of its memory budget. */
   figure(name: string, part: string): Promise<number>
 }
 
-/** How a child is started. */
+/** Options of a child. */
 export interface ChildOptions {
   readonly app: 'reader' | 'writer'
   readonly uri: string
-  /** With which tokens are checked. */
+  /** The shared secret for tokens. */
   readonly secret: string
   readonly heapMiB: number
   readonly argv: readonly string[]
 }
 
-/** Starts it as operators are told to, and waits until its ports are open. */
+/** Starts a service as documented for operators, and waits until its ports are open. */
 export async function openChild({ app, uri, secret, heapMiB, argv }: ChildOptions): Promise<Child> {
   const main = join(root, 'apps', app, 'dist/main.js')
   const collections = `--collections=${join(root, 'collections')}`

@@ -3,13 +3,13 @@ import type { Server, Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { uriThrough } from './uri-through.ts'
 
-/** Which way bytes are held back: what the client sends, what the server answers, or both. */
+/** The direction in which bytes are held back. */
 export type Direction = 'requests' | 'replies' | 'both'
 
 /**
- * A TCP connection that can be disturbed: stands between a client and one server on the loopback. Bytes are never lost
- * while held back, as in a real network: they arrive late, or the connection ends. A client must reach the server
- * through it alone: with MongoDB use `uriThrough`, which adds `directConnection=true`.
+ * A TCP proxy on the loopback interface that can disturb connections between clients and one server. As in a real network,
+ * bytes that are held back arrive late, or the connection ends; they are never lost. For MongoDB, use `uriThrough`, which adds
+ * `directConnection=true` so that clients cannot bypass the proxy.
  */
 export class CutProxy implements AsyncDisposable {
   readonly #server: Server
@@ -24,11 +24,11 @@ export class CutProxy implements AsyncDisposable {
 
   private constructor(targetPort: number) {
     this.#targetPort = targetPort
-    // Half-open is kept: the other side may still have bytes under way when one side has said all.
+    // One side may still be sending after the other has finished.
     this.#server = createServer({ allowHalfOpen: true }, (client) => this.#accept(client))
   }
 
-  /** Opens a port on the loopback that leads to `targetPort`. */
+  /** Listens on a loopback port and forwards to `targetPort`. */
   static async open(targetPort: number): Promise<CutProxy> {
     const proxy = new CutProxy(targetPort)
     await new Promise<void>((resolve, reject) => {
@@ -43,34 +43,34 @@ export class CutProxy implements AsyncDisposable {
     return address.port
   }
 
-  /** Connections that are open now. */
+  /** Open connections. */
   get connections(): number {
     return this.#sockets.size / 2
   }
 
-  /** Bytes that went through, both ways together. */
+  /** Bytes forwarded in both directions. */
   get forwardedBytes(): number {
     return this.#forwardedBytes
   }
 
-  /** A connection string of MongoDB with one host, led through here. */
+  /** The same MongoDB connection string, through this proxy. */
   uriThrough(uri: string): string {
     return uriThrough(uri, this.port)
   }
 
-  /** Ends every connection at once and refuses new ones until `resume`. */
+  /** Resets every connection and refuses new ones until `resume`. */
   cut(): void {
     this.#refusing = true
     for (const socket of this.#sockets) socket.resetAndDestroy()
   }
 
-  /** Ends every connection, and new ones lead to another server: the same address, with something else behind it. */
-  leadTo(port: number): void {
+  /** Resets every connection and forwards new ones to another server, as if the address pointed elsewhere. */
+  redirectTo(port: number): void {
     this.#targetPort = port
     for (const socket of this.#sockets) socket.resetAndDestroy()
   }
 
-  /** Nothing arrives any more, and nobody is told: connections stay open, new ones are taken. Until `resume`. */
+  /** Holds back all bytes until `resume`. Connections stay open, and new ones are accepted. */
   blackHole(direction: Direction = 'both'): void {
     if (this.#held.size === 0) {
       this.#resumed = new Promise((resolve) => {
@@ -80,12 +80,12 @@ export class CutProxy implements AsyncDisposable {
     this.#held.add(direction)
   }
 
-  /** Every chunk waits this long before it goes on; 0 is none. */
+  /** Delays every chunk; 0 turns the delay off. */
   delay(ms: number): void {
     this.#delayMs = ms
   }
 
-  /** Back to normal: what was held back goes on in its order, new connections are taken, no delay. */
+  /** Back to normal: forwards what was held back, in order, without delay, and accepts new connections. */
   resume(): void {
     this.#refusing = false
     this.#delayMs = 0
@@ -129,7 +129,7 @@ export class CutProxy implements AsyncDisposable {
       }
       to.end()
     } catch {
-      // One side is gone; `close` ends the other.
+      // One side has closed; its `close` event closes the other.
     }
   }
 }

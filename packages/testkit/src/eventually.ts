@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** What Jest makes of a failed `expect` costs a millisecond or more of the processor: a long wait looks less often. */
+/** A failed `expect` takes a millisecond or more of CPU time, so a long wait polls less often. */
 const pauseMs = (waitedMs: number): number => Math.min(100, 10 + waitedMs / 20)
 
 /**
- * Calls `attempt` until it does not throw, and resolves with what it gave. The way to wait in tests: for a condition,
- * never for a time. 60 s by default, generous since a passing test does not use it. Between two attempts there are 10 ms,
- * after two seconds 100 ms, or `everyMs` where one is given.
- * @throws what the last attempt threw, with the time and the number of attempts in front.
+ * Calls `attempt` until it does not throw, and resolves with its result. Tests wait with this, never with a sleep. The limit
+ * of 60 s is generous because passing tests do not reach it. The pause between attempts grows from 10 ms to 100 ms after two
+ * seconds, or is `everyMs`.
+ * @throws the last error, prefixed with the time and the number of attempts.
  */
 export async function eventually<T>(
   attempt: () => T | Promise<T>,

@@ -1,11 +1,10 @@
 import type { Document, MongoClient } from 'mongodb'
 
-/** When a fail point acts: from now on, or for this many times. */
+/** How often a fail point is triggered. */
 export type FailPointMode = 'alwaysOn' | { readonly times: number }
 
 /**
- * Switches a fail point of the primary on; disposing switches it off. The names and data of fail points are those of
- * the server's own tests: https://github.com/mongodb/mongo/wiki/The-failCommand-Fail-Point
+ * Enables a fail point on the primary; disposing disables it. Names and data are those of the server's own tests: https://github.com/mongodb/mongo/wiki/The-failCommand-Fail-Point
  */
 export async function failPoint(
   admin: MongoClient,

@@ -9,15 +9,15 @@ import { eventually } from './eventually.ts'
 import { standardErrorLog } from './log.ts'
 
 /**
- * What answers in place of the right server: one of no set, one of a set of another name, or one with the same data and
- * in the same set that asks nobody who he is.
+ * The server that answers instead of the right one: a standalone, a member of another replica set, or a member of the same
+ * replica set with the same data but without access control.
  */
 export type ImpostorKind =
   'standalone' | 'another set' | { readonly openSet: string; readonly dbPath: string }
 
 /**
- * Starts a server without access control, empty but for `dbPath`, on `port`, which must be free: what is behind an address when a machine
- * was set up wrongly, or a name points elsewhere. Settles when it says what it is; disposing ends it and frees the port.
+ * Starts a server without access control on `port`, as when a machine is misconfigured or a host name points elsewhere. It is
+ * empty unless `dbPath` is set. Resolves when the server is ready; disposing stops it and frees the port.
  */
 export async function startImpostor(port: number, kind: ImpostorKind): Promise<AsyncDisposable> {
   const { binary } = await findMongod({ env: process.env, log: standardErrorLog })

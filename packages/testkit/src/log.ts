@@ -1,20 +1,20 @@
 import { inspect } from 'node:util'
 import type { Log } from '@freshet/kit'
 
-/** Drops debugging and writes the rest to standard error, which jest shows as it is. */
+/** Writes everything except debug entries to standard error, which Jest does not capture. */
 export const standardErrorLog: Log = {
   debug: () => undefined,
   info: (_fields, message) => void process.stderr.write(`${message}\n`),
-  warn: (fields, message) => void process.stderr.write(`${message} ${told(fields)}\n`),
-  error: (fields, message) => void process.stderr.write(`${message} ${told(fields)}\n`),
+  warn: (fields, message) => void process.stderr.write(`${message} ${inspected(fields)}\n`),
+  error: (fields, message) => void process.stderr.write(`${message} ${inspected(fields)}\n`),
 }
 
-/** JSON would leave out what errors say. */
-function told(fields: object): string {
+/** JSON would omit error messages. */
+function inspected(fields: object): string {
   return inspect(fields, { depth: 5, breakLength: Infinity })
 }
 
-/** Says nothing at all. */
+/** Discards everything. */
 export const silentLog: Log = {
   debug: () => undefined,
   info: () => undefined,
@@ -22,7 +22,7 @@ export const silentLog: Log = {
   error: () => undefined,
 }
 
-/** A log that keeps its lines. */
+/** Records all entries. */
 export class KeptLog implements Log {
   readonly lines: { readonly level: string; readonly fields: object; readonly message: string }[] = []
 

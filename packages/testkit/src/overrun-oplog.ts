@@ -1,8 +1,8 @@
 import type { MongoClient } from 'mongodb'
 
 /**
- * Writes into a database of its own until nothing of what is in the primary's oplog now is left there: whoever stands
- * at or before this moment has lost the history. Some seconds with `oplogSizeMb: 1` and `checkpointSeconds: 1`.
+ * Writes to a separate database until the primary's oplog contains no entry that it contains now: a reader at or before the
+ * current position has lost its history. Takes some seconds with `oplogSizeMb: 1` and `checkpointSeconds: 1`.
  */
 export async function overrunOplog(admin: MongoClient): Promise<void> {
   const oplog = admin.db('local').collection('oplog.rs')

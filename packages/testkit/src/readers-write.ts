@@ -2,7 +2,7 @@ import { MongoClient, MongoError } from 'mongodb'
 import { standardErrorLog } from './log.ts'
 import { uriThrough } from './uri-through.ts'
 
-/** The commands that write nothing by themselves; a statement inside of them has a line of its own (`$out`, `$merge`). */
+/** Read commands. A write inside one (`$out`, `$merge`) has its own profiler entry. */
 const reading = [
   'aggregate',
   'connectionStatus',
@@ -26,8 +26,8 @@ const reading = [
 const UNAUTHORIZED = 13
 
 /**
- * What the server writes down: everything but a read that one of our users did who is not the writer, and that his role
- * let pass. Of users whom nobody knows yet it is a reader's until someone decides.
+ * Profiler filter: every permitted command that is not a read, from any Freshet user except the writer. Users added later
+ * count as readers until someone decides otherwise.
  */
 export const writtenByReaders: Readonly<Record<string, unknown>> = {
   user: { $regex: '^freshet-(?!writer@)' },
@@ -39,8 +39,8 @@ export const writtenByReaders: Readonly<Record<string, unknown>> = {
 }
 
 /**
- * Asks one server what it wrote down. It keeps a line with the database it is about, and on its own disk since the last
- * checkpoint: so a drop takes it away, and a loss of power may.
+ * Reads the profiler entries of one server. They are stored in the database they refer to, so they are lost when it is
+ * dropped, and those after the last checkpoint when the server is killed.
  */
 export async function writesOfReaders(
   rootUri: string,
@@ -59,8 +59,8 @@ export async function writesOfReaders(
       .map(({ user, op, ns, command = {} }) => `${user} ${op} ${ns} ${Object.keys(command)[0] ?? ''}`.trim())
   } catch (error) {
     if (!(error instanceof MongoError)) throw error
-    // A test may leave a server behind that does not answer, or that fails on purpose; that is no fault of a reader.
-    standardErrorLog.warn({ port, reason: error.message }, 'nobody could be asked whether readers wrote')
+    // A test may leave a server that does not answer or fails on purpose. That is no write of a reader.
+    standardErrorLog.warn({ port, reason: error.message }, 'could not check whether readers wrote')
     return []
   }
 }

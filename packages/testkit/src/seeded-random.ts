@@ -1,22 +1,21 @@
 import { randomInt } from 'node:crypto'
 
-/** Random numbers that can be had again. */
+/** Reproducible random numbers. */
 export interface SeededRandom {
   readonly seed: number
   /** In [0, 1). */
   next(this: void): number
-  /** A whole number in [0, `limit`). */
+  /** An integer in [0, `limit`). */
   below(this: void, limit: number): number
   /** One of the items; the list must not be empty. */
   pick<T>(this: void, items: readonly T[]): T
-  /** Another sequence, which follows from the seed and this number: of one of several that draw at the same time. */
+  /** An independent sequence, determined by the seed and this number. For concurrent users. */
   fork(this: void, number: number): SeededRandom
 }
 
 /**
- * A generator whose whole sequence follows from the seed (mulberry32: https://gist.github.com/tommyettinger/46a874533244883189143505d203312c,
- * public domain). The seed is printed, and can be set for every test at once by TEST_SEED, so that a failing
- * random walk can be walked again.
+ * A generator that is determined by its seed (mulberry32: https://gist.github.com/tommyettinger/46a874533244883189143505d203312c,
+ * public domain). Prints the seed. To reproduce a failure, set TEST_SEED, which applies to all tests.
  */
 export function seededRandom(seed: number = seedOfThisRun()): SeededRandom {
   process.stderr.write(`seed ${seed} (repeat with TEST_SEED=${seed})\n`)

@@ -12,7 +12,7 @@ import type { FailPointMode } from './fail-point.ts'
 import { standardErrorLog } from './log.ts'
 import { writesOfReaders, writtenByReaders } from './readers-write.ts'
 
-/** What a test may ask of its database. Everything has a default. */
+/** Options of a test database. */
 export interface TestDatabaseOptions extends Partial<
   Pick<
     ReplicaSetOptions,
@@ -21,32 +21,32 @@ export interface TestDatabaseOptions extends Partial<
 > {
   /** Name of the application database; `shop` by default. */
   readonly database?: string
-  /** Of the users that the migration makes; those that are not given are random. */
+  /** Passwords of the users that the migration creates; random by default. */
   readonly passwords?: Passwords
-  /** Made by the migration and open to the writer; `products` and `orders` by default. */
+  /** Collections that the migration creates; `products` and `orders` by default. */
   readonly collections?: readonly string[]
 }
 
-/** The short names of the roles: `reader` for `freshet-reader`. */
+/** Short names of the roles: `reader` for `freshet-reader`. */
 export type Part = RoleName extends `freshet-${infer Name}` ? Name : never
 
 /**
- * Starts a real MongoDB of its own for one test file, with access control on, and migrates it. About a second for one
- * node, some seconds for three. Dispose of it: `await using db = await openTestDatabase()`.
+ * Starts and migrates a real MongoDB with access control for one test file. Takes about a second for one node, some seconds for
+ * three. Must be disposed: `await using db = await openTestDatabase()`.
  */
 export async function openTestDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
   const { database = 'shop', collections = ['products', 'orders'], setParameters, ...others } = options
-  const { passwords: given = {}, ...servers } = others
+  const { passwords: provided = {}, ...servers } = others
   const set = await startReplicaSet({
     mongod: await findMongod({ env: process.env, log: standardErrorLog }),
     root: { user: 'root', password: randomBytes(12).toString('base64url') },
     ...servers,
     profiled: writtenByReaders,
-    // Fail points need it.
+    // Required for fail points.
     setParameters: { enableTestCommands: 1, ...setParameters },
   })
   try {
-    const { passwords } = await migrate({ uri: set.rootUri(), database, collections, passwords: given })
+    const { passwords } = await migrate({ uri: set.rootUri(), database, collections, passwords: provided })
     return new TestDatabase(set, database, passwords)
   } catch (error) {
     await set.close()
@@ -54,14 +54,14 @@ export async function openTestDatabase(options: TestDatabaseOptions = {}): Promi
   }
 }
 
-/** A running, migrated database and the means to disturb it. */
+/** A running, migrated database, with methods to disturb it. */
 export class TestDatabase implements AsyncDisposable {
   readonly database: string
-  /** A connection of the root user, with the driver's defaults. */
+  /** A client of the root user, with the driver's defaults. */
   readonly admin: MongoClient
   readonly servers: ReplicaSet
   readonly #passwords: Passwords
-  /** Lost with a server that loses its power, so it is kept here. */
+  /** Kept here because a killed server may lose its profiler entries. */
   readonly #writesOfReaders = new Set<string>()
 
   constructor(servers: ReplicaSet, database: string, passwords: Passwords) {
@@ -71,25 +71,25 @@ export class TestDatabase implements AsyncDisposable {
     this.admin = new MongoClient(this.adminUri)
   }
 
-  /** Address with the root user, who may do everything. */
+  /** Address with the root user. */
   get adminUri(): string {
     return this.servers.rootUri()
   }
 
-  /** Address with the user of one part, who may do what its role allows. */
+  /** Address with the user of one role. */
   uriFor(part: Part): string {
     const user: RoleName = `freshet-${part}`
     const password = this.#passwords[user]
-    if (password === undefined) throw new Error(`the migration made no user ${user}`)
+    if (password === undefined) throw new Error(`the migration created no user ${user}`)
     return withCredentials(this.adminUri, { user, password, database: this.database })
   }
 
-  /** Switches a fail point of the primary on; disposing switches it off. */
+  /** Enables a fail point on the primary; disposing disables it. */
   failPoint(name: string, mode: FailPointMode, data: Document = {}): Promise<AsyncDisposable> {
     return failPoint(this.admin, name, mode, data)
   }
 
-  /** Makes the primary step down; settles when there is a primary again, perhaps the same one. */
+  /** Makes the primary step down. Resolves when there is a primary again, possibly the same one. */
   async stepDown(): Promise<void> {
     const electionOf = async (): Promise<string> => {
       const { electionId } = await this.admin.db('admin').command({ hello: 1 }, { timeoutMS: 1_000 })
@@ -103,25 +103,25 @@ export class TestDatabase implements AsyncDisposable {
     })
   }
 
-  /** Stops every server and starts it again over the same data; `kill` as if the machine had lost its power. */
+  /** Restarts every server with the same data; `kill` is like a power failure. */
   async restart(how: 'orderly' | 'kill' = 'orderly'): Promise<void> {
     await this.stop(how)
     await this.start()
   }
 
-  /** Stops every server and keeps the data, until `start`. */
+  /** Stops every server and keeps the data. */
   async stop(how: 'orderly' | 'kill' = 'orderly'): Promise<void> {
     await this.writesOfReaders()
     await Promise.all(this.servers.members.map((member) => (how === 'kill' ? member.kill() : member.stop())))
   }
 
-  /** Starts every server again after `stop`; settles when there is a primary. */
+  /** Starts every server again after `stop`. Resolves when there is a primary. */
   async start(): Promise<void> {
     await Promise.all(this.servers.members.map((member) => member.start()))
     await eventually(() => this.admin.db('admin').command({ ping: 1 }))
   }
 
-  /** What users of a reading role wrote until now, by the word of every server that is up; empty, or something is wrong. */
+  /** Writes by users with a read role so far, according to all running servers. Should be empty. */
   async writesOfReaders(): Promise<readonly string[]> {
     const up = this.servers.members.filter(({ pid }) => pid !== undefined)
     for (const writes of await Promise.all(up.map((member) => writesOfReaders(this.adminUri, member))))
@@ -129,11 +129,11 @@ export class TestDatabase implements AsyncDisposable {
     return [...this.#writesOfReaders]
   }
 
-  /** Ends it. @throws {Error} when a user of a reading role wrote anything in its life. */
+  /** Stops the database. @throws {Error} if a user with a read role has written anything. */
   async [Symbol.asyncDispose](): Promise<void> {
     try {
       const writes = await this.writesOfReaders()
-      if (writes.length > 0) throw new Error(`expected no write of a reader, got: ${writes.join('; ')}`)
+      if (writes.length > 0) throw new Error(`expected no writes by readers, got: ${writes.join('; ')}`)
     } finally {
       await this.admin.close()
       await this.servers.close()

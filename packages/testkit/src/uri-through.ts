@@ -1,4 +1,4 @@
-/** A connection string of MongoDB that leads to one port of the loopback and to no other member of the set. */
+/** The same MongoDB connection string, for one port on the loopback interface and no other member. */
 export function uriThrough(uri: string, port: number): string {
   const [base = '', query = ''] = uri.replace(/@[^/?]+/, `@127.0.0.1:${port}`).split('?')
   const options = query.split('&').filter((option) => option !== '' && !option.startsWith('replicaSet='))

@@ -5,7 +5,7 @@ import { BSON } from 'mongodb'
 import type { Document } from 'mongodb'
 import { uriThrough } from './uri-through.ts'
 
-/** One command as it was seen on the wire, on its way to the server. */
+/** One command as sent to the server. */
 export interface SeenCommand {
   readonly name: string
   readonly body: Document
@@ -15,8 +15,8 @@ const OP_MSG = 2013
 const OP_QUERY = 2004
 
 /**
- * Stands between a driver and a server, passes everything on, and writes down each command that a driver sends. What a
- * promise says proves nothing (some verbs swallow errors): what is seen here does.
+ * A proxy that forwards everything and records each command that the driver sends. Some driver methods swallow errors, so
+ * their promises prove nothing; the recorded commands do.
  */
 export class WireRecorder implements AsyncDisposable {
   readonly #server: Server
@@ -57,12 +57,12 @@ export class WireRecorder implements AsyncDisposable {
     return (this.#server.address() as AddressInfo).port
   }
 
-  /** A connection string of MongoDB with one host, led through here. */
+  /** The same MongoDB connection string, through this proxy. */
   uriThrough(uri: string): string {
     return uriThrough(uri, this.port)
   }
 
-  /** Everything seen so far, in the order of the sockets' data. */
+  /** All recorded commands, in order of arrival. */
   get commands(): readonly SeenCommand[] {
     return this.#commands
   }
@@ -74,7 +74,7 @@ export class WireRecorder implements AsyncDisposable {
   }
 }
 
-/** Cuts a stream of bytes into messages by the length that each begins with. */
+/** Splits a byte stream into messages by their length prefix. */
 class MessageReader {
   readonly #onMessage: (message: Buffer) => void
   #rest: Buffer = Buffer.alloc(0)

@@ -1,8 +1,8 @@
 import type { MongoClient } from 'mongodb'
 
 /**
- * Inserts `b0`, `b1`, … into the products of a database until the last of them is more than `seconds` later than the
- * first by the database's own time: whoever stands before them is so far behind.
+ * Inserts `b0`, `b1`, … into `products` until the last one is more than `seconds` after the first by the database's clock: a
+ * reader before them is that far behind.
  */
 export async function writeBacklog(admin: MongoClient, database: string, seconds: number): Promise<void> {
   let first: number | undefined

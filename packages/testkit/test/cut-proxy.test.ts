@@ -3,7 +3,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { expect, test } from '@jest/globals'
 import { CutProxy, eventually } from '@freshet/testkit'
 
-/** A server that says back what it hears, a proxy before it, and one client that remembers what came back. */
+/** An echo server, a proxy in front of it, and a client that records what it receives. */
 async function openEcho() {
   const heard: string[] = []
   const server = createServer((socket) => {
@@ -31,7 +31,7 @@ async function openEcho() {
   return { heard, proxy, connect, [Symbol.asyncDispose]: close }
 }
 
-test('bytes go through both ways', async () => {
+test('bytes are forwarded in both directions', async () => {
   await using echo = await openEcho()
   const client = echo.connect()
   client.socket.write('hello')
@@ -40,7 +40,7 @@ test('bytes go through both ways', async () => {
   expect(echo.proxy.forwardedBytes).toBe(10)
 })
 
-test('a cut ends connections and refuses new ones until it is resumed', async () => {
+test('cut resets connections and refuses new ones until resume', async () => {
   await using echo = await openEcho()
   const before = echo.connect()
   before.socket.write('a')
@@ -55,7 +55,7 @@ test('a cut ends connections and refuses new ones until it is resumed', async ()
   await eventually(() => expect(after.said).toBe('b'))
 })
 
-test('a black hole for replies lets requests through, and holds the answer until it is resumed', async () => {
+test('a black hole for replies forwards requests, and holds replies back until resume', async () => {
   await using echo = await openEcho()
   const client = echo.connect()
   client.socket.write('a')
@@ -68,7 +68,7 @@ test('a black hole for replies lets requests through, and holds the answer until
   await eventually(() => expect(client.said).toBe('ab'))
 })
 
-test('an address of MongoDB is led through the proxy alone', async () => {
+test('a MongoDB address is rewritten to the proxy only', async () => {
   await using echo = await openEcho()
   expect(
     echo.proxy.uriThrough('mongodb://u:p@127.0.0.1:1,127.0.0.1:2/shop?replicaSet=s&authSource=shop'),

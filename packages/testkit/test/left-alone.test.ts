@@ -4,7 +4,7 @@ import { expect, test } from '@jest/globals'
 
 const root = join(import.meta.dirname, '../../..')
 
-/** Runs one file of fixtures by the configuration of all tests. */
+/** Runs one fixture file with the configuration of all tests. */
 async function runFixture(name: string): Promise<string> {
   const jest = join(root, 'node_modules/jest/bin/jest.js')
   const args = [
@@ -22,7 +22,7 @@ async function runFixture(name: string): Promise<string> {
   return printed
 }
 
-test('a rejection that nobody awaits fails the test that left it, and no other', async () => {
+test('an unhandled rejection fails the test that caused it, and no other', async () => {
   const printed = await runFixture('left-alone')
   expect(printed).toMatch(/✕ leaves a promise alone that fails/)
   expect(printed).toMatch(/✕ leaves one alone that fails after the test/)

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { seededRandom } from '@freshet/testkit'
 
-test('equal seeds give equal walks, other seeds other ones', () => {
+test('equal seeds give equal sequences, different seeds different ones', () => {
   const walk = (seed: number): readonly number[] => {
     const random = seededRandom(seed)
     return Array.from({ length: 20 }, () => random.below(1_000))
@@ -10,7 +10,7 @@ test('equal seeds give equal walks, other seeds other ones', () => {
   expect(walk(7)).not.toEqual(walk(8))
 })
 
-test('every item is picked, and the numbers fill their range evenly', () => {
+test('every item is picked, and numbers are uniformly distributed', () => {
   const random = seededRandom(1)
   const counts = new Map<string, number>()
   for (let i = 0; i < 3_000; i++) {
@@ -21,7 +21,7 @@ test('every item is picked, and the numbers fill their range evenly', () => {
   expect(() => random.pick([])).toThrow(RangeError)
 })
 
-test('forks follow from the seed and their number, and from nothing that was drawn', () => {
+test('forks depend only on the seed and their number', () => {
   const walk = (fork: number, drawn: number): readonly number[] => {
     const random = seededRandom(7)
     for (let i = 0; i < drawn; i++) random.next()

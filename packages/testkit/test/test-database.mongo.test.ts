@@ -2,14 +2,14 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { CutProxy, eventually, openTestDatabase, type TestDatabase } from '@freshet/testkit'
 import { MongoClient, type Db } from 'mongodb'
 
-/** For the tests that leave it as it was. */
+/** For tests that do not change it. */
 let db: TestDatabase
 beforeAll(async () => {
   db = await openTestDatabase()
 })
 afterAll(() => db[Symbol.asyncDispose]())
 
-test('a database is up, migrated, and each part has its own user', async () => {
+test('the database is running and migrated, and each role has its own user', async () => {
   const reader = new MongoClient(db.uriFor('reader'))
   const control = await reader.db(db.database).collection('freshet').find().toArray()
   expect(control).toHaveLength(2)
@@ -26,7 +26,7 @@ test('the primary steps down and comes back', async () => {
   await own.admin.db('shop').collection('products').insertOne({ a: 1 })
 })
 
-test('a fail point acts until it is disposed of', async () => {
+test('a fail point is active until disposed', async () => {
   const nothing = db.admin.db('shop').collection('nothing')
   {
     await using off = await db.failPoint('failCommand', 'alwaysOn', { failCommands: ['find'], errorCode: 2 })
@@ -36,7 +36,7 @@ test('a fail point acts until it is disposed of', async () => {
   expect(await nothing.findOne({})).toBe(null)
 })
 
-test('a client behind a proxy hears nothing while the replies are held, though its write is done', async () => {
+test('while replies are held back, a client gets no answer although its write is done', async () => {
   await using proxy = await CutProxy.open(db.servers.members[0]?.port ?? 0)
   const writer = new MongoClient(proxy.uriThrough(db.uriFor('writer')))
   const orders = writer.db(db.database).collection('orders')
@@ -54,7 +54,7 @@ test('a client behind a proxy hears nothing while the replies are held, though i
   await writer.close()
 })
 
-test('a set of three goes on after its primary lost its power', async () => {
+test('a three-node set continues after its primary was killed', async () => {
   await using three = await openTestDatabase({ nodes: 3 })
   const products = three.admin.db(three.database).collection('products', { writeConcern: { w: 'majority' } })
   await products.insertOne({ n: 1 })
@@ -65,14 +65,14 @@ test('a set of three goes on after its primary lost its power', async () => {
   expect(await products.countDocuments()).toBe(2)
 })
 
-/** Runs `work` as the reader's user after an administrator gave him a role that is too much. */
+/** Runs `work` as the reader's user after an administrator granted it an excessive role. */
 async function asWidenedReader(at: TestDatabase, work: (shop: Db) => Promise<unknown>): Promise<void> {
   await at.admin.db('shop').command({ updateUser: 'freshet-reader', roles: ['readWrite', 'dbAdmin'] })
   await using reader = new MongoClient(at.uriFor('reader'))
   await work(reader.db('shop'))
 }
 
-/** Each write that a reader could do, and how it is told. */
+/** Each kind of write, and how it is reported. */
 const writes: readonly (readonly [string, (shop: Db) => Promise<unknown>])[] = [
   ['insert shop.products', (shop) => shop.collection('products').insertOne({})],
   ['update shop.products', (shop) => shop.collection('products').updateOne({}, { $set: { a: 1 } })],
@@ -89,30 +89,30 @@ const writes: readonly (readonly [string, (shop: Db) => Promise<unknown>])[] = [
   ['command shop.made create', (shop) => shop.createCollection('made')],
 ]
 
-test('G4.6 negative control: a reader whose role was widened is told of at the end, with each thing he wrote', async () => {
+test('G4.6 negative control: every write of a reader with an excessive role is reported at the end', async () => {
   const own = await openTestDatabase()
   await own.admin.db('shop').collection('products').insertMany([{}, {}, {}])
-  const told: string[] = []
+  const reported: string[] = []
   const added: string[][] = []
   for (const [, work] of writes) {
     await asWidenedReader(own, work)
-    added.push((await own.writesOfReaders()).filter((line) => !told.includes(line)))
-    told.push(...added.flat().slice(told.length))
+    added.push((await own.writesOfReaders()).filter((line) => !reported.includes(line)))
+    reported.push(...added.flat().slice(reported.length))
   }
   await expect(own[Symbol.asyncDispose]()).rejects.toThrow(
-    `expected no write of a reader, got: ${told.join('; ')}`,
+    `expected no writes by readers, got: ${reported.join('; ')}`,
   )
   expect(added).toEqual(writes.map(([write]) => [expect.stringContaining(`freshet-reader@shop ${write}`)]))
 })
 
-test('G4.6 what a reader wrote is told by whichever server he wrote to, also when all lost their power since', async () => {
+test('G4.6 writes by a reader are reported by whichever server received them, even if all were killed since', async () => {
   const three = await openTestDatabase({ nodes: 3 })
   await asWidenedReader(three, (shop) => shop.collection('products').insertOne({}))
   await three.restart('kill')
   await expect(three[Symbol.asyncDispose]()).rejects.toThrow('freshet-reader@shop insert shop.products')
 })
 
-test('G4.6 reads, refused writes, and what others write are told of nobody', async () => {
+test('G4.6 reads, refused writes and writes by others are not reported', async () => {
   await using reader = new MongoClient(db.uriFor('reader'))
   const shop = reader.db('shop')
   await shop.collection('products').find().toArray()
