@@ -55,8 +55,8 @@ function open(budget: number): Cache<CachedDocument> {
 function bring(cache: Cache<CachedDocument>): void {
   const read = randomUUID()
   const heard = randomUUID()
-  cache.install(cache.begin(`order/${read}`), encoder.encode(BSON.serialize(orderOf(read))))
-  cache.pass(`order/${heard}`, BSON.serialize(orderOf(heard)))
+  cache.install(cache.beginFill(`order/${read}`), encoder.encode(BSON.serialize(orderOf(read))))
+  cache.putRecent(`order/${heard}`, BSON.serialize(orderOf(heard)))
 }
 
 async function measure(budget: number): Promise<void> {

@@ -53,7 +53,7 @@ function report(filling: string, empty: Memory, now: Memory): void {
 if (globalThis.gc === undefined) throw new Error('start it with --expose-gc')
 for (let i = 0; i < 20_000; i++) held(i, firstVersion)
 const empty = used()
-for (let i = 0; i < entries; i++) cache.install(cache.begin(keyOf(i)), held(i, firstVersion))
+for (let i = 0; i < entries; i++) cache.install(cache.beginFill(keyOf(i)), held(i, firstVersion))
 if (cache.entries !== entries) throw new Error(`expected ${entries} entries, got ${cache.entries}`)
 printMachine()
 console.log(

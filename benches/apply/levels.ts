@@ -68,7 +68,7 @@ export class FedReplica {
     await live
     for (const { key, change } of held)
       if (change.kind === 'upsert')
-        this.#cache.install(this.#cache.begin(key), encoder.encode(change.document))
+        this.#cache.install(this.#cache.beginFill(key), encoder.encode(change.document))
     // Nothing is shown before the collections were checked.
     while (held[0] && this.#replica.peek(held[0].key) === undefined) await nextTurn()
   }
@@ -100,7 +100,7 @@ export class FedReplica {
   textOf(key: string): string | undefined {
     const held = this.#replica.peek(key)
     if (held !== undefined && held !== ABSENT) return held.body.toString('latin1')
-    const passed = this.#cache.recall(key)
+    const passed = this.#cache.getRecent(key)
     return passed && mongodbCodec.encode(passed).json.toString('latin1')
   }
 }

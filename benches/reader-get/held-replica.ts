@@ -21,7 +21,7 @@ export class HeldReplica implements Replica<CachedDocument> {
   #proved = performance.now()
 
   hold(key: string, json: string): void {
-    this.#cache.install(this.#cache.begin(key), encoder.encode(Buffer.from(json)))
+    this.#cache.install(this.#cache.beginFill(key), encoder.encode(Buffer.from(json)))
   }
 
   move(increment: number): void {

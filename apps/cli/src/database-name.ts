@@ -1,5 +1,5 @@
 import { text } from '@freshet/kit'
-import type { Fallback, Option, Outcome } from '@freshet/kit'
+import type { Default, Option, Parsed } from '@freshet/kit'
 import { internalDatabase } from '@freshet/roles'
 
 /** https://www.mongodb.com/docs/manual/reference/limits/#naming-restrictions */
@@ -8,16 +8,16 @@ const forbidden = /[/\\. "$*<>:|?\0]/
 const ofTheServer: ReadonlySet<string> = new Set(['admin', 'config', 'local'])
 
 /** `--database`: looked at before anything is started, since the server refuses a wrong one when half is made. */
-export function databaseName<const F extends Fallback<string>>(fallback: F): Option<Outcome<string, F>> {
+export function databaseName<const F extends Default<string>>(fallback: F): Option<Parsed<string, F>> {
   const option = text('database', fallback, 'The name of the application database.')
   // The writer's own database has a longer name.
   const room = maxBytes - Buffer.byteLength(internalDatabase(''))
-  const wants = `a name of 1 to ${room} bytes without / \\ . " $ * < > : | ? and spaces, and none of the server's own`
+  const expected = `a name of 1 to ${room} bytes without / \\ . " $ * < > : | ? and spaces, and none of the server's own`
   return {
     ...option,
-    read: (given) => {
+    parse: (given) => {
       const good = !forbidden.test(given) && !ofTheServer.has(given) && Buffer.byteLength(given) <= room
-      return good ? option.read(given) : { wants }
+      return good ? option.parse(given) : { expected }
     },
   }
 }

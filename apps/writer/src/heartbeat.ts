@@ -31,8 +31,8 @@ export class Heartbeat implements Part {
   constructor(options: HeartbeatOptions) {
     this.#options = options
     this.#loop = new RunLoop({
-      turn: (signal) => this.#turn(signal),
-      judge: (error) => this.#judge(error),
+      attempt: (signal) => this.#turn(signal),
+      onFailure: (error) => this.#judge(error),
       clock: options.clock,
       backoff: new Backoff({ firstMs: options.quietMs, maxMs: options.quietMs * 8 }, Math.random),
     })

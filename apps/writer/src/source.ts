@@ -1,4 +1,4 @@
-import { Backoff, RunLoop, SharedNext, type Clock, type Log, type Part } from '@freshet/kit'
+import { Backoff, RunLoop, CoalescedCall, type Clock, type Log, type Part } from '@freshet/kit'
 import { ProblemError, type SourceId } from '@freshet/protocol'
 import type { ControlStore } from './store/contract.ts'
 
@@ -37,7 +37,7 @@ export class SourceWatch implements Part {
   readonly name = 'source'
   readonly #options: SourceWatchOptions
   readonly #loop: RunLoop
-  readonly #looks = new SharedNext(
+  readonly #looks = new CoalescedCall(
     () => this.#look(),
     () => this.#pause(),
   )
@@ -57,8 +57,8 @@ export class SourceWatch implements Part {
     this.#options = options
     const { clock } = options
     this.#loop = new RunLoop({
-      turn: (signal) => this.#turn(signal),
-      judge: (error) => this.#judge(error),
+      attempt: (signal) => this.#turn(signal),
+      onFailure: (error) => this.#judge(error),
       clock,
       backoff: new Backoff({ firstMs: 100, maxMs: 500 }, Math.random),
     })
@@ -118,7 +118,7 @@ export class SourceWatch implements Part {
 
   async #turn(signal: AbortSignal): Promise<void> {
     const { clock, everyMs } = this.#options
-    if (!(await this.#looks.ask())) return
+    if (!(await this.#looks.run())) return
     if (this.#unnamed) throw new UnnamedError('the database has no source document: run freshet migrate')
     this.#failing = false
     const waking = (this.#waking = new AbortController())
@@ -149,7 +149,7 @@ export class SourceWatch implements Part {
 
   async #lookedNow(): Promise<boolean> {
     try {
-      return await this.#looks.ask()
+      return await this.#looks.run()
     } catch {
       // The loop meets the same error and tells it.
       return false

@@ -81,7 +81,7 @@ test('the heap of a writer holds one body parsed, and its container the heap and
   const { FRESHET_IN_FLIGHT_SIZE: inFlight } = environmentOf('freshet-writer', { database: 'shop' })
   const inFlightBytes = Number(inFlight?.replace('MiB', '')) * MiB
   const { heapBytes, limitBytes } = memoryOf('freshet-writer')
-  expect(heapBytes).toBeGreaterThanOrEqual(64 * MiB + 100 * Number(serviceOptions.maxBodyBytes.fallback))
+  expect(heapBytes).toBeGreaterThanOrEqual(64 * MiB + 100 * Number(serviceOptions.maxBodyBytes.defaultValue))
   expect(limitBytes).toBeGreaterThanOrEqual(heapBytes + inFlightBytes + 150 * MiB)
 })
 

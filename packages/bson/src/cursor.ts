@@ -2,7 +2,7 @@ import { bsonSize, nameEnd, uint32At } from './scan.ts'
 
 /**
  * Goes over the elements of one document or array, and makes nothing of them: the only walk over raw BSON. It never
- * throws and never leaves the bytes that there are: at the first element that makes no sense it ends, and {@link whole}
+ * throws and never leaves the bytes that there are: at the first element that makes no sense it ends, and {@link isComplete}
  * is false.
  */
 export class BsonCursor {
@@ -48,15 +48,15 @@ export class BsonCursor {
   }
 
   /** Behind the last element: whether that was the end of the document, and not bytes that are no BSON. */
-  get whole(): boolean {
+  get isComplete(): boolean {
     const { end } = this
     const said = uint32At(this.#bytes, this.#start) === end + 1 - this.#start
     return said && end === this.#end && this.#bytes[end] === 0
   }
 
   /** @throws {RangeError} these bytes are no BSON. */
-  expectWhole(): void {
-    if (!this.whole) throw new RangeError(`expected BSON at byte ${this.end}, got something else`)
+  expectComplete(): void {
+    if (!this.isComplete) throw new RangeError(`expected BSON at byte ${this.end}, got something else`)
   }
 
   /** Whether this is the name of the element: bytes without a NUL. */

@@ -15,7 +15,7 @@ const MAX_EXPONENT = 34
  * 11, 11.0 and 1.1E+1 are one number, and so they are for MongoDB.
  * https://github.com/mongodb/specifications/blob/master/source/bson-decimal128/decimal128.md
  */
-export function wholeDecimal(bytes: Uint8Array, at: number): bigint | undefined {
+export function integerFromDecimal(bytes: Uint8Array, at: number): bigint | undefined {
   const top = uint32At(bytes, at + 12)
   // Two bits that are set: infinity, NaN, or a coefficient in the form that is too large for its digits.
   const other = ((top >>> 29) & 3) === 3
@@ -28,12 +28,12 @@ export function wholeDecimal(bytes: Uint8Array, at: number): bigint | undefined 
     BigInt(uint32At(bytes, at))
   if (coefficient === 0n || coefficient > maxCoefficient) return 0n
   if (exponent > MAX_EXPONENT || exponent < -MAX_DIGITS) return undefined
-  const size = exponent < 0 ? fraction(coefficient, -exponent) : coefficient * 10n ** BigInt(exponent)
+  const size = exponent < 0 ? divideExactly(coefficient, -exponent) : coefficient * 10n ** BigInt(exponent)
   return size !== undefined && top >>> 31 === 1 ? -size : size
 }
 
 /** Without the last `digits` digits, when they are all 0. */
-function fraction(coefficient: bigint, digits: number): bigint | undefined {
+function divideExactly(coefficient: bigint, digits: number): bigint | undefined {
   const unit = 10n ** BigInt(digits)
   return coefficient % unit === 0n ? coefficient / unit : undefined
 }

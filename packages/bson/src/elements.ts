@@ -25,6 +25,6 @@ export function deeperThan(bytes: Uint8Array, start: number, levels: number): bo
     const container = type === bsonTypes.document || type === bsonTypes.array
     if (container && deeperThan(bytes, valueAt, levels - 1)) return true
   }
-  cursor.expectWhole()
+  cursor.expectComplete()
   return false
 }

@@ -1,4 +1,4 @@
-import { wholeDecimal } from './decimal.ts'
+import { integerFromDecimal } from './decimal.ts'
 import { bsonTypes, uint32At } from './scan.ts'
 import type { Id, IdType } from '@freshet/protocol'
 
@@ -74,7 +74,7 @@ function integerId(type: number, bytes: Uint8Array, at: number): Id | undefined 
 }
 
 function decimalId(bytes: Uint8Array, at: number): Id | undefined {
-  const value = wholeDecimal(bytes, at)
+  const value = integerFromDecimal(bytes, at)
   return value !== undefined && value >= -MAX_SAFE && value <= MAX_SAFE ? String(value) : undefined
 }
 

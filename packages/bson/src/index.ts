@@ -1,4 +1,4 @@
-export { BsonBytes } from './bytes.ts'
+export { BsonWriter } from './writer.ts'
 export { BsonCursor } from './cursor.ts'
 export { deeperThan, elementEnd, valueStart } from './elements.ts'
 export { idFromBson, idFromDocument } from './id.ts'

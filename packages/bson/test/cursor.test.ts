@@ -60,7 +60,7 @@ test('a walk comes by every element, of every type, with its name and its value'
     ])
     expect(whole.subarray(cursor.valueAt, cursor.end)).toEqual(Buffer.from(value))
   }
-  expect([cursor.next(), cursor.whole]).toEqual([false, true])
+  expect([cursor.next(), cursor.isComplete]).toEqual([false, true])
 })
 
 test('a walk begins anywhere, and stays inside of its document', () => {
@@ -68,7 +68,7 @@ test('a walk begins anywhere, and stays inside of its document', () => {
   const cursor = new BsonCursor(outer, 4 + 1 + 3)
   let count = 0
   while (cursor.next()) count += 1
-  expect([count, cursor.whole]).toEqual([values.length, true])
+  expect([count, cursor.isComplete]).toEqual([values.length, true])
 })
 
 /** What a walk over bytes that may be anything comes by. */
@@ -84,13 +84,13 @@ function walked(bytes: Uint8Array): BsonCursor {
 test('bytes that are cut, or whose length lies, end a walk without an error, and are not whole', () => {
   for (let cut = 0; cut < whole.length; cut += 1) {
     const cursor = walked(whole.subarray(0, cut))
-    expect(cursor.whole).toBe(false)
-    expect(() => cursor.expectWhole()).toThrow(RangeError)
+    expect(cursor.isComplete).toBe(false)
+    expect(() => cursor.expectComplete()).toThrow(RangeError)
   }
   for (const lie of [-1, 0, 3, whole.length - 1, whole.length + 1, 2 ** 31 - 1]) {
     const bytes = Buffer.from(whole)
     bytes.writeInt32LE(lie)
-    expect(walked(bytes).whole).toBe(false)
+    expect(walked(bytes).isComplete).toBe(false)
   }
 })
 
@@ -107,7 +107,7 @@ test('a type that is none, and a value longer than its document, end a walk', ()
     Buffer.from([int32, 0x62]),
   ]) {
     const cursor = new BsonCursor(wrapped(before, broken))
-    expect([cursor.next(), cursor.next(), cursor.whole]).toEqual([true, false, false])
+    expect([cursor.next(), cursor.next(), cursor.isComplete]).toEqual([true, false, false])
   }
 })
 

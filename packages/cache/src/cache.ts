@@ -3,9 +3,9 @@ import { ABSENT, type Absent, type Value } from './absent.ts'
 import { decide, type Fill, type FillDecision, type FillOutcome } from './fill.ts'
 import { collectionOf } from './generations.ts'
 import { PartialStore } from './partial-store.ts'
-import { Recent } from './recent.ts'
+import { RecentDocuments } from './recent-documents.ts'
 import type { Loss, Store, StoreOptions } from './store.ts'
-import { WholeStore } from './whole-store.ts'
+import { CompleteStore } from './complete-store.ts'
 
 export interface RecentOptions<V> {
   /** Beside those of the values. */
@@ -21,7 +21,7 @@ export interface CacheOptions<V> extends StoreOptions<V> {
    * Holds every document that it is told of, and takes any other as absent; for a feed that tells all from the first
    * document on, and beside which nothing can be read. Nothing is evicted: see {@link Cache.loss}.
    */
-  readonly whole?: boolean
+  readonly complete?: boolean
 }
 
 /**
@@ -30,14 +30,14 @@ export interface CacheOptions<V> extends StoreOptions<V> {
  */
 export class Cache<V extends Value> {
   readonly #store: Store<V>
-  readonly #recent: Recent
+  readonly #recent: RecentDocuments
   readonly #encode: ((document: Uint8Array) => V) | undefined
   readonly #fills = new Map<string, Fill<V>>()
   #epoch = 0
 
   constructor(options: CacheOptions<V>) {
-    this.#store = options.whole === true ? new WholeStore(options) : new PartialStore(options)
-    this.#recent = new Recent(options.recent?.maxBytes ?? 0)
+    this.#store = options.complete === true ? new CompleteStore(options) : new PartialStore(options)
+    this.#recent = new RecentDocuments(options.recent?.maxBytes ?? 0)
     this.#encode = options.recent?.encode
   }
 
@@ -72,11 +72,11 @@ export class Cache<V extends Value> {
   get(key: string): V | Absent | undefined {
     const value = this.#store.get(key)
     if (value !== undefined || this.#encode === undefined) return value ?? this.#store.missing
-    const document = this.recall(key)
+    const document = this.getRecent(key)
     if (document === undefined) return undefined
     try {
       const made = this.#encode(document)
-      this.adopt(key, made)
+      this.promote(key, made)
       return made
     } catch {
       // Whoever reads it from the source meets the same document, and hears of the error.
@@ -95,17 +95,17 @@ export class Cache<V extends Value> {
   }
 
   /** The document has this state now, and {@link Cache.wants} said no: it may be asked for in a moment. */
-  pass(key: string, document: Uint8Array): void {
+  putRecent(key: string, document: Uint8Array): void {
     this.#recent.put(key, document)
   }
 
   /** A view of a document that passed by, as it is at W, for this turn; `undefined`: it is not there (any more). */
-  recall(key: string): Uint8Array | undefined {
+  getRecent(key: string): Uint8Array | undefined {
     return this.#recent.get(key)
   }
 
-  /** Holds what was made of {@link Cache.recall}, in the same turn. */
-  adopt(key: string, value: V): void {
+  /** Holds what was made of {@link Cache.getRecent}, in the same turn. */
+  promote(key: string, value: V): void {
     this.#recent.delete(key)
     this.#store.set(key, value)
   }
@@ -116,8 +116,8 @@ export class Cache<V extends Value> {
     if (this.#store.has(key)) this.#store.set(key, value)
     const fill = this.#fills.get(key)
     if (fill === undefined) return
-    fill.last = value
-    fill.restart = false
+    fill.latest = value
+    fill.overtaken = false
   }
 
   delete(key: string): void {
@@ -137,8 +137,8 @@ export class Cache<V extends Value> {
     this.#recent.clear()
     this.#store.emptyCollection(collection)
     for (const fill of this.#fillsOf(collection)) {
-      fill.last = ABSENT
-      fill.restart = false
+      fill.latest = ABSENT
+      fill.overtaken = false
     }
   }
 
@@ -172,38 +172,38 @@ export class Cache<V extends Value> {
   }
 
   /** The running fill of a key, if there is one. */
-  filling(key: string): Fill<V> | undefined {
+  fillOf(key: string): Fill<V> | undefined {
     return this.#fills.get(key)
   }
 
   /** Registers a fill. From here on the feed's changes of the key are noted. */
-  begin(key: string): Fill<V> {
+  beginFill(key: string): Fill<V> {
     const fill: Fill<V> = {
       key,
-      w0: undefined,
+      readAt: undefined,
       epoch: this.#epoch,
       // It may be asked for while an epoch begins, when what is cached is not given out yet.
-      last: this.#store.get(key),
-      restart: false,
-      restarts: 0,
+      latest: this.#store.get(key),
+      overtaken: false,
+      retries: 0,
     }
     this.#fills.set(key, fill)
     return fill
   }
 
   /** Call it in the turn in which the read at `w0`, the replica's position of that turn, is sent; and never later. */
-  send(fill: Fill<V>, w0: Position): void {
-    fill.w0 = w0
+  markSent(fill: Fill<V>, w0: Position): void {
+    fill.readAt = w0
     fill.epoch = this.#epoch
-    fill.last = undefined
-    fill.restart = false
+    fill.latest = undefined
+    fill.overtaken = false
   }
 
   /** What came back, while the replica stands at `now`. An installed fill is over; all others go on. */
-  arrive(fill: Fill<V>, outcome: FillOutcome<V>, now: Position): FillDecision<V> {
+  applyOutcome(fill: Fill<V>, outcome: FillOutcome<V>, now: Position): FillDecision<V> {
     const decision = decide(fill, outcome, now, this.#epoch)
     if (decision.kind === 'install') this.install(fill, decision.value)
-    if (decision.kind === 'again' || decision.kind === 'answer-uninstalled') fill.restarts += 1
+    if (decision.kind === 'again' || decision.kind === 'answer-uninstalled') fill.retries += 1
     return decision
   }
 
@@ -235,6 +235,6 @@ export class Cache<V extends Value> {
 }
 
 function restart<V>(fill: Fill<V>): void {
-  fill.last = undefined
-  fill.restart = true
+  fill.latest = undefined
+  fill.overtaken = true
 }

@@ -2,20 +2,20 @@ import type { Position } from '@freshet/protocol'
 import type { Absent } from './absent.ts'
 
 /** Reads that were overtaken so often may answer from the past, or a busy document would never be answered. */
-export const MAX_RESTARTS = 3
+export const MAX_RETRIES = 3
 
 /** One key that is being read from the source, and what the feed said about it meanwhile. */
 export interface Fill<V> {
   readonly key: string
   /** The position that is read; `undefined` until the read is sent. Registered before it is sent. */
-  w0: Position | undefined
+  readAt: Position | undefined
   /** The epoch in which it was sent. */
   epoch: number
   /** The newest state that the feed told since; wins over whatever the read brings. */
-  last: V | Absent | undefined
+  latest: V | Absent | undefined
   /** The document changed since in a way that the feed did not tell: what the read brings is true at `w0` only. */
-  restart: boolean
-  restarts: number
+  overtaken: boolean
+  retries: number
 }
 
 /** What came back: what a source's reply says of one document, or `unavailable`: nothing did. */
@@ -44,22 +44,22 @@ export function decide<V>(
   epoch: number,
 ): FillDecision<V> {
   // The feed's own word is the state at `now`, whatever the read says.
-  if (fill.last !== undefined) return { kind: 'install', value: fill.last }
-  if (fill.w0 === undefined || fill.epoch !== epoch) return { kind: 'again' }
+  if (fill.latest !== undefined) return { kind: 'install', value: fill.latest }
+  if (fill.readAt === undefined || fill.epoch !== epoch) return { kind: 'again' }
   switch (outcome.kind) {
     case 'exact':
-      if (!fill.restart) return { kind: 'install', value: outcome.value }
-      return fill.restarts + 1 >= MAX_RESTARTS
-        ? { kind: 'answer-uninstalled', value: outcome.value, at: fill.w0 }
+      if (!fill.overtaken) return { kind: 'install', value: outcome.value }
+      return fill.retries + 1 >= MAX_RETRIES
+        ? { kind: 'answer-uninstalled', value: outcome.value, at: fill.readAt }
         : { kind: 'again' }
     case 'fenced':
-      if (fill.restart) return { kind: 'again' }
+      if (fill.overtaken) return { kind: 'again' }
       // Up to `until` the feed has told all, and of this document nothing: what the read saw is still so.
       if (now >= outcome.until) return { kind: 'install', value: outcome.value }
       return { kind: 'wait-until', position: outcome.until }
     case 'behind-feed':
       return { kind: 'later' }
     case 'unavailable':
-      return now > fill.w0 ? { kind: 'again' } : { kind: 'wait-after', position: fill.w0 }
+      return now > fill.readAt ? { kind: 'again' } : { kind: 'wait-after', position: fill.readAt }
   }
 }

@@ -7,7 +7,7 @@ interface Drops {
 }
 
 /** A value together with the generation of its collection; made only in collections that were dropped before. */
-export class Sealed<V> {
+export class Stamped<V> {
   readonly value: V | Absent
   readonly drops: Drops
   readonly generation: number
@@ -20,7 +20,7 @@ export class Sealed<V> {
 }
 
 /** What the store keeps in a slot. */
-export type Slot<V> = V | Absent | Sealed<V>
+export type Slot<V> = V | Absent | Stamped<V>
 
 /**
  * Forgets a whole collection in one step, whatever it holds: a drop raises the generation, and entries of older ones
@@ -30,19 +30,19 @@ export type Slot<V> = V | Absent | Sealed<V>
 export class Generations<V> {
   readonly #drops = new Map<string, Drops>()
 
-  /** Whether {@link Generations.open} has to be asked about bare values. */
-  get any(): boolean {
+  /** Whether {@link Generations.resolve} has to be asked about bare values. */
+  get active(): boolean {
     return this.#drops.size > 0
   }
 
   /** The collection is gone: all its older entries count as {@link ABSENT}. */
   empty(collection: string): void {
-    this.#raise(collection)
+    this.#bump(collection)
   }
 
   /** Every document of the collection may have changed: its older entries count as not cached. */
   invalidate(collection: string): void {
-    const drops = this.#raise(collection)
+    const drops = this.#bump(collection)
     drops.unknownBelow = drops.generation
   }
 
@@ -51,24 +51,24 @@ export class Generations<V> {
     this.#drops.clear()
   }
 
-  seal(key: string, value: V | Absent): Slot<V> {
-    const drops = this.any ? this.#drops.get(collectionOf(key)) : undefined
-    return drops ? new Sealed(value, drops) : value
+  stamp(key: string, value: V | Absent): Slot<V> {
+    const drops = this.active ? this.#drops.get(collectionOf(key)) : undefined
+    return drops ? new Stamped(value, drops) : value
   }
 
   /** What the slot is worth now; `undefined`: nothing. */
-  open(key: string, slot: Slot<V>): V | Absent | undefined {
-    if (slot instanceof Sealed) return this.#judge(slot.value, slot.generation, slot.drops)
+  resolve(key: string, slot: Slot<V>): V | Absent | undefined {
+    if (slot instanceof Stamped) return this.#resolveAt(slot.value, slot.generation, slot.drops)
     const drops = this.#drops.get(collectionOf(key))
-    return drops ? this.#judge(slot, 0, drops) : slot
+    return drops ? this.#resolveAt(slot, 0, drops) : slot
   }
 
-  #judge(value: V | Absent, generation: number, drops: Drops): V | Absent | undefined {
+  #resolveAt(value: V | Absent, generation: number, drops: Drops): V | Absent | undefined {
     if (generation === drops.generation) return value
     return generation < drops.unknownBelow ? undefined : ABSENT
   }
 
-  #raise(collection: string): Drops {
+  #bump(collection: string): Drops {
     const drops = this.#drops.get(collection) ?? { generation: 0, unknownBelow: 0 }
     drops.generation += 1
     this.#drops.set(collection, drops)

@@ -2,7 +2,7 @@ export { ABSENT } from './absent.ts'
 export type { Absent, Value } from './absent.ts'
 export { Cache } from './cache.ts'
 export type { CacheOptions, RecentOptions } from './cache.ts'
-export { MAX_RESTARTS } from './fill.ts'
+export { MAX_RETRIES } from './fill.ts'
 export type { Fill, FillDecision, FillOutcome } from './fill.ts'
 export {
   BUFFER_OVERHEAD_BYTES,

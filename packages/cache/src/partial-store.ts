@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { ABSENT, type Absent, type Value } from './absent.ts'
-import { Generations, Sealed, type Slot } from './generations.ts'
+import { Generations, Stamped, type Slot } from './generations.ts'
 import { entryBytes } from './sizes.ts'
 import type { Store, StoreOptions } from './store.ts'
 
@@ -52,7 +52,7 @@ export class PartialStore<V extends Value> implements Store<V> {
   get(key: string): V | Absent | undefined {
     const slot = this.#lru.get(key) ?? (this.#pinned.size === 0 ? undefined : this.#pinned.get(key)?.slot)
     if (slot === undefined) return undefined
-    if (slot instanceof Sealed || this.#generations.any) return this.#open(key, slot)
+    if (slot instanceof Stamped || this.#generations.active) return this.#open(key, slot)
     return slot
   }
 
@@ -64,7 +64,7 @@ export class PartialStore<V extends Value> implements Store<V> {
   /** Holds the value. One that does not fit stays only as long as it is pinned; an older value never stays. */
   set(key: string, value: V | Absent): void {
     const entry: Pinned<V> = {
-      slot: this.#generations.seal(key, value),
+      slot: this.#generations.stamp(key, value),
       bytes: entryBytes(key, value, this.#sizeOf),
     }
     if (this.#pins.has(key)) this.#setPinned(key, entry)
@@ -120,7 +120,7 @@ export class PartialStore<V extends Value> implements Store<V> {
   }
 
   #open(key: string, slot: Slot<V>): V | Absent | undefined {
-    const value = this.#generations.open(key, slot)
+    const value = this.#generations.resolve(key, slot)
     if (value === undefined) this.invalidate(key)
     // Its document is gone with its collection: give the memory back. An absence holds none, of whatever generation it is;
     // it would be made and set anew at every hit.
@@ -144,5 +144,5 @@ export class PartialStore<V extends Value> implements Store<V> {
 }
 
 function valueOf<V>(slot: Slot<V>): V | Absent {
-  return slot instanceof Sealed ? slot.value : slot
+  return slot instanceof Stamped ? slot.value : slot
 }

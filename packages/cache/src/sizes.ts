@@ -33,10 +33,10 @@ export function ownBuffer(bytes: Uint8Array): Buffer {
 }
 
 /** Larger than any budget, and small enough that sums of thousands are still exact. */
-const FITS_NOWHERE = 2 ** 40
+const TOO_LARGE_BYTES = 2 ** 40
 
 /** What an entry costs; `sizeOf` is rounded up, and what is no size fits nowhere. */
 export function entryBytes<V>(key: string, value: V | Absent, sizeOf: (value: V) => number): number {
   const bytes = value === ABSENT ? 0 : Math.ceil(sizeOf(value))
-  return ENTRY_OVERHEAD_BYTES + key.length + (bytes >= 0 ? Math.min(bytes, FITS_NOWHERE) : FITS_NOWHERE)
+  return ENTRY_OVERHEAD_BYTES + key.length + (bytes >= 0 ? Math.min(bytes, TOO_LARGE_BYTES) : TOO_LARGE_BYTES)
 }

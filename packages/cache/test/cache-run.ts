@@ -110,8 +110,8 @@ export class CacheRun {
         this.#w = this.world.now
         break
       case 'fill':
-        if (this.#cache.peek(step.key) === undefined && !this.#cache.filling(step.key)) {
-          this.#reads.push({ fill: this.#cache.begin(step.key), sentAt: undefined })
+        if (this.#cache.peek(step.key) === undefined && !this.#cache.fillOf(step.key)) {
+          this.#reads.push({ fill: this.#cache.beginFill(step.key), sentAt: undefined })
         }
         break
       case 'recall':
@@ -145,7 +145,7 @@ export class CacheRun {
           const value = this.world.at(event.key, this.#w)
           if (value === ABSENT) break
           if (cache.wants(event.key)) cache.upsert(event.key, value)
-          else cache.pass(event.key, Buffer.from(String(value)))
+          else cache.putRecent(event.key, Buffer.from(String(value)))
           break
         }
         case 'update':
@@ -172,12 +172,12 @@ export class CacheRun {
     if (read === undefined) return
     const { fill, sentAt } = read
     if (sentAt === undefined) {
-      this.#cache.send(fill, position(this.#w))
+      this.#cache.markSent(fill, position(this.#w))
       read.sentAt = this.#w
       return
     }
     read.outcome ??= this.#outcomeOf(fill.key, sentAt, reply)
-    this.#obey(read, sentAt, this.#cache.arrive(fill, read.outcome, position(this.#w)))
+    this.#obey(read, sentAt, this.#cache.applyOutcome(fill, read.outcome, position(this.#w)))
   }
 
   #outcomeOf(key: string, sentAt: number, { reply, seen }: Reply): FillOutcome<number> {

@@ -36,36 +36,52 @@ test(`C1 whatever is cached is the document at W, in 10,000 random runs (seed ${
 
 /** A fill's read wins over what the feed said meanwhile. */
 class ReadOverwritesFeed extends Cache<number> {
-  override arrive(fill: Fill<number>, outcome: FillOutcome<number>, now: Position): FillDecision<number> {
-    if (outcome.kind === 'exact') fill.last = undefined
-    return super.arrive(fill, outcome, now)
+  override applyOutcome(
+    fill: Fill<number>,
+    outcome: FillOutcome<number>,
+    now: Position,
+  ): FillDecision<number> {
+    if (outcome.kind === 'exact') fill.latest = undefined
+    return super.applyOutcome(fill, outcome, now)
   }
 }
 
 /** An update by others during a fill goes unnoticed. */
 class ForgetsRestart extends Cache<number> {
-  override arrive(fill: Fill<number>, outcome: FillOutcome<number>, now: Position): FillDecision<number> {
-    fill.restart = false
-    return super.arrive(fill, outcome, now)
+  override applyOutcome(
+    fill: Fill<number>,
+    outcome: FillOutcome<number>,
+    now: Position,
+  ): FillDecision<number> {
+    fill.overtaken = false
+    return super.applyOutcome(fill, outcome, now)
   }
 }
 
 /** What a read saw is taken for the state at its position, although it may have seen more. */
 class TrustsFenced extends Cache<number> {
-  override arrive(fill: Fill<number>, outcome: FillOutcome<number>, now: Position): FillDecision<number> {
+  override applyOutcome(
+    fill: Fill<number>,
+    outcome: FillOutcome<number>,
+    now: Position,
+  ): FillDecision<number> {
     const trusted = outcome.kind === 'fenced' ? ({ ...outcome, kind: 'exact' } as const) : outcome
-    return super.arrive(fill, trusted, now)
+    return super.applyOutcome(fill, trusted, now)
   }
 }
 
 /** What a read saw is taken for the state behind its fence, although the feed named the document meanwhile. */
 class IgnoresFeedBehindFence extends Cache<number> {
-  override arrive(fill: Fill<number>, outcome: FillOutcome<number>, now: Position): FillDecision<number> {
+  override applyOutcome(
+    fill: Fill<number>,
+    outcome: FillOutcome<number>,
+    now: Position,
+  ): FillDecision<number> {
     if (outcome.kind === 'fenced') {
-      fill.last = undefined
-      fill.restart = false
+      fill.latest = undefined
+      fill.overtaken = false
     }
-    return super.arrive(fill, outcome, now)
+    return super.applyOutcome(fill, outcome, now)
   }
 }
 
@@ -104,31 +120,31 @@ class KeepsOverGap extends Cache<number> {
 /** Fills are registered after they were sent. */
 class ForgetsFills extends Cache<number> {
   override upsert(key: string, value: number | Absent): void {
-    if (this.filling(key) === undefined) super.upsert(key, value)
+    if (this.fillOf(key) === undefined) super.upsert(key, value)
   }
 }
 
 /** What passed by stays although an update by others came. */
 class RecallsTheInvalidated extends Cache<number> {
   override invalidate(key: string): void {
-    const passed = this.recall(key)
+    const passed = this.getRecent(key)
     super.invalidate(key)
-    if (passed !== undefined) this.pass(key, passed)
+    if (passed !== undefined) this.putRecent(key, passed)
   }
 }
 
 /** What passed by stays beside what is held, and is as old as it is. */
 class RecallsBehindTheHeld extends Cache<number> {
-  override adopt(key: string, value: number): void {
-    const passed = this.recall(key)
-    super.adopt(key, value)
-    if (passed !== undefined) this.pass(key, passed)
+  override promote(key: string, value: number): void {
+    const passed = this.getRecent(key)
+    super.promote(key, value)
+    if (passed !== undefined) this.putRecent(key, passed)
   }
 
   override upsert(key: string, value: number | Absent): void {
-    const passed = this.recall(key)
+    const passed = this.getRecent(key)
     super.upsert(key, value)
-    if (passed !== undefined) this.pass(key, passed)
+    if (passed !== undefined) this.putRecent(key, passed)
   }
 }
 

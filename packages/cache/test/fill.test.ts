@@ -1,15 +1,15 @@
 import { expect, test } from '@jest/globals'
 import { ABSENT } from '../src/absent.ts'
-import { decide, MAX_RESTARTS, type Fill, type FillDecision, type FillOutcome } from '../src/fill.ts'
+import { decide, MAX_RETRIES, type Fill, type FillDecision, type FillOutcome } from '../src/fill.ts'
 import { position } from './world.ts'
 
 const fill: Fill<string> = {
   key: 'a/1',
-  w0: position(5),
+  readAt: position(5),
   epoch: 1,
-  last: undefined,
-  restart: false,
-  restarts: 0,
+  latest: undefined,
+  overtaken: false,
+  retries: 0,
 }
 const document: FillOutcome<string> = { kind: 'exact', value: 'read' }
 const fenced: FillOutcome<string> = { kind: 'fenced', value: 'seen', until: position(8) }
@@ -20,30 +20,30 @@ test.each<[string, Fill<string>, FillOutcome<string>, number, FillDecision<strin
   ['C7 installs what was read', fill, document, 7, { kind: 'install', value: 'read' }],
   [
     'C7 the feed wins over the read',
-    { ...fill, last: 'fed' },
+    { ...fill, latest: 'fed' },
     document,
     7,
     { kind: 'install', value: 'fed' },
   ],
   [
     'C7 the feed answers when the read failed',
-    { ...fill, last: ABSENT },
+    { ...fill, latest: ABSENT },
     unavailable,
     5,
     { kind: 'install', value: ABSENT },
   ],
-  ['C8 a change without content reads again', { ...fill, restart: true }, document, 7, { kind: 'again' }],
+  ['C8 a change without content reads again', { ...fill, overtaken: true }, document, 7, { kind: 'again' }],
   ['C8 a new epoch reads again', { ...fill, epoch: 0 }, document, 7, { kind: 'again' }],
   [
     'C9 a document that is always overtaken answers from the past',
-    { ...fill, restart: true, restarts: MAX_RESTARTS - 1 },
+    { ...fill, overtaken: true, retries: MAX_RETRIES - 1 },
     document,
     7,
     { kind: 'answer-uninstalled', value: 'read', at: position(5) },
   ],
   [
     'C9 never from the past of another epoch',
-    { ...fill, epoch: 0, restart: true, restarts: MAX_RESTARTS },
+    { ...fill, epoch: 0, overtaken: true, retries: MAX_RETRIES },
     document,
     7,
     { kind: 'again' },
@@ -51,8 +51,8 @@ test.each<[string, Fill<string>, FillOutcome<string>, number, FillDecision<strin
   ['C10 a fenced reply waits for its fence', fill, fenced, 7, { kind: 'wait-until', position: position(8) }],
   ['C10 and is the state there', fill, fenced, 8, { kind: 'install', value: 'seen' }],
   ['C10 absence as well', fill, missing, 8, { kind: 'install', value: ABSENT }],
-  ['C10 unless something changed', { ...fill, restart: true }, fenced, 8, { kind: 'again' }],
-  ['C10 and the feed wins', { ...fill, last: 'fed' }, fenced, 8, { kind: 'install', value: 'fed' }],
+  ['C10 unless something changed', { ...fill, overtaken: true }, fenced, 8, { kind: 'again' }],
+  ['C10 and the feed wins', { ...fill, latest: 'fed' }, fenced, 8, { kind: 'install', value: 'fed' }],
   [
     'C10 a source that is behind its feed is asked again after a moment',
     fill,

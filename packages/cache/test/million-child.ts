@@ -22,7 +22,7 @@ const reachable = reachableBytes()
 const before = process.memoryUsage().rss
 let peak = 0
 for (let n = 0; n < keys; n += 1) {
-  const fill = cache.begin(`products/${n.toString(16).padStart(24, '0')}`)
+  const fill = cache.beginFill(`products/${n.toString(16).padStart(24, '0')}`)
   cache.install(fill, absences ? ABSENT : documentOf(n))
   // A change of one that is probably still held: holes are made in the middle, not only at the end.
   const older = `products/${Math.max(0, n - ((n * 7_919) % 50_000))

@@ -53,7 +53,7 @@ export class EventReader implements ClusterTime {
     this.inTransaction = false
     const cursor = new BsonCursor(bytes)
     while (cursor.next()) this.#note(cursor)
-    cursor.expectWhole()
+    cursor.expectComplete()
     if (this.#operationAt === NONE || this.high === 0)
       throw new RangeError('expected a change event with operationType and clusterTime')
     this.collection = this.#collectionAt(this.#namespaceAt)
@@ -130,7 +130,7 @@ export class EventReader implements ClusterTime {
   #find(at: number, name: Buffer): number {
     const cursor = new BsonCursor(this.#bytes, at)
     while (cursor.next()) if (cursor.type === bsonTypes.string && cursor.isNamed(name)) return cursor.valueAt
-    cursor.expectWhole()
+    cursor.expectComplete()
     return NONE
   }
 

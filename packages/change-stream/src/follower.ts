@@ -43,8 +43,8 @@ export class Follower implements AsyncDisposable {
     this.#clock = parts.clock
     this.#pace = new Pace(parts.pace ?? defaultPace, parts.clock, parts.random)
     this.#loop = new RunLoop({
-      turn: (signal) => this.#attempt(signal),
-      judge: () => 'retry',
+      attempt: (signal) => this.#attempt(signal),
+      onFailure: () => 'retry',
       clock: parts.clock,
       backoff: this.#pace,
     })

@@ -1,4 +1,4 @@
-import { Backoff, type BackoffOptions, type Clock, type MonotonicMs, type Pauses } from '@freshet/kit'
+import { Backoff, type BackoffOptions, type Clock, type MonotonicMs, type RetryDelays } from '@freshet/kit'
 
 /** How fast a broken feed is opened again. */
 export interface PaceOptions extends BackoffOptions {
@@ -13,7 +13,7 @@ export interface PaceOptions extends BackoffOptions {
 export const defaultPace: PaceOptions = Object.freeze({ firstMs: 2_000, maxMs: 8_000, spreadMs: 250 })
 
 /** The pauses between attempts, counted from the beginning of the last one. */
-export class Pace implements Pauses {
+export class Pace implements RetryDelays {
   readonly #backoff: Backoff
   readonly #clock: Clock
   readonly #random: () => number

@@ -1,4 +1,4 @@
-import { type BsonBytes, bsonTypes } from '@freshet/bson'
+import { type BsonWriter, bsonTypes } from '@freshet/bson'
 import { BodyError, pointerTo, type BodyErrorCode } from '@freshet/documents'
 import { NameList } from './name-list.ts'
 import { nameFault } from './names.ts'
@@ -31,7 +31,7 @@ const safeLimit = 2 ** 53
  */
 export class BodyScan {
   readonly #source: Buffer
-  readonly #out: BsonBytes
+  readonly #out: BsonWriter
   readonly #seen = new NameList()
   /** Where the names on the way to the current value stand in `out`: pairs of from and to. */
   readonly #path: number[] = []
@@ -39,7 +39,7 @@ export class BodyScan {
   #pathLength = 0
   #at = 0
 
-  constructor(source: Buffer, out: BsonBytes) {
+  constructor(source: Buffer, out: BsonWriter) {
     this.#source = source
     this.#out = out
   }
@@ -64,7 +64,7 @@ export class BodyScan {
       this.#name(level, names)
       this.#peek()
       this.#skip() // the colon
-      this.#out.patch(typeAt, this.#value(level))
+      this.#out.setByte(typeAt, this.#value(level))
       this.#pathLength -= 2
     }
     this.#at += 1
@@ -83,7 +83,7 @@ export class BodyScan {
       this.#out.index(index)
       this.#enter(typeAt + 1, this.#out.length)
       this.#out.byte(0)
-      this.#out.patch(typeAt, this.#value(level))
+      this.#out.setByte(typeAt, this.#value(level))
       this.#pathLength -= 2
     }
     this.#at += 1
@@ -103,7 +103,7 @@ export class BodyScan {
       case QUOTE: {
         const mark = this.#out.open()
         this.#text()
-        this.#out.closeText(mark)
+        this.#out.closeString(mark)
         return bsonTypes.string
       }
       case 0x74: // true

@@ -3,7 +3,7 @@ import type { Id, IdType } from '@freshet/protocol'
 import { serialize } from 'bson'
 import { idToBson } from './ids.ts'
 import { BodyScan } from './body-scan.ts'
-import { BsonBytes, BsonCursor } from '@freshet/bson'
+import { BsonWriter, BsonCursor } from '@freshet/bson'
 import { BodyError, type JsonObject, type JsonValue } from '@freshet/documents'
 
 /** A body that was read: as JSON for whoever looks at it, and as BSON with every name in its place. */
@@ -17,7 +17,7 @@ export interface Body<T extends JsonValue = JsonObject> {
 const FIELD_ID = Buffer.from('id')
 const STORED_ID = Buffer.from('_id')
 
-const out = new BsonBytes()
+const out = new BsonWriter()
 
 /**
  * Reads a body that must be an object. Nesting, keys, numbers and texts are checked before anything is done with it.

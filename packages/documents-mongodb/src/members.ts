@@ -54,7 +54,7 @@ export class Members<N extends TreeNode<N>> {
       this.#slots.push(cursor.nameAt - 1)
       this.#nameBytes += cursor.nameEnd - cursor.nameAt
     }
-    cursor.expectWhole()
+    cursor.expectComplete()
   }
 
   get length(): number {

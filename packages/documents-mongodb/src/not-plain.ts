@@ -32,7 +32,7 @@ function inDocument(bytes: Uint8Array, start: number, top: boolean, array: boole
     const name = array ? String(index) : rawName.toString('utf8')
     return pointerTo([top ? shownName(name) : name]) + inner
   }
-  return cursor.whole ? undefined : ''
+  return cursor.isComplete ? undefined : ''
 }
 
 function inValue(type: number, bytes: Uint8Array, at: number): string | undefined {

@@ -30,7 +30,7 @@ export function commandHead(bytes: Buffer, start: number): CommandHead {
     if (key === '$db') database = textAt(bytes, cursor)
     else if (key === 'autocommit') inTransaction = true
   }
-  cursor.expectWhole()
+  cursor.expectComplete()
   return { name: name ?? '', database, inTransaction }
 }
 
@@ -56,7 +56,7 @@ export function findForbiddenName(
       if (inner !== undefined) return inner
     }
   }
-  cursor.expectWhole()
+  cursor.expectComplete()
   return undefined
 }
 
@@ -88,7 +88,7 @@ export function findForeignDatabase(
       if (inner !== undefined) return inner
     }
   }
-  cursor.expectWhole()
+  cursor.expectComplete()
   return undefined
 }
 

@@ -56,10 +56,10 @@ export async function openReadConnection(options: OpenOptions): Promise<GuardedC
     GuardedClient.open(clientFor(options, refusals).client, refusals, look)
   const clients = new Renewal(await make(), {
     name: `the client of ${options.appName}`,
-    make,
-    end: (client) => client.close(),
+    create: make,
+    dispose: (client) => client.close(),
     clock: systemClock,
-    pauses: new Backoff(renewalPauses, Math.random),
+    backoff: new Backoff(renewalPauses, Math.random),
     log,
   })
   return new DriverReadConnection(clients, database, refusals)

@@ -1,5 +1,5 @@
 import { ByteLedger } from './byte-ledger.ts'
-import { BytePart, type ByteFigures } from './byte-part.ts'
+import { BytePart, type ByteStats } from './byte-part.ts'
 import type { Clock } from './clock.ts'
 
 /** What a budget is made of. */
@@ -35,7 +35,7 @@ export class ByteBudget {
     return part
   }
 
-  figures(): readonly ByteFigures[] {
-    return this.#ledger.parts.map((part) => part.figures())
+  stats(): readonly ByteStats[] {
+    return this.#ledger.parts.map((part) => part.stats())
   }
 }

@@ -1,4 +1,4 @@
-import { ROOM_WAIT_MS, type ByteLedger } from './byte-ledger.ts'
+import { CAPACITY_WAIT_MS, type ByteLedger } from './byte-ledger.ts'
 import type { BytePart } from './byte-part.ts'
 import type { MonotonicMs } from './clock.ts'
 
@@ -6,29 +6,29 @@ import type { MonotonicMs } from './clock.ts'
 export class ByteLease implements Disposable {
   readonly part: BytePart
   readonly #ledger: ByteLedger
-  #end: (() => void) | undefined
+  #onRevoke: (() => void) | undefined
   #bytes = 0
-  #movedAt: MonotonicMs
+  #touchedAt: MonotonicMs
 
   /** Call {@link BytePart.lease}. */
   constructor(part: BytePart, ledger: ByteLedger) {
     this.part = part
     this.#ledger = ledger
-    this.#movedAt = ledger.clock.now()
+    this.#touchedAt = ledger.clock.now()
   }
 
   get bytes(): number {
     return this.#bytes
   }
 
-  get movedAt(): MonotonicMs {
-    return this.#movedAt
+  get touchedAt(): MonotonicMs {
+    return this.#touchedAt
   }
 
   /** From now on so many bytes in all, if there is room now; less is always taken. `false`: nothing has changed. */
-  tryHold(bytes: number): boolean {
-    if (bytes > this.#bytes && !this.part.take(this, bytes)) return false
-    this.granted(bytes)
+  tryAcquire(bytes: number): boolean {
+    if (bytes > this.#bytes && !this.part.tryGrow(this, bytes)) return false
+    this.setBytes(bytes)
     return true
   }
 
@@ -37,20 +37,20 @@ export class ByteLease implements Disposable {
    * at once: two that hold something and wait for more could wait for each other, so that is refused.
    * @throws {TypeError} it holds something.
    */
-  async hold(bytes: number, signal: AbortSignal): Promise<boolean> {
+  async acquire(bytes: number, signal: AbortSignal): Promise<boolean> {
     if (this.#bytes > 0) throw new TypeError('expected a lease that holds nothing: it could wait for ever')
     return await this.part.wait(this, bytes, signal)
   }
 
-  /** As {@link hold}, but for ten seconds at most (`ROOM_WAIT_MS`). `false`: in vain, or `signal` aborted first. */
-  async holdInTime(bytes: number, signal?: AbortSignal): Promise<boolean> {
+  /** As {@link acquire}, but for ten seconds at most (`CAPACITY_WAIT_MS`). `false`: in vain, or `signal` aborted first. */
+  async acquireInTime(bytes: number, signal?: AbortSignal): Promise<boolean> {
     const ended = new AbortController()
     const end = (): void => ended.abort()
     if (signal?.aborted) return false
     signal?.addEventListener('abort', end, { once: true })
-    void this.#ledger.clock.sleep(ROOM_WAIT_MS, ended.signal).then(end)
+    void this.#ledger.clock.sleep(CAPACITY_WAIT_MS, ended.signal).then(end)
     try {
-      return await this.hold(bytes, ended.signal)
+      return await this.acquire(bytes, ended.signal)
     } finally {
       signal?.removeEventListener('abort', end)
       end()
@@ -58,37 +58,37 @@ export class ByteLease implements Disposable {
   }
 
   /**
-   * From now on it may be ended: when others want room, and it has not {@link moved} for four seconds, `end` is called and
+   * From now on it may be ended: when others want room, and it has not {@link touch} for four seconds, `end` is called and
    * its bytes are given back. Those that stood still longest go first.
    */
-  letEnd(end: () => void): void {
-    this.#end = end
-    this.#ledger.mayEnd.add(this)
-    this.moved()
+  makeRevocable(end: () => void): void {
+    this.#onRevoke = end
+    this.#ledger.revocable.add(this)
+    this.touch()
   }
 
   /** From now on it is not ended for others any more. */
-  keep(): void {
-    this.#end = undefined
-    this.#ledger.mayEnd.delete(this)
+  makeIrrevocable(): void {
+    this.#onRevoke = undefined
+    this.#ledger.revocable.delete(this)
   }
 
   /** Something went on: it is not ended for others within the next four seconds. */
-  moved(): void {
-    this.#movedAt = this.#ledger.clock.now()
-    if (!this.#ledger.mayEnd.delete(this)) return
-    this.#ledger.mayEnd.add(this)
+  touch(): void {
+    this.#touchedAt = this.#ledger.clock.now()
+    if (!this.#ledger.revocable.delete(this)) return
+    this.#ledger.revocable.add(this)
   }
 
   /** Twice is fine. */
   [Symbol.dispose](): void {
-    this.part.leave(this)
-    this.#ledger.mayEnd.delete(this)
-    this.granted(0)
+    this.part.cancelWaits(this)
+    this.#ledger.revocable.delete(this)
+    this.setBytes(0)
   }
 
   /** @internal */
-  granted(bytes: number): void {
+  setBytes(bytes: number): void {
     const more = bytes - this.#bytes
     this.#bytes = bytes
     this.part.add(more)
@@ -96,9 +96,9 @@ export class ByteLease implements Disposable {
   }
 
   /** @internal */
-  endForOthers(): void {
-    this.part.countEnded()
-    this.#end?.()
+  revoke(): void {
+    this.part.countRevoked()
+    this.#onRevoke?.()
     this[Symbol.dispose]()
   }
 }

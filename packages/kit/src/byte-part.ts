@@ -2,7 +2,7 @@ import { ByteLease } from './byte-lease.ts'
 import { STALLED_AFTER_MS, type ByteLedger } from './byte-ledger.ts'
 
 /** What one part has, for metrics. */
-export interface ByteFigures {
+export interface ByteStats {
   readonly part: string
   readonly takenBytes: number
   /** Callers that wait for room now. */
@@ -10,14 +10,14 @@ export interface ByteFigures {
   /** Times that somebody was told that there is no room, since the start. */
   readonly refused: number
   /** Leases that were ended, since the start, because they did not move and others wanted room. */
-  readonly ended: number
+  readonly revoked: number
 }
 
 /** Somebody in the line for room. */
 interface Waiter {
   readonly lease: ByteLease
   readonly bytes: number
-  readonly settle: (held: boolean) => void
+  readonly resolve: (held: boolean) => void
 }
 
 /** One kind of use of a `ByteBudget`. */
@@ -25,10 +25,10 @@ export class BytePart {
   readonly #ledger: ByteLedger
   readonly #name: string
   readonly #maxBytes: number
-  readonly #line = new Set<Waiter>()
+  readonly #queue = new Set<Waiter>()
   #takenBytes = 0
   #refused = 0
-  #ended = 0
+  #revoked = 0
 
   /** Call `ByteBudget.part`. */
   constructor(ledger: ByteLedger, name: string, maxBytes: number) {
@@ -46,7 +46,7 @@ export class BytePart {
   }
 
   get waiting(): number {
-    return this.#line.size
+    return this.#queue.size
   }
 
   /** A lease that holds nothing yet. */
@@ -55,25 +55,25 @@ export class BytePart {
   }
 
   /** Whether so many bytes could be held now, without a lease that is thrown away. Room is made as for one. */
-  hasRoom(bytes: number): boolean {
-    if (this.#line.size === 0 && this.#fits(undefined, bytes)) return true
+  hasCapacity(bytes: number): boolean {
+    if (this.#queue.size === 0 && this.#fits(undefined, bytes)) return true
     this.#refused += 1
     return false
   }
 
-  figures(): ByteFigures {
+  stats(): ByteStats {
     return {
       part: this.#name,
       takenBytes: this.#takenBytes,
-      waiting: this.#line.size,
+      waiting: this.#queue.size,
       refused: this.#refused,
-      ended: this.#ended,
+      revoked: this.#revoked,
     }
   }
 
   /** @internal Of a lease. */
-  take(lease: ByteLease, bytes: number): boolean {
-    const waitsBehind = this.#line.size > 0 && lease.bytes === 0
+  tryGrow(lease: ByteLease, bytes: number): boolean {
+    const waitsBehind = this.#queue.size > 0 && lease.bytes === 0
     if (!waitsBehind && this.#fits(lease, bytes)) return true
     this.#refused += 1
     return false
@@ -82,24 +82,24 @@ export class BytePart {
   /** @internal Of a lease. */
   async wait(lease: ByteLease, bytes: number, signal: AbortSignal): Promise<boolean> {
     if (signal.aborted) return false
-    if (this.#line.size === 0 && this.#fits(lease, bytes)) {
-      lease.granted(bytes)
+    if (this.#queue.size === 0 && this.#fits(lease, bytes)) {
+      lease.setBytes(bytes)
       return true
     }
     const held = await new Promise<boolean>((resolve) => {
-      const leave = (): void => waiter.settle(false)
+      const leave = (): void => waiter.resolve(false)
       const waiter: Waiter = {
         lease,
         bytes,
-        settle: (is) => {
+        resolve: (is) => {
           signal.removeEventListener('abort', leave)
-          this.#line.delete(waiter)
+          this.#queue.delete(waiter)
           resolve(is)
         },
       }
       signal.addEventListener('abort', leave, { once: true })
-      this.#line.add(waiter)
-      void this.#ledger.look()
+      this.#queue.add(waiter)
+      void this.#ledger.poll()
     })
     if (!held) {
       this.#refused += 1
@@ -110,12 +110,12 @@ export class BytePart {
   }
 
   /** @internal Gives room to those who wait, in order. */
-  serveLine(): void {
-    for (const waiter of this.#line) {
+  grantQueued(): void {
+    for (const waiter of this.#queue) {
       const { lease, bytes } = waiter
       if (!this.#fits(lease, bytes)) return
-      lease.granted(bytes)
-      waiter.settle(true)
+      lease.setBytes(bytes)
+      waiter.resolve(true)
     }
   }
 
@@ -128,13 +128,13 @@ export class BytePart {
   }
 
   /** @internal Of a lease. */
-  countEnded(): void {
-    this.#ended += 1
+  countRevoked(): void {
+    this.#revoked += 1
   }
 
   /** @internal Nobody waits with this lease any more. */
-  leave(lease: ByteLease): void {
-    for (const waiter of this.#line) if (waiter.lease === lease) waiter.settle(false)
+  cancelWaits(lease: ByteLease): void {
+    for (const waiter of this.#queue) if (waiter.lease === lease) waiter.resolve(false)
   }
 
   /**
@@ -147,7 +147,7 @@ export class BytePart {
     const more = bytes - held
     const missingHere = this.#takenBytes + more - this.#maxBytes
     const missing = this.#ledger.chargedBytes + more - this.#ledger.maxBytes
-    return (missingHere <= 0 && missing <= 0) || this.#makeRoom(lease, missingHere, missing)
+    return (missingHere <= 0 && missing <= 0) || this.#reclaim(lease, missingHere, missing)
   }
 
   get #chargedBytes(): number {
@@ -155,22 +155,22 @@ export class BytePart {
   }
 
   /** Ends what stood still, if that gives enough. */
-  #makeRoom(asking: ByteLease | undefined, missingHere: number, missing: number): boolean {
+  #reclaim(asking: ByteLease | undefined, missingHere: number, missing: number): boolean {
     const ledger = this.#ledger
     const still = ledger.clock.now() - STALLED_AFTER_MS
     const chosen: ByteLease[] = []
-    for (const lease of ledger.mayEnd) {
-      if ((missingHere <= 0 && missing <= 0) || lease.movedAt > still) break
+    for (const lease of ledger.revocable) {
+      if ((missingHere <= 0 && missing <= 0) || lease.touchedAt > still) break
       if (lease === asking || lease.bytes === 0 || (missing <= 0 && lease.part !== this)) continue
       chosen.push(lease)
       missing -= lease.bytes
       if (lease.part === this) missingHere -= lease.bytes
     }
     if (missingHere > 0 || missing > 0) return false
-    const wasBusy = ledger.busy
-    ledger.busy = true
-    for (const lease of chosen) lease.endForOthers()
-    ledger.busy = wasBusy
+    const wasBusy = ledger.reclaiming
+    ledger.reclaiming = true
+    for (const lease of chosen) lease.revoke()
+    ledger.reclaiming = wasBusy
     return true
   }
 }

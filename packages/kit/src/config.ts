@@ -3,7 +3,7 @@ import { isRefusal, REQUIRED } from './option.ts'
 import type { ConfigOf, Option, OptionTable } from './option.ts'
 import { settingsOf } from './settings.ts'
 import type { Setting } from './setting.ts'
-import type { Surroundings } from './settings.ts'
+import type { Environment } from './settings.ts'
 
 /** Checks a table when the program is loaded: names are unique, in kebab-case and not taken. Returns it frozen. */
 export function defineOptions<const Table extends OptionTable>(table: Table): Table {
@@ -26,9 +26,9 @@ export function defineOptions<const Table extends OptionTable>(table: Table): Ta
  */
 export function readConfig<Table extends OptionTable>(
   table: Table,
-  surroundings: Surroundings,
+  environment: Environment,
 ): ConfigOf<Table> {
-  const settings = settingsOf(Object.values(table), surroundings)
+  const settings = settingsOf(Object.values(table), environment)
   const entries = Object.entries(table).map(([key, option]) => [
     key,
     valueOf(option, settings.get(option.name)),
@@ -38,12 +38,12 @@ export function readConfig<Table extends OptionTable>(
 
 function valueOf(option: Option<unknown>, setting: Setting | undefined): unknown {
   if (!setting) {
-    if (option.fallback !== REQUIRED) return option.fallback
+    if (option.defaultValue !== REQUIRED) return option.defaultValue
     const ways = option.style === 'secret' ? `--${option.name}-file` : `--${option.name}`
-    throw new ConfigError('MISSING', `${ways} is missing: ${option.says}`)
+    throw new ConfigError('MISSING', `${ways} is missing: ${option.description}`)
   }
-  const value = option.read(setting.text)
+  const value = option.parse(setting.text)
   if (!isRefusal(value)) return value
   const got = option.style === 'secret' ? 'a text that is not shown here' : JSON.stringify(setting.text)
-  throw new ConfigError('BAD_VALUE', `${setting.where} is ${got}; it wants ${value.wants}.`)
+  throw new ConfigError('BAD_VALUE', `${setting.source} is ${got}; it wants ${value.expected}.`)
 }

@@ -31,7 +31,7 @@ export function readFlags(argv: readonly string[], names: Names): Map<string, Se
           `${where} has no value; it wants one behind it, or ${where}=VALUE.`,
         )
     }
-    flags.set(name, { where, text })
+    flags.set(name, { source: where, text })
   }
   return flags
 }

@@ -11,7 +11,10 @@ const forms: Readonly<Record<string, string>> = {
 
 /** The options as `--help` prints them: two columns, in the order of the table, and how values are written and given. */
 export function helpText(table: OptionTable): string {
-  const rows = Object.values(table).map((option) => [usage(option), `${option.says} ${fallbackOf(option)}`])
+  const rows = Object.values(table).map((option) => [
+    usage(option),
+    `${option.description} ${fallbackOf(option)}`,
+  ])
   rows.push(
     ['--config PATH', 'A JSON object with options by these names, without the dashes.'],
     ['--help', 'Prints this.'],
@@ -22,7 +25,7 @@ export function helpText(table: OptionTable): string {
 }
 
 function formsIn(table: OptionTable): readonly string[] {
-  const used = new Set(Object.values(table).map(({ form }) => form))
+  const used = new Set(Object.values(table).map(({ placeholder: form }) => form))
   return Object.entries(forms).flatMap(([form, says]) => (used.has(form) ? [`${form}: ${says}.`] : []))
 }
 
@@ -42,7 +45,7 @@ function variablesIn(table: OptionTable): readonly string[] {
 export function helpTable(table: OptionTable): string {
   const rows = Object.values(table).map((option) => {
     const name = fullName(option)
-    const cells = [`\`--${name}\``, `\`${variableOf(name)}\``, markdownFallback(option), option.says]
+    const cells = [`\`--${name}\``, `\`${variableOf(name)}\``, markdownFallback(option), option.description]
     return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
   })
   return ['| flag | environment | default | meaning |', '|---|---|---|---|', ...rows, ''].join('\n')
@@ -54,18 +57,18 @@ function fullName({ name, style }: Option<unknown>): string {
 }
 
 function usage(option: Option<unknown>): string {
-  return option.style === 'flag' ? `--${option.name}` : `--${fullName(option)} ${option.form}`
+  return option.style === 'flag' ? `--${option.name}` : `--${fullName(option)} ${option.placeholder}`
 }
 
 function fallbackOf(option: Option<unknown>): string {
-  if (option.style === 'flag' || option.fallback === undefined) return ''
-  if (option.fallback === REQUIRED) return '(required)'
-  const shown = option.show(option.fallback)
+  if (option.style === 'flag' || option.defaultValue === undefined) return ''
+  if (option.defaultValue === REQUIRED) return '(required)'
+  const shown = option.format(option.defaultValue)
   return shown === '' ? '' : `(default ${shown})`
 }
 
 function markdownFallback(option: Option<unknown>): string {
-  if (option.fallback === REQUIRED) return 'required'
-  const shown = option.fallback === undefined ? '' : option.show(option.fallback)
+  if (option.defaultValue === REQUIRED) return 'required'
+  const shown = option.defaultValue === undefined ? '' : option.format(option.defaultValue)
   return shown === '' ? '' : `\`${shown}\``
 }

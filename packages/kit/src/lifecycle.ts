@@ -23,7 +23,7 @@ export interface LifecycleOptions {
 export class Lifecycle implements AsyncDisposable {
   readonly #options: LifecycleOptions
   readonly #started: Part[] = []
-  readonly #asked = new AbortController()
+  readonly #stopRequested = new AbortController()
   #stopping: Promise<void> | undefined
 
   constructor(options: LifecycleOptions) {
@@ -41,7 +41,7 @@ export class Lifecycle implements AsyncDisposable {
       // It is stopped too when its start fails: it may have opened half of what it needs.
       this.#started.push(part)
       try {
-        await Promise.race([part.start(), this.#stopAsked()])
+        await Promise.race([part.start(), this.#untilStopRequested()])
       } catch (error) {
         await this.stop()
         throw error
@@ -52,7 +52,7 @@ export class Lifecycle implements AsyncDisposable {
   /** Stops what was started, the last first. Never rejects: what fails is logged. Twice is once. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stopAll()
-    this.#asked.abort()
+    this.#stopRequested.abort()
     return this.#stopping
   }
 
@@ -60,8 +60,8 @@ export class Lifecycle implements AsyncDisposable {
     await this.stop()
   }
 
-  async #stopAsked(): Promise<void> {
-    const { signal } = this.#asked
+  async #untilStopRequested(): Promise<void> {
+    const { signal } = this.#stopRequested
     if (!signal.aborted)
       await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
   }

@@ -2,14 +2,14 @@
 export const REQUIRED: unique symbol = Symbol('required')
 
 /** What stands where a default would: a value, nothing, or the demand for one. */
-export type Fallback<T> = T | undefined | typeof REQUIRED
+export type Default<T> = T | undefined | typeof REQUIRED
 
 /** What reading an option gives: the value, or also `undefined` when that is its default. */
-export type Outcome<T, F> = F extends undefined ? T | undefined : T
+export type Parsed<T, F> = F extends undefined ? T | undefined : T
 
 /** A value that is not what the option wants; `wants` completes the sentence "…; it wants". */
 export interface Refusal {
-  readonly wants: string
+  readonly expected: string
 }
 
 /**
@@ -19,16 +19,16 @@ export interface Refusal {
 export interface Option<T> {
   readonly name: string
   /** One sentence for `--help` and the documentation. */
-  readonly says: string
+  readonly description: string
   /** The placeholder of `--help`: `SIZE`. */
-  readonly form: string
-  readonly fallback: Fallback<T>
+  readonly placeholder: string
+  readonly defaultValue: Default<T>
   /** A flag without a value means yes; a secret is never given on the command line or in the file as such. */
   readonly style: 'value' | 'flag' | 'secret'
   /** Reads text from a flag, a variable or the file. */
-  readonly read: (text: string) => T | Refusal
+  readonly parse: (text: string) => T | Refusal
   /** The text that would be read as `value`; for help. A method, so that options of any type fit one table. */
-  show(value: T): string
+  format(value: T): string
 }
 
 /** The options of a program, by the names that its code uses. */
@@ -41,5 +41,5 @@ export type ConfigOf<Table extends OptionTable> = {
 
 /** Tells a refusal from a value. */
 export function isRefusal(value: unknown): value is Refusal {
-  return typeof value === 'object' && value !== null && 'wants' in value
+  return typeof value === 'object' && value !== null && 'expected' in value
 }

@@ -1,18 +1,18 @@
 import type { Clock } from './clock.ts'
 import type { Log } from './log.ts'
-import type { Pauses } from './run-loop.ts'
+import type { RetryDelays } from './run-loop.ts'
 
 /** What a renewal is made of. */
 export interface RenewalOptions<T> {
   /** For the log: what it is that is made anew. */
   readonly name: string
   /** Makes one that can be used at once. Must leave nothing open when it rejects. */
-  readonly make: (signal: AbortSignal) => Promise<T>
+  readonly create: (signal: AbortSignal) => Promise<T>
   /** Ends one that nobody will be given any more; a rejection is logged. */
-  readonly end: (one: T) => Promise<void>
+  readonly dispose: (one: T) => Promise<void>
   readonly clock: Clock
   /** Between attempts that failed; the first one begins at once. */
-  readonly pauses: Pauses
+  readonly backoff: RetryDelays
   readonly log: Log
 }
 
@@ -53,12 +53,12 @@ export class Renewal<T extends object> implements AsyncDisposable {
   }
 
   /** `worn` is of no use any more, for the reason that is logged. Does nothing when it is not the current one. */
-  renew(worn: T, why: string): void {
-    if (this.current !== worn) return
+  renew(broken: T, why: string): void {
+    if (this.current !== broken) return
     const { name, log } = this.#options
     log.warn({ name, why }, `${name}: is made anew`)
     this.#state = { kind: 'renewing', attempts: 0, failure: undefined }
-    this.#running = this.#run(worn)
+    this.#running = this.#run(broken)
   }
 
   /** Ends what is current, or the making of it; settles when all is ended. Twice is fine. */
@@ -67,7 +67,7 @@ export class Renewal<T extends object> implements AsyncDisposable {
     this.#state = { kind: 'closed' }
     this.#closing.abort()
     await this.#running
-    if (last !== undefined) await this.#options.end(last)
+    if (last !== undefined) await this.#options.dispose(last)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -75,7 +75,7 @@ export class Renewal<T extends object> implements AsyncDisposable {
   }
 
   async #run(worn: T): Promise<void> {
-    const { clock, pauses } = this.#options
+    const { clock, backoff: pauses } = this.#options
     const { signal } = this.#closing
     await this.#end(worn)
     for (let attempts = 1; !signal.aborted; attempts += 1) {
@@ -88,7 +88,7 @@ export class Renewal<T extends object> implements AsyncDisposable {
 
   /** What went wrong, in a box; `undefined`: there is a new one. */
   async #attempt(signal: AbortSignal): Promise<{ readonly error: unknown } | undefined> {
-    const { name, make, pauses, log } = this.#options
+    const { name, create: make, backoff: pauses, log } = this.#options
     try {
       const one = await make(signal)
       if (signal.aborted) await this.#end(one)
@@ -106,7 +106,7 @@ export class Renewal<T extends object> implements AsyncDisposable {
   }
 
   async #end(one: T): Promise<void> {
-    const { name, end, log } = this.#options
+    const { name, dispose: end, log } = this.#options
     try {
       await end(one)
     } catch (err) {

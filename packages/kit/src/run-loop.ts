@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts'
 
 /** How long to wait between failed attempts; `Backoff` is the usual one. */
-export interface Pauses {
+export interface RetryDelays {
   /** The wait before the next attempt, in milliseconds. */
   next(): number
   /** An attempt succeeded. */
@@ -11,11 +11,11 @@ export interface Pauses {
 /** What a loop is made of. */
 export interface RunLoopOptions {
   /** One attempt: open, work, always close. When it returns, the next one begins at once. */
-  readonly turn: (signal: AbortSignal) => Promise<void>
+  readonly attempt: (signal: AbortSignal) => Promise<void>
   /** Called once for each failed attempt, to report it and to say whether another one makes sense. */
-  readonly judge: (error: unknown) => 'retry' | 'give-up'
+  readonly onFailure: (error: unknown) => 'retry' | 'give-up'
   readonly clock: Clock
-  readonly backoff: Pauses
+  readonly backoff: RetryDelays
 }
 
 /**
@@ -47,7 +47,7 @@ export class RunLoop implements AsyncDisposable {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { turn, judge, clock, backoff } = this.#options
+    const { attempt: turn, onFailure: judge, clock, backoff } = this.#options
     while (!signal.aborted) {
       try {
         await turn(signal)

@@ -1,5 +1,5 @@
 /** One text that somebody set, and where, in words for a message. */
 export interface Setting {
-  readonly where: string
+  readonly source: string
   readonly text: string
 }

@@ -4,7 +4,7 @@ import { readFlags } from './flags.ts'
 import type { Setting } from './setting.ts'
 
 /** What the program was started with; `main.ts` alone takes it from the process. */
-export interface Surroundings {
+export interface Environment {
   /** Without the program's own name: `process.argv.slice(2)`. */
   readonly argv: readonly string[]
   readonly env: Readonly<Record<string, string | undefined>>
@@ -17,7 +17,7 @@ const PREFIX = 'FRESHET_'
 /** What was set, by option name; of several places the first of flags, environment and file. */
 export function settingsOf(
   options: readonly Option<unknown>[],
-  from: Surroundings,
+  from: Environment,
 ): ReadonlyMap<string, Setting> {
   const names = new Map<string, Option<unknown>['style']>([['config', 'value']])
   for (const { name, style } of options) {
@@ -34,14 +34,14 @@ export function settingsOf(
   return settings
 }
 
-function readVariables(env: Surroundings['env'], names: ReadonlyMap<string, unknown>): Map<string, Setting> {
+function readVariables(env: Environment['env'], names: ReadonlyMap<string, unknown>): Map<string, Setting> {
   const variables = new Map<string, Setting>()
   for (const [variable, text] of Object.entries(env)) {
     if (!variable.startsWith(PREFIX) || text === undefined) continue
     const name = variable.slice(PREFIX.length).toLowerCase().replaceAll('_', '-')
     if (!names.has(name) || variableOf(name) !== variable)
       throw new ConfigError('UNKNOWN', `The environment variable ${variable} belongs to no option.`)
-    variables.set(name, { where: `The environment variable ${variable}`, text })
+    variables.set(name, { source: `The environment variable ${variable}`, text })
   }
   return variables
 }
@@ -62,7 +62,7 @@ export function variablesOf(table: OptionTable): readonly string[] {
 function readKeys(
   config: Setting,
   names: ReadonlyMap<string, Option<unknown>['style']>,
-  readFile: Surroundings['readFile'],
+  readFile: Environment['readFile'],
 ): Map<string, Setting> {
   const path = config.text
   const keys = new Map<string, Setting>()
@@ -75,7 +75,7 @@ function readKeys(
         'BAD_VALUE',
         `${where} is a secret in a file that is not one; it wants "${name}-file".`,
       )
-    keys.set(name, { where, text: textOf(where, value) })
+    keys.set(name, { source: where, text: textOf(where, value) })
   }
   return keys
 }
@@ -108,7 +108,7 @@ function insertSecret(
   name: string,
   places: readonly ReadonlyMap<string, Setting>[],
   settings: Map<string, Setting>,
-  readFile: Surroundings['readFile'],
+  readFile: Environment['readFile'],
 ): void {
   for (const place of places) {
     const direct = place.get(name)
@@ -116,22 +116,22 @@ function insertSecret(
     if (direct && file)
       throw new ConfigError(
         'CONFLICT',
-        `${direct.where} and ${file.where} are both set; it wants one of them.`,
+        `${direct.source} and ${file.source} are both set; it wants one of them.`,
       )
     if (direct) return void settings.set(name, direct)
     if (!file) continue
     const text = contentOf(file, readFile).replace(/\r?\n$/, '')
-    return void settings.set(name, { where: `The file ${file.text}`, text })
+    return void settings.set(name, { source: `The file ${file.text}`, text })
   }
 }
 
-function contentOf(file: Setting, readFile: Surroundings['readFile']): string {
+function contentOf(file: Setting, readFile: Environment['readFile']): string {
   try {
     return readFile(file.text)
   } catch (cause) {
     throw new ConfigError(
       'UNREADABLE',
-      `${file.where} names ${JSON.stringify(file.text)}, which cannot be read.`,
+      `${file.source} names ${JSON.stringify(file.text)}, which cannot be read.`,
       { cause },
     )
   }

@@ -50,31 +50,31 @@ test('parts have one limit together and one each, and what is given back is ther
   const answers = budget.part('answers', 60)
   const bodies = budget.part('bodies')
   const [a, b, c, d] = [answers.lease(), answers.lease(), bodies.lease(), bodies.lease()]
-  expect([a.tryHold(40), b.tryHold(30), b.tryHold(20)]).toEqual([true, false, true])
-  expect([c.tryHold(39), d.tryHold(2), d.tryHold(1)]).toEqual([true, false, true])
+  expect([a.tryAcquire(40), b.tryAcquire(30), b.tryAcquire(20)]).toEqual([true, false, true])
+  expect([c.tryAcquire(39), d.tryAcquire(2), d.tryAcquire(1)]).toEqual([true, false, true])
   expect(budget.takenBytes).toBe(100)
   a[Symbol.dispose]()
   a[Symbol.dispose]()
-  expect([budget.takenBytes, d.tryHold(41), b.tryHold(10), b.bytes]).toEqual([60, true, true, 10])
-  expect(budget.figures()).toEqual([
-    { part: 'answers', takenBytes: 10, waiting: 0, refused: 1, ended: 0 },
-    { part: 'bodies', takenBytes: 80, waiting: 0, refused: 1, ended: 0 },
+  expect([budget.takenBytes, d.tryAcquire(41), b.tryAcquire(10), b.bytes]).toEqual([60, true, true, 10])
+  expect(budget.stats()).toEqual([
+    { part: 'answers', takenBytes: 10, waiting: 0, refused: 1, revoked: 0 },
+    { part: 'bodies', takenBytes: 80, waiting: 0, refused: 1, revoked: 0 },
   ])
 })
 
 test('who is alone in a part has room, whatever it needs and whatever others have', () => {
   const { budget } = open()
   const [a, b] = [budget.part('a', 100), budget.part('b', 10)]
-  expect(a.lease().tryHold(100)).toBe(true)
+  expect(a.lease().tryAcquire(100)).toBe(true)
   const [alone, other] = [b.lease(), b.lease()]
-  expect([alone.tryHold(500), alone.tryHold(600), other.tryHold(1)]).toEqual([true, true, false])
+  expect([alone.tryAcquire(500), alone.tryAcquire(600), other.tryAcquire(1)]).toEqual([true, true, false])
 })
 
 test('what one takes beyond the limit of its part is taken from no other part', () => {
   const { budget } = open()
   const [a, b] = [budget.part('a', 60), budget.part('b')]
   const [alone, one, two] = [a.lease(), b.lease(), b.lease()]
-  expect([one.tryHold(10), alone.tryHold(500), two.tryHold(30), two.tryHold(31)]).toEqual([
+  expect([one.tryAcquire(10), alone.tryAcquire(500), two.tryAcquire(30), two.tryAcquire(31)]).toEqual([
     true,
     true,
     true,
@@ -82,20 +82,20 @@ test('what one takes beyond the limit of its part is taken from no other part', 
   ])
   expect(budget.takenBytes).toBe(540)
   alone[Symbol.dispose]()
-  expect([two.tryHold(90), two.tryHold(91)]).toEqual([true, false])
+  expect([two.tryAcquire(90), two.tryAcquire(91)]).toEqual([true, false])
 })
 
 test('who waits is served in order, and nobody passes by', async () => {
   const { budget } = open()
   const part = budget.part('part')
   const [a, b, c, d] = [part.lease(), part.lease(), part.lease(), part.lease()]
-  a.tryHold(90)
-  const large = watch(b.hold(50, never))
-  const small = watch(c.hold(5, never))
-  expect(d.tryHold(1)).toBe(false)
+  a.tryAcquire(90)
+  const large = watch(b.acquire(50, never))
+  const small = watch(c.acquire(5, never))
+  expect(d.tryAcquire(1)).toBe(false)
   await settled()
   expect([large.held, small.held, part.waiting]).toEqual([undefined, undefined, 2])
-  a.tryHold(50)
+  a.tryAcquire(50)
   await settled()
   expect([large.held, small.held, budget.takenBytes]).toEqual([true, undefined, 100])
   b[Symbol.dispose]()
@@ -107,30 +107,30 @@ test('a wait ends with its signal or its lease, and makes way for those behind i
   const { budget } = open()
   const part = budget.part('part')
   const [a, b, c, d] = [part.lease(), part.lease(), part.lease(), part.lease()]
-  a.tryHold(90)
+  a.tryAcquire(90)
   const giveUp = new AbortController()
-  const first = watch(b.hold(50, giveUp.signal))
-  const second = watch(c.hold(40, never))
-  const third = watch(d.hold(10, never))
+  const first = watch(b.acquire(50, giveUp.signal))
+  const second = watch(c.acquire(40, never))
+  const third = watch(d.acquire(10, never))
   giveUp.abort()
   await settled()
   expect([first.held, second.held, third.held]).toEqual([false, undefined, undefined])
   c[Symbol.dispose]()
   await settled()
   expect([second.held, third.held, budget.takenBytes]).toEqual([false, true, 100])
-  await expect(part.lease().hold(1, AbortSignal.abort())).resolves.toBe(false)
+  await expect(part.lease().acquire(1, AbortSignal.abort())).resolves.toBe(false)
 })
 
 test('to wait while something is held is refused: two could wait for each other', async () => {
   const lease = open().budget.part('part').lease()
-  lease.tryHold(1)
-  await expect(lease.hold(2, never)).rejects.toThrow(TypeError)
+  lease.tryAcquire(1)
+  await expect(lease.acquire(2, never)).rejects.toThrow(TypeError)
 })
 
 /** A lease that may be ended, and whether it was. */
 function mayEnd(lease: ByteLease): { lease: ByteLease; ended: () => boolean } {
   let ended = false
-  lease.letEnd(() => (ended = true))
+  lease.makeRevocable(() => (ended = true))
   return { lease, ended: () => ended }
 }
 
@@ -138,25 +138,25 @@ test('what stood still for four seconds makes room for others, the longest first
   const { clock, budget } = open()
   const [a, b] = [budget.part('a'), budget.part('b')]
   const [one, two, three] = [mayEnd(a.lease()), mayEnd(a.lease()), mayEnd(b.lease())]
-  for (const { lease } of [one, two, three]) expect(lease.tryHold(30)).toBe(true)
+  for (const { lease } of [one, two, three]) expect(lease.tryAcquire(30)).toBe(true)
   const other = b.lease()
-  expect(other.tryHold(20)).toBe(false)
+  expect(other.tryAcquire(20)).toBe(false)
   await clock.advance(3_900)
-  one.lease.moved()
+  one.lease.touch()
   await clock.advance(100)
-  expect([other.tryHold(100), other.tryHold(20)]).toEqual([false, true])
+  expect([other.tryAcquire(100), other.tryAcquire(20)]).toEqual([false, true])
   expect([one.ended(), two.ended(), three.ended()]).toEqual([false, true, false])
-  expect([two.lease.bytes, budget.takenBytes, budget.figures()[0]?.ended]).toEqual([0, 80, 1])
+  expect([two.lease.bytes, budget.takenBytes, budget.stats()[0]?.revoked]).toEqual([0, 80, 1])
 })
 
 test('who waits gets the room of what stops moving meanwhile', async () => {
   const { clock, budget } = open()
   const part = budget.part('part')
   const still = mayEnd(part.lease())
-  still.lease.tryHold(80)
-  const wait = watch(part.lease().hold(30, never))
+  still.lease.tryAcquire(80)
+  const wait = watch(part.lease().acquire(30, never))
   await clock.advance(2_000)
-  still.lease.moved()
+  still.lease.touch()
   await clock.advance(2_100)
   expect([wait.held, still.ended()]).toEqual([undefined, false])
   await clock.advance(1_900)

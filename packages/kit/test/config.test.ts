@@ -12,7 +12,7 @@ import {
   ms,
 } from '../src/index.ts'
 import { readConfig, REQUIRED, secret, text, url } from '../src/index.ts'
-import type { Surroundings } from '../src/index.ts'
+import type { Environment } from '../src/index.ts'
 
 const options = defineOptions({
   port: count('port', 8080, 'The port.', { min: 0, max: 65_535 }),
@@ -26,10 +26,10 @@ const options = defineOptions({
   token: secret('token-secret', undefined, 'Signs tokens.'),
 })
 
-const read = (argv: string[], env: Surroundings['env'] = {}, files: Record<string, string> = {}) =>
+const read = (argv: string[], env: Environment['env'] = {}, files: Record<string, string> = {}) =>
   readConfig(options, { argv, env, readFile: reading(files) })
 
-function reading(files: Record<string, string>): Surroundings['readFile'] {
+function reading(files: Record<string, string>): Environment['readFile'] {
   return (path) => {
     const content = files[path]
     if (content === undefined) throw new Error('ENOENT')
@@ -82,7 +82,7 @@ test('a flag alone is yes, with a value what it says', () => {
 })
 
 const file = (content: string) => ({ 'f.json': content })
-test.each<[string, string[], Surroundings['env'], Record<string, string>, string, RegExp]>([
+test.each<[string, string[], Environment['env'], Record<string, string>, string, RegExp]>([
   [
     'a duration without unit',
     ['--stale-after', '5'],
@@ -224,6 +224,6 @@ test('a message ends with what to do only where it has not said so', () => {
 
 test('a duration that no timer waits may be longer than a timer can', () => {
   const { forMs } = defineOptions({ forMs: ms('for', 0, 'How long.', { max: 366 * 86_400_000 }) })
-  expect(forMs.read('30d')).toBe(30 * 86_400_000)
-  expect(forMs.read('367d')).toEqual({ wants: expect.stringContaining('to 366d') })
+  expect(forMs.parse('30d')).toBe(30 * 86_400_000)
+  expect(forMs.parse('367d')).toEqual({ expected: expect.stringContaining('to 366d') })
 })

@@ -16,19 +16,19 @@ function bench(...outcomes: readonly ('fails' | 'works' | Promise<unknown>)[]) {
   let attempts = 0
   const renewal = new Renewal<Client>(first, {
     name: 'client',
-    make: async () => {
+    create: async () => {
       const n = ++attempts
       const outcome = outcomes[n - 1]
       await (outcome instanceof Promise ? outcome : undefined)
       if (outcome === 'fails') throw new Error(`attempt ${n}`)
       return { n }
     },
-    end: async ({ n }) => {
+    dispose: async ({ n }) => {
       ended.push(n)
       if (n === 0) throw new Error('it was dead already')
     },
     clock,
-    pauses: new Backoff({ firstMs: 100, maxMs: 400 }, () => 0),
+    backoff: new Backoff({ firstMs: 100, maxMs: 400 }, () => 0),
     log: { debug: say, info: say, warn: say, error: say },
   })
   return { clock, ended, said, first, renewal, attempts: () => attempts }

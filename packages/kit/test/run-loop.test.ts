@@ -10,7 +10,7 @@ function bench(turn: (signal: AbortSignal) => Promise<void>, verdict: 'retry' | 
     return verdict
   }
   const backoff = new Backoff({ firstMs: 100, maxMs: 400 }, () => 0)
-  return { clock, judged, loop: new RunLoop({ turn, judge, clock, backoff }) }
+  return { clock, judged, loop: new RunLoop({ attempt: turn, onFailure: judge, clock, backoff }) }
 }
 
 const forever = (signal: AbortSignal): Promise<void> =>

@@ -4,7 +4,7 @@ import type { Bytes, Id, Position } from '@freshet/protocol'
 import { deferred } from './deferred.ts'
 import { ReplicaError } from './errors.ts'
 import { Semaphore } from './semaphore.ts'
-import { SMALL_BYTES, type ReadRoom } from './read-plan.ts'
+import { SMALL_BYTES, type ReadCost } from './read-plan.ts'
 
 /** What a read of the source came to. */
 export type ReadResult =
@@ -19,7 +19,7 @@ export type ReadResult =
   | { readonly kind: 'fenced'; readonly documents: ReadonlyMap<Id, Bytes>; readonly until: Position }
   | { readonly kind: 'behind-feed' }
   /** It may work later; `byPosition`: at a newer position, perhaps at once. */
-  | { readonly kind: 'unavailable'; readonly byPosition: boolean }
+  | { readonly kind: 'unavailable'; readonly positionUnavailable: boolean }
   /** It will not work again by itself. */
   | { readonly kind: 'refused'; readonly error: ReplicaError }
 
@@ -41,7 +41,7 @@ export class BoundedReads {
 
   constructor(parts: {
     readonly reads: SourceReads
-    readonly places: number
+    readonly maxConcurrent: number
     /** Room for reads of small documents, and of those that are large: who waits for much does not hold up the others. */
     readonly small: BytePart
     readonly large: BytePart
@@ -50,7 +50,7 @@ export class BoundedReads {
     readonly log: Log
   }) {
     this.#reads = parts.reads
-    this.#semaphore = new Semaphore(parts.places)
+    this.#semaphore = new Semaphore(parts.maxConcurrent)
     this.#small = parts.small
     this.#large = parts.large
     this.#readMs = parts.readMs
@@ -62,7 +62,7 @@ export class BoundedReads {
    * Waits for so much room and a free place, then runs `job`, which must not reject: its first turn is the one in which
    * reads must be stamped and sent. Settles when the job has ended, or when `signal` aborted before it began.
    */
-  async inTurn(read: ReadRoom, job: () => Promise<void>, signal?: AbortSignal): Promise<void> {
+  async schedule(read: ReadCost, job: () => Promise<void>, signal?: AbortSignal): Promise<void> {
     const left = new AbortController()
     const leave = (): void => left.abort()
     if (this.#stopped || signal?.aborted) return
@@ -70,8 +70,8 @@ export class BoundedReads {
     this.#waiting.add(left)
     try {
       using lease = (read.maxDocumentBytes > SMALL_BYTES ? this.#large : this.#small).lease()
-      if (!lease.tryHold(read.bytes) && !(await lease.hold(read.bytes, left.signal))) return
-      await this.#semaphore.enter(job, left.signal)
+      if (!lease.tryAcquire(read.bytes) && !(await lease.acquire(read.bytes, left.signal))) return
+      await this.#semaphore.run(job, left.signal)
     } finally {
       this.#waiting.delete(left)
       signal?.removeEventListener('abort', leave)
@@ -99,7 +99,7 @@ export class BoundedReads {
           { collection, position, err: error },
           'a read of the source failed, it is sent again while somebody waits',
         )
-        return { kind: 'unavailable', byPosition: code === 'POSITION_UNAVAILABLE' }
+        return { kind: 'unavailable', positionUnavailable: code === 'POSITION_UNAVAILABLE' }
       }
       this.#log.error({ collection, err: error }, 'the database refuses reads of this collection')
       const message = `the database refused to read '${collection}'`

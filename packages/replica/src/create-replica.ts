@@ -45,8 +45,8 @@ function cacheBudget<V extends Value>(
   partial: boolean,
   cacheBytes: number,
   { encode }: Encoder<V>,
-): Pick<CacheOptions<V>, 'maxBytes' | 'recent' | 'whole'> {
-  if (!partial) return { maxBytes: cacheBytes, whole: true }
+): Pick<CacheOptions<V>, 'maxBytes' | 'recent' | 'complete'> {
+  if (!partial) return { maxBytes: cacheBytes, complete: true }
   const recent = { maxBytes: cacheBytes * recentShare, encode }
   return { maxBytes: cacheBytes - recent.maxBytes, recent }
 }

@@ -3,13 +3,13 @@ import { deferred } from './deferred.ts'
 import { ReplicaError } from './errors.ts'
 
 /** What ends a wait before it has what it waits for. */
-type End = 'late' | 'cancelled' | 'stopped'
+type EndReason = 'late' | 'cancelled' | 'stopped'
 
 /**
  * Tells many short-lived listeners of one end. An `AbortSignal` would warn at the eleventh and search its list at every
  * removal; ten thousand reads may wait at the same time.
  */
-export class Ending {
+export class StopSignal {
   readonly #listeners = new Set<() => void>()
   #ended = false
 
@@ -37,12 +37,12 @@ export class Ending {
 export class Deadline implements Disposable {
   readonly #clock: Clock
   readonly #endsAt: MonotonicMs
-  readonly #end = deferred<End>()
+  readonly #end = deferred<EndReason>()
   readonly #detach: () => void
   #limitAt: MonotonicMs
   #timer: AbortController | undefined
 
-  constructor(clock: Clock, waitMs: number, ending: Ending, signal: AbortSignal | undefined) {
+  constructor(clock: Clock, waitMs: number, ending: StopSignal, signal: AbortSignal | undefined) {
     this.#clock = clock
     this.#endsAt = this.#limitAt = clock.now() + waitMs
     const onStop = (): void => this.#end.resolve('stopped')

@@ -54,7 +54,7 @@ export class Feed<V extends Value> implements Sink {
     this.#resyncs[reason] = (this.#resyncs[reason] ?? 0) + 1
     cache.newEpoch()
     watermark.begin(origin)
-    collections.askAll()
+    collections.recheckAll()
     subscriptions.reset(reason, watermark.at)
     log.info({ source: origin.source, at: origin.at, epoch: cache.epoch, reason }, 'a new epoch begins')
   }
@@ -67,14 +67,14 @@ export class Feed<V extends Value> implements Sink {
     const { cache, watermark, subscriptions } = this.#parts
     this.#brokenBy = undefined
     // After a new epoch the feed may start before W. Nothing is given out then, and nothing may be told twice.
-    const old = watermark.isOld(batch)
+    const old = watermark.isBehind(batch)
     for (const change of batch.changes) this.#change(change, old ? undefined : batch.through)
-    if (cache.loss !== undefined) throw new ChangeStreamError(cache.loss, lossWords[cache.loss])
+    if (cache.loss !== undefined) throw new ChangeStreamError(cache.loss, lossMessages[cache.loss])
     const served = watermark.serving
     watermark.advance(batch)
     if (old) return
     this.#changesApplied += batch.changes.length
-    subscriptions.tell(batch.through)
+    subscriptions.flush(batch.through)
     if (!served && watermark.serving) this.#parts.resume()
   }
 
@@ -110,7 +110,7 @@ export class Feed<V extends Value> implements Sink {
         return
       case 'invalidate-collection':
         cache.invalidateCollection(change.collection)
-        collections.ask(change.collection)
+        collections.recheck(change.collection)
         if (at !== undefined) subscriptions.reset(change.kind, at, change.collection)
         return
       case 'invalidate-all':
@@ -124,11 +124,11 @@ export class Feed<V extends Value> implements Sink {
     const { collection, id, document: bytes } = change
     const key = `${collection}/${id}`
     const wanted = cache.wants(key)
-    if (!wanted && !told) return cache.pass(key, bytes)
+    if (!wanted && !told) return cache.putRecent(key, bytes)
     const document = this.#encode(key, bytes)
     if (document === undefined) cache.invalidate(key)
     else if (wanted) cache.upsert(key, document)
-    else cache.pass(key, bytes)
+    else cache.putRecent(key, bytes)
     if (!told) return
     const cause = change.cause && { cause: change.cause }
     if (document === undefined) subscriptions.add({ kind: 'invalidate', collection, id, ...cause })
@@ -146,7 +146,7 @@ export class Feed<V extends Value> implements Sink {
   }
 }
 
-const lossWords: Readonly<Record<Loss, string>> = {
+const lossMessages: Readonly<Record<Loss, string>> = {
   TOO_LARGE: 'the documents of the declared collections need more than `cacheBytes`',
   CONTENT_UNKNOWN: 'a document changed and the feed did not say into what, or it could not be encoded',
 }

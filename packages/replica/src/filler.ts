@@ -12,12 +12,12 @@ import { after, POSITION_NEVER, type Id, type Position, type SourceId } from '@f
 import type { Encoder } from './contract.ts'
 import { ReplicaError } from './errors.ts'
 import type { BoundedReads, ReadResult } from './bounded-reads.ts'
-import { planReads, SIZE_UNKNOWN, SMALL_BYTES, type ReadPlan } from './read-plan.ts'
-import { MAX_AT_ONCE, together, untilNextPosition } from './retry.ts'
+import { planReads, SIZE_ONLY, SMALL_BYTES, type ReadPlan } from './read-plan.ts'
+import { MAX_IMMEDIATE_RETRIES, alignedWaitMs, positionRetryWaitMs } from './retry.ts'
 import type { Watermark } from './watermark.ts'
 
 /** `installed`: it was the state at `at` and held, a moment ago. `moved`: the source is another one, look again. `past`: this is the document as it was at `at`; it changes too fast. */
-export type Filled<V> =
+export type FillResult<V> =
   | { readonly kind: 'installed'; readonly value: V | Absent; readonly at: Position }
   | { readonly kind: 'past'; readonly value: V | Absent; readonly at: Position }
   | { readonly kind: 'moved' }
@@ -28,7 +28,7 @@ interface Caller<V> {
   /** Nothing older than this may answer it, and nothing of another source. */
   readonly floor: Position
   readonly source: SourceId | undefined
-  readonly settle: (filled: Filled<V>) => void
+  readonly resolve: (filled: FillResult<V>) => void
 }
 
 /** One key being filled, and all who wait for it. */
@@ -43,16 +43,16 @@ interface Job<V> {
   /** Reads that the source did not answer. */
   failures: number
   /** Whether the last reply was one of them, and the position its reason. */
-  byPosition: boolean
+  positionUnavailable: boolean
 }
 
 /** What a caller holds of a fill. */
 export interface FillTicket<V> {
-  readonly filled: Promise<Filled<V>>
+  readonly result: Promise<FillResult<V>>
   /** Whether somebody else had started it. */
   readonly joined: boolean
   /** The caller gives up; the others keep the fill. */
-  readonly leave: () => void
+  readonly cancel: () => void
 }
 
 export interface FillerParts<V extends Value> {
@@ -73,7 +73,7 @@ export class Filler<V extends Value> {
   readonly #parts: FillerParts<V>
   readonly #jobs = new Map<string, Job<V>>()
   readonly #queue: Job<V>[] = []
-  #flushing = false
+  #flushScheduled = false
   #fills = 0
   #refills = 0
 
@@ -97,21 +97,25 @@ export class Filler<V extends Value> {
     const running = this.#jobs.get(key)
     const job = running ?? this.#start(key, collection, id)
     let caller: Caller<V> | undefined
-    const filled = new Promise<Filled<V>>((settle) => {
-      const tell = (one: Filled<V>): void => {
+    const filled = new Promise<FillResult<V>>((settle) => {
+      const tell = (one: FillResult<V>): void => {
         heard?.()
         settle(one)
       }
-      caller = { floor, source: this.#parts.watermark.source, settle: tell }
+      caller = { floor, source: this.#parts.watermark.source, resolve: tell }
       job.callers.add(caller)
     })
-    return { filled, joined: running !== undefined, leave: () => void (caller && job.callers.delete(caller)) }
+    return {
+      result: filled,
+      joined: running !== undefined,
+      cancel: () => void (caller && job.callers.delete(caller)),
+    }
   }
 
   /** The replica serves again: send what had to wait. */
   resume(): void {
-    if (this.#flushing || this.#queue.length === 0) return
-    this.#flushing = true
+    if (this.#flushScheduled || this.#queue.length === 0) return
+    this.#flushScheduled = true
     this.#parts.defer(() => this.#flush())
   }
 
@@ -119,14 +123,14 @@ export class Filler<V extends Value> {
     const { cache, retry, random } = this.#parts
     this.#fills += 1
     const job: Job<V> = {
-      fill: cache.begin(key),
+      fill: cache.beginFill(key),
       collection,
       id,
       callers: new Set(),
       backoff: new Backoff(retry, random),
       maxBytes: SMALL_BYTES,
       failures: 0,
-      byPosition: false,
+      positionUnavailable: false,
     }
     this.#jobs.set(key, job)
     this.#enqueue(job)
@@ -139,11 +143,11 @@ export class Filler<V extends Value> {
   }
 
   #flush(): void {
-    this.#flushing = false
+    this.#flushScheduled = false
     // While loading there is no position to read at. `resume` is called when there is.
     if (!this.#parts.watermark.serving) return
     for (const plan of planReads(this.#queue.splice(0)))
-      void this.#parts.sourceReads.inTurn(plan, () => this.#send(plan))
+      void this.#parts.sourceReads.schedule(plan, () => this.#send(plan))
   }
 
   async #send({ documents: jobs, maxDocumentBytes }: ReadPlan<Job<V>>): Promise<void> {
@@ -157,9 +161,9 @@ export class Filler<V extends Value> {
     for (const job of jobs) {
       if (job.callers.size === 0) this.#abandon(job)
       // The feed told the document while it stood in the queue: there is nothing left to read.
-      else if (job.fill.last !== undefined) this.#arrive(job, { kind: 'unavailable' })
+      else if (job.fill.latest !== undefined) this.#applyOutcome(job, { kind: 'unavailable' })
       else {
-        cache.send(job.fill, w0)
+        cache.markSent(job.fill, w0)
         sent.push(job)
       }
     }
@@ -167,37 +171,38 @@ export class Filler<V extends Value> {
     if (first === undefined) return
     const ids = sent.map(({ id }) => id)
     const result = await sourceReads.read(w0, first.collection, ids, maxDocumentBytes)
-    for (const job of sent) this.#take(job, result)
+    for (const job of sent) this.#handleResult(job, result)
   }
 
-  #take(job: Job<V>, result: ReadResult): void {
+  #handleResult(job: Job<V>, result: ReadResult): void {
     if (result.kind === 'refused') return this.#fail(job, result.error)
-    job.byPosition = result.kind === 'behind-feed' || (result.kind === 'unavailable' && result.byPosition)
+    job.positionUnavailable =
+      result.kind === 'behind-feed' || (result.kind === 'unavailable' && result.positionUnavailable)
     if (result.kind === 'unavailable') job.failures += 1
-    if (result.kind === 'unavailable' || result.kind === 'behind-feed') return this.#arrive(job, result)
+    if (result.kind === 'unavailable' || result.kind === 'behind-feed') return this.#applyOutcome(job, result)
     const document = result.documents.get(job.id)
     if (result.kind === 'exact' && document === undefined) {
-      const bytes = result.limited ? SIZE_UNKNOWN : result.sizes.get(job.id)
-      if (bytes !== undefined) return this.#askFor(job, bytes)
+      const bytes = result.limited ? SIZE_ONLY : result.sizes.get(job.id)
+      if (bytes !== undefined) return this.#requeue(job, bytes)
     }
-    this.#orFail(job, () => {
+    this.#failOnError(job, () => {
       const { encoder } = this.#parts
       const value = document === undefined ? ABSENT : encoder.encode(document)
       const { kind } = result
-      this.#arrive(job, kind === 'exact' ? { kind, value } : { kind, value, until: result.until })
+      this.#applyOutcome(job, kind === 'exact' ? { kind, value } : { kind, value, until: result.until })
     })
   }
 
   /** It is not there, or larger than was asked for: its size is told next, and then there is a read with room for it. */
-  #askFor(job: Job<V>, bytes: number): void {
+  #requeue(job: Job<V>, bytes: number): void {
     // The feed told it meanwhile.
-    if (job.fill.last !== undefined) return this.#arrive(job, { kind: 'unavailable' })
+    if (job.fill.latest !== undefined) return this.#applyOutcome(job, { kind: 'unavailable' })
     job.maxBytes = bytes
     this.#enqueue(job)
   }
 
   /** An error here is of one document: its job must end, or nobody could ever ask for it again, and the others go on. */
-  #orFail(job: Job<V>, step: () => void): void {
+  #failOnError(job: Job<V>, step: () => void): void {
     try {
       step()
     } catch (cause) {
@@ -210,52 +215,52 @@ export class Filler<V extends Value> {
   }
 
   /** `late`: after a bounded wait for W; if it did not come, what the read brought is worth nothing any more. */
-  #arrive(job: Job<V>, outcome: FillOutcome<V>, late = false): void {
+  #applyOutcome(job: Job<V>, outcome: FillOutcome<V>, late = false): void {
     const { watermark, cache } = this.#parts
     // A new epoch may be before W still, and what the feed told of the document then is not its state at W.
-    if (!watermark.serving) return this.#again(job)
-    this.#orFail(job, () => {
-      const decision = cache.arrive(job.fill, outcome, watermark.at)
-      if (late && decision.kind === 'wait-until') this.#again(job)
-      else this.#obey(job, outcome, decision)
+    if (!watermark.serving) return this.#retry(job)
+    this.#failOnError(job, () => {
+      const decision = cache.applyOutcome(job.fill, outcome, watermark.at)
+      if (late && decision.kind === 'wait-until') this.#retry(job)
+      else this.#applyDecision(job, outcome, decision)
     })
   }
 
-  #obey(job: Job<V>, outcome: FillOutcome<V>, decision: FillDecision<V>): void {
+  #applyDecision(job: Job<V>, outcome: FillOutcome<V>, decision: FillDecision<V>): void {
     switch (decision.kind) {
       case 'install':
         return this.#settle(job, { kind: 'installed', value: decision.value, at: this.#parts.watermark.at })
       case 'answer-uninstalled':
-        this.#answerFromThePast(job, decision.value, decision.at)
-        return this.#again(job)
+        this.#answerEarlier(job, decision.value, decision.at)
+        return this.#retry(job)
       case 'again':
-        if (outcome.kind === 'unavailable' && failsOn(job)) return this.#later(job, POSITION_NEVER)
-        return this.#again(job)
+        if (outcome.kind === 'unavailable' && keepsFailing(job)) return this.#retryLater(job, POSITION_NEVER)
+        return this.#retry(job)
       case 'wait-until':
-        return void this.#pause(job, decision.position).then(() => this.#arrive(job, outcome, true))
+        return void this.#pause(job, decision.position).then(() => this.#applyOutcome(job, outcome, true))
       case 'later':
-        return this.#later(job, POSITION_NEVER)
+        return this.#retryLater(job, POSITION_NEVER)
       case 'wait-after':
-        return this.#later(job, failsOn(job) ? POSITION_NEVER : after(decision.position))
+        return this.#retryLater(job, keepsFailing(job) ? POSITION_NEVER : after(decision.position))
     }
   }
 
-  #later(job: Job<V>, position: Position): void {
-    void this.#pause(job, position).then(() => this.#again(job))
+  #retryLater(job: Job<V>, position: Position): void {
+    void this.#pause(job, position).then(() => this.#retry(job))
   }
 
-  #answerFromThePast(job: Job<V>, value: V | Absent, at: Position): void {
+  #answerEarlier(job: Job<V>, value: V | Absent, at: Position): void {
     const { cache, watermark } = this.#parts
     for (const caller of job.callers) {
       const moved = caller.source !== watermark.source
       if (!moved && !cache.mayAnswer(caller.floor, at)) continue
       job.callers.delete(caller)
       // Positions of two sources are never compared: who came in the time of another one has to look again.
-      caller.settle(moved ? { kind: 'moved' } : { kind: 'past', value, at })
+      caller.resolve(moved ? { kind: 'moved' } : { kind: 'past', value, at })
     }
   }
 
-  #again(job: Job<V>): void {
+  #retry(job: Job<V>): void {
     if (job.callers.size === 0) return this.#abandon(job)
     this.#refills += 1
     this.#enqueue(job)
@@ -267,9 +272,9 @@ export class Filler<V extends Value> {
     const reached = new AbortController()
     const waiter = watermark.wait(position, () => reached.abort())
     const now = clock.now()
-    const waitMs = job.byPosition ? untilNextPosition(now) : together(now, job.backoff.next())
+    const waitMs = job.positionUnavailable ? positionRetryWaitMs(now) : alignedWaitMs(now, job.backoff.next())
     await clock.sleep(waitMs, reached.signal)
-    watermark.leave(waiter)
+    watermark.cancel(waiter)
   }
 
   #fail(job: Job<V>, error: ReplicaError): void {
@@ -282,13 +287,13 @@ export class Filler<V extends Value> {
     this.#jobs.delete(job.fill.key)
   }
 
-  #settle(job: Job<V>, filled: Filled<V>): void {
+  #settle(job: Job<V>, filled: FillResult<V>): void {
     this.#jobs.delete(job.fill.key)
-    for (const caller of job.callers) caller.settle(filled)
+    for (const caller of job.callers) caller.resolve(filled)
   }
 }
 
 /** A newer W helps where the position was the reason, and not where the source fails whatever it is asked. */
-function failsOn<V>({ failures }: Job<V>): boolean {
-  return failures > MAX_AT_ONCE
+function keepsFailing<V>({ failures }: Job<V>): boolean {
+  return failures > MAX_IMMEDIATE_RETRIES
 }

@@ -14,5 +14,5 @@ export function expectSource(watermark: Watermark, { source }: Floor): void {
   throw new ReplicaError('UNAVAILABLE', 'the database was replaced by another during the read')
 }
 
-export const lateFill = (): ReplicaError =>
+export const fillTimeout = (): ReplicaError =>
   new ReplicaError('UNAVAILABLE', 'the source did not answer in time')

@@ -1,12 +1,12 @@
-import { ABSENT, MAX_RESTARTS, type Absent, type Cache, type Value } from '@freshet/cache'
+import { ABSENT, MAX_RETRIES, type Absent, type Cache, type Value } from '@freshet/cache'
 import type { ByteLease, BytePart } from '@freshet/kit'
 import type { Id, Position, SourceId } from '@freshet/protocol'
-import { AnswerKeys, answerTooLarge, fits, type Unkept } from './answer-keys.ts'
+import { PinnedKeys, answerTooLarge, isWithin, type PinFailure } from './pinned-keys.ts'
 import type { Answer, Encoder, Via } from './contract.ts'
 import type { Deadline } from './deadline.ts'
 import { ReplicaError } from './errors.ts'
-import type { Filled, Filler, FillTicket } from './filler.ts'
-import { expectSource, lateFill, type Floor } from './floor.ts'
+import type { FillResult, Filler, FillTicket } from './filler.ts'
+import { expectSource, fillTimeout, type Floor } from './floor.ts'
 import type { ReplicationProgress } from './progress.ts'
 import { SMALL_BYTES } from './read-plan.ts'
 import type { Snapshots } from './snapshots.ts'
@@ -20,7 +20,7 @@ export interface MultiGetParts<V extends Value> {
   readonly filler: Filler<V>
   readonly snapshots: Snapshots<V>
   /** Room for the documents that answers keep until all of them are there. */
-  readonly pins: BytePart
+  readonly pinBudget: BytePart
   readonly maxAnswerBytes: number
 }
 
@@ -52,22 +52,22 @@ export class MultiGet<V extends Value> {
 
   /** @throws {ReplicaError} see `Replica.many` */
   async read(collection: string, ids: readonly Id[], floor: Floor, deadline: Deadline): Promise<Answer<V>> {
-    const { pins, maxAnswerBytes } = this.#parts
+    const { pinBudget: pins, maxAnswerBytes } = this.#parts
     using room = pins.lease()
     // Before anything was read: most documents are small.
-    await takeRoom(room, Math.min(ids.length * SMALL_BYTES, maxAnswerBytes), deadline)
-    const answer = await this.#inRounds(collection, ids, floor, room, deadline)
+    await acquire(room, Math.min(ids.length * SMALL_BYTES, maxAnswerBytes), deadline)
+    const answer = await this.#readRounds(collection, ids, floor, room, deadline)
     if (answer !== 'crowded') return answer
     // Whoever waits for more holds nothing, or two could wait for each other.
-    room.tryHold(0)
-    await takeRoom(room, maxAnswerBytes, deadline)
-    const second = await this.#inRounds(collection, ids, floor, room, deadline)
+    room.tryAcquire(0)
+    await acquire(room, maxAnswerBytes, deadline)
+    const second = await this.#readRounds(collection, ids, floor, room, deadline)
     if (second === 'crowded') throw new Error('expected room for the largest answer')
     return second
   }
 
   /** `crowded`: the documents need more room than there is beside the others. */
-  async #inRounds(
+  async #readRounds(
     collection: string,
     ids: readonly Id[],
     floor: Floor,
@@ -76,7 +76,7 @@ export class MultiGet<V extends Value> {
   ): Promise<Answer<V> | 'crowded'> {
     const { watermark, progress, cache, encoder, maxAnswerBytes, snapshots } = this.#parts
     const keys = keysOf(collection, ids)
-    using pinned = new AnswerKeys({ cache, keys, sizeOf: encoder.sizeOf, maxAnswerBytes, room })
+    using pinned = new PinnedKeys({ cache, keys, sizeOf: encoder.sizeOf, maxAnswerBytes, lease: room })
     for (const key of keys) pinned.count(key)
     let via: Via = 'hit'
     for (let round = 0; ; round += 1) {
@@ -95,17 +95,17 @@ export class MultiGet<V extends Value> {
       const tickets = missing.map((id) => this.#fill(collection, id, floor, pinned))
       if (via === 'hit') via = 'collapsed'
       if (tickets.some((ticket) => !ticket.joined)) via = 'miss'
-      const filled = await filledOf(tickets, pinned, deadline)
+      const filled = await awaitFills(tickets, pinned, deadline)
       if (filled === 'crowded') return 'crowded'
       // Documents that change faster than they can be read: take all of them from one position of the past.
-      if (round + 1 < MAX_RESTARTS && !filled.some((one) => one.kind === 'past')) continue
+      if (round + 1 < MAX_RETRIES && !filled.some((one) => one.kind === 'past')) continue
       const snapshot = await snapshots.read(collection, ids, floor.position, deadline)
       if (snapshot.kind === 'exact' && snapshot.source === floor.source)
         return this.#answer(floor.source, snapshot.at, snapshot.values, via, false)
     }
   }
 
-  #fill(collection: string, id: Id, { position }: Floor, pinned: AnswerKeys<V>): FillTicket<V> {
+  #fill(collection: string, id: Id, { position }: Floor, pinned: PinnedKeys<V>): FillTicket<V> {
     const key = `${collection}/${id}`
     return this.#parts.filler.fill(collection, id, position, () => pinned.count(key))
   }
@@ -133,7 +133,7 @@ export class MultiGet<V extends Value> {
     if (source === undefined) throw new ReplicaError('SOURCE_UNKNOWN', 'no source was ever followed')
     let bytes = 0
     for (const value of values) if (value !== ABSENT) bytes += encoder.sizeOf(value)
-    if (!fits(bytes, maxAnswerBytes)) throw answerTooLarge(bytes, maxAnswerBytes)
+    if (!isWithin(bytes, maxAnswerBytes)) throw answerTooLarge(bytes, maxAnswerBytes)
     return { source, at, values, via, stored }
   }
 }
@@ -142,34 +142,34 @@ function keysOf(collection: string, ids: readonly Id[]): readonly string[] {
   return ids.map((id) => `${collection}/${id}`)
 }
 
-async function filledOf<V extends Value>(
+async function awaitFills<V extends Value>(
   tickets: readonly FillTicket<V>[],
-  pinned: AnswerKeys<V>,
+  pinned: PinnedKeys<V>,
   deadline: Deadline,
-): Promise<readonly Filled<V>[] | 'crowded'> {
+): Promise<readonly FillResult<V>[] | 'crowded'> {
   try {
-    const all = Promise.all(tickets.map((ticket) => ticket.filled))
-    const filled: readonly Filled<V>[] | Unkept = await deadline.race(
-      Promise.race([pinned.unkept, all]),
-      lateFill,
+    const all = Promise.all(tickets.map((ticket) => ticket.result))
+    const filled: readonly FillResult<V>[] | PinFailure = await deadline.race(
+      Promise.race([pinned.failure, all]),
+      fillTimeout,
     )
     if (filled === 'crowded') return 'crowded'
     if (filled instanceof ReplicaError) throw filled
     for (const one of filled) if (one.kind === 'failed') throw one.error
     return filled
   } finally {
-    for (const ticket of tickets) ticket.leave()
+    for (const ticket of tickets) ticket.cancel()
   }
 }
 
 /** Waits for room as long as the call does. @throws {ReplicaError} TOO_MANY_WAITERS; as `Deadline.race` */
-async function takeRoom(room: ByteLease, bytes: number, deadline: Deadline): Promise<void> {
-  if (room.tryHold(bytes)) return
+async function acquire(room: ByteLease, bytes: number, deadline: Deadline): Promise<void> {
+  if (room.tryAcquire(bytes)) return
   const giveUp = new AbortController()
   const late = (): ReplicaError =>
     new ReplicaError('TOO_MANY_WAITERS', `${room.part.waiting} reads wait for room already`)
   try {
-    await deadline.race(room.hold(bytes, giveUp.signal), late)
+    await deadline.race(room.acquire(bytes, giveUp.signal), late)
   } finally {
     giveUp.abort()
   }

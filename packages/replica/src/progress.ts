@@ -1,4 +1,4 @@
-import { SharedNext, type Clock, type MonotonicMs } from '@freshet/kit'
+import { CoalescedCall, type Clock, type MonotonicMs } from '@freshet/kit'
 import {
   parsePosition,
   parseSourceId,
@@ -29,12 +29,12 @@ export interface ReplicationProgressParts {
 export class ReplicationProgress {
   readonly #parts: ReplicationProgressParts
   /** The majority's newest position, for callers that want nothing older than their own call. Many share one question. */
-  readonly #newest: SharedNext<Position>
+  readonly #head: CoalescedCall<Position>
   #waiting = 0
 
   constructor(parts: ReplicationProgressParts) {
     this.#parts = parts
-    this.#newest = new SharedNext(() => parts.sourceReads.head())
+    this.#head = new CoalescedCall(() => parts.sourceReads.head())
   }
 
   /** @throws {ReplicaError} SOURCE_UNKNOWN, UNAVAILABLE, CANCELLED, STOPPED */
@@ -50,7 +50,7 @@ export class ReplicationProgress {
       }
       const late = (): ReplicaError =>
         new ReplicaError('UNAVAILABLE', `expected a replica that is live, it is ${watermark.state.kind}`)
-      await deadline.race(watermark.moved, late)
+      await deadline.race(watermark.stateChanged, late)
     }
   }
 
@@ -72,7 +72,7 @@ export class ReplicationProgress {
    */
   async reach(wanted: NonNullable<ReadOptions['atLeast']>, deadline: Deadline): Promise<Position> {
     return wanted === 'now'
-      ? await this.#reach(await this.#askNewest(deadline), deadline)
+      ? await this.#reach(await this.#fetchHead(deadline), deadline)
       : await this.#reach(wanted, deadline)
   }
 
@@ -80,7 +80,7 @@ export class ReplicationProgress {
     const { watermark, clock } = this.#parts
     const askedAt = clock.now()
     const { source } = watermark
-    const position = positionIn(wanted)
+    const position = checkedPosition(wanted)
     for (;;) {
       if (typeof wanted !== 'string') await this.#untilFollowed(wanted.source, askedAt, deadline)
       else if (watermark.source !== source)
@@ -91,14 +91,14 @@ export class ReplicationProgress {
   }
 
   /** While the source does not say what is newest, this replica may be behind it. */
-  async #askNewest(deadline: Deadline): Promise<Position> {
+  async #fetchHead(deadline: Deadline): Promise<Position> {
     const behind = (cause?: unknown): ReplicaError =>
       new ReplicaError(
         'BEHIND',
         `the source did not tell its newest position, stand at ${this.#parts.watermark.at}`,
         { cause },
       )
-    const answer = this.#newest.ask().catch((error: unknown) => behind(error))
+    const answer = this.#head.run().catch((error: unknown) => behind(error))
     const newest = await deadline.race(answer, behind)
     if (newest instanceof ReplicaError) throw newest
     return newest
@@ -111,7 +111,7 @@ export class ReplicationProgress {
     const late = (): ReplicaError => new ReplicaError('BEHIND', `${words()}, which may be a newer one`)
     while (watermark.source !== wanted) {
       if (watermark.isForeign(wanted, askedAt)) throw new ReplicaError('WRONG_SOURCE', words())
-      await this.#inLine(() => deadline.race(watermark.advanced, late))
+      await this.#countWaiter(() => deadline.race(watermark.advanced, late))
     }
   }
 
@@ -120,13 +120,13 @@ export class ReplicationProgress {
     const behind = (): ReplicaError =>
       new ReplicaError('BEHIND', `expected position ${position}, stand at ${watermark.at}`)
     if (this.#aheadMs(position) > maxAheadMs) throw behind()
-    await this.#inLine(async () => {
+    await this.#countWaiter(async () => {
       const woken = deferred<void>()
       const waiter = watermark.wait(position, () => woken.resolve())
       try {
         await deadline.race(woken.promise, behind)
       } finally {
-        watermark.leave(waiter)
+        watermark.cancel(waiter)
       }
     })
   }
@@ -137,7 +137,7 @@ export class ReplicationProgress {
     return (wallTimeMs(position) ?? 0) - (wallTimeMs(watermark.at) ?? 0)
   }
 
-  async #inLine(wait: () => Promise<void>): Promise<void> {
+  async #countWaiter(wait: () => Promise<void>): Promise<void> {
     if (this.#waiting >= this.#parts.maxWaiters) {
       throw new ReplicaError('TOO_MANY_WAITERS', `${this.#waiting} callers wait for positions already`)
     }
@@ -151,7 +151,7 @@ export class ReplicationProgress {
 }
 
 /** Brands are gone at run time: a text that is no position would be waited for, or be older than all. */
-function positionIn(wanted: Position | SourcePosition): Position {
+function checkedPosition(wanted: Position | SourcePosition): Position {
   const position = typeof wanted === 'string' ? wanted : wanted?.at
   const known = typeof wanted === 'string' || parseSourceId(String(wanted?.source)) !== undefined
   const checked = typeof position === 'string' && known ? parsePosition(position) : undefined

@@ -2,7 +2,7 @@
 export const MAX_IDS_PER_READ = 150
 
 /** What a read may take. */
-export interface ReadRoom {
+export interface ReadCost {
   readonly bytes: number
   /** Documents above it are not fetched. */
   readonly maxDocumentBytes: number
@@ -15,13 +15,13 @@ export interface ReadRoom {
 export const SMALL_BYTES = 16 * 1024
 
 /** Instead of a document only its size is asked for, which also tells whether it is there. */
-export const SIZE_UNKNOWN = 0
+export const SIZE_ONLY = 0
 
 /** What the size of a document takes in a reply, with its id. */
 const SIZE_BYTES = 512
 
 /** Large documents that are fetched together are not more than this, unless one alone is. */
-const TOGETHER_BYTES = 4 * 1024 * 1024
+const MAX_BATCH_BYTES = 4 * 1024 * 1024
 
 /** A reply lies twice in memory while it is put together, and what is made of it once more. */
 const COPIES = 3
@@ -29,12 +29,12 @@ const COPIES = 3
 /** One document to be read. */
 export interface Wanted {
   readonly collection: string
-  /** As large as it may be to be fetched; {@link SIZE_UNKNOWN}: its size is asked for. */
+  /** As large as it may be to be fetched; {@link SIZE_ONLY}: its size is asked for. */
   readonly maxBytes: number
 }
 
 /** Documents that are read at once, all of one collection and about as large, and the room for that. */
-export interface ReadPlan<T> extends ReadRoom {
+export interface ReadPlan<T> extends ReadCost {
   readonly documents: readonly T[]
 }
 
@@ -45,7 +45,7 @@ export function planReads<T extends Wanted>(wanted: readonly T[]): readonly Read
 
 function planOf<T extends Wanted>(documents: readonly T[]): ReadPlan<T> {
   const maxDocumentBytes = documents.at(-1)?.maxBytes ?? SMALL_BYTES
-  const each = maxDocumentBytes === SIZE_UNKNOWN ? SIZE_BYTES : maxDocumentBytes
+  const each = maxDocumentBytes === SIZE_ONLY ? SIZE_BYTES : maxDocumentBytes
   return { documents, maxDocumentBytes, bytes: documents.length * each * COPIES }
 }
 
@@ -54,21 +54,21 @@ function splitBySize<T extends Wanted>(documents: readonly T[]): readonly (reado
   const lists: T[][] = []
   let list: T[] = []
   for (const document of documents.toSorted((a, b) => a.maxBytes - b.maxBytes)) {
-    if (list.length === 0 || !mayJoin(list, document)) lists.push((list = []))
+    if (list.length === 0 || !fitsBatch(list, document)) lists.push((list = []))
     list.push(document)
   }
   return lists
 }
 
-function mayJoin(list: readonly Wanted[], { maxBytes }: Wanted): boolean {
+function fitsBatch(list: readonly Wanted[], { maxBytes }: Wanted): boolean {
   if (list.length >= MAX_IDS_PER_READ) return false
   const [first] = list
   if (first === undefined || kindOf(first.maxBytes) !== kindOf(maxBytes)) return false
-  return maxBytes <= SMALL_BYTES || (list.length + 1) * maxBytes <= TOGETHER_BYTES
+  return maxBytes <= SMALL_BYTES || (list.length + 1) * maxBytes <= MAX_BATCH_BYTES
 }
 
 function kindOf(maxBytes: number): 'size' | 'small' | 'large' {
-  if (maxBytes === SIZE_UNKNOWN) return 'size'
+  if (maxBytes === SIZE_ONLY) return 'size'
   return maxBytes <= SMALL_BYTES ? 'small' : 'large'
 }
 

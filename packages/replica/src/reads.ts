@@ -2,10 +2,10 @@ import { ABSENT, type Cache, type Value } from '@freshet/cache'
 import type { Clock } from '@freshet/kit'
 import type { Id } from '@freshet/protocol'
 import type { Answer, ReadOptions, Via } from './contract.ts'
-import { Deadline, type Ending } from './deadline.ts'
+import { Deadline, type StopSignal } from './deadline.ts'
 import { ReplicaError } from './errors.ts'
-import type { Filled, Filler, FillTicket } from './filler.ts'
-import { expectSource, lateFill, type Floor } from './floor.ts'
+import type { FillResult, Filler, FillTicket } from './filler.ts'
+import { expectSource, fillTimeout, type Floor } from './floor.ts'
 import type { MultiGet } from './multi-get.ts'
 import type { ReplicationProgress } from './progress.ts'
 import type { ServedCollections } from './served-collections.ts'
@@ -19,7 +19,7 @@ export interface ReadsParts<V extends Value> {
   readonly filler: Filler<V>
   readonly multiGet: MultiGet<V>
   readonly clock: Clock
-  readonly ending: Ending
+  readonly stopSignal: StopSignal
   readonly positionWaitMs: number
   readonly fillWaitMs: number
   readonly maxReads: number
@@ -52,7 +52,7 @@ export class Reads<V extends Value> {
     if (cached !== undefined && cached.values[0] !== ABSENT) return cached
     this.#parts.collections.expectIds(collection, [id])
     if (cached !== undefined) return cached
-    return await this.#patiently(collection, options, known, (floor, deadline) =>
+    return await this.#readWithWaits(collection, options, known, (floor, deadline) =>
       this.#fill(collection, id, floor, deadline, known),
     )
   }
@@ -67,7 +67,7 @@ export class Reads<V extends Value> {
     if (cached !== undefined && !cached.values.includes(ABSENT)) return cached
     collections.expectIds(collection, ids)
     if (cached !== undefined) return cached
-    return await this.#patiently(collection, options, known, (floor, deadline) =>
+    return await this.#readWithWaits(collection, options, known, (floor, deadline) =>
       multiGet.read(collection, ids, floor, deadline),
     )
   }
@@ -79,13 +79,13 @@ export class Reads<V extends Value> {
     return atLeast === undefined && watermark.serving && collections.mayRead(collection)
   }
 
-  async #patiently(
+  async #readWithWaits(
     collection: string,
     options: ReadOptions,
     known: boolean,
     read: (floor: Floor, deadline: Deadline) => Promise<Answer<V>>,
   ): Promise<Answer<V>> {
-    const { clock, ending, fillWaitMs, maxReads } = this.#parts
+    const { clock, stopSignal: ending, fillWaitMs, maxReads } = this.#parts
     if (this.#running >= maxReads)
       throw new ReplicaError('TOO_MANY_WAITERS', `${this.#running} reads wait already`)
     this.#running += 1
@@ -135,7 +135,7 @@ export class Reads<V extends Value> {
       const ticket = filler.fill(collection, id, floor.position)
       if (!ticket.joined) via = 'miss'
       else if (via === 'hit') via = 'collapsed'
-      const filled = await filledOf(ticket, deadline)
+      const filled = await awaitFill(ticket, deadline)
       if (filled.kind === 'failed') throw filled.error
       if (filled.kind === 'moved') continue
       const { value, at } = filled
@@ -157,10 +157,10 @@ export class Reads<V extends Value> {
   }
 }
 
-async function filledOf<V>(ticket: FillTicket<V>, deadline: Deadline): Promise<Filled<V>> {
+async function awaitFill<V>(ticket: FillTicket<V>, deadline: Deadline): Promise<FillResult<V>> {
   try {
-    return await deadline.race(ticket.filled, lateFill)
+    return await deadline.race(ticket.result, fillTimeout)
   } finally {
-    ticket.leave()
+    ticket.cancel()
   }
 }

@@ -13,9 +13,9 @@ import type {
   ReplicaStatus,
   SubscribeOptions,
 } from './contract.ts'
-import { Deadline, Ending } from './deadline.ts'
+import { Deadline, StopSignal } from './deadline.ts'
 import { Feed } from './feed.ts'
-import { FeedReads } from './feed-reads.ts'
+import { LogReads } from './log-reads.ts'
 import { Filler } from './filler.ts'
 import { MultiGet } from './multi-get.ts'
 import type { ReplicaOptions } from './options.ts'
@@ -27,7 +27,7 @@ import { Subscriptions } from './subscriptions.ts'
 import { Watermark } from './watermark.ts'
 
 /** Whatever brings the source's changes to the feed. */
-export interface Following {
+export interface FollowerHandle {
   start(): void
   /** Settles when no call of the feed will come any more. */
   stop(): Promise<void>
@@ -52,7 +52,7 @@ export interface ReplicaBase<V extends Value> {
 
 export interface ReplicaParts<V extends Value> extends ReplicaBase<V> {
   readonly cache: Cache<V>
-  readonly follow: (feed: Feed<V>) => Following
+  readonly follow: (feed: Feed<V>) => FollowerHandle
   readonly defer: (run: () => void) => void
 }
 
@@ -64,7 +64,7 @@ const PINNED_SHARE = 1 / 4
 /** Feed, cache and point reads put together; see the contract for what it promises. */
 export class ExactReplica<V extends Value> implements Replica<V> {
   readonly #parts: ReplicaParts<V>
-  readonly #ending = new Ending()
+  readonly #stopSignal = new StopSignal()
   readonly #watermark: Watermark
   readonly #collections: ServedCollections
   readonly #subscriptions: Subscriptions<V>
@@ -74,7 +74,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
   readonly #multiGet: MultiGet<V>
   readonly #reads: Reads<V>
   readonly #feed: Feed<V>
-  readonly #following: Following
+  readonly #following: FollowerHandle
   readonly #cache: Cache<V>
   #peekHits = 0
   #stopped: Promise<void> | undefined
@@ -83,12 +83,12 @@ export class ExactReplica<V extends Value> implements Replica<V> {
     const { cache, encoder, options, clock, random, log, wallTimeMs } = parts
     const { retry, maxAnswerBytes } = options
     const budget = parts.budget ?? new ByteBudget({ maxBytes: options.inFlightBytes, clock })
-    const ending = this.#ending
+    const ending = this.#stopSignal
     const watermark = new Watermark(clock, options.lagAfterMs)
     const subscriptions = new Subscriptions<V>(options.maxSubscriptionBytes, encoder.sizeOf)
     const sourceReads = new BoundedReads({
-      reads: parts.reads ?? new FeedReads(watermark, clock),
-      places: options.maxSourceReads,
+      reads: parts.reads ?? new LogReads(watermark, clock),
+      maxConcurrent: options.maxSourceReads,
       small: budget.part('reads', budget.maxBytes * READS_SHARE),
       large: budget.part('large_reads', budget.maxBytes * LARGE_READS_SHARE),
       readMs: options.sourceReadMs,
@@ -123,7 +123,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
       progress,
       filler,
       snapshots,
-      pins,
+      pinBudget: pins,
       maxAnswerBytes,
     })
     this.#parts = parts
@@ -143,7 +143,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
       filler,
       multiGet,
       clock,
-      ending,
+      stopSignal: ending,
       positionWaitMs: options.positionWaitMs,
       fillWaitMs: options.fillWaitMs,
       maxReads: options.maxReads,
@@ -175,7 +175,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
 
   async start(): Promise<void> {
     this.#following.start()
-    while (!this.#watermark.serving && this.state.kind !== 'stopped') await this.#watermark.moved
+    while (!this.#watermark.serving && this.state.kind !== 'stopped') await this.#watermark.stateChanged
   }
 
   peek(key: string): V | Absent | undefined {
@@ -207,7 +207,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
   }
 
   changes(options: SubscribeOptions): AsyncIterable<Notification<V>> {
-    return this.#subscriptions.listen(options)
+    return this.#subscriptions.subscribe(options)
   }
 
   status(): ReplicaStatus {
@@ -247,7 +247,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
   }
 
   async #stop(): Promise<void> {
-    this.#ending.end()
+    this.#stopSignal.end()
     this.#watermark.stop()
     this.#collections.stop()
     this.#sourceReads.stop()
@@ -261,7 +261,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
   ): Promise<Position> {
     const { clock } = this.#parts
     const waitMs = options.waitMs ?? this.#parts.options.positionWaitMs
-    using deadline = new Deadline(clock, waitMs, this.#ending, options.signal)
+    using deadline = new Deadline(clock, waitMs, this.#stopSignal, options.signal)
     await this.#progress.untilServing(deadline)
     return await this.#progress.reach(wanted, deadline)
   }

@@ -12,13 +12,13 @@ import { ReplicaError } from './errors.ts'
 import type { BoundedReads } from './bounded-reads.ts'
 
 /** `checking`: nobody may read it until the answer is there. `refused`: it cannot be followed exactly. */
-type Verdict =
+type CollectionStatus =
   | { readonly kind: 'checking' }
   | { readonly kind: 'exact' }
   | { readonly kind: 'refused'; readonly reason: string }
 
-const checking: Verdict = { kind: 'checking' }
-const exact: Verdict = { kind: 'exact' }
+const checking: CollectionStatus = { kind: 'checking' }
+const exact: CollectionStatus = { kind: 'exact' }
 
 /**
  * Which collections may be served: the source is asked at each new epoch and whenever a definition changed. Views,
@@ -26,7 +26,7 @@ const exact: Verdict = { kind: 'exact' }
  */
 export class ServedCollections {
   readonly #idTypes = new Map<string, IdType>()
-  readonly #verdicts = new Map<string, Verdict>()
+  readonly #statuses = new Map<string, CollectionStatus>()
   readonly #sourceReads: BoundedReads
   readonly #clock: Clock
   readonly #log: Log
@@ -34,7 +34,7 @@ export class ServedCollections {
   readonly #random: () => number
   readonly #stopping = new AbortController()
   /** What the next check has to ask for. */
-  readonly #open = new Set<string>()
+  readonly #pending = new Set<string>()
   #checking = false
   #blocked = 0
   #changed = deferred<void>()
@@ -72,7 +72,7 @@ export class ServedCollections {
 
   /** @throws {ReplicaError} UNKNOWN_COLLECTION */
   expect(collection: string): void {
-    if (this.#verdicts.has(collection)) return
+    if (this.#statuses.has(collection)) return
     throw new ReplicaError('UNKNOWN_COLLECTION', `expected a served collection, got '${collection}'`)
   }
 
@@ -89,12 +89,12 @@ export class ServedCollections {
   }
 
   isBlocked(collection: string): boolean {
-    return this.#verdicts.get(collection)?.kind !== 'exact'
+    return this.#statuses.get(collection)?.kind !== 'exact'
   }
 
   /** @throws {ReplicaError} COLLECTION_NOT_EXACT; returns whether it may be read now, and not only later. */
   mayRead(collection: string): boolean {
-    const verdict = this.#verdicts.get(collection)
+    const verdict = this.#statuses.get(collection)
     if (verdict?.kind === 'refused') {
       throw notExact(collection, verdict.reason)
     }
@@ -104,29 +104,29 @@ export class ServedCollections {
   /** The refused collections with the reasons. */
   refused(): Record<string, string> {
     const reasons: Record<string, string> = {}
-    for (const [name, verdict] of this.#verdicts)
+    for (const [name, verdict] of this.#statuses)
       if (verdict.kind === 'refused') reasons[name] = verdict.reason
     return reasons
   }
 
   /** Every collection must be looked at again. */
-  askAll(): void {
-    this.#ask([...this.#verdicts.keys()])
+  recheckAll(): void {
+    this.#recheck([...this.#statuses.keys()])
   }
 
   /** The definition of this collection may have changed. */
-  ask(collection: string): void {
-    if (this.#verdicts.has(collection)) this.#ask([collection])
+  recheck(collection: string): void {
+    if (this.#statuses.has(collection)) this.#recheck([collection])
   }
 
   stop(): void {
     this.#stopping.abort()
   }
 
-  #ask(collections: readonly string[]): void {
+  #recheck(collections: readonly string[]): void {
     for (const name of collections) {
       this.#set(name, checking)
-      this.#open.add(name)
+      this.#pending.add(name)
     }
     if (!this.#checking) void this.#checkAll()
   }
@@ -135,14 +135,14 @@ export class ServedCollections {
   async #checkAll(): Promise<void> {
     this.#checking = true
     const backoff = new Backoff(this.#retry, this.#random)
-    while (this.#open.size > 0 && !this.#stopping.signal.aborted) {
-      const names = [...this.#open]
-      this.#open.clear()
+    while (this.#pending.size > 0 && !this.#stopping.signal.aborted) {
+      const names = [...this.#pending]
+      this.#pending.clear()
       try {
         await this.#check(names)
         backoff.reset()
       } catch (error) {
-        for (const name of names) this.#open.add(name)
+        for (const name of names) this.#pending.add(name)
         this.#log.warn({ collections: names, err: error }, 'could not check the collections, trying again')
         await this.#clock.sleep(backoff.next(), this.#stopping.signal)
       }
@@ -153,23 +153,23 @@ export class ServedCollections {
   /** What was asked for anew meanwhile belongs to the next check: this answer may be older than the change. */
   async #check(names: readonly string[]): Promise<void> {
     const reasons = await this.#sourceReads.check(names)
-    for (const name of names) if (!this.#open.has(name)) this.#judge(name, reasons.get(name))
+    for (const name of names) if (!this.#pending.has(name)) this.#applyResult(name, reasons.get(name))
     const changed = this.#changed
     this.#changed = deferred()
     changed.resolve()
   }
 
-  #judge(name: string, reason: string | undefined): void {
+  #applyResult(name: string, reason: string | undefined): void {
     if (reason === undefined) return this.#set(name, exact)
     this.#log.error({ collection: name, reason }, 'this collection cannot be served exactly and is refused')
     this.#set(name, { kind: 'refused', reason })
   }
 
-  #set(name: string, verdict: Verdict): void {
-    const old = this.#verdicts.get(name)
+  #set(name: string, verdict: CollectionStatus): void {
+    const old = this.#statuses.get(name)
     if ((old === undefined || old.kind === 'exact') && verdict.kind !== 'exact') this.#blocked += 1
     if (old !== undefined && old.kind !== 'exact' && verdict.kind === 'exact') this.#blocked -= 1
-    this.#verdicts.set(name, verdict)
+    this.#statuses.set(name, verdict)
   }
 }
 

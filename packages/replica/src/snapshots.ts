@@ -1,14 +1,14 @@
 import { ABSENT, type Absent, type Cache, type Value } from '@freshet/cache'
 import type { Bytes, Id, Position, SourceId } from '@freshet/protocol'
-import { answerTooLarge, fits } from './answer-keys.ts'
+import { answerTooLarge, isWithin } from './pinned-keys.ts'
 import type { Encoder } from './contract.ts'
 import type { Deadline } from './deadline.ts'
 import { deferred } from './deferred.ts'
 import { ReplicaError } from './errors.ts'
-import { lateFill } from './floor.ts'
+import { fillTimeout } from './floor.ts'
 import type { ServedCollections } from './served-collections.ts'
 import type { BoundedReads } from './bounded-reads.ts'
-import { planReads, SIZE_UNKNOWN, SMALL_BYTES, type ReadPlan, type Wanted } from './read-plan.ts'
+import { planReads, SIZE_ONLY, SMALL_BYTES, type ReadPlan, type Wanted } from './read-plan.ts'
 import type { Watermark } from './watermark.ts'
 
 /** Documents as they were at one position, in the order of their ids. `nothing`: it proved nothing, look again. */
@@ -32,7 +32,7 @@ interface Job<V> {
   callers: number
   /** Where it is read, once it was sent. */
   sent: Stamp | undefined
-  readonly leaveLine: AbortController
+  readonly queueAbort: AbortController
 }
 
 /** Where documents are read, all of them. */
@@ -47,7 +47,7 @@ interface WantedId extends Wanted {
 }
 
 /** What has been read so far. */
-interface Found<V> {
+interface Progress<V> {
   readonly values: Map<Id, V | Absent>
   bytes: number
   /** Those that are asked for next: for their size, or with room for it. */
@@ -85,23 +85,23 @@ export class Snapshots<V extends Value> {
   ): Promise<Exclude<Snapshot<V>, { readonly kind: 'failed' }>> {
     const name = JSON.stringify([collection, ids])
     const running = this.#jobs.get(name)
-    const job = running && this.#serves(running, floor) ? running : this.#start(name, collection, ids)
+    const job = running && this.#canShare(running, floor) ? running : this.#start(name, collection, ids)
     job.callers += 1
     try {
-      const snapshot = await deadline.race(job.taken, lateFill)
+      const snapshot = await deadline.race(job.taken, fillTimeout)
       if (snapshot.kind === 'failed') throw snapshot.error
       return snapshot
     } finally {
       job.callers -= 1
       // One that nobody waits for is not sent.
       if (job.callers === 0) {
-        job.leaveLine.abort()
-        this.#forget(name, job)
+        job.queueAbort.abort()
+        this.#remove(name, job)
       }
     }
   }
 
-  #serves({ sent }: Job<V>, floor: Position): boolean {
+  #canShare({ sent }: Job<V>, floor: Position): boolean {
     const { watermark, cache } = this.#parts
     return sent === undefined || (sent.source === watermark.source && cache.mayAnswer(floor, sent.at))
   }
@@ -109,7 +109,7 @@ export class Snapshots<V extends Value> {
   #start(name: string, collection: string, ids: readonly Id[]): Job<V> {
     const { promise: taken, resolve } = deferred<Snapshot<V>>()
     const leaveLine = new AbortController()
-    const job: Job<V> = { collection, ids, taken, callers: 0, sent: undefined, leaveLine }
+    const job: Job<V> = { collection, ids, taken, callers: 0, sent: undefined, queueAbort: leaveLine }
     this.#jobs.set(name, job)
     void this.#run(name, job, resolve)
     return job
@@ -117,11 +117,11 @@ export class Snapshots<V extends Value> {
 
   async #run(name: string, job: Job<V>, resolve: (snapshot: Snapshot<V>) => void): Promise<void> {
     const snapshot = await this.#read(job)
-    this.#forget(name, job)
+    this.#remove(name, job)
     resolve(snapshot)
   }
 
-  #forget(name: string, job: Job<V>): void {
+  #remove(name: string, job: Job<V>): void {
     if (this.#jobs.get(name) === job) this.#jobs.delete(name)
   }
 
@@ -138,7 +138,7 @@ export class Snapshots<V extends Value> {
   /** @throws {ReplicaError} */
   async #readAll(job: Job<V>): Promise<Snapshot<V>> {
     const { collection, ids } = job
-    const found: Found<V> = { values: new Map(), bytes: 0, next: [] }
+    const found: Progress<V> = { values: new Map(), bytes: 0, next: [] }
     let wanted: readonly WantedId[] = ids.map((id) => ({ id, collection, maxBytes: SMALL_BYTES }))
     while (wanted.length > 0) {
       found.next = []
@@ -151,7 +151,7 @@ export class Snapshots<V extends Value> {
   }
 
   /** Whether it was read. @throws what the encoder throws; {ReplicaError} */
-  async #readPart(job: Job<V>, plan: ReadPlan<WantedId>, found: Found<V>): Promise<boolean> {
+  async #readPart(job: Job<V>, plan: ReadPlan<WantedId>, found: Progress<V>): Promise<boolean> {
     let done = false
     let failed: { readonly error: unknown } | undefined
     const read = async (): Promise<void> => {
@@ -161,7 +161,7 @@ export class Snapshots<V extends Value> {
         failed = { error }
       }
     }
-    await this.#parts.sourceReads.inTurn(plan, read, job.leaveLine.signal)
+    await this.#parts.sourceReads.schedule(plan, read, job.queueAbort.signal)
     if (failed) throw failed.error
     return done
   }
@@ -169,7 +169,7 @@ export class Snapshots<V extends Value> {
   async #readNow(
     job: Job<V>,
     { documents, maxDocumentBytes }: ReadPlan<WantedId>,
-    found: Found<V>,
+    found: Progress<V>,
   ): Promise<boolean> {
     const { cache, sourceReads } = this.#parts
     job.sent ??= this.#stamp(job)
@@ -184,7 +184,7 @@ export class Snapshots<V extends Value> {
     const next = unread.map((id) => ({
       id,
       collection: job.collection,
-      maxBytes: sizes.get(id) ?? SIZE_UNKNOWN,
+      maxBytes: sizes.get(id) ?? SIZE_ONLY,
     }))
     found.next = [...found.next, ...next]
     for (const [id, document] of result.documents) this.#keep(id, document, found)
@@ -200,11 +200,11 @@ export class Snapshots<V extends Value> {
   }
 
   /** @throws {ReplicaError} ANSWER_TOO_LARGE; what the encoder throws */
-  #keep(id: Id, document: Bytes, found: Found<V>): void {
+  #keep(id: Id, document: Bytes, found: Progress<V>): void {
     const { encoder, maxAnswerBytes } = this.#parts
     const value = encoder.encode(document)
     found.values.set(id, value)
     found.bytes += encoder.sizeOf(value)
-    if (!fits(found.bytes, maxAnswerBytes)) throw answerTooLarge(found.bytes, maxAnswerBytes)
+    if (!isWithin(found.bytes, maxAnswerBytes)) throw answerTooLarge(found.bytes, maxAnswerBytes)
   }
 }

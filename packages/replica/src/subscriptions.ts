@@ -32,7 +32,7 @@ export class Subscriptions<V extends Value> {
   readonly #all = new Set<Subscriber<V>>()
   readonly #byCollection = new Map<string, Set<Subscriber<V>>>()
   /** Those with changes of the batch that is being applied. */
-  readonly #concerned = new Set<Subscriber<V>>()
+  readonly #affected = new Set<Subscriber<V>>()
   readonly #maxBytes: number
   readonly #sizeOf: (document: V) => number
   #closed = false
@@ -48,35 +48,35 @@ export class Subscriptions<V extends Value> {
     return this.#all.size > 0 || this.#byCollection.has(collection)
   }
 
-  /** A change of the batch that is being applied; it is told by {@link tell}. */
+  /** A change of the batch that is being applied; it is told by {@link flush}. */
   add(change: ChangedDocument<V>): void {
     const bytes = CHANGE_BYTES + ('document' in change ? this.#sizeOf(change.document) : 0)
     for (const subscriber of this.#subscribersOf(change.collection)) {
       subscriber.pending.push(change)
       subscriber.pendingBytes += bytes
-      this.#concerned.add(subscriber)
+      this.#affected.add(subscriber)
     }
   }
 
   /** Documents changed and nobody said which. @param collection the only one that it is about, if it is about one. */
   reset(reason: string, at: Position, collection?: string): void {
-    const concerned = collection === undefined ? this.#everybody() : this.#subscribersOf(collection)
+    const concerned = collection === undefined ? this.#subscribers() : this.#subscribersOf(collection)
     for (const subscriber of concerned) {
       // What is read anew need not be told.
       if (collection === undefined) subscriber.pending = []
       this.#flush(subscriber, at)
-      this.#queue(subscriber, { kind: 'reset', reason, at }, CHANGE_BYTES)
+      this.#enqueue(subscriber, { kind: 'reset', reason, at }, CHANGE_BYTES)
     }
   }
 
   /** Tells what was added since, all of it at one position. */
-  tell(at: Position): void {
-    for (const subscriber of this.#concerned) this.#flush(subscriber, at)
-    this.#concerned.clear()
+  flush(at: Position): void {
+    for (const subscriber of this.#affected) this.#flush(subscriber, at)
+    this.#affected.clear()
   }
 
   /** Listens from this call on, not from the first `next`; ends when the signal aborts. */
-  listen({ signal, collections }: SubscribeOptions): AsyncIterable<Notification<V>> {
+  subscribe({ signal, collections }: SubscribeOptions): AsyncIterable<Notification<V>> {
     const subscriber: Subscriber<V> = {
       collections,
       pending: [],
@@ -86,9 +86,9 @@ export class Subscriptions<V extends Value> {
       open: !signal.aborted && !this.#closed,
       arrived: deferred(),
     }
-    const leave = (): void => this.#end(subscriber)
+    const leave = (): void => this.#remove(subscriber)
     if (subscriber.open) {
-      this.#enter(subscriber)
+      this.#add(subscriber)
       signal.addEventListener('abort', leave, { once: true })
     }
     return this.#read(subscriber, signal, leave)
@@ -97,10 +97,10 @@ export class Subscriptions<V extends Value> {
   /** Ends all iterations; who listens later hears nothing. */
   close(): void {
     this.#closed = true
-    for (const subscriber of this.#everybody()) this.#end(subscriber)
+    for (const subscriber of this.#subscribers()) this.#remove(subscriber)
   }
 
-  #enter(subscriber: Subscriber<V>): void {
+  #add(subscriber: Subscriber<V>): void {
     if (subscriber.collections === undefined) this.#all.add(subscriber)
     for (const name of subscriber.collections ?? []) {
       const set = this.#byCollection.get(name) ?? new Set()
@@ -108,9 +108,9 @@ export class Subscriptions<V extends Value> {
     }
   }
 
-  #end(subscriber: Subscriber<V>): void {
+  #remove(subscriber: Subscriber<V>): void {
     this.#all.delete(subscriber)
-    this.#concerned.delete(subscriber)
+    this.#affected.delete(subscriber)
     for (const name of subscriber.collections ?? []) {
       const set = this.#byCollection.get(name)
       if (set?.delete(subscriber) && set.size === 0) this.#byCollection.delete(name)
@@ -124,7 +124,7 @@ export class Subscriptions<V extends Value> {
     yield* this.#byCollection.get(collection) ?? []
   }
 
-  #everybody(): ReadonlySet<Subscriber<V>> {
+  #subscribers(): ReadonlySet<Subscriber<V>> {
     return new Set([...this.#all, ...[...this.#byCollection.values()].flatMap((set) => [...set])])
   }
 
@@ -133,11 +133,11 @@ export class Subscriptions<V extends Value> {
     subscriber.pending = []
     subscriber.pendingBytes = 0
     if (pending.length === 0) return
-    this.#queue(subscriber, { kind: 'changes', changes: pending, at }, pendingBytes)
+    this.#enqueue(subscriber, { kind: 'changes', changes: pending, at }, pendingBytes)
   }
 
   /** One that is too slow loses its queue and hears that it must read everything anew: memory stays bounded. */
-  #queue(subscriber: Subscriber<V>, notification: Notification<V>, bytes: number): void {
+  #enqueue(subscriber: Subscriber<V>, notification: Notification<V>, bytes: number): void {
     const { queue, queuedBytes } = subscriber
     if (queue.length === 0 || queuedBytes + bytes <= this.#maxBytes) {
       queue.push({ notification, bytes })

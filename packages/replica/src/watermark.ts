@@ -19,12 +19,12 @@ export class Watermark {
   #source: SourceId | undefined
   #at: Position = POSITION_ZERO
   /** How far W had come in the sources that were followed before, the one that was left last at the end. */
-  readonly #left = new Map<SourceId, Position>()
+  readonly #previous = new Map<SourceId, Position>()
   #text: string | undefined
-  #begunAt: MonotonicMs = Number.NEGATIVE_INFINITY
+  #epochStartedAt: MonotonicMs = Number.NEGATIVE_INFINITY
   #provedAt: MonotonicMs = Number.NEGATIVE_INFINITY
   #aliveAt: MonotonicMs = Number.NEGATIVE_INFINITY
-  #moved = deferred<void>()
+  #stateChanged = deferred<void>()
   #advanced: Deferred<void> | undefined
 
   constructor(clock: Clock, lagAfterMs: number) {
@@ -64,8 +64,8 @@ export class Watermark {
   }
 
   /** Settles at the next change of the state. */
-  get moved(): Promise<void> {
-    return this.#moved.promise
+  get stateChanged(): Promise<void> {
+    return this.#stateChanged.promise
   }
 
   /** Settles at the next batch, new epoch, or at the stop; made only while somebody waits. */
@@ -80,41 +80,41 @@ export class Watermark {
    * followed before, the word of such a one is enough.
    */
   isForeign(source: SourceId, since: MonotonicMs): boolean {
-    const from = Math.max(since, this.#begunAt)
+    const from = Math.max(since, this.#epochStartedAt)
     if (source === this.#source || this.state.kind !== 'live' || this.#provedAt < from) return false
-    return this.#left.has(source) || this.#aliveAt >= from
+    return this.#previous.has(source) || this.#aliveAt >= from
   }
 
   /** A new epoch. W of one source never falls: nothing is answered until the feed has come to where W was. */
   begin(origin: Origin): void {
     const same = origin.source === this.#source
-    if (!same) this.#leave()
-    const reached = same ? this.#at : (this.#left.get(origin.source) ?? POSITION_ZERO)
+    if (!same) this.#rememberSource()
+    const reached = same ? this.#at : (this.#previous.get(origin.source) ?? POSITION_ZERO)
     this.#source = origin.source
     this.#at = reached > origin.at ? reached : origin.at
     this.#text = formatSourcePosition(origin.source, this.#at)
-    this.#begunAt = this.#clock.now()
+    this.#epochStartedAt = this.#clock.now()
     this.#dispatch({ type: 'begun' })
     // Positions of another source mean nothing here: let those who wait look again.
     if (same) this.#waiters.reached(this.#at)
     else this.#waiters.wakeAll()
-    this.#tellAdvance()
+    this.#notifyAdvanced()
   }
 
   /** Whether a batch is still before W, which happens after a new epoch only; nothing is held then. */
-  isOld(batch: Batch): boolean {
+  isBehind(batch: Batch): boolean {
     return batch.through < this.#at
   }
 
   /** All changes through `batch.through` were applied, in this turn. */
   advance(batch: Batch): void {
     this.#aliveAt = Math.max(this.#aliveAt, batch.aliveAt)
-    if (this.isOld(batch)) return
+    if (this.isBehind(batch)) return
     if (batch.through !== this.#at && this.#source !== undefined) {
       this.#at = batch.through
       this.#text = formatSourcePosition(this.#source, batch.through)
     }
-    if (batch.provedAt >= this.#begunAt) {
+    if (batch.provedAt >= this.#epochStartedAt) {
       this.#provedAt = Math.max(this.#provedAt, batch.provedAt)
       const silent = this.#clock.now() - this.#provedAt > this.#lagAfterMs
       this.#dispatch({
@@ -123,7 +123,7 @@ export class Watermark {
       })
     }
     this.#waiters.reached(this.#at)
-    if (this.#advanced !== undefined) this.#tellAdvance()
+    if (this.#advanced !== undefined) this.#notifyAdvanced()
   }
 
   /** The connection broke; W stays exact. */
@@ -138,7 +138,7 @@ export class Watermark {
   stop(): void {
     this.#dispatch({ type: 'stop' })
     this.#waiters.wakeAll()
-    this.#tellAdvance()
+    this.#notifyAdvanced()
   }
 
   /** `wake` runs in the turn in which W reaches `position`, or when that can no longer be told: look again. */
@@ -146,21 +146,21 @@ export class Watermark {
     return this.#waiters.add(position, wake)
   }
 
-  leave(waiter: Waiter): void {
+  cancel(waiter: Waiter): void {
     this.#waiters.cancel(waiter)
   }
 
-  #tellAdvance(): void {
+  #notifyAdvanced(): void {
     this.#advanced?.resolve()
     this.#advanced = undefined
   }
 
-  #leave(): void {
+  #rememberSource(): void {
     if (this.#source === undefined) return
-    this.#left.delete(this.#source)
-    this.#left.set(this.#source, this.#at)
-    const [oldest] = this.#left.keys()
-    if (this.#left.size > MAX_SOURCES && oldest !== undefined) this.#left.delete(oldest)
+    this.#previous.delete(this.#source)
+    this.#previous.set(this.#source, this.#at)
+    const [oldest] = this.#previous.keys()
+    if (this.#previous.size > MAX_SOURCES && oldest !== undefined) this.#previous.delete(oldest)
   }
 
   #dispatch(event: ReplicaEvent): void {
@@ -168,8 +168,8 @@ export class Watermark {
     if (state === this.#state) return
     this.#state = state
     this.#serving = serves(state)
-    const moved = this.#moved
-    this.#moved = deferred()
+    const moved = this.#stateChanged
+    this.#stateChanged = deferred()
     moved.resolve()
   }
 }

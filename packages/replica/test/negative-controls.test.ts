@@ -52,7 +52,7 @@ test.each<[string, () => BenchOptions]>([
     'of a log that begins anew the old is kept',
     () => ({
       log: true,
-      cache: new broken.KeepsAcrossGaps({ maxBytes: 1e6, sizeOf: asText.sizeOf, whole: true }),
+      cache: new broken.KeepsAcrossGaps({ maxBytes: 1e6, sizeOf: asText.sizeOf, complete: true }),
     }),
   ],
 ])('R3 the same runs find that %s', async (_name, variant) => {

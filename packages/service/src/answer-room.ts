@@ -20,7 +20,7 @@ export class AnswerRoom {
 
   /** Whether an answer of so many bytes may be made in this turn. */
   has(bytes: number): boolean {
-    return this.#part.hasRoom(bytes)
+    return this.#part.hasCapacity(bytes)
   }
 
   /**
@@ -29,7 +29,7 @@ export class AnswerRoom {
    */
   async wait(response: ServerResponse, bytes: number, signal: AbortSignal): Promise<ByteLease | undefined> {
     const lease = this.#part.lease()
-    if (!(await lease.hold(bytes, signal))) return undefined
+    if (!(await lease.acquire(bytes, signal))) return undefined
     giveBackWith(response, lease)
     return lease
   }
@@ -45,7 +45,7 @@ export class AnswerRoom {
 
   #hold(response: ServerResponse, bytes: number): ByteLease {
     const lease = this.#part.lease()
-    lease.tryHold(bytes)
+    lease.tryAcquire(bytes)
     giveBackWith(response, lease)
     return lease
   }
@@ -57,7 +57,7 @@ export function endWithBytes(response: ServerResponse, bytes: Buffer, lease: Byt
   let at = 0
   const next = (error?: Error | null): void => {
     if (error || response.destroyed) return
-    lease.moved()
+    lease.touch()
     const piece = bytes.subarray(at, at + PIECE_BYTES)
     at += PIECE_BYTES
     if (at < bytes.length) response.write(piece, next)
@@ -68,7 +68,7 @@ export function endWithBytes(response: ServerResponse, bytes: Buffer, lease: Byt
 }
 
 function letEnd(response: ServerResponse, lease: ByteLease): void {
-  lease.letEnd(() => response.destroy())
+  lease.makeRevocable(() => response.destroy())
 }
 
 function giveBackWith(response: ServerResponse, lease: ByteLease): void {

@@ -33,19 +33,20 @@ export class BodyShare implements Disposable {
   /** The body is being received: `end` is called when others get its room, since it does not come on. */
   receiving(end: () => void): void {
     this.#movedAtBytes = 0
-    this.#body.letEnd(end)
+    this.#body.makeRevocable(end)
   }
 
   /** So much of the body has come, or has its place; less than before changes nothing. @throws {ProblemError} overloaded */
   growTo(bytes: number): void {
-    if (bytes > this.#body.bytes && !this.#body.tryHold(bytes)) throw overloaded(this.#parts.bodies, 'bodies')
+    if (bytes > this.#body.bytes && !this.#body.tryAcquire(bytes))
+      throw overloaded(this.#parts.bodies, 'bodies')
   }
 
   /** So many bytes of the body have come. */
   came(bytes: number): void {
     if (bytes - this.#movedAtBytes < MOVED_BYTES) return
     this.#movedAtBytes = bytes
-    this.#body.moved()
+    this.#body.touch()
   }
 
   /**
@@ -54,16 +55,16 @@ export class BodyShare implements Disposable {
    * @throws {ProblemError} overloaded. @throws {ClientGone}
    */
   async whole(bytes: number): Promise<void> {
-    this.#body.keep()
+    this.#body.makeIrrevocable()
     const most = bytes * LARGEST_FACTOR
-    if (!this.#write.tryHold(most)) await this.#wait(most)
+    if (!this.#write.tryAcquire(most)) await this.#wait(most)
   }
 
   /** So many bytes are kept of what was made of the body; the body itself is not needed any more. */
   made(bytes: number): void {
     this.#body[Symbol.dispose]()
     this.#madeBytes = Math.min(bytes, this.#write.bytes)
-    this.#write.tryHold(this.#madeBytes)
+    this.#write.tryAcquire(this.#madeBytes)
   }
 
   /**
@@ -72,7 +73,7 @@ export class BodyShare implements Disposable {
    * @throws {ProblemError} overloaded
    */
   answers(bytes: number): void {
-    if (!this.#write.tryHold(this.#madeBytes + bytes)) throw overloaded(this.#parts.writes, 'writes')
+    if (!this.#write.tryAcquire(this.#madeBytes + bytes)) throw overloaded(this.#parts.writes, 'writes')
   }
 
   /**
@@ -81,7 +82,7 @@ export class BodyShare implements Disposable {
    */
   answering(bytes: number): ByteLease {
     this.#body[Symbol.dispose]()
-    if (!this.#write.tryHold(bytes)) throw overloaded(this.#parts.writes, 'writes')
+    if (!this.#write.tryAcquire(bytes)) throw overloaded(this.#parts.writes, 'writes')
     return this.#write
   }
 
@@ -97,7 +98,7 @@ export class BodyShare implements Disposable {
     if (response.closed) leave()
     response.once('close', leave)
     try {
-      if (await this.#write.holdInTime(bytes, gone.signal)) return
+      if (await this.#write.acquireInTime(bytes, gone.signal)) return
       if (response.closed) throw new ClientGone('The client went away while its request waited for room.')
       throw overloaded(this.#parts.writes, 'writes')
     } finally {

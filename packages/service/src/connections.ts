@@ -221,7 +221,7 @@ export class Connections {
   #wait(connection: Connection, turn: Turn): void {
     const { turns, socket, newest } = connection
     const heads = (connection.heads ??= this.#options.heads.lease())
-    if (turns.length >= MAX_AHEAD || !heads.tryHold(heads.bytes + turn.bytes))
+    if (turns.length >= MAX_AHEAD || !heads.tryAcquire(heads.bytes + turn.bytes))
       return this.#cut(connection, 'pipelining')
     turns.push(turn)
     if (turns.length > 1) return
@@ -244,7 +244,7 @@ export class Connections {
     if (connection.lingering || socket.destroyed) return this.#forget(connection)
     const turn = turns.shift()
     if (turn === undefined) return
-    connection.heads?.tryHold(connection.heads.bytes - turn.bytes)
+    connection.heads?.tryAcquire(connection.heads.bytes - turn.bytes)
     turn.begin()
     if (turns.length > 0) connection.newest?.once('close', () => this.#next(connection))
     else if (!connection.handedOver) socket.resume()

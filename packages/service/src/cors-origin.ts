@@ -1,5 +1,5 @@
-/** An origin that a browser may send, or what is wrong with it: `wants` completes the sentence "…; it wants". */
-type ReadOrigin = string | { readonly wants: string }
+/** An origin that a browser may send, or what is wrong with it: `expected` completes the sentence "expected …". */
+type ReadOrigin = string | { readonly expected: string }
 
 /** Origins of apps that are no web pages: `capacitor://localhost`, `chrome-extension://id`. */
 const OTHER_SCHEME = /^(?!https?:)[a-z][a-z0-9+.-]*:\/\/[a-z0-9.-]+(:\d+)?$/
@@ -12,14 +12,15 @@ export function readOrigin(given: string): ReadOrigin {
   if (given === '*' || OTHER_SCHEME.test(given)) return given
   if (given === 'null')
     return {
-      wants:
+      expected:
         'origins of pages; "null" is sent by any sandboxed page, so it would let all in: write * for that',
     }
-  if (given.includes('*')) return { wants: 'each origin in full, or * alone for all; there are no patterns' }
+  if (given.includes('*'))
+    return { expected: 'each origin in full, or * alone for all; there are no patterns' }
   if (/^https?:\/\//i.test(given) && URL.canParse(given)) {
     const { origin } = new URL(given)
     // A path, a final slash, upper case, a default port, a name that is not in ASCII.
-    return origin === given ? given : { wants: `the form that browsers send: ${origin}` }
+    return origin === given ? given : { expected: `the form that browsers send: ${origin}` }
   }
-  return { wants: 'origins with a scheme and without a path, such as https://app.example.com' }
+  return { expected: 'origins with a scheme and without a path, such as https://app.example.com' }
 }

@@ -74,8 +74,8 @@ export class EventStream {
     // Most clients take it at once.
     if (response.write(text)) return true
     // What waits counts among all that the process holds, and makes way for others when it does not move.
-    if (lease.bytes === 0) lease.letEnd(() => this.#cut())
-    return lease.tryHold(response.writableLength) || this.#cut()
+    if (lease.bytes === 0) lease.makeRevocable(() => this.#cut())
+    return lease.tryAcquire(response.writableLength) || this.#cut()
   }
 
   /** Ends the stream behind what was sent. */
@@ -86,8 +86,8 @@ export class EventStream {
 
   #taken(): void {
     const { lease } = this.#parts
-    lease.keep()
-    lease.tryHold(0)
+    lease.makeIrrevocable()
+    lease.tryAcquire(0)
   }
 
   #cut(): false {

@@ -32,13 +32,13 @@ export function openInFlight(maxBytes: number, clock: Clock): InFlight {
 
 /** Registers what each part has; it is read at each scrape and costs nothing before. */
 export function addInFlightMetrics(metrics: Metrics, budget: ByteBudget): void {
-  const of = (figure: 'takenBytes' | 'waiting' | 'refused' | 'ended') => () =>
-    budget.figures().map(({ part, [figure]: value }) => ({ labels: { part }, value }))
+  const of = (figure: 'takenBytes' | 'waiting' | 'refused' | 'revoked') => () =>
+    budget.stats().map(({ part, [figure]: value }) => ({ labels: { part }, value }))
   metrics.gauge('in_flight_limit_bytes', 'Bytes that may be under way.', [], () => budget.maxBytes)
   metrics.gauge('in_flight_bytes', 'Bytes that are under way.', ['part'], of('takenBytes'))
   metrics.gauge('in_flight_waiting', 'Requests that wait for room.', ['part'], of('waiting'))
   const refused = 'Times that there was no room, in time.'
   metrics.counter('in_flight_refused_total', refused, ['part'], of('refused'))
   const ended = 'Bodies and answers that did not move and were cut off to make room for others.'
-  metrics.counter('in_flight_ended_total', ended, ['part'], of('ended'))
+  metrics.counter('in_flight_ended_total', ended, ['part'], of('revoked'))
 }

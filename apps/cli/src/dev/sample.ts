@@ -36,8 +36,8 @@ export class SampleData implements Part {
     this.#options = options
     const { clock, log } = options
     this.#loop = new RunLoop({
-      turn: (signal) => this.#move(signal),
-      judge: (error) => {
+      attempt: (signal) => this.#move(signal),
+      onFailure: (error) => {
         // Once: a database may be away for long.
         if (!this.#failing) log.warn({ err: error }, 'the sample data could not be moved, trying again')
         this.#failing = true

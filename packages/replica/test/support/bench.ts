@@ -76,7 +76,8 @@ export class Bench implements AsyncDisposable {
       clock: this.clock,
       random: this.random.next,
       log: silentLog,
-      cache: options.cache ?? new Cache({ maxBytes: all.cacheBytes, sizeOf: asText.sizeOf, whole: this.log }),
+      cache:
+        options.cache ?? new Cache({ maxBytes: all.cacheBytes, sizeOf: asText.sizeOf, complete: this.log }),
       ...(options.budget && { budget: options.budget }),
       follow: (feed) => {
         this.#feed = options.wrapFeed?.(feed) ?? feed

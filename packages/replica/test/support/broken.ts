@@ -7,9 +7,9 @@ import { ScriptedReads } from './scripted-reads.ts'
 
 /** A fill's read wins over what the feed said meanwhile. */
 export class FillOverwritesEvent<V extends Value> extends Cache<V> {
-  override arrive(fill: Fill<V>, outcome: FillOutcome<V>, now: Position): FillDecision<V> {
-    if (outcome.kind === 'exact') fill.last = undefined
-    return super.arrive(fill, outcome, now)
+  override applyOutcome(fill: Fill<V>, outcome: FillOutcome<V>, now: Position): FillDecision<V> {
+    if (outcome.kind === 'exact') fill.latest = undefined
+    return super.applyOutcome(fill, outcome, now)
   }
 }
 
@@ -35,10 +35,10 @@ export class KeepsAcrossGaps<V extends Value> extends Cache<V> {
 /** An update without content leaves what passed by before where it is. */
 export class RecallsTheInvalidated<V extends Value> extends Cache<V> {
   override invalidate(key: string): void {
-    const old = this.recall(key)
+    const old = this.getRecent(key)
     const kept = old && Buffer.from(old)
     super.invalidate(key)
-    if (kept) this.pass(key, kept)
+    if (kept) this.putRecent(key, kept)
   }
 }
 
@@ -71,8 +71,8 @@ export class IgnoresPins<V extends Value> extends Cache<V> {
 
 /** What is evicted ends its fill: a document that does not stay is never there. */
 export class EvictionAbortsFills<V extends Value> extends Cache<V> {
-  override arrive(fill: Fill<V>, outcome: FillOutcome<V>, now: Position): FillDecision<V> {
-    const decision = super.arrive(fill, outcome, now)
+  override applyOutcome(fill: Fill<V>, outcome: FillOutcome<V>, now: Position): FillDecision<V> {
+    const decision = super.applyOutcome(fill, outcome, now)
     if (decision.kind !== 'install' || this.peek(fill.key) !== undefined) return decision
     return { kind: 'wait-after', position: now }
   }

@@ -1,4 +1,4 @@
-import { SharedNext, type Clock } from '@freshet/kit'
+import { CoalescedCall, type Clock } from '@freshet/kit'
 import { reasonAgainst } from '@freshet/mongodb-rules'
 import { MongoServerError } from 'mongodb'
 import type { Acknowledged } from '../contract.ts'
@@ -15,7 +15,7 @@ type Look = (collection: string) => Promise<string | undefined>
 
 /** What was seen of one collection. */
 interface Seen {
-  readonly looks: SharedNext<string | undefined>
+  readonly looks: CoalescedCall<string | undefined>
   /** Nothing yet, or what the last look found. */
   last: { readonly reason: string | undefined } | undefined
   /** When the last look began. */
@@ -44,9 +44,9 @@ export class CollectionChecks {
   ): Promise<T> {
     const seen = this.#of(collection)
     // Unknown, or something that may be mended.
-    if (seen.last === undefined || seen.last.reason !== undefined) expectNone(await seen.looks.ask())
+    if (seen.last === undefined || seen.last.reason !== undefined) expectNone(await seen.looks.run())
     // Nobody waits for this one, and what it finds is for the writes to come. If it fails, the next one is tried then.
-    else if (this.#clock.now() - seen.lookedMs >= LOOK_EVERY_MS) seen.looks.ask().catch(() => undefined)
+    else if (this.#clock.now() - seen.lookedMs >= LOOK_EVERY_MS) seen.looks.run().catch(() => undefined)
     try {
       const done = await write()
       // What finds nothing may do so because of what the collection is. After `unsure` more is to come.
@@ -62,7 +62,7 @@ export class CollectionChecks {
     const known = this.#seen.get(collection)
     if (known) return known
     const seen: Seen = {
-      looks: new SharedNext(async () => {
+      looks: new CoalescedCall(async () => {
         seen.lookedMs = this.#clock.now()
         const reason = await this.#look(collection)
         seen.last = { reason }
@@ -78,7 +78,7 @@ export class CollectionChecks {
 
 /** Leaves things as they are when the look fails: the write has its outcome. @throws {StoreError} NOT_EXACT */
 async function lookNow({ looks }: Seen, cause?: unknown): Promise<void> {
-  expectNone(await looks.ask().catch(() => undefined), cause)
+  expectNone(await looks.run().catch(() => undefined), cause)
 }
 
 function expectNone(reason: string | undefined, cause?: unknown): void {

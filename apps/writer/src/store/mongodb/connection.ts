@@ -43,10 +43,10 @@ export class DatabaseConnection implements Part {
     const { clock, log } = options
     this.#renewal = new Renewal(this.#clients(), {
       name: this.name,
-      make: () => this.#make(),
-      end: closeAll,
+      create: () => this.#make(),
+      dispose: closeAll,
       clock,
-      pauses: new Backoff(RENEWAL_PAUSES, Math.random),
+      backoff: new Backoff(RENEWAL_PAUSES, Math.random),
       log,
     })
   }

@@ -1,4 +1,4 @@
-import { SharedNext } from '@freshet/kit'
+import { CoalescedCall } from '@freshet/kit'
 import { controlCollection, identityId, sourceIdOf } from '@freshet/mongodb-rules'
 import type { Position, SourceId } from '@freshet/protocol'
 import type { Document } from 'mongodb'
@@ -15,7 +15,7 @@ export class ControlDocuments implements ControlStore {
   readonly #connection: Pick<DatabaseConnection, 'control' | 'ready'>
   readonly #database: string
   readonly #durable: Document
-  readonly #later = new SharedNext(() => this.#positionOfWrite())
+  readonly #later = new CoalescedCall(() => this.#positionOfWrite())
 
   constructor(
     connection: Pick<DatabaseConnection, 'control' | 'ready'>,
@@ -56,7 +56,7 @@ export class ControlDocuments implements ControlStore {
    * Rejects with an error of the driver, or another one.
    */
   later(): Promise<Position> {
-    return this.#later.ask()
+    return this.#later.run()
   }
 
   async #positionOfWrite(): Promise<Position> {

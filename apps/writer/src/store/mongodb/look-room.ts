@@ -1,4 +1,4 @@
-import { ROOM_WAIT_MS, type ByteLease, type BytePart } from '@freshet/kit'
+import { CAPACITY_WAIT_MS, type ByteLease, type BytePart } from '@freshet/kit'
 import { StoreError } from '../errors.ts'
 
 /** Stored versions up to here are looked at without being asked for their size. */
@@ -46,7 +46,7 @@ export class LookRoom {
     for (let look = 1; look <= MAX_LOOKS; look += 1) {
       const part = maxBytes > SMALL_BYTES ? this.#parts.large : this.#parts.small
       using lease = part.lease()
-      if (!lease.tryHold(maxBytes * COPIES)) await this.#wait(lease, maxBytes * COPIES)
+      if (!lease.tryAcquire(maxBytes * COPIES)) await this.#wait(lease, maxBytes * COPIES)
       try {
         return await work(maxBytes)
       } catch (error) {
@@ -61,7 +61,7 @@ export class LookRoom {
     const { large, maxLargeWaiting } = this.#parts
     if (lease.part === large && large.waiting >= maxLargeWaiting)
       throw new StoreError('CROWDED', `${maxLargeWaiting} writes wait to look at a large document`)
-    if (!(await lease.holdInTime(bytes)))
-      throw new StoreError('CROWDED', `no room for ${bytes} bytes within ${ROOM_WAIT_MS} ms`)
+    if (!(await lease.acquireInTime(bytes)))
+      throw new StoreError('CROWDED', `no room for ${bytes} bytes within ${CAPACITY_WAIT_MS} ms`)
   }
 }

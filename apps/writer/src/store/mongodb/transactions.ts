@@ -1,4 +1,4 @@
-import type { Clock, Pauses } from '@freshet/kit'
+import type { Clock, RetryDelays } from '@freshet/kit'
 import { ReadConcern, type Document, type RunCommandOptions, type TransactionOptions } from 'mongodb'
 import type { DatabaseConnection } from './connection.ts'
 import type { Position } from '@freshet/protocol'
@@ -13,7 +13,7 @@ export interface Retries {
   /** Attempts after the first one. */
   readonly times: number
   /** New for each run; with jitter, so that two that met do not meet again. */
-  readonly pauses: () => Pauses
+  readonly pauses: () => RetryDelays
   readonly clock: Clock
 }
 

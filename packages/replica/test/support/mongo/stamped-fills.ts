@@ -43,9 +43,13 @@ class DropsWhatStampsCover extends Cache<Parsed> {
     if (!this.#stamps.cover(key, told)) super.upsert(key, value)
   }
 
-  override arrive(fill: Fill<Parsed>, outcome: FillOutcome<Parsed>, now: Position): FillDecision<Parsed> {
-    if (this.#stamps.cover(fill.key, this.#toldAt.get(fill.key))) fill.last = undefined
-    return super.arrive(fill, outcome, now)
+  override applyOutcome(
+    fill: Fill<Parsed>,
+    outcome: FillOutcome<Parsed>,
+    now: Position,
+  ): FillDecision<Parsed> {
+    if (this.#stamps.cover(fill.key, this.#toldAt.get(fill.key))) fill.latest = undefined
+    return super.applyOutcome(fill, outcome, now)
   }
 }
 

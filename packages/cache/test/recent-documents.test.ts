@@ -1,13 +1,13 @@
 import { expect, test } from '@jest/globals'
 import * as fc from 'fast-check'
-import { Recent } from '../src/recent.ts'
+import { RecentDocuments } from '../src/recent-documents.ts'
 
 const seed = Number(process.env['FRESHET_TEST_SEED'] ?? Date.now() % 2 ** 31)
 const text = (document: Uint8Array | undefined): string | undefined =>
   document && Buffer.from(document).toString()
 
 test('C13 the newest documents are there, until newer ones need their room', () => {
-  const recent = new Recent(64 * 1024)
+  const recent = new RecentDocuments(64 * 1024)
   for (let n = 0; n < 10_000; n += 1) recent.put(`a/${n}`, Buffer.from(`document ${n}`.padEnd(100)))
   expect(text(recent.get('a/9999'))?.trim()).toBe('document 9999')
   expect(recent.get('a/0')).toBeUndefined()
@@ -18,14 +18,14 @@ test('C13 the newest documents are there, until newer ones need their room', () 
 })
 
 test('C13 a document that is too large is not kept, and neither is what it replaces', () => {
-  const recent = new Recent(64 * 1024)
+  const recent = new RecentDocuments(64 * 1024)
   recent.put('a/1', Buffer.from('old'))
   recent.put('a/1', Buffer.alloc(20_000))
   expect(recent.get('a/1')).toBeUndefined()
 })
 
 test('C13 a key is never taken for another one that has the same low bytes', () => {
-  const recent = new Recent(4_096)
+  const recent = new RecentDocuments(4_096)
   for (let n = 0; n < 2_000; n += 1) {
     recent.put(`a/${n}\u0141`, Buffer.from('other'))
     expect(recent.get(`a/${n}A`)).toBeUndefined()
@@ -33,7 +33,7 @@ test('C13 a key is never taken for another one that has the same low bytes', () 
 })
 
 test('C13 without room there is nothing', () => {
-  const recent = new Recent(0)
+  const recent = new RecentDocuments(0)
   recent.put('a/1', Buffer.from('x'))
   expect([recent.get('a/1'), recent.bytes]).toEqual([undefined, 0])
 })
@@ -50,7 +50,7 @@ test(`C13 whatever is there is the newest of its key, in any order of writes of 
       fc.integer({ min: 200, max: 3_000 }),
       fc.array(step, { maxLength: 300, size: 'max' }),
       (bytes, steps) => {
-        const recent = new Recent(bytes)
+        const recent = new RecentDocuments(bytes)
         const newest = new Map<string, string>()
         for (const [n, one] of steps.entries()) {
           // A document may hold what looks like an entry of another key.

@@ -13,7 +13,7 @@ interface Entry<V> {
  * Every document that the feed told, and no other: what is not here is absent. Nothing is evicted, and nothing can be read
  * again, so what does not fit, and a change without its content, end it until the next {@link clear}.
  */
-export class WholeStore<V extends Value> implements Store<V> {
+export class CompleteStore<V extends Value> implements Store<V> {
   readonly evictions = 0
   readonly missing: Absent = ABSENT
   readonly #maxBytes: number
@@ -58,7 +58,7 @@ export class WholeStore<V extends Value> implements Store<V> {
     this.#collections.set(name, collection)
     collection.documents.set(key, entry)
     this.#count(collection, 1, entry.bytes)
-    if (this.#bytes > this.#maxBytes) this.#lose('TOO_LARGE')
+    if (this.#bytes > this.#maxBytes) this.#fail('TOO_LARGE')
   }
 
   pin(): void {}
@@ -66,7 +66,7 @@ export class WholeStore<V extends Value> implements Store<V> {
   unpin(): void {}
 
   invalidate(): void {
-    this.#lose('CONTENT_UNKNOWN')
+    this.#fail('CONTENT_UNKNOWN')
   }
 
   emptyCollection(name: string): void {
@@ -77,11 +77,11 @@ export class WholeStore<V extends Value> implements Store<V> {
   }
 
   invalidateCollection(): void {
-    this.#lose('CONTENT_UNKNOWN')
+    this.#fail('CONTENT_UNKNOWN')
   }
 
   invalidateAll(): void {
-    this.#lose('CONTENT_UNKNOWN')
+    this.#fail('CONTENT_UNKNOWN')
   }
 
   clear(): void {
@@ -91,7 +91,7 @@ export class WholeStore<V extends Value> implements Store<V> {
     this.#loss = undefined
   }
 
-  #lose(loss: Loss): void {
+  #fail(loss: Loss): void {
     this.clear()
     this.#loss = loss
   }

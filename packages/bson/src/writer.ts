@@ -1,5 +1,5 @@
 /** A document of BSON in the making: one buffer that grows and is used again. https://bsonspec.org/spec.html */
-export class BsonBytes {
+export class BsonWriter {
   #bytes = Buffer.allocUnsafeSlow(64 * 1024)
   #length = 0
 
@@ -24,20 +24,20 @@ export class BsonBytes {
   }
 
   byte(byte: number): void {
-    this.#room(1)
+    this.#reserve(1)
     this.#bytes[this.#length] = byte
     this.#length += 1
   }
 
   int32(value: number): void {
-    this.#room(4)
+    this.#reserve(4)
     this.#put32(value, this.#length)
     this.#length += 4
   }
 
   /** An integer within ±2^53. */
   int64(value: number): void {
-    this.#room(8)
+    this.#reserve(8)
     const high = Math.floor(value / 0x1_0000_0000)
     this.#put32(value - high * 0x1_0000_0000, this.#length)
     this.#put32(high, this.#length + 4)
@@ -45,13 +45,13 @@ export class BsonBytes {
   }
 
   double(value: number): void {
-    this.#room(8)
+    this.#reserve(8)
     this.#length = this.#bytes.writeDoubleLE(value, this.#length)
   }
 
   /** Bytes as they are. */
   raw(source: Uint8Array, from: number, to: number): void {
-    this.#room(to - from)
+    this.#reserve(to - from)
     // A loop beats a call into C++ for the few bytes that names and most texts have.
     if (to - from <= 48) {
       const bytes = this.#bytes
@@ -68,13 +68,13 @@ export class BsonBytes {
 
   /** A JavaScript text as UTF-8. */
   utf8(text: string): void {
-    this.#room(text.length * 3)
+    this.#reserve(text.length * 3)
     this.#length += this.#bytes.write(text, this.#length, 'utf8')
   }
 
   /** Opens a document, an array or a text: the length, which {@link close} fills in. Gives the mark for it. */
   open(): number {
-    this.#room(4)
+    this.#reserve(4)
     this.#length += 4
     return this.#length - 4
   }
@@ -86,13 +86,13 @@ export class BsonBytes {
   }
 
   /** Ends a text: its length does not count itself. */
-  closeText(mark: number): void {
+  closeString(mark: number): void {
     this.byte(0)
     this.#put32(this.#length - mark - 4, mark)
   }
 
   /** Puts a byte where a place was left for it. */
-  patch(at: number, byte: number): void {
+  setByte(at: number, byte: number): void {
     this.#bytes[at] = byte
   }
 
@@ -105,7 +105,7 @@ export class BsonBytes {
     bytes[at + 3] = value >>> 24
   }
 
-  #room(size: number): void {
+  #reserve(size: number): void {
     if (this.#length + size <= this.#bytes.length) return
     const bytes = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, this.#length + size))
     this.#bytes.copy(bytes, 0, 0, this.#length)

@@ -1,9 +1,9 @@
 import { expect, test } from '@jest/globals'
-import { SharedNext } from '../src/shared-next.ts'
+import { CoalescedCall } from '../src/coalesced-call.ts'
 
 test('what is asked for while one is under way begins after it, and is one for all', async () => {
   const ends: ((fails: boolean) => void)[] = []
-  const shared = new SharedNext<number>(
+  const shared = new CoalescedCall<number>(
     () =>
       new Promise((resolve, reject) => {
         const number = ends.length
@@ -11,9 +11,9 @@ test('what is asked for while one is under way begins after it, and is one for a
       }),
   )
   const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
-  const first = shared.ask()
+  const first = shared.run()
   await settled()
-  const later = [shared.ask(), shared.ask()].map((one) => one.catch(String))
+  const later = [shared.run(), shared.run()].map((one) => one.catch(String))
   await settled()
   expect(ends).toHaveLength(1)
   ends[0]?.(false)
@@ -22,7 +22,7 @@ test('what is asked for while one is under way begins after it, and is one for a
   expect(ends).toHaveLength(2)
   ends[1]?.(true)
   expect(await Promise.all(later)).toEqual(['Error: work 1', 'Error: work 1'])
-  const last = shared.ask()
+  const last = shared.run()
   await settled()
   ends[2]?.(false)
   expect(await last).toBe(2)

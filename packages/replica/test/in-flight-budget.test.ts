@@ -8,7 +8,7 @@ const MiB = 2 ** 20
 const upsert = (id: string) => ({ kind: 'upsert', collection: 'a', id }) as const
 
 function figure(budget: ByteBudget, part: string): { readonly takenBytes: number; readonly waiting: number } {
-  const found = budget.figures().find((each) => each.part === part)
+  const found = budget.stats().find((each) => each.part === part)
   if (!found) throw new Error(`expected a part ${part}`)
   return found
 }

@@ -2,20 +2,20 @@
  * Work that is shared by all who ask for it before it begins. Who comes while it is under way waits for the next one,
  * which begins after it: so what it finds is never older than the call. One is under way at a time.
  */
-export class SharedNext<T> {
+export class CoalescedCall<T> {
   readonly #work: () => Promise<T>
-  readonly #pause: () => Promise<void> | undefined
+  readonly #delay: () => Promise<void> | undefined
   #next: Promise<T> | undefined
   #running: Promise<unknown> = Promise.resolve()
 
   /** @param pause what the next one waits for before it begins, so that more callers share it; default: nothing. */
   constructor(work: () => Promise<T>, pause: () => Promise<void> | undefined = () => undefined) {
     this.#work = work
-    this.#pause = pause
+    this.#delay = pause
   }
 
   /** Rejects as the work does. */
-  ask(): Promise<T> {
+  run(): Promise<T> {
     this.#next ??= this.#afterRunning()
     return this.#next
   }
@@ -23,7 +23,7 @@ export class SharedNext<T> {
   async #afterRunning(): Promise<T> {
     // Its failure is told to its own callers.
     await this.#running.catch(() => undefined)
-    await this.#pause()
+    await this.#delay()
     this.#next = undefined
     const work = this.#work()
     this.#running = work

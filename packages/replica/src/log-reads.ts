@@ -4,7 +4,7 @@ import type { Position } from '@freshet/protocol'
 import type { Watermark } from './watermark.ts'
 
 /** The reads of a source that is a log: its feed has told everything, so a cache that holds all answers for it. */
-export class FeedReads implements SourceReads {
+export class LogReads implements SourceReads {
   readonly #watermark: Watermark
   readonly #clock: Clock
 

@@ -5,7 +5,7 @@ import { ENTRY_OVERHEAD_BYTES } from '../src/sizes.ts'
 
 const entry = ENTRY_OVERHEAD_BYTES + 'a/1'.length
 const whole = (maxBytes: number): Cache<Uint8Array> =>
-  new Cache({ maxBytes, sizeOf: (value) => value.byteLength, whole: true })
+  new Cache({ maxBytes, sizeOf: (value) => value.byteLength, complete: true })
 const bytes = (length: number): Uint8Array => new Uint8Array(length)
 const facts = (cache: Cache<Uint8Array>) => [cache.entries, cache.bytes, cache.evictions, cache.loss]
 
@@ -24,7 +24,7 @@ test('C14 all that was told is held, nothing is evicted, and what is not held is
 
 test('C14 absences cost nothing: anybody may ask for any id', () => {
   const cache = whole(entry)
-  cache.install(cache.begin('a/1'), ABSENT)
+  cache.install(cache.beginFill('a/1'), ABSENT)
   cache.delete('a/2')
   expect(facts(cache)).toEqual([0, 0, 0, undefined])
 })
