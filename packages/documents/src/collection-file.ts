@@ -7,14 +7,13 @@ import { ownKeys, type SchemaCompiler } from './schema-check.ts'
 
 const namePattern = /^[a-z][a-z0-9_-]{0,62}$/
 
-/** `freshet` and what begins like it are the product's own; the others are the paths of messages. */
-const reservedNames = /^(freshet(_.*)?|messages|groups|acks|revocations|conversations)$/
+/** Freshet's own collections. */
+const reservedNames = /^freshet(_.*)?$/
 
 const idTypes = ['string', 'objectid', 'integer', 'uuid'] as const satisfies readonly IdType[]
 const concurrencies = ['optional', 'required'] as const
 /** From the widest on: each includes those behind it. */
 const accesses = ['public', 'authenticated'] as const satisfies readonly Access[]
-const scalarTypes: ReadonlySet<unknown> = new Set(['string', 'number', 'integer', 'boolean'])
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -42,7 +41,6 @@ export function readCollectionFile(
     idType,
     concurrency: choice(schema, 'x-concurrency', concurrencies, 'optional', '/x-concurrency', fail),
     access: accessOf(schema, fail),
-    queryFields: queryFields(schema, fail),
   }
   const validate = compile(schema, compiler, fail)
   checkId(schema, idType, compiler, fail)
@@ -166,23 +164,6 @@ function accessOf(schema: Json, fail: Fail): Collection['access'] {
       JSON.stringify({ read, write }),
     )
   return { read, write }
-}
-
-/** Comparisons in a database stay within one type, so a field that is filtered must be there and be of one. */
-function queryFields(schema: Json, fail: Fail): readonly string[] {
-  const fields = 'x-query' in schema ? schema['x-query'] : []
-  if (!Array.isArray(fields)) fail('/x-query', 'an array of names', JSON.stringify(fields))
-  const required = Array.isArray(schema['required']) ? schema['required'] : []
-  const properties = objectAt(schema, 'properties', fail)
-  return fields.map((field: unknown, index) => {
-    const at = `/x-query/${index}`
-    if (typeof field !== 'string') return fail(at, 'the name of a property', JSON.stringify(field))
-    if (!required.includes(field)) fail(at, 'a field that is required', JSON.stringify(field))
-    const property = objectAt(properties, field, fail)
-    if (!scalarTypes.has(property['type']))
-      fail(at, "a field with one scalar 'type'", JSON.stringify(property['type'] ?? null))
-    return field
-  })
 }
 
 function compile(schema: Json, compiler: SchemaCompiler, fail: Fail): Collection['validate'] {

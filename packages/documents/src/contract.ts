@@ -25,8 +25,6 @@ export interface Collection {
   /** `required`: a write of an existing document needs a condition (`If-Match` or `If-None-Match`). */
   readonly concurrency: 'optional' | 'required'
   readonly access: { readonly read: Access; readonly write: Access }
-  /** The names that lists may filter and sort by: each is required and of one scalar type in the schema. */
-  readonly queryFields: readonly string[]
   /**
    * What is wrong with a document, as clients see it: with its `id`. Empty when it fits. The order of names does not
    * matter here, so that a plain `JSON.parse` will do. At most ten issues; of a document with more than 1,000 values

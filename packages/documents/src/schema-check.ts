@@ -10,7 +10,7 @@ import { Steps, TooManySteps } from './steps.ts'
 import { UniqueItems } from './unique-items.ts'
 
 /** Our own words in a collection file, beside those of JSON Schema. */
-export const ownKeys = ['x-id', 'x-collection', 'x-concurrency', 'x-access', 'x-query'] as const
+export const ownKeys = ['x-id', 'x-collection', 'x-concurrency', 'x-access'] as const
 
 /** A document that is wrong everywhere need not be told everything. */
 const maxIssues = 10

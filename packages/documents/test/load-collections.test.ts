@@ -15,7 +15,6 @@ test('B16 reads what a file says, with its defaults', async () => {
       'x-id': 'uuid',
       'x-concurrency': 'required',
       'x-access': { read: 'public' },
-      'x-query': ['price'],
     }),
     'notes.txt': 'not a collection',
   })
@@ -25,13 +24,11 @@ test('B16 reads what a file says, with its defaults', async () => {
     idType: 'string',
     concurrency: 'optional',
     access: { read: 'authenticated', write: 'authenticated' },
-    queryFields: [],
   })
   expect(collections.get('full')).toMatchObject({
     idType: 'uuid',
     concurrency: 'required',
     access: { read: 'public', write: 'authenticated' },
-    queryFields: ['price'],
   })
   expect(collections.get('plain')?.validate({ price: 19.99 })).toEqual([])
   expect(collections.get('plain')?.validate({ price: 'x' })).toEqual([
@@ -169,14 +166,6 @@ test.each<[string, string, string, RegExp]>([
   ['no object', 'a.json', '[]', /a\.json: expected a JSON object, got/],
   ['a bad name', 'Products.json', '{}', /expected a file named after a collection .*, got "Products"/],
   ['a reserved name', 'freshet.json', '{}', /a name that is not reserved, got "freshet"/],
-  ...['messages', 'groups', 'acks', 'revocations', 'conversations'].map(
-    (name): [string, string, string, RegExp] => [
-      'the name of a path of messages',
-      `${name}.json`,
-      '{}',
-      /a name that is not reserved/,
-    ],
-  ),
   ['no access at all', 'a.json', '{"x-access":null}', /at \/x-access: expected an object, got null/],
   ['no reader', 'a.json', '{"x-access":{"read":null}}', /at \/x-access\/read: expected one of .*, got null/],
   [
@@ -198,7 +187,6 @@ test.each<[string, string, string, RegExp]>([
     /at \/\$defs\/x\/anyOf\/0\/pattern: expected a pattern with at most 10000 states/,
   ],
   ['no id type', 'a.json', '{"x-id":null}', /at \/x-id: expected one of .*, got null/],
-  ['no fields', 'a.json', '{"x-query":null}', /at \/x-query: expected an array of names, got null/],
   ['a bad id type', 'a.json', '{"x-id":"int"}', /at \/x-id: expected one of "string", .*, got "int"/],
   ['an unknown key', 'a.json', '{"x-acess":{}}', /at \/x-acess: expected one of x-id, .*, got "x-acess"/],
   [
@@ -212,18 +200,6 @@ test.each<[string, string, string, RegExp]>([
     'a.json',
     '{"x-access":{"read":"owner:/o"}}',
     /at \/x-access\/read: expected one of "public", "authenticated", got "owner:\/o"/,
-  ],
-  [
-    'a query field that may be missing',
-    'a.json',
-    '{"x-query":["p"],"properties":{"p":{"type":"string"}}}',
-    /at \/x-query\/0: expected a field that is required, got "p"/,
-  ],
-  [
-    'a query field of two types',
-    'a.json',
-    '{"x-query":["p"],"required":["p"],"properties":{"p":{"type":["string","null"]}}}',
-    /at \/x-query\/0: expected a field with one scalar 'type', got \["string","null"\]/,
   ],
   ['a misspelt keyword', 'a.json', '{"requird":["p"]}', /expected a JSON Schema \(2020-12\), got .*requird/],
 ])(

@@ -13,9 +13,6 @@ export {
   positionOf,
 } from './position.ts'
 export type { Position, SourceId, SourcePosition } from './position.ts'
-export { chooseType } from './accept.ts'
-export { readAtLeast } from './at-least.ts'
-export type { AtLeast } from './at-least.ts'
 export { placeOf, placesOf } from './collection-place.ts'
 export type { CollectionPlace, StoredCollection, StoredNameFault } from './collection-place.ts'
 export { matchesStrong, matchesWeak, readCondition } from './conditions.ts'

@@ -1,17 +1,5 @@
 import { expect, test } from '@jest/globals'
-import {
-  chooseType,
-  matchesStrong,
-  matchesWeak,
-  parseSourceId,
-  readAtLeast,
-  readCondition,
-  readIdempotencyKey,
-  readPrefer,
-} from '../src/index.ts'
-
-const json = 'application/json'
-const ndjson = 'application/x-ndjson'
+import { matchesStrong, matchesWeak, readCondition, readIdempotencyKey, readPrefer } from '../src/index.ts'
 
 const holds = (
   match: typeof matchesStrong,
@@ -64,36 +52,6 @@ test('preferences are read by name without regard to case; the first counts; wha
   expect(readPrefer('wait=0').waitS).toBe(0)
   for (const bad of ['wait', 'wait=-1', 'wait=1.5', 'wait=1e9', 'respond-async'])
     expect(readPrefer(bad).waitS).toBeUndefined()
-})
-
-test('at least: now, a position of this source, or a refusal that says why', () => {
-  const source = parseSourceId('0123abcd')
-  if (!source) throw new Error('not a source')
-  expect(readAtLeast('now', source)).toEqual({ kind: 'now' })
-  expect(readAtLeast('0123abcd.00000001000000ff', source)).toEqual({ kind: 'at', at: '00000001000000ff' })
-  expect(readAtLeast('ffffffff.00000001000000ff', source)).toMatchObject({
-    kind: 'bad',
-    detail: expect.stringContaining('0123abcd'),
-  })
-  for (const bad of ['', 'Now', '00000001000000ff', '0123abcd.00000001000000FF'])
-    expect(readAtLeast(bad, source).kind).toBe('bad')
-})
-
-test.each<[string | undefined, string | undefined]>([
-  [undefined, json],
-  ['*/*', json],
-  ['application/*', json],
-  [ndjson, ndjson],
-  [`${ndjson};q=0.5, ${json};q=0.4`, ndjson],
-  [`${json};q=0, */*`, ndjson],
-  [`text/html, ${json};q=0.1`, json],
-  ['APPLICATION/JSON', json],
-  ['text/html', undefined],
-  ['*/*;q=0', undefined],
-  [`${json};q=2`, undefined],
-  ['nonsense', undefined],
-])('Accept: %s chooses %s', (header, chosen) => {
-  expect(chooseType(header, [json, ndjson])).toBe(chosen)
 })
 
 test.each([
