@@ -2,7 +2,7 @@ import type { DocumentCodec } from '@freshet/documents'
 import { bufferBytes, textBytes, type Encoder } from '@freshet/replica'
 
 /**
- * Longer bodies are held as a Buffer. Up to here a string of one-byte characters is as fast to send, since node:http
+ * Longer bodies are cached as a Buffer. Up to here a string of one-byte characters is as fast to send, since node:http
  * joins it with the head into one write, and it costs 350 bytes less; at 100 KB a Buffer is a fifth cheaper to send.
  */
 const LONGEST_TEXT_BYTES = 16 * 1024

@@ -59,7 +59,7 @@ export class FactSheet {
     return this.#proofs.provedAt
   }
 
-  /** Of a value that was held; take them in the turn of the look-up. */
+  /** Of a cached value; call it in the turn of the look-up. */
   ofHit(position: string): Facts {
     const now = this.#clock.now()
     return {

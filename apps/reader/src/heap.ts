@@ -6,7 +6,7 @@ const SHARE = 0.75
 const MiB = 2 ** 20
 
 /**
- * Documents are held in the heap of JavaScript, whose end is a crash. @throws {ConfigError} when the cache is to have
+ * Documents are cached in the heap of JavaScript, and a full heap is a crash. @throws {ConfigError} when the cache is to have
  * more than three quarters of `heapBytes`.
  */
 export function checkHeap(cacheBytes: number, heapBytes: number): void {

@@ -6,11 +6,11 @@ export const readerOptions = defineOptions({
   ...backendOptions,
   database: text('database', REQUIRED, 'The database whose collections are served.'),
   collections: text('collections', 'collections', 'The folder of the collection files.'),
-  cacheBytes: bytes('cache-size', 256 * 2 ** 20, 'The memory for documents that are held.'),
+  cacheBytes: bytes('cache-size', 256 * 2 ** 20, 'The memory for cached documents.'),
   fillWaitMs: ms(
     'fill-within',
     5_000,
-    'The time in which a document that is not held must have been fetched; then 503.',
+    'The time in which a document that is not cached must be fetched; then 503.',
   ),
   unreadyAfterMs: ms(
     'unready-after',

@@ -79,26 +79,26 @@ export class DocumentAnswer {
 
   #sendFull(
     response: ServerResponse,
-    held: CachedDocument,
+    cached: CachedDocument,
     facts: Facts,
     lease: ByteLease | undefined,
   ): number {
-    const { body } = held
+    const { body } = cached
     if (typeof body === 'string') {
-      response.writeHead(200, this.#headOf(held, facts))
+      response.writeHead(200, this.#headOf(cached, facts))
       endWithText(response, body)
       return 0
     }
-    // What is held as a Buffer is large: it stays in memory for a slow client although it was evicted.
+    // A cached Buffer is large, and stays in memory for a slow client even when it is evicted.
     const enough = lease !== undefined && lease.bytes >= body.length
     if (!enough && !this.#room.has(body.length)) return body.length
-    response.writeHead(200, this.#headOf(held, facts))
+    response.writeHead(200, this.#headOf(cached, facts))
     this.#room.end(response, body, enough ? lease : undefined)
     return 0
   }
 
-  #sendHead(response: ServerResponse, held: CachedDocument, facts: Facts): number {
-    response.writeHead(200, this.#headOf(held, facts))
+  #sendHead(response: ServerResponse, cached: CachedDocument, facts: Facts): number {
+    response.writeHead(200, this.#headOf(cached, facts))
     response.end()
     return 0
   }

@@ -9,9 +9,9 @@ type Numbers = {
 }
 
 const counters: Readonly<Record<string, readonly [keyof Numbers, string]>> = {
-  replica_hits_total: ['hits', 'Documents that were held when they were asked for.'],
-  replica_misses_total: ['misses', 'Documents that were not held when they were asked for.'],
-  replica_fills_total: ['fills', 'Reads of the database for documents that were not held.'],
+  replica_hits_total: ['hits', 'Documents that were cached when they were requested.'],
+  replica_misses_total: ['misses', 'Documents that were not cached when they were requested.'],
+  replica_fills_total: ['fills', 'Reads of the database for documents that were not cached.'],
   replica_refills_total: ['refills', 'Fills that were sent again, as the document changed meanwhile.'],
   replica_evictions_total: ['evictions', 'Entries that made room for others.'],
   replica_changes_applied_total: ['changesApplied', 'Changes of the feed that were applied.'],
@@ -26,7 +26,7 @@ export function addReaderMetrics(
 ): void {
   for (const [name, [key, help]] of Object.entries(counters))
     metrics.counter(name, help, [], () => replica.status()[key])
-  metrics.gauge('replica_entries', 'Entries held.', [], () => replica.status().entries)
+  metrics.gauge('replica_entries', 'Cached entries.', [], () => replica.status().entries)
   metrics.gauge(
     'replica_bytes',
     'Bytes of the budget that are taken, by entries and by documents that passed by.',
@@ -54,7 +54,7 @@ export function addReaderMetrics(
   metrics.gauge('replica_state', '1 for the state that the replica is in.', ['state'], () => [
     { labels: { state: replica.status().state.kind }, value: 1 },
   ])
-  metrics.counter('replica_resyncs_total', 'Times that everything held was dropped.', ['reason'], () =>
+  metrics.counter('replica_resyncs_total', 'Times that the whole cache was dropped.', ['reason'], () =>
     Object.entries(replica.status().resyncs).map(([reason, value]) => ({ labels: { reason }, value })),
   )
   metrics.counter('guard_refusals_total', 'Attempts to write that were refused.', ['layer', 'what'], refusals)
