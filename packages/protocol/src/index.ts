@@ -18,7 +18,7 @@ export type { CollectionPlace, StoredCollection, StoredNameFault } from './colle
 export { matchesStrong, matchesWeak, readCondition } from './conditions.ts'
 export type { Condition } from './conditions.ts'
 export { headers } from './headers.ts'
-export { badIdDetail, isValidId } from './id-form.ts'
+export { badIdDetail, isId, isValidId } from './id-form.ts'
 export { MAX_KEY_LENGTH, readIdempotencyKey } from './idempotency-key.ts'
 export {
   describeLineage,
@@ -40,4 +40,3 @@ export { problems } from './problems.ts'
 export type { ProblemKind } from './problem-kind.ts'
 export type { ProblemCode } from './problems.ts'
 export { readIds, readQuery } from './query.ts'
-export { isId } from './id.ts'

@@ -1,5 +1,5 @@
 import { ProblemError } from './problem.ts'
-import { isId } from './id.ts'
+import { isId } from './id-form.ts'
 
 /**
  * The parameters of a raw query (without `?`), decoded once; `+` is a space, as browsers write it.

@@ -42,13 +42,16 @@ function verified(
   }
 }
 
+const none: ReadonlyMap<string, string> = new Map()
+
 /** The parameters of a query that has no others than these. @throws {ProblemError} bad-url, bad-query */
 export function queryOf(
   { url = '' }: IncomingMessage,
   known: readonly string[] | 'any',
 ): ReadonlyMap<string, string> {
-  if (known === 'any') return new Map()
-  const parameters = readQuery(rawQueryOf(url))
+  const raw = rawQueryOf(url)
+  if (raw === '' || known === 'any') return none
+  const parameters = readQuery(raw)
   for (const name of parameters.keys()) {
     if (known.includes(name)) continue
     const wanted = known.length === 0 ? 'no parameters' : known.join(', ')

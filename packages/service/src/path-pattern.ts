@@ -1,4 +1,5 @@
-import { ProblemError } from '@freshet/protocol'
+import { isId, ProblemError } from '@freshet/protocol'
+import type { Asking } from './route.ts'
 
 const PARAMETER = /\{([a-z][a-zA-Z]*)\}/
 const SEGMENT = /^(?:(?:\{[a-z][a-zA-Z]*\})?(?::[a-z]+)?|[a-z][a-z0-9_.-]*)$/
@@ -77,6 +78,36 @@ export function pathOf(url: string): string {
 export function rawQueryOf(url: string): string {
   const mark = url.indexOf('?')
   return mark < 0 ? '' : url.slice(mark + 1)
+}
+
+/** The parameter of a path. @throws {TypeError} the pattern of the route does not name it. */
+export function parameterOf({ parameters }: Asking, name: string): string {
+  const text = parameters[name]
+  if (text === undefined) throw new TypeError(`the pattern of the route has no {${name}}`)
+  return text
+}
+
+/**
+ * How the apps read `{collection}` and `{id}` in a path: for the `parameters` of a route table. `has`: the collections that
+ * there are.
+ */
+export function documentNames(
+  has: (collection: string) => boolean,
+): Record<'collection' | 'id', (text: string) => void> {
+  return {
+    collection: (name) => {
+      if (has(name)) return
+      // No collection has such a name: it would be a path of its own, `/{collection}:changes`.
+      const path = name.includes(':') || name.includes('/')
+      throw new ProblemError(path ? 'unknown-path' : 'unknown-collection')
+    },
+    id: (id) => {
+      if (isId(id)) return
+      const detail =
+        'Expected an id of 1 to 256 characters of A-Z a-z 0-9 _ ~ @ | : . - other than "." and "..".'
+      throw new ProblemError('bad-id', { detail })
+    },
+  }
 }
 
 function looseness(segment: string): number {

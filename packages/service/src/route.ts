@@ -43,10 +43,3 @@ export interface Route {
   /** What it throws or rejects with is answered: a `ProblemError` as itself, everything else as 500. */
   answer(call: Call): void | Promise<void>
 }
-
-/** The parameter of a path. @throws {TypeError} the pattern of the route does not name it. */
-export function parameterOf({ parameters }: Asking, name: string): string {
-  const text = parameters[name]
-  if (text === undefined) throw new TypeError(`the pattern of the route has no {${name}}`)
-  return text
-}
