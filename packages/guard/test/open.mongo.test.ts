@@ -45,7 +45,7 @@ test('G4.2 opens for a role that can only read, and says so in one line', async 
     renewals: 0,
     user: 'reader@admin',
     roles: ['freshet-reader@app'],
-    refusals: { command: 0, database: 0, message: 0, name: 0, stage: 0 },
+    refusals: { command: 0, database: 0, message: 0, name: 0 },
   })
   expect(log.lines.map(({ level, message }) => [level, message])).toEqual([
     ['info', 'guard: veto stands, role stands (user reader@admin, roles freshet-reader@app)'],
