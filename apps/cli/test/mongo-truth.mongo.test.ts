@@ -6,8 +6,25 @@ import { positionOf } from '@freshet/protocol'
 import type { Position } from '@freshet/protocol'
 import { renameTimeline } from '@freshet/migration'
 import { openTestDatabase, silentLog } from '@freshet/testkit'
+import * as fc from 'fast-check'
+import {
+  Binary,
+  BSONRegExp,
+  BSONSymbol,
+  Code,
+  Decimal128,
+  Double,
+  Int32,
+  Long,
+  MaxKey,
+  MinKey,
+  ObjectId,
+  Timestamp,
+  UUID,
+} from 'mongodb'
 import { join } from 'node:path'
 import { MongoTruth } from '../src/audit/mongo-truth.ts'
+import { secondMapping } from './support/second-mapping.ts'
 
 const db = await openTestDatabase()
 const connection = await openReadConnection({
@@ -104,4 +121,83 @@ test('documents that do not fit into one reply of the database are all there', a
   const known = await truth.at(position, 'products', [...ids, 'none'])
   if (known.kind === 'unknown') throw new Error(known.reason)
   expect([...known.documents.keys()].sort()).toEqual(ids)
+})
+
+const seed = Number(process.env['FRESHET_TEST_SEED'] ?? Date.now() % 2 ** 31)
+
+/** Every type of BSON that a driver can still store. */
+const { value: anyValue } = fc.letrec<{ value: unknown }>((tie) => ({
+  value: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    fc.oneof(
+      fc.integer().map((n) => new Int32(n)),
+      fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map((n) => Long.fromBigInt(n)),
+      fc.bigInt({ min: -(2n ** 54n), max: 2n ** 54n }).map((n) => Long.fromBigInt(n)),
+      fc.double().map((n) => new Double(n)),
+      fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }).map((n) => new Double(n)),
+      fc
+        .tuple(fc.integer(), fc.integer({ min: -50, max: 50 }))
+        .map(([n, e]) => Decimal128.fromString(`${n}E${e}`)),
+      fc.string({ unit: 'binary' }),
+      fc.boolean(),
+      fc.constant(null),
+      fc.date({ noInvalidDate: true }),
+      fc.uint8Array({ minLength: 12, maxLength: 12 }).map((bytes) => new ObjectId(bytes)),
+      fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) => new UUID(bytes)),
+      fc
+        .tuple(fc.uint8Array({ maxLength: 20 }), fc.constantFrom(0, 1, 5, 128))
+        .map(([bytes, type]) => new Binary(bytes, type)),
+      fc
+        .tuple(fc.stringMatching(/^[a-z/"\\.*]{0,8}$/), fc.constantFrom('', 'i', 'imx'))
+        .map(([text, flags]) => new BSONRegExp(text, flags)),
+      fc.string().map((text) => new Code(text)),
+      fc.string().map((text) => new Code(text, { a: new Int32(1), when: new Date(0) })),
+      fc.string().map((text) => new BSONSymbol(text)),
+      fc.tuple(fc.nat(), fc.nat()).map(([t, i]) => new Timestamp({ t, i })),
+      fc.constantFrom(new MinKey(), new MaxKey()),
+    ),
+    fc.array(tie('value'), { maxLength: 4 }),
+    fc.dictionary(fc.constantFrom('a', 'b', 'id', '_id', 'name of its own', 'é'), tie('value'), {
+      maxKeys: 4,
+    }),
+  ),
+}))
+const anyFields = fc.dictionary(fc.constantFrom('a', 'b', 'c', 'id', 'n', 'text'), anyValue, {
+  minKeys: 1,
+  maxKeys: 6,
+})
+
+test(`P2 the JSON of 2,000 documents is that of a second mapping, made from the documentation (seed ${seed})`, async () => {
+  const documents = fc
+    .sample(anyFields, { seed, numRuns: 2_000 })
+    .map((fields, n) => ({ _id: `any-${n}`, ...fields }))
+  await products.insertMany(documents as never)
+  const { position } = await truth.now()
+  for (let from = 0; from < documents.length; from += 100) {
+    const some = documents.slice(from, from + 100)
+    const texts = Object(
+      await textsAt(
+        position,
+        some.map(({ _id }) => _id),
+      ),
+    )
+    // As texts, since the order of names is part of it.
+    const shown = some.map(({ _id }) => JSON.stringify(JSON.parse(texts[_id])))
+    expect(shown).toEqual(some.map((document) => JSON.stringify(secondMapping(document))))
+  }
+})
+
+test('control: the second mapping tells types apart that look alike', () => {
+  const forms = [
+    new Int32(7),
+    Long.fromString('9007199254740993'),
+    new Double(Number.NaN),
+    Decimal128.fromString('7'),
+  ]
+  expect(forms.map((v) => Object(secondMapping({ _id: 'x', v })).v)).toEqual([
+    7,
+    '9007199254740993',
+    'NaN',
+    '7',
+  ])
 })
