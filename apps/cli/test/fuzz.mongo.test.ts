@@ -1,3 +1,6 @@
+import { writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { seededRandom, type SeededRandom } from '@freshet/testkit'
 import type { Got } from './support/answer.ts'
@@ -81,6 +84,12 @@ async function faultsOfWalks(
   for (const walk of walks)
     for (const [name, times] of walk.outcomes) outcomes[name] = (outcomes[name] ?? 0) + times
   process.stderr.write(`${JSON.stringify(outcomes)}\n`)
+  if (enough > 1 && faults.length > 0) {
+    // A report on the screen is cut short, and a fault that comes once in many runs is worth its words.
+    const file = join(tmpdir(), `freshet-fuzz-${random.seed}.txt`)
+    await writeFile(file, `${faults.join('\n\n')}\n`)
+    process.stderr.write(`the faults are in ${file}\n`)
+  }
   return faults
 }
 

@@ -6,7 +6,7 @@ import type { RawClient, Sent } from '../support/raw-client.ts'
 import { shows, type Pools } from './model.ts'
 import { goodRead, nearlyGoodRead, type ReadMaker, type Reading } from './reads.ts'
 import { wildRequest } from './wild.ts'
-import { says } from './write-walk.ts'
+import { says, tells } from './write-walk.ts'
 
 /** What a client that reads works with. */
 export interface ReadWalkParts extends Omit<ReadMaker, 'position'> {
@@ -61,7 +61,7 @@ export class ReadWalk {
         : wanted.stored !== undefined &&
           headers.etag === wanted.stored.etag &&
           shows(text, wanted.id, wanted.stored.json)
-    if (!right) this.#parts.report(`${says(sent)} shows ${text}`)
+    if (!right) this.#parts.report(`${says(sent)} wants ${JSON.stringify(wanted)} and shows ${text}`)
   }
 
   async #send(sent: Sent, wanted: readonly string[] | undefined): Promise<Got | undefined> {
@@ -76,10 +76,9 @@ export class ReadWalk {
     }
     const outcome = codeOf(got) || String(got.status)
     this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1)
-    for (const fault of faultsOf('reader', sent, got))
-      report(`${says(sent)}: ${fault}: ${got.status} ${got.text}`)
+    for (const fault of faultsOf('reader', sent, got)) report(`${says(sent)}: ${fault}: ${tells(got)}`)
     if (wanted && !wanted.some((one) => one === outcome || statusOf(one) === outcome))
-      report(`${says(sent)}: wanted ${wanted.join(' or ')}, got ${got.status} ${got.text}`)
+      report(`${says(sent)}: wanted ${wanted.join(' or ')}, got ${tells(got)}`)
     this.#expectForwards(sent, got)
     return got
   }

@@ -63,7 +63,9 @@ export class WriteWalk {
     of.stored =
       leaves === 'none' || leaves === 'unknown' || etag === undefined ? undefined : { etag, json: leaves }
     if (got.text !== '' && of.stored && !shows(got.text, of.id, of.stored.json))
-      this.#parts.report(`${says(sent)} is answered with ${got.text}`)
+      this.#parts.report(
+        `${says(sent)} leaves ${JSON.stringify(of.stored.json)} and is answered with ${tells(got)}`,
+      )
     await this.#readBack(of, attempt.makesId ? location : slot.path, got)
   }
 
@@ -89,7 +91,7 @@ export class WriteWalk {
       (name) => again.headers[name] === first.headers[name],
     )
     if (!same || again.text !== first.text || again.headers['idempotency-replayed'] !== 'true')
-      report(`${says(sent)} is not answered again as it was: ${again.text}`)
+      report(`${says(sent)} is not answered again as it was, ${tells(first)}, but ${tells(again)}`)
   }
 
   /** From the position of a write on readers show it, and what they show fits its collection. */
@@ -102,9 +104,9 @@ export class WriteWalk {
       headers: { authorization, 'freshet-at-least': position, prefer: 'wait=30' },
     }
     const got = await reader.send(sent)
-    for (const fault of faultsOf('reader', sent, got))
-      report(`${says(sent)}: ${fault}: ${got.status} ${got.text}`)
-    if (String(got.headers['freshet-position']) < position) report(`${says(sent)} is older than its position`)
+    for (const fault of faultsOf('reader', sent, got)) report(`${says(sent)}: ${fault}: ${tells(got)}`)
+    if (String(got.headers['freshet-position']) < position)
+      report(`${says(sent)} is older than its position: ${tells(got)}`)
     if (got.status === 200) {
       const issues = of.collection.validate(JSON.parse(got.text))
       if (issues.length > 0) report(`${path} does not fit: ${JSON.stringify(issues)} ${got.text}`)
@@ -113,7 +115,7 @@ export class WriteWalk {
     const right = stored
       ? got.status === 200 && got.headers.etag === stored.etag && shows(got.text, id, stored.json)
       : got.status === 404
-    if (!right) report(`${path} was written and is read as ${got.status} ${got.headers.etag} ${got.text}`)
+    if (!right) report(`${says(sent)} wants ${JSON.stringify(stored ?? 'none')} and shows ${tells(got)}`)
   }
 
   async #send(sent: Sent, wanted: readonly string[] | undefined): Promise<Got | undefined> {
@@ -128,10 +130,9 @@ export class WriteWalk {
     }
     const outcome = codeOf(got) || String(got.status)
     this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1)
-    for (const fault of faultsOf('writer', sent, got))
-      report(`${says(sent)}: ${fault}: ${got.status} ${got.text}`)
+    for (const fault of faultsOf('writer', sent, got)) report(`${says(sent)}: ${fault}: ${tells(got)}`)
     if (wanted && !wanted.includes(outcome))
-      report(`${says(sent)}: wanted ${wanted.join(' or ')}, got ${got.status} ${got.text}`)
+      report(`${says(sent)}: wanted ${wanted.join(' or ')}, got ${tells(got)}`)
     return got
   }
 }
@@ -139,7 +140,13 @@ export class WriteWalk {
 /** Another method at the same path: 405 where the path has none, and else another request under the same key. */
 const ANOTHER = ['idempotency-mismatch', 'method-not-allowed', 'unsupported-media-type', 'malformed-body']
 
-/** A request in one line. */
+/** A request, whole, so that it can be sent again. */
 export function says({ method, path, headers, body }: Sent): string {
-  return `${method} ${path} ${JSON.stringify(headers)} ${String(body).slice(0, 300)}`
+  const text = Buffer.isBuffer(body) ? `${body.toString('hex')} (hexadecimal)` : (body ?? 'no body')
+  return `${method} ${path} ${JSON.stringify(headers)} ${text}`
+}
+
+/** An answer, whole. */
+export function tells({ status, headers, text }: Got): string {
+  return `${status} ${JSON.stringify(headers)} ${text}`
 }
