@@ -139,6 +139,7 @@ const refused: Readonly<Record<string, readonly string[]>> = {
     '/v1/a%2Fb',
     '/v1/a%2Fb/c',
     '/v1/products:other',
+    '/v1/products:CHANGES',
     '//v1/products/p1',
   ],
   'unknown-collection': ['/v1/other', '/v1/other/p1', '/v1/PRODUCTS/p1'],

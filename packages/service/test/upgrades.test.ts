@@ -239,3 +239,17 @@ test('S12 a handshake behind other requests waits for its turn, and loses nothin
   )
   await eventually(() => expect(client.text).toMatch(/plain[^]*101 Switching Protocols[^]*ann in lobby: hi/))
 })
+
+test('S12 what a client sends while it is being admitted is kept for the app', async () => {
+  const asked: ((claims: Claims) => void)[] = []
+  const slow: Verifier = { verify: () => new Promise((resolve) => asked.push(resolve)) }
+  await using bench = await openChat({ tokens: slow })
+  using client = new RawClient(bench.url)
+  client.send(`GET / HTTP/1.1\r\nHost: x\r\n\r\n${handshake('/chat/lobby')}`)
+  await eventually(() => expect(asked).toHaveLength(1))
+  client.socket.write(Buffer.from('\x81\x82\0\0\0\0hi', 'latin1'))
+  // By the time that others are answered it has come.
+  for (let times = 0; times < 5; times++) await (await fetch(bench.url)).text()
+  asked[0]?.(known)
+  await eventually(() => expect(client.text).toMatch(/101 Switching Protocols[^]*ann in lobby: hi/))
+})
