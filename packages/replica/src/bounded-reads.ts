@@ -1,7 +1,6 @@
 import { ChangeStreamError, type SourceReads } from '@freshet/change-stream'
 import type { BytePart, Clock, Log } from '@freshet/kit'
 import type { Bytes, Id, Position } from '@freshet/protocol'
-import { deferred } from './deferred.ts'
 import { ReplicaError } from './errors.ts'
 import { Semaphore } from './semaphore.ts'
 import { SMALL_BYTES, type ReadCost } from './read-plan.ts'
@@ -126,18 +125,15 @@ export class BoundedReads {
 
   async #bounded<T>(read: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const giveUp = new AbortController()
-    const timer = new AbortController()
     this.#running.add(giveUp)
-    const late = deferred<'late'>()
-    void this.#clock.sleep(this.#readMs, timer.signal).then(() => late.resolve('late'))
+    const late = this.#clock.sleep(this.#readMs, giveUp.signal)
     try {
-      const first = await Promise.race([read(giveUp.signal).then((result) => ({ result })), late.promise])
-      if (first !== 'late') return first.result
-      giveUp.abort()
+      const first = await Promise.race([read(giveUp.signal).then((result) => ({ result })), late])
+      if (first) return first.result
       throw new Error(`no answer from the source within ${this.#readMs} ms`)
     } finally {
-      timer.abort()
       this.#running.delete(giveUp)
+      giveUp.abort()
     }
   }
 }

@@ -2,58 +2,19 @@ import {
   ABSENT,
   type Absent,
   type Cache,
-  type Fill,
   type FillDecision,
   type FillOutcome,
   type Value,
 } from '@freshet/cache'
 import { Backoff, type BackoffOptions, type Clock, type Log } from '@freshet/kit'
-import { after, POSITION_NEVER, type Id, type Position, type SourceId } from '@freshet/protocol'
+import { after, POSITION_NEVER, type Id, type Position } from '@freshet/protocol'
 import type { Encoder } from './contract.ts'
 import { ReplicaError } from './errors.ts'
+import type { Caller, FillResult, FillTicket, Job } from './fill-job.ts'
 import type { BoundedReads, ReadResult } from './bounded-reads.ts'
 import { planReads, SIZE_ONLY, SMALL_BYTES, type ReadPlan } from './read-plan.ts'
 import { MAX_IMMEDIATE_RETRIES, alignedWaitMs, positionRetryWaitMs } from './retry.ts'
 import type { Watermark } from './watermark.ts'
-
-/** `installed`: it was the state at `at` and held, a moment ago. `moved`: the source is another one, look again. `past`: this is the document as it was at `at`; it changes too fast. */
-export type FillResult<V> =
-  | { readonly kind: 'installed'; readonly value: V | Absent; readonly at: Position }
-  | { readonly kind: 'past'; readonly value: V | Absent; readonly at: Position }
-  | { readonly kind: 'moved' }
-  | { readonly kind: 'failed'; readonly error: ReplicaError }
-
-/** One caller's wait for one fill. */
-interface Caller<V> {
-  /** Nothing older than this may answer it, and nothing of another source. */
-  readonly floor: Position
-  readonly source: SourceId | undefined
-  readonly resolve: (filled: FillResult<V>) => void
-}
-
-/** One key being filled, and all who wait for it. */
-interface Job<V> {
-  readonly fill: Fill<V>
-  readonly collection: string
-  readonly id: Id
-  readonly callers: Set<Caller<V>>
-  readonly backoff: Backoff
-  /** As large as the document may be to be fetched; `SIZE_UNKNOWN`: its size is asked for. */
-  maxBytes: number
-  /** Reads that the source did not answer. */
-  failures: number
-  /** Whether the last reply was one of them, and the position its reason. */
-  positionUnavailable: boolean
-}
-
-/** What a caller holds of a fill. */
-export interface FillTicket<V> {
-  readonly result: Promise<FillResult<V>>
-  /** Whether somebody else had started it. */
-  readonly joined: boolean
-  /** The caller gives up; the others keep the fill. */
-  readonly cancel: () => void
-}
 
 export interface FillerParts<V extends Value> {
   readonly cache: Cache<V>
@@ -120,14 +81,14 @@ export class Filler<V extends Value> {
   }
 
   #start(key: string, collection: string, id: Id): Job<V> {
-    const { cache, retry, random } = this.#parts
+    const { cache } = this.#parts
     this.#fills += 1
     const job: Job<V> = {
       fill: cache.beginFill(key),
       collection,
       id,
       callers: new Set(),
-      backoff: new Backoff(retry, random),
+      backoff: undefined,
       maxBytes: SMALL_BYTES,
       failures: 0,
       positionUnavailable: false,
@@ -268,10 +229,11 @@ export class Filler<V extends Value> {
 
   /** Waits until W reaches `position`, or for the next step of the back-off. */
   async #pause(job: Job<V>, position: Position): Promise<void> {
-    const { watermark, clock } = this.#parts
+    const { watermark, clock, retry, random } = this.#parts
     const reached = new AbortController()
     const waiter = watermark.wait(position, () => reached.abort())
     const now = clock.now()
+    job.backoff ??= new Backoff(retry, random)
     const waitMs = job.positionUnavailable ? positionRetryWaitMs(now) : alignedWaitMs(now, job.backoff.next())
     await clock.sleep(waitMs, reached.signal)
     watermark.cancel(waiter)
