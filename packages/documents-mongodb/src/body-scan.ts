@@ -4,7 +4,7 @@ import { NameList } from './name-list.ts'
 import { nameFault } from './names.ts'
 import { readsBack } from './exact-numbers.ts'
 
-/** Limits of a body; what is stored within them can be read back by every JSON reader. */
+/** Limits of a body. Whatever is stored within them can be read back by any JSON reader. */
 export const bodyLimits = Object.freeze({ maxLevels: 64, maxKeys: 1_000 })
 
 const QUOTE = 0x22
@@ -13,29 +13,28 @@ const COMMA = 0x2c
 const ZERO = 0x30
 const NINE = 0x39
 
-/** Half of a pair that is alone; whole pairs are one character here. */
+/** Matches an unpaired surrogate: with the `u` flag, a pair is one character. */
 const loneSurrogate = /\p{Surrogate}/u
 
-/** Integers of so many digits are exact whatever they are. */
+/** Integers with up to this many digits are always exact. */
 const safeDigits = 15
 
-/** The digits of 2^53, and a sign. */
-const mostDigits = 17
+/** Digits of 2^53 plus a sign. */
+const maxDigits = 17
 
-/** Integers up to here are exact, and doubles beyond have no fraction. */
+/** Integers up to this are exact; larger doubles have no fraction. */
 const safeLimit = 2 ** 53
 
 /**
- * One pass over the bytes of a JSON text that is known to be well-formed: writes the same as BSON, with names in the
- * order in which they came, and finds what may not be stored.
+ * Converts well-formed JSON text to BSON in one pass, keeping the order of names, and rejects what may not be stored.
  */
 export class BodyScan {
   readonly #source: Buffer
   readonly #out: BsonWriter
   readonly #seen = new NameList()
-  /** Where the names on the way to the current value stand in `out`: pairs of from and to. */
+  /** Start and end offsets in `out` of the names on the path to the current value. */
   readonly #path: number[] = []
-  /** So many of `#path` count; to shorten an array costs more than to write over it. */
+  /** Number of entries of `#path` in use. Overwriting is cheaper than shortening the array. */
   #pathLength = 0
   #at = 0
 
@@ -44,7 +43,7 @@ export class BodyScan {
     this.#out = out
   }
 
-  /** Writes the root, an object or an array, as a document. @throws {BodyError} */
+  /** Writes the root object or array as a BSON document. @throws {BodyError} */
   run(): void {
     if (this.#peek() === 0x7b) this.#object(1)
     else this.#array(1)
@@ -90,7 +89,7 @@ export class BodyScan {
     this.#out.close(mark)
   }
 
-  /** Writes a value and gives its type. */
+  /** Writes a value and returns its BSON type. */
   #value(level: number): number {
     const byte = this.#peek()
     switch (byte) {
@@ -137,7 +136,7 @@ export class BodyScan {
     this.#pathLength += 2
   }
 
-  /** The bytes of a text without its quotes. */
+  /** Writes a string without its quotes. */
   #text(): void {
     const source = this.#source
     const from = this.#at + 1
@@ -178,10 +177,10 @@ export class BodyScan {
   }
 
   #exactInteger(text: string): number {
-    // To make a number of many digits takes longer than they are long, and so many are too many anyway.
-    const value = text.length > mostDigits ? Number.NaN : BigInt(text)
+    // BigInt takes superlinear time, and longer integers are out of range anyway.
+    const value = text.length > maxDigits ? Number.NaN : BigInt(text)
     if (!(value <= safeLimit && value >= -safeLimit))
-      this.#fail('inexact-number', 'expected an integer within 2^53, send larger ones as strings')
+      this.#fail('inexact-number', 'expected an integer within ±2^53; send larger ones as strings')
     return Number(value)
   }
 
@@ -194,15 +193,18 @@ export class BodyScan {
     return bsonTypes.int64
   }
 
-  /** 5.0 and 5e0 are the same number as 5 for every JSON reader, and are stored as that. */
+  /** 5.0 and 5e0 equal 5 for every JSON reader and are stored as an integer. */
   #putDecimal(text: string): number {
     const value = Number(text)
-    // What is not 0, and smaller than any double, would be stored as 0.
+    // Underflow: a nonzero number would be stored as 0.
     if (!Number.isFinite(value) || (value === 0 && /^[^eE]*[1-9]/.test(text)))
       this.#fail('inexact-number', 'expected a number within the range of a double')
     if (Number.isSafeInteger(value)) return this.#putInteger(value)
     if (Math.abs(value) >= safeLimit && !readsBack(text, value))
-      this.#fail('inexact-number', 'expected a number that a double holds, send longer ones as strings')
+      this.#fail(
+        'inexact-number',
+        'expected a number that a double represents exactly; send others as strings',
+      )
     if (Math.abs(value) === safeLimit) return this.#putInteger(value)
     this.#out.double(value)
     return bsonTypes.double
@@ -213,7 +215,7 @@ export class BodyScan {
       this.#fail('malformed-body', `expected at most ${bodyLimits.maxLevels} levels`)
   }
 
-  /** The next byte that is no white space. */
+  /** Skips white space and returns the next byte. */
   #peek(): number {
     const source = this.#source
     for (;;) {
@@ -223,7 +225,7 @@ export class BodyScan {
     }
   }
 
-  /** Over one byte and the white space behind it. */
+  /** Skips one byte and the white space after it. */
   #skip(): void {
     this.#at += 1
     this.#peek()

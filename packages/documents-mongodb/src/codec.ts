@@ -10,7 +10,7 @@ import { maxDocumentBytes } from './patch-rules.ts'
 import { encodeJson } from './encode-json.ts'
 import { toStored } from './body.ts'
 
-/** Only the BSON of a patch is kept: patches are applied without their parsed value. */
+/** Keeps only the BSON of a patch; the parsed JSON is not needed to apply it. */
 const readPatch: Record<PatchFormat, (body: Uint8Array) => Patch> = {
   merge: (body) => {
     const { bson } = readBody(body)
@@ -40,7 +40,7 @@ export const mongodbCodec: DocumentCodec = Object.freeze({
     const pointer = firstNotPlain(stored)
     return pointer === undefined
       ? undefined
-      : { pointer, detail: 'is stored as a value that JSON cannot carry' }
+      : { pointer, detail: 'has a stored type that JSON cannot represent' }
   },
   firstNotStorable,
 } satisfies DocumentCodec)

@@ -1,31 +1,30 @@
 import { BsonCursor, bsonTypes, idFromBson, uint32At } from '@freshet/bson'
-import { JsonBytes } from './json-bytes.ts'
+import { JsonWriter } from './json-writer.ts'
 import { NameList } from './name-list.ts'
 import { putScalar } from './encode-scalar.ts'
-import { stepsAside } from './names.ts'
+import { isEscapedName } from './names.ts'
 
 const COMMA = 0x2c
 
-/** MongoDB stores at most 100 levels; deeper ones can only be hostile bytes, and end here. */
+/** MongoDB stores at most 100 levels. Deeper bytes are malformed and are cut off here. */
 const maxLevels = 256
 
-/** From here on two passes take less memory, and the time of both. */
+/** From this size on, two passes use less memory for twice the time. */
 const LARGE_BYTES = 1024 * 1024
 
 const ID = Buffer.from('_id')
 
-const json = new JsonBytes()
+const json = new JsonWriter()
 const names = new NameList()
 
 /**
- * The one mapping from stored documents to JSON, from the raw bytes and never through JavaScript objects, which reorder
- * names. Names keep their order, `_id` comes first as `id`, whole numbers as the text of the URL, a stored field `id` is
- * `$id`, and a stored `$id` is `$$id`; see the table in its test. No object has a name twice.
- * Cannot throw: bytes that are no BSON end the document where they stop making sense. Returns bytes of their own memory.
- * 1.8 to 2.6 us for a document of 350 bytes.
+ * The only mapping from stored documents to JSON. It reads the raw bytes, since JavaScript objects reorder names.
+ * Names keep their order. `_id` comes first, as `id`, in the form used in URLs. A stored `id` becomes `$id`, a stored
+ * `$id` becomes `$$id`; see the table in the test. No object has duplicate names. Never throws: malformed BSON is cut
+ * off. Returns bytes that share no memory. 1.8 to 2.6 us for a document of 350 bytes.
  */
 export function encodeJson(bson: Uint8Array): Buffer {
-  return json.made(bson.length > LARGE_BYTES, putWhole, bson)
+  return json.build(bson.length > LARGE_BYTES, putWhole, bson)
 }
 
 function putWhole(bson: Uint8Array): void {
@@ -43,14 +42,14 @@ function putDocument(bytes: Uint8Array, start: number, level: number): void {
     const { type, nameAt, nameEnd } = cursor
     if (!names.add(mark, bytes, nameAt, nameEnd) || type === bsonTypes.undefined) continue
     if (top && cursor.isNamed(ID)) continue
-    json.name(bytes, nameAt, nameEnd, json.length > begun, top && stepsAside(bytes, nameAt, nameEnd))
+    json.name(bytes, nameAt, nameEnd, json.length > begun, top && isEscapedName(bytes, nameAt, nameEnd))
     putValue(type, bytes, cursor.valueAt, cursor.end, level)
   }
   names.reset(mark)
   json.byte(0x7d)
 }
 
-/** The id of a document leads it, wherever it is stored. */
+/** Puts the document's id first, wherever it is stored. */
 function putId(bytes: Uint8Array, start: number): void {
   const cursor = new BsonCursor(bytes, start)
   while (cursor.next()) {
@@ -58,14 +57,14 @@ function putId(bytes: Uint8Array, start: number): void {
     const { type, valueAt, end } = cursor
     if (type === bsonTypes.undefined) return
     json.ascii('"id":')
-    // An id is a text in JSON, the one that stands in the URL, also where it is stored as a number or a symbol.
+    // An id is a string in JSON, the one used in the URL, even if stored as a number or a symbol.
     const text = idFromBson('integer', type, bytes, valueAt)
     if (text !== undefined) return json.ascii(`"${text}"`)
     return putValue(type === bsonTypes.symbol ? bsonTypes.string : type, bytes, valueAt, end, 0)
   }
 }
 
-/** The names of an array are its indexes, and nobody asks for them. */
+/** The names in an array are its indexes and are ignored. */
 function putArray(bytes: Uint8Array, start: number, level: number): void {
   json.byte(0x5b)
   const cursor = new BsonCursor(bytes, start)
@@ -78,7 +77,7 @@ function putArray(bytes: Uint8Array, start: number, level: number): void {
   json.byte(0x5d)
 }
 
-/** The value lies between `at` and `end`. */
+/** Appends the value between `at` and `end`. */
 function putValue(type: number, bytes: Uint8Array, at: number, end: number, level: number): void {
   const nested = type === bsonTypes.document || type === bsonTypes.array
   if (nested && level >= maxLevels) return json.ascii('null')

@@ -1,26 +1,26 @@
 import { bsonTypes, nameEnd, uint32At } from '@freshet/bson'
 import { Decimal128 } from 'bson'
 import { exactLong } from './exact-numbers.ts'
-import type { JsonBytes } from './json-bytes.ts'
+import type { JsonWriter } from './json-writer.ts'
 
 const SUBTYPE_OLD_BINARY = 2
 const SUBTYPE_UUID = 4
 
-/** A multiple of three, so that pieces can stand one behind the other. */
+/** A multiple of three, so that encoded chunks can be concatenated. */
 const BASE64_PIECE_BYTES = 3 * 8 * 1024
 
-/** Integers beyond are not exact. */
+/** Integers beyond this are not exact. */
 const limit = 2 ** 53
 
 /** JavaScript writes doubles from here on with an exponent. */
 const firstWithExponent = 1e21
 
-/** The milliseconds of the years 0 and 10,000. */
+/** The first milliseconds of the years 0 and 10,000. */
 const firstIsoMs = -62_167_219_200_000n
 const endIsoMs = 253_402_300_800_000n
 
-/** Adds the value between `at` and `end`, of any type but documents and arrays. */
-export function putScalar(json: JsonBytes, type: number, bytes: Uint8Array, at: number, end: number): void {
+/** Appends the value between `at` and `end`, of any type except document and array. */
+export function putScalar(json: JsonWriter, type: number, bytes: Uint8Array, at: number, end: number): void {
   switch (type) {
     case bsonTypes.string:
       return json.text(bytes, at + 4, Math.max(at + 4, end - 1))
@@ -39,7 +39,7 @@ export function putScalar(json: JsonBytes, type: number, bytes: Uint8Array, at: 
     case bsonTypes.binary:
       return putBinary(json, bytes, at, end)
     case bsonTypes.decimal:
-      // Its own copy: the class keeps what it is given.
+      // Decimal128 keeps the array it is passed, so pass a copy.
       return quoted(json, new Decimal128(Uint8Array.prototype.slice.call(bytes, at, end)).toString())
     case bsonTypes.timestamp:
       return json.ascii(`{"$timestamp":{"t":${uint32At(bytes, at + 4)},"i":${uint32At(bytes, at)}}}`)
@@ -55,32 +55,32 @@ export function putScalar(json: JsonBytes, type: number, bytes: Uint8Array, at: 
       return putText(json, '{"$symbol":', bytes, at, end)
     case bsonTypes.pointer:
       return putPointer(json, bytes, at, end)
-    default: // null, and an undefined in an array, whose place must not be lost
+    default: // null, or undefined in an array, where it must keep its place
       json.ascii('null')
   }
 }
 
-function putDouble(json: JsonBytes, value: number): void {
+function putDouble(json: JsonWriter, value: number): void {
   if (!Number.isFinite(value)) return quoted(json, String(value))
   // Adding 0 turns -0 into 0.
   json.ascii(String(value + 0))
-  // Digits alone would say an integer, which nobody may write beyond 2^53; with its fraction it can be sent back.
+  // Without a fraction it would be an integer beyond 2^53, which bodies may not contain.
   if (Math.abs(value) > limit && Math.abs(value) < firstWithExponent) json.ascii('.0')
 }
 
-/** A number as long as JSON readers hold it exactly, else a text. */
-function putLong(json: JsonBytes, bytes: Uint8Array, at: number): void {
+/** A number if JSON readers represent it exactly, otherwise a string. */
+function putLong(json: JsonWriter, bytes: Uint8Array, at: number): void {
   const value = exactLong(bytes, at)
   if (value === undefined) quoted(json, String(viewOf(bytes).getBigInt64(at, true)))
   else json.ascii(String(value))
 }
 
-function putDate(json: JsonBytes, ms: bigint): void {
+function putDate(json: JsonWriter, ms: bigint): void {
   const iso = ms >= firstIsoMs && ms < endIsoMs
   quoted(json, iso ? new Date(Number(ms)).toISOString() : String(ms))
 }
 
-function putBinary(json: JsonBytes, bytes: Uint8Array, at: number, end: number): void {
+function putBinary(json: JsonWriter, bytes: Uint8Array, at: number, end: number): void {
   const subtype = bytes[at + 4]
   const from = Math.min(at + 5, end)
   if (subtype === SUBTYPE_UUID && end - from === 16) {
@@ -90,7 +90,7 @@ function putBinary(json: JsonBytes, bytes: Uint8Array, at: number, end: number):
       `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`,
     )
   }
-  // The old subtype says its length twice.
+  // The old subtype repeats its length.
   const data = subtype === SUBTYPE_OLD_BINARY ? Math.min(from + 4, end) : from
   json.byte(0x22)
   for (let piece = data; piece < end; piece += BASE64_PIECE_BYTES)
@@ -98,7 +98,7 @@ function putBinary(json: JsonBytes, bytes: Uint8Array, at: number, end: number):
   json.byte(0x22)
 }
 
-function putRegex(json: JsonBytes, bytes: Uint8Array, at: number, end: number): void {
+function putRegex(json: JsonWriter, bytes: Uint8Array, at: number, end: number): void {
   const patternEnd = Math.min(nameEnd(bytes, at), end)
   const optionsEnd = Math.min(nameEnd(bytes, patternEnd + 1), end)
   json.ascii('{"$regularExpression":{"pattern":')
@@ -108,19 +108,19 @@ function putRegex(json: JsonBytes, bytes: Uint8Array, at: number, end: number): 
   json.ascii('}}')
 }
 
-function putText(json: JsonBytes, head: string, bytes: Uint8Array, at: number, end: number): void {
+function putText(json: JsonWriter, head: string, bytes: Uint8Array, at: number, end: number): void {
   json.ascii(head)
   json.text(bytes, at + 4, Math.max(at + 4, end - 1))
   json.ascii('}')
 }
 
-function putPointer(json: JsonBytes, bytes: Uint8Array, at: number, end: number): void {
+function putPointer(json: JsonWriter, bytes: Uint8Array, at: number, end: number): void {
   json.ascii('{"$dbPointer":{"$ref":')
   json.text(bytes, at + 4, Math.max(at + 4, end - 13))
   json.ascii(`,"$id":{"$oid":"${hexOf(bytes, end - 12, end)}"}}}`)
 }
 
-function quoted(json: JsonBytes, ascii: string): void {
+function quoted(json: JsonWriter, ascii: string): void {
   json.byte(0x22)
   json.ascii(ascii)
   json.byte(0x22)

@@ -2,10 +2,10 @@ import type { BsonNode } from './tree.ts'
 import type { JsonValue } from '@freshet/documents'
 import { encodeJson } from './encode-json.ts'
 
-/** Type and name of the only element of a document, `v`; the length before and the NUL behind are not counted. */
+/** Type and name of the only element, `v`, without the document's length and the name's NUL. */
 const headBytes = 3
 
-/** One value as clients see it. Costs a document around it; for patches, not for the hot path. */
+/** Encodes one value as clients see it. Wraps it in a document: for patches, not for the hot path. */
 export function encodeValue(node: BsonNode): JsonValue {
   const bytes = Buffer.alloc(4 + headBytes + node.byteLength + 1)
   bytes.writeInt32LE(bytes.length, 0)

@@ -4,12 +4,12 @@ import { Long, ObjectId, UUID, type Binary } from 'bson'
 
 import { isValidId, type Id, type IdType } from '@freshet/protocol'
 
-/** What stands as `_id` in a driver's filter or document. */
+/** The type of `_id` in a driver's filter or document. */
 export type StoredId = string | number | Long | ObjectId | Binary
 
 /**
- * A new id that no other process makes: a UUIDv7 (RFC 9562, sorts by time of making) for `string` and `uuid`, an
- * ObjectId for `objectid`; `undefined` for `integer`, whose ids must be given by the client.
+ * A new unique id: a UUIDv7 (RFC 9562, sorts by creation time) for `string` and `uuid`, an ObjectId for `objectid`.
+ * `undefined` for `integer`: the client must provide these.
  */
 export function newId(idType: IdType, nowMs: number = Date.now()): Id | undefined {
   switch (idType) {
@@ -24,12 +24,13 @@ export function newId(idType: IdType, nowMs: number = Date.now()): Id | undefine
 }
 
 /**
- * The stored form of an id: what the driver is given. Integers are an int or a long, as the shell of the database
- * would write them; a stored double or decimal of the same value is found by it too.
- * @throws {RangeError} when the text is not valid for the type: ask {@link isValidId} first.
+ * The stored form of an id, for the driver. Integers become an int32 or int64, as mongosh would write them; a query for
+ * them also matches a stored double or decimal of the same value.
+ * @throws {RangeError} if the text is not valid for the type; check with {@link isValidId} first.
  */
 export function idToBson(idType: IdType, id: Id): StoredId {
-  if (!isValidId(idType, id)) throw new RangeError(`Not an id of the type ${idType}: ${JSON.stringify(id)}`)
+  if (!isValidId(idType, id))
+    throw new RangeError(`Expected an id of type ${idType}, got ${JSON.stringify(id)}`)
   switch (idType) {
     case 'string':
       return id
@@ -46,7 +47,7 @@ function integer(value: number): number | Long {
   return value === (value | 0) ? value : Long.fromNumber(value)
 }
 
-/** The random part is that of a version 4, which Node.js makes from a pool: bytes of one's own cost 19 us a call. */
+/** Random bits come from a version 4 UUID, which Node.js takes from a pool; `randomBytes` costs 19 us a call. */
 function uuidV7(nowMs: number): string {
   const time = nowMs.toString(16).padStart(12, '0')
   return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`

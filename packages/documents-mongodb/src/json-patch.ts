@@ -2,17 +2,17 @@ import { bsonTypes } from '@freshet/bson'
 import { BsonNode } from './tree.ts'
 import { BodyError, type PatchRules } from '@freshet/documents'
 import { Operation } from './patch-operation.ts'
-import { PatchWork } from './patch-rules.ts'
+import { PatchBudget } from './patch-rules.ts'
 
-/** A patch of more operations is a sign of a loop somewhere. */
+/** More operations suggest a runaway loop. */
 const maxOperations = 1_000
 
 /**
- * RFC 6902 on a stored document: all operations or none. Moved, copied and untouched values keep their bytes; `test`
- * compares what clients see. Size and depth are watched at each operation, and so is the work: what is copied,
- * moved deeper, or replaced as a whole has 32 MiB together at most.
- * @throws {BodyError} bad-patch with the pointer of the operation; id-mismatch, not-plain-json, forbidden-name;
- *   malformed-body: too deep; payload-too-large.
+ * Applies RFC 6902 to a stored document, all or nothing. Moved, copied and untouched values keep their bytes; `test`
+ * compares what clients see. Each operation checks size and depth, and a patch may copy, move deeper or replace at most
+ * 32 MiB.
+ * @throws {BodyError} bad-patch with the operation's pointer; id-mismatch, not-plain-json, forbidden-name;
+ * malformed-body: too deep; payload-too-large.
  */
 export function applyJsonPatch(stored: Uint8Array, patch: Uint8Array, rules: PatchRules): Uint8Array {
   const root = BsonNode.root(stored)
@@ -23,8 +23,8 @@ export function applyJsonPatch(stored: Uint8Array, patch: Uint8Array, rules: Pat
       '',
       `expected at most ${maxOperations} operations, got ${operations.length}`,
     )
-  const work = new PatchWork()
+  const budget = new PatchBudget()
   for (const [index, operation] of operations.entries())
-    new Operation(root, operation, `/${index}`, rules, work).run()
+    new Operation(root, operation, `/${index}`, rules, budget).run()
   return root.toBytes()
 }

@@ -1,50 +1,49 @@
 import { BsonCursor, bsonTypes, deeperThan, elementEnd, valueStart } from '@freshet/bson'
 
-/** What members need of the nodes that they hold, and of the one that they belong to. */
+/** What {@link Members} needs from the nodes it contains and from its owner. */
 export interface TreeNode<N> {
   readonly type: number
-  /** Of the value alone, without type and name. */
+  /** Size of the value, without type and name. */
   readonly byteLength: number
-  /** It stands in this container from now on, or in none. */
+  /** Sets the node's container; `undefined` detaches it. */
   moveTo(parent: N | undefined): void
-  /** Something inside has changed, and made it so many bytes longer. */
+  /** Records that the contents changed and grew by this many bytes. */
   grow(byBytes: number): void
   deeperThan(levels: number): boolean
-  /** Writes the value, and gives where it ends. */
+  /** Writes the value and returns its end. */
   writeTo(out: Buffer, at: number): number
 }
 
-/** One that somebody has asked for. The name is the bytes that were stored: they need not be UTF-8. */
+/** A materialized member. The name is the stored bytes, which may not be UTF-8. */
 interface Member<N> {
   readonly name: Uint8Array
   readonly node: N
 }
 
-/** Where an element stands in the bytes of its container, until somebody asks for it. */
+/** The offset of an element in its container until it is first accessed. */
 type Slot<N> = number | Member<N>
 
-/** Makes the node of a value. */
 type MakeNode<N> = (type: number, raw: Uint8Array) => N
 
-/** What an element costs beside its name and its value: the type and the NUL of the name. */
+/** Overhead of an element besides its name and value: the type and the name's NUL. */
 const ELEMENT_BYTES = 2
 
 const REPLACEMENT = '\uFFFD'
 
 /**
- * The members of a document by name, or of an array by place. Millions of members that nobody asks for cost 8 bytes
- * each. Names are looked for one by one.
+ * Members of a document by name, or of an array by index. Untouched members cost 8 bytes each. Lookup by name is
+ * linear.
  */
 export class Members<N extends TreeNode<N>> {
   readonly #owner: N
   readonly #makeNode: MakeNode<N>
   readonly #raw: Uint8Array
   readonly #slots: Slot<N>[] = []
-  /** Of all names as they are stored; kept for arrays, whose names follow from the places once one has moved. */
+  /** Total length of the stored names. Maintained for arrays, whose names are rewritten once an item moves. */
   #nameBytes = 0
   #renumbered = false
 
-  /** @throws {RangeError} when these bytes are no BSON. */
+  /** @throws {RangeError} if the bytes are not BSON. */
   constructor(owner: N, raw: Uint8Array, makeNode: MakeNode<N>) {
     this.#owner = owner
     this.#makeNode = makeNode
@@ -61,7 +60,7 @@ export class Members<N extends TreeNode<N>> {
     return this.#slots.length
   }
 
-  /** The first with this name. */
+  /** The first member with this name. */
   get(name: string): N | undefined {
     return this.at(this.#find(name))
   }
@@ -70,7 +69,7 @@ export class Members<N extends TreeNode<N>> {
     return this.#open(index)?.node
   }
 
-  /** Replaces the member of this name, or adds one at the end. */
+  /** Replaces the member with this name or appends one. */
   set(name: string, node: N): void {
     const index = this.#find(name)
     if (index < 0) this.push(name, node)
@@ -86,7 +85,7 @@ export class Members<N extends TreeNode<N>> {
     this.#owner.grow(node.byteLength - old.node.byteLength)
   }
 
-  /** Adds one to a document, at the end, and does not look whether the name is there. */
+  /** Appends a member to a document without checking for duplicates. */
   push(name: string, node: N): void {
     const member = { name: Buffer.from(name), node }
     node.moveTo(this.#owner)
@@ -94,7 +93,7 @@ export class Members<N extends TreeNode<N>> {
     this.#owner.grow(bytesOf(member))
   }
 
-  /** Takes all of this name out of a document. */
+  /** Deletes all members with this name from a document. */
   delete(name: string): void {
     for (let index = this.#find(name); index >= 0; index = this.#find(name)) {
       const member = this.#open(index)
@@ -104,7 +103,7 @@ export class Members<N extends TreeNode<N>> {
     }
   }
 
-  /** Takes everything out of a document but the first of this name. */
+  /** Deletes all members of a document except the first one with this name. */
   keepOnly(name: string): void {
     const kept = this.#open(this.#find(name))
     this.#slots.length = 0
@@ -113,14 +112,14 @@ export class Members<N extends TreeNode<N>> {
     this.#owner.grow(emptyBytes + (kept === undefined ? 0 : bytesOf(kept)) - this.#owner.byteLength)
   }
 
-  /** Into an array: those behind move up. */
+  /** Inserts into an array and shifts the following items up. */
   insert(index: number, node: N): void {
     node.moveTo(this.#owner)
     this.#slots.splice(index, 0, { name: Buffer.alloc(0), node })
     this.#renumber(ELEMENT_BYTES + node.byteLength)
   }
 
-  /** Out of an array: those behind move down. */
+  /** Removes from an array and shifts the following items down. */
   removeAt(index: number): void {
     const node = this.at(index)
     if (node === undefined) return
@@ -129,7 +128,7 @@ export class Members<N extends TreeNode<N>> {
     this.#renumber(-ELEMENT_BYTES - node.byteLength)
   }
 
-  /** By name, in their order. Opens all. */
+  /** Members by name, in order. Materializes all of them. */
   *entries(): Iterable<readonly [string, N]> {
     for (let index = 0; index < this.#slots.length; index += 1) {
       const member = this.#open(index)
@@ -137,7 +136,7 @@ export class Members<N extends TreeNode<N>> {
     }
   }
 
-  /** As {@link TreeNode.deeperThan}, of each. */
+  /** See {@link TreeNode.deeperThan}; true if it holds for any member. */
   deeperThan(levels: number): boolean {
     return this.#slots.some((slot) => {
       if (typeof slot !== 'number') return slot.node.deeperThan(levels)
@@ -147,7 +146,7 @@ export class Members<N extends TreeNode<N>> {
     })
   }
 
-  /** Writes all of them, and gives where they end. What stands side by side untouched is copied as one. */
+  /** Writes all members and returns the end. Adjacent untouched members are copied in one go. */
   writeTo(out: Buffer, start: number): number {
     const raw = this.#raw
     let at = start
@@ -193,9 +192,9 @@ export class Members<N extends TreeNode<N>> {
     return member
   }
 
-  /** The place of the first with this name, as clients see it; -1 when there is none. About 2 ns for each name. */
+  /** Index of the first member with this name as clients see it, or -1. About 2 ns per name. */
   #find(name: string): number {
-    // Clients see U+FFFD where the name is not UTF-8; every other name has one form in bytes.
+    // Clients see U+FFFD in names that are not UTF-8. Every other name has exactly one byte form.
     if (name.includes(REPLACEMENT)) return this.#slots.findIndex((slot) => this.#nameOf(slot) === name)
     const wanted = Buffer.from(`${name}\0`)
     const raw = this.#raw
@@ -225,7 +224,7 @@ function bytesOf<N extends TreeNode<N>>({ name, node }: Member<N>): number {
   return ELEMENT_BYTES + name.length + node.byteLength
 }
 
-/** `wanted`: with its NUL, which a member does not keep. */
+/** `wanted` ends with NUL; the member's name does not. */
 function isNamed({ name }: Member<unknown>, wanted: Uint8Array): boolean {
   return name.length === wanted.length - 1 && startsAt(wanted, 0, name)
 }
@@ -235,7 +234,7 @@ function startsAt(bytes: Uint8Array, from: number, wanted: Uint8Array): boolean 
   return true
 }
 
-/** How many digits the numbers from 0 to `count - 1` have together. */
+/** Total number of digits of the integers from 0 to `count - 1`. */
 function indexBytes(count: number): number {
   let bytes = count
   for (let power = 10; power < count; power *= 10) bytes += count - power

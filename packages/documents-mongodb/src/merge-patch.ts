@@ -1,22 +1,23 @@
 import { bsonTypes } from '@freshet/bson'
 import { BsonNode } from './tree.ts'
 import { BodyError, pointerTo, type PatchRules } from '@freshet/documents'
-import { expectSize, idNode } from './patch-rules.ts'
+import { expectSize, expectSameId } from './patch-rules.ts'
 
-/** No members: an object that a patch makes on its way down. */
+/** An empty object, created by a patch on its way down. */
 const emptyDocument = Buffer.from([5, 0, 0, 0, 0])
 
 /**
- * RFC 7396 on a stored document: `null` takes away, objects are merged, all else replaces. What the patch does not name
- * keeps its bytes. A body has 64 levels at most, and so has what it puts in place.
- * @throws {BodyError} id-mismatch; not-plain-json: it goes inside a value that JSON cannot carry; payload-too-large.
+ * Applies RFC 7396 to a stored document: `null` deletes, objects merge, anything else replaces. Members that the patch
+ * does not name keep their bytes. The body limits (64 levels) bound what it adds.
+ * @throws {BodyError} id-mismatch; not-plain-json: it would merge into a value that JSON cannot represent;
+ * payload-too-large.
  */
 export function applyMergePatch(stored: Uint8Array, patch: Uint8Array, rules: PatchRules): Uint8Array {
   const target = BsonNode.root(stored)
   const source = BsonNode.root(patch)
   const id = source.members.get('id')
   if (id !== undefined) {
-    idNode(id, rules)
+    expectSameId(id, rules)
     source.members.delete('id')
   }
   merge(target, source, [], rules)
@@ -33,26 +34,26 @@ function merge(target: BsonNode, patch: BsonNode, path: readonly string[], rules
   }
 }
 
-/** An object laid over whatever was there. */
+/** Merges an object into an existing value. */
 function merged(
   old: BsonNode | undefined,
   patch: BsonNode,
   path: readonly string[],
   rules: PatchRules,
 ): BsonNode {
-  if (old !== undefined && isWritten(old) && !rules.lenient)
+  if (old !== undefined && isNotPlain(old) && !rules.lenient)
     throw new BodyError(
       'not-plain-json',
       pointerTo(path),
-      'expected a JSON object to merge into, got a value that JSON cannot carry',
+      'expected a JSON object to merge into, got a stored type that JSON cannot represent',
     )
   const target = old?.isDocument === true ? old : BsonNode.root(emptyDocument)
   merge(target, patch, path, rules)
   return target
 }
 
-/** Values that clients see as objects or texts, but are neither. */
-function isWritten({ type }: BsonNode): boolean {
+/** Types that clients see as an object or a string but that are neither. */
+function isNotPlain({ type }: BsonNode): boolean {
   return !plainTypes.has(type)
 }
 

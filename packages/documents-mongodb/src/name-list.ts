@@ -1,18 +1,18 @@
-/** From so many names on a set of texts is faster than looking at all that came before. */
-const manyNames = 24
+/** From this many names on, a set of strings is faster than a linear scan. */
+const setThreshold = 24
 
 const REPLACEMENT = '\uFFFD'
 
 /**
- * The names seen so far in each open document, as places in its bytes: of two equal names the first counts. One list is
- * used for all levels; `mark` and `reset` bracket a level.
+ * Names seen so far in each open document, as offsets in its bytes, to detect duplicates. One list serves all levels;
+ * `mark` and `reset` bracket a level.
  */
 export class NameList {
   readonly #places: number[] = []
-  /** So many of `#places` count; to shorten an array costs more than to write over it. */
+  /** Number of entries of `#places` in use. Overwriting is cheaper than shortening the array. */
   #length = 0
   #sets: Map<number, Set<string>> | undefined
-  /** As clients see them: names that are not UTF-8 may look the same though their bytes differ. */
+  /** Names that are not UTF-8, as clients see them: different bytes may look the same. */
   #replaced: Map<number, Set<string>> | undefined
 
   mark(): number {
@@ -25,7 +25,7 @@ export class NameList {
     this.#replaced?.delete(mark)
   }
 
-  /** Notes the name between `from` and `to`; false when one that looks the same was there since `mark`. */
+  /** Adds the name between `from` and `to`; false if an equal-looking one was added since `mark`. */
   add(mark: number, bytes: Uint8Array, from: number, to: number): boolean {
     if (!isAscii(bytes, from, to)) {
       const name = Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('utf8')
@@ -33,7 +33,7 @@ export class NameList {
     }
     const places = this.#places
     const length = this.#length
-    if (length - mark >= manyNames * 2) return this.#addToSet(mark, bytes, from, to)
+    if (length - mark >= setThreshold * 2) return this.#addToSet(mark, bytes, from, to)
     for (let i = mark; i < length; i += 2) {
       const start = places[i] ?? 0
       if ((places[i + 1] ?? 0) - start === to - from && same(bytes, start, from, to - from)) return false
@@ -79,7 +79,7 @@ function same(bytes: Uint8Array, a: number, b: number, length: number): boolean 
   return true
 }
 
-/** One character for each byte: equal bytes are equal texts, whatever they mean. */
+/** Latin-1: one character per byte, so equal bytes give equal strings. */
 function textOf(bytes: Uint8Array, from: number, to: number): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('latin1')
 }

@@ -5,13 +5,12 @@ import { exactLong } from './exact-numbers.ts'
 import { shownName } from './names.ts'
 
 const STORED_ID = Buffer.from('_id')
-/** Shown as `$id`, since `id` is the id. */
+/** Shown as `$id`, since `id` is the document's id. */
 const FIELD_ID = Buffer.from('id')
 
 /**
- * Where the first value stands that a JSON document cannot carry (a date, an ObjectId, a decimal, a stored field `id`, a
- * text or a name that is not UTF-8, …), as an RFC 6901 pointer into the document as clients see it; `undefined` when
- * all are plain. `_id` is not looked at.
+ * RFC 6901 pointer to the first value that JSON cannot represent (a date, an ObjectId, a decimal, a stored field `id`,
+ * a string or name that is not UTF-8, …), as clients see the document. `undefined` if there is none. Ignores `_id`.
  */
 export function firstNotPlain(stored: Uint8Array): string | undefined {
   return inDocument(stored, 0, true, false)

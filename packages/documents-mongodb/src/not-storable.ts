@@ -4,9 +4,9 @@ import { pointerTo, type Issue } from '@freshet/documents'
 const DOLLAR = 0x24
 
 /**
- * What the server would not store as it is when this version replaces another one. Only what stands at the top matters:
- * there a name that begins with `$` is refused, and the timestamp (0, 0) gets the time of the write, so that neither the
- * answer nor its tag would be those of what is stored.
+ * Finds what the server would not store unchanged when a document is replaced. Only the top level matters: a name that
+ * begins with `$` is rejected, and the timestamp (0, 0) is replaced by the current time, so the response and its ETag
+ * would be wrong.
  * https://www.mongodb.com/docs/manual/reference/bson-types/#timestamps
  */
 export function firstNotStorable(stored: Uint8Array): Issue | undefined {
@@ -14,9 +14,12 @@ export function firstNotStorable(stored: Uint8Array): Issue | undefined {
   while (cursor.next()) {
     const { type, nameAt, nameEnd, valueAt, end } = cursor
     if (stored[nameAt] === DOLLAR)
-      return issueAt(stored.subarray(nameAt, nameEnd), 'has a name that MongoDB does not replace')
+      return issueAt(stored.subarray(nameAt, nameEnd), 'has a name that MongoDB rejects in replacements')
     if (type === bsonTypes.timestamp && stored.subarray(valueAt, end).every((byte) => byte === 0))
-      return issueAt(stored.subarray(nameAt, nameEnd), 'is a timestamp that MongoDB replaces by the time')
+      return issueAt(
+        stored.subarray(nameAt, nameEnd),
+        'is a timestamp that MongoDB replaces with the current time',
+      )
   }
   return undefined
 }

@@ -5,32 +5,32 @@ import { BsonNode } from './tree.ts'
 import { BodyError, type JsonValue, type PatchRules, pointerTo, readPointer } from '@freshet/documents'
 import { nameFault } from './names.ts'
 import { firstNotPlain } from './not-plain.ts'
-import { expectSize, idNode } from './patch-rules.ts'
+import { expectSize, expectSameId } from './patch-rules.ts'
 import { indexIn, nodeAt, type Place, type Target } from './patch-target.ts'
-import type { PatchWork } from './patch-rules.ts'
+import type { PatchBudget } from './patch-rules.ts'
 import { encodeJson } from './encode-json.ts'
 import { encodeValue } from './encode-value.ts'
 import { storedName } from './names.ts'
 
-/** One operation of a JSON patch. When it throws, the document is half changed and of no use. */
+/** One operation of a JSON patch. If it throws, the document is left half modified and must be discarded. */
 export class Operation {
   readonly #root: BsonNode
   readonly #members: Members<BsonNode>
   readonly #pointer: string
   readonly #rules: PatchRules
-  readonly #work: PatchWork
+  readonly #budget: PatchBudget
 
-  /** `pointer`: where the operation stands in the patch. @throws {BodyError} bad-patch: it is no object. */
-  constructor(root: BsonNode, operation: BsonNode, pointer: string, rules: PatchRules, work: PatchWork) {
+  /** `pointer`: the operation's place in the patch. @throws {BodyError} bad-patch: not an object. */
+  constructor(root: BsonNode, operation: BsonNode, pointer: string, rules: PatchRules, budget: PatchBudget) {
     this.#pointer = pointer
     this.#root = root
     this.#rules = rules
-    this.#work = work
+    this.#budget = budget
     if (!operation.isDocument) this.#fail('', 'expected an operation: an object with "op" and "path"')
     this.#members = operation.members
   }
 
-  /** @throws {BodyError} as `applyJsonPatch` says. */
+  /** @throws {BodyError} see `applyJsonPatch`. */
   run(): void {
     const op = this.#text('op')
     switch (op) {
@@ -53,12 +53,12 @@ export class Operation {
 
   #test(target: Target): void {
     const wanted = encodeValue(this.#value())
-    if (!isDeepStrictEqual(this.#seen(target), wanted))
-      this.#fail('/value', `expected the value at '${this.#text('path')}' to be the tested one`)
+    if (!isDeepStrictEqual(this.#valueAt(target), wanted))
+      this.#fail('/value', `expected the value at '${this.#text('path')}' to equal the tested value`)
   }
 
-  /** As clients see it. A test that holds costs no more than the body that says it, and one that fails is the last. */
-  #seen(target: Target): JsonValue {
+  /** The target as clients see it. Costs at most the size of the patch: a `test` that fails ends it. */
+  #valueAt(target: Target): JsonValue {
     if (target.kind === 'id') return this.#rules.id
     if (target.kind === 'place') return encodeValue(this.#existing(target))
     const whole: JsonValue = JSON.parse(encodeJson(this.#root.toBytes()).toString('utf8'))
@@ -66,8 +66,8 @@ export class Operation {
   }
 
   #copyOf(from: Target): BsonNode {
-    if (from.kind === 'whole') this.#fail('/from', 'expected a place inside the document')
-    // The text that clients see, whatever it is stored as.
+    if (from.kind === 'whole') this.#fail('/from', 'expected a pointer inside the document')
+    // The string that clients see, whatever its stored type.
     if (from.kind === 'id') return BsonNode.text(this.#rules.id)
     const node = this.#existing(from)
     this.#spend(node)
@@ -79,11 +79,11 @@ export class Operation {
     const path = this.#text('path')
     if (path === from.pointer) return void this.#existing(from)
     if (path.startsWith(`${from.pointer}/`))
-      this.#fail('/from', 'expected a place that the target is not inside of')
+      this.#fail('/from', 'expected a pointer that does not contain the target')
     const node = this.#remove(from)
     const to = this.#target('path')
     if (to.kind !== 'place') return this.#add(to, node)
-    // Elsewhere on the same level nothing gets deeper, also when it was too deep before.
+    // On the same level or above nothing gets deeper, even if it already exceeds the limit.
     if (to.levels > from.levels) {
       this.#spend(node)
       this.#expectLevels(node, to.levels)
@@ -92,7 +92,7 @@ export class Operation {
   }
 
   #add(target: Target, node: BsonNode): void {
-    if (target.kind === 'id') return idNode(node, this.#rules)
+    if (target.kind === 'id') return expectSameId(node, this.#rules)
     if (target.kind === 'whole') return this.#replaceWhole(node)
     this.#expectLevels(node, target.levels)
     this.#put(target, node)
@@ -102,7 +102,7 @@ export class Operation {
     if (parent.isArray) {
       const { members } = parent
       const index = name === '-' ? members.length : indexIn(name, members.length)
-      if (index === undefined) this.#fail('/path', `expected a place in the array, got '${pointer}'`)
+      if (index === undefined) this.#fail('/path', `expected an index in the array, got '${pointer}'`)
       members.insert(index, node)
     } else this.#set(parent, name, node)
     expectSize(this.#root)
@@ -118,25 +118,21 @@ export class Operation {
     expectSize(this.#root)
   }
 
-  /** What `PUT` would do: the id stays, and what JSON cannot carry is not lost unasked. */
+  /** Like `PUT`: the id stays, and nothing that JSON cannot represent is lost unless `lenient`. */
   #replaceWhole(node: BsonNode): void {
-    if (!node.isDocument) this.#fail('', 'expected an object to be the whole document')
+    if (!node.isDocument) this.#fail('', 'expected an object as the whole document')
     if (!this.#rules.lenient) {
       this.#spend(this.#root)
       const pointer = firstNotPlain(this.#root.toBytes())
       if (pointer !== undefined)
-        throw new BodyError('not-plain-json', pointer, 'is stored as a value that JSON cannot carry')
+        throw new BodyError('not-plain-json', pointer, 'has a stored type that JSON cannot represent')
     }
     this.#expectLevels(node, 0)
     const { members } = node
     const id = members.get('id')
-    if (id !== undefined) idNode(id, this.#rules)
+    if (id !== undefined) expectSameId(id, this.#rules)
     if (members.get('_id') !== undefined)
-      throw new BodyError(
-        'forbidden-name',
-        this.#pointer,
-        "expected 'id' for the id of the document, got '_id'",
-      )
+      throw new BodyError('forbidden-name', this.#pointer, "expected the document's id as 'id', got '_id'")
     members.delete('id')
     this.#root.members.keepOnly('_id')
     for (const [name, inner] of members.entries()) this.#root.members.push(storedName(name), inner)
@@ -145,17 +141,18 @@ export class Operation {
 
   #remove(target: Target): BsonNode {
     if (target.kind === 'whole')
-      this.#fail('', 'expected a place inside the document: it cannot be taken away')
-    if (target.kind === 'id') throw new BodyError('id-mismatch', this.#pointer, 'expected the id to stay')
+      this.#fail('', 'expected a pointer inside the document: the whole cannot be removed')
+    if (target.kind === 'id')
+      throw new BodyError('id-mismatch', this.#pointer, 'expected the id to stay unchanged')
     const node = this.#existing(target)
     if (target.parent.isArray) target.parent.members.removeAt(Number(target.name))
     else target.parent.members.delete(target.name)
     return node
   }
 
-  /** A name that comes from a pointer is held to the same rules as one in a body. */
+  /** Names from pointers follow the same rules as names in bodies. */
   #set(parent: BsonNode, name: string, node: BsonNode): void {
-    // At the top nothing but the stored field that clients see as `$id` has this name; who makes it asks for `$id`.
+    // A stored top-level `id` is `$id` to clients, so check the name they used.
     const bytes = Buffer.from(parent === this.#root && name === 'id' ? '$id' : name)
     const fault = nameFault(bytes, 0, bytes.length, false)
     if (fault !== undefined && parent.members.get(name) === undefined)
@@ -167,7 +164,7 @@ export class Operation {
     return nodeAt(place) ?? this.#fail(`/${place.key}`, `expected a value at '${place.pointer}', found none`)
   }
 
-  /** Walks to the container of the place. */
+  /** Resolves the pointer down to its container. */
   #target(key: 'path' | 'from'): Target {
     const pointer = this.#text(key)
     const path = readPointer(pointer)
@@ -176,7 +173,7 @@ export class Operation {
     const last = path.at(-1)
     if (last === undefined) return { kind: 'whole' }
     if (pointer === '/id') return { kind: 'id' }
-    // Clients know it as `id`, which is a text: nothing is inside of it.
+    // `id` is a string to clients: there is nothing inside it.
     if (path[0] === '_id' || path[0] === 'id')
       this.#fail(`/${key}`, `expected a value at '${pointer}', found none`)
     let parent = this.#root
@@ -204,9 +201,9 @@ export class Operation {
       throw new BodyError(
         'not-plain-json',
         pointer,
-        'expected a JSON object to go into, got a value that JSON cannot carry',
+        'expected a JSON object or array on the path, got a stored type that JSON cannot represent',
       )
-    return this.#fail(`/${key}`, `expected an object or an array at '${pointer}'`)
+    return this.#fail(`/${key}`, `expected an object or array at '${pointer}'`)
   }
 
   #value(): BsonNode {
@@ -214,7 +211,7 @@ export class Operation {
   }
 
   #text(key: 'op' | 'path' | 'from'): string {
-    return this.#members.get(key)?.text ?? this.#fail(`/${key}`, 'expected a text')
+    return this.#members.get(key)?.text ?? this.#fail(`/${key}`, 'expected a string')
   }
 
   #expectLevels(node: BsonNode, above: number): void {
@@ -227,7 +224,7 @@ export class Operation {
   }
 
   #spend({ byteLength }: BsonNode): void {
-    this.#work.spend(byteLength, this.#pointer)
+    this.#budget.spend(byteLength, this.#pointer)
   }
 
   #fail(at: string, detail: string): never {

@@ -2,21 +2,21 @@ import type { BsonNode } from './tree.ts'
 import { BodyError, type PatchRules } from '@freshet/documents'
 import { encodeValue } from './encode-value.ts'
 
-/** The most that MongoDB stores as one document: https://www.mongodb.com/docs/manual/reference/limits/ */
+/** The size limit of a stored document: https://www.mongodb.com/docs/manual/reference/limits/ */
 export const maxDocumentBytes = 16 * 1024 * 1024
 
-/** A patch may name the id, but not change it. @throws {BodyError} id-mismatch */
-export function idNode(node: BsonNode, { id }: PatchRules): void {
+/** A patch may contain the id but not change it. @throws {BodyError} id-mismatch */
+export function expectSameId(node: BsonNode, { id }: PatchRules): void {
   const given = encodeValue(node)
   if (given !== id)
     throw new BodyError(
       'id-mismatch',
       '/id',
-      `expected ${JSON.stringify(id)} or nothing, got ${JSON.stringify(given)}`,
+      `expected ${JSON.stringify(id)} or no id, got ${JSON.stringify(given)}`,
     )
 }
 
-/** Costs nothing: nodes know their size. @throws {BodyError} payload-too-large */
+/** Constant time: nodes know their size. @throws {BodyError} payload-too-large */
 export function expectSize({ byteLength }: BsonNode): void {
   if (byteLength > maxDocumentBytes)
     throw new BodyError(
@@ -26,21 +26,21 @@ export function expectSize({ byteLength }: BsonNode): void {
     )
 }
 
-/** Twice the largest document: a thousand operations that each copy all of it would take a minute. */
-const maxWorkBytes = 2 * maxDocumentBytes
+/** Twice the largest document. A thousand operations that each copy a whole document would take a minute. */
+const maxPatchWorkBytes = 2 * maxDocumentBytes
 
-/** The bytes that the operations of one patch may look at or copy, together. */
-export class PatchWork {
+/** Budget for the bytes that the operations of one patch may read or copy. */
+export class PatchBudget {
   #bytes = 0
 
-  /** @throws {BodyError} bad-patch, at the operation that is one too many. */
+  /** @throws {BodyError} bad-patch at the operation that exceeds the budget. */
   spend(bytes: number, pointer: string): void {
     this.#bytes += bytes
-    if (this.#bytes > maxWorkBytes)
+    if (this.#bytes > maxPatchWorkBytes)
       throw new BodyError(
         'bad-patch',
         pointer,
-        `expected to copy, replace and move deeper at most ${maxWorkBytes} bytes in one patch`,
+        `expected a patch to copy, replace and move deeper at most ${maxPatchWorkBytes} bytes in total`,
       )
   }
 }

@@ -1,22 +1,22 @@
 import type { BsonNode } from './tree.ts'
 
-/** Where an operation acts: on the whole document, on its id, or on a member or an item of a container. */
+/** What an operation acts on: the whole document, its id, or a member or item of a container. */
 export type Target = { readonly kind: 'whole' } | { readonly kind: 'id' } | Place
 
-/** The container, and the last name of the way. */
+/** A container and the last token of the pointer. */
 export interface Place {
   readonly kind: 'place'
-  /** The member of the operation that says it. */
+  /** The member of the operation that contains the pointer. */
   readonly key: 'path' | 'from'
   readonly pointer: string
-  /** How many containers the place is inside of. */
+  /** Number of containers around the place. */
   readonly levels: number
   readonly parent: BsonNode
-  /** As it is stored. */
+  /** As stored. */
   readonly name: string
 }
 
-/** What is there now. */
+/** The current value. */
 export function nodeAt({ parent, name }: Place): BsonNode | undefined {
   const { members } = parent
   if (!parent.isArray) return members.get(name)

@@ -2,8 +2,8 @@ import { bsonTypes, deeperThan } from '@freshet/bson'
 import { Members, type TreeNode } from './members.ts'
 
 /**
- * A value of BSON. It stays the bytes that it is until somebody changes something inside, so that what a patch does not
- * touch is written back as it came. A node has one parent at most: what is put somewhere else leaves its old place.
+ * A BSON value. Keeps its original bytes until something inside changes, so a patch writes untouched values back
+ * unchanged. A node has at most one parent; inserting it elsewhere detaches it.
  */
 export class BsonNode implements TreeNode<BsonNode> {
   readonly type: number
@@ -19,7 +19,7 @@ export class BsonNode implements TreeNode<BsonNode> {
     this.#bytes = raw.length
   }
 
-  /** A whole document, or an array given as one. */
+  /** A whole document, or an array encoded as one. */
   static root(bytes: Uint8Array, type: number = bsonTypes.document): BsonNode {
     return new BsonNode(type, bytes)
   }
@@ -39,24 +39,24 @@ export class BsonNode implements TreeNode<BsonNode> {
     return this.type === bsonTypes.array
   }
 
-  /** Bytes of the value alone, without type and name. Kept up to date by every change inside, so asking is free. */
+  /** Size of the value, without type and name. Maintained on change, so constant time. */
   get byteLength(): number {
     return this.#bytes
   }
 
-  /** What is inside; changing it changes the node. Costs one pass over the names, once. */
+  /** The contents; changing them changes the node. The first access scans the names once. */
   get members(): Members<BsonNode> {
     this.#members ??= new Members(this, this.#raw, (type, raw) => new BsonNode(type, raw))
     return this.#members
   }
 
-  /** The characters of a text; `undefined` for a value of another type. */
+  /** The content of a string, `undefined` for other types. */
   get text(): string | undefined {
     if (this.type !== bsonTypes.string) return undefined
     return Buffer.from(this.#raw.buffer, this.#raw.byteOffset + 4, this.#raw.length - 5).toString('utf8')
   }
 
-  /** Whether objects and arrays stand inside each other more than so many times; this one counts. Opens nothing. */
+  /** Whether objects and arrays nest deeper than `levels`, this one included. Materializes nothing. */
   deeperThan(levels: number): boolean {
     if (!this.isDocument && !this.isArray) return false
     if (levels <= 0) return true
@@ -73,7 +73,7 @@ export class BsonNode implements TreeNode<BsonNode> {
     this.#parent?.grow(byBytes)
   }
 
-  /** The bytes of the value alone; its own only when something inside was changed. */
+  /** The bytes of the value. Copied only if something inside changed. */
   toBytes(): Uint8Array {
     if (!this.#changed) return this.#raw
     const bytes = Buffer.allocUnsafeSlow(this.#bytes)

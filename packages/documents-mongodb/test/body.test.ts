@@ -18,7 +18,7 @@ function refusal(text: string | Uint8Array): unknown {
 }
 
 test.each<[string, string, string, string]>([
-  ['a text that is no JSON', '{"a":}', 'malformed-body', ''],
+  ['text that is not JSON', '{"a":}', 'malformed-body', ''],
   ['an empty body', '', 'malformed-body', ''],
   ['an array', '[1]', 'malformed-body', ''],
   ['a number', '7', 'malformed-body', ''],
@@ -35,13 +35,13 @@ test.each<[string, string, string, string]>([
     'malformed-body',
     '/o',
   ],
-  ['a key twice', '{"x":{"a":1,"b":2,"a":3}}', 'duplicate-key', '/x/a'],
-  ['a key twice, once in disguise', '{"a":1,"\\u0061":2}', 'duplicate-key', '/a'],
+  ['a duplicate key', '{"x":{"a":1,"b":2,"a":3}}', 'duplicate-key', '/x/a'],
+  ['a duplicate key, one of them escaped', '{"a":1,"\\u0061":2}', 'duplicate-key', '/a'],
   ['an integer beyond 2^53', '{"a":[1,9007199254740993]}', 'inexact-number', '/a/1'],
-  ['a negative one', '{"a":-9007199254740993}', 'inexact-number', '/a'],
-  ['one written with a fraction', '{"a":9007199254740993.0}', 'inexact-number', '/a'],
-  ['one written with an exponent', '{"a":-9007199254740993e0}', 'inexact-number', '/a'],
-  ['one written small', '{"a":0.9007199254740993E+16}', 'inexact-number', '/a'],
+  ['a negative integer beyond -2^53', '{"a":-9007199254740993}', 'inexact-number', '/a'],
+  ['such an integer with a fraction', '{"a":9007199254740993.0}', 'inexact-number', '/a'],
+  ['such an integer with an exponent', '{"a":-9007199254740993e0}', 'inexact-number', '/a'],
+  ['such an integer as a scaled fraction', '{"a":0.9007199254740993E+16}', 'inexact-number', '/a'],
   ['a fraction beyond 2^53', '{"a":9007199254740992.5}', 'inexact-number', '/a'],
   ['more digits than a double has', '{"a":1.2345678901234567891e30}', 'inexact-number', '/a'],
   ['a number that overflows', '{"a":1e309}', 'inexact-number', '/a'],
@@ -56,16 +56,16 @@ test.each<[string, string, string, string]>([
   ['_id at the top', '{"_id":1}', 'forbidden-name', '/_id'],
   ['a lone surrogate', '{"a":"x\\ud800y"}', 'bad-text', '/a'],
   ['a lone surrogate in a name', '{"\\udfff":1}', 'bad-text', ''],
-  ['a name to be escaped in the pointer', '{"a/b~":{"$x":1}}', 'forbidden-name', '/a~1b~0/$x'],
-])('B4 refuses %s, and says where', (_name, text, code, pointer) => {
+  ['a name that the pointer must escape', '{"a/b~":{"$x":1}}', 'forbidden-name', '/a~1b~0/$x'],
+])('B4 rejects %s with a pointer', (_name, text, code, pointer) => {
   expect(refusal(text)).toMatchObject({ code, pointer })
 })
 
-test('B4 refuses bytes that are no UTF-8', () => {
+test('B4 rejects bytes that are not UTF-8', () => {
   expect(refusal(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]))).toMatchObject({ code: 'bad-text' })
 })
 
-test('B4 takes what is just within the limits', () => {
+test('B4 accepts bodies exactly at the limits', () => {
   const deep = `${'{"a":'.repeat(63)}{}${'}'.repeat(63)}`
   const wide = `{${Array.from({ length: 1_000 }, (_, n) => `"k${n}":1`).join(',')}}`
   const odd = '{"a":9007199254740992,"b":-9007199254740992,"c":{"_id":1,"$":{}},"d":"\\ud83d\\ude00","":1}'
@@ -74,14 +74,14 @@ test('B4 takes what is just within the limits', () => {
   expect(refusal(odd.replace('"$"', '"x"'))).toBeUndefined()
 })
 
-test('B4 an array body is read too', () => {
+test('B4 array bodies are read as well', () => {
   const { json, bson } = readArrayBody(Buffer.from('[{"op":"test"},2]'))
   expect(json).toEqual([{ op: 'test' }, 2])
   expect(deserialize(bson)).toEqual({ 0: { op: 'test' }, 1: 2 })
   expect(() => readArrayBody(Buffer.from('{}'))).toThrow(/malformed-body/)
 })
 
-test('B6 numbers are stored by their value: int, long, double', () => {
+test('B6 the value of a number decides its type: int, long or double', () => {
   const { bson } = readBody(
     Buffer.from('{"a":1,"b":2147483648,"c":0.5,"d":5.0,"e":-0,"f":1e3,"g":-3000000000,"h":1e300}'),
   )
@@ -110,7 +110,7 @@ const numbers = fc.oneof(
   fc.integer(),
   fc
     .double({ noNaN: true, noDefaultInfinity: true })
-    // Written without an exponent these are integers that are not exact.
+    // Without an exponent these are integers that are not exact.
     .filter((value) => Number.isSafeInteger(value) || !/^-?\d+$/.test(String(value))),
 )
 const { value: values } = fc.letrec<{ value: unknown }>((tie) => ({
@@ -125,7 +125,7 @@ const { value: values } = fc.letrec<{ value: unknown }>((tie) => ({
   ),
 }))
 
-/** JSON with the names in their order, which objects would not keep. */
+/** Serializes JSON in the original order, which objects would not keep. */
 function textOf(value: unknown): string {
   if (value instanceof Map)
     return `{${[...value].map(([name, inner]) => `${JSON.stringify(name)}: ${textOf(inner)}`).join(' ,')}}`
@@ -133,7 +133,7 @@ function textOf(value: unknown): string {
   return JSON.stringify(value === 0 ? 0 : value)
 }
 
-test(`B5 what is read, stored and shown is what came, in its order (seed ${seed})`, () => {
+test(`B5 a body reads back as it was sent, in its order (seed ${seed})`, () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(names, values), { maxLength: 8 }), fc.nat(8), (pairs, place) => {
       const members = new Map(pairs)
@@ -143,21 +143,21 @@ test(`B5 what is read, stored and shown is what came, in its order (seed ${seed}
       expect(deserialize(stored)['_id']).toBe('k1')
       const wanted = textOf(new Map<string, unknown>([['id', 'k1'], ...members]))
       const shown = encodeJson(stored).toString('utf8')
-      // White space apart, and texts that JSON may write in two ways.
+      // Except for white space and alternative spellings of strings.
       expect(canonical(shown)).toBe(canonical(wanted))
     }),
     { seed, numRuns: 3_000 },
   )
 })
 
-/** Without white space between tokens, and with every text written in one way. */
+/** Without white space between tokens, and with one spelling for every string. */
 function canonical(text: string): string {
   return text.replaceAll(/"(?:[^"\\]|\\.)*"|\s+/g, (token) =>
     token.startsWith('"') ? JSON.stringify(JSON.parse(token)) : '',
   )
 }
 
-test('B2 ids of every type lead the document', () => {
+test('B2 ids of every type come first', () => {
   const body = readBody(Buffer.from('{"n":1,"id":"ignored"}'))
   for (const [idType, id] of [
     ['string', 'a'],
@@ -174,7 +174,7 @@ test('B2 ids of every type lead the document', () => {
   )
 })
 
-test(`B6 every number that is plain is shown so that it can be sent back, and is the same then (seed ${seed})`, () => {
+test(`B6 every plain number can be sent back as shown and is still the same (seed ${seed})`, () => {
   const doubles = fc.oneof(
     fc.double({ noNaN: true, noDefaultInfinity: true }),
     fc.double({ min: 2 ** 52, max: 2 ** 70, noNaN: true }).map(Math.round),
@@ -197,7 +197,7 @@ test(`B6 every number that is plain is shown so that it can be sent back, and is
         const shown = encodeJson(stored)
         const again = encodeJson(toStored(readBody(shown).bson, 'string', 'k'))
         expect(again.toString()).toBe(shown.toString())
-        // What is not plain is shown as a text.
+        // Other numbers are shown as strings.
         expect(firstNotPlain(stored) === undefined).toBe(typeof JSON.parse(shown.toString()).v === 'number')
       },
     ),
@@ -205,7 +205,7 @@ test(`B6 every number that is plain is shown so that it can be sent back, and is
   )
 })
 
-test('B6 numbers beyond 2^53 are taken when they come back as they were written', () => {
+test('B6 numbers beyond 2^53 are accepted if they read back as written', () => {
   for (const text of [
     '9007199254740992.0',
     '9007199254740994.0',
@@ -218,19 +218,19 @@ test('B6 numbers beyond 2^53 are taken when they come back as they were written'
 })
 
 test.each(['1e-400', '-1e-400', '0.0000001e-320', '2.4703282292062327e-324', `0.${'0'.repeat(400)}1`])(
-  'B6 a number that is not 0 is not stored as 0: %s',
+  'B6 a nonzero number is not stored as 0: %s',
   (text) => {
     expect(refusal(`{"a":${text}}`)).toMatchObject({ code: 'inexact-number', pointer: '/a' })
     expect(refusal(`{"a":[{"b":${text}}]}`)).toMatchObject({ code: 'inexact-number', pointer: '/a/0/b' })
   },
 )
 
-test('B6 the smallest double is taken, and 0 however it is written', () => {
+test('B6 the smallest double and every spelling of 0 are accepted', () => {
   for (const text of ['5e-324', '3e-324', '0', '-0', '0.0', '0e400', '0e-400', '-0.000e7', '0E1'])
     expect(refusal(`{"a":${text}}`)).toBeUndefined()
 })
 
-test('B7 2^53 is a number to all: read, shown, plain; one more is none of it', () => {
+test('B7 2^53 is read, shown and plain; 2^53 + 1 is not', () => {
   for (const sign of ['', '-']) {
     const text = `{"a":${sign}9007199254740992}`
     const stored = toStored(readBody(Buffer.from(text)).bson, 'string', 'k')
@@ -245,7 +245,7 @@ test('B7 2^53 is a number to all: read, shown, plain; one more is none of it', (
   }
 })
 
-test('B8 a stored document has one _id at its top, and as many below as were sent', () => {
+test('B8 a stored document has one _id at the top and keeps those below', () => {
   const twice = Buffer.from(serialize({ id: 'a', _id: 1 }))
   expect(() => toStored(twice, 'string', 'a')).toThrow(/^forbidden-name at '\/_id'/)
   const stored = toStored(

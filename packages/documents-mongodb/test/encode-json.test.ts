@@ -37,7 +37,7 @@ test.each<[string, unknown, string]>([
   ['a huge double', new Double(1e300), '1e+300'],
   ['2^53 as a double', new Double(2 ** 53), '9007199254740992'],
   ['a whole double beyond 2^53', new Double(-(2 ** 60)), '-1152921504606847000.0'],
-  ['the largest of them without an exponent', new Double(1e20), '100000000000000000000.0'],
+  ['the largest without an exponent', new Double(1e20), '100000000000000000000.0'],
   ['NaN', new Double(Number.NaN), '"NaN"'],
   ['infinity', new Double(Number.POSITIVE_INFINITY), '"Infinity"'],
   ['minus infinity', new Double(Number.NEGATIVE_INFINITY), '"-Infinity"'],
@@ -48,7 +48,7 @@ test.each<[string, unknown, string]>([
   ['null', null, 'null'],
   ['date', new Date('2026-11-24T03:04:05.678Z'), '"2026-11-24T03:04:05.678Z"'],
   ['the first date', new Date(-62_167_219_200_000), '"0000-01-01T00:00:00.000Z"'],
-  ['a date before it', new Date(-62_167_219_200_001), '"-62167219200001"'],
+  ['a date before year 0', new Date(-62_167_219_200_001), '"-62167219200001"'],
   ['a date after 9999', new Date(253_402_300_800_000), '"253402300800000"'],
   ['object id', oid, '"64b5f0c2a1b2c3d4e5f60718"'],
   ['uuid', new UUID('01890a5d-ac96-774b-bcce-b302099a8057'), '"01890a5d-ac96-774b-bcce-b302099a8057"'],
@@ -69,7 +69,7 @@ test.each<[string, unknown, string]>([
   expect(jsonOf({ v: value })).toBe(`{"v":${json}}`)
 })
 
-test('B1 a pointer of old times has its extended form', () => {
+test('B1 a DBPointer has its extended form', () => {
   const pointer = Buffer.concat([Buffer.from([2, 0, 0, 0]), Buffer.from('c\0'), Buffer.from(oid.id)])
   const body = Buffer.concat([Buffer.from([0x0c]), Buffer.from('v\0'), pointer, Buffer.from([0])])
   const bson = Buffer.concat([Buffer.from([body.length + 4, 0, 0, 0]), body])
@@ -78,7 +78,7 @@ test('B1 a pointer of old times has its extended form', () => {
   )
 })
 
-test('B1 names keep their order, also those that look like numbers; the id leads, and a stored id steps aside', () => {
+test('B1 names keep their order, even integer-like ones; the id comes first, and a stored id is escaped', () => {
   const document = new Map<string, unknown>([
     ['b', 1],
     ['2', 2],
@@ -89,15 +89,15 @@ test('B1 names keep their order, also those that look like numbers; the id leads
   expect(jsonOf(document)).toBe('{"id":"k","b":1,"2":2,"1":3,"$id":4}')
 })
 
-test('B24 a stored name that would look like another steps aside, and those that do make room in turn', () => {
+test('B24 stored names that would collide are escaped, and so are their escaped forms', () => {
   expect(jsonOf({ id: 1, $id: 2, _id: 'k', $$id: 3, $ref: 4, $_id: 5, $i: 6, xid: 7 })).toBe(
     '{"id":"k","$id":1,"$$id":2,"$$$id":3,"$ref":4,"$_id":5,"$i":6,"xid":7}',
   )
-  // Inside of a document all names are as they are stored.
+  // Names in nested documents are shown as stored.
   expect(jsonOf({ a: { _id: 0, id: 1, $id: 2 } })).toBe('{"a":{"_id":0,"id":1,"$id":2}}')
 })
 
-test('B24 no object has a name twice, whatever names are stored', () => {
+test('B24 no object has duplicate names, whatever names are stored', () => {
   const name = fc.oneof(
     fc
       .constantFrom('_id', 'id', '$id', '$$id', '$$$id', '$', 'd', '\uFFFD', 'é')
@@ -111,7 +111,7 @@ test('B24 no object has a name twice, whatever names are stored', () => {
       const bson = rawDocument(...all.map((one) => element(3, one, inner)))
       const names = namesOf(encodeJson(bson).toString())
       expect(names.filter((list) => new Set(list).size !== list.length)).toEqual([])
-      // What can be told apart as it is stored can be told apart as it is shown.
+      // Names that differ as stored differ as shown.
       const texts = new Set(all.map((one) => one.toString('utf8')))
       expect(names[0]?.length).toBe(texts.size)
     }),
@@ -119,7 +119,7 @@ test('B24 no object has a name twice, whatever names are stored', () => {
   )
 })
 
-/** The names at the top of the JSON and of each object in it, twice where they are there twice. */
+/** All names of the JSON's objects, duplicates included. */
 function namesOf(json: string): string[][] {
   const lists: string[][] = [[]]
   let level = 0
@@ -140,27 +140,27 @@ test.each<[string, unknown, string]>([
   ['the largest', Long.fromNumber(Number.MAX_SAFE_INTEGER), '"9007199254740991"'],
   ['a decimal', Decimal128.fromString('1.10E+1'), '"11"'],
   ['a symbol', new BSONSymbol('a"b'), '"a\\"b"'],
-  // These are ids of no collection, and shown as any other value.
+  // Valid as the id of no collection, and shown like any other value.
   ['a long beyond', Long.fromString('9007199254740993'), '"9007199254740993"'],
   ['2^53', Long.fromString('9007199254740992'), '9007199254740992'],
   ['a fraction', new Double(0.5), '0.5'],
   ['a decimal fraction', Decimal128.fromString('0.50'), '"0.50"'],
   ['true', true, 'true'],
-])('B2 the id is the text that stands in the URL: %s', (_name, id, json) => {
+])('B2 the id is the string used in the URL: %s', (_name, id, json) => {
   expect(jsonOf({ _id: id, n: 5 })).toBe(`{"id":${json},"n":5}`)
 })
 
-test('B1 what is undefined is left out, and keeps its place in an array', () => {
+test('B1 undefined is omitted, but keeps its place in an array', () => {
   expect(
     encodeJson(serialize({ a: undefined, b: [undefined, 1] }, { ignoreUndefined: false })).toString(),
   ).toBe('{"a":null,"b":[null,1]}')
-  // The type itself, which drivers no longer write.
+  // The type undefined, which drivers no longer write.
   expect(encodeJson(Buffer.from('0b000000066100086200010000', 'hex').fill(13, 0, 1)).toString()).toBe(
     '{"b":true}',
   )
 })
 
-test.each([3, 40])('B1 of %i equal names the first counts', (count) => {
+test.each([3, 40])('B1 of %i duplicate names the first counts', (count) => {
   const one = (n: number): Buffer => Buffer.from([0x10, 0x61, 0, n, 0, 0, 0])
   const filler = Array.from({ length: count }, (_, n) =>
     Buffer.concat([Buffer.from([0x10]), Buffer.from(`f${n}\0`), Buffer.from([n, 0, 0, 0])]),
@@ -172,7 +172,7 @@ test.each([3, 40])('B1 of %i equal names the first counts', (count) => {
   expect(encodeJson(Buffer.concat([size, body])).toString()).toBe(`{"a":7,${names}}`)
 })
 
-test('B1 bytes that are no UTF-8 are replaced as the Encoding Standard says', () => {
+test('B1 invalid UTF-8 is replaced as the Encoding Standard says', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 12 }), (bytes) => {
       const text = Buffer.from(bytes.map((byte) => (byte < 0x20 ? byte + 0x80 : byte)))
@@ -189,7 +189,7 @@ test('B1 bytes that are no UTF-8 are replaced as the Encoding Standard says', ()
   )
 })
 
-test('B3 hostile bytes never throw, and always come out as JSON', () => {
+test('B3 malformed bytes never throw and always give JSON', () => {
   const whole = serialize({
     _id: 'x',
     a: [1, { b: 'text', c: [Long.MAX_VALUE] }],
@@ -219,7 +219,7 @@ test('B3 hostile bytes never throw, and always come out as JSON', () => {
   )
 })
 
-test('B3 nesting without end is cut, and not a crash', () => {
+test('B3 excessive nesting is cut off instead of crashing', () => {
   const levels = 50_000
   const bson = Buffer.alloc(4 + levels * 7 + levels + 1)
   for (let n = 0; n < levels; n += 1) {
@@ -229,7 +229,7 @@ test('B3 nesting without end is cut, and not a crash', () => {
   expect(JSON.parse(encodeJson(bson).toString())).toHaveProperty('a.a.a.a')
 })
 
-/** Values that become longer in JSON, each in its way; with a text whose characters end at every place. */
+/** Values whose JSON is longer, each in its own way, and a string with a character across every chunk boundary. */
 const largeValues: readonly (readonly [string, object, unknown])[] = [
   ['control characters', { a: '\u0001'.repeat(3_000_000) }, { a: '\u0001'.repeat(3_000_000) }],
   ['characters of several bytes', { a: `x${'é€😀'.repeat(200_000)}` }, { a: `x${'é€😀'.repeat(200_000)}` }],
@@ -242,7 +242,7 @@ const largeValues: readonly (readonly [string, object, unknown])[] = [
 ]
 
 test.each(largeValues)(
-  'B1 a large document of %s is shown as a small one is, and leaves nothing behind',
+  'B1 a large document of %s is encoded like a small one and leaves no state behind',
   (_what, document, wanted) => {
     const bson = serialize(document)
     expect(bson.length).toBeGreaterThan(1_100_000)

@@ -21,7 +21,7 @@ test.each<[IdType, string]>([
   ['integer', '-9007199254740991'],
   ['uuid', uuid],
   ['uuid', '00000000-0000-0000-0000-000000000000'],
-])('B9 an id of the type %s is read back from what is stored for it: %s', (idType, id) => {
+])('B9 an id of type %s reads back from its stored form: %s', (idType, id) => {
   expect(isValidId(idType, id)).toBe(true)
   expect(idFromDocument(idType, serialize({ _id: idToBson(idType, id) }))).toBe(id)
 })
@@ -49,7 +49,7 @@ test.each<[IdType, string]>([
   ['uuid', uuid.toUpperCase()],
   ['uuid', uuid.replaceAll('-', '')],
   ['uuid', `{${uuid}}`],
-])('B9 another spelling is no id of the type %s: %s', (idType, id) => {
+])('B9 another spelling is not an id of type %s: %s', (idType, id) => {
   expect(isValidId(idType, id)).toBe(false)
   expect(() => idToBson(idType, id)).toThrow(RangeError)
 })
@@ -62,14 +62,14 @@ test('B9 an id is stored as its type', () => {
   expect(idToBson('uuid', uuid)).toEqual(new UUID(uuid))
 })
 
-test('B9 new ids are valid, all different, and those of UUIDv7 sort by the time that they were made', () => {
+test('B9 new ids are valid and unique, and UUIDv7 sort by creation time', () => {
   for (const idType of ['string', 'uuid', 'objectid'] as const) {
     const ids = Array.from({ length: 1_000 }, (_, ms) => newId(idType, 1_700_000_000_000 + ms) ?? '')
     expect(ids.filter((id) => !isValidId(idType, id))).toEqual([])
     expect(new Set(ids).size).toBe(ids.length)
     if (idType !== 'objectid') expect(ids.toSorted()).toEqual(ids)
   }
-  // The first 48 bits are the milliseconds, then the version and the variant: RFC 9562, section 5.7.
+  // The first 48 bits are milliseconds, then version and variant: RFC 9562, section 5.7.
   expect(newId('uuid', 0x0189_0a5d_ac96)).toMatch(
     /^01890a5d-ac96-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
   )

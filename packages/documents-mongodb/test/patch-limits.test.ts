@@ -7,7 +7,7 @@ import { element, nested, rawDocument } from './support/raw-bson.ts'
 
 const seed = Number(process.env['FRESHET_TEST_SEED'] ?? Date.now() % 2 ** 31)
 
-test('B12 names that are not UTF-8, odd indexes, and names that stand twice are written back as they came', () => {
+test('B12 names that are not UTF-8, odd indexes and duplicate names are written back unchanged', () => {
   const item = element(16, 'seven', Buffer.from([1, 0, 0, 0]))
   const inner = [
     element(8, Buffer.from([0x61, 0xff]), Buffer.from([1])),
@@ -31,18 +31,18 @@ test('B12 names that are not UTF-8, odd indexes, and names that stand twice are 
       ),
     ),
   ).toEqual(document(2))
-  // The name can be said as clients see it.
+  // A pointer uses the name as clients see it.
   expect(shown(apply(document(1), { op: 'remove', path: '/inner/a\uFFFD' }))).toEqual({
     id: 'k',
     inner: { n: 1, list: [1], m: 1 },
   })
-  // An array that something was put into counts anew.
+  // Inserting renumbers an array.
   expect(
     deserialize(apply(document(1), { op: 'add', path: '/inner/list/0', value: 0 }))['inner']['list'],
   ).toEqual([0, 1])
 })
 
-test('B12 arrays are numbered anew when items come and go, across every number of digits', () => {
+test('B12 inserting and removing renumbers arrays, for indexes of any length', () => {
   for (const count of [0, 1, 9, 10, 11, 99, 100, 101, 1_000, 1_001]) {
     const list = Array.from({ length: count }, (_, n) => n)
     const stored = serialize({ _id: 'k', list, n: 1 })
@@ -52,7 +52,7 @@ test('B12 arrays are numbered anew when items come and go, across every number o
   }
 })
 
-test('B15 a document that is deeper than a body may be is patched beside its depth', () => {
+test('B15 a document deeper than the limit of bodies can be patched elsewhere', () => {
   const stored = serialize({ _id: 'k', deep: nested(90), n: 1 })
   expect(Buffer.from(merge(stored, { n: 2 }))).toEqual(
     Buffer.from(serialize({ _id: 'k', deep: nested(90), n: 2 })),
@@ -70,13 +70,13 @@ test('B15 a document that is deeper than a body may be is patched beside its dep
   expect(() => apply(stored, { op: 'copy', from: '/deep', path: '/other' })).toThrow(/^malformed-body/)
 })
 
-test('B15 a patch that doubles the document or its depth with each operation ends at the limit', () => {
+test('B15 a patch that doubles size or depth with each operation stops at the limit', () => {
   const copies = Array.from({ length: 40 }, () => ({ op: 'copy', from: '/a', path: '/a/-' }))
   const stored = serialize({ _id: 'k', a: ['x'.repeat(1_000)] })
   expect(() => apply(stored, ...copies)).toThrow(/^payload-too-large/)
   const wide = serialize({ _id: 'k', a: [new Binary(Buffer.alloc(3 * 2 ** 20))], b: {} })
   const names = Array.from({ length: 9 }, (_, n) => ({ op: 'copy', from: '/a', path: `/b/${n}` }))
-  // The sixth copy does not fit, though a later operation would take it away again.
+  // The sixth copy does not fit, even though a later operation would remove it.
   expect(() => apply(wide, ...names, { op: 'remove', path: '/b' })).toThrow(/^payload-too-large/)
   expect(() => apply(wide, ...names.slice(0, 4), { op: 'remove', path: '/b' })).not.toThrow()
   const deeper = Array.from({ length: 16 }, (_, n) => ({
@@ -89,11 +89,11 @@ test('B15 a patch that doubles the document or its depth with each operation end
   expect(() => apply(serialize({ _id: 'k', a: {} }), ...deeper)).toThrow(/^malformed-body at '\/5'/)
 })
 
-test('B15 a thousand operations that each copy a large value end early, and so do those that take it deeper', () => {
+test('B15 a thousand operations that each copy a large value, or move it deeper, end early', () => {
   const stored = serialize({ _id: 'k', a: { x: 'x'.repeat(5 * 2 ** 20) }, b: {} })
   const thousand = <T>(one: (n: number) => T): T[] => Array.from({ length: 1_000 }, (_, n) => one(n))
   const copies = thousand(() => ({ op: 'copy', from: '/a', path: '/c' }))
-  expect(() => apply(stored, ...copies)).toThrow(/^bad-patch at '\/6': expected to copy/)
+  expect(() => apply(stored, ...copies)).toThrow(/^bad-patch at '\/6': expected a patch to copy/)
   const deeper = thousand((n) => (n % 2 === 0 ? { from: '/a', path: '/b/a' } : { from: '/b/a', path: '/a' }))
   expect(() => apply(stored, ...deeper.map((move) => ({ op: 'move', ...move })))).toThrow(
     /^bad-patch at '\/12'/,
@@ -104,7 +104,7 @@ test('B15 a thousand operations that each copy a large value end early, and so d
   )
 })
 
-test(`B12 any patch leaves bytes that are whole, with the sizes that were counted (seed ${seed})`, () => {
+test(`B12 any patch leaves well-formed bytes of the tracked sizes (seed ${seed})`, () => {
   const value = fc
     .jsonValue({ maxDepth: 2 })
     .filter((one) => !/"(?:\$|[^"]*\.|__proto__)/.test(JSON.stringify(one)))
@@ -120,7 +120,7 @@ test(`B12 any patch leaves bytes that are whole, with the sizes that were counte
       const before = serialize({ _id: 'k', a: [1, { e: [] }], b: { c: [2] }, ...rich })
       let bytes = before
       for (const one of operations) {
-        // One by one, so that one that is refused does not end the others.
+        // One at a time, so that a rejected operation does not end the others.
         try {
           bytes = apply(bytes, one)
         } catch (error) {
@@ -129,7 +129,7 @@ test(`B12 any patch leaves bytes that are whole, with the sizes that were counte
       }
       expect(new DataView(bytes.buffer, bytes.byteOffset).getInt32(0, true)).toBe(bytes.length)
       const exact = { promoteValues: false, bsonRegExp: true } as const
-      // Lengths, because objects do not keep names that look like numbers in their order.
+      // Compares lengths, since objects reorder integer-like names.
       expect(serialize(deserialize(bytes, exact))).toHaveLength(bytes.length)
     }),
     { seed, numRuns: 2_000 },

@@ -23,7 +23,7 @@ test.each<[object, object, object]>([
   expect(shown(merge(serialize({ _id: 'k', ...before }), patch))).toEqual({ id: 'k', ...after })
 })
 
-test('B12 a merge keeps the bytes of all that it does not name, and their order', () => {
+test('B12 a merge keeps bytes and order of everything it does not name', () => {
   const stored = serialize({ _id: 'k', ...rich, inner: { ...rich, n: 1 }, list: [rich], n: 1 })
   const patched = merge(stored, { n: 2, inner: { n: 2 } })
   expect(Buffer.from(patched)).toEqual(
@@ -31,7 +31,7 @@ test('B12 a merge keeps the bytes of all that it does not name, and their order'
   )
 })
 
-test('B14 a merge into a value that JSON cannot carry is refused, unless it is allowed to lose it', () => {
+test('B14 a merge into a type that JSON cannot represent is rejected unless lenient', () => {
   const stored = serialize({ _id: 'k', inner: rich })
   expect(() => merge(stored, { inner: { pattern: { x: 1 } } })).toThrow(
     /^not-plain-json at '\/inner\/pattern'/,
@@ -61,7 +61,7 @@ test('B13 no patch changes the id', () => {
   expect(shown(apply(stored, { op: 'replace', path: '/$id', value: 3 }))).toEqual({ id: 'k', $id: 3, n: 1 })
 })
 
-test('B24 patches know stored names as clients see them', () => {
+test('B24 patches use names as clients see them', () => {
   const stored = serialize({ _id: 'k', id: 1, $id: { a: 2 }, $$id: 3, n: { $id: 4, $$id: 5 } })
   const { a, ...patched } = deserialize(
     apply(
@@ -79,7 +79,7 @@ test('B24 patches know stored names as clients see them', () => {
   expect(firstNotPlain(serialize({ _id: 'k', $id: new Date(0) }))).toBe('/$$id')
 })
 
-// After RFC 6902, appendix A.
+// Based on RFC 6902, appendix A.
 test.each<[string, object, readonly object[], object]>([
   ['adds a member', { a: 1 }, [{ op: 'add', path: '/b', value: 2 }], { a: 1, b: 2 }],
   ['adds into an array', { a: [1, 3] }, [{ op: 'add', path: '/a/1', value: 2 }], { a: [1, 2, 3] }],
@@ -100,7 +100,7 @@ test.each<[string, object, readonly object[], object]>([
     { a: { b: [1] }, c: { b: [0, 1] } },
   ],
   [
-    'tests and goes on',
+    'tests and continues',
     { a: { x: 1, y: [2.0] } },
     [
       { op: 'test', path: '/a', value: { y: [2], x: 1 } },
@@ -122,8 +122,8 @@ test.each<[string, object, readonly object[], object]>([
 })
 
 test.each<[string, object, RegExp]>([
-  ['a path that is not there', { op: 'remove', path: '/x' }, /^bad-patch at '\/1\/path'/],
-  ['a parent that is not there', { op: 'add', path: '/x/y', value: 1 }, /^bad-patch at '\/1\/path'/],
+  ['a missing path', { op: 'remove', path: '/x' }, /^bad-patch at '\/1\/path'/],
+  ['a missing parent', { op: 'add', path: '/x/y', value: 1 }, /^bad-patch at '\/1\/path'/],
   ['an index beyond the end', { op: 'add', path: '/list/9', value: 1 }, /^bad-patch at '\/1\/path'/],
   [
     'an index with a leading zero',
@@ -131,45 +131,42 @@ test.each<[string, object, RegExp]>([
     /^bad-patch at '\/1\/path'/,
   ],
   ['a test that fails', { op: 'test', path: '/n', value: 2 }, /^bad-patch at '\/1\/value'/],
-  ['the root taken away', { op: 'remove', path: '' }, /^bad-patch at '\/1'/],
+  ['the root removed', { op: 'remove', path: '' }, /^bad-patch at '\/1'/],
   ['the root moved', { op: 'move', from: '', path: '/x' }, /^(?:bad-patch|id-mismatch) at '\/1'/],
   ['the root copied into itself', { op: 'copy', from: '', path: '/x' }, /^bad-patch at '\/1\/from'/],
   ['a list as the root', { op: 'replace', path: '', value: [] }, /^bad-patch at '\/1'/],
   [
-    'a root that loses what JSON cannot carry',
+    'a root that loses a type that JSON cannot represent',
     { op: 'add', path: '', value: {} },
     /^not-plain-json at '\/inner\/price'/,
   ],
-  ['a way through the id', { op: 'add', path: '/id/x', value: 1 }, /^bad-patch at '\/1\/path'/],
-  ['a source that is not there', { op: 'copy', from: '/x', path: '/y' }, /^bad-patch at '\/1\/from'/],
-  ['a pointer that is none', { op: 'remove', path: 'n' }, /^bad-patch at '\/1\/path'/],
-  ['a half escape', { op: 'remove', path: '/~2' }, /^bad-patch at '\/1\/path'/],
+  ['a path through the id', { op: 'add', path: '/id/x', value: 1 }, /^bad-patch at '\/1\/path'/],
+  ['a missing source', { op: 'copy', from: '/x', path: '/y' }, /^bad-patch at '\/1\/from'/],
+  ['an invalid pointer', { op: 'remove', path: 'n' }, /^bad-patch at '\/1\/path'/],
+  ['an incomplete escape', { op: 'remove', path: '/~2' }, /^bad-patch at '\/1\/path'/],
   ['no value', { op: 'add', path: '/x' }, /^bad-patch at '\/1'/],
-  ['an operation that is none', { op: 'merge', path: '/x' }, /^bad-patch at '\/1\/op'/],
+  ['an unknown operation', { op: 'merge', path: '/x' }, /^bad-patch at '\/1\/op'/],
   ['a move into itself', { op: 'move', from: '/inner', path: '/inner/x' }, /^bad-patch at '\/1\/from'/],
   [
-    'the name of a stored id that is not there',
+    'the escaped name of a missing stored id',
     { op: 'add', path: '/$id', value: 1 },
     /^forbidden-name at '\/1\/path'/,
   ],
   ['a forbidden name', { op: 'add', path: '/inner/$set', value: 1 }, /^forbidden-name at '\/1\/path'/],
   ['the name _id', { op: 'add', path: '/_id', value: 1 }, /^bad-patch at '\/1\/path'/],
   [
-    'a way through a regex',
+    'a path through a regex',
     { op: 'add', path: '/inner/pattern/x', value: 1 },
     /^not-plain-json at '\/inner\/pattern'/,
   ],
-])(
-  'B11 a JSON patch with %s is refused with its place, and nothing is changed',
-  (_name, operation, refusal) => {
-    const stored = serialize({ _id: 'k', n: 1, list: [1], inner: rich })
-    const copy = Buffer.from(stored)
-    expect(() => apply(stored, { op: 'add', path: '/first', value: 1 }, operation)).toThrow(refusal)
-    expect(Buffer.from(stored)).toEqual(copy)
-  },
-)
+])('B11 a JSON patch with %s is rejected with a pointer and changes nothing', (_name, operation, refusal) => {
+  const stored = serialize({ _id: 'k', n: 1, list: [1], inner: rich })
+  const copy = Buffer.from(stored)
+  expect(() => apply(stored, { op: 'add', path: '/first', value: 1 }, operation)).toThrow(refusal)
+  expect(Buffer.from(stored)).toEqual(copy)
+})
 
-test('B12 a JSON patch keeps the bytes of what it does not touch, moves and copies', () => {
+test('B12 a JSON patch keeps the bytes of what it leaves alone, moves or copies', () => {
   const patched = apply(
     serialize({ _id: 'k', ...rich, n: 1 }),
     { op: 'move', from: '/price', path: '/cost' },
@@ -183,7 +180,7 @@ test('B12 a JSON patch keeps the bytes of what it does not touch, moves and copi
   expect(deserialize(patched, { promoteLongs: false })['big']).toEqual(Long.MAX_VALUE)
 })
 
-test('B15 a result that is too deep is refused', () => {
+test('B15 a result that is too deep is rejected', () => {
   const deep = JSON.parse(`${'{"a":'.repeat(62)}{}${'}'.repeat(62)}`)
   const stored = serialize({ _id: 'k', x: {} })
   expect(() =>
@@ -204,18 +201,18 @@ test.each<[string, object, string | undefined]>([
   ['2^53', { a: Long.fromString('9007199254740992') }, undefined],
   ['more than that', { a: [Long.fromString('-9007199254740993')] }, '/a/0'],
   ['Unicode', { é: '€😀' }, undefined],
-])('B14 finds what JSON cannot carry: %s', (_name, document, pointer) => {
+])('B14 finds types that JSON cannot represent: %s', (_name, document, pointer) => {
   expect(firstNotPlain(serialize({ _id: new ObjectId(), ...document }))).toBe(pointer)
 })
 
-test('B14 a text or a name that is not UTF-8 is not plain: clients cannot send it back', () => {
+test('B14 a string or name that is not UTF-8 is not plain: clients cannot send it back', () => {
   const text = rawDocument(element(2, 'a', Buffer.from([2, 0, 0, 0, 0xff, 0])))
   expect(firstNotPlain(text)).toBe('/a')
   expect(firstNotPlain(rawDocument(element(8, Buffer.from([0xc3]), Buffer.from([1]))))).toBe('/\uFFFD')
   expect(firstNotPlain(rawDocument(element(3, 'x', text)))).toBe('/x/a')
 })
 
-test('B13 the id is a text to patches, whatever it is stored as', () => {
+test('B13 patches see the id as a string, whatever its stored type', () => {
   const stored = serialize({ _id: 5, n: 1 })
   const five = { id: '5', lenient: false }
   const patched = (...operations: readonly object[]): unknown =>
@@ -232,10 +229,10 @@ test('B13 the id is a text to patches, whatever it is stored as', () => {
   expect(() => readPatch('merge', Buffer.from('{"id":5}')).apply(stored, five)).toThrow(/^id-mismatch/)
 })
 
-test('B11 the whole document can be tested and replaced, and keeps its id', () => {
+test('B11 the whole document can be tested and replaced and keeps its id', () => {
   const stored = serialize({ _id: 'k', id: 'inner', n: 1, a: { z: 1, y: [1] } })
   const test = { op: 'test', path: '', value: { id: 'k', $id: 'inner', n: 1, a: { z: 1, y: [1] } } }
-  // A body may not hold the name $id, so that such a document cannot be tested whole.
+  // A body may not contain the name $id, so `test` cannot match such a document as a whole.
   expect(() => apply(stored, test)).toThrow(/^forbidden-name/)
   const plain = serialize({ _id: 'k', n: 1, a: { z: 1, y: [1] } })
   const whole = { op: 'test', path: '', value: { a: { y: [1], z: 1 }, n: 1, id: 'k' } }

@@ -4,10 +4,10 @@ const COLON = 0x3a
 const DOLLAR = 0x24
 const BACKSLASH = 0x5c
 const ZERO = 0x30
-/** `u`, which four hexadecimal digits follow. */
+/** `u`, followed by four hexadecimal digits. */
 const LONG_FORM = 0x75
 
-/** What stands after a backslash for a byte; 0: the byte needs none. What is no ASCII counts as none of it here. */
+/** What follows the backslash for each byte; 0 if the byte needs no escape. Non-ASCII bytes count as escaped here. */
 const escapes = new Uint8Array(256).fill(LONG_FORM, 0x80)
 for (let byte = 0; byte < 0x20; byte += 1) escapes[byte] = LONG_FORM
 for (const [byte, letter] of [
@@ -25,20 +25,20 @@ const hexDigits = Buffer.from('0123456789abcdef')
 
 const BUFFER_BYTES = 64 * 1024
 
-/** A buffer that had to grow beyond this is not kept. */
+/** A buffer that grew beyond this is released. */
 const KEPT_BYTES = 4 * 1024 * 1024
 
-/** Texts are written in pieces of so many bytes, since each may become six. */
+/** Strings are written in chunks of this size, since each byte may become six. */
 const PIECE_BYTES = 8 * 1024
 
 /**
- * A text of JSON in the making, as UTF-8 in one buffer that grows and is used again. Of a large one the length is measured
- * first: it is written a second time, into memory of that length, and nothing else of its size is allocated.
+ * Builds JSON as UTF-8 in one reusable, growing buffer. Large texts are measured first and written a second time into a
+ * buffer of exactly that size, so nothing else of that size is allocated.
  */
-export class JsonBytes {
+export class JsonWriter {
   #bytes = Buffer.allocUnsafeSlow(BUFFER_BYTES)
   #length = 0
-  /** Bytes that were only counted. */
+  /** Bytes counted while measuring. */
   #counted = 0
   #mode: 'growing' | 'measuring' | 'exact' = 'growing'
 
@@ -46,7 +46,6 @@ export class JsonBytes {
     return this.#counted + this.#length
   }
 
-  /** Begins anew. */
   clear(): void {
     if (this.#mode === 'exact' || this.#bytes.length > KEPT_BYTES)
       this.#bytes = Buffer.allocUnsafeSlow(BUFFER_BYTES)
@@ -55,8 +54,8 @@ export class JsonBytes {
     this.#counted = 0
   }
 
-  /** What `write` writes of `source`, in memory of its own; `large`: it may be some megabytes. Writes it twice then. */
-  made(large: boolean, write: (source: Uint8Array) => void, source: Uint8Array): Buffer {
+  /** Returns what `write` writes for `source`, in a buffer of its own. With `large`, `write` runs twice. */
+  build(large: boolean, write: (source: Uint8Array) => void, source: Uint8Array): Buffer {
     this.clear()
     if (large) this.#mode = 'measuring'
     write(source)
@@ -71,35 +70,35 @@ export class JsonBytes {
     return bytes
   }
 
-  /** One ASCII character. */
+  /** Appends one ASCII character. */
   byte(byte: number): void {
     if (this.#length === this.#bytes.length) this.#grow(1)
     this.#bytes[this.#length] = byte
     this.#length += 1
   }
 
-  /** ASCII that needs no escapes; at most some ten thousand characters. */
+  /** Appends ASCII that needs no escapes, at most some ten thousand characters. */
   ascii(text: string): void {
     if (this.#length + text.length > this.#bytes.length) this.#grow(text.length)
     for (let i = 0; i < text.length; i += 1) this.#bytes[this.#length + i] = text.charCodeAt(i)
     this.#length += text.length
   }
 
-  /** Bytes of UTF-8 as a text in quotes; what is no UTF-8 as U+FFFD, as the Encoding Standard decodes it. */
+  /** Appends UTF-8 bytes as a quoted string. Invalid UTF-8 becomes U+FFFD, as the Encoding Standard decodes it. */
   text(source: Uint8Array, from: number, to: number): void {
     this.byte(QUOTE)
     this.#utf8(source, from, to)
     this.byte(QUOTE)
   }
 
-  /** The name of a member up to its value; `comma`: another one came before it, `aside`: `$` leads it. */
-  name(source: Uint8Array, from: number, to: number, comma: boolean, aside: boolean): void {
+  /** Appends a member's name and colon. `comma`: after another member. `escaped`: with a leading `$`. */
+  name(source: Uint8Array, from: number, to: number, comma: boolean, escaped: boolean): void {
     if (this.#length + 3 > this.#bytes.length) this.#grow(3)
     const bytes = this.#bytes
     let at = this.#length
     if (comma) bytes[at++] = COMMA
     bytes[at++] = QUOTE
-    if (aside) bytes[at++] = DOLLAR
+    if (escaped) bytes[at++] = DOLLAR
     this.#length = at
     this.#utf8(source, from, to)
     this.byte(QUOTE)
@@ -111,7 +110,7 @@ export class JsonBytes {
     for (let at = i; at < to;) at = this.#piece(source, at, Math.min(to, at + PIECE_BYTES), to)
   }
 
-  /** Writes what is ASCII and needs no escape, which nearly all is. Gives where something else begins. */
+  /** Copies ASCII that needs no escapes, the common case. Returns where it stopped. */
   #plain(source: Uint8Array, from: number, to: number): number {
     if (to - from > PIECE_BYTES) return from
     if (this.#length + to - from > this.#bytes.length) this.#grow(to - from)
@@ -127,11 +126,11 @@ export class JsonBytes {
     return i
   }
 
-  /** Writes from `from` up to `stop`, or behind it where a character ends later. Gives where it has come to. */
+  /** Writes from `from` to `stop`, or further to the end of a character. Returns where it stopped. */
   #piece(source: Uint8Array, from: number, stop: number, to: number): number {
-    // The worst is six bytes for one; the last character may go on behind the piece.
-    const room = (stop - from + 3) * 6
-    if (this.#length + room > this.#bytes.length) this.#grow(room)
+    // At worst six bytes for each; the last character may extend beyond the chunk.
+    const capacity = (stop - from + 3) * 6
+    if (this.#length + capacity > this.#bytes.length) this.#grow(capacity)
     const bytes = this.#bytes
     let at = this.#length
     let i = from
@@ -144,7 +143,7 @@ export class JsonBytes {
         continue
       }
       const size = sequenceAt(source, i, to)
-      if (size < 0) at = putUnknown(bytes, at)
+      if (size < 0) at = putReplacement(bytes, at)
       else for (let k = 0; k < size; k += 1) bytes[at++] = source[i + k] ?? 0
       i += Math.abs(size)
     }
@@ -159,7 +158,7 @@ export class JsonBytes {
   }
 
   #grow(needed: number): void {
-    // It was measured: what is asked for in advance is more than what is written.
+    // Already measured; estimates may exceed the final size.
     if (this.#mode === 'exact') return
     if (this.#mode === 'measuring') {
       this.#counted += this.#length
@@ -185,8 +184,7 @@ function putEscaped(bytes: Buffer, from: number, byte: number): number {
   return at
 }
 
-/** U+FFFD. */
-function putUnknown(bytes: Buffer, at: number): number {
+function putReplacement(bytes: Buffer, at: number): number {
   bytes[at] = 0xef
   bytes[at + 1] = 0xbf
   bytes[at + 2] = 0xbd
@@ -194,8 +192,8 @@ function putUnknown(bytes: Buffer, at: number): number {
 }
 
 /**
- * How many bytes the character that begins at `at` has; when it is none, minus the number of bytes that count as one
- * mistake. https://encoding.spec.whatwg.org/#utf-8-decoder
+ * Length of the character at `at`. If invalid, minus the number of bytes that count as one error.
+ * https://encoding.spec.whatwg.org/#utf-8-decoder
  */
 function sequenceAt(source: Uint8Array, at: number, to: number): number {
   const lead = source[at] ?? 0
