@@ -16,7 +16,7 @@ const problemOf = {
 } as const satisfies Record<StoreErrorCode, ProblemCode>
 
 const details: Partial<Record<StoreErrorCode, string>> = {
-  UNREACHABLE: 'The database has no primary that can be reached. Nothing was written.',
+  UNREACHABLE: 'The database has no primary that can be reached, or gave the write up. Nothing was written.',
   CROWDED: 'Too many large documents are being looked at. Nothing was written.',
   UNCONFIRMED: 'What was found could not be confirmed by a majority of the database. Nothing was written.',
   OUTCOME_UNKNOWN: 'The database was asked to write, and its answer was lost or came too late.',

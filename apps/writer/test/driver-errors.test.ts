@@ -58,6 +58,17 @@ const rows: readonly (readonly [string, () => unknown, Readonly<Record<Stage, St
     { write: 'UNREACHABLE', transaction: 'UNREACHABLE', commit: 'OUTCOME_UNKNOWN', confirm: 'UNCONFIRMED' },
   ],
   [
+    // Told of a commit, it may be the driver's second attempt, after a first one that went through.
+    'a transaction that the server gave up, for its age or a step-down',
+    () => server(251),
+    {
+      write: 'OUTCOME_UNKNOWN',
+      transaction: 'UNREACHABLE',
+      commit: 'OUTCOME_UNKNOWN',
+      confirm: 'UNCONFIRMED',
+    },
+  ],
+  [
     'a step-down in the middle',
     () => server(11602),
     {

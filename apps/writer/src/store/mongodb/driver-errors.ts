@@ -39,9 +39,10 @@ const notBegun: ReadonlySet<unknown> = new Set([10107, 13435, 13436, 10058])
 
 /**
  * The command ended somewhere on its way: MaxTimeMSExpired, ExceededTimeLimit, ShutdownInProgress, PrimarySteppedDown,
- * InterruptedAtShutdown, InterruptedDueToReplStateChange, NetworkTimeout, HostUnreachable, HostNotFound.
+ * InterruptedAtShutdown, InterruptedDueToReplStateChange, NetworkTimeout, HostUnreachable, HostNotFound; and
+ * NoSuchTransaction, after `transactionLifetimeLimitSeconds` or a change of primary.
  */
-const interrupted: ReadonlySet<unknown> = new Set([50, 262, 91, 189, 11600, 11602, 89, 6, 7])
+const interrupted: ReadonlySet<unknown> = new Set([50, 262, 91, 189, 11600, 11602, 89, 6, 7, 251])
 
 /**
  * What the document is the reason of: a validator (121), and indexes that cannot hold it: arrays side by side (171), in
