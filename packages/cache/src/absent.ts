@@ -1,4 +1,4 @@
-/** "There is no such document", as a fact that was read or heard and is cached like a value. */
+/** "There is no such document": a fact from a read or from the feed, cached like a value. */
 export const ABSENT: unique symbol = Symbol('absent')
 export type Absent = typeof ABSENT
 

@@ -8,25 +8,25 @@ import type { Loss, Store, StoreOptions } from './store.ts'
 import { CompleteStore } from './complete-store.ts'
 
 export interface RecentOptions<V> {
-  /** Beside those of the values. */
+  /** In addition to the bytes of the cached values. */
   readonly maxBytes: number
-  /** Makes a value of a document when it is asked for. Must copy what it keeps. If it throws, the document is not cached. */
+  /** Encodes a document on first read. Must copy what it keeps. If it throws, the document is not cached. */
   readonly encode: (document: Uint8Array) => V
 }
 
 export interface CacheOptions<V> extends StoreOptions<V> {
-  /** Documents that passed by in the feed and were not asked for are kept too; not by default. */
+  /** Also keeps recently changed documents that are not cached. Off by default. */
   readonly recent?: RecentOptions<V>
   /**
-   * Holds every document that it is told of, and takes any other as absent; for a feed that tells all from the first
-   * document on, and beside which nothing can be read. Nothing is evicted: see {@link Cache.loss}.
+   * Caches every document of the feed and treats any other document as absent. For feeds that start at the first document
+   * and have no point reads. Nothing is evicted; see {@link Cache.loss}.
    */
   readonly complete?: boolean
 }
 
 /**
- * The rules that keep every entry equal to its document at the replica's position W, given that each change is told
- * exactly once and in order. Keys are `<collection>/<id>`. No I/O, no clock, no promise: every method is one step.
+ * Keeps every entry equal to its document at W, the watermark (the replica's position), provided each change is applied
+ * exactly once and in order. Keys are `<collection>/<id>`. No I/O, no clock, no promises: every method is synchronous.
  */
 export class Cache<V extends Value> {
   readonly #store: Store<V>
@@ -41,7 +41,7 @@ export class Cache<V extends Value> {
     this.#encode = options.recent?.encode
   }
 
-  /** One uninterrupted life of the feed; rises with every gap. */
+  /** Incremented at every gap in the feed. */
   get epoch(): number {
     return this.#epoch
   }
@@ -58,7 +58,7 @@ export class Cache<V extends Value> {
     return this.#store.evictions
   }
 
-  /** Why a cache that must hold everything does not any more, until the next epoch. Ask after each batch. */
+  /** Why a complete cache is no longer complete; cleared by the next epoch. Check it after each batch. */
   get loss(): Loss | undefined {
     return this.#store.loss
   }
@@ -79,38 +79,38 @@ export class Cache<V extends Value> {
       this.promote(key, made)
       return made
     } catch {
-      // Whoever reads it from the source meets the same document, and hears of the error.
+      // The caller falls back to reading the source, which fails on the same document and reports the error.
       return undefined
     }
   }
 
-  /** Whether the key has a value, be it of a collection that was dropped since. */
+  /** Whether the key has an entry, even one of a collection dropped since. */
   has(key: string): boolean {
     return this.#store.has(key)
   }
 
-  /** Whether a change of this key matters. Ask first: making a value costs more than all the rest. */
+  /** Whether a change of this key matters. Check before encoding: encoding costs more than everything else. */
   wants(key: string): boolean {
     return this.#store.has(key) || (this.#fills.size > 0 && this.#fills.has(key))
   }
 
-  /** The document has this state now, and {@link Cache.wants} said no: it may be asked for in a moment. */
+  /** Remembers the new state of a document that {@link Cache.wants} rejected: it is likely to be read soon. */
   putRecent(key: string, document: Uint8Array): void {
     this.#recent.put(key, document)
   }
 
-  /** A view of a document that passed by, as it is at W, for this turn; `undefined`: it is not there (any more). */
+  /** A recently changed document as of W, or `undefined`. The view is valid in this turn only. */
   getRecent(key: string): Uint8Array | undefined {
     return this.#recent.get(key)
   }
 
-  /** Holds what was made of {@link Cache.getRecent}, in the same turn. */
+  /** Caches the value encoded from {@link Cache.getRecent}. Call it in the same turn. */
   promote(key: string, value: V): void {
     this.#recent.delete(key)
     this.#store.set(key, value)
   }
 
-  /** The document has this state now. */
+  /** Applies a new state of a document. */
   upsert(key: string, value: V | Absent): void {
     this.#recent.delete(key)
     if (this.#store.has(key)) this.#store.set(key, value)
@@ -124,15 +124,15 @@ export class Cache<V extends Value> {
     this.upsert(key, ABSENT)
   }
 
-  /** The document changed, nobody said into what. */
+  /** The document changed and its new state is unknown. */
   invalidate(key: string): void {
     this.#recent.delete(key)
     this.#store.invalidate(key)
     const fill = this.#fills.get(key)
-    if (fill !== undefined) restart(fill)
+    if (fill !== undefined) markOvertaken(fill)
   }
 
-  /** Every document of the collection is gone. */
+  /** Every document of the collection was deleted. */
   emptyCollection(collection: string): void {
     this.#recent.clear()
     this.#store.emptyCollection(collection)
@@ -146,23 +146,23 @@ export class Cache<V extends Value> {
   invalidateCollection(collection: string): void {
     this.#recent.clear()
     this.#store.invalidateCollection(collection)
-    for (const fill of this.#fillsOf(collection)) restart(fill)
+    for (const fill of this.#fillsOf(collection)) markOvertaken(fill)
   }
 
   /** Every document may have changed. */
   invalidateAll(): void {
     this.#store.invalidateAll()
-    this.#restartAll()
+    this.#markAllOvertaken()
   }
 
-  /** The feed has a gap: nothing known before it counts. W must move in the same turn. */
+  /** Forgets everything after a gap in the feed. W must move in the same turn. */
   newEpoch(): void {
     this.#epoch += 1
     this.#store.clear()
-    this.#restartAll()
+    this.#markAllOvertaken()
   }
 
-  /** Keeps these keys from being evicted; every call needs its {@link Cache.unpin}. */
+  /** Protects a key from eviction. Each call needs a matching {@link Cache.unpin}. */
   pin(key: string): void {
     this.#store.pin(key)
   }
@@ -171,12 +171,12 @@ export class Cache<V extends Value> {
     this.#store.unpin(key)
   }
 
-  /** The running fill of a key, if there is one. */
+  /** The fill in progress for a key, if any. */
   fillOf(key: string): Fill<V> | undefined {
     return this.#fills.get(key)
   }
 
-  /** Registers a fill. From here on the feed's changes of the key are noted. */
+  /** Registers a fill. From then on it records the feed's changes of the key. */
   beginFill(key: string): Fill<V> {
     const fill: Fill<V> = {
       key,
@@ -191,30 +191,30 @@ export class Cache<V extends Value> {
     return fill
   }
 
-  /** Call it in the turn in which the read at `w0`, the replica's position of that turn, is sent; and never later. */
-  markSent(fill: Fill<V>, w0: Position): void {
-    fill.readAt = w0
+  /** Call it in the same turn in which the read is sent. `readAt` is W in that turn. */
+  markSent(fill: Fill<V>, readAt: Position): void {
+    fill.readAt = readAt
     fill.epoch = this.#epoch
     fill.latest = undefined
     fill.overtaken = false
   }
 
-  /** What came back, while the replica stands at `now`. An installed fill is over; all others go on. */
+  /** Applies the outcome of a read while W is at `now`. Only `install` ends the fill. */
   applyOutcome(fill: Fill<V>, outcome: FillOutcome<V>, now: Position): FillDecision<V> {
     const decision = decide(fill, outcome, now, this.#epoch)
     if (decision.kind === 'install') this.install(fill, decision.value)
-    if (decision.kind === 'again' || decision.kind === 'answer-uninstalled') fill.retries += 1
+    if (decision.kind === 'retry' || decision.kind === 'answer-uninstalled') fill.retries += 1
     return decision
   }
 
-  /** Holds what the fill found and ends it. */
+  /** Caches the value and ends the fill. */
   install(fill: Fill<V>, value: V | Absent): void {
     this.#fills.delete(fill.key)
     this.#recent.delete(fill.key)
     this.#store.set(fill.key, value)
   }
 
-  /** Ends a fill that nobody waits for. */
+  /** Ends a fill without a result. */
   abandon(fill: Fill<V>): void {
     this.#fills.delete(fill.key)
   }
@@ -224,9 +224,9 @@ export class Cache<V extends Value> {
     return floor <= at
   }
 
-  #restartAll(): void {
+  #markAllOvertaken(): void {
     this.#recent.clear()
-    for (const fill of this.#fills.values()) restart(fill)
+    for (const fill of this.#fills.values()) markOvertaken(fill)
   }
 
   *#fillsOf(collection: string): Iterable<Fill<V>> {
@@ -234,7 +234,7 @@ export class Cache<V extends Value> {
   }
 }
 
-function restart<V>(fill: Fill<V>): void {
+function markOvertaken<V>(fill: Fill<V>): void {
   fill.latest = undefined
   fill.overtaken = true
 }

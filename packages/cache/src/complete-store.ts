@@ -3,22 +3,22 @@ import { collectionOf } from './generations.ts'
 import { entryBytes } from './sizes.ts'
 import type { Loss, Store, StoreOptions } from './store.ts'
 
-/** A value with the bytes that it was counted for when it came: they are given back when it goes. */
+/** A value with the bytes counted when it was stored; the same number is released when it is removed. */
 interface Entry<V> {
   readonly value: V
   readonly bytes: number
 }
 
 /**
- * Every document that the feed told, and no other: what is not here is absent. Nothing is evicted, and nothing can be read
- * again, so what does not fit, and a change without its content, end it until the next {@link clear}.
+ * Holds every document of the feed, so a missing key is absent. Nothing is evicted and nothing can be read again, so a
+ * document that does not fit, or a change without content, empties the store until the next {@link clear}.
  */
 export class CompleteStore<V extends Value> implements Store<V> {
   readonly evictions = 0
   readonly missing: Absent = ABSENT
   readonly #maxBytes: number
   readonly #sizeOf: (value: V) => number
-  /** By collection, so that one is dropped in one step. Absences are not kept: anybody may ask for any id. */
+  /** By collection, so that dropping one is a single step. Absences are not stored: callers may request any id. */
   readonly #collections = new Map<string, Collection<V>>()
   #entries = 0
   #bytes = 0

@@ -1,12 +1,12 @@
 import { ABSENT, type Absent } from './absent.ts'
 
-/** How often a collection was dropped, and below which generation nothing is known about its documents. */
+/** How often a collection was dropped. Nothing is known about entries of generations below `unknownBelow`. */
 interface Drops {
   generation: number
   unknownBelow: number
 }
 
-/** A value together with the generation of its collection; made only in collections that were dropped before. */
+/** A value with the generation of its collection. Created only for collections that were dropped before. */
 export class Stamped<V> {
   readonly value: V | Absent
   readonly drops: Drops
@@ -19,23 +19,23 @@ export class Stamped<V> {
   }
 }
 
-/** What the store keeps in a slot. */
+/** What the store keeps for one key. */
 export type Slot<V> = V | Absent | Stamped<V>
 
 /**
- * Forgets a whole collection in one step, whatever it holds: a drop raises the generation, and entries of older ones
- * no longer count. To remove a million entries at once would stop the process for 650 ms. As long as nothing was ever
- * dropped, values are kept bare and the check costs one comparison.
+ * Forgets a collection of any size in constant time: a drop increments its generation, and entries of older generations
+ * no longer count. Removing a million entries at once would block the process for 650 ms. Until the first drop, values
+ * are stored bare and the check costs one comparison.
  */
 export class Generations<V> {
   readonly #drops = new Map<string, Drops>()
 
-  /** Whether {@link Generations.resolve} has to be asked about bare values. */
+  /** Whether bare values need {@link Generations.resolve}. */
   get active(): boolean {
     return this.#drops.size > 0
   }
 
-  /** The collection is gone: all its older entries count as {@link ABSENT}. */
+  /** The collection was dropped: its older entries count as {@link ABSENT}. */
   empty(collection: string): void {
     this.#bump(collection)
   }
@@ -46,7 +46,7 @@ export class Generations<V> {
     drops.unknownBelow = drops.generation
   }
 
-  /** Call it when no entry is left at all. */
+  /** Call it when the store is empty. */
   reset(): void {
     this.#drops.clear()
   }
@@ -56,7 +56,7 @@ export class Generations<V> {
     return drops ? new Stamped(value, drops) : value
   }
 
-  /** What the slot is worth now; `undefined`: nothing. */
+  /** The current value of the slot; `undefined` if it is unknown. */
   resolve(key: string, slot: Slot<V>): V | Absent | undefined {
     if (slot instanceof Stamped) return this.#resolveAt(slot.value, slot.generation, slot.drops)
     const drops = this.#drops.get(collectionOf(key))
@@ -76,7 +76,7 @@ export class Generations<V> {
   }
 }
 
-/** The collection in a key; names of collections hold no slash: a replica refuses those that do. */
+/** The collection of a key. A replica refuses collection names that contain a slash. */
 export function collectionOf(key: string): string {
   return key.slice(0, key.indexOf('/'))
 }

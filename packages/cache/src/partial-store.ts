@@ -4,19 +4,19 @@ import { Generations, Stamped, type Slot } from './generations.ts'
 import { entryBytes } from './sizes.ts'
 import type { Store, StoreOptions } from './store.ts'
 
-/** A pinned value with the bytes that it counted for when it came: they are what is given back when it goes. */
+/** A pinned slot with the bytes counted when it was stored; the same number is released when it is removed. */
 interface Pinned<V> {
   readonly slot: Slot<V>
   readonly bytes: number
 }
 
-/** Entries within a budget of bytes. The longest unused ones make room, except those that an answer needs right now. */
+/** An LRU store with a byte budget. Pinned entries are never evicted. */
 export class PartialStore<V extends Value> implements Store<V> {
   /** What is not cached is read again. */
   readonly missing = undefined
   readonly loss = undefined
   readonly #lru: LRUCache<string, Slot<V>>
-  /** Beside the LRU, because that cannot refuse to evict, and drops what is larger than itself. */
+  /** Kept outside the LRU, which cannot exempt entries from eviction and drops any entry larger than its budget. */
   readonly #pinned = new Map<string, Pinned<V>>()
   readonly #pins = new Map<string, number>()
   readonly #generations = new Generations<V>()
@@ -26,8 +26,8 @@ export class PartialStore<V extends Value> implements Store<V> {
 
   constructor(options: StoreOptions<V>) {
     this.#sizeOf = options.sizeOf
-    // No `max`: it would allocate its tables for that many entries at once. A part of a budget may be a fraction of a
-    // byte, and the library throws at one.
+    // No `max`: it would preallocate tables for that many entries. A share of a budget may be fractional, and the library
+    // throws on fractions.
     this.#lru = new LRUCache({
       maxSize: Math.max(1, Math.floor(options.maxBytes)),
       dispose: (_value, _key, reason) => {
@@ -48,15 +48,15 @@ export class PartialStore<V extends Value> implements Store<V> {
     return this.#evictions
   }
 
-  /** The value, which counts as used. One look-up as long as nothing is pinned and no collection was ever dropped. */
+  /** Counts as a use. One lookup as long as nothing is pinned and no collection was ever dropped. */
   get(key: string): V | Absent | undefined {
     const slot = this.#lru.get(key) ?? (this.#pinned.size === 0 ? undefined : this.#pinned.get(key)?.slot)
     if (slot === undefined) return undefined
-    if (slot instanceof Stamped || this.#generations.active) return this.#open(key, slot)
+    if (slot instanceof Stamped || this.#generations.active) return this.#resolve(key, slot)
     return slot
   }
 
-  /** Whether there is a slot, be it of an older generation. */
+  /** Whether there is a slot, even one of an older generation. */
   has(key: string): boolean {
     return this.#lru.has(key) || (this.#pinned.size > 0 && this.#pinned.has(key))
   }
@@ -98,12 +98,12 @@ export class PartialStore<V extends Value> implements Store<V> {
     this.#takePinned(key)
   }
 
-  /** All entries of the collection count as {@link ABSENT} from now on. Its cost does not depend on their number. */
+  /** Makes all entries of the collection count as {@link ABSENT}, in constant time. */
   emptyCollection(collection: string): void {
     this.#generations.empty(collection)
   }
 
-  /** All entries of the collection count as not cached from now on. Its cost does not depend on their number. */
+  /** Makes all entries of the collection count as not cached, in constant time. */
   invalidateCollection(collection: string): void {
     this.#generations.invalidate(collection)
   }
@@ -119,11 +119,11 @@ export class PartialStore<V extends Value> implements Store<V> {
     this.#generations.reset()
   }
 
-  #open(key: string, slot: Slot<V>): V | Absent | undefined {
+  #resolve(key: string, slot: Slot<V>): V | Absent | undefined {
     const value = this.#generations.resolve(key, slot)
     if (value === undefined) this.invalidate(key)
-    // Its document is gone with its collection: give the memory back. An absence holds none, of whatever generation it is;
-    // it would be made and set anew at every hit.
+    // The document was dropped with its collection: release its memory. An absence has none to release, whatever its
+    // generation, and would be recreated at every hit.
     else if (value === ABSENT && valueOf(slot) !== ABSENT) this.set(key, ABSENT)
     return value
   }

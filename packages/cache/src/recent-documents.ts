@@ -1,21 +1,21 @@
-/** Two bytes for the length of the key, four for that of the document. */
+/** Two bytes for the key's length, four for the document's. */
 const HEADER_BYTES = 6
 
-/** One place in the table for so many bytes of documents. */
+/** One table slot per this many bytes of the ring. */
 const BYTES_PER_SLOT = 256
 const SLOT_BYTES = 8
 
-/** No document may push out more than this part of the others. */
+/** The largest share of the ring that one document may take. */
 const MAX_DOCUMENT_SHARE = 1 / 8
 
 /**
- * The newest documents that the feed told and nobody had asked for, as raw bytes: what was just written is often read
- * next, and then the database need not be asked. A ring of bytes, with a table in which each key has one place: nothing
- * is allocated for a document, and one that is pushed out of either is only read again from the database.
+ * Raw bytes of recently changed documents that are not cached: what was just written is often read next, and this saves
+ * the database read. A byte ring with a hash table of one slot per key, so nothing is allocated per document. A document
+ * overwritten in the ring or displaced from its slot is simply read from the database.
  */
 export class RecentDocuments {
   readonly #maxBytes: number
-  /** Made with the first document. */
+  /** Allocated with the first document. */
   #ring: Ring | undefined
 
   constructor(maxBytes: number) {
@@ -32,12 +32,12 @@ export class RecentDocuments {
     this.#ring.put(key, document)
   }
 
-  /** A view that is valid until the next {@link RecentDocuments.put}. */
+  /** The view is valid until the next {@link RecentDocuments.put}. */
   get(key: string): Uint8Array | undefined {
     return this.#ring?.get(key)
   }
 
-  /** May forget another key too. */
+  /** May also forget another key of the same slot. */
   delete(key: string): void {
     this.#ring?.delete(key)
   }
@@ -49,32 +49,32 @@ export class RecentDocuments {
 
 class Ring {
   readonly #bytes: Buffer
-  /** For each place where its newest entry begins, counted from the first byte ever written; 0: none. */
+  /** For each slot, the offset of its latest entry, counted from the first byte ever written; 0 means empty. */
   readonly #starts: Float64Array
   readonly #mask: number
-  /** Bytes ever written; begins at 1, so that 0 can say "none". */
+  /** Bytes ever written. Starts at 1 because 0 means empty. */
   #written = 1
 
   constructor(maxBytes: number) {
-    const places = 2 ** Math.max(2, Math.round(Math.log2(maxBytes / BYTES_PER_SLOT)))
-    this.#starts = new Float64Array(places)
-    this.#mask = places - 1
-    this.#bytes = Buffer.allocUnsafeSlow(Math.max(0, maxBytes - places * SLOT_BYTES))
+    const slots = 2 ** Math.max(2, Math.round(Math.log2(maxBytes / BYTES_PER_SLOT)))
+    this.#starts = new Float64Array(slots)
+    this.#mask = slots - 1
+    this.#bytes = Buffer.allocUnsafeSlow(Math.max(0, maxBytes - slots * SLOT_BYTES))
   }
 
   put(key: string, document: Uint8Array): void {
     const bytes = this.#bytes
-    const place = this.#slotOf(key)
+    const slot = this.#slotOf(key)
     const size = HEADER_BYTES + key.length + document.length
-    this.#starts[place] = 0
+    this.#starts[slot] = 0
     if (size > bytes.length * MAX_DOCUMENT_SHARE || key.length > 0xffff) return
     let at = this.#written % bytes.length
     if (at + size > bytes.length) {
-      // An entry lies in one piece: the rest of the ring is left out.
+      // Entries are contiguous: skip the rest of the ring.
       this.#written += bytes.length - at
       at = 0
     }
-    this.#starts[place] = this.#written
+    this.#starts[slot] = this.#written
     this.#written += size
     bytes.writeUInt16LE(key.length, at)
     bytes.writeUInt32LE(document.length, at + 2)
@@ -85,15 +85,15 @@ class Ring {
       bits |= code
       bytes[at + i] = code
     }
-    // Of a larger character only a part was written: another key would look like this one.
-    if (bits > 0xff) this.#starts[place] = 0
+    // Only the low byte of a larger character was written, so another key could match this one.
+    if (bits > 0xff) this.#starts[slot] = 0
     bytes.set(document, at + key.length)
   }
 
   get(key: string): Uint8Array | undefined {
     const bytes = this.#bytes
     const begin = this.#starts[this.#slotOf(key)] ?? 0
-    // Once a whole ring was written after it, other bytes stand there.
+    // Overwritten once a full ring has been written since.
     if (begin === 0 || this.#written - begin > bytes.length) return undefined
     const at = begin % bytes.length
     const keyAt = at + HEADER_BYTES

@@ -12,7 +12,7 @@ import { position, World, type WorldEvent } from './world.ts'
 const keys = ['a/1', 'a/2', 'a/3', 'b/1', 'b/2']
 const collections = ['a', 'b']
 
-/** One step of a run; `key` is an index that is taken modulo what there is. */
+/** One step of a run. `pick` is an index modulo the number of reads. */
 export type Step =
   | { readonly do: 'event'; readonly event: WorldEvent }
   | { readonly do: 'feed'; readonly events: number }
@@ -20,7 +20,7 @@ export type Step =
   | { readonly do: 'fill' | 'recall' | 'pin' | 'unpin' | 'peek'; readonly key: string }
   | ({ readonly do: 'send' | 'arrive'; readonly pick: number } & Reply)
 
-/** How the source answers a read: `seen` says how much of what came after the position it saw. */
+/** How the source answers a read. `seen` selects how much of what followed the position the read saw. */
 interface Reply {
   readonly reply: 'exact' | 'fenced' | 'behind-feed' | 'unavailable'
   readonly seen: number
@@ -75,15 +75,15 @@ export const steps: fc.Arbitrary<readonly Step[]> = fc.array(
   { minLength: 8, maxLength: 60, size: 'max' },
 )
 
-/** A fill, and the read that is under way for it. */
+/** A fill and its read in progress. */
 interface Read {
   readonly fill: Fill<number>
   sentAt: number | undefined
-  /** What came back, until it was decided what it means. */
+  /** The outcome, until a decision consumes it. */
   outcome?: FillOutcome<number> | undefined
 }
 
-/** Runs the steps against a cache and a database; throws as soon as the cache says anything that was never true. */
+/** Runs the steps against a cache and a model database. Throws as soon as the cache returns a wrong value. */
 export class CacheRun {
   readonly world = new World(keys)
   readonly #cache: Cache<number>
@@ -132,10 +132,10 @@ export class CacheRun {
         this.#cache.peek(step.key)
         break
     }
-    this.#judge()
+    this.#checkInvariant()
   }
 
-  /** Applies what the feed would bring, as the replica's feed does. */
+  /** Applies the next events, as the replica's feed does. */
   #feed(events: number): void {
     for (const event of this.world.log.slice(this.#w, this.#w + events)) {
       this.#w += 1
@@ -177,7 +177,7 @@ export class CacheRun {
       return
     }
     read.outcome ??= this.#outcomeOf(fill.key, sentAt, reply)
-    this.#obey(read, sentAt, this.#cache.applyOutcome(fill, read.outcome, position(this.#w)))
+    this.#applyDecision(read, sentAt, this.#cache.applyOutcome(fill, read.outcome, position(this.#w)))
   }
 
   #outcomeOf(key: string, sentAt: number, { reply, seen }: Reply): FillOutcome<number> {
@@ -191,7 +191,7 @@ export class CacheRun {
     return { kind: 'fenced', value: this.world.at(key, state), until }
   }
 
-  #obey(read: Read, sentAt: number, decision: FillDecision<number>): void {
+  #applyDecision(read: Read, sentAt: number, decision: FillDecision<number>): void {
     if (decision.kind === 'install') {
       this.#reads = this.#reads.filter((other) => other !== read)
       this.#same(read.fill.key, decision.value, this.#w, 'installed')
@@ -202,10 +202,10 @@ export class CacheRun {
     }
     if (decision.kind === 'wait-until') return
     read.outcome = undefined
-    if (decision.kind === 'again' || decision.kind === 'answer-uninstalled') read.sentAt = undefined
+    if (decision.kind === 'retry' || decision.kind === 'answer-uninstalled') read.sentAt = undefined
   }
 
-  /** As a read does. */
+  /** Gets a value the way a read does. */
   #recall(key: string): void {
     const wasCached = this.#cache.peek(key) !== undefined
     const value = this.#cache.get(key)
@@ -220,7 +220,7 @@ export class CacheRun {
   }
 
   /** The invariant: whatever is cached is the document at W. */
-  #judge(): void {
+  #checkInvariant(): void {
     for (const key of keys) {
       const value = this.#cache.peek(key)
       if (value !== undefined) this.#same(key, value, this.#w, 'cached')

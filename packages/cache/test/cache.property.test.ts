@@ -12,9 +12,9 @@ import {
 import type { Position } from '@freshet/protocol'
 import { CacheRun, steps } from './cache-run.ts'
 
-/** Room for two of five entries, so that evictions are constant. */
+/** Capacity for two of five entries, so evictions are frequent. */
 const maxBytes = 2 * (ENTRY_OVERHEAD_BYTES + 64)
-/** And for about three that passed by. */
+/** Capacity for about three recent documents. */
 const recentBytes = 3 * (ENTRY_OVERHEAD_BYTES + 40)
 const encode = (document: Uint8Array): number => Number(Buffer.from(document).toString())
 const options = { maxBytes, recent: { maxBytes: recentBytes, encode }, sizeOf: (): number => 40 }
@@ -34,7 +34,7 @@ test(`C1 whatever is cached is the document at W, in 10,000 random runs (seed ${
   expect(check(() => new Cache(options), seed, 10_000)).toBeUndefined()
 })
 
-/** A fill's read wins over what the feed said meanwhile. */
+/** The read of a fill overwrites the feed's later state. */
 class ReadOverwritesFeed extends Cache<number> {
   override applyOutcome(
     fill: Fill<number>,
@@ -46,7 +46,7 @@ class ReadOverwritesFeed extends Cache<number> {
   }
 }
 
-/** An update by others during a fill goes unnoticed. */
+/** An update without content during a fill goes unnoticed. */
 class ForgetsRestart extends Cache<number> {
   override applyOutcome(
     fill: Fill<number>,
@@ -58,7 +58,7 @@ class ForgetsRestart extends Cache<number> {
   }
 }
 
-/** What a read saw is taken for the state at its position, although it may have seen more. */
+/** A fenced reply is treated as the state at its position, although it may have seen later changes. */
 class TrustsFenced extends Cache<number> {
   override applyOutcome(
     fill: Fill<number>,
@@ -70,7 +70,7 @@ class TrustsFenced extends Cache<number> {
   }
 }
 
-/** What a read saw is taken for the state behind its fence, although the feed named the document meanwhile. */
+/** A fenced reply is treated as the state at its fence, although the feed reported the document in the meantime. */
 class IgnoresFeedBehindFence extends Cache<number> {
   override applyOutcome(
     fill: Fill<number>,
@@ -85,12 +85,12 @@ class IgnoresFeedBehindFence extends Cache<number> {
   }
 }
 
-/** An update by others keeps the old content. */
+/** An update without content leaves the old value cached. */
 class KeepsInvalidated extends Cache<number> {
   override invalidate(): void {}
 }
 
-/** A null post-image, or any other lack of content, is taken as absence. */
+/** A null post-image, or any other missing content, is treated as a deletion. */
 class TakesInvalidatedAsAbsent extends Cache<number> {
   override invalidate(key: string): void {
     super.upsert(key, ABSENT)
@@ -105,27 +105,27 @@ class KeepsRenamedOver extends Cache<number> {
   override invalidateCollection(): void {}
 }
 
-/** A rename onto a collection is taken for a drop. */
+/** A rename onto a collection is treated as a drop. */
 class TakesRenameAsDrop extends Cache<number> {
   override invalidateCollection(collection: string): void {
     super.emptyCollection(collection)
   }
 }
 
-/** W jumps over a gap and the entries stay. */
+/** Entries survive a gap. */
 class KeepsOverGap extends Cache<number> {
   override newEpoch(): void {}
 }
 
-/** Fills are registered after they were sent. */
+/** Changes during a fill are not recorded. */
 class ForgetsFills extends Cache<number> {
   override upsert(key: string, value: number | Absent): void {
     if (this.fillOf(key) === undefined) super.upsert(key, value)
   }
 }
 
-/** What passed by stays although an update by others came. */
-class RecallsTheInvalidated extends Cache<number> {
+/** A recent document survives an update without content. */
+class RecallsInvalidated extends Cache<number> {
   override invalidate(key: string): void {
     const passed = this.getRecent(key)
     super.invalidate(key)
@@ -133,8 +133,8 @@ class RecallsTheInvalidated extends Cache<number> {
   }
 }
 
-/** What passed by stays beside what is held, and is as old as it is. */
-class RecallsBehindTheHeld extends Cache<number> {
+/** A recent document stays behind a cached value and goes stale. */
+class RecallsStale extends Cache<number> {
   override promote(key: string, value: number): void {
     const passed = this.getRecent(key)
     super.promote(key, value)
@@ -149,8 +149,8 @@ class RecallsBehindTheHeld extends Cache<number> {
 }
 
 const faulty = [
-  RecallsTheInvalidated,
-  RecallsBehindTheHeld,
+  RecallsInvalidated,
+  RecallsStale,
   ReadOverwritesFeed,
   ForgetsRestart,
   TrustsFenced,
@@ -165,7 +165,7 @@ const faulty = [
 ]
 
 test.each(faulty.map((Broken) => [Broken.name, Broken] as const))(
-  'C1 the same runs find a cache that %s',
+  'C1 the same runs detect a cache that %s',
   (_name, Broken) => {
     expect(check(() => new Broken(options), 1, 10_000)).toMatch(/(cached|recalled|installed|answered) ./)
   },

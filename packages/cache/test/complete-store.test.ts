@@ -4,13 +4,13 @@ import { Cache } from '../src/cache.ts'
 import { ENTRY_OVERHEAD_BYTES } from '../src/sizes.ts'
 
 const entry = ENTRY_OVERHEAD_BYTES + 'a/1'.length
-const whole = (maxBytes: number): Cache<Uint8Array> =>
+const complete = (maxBytes: number): Cache<Uint8Array> =>
   new Cache({ maxBytes, sizeOf: (value) => value.byteLength, complete: true })
 const bytes = (length: number): Uint8Array => new Uint8Array(length)
 const facts = (cache: Cache<Uint8Array>) => [cache.entries, cache.bytes, cache.evictions, cache.loss]
 
-test('C14 all that was told is held, nothing is evicted, and what is not held is absent', () => {
-  const cache = whole(3 * entry + 30)
+test('C14 keeps every document, evicts none and treats any other as absent', () => {
+  const cache = complete(3 * entry + 30)
   for (const key of ['a/1', 'a/2', 'b/1']) {
     expect(cache.wants(key)).toBe(true)
     cache.upsert(key, bytes(10))
@@ -22,15 +22,15 @@ test('C14 all that was told is held, nothing is evicted, and what is not held is
   expect(facts(cache)).toEqual([2, 2 * entry + 14, 0, undefined])
 })
 
-test('C14 absences cost nothing: anybody may ask for any id', () => {
-  const cache = whole(entry)
+test('C14 absences cost nothing, since callers may request any id', () => {
+  const cache = complete(entry)
   cache.install(cache.beginFill('a/1'), ABSENT)
   cache.delete('a/2')
   expect(facts(cache)).toEqual([0, 0, 0, undefined])
 })
 
-test('C14 a dropped collection gives back all that it cost, and the others stay', () => {
-  const cache = whole(4 * entry)
+test('C14 dropping a collection releases its bytes and leaves other collections alone', () => {
+  const cache = complete(4 * entry)
   for (const key of ['a/1', 'a/2', 'b/1']) cache.upsert(key, bytes(10))
   for (let times = 0; times < 2; times += 1) cache.emptyCollection('a')
   expect(facts(cache)).toEqual([1, entry + 10, 0, undefined])
@@ -39,17 +39,13 @@ test('C14 a dropped collection gives back all that it cost, and the others stay'
 })
 
 test.each<[string, string, (cache: Cache<Uint8Array>) => void]>([
-  ['documents that do not fit', 'TOO_LARGE', (cache) => cache.upsert('a/2', bytes(entry))],
-  [
-    'a size that is no number',
-    'TOO_LARGE',
-    (cache) => cache.upsert('a/2', { byteLength: NaN } as Uint8Array),
-  ],
+  ['a document that does not fit', 'TOO_LARGE', (cache) => cache.upsert('a/2', bytes(entry))],
+  ['an invalid size', 'TOO_LARGE', (cache) => cache.upsert('a/2', { byteLength: NaN } as Uint8Array)],
   ['a change without content', 'CONTENT_UNKNOWN', (cache) => cache.invalidate('a/2')],
-  ['a collection of unknown content', 'CONTENT_UNKNOWN', (cache) => cache.invalidateCollection('b')],
+  ['a collection with unknown content', 'CONTENT_UNKNOWN', (cache) => cache.invalidateCollection('b')],
   ['an unknown event', 'CONTENT_UNKNOWN', (cache) => cache.invalidateAll()],
-])('C15 %s: the cache says so and holds nothing until the next epoch', (_name, loss, ruin) => {
-  const cache = whole(2 * entry)
+])('C15 %s: the cache reports the loss and caches nothing until the next epoch', (_name, loss, ruin) => {
+  const cache = complete(2 * entry)
   cache.upsert('a/1', bytes(1))
   ruin(cache)
   cache.upsert('a/3', bytes(1))

@@ -8,7 +8,7 @@ const sized = (maxBytes: number): PartialStore<Uint8Array> =>
   new PartialStore({ maxBytes, sizeOf: (value) => value.byteLength })
 const bytes = (length: number): Uint8Array => new Uint8Array(length)
 
-test('C2 the longest unused entries make room, and the budget counts keys and overhead', () => {
+test('C2 evicts the least recently used entries, and the budget counts keys and overhead', () => {
   const store = sized(3 * entry + 30)
   for (const key of ['a/1', 'a/2', 'a/3']) store.set(key, bytes(10))
   expect(store.bytes).toBe(3 * entry + 30)
@@ -24,7 +24,7 @@ test('C2 an absence costs an entry', () => {
   expect([store.get('a/1'), store.bytes]).toEqual([ABSENT, entry])
 })
 
-test('C3 a pinned entry survives whatever comes, until it was unpinned as often', () => {
+test('C3 a pinned entry is not evicted until it has been unpinned as many times', () => {
   const store = sized(entry + 10)
   store.set('a/1', bytes(10))
   store.pin('a/1')
@@ -37,7 +37,7 @@ test('C3 a pinned entry survives whatever comes, until it was unpinned as often'
   expect(store.bytes).toBe(entry + 10)
 })
 
-test('C3 a document larger than the whole budget is held while it is pinned and not longer', () => {
+test('C3 a document larger than the whole budget is cached only while it is pinned', () => {
   const store = sized(entry + 10)
   store.set('a/1', bytes(11))
   expect(store.has('a/1')).toBe(false)
@@ -48,14 +48,14 @@ test('C3 a document larger than the whole budget is held while it is pinned and 
   expect([store.has('a/1'), store.bytes, store.entries]).toEqual([false, 0, 0])
 })
 
-test('C4 a value that grew beyond the budget takes its older version with it', () => {
+test('C4 a value that outgrows the budget also removes its older version', () => {
   const store = sized(entry + 10)
   store.set('a/1', bytes(10))
   store.set('a/1', bytes(11))
   expect(store.get('a/1')).toBeUndefined()
 })
 
-test('C2 a size that is no whole number is counted up, and one that is no number fits nowhere', () => {
+test('C2 a fractional size is rounded up, and an invalid size never fits', () => {
   const store = new PartialStore<{ size: number }>({ maxBytes: 2 * entry + 10.5, sizeOf: ({ size }) => size })
   store.set('a/1', { size: 1.5 })
   expect(store.bytes).toBe(entry + 2)
@@ -72,19 +72,19 @@ test('C2 a size that is no whole number is counted up, and one that is no number
   expect([store.has('a/3'), store.bytes]).toEqual([false, entry + 9])
 })
 
-test('C3 what a value was counted for when it came is given back when it goes, and an unpin cannot fail', () => {
+test('C3 removing a value releases the bytes counted when it was stored, and unpin cannot fail', () => {
   let size = (): number => 10
   const store = new PartialStore<object>({ maxBytes: 1_000, sizeOf: () => size() })
   store.pin('a/1')
   store.set('a/1', {})
   size = () => {
-    throw new Error('by the test')
+    throw new Error('from the test')
   }
   store.unpin('a/1')
   expect([store.has('a/1'), store.bytes]).toEqual([true, entry + 10])
 })
 
-test('C5 a drop makes all entries of the collection absent without touching them', () => {
+test('C5 dropping a collection makes its entries absent without touching them', () => {
   const store = sized(1_000_000)
   for (let n = 0; n < 1_000; n += 1) store.set(`a/${n}`, bytes(10))
   store.set('b/1', bytes(10))
@@ -97,7 +97,7 @@ test('C5 a drop makes all entries of the collection absent without touching them
   expect(store.get('a/8')).toBe(ABSENT)
 })
 
-test('C5 what is gone with its collection gives its memory back once, and is only looked up from then on', () => {
+test('C5 a dropped entry releases its memory once; later reads only look it up', () => {
   class Counting extends PartialStore<Uint8Array> {
     sets = 0
     override set(key: string, value: Uint8Array | typeof ABSENT): void {
@@ -117,7 +117,7 @@ test('C5 what is gone with its collection gives its memory back once, and is onl
   expect([store.get('a/1'), store.get('a/2')]).toEqual([undefined, undefined])
 })
 
-test('C5 after a rename onto the collection nothing is known of its older entries, dropped ones included', () => {
+test('C5 after a rename onto the collection its older entries are unknown, including dropped ones', () => {
   const store = sized(1_000_000)
   store.set('a/1', bytes(1))
   store.emptyCollection('a')
@@ -138,7 +138,7 @@ test('C5 a pinned entry is dropped with its collection', () => {
   expect(store.get('a/1')).toBeUndefined()
 })
 
-test('C6 after a clear nothing is held, and pins stay in force', () => {
+test('C6 after a clear nothing is cached and pins remain', () => {
   const store = sized(entry)
   store.pin('a/1')
   store.set('a/1', bytes(500))

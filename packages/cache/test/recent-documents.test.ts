@@ -6,7 +6,7 @@ const seed = Number(process.env['FRESHET_TEST_SEED'] ?? Date.now() % 2 ** 31)
 const text = (document: Uint8Array | undefined): string | undefined =>
   document && Buffer.from(document).toString()
 
-test('C13 the newest documents are there, until newer ones need their room', () => {
+test('C13 keeps the latest documents until later ones overwrite them', () => {
   const recent = new RecentDocuments(64 * 1024)
   for (let n = 0; n < 10_000; n += 1) recent.put(`a/${n}`, Buffer.from(`document ${n}`.padEnd(100)))
   expect(text(recent.get('a/9999'))?.trim()).toBe('document 9999')
@@ -17,14 +17,14 @@ test('C13 the newest documents are there, until newer ones need their room', () 
   expect(kept.length).toBeGreaterThan(50)
 })
 
-test('C13 a document that is too large is not kept, and neither is what it replaces', () => {
+test('C13 keeps neither a document that is too large nor the version it replaces', () => {
   const recent = new RecentDocuments(64 * 1024)
   recent.put('a/1', Buffer.from('old'))
   recent.put('a/1', Buffer.alloc(20_000))
   expect(recent.get('a/1')).toBeUndefined()
 })
 
-test('C13 a key is never taken for another one that has the same low bytes', () => {
+test('C13 does not confuse keys whose characters share their low bytes', () => {
   const recent = new RecentDocuments(4_096)
   for (let n = 0; n < 2_000; n += 1) {
     recent.put(`a/${n}\u0141`, Buffer.from('other'))
@@ -32,13 +32,13 @@ test('C13 a key is never taken for another one that has the same low bytes', () 
   }
 })
 
-test('C13 without room there is nothing', () => {
+test('C13 keeps nothing with a capacity of zero', () => {
   const recent = new RecentDocuments(0)
   recent.put('a/1', Buffer.from('x'))
   expect([recent.get('a/1'), recent.bytes]).toEqual([undefined, 0])
 })
 
-test(`C13 whatever is there is the newest of its key, in any order of writes of any size (seed ${seed})`, () => {
+test(`C13 always returns the latest version of a key, for any sequence of writes (seed ${seed})`, () => {
   const key = fc.integer({ min: 0, max: 40 }).map((n) => `a/${n}`)
   const step = fc.record({
     do: fc.constantFrom('put', 'put', 'put', 'delete', 'clear'),
@@ -53,7 +53,7 @@ test(`C13 whatever is there is the newest of its key, in any order of writes of 
         const recent = new RecentDocuments(bytes)
         const newest = new Map<string, string>()
         for (const [n, one] of steps.entries()) {
-          // A document may hold what looks like an entry of another key.
+          // A document may contain bytes that look like another key's entry.
           const document = `${n} `.padEnd(one.size, '\u0003\u0000a/7')
           if (one.do === 'put') {
             recent.put(one.key, Buffer.from(document))
@@ -67,7 +67,7 @@ test(`C13 whatever is there is the newest of its key, in any order of writes of 
           }
           for (let k = 0; k <= 40; k += 1) {
             const found = text(recent.get(`a/${k}`))
-            // `expect` only for what is wrong: it costs more than all the rest, a million times over.
+            // Call `expect` only for mismatches: a million calls would dominate the run time.
             if (found !== undefined && found !== newest.get(`a/${k}`))
               expect(found).toBe(newest.get(`a/${k}`))
           }

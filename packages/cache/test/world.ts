@@ -1,7 +1,7 @@
 import { positionOf, type Position } from '@freshet/protocol'
 import { ABSENT, type Absent } from '../src/index.ts'
 
-/** What a database did, event by event; position n is the state after the first n events. */
+/** One event in the model database. Position n is the state after the first n events. */
 export type WorldEvent =
   | { readonly kind: 'write' | 'update' | 'delete'; readonly key: string }
   | { readonly kind: 'drop' | 'replace-all'; readonly collection: string }
@@ -9,7 +9,7 @@ export type WorldEvent =
 
 export const position = (n: number): Position => positionOf(0, n)
 
-/** A tiny database that remembers every state it ever had: the oracle. Values are unique stamps. */
+/** The oracle: a tiny model database that remembers every state. Values are unique stamps. */
 export class World {
   readonly keys: readonly string[]
   readonly log: WorldEvent[] = []
@@ -24,12 +24,12 @@ export class World {
     return this.log.length
   }
 
-  /** H(key, n): the document as it was after n events. */
+  /** The document after n events. */
   at(key: string, n: number): number | Absent {
     return this.#states[n]?.get(key) ?? ABSENT
   }
 
-  /** Whether the collection was missing at any time in [from, now]: a read of the past proves nothing then. */
+  /** Whether the collection was missing at any time in [from, now], so that a read at an earlier position proves nothing. */
   wasMissing(collection: string, from: number): boolean {
     const inside = (key: string): boolean => key.startsWith(`${collection}/`)
     return this.#states.slice(from).some((state) => ![...state.keys()].some(inside))
@@ -52,7 +52,7 @@ export class World {
     this.#states.push(state)
   }
 
-  /** Other documents than before: every second key. */
+  /** Inserts every second key, alternating between events. */
   #fill(state: Map<string, number>, prefix: string, stamp: number): void {
     this.keys.forEach((key, index) => {
       if (key.startsWith(prefix) && (index + this.now) % 2 === 0) state.set(key, stamp + index)

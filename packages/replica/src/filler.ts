@@ -194,12 +194,12 @@ export class Filler<V extends Value> {
       case 'answer-uninstalled':
         this.#answerEarlier(job, decision.value, decision.at)
         return this.#retry(job)
-      case 'again':
+      case 'retry':
         if (outcome.kind === 'unavailable' && keepsFailing(job)) return this.#retryLater(job, POSITION_NEVER)
         return this.#retry(job)
       case 'wait-until':
         return void this.#pause(job, decision.position).then(() => this.#applyOutcome(job, outcome, true))
-      case 'later':
+      case 'retry-later':
         return this.#retryLater(job, POSITION_NEVER)
       case 'wait-after':
         return this.#retryLater(job, keepsFailing(job) ? POSITION_NEVER : after(decision.position))
