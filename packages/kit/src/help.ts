@@ -25,7 +25,7 @@ export function helpText(table: OptionTable): string {
 }
 
 function formsIn(table: OptionTable): readonly string[] {
-  const used = new Set(Object.values(table).map(({ placeholder: form }) => form))
+  const used = new Set(Object.values(table).map(({ placeholder }) => placeholder))
   return Object.entries(forms).flatMap(([form, says]) => (used.has(form) ? [`${form}: ${says}.`] : []))
 }
 

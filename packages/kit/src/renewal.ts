@@ -24,7 +24,7 @@ export type RenewalState<T> =
 
 /**
  * Holds one thing that can become useless for good, such as a client that has lost its last server, and makes it anew
- * when it is told so: as often as it takes, with pauses.
+ * when it is told so: as often as it takes, with backoff.
  */
 export class Renewal<T extends object> implements AsyncDisposable {
   readonly #options: RenewalOptions<T>
@@ -75,25 +75,25 @@ export class Renewal<T extends object> implements AsyncDisposable {
   }
 
   async #run(worn: T): Promise<void> {
-    const { clock, backoff: pauses } = this.#options
+    const { clock, backoff } = this.#options
     const { signal } = this.#closing
     await this.#end(worn)
     for (let attempts = 1; !signal.aborted; attempts += 1) {
       const failed = await this.#attempt(signal)
       if (failed === undefined || signal.aborted) return
       this.#state = { kind: 'renewing', attempts, failure: failed.error }
-      await clock.sleep(pauses.next(), signal)
+      await clock.sleep(backoff.next(), signal)
     }
   }
 
   /** What went wrong, in a box; `undefined`: there is a new one. */
   async #attempt(signal: AbortSignal): Promise<{ readonly error: unknown } | undefined> {
-    const { name, create: make, backoff: pauses, log } = this.#options
+    const { name, create, backoff, log } = this.#options
     try {
-      const one = await make(signal)
+      const one = await create(signal)
       if (signal.aborted) await this.#end(one)
       else {
-        pauses.reset()
+        backoff.reset()
         this.#renewals += 1
         this.#state = { kind: 'current', one }
         log.info({ name, renewals: this.#renewals }, `${name}: a new one is in use`)
@@ -106,9 +106,9 @@ export class Renewal<T extends object> implements AsyncDisposable {
   }
 
   async #end(one: T): Promise<void> {
-    const { name, dispose: end, log } = this.#options
+    const { name, dispose, log } = this.#options
     try {
-      await end(one)
+      await dispose(one)
     } catch (err) {
       log.warn({ name, err }, `${name}: the old one could not be ended`)
     }

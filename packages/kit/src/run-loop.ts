@@ -47,13 +47,13 @@ export class RunLoop implements AsyncDisposable {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { attempt: turn, onFailure: judge, clock, backoff } = this.#options
+    const { attempt, onFailure, clock, backoff } = this.#options
     while (!signal.aborted) {
       try {
-        await turn(signal)
+        await attempt(signal)
         backoff.reset()
       } catch (error) {
-        if (signal.aborted || judge(error) === 'give-up') return
+        if (signal.aborted || onFailure(error) === 'give-up') return
         await clock.sleep(backoff.next(), signal)
       }
     }

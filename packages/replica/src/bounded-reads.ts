@@ -5,26 +5,26 @@ import { ReplicaError } from './errors.ts'
 import { Semaphore } from './semaphore.ts'
 import { SMALL_BYTES, type ReadCost } from './read-plan.ts'
 
-/** What a read of the source came to. */
+/** The outcome of a read of the source. */
 export type ReadResult =
   | {
       readonly kind: 'exact'
       readonly documents: ReadonlyMap<Id, Bytes>
-      /** Where only sizes were asked for: of those that are there, in bytes. */
+      /** If only sizes were requested: the size of each existing document, in bytes. */
       readonly sizes: ReadonlyMap<Id, number>
-      /** Whether an id without a document may be one that is too large. */
+      /** Whether an id without a document may belong to one that is too large. */
       readonly limited: boolean
     }
   | { readonly kind: 'fenced'; readonly documents: ReadonlyMap<Id, Bytes>; readonly until: Position }
   | { readonly kind: 'behind-feed' }
-  /** It may work later; `byPosition`: at a newer position, perhaps at once. */
+  /** May succeed later. `positionUnavailable`: may succeed immediately at a later position. */
   | { readonly kind: 'unavailable'; readonly positionUnavailable: boolean }
-  /** It will not work again by itself. */
+  /** Will not succeed without intervention. */
   | { readonly kind: 'refused'; readonly error: ReplicaError }
 
 const none: ReadonlyMap<Id, number> = new Map()
 
-/** Reads of the source: bounded in number, in bytes and in time, and failures made into words. */
+/** Reads of the source, bounded in number, bytes and time. Failures become results. */
 export class BoundedReads {
   readonly #reads: SourceReads
   readonly #semaphore: Semaphore
@@ -34,14 +34,14 @@ export class BoundedReads {
   readonly #small: BytePart
   readonly #large: BytePart
   readonly #running = new Set<AbortController>()
-  /** Those who wait for their turn. One signal for all would get a listener of each, and Node.js warns of more than ten. */
+  /** Queued reads. A single shared signal would collect one listener per read, and Node.js warns above ten. */
   readonly #waiting = new Set<AbortController>()
   #stopped = false
 
   constructor(parts: {
     readonly reads: SourceReads
     readonly maxConcurrent: number
-    /** Room for reads of small documents, and of those that are large: who waits for much does not hold up the others. */
+    /** Budgets for small and large documents, so that a read waiting for many bytes does not block small ones. */
     readonly small: BytePart
     readonly large: BytePart
     readonly readMs: number
@@ -58,22 +58,22 @@ export class BoundedReads {
   }
 
   /**
-   * Waits for so much room and a free place, then runs `job`, which must not reject: its first turn is the one in which
-   * reads must be stamped and sent. Settles when the job has ended, or when `signal` aborted before it began.
+   * Waits for bytes and a permit, then runs `job`, which must not reject and must stamp and send its read in its first
+   * turn. Resolves when the job has ended, or when `signal` aborted before it started.
    */
   async schedule(read: ReadCost, job: () => Promise<void>, signal?: AbortSignal): Promise<void> {
-    const left = new AbortController()
-    const leave = (): void => left.abort()
+    const cancelled = new AbortController()
+    const cancel = (): void => cancelled.abort()
     if (this.#stopped || signal?.aborted) return
-    signal?.addEventListener('abort', leave, { once: true })
-    this.#waiting.add(left)
+    signal?.addEventListener('abort', cancel, { once: true })
+    this.#waiting.add(cancelled)
     try {
       using lease = (read.maxDocumentBytes > SMALL_BYTES ? this.#large : this.#small).lease()
-      if (!lease.tryAcquire(read.bytes) && !(await lease.acquire(read.bytes, left.signal))) return
-      await this.#semaphore.run(job, left.signal)
+      if (!lease.tryAcquire(read.bytes) && !(await lease.acquire(read.bytes, cancelled.signal))) return
+      await this.#semaphore.run(job, cancelled.signal)
     } finally {
-      this.#waiting.delete(left)
-      signal?.removeEventListener('abort', leave)
+      this.#waiting.delete(cancelled)
+      signal?.removeEventListener('abort', cancel)
     }
   }
 
@@ -96,7 +96,7 @@ export class BoundedReads {
       if (code !== 'DENIED') {
         this.#log.debug(
           { collection, position, err: error },
-          'a read of the source failed, it is sent again while somebody waits',
+          'a read of the source failed and is retried while a caller waits',
         )
         return { kind: 'unavailable', positionUnavailable: code === 'POSITION_UNAVAILABLE' }
       }
@@ -106,7 +106,7 @@ export class BoundedReads {
     }
   }
 
-  /** A position that is at least as new as what was committed when this was called. @throws what the source throws. */
+  /** A position at or after everything committed at the time of the call. @throws what the source throws. */
   head(): Promise<Position> {
     return this.#bounded((signal) => this.#reads.head(signal))
   }
@@ -116,24 +116,24 @@ export class BoundedReads {
     return this.#bounded((signal) => this.#reads.check(collections, signal))
   }
 
-  /** Gives up all reads that are under way. */
+  /** Aborts all queued and running reads. */
   stop(): void {
     this.#stopped = true
-    for (const left of this.#waiting) left.abort()
-    for (const giveUp of this.#running) giveUp.abort()
+    for (const queued of this.#waiting) queued.abort()
+    for (const read of this.#running) read.abort()
   }
 
   async #bounded<T>(read: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const giveUp = new AbortController()
-    this.#running.add(giveUp)
-    const late = this.#clock.sleep(this.#readMs, giveUp.signal)
+    const controller = new AbortController()
+    this.#running.add(controller)
+    const late = this.#clock.sleep(this.#readMs, controller.signal)
     try {
-      const first = await Promise.race([read(giveUp.signal).then((result) => ({ result })), late])
+      const first = await Promise.race([read(controller.signal).then((result) => ({ result })), late])
       if (first) return first.result
       throw new Error(`no answer from the source within ${this.#readMs} ms`)
     } finally {
-      this.#running.delete(giveUp)
-      giveUp.abort()
+      this.#running.delete(controller)
+      controller.abort()
     }
   }
 }

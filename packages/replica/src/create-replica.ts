@@ -5,19 +5,19 @@ import { ExactReplica, type ReplicaBase, type ReplicaParts } from './replica.ts'
 
 export interface SourceReplicaParts<V extends Value> extends Omit<ReplicaBase<V>, 'wallTimeMs'> {
   readonly source: ChangeSource
-  /** Runs when the replica has stopped: source and reads are not used any more. */
+  /** Called after the replica has stopped and no longer uses source and reads. */
   readonly ended?: () => Promise<void>
 }
 
-/** The part of the budget that is for documents which were just written and not read yet. */
+/** The share of the cache budget for documents that were just written and not read yet. */
 const recentShare = 1 / 16
 
-/** A replica over a source and reads that the caller opens and closes. Call `start` next. */
+/** Creates a replica. The caller opens and closes the source and its reads. Call `start` next. */
 export function createReplica<V extends Value>(parts: SourceReplicaParts<V>): Replica<V> {
   return new ExactReplica(replicaParts(parts))
 }
 
-/** What a replica over a source is put together from. */
+/** The parts of a replica over a source. */
 export function replicaParts<V extends Value>(parts: SourceReplicaParts<V>): ReplicaParts<V> {
   const { source, encoder, options, clock, random } = parts
   return {
@@ -35,12 +35,12 @@ export function replicaParts<V extends Value>(parts: SourceReplicaParts<V>): Rep
       }
       return { start: () => follower.start(), stop }
     },
-    // After the callbacks of this turn of the event loop: what they ask for goes into one read.
+    // After the callbacks of this event-loop turn, so that their fills share one read.
     defer: setImmediate,
   }
 }
 
-/** Where nothing can be read everything is held, and nothing needs a second chance. */
+/** Without point reads the cache is complete and needs no recent documents. */
 function cacheBudget<V extends Value>(
   partial: boolean,
   cacheBytes: number,

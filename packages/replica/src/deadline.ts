@@ -2,12 +2,12 @@ import type { Clock, MonotonicMs } from '@freshet/kit'
 import { deferred } from './deferred.ts'
 import { ReplicaError } from './errors.ts'
 
-/** What ends a wait before it has what it waits for. */
-type EndReason = 'late' | 'cancelled' | 'stopped'
+/** What ends a wait early. */
+type EndReason = 'timeout' | 'cancelled' | 'stopped'
 
 /**
- * Tells many short-lived listeners of one end. An `AbortSignal` would warn at the eleventh and search its list at every
- * removal; ten thousand reads may wait at the same time.
+ * Notifies many short-lived listeners of the stop. An `AbortSignal` would warn at the eleventh listener and search its
+ * list at every removal, and ten thousand reads may wait at the same time.
  */
 export class StopSignal {
   readonly #listeners = new Set<() => void>()
@@ -17,7 +17,7 @@ export class StopSignal {
     return this.#ended
   }
 
-  /** Returns how to stop listening. Not called when the end was before. */
+  /** Returns a function that removes the listener. A listener added after the stop is not called. */
   listen(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -31,8 +31,8 @@ export class StopSignal {
 }
 
 /**
- * How long one call waits, all its waits together: until its time is over, its signal aborts or the replica stops.
- * Dispose it, or its timer lives on. At most one timer runs, and none before the first wait.
+ * The deadline of one call, shared by all its waits: they end on timeout, when the signal aborts or when the replica
+ * stops. Dispose it to clear its timer. At most one timer runs, and none before the first wait.
  */
 export class Deadline implements Disposable {
   readonly #clock: Clock
@@ -42,34 +42,34 @@ export class Deadline implements Disposable {
   #limitAt: MonotonicMs
   #timer: AbortController | undefined
 
-  constructor(clock: Clock, waitMs: number, ending: StopSignal, signal: AbortSignal | undefined) {
+  constructor(clock: Clock, waitMs: number, stopSignal: StopSignal, signal: AbortSignal | undefined) {
     this.#clock = clock
     this.#endsAt = this.#limitAt = clock.now() + waitMs
     const onStop = (): void => this.#end.resolve('stopped')
     const onAbort = (): void => this.#end.resolve('cancelled')
-    const leave = ending.listen(onStop)
+    const unlisten = stopSignal.listen(onStop)
     signal?.addEventListener('abort', onAbort, { once: true })
     this.#detach = () => {
-      leave()
+      unlisten()
       signal?.removeEventListener('abort', onAbort)
     }
-    if (ending.ended) onStop()
+    if (stopSignal.ended) onStop()
     else if (signal?.aborted) onAbort()
   }
 
-  /** From now on a wait ends after `ms`, and never later than the whole call. `Infinity`: with the whole call. */
+  /** Limits the following waits to `ms` from now, or to the rest of the call if that is shorter. */
   limit(ms: number): void {
     this.#timer?.abort()
     this.#timer = undefined
     this.#limitAt = Math.min(this.#endsAt, this.#clock.now() + ms)
   }
 
-  /** @throws {ReplicaError} `late()` when the time is over, CANCELLED, STOPPED; else what `promise` brings. */
-  async race<T>(promise: Promise<T>, late: () => ReplicaError): Promise<T> {
+  /** Resolves or rejects as `promise` does. @throws {ReplicaError} `onTimeout()` on timeout; CANCELLED; STOPPED */
+  async race<T>(promise: Promise<T>, onTimeout: () => ReplicaError): Promise<T> {
     this.#startTimer()
     const first = await Promise.race([promise.then((value) => ({ value })), this.#end.promise])
     if (typeof first === 'object') return first.value
-    if (first === 'late') throw late()
+    if (first === 'timeout') throw onTimeout()
     if (first === 'cancelled') throw new ReplicaError('CANCELLED', 'the signal of the call aborted')
     throw new ReplicaError('STOPPED', 'the replica was closed during the call')
   }
@@ -79,14 +79,14 @@ export class Deadline implements Disposable {
     this.#timer?.abort()
   }
 
-  async #endLate(signal: AbortSignal): Promise<void> {
+  async #endOnTimeout(signal: AbortSignal): Promise<void> {
     await this.#clock.sleep(this.#limitAt - this.#clock.now(), signal)
-    if (!signal.aborted) this.#end.resolve('late')
+    if (!signal.aborted) this.#end.resolve('timeout')
   }
 
   #startTimer(): void {
     if (this.#timer !== undefined) return
     const timer = (this.#timer = new AbortController())
-    void this.#endLate(timer.signal)
+    void this.#endOnTimeout(timer.signal)
   }
 }

@@ -1,4 +1,4 @@
-/** A promise and the function that settles it (`Promise.withResolvers` needs Node 22). */
+/** A promise with its resolve function (`Promise.withResolvers` needs Node 22). */
 export interface Deferred<T> {
   readonly promise: Promise<T>
   readonly resolve: (value: T) => void

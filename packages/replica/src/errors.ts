@@ -1,50 +1,50 @@
-/** What a caller may hear, whether the same call may succeed later, and what to do. */
+/** Why a call can fail, whether a retry may succeed, and the remedy. */
 export const failures = {
-  /** The replica has not reached the position in time. Ask again later, or another replica. */
-  BEHIND: { retry: true, remedy: 'ask again after a moment, or ask another replica' },
-  /** What was given as a position is none: wrong however often it is asked. */
+  /** The replica did not reach the position in time. */
+  BEHIND: { retry: true, remedy: 'retry after a moment, or use another replica' },
+  /** The argument is not a position. */
   BAD_POSITION: {
     retry: false,
     remedy:
-      "pass the `at` of an answer, `{ source, at }`, or what `parseSourcePosition` makes of a header's text",
+      'pass the `at` of an answer, `{ source, at }`, or the result of `parseSourcePosition` for header text',
   },
-  /** The position belongs to another history of the database. Forget it. */
+  /** The position belongs to another history of the database. */
   WRONG_SOURCE: {
     retry: false,
-    remedy: 'forget the position: it is of another database or of an older restore',
+    remedy: 'discard the position: it belongs to another database or an older restore',
   },
-  /** The database does not say which history it is. */
+  /** The database does not identify its history. */
   SOURCE_UNKNOWN: { retry: true, remedy: 'run the migration, which writes the control document' },
-  /** An option of `openReplica` is missing, unknown or of another type. */
+  /** An option of `openReplica` is missing, unknown or of the wrong type. */
   BAD_OPTION: { retry: false, remedy: 'correct the option that the message names' },
-  /** The collection is not among those that this replica serves. */
+  /** This replica does not serve the collection. */
   UNKNOWN_COLLECTION: { retry: false, remedy: 'declare the collection' },
   /** The collection cannot be followed exactly. */
   COLLECTION_NOT_EXACT: {
     retry: false,
-    remedy: 'serve a plain collection without collation, cap or view, and without a slash in its name',
+    remedy: 'serve a regular collection: no view, not capped, no collation, no slash in its name',
   },
-  /** A document with such an id may be stored, but it is not part of the collection: nothing is known of it. */
-  BAD_ID: { retry: false, remedy: "use ids in the one form that the collection's type has" },
-  /** The database cannot be read now, and the answer is not held. */
-  UNAVAILABLE: { retry: true, remedy: 'ask again after a moment; see the log for the cause' },
-  /** The documents together are larger than one answer may be. */
-  ANSWER_TOO_LARGE: { retry: false, remedy: 'ask for fewer documents at once' },
-  /** Too many callers wait already. */
-  TOO_MANY_WAITERS: { retry: true, remedy: 'ask again after a moment, or add replicas' },
-  /** The caller gave up by its signal. */
-  CANCELLED: { retry: false, remedy: 'nothing: the caller ended the call' },
+  /** The id does not match the collection's id type. A document with it may exist but is not part of the collection. */
+  BAD_ID: { retry: false, remedy: "use the canonical form of the collection's id type" },
+  /** The database cannot be read now, and the answer is not cached. */
+  UNAVAILABLE: { retry: true, remedy: 'retry after a moment; see the log for the cause' },
+  /** The documents together exceed the limit of one answer. */
+  ANSWER_TOO_LARGE: { retry: false, remedy: 'request fewer documents at once' },
+  /** Too many callers are already waiting. */
+  TOO_MANY_WAITERS: { retry: true, remedy: 'retry after a moment, or add replicas' },
+  /** The caller's signal aborted. */
+  CANCELLED: { retry: false, remedy: 'none: the caller cancelled the call' },
   /** The replica was closed. */
-  STOPPED: { retry: false, remedy: 'ask another replica' },
+  STOPPED: { retry: false, remedy: 'use another replica' },
 } as const satisfies Record<string, { retry: boolean; remedy: string }>
 
 export type ReplicaErrorCode = keyof typeof failures
 
-/** Why a read was not answered; `code` is for programs, the message says what was expected and what came. */
+/** A failed call. `code` is for programs; the message states what was expected, what was received and the remedy. */
 export class ReplicaError extends Error {
   override readonly name = 'ReplicaError'
   readonly code: ReplicaErrorCode
-  /** What was expected and what came, alone. */
+  /** What was expected and what was received, without the remedy. */
   readonly detail: string
 
   constructor(code: ReplicaErrorCode, detail: string, options?: ErrorOptions) {

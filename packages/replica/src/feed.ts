@@ -14,11 +14,11 @@ export interface FeedParts<V extends Value> {
   readonly collections: ServedCollections
   readonly subscriptions: Subscriptions<V>
   readonly log: Log
-  /** Reads may be sent (again). */
+  /** Called when reads may be sent again. */
   readonly resume: () => void
 }
 
-/** Where the follower of the source puts what it hears. Every method is one turn: readers see before or after. */
+/** Applies what the follower receives from the source. Every method is synchronous, so readers never see it half done. */
 export class Feed<V extends Value> implements Sink {
   readonly #parts: FeedParts<V>
   readonly #resyncs: Record<string, number> = {}
@@ -47,7 +47,7 @@ export class Feed<V extends Value> implements Sink {
     return this.#changesApplied
   }
 
-  /** A new epoch from `origin` on. Forgetting and moving W is one turn: between them old entries would count as new. */
+  /** Starts a new epoch at `origin`. Clears the cache and moves W in one turn, or old entries would count as current. */
   begin(origin: Origin): void {
     const { cache, watermark, collections, subscriptions, log } = this.#parts
     const reason = this.#lostBy
@@ -60,13 +60,13 @@ export class Feed<V extends Value> implements Sink {
   }
 
   /**
-   * All changes of whole positions, then W, then those who waited for it.
-   * @throws {ChangeStreamError} TOO_LARGE, CONTENT_UNKNOWN: a cache that must hold everything does not any more.
+   * Applies all changes of complete positions, moves W, then wakes its waiters.
+   * @throws {ChangeStreamError} TOO_LARGE, CONTENT_UNKNOWN: a complete cache is no longer complete.
    */
   apply(batch: Batch): void {
     const { cache, watermark, subscriptions } = this.#parts
     this.#brokenBy = undefined
-    // After a new epoch the feed may start before W. Nothing is given out then, and nothing may be told twice.
+    // After a new epoch the feed may start before W. Nothing is served then, and subscribers must not get changes twice.
     const old = watermark.isBehind(batch)
     for (const change of batch.changes) this.#change(change, old ? undefined : batch.through)
     if (cache.loss !== undefined) throw new ChangeStreamError(cache.loss, lossMessages[cache.loss])
@@ -78,7 +78,7 @@ export class Feed<V extends Value> implements Sink {
     if (!served && watermark.serving) this.#parts.resume()
   }
 
-  /** The feed broke; the follower goes on by itself. */
+  /** The feed was interrupted. The follower reopens it. */
   broken(error: Error): void {
     const code = error instanceof ChangeStreamError ? error.code : 'UNKNOWN'
     this.#reopens += 1
@@ -87,10 +87,10 @@ export class Feed<V extends Value> implements Sink {
       this.#lostBy = code
       this.#parts.watermark.lost(code)
     } else this.#parts.watermark.silent()
-    this.#parts.log.warn({ code, err: error }, 'the feed broke')
+    this.#parts.log.warn({ code, err: error }, 'the feed was interrupted')
   }
 
-  /** @param at the position by which subscribers hear of it; `undefined`: they have heard. */
+  /** @param at the position to notify subscribers with; `undefined` if they already have the change. */
   #change(change: Change, at: Position | undefined): void {
     const { cache, collections, subscriptions } = this.#parts
     switch (change.kind) {
@@ -119,34 +119,34 @@ export class Feed<V extends Value> implements Sink {
     }
   }
 
-  #upsert(change: Upsert, told: boolean): void {
+  #upsert(change: Upsert, notify: boolean): void {
     const { cache, subscriptions } = this.#parts
     const { collection, id, document: bytes } = change
     const key = `${collection}/${id}`
     const wanted = cache.wants(key)
-    if (!wanted && !told) return cache.putRecent(key, bytes)
+    if (!wanted && !notify) return cache.putRecent(key, bytes)
     const document = this.#encode(key, bytes)
     if (document === undefined) cache.invalidate(key)
     else if (wanted) cache.upsert(key, document)
     else cache.putRecent(key, bytes)
-    if (!told) return
+    if (!notify) return
     const cause = change.cause && { cause: change.cause }
     if (document === undefined) subscriptions.add({ kind: 'invalidate', collection, id, ...cause })
     else subscriptions.add({ kind: 'upsert', collection, id, document, ...cause })
   }
 
-  /** `undefined`: it cannot be encoded. The next read of the document tells its caller; the rest of the batch goes on. */
+  /** `undefined` if encoding fails. The batch continues, and the next read of the document reports the error. */
   #encode(key: string, document: Uint8Array): V | undefined {
     try {
       return this.#parts.encoder.encode(document)
     } catch (error) {
-      this.#parts.log.error({ key, err: error }, 'the encoder of a document threw')
+      this.#parts.log.error({ key, err: error }, 'a document could not be encoded')
       return undefined
     }
   }
 }
 
 const lossMessages: Readonly<Record<Loss, string>> = {
-  TOO_LARGE: 'the documents of the declared collections need more than `cacheBytes`',
-  CONTENT_UNKNOWN: 'a document changed and the feed did not say into what, or it could not be encoded',
+  TOO_LARGE: 'the documents of the declared collections exceed `cacheBytes`',
+  CONTENT_UNKNOWN: 'a document changed without content in the feed, or could not be encoded',
 }

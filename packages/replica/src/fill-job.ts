@@ -8,9 +8,9 @@ export type FillResult<V> =
   /** The document was in this state at `at`, and the cache has it, or had it a moment ago. */
   | { readonly kind: 'installed'; readonly value: V | Absent; readonly at: Position }
   /** The document was in this state at `at`. It changes faster than it can be read, so it is not cached. */
-  | { readonly kind: 'past'; readonly value: V | Absent; readonly at: Position }
+  | { readonly kind: 'earlier'; readonly value: V | Absent; readonly at: Position }
   /** The replica follows another source now: look the document up again. */
-  | { readonly kind: 'moved' }
+  | { readonly kind: 'source-changed' }
   | { readonly kind: 'failed'; readonly error: ReplicaError }
 
 /** One caller's wait for one fill. */

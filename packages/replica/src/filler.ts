@@ -25,11 +25,11 @@ export interface FillerParts<V extends Value> {
   readonly random: () => number
   readonly log: Log
   readonly retry: BackoffOptions
-  /** Runs its argument after the callbacks that are due now: what they ask for goes into one read. */
+  /** Runs its argument after the callbacks that are due now, so that their fills share one read. */
   readonly defer: (run: () => void) => void
 }
 
-/** Reads what is not held: joined per key, batched per tick and collection, decided by the rules of the cache. */
+/** Reads documents that are not cached: one fill per key, one batch per tick and collection. The cache decides outcomes. */
 export class Filler<V extends Value> {
   readonly #parts: FillerParts<V>
   readonly #jobs = new Map<string, Job<V>>()
@@ -42,25 +42,25 @@ export class Filler<V extends Value> {
     this.#parts = parts
   }
 
-  /** Keys that were asked of the source, the first time. */
+  /** Fills started. */
   get fills(): number {
     return this.#fills
   }
 
-  /** Keys that had to be asked again. */
+  /** Reads repeated. */
   get refills(): number {
     return this.#refills
   }
 
-  /** Joins the running fill of the key or starts one. Never rejects. `heard` runs in the turn in which it is over. */
-  fill(collection: string, id: Id, floor: Position, heard?: () => void): FillTicket<V> {
+  /** Joins the key's fill in progress or starts one. Never rejects. `onDone` runs in the turn in which the fill ends. */
+  fill(collection: string, id: Id, floor: Position, onDone?: () => void): FillTicket<V> {
     const key = `${collection}/${id}`
     const running = this.#jobs.get(key)
     const job = running ?? this.#start(key, collection, id)
     let caller: Caller<V> | undefined
     const filled = new Promise<FillResult<V>>((settle) => {
       const tell = (one: FillResult<V>): void => {
-        heard?.()
+        onDone?.()
         settle(one)
       }
       caller = { floor, source: this.#parts.watermark.source, resolve: tell }
@@ -73,7 +73,7 @@ export class Filler<V extends Value> {
     }
   }
 
-  /** The replica serves again: send what had to wait. */
+  /** Sends the queued reads. Call it when the replica serves again. */
   resume(): void {
     if (this.#flushScheduled || this.#queue.length === 0) return
     this.#flushScheduled = true
@@ -105,7 +105,7 @@ export class Filler<V extends Value> {
 
   #flush(): void {
     this.#flushScheduled = false
-    // While loading there is no position to read at. `resume` is called when there is.
+    // While loading there is no position to read at; `resume` is called when there is.
     if (!this.#parts.watermark.serving) return
     for (const plan of planReads(this.#queue.splice(0)))
       void this.#parts.sourceReads.schedule(plan, () => this.#send(plan))
@@ -121,7 +121,7 @@ export class Filler<V extends Value> {
     const sent: Job<V>[] = []
     for (const job of jobs) {
       if (job.callers.size === 0) this.#abandon(job)
-      // The feed told the document while it stood in the queue: there is nothing left to read.
+      // The feed delivered the document while it was queued, so there is nothing to read.
       else if (job.fill.latest !== undefined) this.#applyOutcome(job, { kind: 'unavailable' })
       else {
         cache.markSent(job.fill, w0)
@@ -154,20 +154,20 @@ export class Filler<V extends Value> {
     })
   }
 
-  /** It is not there, or larger than was asked for: its size is told next, and then there is a read with room for it. */
+  /** The document is missing or larger than the limit: read its size next, then the document with enough budget. */
   #requeue(job: Job<V>, bytes: number): void {
-    // The feed told it meanwhile.
+    // The feed delivered it in the meantime.
     if (job.fill.latest !== undefined) return this.#applyOutcome(job, { kind: 'unavailable' })
     job.maxBytes = bytes
     this.#enqueue(job)
   }
 
-  /** An error here is of one document: its job must end, or nobody could ever ask for it again, and the others go on. */
+  /** An error here concerns one document. Its job must end, or the key could never be read again; other jobs continue. */
   #failOnError(job: Job<V>, step: () => void): void {
     try {
       step()
     } catch (cause) {
-      const message = `what was read for '${job.fill.key}' could not be held`
+      const message = `could not cache the document read for '${job.fill.key}'`
       const error =
         cause instanceof ReplicaError ? cause : new ReplicaError('UNAVAILABLE', message, { cause })
       this.#parts.log.error({ err: error }, 'a document could not be encoded')
@@ -175,10 +175,10 @@ export class Filler<V extends Value> {
     }
   }
 
-  /** `late`: after a bounded wait for W; if it did not come, what the read brought is worth nothing any more. */
+  /** `late`: the bounded wait for W is over. If W is still behind, the outcome is discarded. */
   #applyOutcome(job: Job<V>, outcome: FillOutcome<V>, late = false): void {
     const { watermark, cache } = this.#parts
-    // A new epoch may be before W still, and what the feed told of the document then is not its state at W.
+    // A new epoch may still be before W, where a change from the feed is not the state at W.
     if (!watermark.serving) return this.#retry(job)
     this.#failOnError(job, () => {
       const decision = cache.applyOutcome(job.fill, outcome, watermark.at)
@@ -213,11 +213,11 @@ export class Filler<V extends Value> {
   #answerEarlier(job: Job<V>, value: V | Absent, at: Position): void {
     const { cache, watermark } = this.#parts
     for (const caller of job.callers) {
-      const moved = caller.source !== watermark.source
-      if (!moved && !cache.mayAnswer(caller.floor, at)) continue
+      const sourceChanged = caller.source !== watermark.source
+      if (!sourceChanged && !cache.mayAnswer(caller.floor, at)) continue
       job.callers.delete(caller)
-      // Positions of two sources are never compared: who came in the time of another one has to look again.
-      caller.resolve(moved ? { kind: 'moved' } : { kind: 'past', value, at })
+      // Positions of two sources are never compared: callers that started with another source start over.
+      caller.resolve(sourceChanged ? { kind: 'source-changed' } : { kind: 'earlier', value, at })
     }
   }
 
@@ -227,7 +227,7 @@ export class Filler<V extends Value> {
     this.#enqueue(job)
   }
 
-  /** Waits until W reaches `position`, or for the next step of the back-off. */
+  /** Waits until W reaches `position`, at most for the next back-off delay. */
   async #pause(job: Job<V>, position: Position): Promise<void> {
     const { watermark, clock, retry, random } = this.#parts
     const reached = new AbortController()
@@ -255,7 +255,7 @@ export class Filler<V extends Value> {
   }
 }
 
-/** A newer W helps where the position was the reason, and not where the source fails whatever it is asked. */
+/** A later W helps when the position was the problem, not when the source fails regardless of it. */
 function keepsFailing<V>({ failures }: Job<V>): boolean {
   return failures > MAX_IMMEDIATE_RETRIES
 }

@@ -3,7 +3,7 @@ import type { Clock } from '@freshet/kit'
 import type { Position } from '@freshet/protocol'
 import type { Watermark } from './watermark.ts'
 
-/** The reads of a source that is a log: its feed has told everything, so a cache that holds all answers for it. */
+/** The point reads of a log. Its feed delivers every document, so a complete cache answers all reads. */
 export class LogReads implements SourceReads {
   readonly #watermark: Watermark
   readonly #clock: Clock
@@ -13,15 +13,15 @@ export class LogReads implements SourceReads {
     this.#clock = clock
   }
 
-  /** What is asked for is not held, and whatever the feed tells meanwhile wins: at `position` there is none. */
+  /** Only documents that are not cached are requested, so they are absent at `position`. Changes from the feed win. */
   read(): Promise<SourceReply> {
     return Promise.resolve({ kind: 'exact', documents: new Map() })
   }
 
-  /** Where W stands at the first proof that was made after this call; one of the same moment may be older. */
+  /** W at the first proof strictly after this call: one with the same timestamp may be older. */
   async head(signal: AbortSignal): Promise<Position> {
-    const asked = this.#clock.now()
-    while (this.#watermark.provedAt <= asked) {
+    const calledAt = this.#clock.now()
+    while (this.#watermark.provedAt <= calledAt) {
       await this.#watermark.advanced
       signal.throwIfAborted()
     }

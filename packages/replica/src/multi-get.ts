@@ -20,12 +20,12 @@ export interface MultiGetParts<V extends Value> {
   readonly progress: ReplicationProgress
   readonly filler: Filler<V>
   readonly snapshots: Snapshots<V>
-  /** Room for the documents that answers keep until all of them are there. */
+  /** Budget for documents pinned until the answer is complete. */
   readonly pinBudget: BytePart
   readonly maxAnswerBytes: number
 }
 
-/** Several documents of one collection, all of one position: cached ones are pinned while the others are fetched. */
+/** Reads several documents of one collection at one position. Cached ones stay pinned while the rest is fetched. */
 export class MultiGet<V extends Value> {
   readonly #parts: MultiGetParts<V>
   #hits = 0
@@ -35,7 +35,7 @@ export class MultiGet<V extends Value> {
     this.#parts = parts
   }
 
-  /** Documents that were cached when they were asked for. */
+  /** Documents that were cached when requested. */
   get hits(): number {
     return this.#hits
   }
@@ -53,31 +53,31 @@ export class MultiGet<V extends Value> {
 
   /** @throws {ReplicaError} see `Replica.many` */
   async read(collection: string, ids: readonly Id[], floor: Floor, deadline: Deadline): Promise<Answer<V>> {
-    const { pinBudget: pins, maxAnswerBytes } = this.#parts
-    using room = pins.lease()
-    // Before anything was read: most documents are small.
-    await acquire(room, Math.min(ids.length * SMALL_BYTES, maxAnswerBytes), deadline)
-    const answer = await this.#readRounds(collection, ids, floor, room, deadline)
-    if (answer !== 'crowded') return answer
-    // Whoever waits for more holds nothing, or two could wait for each other.
-    room.tryAcquire(0)
-    await acquire(room, maxAnswerBytes, deadline)
-    const second = await this.#readRounds(collection, ids, floor, room, deadline)
-    if (second === 'crowded') throw new Error('expected room for the largest answer')
+    const { pinBudget, maxAnswerBytes } = this.#parts
+    using lease = pinBudget.lease()
+    // Reserve before reading, assuming small documents.
+    await acquire(lease, Math.min(ids.length * SMALL_BYTES, maxAnswerBytes), deadline)
+    const answer = await this.#readRounds(collection, ids, floor, lease, deadline)
+    if (answer !== 'over-budget') return answer
+    // Release before waiting for more, or two answers could deadlock.
+    lease.tryAcquire(0)
+    await acquire(lease, maxAnswerBytes, deadline)
+    const second = await this.#readRounds(collection, ids, floor, lease, deadline)
+    if (second === 'over-budget') throw new Error('expected enough budget for the largest answer')
     return second
   }
 
-  /** `crowded`: the documents need more room than there is beside the others. */
+  /** `over-budget`: the documents need more bytes than other answers leave. */
   async #readRounds(
     collection: string,
     ids: readonly Id[],
     floor: Floor,
-    room: ByteLease,
+    lease: ByteLease,
     deadline: Deadline,
-  ): Promise<Answer<V> | 'crowded'> {
+  ): Promise<Answer<V> | 'over-budget'> {
     const { watermark, progress, cache, encoder, maxAnswerBytes, snapshots } = this.#parts
     const keys = keysOf(collection, ids)
-    using pinned = new PinnedKeys({ cache, keys, sizeOf: encoder.sizeOf, maxAnswerBytes, lease: room })
+    using pinned = new PinnedKeys({ cache, keys, sizeOf: encoder.sizeOf, maxAnswerBytes, lease })
     for (const key of keys) pinned.count(key)
     let via: Via = 'hit'
     for (let round = 0; ; round += 1) {
@@ -91,15 +91,15 @@ export class MultiGet<V extends Value> {
         this.#misses += missing.length
       }
       if (answer !== undefined) return answer
-      // All are cached, and not given out: an epoch begins.
+      // Everything is cached but not served, because an epoch is starting.
       if (missing.length === 0) continue
       const tickets = missing.map((id) => this.#fill(collection, id, floor, pinned))
       if (via === 'hit') via = 'collapsed'
       if (tickets.some((ticket) => !ticket.joined)) via = 'miss'
       const filled = await awaitFills(tickets, pinned, deadline)
-      if (filled === 'crowded') return 'crowded'
-      // Documents that change faster than they can be read: take all of them from one position of the past.
-      if (round + 1 < MAX_RETRIES && !filled.some((one) => one.kind === 'past')) continue
+      if (filled === 'over-budget') return 'over-budget'
+      // The documents change faster than they can be read: take a snapshot at one earlier position.
+      if (round + 1 < MAX_RETRIES && !filled.some((one) => one.kind === 'earlier')) continue
       const snapshot = await snapshots.read(collection, ids, floor.position, deadline)
       if (snapshot.kind === 'exact' && snapshot.source === floor.source)
         return this.#answer(floor.source, snapshot.at, snapshot.values, via, false)
@@ -131,7 +131,7 @@ export class MultiGet<V extends Value> {
     stored: boolean,
   ): Answer<V> {
     const { encoder, maxAnswerBytes } = this.#parts
-    if (source === undefined) throw new ReplicaError('SOURCE_UNKNOWN', 'no source was ever followed')
+    if (source === undefined) throw new ReplicaError('SOURCE_UNKNOWN', 'no source has been followed yet')
     let bytes = 0
     for (const value of values) if (value !== ABSENT) bytes += encoder.sizeOf(value)
     if (!isWithin(bytes, maxAnswerBytes)) throw answerTooLarge(bytes, maxAnswerBytes)
@@ -147,14 +147,14 @@ async function awaitFills<V extends Value>(
   tickets: readonly FillTicket<V>[],
   pinned: PinnedKeys<V>,
   deadline: Deadline,
-): Promise<readonly FillResult<V>[] | 'crowded'> {
+): Promise<readonly FillResult<V>[] | 'over-budget'> {
   try {
     const all = Promise.all(tickets.map((ticket) => ticket.result))
     const filled: readonly FillResult<V>[] | PinFailure = await deadline.race(
       Promise.race([pinned.failure, all]),
       fillTimeout,
     )
-    if (filled === 'crowded') return 'crowded'
+    if (filled === 'over-budget') return 'over-budget'
     if (filled instanceof ReplicaError) throw filled
     for (const one of filled) if (one.kind === 'failed') throw one.error
     return filled
@@ -163,15 +163,15 @@ async function awaitFills<V extends Value>(
   }
 }
 
-/** Waits for room as long as the call does. @throws {ReplicaError} TOO_MANY_WAITERS; as `Deadline.race` */
-async function acquire(room: ByteLease, bytes: number, deadline: Deadline): Promise<void> {
-  if (room.tryAcquire(bytes)) return
-  const giveUp = new AbortController()
+/** Waits for budget until the call's deadline. @throws {ReplicaError} TOO_MANY_WAITERS; as `Deadline.race` */
+async function acquire(lease: ByteLease, bytes: number, deadline: Deadline): Promise<void> {
+  if (lease.tryAcquire(bytes)) return
+  const controller = new AbortController()
   const late = (): ReplicaError =>
-    new ReplicaError('TOO_MANY_WAITERS', `${room.part.waiting} reads wait for room already`)
+    new ReplicaError('TOO_MANY_WAITERS', `${lease.part.waiting} reads are already waiting for memory`)
   try {
-    await deadline.race(room.acquire(bytes, giveUp.signal), late)
+    await deadline.race(lease.acquire(bytes, controller.signal), late)
   } finally {
-    giveUp.abort()
+    controller.abort()
   }
 }

@@ -1,40 +1,40 @@
 import type { BackoffOptions } from '@freshet/kit'
 
-/** Limits of a replica; every queue, wait and read has one. */
+/** The limits of a replica: every queue, wait and read has one. */
 export interface ReplicaOptions {
-  /** Bytes of all held entries together, overhead of the entries included. */
+  /** Bytes of all cached entries, overhead included. */
   readonly cacheBytes: number
-  /** Bytes of what is under way beside the cache: reads of documents, and documents that answers wait with. */
+  /** Bytes in flight outside the cache: reads of documents, and documents pinned for incomplete answers. */
   readonly inFlightBytes: number
-  /** The longest wait for a position when the caller names none. */
+  /** Default of the longest wait for a position. */
   readonly positionWaitMs: number
-  /** The longest wait for documents that are not held, when the caller names none. */
+  /** Default of the longest wait for documents that are not cached. */
   readonly fillWaitMs: number
-  /** The longest single read of the source; then it is given up and sent again while somebody waits. */
+  /** Timeout of one read of the source. It is retried while a caller waits. */
   readonly sourceReadMs: number
-  /** Callers that may wait for positions at the same time. */
+  /** The most callers waiting for positions at the same time. */
   readonly maxWaiters: number
-  /** Reads of documents that are not held that may be under way at the same time. */
+  /** The most calls waiting for documents at the same time. */
   readonly maxReads: number
-  /** Reads that may be sent to the source at the same time. */
+  /** The most concurrent reads of the source. */
   readonly maxSourceReads: number
-  /** Bytes of an answer of several documents, by the encoder's `sizeOf`. One alone may have any size. */
+  /** Bytes of an answer of several documents, by the encoder's `sizeOf`. A single document may have any size. */
   readonly maxAnswerBytes: number
-  /** A position further ahead than this by the source's clock is refused at once. */
+  /** A position further ahead than this by the source's clock is refused immediately. */
   readonly maxAheadMs: number
-  /** Without a proof for this long the replica calls itself lagging; it goes on answering. */
+  /** Without a proof for this long the replica is lagging. It continues to answer. */
   readonly lagAfterMs: number
-  /** Without a sign of life of the source's majority for this long, `proved` is false. */
+  /** Without a sign of life from a majority for this long, `proved` is false. */
   readonly aliveWithinMs: number
-  /** Bytes of documents that one subscriber may be behind before it hears `reset` instead, by the encoder's `sizeOf`. */
+  /** Bytes that may be queued for one subscriber before it receives `reset` instead, by the encoder's `sizeOf`. */
   readonly maxSubscriptionBytes: number
-  /** Waits between attempts of reads that failed; below 2,000 ms for the longest they come faster than once a second. */
+  /** Back-off of failed reads. With `maxMs` below 2,000 the source may be read more than once a second. */
   readonly retry: BackoffOptions
 }
 
 const MiB = 1024 * 1024
 
-/** What fits a service with a few hundred requests at once; spread it and change what must differ. */
+/** Suits a service with a few hundred concurrent requests. Spread it and override what differs. */
 export const defaultReplicaOptions: ReplicaOptions = Object.freeze({
   cacheBytes: 256 * MiB,
   inFlightBytes: 64 * MiB,

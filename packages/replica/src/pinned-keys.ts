@@ -8,22 +8,22 @@ export interface PinnedKeysParts<V extends Value> {
   readonly keys: readonly string[]
   readonly sizeOf: (value: V) => number
   readonly maxAnswerBytes: number
-  /** Room for what is kept; it grows as documents come. */
+  /** Budget for the pinned documents; grows as they arrive. */
   readonly lease: ByteLease
 }
 
-/** Why nothing is kept any more. `crowded`: others have the room that the documents need. */
-export type PinFailure = ReplicaError | 'crowded'
+/** Why the keys were unpinned early. `over-budget`: other answers hold the bytes that these documents need. */
+export type PinFailure = ReplicaError | 'over-budget'
 
 /**
- * The keys of one answer of several documents, kept from being evicted until it is made: otherwise they could evict each
- * other for ever in a small cache. What is kept is beyond the budget of the cache, so it has one of its own, and ends
- * where the answer would be refused anyway.
+ * Pins the keys of one multi-document answer until it is complete: in a small cache they could otherwise evict each other
+ * forever. Pinned documents may exceed the cache's budget, so they have a budget of their own, and pinning ends as soon
+ * as the answer would be too large anyway.
  */
 export class PinnedKeys<V extends Value> implements Disposable {
   readonly #parts: PinnedKeysParts<V>
   readonly #failure = deferred<PinFailure>()
-  /** Values that were counted, each as large as it was then. */
+  /** The size of each value when it was counted. */
   readonly #sizes = new Map<string, number>()
   #bytes = 0
   #pinned = true
@@ -33,26 +33,26 @@ export class PinnedKeys<V extends Value> implements Disposable {
     for (const key of parts.keys) parts.cache.pin(key)
   }
 
-  /** Settles in the turn in which the values that are held are larger than they may be; nothing is kept then. */
+  /** Resolves in the turn in which the cached values exceed a limit; the keys are unpinned by then. */
   get failure(): Promise<PinFailure> {
     return this.#failure.promise
   }
 
-  /** The value of this key may have come. */
+  /** Counts the value of a key that may have been cached. */
   count(key: string): void {
     if (!this.#pinned) return
-    const { maxAnswerBytes, lease: room } = this.#parts
+    const { maxAnswerBytes, lease } = this.#parts
     this.#measure(key)
     if (!isWithin(this.#bytes, maxAnswerBytes)) {
-      // Values that were counted before may have shrunk since: only what is held at one W together is too large.
+      // Values counted earlier may have shrunk since. Only the total at the current W counts.
       for (const each of this.#sizes.keys()) this.#measure(each)
       if (!isWithin(this.#bytes, maxAnswerBytes))
         return this.#fail(answerTooLarge(this.#bytes, maxAnswerBytes))
     }
-    if (this.#bytes > room.bytes && !room.tryAcquire(this.#bytes)) this.#fail('crowded')
+    if (this.#bytes > lease.bytes && !lease.tryAcquire(this.#bytes)) this.#fail('over-budget')
   }
 
-  /** Twice is fine. */
+  /** Idempotent. */
   [Symbol.dispose](): void {
     if (!this.#pinned) return
     this.#pinned = false
@@ -73,7 +73,7 @@ export class PinnedKeys<V extends Value> implements Disposable {
   }
 }
 
-/** A sum that is no number is above every limit. */
+/** NaN is above every limit. */
 export function isWithin(bytes: number, maxAnswerBytes: number): boolean {
   return bytes <= maxAnswerBytes
 }

@@ -19,16 +19,16 @@ export interface ReplicationProgressParts {
   readonly collections: ServedCollections
   readonly sourceReads: BoundedReads
   readonly clock: Clock
-  /** What the source's clock showed at a position; `undefined`: its positions do not say. */
+  /** The source's clock at a position; `undefined` if positions do not carry time. */
   readonly wallTimeMs: (position: Position) => number | undefined
   readonly maxWaiters: number
   readonly maxAheadMs: number
 }
 
-/** Waits for the replica to get somewhere: bounded in number, and what is hopeless is refused at once. */
+/** Waits for the replica to reach a state or position. Bounds the number of waiters and fails fast on hopeless waits. */
 export class ReplicationProgress {
   readonly #parts: ReplicationProgressParts
-  /** The majority's newest position, for callers that want nothing older than their own call. Many share one question. */
+  /** The majority's latest position, for callers that need the state at their call. Concurrent callers share one request. */
   readonly #head: CoalescedCall<Position>
   #waiting = 0
 
@@ -45,16 +45,16 @@ export class ReplicationProgress {
       if (state.kind === 'lost' && state.reason === 'SOURCE_UNKNOWN') {
         throw new ReplicaError(
           'SOURCE_UNKNOWN',
-          'the database has no control document that names its history',
+          'the database has no control document that identifies its history',
         )
       }
       const late = (): ReplicaError =>
-        new ReplicaError('UNAVAILABLE', `expected a replica that is live, it is ${watermark.state.kind}`)
+        new ReplicaError('UNAVAILABLE', `expected a live replica, it is ${watermark.state.kind}`)
       await deadline.race(watermark.stateChanged, late)
     }
   }
 
-  /** Until documents of the collection may be answered. @throws {ReplicaError} COLLECTION_NOT_EXACT; as `untilServing` */
+  /** Waits until documents of the collection may be served. @throws {ReplicaError} COLLECTION_NOT_EXACT; as `untilServing` */
   async untilReadable(collection: string, deadline: Deadline): Promise<void> {
     const { collections } = this.#parts
     const late = (): ReplicaError => new ReplicaError('UNAVAILABLE', `'${collection}' is still being checked`)
@@ -66,8 +66,8 @@ export class ReplicationProgress {
   }
 
   /**
-   * The bare position, once W has reached it. A position of a source that is not followed may be one that this replica has
-   * not heard of yet: it is refused for good only when that is known.
+   * Resolves with the position once W has reached it. A position of another source may be of one this replica has not seen
+   * yet, so WRONG_SOURCE is thrown only when that is ruled out.
    * @throws {ReplicaError} BAD_POSITION, BEHIND, WRONG_SOURCE, TOO_MANY_WAITERS, CANCELLED, STOPPED
    */
   async reach(wanted: NonNullable<ReadOptions['atLeast']>, deadline: Deadline): Promise<Position> {
@@ -90,27 +90,27 @@ export class ReplicationProgress {
     }
   }
 
-  /** While the source does not say what is newest, this replica may be behind it. */
+  /** If the source does not report its latest position, this replica may be behind it. */
   async #fetchHead(deadline: Deadline): Promise<Position> {
     const behind = (cause?: unknown): ReplicaError =>
       new ReplicaError(
         'BEHIND',
-        `the source did not tell its newest position, stand at ${this.#parts.watermark.at}`,
+        `the source did not report its latest position, the replica is at ${this.#parts.watermark.at}`,
         { cause },
       )
     const answer = this.#head.run().catch((error: unknown) => behind(error))
-    const newest = await deadline.race(answer, behind)
-    if (newest instanceof ReplicaError) throw newest
-    return newest
+    const head = await deadline.race(answer, behind)
+    if (head instanceof ReplicaError) throw head
+    return head
   }
 
   async #untilFollowed(wanted: SourceId, askedAt: MonotonicMs, deadline: Deadline): Promise<void> {
     const { watermark } = this.#parts
-    const words = (): string =>
+    const detail = (): string =>
       `expected a position of source ${watermark.source ?? '(unknown)'}, got one of ${wanted}`
-    const late = (): ReplicaError => new ReplicaError('BEHIND', `${words()}, which may be a newer one`)
+    const late = (): ReplicaError => new ReplicaError('BEHIND', `${detail()}, which may be a newer one`)
     while (watermark.source !== wanted) {
-      if (watermark.isForeign(wanted, askedAt)) throw new ReplicaError('WRONG_SOURCE', words())
+      if (watermark.isForeign(wanted, askedAt)) throw new ReplicaError('WRONG_SOURCE', detail())
       await this.#countWaiter(() => deadline.race(watermark.advanced, late))
     }
   }
@@ -118,7 +118,7 @@ export class ReplicationProgress {
   async #waitOnce(position: Position, deadline: Deadline): Promise<void> {
     const { watermark, maxAheadMs } = this.#parts
     const behind = (): ReplicaError =>
-      new ReplicaError('BEHIND', `expected position ${position}, stand at ${watermark.at}`)
+      new ReplicaError('BEHIND', `expected position ${position}, the replica is at ${watermark.at}`)
     if (this.#aheadMs(position) > maxAheadMs) throw behind()
     await this.#countWaiter(async () => {
       const woken = deferred<void>()
@@ -131,7 +131,7 @@ export class ReplicationProgress {
     })
   }
 
-  /** 0 where positions say nothing of time: then only waiting tells. */
+  /** 0 if positions do not carry time: then only waiting can tell. */
   #aheadMs(position: Position): number {
     const { watermark, wallTimeMs } = this.#parts
     return (wallTimeMs(position) ?? 0) - (wallTimeMs(watermark.at) ?? 0)
@@ -139,7 +139,7 @@ export class ReplicationProgress {
 
   async #countWaiter(wait: () => Promise<void>): Promise<void> {
     if (this.#waiting >= this.#parts.maxWaiters) {
-      throw new ReplicaError('TOO_MANY_WAITERS', `${this.#waiting} callers wait for positions already`)
+      throw new ReplicaError('TOO_MANY_WAITERS', `${this.#waiting} callers are already waiting for positions`)
     }
     this.#waiting += 1
     try {
@@ -150,7 +150,7 @@ export class ReplicationProgress {
   }
 }
 
-/** Brands are gone at run time: a text that is no position would be waited for, or be older than all. */
+/** Brands do not exist at run time: an invalid string would be waited for, or would precede every position. */
 function checkedPosition(wanted: Position | SourcePosition): Position {
   const position = typeof wanted === 'string' ? wanted : wanted?.at
   const known = typeof wanted === 'string' || parseSourceId(String(wanted?.source)) !== undefined
@@ -159,6 +159,6 @@ function checkedPosition(wanted: Position | SourcePosition): Position {
   const got = typeof wanted === 'string' ? wanted : `${wanted?.source}.${position}`
   throw new ReplicaError(
     'BAD_POSITION',
-    `expected 16 hexadecimal digits in lower case, or { source, at } with 8 and 16, got ${JSON.stringify(got.slice(0, 80))}`,
+    `expected 16 lowercase hexadecimal digits, or { source, at } with 8 and 16, got ${JSON.stringify(got.slice(0, 80))}`,
   )
 }

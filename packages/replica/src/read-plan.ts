@@ -1,44 +1,44 @@
-/** The most ids of one read: above that a `find` by `_id` gets slower than two of them. */
+/** The most ids per read: above this, one `find` by `_id` is slower than two. */
 export const MAX_IDS_PER_READ = 150
 
-/** What a read may take. */
+/** The memory a read may use. */
 export interface ReadCost {
   readonly bytes: number
-  /** Documents above it are not fetched. */
+  /** Larger documents are not fetched. */
   readonly maxDocumentBytes: number
 }
 
 /**
- * Documents up to here are fetched without being asked for their size. Those above it are told with their size first, and
- * fetched when there is room for so many bytes.
+ * Documents up to this size are fetched directly. For larger ones the size is read first, and they are fetched when the
+ * budget allows.
  */
 export const SMALL_BYTES = 16 * 1024
 
-/** Instead of a document only its size is asked for, which also tells whether it is there. */
+/** Requests only the size of a document, which also shows whether it exists. */
 export const SIZE_ONLY = 0
 
-/** What the size of a document takes in a reply, with its id. */
+/** The bytes of one id with its document size in a reply. */
 const SIZE_BYTES = 512
 
-/** Large documents that are fetched together are not more than this, unless one alone is. */
+/** The most bytes of large documents in one read, unless a single one is larger. */
 const MAX_BATCH_BYTES = 4 * 1024 * 1024
 
-/** A reply lies twice in memory while it is put together, and what is made of it once more. */
+/** A reply is in memory twice while it is assembled, plus once encoded. */
 const COPIES = 3
 
-/** One document to be read. */
+/** One document to read. */
 export interface Wanted {
   readonly collection: string
-  /** As large as it may be to be fetched; {@link SIZE_ONLY}: its size is asked for. */
+  /** The largest document to fetch; {@link SIZE_ONLY} requests only its size. */
   readonly maxBytes: number
 }
 
-/** Documents that are read at once, all of one collection and about as large, and the room for that. */
+/** Documents of one collection and similar size that share one read, with its cost. */
 export interface ReadPlan<T> extends ReadCost {
   readonly documents: readonly T[]
 }
 
-/** Puts what is wanted into as few reads as may be. */
+/** Groups documents into as few reads as possible. */
 export function planReads<T extends Wanted>(wanted: readonly T[]): readonly ReadPlan<T>[] {
   return [...byCollection(wanted).values()].flatMap((documents) => splitBySize(documents).map(planOf))
 }
@@ -49,7 +49,7 @@ function planOf<T extends Wanted>(documents: readonly T[]): ReadPlan<T> {
   return { documents, maxDocumentBytes, bytes: documents.length * each * COPIES }
 }
 
-/** The largest of each list is its last. */
+/** Each list is sorted by size, so its last document is the largest. */
 function splitBySize<T extends Wanted>(documents: readonly T[]): readonly (readonly T[])[] {
   const lists: T[][] = []
   let list: T[] = []

@@ -26,7 +26,7 @@ export interface ReadsParts<V extends Value> {
   readonly maxReads: number
 }
 
-/** Answers reads: at once when all is cached, otherwise after the waits and fills that they need. */
+/** Answers reads from the cache if possible, otherwise after the necessary waits and fills. */
 export class Reads<V extends Value> {
   readonly #parts: ReadsParts<V>
   #running = 0
@@ -37,7 +37,7 @@ export class Reads<V extends Value> {
     this.#parts = parts
   }
 
-  /** Documents asked for alone that were cached. */
+  /** Documents of single reads that were cached. */
   get hits(): number {
     return this.#hits
   }
@@ -73,7 +73,7 @@ export class Reads<V extends Value> {
     )
   }
 
-  /** Whether it may be answered from memory right now. @throws {ReplicaError} UNKNOWN_COLLECTION, COLLECTION_NOT_EXACT */
+  /** Whether the collection may be served from memory right now. @throws {ReplicaError} UNKNOWN_COLLECTION, COLLECTION_NOT_EXACT */
   #isReadable(collection: string, { atLeast }: ReadOptions): boolean {
     const { collections, watermark } = this.#parts
     collections.expect(collection)
@@ -86,22 +86,22 @@ export class Reads<V extends Value> {
     known: boolean,
     read: (floor: Floor, deadline: Deadline) => Promise<Answer<V>>,
   ): Promise<Answer<V>> {
-    const { clock, stopSignal: ending, fillWaitMs, maxReads } = this.#parts
+    const { clock, stopSignal, fillWaitMs, maxReads } = this.#parts
     if (this.#running >= maxReads)
-      throw new ReplicaError('TOO_MANY_WAITERS', `${this.#running} reads wait already`)
+      throw new ReplicaError('TOO_MANY_WAITERS', `${this.#running} reads are already waiting`)
     this.#running += 1
     try {
-      using deadline = new Deadline(clock, options.waitMs ?? fillWaitMs, ending, options.signal)
+      using deadline = new Deadline(clock, options.waitMs ?? fillWaitMs, stopSignal, options.signal)
       if (!known) await this.#reach(collection, options, deadline)
       const { source, at: position } = this.#parts.watermark
-      if (source === undefined) throw new ReplicaError('SOURCE_UNKNOWN', 'no source was ever followed')
+      if (source === undefined) throw new ReplicaError('SOURCE_UNKNOWN', 'no source has been followed yet')
       return await read({ source, position }, deadline)
     } finally {
       this.#running -= 1
     }
   }
 
-  /** Until documents may be answered, and W is where it was asked for; W never falls. */
+  /** Waits until the collection may be served and W has reached the requested position. W never falls. */
   async #reach(
     collection: string,
     { atLeast, positionWaitMs, waitMs }: ReadOptions,
@@ -114,19 +114,19 @@ export class Reads<V extends Value> {
     deadline.limit(Infinity)
   }
 
-  /** @param looked whether it was looked up in this turn, in vain. */
+  /** @param missed whether the cache was already checked in this turn. */
   async #fill(
     collection: string,
     id: Id,
     floor: Floor,
     deadline: Deadline,
-    looked: boolean,
+    missed: boolean,
   ): Promise<Answer<V>> {
     const { filler, progress, watermark, collections, cache } = this.#parts
-    if (looked) this.#misses += 1
+    if (missed) this.#misses += 1
     let via: Via = 'hit'
-    for (; ; looked = false) {
-      if (!looked) {
+    for (; ; missed = false) {
+      if (!missed) {
         await progress.untilReadable(collection, deadline)
         expectSource(watermark, floor)
         const cached = this.#cached(collection, id, via)
@@ -138,11 +138,11 @@ export class Reads<V extends Value> {
       else if (via === 'hit') via = 'collapsed'
       const filled = await awaitFill(ticket, deadline)
       if (filled.kind === 'failed') throw filled.error
-      if (filled.kind === 'moved') continue
+      if (filled.kind === 'source-changed') continue
       const { value, at } = filled
       const { source } = floor
-      if (filled.kind === 'past') return { source, at, values: [value], via, stored: false }
-      // It was the state at `at`, and stays an answer although W may have gone on.
+      if (filled.kind === 'earlier') return { source, at, values: [value], via, stored: false }
+      // The state at `at` is a valid answer even if W has moved on since.
       if (watermark.serving && watermark.source === source && collections.mayRead(collection))
         return { source, at, values: [value], via, stored: cache.has(`${collection}/${id}`) }
     }

@@ -26,18 +26,18 @@ import { Snapshots } from './snapshots.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { Watermark } from './watermark.ts'
 
-/** Whatever brings the source's changes to the feed. */
+/** Delivers the source's changes to the feed. */
 export interface FollowerHandle {
   start(): void
-  /** Settles when no call of the feed will come any more. */
+  /** Resolves when the feed will not be called again. */
   stop(): Promise<void>
 }
 
-/** What every replica is made of, wherever its changes come from. */
+/** The parts of every replica, wherever its changes come from. */
 export interface ReplicaBase<V extends Value> {
-  /** None for a source that is a log: then all of its documents are held. */
+  /** Missing for a log, whose documents are all cached. */
   readonly reads?: SourceReads
-  /** What the source's clock showed at a position, as `ChangeSource` says it. */
+  /** The source's clock at a position; see `ChangeSource`. */
   readonly wallTimeMs: (position: Position) => number | undefined
   readonly collections: ReadonlyMap<string, CollectionPlace>
   readonly encoder: Encoder<V>
@@ -46,7 +46,7 @@ export interface ReplicaBase<V extends Value> {
   /** In [0, 1). */
   readonly random: () => number
   readonly log: Log
-  /** For what is held beside the cache; default: one of its own, of `inFlightBytes`. */
+  /** For memory outside the cache. Default: a separate budget of `inFlightBytes`. */
   readonly budget?: ByteBudget
 }
 
@@ -56,12 +56,12 @@ export interface ReplicaParts<V extends Value> extends ReplicaBase<V> {
   readonly defer: (run: () => void) => void
 }
 
-/** Of the budget; who waits for one of these takes nothing of the others. */
+/** Shares of the budget. Waiting for one does not block another. */
 const READS_SHARE = 1 / 4
 const LARGE_READS_SHARE = 1 / 2
 const PINNED_SHARE = 1 / 4
 
-/** Feed, cache and point reads put together; see the contract for what it promises. */
+/** Combines feed, cache and point reads. `contract.ts` documents its behavior. */
 export class ExactReplica<V extends Value> implements Replica<V> {
   readonly #parts: ReplicaParts<V>
   readonly #stopSignal = new StopSignal()
@@ -83,7 +83,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
     const { cache, encoder, options, clock, random, log, wallTimeMs } = parts
     const { retry, maxAnswerBytes } = options
     const budget = parts.budget ?? new ByteBudget({ maxBytes: options.inFlightBytes, clock })
-    const ending = this.#stopSignal
+    const stopSignal = this.#stopSignal
     const watermark = new Watermark(clock, options.lagAfterMs)
     const subscriptions = new Subscriptions<V>(options.maxSubscriptionBytes, encoder.sizeOf)
     const sourceReads = new BoundedReads({
@@ -143,7 +143,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
       filler,
       multiGet,
       clock,
-      stopSignal: ending,
+      stopSignal,
       positionWaitMs: options.positionWaitMs,
       fillWaitMs: options.fillWaitMs,
       maxReads: options.maxReads,

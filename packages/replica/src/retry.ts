@@ -1,20 +1,20 @@
 import type { MonotonicMs } from '@freshet/kit'
 
 /**
- * Reads of one key that may fail and be sent again as soon as W has moved. W moves with every change, so a source that
- * goes on to fail would be asked hundreds of times a second without it.
+ * Failed reads of one key that may be retried as soon as W moves. W moves with every change, so without this limit a
+ * failing source would be read hundreds of times a second.
  */
 export const MAX_IMMEDIATE_RETRIES = 3
 
-/** Waits of this length or longer end together. */
+/** Waits of at least this length end at multiples of it. */
 const alignMs = 1_000
 
-/** Where the position was the reason, keys that wait ask together so often. */
+/** The retry interval when the position was the problem. */
 const positionRetryMs = 50
 
 /**
- * How long to wait: long waits end at whole seconds, so that a thousand keys that cannot be read ask in a few reads
- * once a second, and not each by itself. Processes do not come together: each counts its seconds from its own start.
+ * Aligns long waits to whole seconds, so that a thousand failing keys share a few reads once a second. Processes are not
+ * synchronized, because each counts from its own start.
  */
 export function alignedWaitMs(now: MonotonicMs, waitMs: number): number {
   if (waitMs < alignMs) return waitMs
@@ -22,8 +22,8 @@ export function alignedWaitMs(now: MonotonicMs, waitMs: number): number {
 }
 
 /**
- * How long to wait where the position was the reason. A collection that is dropped and made anew all the time can be read
- * at few of them, and whoever asks only every other second may never meet one.
+ * The wait when the position was the problem. A collection that is constantly dropped and recreated is readable at few
+ * positions; retrying only every other second may never hit one.
  */
 export function positionRetryWaitMs(now: MonotonicMs): number {
   return positionRetryMs - (now % positionRetryMs)

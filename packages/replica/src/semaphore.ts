@@ -1,15 +1,15 @@
-/** Lets at most `places` jobs run at the same time; the others wait in order. */
+/** Runs at most `permits` jobs at the same time; further jobs wait in order. */
 export class Semaphore {
   #free: number
   readonly #queue = new Set<() => void>()
 
-  constructor(places: number) {
-    this.#free = places
+  constructor(permits: number) {
+    this.#free = permits
   }
 
   /**
-   * Runs `job`, at once and in this turn when there is a place; otherwise as soon as one is free. Settles when it has
-   * ended, or when `signal` aborted before it began; a job that has begun goes on.
+   * Runs `job` in this turn if a permit is free, otherwise as soon as one is. Resolves when the job has ended, or when
+   * `signal` aborted before it started. A started job is not interrupted.
    */
   async run(job: () => Promise<void>, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return
@@ -22,17 +22,17 @@ export class Semaphore {
     }
   }
 
-  /** Whether there was a place before the signal aborted. */
+  /** Whether a permit was granted before the signal aborted. */
   #waitForPermit(signal: AbortSignal): Promise<boolean> {
     return new Promise((resolve) => {
-      const settle = (has: boolean): void => {
-        signal.removeEventListener('abort', leave)
+      const settle = (granted: boolean): void => {
+        signal.removeEventListener('abort', cancel)
         this.#queue.delete(begin)
-        resolve(has)
+        resolve(granted)
       }
       const begin = (): void => settle(true)
-      const leave = (): void => settle(false)
-      signal.addEventListener('abort', leave, { once: true })
+      const cancel = (): void => settle(false)
+      signal.addEventListener('abort', cancel, { once: true })
       this.#queue.add(begin)
     })
   }

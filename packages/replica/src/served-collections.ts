@@ -11,7 +11,7 @@ import { deferred } from './deferred.ts'
 import { ReplicaError } from './errors.ts'
 import type { BoundedReads } from './bounded-reads.ts'
 
-/** `checking`: nobody may read it until the answer is there. `refused`: it cannot be followed exactly. */
+/** `checking`: not readable until the check completes. `refused`: it cannot be followed exactly. */
 type CollectionStatus =
   | { readonly kind: 'checking' }
   | { readonly kind: 'exact' }
@@ -21,8 +21,8 @@ const checking: CollectionStatus = { kind: 'checking' }
 const exact: CollectionStatus = { kind: 'exact' }
 
 /**
- * Which collections may be served: the source is asked at each new epoch and whenever a definition changed. Views,
- * capped collections and collations break the rules that the cache stands on.
+ * Which collections may be served. Definitions are checked at each new epoch and whenever one changes: views, capped
+ * collections and collations break the assumptions of the cache.
  */
 export class ServedCollections {
   readonly #idTypes = new Map<string, IdType>()
@@ -33,13 +33,13 @@ export class ServedCollections {
   readonly #retry: BackoffOptions
   readonly #random: () => number
   readonly #stopping = new AbortController()
-  /** What the next check has to ask for. */
+  /** Collections for the next check. */
   readonly #pending = new Set<string>()
   #checking = false
   #blocked = 0
   #changed = deferred<void>()
 
-  /** @throws {ReplicaError} COLLECTION_NOT_EXACT: a name that can stand in no key. */
+  /** @throws {ReplicaError} COLLECTION_NOT_EXACT: the name contains a slash. */
   constructor(parts: {
     readonly collections: ReadonlyMap<string, CollectionPlace>
     readonly sourceReads: BoundedReads
@@ -49,7 +49,8 @@ export class ServedCollections {
     readonly random: () => number
   }) {
     for (const [name, place] of parts.collections) {
-      if (name.includes('/')) throw notExact(name, 'its name holds a slash, which ends the name in a key')
+      if (name.includes('/'))
+        throw notExact(name, 'its name contains a slash, which ends the collection name in a key')
       this.#idTypes.set(name, placeOf(name, place).idType)
       this.#set(name, checking)
     }
@@ -60,12 +61,12 @@ export class ServedCollections {
     this.#random = parts.random
   }
 
-  /** How many collections may not be read now; zero lets the hot path skip the look at the name. */
+  /** The number of collections that may not be read now. At zero the hot path skips the check by name. */
   get blocked(): number {
     return this.#blocked
   }
 
-  /** Settles at the next change of any verdict. */
+  /** Resolves when a check completes. */
   get changed(): Promise<void> {
     return this.#changed.promise
   }
@@ -77,8 +78,8 @@ export class ServedCollections {
   }
 
   /**
-   * Documents with other texts as ids may be stored, but no change names them, so nobody can cache them; and another
-   * spelling of an id is the id of a document that may be there. To call them absent would be a lie.
+   * Documents with other ids may exist but never appear in the feed, and a different spelling may denote an existing
+   * document. Reporting either as absent would be wrong.
    * @throws {ReplicaError} BAD_ID
    */
   expectIds(collection: string, ids: readonly Id[]): void {
@@ -92,7 +93,7 @@ export class ServedCollections {
     return this.#statuses.get(collection)?.kind !== 'exact'
   }
 
-  /** @throws {ReplicaError} COLLECTION_NOT_EXACT; returns whether it may be read now, and not only later. */
+  /** Whether the collection may be read now. @throws {ReplicaError} COLLECTION_NOT_EXACT */
   mayRead(collection: string): boolean {
     const verdict = this.#statuses.get(collection)
     if (verdict?.kind === 'refused') {
@@ -101,7 +102,7 @@ export class ServedCollections {
     return verdict?.kind === 'exact'
   }
 
-  /** The refused collections with the reasons. */
+  /** The refused collections and their reasons. */
   refused(): Record<string, string> {
     const reasons: Record<string, string> = {}
     for (const [name, verdict] of this.#statuses)
@@ -109,12 +110,12 @@ export class ServedCollections {
     return reasons
   }
 
-  /** Every collection must be looked at again. */
+  /** Checks every collection again. */
   recheckAll(): void {
     this.#recheck([...this.#statuses.keys()])
   }
 
-  /** The definition of this collection may have changed. */
+  /** Checks a collection whose definition may have changed. */
   recheck(collection: string): void {
     if (this.#statuses.has(collection)) this.#recheck([collection])
   }
@@ -131,7 +132,7 @@ export class ServedCollections {
     if (!this.#checking) void this.#checkAll()
   }
 
-  /** One check at a time: a definition may change in each of a thousand positions of a batch. */
+  /** One check at a time: a batch may contain a thousand changes of definitions. */
   async #checkAll(): Promise<void> {
     this.#checking = true
     const backoff = new Backoff(this.#retry, this.#random)
@@ -143,14 +144,14 @@ export class ServedCollections {
         backoff.reset()
       } catch (error) {
         for (const name of names) this.#pending.add(name)
-        this.#log.warn({ collections: names, err: error }, 'could not check the collections, trying again')
+        this.#log.warn({ collections: names, err: error }, 'could not check the collections, retrying')
         await this.#clock.sleep(backoff.next(), this.#stopping.signal)
       }
     }
     this.#checking = false
   }
 
-  /** What was asked for anew meanwhile belongs to the next check: this answer may be older than the change. */
+  /** Ignores results for collections queued again in the meantime: the result may be older than their change. */
   async #check(names: readonly string[]): Promise<void> {
     const reasons = await this.#sourceReads.check(names)
     for (const name of names) if (!this.#pending.has(name)) this.#applyResult(name, reasons.get(name))
@@ -161,7 +162,7 @@ export class ServedCollections {
 
   #applyResult(name: string, reason: string | undefined): void {
     if (reason === undefined) return this.#set(name, exact)
-    this.#log.error({ collection: name, reason }, 'this collection cannot be served exactly and is refused')
+    this.#log.error({ collection: name, reason }, 'the collection cannot be served exactly and is refused')
     this.#set(name, { kind: 'refused', reason })
   }
 

@@ -11,7 +11,7 @@ import type { BoundedReads } from './bounded-reads.ts'
 import { planReads, SIZE_ONLY, SMALL_BYTES, type ReadPlan, type Wanted } from './read-plan.ts'
 import type { Watermark } from './watermark.ts'
 
-/** Documents as they were at one position, in the order of their ids. `nothing`: it proved nothing, look again. */
+/** Documents as of one position, in the order of the requested ids. `inconclusive`: start over. */
 export type Snapshot<V> =
   | {
       readonly kind: 'exact'
@@ -19,23 +19,23 @@ export type Snapshot<V> =
       readonly at: Position
       readonly values: readonly (V | Absent)[]
     }
-  | { readonly kind: 'nothing' }
+  | { readonly kind: 'inconclusive' }
   | { readonly kind: 'failed'; readonly error: ReplicaError }
 
-const nothing: Snapshot<never> = { kind: 'nothing' }
+const inconclusive: Snapshot<never> = { kind: 'inconclusive' }
 
-/** One snapshot, and how many wait for it. */
+/** One snapshot read and the number of its callers. */
 interface Job<V> {
   readonly collection: string
   readonly ids: readonly Id[]
   readonly taken: Promise<Snapshot<V>>
   callers: number
-  /** Where it is read, once it was sent. */
+  /** Set when the first read is sent. */
   sent: Stamp | undefined
   readonly queueAbort: AbortController
 }
 
-/** Where documents are read, all of them. */
+/** The position at which all documents of a snapshot are read. */
 interface Stamp {
   readonly source: SourceId | undefined
   readonly at: Position
@@ -46,11 +46,11 @@ interface WantedId extends Wanted {
   readonly id: Id
 }
 
-/** What has been read so far. */
+/** What a snapshot has read so far. */
 interface Progress<V> {
   readonly values: Map<Id, V | Absent>
   bytes: number
-  /** Those that are asked for next: for their size, or with room for it. */
+  /** Documents to read next: their size first, then with enough budget. */
   next: readonly WantedId[]
 }
 
@@ -64,12 +64,12 @@ export interface SnapshotsParts<V extends Value> {
 }
 
 /**
- * Reads of several documents at one position, for keys that will not hold still. Callers of the same documents share
- * one, as long as it is not older than what each of them may see.
+ * Snapshot reads: several documents at one position, for keys that change faster than they can be cached. Callers of the
+ * same documents share a snapshot that is not older than their floor.
  */
 export class Snapshots<V extends Value> {
   readonly #parts: SnapshotsParts<V>
-  /** The newest of each list of documents. */
+  /** The latest snapshot per list of documents. */
   readonly #jobs = new Map<string, Job<V>>()
 
   constructor(parts: SnapshotsParts<V>) {
@@ -93,7 +93,7 @@ export class Snapshots<V extends Value> {
       return snapshot
     } finally {
       job.callers -= 1
-      // One that nobody waits for is not sent.
+      // Do not send a snapshot without callers.
       if (job.callers === 0) {
         job.queueAbort.abort()
         this.#remove(name, job)
@@ -142,15 +142,15 @@ export class Snapshots<V extends Value> {
     let wanted: readonly WantedId[] = ids.map((id) => ({ id, collection, maxBytes: SMALL_BYTES }))
     while (wanted.length > 0) {
       found.next = []
-      for (const plan of planReads(wanted)) if (!(await this.#readPart(job, plan, found))) return nothing
+      for (const plan of planReads(wanted)) if (!(await this.#readPart(job, plan, found))) return inconclusive
       wanted = found.next
     }
-    if (job.sent === undefined) return nothing
+    if (job.sent === undefined) return inconclusive
     const { source, at } = job.sent
     return { kind: 'exact', source, at, values: ids.map((id) => found.values.get(id) ?? ABSENT) }
   }
 
-  /** Whether it was read. @throws what the encoder throws; {ReplicaError} */
+  /** Whether the read succeeded. @throws what the encoder throws; {ReplicaError} */
   async #readPart(job: Job<V>, plan: ReadPlan<WantedId>, found: Progress<V>): Promise<boolean> {
     let done = false
     let failed: { readonly error: unknown } | undefined
@@ -191,7 +191,7 @@ export class Snapshots<V extends Value> {
     return true
   }
 
-  /** `undefined`: nothing can be read now. */
+  /** `undefined` if nothing can be read now. */
   #stamp({ collection }: Job<V>): Stamp | undefined {
     const { watermark, collections, cache } = this.#parts
     if (!watermark.serving || collections.isBlocked(collection)) return undefined

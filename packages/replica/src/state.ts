@@ -1,15 +1,15 @@
 import type { MonotonicMs } from '@freshet/kit'
 import type { ReplicaState } from './contract.ts'
 
-/** What may happen to a replica; time comes in with the event. */
+/** Events of a replica; they carry their time. */
 export type ReplicaEvent =
-  /** The source named a history and a position to follow from. */
+  /** The source provided a history and a start position. */
   | { readonly type: 'begun' }
-  /** The feed proved that the state was the newest at `provedAt`. */
+  /** The feed proved that the state was current at `provedAt`. */
   | { readonly type: 'proved'; readonly provedAt: MonotonicMs }
-  /** There was no proof since `provedAt`, for longer than allowed, or the connection broke. */
+  /** The last proof, at `provedAt`, is too old, or the connection broke. */
   | { readonly type: 'silent'; readonly provedAt: MonotonicMs }
-  /** The history cannot be followed any more. */
+  /** The history can no longer be followed. */
   | { readonly type: 'lost'; readonly reason: string }
   | { readonly type: 'stop' }
 
@@ -36,7 +36,7 @@ export function next(state: ReplicaState, event: ReplicaEvent): ReplicaState {
   }
 }
 
-/** Whether held values may be given out: their position is named, so an old one is no lie; of a lost one we know nothing. */
+/** Whether cached values may be served. A lagging answer names its position and is exact; a lost state proves nothing. */
 export function serves(state: ReplicaState): boolean {
   return state.kind === 'live' || state.kind === 'lagging'
 }

@@ -3,7 +3,7 @@ import type { Position } from '@freshet/protocol'
 import type { ChangedDocument, Notification, SubscribeOptions } from './contract.ts'
 import { deferred, type Deferred } from './deferred.ts'
 
-/** What a change costs a queue beside its document: the object, its key and its place. */
+/** The overhead of a queued change beyond its document. */
 const CHANGE_BYTES = 256
 
 interface Queued<V> {
@@ -11,10 +11,10 @@ interface Queued<V> {
   readonly bytes: number
 }
 
-/** One subscriber and what it has not taken yet. */
+/** One subscriber and its unread notifications. */
 interface Subscriber<V> {
   readonly collections: readonly string[] | undefined
-  /** Changes of the batch that is being applied. */
+  /** Changes of the current batch. */
   pending: ChangedDocument<V>[]
   pendingBytes: number
   queue: Queued<V>[]
@@ -24,31 +24,30 @@ interface Subscriber<V> {
 }
 
 /**
- * Tells subscribers what changed. They are found by the collection of a change: one that is not concerned costs the feed
- * nothing.
+ * Delivers changes to subscribers, indexed by collection: subscribers of other collections cost the feed nothing.
  */
 export class Subscriptions<V extends Value> {
-  /** Those who hear of everything. */
+  /** Subscribers to all collections. */
   readonly #all = new Set<Subscriber<V>>()
   readonly #byCollection = new Map<string, Set<Subscriber<V>>>()
-  /** Those with changes of the batch that is being applied. */
+  /** Subscribers with changes in the current batch. */
   readonly #affected = new Set<Subscriber<V>>()
   readonly #maxBytes: number
   readonly #sizeOf: (document: V) => number
   #closed = false
 
-  /** @param maxBytes that one subscriber may be behind. */
+  /** @param maxBytes the most bytes queued per subscriber. */
   constructor(maxBytes: number, sizeOf: (document: V) => number) {
     this.#maxBytes = maxBytes
     this.#sizeOf = sizeOf
   }
 
-  /** Whether somebody hears of this collection. */
+  /** Whether the collection has a subscriber. */
   wants(collection: string): boolean {
     return this.#all.size > 0 || this.#byCollection.has(collection)
   }
 
-  /** A change of the batch that is being applied; it is told by {@link flush}. */
+  /** Adds a change of the current batch; {@link flush} delivers it. */
   add(change: ChangedDocument<V>): void {
     const bytes = CHANGE_BYTES + ('document' in change ? this.#sizeOf(change.document) : 0)
     for (const subscriber of this.#subscribersOf(change.collection)) {
@@ -58,24 +57,24 @@ export class Subscriptions<V extends Value> {
     }
   }
 
-  /** Documents changed and nobody said which. @param collection the only one that it is about, if it is about one. */
+  /** Tells subscribers to read everything again. @param collection limits the reset to its subscribers. */
   reset(reason: string, at: Position, collection?: string): void {
-    const concerned = collection === undefined ? this.#subscribers() : this.#subscribersOf(collection)
-    for (const subscriber of concerned) {
-      // What is read anew need not be told.
+    const affected = collection === undefined ? this.#subscribers() : this.#subscribersOf(collection)
+    for (const subscriber of affected) {
+      // Everything will be read again, so pending changes are obsolete.
       if (collection === undefined) subscriber.pending = []
       this.#flush(subscriber, at)
       this.#enqueue(subscriber, { kind: 'reset', reason, at }, CHANGE_BYTES)
     }
   }
 
-  /** Tells what was added since, all of it at one position. */
+  /** Delivers the added changes, all at one position. */
   flush(at: Position): void {
     for (const subscriber of this.#affected) this.#flush(subscriber, at)
     this.#affected.clear()
   }
 
-  /** Listens from this call on, not from the first `next`; ends when the signal aborts. */
+  /** Subscribes from this call on, not from the first `next`. Ends when the signal aborts. */
   subscribe({ signal, collections }: SubscribeOptions): AsyncIterable<Notification<V>> {
     const subscriber: Subscriber<V> = {
       collections,
@@ -86,15 +85,15 @@ export class Subscriptions<V extends Value> {
       open: !signal.aborted && !this.#closed,
       arrived: deferred(),
     }
-    const leave = (): void => this.#remove(subscriber)
+    const cancel = (): void => this.#remove(subscriber)
     if (subscriber.open) {
       this.#add(subscriber)
-      signal.addEventListener('abort', leave, { once: true })
+      signal.addEventListener('abort', cancel, { once: true })
     }
-    return this.#read(subscriber, signal, leave)
+    return this.#read(subscriber, signal, cancel)
   }
 
-  /** Ends all iterations; who listens later hears nothing. */
+  /** Ends all subscriptions. Later ones end immediately. */
   close(): void {
     this.#closed = true
     for (const subscriber of this.#subscribers()) this.#remove(subscriber)
@@ -136,7 +135,7 @@ export class Subscriptions<V extends Value> {
     this.#enqueue(subscriber, { kind: 'changes', changes: pending, at }, pendingBytes)
   }
 
-  /** One that is too slow loses its queue and hears that it must read everything anew: memory stays bounded. */
+  /** A subscriber that is too far behind gets a reset in place of its queue, to bound memory. */
   #enqueue(subscriber: Subscriber<V>, notification: Notification<V>, bytes: number): void {
     const { queue, queuedBytes } = subscriber
     if (queue.length === 0 || queuedBytes + bytes <= this.#maxBytes) {
@@ -153,7 +152,7 @@ export class Subscriptions<V extends Value> {
   async *#read(
     subscriber: Subscriber<V>,
     signal: AbortSignal,
-    leave: () => void,
+    cancel: () => void,
   ): AsyncGenerator<Notification<V>> {
     try {
       while (subscriber.open) {
@@ -166,8 +165,8 @@ export class Subscriptions<V extends Value> {
         subscriber.arrived = deferred()
       }
     } finally {
-      leave()
-      signal.removeEventListener('abort', leave)
+      cancel()
+      signal.removeEventListener('abort', cancel)
     }
   }
 }

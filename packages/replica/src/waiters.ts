@@ -1,24 +1,24 @@
 import type { Position } from '@freshet/protocol'
 
-/** Someone who waits for a position. */
+/** A caller waiting for a position. */
 export interface Waiter {
   readonly position: Position
   readonly wake: () => void
-  /** Left before its turn; taken out when it comes to the top. */
+  /** Cancelled waiters are removed when they reach the top. */
   cancelled: boolean
 }
 
-/** Who waits for which position: a heap with the earliest on top, so that a batch wakes only those whose turn it is. */
+/** A min-heap of waiters by position, so that a batch touches only the waiters it wakes. */
 export class Waiters {
   readonly #heap: Waiter[] = []
   #cancelled = 0
 
-  /** Those that still wait. */
+  /** The number of active waiters. */
   get size(): number {
     return this.#heap.length - this.#cancelled
   }
 
-  /** `wake` runs within the turn that reaches `position`. Costs log(n). */
+  /** `wake` runs in the turn that reaches `position`. O(log n). */
   add(position: Position, wake: () => void): Waiter {
     const waiter: Waiter = { position, wake, cancelled: false }
     this.#heap.push(waiter)
@@ -26,29 +26,29 @@ export class Waiters {
     return waiter
   }
 
-  /** Twice is fine, and so is one that was woken. */
+  /** Idempotent; has no effect on a waiter that was woken. */
   cancel(waiter: Waiter): void {
     if (waiter.cancelled) return
     waiter.cancelled = true
     this.#cancelled += 1
-    // Many that give up on a far position would otherwise never come to the top.
+    // Cancelled waiters for a distant position might otherwise never reach the top.
     if (this.#cancelled > 64 && this.#cancelled * 2 > this.#heap.length) this.#sweep()
   }
 
-  /** Wakes all that wait for `position` or an earlier one, earliest first. */
+  /** Wakes all waiters for `position` or earlier, in order of position. */
   reached(position: Position): void {
     for (let top = this.#heap[0]; top !== undefined && top.position <= position; top = this.#heap[0]) {
       this.#pop()
       if (top.cancelled) this.#cancelled -= 1
       else {
-        // Counts as out of the heap: a later cancel must change nothing.
+        // Already removed from the heap, so a later cancel must have no effect.
         top.cancelled = true
         top.wake()
       }
     }
   }
 
-  /** Wakes all, whatever they wait for. */
+  /** Wakes all waiters. */
   wakeAll(): void {
     const all = this.#heap.splice(0)
     this.#cancelled = 0

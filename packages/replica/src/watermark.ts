@@ -6,10 +6,10 @@ import { deferred, type Deferred } from './deferred.ts'
 import { next, serves, type ReplicaEvent } from './state.ts'
 import { Waiters, type Waiter } from './waiters.ts'
 
-/** Sources that are remembered; a set whose address leads back and forth has two. */
+/** The number of previous sources to remember. An address that alternates between two databases needs two. */
 const MAX_SOURCES = 8
 
-/** Where the replica stands: which source, which position, since when proved; and who waits for more. */
+/** W, the watermark: the replica's source, position and last proof, and the callers waiting for later positions. */
 export class Watermark {
   readonly #clock: Clock
   readonly #lagAfterMs: number
@@ -18,7 +18,7 @@ export class Watermark {
   #serving = false
   #source: SourceId | undefined
   #at: Position = POSITION_ZERO
-  /** How far W had come in the sources that were followed before, the one that was left last at the end. */
+  /** W in each previous source, the most recently left source last. */
   readonly #previous = new Map<SourceId, Position>()
   #text: string | undefined
   #epochStartedAt: MonotonicMs = Number.NEGATIVE_INFINITY
@@ -32,7 +32,7 @@ export class Watermark {
     this.#lagAfterMs = lagAfterMs
   }
 
-  /** Whether held values may be given out. */
+  /** Whether cached values may be served. */
   get serving(): boolean {
     return this.#serving
   }
@@ -57,27 +57,27 @@ export class Watermark {
     return this.#aliveAt
   }
 
-  /** Silence is noticed when somebody asks: no timer runs for it. */
+  /** Lag is detected on access; there is no timer for it. */
   get state(): ReplicaState {
     if (this.#clock.now() - this.#provedAt > this.#lagAfterMs) this.silent()
     return this.#state
   }
 
-  /** Settles at the next change of the state. */
+  /** Resolves at the next change of state. */
   get stateChanged(): Promise<void> {
     return this.#stateChanged.promise
   }
 
-  /** Settles at the next batch, new epoch, or at the stop; made only while somebody waits. */
+  /** Resolves at the next batch, new epoch or stop. Created only while a caller waits. */
   get advanced(): Promise<void> {
     this.#advanced ??= deferred()
     return this.#advanced.promise
   }
 
   /**
-   * Whether `source` is known not to be the present one: what was followed was proved current after `since`, also by a sign
-   * of life of a majority, since a primary that is cut off goes on to prove what it knows. Where `source` was
-   * followed before, the word of such a one is enough.
+   * Whether `source` is known not to be the present one: the current source was proved current after `since`. A primary
+   * cut off from its majority continues to send proofs, so a sign of life from a majority is also required, unless
+   * `source` is a previous source.
    */
   isForeign(source: SourceId, since: MonotonicMs): boolean {
     const from = Math.max(since, this.#epochStartedAt)
@@ -85,7 +85,7 @@ export class Watermark {
     return this.#previous.has(source) || this.#aliveAt >= from
   }
 
-  /** A new epoch. W of one source never falls: nothing is answered until the feed has come to where W was. */
+  /** Starts an epoch. W of one source never falls: nothing is served until the feed has reached the previous W again. */
   begin(origin: Origin): void {
     const same = origin.source === this.#source
     if (!same) this.#rememberSource()
@@ -95,18 +95,18 @@ export class Watermark {
     this.#text = formatSourcePosition(origin.source, this.#at)
     this.#epochStartedAt = this.#clock.now()
     this.#dispatch({ type: 'begun' })
-    // Positions of another source mean nothing here: let those who wait look again.
+    // Positions of another source are not comparable: wake all waiters to check again.
     if (same) this.#waiters.reached(this.#at)
     else this.#waiters.wakeAll()
     this.#notifyAdvanced()
   }
 
-  /** Whether a batch is still before W, which happens after a new epoch only; nothing is held then. */
+  /** Whether a batch is still before W. Happens only after a new epoch, when nothing is served. */
   isBehind(batch: Batch): boolean {
     return batch.through < this.#at
   }
 
-  /** All changes through `batch.through` were applied, in this turn. */
+  /** Call it after applying all changes through `batch.through`, in the same turn. */
   advance(batch: Batch): void {
     this.#aliveAt = Math.max(this.#aliveAt, batch.aliveAt)
     if (this.isBehind(batch)) return
@@ -126,7 +126,7 @@ export class Watermark {
     if (this.#advanced !== undefined) this.#notifyAdvanced()
   }
 
-  /** The connection broke; W stays exact. */
+  /** The connection broke; W remains exact. */
   silent(): void {
     this.#dispatch({ type: 'silent', provedAt: this.#provedAt })
   }
@@ -141,7 +141,7 @@ export class Watermark {
     this.#notifyAdvanced()
   }
 
-  /** `wake` runs in the turn in which W reaches `position`, or when that can no longer be told: look again. */
+  /** `wake` runs in the turn in which W reaches `position`, or when it no longer can. Check again after waking. */
   wait(position: Position, wake: () => void): Waiter {
     return this.#waiters.add(position, wake)
   }

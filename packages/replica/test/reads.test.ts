@@ -143,7 +143,7 @@ test('R9 a collection that is not served is unknown, one that cannot be exact sa
 test('R9 a collection whose name would be cut in a key is refused at once', () => {
   const served: ReadonlyMap<string, IdType> = new Map([['a/b', 'string']])
   expect(() => new Bench({ collections: served })).toThrow(
-    "'a/b' cannot be followed exactly: its name holds a slash",
+    "'a/b' cannot be followed exactly: its name contains a slash",
   )
 })
 

@@ -80,7 +80,7 @@ test('R10 a read that runs while another database takes the place of its own is 
   const read = bench.replica.get('a', '1')
   const end = expect(read).rejects.toMatchObject({
     code: 'UNAVAILABLE',
-    message: expect.stringContaining('replaced by another') as unknown,
+    message: expect.stringContaining('replaced during') as unknown,
   })
   await bench.settle()
   bench.tick()
