@@ -126,9 +126,9 @@ export class BoundedReads {
   async #bounded<T>(read: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const controller = new AbortController()
     this.#running.add(controller)
-    const late = this.#clock.sleep(this.#readMs, controller.signal)
+    const timeout = this.#clock.sleep(this.#readMs, controller.signal)
     try {
-      const first = await Promise.race([read(controller.signal).then((result) => ({ result })), late])
+      const first = await Promise.race([read(controller.signal).then((result) => ({ result })), timeout])
       if (first) return first.result
       throw new Error(`no answer from the source within ${this.#readMs} ms`)
     } finally {

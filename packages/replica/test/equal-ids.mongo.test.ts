@@ -7,7 +7,7 @@ import type { Replica } from '../src/contract.ts'
 import type { Parsed } from './support/mongo/parsed.ts'
 import { openReplica } from './support/mongo/open-replica.ts'
 
-/** A document of another program: its `_id` is of any type. */
+/** A document of another program, with an `_id` of any type. */
 type ForeignId = string | number | Int32 | Long | Double | Decimal128 | BSONSymbol
 
 interface Foreign extends Document {
@@ -52,7 +52,7 @@ const insert =
   (collection) =>
     collection.insertOne({ _id: id, n: 2 })
 
-/** What is there first, what another program does then, and what `n` is in the end. */
+/** The initial document, what another program does to it, and the final `n`. */
 test.each<[string, 'products' | 'numbers', string, ForeignId | undefined, Act, number | undefined]>([
   ['an int over a decimal', 'numbers', '11', decimal('11'), replace(11, new Int32(11)), 2],
   ['an int over a decimal with zeros', 'numbers', '12', decimal('12.00'), replace(12, new Int32(12)), 2],

@@ -23,7 +23,7 @@ afterAll(() => db[Symbol.asyncDispose]())
 const shop = () => db.admin.db(db.database)
 const refused = { code: 'COLLECTION_NOT_EXACT' }
 
-/** Ways in which a collection cannot be followed, each with the word by which it is refused. */
+/** Kinds of collections that cannot be followed, each with the keyword of its refusal. */
 const kinds: readonly (readonly [string, string, Document])[] = [
   ['view', 'got a view', { viewOn: 'products', pipeline: [] }],
   ['capped', 'got a capped one', { capped: true, size: 100_000 }],
@@ -31,7 +31,7 @@ const kinds: readonly (readonly [string, string, Document])[] = [
   ['series', 'got a timeseries', { timeseries: { timeField: 'at' } }],
 ]
 
-test('R9 views, capped, collated and time series collections are refused at the start, and the others go on', async () => {
+test('R9 views, capped, collated and time series collections are refused at the start; other collections are served', async () => {
   for (const [name, , options] of kinds) await shop().createCollection(name, options)
   await shop().collection<Stored>('products').insertOne({ _id: 'p', value: 1 })
   await using replica = await openReplica(db, {
@@ -51,7 +51,7 @@ test('R9 views, capped, collated and time series collections are refused at the 
 })
 
 test.each(kinds)(
-  'R9 a collection that becomes a %s while it is served is refused from then on, and served again when it is plain',
+  'R9 a served collection that becomes a %s is refused until it is a regular one again',
   async (_kind, reason, options) => {
     const orders = shop().collection<Stored>('orders')
     await orders.insertOne({ _id: 'o', value: 1 })
@@ -76,7 +76,7 @@ test.each(kinds)(
   },
 )
 
-test('R9 a collection that is converted to a capped one in its place is refused from then on', async () => {
+test('R9 a collection converted to a capped one in place is refused', async () => {
   const orders = shop().collection<Stored>('orders')
   await orders.insertOne({ _id: 'o', value: 1 })
   await using replica = await openReplica(db, { collections: strings('products', 'orders') })
@@ -86,7 +86,7 @@ test('R9 a collection that is converted to a capped one in its place is refused 
   await expect(replica.get('orders', 'o')).rejects.toMatchObject(refused)
 })
 
-test('R9 before the feed has told that a collection became a view, nothing is read through the view', async () => {
+test('R9 nothing is read through a view, even before the feed reports that the collection became one', async () => {
   const orders = shop().collection<Stored>('orders')
   await orders.insertOne({ _id: 'o', value: 1 })
   await shop().collection<Stored>('products').insertOne({ _id: 'p', value: 1 })
@@ -100,7 +100,7 @@ test('R9 before the feed has told that a collection became a view, nothing is re
   proxy.cut()
   await orders.drop()
   await shop().createCollection('orders', { viewOn: 'products', pipeline: [] })
-  // Where the replica stands there is no `p` among the orders.
+  // At W there is no `p` among the orders.
   await expect(replica.get('orders', 'p', { waitMs: 500 })).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   proxy.resume()
   await eventually(async () => await expect(replica.get('orders', 'p')).rejects.toMatchObject(refused))

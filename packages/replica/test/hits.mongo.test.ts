@@ -3,11 +3,11 @@ import { expect, test } from '@jest/globals'
 import { eventually, openTestDatabase, WireRecorder } from '@freshet/testkit'
 import { openReplica } from './support/mongo/open-replica.ts'
 
-/** What the driver says by itself, to know whether the server is there. */
+/** Commands the driver sends on its own to monitor the server. */
 const greetings: ReadonlySet<string> = new Set(['hello', 'ismaster'])
 const ids = Array.from({ length: 200 }, (_, n) => `p${n}`)
 
-test('R17 an answer from memory sends nothing: beside the feed not one command is on the wire for 4,000 hits', async () => {
+test('R17 4,000 hits send no command to the database; only the feed does', async () => {
   await using db = await openTestDatabase()
   const shop = db.admin.db('shop')
   await shop.collection<{ _id: string }>('products').insertMany(ids.map((_id) => ({ _id, value: 1 })))
@@ -23,28 +23,28 @@ test('R17 an answer from memory sends nothing: beside the feed not one command i
       .map(({ name }) => name)
       .filter((name) => !greetings.has(name))
 
-  // Once more if the feed began anew meanwhile, as it may on a busy machine: what a hit asks would be seen each time.
+  // Repeat if the feed reopened, as it may on a busy machine. A command sent by a hit would show up every time.
   await eventually(async () => {
     before = wire.commands.length
     const via = new Set<string>()
     for (let round = 0; round < 20; round += 1) {
       for (const id of ids) via.add((await replica.get('products', id)).via)
-      // Lets in what came for the feed: hits take no turn of their own.
+      // Let the feed run: hits do not yield.
       await setImmediate()
     }
     expect(via).toEqual(new Set(['hit']))
-    // The feed asks on; had a hit asked anything, it would have been before this.
+    // The next command of the feed. Any command of a hit would have come before it.
     await eventually(() => expect(sent()).toContain('getMore'))
     expect(new Set(sent())).toEqual(new Set(['getMore']))
   })
 
-  // What is not held does ask, and is seen here.
+  // A miss does send commands, and they are seen here.
   before = wire.commands.length
   expect((await replica.get('products', 'unknown')).via).toBe('miss')
-  // One for a document that is not too large to be fetched, and one that tells whether it is there at all.
+  // One command for the document up to the size limit, one for its size.
   expect(sent().filter((name) => name !== 'getMore')).toEqual(['find', 'find'])
 
-  // Only a reader ran: in the server's log for its members nothing stands but what the server tells itself.
+  // Only a reader ran, so the oplog contains only the server's own entries.
   const oplog = db.admin.db('local').collection('oplog.rs')
   const written = { ts: { $gt: since }, op: { $in: ['i', 'u', 'd', 'c'] }, ns: { $not: /^config\./ } }
   expect(await oplog.countDocuments(written)).toBe(0)

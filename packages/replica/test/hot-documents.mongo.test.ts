@@ -23,10 +23,10 @@ interface Counter {
   readonly value: number
 }
 
-/** Seen by the feed at once, and not at the next flush of the journal. */
+/** Visible to the feed immediately, not only at the next journal flush. */
 const durable = { writeConcern: { w: 'majority', j: true } } as const
 
-/** Reads a document that another program updates in place before any read of it has come back. */
+/** Reads a document that another program updates in place before each read returns. */
 async function readHot(
   reads: number,
   given: OpenReplicaOptions,
@@ -64,7 +64,7 @@ async function valueAt({ at }: Answer<Parsed>): Promise<unknown> {
   return reply['cursor'].firstBatch[0].value
 }
 
-test('R6 a document that is updated faster than it can be read is answered soon, from its position', async () => {
+test('R6 a document updated faster than it can be read is answered at the position of a read', async () => {
   const answers = await readHot(20, {})
   expect(answers.filter((answer) => typeof answer === 'string')).toEqual([])
   const given = answers.filter((answer) => typeof answer !== 'string')
@@ -77,7 +77,7 @@ test('R6 a document that is updated faster than it can be read is answered soon,
   expect(positions).toEqual(positions.toSorted())
 })
 
-test('R6 the same reads end without an answer when what was overtaken is never given out', async () => {
+test('R6 the same reads time out if overtaken documents are never returned', async () => {
   const cache: OpenReplicaOptions['cache'] = (options) => new NeverAnswersFromThePast(options)
   expect(await readHot(2, { cache })).toEqual(['UNAVAILABLE', 'UNAVAILABLE'])
 })

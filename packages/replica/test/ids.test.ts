@@ -3,7 +3,7 @@ import type { IdType } from '@freshet/protocol'
 import { Bench } from './support/bench.ts'
 
 test.each(['', '.', 'a b', 'a/b', 'ä', 'x'.repeat(257)])(
-  'R18 a text that no document of the collection can have as its id is refused and not called absent (%#)',
+  'R18 an invalid id is refused, not reported as absent (%#)',
   async (id) => {
     await using bench = await new Bench().live()
     await expect(bench.replica.get('a', id)).rejects.toMatchObject({ code: 'BAD_ID' })
@@ -19,7 +19,7 @@ test.each<[IdType, string]>([
   ['integer', '-0'],
   ['integer', '9007199254740992'],
   ['uuid', '01890A5D-AC96-774B-BCCE-B302099A8057'],
-])('R18 for ids of the type %s another spelling of one is refused too: %s', async (idType, id) => {
+])('R18 a non-canonical %s id is refused too: %s', async (idType, id) => {
   await using bench = await new Bench({ collections: new Map([['a', idType]]) }).live()
   await expect(bench.replica.get('a', id)).rejects.toMatchObject({ code: 'BAD_ID' })
   expect([bench.deferred, bench.replica.peek(`a/${id}`)]).toEqual([0, undefined])

@@ -13,7 +13,7 @@ function figure(budget: ByteBudget, part: string): { readonly takenBytes: number
   return found
 }
 
-test('R8 answers that wait with documents share one budget: the others wait, and none is lost', async () => {
+test('R8 incomplete answers share one budget: the rest wait, and all are answered', async () => {
   const budget = new ByteBudget({ maxBytes: MiB, clock: systemClock })
   const options = { maxAnswerBytes: MiB / 4 }
   await using bench = await new Bench({ budget, options }).live()
@@ -31,7 +31,7 @@ test('R8 answers that wait with documents share one budget: the others wait, and
   expect(budget.takenBytes).toBe(0)
 })
 
-test('R8 an answer that needs more room than there is lets go what it has, and has all of it in its turn', async () => {
+test('R8 an answer over budget releases its bytes and gets the full amount in its turn', async () => {
   const document = 'x'.repeat(100_000)
   const budget = new ByteBudget({ maxBytes: MiB, clock: systemClock })
   const cache: Cache<string> = new Cache({ maxBytes: 1_000, sizeOf: (value) => value.length })
@@ -47,12 +47,12 @@ test('R8 an answer that needs more room than there is lets go what it has, and h
   await bench.drain()
   clearInterval(watch)
   for (const answer of await Promise.all(asked)) expect(answer.values).toEqual([document, document])
-  // One answer of the largest size, and the document that did not fit beside others.
+  // One answer of the maximum size, and the document that did not fit.
   expect(most).toBeLessThan(MiB / 4 + 2 * document.length)
   expect(budget.takenBytes).toBe(0)
 })
 
-test('R8 one document is answered whatever its size', async () => {
+test('R8 a single document is answered whatever its size', async () => {
   const document = 'x'.repeat(1_000)
   const encoder = { ...asText, encode: () => document }
   await using bench = await new Bench({ encoder, options: { maxAnswerBytes: 10 } }).live()

@@ -7,7 +7,7 @@ import { asText, Bench } from './support/bench.ts'
 const upsert = (id: string) => ({ kind: 'upsert', collection: 'a', id }) as const
 const invalidate = (id: string) => ({ kind: 'invalidate', collection: 'a', id }) as const
 
-/** Takes a read that is under way through overtakes, until it asks for all its documents at one position. */
+/** Overtakes a running read until it falls back to a snapshot. */
 async function overtakeUntilSnapshot(bench: Bench, ids: readonly string[]): Promise<void> {
   for (let n = 0; n < 3; n += 1) {
     await bench.settle()
@@ -19,7 +19,7 @@ async function overtakeUntilSnapshot(bench: Bench, ids: readonly string[]): Prom
   await bench.settle()
 }
 
-test('R8 an answer above the limit keeps no more than the limit and one document while it is read', async () => {
+test('R8 a too large answer pins at most the limit plus one document while it is read', async () => {
   const documentBytes = 1_000
   const document = 'x'.repeat(documentBytes)
   const [cacheBytes, maxAnswerBytes] = [500, 10 * documentBytes]
@@ -39,12 +39,12 @@ test('R8 an answer above the limit keeps no more than the limit and one document
   const end = expect(bench.replica.many('a', ids)).rejects.toMatchObject({ code: 'ANSWER_TOO_LARGE' })
   await bench.drain()
   await end
-  // Ten documents of 1,000 bytes, each with its overhead of about 200; all 300 of them would be 360,000.
+  // Ten documents of 1,000 bytes with about 200 bytes of overhead each; all 300 would be 360,000.
   expect(peak).toBeLessThan(2 * maxAnswerBytes)
   expect(cache.bytes).toBeLessThanOrEqual(cacheBytes)
 })
 
-test('R8 an answer ends as soon as what came is too large, whatever is still missing', async () => {
+test('R8 an answer fails as soon as the documents so far exceed the limit', async () => {
   await using bench = await new Bench({ options: { maxAnswerBytes: 5 } }).live()
   const ids = Array.from({ length: 151 }, (_, n) => String(n))
   bench.history.commit(['0', '1', '2', '3'].map(upsert))
@@ -57,7 +57,7 @@ test('R8 an answer ends as soon as what came is too large, whatever is still mis
   await end
 })
 
-test('R8 documents that shrink while others are read are counted as they are', async () => {
+test('R8 documents that shrink during the read are counted at their current size', async () => {
   const cache = new Cache<string>({ maxBytes: 10_000, sizeOf: asText.sizeOf })
   await using bench = await new Bench({
     cache,
@@ -85,7 +85,7 @@ test('R8 documents that shrink while others are read are counted as they are', a
   expect((await answer).values).toEqual(['s4', 's2', 's3'])
 })
 
-test('R6 callers of the same hot documents share one read of all of them', async () => {
+test('R6 callers of the same hot documents share one snapshot', async () => {
   await using bench = await new Bench().live()
   bench.history.commit([upsert('1'), upsert('2')])
   bench.tell()
@@ -100,7 +100,7 @@ test('R6 callers of the same hot documents share one read of all of them', async
   expect(bench.reads.sent).toBe(before)
 })
 
-test('R6 a caller who must not see what another one may see reads anew', async () => {
+test('R6 a caller with a later floor does not share an earlier snapshot', async () => {
   await using bench = await new Bench().live()
   bench.history.commit([upsert('1'), upsert('2')])
   bench.tell()
@@ -119,7 +119,7 @@ test('R6 a caller who must not see what another one may see reads anew', async (
   expect((await late).at >= floor).toBe(true)
 })
 
-test('R6 hot documents that nobody waits for are not read, and wait in no line', async () => {
+test('R6 a snapshot without callers is neither read nor queued', async () => {
   await using bench = await new Bench({ options: { maxSourceReads: 1 } }).live()
   bench.history.commit(['1', '2', '4'].map(upsert))
   bench.tell()
@@ -142,8 +142,8 @@ test('R6 hot documents that nobody waits for are not read, and wait in no line',
 })
 
 test.each([
-  ['R6 hot documents beyond one read are read no further once nobody waits', 'CANCELLED', 16_000],
-  ['R8 hot documents beyond one read are read no further once they are too large', 'ANSWER_TOO_LARGE', 100],
+  ['R6 a snapshot of several reads stops when no caller is left', 'CANCELLED', 16_000],
+  ['R8 a snapshot of several reads stops when it is too large', 'ANSWER_TOO_LARGE', 100],
 ])('%s', async (_name, code, maxAnswerBytes) => {
   await using bench = await new Bench({ options: { maxAnswerBytes } }).live()
   const ids = Array.from({ length: MAX_IDS_PER_READ + 1 }, (_, n) => String(n))
@@ -160,7 +160,7 @@ test.each([
   expect(bench.reads.sent).toBe(before)
 })
 
-test('R9 hot documents of a collection that is being checked are not read', async () => {
+test('R9 no snapshot is read of a collection being checked', async () => {
   await using bench = await new Bench().live()
   bench.history.commit([upsert('1'), upsert('2')])
   bench.tell()

@@ -15,7 +15,7 @@ afterEach(async () => {
   for (const replica of opened.splice(0)) await replica.close()
 })
 
-/** A replica over a log; its follower and its clock are the real ones. */
+/** A replica over a log, with the real follower and clock. */
 function over(
   source: MemorySource,
   options: Partial<ReplicaOptions> = {},
@@ -37,7 +37,7 @@ function over(
 const upsert = (id: string, content: string) =>
   ({ kind: 'upsert', collection: 'a', id, document: Buffer.from(content) }) as const
 
-test('R23 a replica over a log holds all that the log told before it was started, and never misses', async () => {
+test('R23 a replica over a log caches everything logged before its start and never misses', async () => {
   const log = new MemoryLog(parts)
   for (let n = 0; n < 100; n += 1) log.commit([upsert(`${n}`, `first ${n}`)])
   log.commit([{ kind: 'invalidate', collection: 'a', id: '1', document: Buffer.from('second') }])
@@ -49,14 +49,14 @@ test('R23 a replica over a log holds all that the log told before it was started
   expect(replica.status()).toMatchObject({ entries: 99, misses: 0, fills: 0, evictions: 0 })
 })
 
-test('R23 what no document can be called is still refused, and not absent', async () => {
+test('R23 invalid ids are refused, not reported as absent', async () => {
   const replica = over(new MemoryLog(parts))
   await replica.start()
   await expect(replica.get('a', 'no/id')).rejects.toMatchObject({ code: 'BAD_ID' })
   await expect(replica.get('c', '1')).rejects.toMatchObject({ code: 'UNKNOWN_COLLECTION' })
 })
 
-test('R5 `now` over a log is all that the log told before the call', async () => {
+test('R5 `now` over a log includes everything logged before the call', async () => {
   const log = new MemoryLog(parts)
   const replica = over(log)
   await replica.start()
@@ -66,7 +66,7 @@ test('R5 `now` over a log is all that the log told before the call', async () =>
   }
 })
 
-test('R10 over a log that begins anew W does not fall, and nothing is given out before it is there again', async () => {
+test('R10 when a log restarts W does not fall, and nothing is served until it is reached again', async () => {
   const log = new MemoryLog(parts)
   const replica = over(log)
   await replica.start()
@@ -79,7 +79,7 @@ test('R10 over a log that begins anew W does not fall, and nothing is given out 
   expect([answer.at >= at, answer.values]).toEqual([true, ['one', 'two', ABSENT]])
 })
 
-test('R24 documents that do not fit make the replica lost, and it says why', async () => {
+test('R24 documents that do not fit make the replica lost, with the reason', async () => {
   const log = new MemoryLog(parts)
   const replica = over(log, { cacheBytes: 10_000, fillWaitMs: 1 })
   await replica.start()
@@ -113,8 +113,8 @@ test.each<[string, (source: MemorySource) => void, Encoder<string>]>([
       },
     },
   ],
-])('R24 %s makes it lost, for nobody can be asked', async (_name, ruin, encoder) => {
-  // Not a log, as it should be: it tells changes without their content.
+])('R24 %s makes the replica lost, since nothing can be read', async (_name, ruin, encoder) => {
+  // Not a proper log: it reports changes without content.
   const source = new MemorySource(parts)
   const replica = over(source, {}, encoder)
   await replica.start()

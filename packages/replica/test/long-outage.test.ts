@@ -5,7 +5,7 @@ import { POSITION_NEVER } from '@freshet/protocol'
 import { Bench } from './support/bench.ts'
 import { ScriptedReads } from './support/scripted-reads.ts'
 
-/** A source that answers nothing while it is cut off, and counts how often it is asked. */
+/** A source that fails while it is cut off, and counts its requests. */
 class CutReads extends ScriptedReads {
   cut = false
   why: 'DISCONNECTED' | 'POSITION_UNAVAILABLE' | 'proves nothing' = 'DISCONNECTED'
@@ -15,7 +15,7 @@ class CutReads extends ScriptedReads {
   override read(...all: Parameters<ScriptedReads['read']>): Promise<SourceReply> {
     if (!this.cut) return super.read(...all)
     this.reads += 1
-    // The feed never comes so far.
+    // The feed never gets this far.
     if (this.why === 'proves nothing')
       return Promise.resolve({ kind: 'fenced', documents: new Map(), until: POSITION_NEVER })
     return Promise.reject(new ChangeStreamError(this.why, 'by the test'))
@@ -30,7 +30,7 @@ class CutReads extends ScriptedReads {
   }
 }
 
-/** Lets time pass in small steps; a feed that runs tells a change at each of them. */
+/** Advances time in small steps. A running feed delivers a change at each step. */
 async function pass(bench: Bench, seconds: number, feedRuns: boolean): Promise<void> {
   for (let ms = 0; ms < seconds * 1_000; ms += 50) {
     if (feedRuns) {
@@ -44,7 +44,7 @@ async function pass(bench: Bench, seconds: number, feedRuns: boolean): Promise<v
   }
 }
 
-/** How often a source is asked in the first and in the second minute in which it answers nothing. */
+/** The requests in the first and in the second minute of an outage. */
 async function askedWhileCut(
   ask: (bench: Bench) => Promise<void>,
   { feedRuns, options = {} }: { readonly feedRuns: boolean; readonly options?: Partial<ReplicaOptions> },
@@ -65,7 +65,7 @@ async function askedWhileCut(
   return minutes
 }
 
-/** Callers of different keys with all the patience there is; they come one after the other and do not wait in step. */
+/** Callers of different keys with unlimited patience, started one after the other so that their waits are not aligned. */
 function callers(keys: number, feedRuns: boolean): (bench: Bench) => Promise<void> {
   return async (bench) => {
     for (let n = 0; n < keys; n += 1) {
@@ -76,30 +76,30 @@ function callers(keys: number, feedRuns: boolean): (bench: Bench) => Promise<voi
   }
 }
 
-/** A few attempts that are made soon, for each who asks, before waits have their length. */
+/** The first attempts of each caller, before the back-off reaches its maximum. */
 const soon = 8
 
 test.each([
   ['stands too', false],
   ['runs', true],
-])('R16 a source that answers no read is asked once a second, while the feed %s', async (_name, feedRuns) => {
+])('R16 a failing source is read once a second while the feed %s', async (_name, feedRuns) => {
   const [first, second] = await askedWhileCut(callers(1, feedRuns), { feedRuns })
   expect(first?.reads).toBeLessThanOrEqual(60 + soon)
   expect(second?.reads).toBeLessThanOrEqual(61)
-  // It goes on asking.
+  // It keeps retrying.
   expect(second?.reads).toBeGreaterThanOrEqual(20)
 })
 
 test.each([
   ['stands too', false],
   ['runs', true],
-])('R16 forty keys are asked for together, while the feed %s', async (_name, feedRuns) => {
+])('R16 forty keys share reads while the feed %s', async (_name, feedRuns) => {
   const [first, second] = await askedWhileCut(callers(40, feedRuns), { feedRuns })
   expect(first?.reads).toBeLessThanOrEqual(60 + 40 * soon)
   expect(second?.reads).toBeLessThanOrEqual(61)
 })
 
-test('R16 where the position is the reason newer ones are tried soon, twenty times a second at most', async () => {
+test('R16 when the position is unavailable, later ones are tried up to twenty times a second', async () => {
   const [first, second] = await askedWhileCut(
     async (bench) => {
       if (bench.reads instanceof CutReads) bench.reads.why = 'POSITION_UNAVAILABLE'
@@ -112,7 +112,7 @@ test('R16 where the position is the reason newer ones are tried soon, twenty tim
   expect(second?.reads).toBeLessThanOrEqual(1_201)
 })
 
-test('R16 where the position was the reason, and then an answer proves nothing, it is once a second again', async () => {
+test('R16 when a position was unavailable and then a reply is inconclusive, retries return to once a second', async () => {
   const [first, second] = await askedWhileCut(
     async (bench) => {
       if (!(bench.reads instanceof CutReads)) throw new Error('expected the source of this test')
@@ -128,7 +128,7 @@ test('R16 where the position was the reason, and then an answer proves nothing, 
   expect(second?.reads).toBeGreaterThanOrEqual(20)
 })
 
-test('R16 definitions are asked for together, once a second, while no answer comes', async () => {
+test('R16 definitions are checked together, once a second, during an outage', async () => {
   const touch = (bench: Bench): Promise<void> => {
     for (const collection of ['a', 'b'])
       bench.feed.apply(bench.batch([{ kind: 'invalidate-collection', collection }], bench.history.now, true))
@@ -140,7 +140,7 @@ test('R16 definitions are asked for together, once a second, while no answer com
   expect(second?.checks).toBeGreaterThanOrEqual(20)
 })
 
-test('R16 the same test finds waits that do not grow long enough', async () => {
+test('R16 the same test detects a back-off that is too short', async () => {
   const options = { retry: { firstMs: 50, maxMs: 400 } }
   const [, second] = await askedWhileCut(callers(1, false), { feedRuns: false, options })
   expect(second?.reads).toBeGreaterThan(61)

@@ -53,12 +53,12 @@ test.each<[string, Variant]>([
     { reads: takesSilenceAsAbsence, source: disturb.tellsDropsLate(20), meanwhile: disturb.dropsOften },
   ],
   ['W moves per event', { wrapFeed: broken.movesPerEvent }],
-])(`R3 the same run on a real server finds that %s (seed ${seed})`, async (name, variant) => {
+])(`R3 the same run on a real server detects that %s (seed ${seed})`, async (name, variant) => {
   const { wrong } = await run(name, 30_000, variant)
   expect(wrong).not.toEqual([])
 })
 
-test(`R3 the product stands all that the broken ones were found by (seed ${seed})`, async () => {
+test(`R3 the product passes the runs that detect the broken variants (seed ${seed})`, async () => {
   const meanwhile = disturb.together(disturb.losesHistory, disturb.dropsOften)
   const variant = { source: disturb.tellsDropsLate(20), meanwhile }
   const { wrong, resyncs, stamped } = await run('the product', 6_000, variant)

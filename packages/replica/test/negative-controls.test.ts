@@ -7,10 +7,10 @@ import { dropsEvents, repeatsTheOld, skipsWhatIsBeforeW } from './support/faulty
 import { Stress } from './support/stress.ts'
 
 const maxBytes = 3 * (ENTRY_OVERHEAD_BYTES + 10)
-/** As the product's own: what passed by is recalled. */
+/** Recent documents enabled, as in the product. */
 const cacheOptions = { maxBytes, sizeOf: asText.sizeOf, recent: { maxBytes, encode: asText.encode } }
 
-/** Runs until a wrong answer is found. */
+/** Runs until a wrong answer is detected. */
 async function firstWrong(variant: () => BenchOptions, runs: number): Promise<string | undefined> {
   for (let seed = 1; seed <= runs; seed += 1) {
     const options = variant()
@@ -24,8 +24,8 @@ async function firstWrong(variant: () => BenchOptions, runs: number): Promise<st
   return undefined
 }
 
-// That a read at w0 answers a caller with a higher floor is found by a few of a thousand such runs; on purpose it is
-// made in `running-reads.test.ts`.
+// Only a few in a thousand runs detect a read that answers a caller with a later floor; `running-reads.test.ts` provokes
+// that case deterministically.
 test.each<[string, () => BenchOptions]>([
   ['a fill overwrites an event', () => ({ cache: new broken.FillOverwritesEvent(cacheOptions) })],
   ['entries are cleared after W has jumped', () => ({ cache: new broken.ClearsLater(cacheOptions) })],
@@ -55,6 +55,6 @@ test.each<[string, () => BenchOptions]>([
       cache: new broken.KeepsAcrossGaps({ maxBytes: 1e6, sizeOf: asText.sizeOf, complete: true }),
     }),
   ],
-])('R3 the same runs find that %s', async (_name, variant) => {
+])('R3 the same runs detect that %s', async (_name, variant) => {
   expect(await firstWrong(variant, 300)).toMatch(/got|went back|older than/)
 })

@@ -6,7 +6,7 @@ import { Bench } from './support/bench.ts'
 const upsert = { kind: 'upsert', collection: 'a', id: '1' } as const
 const lost = new ChangeStreamError('HISTORY_LOST', 'by the test')
 
-/** How many promises may settle one after the other between two steps of a read; each gap is tried. */
+/** Promise hops between two steps of a read; each gap is tried. */
 const hops = Array.from({ length: 30 }, (_, hop) => hop)
 
 async function hopping(hop: number): Promise<void> {
@@ -14,7 +14,7 @@ async function hopping(hop: number): Promise<void> {
 }
 
 test.each(hops)(
-  'R3 a reply that comes while an epoch is before W is worth nothing (after %i hops)',
+  'R3 a reply received while an epoch is before W is discarded (after %i hops)',
   async (hop) => {
     await using bench = new Bench()
     bench.history.commit([upsert])
@@ -30,7 +30,7 @@ test.each(hops)(
     await bench.settle()
     for (const check of bench.reads.pending.splice(0)) check.reply()
     await bench.settle()
-    // The document as it was before W; then the reply; then W.
+    // The document before W, then the reply, then W.
     bench.tell(1)
     fill?.reply()
     await hopping(hop)
@@ -48,9 +48,9 @@ const reads: readonly [string, (bench: Bench) => Promise<Answer<string>>][] = [
 const logReads = reads.flatMap(([name, read]) => hops.map((hop) => [name, hop, read] as const))
 
 test.each(logReads)(
-  'R23 a log that begins anew makes no document absent (%s, after %i hops)',
+  'R23 no document is absent when a log restarts (%s, after %i hops)',
   async (_name, hop, read) => {
-    // Nothing of the log is told yet; the document is, and W is not there; or W is there at once.
+    // Nothing delivered yet; the document delivered but not W; or W reached at once.
     for (const commits of [0, 1, 2]) {
       await using bench = new Bench({ log: true })
       bench.history.commit([upsert])
@@ -70,7 +70,7 @@ test.each(logReads)(
   },
 )
 
-test('R23 so it is for several documents of a log that begins anew each time that they are looked up', async () => {
+test('R23 no document of a multi-get is absent when a log restarts at every lookup', async () => {
   for (const hop of hops.slice(0, 15))
     for (const gap of hops.slice(0, 15)) {
       await using bench = new Bench({ log: true })
@@ -78,7 +78,7 @@ test('R23 so it is for several documents of a log that begins anew each time tha
       bench.history.commit([{ ...upsert, id: '4' }])
       await bench.live()
       const answer = bench.replica.many('a', ['1', '4'], { atLeast: bench.replica.at })
-      // A read looks a few times before it takes another way; that one meets a log that is back.
+      // A read tries a few times before it takes a snapshot; by then the log is back.
       for (let times = 0; times < 4; times += 1) {
         await hopping(times === 0 ? 0 : hop)
         bench.feed.broken(lost)

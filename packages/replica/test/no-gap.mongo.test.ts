@@ -51,7 +51,7 @@ async function storedIn(collection: Collection<Product>): Promise<readonly unkno
   return ids.map((id) => stored.get(id) ?? 'absent')
 }
 
-/** One of each kind of change, for documents that are held. */
+/** One change of each kind, for cached documents. */
 async function changeMuch(collection: Collection<Product>): Promise<void> {
   await collection.replaceOne({ _id: 'p0' }, { value: 2 })
   await collection.updateOne({ _id: 'p1' }, { $set: { value: 3 } })
@@ -61,7 +61,7 @@ async function changeMuch(collection: Collection<Product>): Promise<void> {
   await collection.updateMany({ _id: { $gte: 'p5' } }, { $inc: { value: 10 } })
 }
 
-/** Loses the connection while all that is held changes, and says what is answered afterwards and what is stored. */
+/** Loses the connection while every cached document changes. Returns the answers afterwards and the stored documents. */
 async function answersAfterACut(how: 'cut' | 'blackHole', given: OpenReplicaOptions) {
   await using proxy = await CutProxy.open(db.servers.members[0]?.port ?? 0)
   const uri = proxy.uriThrough(db.uriFor('reader'))
@@ -75,7 +75,7 @@ async function answersAfterACut(how: 'cut' | 'blackHole', given: OpenReplicaOpti
   await eventually(() => expect(replica.state.kind).toBe('lagging'))
   await eventually(() => expect(replica.status().ageMs).toBeGreaterThan(600))
   const held = await replica.many('products', ids)
-  // It claims nothing that is younger than the cut: the reply that was under way was asked for before.
+  // Its proof is not later than the cut: the reply in flight was requested before.
   expect(replica.provedAt).toBeLessThan(cutAt)
   expect([held.via, valuesOf(held)]).toEqual(['hit', ids.map(() => 1)])
   if (how === 'cut') expect([held.at, replica.status().at]).toEqual([at, at])
@@ -89,19 +89,19 @@ async function answersAfterACut(how: 'cut' | 'blackHole', given: OpenReplicaOpti
 }
 
 test.each(['cut', 'blackHole'] as const)(
-  'R10 while the connection is gone (%s) hits go on and the age grows; afterwards nothing was missed',
+  'R10 while the connection is down (%s) hits continue and the age grows; afterwards no change is missing',
   async (how) => {
     const { answered, stored } = await answersAfterACut(how, {})
     expect(answered).toEqual(stored)
   },
 )
 
-test('R10 the same test finds a feed that goes on at the newest change', async () => {
+test('R10 the same test detects a feed that resumes at the latest change', async () => {
   const { answered, stored } = await answersAfterACut('cut', { wrapFeed: faulty.forgetsWhereItStood })
   expect(answered).not.toEqual(stored)
 })
 
-/** Claims to be current that a replica made while it was behind by up to 50,000 changes, and how often it was asked. */
+/** Claims of being current by a replica up to 50,000 changes behind, and the number of reads. */
 async function claimsBehindABacklog(given: OpenReplicaOptions) {
   await using proxy = await CutProxy.open(db.servers.members[0]?.port ?? 0)
   const uri = proxy.uriThrough(db.uriFor('reader'))
@@ -123,24 +123,24 @@ async function claimsBehindABacklog(given: OpenReplicaOptions) {
     if (value === 2) return seen
     if (provedAt >= doneAt) seen.young += 1
     if (at > before) seen.behind += 1
-    // Held values are exact at the old position that is named, so they are given out all the time.
+    // Cached values are exact at the earlier position they name, so they are served all the time.
     if (value !== 1) seen.wrong += 1
     await nextTurn()
   }
 }
 
-test('R11 behind a backlog of 50,000 changes the age stays old until all is applied, and hits go on', async () => {
+test('R11 with a backlog of 50,000 changes the age stays old until all are applied, and hits continue', async () => {
   const { behind, ...others } = await claimsBehindABacklog({})
   expect(others).toEqual({ young: 0, wrong: 0 })
   expect(behind).toBeGreaterThan(5)
 })
 
-test('R11 the same test finds a feed that takes full replies as proof', async () => {
+test('R11 the same test detects a feed that treats full batches as proof', async () => {
   const { young } = await claimsBehindABacklog({ wrapFeed: faulty.takesFullRepliesAsProof })
   expect(young).toBeGreaterThan(0)
 })
 
-/** Loses the history for real, and says what was served of the old one, and what is answered then. */
+/** Actually loses the history. Returns what was served from the old one, and the answers afterwards. */
 async function answersAfterALoss(given: OpenReplicaOptions) {
   await using small = await openTestDatabase({ oplogSizeMb: 1, checkpointSeconds: 1 })
   const collection = productsOf(small)
@@ -156,7 +156,7 @@ async function answersAfterALoss(given: OpenReplicaOptions) {
   await overrunOplog(small.admin)
   proxy.resume()
   let old = 0
-  /** What is held of a document that was replaced while nobody heard of it. */
+  /** The cached value of a document that was replaced unnoticed. */
   const look = (): void => {
     const held = replica.peek('products/p0')
     if (replica.at > at && held !== undefined && held !== ABSENT && held.document['value'] === 1) old += 1
@@ -167,21 +167,21 @@ async function answersAfterALoss(given: OpenReplicaOptions) {
   })
   const { at: newAt, entries } = replica.status()
   const answer = await replica.many('products', ids)
-  // Before it, the collections may not have been checked yet, and then nothing is given out by anybody.
+  // Before that the collections may not have been checked, and then nothing is served at all.
   look()
   expect(newAt > at).toBe(true)
   const { resyncs } = replica.status()
   return { resyncs, entries, old, answered: valuesOf(answer), stored: await storedIn(collection) }
 }
 
-test('R10 history that is gone from the oplog is a new epoch, and nothing old is given out as new', async () => {
+test('R10 history lost from the oplog starts a new epoch, and nothing old is served as new', async () => {
   const { resyncs, entries, old, answered, stored } = await answersAfterALoss({})
-  // The dead token was tried once.
+  // The expired resume token was tried once.
   expect({ resyncs, entries, old }).toEqual({ resyncs: { start: 1, HISTORY_LOST: 1 }, entries: 0, old: 0 })
   expect(answered).toEqual(stored)
 })
 
-test('R10 the same test finds rules that keep entries across a gap', async () => {
+test('R10 the same test detects a cache that keeps entries across a gap', async () => {
   const { old, answered, stored } = await answersAfterALoss({
     cache: (options) => new KeepsAcrossGaps(options),
   })
@@ -189,11 +189,11 @@ test('R10 the same test finds rules that keep entries across a gap', async () =>
   expect(answered).not.toEqual(stored)
 })
 
-/** Comes back to a backlog of more than two seconds, and says what became of the replica. */
+/** Reconnects to a backlog of more than two seconds. Returns what happened to the replica. */
 async function comesBackLate(maxBehindSeconds: number) {
   await using proxy = await CutProxy.open(db.servers.members[0]?.port ?? 0)
   const uri = proxy.uriThrough(db.uriFor('reader'))
-  // The first change of the backlog comes alone.
+  // The first change of the backlog arrives alone.
   await using replica = await openReplica(db, { uri, source: { maxBehindSeconds, batchSize: 1 } })
   await replica.many('products', ids, { atLeast: 'now' })
   proxy.cut()
@@ -209,13 +209,13 @@ async function comesBackLate(maxBehindSeconds: number) {
   return { epoch, resyncs, answered: valuesOf(answer), stored: await storedIn(products) }
 }
 
-test('R10 a replica that comes back too far behind begins a new epoch, says why, and has missed nothing', async () => {
+test('R10 a replica that reconnects too far behind starts a new epoch with the reason and misses nothing', async () => {
   const { epoch, resyncs, answered, stored } = await comesBackLate(1)
   expect({ epoch, resyncs }).toEqual({ epoch: 2, resyncs: { start: 1, TOO_FAR_BEHIND: 1 } })
   expect(answered).toEqual(stored)
 })
 
-test('R10 the same backlog is no loss where one may be so far behind', async () => {
+test('R10 the same backlog is no loss with a larger limit', async () => {
   const { epoch, answered, stored } = await comesBackLate(240)
   expect(epoch).toBe(1)
   expect(answered).toEqual(stored)

@@ -5,7 +5,7 @@ import { History } from './support/history.ts'
 
 const newer = { source: sourceOf('00000002'), at: positionOf(1, 0) }
 
-/** What a wait ended with so far. */
+/** The outcome of a wait so far. */
 function outcome(wait: Promise<unknown>): () => string {
   let word = 'waits'
   void wait.then(
@@ -15,7 +15,7 @@ function outcome(wait: Promise<unknown>): () => string {
   return () => word
 }
 
-/** Asks for a position of a source that this replica has not heard of, some time after it was proved current. */
+/** Requests a position of an unknown source, some time after the replica was proved current. */
 async function ask(bench: Bench): Promise<() => string> {
   bench.clock.advance(10)
   const word = outcome(bench.replica.atLeast(newer))
@@ -24,12 +24,12 @@ async function ask(bench: Bench): Promise<() => string> {
   return word
 }
 
-/** A reply that proves that there was nothing new, of a server that may be cut off from its majority. */
+/** A proof of no changes, from a server that may be cut off from its majority. */
 function prove(bench: Bench, aliveAt: number): void {
   bench.feed.apply({ ...bench.batch([], bench.told, true), aliveAt })
 }
 
-test('R4 a position of a source that is not followed is BEHIND while nothing was proved since it was asked for', async () => {
+test('R4 a position of another source is BEHIND until there is a proof after the call', async () => {
   await using bench = await new Bench().live()
   const word = await ask(bench)
   bench.feed.broken(new Error('cut off'))
@@ -47,10 +47,10 @@ test('R4 a position of a source that is not followed is BEHIND while nothing was
   expect(bench.clock.sleeping).toBe(0)
 })
 
-test('R4 it is WRONG_SOURCE as soon as the source that is followed is proved to be the present one', async () => {
+test('R4 a position of another source is WRONG_SOURCE once the current source is proved to be the present one', async () => {
   await using bench = await new Bench().live()
   const word = await ask(bench)
-  // From before the question.
+  // From before the call.
   bench.feed.apply({ ...bench.batch([], bench.told, true), provedAt: bench.clock.now() - 1 })
   await bench.settle()
   expect(word()).toBe('waits')
@@ -59,7 +59,7 @@ test('R4 it is WRONG_SOURCE as soon as the source that is followed is proved to 
   expect(word()).toBe('WRONG_SOURCE')
 })
 
-test('R4 the proof of a primary that may be cut off says nothing about a source that was never heard of', async () => {
+test('R4 a proof from a primary that may be cut off does not rule out an unknown source', async () => {
   await using bench = await new Bench().live()
   const asked = bench.clock.now()
   const word = await ask(bench)
@@ -71,7 +71,7 @@ test('R4 the proof of a primary that may be cut off says nothing about a source 
   expect(word()).toBe('WRONG_SOURCE')
 })
 
-test('R4 a source that was followed before is known to be an older one by any proof', async () => {
+test('R4 any proof rules out a previous source', async () => {
   await using bench = await new Bench().live()
   const asked = bench.clock.now()
   const old = { source: bench.history.source, at: positionOf(1, 0) }
@@ -87,7 +87,7 @@ test('R4 a source that was followed before is known to be an older one by any pr
   expect(word()).toBe('WRONG_SOURCE')
 })
 
-test('R4 a source that begins during the wait is waited for, also by reads, and what was proved of the old one counts no more', async () => {
+test('R4 waits and reads continue with a source that starts in the meantime; proofs of the old one no longer count', async () => {
   await using bench = await new Bench({ collections }).live()
   const word = await ask(bench)
   const read = bench.replica.get('a', '1', { atLeast: newer, waitMs: 5_000 })
@@ -99,7 +99,7 @@ test('R4 a source that begins during the wait is waited for, also by reads, and 
   bench.tell()
   await bench.drain()
   expect(await read).toMatchObject({ source: newer.source })
-  // A third one: the epoch of the second is not proved by what came before it.
+  // A third source: earlier proofs do not count for the epoch of the second.
   bench.clock.advance(10)
   bench.history = new History(sourceOf('00000003'), keys)
   bench.begin()

@@ -16,7 +16,7 @@ test('R4 a read waits for its position and is answered in the batch that reaches
   expect(await answer).toMatchObject({ at: positionOf(1, 1), values: ['s1'] })
 })
 
-test('R4 a position that does not come in time is BEHIND, and the waiter is gone', async () => {
+test('R4 a position not reached in time is BEHIND, and its waiter is removed', async () => {
   await using bench = await new Bench().live()
   const waiting = expect(bench.replica.atLeast(positionOf(1, 9))).rejects.toMatchObject({ code: 'BEHIND' })
   await bench.settle()
@@ -25,7 +25,7 @@ test('R4 a position that does not come in time is BEHIND, and the waiter is gone
   expect(bench.clock.sleeping).toBe(0)
 })
 
-test('R4 a position far ahead is BEHIND at once', async () => {
+test('R4 a position far ahead is BEHIND immediately', async () => {
   await using bench = await new Bench().live()
   await expect(bench.replica.atLeast(positionOf(62, 0))).rejects.toMatchObject({ code: 'BEHIND' })
 })
@@ -43,10 +43,10 @@ test.each<unknown>([
   {},
   null,
   7,
-])('R4 what is no position is BAD_POSITION at once, and not to be tried again: %j', async (atLeast) => {
+])('R4 an invalid position is BAD_POSITION immediately, without retry: %j', async (atLeast) => {
   await using bench = await new Bench().live()
   const refused = { code: 'BAD_POSITION', retry: false }
-  // Callers without a compiler give what they have.
+  // Callers without a type checker may pass anything.
   const asked = (): Position => JSON.parse(JSON.stringify(atLeast))
   await expect(bench.replica.get('a', '1', { atLeast: asked() })).rejects.toMatchObject(refused)
   await expect(bench.replica.many('a', ['1', '2'], { atLeast: asked() })).rejects.toMatchObject(refused)
@@ -62,7 +62,7 @@ test('R4 a position of another source is refused', async () => {
   })
 })
 
-test('R4 more callers than allowed are sent away', async () => {
+test('R4 callers above the limit are refused', async () => {
   await using bench = await new Bench({ options: { maxWaiters: 2 } }).live()
   const ends = [1, 2].map(() =>
     expect(bench.replica.atLeast(positionOf(1, 9))).rejects.toMatchObject({ code: 'BEHIND' }),
@@ -73,7 +73,7 @@ test('R4 more callers than allowed are sent away', async () => {
   await Promise.all(ends)
 })
 
-test('R4 a caller can leave', async () => {
+test('R4 a caller can cancel', async () => {
   await using bench = await new Bench().live()
   const leaving = new AbortController()
   const end = expect(
@@ -85,7 +85,7 @@ test('R4 a caller can leave', async () => {
   expect(bench.clock.sleeping).toBe(0)
 })
 
-test('R5 one question for the newest position is shared by all that asked before it was sent, by no one later', async () => {
+test('R5 one request for the latest position is shared by all callers from before it was sent, and by no later ones', async () => {
   await using bench = await new Bench().live()
   const early = [bench.replica.now(), bench.replica.now()]
   await bench.settle()
@@ -98,7 +98,7 @@ test('R5 one question for the newest position is shared by all that asked before
   expect(await late).toBe(positionOf(1, 1))
 })
 
-test('R5 while the source does not tell its newest position, a replica that serves is behind', async () => {
+test('R5 a serving replica is BEHIND if the source does not report its latest position', async () => {
   await using bench = await new Bench().live()
   const refused = expect(bench.replica.now()).rejects.toMatchObject({ code: 'BEHIND' })
   await bench.settle()
@@ -112,7 +112,7 @@ test('R5 while the source does not tell its newest position, a replica that serv
   await late
 })
 
-test('R4 R6 a read has one timer at most, and none while it does not wait', async () => {
+test('R4 R6 a read has at most one timer, and none while it does not wait', async () => {
   await using bench = await new Bench().live()
   bench.history.commit([upsert])
   const before = bench.clock.sleeping
@@ -123,7 +123,7 @@ test('R4 R6 a read has one timer at most, and none while it does not wait', asyn
   await bench.settle()
   bench.tick()
   await bench.settle()
-  // Of the read of the source, which others may share, and of the caller.
+  // One of the shared read of the source, one of the caller.
   expect(bench.clock.sleeping - before).toBe(2)
   bench.clock.advance(60)
   await bench.drain()
@@ -131,7 +131,7 @@ test('R4 R6 a read has one timer at most, and none while it does not wait', asyn
   expect(bench.clock.sleeping).toBe(before)
 })
 
-test('R10 W never falls: a new epoch that begins earlier answers nothing until it is there again', async () => {
+test('R10 W never falls: an epoch that starts earlier serves nothing until W is reached again', async () => {
   await using bench = await new Bench().live()
   for (let n = 0; n < 3; n += 1) bench.history.commit([upsert])
   bench.tell()
@@ -147,7 +147,7 @@ test('R10 W never falls: a new epoch that begins earlier answers nothing until i
   expect(await answer).toMatchObject({ at: positionOf(1, 3), values: ['s3'] })
 })
 
-test('R10 a broken connection keeps what is held', async () => {
+test('R10 a broken connection keeps the cache', async () => {
   await using bench = await new Bench().live()
   bench.history.commit([upsert])
   bench.tell()
@@ -158,7 +158,7 @@ test('R10 a broken connection keeps what is held', async () => {
   expect([bench.replica.state.kind, bench.replica.peek('a/1')]).toEqual(['lagging', 's1'])
 })
 
-test('R10 lost history gives nothing out, and waiting callers are answered in the next epoch', async () => {
+test('R10 after lost history nothing is served, and waiting callers are answered in the next epoch', async () => {
   await using bench = await new Bench().live()
   bench.history.commit([upsert])
   bench.tell()
@@ -182,7 +182,7 @@ test('R10 without a known source every read is refused', async () => {
   await expect(bench.replica.get('a', '1')).rejects.toMatchObject({ code: 'SOURCE_UNKNOWN' })
 })
 
-test('R11 Age counts from the last proof, and a long silence is called lagging', async () => {
+test('R11 Age counts from the last proof, and the replica is lagging after a long silence', async () => {
   await using bench = await new Bench().live()
   bench.clock.advance(4_000)
   expect(bench.replica.status()).toMatchObject({ ageMs: 4_000, proved: false, state: { kind: 'live' } })

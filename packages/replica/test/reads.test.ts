@@ -9,7 +9,7 @@ const upsert = (id: string) => ({ kind: 'upsert', collection: 'a', id }) as cons
 const tiny = { maxBytes: 2 * (ENTRY_OVERHEAD_BYTES + 10), sizeOf: asText.sizeOf }
 const ids = ['1', '2', '3', '4', '5']
 
-test('R6 callers of one key share one read, and a value that is held needs none', async () => {
+test('R6 callers of one key share one read, and a cached value needs none', async () => {
   await using bench = await new Bench().live()
   bench.history.commit([upsert('1')])
   bench.tell()
@@ -23,7 +23,7 @@ test('R6 callers of one key share one read, and a value that is held needs none'
   expect([bench.reads.sent, bench.replica.peek('a/1')]).toEqual([1, 's1'])
 })
 
-test('R6 misses of one tick go into one read of at most 150 ids', async () => {
+test('R6 misses of one tick share reads of at most 150 ids', async () => {
   await using bench = await new Bench().live()
   bench.history.commit([upsert('1')])
   bench.tell()
@@ -34,7 +34,7 @@ test('R6 misses of one tick go into one read of at most 150 ids', async () => {
   expect(bench.reads.sent).toBe(3)
 })
 
-test('R6 a caller that leaves leaves the fill to the others', async () => {
+test('R6 a cancelled caller leaves the fill to other callers', async () => {
   await using bench = await new Bench().live()
   bench.history.commit([upsert('1')])
   bench.tell()
@@ -50,7 +50,7 @@ test('R6 a caller that leaves leaves the fill to the others', async () => {
   expect((await stays).values).toEqual(['s1'])
 })
 
-test('R6 a fill that nobody waits for is not sent', async () => {
+test('R6 a fill without callers is not sent', async () => {
   await using bench = await new Bench().live()
   const leaving = new AbortController()
   const left = expect(bench.replica.get('a', '1', { signal: leaving.signal })).rejects.toMatchObject({
@@ -63,7 +63,7 @@ test('R6 a fill that nobody waits for is not sent', async () => {
   expect(bench.reads.sent).toBe(0)
 })
 
-test('R6 a source that does not answer ends in UNAVAILABLE, and leaves nothing behind', async () => {
+test('R6 a source that does not reply results in UNAVAILABLE, and nothing is leaked', async () => {
   await using bench = await new Bench().live()
   const end = expect(bench.replica.get('a', '1', { waitMs: 700 })).rejects.toMatchObject({
     code: 'UNAVAILABLE',
@@ -89,18 +89,18 @@ test('R7 an answer larger than the cache comes from one position and one read', 
   expect(sent).toBe(1)
 })
 
-test('R7 the same read is seen to evict itself when pins are ignored', async () => {
+test('R7 the same read evicts its own documents if pins are ignored', async () => {
   const { answer, sent } = await readMany(new IgnoresPins(tiny))
   expect(answer.stored).toBe(false)
   expect(sent).toBeGreaterThan(1)
 })
 
-test('R7 a document larger than the whole cache is answered', async () => {
+test('R7 a document larger than the cache is answered', async () => {
   const { answer, sent } = await readMany(new Cache({ maxBytes: 100, sizeOf: asText.sizeOf }))
   expect([answer.values.length, answer.stored, sent]).toEqual([5, true, 1])
 })
 
-test('R7 the same read is seen never to end when an eviction aborts a fill', async () => {
+test('R7 the same read never ends if an eviction aborts a fill', async () => {
   class Both extends EvictionAbortsFills<string> {
     override pin(): void {}
     override unpin(): void {}
@@ -116,7 +116,7 @@ test('R7 the same read is seen never to end when an eviction aborts a fill', asy
   await end
 })
 
-test('R7 the entries of an answer go back under the budget', async () => {
+test('R7 the entries of an answer are evicted down to the budget afterwards', async () => {
   const cache = new Cache(tiny)
   await readMany(cache)
   expect(cache.bytes).toBeLessThanOrEqual(tiny.maxBytes)
@@ -131,7 +131,7 @@ test('R8 an answer above the limit is refused', async () => {
   await end
 })
 
-test('R9 a collection that is not served is unknown, one that cannot be exact says why', async () => {
+test('R9 an undeclared collection is UNKNOWN_COLLECTION, and an inexact one is refused with the reason', async () => {
   const bench = new Bench()
   bench.reads.reasons.set('b', 'it is a view')
   await using live = await bench.live()
@@ -140,14 +140,14 @@ test('R9 a collection that is not served is unknown, one that cannot be exact sa
   expect(live.replica.status().refusedCollections).toEqual({ b: 'it is a view' })
 })
 
-test('R9 a collection whose name would be cut in a key is refused at once', () => {
+test('R9 a collection with a slash in its name is refused immediately', () => {
   const served: ReadonlyMap<string, IdType> = new Map([['a/b', 'string']])
   expect(() => new Bench({ collections: served })).toThrow(
     "'a/b' cannot be followed exactly: its name contains a slash",
   )
 })
 
-test('R9 while a changed collection is checked nobody reads it, and the others go on', async () => {
+test('R9 a changed collection is not read while it is checked; other collections are served', async () => {
   await using bench = await new Bench().live()
   bench.history.commit([upsert('1'), { kind: 'upsert', collection: 'b', id: '1' }])
   bench.tell()
@@ -162,7 +162,7 @@ test('R9 while a changed collection is checked nobody reads it, and the others g
   await end
 })
 
-test('R9 an answer to an older question about a collection is not believed', async () => {
+test('R9 the result of an outdated check is ignored', async () => {
   await using bench = await new Bench().live()
   const touched = bench.batch([{ kind: 'invalidate-collection', collection: 'a' }], 0, true)
   bench.feed.apply(touched)
@@ -172,7 +172,7 @@ test('R9 an answer to an older question about a collection is not believed', asy
   bench.reads.pending.shift()?.reply()
   await bench.settle()
   expect(bench.replica.status().refusedCollections).toEqual({})
-  // Nothing was read because of the older answer; the newer question is under way.
+  // The outdated result did not enable reads; the later check is running.
   expect([bench.deferred, bench.reads.pending.length]).toEqual([0, 1])
   bench.reads.reasons.set('a', 'it is a view now')
   await bench.drain()
@@ -180,7 +180,7 @@ test('R9 an answer to an older question about a collection is not believed', asy
   await answer
 })
 
-test('R9 one check is under way at a time; what is asked for meanwhile goes into the next, also when one fails', async () => {
+test('R9 one check runs at a time; requests in the meantime go into the next, even after a failure', async () => {
   await using bench = await new Bench().live()
   const touch = (collection: string): void =>
     bench.feed.apply(bench.batch([{ kind: 'invalidate-collection', collection }], 0, true))
@@ -200,7 +200,7 @@ test('R9 one check is under way at a time; what is asked for meanwhile goes into
   expect(bench.replica.status().refusedCollections).toEqual({ a: 'it is a view now', b: 'it is capped now' })
 })
 
-test('R12 a document that cannot be encoded fails its own read and nothing else', async () => {
+test('R12 a document that cannot be encoded fails only its own read', async () => {
   await using bench = await new Bench({
     encoder: {
       ...asText,
@@ -220,7 +220,7 @@ test('R12 a document that cannot be encoded fails its own read and nothing else'
   expect((await good).values).toEqual(['s2'])
 })
 
-test('R12 a document whose size cannot be told fails its own read, leaves nothing behind, and the others go on', async () => {
+test('R12 a document whose size cannot be determined fails only its own read, and nothing is leaked', async () => {
   const sizeOf = (text: string): number => {
     if (text === 's1') throw new Error('cannot')
     return text.length
@@ -238,12 +238,12 @@ test('R12 a document whose size cannot be told fails its own read, leaves nothin
   expect(bench.reads.sent).toBe(2)
 })
 
-test('R12 nor does it stop what the feed tells of it, while it is read and while it waits', async () => {
+test('R12 the feed still applies its changes, both while it is being read and while it is queued', async () => {
   const sizeOf = (): number => {
     throw new Error('cannot')
   }
   await using bench = await new Bench({ cache: new Cache({ ...tiny, sizeOf }) }).live()
-  // Nothing is known of a collection that holds nothing until W has come to the source's own clock.
+  // The absence in an empty collection is known only when W has reached the source's clock.
   const bad = expect(bench.replica.get('a', '1')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   await bench.settle()
   bench.tick()
@@ -255,7 +255,7 @@ test('R12 nor does it stop what the feed tells of it, while it is read and while
   await bad
 })
 
-test('R13 closing ends every wait with STOPPED, and twice is fine', async () => {
+test('R13 closing ends every wait with STOPPED, and is idempotent', async () => {
   const bench = await new Bench().live()
   const ends = [
     expect(bench.replica.get('a', '1')).rejects.toMatchObject({ code: 'STOPPED' }),

@@ -3,7 +3,7 @@ import { eventually, openTestDatabase, type TestDatabase } from '@freshet/testki
 import { ABSENT } from '@freshet/cache'
 import { openReplica } from './support/mongo/open-replica.ts'
 
-/** What an administrator does to the reader's user while it is connected. */
+/** Changes the role of the reader's user while it is connected. */
 async function give(db: TestDatabase, roles: readonly string[]): Promise<void> {
   await db.admin.db('shop').command({ updateUser: 'freshet-reader', roles })
 }
@@ -27,7 +27,7 @@ test('G4.4 a role that is taken away ends the live feed: the reader says why, gr
   await products.updateOne({ _id: 'held' }, { $set: { value: 2 } })
   const { ageMs: before = 0, at } = replica.status()
   await eventually(() => expect(replica.status().ageMs).toBeGreaterThan(before + 500))
-  // What is held is a state that was; what is not held cannot be answered.
+  // Cached documents are an earlier state; others cannot be answered.
   expect(await read('held')).toBe(1)
   expect(replica.at).toBe(at)
   await expect(read('unknown')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
@@ -60,7 +60,7 @@ test('G4.8 a role that has become too large ends the feed when it is opened agai
   await eventually(() =>
     expect(replica.status()).toMatchObject({ brokenBy: 'DENIED', state: { kind: 'lagging' } }),
   )
-  // The connection of the reads was looked at too.
+  // The connection of the reads was checked too.
   await eventually(() =>
     expect(replica.get('products', 'unknown')).rejects.toMatchObject({ code: 'UNAVAILABLE' }),
   )

@@ -8,7 +8,7 @@ import { History } from './support/history.ts'
 const upsert = (id: string) => ({ kind: 'upsert', collection: 'a', id }) as const
 const invalidate = (id: string) => ({ kind: 'invalidate', collection: 'a', id }) as const
 
-/** Reads of one document that is overtaken three times; `late` joins before the reply of the third. */
+/** Reads one document that is overtaken three times. `late` joins before the third reply. */
 async function readOvertaken(
   options: BenchOptions,
 ): Promise<{ early: Position; late: Position; floor: Position }> {
@@ -39,19 +39,19 @@ async function readOvertaken(
   return { early: (await early).at, late: (await late).at, floor }
 }
 
-test('R3 a caller who joins a read that is answered from the past gets nothing older than its own call', async () => {
+test('R3 a caller that joins a running read never gets a state from before its own call', async () => {
   const { early, late, floor } = await readOvertaken({})
   expect(early < floor).toBe(true)
   expect(late >= floor).toBe(true)
 })
 
-test('R3 the same reads find a cache that answers below the floor', async () => {
+test('R3 the same reads detect a cache that answers below the floor', async () => {
   const cache = new AnswersBelowTheFloor({ maxBytes: 10_000, sizeOf: asText.sizeOf })
   const { late, floor } = await readOvertaken({ cache })
   expect(late < floor).toBe(true)
 })
 
-test('R10 W of a source that was left and is followed again does not fall', async () => {
+test('R10 W does not fall when a previous source is followed again', async () => {
   await using bench = await new Bench().live()
   const { history } = bench
   for (let n = 0; n < 3; n += 1) history.commit([upsert('1')])
@@ -73,7 +73,7 @@ test('R10 W of a source that was left and is followed again does not fall', asyn
   expect(await answer).toMatchObject({ at: positionOf(1, 3), values: ['s3'] })
 })
 
-test('R10 a read that runs while another database takes the place of its own is not answered from that one', async () => {
+test('R10 a running read is not answered from a database that replaces its own', async () => {
   await using bench = await new Bench().live()
   bench.history.commit([upsert('1')])
   bench.tell()

@@ -21,16 +21,16 @@ afterAll(async () => {
   await db[Symbol.asyncDispose]()
 })
 
-/** The server waits here when a command has done its work and its reply, with the operationTime, is still to be made. */
+/** A fail point after a command's work, before its reply with the operationTime is built. */
 const failPoint = 'waitAfterCommandFinishesExecution'
 
-/** The server holds a read that it has done. */
+/** Whether the server is blocking a finished read. */
 async function holdsARead(): Promise<void> {
   const stages = [{ $currentOp: { allUsers: true } }, { $match: { failpointMsg: failPoint } }]
   await eventually(async () => expect(await db.admin.db('admin').aggregate(stages).toArray()).toHaveLength(1))
 }
 
-/** What a replica gave, and what the database had at the position that it named. */
+/** A replica's answer, and the database's state at the position it named. */
 async function judged({ at, values: [value = ABSENT] }: Answer<Parsed>) {
   const readConcern = { level: 'snapshot', atClusterTime: timestampOf(at) }
   const command = { find: 'products', filter: { _id: 'p' }, readConcern }
@@ -38,14 +38,14 @@ async function judged({ at, values: [value = ABSENT] }: Answer<Parsed>) {
   return { given: value === ABSENT ? undefined : value.document['value'], was: cursor.firstBatch[0].value }
 }
 
-/** Seen by the feed at once, and not at the next flush of the journal. */
+/** Visible to the feed immediately, not only at the next journal flush. */
 const durable = { writeConcern: { w: 'majority', j: true } } as const
 
-/** A document changes after the server has read it, and before it says at which time it answers. */
+/** A document changes after the server has read it and before the reply gets its operationTime. */
 async function changeBehindTheRead(given: OpenReplicaOptions) {
   const products = db.admin.db(db.database).collection<Product>('products')
   await products.replaceOne({ _id: 'p' }, { value: 1 }, { ...durable, upsert: true })
-  // The read is held for as long as the test needs.
+  // The read stays blocked for as long as the test needs.
   const patience = { pastReadMs: 60_000, replyWithinMs: 60_000 }
   const limits = { options: { sourceReadMs: 60_000 }, source: patience }
   await using replica = await openReplica(db, { ...limits, ...given })
@@ -57,20 +57,20 @@ async function changeBehindTheRead(given: OpenReplicaOptions) {
   await replica.now({ waitMs: 60_000 })
   await holding[Symbol.asyncDispose]()
   const answers = [await judged(await first)]
-  // Whatever else comes, nothing tells of this document again.
+  // No later change mentions this document.
   await products.replaceOne({ _id: 'another' }, { value: 1 }, { ...durable, upsert: true })
   answers.push(await judged(await replica.get('products', 'p', { atLeast: 'now' })))
   return answers
 }
 
-test('R3 a read that is overtaken between its work and its reply does not win over the change', async () => {
+test('R3 a read overtaken between its work and its reply does not win over the change', async () => {
   expect(await changeBehindTheRead({})).toEqual([
     { given: 2, was: 2 },
     { given: 2, was: 2 },
   ])
 })
 
-test('R3 the same race leaves a replica stale for good that stamps reads with the operationTime of the reply', async () => {
+test('R3 in the same race a replica that stamps reads with the operationTime of the reply stays stale', async () => {
   expect(await changeBehindTheRead(stampedFills())).toEqual([
     { given: 1, was: 2 },
     { given: 1, was: 2 },

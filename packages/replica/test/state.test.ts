@@ -19,7 +19,7 @@ const events: Record<ReplicaEvent['type'], ReplicaEvent> = {
   stop: { type: 'stop' },
 }
 
-/** Every state by every event: a new one does not compile until its cells are written. */
+/** Every state by every event. A new state or event does not compile until its cells are filled in. */
 const expected: Record<ReplicaState['kind'], Record<ReplicaEvent['type'], ReplicaState['kind']>> = {
   loading: { begun: 'loading', proved: 'live', silent: 'loading', lost: 'lost', stop: 'stopped' },
   live: { begun: 'loading', proved: 'live', silent: 'lagging', lost: 'lost', stop: 'stopped' },
@@ -38,7 +38,7 @@ test.each(stateList.flatMap((state) => eventList.map((event) => ({ state, event 
   },
 )
 
-test('R2 an event that changes nothing returns the same object, and twice equals once', () => {
+test('R2 an event that changes nothing returns the same object, and events are idempotent', () => {
   const random = new Random(7)
   let state: ReplicaState = states.loading
   for (let step = 0; step < 5_000; step += 1) {
@@ -52,11 +52,11 @@ test('R2 an event that changes nothing returns the same object, and twice equals
   }
 })
 
-test('R2 lagging remembers since when', () => {
+test('R2 lagging keeps its start time', () => {
   expect(next(states.live, events.silent)).toEqual({ kind: 'lagging', since: 9 })
   expect(next(states.lagging, events.silent)).toEqual({ kind: 'lagging', since: 5 })
 })
 
-test('R2 held values are given out live and lagging, and never otherwise', () => {
+test('R2 cached values are served only when live or lagging', () => {
   expect(stateList.filter(serves).map(({ kind }) => kind)).toEqual(['live', 'lagging'])
 })

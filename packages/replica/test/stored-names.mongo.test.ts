@@ -40,7 +40,7 @@ async function shown(name: string, id: string): Promise<unknown> {
 test.each([
   ['profiles', 'userProfiles'],
   ['files', 'fs.files'],
-])('R20 %s is read, followed and told under its own name, and stored as %s', async (name, in_) => {
+])('R20 %s is read, followed and reported under its own name, and stored as %s', async (name, in_) => {
   const notifications = replica.changes({ signal })[Symbol.asyncIterator]()
   expect(await shown(name, 'a')).toBe('absent')
   const next: Promise<IteratorResult<Notification<unknown>>> = notifications.next()
@@ -58,14 +58,14 @@ test.each([
   expect(await shown(name, 'a')).toBe(2)
   await stored(in_).drop()
   expect(await shown(name, 'a')).toBe('absent')
-  // A collection that is called like the other one in URLs is nobody's.
+  // A stored collection with the URL name of the other belongs to no declaration.
   await stored(name).insertOne({ _id: 'a', n: 7 })
   expect(await shown(name, 'a')).toBe('absent')
   await expect(replica.get(in_, 'a')).rejects.toMatchObject({ code: 'UNKNOWN_COLLECTION' })
   await notifications.return?.()
 })
 
-test('R20 what is wrong with a collection is told of its name here', async () => {
+test('R20 problems of a collection are reported under its declared name', async () => {
   const app = db.admin.db(db.database)
   await app.createCollection('Capped', { capped: true, size: 10_000 })
   await using other = await openReplica(db, {

@@ -4,13 +4,13 @@ import { asText, type BenchOptions } from './support/bench.ts'
 import { FencedReads } from './support/fenced-reads.ts'
 import { Stress, type StressResult } from './support/stress.ts'
 
-/** Room for about three of six documents: misses and evictions are constant. */
+/** Capacity for about three of six documents, so misses and evictions are frequent. */
 const maxBytes = 3 * (ENTRY_OVERHEAD_BYTES + 10)
 const cacheOptions = { maxBytes, sizeOf: asText.sizeOf, recent: { maxBytes, encode: asText.encode } }
 
 const seed = Number(process.env['FRESHET_TEST_SEED'] ?? Date.now() % 2 ** 31)
 
-/** Random runs over one kind of source; every answer is judged. */
+/** Random runs over one kind of source. Every answer is verified. */
 async function runAll(runs: number, source: Pick<BenchOptions, 'reads' | 'log'>) {
   const total = { answers: 0, unsettled: 0, fromThePast: 0 }
   for (let run = 0; run < runs; run += 1) {
@@ -30,14 +30,14 @@ test(`R3 every answer of a random run is the state at its position (seed ${seed}
   expect(total.fromThePast).toBeGreaterThan(0)
 })
 
-test(`R3 so it is over a source that cannot be read as it was (seed ${seed})`, async () => {
+test(`R3 the same holds for a source without reads at a position (seed ${seed})`, async () => {
   const total = await runAll(200, { reads: (history, random) => new FencedReads(history, random) })
   expect(total.answers).toBeGreaterThan(8_000)
 })
 
-test(`R3 so it is over a log, of which all is held (seed ${seed})`, async () => {
+test(`R3 the same holds for a log with a complete cache (seed ${seed})`, async () => {
   const total = await runAll(200, { log: true })
   expect(total.answers).toBeGreaterThan(8_000)
-  // It has it all: nothing is ever read, and nothing answers from the past.
+  // The cache is complete: nothing is read, and no answer is from an earlier position.
   expect(total.fromThePast).toBe(0)
 })

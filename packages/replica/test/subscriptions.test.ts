@@ -20,7 +20,7 @@ async function take(from: Heard, count: number): Promise<readonly Notification<s
   return taken
 }
 
-test('R14 a subscriber hears of every change from its call on, in order and with its document, and of every gap', async () => {
+test('R14 a subscriber gets every change from its call on, in order and with its document, and every gap', async () => {
   await using bench = await new Bench().live()
   const heard = listen(bench)
   bench.history.commit([upsert])
@@ -40,7 +40,7 @@ test('R14 a subscriber hears of every change from its call on, in order and with
   ])
 })
 
-test('R14 what was told before a gap is not told again when the new epoch begins before it', async () => {
+test('R14 changes delivered before a gap are not repeated when the new epoch starts before it', async () => {
   await using bench = await new Bench().live()
   const heard = listen(bench)
   for (let n = 0; n < 3; n += 1) {
@@ -61,7 +61,7 @@ test('R14 what was told before a gap is not told again when the new epoch begins
   expect(bench.replica.status().changesApplied).toBe(5)
 })
 
-test('R14 changes of one batch are told in order with what resets all', async () => {
+test('R14 changes of one batch are delivered in order with resets', async () => {
   await using bench = await new Bench().live()
   const heard = listen(bench)
   bench.history.commit([
@@ -82,7 +82,7 @@ test('R14 changes of one batch are told in order with what resets all', async ()
   ])
 })
 
-test('R12 R14 a document that cannot be encoded is told as a change that must be read', async () => {
+test('R12 R14 a document that cannot be encoded is delivered as an invalidation', async () => {
   const encode = (): string => {
     throw new Error('by the test')
   }
@@ -95,7 +95,7 @@ test('R12 R14 a document that cannot be encoded is told as a change that must be
   ])
 })
 
-test('R14 one that is behind by too many bytes loses its queue and hears so; one batch alone is always told', async () => {
+test('R14 a subscriber too many bytes behind gets a reset in place of its queue; a single batch is always delivered', async () => {
   await using bench = await new Bench({ options: { maxSubscriptionBytes: 600 } }).live()
   const heard = listen(bench)
   const tell = (commits: number): void => {
@@ -112,7 +112,7 @@ test('R14 one that is behind by too many bytes loses its queue and hears so; one
   expect(all?.kind === 'changes' && all.changes).toHaveLength(9)
 })
 
-test('R14 what was taken gives its bytes back', async () => {
+test('R14 consumed notifications release their bytes', async () => {
   await using bench = await new Bench({ options: { maxSubscriptionBytes: 600 } }).live()
   const heard = listen(bench)[Symbol.asyncIterator]()
   for (let n = 1; n <= 20; n += 1) {
@@ -122,7 +122,7 @@ test('R14 what was taken gives its bytes back', async () => {
   }
 })
 
-test('R14 who wants some collections hears of nothing else, and is not slowed down by it', async () => {
+test('R14 a subscriber to some collections gets nothing of others, and is not delayed by them', async () => {
   await using bench = await new Bench({ options: { maxSubscriptionBytes: 600 } }).live()
   const heard = listen(bench, { collections: ['a'] })
   for (let n = 0; n < 9; n += 1) {
@@ -161,7 +161,7 @@ test('R14 ten thousand subscribers of other collections cost a change nothing: n
   expect(told[0]).toEqual(told[1])
 })
 
-test('R14 the subscription ends by its signal and by closing', async () => {
+test('R14 a subscription ends with its signal and with close', async () => {
   const bench = await new Bench().live()
   const leaving = new AbortController()
   const ended = [take(listen(bench, { signal: leaving.signal }), 1), take(listen(bench), 1)]

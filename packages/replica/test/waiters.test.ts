@@ -3,7 +3,7 @@ import { positionOf } from '@freshet/protocol'
 import { Waiters, type Waiter } from '../src/waiters.ts'
 import { Random } from './support/random.ts'
 
-test('R4 wakes exactly those whose position was reached, earliest first, whoever left meanwhile', () => {
+test('R4 wakes exactly the waiters whose position was reached, in order, skipping cancelled ones', () => {
   const random = new Random(11)
   const waiters = new Waiters()
   const woken: number[] = []
@@ -26,7 +26,7 @@ test('R4 wakes exactly those whose position was reached, earliest first, whoever
   }
 })
 
-test('R4 who leaves after it was woken changes nothing', () => {
+test('R4 cancelling a woken waiter has no effect', () => {
   const waiters = new Waiters()
   const first = waiters.add(positionOf(0, 1), () => {})
   waiters.add(positionOf(0, 2), () => {})
@@ -35,7 +35,7 @@ test('R4 who leaves after it was woken changes nothing', () => {
   expect(waiters.size).toBe(1)
 })
 
-test('R4 all can be woken at once, except those that left', () => {
+test('R4 wakeAll wakes every waiter that was not cancelled', () => {
   const waiters = new Waiters()
   const woken: string[] = []
   waiters.add(positionOf(0, 1), () => woken.push('a'))

@@ -28,7 +28,7 @@ beforeEach(async () => {
   await products.replaceOne({ _id: 'p' }, { value: 1 }, { upsert: true })
 })
 
-/** How many epochs began, and why. */
+/** The number of epochs by reason. */
 const resyncs = (replica: Replica<Parsed>): Readonly<Record<string, number>> => replica.status().resyncs
 
 async function valueIn(replica: Replica<Parsed>): Promise<unknown> {
@@ -36,7 +36,7 @@ async function valueIn(replica: Replica<Parsed>): Promise<unknown> {
   return value === ABSENT ? undefined : value.document['value']
 }
 
-test('R10 a renamed timeline is another source: a new epoch, and positions of the old one are refused', async () => {
+test('R10 a renamed timeline is another source: it starts a new epoch, and positions of the old one are refused', async () => {
   await using replica = await openReplica(db)
   expect(await valueIn(replica)).toBe(1)
   const { source, at } = replica.status()
@@ -57,7 +57,7 @@ test('R10 a renamed timeline is another source: a new epoch, and positions of th
   expect(await replica.get('products', 'p')).toMatchObject({ via: 'miss', source: replica.status().source })
 })
 
-test('R10 without its control document the database is served by nobody, until it is there again', async () => {
+test('R10 without its control document the database is not served until the document is back', async () => {
   await using replica = await openReplica(db)
   expect(await valueIn(replica)).toBe(1)
   const { source } = replica.status()
@@ -75,7 +75,7 @@ test('R10 without its control document the database is served by nobody, until i
   ])
     await expect(read()).rejects.toMatchObject({ code: 'SOURCE_UNKNOWN' })
   await products.updateOne({ _id: 'p' }, { $set: { value: 2 } })
-  // It asks again and again; how often at most is a matter of the follower.
+  // It keeps retrying, at a rate limited by the follower.
   await eventually(() => expect(replica.status().reopens).toBeGreaterThan(reopens + 2))
   await control.insertOne(document)
   await eventually(() => expect(replica.state.kind).toBe('live'))
