@@ -153,7 +153,8 @@ const nameless = [
   ...folders.filter((folder) => folder.startsWith('apps/') && folder !== 'apps/cli'),
 ]
 
-const mayNameDatabase = /^apps\/(writer\/src\/store|reader\/src\/backend)\/(backend\.ts$|mongodb\/)/
+/** The directory of one database, and the file that chooses it. */
+const mayNameDatabase = /^apps\/[a-z]+\/src\/(store|backend)\/(backend\.ts$|[a-z]+\/)/
 
 test('a database is named in folders of its own, and in the one file that chooses it', () => {
   const named = nameless

@@ -49,25 +49,7 @@ export function readerApp(
     fail,
     refused: { methods: 0 },
   }
-  addReaderMetrics(metrics, replica, () => [
-    { labels: { layer: 'http', what: 'method' }, value: reader.refused.methods },
-    ...Object.entries(guard().refusals).map(([what, value]) => ({
-      labels: { layer: 'database', what },
-      value,
-    })),
-  ])
-  metrics.gauge('guard_layer_standing', '1 for each layer of the guard that stands.', ['layer'], () =>
-    Object.entries(guard().layers).map(([layer, how]) => ({
-      labels: { layer },
-      value: how === 'standing' ? 1 : 0,
-    })),
-  )
-  metrics.counter(
-    'database_client_renewals_total',
-    'Times that a client was made anew, since every server had said that it is of no set or of another.',
-    [],
-    () => guard().renewals,
-  )
+  addReaderMetrics(metrics, replica, guard, () => reader.refused.methods)
   const health = new ReaderHealth({
     replica,
     clock,

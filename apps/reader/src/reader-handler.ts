@@ -1,4 +1,5 @@
 import {
+  admitted,
   documentNames,
   RouteTable,
   type Fail,
@@ -7,14 +8,11 @@ import {
   type Verifier,
 } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Replica } from '@freshet/replica'
-import type { CachedDocument } from './cached-document.ts'
 import { readerRoutes, type ReaderRouteParts } from './routes.ts'
 import { readWanted } from './wanted.ts'
 
 /** What a reader answers with; `readerApp` and `openReader` make one. */
 export interface Reader extends ReaderRouteParts {
-  readonly replica: Pick<Replica<CachedDocument>, 'peek'>
   readonly tokens: Verifier
   readonly fail: Fail
   /** Counts the requests with a method that does not read. */
@@ -72,13 +70,11 @@ export function readerHandler(
     if (slash < 0 || !url.startsWith(start)) return byTable(request, response)
     const who = access.get(url.slice(length, slash))
     if (who === undefined) return byTable(request, response)
-    if (who !== 'public') {
-      const proof = tokens.verify(request.headers.authorization)
-      if (proof instanceof Promise)
-        return proof.then(() =>
-          answeredAtOnce(request, response, url) ? undefined : byTable(request, response),
-        )
-    }
+    const proof = admitted(who, tokens, request)
+    if (proof instanceof Promise)
+      return proof.then(() =>
+        answeredAtOnce(request, response, url) ? undefined : byTable(request, response),
+      )
     if (!answeredAtOnce(request, response, url)) return byTable(request, response)
   }
 

@@ -1,8 +1,6 @@
 import type { Replica, ReplicaStatus } from '@freshet/replica'
-import type { Metrics, Sample } from '@freshet/service'
-
-/** Counts of what was refused because readers only read, by the layer that refused it. */
-export type Refusals = () => readonly Sample[]
+import type { Metrics } from '@freshet/service'
+import type { GuardWord } from './backend/contract.ts'
 
 type Numbers = {
   readonly [Key in keyof ReplicaStatus as ReplicaStatus[Key] extends number ? Key : never]: number
@@ -22,7 +20,8 @@ const counters: Readonly<Record<string, readonly [keyof Numbers, string]>> = {
 export function addReaderMetrics(
   metrics: Metrics,
   replica: Pick<Replica<unknown>, 'status'>,
-  refusals: Refusals,
+  guard: () => GuardWord,
+  refusedMethods: () => number,
 ): void {
   for (const [name, [key, help]] of Object.entries(counters))
     metrics.counter(name, help, [], () => replica.status()[key])
@@ -57,5 +56,23 @@ export function addReaderMetrics(
   metrics.counter('replica_resyncs_total', 'Times that the whole cache was dropped.', ['reason'], () =>
     Object.entries(replica.status().resyncs).map(([reason, value]) => ({ labels: { reason }, value })),
   )
-  metrics.counter('guard_refusals_total', 'Attempts to write that were refused.', ['layer', 'what'], refusals)
+  metrics.counter('guard_refusals_total', 'Attempts to write that were refused.', ['layer', 'what'], () => [
+    { labels: { layer: 'http', what: 'method' }, value: refusedMethods() },
+    ...Object.entries(guard().refusals).map(([what, value]) => ({
+      labels: { layer: 'database', what },
+      value,
+    })),
+  ])
+  metrics.gauge('guard_layer_standing', '1 for each layer of the guard that is in force.', ['layer'], () =>
+    Object.entries(guard().layers).map(([layer, state]) => ({
+      labels: { layer },
+      value: state === 'standing' ? 1 : 0,
+    })),
+  )
+  metrics.counter(
+    'database_client_renewals_total',
+    'Clients recreated because every server had left the replica set or joined another.',
+    [],
+    () => guard().renewals,
+  )
 }

@@ -1,8 +1,9 @@
 import { parameterOf, type AnswerRoom, type Asking, type Route } from '@freshet/service'
+import type { Replica } from '@freshet/replica'
 import type { FactSheet } from './facts.ts'
 import type { CachedDocument } from './cached-document.ts'
 import { readDocument, type DocumentAnswer } from './read-document.ts'
-import { readItems } from './read-items.ts'
+import { readItems } from './read-by-ids.ts'
 import type { PatientReads } from './patient-reads.ts'
 
 /** Who may read a collection: everybody, or everybody with a valid token. */
@@ -10,6 +11,7 @@ export type ReadAccess = 'public' | 'authenticated'
 
 /** What the routes answer with. */
 export interface ReaderRouteParts {
+  readonly replica: Replica<CachedDocument>
   readonly access: ReadonlyMap<string, ReadAccess>
   readonly facts: FactSheet
   readonly reads: PatientReads<CachedDocument>

@@ -1,4 +1,4 @@
-import { bsonSize, nameEnd, uint32At } from './scan.ts'
+import { bsonSize, nameEnd, uint32At } from './types.ts'
 
 /**
  * Goes over the elements of one document or array, and makes nothing of them: the only walk over raw BSON. It never

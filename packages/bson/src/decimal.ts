@@ -1,4 +1,4 @@
-import { uint32At } from './scan.ts'
+import { uint32At } from './types.ts'
 
 /** What the exponent is counted from. */
 const BIAS = 6176

@@ -1,5 +1,5 @@
 import { BsonCursor } from './cursor.ts'
-import { bsonSize, bsonTypes, nameEnd } from './scan.ts'
+import { bsonSize, bsonTypes, nameEnd } from './types.ts'
 
 /** Of the element at `at`: where its value begins. */
 export function valueStart(bytes: Uint8Array, at: number): number {

@@ -1,5 +1,5 @@
 import { integerFromDecimal } from './decimal.ts'
-import { bsonTypes, uint32At } from './scan.ts'
+import { bsonTypes, uint32At } from './types.ts'
 import type { Id, IdType } from '@freshet/protocol'
 
 /** The largest integer that an id may be: beyond it a JSON number is no longer exact. */

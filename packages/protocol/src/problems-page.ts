@@ -7,7 +7,7 @@ Every error is \`application/problem+json\` (RFC 9457). Its \`type\` is \`https:
 codes below. "Retryable": the same request may succeed later without a change; where the service can name a wait, it
 is in the header \`Retry-After\`.
 
-This page is made from \`packages/protocol/src/problems.ts\` by \`npm run --prefix packages/protocol docs\`.
+This page is generated from \`client-problems.ts\` and \`server-problems.ts\` in \`packages/protocol/src\` by \`npm run --prefix packages/protocol docs\`.
 `
 
 /** The content of `docs/problems.md`: one section a code, in the order of the table, which is by status. */

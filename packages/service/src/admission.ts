@@ -11,15 +11,20 @@ export const noTokens: Verifier = {
   },
 }
 
-/** Who asks, where that matters. @throws {ProblemError} unauthenticated, forbidden, unavailable; also as a rejection. */
+/**
+ * Every request to an app passes here once its route is known: tables, upgrades and cached answers alike. Returns the
+ * claims of its token; `undefined` where the route is public.
+ * @throws {ProblemError} unauthenticated, forbidden, unavailable; also as a rejection.
+ */
 export function admitted(
   need: Who | Need,
   tokens: Verifier,
-  header: string | undefined,
+  request: IncomingMessage,
 ): Claims | undefined | Promise<Claims> {
-  const { who, why } = typeof need === 'string' ? { who: need, why: undefined } : need
+  const who = typeof need === 'string' ? need : need.who
   if (who === 'public') return undefined
-  const claims = verified(tokens, header, why)
+  const why = typeof need === 'string' ? undefined : need.why
+  const claims = verified(tokens, request.headers.authorization, why)
   if (who === 'authenticated') return claims
   const role = who.slice('role:'.length)
   const expectRole = (known: Claims): Claims => {

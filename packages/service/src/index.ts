@@ -1,3 +1,4 @@
+export { admitted } from './admission.ts'
 export { BodyBudget } from './body-budget.ts'
 export type { BodyBudgetParts } from './body-budget.ts'
 export type { BodyShare } from './body-share.ts'

@@ -122,7 +122,7 @@ export class RoutePath {
       throw new ProblemError('method-not-allowed', { headers: { ...refused?.(asking), ...headers } })
     }
     const need = typeof route.who === 'function' ? route.who(asking) : route.who
-    const proof = admitted(need, tokens, request.headers.authorization)
+    const proof = admitted(need, tokens, request)
     const run = (claims: Claims | undefined): void | Promise<void> =>
       route.answer({ ...asking, response, claims, query: queryOf(request, route.query ?? []) })
     // A token that is remembered costs no turn of the loop.

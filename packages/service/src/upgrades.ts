@@ -126,7 +126,7 @@ export class Upgrades {
     for (const [name, text] of Object.entries(parameters)) readers[name]?.(text)
     const asking = { request, parameters, base: '' }
     const need = typeof route.who === 'function' ? route.who(asking) : route.who
-    const claims = await admitted(need, tokens, request.headers.authorization)
+    const claims = await admitted(need, tokens, request)
     const query = queryOf(request, route.query ?? [])
     if (socket.destroyed) return
     // It was paused while it waited for its turn; nothing is read before this turn ends.
