@@ -55,7 +55,7 @@ test.each(['standalone', 'another set'] as const)(
       expect(await writer.status()).toMatchObject({ connection: 'connected', heartbeatFailing: false }),
     )
     expect(await metric(writer, 'writer_connection_renewals_total')).toBeGreaterThanOrEqual(1)
-    expect(said).toContain('database connection: is made anew')
+    expect(said).toContain('database connection: recreating')
   },
 )
 

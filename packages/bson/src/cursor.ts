@@ -1,31 +1,30 @@
 import { bsonSize, nameEnd, uint32At } from './types.ts'
 
 /**
- * Goes over the elements of one document or array, and makes nothing of them: the only walk over raw BSON. It never
- * throws and never leaves the bytes that there are: at the first element that makes no sense it ends, and {@link isComplete}
- * is false.
+ * Iterates over the elements of one document or array without decoding them; all code that walks raw BSON uses it. Never
+ * throws and never reads out of bounds: it ends at the first invalid element, and {@link isComplete} is then false.
  */
 export class BsonCursor {
   readonly #bytes: Uint8Array
   readonly #start: number
   readonly #end: number
-  /** By `bsonTypes`. */
+  /** One of `bsonTypes`. */
   type = 0
   nameAt = 0
   valueAt = 0
-  /** Where the value ends and the next element begins. */
+  /** The end of the value, where the next element begins. */
   end: number
 
-  /** `start`: where the length of the document is. */
+  /** @param start the offset of the document's length. */
   constructor(bytes: Uint8Array, start = 0) {
     this.#bytes = bytes
     this.#start = start
-    // A length that says more than there is counts as far as there is something.
+    // A length beyond the available bytes is clamped to them.
     this.#end = Math.min(start + uint32At(bytes, start), bytes.length) - 1
     this.end = start + 4
   }
 
-  /** Goes to the next element; false: there is none. */
+  /** Advances to the next element; `false` if there is none. */
   next(): boolean {
     const bytes = this.#bytes
     const at = this.end
@@ -42,24 +41,24 @@ export class BsonCursor {
     return true
   }
 
-  /** Where the NUL behind the name is. */
+  /** The offset of the NUL after the name. */
   get nameEnd(): number {
     return this.valueAt - 1
   }
 
-  /** Behind the last element: whether that was the end of the document, and not bytes that are no BSON. */
+  /** After the last element: whether the document ended properly, as opposed to an invalid element. */
   get isComplete(): boolean {
     const { end } = this
-    const said = uint32At(this.#bytes, this.#start) === end + 1 - this.#start
-    return said && end === this.#end && this.#bytes[end] === 0
+    const lengthMatches = uint32At(this.#bytes, this.#start) === end + 1 - this.#start
+    return lengthMatches && end === this.#end && this.#bytes[end] === 0
   }
 
-  /** @throws {RangeError} these bytes are no BSON. */
+  /** @throws {RangeError} the bytes are not valid BSON. */
   expectComplete(): void {
     if (!this.isComplete) throw new RangeError(`expected BSON at byte ${this.end}, got something else`)
   }
 
-  /** Whether this is the name of the element: bytes without a NUL. */
+  /** Whether the element has this name, passed as bytes without a NUL. */
   isNamed(name: Uint8Array): boolean {
     const { nameAt } = this
     if (this.valueAt - 1 - nameAt !== name.length) return false

@@ -1,12 +1,12 @@
 import { BsonCursor } from './cursor.ts'
 import { bsonSize, bsonTypes, nameEnd } from './types.ts'
 
-/** Of the element at `at`: where its value begins. */
+/** The offset of the value of the element at `at`. */
 export function valueStart(bytes: Uint8Array, at: number): number {
   return nameEnd(bytes, at + 1) + 1
 }
 
-/** Of the element at `at`: where it ends. @throws {RangeError} when that makes no sense: these bytes are no BSON. */
+/** The end of the element at `at`. @throws {RangeError} the bytes are not valid BSON. */
 export function elementEnd(bytes: Uint8Array, at: number, valueAt = valueStart(bytes, at)): number {
   const size = bsonSize(bytes[at] ?? 0, bytes, valueAt)
   if (size < 0 || valueAt + size > bytes.length) throw new RangeError(`expected BSON at byte ${at}`)
@@ -14,8 +14,8 @@ export function elementEnd(bytes: Uint8Array, at: number, valueAt = valueStart(b
 }
 
 /**
- * Whether the object or array at `start` holds others inside each other so that there are more than `levels` of them;
- * the first counts. Looks no deeper than that. @throws {RangeError} when these bytes are no BSON.
+ * Whether the object or array at `start` is nested more than `levels` deep, counting itself. Does not look any deeper.
+ * @throws {RangeError} the bytes are not valid BSON.
  */
 export function deeperThan(bytes: Uint8Array, start: number, levels: number): boolean {
   if (levels <= 0) return true

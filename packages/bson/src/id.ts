@@ -2,7 +2,7 @@ import { integerFromDecimal } from './decimal.ts'
 import { bsonTypes, uint32At } from './types.ts'
 import type { Id, IdType } from '@freshet/protocol'
 
-/** The largest integer that an id may be: beyond it a JSON number is no longer exact. */
+/** The largest integer id: beyond it JSON numbers are not exact. */
 const MAX_SAFE = Number.MAX_SAFE_INTEGER
 
 const SUBTYPE_UUID = 4
@@ -10,7 +10,7 @@ const SUBTYPE_UUID = 4
 const MAX_ID_LENGTH = 256
 const DOT = 0x2e
 
-/** 1 for each byte that an id may hold: `A-Z a-z 0-9 _ ~ @ | : . -`. */
+/** 1 for each byte allowed in an id: `A-Z a-z 0-9 _ ~ @ | : . -`. */
 const idBytes = new Uint8Array(256)
 for (const char of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_~@|:.-')
   idBytes[char.charCodeAt(0)] = 1
@@ -20,12 +20,12 @@ const hexPairs: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
 )
 
 /**
- * The text that stands in the URL for a stored `_id`, read from its raw bytes: `bytes[at]` is the first byte of the
- * value and `type` its BSON type. `undefined` when the value is not an id of a collection with this `idType`: another
- * type, a string of another form, a number that is no exact integer. Values that MongoDB holds equal, of which only one
- * can be there, have one text: the int 5, the long 5, the double 5.0 and the decimals 5 and 5.0; a string and the symbol
- * of the same text. An event may name a document by another one of them than the document has. Never throws, also for
- * bytes that end too early. About 0.1 us; a decimal 0.4.
+ * The URL form of a stored `_id`. `bytes[at]` is the first byte of the value and `type` its BSON type. `undefined` if the
+ * value is not a valid id for `idType`: another type, a string with other characters, a number that is not an exact
+ * integer. Never throws, even for truncated bytes. Takes about 0.1 us; a decimal 0.4.
+ *
+ * Values that MongoDB considers equal map to one id: int 5, long 5, double 5.0, decimals 5 and 5.0; a string and a symbol
+ * with the same text. A change event may use a different one of them than the stored document.
  */
 export function idFromBson(idType: IdType, type: number, bytes: Uint8Array, at: number): Id | undefined {
   switch (idType) {
@@ -41,8 +41,8 @@ export function idFromBson(idType: IdType, type: number, bytes: Uint8Array, at: 
 }
 
 /**
- * The id of a whole BSON document, or of a change event's document key. Looks only at the first element: MongoDB
- * stores `_id` first whatever the order it was sent in
+ * The id of a complete BSON document, or of a change event's document key. Reads only the first element: MongoDB stores
+ * `_id` first, whatever order was sent
  * (https://www.mongodb.com/docs/manual/core/document/#field-order). `undefined` as for {@link idFromBson}.
  */
 export function idFromDocument(idType: IdType, bson: Uint8Array): Id | undefined {
@@ -59,7 +59,7 @@ function stringId(bytes: Uint8Array, at: number): Id | undefined {
   for (let i = from; i < from + length; i++) if (idBytes[bytes[i] ?? 0] !== 1) return undefined
   const dots = bytes[from] === DOT && (length === 1 || (length === 2 && bytes[from + 1] === DOT))
   if (dots) return undefined
-  // In one piece: a text that is put together from characters must be flattened before it can be looked up.
+  // Created in one piece: a concatenated string would have to be flattened before a map lookup.
   return Buffer.from(bytes.buffer, bytes.byteOffset + from, length).toString('latin1')
 }
 
@@ -79,7 +79,7 @@ function decimalId(bytes: Uint8Array, at: number): Id | undefined {
 }
 
 function integerText(value: number): Id | undefined {
-  // Adding 0 turns -0 into 0, which MongoDB holds equal.
+  // Adding 0 turns -0 into 0, which MongoDB considers equal.
   return Number.isInteger(value) && value >= -MAX_SAFE && value <= MAX_SAFE ? String(value + 0) : undefined
 }
 

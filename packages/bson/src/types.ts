@@ -1,4 +1,4 @@
-/** Types of values in BSON, by the byte that stands for them. https://bsonspec.org/spec.html */
+/** BSON types and their bytes. https://bsonspec.org/spec.html */
 export const bsonTypes = Object.freeze({
   double: 0x01,
   string: 0x02,
@@ -23,7 +23,7 @@ export const bsonTypes = Object.freeze({
   minKey: 0xff,
 })
 
-/** The unsigned 32-bit number at `at`, little-endian. */
+/** The unsigned 32-bit integer at `at`, little-endian. */
 export function uint32At(bytes: Uint8Array, at: number): number {
   return (
     ((bytes[at] ?? 0) |
@@ -34,7 +34,7 @@ export function uint32At(bytes: Uint8Array, at: number): number {
   )
 }
 
-/** Where the NUL of the name that begins at `at` is. */
+/** The offset of the NUL that ends the name at `at`. */
 export function nameEnd(bytes: Uint8Array, at: number): number {
   const { length } = bytes
   let end = at
@@ -42,7 +42,7 @@ export function nameEnd(bytes: Uint8Array, at: number): number {
   return end
 }
 
-/** How many bytes values of a type take, where all take as many; -1: it depends on the value, or is no type. */
+/** The size of fixed-size types; -1 for types of variable size and invalid types. */
 const fixedBytes = new Int8Array(256).fill(-1)
 for (const [type, bytes] of [
   [bsonTypes.double, 8],
@@ -61,8 +61,8 @@ for (const [type, bytes] of [
   fixedBytes[type] = bytes
 
 /**
- * How many bytes a value of this type takes from `at` on; -1 when the type is not one of BSON. The number is what the
- * bytes say: nobody has checked that so many are there.
+ * The size of the value at `at`; -1 if the type is invalid. The size is taken from the bytes and not checked against their
+ * length.
  */
 export function bsonSize(type: number, bytes: Uint8Array, at: number): number {
   const fixed = fixedBytes[type] ?? -1
@@ -78,7 +78,7 @@ export function bsonSize(type: number, bytes: Uint8Array, at: number): number {
       return uint32At(bytes, at)
     case bsonTypes.binary:
       return 5 + uint32At(bytes, at)
-    case bsonTypes.regex: // two texts that each end with a NUL
+    case bsonTypes.regex: // two NUL-terminated strings
       return nameEnd(bytes, nameEnd(bytes, at) + 1) + 1 - at
     case bsonTypes.pointer:
       return 16 + uint32At(bytes, at)

@@ -1,4 +1,4 @@
-/** A document of BSON in the making: one buffer that grows and is used again. https://bsonspec.org/spec.html */
+/** Writes a BSON document into one growing, reusable buffer. https://bsonspec.org/spec.html */
 export class BsonWriter {
   #bytes = Buffer.allocUnsafeSlow(64 * 1024)
   #length = 0
@@ -7,7 +7,7 @@ export class BsonWriter {
     return this.#length
   }
 
-  /** What was written so far; valid until the next write. */
+  /** The buffer; its first `length` bytes are valid until the next write. */
   get bytes(): Buffer {
     return this.#bytes
   }
@@ -16,7 +16,7 @@ export class BsonWriter {
     this.#length = 0
   }
 
-  /** A copy. Small ones share memory with others, which is faster and pins it: not to be kept for long. */
+  /** A copy. Small copies come from a shared pool, which is faster but pins the pool: do not keep them for long. */
   copy(): Buffer {
     const copy = Buffer.allocUnsafe(this.#length)
     this.#bytes.copy(copy, 0, 0, this.#length)
@@ -49,10 +49,10 @@ export class BsonWriter {
     this.#length = this.#bytes.writeDoubleLE(value, this.#length)
   }
 
-  /** Bytes as they are. */
+  /** Raw bytes. */
   raw(source: Uint8Array, from: number, to: number): void {
     this.#reserve(to - from)
-    // A loop beats a call into C++ for the few bytes that names and most texts have.
+    // For the few bytes of names and most strings a loop is faster than a call into C++.
     if (to - from <= 48) {
       const bytes = this.#bytes
       for (let i = from, at = this.#length; i < to; i += 1, at += 1) bytes[at] = source[i] ?? 0
@@ -60,43 +60,43 @@ export class BsonWriter {
     this.#length += to - from
   }
 
-  /** The name of an item of an array, without its NUL. */
+  /** The name of an array element, without its NUL. */
   index(index: number): void {
     if (index < 10) this.byte(0x30 + index)
     else this.utf8(String(index))
   }
 
-  /** A JavaScript text as UTF-8. */
+  /** A JavaScript string as UTF-8. */
   utf8(text: string): void {
     this.#reserve(text.length * 3)
     this.#length += this.#bytes.write(text, this.#length, 'utf8')
   }
 
-  /** Opens a document, an array or a text: the length, which {@link close} fills in. Gives the mark for it. */
+  /** Opens a document, array or string: reserves its length, which {@link close} fills in. Returns the mark to close. */
   open(): number {
     this.#reserve(4)
     this.#length += 4
     return this.#length - 4
   }
 
-  /** Ends a document or an array: its length counts itself. */
+  /** Ends a document or an array. Its length includes the length field. */
   close(mark: number): void {
     this.byte(0)
     this.#put32(this.#length - mark, mark)
   }
 
-  /** Ends a text: its length does not count itself. */
+  /** Ends a string. Its length excludes the length field. */
   closeString(mark: number): void {
     this.byte(0)
     this.#put32(this.#length - mark - 4, mark)
   }
 
-  /** Puts a byte where a place was left for it. */
+  /** Overwrites a byte that was reserved earlier. */
   setByte(at: number, byte: number): void {
     this.#bytes[at] = byte
   }
 
-  /** By hand: the methods of Buffer check what is known here. */
+  /** By hand, to avoid the range checks of Buffer's methods. */
   #put32(value: number, at: number): void {
     const bytes = this.#bytes
     bytes[at] = value

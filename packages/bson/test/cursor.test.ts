@@ -19,7 +19,7 @@ function text(value: string): Buffer {
   return bytes
 }
 
-/** One value of each type, with its right number of bytes. */
+/** One value of each type, with its size in bytes. */
 const values: readonly (readonly [type: number, value: Uint8Array])[] = [
   [bsonTypes.double, Buffer.alloc(8)],
   [string, text('hé')],
@@ -46,7 +46,7 @@ const values: readonly (readonly [type: number, value: Uint8Array])[] = [
 
 const whole = wrapped(...values.map(([type, value], index) => element(type, `f${index}`, value)))
 
-test('a walk comes by every element, of every type, with its name and its value', () => {
+test('a cursor visits every element of every type, with its name and value', () => {
   expect(new Set(values.map(([type]) => type))).toEqual(new Set<number>(Object.values(bsonTypes)))
   const cursor = new BsonCursor(whole)
   for (const [index, [type, value]] of values.entries()) {
@@ -63,7 +63,7 @@ test('a walk comes by every element, of every type, with its name and its value'
   expect([cursor.next(), cursor.isComplete]).toEqual([false, true])
 })
 
-test('a walk begins anywhere, and stays inside of its document', () => {
+test('a cursor starts at any offset and stays within its document', () => {
   const outer = wrapped(element(document, 'in', whole), element(int32, 'behind', Buffer.alloc(4)))
   const cursor = new BsonCursor(outer, 4 + 1 + 3)
   let count = 0
@@ -71,7 +71,7 @@ test('a walk begins anywhere, and stays inside of its document', () => {
   expect([count, cursor.isComplete]).toEqual([values.length, true])
 })
 
-/** What a walk over bytes that may be anything comes by. */
+/** What a cursor visits in arbitrary bytes. */
 function walked(bytes: Uint8Array): BsonCursor {
   const cursor = new BsonCursor(bytes)
   for (let last = 3; cursor.next(); last = cursor.end) {
@@ -81,7 +81,7 @@ function walked(bytes: Uint8Array): BsonCursor {
   return cursor
 }
 
-test('bytes that are cut, or whose length lies, end a walk without an error, and are not whole', () => {
+test('truncated bytes and wrong lengths end a cursor without an error, and are not complete', () => {
   for (let cut = 0; cut < whole.length; cut += 1) {
     const cursor = walked(whole.subarray(0, cut))
     expect(cursor.isComplete).toBe(false)
@@ -94,7 +94,7 @@ test('bytes that are cut, or whose length lies, end a walk without an error, and
   }
 })
 
-test('a type that is none, and a value longer than its document, end a walk', () => {
+test('an invalid type and a value longer than its document end a cursor', () => {
   const before = element(int32, 'a', Buffer.alloc(4))
   const negative = Buffer.from([0xff, 0xff, 0xff, 0xff, 0])
   for (const broken of [
@@ -111,7 +111,7 @@ test('a type that is none, and a value longer than its document, end a walk', ()
   }
 })
 
-test('one byte that is another never leads a walk out of the bytes, nor on for ever', () => {
+test('no single-byte corruption makes a cursor leave the bytes or loop forever', () => {
   for (let at = 0; at < whole.length; at += 1)
     for (const byte of [0, 1, 0x7f, 0x80, 0xff]) {
       const bytes = Buffer.from(whole)
@@ -120,7 +120,7 @@ test('one byte that is another never leads a walk out of the bytes, nor on for e
     }
 })
 
-test('levels are counted, and bytes that are no BSON are told', () => {
+test('nesting levels are counted, and invalid BSON is reported', () => {
   const nested = (levels: number): Buffer =>
     levels === 1 ? wrapped() : wrapped(element(document, 'a', nested(levels - 1)))
   expect([deeperThan(nested(3), 0, 3), deeperThan(nested(3), 0, 2)]).toEqual([false, true])

@@ -47,7 +47,7 @@ function decimal(coefficient: bigint, exponent: number, negative = false): Buffe
   return Buffer.from(Buffer.from(value.toString(16).padStart(32, '0'), 'hex').toReversed())
 }
 
-/** A decimal whose first byte says what it is. */
+/** A decimal identified by its first byte. */
 function special(first: number): Buffer {
   return Buffer.concat([Buffer.from([9]), Buffer.alloc(14), Buffer.from([first])])
 }
@@ -128,12 +128,12 @@ const samples: readonly [IdType, string, number, Buffer, string | undefined][] =
 
 test.each(samples)('an id of the type %s from %s', (idType, _name, type, value, id) => {
   expect(idFromDocument(idType, document(type, value))).toBe(id)
-  // The value may stand anywhere.
+  // The value may be at any offset.
   const moved = Buffer.concat([Buffer.alloc(7, 0xff), value, Buffer.alloc(9, 0xff)])
   expect(idFromBson(idType, type, moved, 7)).toBe(id)
 })
 
-test('an id of one type is one of no other', () => {
+test('an id of one type is invalid for every other type', () => {
   for (const [own, , type, value, id] of samples.filter(([, , , , found]) => found !== undefined))
     expect([own, idTypes.filter((idType) => idFromDocument(idType, document(type, value)) === id)]).toEqual([
       own,
@@ -141,15 +141,15 @@ test('an id of one type is one of no other', () => {
     ])
 })
 
-test('only an _id that stands first counts', () => {
+test('only an _id in first place counts', () => {
   expect(idFromDocument('integer', document(bsonTypes.int32, int32(5), '_ie'))).toBeUndefined()
   expect(idFromDocument('integer', document(bsonTypes.int32, int32(5), '_idx'))).toBeUndefined()
   expect(idFromDocument('integer', document(bsonTypes.int32, int32(5), 'id'))).toBeUndefined()
   expect(idFromDocument('string', Buffer.from([5, 0, 0, 0, 0]))).toBeUndefined()
 })
 
-test(`hostile bytes never throw, and never give a text that is no id (seed ${seed})`, () => {
-  // A small generator of its own: numbers from one seed.
+test(`hostile bytes never throw and never produce an invalid id (seed ${seed})`, () => {
+  // A small seeded generator.
   let state = seed
   const below = (limit: number): number => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0

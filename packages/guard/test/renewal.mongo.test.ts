@@ -86,9 +86,9 @@ describe('a server of another kind at its address', () => {
       expect(connection.status()).toMatchObject({ client: 'current', renewals: 1, fault: undefined })
       expect(log.lines.map(({ message }) => message)).toEqual(
         expect.arrayContaining([
-          'the client of test: is made anew',
-          'the client of test: could not be made anew, trying again',
-          'the client of test: a new one is in use',
+          'the client of test: recreating',
+          'the client of test: could not be recreated, retrying',
+          'the client of test: recreated',
         ]),
       )
       // What belonged to the old one ends with it.

@@ -1,12 +1,12 @@
-/** How long to wait between attempts: doubling from `firstMs` up to `maxMs`. */
+/** Delays between attempts: doubling from `firstMs` up to `maxMs`. */
 export interface BackoffOptions {
   readonly firstMs: number
   readonly maxMs: number
 }
 
 /**
- * The waits between failed attempts, with full jitter above one half, so that a thousand readers that lost the same
- * primary do not come back in the same millisecond. `random` is in [0, 1).
+ * Exponential back-off with jitter over the upper half of each delay, so that a thousand readers that lost the same
+ * primary do not reconnect in the same millisecond. `random` returns numbers in [0, 1).
  */
 export class Backoff {
   readonly #options: BackoffOptions
@@ -19,14 +19,14 @@ export class Backoff {
     this.#nextMs = options.firstMs
   }
 
-  /** The wait before the next attempt, in milliseconds; each call doubles the one after it. */
+  /** The delay before the next attempt, in milliseconds. Each call doubles the following one. */
   next(): number {
     const ceilingMs = this.#nextMs
     this.#nextMs = Math.min(ceilingMs * 2, this.#options.maxMs)
     return ceilingMs / 2 + (this.#random() * ceilingMs) / 2
   }
 
-  /** An attempt succeeded: start again from `firstMs`. */
+  /** Call it after a success: restarts at `firstMs`. */
   reset(): void {
     this.#nextMs = this.#options.firstMs
   }

@@ -2,16 +2,16 @@ import { ByteLedger } from './byte-ledger.ts'
 import { BytePart, type ByteStats } from './byte-part.ts'
 import type { Clock } from './clock.ts'
 
-/** What a budget is made of. */
+/** Options of a budget. */
 export interface ByteBudgetOptions {
-  /** Bytes of all parts together. */
+  /** The limit of all parts together. */
   readonly maxBytes: number
   readonly clock: Clock
 }
 
 /**
- * The bytes that a process may hold for what is under way: one limit for all parts, and one for each. Whoever will hold
- * bytes asks first, and gives back what it took.
+ * Limits the memory of work in flight: one limit for all parts and one per part. Callers acquire bytes before using memory
+ * and release them afterwards.
  */
 export class ByteBudget {
   readonly #ledger: ByteLedger
@@ -28,7 +28,7 @@ export class ByteBudget {
     return this.#ledger.takenBytes
   }
 
-  /** A kind of use with a limit of its own, so that it cannot take the room of all others. */
+  /** Adds a part with its own limit, so that one kind of work cannot starve the rest. */
   part(name: string, maxBytes: number = this.maxBytes): BytePart {
     const part = new BytePart(this.#ledger, name, maxBytes)
     this.#ledger.parts.push(part)

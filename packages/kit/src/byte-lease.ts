@@ -2,7 +2,7 @@ import { CAPACITY_WAIT_MS, type ByteLedger } from './byte-ledger.ts'
 import type { BytePart } from './byte-part.ts'
 import type { MonotonicMs } from './clock.ts'
 
-/** What one user of a {@link BytePart} holds. Dispose it, or its bytes are taken for ever. */
+/** The bytes one caller holds of a {@link BytePart}. Dispose it, or its bytes are never released. */
 export class ByteLease implements Disposable {
   readonly part: BytePart
   readonly #ledger: ByteLedger
@@ -10,7 +10,7 @@ export class ByteLease implements Disposable {
   #bytes = 0
   #touchedAt: MonotonicMs
 
-  /** Call {@link BytePart.lease}. */
+  /** @internal Use {@link BytePart.lease}. */
   constructor(part: BytePart, ledger: ByteLedger) {
     this.part = part
     this.#ledger = ledger
@@ -25,7 +25,7 @@ export class ByteLease implements Disposable {
     return this.#touchedAt
   }
 
-  /** From now on so many bytes in all, if there is room now; less is always taken. `false`: nothing has changed. */
+  /** Resizes the lease to `bytes` if the budget allows it now. Shrinking always succeeds. `false` leaves it unchanged. */
   tryAcquire(bytes: number): boolean {
     if (bytes > this.#bytes && !this.part.tryGrow(this, bytes)) return false
     this.setBytes(bytes)
@@ -33,16 +33,17 @@ export class ByteLease implements Disposable {
   }
 
   /**
-   * So many bytes as soon as there is room, in the order of those who ask; `false`: the signal aborted first. Ask for all
-   * at once: two that hold something and wait for more could wait for each other, so that is refused.
-   * @throws {TypeError} it holds something.
+   * Waits in order until `bytes` are available. Resolves with `false` if the signal aborts first. Acquire everything at
+   * once: leases that hold bytes while waiting for more could deadlock.
+   * @throws {TypeError} the lease already holds bytes.
    */
   async acquire(bytes: number, signal: AbortSignal): Promise<boolean> {
-    if (this.#bytes > 0) throw new TypeError('expected a lease that holds nothing: it could wait for ever')
+    if (this.#bytes > 0)
+      throw new TypeError('expected an empty lease: waiting while holding bytes can deadlock')
     return await this.part.wait(this, bytes, signal)
   }
 
-  /** As {@link acquire}, but for ten seconds at most (`CAPACITY_WAIT_MS`). `false`: in vain, or `signal` aborted first. */
+  /** Like {@link acquire}, but waits at most `CAPACITY_WAIT_MS`. `false` on timeout or if `signal` aborts first. */
   async acquireInTime(bytes: number, signal?: AbortSignal): Promise<boolean> {
     const ended = new AbortController()
     const end = (): void => ended.abort()
@@ -58,29 +59,29 @@ export class ByteLease implements Disposable {
   }
 
   /**
-   * From now on it may be ended: when others want room, and it has not {@link touch} for four seconds, `end` is called and
-   * its bytes are given back. Those that stood still longest go first.
+   * Makes the lease revocable: if other leases need bytes and this one has not been touched for four seconds, `onRevoke` is
+   * called and its bytes are released. The longest idle leases are revoked first.
    */
-  makeRevocable(end: () => void): void {
-    this.#onRevoke = end
+  makeRevocable(onRevoke: () => void): void {
+    this.#onRevoke = onRevoke
     this.#ledger.revocable.add(this)
     this.touch()
   }
 
-  /** From now on it is not ended for others any more. */
+  /** Protects the lease from revocation again. */
   makeIrrevocable(): void {
     this.#onRevoke = undefined
     this.#ledger.revocable.delete(this)
   }
 
-  /** Something went on: it is not ended for others within the next four seconds. */
+  /** Call it on progress: protects the lease from revocation for the next four seconds. */
   touch(): void {
     this.#touchedAt = this.#ledger.clock.now()
     if (!this.#ledger.revocable.delete(this)) return
     this.#ledger.revocable.add(this)
   }
 
-  /** Twice is fine. */
+  /** Idempotent. */
   [Symbol.dispose](): void {
     this.part.cancelWaits(this)
     this.#ledger.revocable.delete(this)

@@ -2,28 +2,28 @@ import type { ByteLease } from './byte-lease.ts'
 import type { BytePart } from './byte-part.ts'
 import type { Clock } from './clock.ts'
 
-/** A lease that may be ended is, when others want room and it has not moved for so long, in milliseconds. */
+/** A revocable lease may be revoked after this many milliseconds without progress. */
 export const STALLED_AFTER_MS = 4_000
 
 /**
- * How long a request waits for room, in milliseconds. What stands still gives its room back after 5 s at the latest, so
- * clients that take nothing never make others fail.
+ * How long a request waits for bytes, in milliseconds. Stalled leases are revoked after 5 s at the latest, so clients that
+ * stop reading never make other requests fail.
  */
 export const CAPACITY_WAIT_MS = 10_000
 
-/** What all parts of a `ByteBudget` share. */
+/** State shared by all parts of a `ByteBudget`. */
 export class ByteLedger {
   readonly maxBytes: number
   readonly clock: Clock
   readonly parts: BytePart[] = []
-  /** Leases that may be ended, the one that moved last at the end. */
+  /** Revocable leases, the most recently touched last. */
   readonly revocable = new Set<ByteLease>()
   takenBytes = 0
-  /** As `takenBytes`, of each part no more than its limit: what one that is alone takes beyond it, it takes from nobody. */
+  /** `takenBytes`, counting at most its limit for each part: the excess of a lone lease is not charged to other parts. */
   chargedBytes = 0
-  /** Room is being made for one: nobody else may take it. */
+  /** Bytes are being reclaimed for one lease: grant nothing to others in the meantime. */
   reclaiming = false
-  /** Ends the looks for leases that stopped moving, which go on while somebody waits. */
+  /** Stops the polling for stalled leases, which runs while callers wait. */
   polling: AbortController | undefined
 
   constructor(maxBytes: number, clock: Clock) {
@@ -39,7 +39,7 @@ export class ByteLedger {
     this.polling = undefined
   }
 
-  /** Nothing tells that a lease has stopped moving, so whoever waits has to look. */
+  /** A stalled lease causes no event, so it has to be polled for while callers wait. */
   async poll(): Promise<void> {
     if (this.polling) return
     const { signal } = (this.polling = new AbortController())

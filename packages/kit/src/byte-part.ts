@@ -1,26 +1,26 @@
 import { ByteLease } from './byte-lease.ts'
 import { STALLED_AFTER_MS, type ByteLedger } from './byte-ledger.ts'
 
-/** What one part has, for metrics. */
+/** Metrics of one part. */
 export interface ByteStats {
   readonly part: string
   readonly takenBytes: number
-  /** Callers that wait for room now. */
+  /** Callers waiting for bytes now. */
   readonly waiting: number
-  /** Times that somebody was told that there is no room, since the start. */
+  /** Requests refused for lack of bytes, since the start. */
   readonly refused: number
-  /** Leases that were ended, since the start, because they did not move and others wanted room. */
+  /** Stalled leases revoked for other leases, since the start. */
   readonly revoked: number
 }
 
-/** Somebody in the line for room. */
+/** A queued request for bytes. */
 interface Waiter {
   readonly lease: ByteLease
   readonly bytes: number
   readonly resolve: (held: boolean) => void
 }
 
-/** One kind of use of a `ByteBudget`. */
+/** One part of a `ByteBudget`, with its own limit. */
 export class BytePart {
   readonly #ledger: ByteLedger
   readonly #name: string
@@ -30,7 +30,7 @@ export class BytePart {
   #refused = 0
   #revoked = 0
 
-  /** Call `ByteBudget.part`. */
+  /** @internal Use `ByteBudget.part`. */
   constructor(ledger: ByteLedger, name: string, maxBytes: number) {
     this.#ledger = ledger
     this.#name = name
@@ -49,12 +49,12 @@ export class BytePart {
     return this.#queue.size
   }
 
-  /** A lease that holds nothing yet. */
+  /** A new, empty lease. */
   lease(): ByteLease {
     return new ByteLease(this, this.#ledger)
   }
 
-  /** Whether so many bytes could be held now, without a lease that is thrown away. Room is made as for one. */
+  /** Whether a new lease could acquire `bytes` now. Revokes stalled leases if needed, as acquiring would. */
   hasCapacity(bytes: number): boolean {
     if (this.#queue.size === 0 && this.#fits(undefined, bytes)) return true
     this.#refused += 1
@@ -71,7 +71,7 @@ export class BytePart {
     }
   }
 
-  /** @internal Of a lease. */
+  /** @internal For leases. */
   tryGrow(lease: ByteLease, bytes: number): boolean {
     const waitsBehind = this.#queue.size > 0 && lease.bytes === 0
     if (!waitsBehind && this.#fits(lease, bytes)) return true
@@ -79,7 +79,7 @@ export class BytePart {
     return false
   }
 
-  /** @internal Of a lease. */
+  /** @internal For leases. */
   async wait(lease: ByteLease, bytes: number, signal: AbortSignal): Promise<boolean> {
     if (signal.aborted) return false
     if (this.#queue.size === 0 && this.#fits(lease, bytes)) {
@@ -87,29 +87,29 @@ export class BytePart {
       return true
     }
     const held = await new Promise<boolean>((resolve) => {
-      const leave = (): void => waiter.resolve(false)
+      const cancel = (): void => waiter.resolve(false)
       const waiter: Waiter = {
         lease,
         bytes,
         resolve: (is) => {
-          signal.removeEventListener('abort', leave)
+          signal.removeEventListener('abort', cancel)
           this.#queue.delete(waiter)
           resolve(is)
         },
       }
-      signal.addEventListener('abort', leave, { once: true })
+      signal.addEventListener('abort', cancel, { once: true })
       this.#queue.add(waiter)
       void this.#ledger.poll()
     })
     if (!held) {
       this.#refused += 1
-      // Who stood behind it may have room.
+      // Requests behind it may fit now.
       this.#ledger.wake()
     }
     return held
   }
 
-  /** @internal Gives room to those who wait, in order. */
+  /** @internal Grants bytes to queued requests, in order. */
   grantQueued(): void {
     for (const waiter of this.#queue) {
       const { lease, bytes } = waiter
@@ -119,7 +119,7 @@ export class BytePart {
     }
   }
 
-  /** @internal Of a lease. */
+  /** @internal For leases. */
   add(bytes: number): void {
     const before = this.#chargedBytes
     this.#takenBytes += bytes
@@ -127,19 +127,19 @@ export class BytePart {
     this.#ledger.chargedBytes += this.#chargedBytes - before
   }
 
-  /** @internal Of a lease. */
+  /** @internal For leases. */
   countRevoked(): void {
     this.#revoked += 1
   }
 
-  /** @internal Nobody waits with this lease any more. */
+  /** @internal Cancels the waits of a lease. */
   cancelWaits(lease: ByteLease): void {
     for (const waiter of this.#queue) if (waiter.lease === lease) waiter.resolve(false)
   }
 
   /**
-   * Whether the lease may have so many bytes in all; room is made when it can be. One that is alone in its part always
-   * may: otherwise what is larger than the limit could never be done, and what fills one part could stop another.
+   * Whether the lease may grow to `bytes`, revoking stalled leases if needed. The only lease of a part always may:
+   * otherwise work larger than the limit could never run, and a full part could block another.
    */
   #fits(lease: ByteLease | undefined, bytes: number): boolean {
     const held = lease?.bytes ?? 0
@@ -154,13 +154,13 @@ export class BytePart {
     return Math.min(this.#takenBytes, this.#maxBytes)
   }
 
-  /** Ends what stood still, if that gives enough. */
+  /** Revokes stalled leases, but only if that frees enough. */
   #reclaim(asking: ByteLease | undefined, missingHere: number, missing: number): boolean {
     const ledger = this.#ledger
-    const still = ledger.clock.now() - STALLED_AFTER_MS
+    const stalledSince = ledger.clock.now() - STALLED_AFTER_MS
     const chosen: ByteLease[] = []
     for (const lease of ledger.revocable) {
-      if ((missingHere <= 0 && missing <= 0) || lease.touchedAt > still) break
+      if ((missingHere <= 0 && missing <= 0) || lease.touchedAt > stalledSince) break
       if (lease === asking || lease.bytes === 0 || (missing <= 0 && lease.part !== this)) continue
       chosen.push(lease)
       missing -= lease.bytes

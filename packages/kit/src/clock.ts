@@ -1,20 +1,20 @@
-/** Milliseconds of a clock that never goes back and knows no date; only differences mean something. */
+/** Milliseconds of a monotonic clock; only differences are meaningful. */
 export type MonotonicMs = number
 
-/** Time and waiting; comes in by the constructor, so that a test can hold it still. */
+/** Time and timers, injected so that tests can control them. */
 export interface Clock {
   /** Milliseconds since an arbitrary start; never falls. */
   now(): MonotonicMs
-  /** Milliseconds since 1970 by the machine's own date; may jump. */
+  /** Milliseconds since 1970 by the system clock; may jump. */
   wallMs(): number
-  /** Settles after `ms`, which may be any length or `Infinity`, or as soon as `signal` aborts; never rejects. */
+  /** Resolves after `ms` (any length, even `Infinity`) or when `signal` aborts. Never rejects. */
   sleep(ms: number, signal: AbortSignal): Promise<void>
 }
 
-/** A longer timer runs after 1 ms: https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
+/** Node.js fires longer timers after 1 ms: https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
-/** The machine's own clock. */
+/** The system's clocks and timers. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallMs: () => Date.now(),

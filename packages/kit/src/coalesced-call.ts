@@ -1,6 +1,6 @@
 /**
- * Work that is shared by all who ask for it before it begins. Who comes while it is under way waits for the next one,
- * which begins after it: so what it finds is never older than the call. One is under way at a time.
+ * Coalesces concurrent calls: every caller before an execution starts shares it. Callers during an execution share the
+ * next one, so a result is never older than its call. One execution runs at a time.
  */
 export class CoalescedCall<T> {
   readonly #work: () => Promise<T>
@@ -8,20 +8,20 @@ export class CoalescedCall<T> {
   #next: Promise<T> | undefined
   #running: Promise<unknown> = Promise.resolve()
 
-  /** @param pause what the next one waits for before it begins, so that more callers share it; default: nothing. */
-  constructor(work: () => Promise<T>, pause: () => Promise<void> | undefined = () => undefined) {
+  /** @param delay awaited before each execution, so that more callers share it. Default: no delay. */
+  constructor(work: () => Promise<T>, delay: () => Promise<void> | undefined = () => undefined) {
     this.#work = work
-    this.#delay = pause
+    this.#delay = delay
   }
 
-  /** Rejects as the work does. */
+  /** Resolves or rejects as the execution does. */
   run(): Promise<T> {
     this.#next ??= this.#afterRunning()
     return this.#next
   }
 
   async #afterRunning(): Promise<T> {
-    // Its failure is told to its own callers.
+    // Its own callers get its failure.
     await this.#running.catch(() => undefined)
     await this.#delay()
     this.#next = undefined

@@ -5,7 +5,7 @@ import { settingsOf } from './settings.ts'
 import type { Setting } from './setting.ts'
 import type { Environment } from './settings.ts'
 
-/** Checks a table when the program is loaded: names are unique, in kebab-case and not taken. Returns it frozen. */
+/** Validates a table at load time: names must be unique, kebab-case and not reserved. Returns it frozen. */
 export function defineOptions<const Table extends OptionTable>(table: Table): Table {
   const names = new Set(['config', 'help'])
   for (const { name, style } of Object.values(table)) {
@@ -20,9 +20,9 @@ export function defineOptions<const Table extends OptionTable>(table: Table): Ta
 }
 
 /**
- * Reads every option: flags before the environment (`FRESHET_…`) before the file (`--config PATH`, a JSON object)
- * before the default. The result is complete and frozen.
- * @throws {ConfigError} naming where, what was got and what is wanted; values of secrets are never in the message.
+ * Reads every option. Flags take precedence over the environment (`FRESHET_…`), then the file (`--config PATH`, a JSON
+ * object), then the default. The result is complete and frozen.
+ * @throws {ConfigError} with source, value and expectation. Messages never contain the value of a secret.
  */
 export function readConfig<Table extends OptionTable>(
   table: Table,
@@ -44,6 +44,6 @@ function valueOf(option: Option<unknown>, setting: Setting | undefined): unknown
   }
   const value = option.parse(setting.text)
   if (!isRefusal(value)) return value
-  const got = option.style === 'secret' ? 'a text that is not shown here' : JSON.stringify(setting.text)
-  throw new ConfigError('BAD_VALUE', `${setting.source} is ${got}; it wants ${value.expected}.`)
+  const got = option.style === 'secret' ? 'a value that is not shown here' : JSON.stringify(setting.text)
+  throw new ConfigError('BAD_VALUE', `${setting.source} is ${got}; expected ${value.expected}.`)
 }

@@ -4,7 +4,7 @@ import type { Setting } from './setting.ts'
 
 type Names = ReadonlyMap<string, Option<unknown>['style']>
 
-/** The settings of a command line: `--name value`, `--name=value`, and `--name` alone for yes. Nothing else is taken. */
+/** Parses a command line: `--name value`, `--name=value`, and `--name` alone for true. Anything else is an error. */
 export function readFlags(argv: readonly string[], names: Names): Map<string, Setting> {
   const flags = new Map<string, Setting>()
   for (let at = 0; at < argv.length; at++) {
@@ -13,13 +13,16 @@ export function readFlags(argv: readonly string[], names: Names): Map<string, Se
     const name = match?.[1] ?? ''
     const style = names.get(name)
     if (style === undefined)
-      throw new ConfigError('UNKNOWN', `The argument ${JSON.stringify(named(word))} belongs to no option.`)
+      throw new ConfigError(
+        'UNKNOWN',
+        `The argument ${JSON.stringify(named(word))} does not match any option.`,
+      )
     const where = `--${name}`
-    if (flags.has(name)) throw new ConfigError('CONFLICT', `${where} is given twice; it wants one value.`)
+    if (flags.has(name)) throw new ConfigError('CONFLICT', `${where} is set twice; expected one value.`)
     if (style === 'secret')
       throw new ConfigError(
         'BAD_VALUE',
-        `${where} is a secret, which others see on a command line; it wants ${where}-file.`,
+        `${where} is a secret, and other users can see the command line; expected ${where}-file.`,
       )
     let text = match?.[2]
     if (text === undefined && style === 'flag') text = 'true'
@@ -28,7 +31,7 @@ export function readFlags(argv: readonly string[], names: Names): Map<string, Se
       if (text === undefined || text.startsWith('--'))
         throw new ConfigError(
           'BAD_VALUE',
-          `${where} has no value; it wants one behind it, or ${where}=VALUE.`,
+          `${where} has no value; expected ${where} VALUE or ${where}=VALUE.`,
         )
     }
     flags.set(name, { source: where, text })
@@ -36,7 +39,7 @@ export function readFlags(argv: readonly string[], names: Names): Map<string, Se
   return flags
 }
 
-/** Without the value: it may be a secret under a misspelt name. */
+/** Strips the value, which may be a secret under a misspelled name. */
 function named(word: string): string {
   return word.split('=', 1)[0] ?? ''
 }

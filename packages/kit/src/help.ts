@@ -2,22 +2,22 @@ import { REQUIRED } from './option.ts'
 import type { Option, OptionTable } from './option.ts'
 import { variableOf } from './settings.ts'
 
-/** What the placeholders stand for that do not speak for themselves. */
+/** Explanations of placeholders that are not self-explanatory. */
 const forms: Readonly<Record<string, string>> = {
-  DURATION: 'a number with its unit: 250ms, 5s, 2m, 1h, 1d',
-  SIZE: 'a number with its unit: 512B, 64KiB, 64MiB, 2GiB',
-  LIST: 'texts with commas between them',
+  DURATION: 'a number with a unit: 250ms, 5s, 2m, 1h, 1d',
+  SIZE: 'a number with a unit: 512B, 64KiB, 64MiB, 2GiB',
+  LIST: 'comma-separated values',
 }
 
-/** The options as `--help` prints them: two columns, in the order of the table, and how values are written and given. */
+/** The text of `--help`: options and descriptions in the order of the table, then value formats and variables. */
 export function helpText(table: OptionTable): string {
   const rows = Object.values(table).map((option) => [
     usage(option),
     `${option.description} ${fallbackOf(option)}`,
   ])
   rows.push(
-    ['--config PATH', 'A JSON object with options by these names, without the dashes.'],
-    ['--help', 'Prints this.'],
+    ['--config PATH', 'A JSON file with options by these names, without the dashes.'],
+    ['--help', 'Print this help.'],
   )
   const width = Math.max(...rows.map(([left = '']) => left.length))
   const lines = rows.map(([left = '', right = '']) => `  ${left.padEnd(width)}  ${right.trim()}`)
@@ -34,10 +34,10 @@ function variablesIn(table: OptionTable): readonly string[] {
   const [name = 'config'] = options.map(fullName)
   const secrets = options.filter(({ style }) => style === 'secret').map((secret) => variableOf(secret.name))
   return [
-    `Each option is also read from the environment: --${name} is ${variableOf(name)}.`,
+    `Each option can also be set in the environment: --${name} is ${variableOf(name)}.`,
     ...(secrets.length === 0
       ? []
-      : [`In place of a file, the value itself may be in ${secrets.join(', ')}.`]),
+      : [`Instead of a file, the value itself can be set in ${secrets.join(', ')}.`]),
   ]
 }
 
@@ -51,7 +51,7 @@ export function helpTable(table: OptionTable): string {
   return ['| flag | environment | default | meaning |', '|---|---|---|---|', ...rows, ''].join('\n')
 }
 
-/** As it is typed; a secret is given by its file. */
+/** The flag's name; a secret is passed as a file. */
 function fullName({ name, style }: Option<unknown>): string {
   return style === 'secret' ? `${name}-file` : name
 }

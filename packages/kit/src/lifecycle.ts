@@ -1,21 +1,21 @@
 import type { Clock } from './clock.ts'
 import type { Log } from './log.ts'
 
-/** Something that runs while the program runs. */
+/** A component that runs as long as the program. */
 export interface Part {
   /** For the log. */
   readonly name: string
-  /** Settles when the parts behind it may start. A rejection stops the whole start. */
+  /** Resolves when the next part may start. A rejection aborts the start. */
   start(): void | Promise<void>
-  /** Settles when it has really ended; called once, only after `start` was called. */
+  /** Resolves when the part has fully stopped. Called once, and only after `start`. */
   stop(): void | Promise<void>
 }
 
-/** What a lifecycle is made of. */
+/** Options of a lifecycle. */
 export interface LifecycleOptions {
   readonly log: Log
   readonly clock: Clock
-  /** The time that each part gets to stop; one that needs more is reported and left behind. */
+  /** The time each part has to stop. A part that exceeds it is logged and abandoned. */
   readonly stopWithinMs: number
 }
 
@@ -31,14 +31,14 @@ export class Lifecycle implements AsyncDisposable {
   }
 
   /**
-   * Starts them one after the other; may be called again with more. When `stop` is called meanwhile it returns as soon
-   * as all is stopped, even if the part that is starting never gets there; nothing starts after that.
-   * @throws what a part's `start` throws, after the parts before it and that part itself were stopped.
+   * Starts the parts one after the other. May be called again with more parts. If `stop` is called in the meantime, it
+   * returns as soon as everything is stopped, even if the current part never finishes starting; no further part starts.
+   * @throws what a part's `start` throws, after stopping that part and all previous ones.
    */
   async start(parts: readonly Part[]): Promise<void> {
     for (const part of parts) {
       if (this.#stopping) return await this.#stopping
-      // It is stopped too when its start fails: it may have opened half of what it needs.
+      // A part whose start fails is stopped too: it may have opened some of its resources.
       this.#started.push(part)
       try {
         await Promise.race([part.start(), this.#untilStopRequested()])
@@ -49,7 +49,7 @@ export class Lifecycle implements AsyncDisposable {
     }
   }
 
-  /** Stops what was started, the last first. Never rejects: what fails is logged. Twice is once. */
+  /** Stops all started parts in reverse order. Never rejects: failures are logged. Idempotent. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stopAll()
     this.#stopRequested.abort()

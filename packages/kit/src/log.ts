@@ -1,7 +1,7 @@
-/** What goes into the JSON line beside the message. An error goes under `err`: pino tells its message and cause only there. */
+/** Fields of a JSON log line. Errors go under `err`, the only key for which pino logs message and cause. */
 type LogFields = Readonly<Record<string, unknown>> & { readonly error?: never }
 
-/** What every part logs through; pino fits it. */
+/** The logger interface; pino implements it. */
 export interface Log {
   debug(fields: LogFields, message: string): void
   info(fields: LogFields, message: string): void

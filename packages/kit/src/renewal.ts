@@ -2,29 +2,29 @@ import type { Clock } from './clock.ts'
 import type { Log } from './log.ts'
 import type { RetryDelays } from './run-loop.ts'
 
-/** What a renewal is made of. */
+/** Options of a renewal. */
 export interface RenewalOptions<T> {
-  /** For the log: what it is that is made anew. */
+  /** The name of the resource in the log. */
   readonly name: string
-  /** Makes one that can be used at once. Must leave nothing open when it rejects. */
+  /** Creates a resource that is ready to use. Must release everything if it rejects. */
   readonly create: (signal: AbortSignal) => Promise<T>
-  /** Ends one that nobody will be given any more; a rejection is logged. */
+  /** Releases a resource that is no longer used. A rejection is logged. */
   readonly dispose: (one: T) => Promise<void>
   readonly clock: Clock
-  /** Between attempts that failed; the first one begins at once. */
+  /** Delays between failed attempts. The first attempt starts immediately. */
   readonly backoff: RetryDelays
   readonly log: Log
 }
 
-/** What can be said of it at any time; `failure` is why the last attempt failed. */
+/** The state of a renewal. `failure` is the error of the last attempt. */
 export type RenewalState<T> =
   | { readonly kind: 'current'; readonly one: T }
   | { readonly kind: 'renewing'; readonly attempts: number; readonly failure: unknown }
   | { readonly kind: 'closed' }
 
 /**
- * Holds one thing that can become useless for good, such as a client that has lost its last server, and makes it anew
- * when it is told so: as often as it takes, with backoff.
+ * Holds a resource that can break permanently, such as a client that has lost its last server. Recreates it on request,
+ * retrying with back-off until it succeeds.
  */
 export class Renewal<T extends object> implements AsyncDisposable {
   readonly #options: RenewalOptions<T>
@@ -42,26 +42,26 @@ export class Renewal<T extends object> implements AsyncDisposable {
     return this.#state
   }
 
-  /** `undefined` while a new one is being made, and after `close`. */
+  /** `undefined` while it is being recreated and after `close`. */
   get current(): T | undefined {
     return this.#state.kind === 'current' ? this.#state.one : undefined
   }
 
-  /** How often a new one took the place of an old one. */
+  /** The number of replacements so far. */
   get renewals(): number {
     return this.#renewals
   }
 
-  /** `worn` is of no use any more, for the reason that is logged. Does nothing when it is not the current one. */
+  /** Replaces `broken`; `why` is logged. Has no effect if `broken` is not the current resource. */
   renew(broken: T, why: string): void {
     if (this.current !== broken) return
     const { name, log } = this.#options
-    log.warn({ name, why }, `${name}: is made anew`)
+    log.warn({ name, why }, `${name}: recreating`)
     this.#state = { kind: 'renewing', attempts: 0, failure: undefined }
     this.#running = this.#run(broken)
   }
 
-  /** Ends what is current, or the making of it; settles when all is ended. Twice is fine. */
+  /** Releases the current resource or stops recreating it. Resolves when everything is released. Idempotent. */
   async close(): Promise<void> {
     const last = this.current
     this.#state = { kind: 'closed' }
@@ -74,10 +74,10 @@ export class Renewal<T extends object> implements AsyncDisposable {
     await this.close()
   }
 
-  async #run(worn: T): Promise<void> {
+  async #run(broken: T): Promise<void> {
     const { clock, backoff } = this.#options
     const { signal } = this.#closing
-    await this.#end(worn)
+    await this.#end(broken)
     for (let attempts = 1; !signal.aborted; attempts += 1) {
       const failed = await this.#attempt(signal)
       if (failed === undefined || signal.aborted) return
@@ -86,7 +86,7 @@ export class Renewal<T extends object> implements AsyncDisposable {
     }
   }
 
-  /** What went wrong, in a box; `undefined`: there is a new one. */
+  /** The error, wrapped; `undefined` on success. */
   async #attempt(signal: AbortSignal): Promise<{ readonly error: unknown } | undefined> {
     const { name, create, backoff, log } = this.#options
     try {
@@ -96,11 +96,11 @@ export class Renewal<T extends object> implements AsyncDisposable {
         backoff.reset()
         this.#renewals += 1
         this.#state = { kind: 'current', one }
-        log.info({ name, renewals: this.#renewals }, `${name}: a new one is in use`)
+        log.info({ name, renewals: this.#renewals }, `${name}: recreated`)
       }
       return undefined
     } catch (error) {
-      if (!signal.aborted) log.warn({ name, err: error }, `${name}: could not be made anew, trying again`)
+      if (!signal.aborted) log.warn({ name, err: error }, `${name}: could not be recreated, retrying`)
       return { error }
     }
   }
@@ -110,7 +110,7 @@ export class Renewal<T extends object> implements AsyncDisposable {
     try {
       await dispose(one)
     } catch (err) {
-      log.warn({ name, err }, `${name}: the old one could not be ended`)
+      log.warn({ name, err }, `${name}: the old one could not be closed`)
     }
   }
 }

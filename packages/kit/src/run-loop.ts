@@ -1,26 +1,26 @@
 import type { Clock } from './clock.ts'
 
-/** How long to wait between failed attempts; `Backoff` is the usual one. */
+/** Delays between failed attempts, usually a `Backoff`. */
 export interface RetryDelays {
-  /** The wait before the next attempt, in milliseconds. */
+  /** The delay before the next attempt, in milliseconds. */
   next(): number
-  /** An attempt succeeded. */
+  /** Call it after a success. */
   reset(): void
 }
 
-/** What a loop is made of. */
+/** Options of a loop. */
 export interface RunLoopOptions {
-  /** One attempt: open, work, always close. When it returns, the next one begins at once. */
+  /** One attempt: open, work, always close. The next one starts as soon as it returns. */
   readonly attempt: (signal: AbortSignal) => Promise<void>
-  /** Called once for each failed attempt, to report it and to say whether another one makes sense. */
+  /** Called for each failed attempt, to report it and to decide whether to retry. */
   readonly onFailure: (error: unknown) => 'retry' | 'give-up'
   readonly clock: Clock
   readonly backoff: RetryDelays
 }
 
 /**
- * Runs attempts one after the other until it is stopped or an error says that there is no point. Errors that come
- * after `stop` was called are the stop itself and are not judged.
+ * Runs attempts one after the other until it is stopped or `onFailure` gives up. Errors after `stop` are caused by the
+ * stop and are not reported.
  */
 export class RunLoop implements AsyncDisposable {
   readonly #options: RunLoopOptions
@@ -31,12 +31,12 @@ export class RunLoop implements AsyncDisposable {
     this.#options = options
   }
 
-  /** Begins; a second call, and one after `stop`, does nothing. */
+  /** Starts the loop. Has no effect on a started or stopped loop. */
   start(): void {
     if (!this.#stopping.signal.aborted) this.#running ??= this.#run(this.#stopping.signal)
   }
 
-  /** Settles when the running attempt has really ended. Twice is fine. */
+  /** Resolves when the current attempt has ended. Idempotent. */
   async stop(): Promise<void> {
     this.#stopping.abort()
     await this.#running

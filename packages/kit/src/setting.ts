@@ -1,4 +1,4 @@
-/** One text that somebody set, and where, in words for a message. */
+/** The text of one setting, and its source for messages. */
 export interface Setting {
   readonly source: string
   readonly text: string

@@ -3,18 +3,18 @@ import type { Option, OptionTable } from './option.ts'
 import { readFlags } from './flags.ts'
 import type { Setting } from './setting.ts'
 
-/** What the program was started with; `main.ts` alone takes it from the process. */
+/** The environment of the process; only `main.ts` reads it from `process`. */
 export interface Environment {
-  /** Without the program's own name: `process.argv.slice(2)`. */
+  /** `process.argv.slice(2)`. */
   readonly argv: readonly string[]
   readonly env: Readonly<Record<string, string | undefined>>
-  /** The content of a file as UTF-8; throws when it cannot be read. */
+  /** Reads a file as UTF-8; throws if it cannot be read. */
   readonly readFile: (path: string) => string
 }
 
 const PREFIX = 'FRESHET_'
 
-/** What was set, by option name; of several places the first of flags, environment and file. */
+/** All settings by option name. Flags take precedence over the environment, and the environment over the file. */
 export function settingsOf(
   options: readonly Option<unknown>[],
   from: Environment,
@@ -40,18 +40,18 @@ function readVariables(env: Environment['env'], names: ReadonlyMap<string, unkno
     if (!variable.startsWith(PREFIX) || text === undefined) continue
     const name = variable.slice(PREFIX.length).toLowerCase().replaceAll('_', '-')
     if (!names.has(name) || variableOf(name) !== variable)
-      throw new ConfigError('UNKNOWN', `The environment variable ${variable} belongs to no option.`)
+      throw new ConfigError('UNKNOWN', `The environment variable ${variable} does not match any option.`)
     variables.set(name, { source: `The environment variable ${variable}`, text })
   }
   return variables
 }
 
-/** `--cache-size` is `FRESHET_CACHE_SIZE` in the environment. */
+/** The environment variable of an option: `cache-size` is `FRESHET_CACHE_SIZE`. */
 export function variableOf(name: string): string {
   return PREFIX + name.toUpperCase().replaceAll('-', '_')
 }
 
-/** Every variable that options of this table are read from. */
+/** All environment variables of a table. */
 export function variablesOf(table: OptionTable): readonly string[] {
   const names = Object.values(table).flatMap(({ name, style }) =>
     style === 'secret' ? [name, `${name}-file`] : [name],
@@ -67,28 +67,28 @@ function readKeys(
   const path = config.text
   const keys = new Map<string, Setting>()
   for (const [name, value] of Object.entries(parseObject(path, contentOf(config, readFile)))) {
-    const where = `"${name}" in ${path}`
+    const source = `"${name}" in ${path}`
     if (name === 'config' || !names.has(name))
-      throw new ConfigError('UNKNOWN', `${where} belongs to no option.`)
+      throw new ConfigError('UNKNOWN', `${source} does not match any option.`)
     if (names.get(name) === 'secret')
       throw new ConfigError(
         'BAD_VALUE',
-        `${where} is a secret in a file that is not one; it wants "${name}-file".`,
+        `${source} is a secret in a file that is not; expected "${name}-file".`,
       )
-    keys.set(name, { source: where, text: textOf(where, value) })
+    keys.set(name, { source, text: textOf(source, value) })
   }
   return keys
 }
 
-function textOf(where: string, value: unknown): string {
+function textOf(source: string, value: unknown): string {
   if (typeof value === 'string') return value
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  // A comma inside an element would make two of it.
+  // A comma inside an element would split it in two.
   if (Array.isArray(value) && value.every((item) => typeof item === 'string' && !item.includes(',')))
     return value.join(',')
   throw new ConfigError(
     'BAD_VALUE',
-    `${where} is ${JSON.stringify(value)}; it wants a text, a number, true, false or texts.`,
+    `${source} is ${JSON.stringify(value)}; expected a string, a number, true, false or an array of strings.`,
   )
 }
 
@@ -100,10 +100,10 @@ function parseObject(path: string, content: string): object {
     throw new ConfigError('BAD_FILE', `${path} is not JSON.`, { cause })
   }
   if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed
-  throw new ConfigError('BAD_FILE', `${path} holds JSON that is not an object.`)
+  throw new ConfigError('BAD_FILE', `${path} contains JSON that is not an object.`)
 }
 
-/** Puts the content of the secret's file where the secret would stand; the place that hides the others decides. */
+/** Resolves a secret from its file or its variable, from the place that takes precedence. */
 function insertSecret(
   name: string,
   places: readonly ReadonlyMap<string, Setting>[],
@@ -116,7 +116,7 @@ function insertSecret(
     if (direct && file)
       throw new ConfigError(
         'CONFLICT',
-        `${direct.source} and ${file.source} are both set; it wants one of them.`,
+        `${direct.source} and ${file.source} are both set; expected only one of them.`,
       )
     if (direct) return void settings.set(name, direct)
     if (!file) continue

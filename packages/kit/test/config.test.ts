@@ -89,7 +89,7 @@ test.each<[string, string[], Environment['env'], Record<string, string>, string,
     {},
     {},
     'BAD_VALUE',
-    /--stale-after is "5"; it wants .*ms, s/,
+    /--stale-after is "5"; expected .*ms, s/,
   ],
   ['a duration that no timer can wait', ['--stale-after', '25d'], {}, {}, 'BAD_VALUE', /to 2147483647ms/],
   ['a decimal unit', ['--cache-size', '64MB'], {}, {}, 'BAD_VALUE', /--cache-size is "64MB".*MiB/],
@@ -100,7 +100,7 @@ test.each<[string, string[], Environment['env'], Record<string, string>, string,
     { FRESHET_PORT: '65536' },
     {},
     'BAD_VALUE',
-    /FRESHET_PORT is "65536"; it wants .*0 to 65535/,
+    /FRESHET_PORT is "65536"; expected .*0 to 65535/,
   ],
   ['an empty number', ['--port='], {}, {}, 'BAD_VALUE', /--port is ""/],
   ['another word', ['--level', 'loud'], {}, {}, 'BAD_VALUE', /one of info, debug/],
@@ -129,7 +129,7 @@ test.each<[string, string[], Environment['env'], Record<string, string>, string,
     /"f.json", which cannot be read/,
   ],
   ['a flag without its value', ['--port', '--quiet'], {}, {}, 'BAD_VALUE', /--port has no value/],
-  ['a flag twice', ['--port', '1', '--port', '2'], {}, {}, 'CONFLICT', /--port is given twice/],
+  ['a flag twice', ['--port', '1', '--port', '2'], {}, {}, 'CONFLICT', /--port is set twice/],
 ])('%s is refused and the message says where', (_, argv, env, files, code, message) => {
   expect(() => read(argv, env, files)).toThrow(
     expect.objectContaining({ code, message: expect.stringMatching(message) }),
@@ -191,14 +191,14 @@ test('the foot of a help speaks of the options above it alone', () => {
     expect.stringMatching(/^DURATION: .* 5s/),
     expect.stringMatching(/^SIZE: .* 64MiB/),
     expect.stringMatching(/^LIST: /),
-    'Each option is also read from the environment: --port is FRESHET_PORT.',
-    'In place of a file, the value itself may be in FRESHET_TOKEN_SECRET.',
+    'Each option can also be set in the environment: --port is FRESHET_PORT.',
+    'Instead of a file, the value itself can be set in FRESHET_TOKEN_SECRET.',
     '',
   ])
   const other = { db: secret('db', REQUIRED, 'The database.') }
   expect(foot(helpText(other))).toEqual([
-    'Each option is also read from the environment: --db-file is FRESHET_DB_FILE.',
-    'In place of a file, the value itself may be in FRESHET_DB.',
+    'Each option can also be set in the environment: --db-file is FRESHET_DB_FILE.',
+    'Instead of a file, the value itself can be set in FRESHET_DB.',
     '',
   ])
 })
@@ -212,13 +212,13 @@ test('a message ends with what to do only where it has not said so', () => {
       return error instanceof ConfigError ? error.message : String(error)
     }
   }
-  expect(refusal(['--level', 'loud'])).toBe('--level is "loud"; it wants one of info, debug.')
-  expect(refusal(['--port=1', '--port=2'])).toBe('--port is given twice; it wants one value.')
+  expect(refusal(['--level', 'loud'])).toBe('--level is "loud"; expected one of info, debug.')
+  expect(refusal(['--port=1', '--port=2'])).toBe('--port is set twice; expected one value.')
   expect(refusal(['--token-secret-file=s'])).toBe(
     '--token-secret-file names "s", which cannot be read. Check the path and its permissions.',
   )
   expect(refusal(['--config=f.json'], {}, file('{'))).toMatch(
-    /^f\.json is not JSON\. The file of --config holds/,
+    /^f\.json is not JSON\. The file of --config must contain/,
   )
 })
 

@@ -46,11 +46,11 @@ test('what is worn is ended and made anew, with longer pauses while that fails',
   const second = renewal.current
   expect([second, renewal.renewals, ended, clock.sleeps]).toEqual([{ n: 3 }, 1, [0], [50, 100]])
   expect(said).toEqual([
-    'client: is made anew',
-    'client: the old one could not be ended',
-    'client: could not be made anew, trying again',
-    'client: could not be made anew, trying again',
-    'client: a new one is in use',
+    'client: recreating',
+    'client: the old one could not be closed',
+    'client: could not be recreated, retrying',
+    'client: could not be recreated, retrying',
+    'client: recreated',
   ])
   if (second !== undefined) renewal.renew(second, 'again')
   await settled()
