@@ -28,7 +28,7 @@ async function faultOf(command: string): Promise<string | undefined> {
   const name = at === -1 ? words : words.slice(0, at)
   const flags = words.filter((word) => word.startsWith('--')).map((word) => word.split('=')[0] ?? '')
   const { code, help } = await helpOf(name)
-  if (code !== 0) return 'it is no command of freshet'
+  if (code !== 0) return 'freshet has no such command'
   const unknown = flags.find((flag) => !new RegExp(`^  ${flag} `, 'm').test(help))
   if (unknown !== undefined) return `it has no option ${unknown}`
   const required = [...help.matchAll(/^ {2}(--[a-z-]+) .*\(required\)$/gm)].map(([, flag = '']) => flag)
@@ -61,7 +61,7 @@ test('there are such commands, and wrong ones are found', async () => {
     expect.stringMatching(/^npm run freshet -- migrate /),
   )
   expect(await faultOf('freshet audit')).toBe('there is no such command')
-  expect(await faultOf('npm run freshet -- dive')).toBe('it is no command of freshet')
+  expect(await faultOf('npm run freshet -- dive')).toBe('freshet has no such command')
   expect(await faultOf('npm run freshet -- migrate --db x --database y')).toBe('it has no option --db')
   expect(await faultOf('npm run freshet -- migrate --db-file x')).toBe('it needs --database')
 })

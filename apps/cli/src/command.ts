@@ -2,71 +2,71 @@ import { helpText, readConfig, variablesOf } from '@freshet/kit'
 import type { Clock, ConfigOf, OptionTable } from '@freshet/kit'
 import { exitCodeOf } from './exit-code-of.ts'
 import { commonExits, exitCodes } from './exit-codes.ts'
-import { refuseFlagsOfNpm } from './npm-flags.ts'
+import { rejectNpmFlags } from './npm-flags.ts'
 
-/** What a command may touch of the world around it; `main.ts` alone takes it from the process. */
-export interface World {
+/** Everything a command uses of its environment. Only `main.ts` takes it from the process. */
+export interface CommandContext {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
   readonly clock: Clock
   readonly readFile: (path: string) => string
-  /** Results, for people or programs. */
+  /** Prints results to standard output. */
   readonly print: (text: string) => void
-  /** Progress and complaints. */
+  /** Prints progress and errors to standard error. */
   readonly say: (text: string) => void
-  /** Aborts when the person wants an end: Ctrl-C. */
+  /** Aborts on Ctrl-C. */
   readonly stopped: AbortSignal
 }
 
-/** One thing that `freshet` can do. */
+/** A `freshet` command. */
 export interface Command {
-  /** One or two words, as they are typed. */
+  /** One or two words, as typed. */
   readonly name: string
-  /** One sentence. */
-  readonly says: string
-  /** The variables of the environment that it reads. */
+  /** One sentence for `--help`. */
+  readonly summary: string
+  /** Environment variables that it reads. */
   readonly variables: readonly string[]
   /** Reads `argv` (without the name) and runs; resolves with the exit code. */
-  run(argv: readonly string[], world: World): Promise<number>
+  run(argv: readonly string[], context: CommandContext): Promise<number>
 }
 
-/** A command before its options are read. */
+/** Definition of a command. */
 export interface CommandDefinition<Table extends OptionTable> {
   readonly name: string
-  readonly says: string
+  readonly summary: string
   readonly options: Table
-  /** The exit codes with what they mean, where they are other than usual; `--help` prints them. */
+  /** Exit codes and their meanings for `--help`, if they differ from the usual ones. */
   readonly exits?: Readonly<Record<number, string>>
-  /** The exit code for what `run` rejected with when it is none of our errors; `failed` by default. */
+  /** Exit code for errors that are not ours; `failed` by default. */
   readonly unexpected?: number
-  run(config: ConfigOf<Table>, world: World): Promise<number>
+  run(config: ConfigOf<Table>, context: CommandContext): Promise<number>
 }
 
-/** Wraps a command: `--help` from its declared options, and one line for a wrong option. */
+/** Creates a command that supports `--help` and reports errors in one line. */
 export function defineCommand<Table extends OptionTable>(definition: CommandDefinition<Table>): Command {
-  const { name, says, options, exits = commonExits, unexpected = exitCodes.failed } = definition
+  const { name, summary, options, exits = commonExits, unexpected = exitCodes.failed } = definition
   return {
     name,
-    says,
+    summary,
     variables: variablesOf(options),
-    async run(argv, world) {
+    async run(argv, context) {
       if (argv.includes('--help') || argv.includes('-h')) {
-        world.print(`${says}\n\nfreshet ${name} [options]\n${helpText(options)}${exitText(exits)}`)
+        context.print(`${summary}\n\nfreshet ${name} [options]\n${helpText(options)}${exitCodeHelp(exits)}`)
         return exitCodes.done
       }
       try {
-        const { env, readFile } = world
-        refuseFlagsOfNpm(name, options, env)
-        return await definition.run(readConfig(options, { argv, env, readFile }), world)
+        const { env, readFile } = context
+        rejectNpmFlags(name, options, env)
+        return await definition.run(readConfig(options, { argv, env, readFile }), context)
       } catch (error) {
-        world.say(`freshet ${name}: ${error instanceof Error ? error.message : String(error)}`)
+        context.say(`freshet ${name}: ${error instanceof Error ? error.message : String(error)}`)
         return exitCodeOf(error) ?? unexpected
       }
     },
   }
 }
 
-function exitText(exits: Readonly<Record<number, string>>): string {
-  const lines = Object.entries(exits).map(([code, says]) => `  ${code.padEnd(4)}${says}`)
+function exitCodeHelp(exits: Readonly<Record<number, string>>): string {
+  const lines = Object.entries(exits).map(([code, meaning]) => `  ${code.padEnd(4)}${meaning}`)
   return `\nExit codes:\n${lines.join('\n')}\n`
 }

@@ -1,4 +1,4 @@
-/** How the program ends. From 69 on they are those of sysexits.h. */
+/** Exit codes. Those from 69 up follow sysexits.h. */
 export const exitCodes = {
   done: 0,
   failed: 1,
@@ -9,10 +9,10 @@ export const exitCodes = {
   badConfig: 78,
 } as const
 
-/** What they mean where a command does not say it in its own words; `--help` prints them. */
+/** Default meanings for `--help`. */
 export const commonExits: Readonly<Record<number, string>> = {
-  [exitCodes.done]: 'It is done.',
-  [exitCodes.failed]: 'It failed; the message says why.',
+  [exitCodes.done]: 'Success.',
+  [exitCodes.failed]: 'Failure; the message says why.',
   [exitCodes.unavailable]: 'The database does not answer.',
-  [exitCodes.badConfig]: 'An option, a file, or what the address of the database leads to is wrong.',
+  [exitCodes.badConfig]: 'An option, a file, or the database or its address is invalid.',
 }

@@ -2,8 +2,8 @@ import { closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs'
 import { lockOpenFile } from './lock-open-file.ts'
 
 /**
- * A lock that the kernel gives up when this process is gone, however it ended, and that holds between all processes that
- * see the file: those of other containers too, where a process id means nothing.
+ * A file lock that the kernel releases when this process ends, however it ends. It works across containers that share the file,
+ * where process ids are meaningless.
  * See https://man7.org/linux/man-pages/man2/flock.2.html
  */
 export class FileLock implements Disposable {
@@ -14,8 +14,8 @@ export class FileLock implements Disposable {
   }
 
   /**
-   * Takes the lock of a file, which is made unless `existing`; some 5 ms. No symbolic link is followed.
-   * @returns nothing when another holds it, or has just deleted the file
+   * Locks a file, and creates it unless `existing` is set. Does not follow symbolic links. Takes about 5 ms.
+   * @returns `undefined` if another process holds the lock, or has just deleted the file
    * @throws {CliError} NO_LOCKS; the system's errors of opening a file
    */
   static take(path: string, existing?: 'existing'): FileLock | undefined {
@@ -23,7 +23,7 @@ export class FileLock implements Disposable {
     return FileLock.#open(path, existing ? O_RDWR | O_NOFOLLOW : O_RDWR | O_CREAT | O_NOFOLLOW)
   }
 
-  /** Whether somebody holds the lock of this file now. To find out it is held for a moment. @throws as `take` */
+  /** Whether a process holds the lock. Takes the lock briefly to find out. @throws like `take` */
   static isHeld(path: string): boolean {
     if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return false
     using lock = FileLock.#open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
@@ -34,7 +34,7 @@ export class FileLock implements Disposable {
     const file = openSync(path, flags, 0o600)
     const lock = new FileLock(file)
     try {
-      // Between opening and locking its last holder may have deleted it: then it is nobody's.
+      // The previous holder may have deleted the file between opening and locking.
       if (lockOpenFile(file) && lstatSync(path, { throwIfNoEntry: false })?.ino === fstatSync(file).ino)
         return lock
     } catch (error) {
@@ -45,7 +45,7 @@ export class FileLock implements Disposable {
     return undefined
   }
 
-  /** Twice is once. */
+  /** Idempotent. */
   release(): void {
     if (this.#file !== undefined) closeSync(this.#file)
     this.#file = undefined

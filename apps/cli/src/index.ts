@@ -1,6 +1,6 @@
 export { Auditor } from './audit/auditor.ts'
 export type { AuditorOptions } from './audit/auditor.ts'
-export type { Answer, Question, ReaderDoor, Truth, TruthSource, Verdict } from './audit/contract.ts'
+export type { Answer, Question, ReaderClient, Truth, TruthSource, Verdict } from './audit/contract.ts'
 export { HttpReader } from './audit/http-reader.ts'
 export { MongoTruth } from './audit/mongo-truth.ts'
 export type { AuditSummary } from './audit/report.ts'

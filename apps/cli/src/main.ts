@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { systemClock } from '@freshet/kit'
 import { runProgram } from './program.ts'
 
-/** Ctrl-C may come twice at once: from the terminal and from the program that started this one. */
+/** One Ctrl-C may arrive twice: from the terminal and from the parent process. */
 const sameSignalMs = 1_000
 const stop = new AbortController()
 let firstMs: number | undefined
@@ -11,12 +11,12 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     firstMs ??= performance.now()
     stop.abort()
-    // A second Ctrl-C: the children notice our end and follow.
+    // A second Ctrl-C. The children stop when this process ends.
     if (performance.now() - firstMs > sameSignalMs) process.exit(130)
   })
 }
 
-// Whoever started this with a channel wants it to end with him, even when he is killed without a word.
+// A parent with an IPC channel wants this process to end with it, even if it is killed.
 process.once('disconnect', () => stop.abort())
 process.channel?.unref()
 
@@ -31,5 +31,5 @@ const exitCode = await runProgram(process.argv.slice(2), {
 })
 
 process.exitCode = exitCode
-// All that was started is stopped; a download that goes on must not hold the terminal.
+// Everything has been stopped. A pending download must not keep the process alive.
 if (stop.signal.aborted) process.exit()

@@ -7,22 +7,22 @@ import { databaseName } from './database-name.ts'
 import { exitCodes } from './exit-codes.ts'
 
 const where = {
-  db: secret('db', REQUIRED, 'The address of MongoDB with a user that may create roles and users.'),
+  db: secret('db', REQUIRED, 'MongoDB address with a user that may create roles and users.'),
   database: databaseName(REQUIRED),
 }
 
 const migrateOptions = defineOptions({
   ...where,
-  collections: text('collections', 'collections', 'The folder of the collection files.'),
+  collections: text('collections', 'collections', 'The directory of the collection files.'),
   json: flag('json', 'Prints one JSON line.'),
 })
 
-/** `freshet migrate`: brings a database into the form that writer and readers need. */
+/** `freshet migrate`: creates what writer and readers need in a database. */
 export const migrateCommand = defineCommand({
   name: 'migrate',
-  says: 'Makes collections, control documents, roles and one user per role; safe to run again.',
+  summary: 'Creates collections, control documents, roles and one user per role. Idempotent.',
   options: migrateOptions,
-  async run({ db, database, collections: folder, json }, world) {
+  async run({ db, database, collections: folder, json }, context) {
     const collections = [...(await loadCollections(folder, storedNameFault)).values()].map(
       ({ stored }) => stored,
     )
@@ -31,7 +31,7 @@ export const migrateCommand = defineCommand({
       database,
       collections,
       passwords: {},
-      signal: world.stopped,
+      signal: context.stopped,
     })
     const addresses = Object.fromEntries(
       Object.entries(passwords).map(([user, password]) => [
@@ -39,26 +39,26 @@ export const migrateCommand = defineCommand({
         withCredentials(db, { user, password, database }),
       ]),
     )
-    if (json) world.print(JSON.stringify({ changes, addresses }))
-    else world.print(inWords(changes, addresses))
+    if (json) context.print(JSON.stringify({ changes, addresses }))
+    else context.print(formatChanges(changes, addresses))
     return exitCodes.done
   },
 })
 
-/** `freshet timeline new`: a step of every restore. */
+/** `freshet timeline new`: required after every restore. */
 export const timelineCommand = defineCommand({
   name: 'timeline new',
-  says: 'Gives the history behind the address a new name; do it after every restore.',
+  summary: 'Starts a new timeline for the database. Required after every restore.',
   options: defineOptions(where),
-  async run({ db, database }, world) {
-    world.print(await renameTimeline(db, database, world.stopped))
+  async run({ db, database }, context) {
+    context.print(await renameTimeline(db, database, context.stopped))
     return exitCodes.done
   },
 })
 
-function inWords(changes: readonly string[], addresses: Readonly<Record<string, string>>): string {
+function formatChanges(changes: readonly string[], addresses: Readonly<Record<string, string>>): string {
   if (changes.length === 0) return 'Nothing to do.'
-  const made = Object.entries(addresses).map(([user, uri]) => `${user}: ${uri}`)
-  const note = made.length === 0 ? [] : ['', 'Addresses of new users; they are shown this once:', ...made]
+  const lines = Object.entries(addresses).map(([user, uri]) => `${user}: ${uri}`)
+  const note = lines.length === 0 ? [] : ['', 'Addresses of new users, shown only once:', ...lines]
   return [...changes, ...note].join('\n')
 }

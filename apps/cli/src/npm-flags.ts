@@ -1,25 +1,25 @@
 import { ConfigError, type OptionTable } from '@freshet/kit'
-import type { World } from './command.ts'
+import type { CommandContext } from './command.ts'
 
 /**
- * npm keeps each flag before `--` for itself and tells it in a variable, such as `npm_config_cache_size`; the command
- * would run without it. https://docs.npmjs.com/cli/v11/using-npm/config#environment-variables
+ * npm consumes flags before `--` and sets variables such as `npm_config_cache_size` instead, so the command would run without
+ * them. https://docs.npmjs.com/cli/v11/using-npm/config#environment-variables
  * @throws {ConfigError} CONFLICT
  */
-export function refuseFlagsOfNpm(command: string, options: OptionTable, env: World['env']): void {
+export function rejectNpmFlags(command: string, options: OptionTable, env: CommandContext['env']): void {
   for (const { name, style } of Object.values(options)) {
     const flag = style === 'secret' ? `${name}-file` : name
-    if (!isTaken(flag, env)) continue
+    if (!isConsumed(flag, env)) continue
     const script = command === 'dev' ? 'dev --' : `freshet -- ${command}`
     throw new ConfigError(
       'CONFLICT',
-      `npm took --${flag} for itself; flags go behind --, as in: npm run ${script} --${flag}.`,
+      `npm consumed --${flag}; put flags after --, as in: npm run ${script} --${flag}.`,
     )
   }
 }
 
-/** npm takes `--no-sample` for `sample` without a value. */
-function isTaken(flag: string, env: World['env']): boolean {
+/** npm turns `--no-sample` into `sample` with an empty value. */
+function isConsumed(flag: string, env: CommandContext['env']): boolean {
   const negated = flag.startsWith('no-')
   const value = env[`npm_config_${(negated ? flag.slice(3) : flag).replaceAll('-', '_')}`]
   return negated ? value === '' : value !== undefined && value !== ''

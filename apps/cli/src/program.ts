@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { auditCommand } from './audit/command.ts'
-import type { Command, World } from './command.ts'
+import type { Command, CommandContext } from './command.ts'
 import { devCommand } from './dev/command.ts'
 import { doctorGuardCommand } from './doctor/command.ts'
 import { exitCodes } from './exit-codes.ts'
@@ -16,43 +16,47 @@ const commands: readonly Command[] = [
   timelineCommand,
 ]
 
-/** Finds the command that the arguments begin with and runs it; resolves with the exit code. */
-export async function runProgram(argv: readonly string[], world: World): Promise<number> {
+/** Runs the command that the arguments start with. Resolves with the exit code. */
+export async function runProgram(argv: readonly string[], context: CommandContext): Promise<number> {
   for (const command of commands) {
     const words = command.name.split(' ')
     if (words.every((word, at) => argv[at] === word))
-      return command.run(argv.slice(words.length), { ...world, env: withoutOthers(command, world.env) })
+      return command.run(argv.slice(words.length), {
+        ...context,
+        env: withoutForeignVariables(command, context.env),
+      })
   }
   if (argv[0] === '--version') {
-    world.print(versionOf(world))
+    context.print(versionOf(context))
     return exitCodes.done
   }
   // `freshet help dev` is `freshet dev --help`.
-  if (argv[0] === 'help' && argv.length > 1) return runProgram([...argv.slice(1), '--help'], world)
-  const asked = argv.length === 0 || ['help', '--help', '-h'].includes(argv[0] ?? '')
-  if (!asked) world.say(`freshet: ${JSON.stringify(argv[0])} is no command${nearestTo(argv[0] ?? '')}.`)
-  const lines = commands.map(({ name, says }) => `  ${name.padEnd(14)}${says}`)
+  if (argv[0] === 'help' && argv.length > 1) return runProgram([...argv.slice(1), '--help'], context)
+  const helpRequested = argv.length === 0 || ['help', '--help', '-h'].includes(argv[0] ?? '')
+  if (!helpRequested)
+    context.say(`freshet: ${JSON.stringify(argv[0])} is not a command${suggestionFor(argv[0] ?? '')}.`)
+  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(14)}${summary}`)
   const text = `freshet COMMAND [options]\n\n${lines.join('\n')}\n\nfreshet COMMAND --help lists its options. In a clone: npm run freshet -- COMMAND\n`
-  if (asked) world.print(text)
-  else world.say(text)
-  return asked ? exitCodes.done : exitCodes.usage
+  if (helpRequested) context.print(text)
+  else context.say(text)
+  return helpRequested ? exitCodes.done : exitCodes.usage
 }
 
-/** Commands of two words are easily cut short. */
-function nearestTo(word: string): string {
+/** Suggests two-word commands that start with this word. */
+function suggestionFor(word: string): string {
   const longer = commands.filter(({ name }) => name.startsWith(`${word} `)).map(({ name }) => name)
-  return longer.length === 0 ? '' : `; wanted: ${longer.join(', ')}`
+  return longer.length === 0 ? '' : `; expected: ${longer.join(', ')}`
 }
 
-/** The manifest lies beside `src` and `dist`. */
-function versionOf({ readFile }: World): string {
+/** package.json is next to `src` and `dist`. */
+function versionOf({ readFile }: CommandContext): string {
   const manifest: unknown = JSON.parse(readFile(fileURLToPath(new URL('../package.json', import.meta.url))))
   const named = typeof manifest === 'object' && manifest !== null && 'version' in manifest
   return named ? String(manifest.version) : 'unknown'
 }
 
-/** One shell may hold variables for several commands: those of the others are none of this one's mistakes. */
-function withoutOthers(command: Command, env: World['env']): World['env'] {
+/** Hides variables of other commands, so that they are not reported as unknown options of this one. */
+function withoutForeignVariables(command: Command, env: CommandContext['env']): CommandContext['env'] {
   const known = new Set(commands.flatMap(({ variables }) => variables))
   return Object.fromEntries(
     Object.entries(env).filter(([name]) => command.variables.includes(name) || !known.has(name)),

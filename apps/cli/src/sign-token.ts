@@ -1,11 +1,11 @@
 import type { KeyObject } from 'node:crypto'
 import { SignJWT } from 'jose'
 
-/** What a token is to say. */
+/** Claims of a token. */
 export interface TokenContent {
   readonly subject: string
   readonly roles: readonly string[]
-  /** Services whose handlers of changes the bearer writes for; the claim is left out when there is none. */
+  /** Services whose change handlers the bearer writes for. If empty, the claim is omitted. */
   readonly handlers?: readonly string[]
   readonly issuer: string
   readonly audience: string
@@ -13,8 +13,8 @@ export interface TokenContent {
 }
 
 /**
- * Signs a token, valid from now on: with a private key (Ed25519, P-256, RSA), or with the secret that services share
- * (HS256). @throws {TypeError} a key of another type.
+ * Signs a token with a private key (Ed25519, P-256, RSA) or with a shared secret (HS256). @throws {TypeError} for other key
+ * types.
  */
 export function signToken(key: KeyObject, content: TokenContent): Promise<string> {
   const nowS = Math.floor(Date.now() / 1_000)
@@ -35,6 +35,6 @@ function algorithmOf({ type, asymmetricKeyType }: KeyObject): string {
   if (type === 'secret') return 'HS256'
   const algorithms: Readonly<Record<string, string>> = { ed25519: 'EdDSA', ec: 'ES256', rsa: 'RS256' }
   const algorithm = algorithms[asymmetricKeyType ?? '']
-  if (algorithm === undefined) throw new TypeError(`a key of type ${asymmetricKeyType} signs no token`)
+  if (algorithm === undefined) throw new TypeError(`keys of type ${asymmetricKeyType} cannot sign tokens`)
   return algorithm
 }

@@ -3,25 +3,25 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, wr
 import { join } from 'node:path'
 import { CliError } from './errors.ts'
 import { FileLock } from './file-lock.ts'
-import { makeOwnFolder, makeTemporaryFolder, ownTemporaryFolders } from './own-folder.ts'
+import { makePrivateFolder, makeTemporaryFolder, privateTemporaryFolders } from './private-folder.ts'
 
-/** Where `freshet dev` keeps data, secrets and logs, below the folder it is started in. */
+/** Directory of `freshet dev` for data, secrets and logs, in the current directory. */
 export const stateFolderName = '.freshet'
 
-/** Temporary folders begin so. */
+/** Prefix of temporary directories. */
 const temporaryPrefix = 'freshet-dev-'
-/** Whoever holds its lock uses the folder. */
+/** The holder of this lock owns the directory. */
 const lockFile = 'lock'
 const temporaryTries = 5
 const dataFolder = 'data'
 const logFolder = 'logs'
 
-/** The file with the private key that tokens for the services of `freshet dev` are signed with; they have its public half. */
+/** File with the private key that signs tokens. The services have its public half. */
 export const tokenKeyFile = 'token-key'
 
 /**
- * A folder for one run of `freshet dev`: `.freshet` in the current folder, or a temporary one that `remove` deletes.
- * Only its owner can enter it, and every file in it has mode 600.
+ * The state directory of one run of `freshet dev`: `.freshet` in the current directory, or a temporary one that `close`
+ * deletes. Only its owner can access it, and every file in it has mode 600.
  */
 export class StateFolder {
   readonly path: string
@@ -37,42 +37,45 @@ export class StateFolder {
   /** @throws {CliError} NOT_OURS */
   static kept(cwd: string): StateFolder {
     const path = join(cwd, stateFolderName)
-    makeOwnFolder(path)
+    makePrivateFolder(path)
     return new StateFolder(path, false)
   }
 
-  /** It is claimed. @throws {CliError} NO_TEMPORARY_FOLDER */
+  /** Creates and claims a temporary directory. @throws {CliError} NO_TEMPORARY_FOLDER */
   static temporary(): StateFolder {
     for (let tried = 0; tried < temporaryTries; tried += 1) {
       const path = makeTemporaryFolder(temporaryPrefix)
-      const lock = takenIn(path)
-      // A run that starts at this moment may have taken it for one that is left over; it deletes it.
+      const lock = lockIn(path)
+      // Another run that is just starting may consider it orphaned and delete it.
       if (lock !== undefined) return new StateFolder(path, true, lock)
     }
-    throw new CliError('NO_TEMPORARY_FOLDER', `${temporaryTries} folders were made, and others took each.`)
+    throw new CliError(
+      'NO_TEMPORARY_FOLDER',
+      `${temporaryTries} directories were created, and other processes took each of them.`,
+    )
   }
 
   /**
-   * Deletes the temporary folders of runs that were killed, with their data and secrets. A folder is touched only when it
-   * is this user's own and has the lock of a run, which nobody holds; the server of a killed run goes on for seconds.
+   * Deletes the temporary directories of killed runs, including data and secrets: directories of this user whose lock file is
+   * not locked. The server of a killed run keeps running for some seconds.
    */
-  static removeLeftOver(): void {
-    for (const path of ownTemporaryFolders(temporaryPrefix)) {
+  static removeOrphaned(): void {
+    for (const path of privateTemporaryFolders(temporaryPrefix)) {
       try {
         const lock = FileLock.take(join(path, lockFile), 'existing')
         const left = new StateFolder(path, true, lock)
         if (lock === undefined || left.serverRuns()) left.release()
         else left.close()
       } catch (error) {
-        // Without a lock it is being made, or it is of something else.
+        // No lock file: it is just being created, or is not ours.
         if (error instanceof CliError) throw error
       }
     }
   }
 
-  /** Takes the folder for one run, until `release`, `close` or the end of the process; false: another run has it. */
+  /** Claims the directory until `release`, `close` or the end of the process. False if another run has it. */
   claim(): boolean {
-    this.#lock ??= takenIn(this.path)
+    this.#lock ??= lockIn(this.path)
     return this.#lock !== undefined
   }
 
@@ -81,12 +84,12 @@ export class StateFolder {
     this.#lock = undefined
   }
 
-  /** Where the server that is started here keeps its data. */
+  /** Data directory of the local mongod. */
   data(): string {
     return this.folder(dataFolder)
   }
 
-  /** Whether there is anything in the folder of the data. */
+  /** Whether the data directory contains anything. */
   hasData(): boolean {
     const path = this.file(dataFolder)
     return existsSync(path) && readdirSync(path).length > 0
@@ -96,12 +99,12 @@ export class StateFolder {
     rmSync(this.file(dataFolder), { recursive: true, force: true })
   }
 
-  /** Whether a server uses the data now: it holds the lock of this file as long as it runs. */
+  /** Whether a mongod is using the data: it locks this file while it runs. */
   serverRuns(): boolean {
     return FileLock.isHeld(this.file(join(dataFolder, 'mongod.lock')))
   }
 
-  /** The file that a service logs to. */
+  /** Log file of a service. */
   logFile(slug: string): string {
     return join(this.folder(logFolder), `${slug}.log`)
   }
@@ -110,7 +113,7 @@ export class StateFolder {
     return join(this.path, name)
   }
 
-  /** Makes a folder in it and returns its path. */
+  /** Creates a subdirectory and returns its path. */
   folder(name: string): string {
     const path = this.file(name)
     mkdirSync(path, { recursive: true, mode: 0o700 })
@@ -118,17 +121,17 @@ export class StateFolder {
   }
 
   read(name: string): string | undefined {
-    return readIfThere(this.file(name))
+    return readIfExists(this.file(name))
   }
 
-  /** Writes a file that its owner alone may read; resolves with nothing, the path is `file(name)`. */
+  /** Writes a file with mode 600. Its path is `file(name)`. */
   write(name: string, content: string): void {
-    // A file that is there would keep its old mode, and a link would be followed.
+    // An existing file would keep its mode, and a link would be followed.
     rmSync(this.file(name), { force: true })
     writeFileSync(this.file(name), content, { mode: 0o600, flag: 'wx' })
   }
 
-  /** A secret that is made once and then kept; without `make` it is one of 256 random bits. */
+  /** Returns a stored secret, or creates it with `make`; 256 random bits by default. */
   secret(name: string, make = (): string => randomBytes(32).toString('base64url')): string {
     const kept = this.read(name)
     if (kept !== undefined && kept !== '') return kept
@@ -142,8 +145,8 @@ export class StateFolder {
   }
 
   /**
-   * Deletes a temporary folder, what links in it lead to left alone; a kept one stays. `butLogs` leaves these until the
-   * next run starts. Others may use it from then on.
+   * Releases the directory and, if it is temporary, deletes it without following links. With `butLogs`, the logs stay until the
+   * next run starts.
    */
   close(butLogs?: 'butLogs'): void {
     try {
@@ -157,14 +160,14 @@ export class StateFolder {
     for (const name of readdirSync(this.path))
       if (!stay.includes(name)) rmSync(this.file(name), { recursive: true, force: true })
     if (existsSync(this.file(logFolder))) return
-    // The lock goes last: until then nobody takes the folder for one that is left over.
+    // The lock file is deleted last, so that no other run considers the directory orphaned before.
     this.remove(lockFile)
     rmdirSync(this.path)
   }
 }
 
-/** The lock of the folder, unless another run has it or deletes it now. */
-function takenIn(path: string): FileLock | undefined {
+/** Locks a directory. `undefined` if another run has it or is just deleting it. */
+function lockIn(path: string): FileLock | undefined {
   try {
     return FileLock.take(join(path, lockFile))
   } catch (error) {
@@ -173,12 +176,12 @@ function takenIn(path: string): FileLock | undefined {
   }
 }
 
-/** A file that a `freshet dev` in this folder left, or nothing. */
-export function readStateFile(world: { readonly cwd: string }, name: string): string | undefined {
-  return readIfThere(join(world.cwd, stateFolderName, name))
+/** Reads a file of the `freshet dev` state in the current directory, if it exists. */
+export function readStateFile(context: { readonly cwd: string }, name: string): string | undefined {
+  return readIfExists(join(context.cwd, stateFolderName, name))
 }
 
-/** The content of a file, or nothing when there is none. */
-export function readIfThere(path: string): string | undefined {
+/** The content of a file, or `undefined` if it does not exist. */
+export function readIfExists(path: string): string | undefined {
   return existsSync(path) ? readFileSync(path, 'utf8') : undefined
 }

@@ -3,17 +3,17 @@ import type { KeyObject } from 'node:crypto'
 
 const MIN_SECRET_BYTES = 32
 
-/** A new key for tokens (Ed25519), as PEM (PKCS #8). */
+/** Generates a private key for tokens (Ed25519, PKCS #8 PEM). */
 export function newTokenKey(): string {
   return generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
 }
 
-/** What the services get of a private key in PEM: a JWKS with its public half, which verifies tokens and signs none. */
+/** The public half of a private key in PEM, as a JWKS for services: it can verify tokens but not sign them. */
 export function publicKeysOf(privateKeyPem: string): string {
   return JSON.stringify({ keys: [createPublicKey(privateKeyPem).export({ format: 'jwk' })] })
 }
 
-/** A private key in PEM. Nothing when it is none. */
+/** Parses a private key in PEM. `undefined` if it is invalid. */
 export function privateKeyIn(pem: string): KeyObject | undefined {
   try {
     return createPrivateKey(pem)
@@ -22,7 +22,7 @@ export function privateKeyIn(pem: string): KeyObject | undefined {
   }
 }
 
-/** The secret of services that share one. Nothing when it is shorter than they take. */
+/** A shared secret. `undefined` if it is shorter than services accept. */
 export function sharedSecretIn(text: string): KeyObject | undefined {
   return Buffer.byteLength(text) < MIN_SECRET_BYTES ? undefined : createSecretKey(Buffer.from(text))
 }

@@ -9,12 +9,12 @@ import type {
   Changed,
   Moment,
   Question,
-  ReaderDoor,
+  ReaderClient,
   SourceAt,
   Truth,
   TruthSource,
 } from '../src/audit/contract.ts'
-import { inWords } from '../src/audit/report.ts'
+import { formatSummary } from '../src/audit/report.ts'
 import type { AuditSummary } from '../src/audit/report.ts'
 
 const source = parseSourceId('0123abcd')
@@ -38,7 +38,7 @@ class CountingHistory implements TruthSource {
     return ids
   }
 
-  strangeId(_collection: string, random: () => number): string {
+  absentId(_collection: string, random: () => number): string {
     return `absent-${Math.floor(random() * 1_000)}`
   }
 
@@ -56,7 +56,7 @@ class CountingHistory implements TruthSource {
 }
 
 /** A reader that tells the truth of the moment; the controls below change its answers. */
-class HonestReader implements ReaderDoor {
+class HonestReader implements ReaderClient {
   readonly url: string
   readonly history: CountingHistory
 
@@ -102,10 +102,10 @@ class HonestReader implements ReaderDoor {
 }
 
 /** Asks about 200 questions and then stops. */
-async function audit(history: TruthSource, ...readers: readonly ReaderDoor[]): Promise<AuditSummary> {
+async function audit(history: TruthSource, ...readers: readonly ReaderClient[]): Promise<AuditSummary> {
   const enough = new AbortController()
   let asked = 0
-  const counting = (reader: ReaderDoor): ReaderDoor => ({
+  const counting = (reader: ReaderClient): ReaderClient => ({
     url: reader.url,
     ask: (question) => {
       asked += 1
@@ -125,7 +125,7 @@ async function audit(history: TruthSource, ...readers: readonly ReaderDoor[]): P
   return auditor.run(enough.signal)
 }
 
-test('an honest reader is found without a fault', async () => {
+test('an honest reader passes', async () => {
   const history = new CountingHistory()
   const summary = await audit(history, new HonestReader(history))
   const { audited, wrong, unjudged, examples, outcome } = summary
@@ -160,7 +160,7 @@ const lies: Record<string, (answer: Answer, at: number) => Answer> = {
   'names no position': (answer) => ({ ...answer, position: undefined }),
 }
 
-test.each(Object.entries(lies))('negative control: a reader that %s is found', async (_name, lie) => {
+test.each(Object.entries(lies))('negative control: a reader that %s is detected', async (_name, lie) => {
   const history = new CountingHistory()
   class Liar extends HonestReader {
     override async ask(question: Question): Promise<Answer> {
@@ -175,7 +175,7 @@ test.each(Object.entries(lies))('negative control: a reader that %s is found', a
 })
 
 test.each([0, 1, 2])(
-  'negative control: of three readers the liar is found, also as number %d',
+  'negative control: of three readers, the lying one at index %d is detected',
   async (place) => {
     const history = new CountingHistory()
     class Liar extends HonestReader {
@@ -193,7 +193,7 @@ test.each([0, 1, 2])(
   },
 )
 
-test('negative control: a reader that goes back to an older state, truly answered, is found', async () => {
+test('negative control: a reader that goes back to an older, correct state is detected', async () => {
   const history = new CountingHistory()
   class Backwards extends HonestReader {
     override ask(question: Question): Promise<Answer> {
@@ -205,7 +205,7 @@ test('negative control: a reader that goes back to an older state, truly answere
   expect(examples.map(({ what }) => what)).toContainEqual(expect.stringMatching(/^went backwards/))
 })
 
-test('a reader that does not answer at times is judged by the rest', async () => {
+test('a reader that sometimes does not answer is judged by its other answers', async () => {
   const history = new CountingHistory()
   class Moody extends HonestReader {
     override async ask(question: Question): Promise<Answer> {
@@ -220,7 +220,7 @@ test('a reader that does not answer at times is judged by the rest', async () =>
   expect(audited).toBeGreaterThan(50)
 })
 
-test('facts that nobody can judge prove nothing, also where some others are judged', async () => {
+test('facts that cannot be checked prove nothing, even if some others can be', async () => {
   class Forgetful extends CountingHistory {
     override async at(position: string, collection: string, asked: readonly string[]): Promise<Truth> {
       if (this.tick % 5 === 0) return { kind: 'unknown', reason: 'too old' }
@@ -234,13 +234,13 @@ test('facts that nobody can judge prove nothing, also where some others are judg
   expect(readers['http://reader']?.unproved).toEqual([expect.stringMatching(/^only \d+ of its \d+ facts/)])
 })
 
-test('a reader that never answers is named, and nothing is proved of it, whatever the others answer', async () => {
+test('a reader that never answers is reported as unproved, whatever the others answer', async () => {
   const history = new CountingHistory()
   const refused = (question: Question): Error =>
     new TypeError('fetch failed', {
       cause: Object.assign(new Error(`at http://dead/v1/${question.ids.join()}`), { code: 'ECONNREFUSED' }),
     })
-  const dead: ReaderDoor = { url: 'http://dead', ask: (question) => Promise.reject(refused(question)) }
+  const dead: ReaderClient = { url: 'http://dead', ask: (question) => Promise.reject(refused(question)) }
   const summary = await audit(history, new HonestReader(history), dead)
   expect(summary.audited).toBeGreaterThan(50)
   expect(summary.readers['http://dead']).toEqual({
@@ -250,18 +250,18 @@ test('a reader that never answers is named, and nothing is proved of it, whateve
     oldestS: 0,
     unjudged: {},
     refused: { 'no answer: ECONNREFUSED': expect.any(Number) },
-    unproved: ['none of its answers could be judged'],
+    unproved: ['none of its answers could be checked'],
   })
   expect(summary.outcome).toBe('unproved')
-  expect(inWords(summary)).toMatch(
-    /^\d+ answers audited, 0 wrong\n {2}\d+ of \S+, 0 wrong\n {2}0 of http:\/\/dead, 0 wrong\n {2}TOO LITTLE PROVED of http:\/\/dead: .*\n {2}\d+ of http:\/\/dead no fact: no answer: ECONNREFUSED$/,
+  expect(formatSummary(summary)).toMatch(
+    /^\d+ answers audited, 0 wrong\n {2}\d+ of \S+, 0 wrong\n {2}0 of http:\/\/dead, 0 wrong\n {2}TOO LITTLE CHECKED of http:\/\/dead: .*\n {2}\d+ of http:\/\/dead no fact: no answer: ECONNREFUSED$/,
   )
 })
 
-test('reasons are few: beyond twenty they are counted together', async () => {
+test('beyond twenty, reasons are counted together', async () => {
   const history = new CountingHistory()
   let asked = 0
-  const odd: ReaderDoor = {
+  const odd: ReaderClient = {
     url: 'http://odd',
     ask: () => Promise.reject(new Error(`refused for the ${(asked += 1)}th time`)),
   }

@@ -9,12 +9,12 @@ import { Program } from './support/program.ts'
 
 const started = ['dev', '--json', '--port=0', '--no-sample', '--readers=1']
 
-/** A temporary folder of our own: runs of other tests take away what one that ended has left in the shared one. */
+/** A separate temporary directory: runs of other tests remove orphans from the shared one. */
 const TMPDIR = mkdtempSync(join(tmpdir(), 'freshet-apart-'))
 afterAll(() => rmSync(TMPDIR, { recursive: true }))
 const apart = { env: { TMPDIR } }
 
-/** One process of a run whose command line has these words. */
+/** The process of a run whose command line matches. */
 function memberOf(program: Program, words: RegExp): number {
   const pid = program.family().find((pid) => words.test(Program.commandOf(pid)))
   if (pid === undefined) throw new Error(`no process of the run matches ${words}`)
@@ -24,31 +24,31 @@ function memberOf(program: Program, words: RegExp): number {
 /** Two services, the database, its watchdog, and itself. */
 const PROCESSES = 5
 
-/** SIGINT to it alone is that of `dev.mongo.test.ts`. */
+/** SIGINT to the process alone is tested in `dev.mongo.test.ts`. */
 const ends = {
   'Ctrl-C': (program) => program.signalGroup('SIGINT'),
   'SIGTERM to it alone': (program) => program.signal('SIGTERM'),
   'the end of the program that started it': (program) => program.disconnect(),
 } satisfies Record<string, (program: Program) => void>
 
-/** It ends in order, and leaves no process behind. `before`: lines that it said between its start and its end. */
+/** Expects a graceful shutdown that leaves no process behind. `before`: lines printed between start and end. */
 async function endInOrder(program: Program, end: keyof typeof ends, ...before: unknown[]): Promise<void> {
   expect(program.family().length).toBeGreaterThanOrEqual(PROCESSES)
   ends[end](program)
   const { code, said } = await program.outcome
-  // All that was ever said is where MongoDB came from, and that it ends; and whether it waited for another.
+  // The only output is the origin of MongoDB, the shutdown, and whether it waited for another run.
   const lines = [
     expect.stringMatching(/^MongoDB /),
     ...before,
-    expect.stringMatching(/^Stopping …(?:; the data stays in \S+\.)?$/),
+    expect.stringMatching(/^Stopping …(?:; the data remains in \S+\.)?$/),
     '',
   ]
-  const without = said.split('\n').filter((line) => !line.startsWith('Another run keeps its data in '))
+  const without = said.split('\n').filter((line) => !line.startsWith('Another run is using '))
   expect({ code, said: without }).toEqual({ code: 0, said: lines })
   await program.gone()
 }
 
-test('Ctrl-C while it starts leaves nothing behind either', async () => {
+test('Ctrl-C during startup leaves nothing behind', async () => {
   await using program = new Program([...started, '--ephemeral'])
   await eventually(() => expect(program.said).toMatch(/^MongoDB/))
   program.family()
@@ -62,7 +62,7 @@ test('Ctrl-C while it starts leaves nothing behind either', async () => {
   await program.gone()
 })
 
-test('when a reader dies everything stops, and it is said which one', async () => {
+test('when a reader dies, everything stops and the reader is named', async () => {
   await using program = new Program([...started, '--ephemeral'], undefined, apart)
   await program.json()
   process.kill(memberOf(program, /reader.*main\.[jt]s/), 'SIGKILL')
@@ -70,36 +70,36 @@ test('when a reader dies everything stops, and it is said which one', async () =
   const sentence = /reader \d ended with SIGKILL: stopping everything\. Its log is \S+reader-\d\.log\./
   expect({ code, said }).toEqual({ code: 1, said: expect.stringMatching(sentence) })
   await program.gone()
-  // The log that is named is there, although the data is gone.
+  // The log exists although the data is deleted.
   const [, log = ''] = /Its log is (\S+)\.$/m.exec(said) ?? []
   expect(readFileSync(log, 'utf8')).toContain('listening')
   expect(readdirSync(join(log, '../..')).sort()).toEqual(['lock', 'logs'])
 })
 
-/** An ephemeral run that goes on from test to test, until it is killed. */
+/** An ephemeral run shared by tests until it is killed. */
 const first = new Program([...started, '--ephemeral'], undefined, apart)
 afterAll(() => first[Symbol.asyncDispose]())
 const stateOfFirst = (name: string): string => join(first.cwd, '.freshet', name)
 
-test('a second run in the same folder leaves all files of the first alone; when its database dies it stops and says so', async () => {
+test('a second run in the same directory does not touch the files of the first; when its database dies, it stops and reports it', async () => {
   const { token } = await first.json()
   const running = readFileSync(stateOfFirst('running.json'), 'utf8')
   await using second = new Program([...started, '--ephemeral'], first.cwd, apart)
   await second.json()
-  expect(second.said).toContain('Another run goes on in this folder: the files in .freshet/ stay its own.\n')
-  // Of one that goes on nothing is taken, and what it wrote down stays.
+  expect(second.said).toContain('Another run is active in this directory and keeps its files in .freshet/.\n')
+  // Nothing of an active run is removed.
   expect(existsSync(join(temporaryOf(first), 'token-key'))).toBe(true)
   process.kill(memberOf(second, /^\S*mongod /), 'SIGKILL')
   expect(await second.outcome).toMatchObject({
     code: 1,
-    said: expect.stringMatching(/MongoDB ended by itself: stopping everything\./),
+    said: expect.stringMatching(/MongoDB ended unexpectedly: stopping everything\./),
   })
   await second.gone()
   expect(readFileSync(stateOfFirst('token'), 'utf8')).toBe(token)
   expect(readFileSync(stateOfFirst('running.json'), 'utf8')).toBe(running)
 })
 
-test('a run that was killed counts as none, and what it left is gone when the next one has started, which ends in order', async () => {
+test('a killed run is ignored, and the next run removes what it left and shuts down gracefully', async () => {
   await first.json()
   first.family()
   const folder = temporaryOf(first)
@@ -117,7 +117,7 @@ test('a run that was killed counts as none, and what it left is gone when the ne
   expect(readdirSync(join(next.cwd, '.freshet'))).toEqual(['running.lock'])
 })
 
-/** The run that keeps its data, in a folder where one after the other does. */
+/** The current run with data in the shared directory. */
 let keeping: Program
 const folder = mkdtempSync(join(tmpdir(), 'freshet-kept-'))
 afterAll(async () => {
@@ -125,7 +125,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-test('a first start that was cut off is said and made anew', async () => {
+test('an interrupted first start is reported and repeated', async () => {
   const data = join(folder, '.freshet', 'data')
   mkdirSync(data, { recursive: true })
   writeFileSync(join(data, 'WiredTiger'), 'half')
@@ -133,18 +133,18 @@ test('a first start that was cut off is said and made anew', async () => {
   expect(await keeping.json()).toMatchObject({ ready: true })
   expect(keeping.said).toMatch(cutOff)
 })
-const cutOff = /^The data in \S+\.freshet is of a first start that was cut off: making it anew\.$/m
+const cutOff = /^The first start in \S+\.freshet was not completed: starting over\.$/m
 
-test('a second run that would keep its data in the same folder waits, and then goes on or says why not', async () => {
+test('a second run with data in the same directory waits, and then continues or says why it cannot', async () => {
   const before = keeping
   const { database } = await before.json()
   const second = new Program(started, folder)
   await eventually(() =>
-    expect(second.said).toMatch(/^Another run keeps its data in .*: waiting up to 10 s for it to end\.$/m),
+    expect(second.said).toMatch(/^Another run is using .*: waiting up to 10 s for it to stop\.$/m),
   )
   keeping = second
   await using third = new Program(started, folder)
-  await eventually(() => expect(third.said).toContain('Another run keeps its data in'))
+  await eventually(() => expect(third.said).toContain('Another run is using'))
   third.signal('SIGINT')
   expect(await third.outcome).toMatchObject({ code: 0, printed: '' })
   await endInOrder(before, 'Ctrl-C', expect.stringMatching(cutOff))
@@ -154,12 +154,12 @@ test('a second run that would keep its data in the same folder waits, and then g
     code: 1,
     printed: '',
     said: expect.stringMatching(
-      /^freshet dev: FOLDER_IN_USE: .* --ephemeral or another folder, and --port=0/m,
+      /^freshet dev: FOLDER_IN_USE: .* --port=0 and either --ephemeral or in another directory/m,
     ),
   })
 })
 
-test('when it is killed itself no process stays, and the next run in its folder waits for that, goes on and ends in order', async () => {
+test('after a kill no process remains, and the next run in the directory waits for that, continues and shuts down gracefully', async () => {
   const killed = keeping
   const { database } = await killed.json()
   expect(killed.family().length).toBeGreaterThanOrEqual(PROCESSES)
@@ -170,7 +170,7 @@ test('when it is killed itself no process stays, and the next run in its folder 
   await endInOrder(keeping, 'the end of the program that started it')
 })
 
-/** The folder in the system's one for temporary files that belongs to a run. */
+/** The temporary directory of a run. */
 function temporaryOf(program: Program): string {
   const [, folder = 'none'] = /--mongodb-uri-file=(\S+)\/writer\//.exec(commandOfWriter(program)) ?? []
   return folder
@@ -179,7 +179,7 @@ function temporaryOf(program: Program): string {
 const commandOfWriter = (program: Program): string =>
   Program.commandOf(memberOf(program, /--mongodb-uri-file=\S+\/writer\//))
 
-test('a port in use ends it before anything is started, with what to do', async () => {
+test('a port in use is reported before anything starts, with a remedy', async () => {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
@@ -189,7 +189,7 @@ test('a port in use ends it before anything is started, with what to do', async 
   expect({ code, printed }).toEqual({ code: 1, printed: '' })
   expect(said).toMatch(
     new RegExp(
-      `^freshet dev: PORT_TAKEN: port ${port} on 127.0.0.1, wanted for the writer, is in use\\..*--port`,
+      `^freshet dev: PORT_TAKEN: port ${port} on 127.0.0.1, required for the writer, is in use\\..*--port`,
     ),
   )
 })

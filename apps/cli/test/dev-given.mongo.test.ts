@@ -9,7 +9,7 @@ import { Program } from './support/program.ts'
 
 const started = ['dev', '--json', '--port=0', '--readers=1', '--database=given']
 
-test('a MongoDB that is there is named before it is touched, used, and left as it is at the end', async () => {
+test('an existing MongoDB is named before it is used, and keeps its data and passwords', async () => {
   await using db = await openTestDatabase()
   const { hosts } = db.servers
   await using dev = new Program([...started, '--ephemeral'], undefined, {
@@ -18,17 +18,17 @@ test('a MongoDB that is there is named before it is touched, used, and left as i
   const { mongodb } = await dev.json()
   expect(mongodb).toBe(db.adminUri)
   expect(dev.said.split('\n').slice(0, 3)).toEqual([
-    `Using the MongoDB of MONGODB_URI (${hosts}, database given).`,
+    `Using MongoDB from MONGODB_URI (${hosts}, database given).`,
     `Connecting to ${hosts}, database given …`,
-    'No sample data is written into your own MongoDB; --sample writes it.',
+    'No sample data is written to your own MongoDB; use --sample to write it.',
   ])
   dev.signal('SIGINT')
   expect(await dev.outcome).toMatchObject({
     code: 0,
-    said: expect.stringMatching(`Stopping …; the data stays in the MongoDB at ${hosts}.\n$`),
+    said: expect.stringMatching(`Stopping …; the data remains in the MongoDB at ${hosts}.\n$`),
   })
   expect(await documentsIn(db)).toBe(0)
-  // The next run has other passwords, and whoever uses those of this one is not shut out unasked.
+  // The next run has other passwords, but must not lock out users of this one.
   await using other = new Program([...started, '--ephemeral', '--sample'], undefined, {
     env: { MONGODB_URI: db.adminUri },
   })
@@ -42,7 +42,7 @@ test('a MongoDB that is there is named before it is touched, used, and left as i
 const documentsIn = (db: TestDatabase): Promise<number> =>
   db.admin.db('given').collection('products').countDocuments()
 
-test('Ctrl-C while it looks for a MongoDB that says nothing ends it', async () => {
+test('Ctrl-C while connecting to a MongoDB that does not answer stops the run', async () => {
   const silent = createServer()
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
   const { port } = silent.address() as AddressInfo
@@ -60,7 +60,7 @@ test('Ctrl-C while it looks for a MongoDB that says nothing ends it', async () =
   expect({ code, lines: said.split('\n') }).toEqual({ code: 0, lines })
 })
 
-test('a MongoDB that is not there is told by a code, with what to do', async () => {
+test('an unreachable MongoDB is reported with a code and a remedy', async () => {
   await using dev = new Program([...started, '--db=mongodb://root:secret@127.0.0.1:1/'])
   const { code, said } = await dev.outcome
   expect({ code, said }).toEqual({
@@ -70,19 +70,19 @@ test('a MongoDB that is not there is told by a code, with what to do', async () 
     ),
   })
   expect(said).not.toContain('secret')
-  // A start that failed leaves no token that nobody takes.
+  // A failed start leaves no useless token.
   expect(readdirSync(join(dev.cwd, '.freshet'))).not.toContain('token')
 })
 
-test('a forgotten MONGODB_URI is named first, also when another run has the folder, and when nobody answers', async () => {
+test('a forgotten MONGODB_URI is named first, even if another run uses the directory or nothing answers', async () => {
   await using first = new Program(['dev', '--json', '--port=0', '--readers=1', '--no-sample'])
   const env = { MONGODB_URI: 'mongodb://root:secret@127.0.0.1:1/' }
-  // It looks for it for seconds, while the others do what they do.
+  // This one tries to connect for some seconds while the others run.
   await using third = new Program([...started, '--ephemeral'], first.cwd, { env })
   await first.json()
-  const named = 'Using the MongoDB of MONGODB_URI (127.0.0.1:1, database given).'
+  const named = 'Using MongoDB from MONGODB_URI (127.0.0.1:1, database given).'
   await using second = new Program(started, first.cwd, { env })
-  await eventually(() => expect(second.said.split('\n')[1]).toContain('Another run keeps its data'))
+  await eventually(() => expect(second.said.split('\n')[1]).toContain('Another run is using'))
   expect(second.said.split('\n')[0]).toBe(named)
   second.signal('SIGINT')
   await second.outcome

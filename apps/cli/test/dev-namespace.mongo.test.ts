@@ -12,11 +12,11 @@ const ephemeral = [...started, '--no-sample', '--ephemeral']
 const inNamespaces = hasPidNamespaces() ? test : test.skip
 const within = inPidNamespace()
 
-/** Where one run after the other keeps its data. */
+/** The shared data directory of successive runs. */
 const folder = mkdtempSync(join(tmpdir(), 'freshet-again-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** Ends the first process of a namespace, and with it all, as `docker kill` does. */
+/** Kills the first process of a namespace and thereby all others, like `docker kill`. */
 async function killNamespace(program: Program): Promise<void> {
   expect(program.family().length).toBeGreaterThanOrEqual(5)
   program.signal('SIGKILL')
@@ -24,16 +24,16 @@ async function killNamespace(program: Program): Promise<void> {
 }
 
 inNamespaces(
-  'in a container whose first start was killed, and that is killed and started again later, where every process has the id that it had before, it goes on',
+  'a container is killed during its first start and again later: it recovers although all process ids are the same as before',
   async () => {
     const file = (name: string): string => join(folder, '.freshet', name)
-    // Of a first start that was killed, when ids were as they are now: 1 is the run itself.
+    // Left by a first start that was killed when the process ids were the same: 1 is the run itself.
     mkdirSync(file('data'), { recursive: true })
     writeFileSync(file('data/WiredTiger'), 'half')
     writeFileSync(file('data/mongod.lock'), '1\n')
     await using first = new Program(started, folder, { within })
     const { token, database } = await first.json()
-    expect(first.said).toContain('of a first start that was cut off: making it anew.')
+    expect(first.said).toContain('was not completed: starting over.')
     const before = readFileSync(file('running.json'), 'utf8')
     await killNamespace(first)
     expect(readFileSync(file('running.json'), 'utf8')).toBe(before)
@@ -44,7 +44,7 @@ inNamespaces(
     expect(second.said).not.toContain('Another run')
     expect(readFileSync(file('token'), 'utf8')).toBe(line['token'])
     expect(line['token']).not.toBe(token)
-    // The other commands speak to this run, in whatever namespace they are.
+    // Other commands find this run from any namespace.
     await using audit = new Program(['audit', '--for=1s', '--json'], folder)
     expect(await audit.outcome).toMatchObject({ code: 0, said: '' })
     await killNamespace(second)
@@ -54,16 +54,16 @@ inNamespaces(
 )
 
 inNamespaces(
-  'runs of several containers that share the folder for temporary files leave each other alone',
+  'runs of several containers that share a temporary directory do not affect each other',
   async () => {
-    // An id that the others do not have.
+    // A process id that the others do not have.
     await using first = new Program(ephemeral, undefined, { within: inPidNamespace(400) })
     const { readers } = devLineOf(await first.json())
     const going = temporaryOf(first)
     await using second = new Program(ephemeral, undefined, { within })
     await second.json()
     expect(existsSync(join(going, 'token-key'))).toBe(true)
-    // One that was killed is cleared away by whoever comes next, and nothing of one that goes on.
+    // The next run removes the files of a killed run, but not those of an active one.
     const killed = temporaryOf(second)
     await killNamespace(second)
     await using third = new Program(ephemeral)
@@ -74,7 +74,7 @@ inNamespaces(
   },
 )
 
-/** The folder in the system's one for temporary files that belongs to a run. */
+/** The temporary directory of a run. */
 function temporaryOf(program: Program): string {
   const commands = program.family().map((pid) => Program.commandOf(pid))
   return /--mongodb-uri-file=(\S+)\/writer\//.exec(commands.join('\n'))?.[1] ?? 'none'

@@ -19,7 +19,7 @@ beforeAll(async () => {
   readers = urls
   doors = management.readers
   await using developer = new MongoClient(String(line['mongodb']))
-  // From here on the server writes down who changes anything.
+  // The server now records every change and its user.
   const filter = { op: { $nin: ['query', 'getmore'] } }
   await developer.db('shop').command({ profile: 2, filter })
 })
@@ -28,7 +28,7 @@ afterAll(() => dev[Symbol.asyncDispose]())
 const get = (url: string, headers: Record<string, string> = {}) =>
   fetch(url, { headers: { authorization: `Bearer ${String(line['token'])}`, ...headers } })
 
-test('the JSON line names every door, and each is open', async () => {
+test('the JSON line lists every URL, and each one answers', async () => {
   const door = expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/)
   expect(line).toEqual({
     ready: true,
@@ -43,7 +43,7 @@ test('the JSON line names every door, and each is open', async () => {
     expect((await get(`${url}/readyz`)).status).toBe(200)
 })
 
-test('P4 what was posted to the writer is read from every reader, with the same bytes', async () => {
+test('P4 every reader returns what was posted to the writer, byte for byte', async () => {
   const document = { name: 'Kettle', price: 12.5, stock: 3 }
   const posted = await fetch(`${String(line['writer'])}/v1/products`, {
     method: 'POST',
@@ -64,7 +64,7 @@ test('P4 what was posted to the writer is read from every reader, with the same 
   expect(texts[1]).toBe(texts[0])
 })
 
-test('the token is kept for its owner alone, and another one can be made', async () => {
+test('the token key is readable only by its owner, and another token can be created', async () => {
   const path = join(dev.cwd, '.freshet', 'token-key')
   expect((statSync(path).mode & 0o777).toString(8)).toBe('600')
   await using program = new Program(['token', '--subject=ann', '--for=1m'], dev.cwd)
@@ -75,7 +75,7 @@ test('the token is kept for its owner alone, and another one can be made', async
   expect((await get(`${readers[0]}/v1/orders/none`, { authorization: `${authorization}x` })).status).toBe(401)
 })
 
-/** How many requests each reader has taken. */
+/** Number of requests that each reader has received. */
 const requests = (): Promise<readonly number[]> =>
   Promise.all(
     doors.map(async (door) => {
@@ -84,7 +84,7 @@ const requests = (): Promise<readonly number[]> =>
     }),
   )
 
-test('P2 an audit of the running system, while its data moves, asks every reader and finds nothing wrong', async () => {
+test('P2 an audit of the running system with changing data covers every reader and finds nothing wrong', async () => {
   const before = await requests()
   await using program = new Program(['audit', '--for=3s', '--json'], dev.cwd)
   const { code, printed, said } = await program.outcome
@@ -95,7 +95,7 @@ test('P2 an audit of the running system, while its data moves, asks every reader
   expect(Math.min(...asked)).toBeGreaterThan(0)
 })
 
-test('negative control: an audit of two readers finds the lies of the second, which changes one digit now and then', async () => {
+test('negative control: an audit of two readers detects the second one, which sometimes changes one digit', async () => {
   let lies = 0
   await using liar = await openLiar(readers[0] ?? '', (told, { turn }) => {
     const body = told.body.toString().replace(/[0-8](?=\D*$)/, '9')
@@ -113,7 +113,7 @@ test('negative control: an audit of two readers finds the lies of the second, wh
   expect([wrong, code]).toEqual([lies, 1])
 })
 
-test('G4.6 in all of this no user of a reader or an audit wrote, by the word of the server', async () => {
+test('G4.6 according to the server, no user of a reader or an audit wrote anything', async () => {
   await using developer = new MongoClient(String(line['mongodb']))
   const profile = developer.db('shop').collection('system.profile')
   const writes = { op: { $in: ['insert', 'update', 'remove'] } }
@@ -121,7 +121,7 @@ test('G4.6 in all of this no user of a reader or an audit wrote, by the word of 
   const commands = await profile.distinct('command', { op: 'command', user: /^freshet-(reader|auditor)@/ })
   const names = new Set(commands.map((command) => Object.keys(Object(command))[0]))
   expect([...names].filter((name) => !reading.has(String(name)))).toEqual([])
-  // What the writer did is there, so what readers had done would be.
+  // The writer's commands were recorded, so those of readers would have been too.
   expect(await profile.countDocuments({ ...writes, user: /^freshet-writer@/ })).toBeGreaterThan(0)
 })
 
@@ -135,14 +135,14 @@ const reading: ReadonlySet<string> = new Set([
   'listCollections',
 ])
 
-test('Ctrl-C ends it in order and leaves no process behind; the next run has the data', async () => {
+test('Ctrl-C shuts down gracefully and leaves no process behind; the next run has the data', async () => {
   const family = dev.family()
   // Three services, the database and its watchdog.
   expect(family.length).toBeGreaterThanOrEqual(6)
   dev.signal('SIGINT')
   const { code, said } = await dev.outcome
   const [, ...later] = said.split('\n')
-  const farewell = `Stopping …; the data stays in ${join(dev.cwd, '.freshet')}.`
+  const farewell = `Stopping …; the data remains in ${join(dev.cwd, '.freshet')}.`
   expect({ code, later }).toEqual({ code: 0, later: [farewell, ''] })
   await dev.gone()
   expect(existsSync(join(dev.cwd, '.freshet', 'running.json'))).toBe(false)

@@ -21,18 +21,18 @@ async function doctor(uri: string, ...argv: readonly string[]) {
   return { code, ...lines }
 }
 
-test('a reader’s credentials: every wall that can be seen stands, and each right is explained', async () => {
+test('with a reader’s credentials, every layer that can be checked is ok, and each privilege is explained', async () => {
   const { code, printed, said } = await doctor(db.uriFor('reader'))
   expect(said).toBe('')
   expect(printed.split('\n')).toEqual([
     'user freshet-reader@shop, roles freshet-reader@shop',
     '',
-    expect.stringMatching(/^G0 {2}apart {7}not seen {2}held when the reader is deployed/),
-    expect.stringMatching(/^G1 {2}types {7}not seen {2}held when code is compiled/),
+    expect.stringMatching(/^G0 {2}apart {7}not checked {2}enforced at deployment/),
+    expect.stringMatching(/^G1 {2}types {7}not checked {2}enforced by the compiler/),
     expect.stringMatching(/^G2 {2}imports {5}not seen/),
-    expect.stringMatching(/^G3 {2}veto {8}stands {4}a canary insert was refused before it left$/),
+    expect.stringMatching(/^G3 {2}veto {8}ok {10}a canary insert was refused before it left$/),
     expect.stringMatching(
-      /^G4 {2}role {8}stands {4}the server refused a delete without the veto, and it only reads: freshet-reader@shop$/,
+      /^G4 {2}role {8}ok {10}the server refused a delete without the veto, and it only reads: freshet-reader@shop$/,
     ),
     expect.stringMatching(/^G5 {2}network/),
     expect.stringMatching(/^G6 {2}lineage/),
@@ -46,15 +46,15 @@ test('a reader’s credentials: every wall that can be seen stands, and each rig
   expect(code).toBe(0)
 })
 
-test('a writer’s credentials: the role is missing, and what is too much is named', async () => {
+test('with a writer’s credentials, the role layer is missing, and excessive privileges are listed', async () => {
   const { code, printed } = await doctor(db.uriFor('writer'))
   expect(code).toBe(78)
-  expect(printed).toMatch(/^G4 {2}role {8}MISSING {3}PRIVILEGE: user freshet-writer@shop/m)
+  expect(printed).toMatch(/^G4 {2}role {8}MISSING {5}PRIVILEGE: user freshet-writer@shop/m)
   expect(printed).toMatch(/^TOO MUCH {2}\{"db":"shop","collection":"products"\} +.*\binsert\b/m)
   expect(printed.split('\n')[1]).toMatch(/^To do: Give this process the reader role and nothing else/)
 })
 
-test('an administrator’s credentials: one row for each resource, however many rights there are', async () => {
+test('with an administrator’s credentials, there is one row for each resource', async () => {
   const { code, printed } = await doctor(db.adminUri)
   expect(code).toBe(78)
   const rights = printed.split('\n\n')[2]?.split('\n') ?? []
@@ -65,7 +65,7 @@ test('an administrator’s credentials: one row for each resource, however many 
   )
 })
 
-test('one JSON line for programs', async () => {
+test('--json prints one line', async () => {
   const { code, printed } = await doctor(db.adminUri, '--json')
   expect(code).toBe(78)
   expect(JSON.parse(printed)).toMatchObject({

@@ -10,10 +10,10 @@ import { lockers, lockOpenFile } from '../src/lock-open-file.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'freshet-lock-'))
 afterAll(() => rmSync(folder, { recursive: true }))
-/** Opens a file anew, as another process would. */
+/** Opens a file again, as another process would. */
 const opened = (name: string): number => openSync(join(folder, name), 'a+')
 
-test.each(lockers)('a file is locked once, and free again when it is closed: by %s', (...locker) => {
+test.each(lockers)('%s locks a file once, and closing it releases the lock', (...locker) => {
   const [first, second] = [opened(`by-${locker[0]}`), opened(`by-${locker[0]}`)]
   expect([lockOpenFile(first, [locker]), lockOpenFile(second, [locker])]).toEqual([true, false])
   // Each sees the locks of the others.
@@ -23,7 +23,7 @@ test.each(lockers)('a file is locked once, and free again when it is closed: by 
   closeSync(second)
 })
 
-test('a program that is missing is passed over; without any, or with one that fails, it is said why', () => {
+test('a missing program is skipped; if all are missing or one fails, the reason is reported', () => {
   const file = opened('some')
   expect(lockOpenFile(file, [['no-such-program'], ...lockers])).toBe(true)
   expect(() => lockOpenFile(file, [['no-such-program']])).toThrow(
@@ -35,7 +35,7 @@ test('a program that is missing is passed over; without any, or with one that fa
   closeSync(file)
 })
 
-test('a lock is had once, is seen, and is free after its release', () => {
+test('a lock is exclusive, visible, and free after release', () => {
   const file = join(folder, 'file')
   expect(FileLock.isHeld(file)).toBe(false)
   const lock = FileLock.take(file)
@@ -46,7 +46,7 @@ test('a lock is had once, is seen, and is free after its release', () => {
   expect(again).toBeDefined()
 })
 
-test('a lock that its holder deleted is nobody’s', () => {
+test('a lock file deleted by its holder is not locked', () => {
   const file = join(folder, 'deleted')
   using lock = FileLock.take(file)
   rmSync(file)
@@ -54,14 +54,14 @@ test('a lock that its holder deleted is nobody’s', () => {
   expect([lock === undefined, next === undefined]).toEqual([false, false])
 })
 
-test('no link is followed', () => {
+test('links are not followed', () => {
   const target = join(folder, 'target')
   writeFileSync(target, '')
   symlinkSync(target, join(folder, 'link'))
   expect(() => FileLock.take(join(folder, 'link'))).toThrow('ELOOP')
 })
 
-test('the lock of a process that is killed is free, whatever processes it had started', async () => {
+test('the lock of a killed process is released, even if its children are running', async () => {
   const file = join(folder, 'killed')
   writeFileSync(file, '')
   const hold = `exec 3<'${file}'; flock 3; sleep 60 3<&- & echo held; exec sleep 60`

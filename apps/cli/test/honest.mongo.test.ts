@@ -44,7 +44,7 @@ async function untilAllFollow(): Promise<void> {
     })
 }
 
-test('P2 honest readers are right through an election and two new timelines, in which every reader begins anew', async () => {
+test('P2 honest readers pass through an election and two new timelines, after which every reader starts over', async () => {
   const before = await run.truth.now()
   const disturb = async (): Promise<void> => {
     await untilAsked(200)
@@ -60,19 +60,19 @@ test('P2 honest readers are right through an election and two new timelines, in 
   expect(after.source).not.toBe(before.source)
 })
 
-test('P2 a reader whose source begins while the audit does is right', async () => {
+test('P2 a reader whose source starts during the audit passes', async () => {
   const renamed = renameTimeline(run.db.adminUri, 'shop')
   expect(await run.audit(run.readers, 2_000)).toMatchObject(right)
   await renamed
 })
 
-test('P2 P8 honest readers are right while nobody writes but the heartbeat', async () => {
+test('P2 P8 honest readers pass while only the heartbeat writes', async () => {
   run.moving.state.paused = true
   expect(await run.audit(run.readers, 4_000)).toMatchObject(right)
   run.moving.state.paused = false
 })
 
-test('P2 a reader whose feed is held up says so by its Age, and is right', async () => {
+test('P2 a reader with a delayed feed reports it in Age and passes', async () => {
   await using _ = await failPoint(
     run.db.admin,
     'failCommand',
@@ -86,7 +86,7 @@ test('P2 a reader whose feed is held up says so by its Age, and is right', async
   expect(await run.audit(run.readers, 6_000)).toMatchObject({ wrong: 0, examples: [] })
 })
 
-test('P2 documents of almost 16 MiB, and answers for which the database sends more than that, are right', async () => {
+test('P2 documents of almost 16 MiB, and multi-gets of more than that, pass', async () => {
   const ids = Array.from({ length: 10 }, (_, n) => `numbers-${n}`)
   for (const [n, _id] of ids.entries())
     await giants.insertOne({ _id, numbers: Array.from({ length: 250_000 }, (_, at) => (at + n) % 10) })

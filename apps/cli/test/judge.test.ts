@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { etagOf } from '@freshet/documents'
 import type { Answer, Question, Truth } from '../src/audit/contract.ts'
-import { judge, noFact } from '../src/audit/judge.ts'
+import { judge, refusalReason } from '../src/audit/judge.ts'
 
 const a = Buffer.from('{"id":"a","n":1}')
 const b = Buffer.from('{"id":"b","n":2}')
@@ -41,21 +41,23 @@ const answer = (status: number, body: Buffer | string, more: Partial<Answer> = {
 })
 const wrong = (what: RegExp) => ({ kind: 'wrong', what: expect.stringMatching(what) })
 
-test('P2 the stored bytes with their ETag are right', () => {
+test('P2 the stored bytes with their ETag are correct', () => {
   expect(judge(one('a'), answer(200, a, { etag: etagOf(a) }), known)).toEqual({ kind: 'right' })
   expect(judge(one('x'), answer(404, '{}', { problem: 'not-found' }), known)).toEqual({ kind: 'right' })
 })
 
-test('P2 one other byte, another ETag, an absence or a presence that was not there is wrong', () => {
+test('P2 a different byte or ETag, a false absence and a false presence are wrong', () => {
   const altered = answer(200, '{"id":"a","n":9}', { etag: etagOf(a) })
-  expect(judge(one('a'), altered, known)).toEqual(wrong(/^other bytes: at byte 14 /))
-  expect(judge(one('a'), answer(200, `${a.toString()} `), known)).toEqual(wrong(/^other bytes: at byte 16 /))
+  expect(judge(one('a'), altered, known)).toEqual(wrong(/^different bytes: at byte 14 /))
+  expect(judge(one('a'), answer(200, `${a.toString()} `), known)).toEqual(
+    wrong(/^different bytes: at byte 16 /),
+  )
   expect(judge(one('a'), answer(200, a, { etag: etagOf(b) }), known)).toEqual(wrong(/^ETag /))
   expect(judge(one('a'), answer(404, '{}'), known)).toEqual(wrong(/^answered as absent/))
   expect(judge(one('x'), answer(200, a), known)).toEqual(wrong(/^answered 200, but it was absent/))
 })
 
-test('P2 the answer to a HEAD has the length and the ETag of the document, and no body', () => {
+test('P2 a HEAD has the length and ETag of the document and no body', () => {
   const head = one('a', { method: 'HEAD' })
   const right = { etag: etagOf(a), contentLength: a.length }
   expect(judge(head, answer(200, '', right), known)).toEqual({ kind: 'right' })
@@ -66,7 +68,7 @@ test('P2 the answer to a HEAD has the length and the ETag of the document, and n
   expect(judge(head, answer(200, '', { ...right, etag: etagOf(b) }), known)).toEqual(wrong(/^ETag /))
 })
 
-test('P2 304 and 412 say which version there is, and are wrong to whoever did not ask', () => {
+test('P2 304 and 412 depend on the current version, and are wrong without a condition', () => {
   const noneMatch = (etag: string): Question => one('a', { condition: { kind: 'none-match', etag } })
   const match = (etag: string): Question => one('a', { condition: { kind: 'match', etag } })
   const [now, other] = [{ etag: etagOf(a) }, { etag: etagOf(b) }]
@@ -83,25 +85,27 @@ test('P2 304 and 412 say which version there is, and are wrong to whoever did no
   expect(judge(several, answer(304, '', now), known)).toEqual(wrong(/^answered 304/))
 })
 
-test('P2 several documents come in the order asked, with the missing ones named', () => {
+test('P2 several documents are in the requested order, with the missing ones listed', () => {
   const right = `{"items":[${b.toString()},${a.toString()}],"missing":["x","y"]}`
   expect(judge(several, answer(200, right), known)).toEqual({ kind: 'right' })
   const turned = `{"items":[${a.toString()},${b.toString()}],"missing":["x","y"]}`
-  expect(judge(several, answer(200, turned), known)).toEqual(wrong(/^other bytes/))
+  expect(judge(several, answer(200, turned), known)).toEqual(wrong(/^different bytes/))
   const silent = `{"items":[${b.toString()},${a.toString()}],"missing":["x"]}`
-  expect(judge(several, answer(200, silent), known)).toEqual(wrong(/^other bytes/))
+  expect(judge(several, answer(200, silent), known)).toEqual(wrong(/^different bytes/))
 })
 
-test('what the database cannot confirm is not judged, and never an alarm', () => {
+test('what the database cannot confirm is unjudged, never wrong', () => {
   const unknown: Truth = { kind: 'unknown', reason: 'too old' }
   expect(judge(one('a'), answer(200, b), unknown)).toEqual({ kind: 'unjudged', reason: 'too old' })
 })
 
 test('a refusal states no fact about data; 200 and a 404 for a document do', () => {
-  expect(noFact(answer(200, a))).toBe(undefined)
-  expect(noFact(answer(404, '', { problem: 'not-found' }))).toBe(undefined)
-  expect(noFact(answer(404, '', { problem: 'unknown-collection' }))).toBe(
+  expect(refusalReason(answer(200, a))).toBe(undefined)
+  expect(refusalReason(answer(404, '', { problem: 'not-found' }))).toBe(undefined)
+  expect(refusalReason(answer(404, '', { problem: 'unknown-collection' }))).toBe(
     'the reader answered 404 unknown-collection',
   )
-  expect(noFact(answer(503, '', { problem: 'reader-behind' }))).toBe('the reader answered 503 reader-behind')
+  expect(refusalReason(answer(503, '', { problem: 'reader-behind' }))).toBe(
+    'the reader answered 503 reader-behind',
+  )
 })

@@ -45,7 +45,7 @@ async function start(temporary: string, ...args: readonly string[]) {
   return await dev.outcome
 }
 
-test('what a killed run left is cleared away, and what links in it lead to stays', async () => {
+test('files of a killed run are removed, and targets of links in them are kept', async () => {
   const { temporary, precious, leave, whole } = openPlace()
   const left = leave('freshet-dev-left')
   rmSync(join(left, 'data'), { recursive: true })
@@ -56,14 +56,14 @@ test('what a killed run left is cleared away, and what links in it lead to stays
   expect([readdirSync(temporary), whole()]).toEqual([[], true])
 })
 
-test('a link that is called like such a folder is left alone, and so is what it leads to', async () => {
+test('a link with such a name and its target are kept', async () => {
   const { temporary, precious, whole } = openPlace()
   symlinkSync(precious, join(temporary, 'freshet-dev-x'))
   await start(temporary)
   expect([readdirSync(temporary), whole()]).toEqual([['freshet-dev-x'], true])
 })
 
-test('a folder is left alone that no run made: one without its lock, with a link for it, or open to others', async () => {
+test('a directory that no run created is kept: without a lock file, with a link instead, or accessible to others', async () => {
   const { temporary, precious, leave, whole } = openPlace()
   const paths = [leave('freshet-dev-named', []), leave('freshet-dev-linked', []), leave('freshet-dev-open')]
   symlinkSync(join(precious, 'lock'), join(temporary, 'freshet-dev-linked', 'lock'))
@@ -73,7 +73,7 @@ test('a folder is left alone that no run made: one without its lock, with a link
   expect(whole()).toBe(true)
 })
 
-test('a folder is left alone whose run goes on, or whose server does', async () => {
+test('a directory whose run or server is active is kept', async () => {
   const { temporary, leave } = openPlace()
   const [run, server] = [leave('freshet-dev-run'), leave('freshet-dev-server')]
   {
@@ -97,7 +97,7 @@ asRoot('a folder of another user is left alone, also by root', async () => {
   expect(readdirSync(temporary)).toEqual(['freshet-dev-others'])
 })
 
-test('nothing is deleted where others may put something else in its place', async () => {
+test('nothing is deleted where others could replace it', async () => {
   const { temporary, leave } = openPlace()
   leave('freshet-dev-left')
   chmodSync(temporary, 0o777)
@@ -105,16 +105,16 @@ test('nothing is deleted where others may put something else in its place', asyn
   expect(readdirSync(temporary)).toEqual(['freshet-dev-left'])
 })
 
-test.each(['missing', 'a file'])('a TMPDIR that is %s is named, with what to do', async (what) => {
+test.each(['missing', 'a file'])('a TMPDIR that is %s is reported with a remedy', async (what) => {
   const { precious } = openPlace()
   const path = join(precious, what === 'missing' ? 'missing' : 'letter')
   const { code, said } = await start(path, '--ephemeral')
   expect({ code, said }).toEqual({
     code: 78,
     said: expect.stringMatching(
-      new RegExp(`^freshet dev: NO_TEMPORARY_FOLDER: no folder could be made in ${path} .* set TMPDIR`),
+      new RegExp(`^freshet dev: NO_TEMPORARY_FOLDER: no directory could be created in ${path} .* set TMPDIR`),
     ),
   })
-  // Without need of it there is no complaint about it.
+  // It is not checked when it is not needed.
   expect((await start(path)).said).toContain('/nowhere')
 })

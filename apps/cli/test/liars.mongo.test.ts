@@ -203,7 +203,7 @@ const all = [...Object.entries(lies), ...Object.entries(hiders)]
 const groups = [0, 1, 2, 3].map((group) => all.filter((_, at) => at % 4 === group))
 
 test.each(groups)(
-  'P2 P8 every kind of liar is found, whoever hides proves nothing, and the honest reader is right: %#',
+  'P2 P8 every kind of lying reader is detected, an evasive one is unproved, and the honest one passes: %#',
   async (...named) => {
     const liars = await Promise.all(
       named.map(async ([name, lie]) => ({ name, liar: await openLiar(reader, lie) })),
@@ -251,14 +251,14 @@ test.each(groups)(
   },
 )
 
-test('P2 negative control: a proxy that changes nothing is right, in every collection and with every type of id', async () => {
+test('P2 negative control: an unmodified proxy passes, in every collection and with every id type', async () => {
   await using honest = await openLiar(reader, (told) => told)
   const { outcome, readers, examples, unjudged } = await run.audit([honest.url], 3_000)
   expect({ outcome, examples, unjudged }).toEqual({ outcome: 'right', examples: [], unjudged: {} })
   expect(readers[honest.url]).toMatchObject({ unproved: [] })
 })
 
-test('P8 negative control: a reader that is frozen and says how old it is tells the truth', async () => {
+test('P8 negative control: a frozen reader that reports its true age passes', async () => {
   await using old = await openLiar(
     reader,
     standing(trueSource, 'freshet; hit', () => 3_600),
@@ -270,7 +270,7 @@ test('P8 negative control: a reader that is frozen and says how old it is tells 
 
 const audit = (...args: readonly string[]): Program => new Program(['audit', '--json', ...args], run.dev.cwd)
 
-test('the exit code says what came of it: 0 right, 1 wrong, 3 too little proved', async () => {
+test('exit code 0: right, 1: wrong, 3: too little checked', async () => {
   await using liar = await openLiar(reader, lies['a space more'] ?? (() => undefined))
   await using failing = await openLiar(reader, hiders['always fails'] ?? (() => undefined))
   await using right = audit('--for=2s')

@@ -27,7 +27,7 @@ const timeline = async (database: string) => {
   return (await control.findOne({ _id: 'source' }))?.timeline
 }
 
-test('migrate says what it made and the addresses of new users once; the second time there is nothing to do', async () => {
+test('migrate prints its changes and the addresses of new users once; the second run has nothing to do', async () => {
   const options = [`--collections=${collections}`, '--database=fresh']
   const { code, printed } = await freshet('migrate', ...options, '--json')
   expect(code).toBe(0)
@@ -37,7 +37,7 @@ test('migrate says what it made and the addresses of new users once; the second 
   expect(await freshet('migrate', ...options)).toEqual({ code: 0, printed: 'Nothing to do.' })
 })
 
-test('timeline new renames the history and prints the name', async () => {
+test('timeline new starts a new timeline and prints it', async () => {
   const before = await timeline(db.database)
   const { code, printed } = await freshet('timeline', 'new', `--database=${db.database}`)
   expect(code).toBe(0)

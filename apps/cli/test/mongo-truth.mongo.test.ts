@@ -64,7 +64,7 @@ const textsAt = async (position: Position, ids: readonly string[]) => {
   return Object.fromEntries([...known.documents].map(([id, json]) => [id, json.toString()]))
 }
 
-test('the past is read as the JSON of a reader, each position its own', async () => {
+test('past states are read at each position, as the JSON of a reader', async () => {
   const first = await put('a', 1)
   const second = await put('a', 2)
   const third = await put('b', 3)
@@ -73,14 +73,14 @@ test('the past is read as the JSON of a reader, each position its own', async ()
   expect(await textsAt(third, ['a', 'b', 'c'])).toEqual({ a: '{"id":"a","n":2}', b: '{"id":"b","n":3}' })
 })
 
-test('ids that are there are found; documents with other ids are left out', async () => {
+test('existing ids are found; documents with ids of other types are omitted', async () => {
   await put('a', 1)
   await db.admin.db(db.database).collection('products').insertOne({ n: 1 })
   expect(await truth.someIds('products', 100)).toEqual(expect.arrayContaining(['a']))
   expect((await truth.someIds('products', 100)).every((id) => id.length < 5)).toBe(true)
 })
 
-test('a position before the kept history, and a dropped collection, are unknown and not absent', async () => {
+test('a position before the snapshot history, and a dropped collection, are unknown and not absent', async () => {
   expect(await textsAt(positionOf(1, 1), ['a'])).toMatch(/cannot read that position: Snapshot/)
   const before = await put('a', 1)
   await products.drop()
@@ -94,7 +94,7 @@ test('the source is the hash of the timeline', async () => {
   expect(await truth.sourceAt(position)).toEqual({ kind: 'known', source })
 })
 
-test('after a new timeline the past still has the old name, and the present the new one', async () => {
+test('after a new timeline, the past has the old source id and the present the new one', async () => {
   const before = await truth.now()
   await renameTimeline(db.adminUri, db.database)
   const after = await truth.now()
@@ -103,7 +103,7 @@ test('after a new timeline the past still has the old name, and the present the 
   expect(await truth.sourceAt(after.position)).toEqual({ kind: 'known', source: after.source })
 })
 
-test('whether anything changed between two positions is what the change stream says', async () => {
+test('the change stream says whether anything changed between two positions', async () => {
   const [first, second] = [await put('c', 1), await put('c', 2)]
   expect(await truth.changedWithin(first, second)).toEqual({ kind: 'yes', at: second })
   const third = await put('c', 3)
@@ -113,7 +113,7 @@ test('whether anything changed between two positions is what the change stream s
   expect(await truth.changedWithin(third, position)).toEqual({ kind: 'no' })
 })
 
-test('documents that do not fit into one reply of the database are all there', async () => {
+test('documents that do not fit into one reply of the database are complete', async () => {
   const ids = Array.from({ length: 6 }, (_, n) => `giant-${n}`)
   const numbers = Array.from({ length: 250_000 }, (_, n) => n)
   for (const _id of ids) await giants.insertOne({ _id, numbers })

@@ -6,7 +6,7 @@ import { Clone } from './support/clone.ts'
 import { Family } from './support/family.ts'
 import { Program } from './support/program.ts'
 
-test('when npm is killed without a word, a run that keeps its data still ends in order', async () => {
+test('when npm is killed, a run still shuts down gracefully and keeps its data', async () => {
   using clone = new Clone()
   const { shell, printed, code } = clone.run('dev', '--json', '--port=0', '--no-sample', '--readers=1')
   await eventually(() => expect(printed.text).toContain('"ready":true'))
@@ -22,7 +22,7 @@ test('when npm is killed without a word, a run that keeps its data still ends in
   expect(existsSync(join(clone.folder, '.freshet', 'running.json'))).toBe(false)
 })
 
-test('a Node that is too old is told of before anything is done', async () => {
+test('a Node.js version that is too old is reported before anything else', async () => {
   using clone = new Clone()
   clone.write('package.json', JSON.stringify({ packageManager: 'pnpm@1', engines: { node: '>=99.1' } }))
   const { said, code } = clone.run('dev')
@@ -30,7 +30,7 @@ test('a Node that is too old is told of before anything is done', async () => {
   expect(said.text).toMatch(/^Freshet needs Node >=99\.1; \S+ is \d+\.\d+\.\d+\. Install a newer one\.\n$/)
 })
 
-test('tests ask the services of this machine directly, whatever proxy the shell names', async () => {
+test('tests contact local services directly, whatever proxy the shell has', async () => {
   using clone = new Clone()
   mkdirSync(join(clone.folder, 'node_modules/jest/bin'), { recursive: true })
   clone.write('node_modules/jest/bin/jest.js', 'console.log(process.env.no_proxy, process.env.NO_PROXY)\n')
@@ -41,7 +41,7 @@ test('tests ask the services of this machine directly, whatever proxy the shell 
     expect(hosts.split(',')).toEqual(expect.arrayContaining(['127.0.0.1', '::1', 'localhost']))
 })
 
-test('what a build prints is said when it fails, and only then', async () => {
+test('build output is printed only if the build fails', async () => {
   using clone = new Clone()
   clone.write('node_modules/.bin/turbo', '#!/bin/sh\necho "it was built"\n')
   const good = clone.run('freshet', 'dev', '--help')
@@ -53,18 +53,16 @@ test('what a build prints is said when it fails, and only then', async () => {
   expect(bad.said.text).toBe('a file is wrong\nBuilding: failed with exit code 3.\n')
 })
 
-test('while a build takes long, what is said is true also when there is nothing to build', async () => {
+test('the message for a slow build is true even if there is nothing to build', async () => {
   using clone = new Clone()
   clone.write('node_modules/.bin/turbo', '#!/bin/sh\nsleep 3\n')
   const { code, said } = clone.run('freshet', '--version')
   expect([await code, said.text]).toEqual([0, 'Building what has changed …\n'])
 })
 
-test('a flag that npm kept for itself is told of, and nothing is started', async () => {
+test('a flag consumed by npm is reported, and nothing is started', async () => {
   using clone = new Clone()
   const { code, said } = clone.runWith({ npm_config_ephemeral: 'true' }, 'dev')
   expect(await code).toBe(78)
-  expect(said.text).toMatch(
-    /^freshet dev: npm took --ephemeral for itself; .* npm run dev -- --ephemeral\.$/m,
-  )
+  expect(said.text).toMatch(/^freshet dev: npm consumed --ephemeral; .* npm run dev -- --ephemeral\.$/m)
 })

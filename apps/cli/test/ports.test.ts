@@ -11,17 +11,17 @@ async function squatter() {
   return { port, [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())) }
 }
 
-test('each service has a public port and a management port of its own; 0 leaves both to the system', () => {
+test('each service has its own public port and management port; 0 lets the system choose', () => {
   const pairs = [0, 1, 2].map((place) => portsAt(7400, place))
   expect(pairs.map(({ port }) => port)).toEqual([7400, 7401, 7402])
   expect(new Set(pairs.flatMap((pair) => Object.values(pair))).size).toBe(6)
   expect(portsAt(0, 2)).toEqual({ port: 0, managementPort: 0 })
 })
 
-test('a port in use is named before anything is started, with what to do', async () => {
+test('a port in use is reported before anything starts, with a remedy', async () => {
   await using taken = await squatter()
   const words = (use: string) =>
-    new RegExp(`^PORT_TAKEN: port ${taken.port} on 127.0.0.1, wanted for ${use}, is in use.*--port=0`)
+    new RegExp(`^PORT_TAKEN: port ${taken.port} on 127.0.0.1, required for ${use}, is in use.*--port=0`)
   await expect(requireFreePorts(taken.port, 1, '127.0.0.1')).rejects.toThrow(words('the writer'))
   await expect(requireFreePorts(taken.port - 1, 2, '127.0.0.1')).rejects.toThrow(words('reader 1'))
   await expect(requireFreePorts(taken.port - 100, 1, '127.0.0.1')).rejects.toThrow(

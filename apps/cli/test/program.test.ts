@@ -18,7 +18,7 @@ async function freshetIn(env: Readonly<Record<string, string>>, ...argv: string[
   return { code, ...lines }
 }
 
-test('without a command every command is listed', async () => {
+test('without a command, all commands are listed', async () => {
   const { code, printed } = await freshet()
   expect(code).toBe(0)
   for (const name of ['dev', 'audit', 'doctor guard', 'token', 'migrate', 'timeline new'])
@@ -67,25 +67,25 @@ test.each([
   for (const option of options) expect(printed).toMatch(new RegExp(`^  --${option} `, 'm'))
 })
 
-test('audit --help tells what its exit codes mean', async () => {
+test('audit --help explains its exit codes', async () => {
   const { printed } = await freshet('audit', '--help')
   const codes = [...printed.slice(printed.indexOf('Exit codes:')).matchAll(/^ {2}(\d+) +\S/gm)]
   expect(codes.map(([, code]) => code)).toEqual(['0', '1', '3', '69', '70', '78'])
 })
 
-test('token --handlers wants names of services', async () => {
+test('token --handlers requires names of services', async () => {
   const env = { FRESHET_TOKEN_SECRET: 's'.repeat(32) }
   expect((await freshetIn(env, 'token', '--handlers=stock,shop')).code).toBe(0)
   expect(await freshetIn(env, 'token', '--handlers=stock,Shop')).toMatchObject({
     code: 78,
-    said: expect.stringContaining('--handlers holds "Shop"; it wants names of services'),
+    said: expect.stringContaining('--handlers contains "Shop"; expected service names'),
   })
 })
 
-test('an unknown command, an unknown option and a missing one end with their codes and a hint', async () => {
+test('an unknown command, an unknown option and a missing one are refused with exit code and hint', async () => {
   expect(await freshet('dive')).toMatchObject({
     code: 2,
-    said: expect.stringContaining('"dive" is no command'),
+    said: expect.stringContaining('"dive" is not a command'),
   })
   expect(await freshet('dev', '--prot=1')).toMatchObject({
     code: 78,
@@ -98,15 +98,15 @@ test('an unknown command, an unknown option and a missing one end with their cod
   expect(await freshet('audit')).toMatchObject({ code: 78, said: expect.stringContaining('NO_RUN') })
 })
 
-test('addresses of readers that are none are refused before anything is asked', async () => {
+test('invalid reader URLs are refused before any request', async () => {
   for (const url of ['localhost:7401', 'http://h/?a=b', 'nowhere'])
     expect(await freshet('audit', `--reader-urls=http://good:1,${url}`)).toMatchObject({
       code: 78,
-      said: expect.stringContaining(`--reader-urls holds "${url}"; it wants`),
+      said: expect.stringContaining(`--reader-urls contains "${url}"; expected`),
     })
 })
 
-test('a variable of another command is no mistake, one of none is', async () => {
+test('a variable of another command is ignored, an unknown one is refused', async () => {
   expect(await freshetIn({ FRESHET_READERS: '5' }, 'audit')).toMatchObject({
     code: 78,
     said: expect.stringContaining('NO_RUN'),
@@ -121,7 +121,7 @@ test.each([[['help']], [['--help']], [['-h']]])('%j lists the commands', async (
   expect(await freshet(...argv)).toMatchObject({ code: 0, printed: expect.stringContaining('  audit ') })
 })
 
-test('help of one command, the version, and a command that was cut short', async () => {
+test('help of one command, the version, and an incomplete command', async () => {
   for (const argv of [
     ['help', 'doctor', 'guard'],
     ['doctor', 'guard', '-h'],
@@ -130,20 +130,20 @@ test('help of one command, the version, and a command that was cut short', async
   expect(await freshet('--version')).toEqual({ code: 0, printed: '1.2.3', said: '' })
   const { code, said } = await freshet('doctor')
   expect(code).toBe(2)
-  expect(said).toMatch(/^freshet: "doctor" is no command; wanted: doctor guard\./)
+  expect(said).toMatch(/^freshet: "doctor" is not a command; expected: doctor guard\./)
 })
 
 test.each([
   ['--sample', '--no-sample'],
   ['--sample', '--collections=here'],
-])('dev %s %s contradict each other', async (...argv) => {
+])('dev %s %s is refused', async (...argv) => {
   expect(await freshet('dev', ...argv)).toMatchObject({
     code: 78,
-    said: expect.stringContaining('--sample goes'),
+    said: expect.stringContaining('--sample cannot be combined'),
   })
 })
 
-test('an origin that no browser sends is refused before anything is started', async () => {
+test('an origin that no browser sends is refused before anything starts', async () => {
   expect(await freshet('dev', '--cors-origins=localhost:3000')).toMatchObject({
     code: 78,
     said: expect.stringContaining('--cors-origins'),
@@ -166,7 +166,7 @@ test.each([
   })
 })
 
-test('a token may be good for as long as services take one', async () => {
+test('a token may be valid for as long as services accept', async () => {
   const env = { FRESHET_TOKEN_SECRET: 's'.repeat(32) }
   const { code, printed } = await freshetIn(env, 'token', '--for=366d')
   expect(code).toBe(0)
@@ -175,7 +175,7 @@ test('a token may be good for as long as services take one', async () => {
 })
 
 test.each(['dev', 'audit', 'doctor guard', 'token', 'migrate', 'timeline new'])(
-  '%s --help tells its exit codes, and speaks of no option that it has not',
+  '%s --help lists its exit codes, and mentions no unknown option',
   async (name) => {
     const { printed } = await freshet(...name.split(' '), '--help')
     expect(printed).toMatch(/^Exit codes:\n {2}0 /m)
@@ -213,7 +213,7 @@ test.each([
   expect({ code, said }).toEqual({ code: 78, said: expect.stringContaining(advice) })
 })
 
-test('flags that are none of the command’s may be npm’s', async () => {
+test('flags that the command does not have may be npm’s', async () => {
   const env = { npm_config_loglevel: 'silent', npm_config_readers: '5', FRESHET_TOKEN_SECRET: 's'.repeat(32) }
   expect(await freshetIn(env, 'token')).toMatchObject({ code: 0, said: '' })
 })

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { Program } from './support/program.ts'
 import { openProxy } from './support/proxied.ts'
 
-test('a shell that names a proxy changes nothing: dev, its sample data and an audit speak directly', async () => {
+test('dev, its sample data and an audit bypass the proxy of the shell', async () => {
   await using proxy = await openProxy()
   const { env } = proxy
   await using dev = new Program(['dev', '--json', '--port=0', '--ephemeral', '--readers=1'], undefined, {
@@ -16,7 +16,7 @@ test('a shell that names a proxy changes nothing: dev, its sample data and an au
   expect(proxy.connections()).toBe(0)
 })
 
-test('negative control: what asks by fetch or the agent of all goes to that proxy', async () => {
+test('negative control: fetch and the global agent use that proxy', async () => {
   await using proxy = await openProxy()
   const ask = `
     await fetch('http://127.0.0.1:7999/').catch(() => undefined)

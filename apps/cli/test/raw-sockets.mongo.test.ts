@@ -39,7 +39,7 @@ await eventually(async () => {
 })
 await eventually(async () => expect((await getHit()).status).toBe(200))
 
-/** A position so many seconds after the one where the reader stands. */
+/** A position this many seconds after that of the reader. */
 async function ahead(seconds: number): Promise<string> {
   const answer = await getHit()
   const now = parseSourcePosition(answer.headers.get('freshet-position') ?? '')
@@ -146,7 +146,7 @@ async function expectWell(before: ReadonlyMap<ServiceProcess, number>): Promise<
 const filesNow = (): ReadonlyMap<ServiceProcess, number> =>
   new Map([reader, writer].map((service) => [service, service.openFiles]))
 
-test('no connection that is cut, reset or half-closed at any byte of any request ends a service or stays in it', async () => {
+test('no connection cut, reset or half-closed at any byte of any request crashes a service or leaks', async () => {
   const before = filesNow()
   function* everywhere(endings: readonly Ending[]): Generator<() => Promise<void>> {
     for (const [, text] of kinds)
@@ -161,7 +161,7 @@ test('no connection that is cut, reset or half-closed at any byte of any request
   await expectWell(before)
 })
 
-test('nor does any random mix of requests in any pieces', async () => {
+test('nor does any random mix of requests in arbitrary chunks', async () => {
   const before = filesNow()
   const mixed = (random: SeededRandom): readonly string[] => {
     const text = Array.from({ length: 1 + random.below(5) }, () => random.pick(kinds)[1]).join('')
@@ -188,7 +188,7 @@ test('nor does any random mix of requests in any pieces', async () => {
   await expectWell(before)
 })
 
-test('P9 130 clients that send large requests ahead of one that waits do not take a reader beyond its memory', async () => {
+test('P9 130 clients with large pipelined requests behind a waiting one do not exceed the memory of a reader', async () => {
   const before = filesNow()
   const long = waiting(await ahead(50), 10)
   const large = `GET /v1/products/hit HTTP/1.1\r\n${host}X: ${'x'.repeat(15_000)}\r\n\r\n`

@@ -25,10 +25,10 @@ const run: RunningDev = {
 }
 const keep = (text: string): void => StateFolder.kept(cwd).write('running.json', text)
 
-/** As a run holds it that goes on. */
+/** Locked as by an active run. */
 const goingOn = () => FileLock.take(StateFolder.kept(cwd).file('running.lock'))
 
-test('what a run that goes on wrote is read, and without one there is nothing', () => {
+test('the file of an active run is read; without a run there is none', () => {
   expect(readRunning({ cwd: '/nowhere' })).toBeUndefined()
   keep(JSON.stringify(run))
   expect(readRunning({ cwd })).toBeUndefined()
@@ -40,7 +40,7 @@ test('what a run that goes on wrote is read, and without one there is nothing', 
   expect(readRunning({ cwd })).toBeUndefined()
 })
 
-test('what a run left that was killed is of none, whatever it says', () => {
+test('the file of a killed run is ignored, whatever its content', () => {
   for (const text of ['', '{}', '{"writer":"1"}', JSON.stringify(run)]) {
     keep(text)
     expect(readRunning({ cwd })).toBeUndefined()
@@ -52,30 +52,27 @@ test.each([
   ['{"writer":', 'the file is not JSON'],
   ['null', 'the file is not an object'],
   ['{}', 'writer is not an object'],
-  [JSON.stringify({ ...run, writer: { url: doors.url } }), 'writer.managementUrl is not a text'],
+  [JSON.stringify({ ...run, writer: { url: doors.url } }), 'writer.managementUrl is not a string'],
   [JSON.stringify({ ...run, readers: 'none' }), 'readers is not a list'],
-  [JSON.stringify({ ...run, readers: [doors, { ...doors, url: 7 }] }), 'readers[1].url is not a text'],
-  [JSON.stringify({ ...run, auditor: ['hidden'] }), 'auditor is not a text'],
-  [JSON.stringify({ ...run, tokenKeyFile: undefined }), 'tokenKeyFile is not a text'],
-])(
-  'a command that finds %.40s says what is wrong with it and what to do, and no secret',
-  async (kept, fault) => {
-    keep(kept)
-    using lock = goingOn()
-    expect(lock).toBeDefined()
-    const said: string[] = []
-    const code = await runProgram(['audit'], {
-      env: {},
-      cwd,
-      clock: systemClock,
-      readFile: () => '',
-      print: () => undefined,
-      say: (text) => said.push(text),
-      stopped: new AbortController().signal,
-    })
-    expect(code).toBe(78)
-    expect(said).toEqual([
-      `freshet audit: BAD_RUN_FILE: in .freshet/running.json ${fault}. Start \`npm run dev\` in this folder again, or delete the file.`,
-    ])
-  },
-)
+  [JSON.stringify({ ...run, readers: [doors, { ...doors, url: 7 }] }), 'readers[1].url is not a string'],
+  [JSON.stringify({ ...run, auditor: ['hidden'] }), 'auditor is not a string'],
+  [JSON.stringify({ ...run, tokenKeyFile: undefined }), 'tokenKeyFile is not a string'],
+])('a command that finds %.40s reports the fault and a remedy, and no secret', async (kept, fault) => {
+  keep(kept)
+  using lock = goingOn()
+  expect(lock).toBeDefined()
+  const said: string[] = []
+  const code = await runProgram(['audit'], {
+    env: {},
+    cwd,
+    clock: systemClock,
+    readFile: () => '',
+    print: () => undefined,
+    say: (text) => said.push(text),
+    stopped: new AbortController().signal,
+  })
+  expect(code).toBe(78)
+  expect(said).toEqual([
+    `freshet audit: BAD_RUN_FILE: in .freshet/running.json, ${fault}. Restart \`npm run dev\` in this directory, or delete the file.`,
+  ])
+})

@@ -44,7 +44,7 @@ async function openWriter() {
   }
 }
 
-test('the sample data fits its collection files, and the orders that it cancels are there', async () => {
+test('the sample data matches its collection files, and the orders that it cancels exist', async () => {
   await using writer = await openWriter()
   const clock = { ...systemClock, sleep: () => Promise.resolve() }
   const sample = new SampleData({ writer: () => writer.url, token: 'any', clock, log: silentLog })
@@ -56,7 +56,7 @@ test('the sample data fits its collection files, and the orders that it cancels 
   expect(writer.seen.faults).toEqual([])
 })
 
-test('a writer that is away is told of once, and so is that it is back', async () => {
+test('an unavailable writer is reported once, and so is its return', async () => {
   await using writer = await openWriter()
   const said: string[] = []
   const tell = (_fields: object, text: string): void => void said.push(text)
@@ -72,5 +72,5 @@ test('a writer that is away is told of once, and so is that it is back', async (
   writer.away(false)
   await eventually(() => expect(said).toHaveLength(2))
   await sample.stop()
-  expect(said).toEqual(['the sample data could not be moved, trying again', 'the sample data moves again'])
+  expect(said).toEqual(['could not change the sample data, retrying', 'the sample data is changing again'])
 })

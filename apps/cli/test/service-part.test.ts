@@ -30,7 +30,7 @@ function optionsFor(behaviour: string, said: string[]): ChildOptions {
 function partFor(behaviour: string) {
   const said: string[] = []
   const ends: string[] = []
-  const world = {
+  const context = {
     env: {},
     cwd: folder,
     clock: systemClock,
@@ -43,30 +43,30 @@ function partFor(behaviour: string) {
   return {
     said,
     ends,
-    part: new ServicePart({ world, name: 'reader 1', child, onEnd: (how) => ends.push(how) }),
+    part: new ServicePart({ context, name: 'reader 1', child, onEnd: (how) => ends.push(how) }),
   }
 }
 
-test('a service has started when its port says ready, and its warnings are passed on', async () => {
+test('a service has started once it is ready, and its warnings are printed', async () => {
   const { part, said, ends } = partFor('good')
   await part.start()
-  expect(part.doors.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
+  expect(part.endpoints.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
   expect(said).toEqual(['loud: why', 'cut: LOST: why', 'cut: LOST: why'].map((text) => `[reader 1] ${text}`))
   await part.stop()
   expect(ends).toEqual([])
   expect(readFileSync(join(folder, 'good.log'), 'utf8')).toContain('"msg":"quiet"')
 })
 
-test('a service that ends before its ports are open fails the start, with its last words', async () => {
+test('a service that ends before its ports are open fails the start, with its output', async () => {
   const { part, said } = partFor('broken')
   await expect(part.start()).rejects.toThrow(/^CHILD_ENDED: reader 1 ended with exit code 78/)
   expect(said).toEqual(['[reader 1] no such option'])
 })
 
-test('a service that is killed is told of; one that was asked to stop is not', async () => {
+test('a killed service is reported; a stopped one is not', async () => {
   const said: string[] = []
   const child = new Child(optionsFor('good', said))
-  await child.doors()
+  await child.endpoints()
   process.kill(child.pid ?? 0, 'SIGKILL')
   expect(await child.ended).toBe('reader 1 ended with SIGKILL')
   await eventually(() => expect(runs(child.pid)).toBe(false))

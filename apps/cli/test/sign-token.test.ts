@@ -9,11 +9,11 @@ const content = { subject: 'ann', roles: ['clerk'], issuer: 'i', audience: 'a', 
 const terms = { issuer: 'i', audience: 'a' }
 const check = secretCheck('s'.repeat(32), terms)
 
-test('a signed token passes the check of the services and says who and what', async () => {
+test('services accept a signed token with its subject and roles', async () => {
   expect(await check(await signToken(secret, content))).toMatchObject({ sub: 'ann', roles: ['clerk'] })
 })
 
-test('G6.6 a token says for which handlers it writes, and nothing of it when there are none', async () => {
+test('G6.6 a token contains the handlers it writes for, and no such claim if there are none', async () => {
   const { freshet_handlers: handlers } = await check(
     await signToken(secret, { ...content, handlers: ['stock'] }),
   )
@@ -23,7 +23,7 @@ test('G6.6 a token says for which handlers it writes, and nothing of it when the
   )
 })
 
-test('a token for others, by another secret, or expired is refused', async () => {
+test('a token with another audience or secret, or an expired one, is refused', async () => {
   await expect(check(await signToken(secret, { ...content, audience: 'b' }))).rejects.toThrow()
   await expect(
     check(await signToken(createSecretKey(Buffer.from('t'.repeat(32))), content)),
@@ -31,7 +31,7 @@ test('a token for others, by another secret, or expired is refused', async () =>
   await expect(check(await signToken(secret, { ...content, forMs: -60_000 }))).rejects.toThrow()
 })
 
-test('a service that has the public half of a key takes its tokens, and can sign none', async () => {
+test('a service with the public half of a key accepts its tokens and cannot sign any', async () => {
   const pem = newTokenKey()
   const published = publicKeysOf(pem)
   expect(Object.keys(JSON.parse(published).keys[0])).toEqual(['crv', 'x', 'kty'])
@@ -59,6 +59,6 @@ test.each([
   expect(await verify(await signToken(privateKey, content))).toMatchObject({ sub: 'ann' })
 })
 
-test('what is no key is nothing', () => {
+test('an invalid key is undefined', () => {
   expect([privateKeyIn('pem'), sharedSecretIn('short')]).toEqual([undefined, undefined])
 })

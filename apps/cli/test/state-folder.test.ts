@@ -10,7 +10,7 @@ afterAll(() => rmSync(cwd, { recursive: true }))
 
 const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8)
 
-test('secrets are made once, kept, long, and only their owner can read them', () => {
+test('secrets are created once, long, and readable only by their owner', () => {
   const state = StateFolder.kept(cwd)
   const secret = state.secret('token-secret')
   expect(Buffer.from(secret, 'base64url')).toHaveLength(32)
@@ -20,14 +20,14 @@ test('secrets are made once, kept, long, and only their owner can read them', ()
   expect(readStateFile({ cwd }, 'token-secret')).toBe(secret)
 })
 
-test('a file that others could read before is closed to them when it is written', () => {
+test('a file that others could read becomes private when it is written', () => {
   const state = StateFolder.kept(cwd)
   writeFileSync(state.file('token'), 'old', { mode: 0o644 })
   state.write('token', 'new')
   expect([modeOf(state.file('token')), state.read('token')]).toEqual(['600', 'new'])
 })
 
-test('a temporary folder is gone after close, a kept one stays', () => {
+test('close deletes a temporary directory and keeps a permanent one', () => {
   const temporary = StateFolder.temporary()
   temporary.secret('a')
   temporary.close()
@@ -55,13 +55,13 @@ test.each(['a link', 'a file', ...asRoot])('a .freshet that is %s is not used', 
   expect(readdirSync(elsewhere)).toEqual([])
 })
 
-test('a .freshet that others may enter is closed to them', () => {
+test('a .freshet that others can access becomes private', () => {
   const here = mkdtempSync(join(cwd, 'here-'))
   mkdirSync(join(here, '.freshet'), { mode: 0o755 })
   expect(modeOf(StateFolder.kept(here).path)).toBe('700')
 })
 
-test('a folder is claimed by one run at a time', () => {
+test('only one run at a time can claim a directory', () => {
   const [first, second] = [StateFolder.kept(cwd), StateFolder.kept(cwd)]
   expect([first.claim(), first.claim(), second.claim()]).toEqual([true, true, false])
   first.close()

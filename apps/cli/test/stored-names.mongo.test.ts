@@ -13,7 +13,7 @@ interface Stored extends Document {
 
 const open = { 'x-access': { read: 'public', write: 'public' }, type: 'object' }
 
-test('collections of another program are served under names of one’s own: read, written, followed, audited', async () => {
+test('collections of another program are served under other names: read, written, followed, audited', async () => {
   await using db = await openTestDatabase()
   const given = db.admin.db('given')
   const profiles = given.collection<Stored>('userProfiles')
@@ -71,7 +71,7 @@ test('collections of another program are served under names of one’s own: read
     expect(await refused(await fetch(`${reader}/v1/${upper}`))).toEqual(said)
     expect(await refused(await fetch(`${reader}/v1/things?ids=${upper.slice(7)}`))).toEqual(said)
     expect(await refused(await write('PUT', upper, {}))).toEqual(said)
-    // The names of URLs made nothing in the database.
+    // Names in URLs created nothing in the database.
     const names = (await given.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name)
     expect(names.filter((name) => ['profiles', 'files'].includes(name))).toEqual([])
     await using audit = new Program(['audit', '--for=4s', '--json'], dev.cwd)

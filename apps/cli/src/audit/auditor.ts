@@ -1,123 +1,123 @@
 import { setMaxListeners } from 'node:events'
 import type { Clock, MonotonicMs } from '@freshet/kit'
 import { claimOf, Claims } from './claims.ts'
-import type { Answer, Question, ReaderDoor, TruthSource, Verdict } from './contract.ts'
-import { judge, noFact } from './judge.ts'
+import type { Answer, Question, ReaderClient, TruthSource, Verdict } from './contract.ts'
+import { judge, refusalReason } from './judge.ts'
 import { PositionWatch } from './position-watch.ts'
-import { Pulse } from './pulse.ts'
+import { PositionPoller } from './position-poller.ts'
 import { Questions } from './questions.ts'
 import { AuditReport } from './report.ts'
 import type { AuditSummary } from './report.ts'
 
-/** What an audit is made of. */
+/** Options of an audit. */
 export interface AuditorOptions {
   readonly truth: TruthSource
-  readonly readers: readonly ReaderDoor[]
+  readonly readers: readonly ReaderClient[]
   readonly collections: readonly string[]
   readonly clock: Clock
   /** In [0, 1). */
   readonly random: () => number
-  /** Questions under way at once, per reader. */
+  /** Concurrent questions per reader. */
   readonly concurrency: number
-  /** The wait between two questions of one asker, in milliseconds. */
+  /** Pause between two questions of one worker, in milliseconds. */
   readonly pauseMs: number
 }
 
-const learnEveryMs = 2_000
+const refreshIdsEveryMs = 2_000
 
-/** One reader, and what the audit remembers of it. */
-interface Asked {
-  readonly reader: ReaderDoor
+/** One reader and its state in the audit. */
+interface AuditedReader {
+  readonly client: ReaderClient
   readonly watch: PositionWatch
-  /** Questions that were sent. */
+  /** Number of questions sent. */
   turns: number
 }
 
 /**
- * Asks readers about random documents while the system runs and compares each answer with the database at the position
- * that the answer names. What the answer says of itself is not believed either: source, position and age are held against
- * what the database says. Every reader is asked by itself, so that the positions of each can be watched.
+ * Requests random documents from readers while the system runs, and compares each answer with the database at the position
+ * that the answer names. Also checks the source, position and age of each answer. Readers are audited separately, so that
+ * the positions of each one can be tracked.
  */
 export class Auditor {
   readonly #options: AuditorOptions
   readonly #report: AuditReport
-  readonly #pulse: Pulse
+  readonly #poller: PositionPoller
   readonly #questions: Questions
   readonly #claims: Claims
 
   constructor(options: AuditorOptions) {
     const { truth, clock, collections, random, readers } = options
     this.#options = options
-    this.#pulse = new Pulse(truth, clock)
-    this.#questions = new Questions({ truth, collections, random, pulse: this.#pulse })
-    this.#claims = new Claims({ truth, clock, pulse: this.#pulse })
+    this.#poller = new PositionPoller(truth, clock)
+    this.#questions = new Questions({ truth, collections, random, poller: this.#poller })
+    this.#claims = new Claims({ truth, clock, poller: this.#poller })
     const urls = readers.map(({ url }) => url)
     this.#report = new AuditReport(urls, collections)
   }
 
   /**
-   * Runs until `signal` aborts, and until each reader that answers was asked about each collection. Rejects when the database cannot be
-   * read at the start; later it is asked again.
+   * Runs until `signal` aborts and each responding reader has been asked about each collection. Rejects if the database cannot
+   * be read at the start; later failures are retried.
    */
   async run(signal: AbortSignal): Promise<AuditSummary> {
-    await this.#questions.learn()
-    await this.#pulse.ask()
+    await this.#questions.refreshIds()
+    await this.#poller.poll()
     const { readers, concurrency } = this.#options
-    const over = new AbortController()
-    // Each asker sleeps on it.
+    const done = new AbortController()
+    // Each worker adds listeners while it sleeps.
     setMaxListeners(readers.length * concurrency + 10, signal)
-    const askers = readers.flatMap((reader) => {
-      const asked: Asked = { reader, watch: new PositionWatch(), turns: 0 }
-      return Array.from({ length: concurrency }, () => this.#askOn(asked, signal))
+    const workers = readers.flatMap((reader) => {
+      const audited: AuditedReader = { client: reader, watch: new PositionWatch(), turns: 0 }
+      return Array.from({ length: concurrency }, () => this.#askRepeatedly(audited, signal))
     })
-    const beside = [this.#pulse.run(over.signal), this.#keepLearning(over.signal)]
-    await Promise.all(askers).finally(() => over.abort())
-    await Promise.all(beside)
+    const background = [this.#poller.run(done.signal), this.#keepRefreshingIds(done.signal)]
+    await Promise.all(workers).finally(() => done.abort())
+    await Promise.all(background)
     return this.#report.summary()
   }
 
-  /** How many ids are known to ask for. */
+  /** Number of known document ids. */
   async knownIds(): Promise<number> {
-    await this.#questions.learn()
+    await this.#questions.refreshIds()
     return this.#questions.known
   }
 
-  async #askOn(asked: Asked, signal: AbortSignal): Promise<void> {
+  async #askRepeatedly(audited: AuditedReader, signal: AbortSignal): Promise<void> {
     const { clock, pauseMs, collections } = this.#options
     let answered: boolean
     do {
-      const question = this.#questions.next(asked.turns)
-      asked.turns += 1
-      answered = await this.#askOnce(asked, question)
+      const question = this.#questions.next(audited.turns)
+      audited.turns += 1
+      answered = await this.#askOnce(audited, question)
       await clock.sleep(pauseMs, signal)
-    } while (!signal.aborted || (answered && asked.turns < collections.length))
+    } while (!signal.aborted || (answered && audited.turns < collections.length))
   }
 
-  /** @returns whether there was an answer */
-  async #askOnce({ reader, watch }: Asked, question: Question): Promise<boolean> {
+  /** @returns whether the reader answered. */
+  async #askOnce({ client, watch }: AuditedReader, question: Question): Promise<boolean> {
     const floor = watch.floor()
     const sentAt = this.#options.clock.now()
     let answer: Answer
     try {
-      answer = await reader.ask(question)
+      answer = await client.ask(question)
     } catch (error) {
-      const verdict: Verdict = { kind: 'refused', reason: `no answer: ${whyOf(error)}` }
-      this.#report.add(verdict, { reader: reader.url, question, position: undefined })
+      const verdict: Verdict = { kind: 'refused', reason: `no answer: ${reasonOf(error)}` }
+      this.#report.add(verdict, { reader: client.url, question, position: undefined })
       return false
     }
     const { source, position } = answer
-    const fell = source && position ? watch.take(floor, source, position) : undefined
-    const reason = noFact(answer)
+    const backwards = source && position ? watch.record(floor, source, position) : undefined
+    const reason = refusalReason(answer)
     const claim = reason === undefined ? claimOf(answer) : undefined
     const verdict: Verdict =
-      fell !== undefined
-        ? { kind: 'wrong', what: fell }
+      backwards !== undefined
+        ? { kind: 'wrong', what: backwards }
         : claim === undefined
           ? { kind: 'refused', reason: reason ?? '' }
           : await this.#verdict(question, answer, claim, sentAt)
     if (verdict.kind === 'right') this.#questions.remember(question, answer)
-    const said = claim && 'ageS' in claim ? claim : undefined
-    this.#report.add(verdict, { reader: reader.url, question, position }, said)
+    const freshness = claim && 'ageS' in claim ? claim : undefined
+    this.#report.add(verdict, { reader: client.url, question, position }, freshness)
     return true
   }
 
@@ -128,29 +128,29 @@ export class Auditor {
     sentAt: MonotonicMs,
   ): Promise<Verdict> {
     if ('missing' in claim) return { kind: 'wrong', what: claim.missing }
-    const against = await this.#claims.judge(question, claim, sentAt)
-    if (against?.kind === 'wrong') return against
+    const claimVerdict = await this.#claims.judge(question, claim, sentAt)
+    if (claimVerdict?.kind === 'wrong') return claimVerdict
     const { collection, ids } = question
     const verdict = judge(question, answer, await this.#options.truth.at(claim.position, collection, ids))
-    // What is false is false, whatever else cannot be known about the answer.
-    return verdict.kind === 'wrong' ? verdict : (against ?? verdict)
+    // A wrong answer is wrong even if its claims cannot be checked.
+    return verdict.kind === 'wrong' ? verdict : (claimVerdict ?? verdict)
   }
 
-  async #keepLearning(signal: AbortSignal): Promise<void> {
+  async #keepRefreshingIds(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.#options.clock.sleep(learnEveryMs, signal)
-      // The ids of before are still good to ask for.
-      if (!signal.aborted) await this.#questions.learn().catch(() => undefined)
+      await this.#options.clock.sleep(refreshIdsEveryMs, signal)
+      // The previous ids can still be used.
+      if (!signal.aborted) await this.#questions.refreshIds().catch(() => undefined)
     }
   }
 }
 
-/** Short and without the document that was asked for, so that equal reasons are counted together. */
-function whyOf(error: unknown): string {
+/** A short reason without the URL of the document, so that equal reasons are counted together. */
+function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if ('code' in error && typeof error.code === 'string') return error.code
   const { cause } = error
-  // What `fetch` throws says no more than that it failed.
+  // Errors of `fetch` have the reason in their cause.
   if (typeof cause === 'object' && cause !== null && 'code' in cause) return String(cause.code)
   return error.message.replace(/\bhttps?:\S+/g, 'URL').slice(0, 100)
 }

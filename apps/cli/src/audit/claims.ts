@@ -1,23 +1,23 @@
 import type { Clock, MonotonicMs } from '@freshet/kit'
 import { parsePosition, type Position, type SourceId } from '@freshet/protocol'
 import type { Answer, Question, TruthSource, Verdict } from './contract.ts'
-import type { Beat, Pulse } from './pulse.ts'
+import type { PositionSample, PositionPoller } from './position-poller.ts'
 
-/** `Age` is cut to whole seconds. */
+/** `Age` is truncated to whole seconds. */
 const ageStepMs = 1_000
-/** Two clocks that run at different speeds, and timers that fire late. */
+/** Allows for clock drift and late timers. */
 const slackMs = 250
-/** A reader that says so has heard of no majority; a primary that is cut off steps down long before that. */
+/** Extra age for `detail=unproved`: no heartbeat from a majority. An isolated primary steps down much earlier. */
 const unprovedGraceMs = 20_000
-/** A server that has just become primary may need a moment to know how far the majority is. */
+/** A new primary may need a moment to learn the majority commit point. */
 const reachWithinMs = 10_000
-const askAgainMs = 100
+const pollAgainMs = 100
 
-/** RFC 9211; others on the way may have put their word before or behind it. */
+/** RFC 9211. Proxies may add entries before or after ours. */
 const cacheStatusForm =
   /(?:^|, *)freshet; (?:hit|fwd=miss(?:; collapsed)?)(?:; stored)?(?:; detail=unproved)?(?:,|$)/
 
-/** An answer that states a fact, with all that a fact must say of itself. */
+/** What an answer claims about itself. */
 export interface Claim {
   readonly source: SourceId
   readonly position: Position
@@ -25,7 +25,7 @@ export interface Claim {
   readonly unproved: boolean
 }
 
-/** What an answer says of itself, or what it should have said. */
+/** The claims of an answer, or which one is missing or invalid. */
 export function claimOf(answer: Answer): Claim | { readonly missing: string } {
   const { source, position, ageS, cacheStatus = '' } = answer
   if (source === undefined || position === undefined) return { missing: 'a fact without a position' }
@@ -36,11 +36,11 @@ export function claimOf(answer: Answer): Claim | { readonly missing: string } {
 
 export interface ClaimsParts {
   readonly truth: TruthSource
-  readonly pulse: Pulse
+  readonly poller: PositionPoller
   readonly clock: Clock
 }
 
-/** Judges what an answer says of itself: position, source and age, by what the database alone says. */
+/** Checks the claims of an answer (position, source and age) against the database. */
 export class Claims {
   readonly #parts: ClaimsParts
 
@@ -48,100 +48,100 @@ export class Claims {
     this.#parts = parts
   }
 
-  /** @returns a verdict against it; nothing when all of it may be true. */
+  /** @returns a verdict if a claim is wrong or cannot be checked, or `undefined` if all claims are plausible. */
   async judge(question: Question, claim: Claim, sentAt: MonotonicMs): Promise<Verdict | undefined> {
     const { atLeast } = question
     if (atLeast !== undefined && atLeast.source === claim.source && claim.position < atLeast.at)
-      return wrong(`answered at ${claim.position}, and was asked for ${atLeast.at} or later`)
-    const position = await this.#ofPosition(claim, sentAt)
+      return wrong(`answered at ${claim.position}, but ${atLeast.at} or later was requested`)
+    const position = await this.#checkPosition(claim, sentAt)
     if (position !== undefined) return position
-    const source = await this.#ofSource(claim)
+    const source = await this.#checkSource(claim)
     if (source?.kind === 'wrong') return source
-    return (await this.#ofAge(claim, sentAt)) ?? source
+    return (await this.#checkAge(claim, sentAt)) ?? source
   }
 
-  /** The database had reached it by now. */
-  async #ofPosition({ position }: Claim, sentAt: MonotonicMs): Promise<Verdict | undefined> {
-    const { pulse, clock } = this.#parts
-    if (reached(pulse.newest, position)) return undefined
-    const before = pulse.knownBy(sentAt)
+  /** The database must have reached the position by now. */
+  async #checkPosition({ position }: Claim, sentAt: MonotonicMs): Promise<Verdict | undefined> {
+    const { poller, clock } = this.#parts
+    if (reached(poller.latest, position)) return undefined
+    const before = poller.knownBy(sentAt)
     const until = clock.now() + reachWithinMs
     for (;;) {
-      const beat = await pulse.ask().catch(() => undefined)
-      if (reached(beat, position)) return undefined
+      const sample = await poller.poll().catch(() => undefined)
+      if (reached(sample, position)) return undefined
       const late = clock.now() >= until
-      // What one process knows of the majority never falls, so it was not there when the reader answered.
-      if (beat !== undefined && (late || isSameServer(before, beat)))
-        return wrong(`names ${position}, and the database had not come further than ${beat.position}`)
+      // The majority commit point of one process never decreases, so it was not reached when the reader answered.
+      if (sample !== undefined && (late || isSameServer(before, sample)))
+        return wrong(`names ${position}, but the database had only reached ${sample.position}`)
       if (late) return unjudged('the database does not answer')
-      await clock.sleep(askAgainMs, new AbortController().signal)
+      await clock.sleep(pollAgainMs, new AbortController().signal)
     }
   }
 
-  /** The history had this name there, or one tick beside it: readers learn of a new name from the feed. */
-  async #ofSource({ source, position }: Claim): Promise<Verdict | undefined> {
-    const { truth, pulse } = this.#parts
-    if (this.#namedAround(position, source)) return undefined
-    if (pulse.newest?.source !== source) await pulse.ask().catch(() => undefined)
-    const beside = [position, neighbour(position, -1n), neighbour(position, 1n)]
+  /** The source id must match at this position or one tick beside it: readers learn a new id from the feed. */
+  async #checkSource({ source, position }: Claim): Promise<Verdict | undefined> {
+    const { truth, poller } = this.#parts
+    if (this.#sampledAround(position, source)) return undefined
+    if (poller.latest?.source !== source) await poller.poll().catch(() => undefined)
+    const candidates = [position, neighbour(position, -1n), neighbour(position, 1n)]
     let named: SourceId | undefined
-    for (const at of beside) {
-      if (!reached(pulse.newest, at)) continue
+    for (const at of candidates) {
+      if (!reached(poller.latest, at)) continue
       const known = await truth.sourceAt(at)
       if (known.kind === 'unknown') return unjudged(known.reason)
-      if (known.source === source) return this.#ofPastSource(source)
+      if (known.source === source) return this.#checkPastSource(source)
       named ??= known.source
     }
-    return wrong(`names the source ${source}, and at ${position} it was ${named ?? 'without a name'}`)
+    return wrong(`names the source ${source}, but at ${position} it was ${named ?? 'undefined'}`)
   }
 
   /**
-   * A history gets a new name because other data may be behind the address: what is read there of an old one counts only
-   * when the server is seen to be the same.
+   * A new source id means that the data behind the address may be different, so the past of the old one can only be read if
+   * the server is still the same.
    */
-  #ofPastSource(source: SourceId): Verdict | undefined {
-    const { pulse } = this.#parts
-    const { newest } = pulse
-    if (newest?.source === source) return undefined
-    const last = pulse.lastOf(source)
-    if (last !== undefined && newest !== undefined && isSameServer(last, newest)) return undefined
-    return unjudged('the history has another name since, and its past may be another one')
+  #checkPastSource(source: SourceId): Verdict | undefined {
+    const { poller } = this.#parts
+    const { latest } = poller
+    if (latest?.source === source) return undefined
+    const last = poller.lastOf(source)
+    if (last !== undefined && latest !== undefined && isSameServer(last, latest)) return undefined
+    return unjudged('the source id has changed since, so the past may be different')
   }
 
-  /** A name is never given twice, so it held between two moments that have it. */
-  #namedAround(position: Position, source: SourceId): boolean {
-    const { since, newest } = this.#parts.pulse
-    return since?.source === source && since.position <= position && reached(newest, position)
+  /** Source ids are never reused, so an id applies to everything between two samples that have it. */
+  #sampledAround(position: Position, source: SourceId): boolean {
+    const { since, latest } = this.#parts.poller
+    return since?.source === source && since.position <= position && reached(latest, position)
   }
 
   /**
-   * `Age` says for how long nothing newer has been proved to be there. So whatever the database had done by then must be
-   * in the answer; what that is, the database itself had said here before the question was sent.
+   * An answer must include every change that the database had made `Age` seconds before the question. The samples say which
+   * position the database had reached by then.
    */
-  async #ofAge(claim: Claim, sentAt: MonotonicMs): Promise<Verdict | undefined> {
-    const { pulse, truth } = this.#parts
+  async #checkAge(claim: Claim, sentAt: MonotonicMs): Promise<Verdict | undefined> {
+    const { poller, truth } = this.#parts
     const { source, position, ageS, unproved } = claim
     const provedAt = sentAt - ageS * 1_000 - ageStepMs - slackMs - (unproved ? unprovedGraceMs : 0)
-    const beat = pulse.knownBy(provedAt)
-    if (beat?.source === undefined) return undefined
-    if (beat.source !== source) return await this.#ofNewSource(beat, claim)
-    if (position >= beat.position) return undefined
-    const changed = await truth.changedWithin(position, beat.position)
+    const sample = poller.knownBy(provedAt)
+    if (sample?.source === undefined) return undefined
+    if (sample.source !== source) return await this.#checkNewSource(sample, claim)
+    if (position >= sample.position) return undefined
+    const changed = await truth.changedWithin(position, sample.position)
     if (changed.kind === 'unknown') return unjudged(changed.reason)
     return changed.kind === 'no'
       ? undefined
-      : wrong(`says Age ${ageS} at ${position}, and the database had changed at ${changed.at} before that`)
+      : wrong(`says Age ${ageS} at ${position}, but the database had changed at ${changed.at} before that`)
   }
 
-  /** A reader may know a new name sooner than it is known here; what is old was another one's before it was proved. */
-  async #ofNewSource(beat: Beat, { source, ageS }: Claim): Promise<Verdict | undefined> {
-    const { pulse } = this.#parts
-    const isNew = (): boolean => pulse.after(beat).some((later) => later.source === source)
+  /** A reader may learn a new source id before the audit does. An old id must have been replaced after the proof. */
+  async #checkNewSource(sample: PositionSample, { source, ageS }: Claim): Promise<Verdict | undefined> {
+    const { poller } = this.#parts
+    const isNew = (): boolean => poller.after(sample).some((later) => later.source === source)
     if (isNew()) return undefined
-    if ((await pulse.ask().catch(() => undefined)) === undefined)
+    if ((await poller.poll().catch(() => undefined)) === undefined)
       return unjudged('the database does not answer')
     if (isNew()) return undefined
-    return wrong(`says Age ${ageS} of the source ${source}, which had ended for ${beat.source} before that`)
+    return wrong(`says Age ${ageS} of the source ${source}, but ${sample.source} had replaced it before that`)
   }
 }
 
@@ -151,11 +151,11 @@ function neighbour(position: Position, ticks: bigint): Position {
   return parsePosition(moved.toString(16).padStart(16, '0')) ?? position
 }
 
-function reached(beat: Beat | undefined, position: Position): boolean {
-  return beat !== undefined && beat.position >= position
+function reached(sample: PositionSample | undefined, position: Position): boolean {
+  return sample !== undefined && sample.position >= position
 }
 
-function isSameServer(before: Beat | undefined, now: Beat): boolean {
+function isSameServer(before: PositionSample | undefined, now: PositionSample): boolean {
   return before?.server !== undefined && before.server === now.server
 }
 

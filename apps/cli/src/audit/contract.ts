@@ -1,96 +1,92 @@
 import type { Position, SourceId, SourcePosition } from '@freshet/protocol'
 
-/** One question to a reader: a document, or several at once. */
+/** A request to a reader, for one document or several. */
 export interface Question {
   readonly collection: string
   readonly ids: readonly string[]
-  /** `one`: by its URL; `several`: by `?ids=`. */
+  /** `one`: `/{id}`. `several`: `?ids=`. */
   readonly form: 'one' | 'several'
-  /** A HEAD is answered as a GET without its body. */
   readonly method: 'GET' | 'HEAD'
-  /** About one document alone. */
-  readonly condition?: AskedCondition
+  /** Only for one document. */
+  readonly condition?: Condition
   /** `Freshet-At-Least` */
   readonly atLeast?: SourcePosition
 }
 
 /** `If-None-Match` or `If-Match`, with one ETag. */
-export interface AskedCondition {
+export interface Condition {
   readonly kind: 'none-match' | 'match'
   readonly etag: string
 }
 
-/** What a reader answered. */
+/** The answer of a reader. */
 export interface Answer {
   readonly status: number
   readonly body: Buffer
   readonly etag: string | undefined
   readonly contentType: string | undefined
-  /** `Content-Length`, when it is a number. */
+  /** `Content-Length`, if it is an integer. */
   readonly contentLength: number | undefined
-  /** `Age` in seconds, when it is a whole number. */
+  /** `Age` in seconds, if it is an integer. */
   readonly ageS: number | undefined
   readonly cacheStatus: string | undefined
-  /** The code of the problem, when the body is one. */
+  /** The problem code, if the body is a problem. */
   readonly problem: string | undefined
   readonly source: SourceId | undefined
   readonly position: Position | undefined
 }
 
-/** What the database says about one position. */
-export type Truth =
-  | { readonly kind: 'known'; readonly documents: ReadonlyMap<string, Buffer> }
-  /** The database cannot say any more, or not yet: nothing follows about the answer. */
-  | Unknown
+/** The state of the database at one position. */
+export type Truth = { readonly kind: 'known'; readonly documents: ReadonlyMap<string, Buffer> } | Unknown
 
-/** The database cannot tell, and why not. */
+/** The database cannot answer, so nothing follows for the reader. */
 export interface Unknown {
   readonly kind: 'unknown'
   readonly reason: string
 }
 
-/** The verdict over one answer. */
+/** The verdict on one answer. */
 export type Verdict =
   | { readonly kind: 'right' }
   | { readonly kind: 'wrong'; readonly what: string }
-  /** It states a fact, and nobody can say whether that is one. */
+  /** The answer states a fact that cannot be checked. */
   | { readonly kind: 'unjudged'; readonly reason: string }
-  /** It states no fact about data: a refusal, or no answer. */
+  /** The answer states no fact about data, or there is no answer. */
   | { readonly kind: 'refused'; readonly reason: string }
 
-/** Where the database stood when it was asked, for a majority. */
+/** The majority-committed state of the database at one moment. */
 export interface Moment {
-  /** The history behind the address; `undefined`: it has no name. */
+  /** The source id; `undefined` if the database has none. */
   readonly source: SourceId | undefined
   readonly position: Position
-  /** Which process of which server said so; positions of one process never fall. */
+  /** The server process that answered. Positions of one process never decrease. */
   readonly server: string | undefined
 }
 
 /** Whether the database changed between two positions. */
 export type Changed = { readonly kind: 'no' } | { readonly kind: 'yes'; readonly at: Position } | Unknown
 
-/** Which history a position belongs to. */
+/** The source id at a position. */
 export type SourceAt = { readonly kind: 'known'; readonly source: SourceId | undefined } | Unknown
 
-/** Reads the present and the past of the database. */
+/** Reads the current and past states of the database. */
 export interface TruthSource {
-  /** The documents with these ids as they were at `position`, as the JSON that a reader must answer. */
+  /** The documents with these ids at `position`, in the JSON that a reader must return. */
   at(position: Position, collection: string, ids: readonly string[]): Promise<Truth>
-  /** Some ids that are there now. Rejects when the database cannot be read. */
+  /** A sample of existing ids. Rejects if the database cannot be read. */
   someIds(collection: string, limit: number): Promise<readonly string[]>
-  /** An id of this collection by chance, which is hardly there. */
-  strangeId(collection: string, random: () => number): string
-  /** Rejects when the database cannot be read. */
+  /** A random id that is unlikely to exist. */
+  absentId(collection: string, random: () => number): string
+  /** Rejects if the database cannot be read. */
   now(): Promise<Moment>
-  /** The name of the history as it stood in the database at `position`. */
+  /** The source id in the database at `position`. */
   sourceAt(position: Position): Promise<SourceAt>
-  /** Whether anything in the database changed after `after`, and at `until` at the latest. */
+  /** Whether anything in the database changed after `after` and up to `until`. */
   changedWithin(after: Position, until: Position): Promise<Changed>
 }
 
-/** Asks one reader. Rejects when there is no answer, or none in time. */
-export interface ReaderDoor {
+/** A client of one reader. `ask` rejects if there is no answer in time. */
+export interface ReaderClient {
   readonly url: string
   ask(question: Question): Promise<Answer>
 }

@@ -1,13 +1,13 @@
 import { formatSourcePosition, headers, parseSourcePosition } from '@freshet/protocol'
-import { askDirectly } from '../ask-directly.ts'
-import type { Answer, Question, ReaderDoor } from './contract.ts'
+import { requestDirectly } from '../direct-request.ts'
+import type { Answer, Question, ReaderClient } from './contract.ts'
 
 const answerWithinMs = 10_000
-/** Beyond what a reader may answer at once. */
+/** Larger than any answer of a reader. */
 const maxAnswerBytes = 2 ** 28
 
-/** A reader behind its public port. */
-export class HttpReader implements ReaderDoor {
+/** A reader, over HTTP. */
+export class HttpReader implements ReaderClient {
   readonly url: string
   readonly #token: string | undefined
 
@@ -20,7 +20,7 @@ export class HttpReader implements ReaderDoor {
     const { collection, ids, form, method } = question
     const names = ids.map(encodeURIComponent)
     const path = form === 'one' ? `/${names.join()}` : `?ids=${names.join()}`
-    const answer = await askDirectly(`${this.url}/v1/${collection}${path}`, {
+    const answer = await requestDirectly(`${this.url}/v1/${collection}${path}`, {
       method,
       headers: this.#headersOf(question),
       signal: AbortSignal.timeout(answerWithinMs),
@@ -59,14 +59,14 @@ function wholeNumber(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
 }
 
-/** The code at the end of the problem's `type`. */
+/** The last segment of the problem's `type`. */
 function problemOf(body: Buffer): string | undefined {
   try {
     const value: unknown = JSON.parse(body.toString())
     const type = typeof value === 'object' && value !== null && 'type' in value ? String(value.type) : ''
     return type.split('/').at(-1) || undefined
   } catch {
-    // Something else than a reader may have answered, and a HEAD has no body.
+    // The body may not be from a reader, or is empty for HEAD.
     return undefined
   }
 }

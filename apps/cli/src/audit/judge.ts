@@ -2,8 +2,8 @@ import { etagOf } from '@freshet/documents'
 import type { Answer, Question, Truth, Verdict } from './contract.ts'
 
 /**
- * Compares an answer with the truth at the position that the answer names, byte for byte. Pure. There are no false
- * alarms: what the database cannot confirm is `unjudged`.
+ * Compares an answer with the state of the database at its position, byte for byte. Pure. Never a false alarm: what the
+ * database cannot confirm is `unjudged`.
  */
 export function judge(question: Question, answer: Answer, truth: Truth): Verdict {
   if (truth.kind === 'unknown') return { kind: 'unjudged', reason: truth.reason }
@@ -12,10 +12,10 @@ export function judge(question: Question, answer: Answer, truth: Truth): Verdict
     : judgeSeveral(question, answer, truth.documents)
 }
 
-/** Why an answer states no fact about data, and so needs no judge; nothing when it does state one. */
-export function noFact({ status, problem, position }: Answer): string | undefined {
+/** Why an answer states no fact about data, or `undefined` if it does. */
+export function refusalReason({ status, problem, position }: Answer): string | undefined {
   if (status === 200 || status === 304 || status === 412) return undefined
-  // A HEAD has no body to say which 404 it is.
+  // Without a body, a HEAD cannot say which kind of 404 it is.
   if (status === 404 && (problem === 'not-found' || (problem === undefined && position !== undefined)))
     return undefined
   return `the reader answered ${status} ${problem ?? ''}`.trim()
@@ -24,23 +24,23 @@ export function noFact({ status, problem, position }: Answer): string | undefine
 function judgeOne(question: Question, answer: Answer, expected: Buffer | undefined): Verdict {
   const { status, etag } = answer
   const condition = question.condition
-  if (status === 404) return expected === undefined ? right : wrong('answered as absent, but it was there')
+  if (status === 404) return expected === undefined ? right : wrong('answered as absent, but it existed')
   if (expected === undefined) return wrong(`answered ${status}, but it was absent`)
   const wanted = etagOf(expected)
   if (status === 304 && (condition?.kind !== 'none-match' || condition.etag !== wanted))
-    return wrong(`answered 304 to ${condition?.etag ?? 'no ETag'}, and the ETag was ${wanted}`)
+    return wrong(`answered 304 to ${condition?.etag ?? 'no ETag'}, but the ETag was ${wanted}`)
   if (status === 412 && (condition?.kind !== 'match' || condition.etag === wanted))
-    return wrong(`answered 412 to ${condition?.etag ?? 'no ETag'}, and the ETag was ${wanted}`)
+    return wrong(`answered 412 to ${condition?.etag ?? 'no ETag'}, but the ETag was ${wanted}`)
   if (status === 200 && condition?.kind === 'match' && condition.etag !== wanted)
-    return wrong(`answered If-Match ${condition.etag}, and the ETag was ${wanted}`)
-  const other = status === 200 ? otherBytes(question, answer, expected) : undefined
-  if (other !== undefined) return wrong(other)
-  return etag === wanted ? right : wrong(`ETag ${etag}, wanted ${wanted}`)
+    return wrong(`answered If-Match ${condition.etag}, but the ETag was ${wanted}`)
+  const fault = status === 200 ? bodyFault(question, answer, expected) : undefined
+  if (fault !== undefined) return wrong(fault)
+  return etag === wanted ? right : wrong(`ETag ${etag}, expected ${wanted}`)
 }
 
 function judgeSeveral(question: Question, answer: Answer, documents: ReadonlyMap<string, Buffer>): Verdict {
   const { ids } = question
-  if (answer.status !== 200) return wrong(`answered ${answer.status} to a question for several documents`)
+  if (answer.status !== 200) return wrong(`answered ${answer.status} to a multi-get`)
   const items = ids.flatMap((id) => documents.get(id) ?? [])
   const missing = ids.filter((id) => !documents.has(id))
   const expected = Buffer.concat([
@@ -48,30 +48,30 @@ function judgeSeveral(question: Question, answer: Answer, documents: ReadonlyMap
     ...items.flatMap((item, at) => (at === 0 ? [item] : [Buffer.from(','), item])),
     Buffer.from(`],"missing":${JSON.stringify(missing)}}`),
   ])
-  const other = otherBytes(question, answer, expected)
-  return other === undefined ? right : wrong(other)
+  const fault = bodyFault(question, answer, expected)
+  return fault === undefined ? right : wrong(fault)
 }
 
-/** What is wrong with the body of a 200, or with what stands for it in the answer to a HEAD. */
-function otherBytes({ method }: Question, answer: Answer, expected: Buffer): string | undefined {
+/** What is wrong with the body of a 200, or with the `Content-Length` of a HEAD. */
+function bodyFault({ method }: Question, answer: Answer, expected: Buffer): string | undefined {
   const { body, contentLength, contentType } = answer
   if (contentType?.startsWith('application/json') !== true) return `Content-Type ${contentType}`
   if (method === 'GET')
-    return body.equals(expected) ? undefined : `other bytes: ${differenceOf(body, expected)}`
+    return body.equals(expected) ? undefined : `different bytes: ${differenceOf(body, expected)}`
   if (body.length > 0) return 'a HEAD with a body'
   return contentLength === expected.length
     ? undefined
-    : `Content-Length ${contentLength}, wanted ${expected.length}`
+    : `Content-Length ${contentLength}, expected ${expected.length}`
 }
 
 const right: Verdict = { kind: 'right' }
 const wrong = (what: string): Verdict => ({ kind: 'wrong', what })
 
-/** The first place where two texts part, with a little of each. */
+/** The first difference between two texts, with some context. */
 function differenceOf(got: Buffer, wanted: Buffer): string {
   let at = 0
   while (at < got.length && got[at] === wanted[at]) at += 1
   const piece = (bytes: Buffer): string =>
     JSON.stringify(bytes.toString('utf8', Math.max(0, at - 20), at + 20))
-  return `at byte ${at} ${piece(got)}, wanted ${piece(wanted)}`
+  return `at byte ${at} ${piece(got)}, expected ${piece(wanted)}`
 }

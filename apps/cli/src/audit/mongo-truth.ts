@@ -7,14 +7,14 @@ import { controlCollection, identityId, sourceIdOf } from '@freshet/mongodb-rule
 import { highOf, lowOf, positionOf, type Position, type SourceId } from '@freshet/protocol'
 import { idFromDocument } from '@freshet/bson'
 import type { Changed, Moment, SourceAt, Truth, TruthSource } from './contract.ts'
-import { ReadSeries, fieldsOf } from './read-series.ts'
-import { tryAgain } from './try-again.ts'
+import { ReadCursor, fieldsOf } from './read-cursor.ts'
+import { retryRead } from './retry-read.ts'
 
 const timeoutMs = 10_000
 
 /**
- * The truth as MongoDB tells it: snapshot reads at the position of an answer, by the auditor's own user. MongoDB keeps
- * the past for five minutes by default.
+ * Reads the truth from MongoDB, with snapshot reads at the position of an answer. MongoDB keeps snapshot history for five
+ * minutes by default.
  */
 export class MongoTruth implements TruthSource {
   readonly #connection: ReadConnection
@@ -28,29 +28,29 @@ export class MongoTruth implements TruthSource {
   }
 
   async at(position: Position, collection: string, ids: readonly string[]): Promise<Truth> {
-    return tryAgain('the database cannot read that position', this.#clock, async () => {
+    return retryRead('the database cannot read that position', this.#clock, async () => {
       const { idType, stored } = this.#collection(collection)
       const command = {
         find: stored,
         filter: { _id: { $in: ids.map((id) => idToBson(idType, id)) } },
         batchSize: ids.length + 1,
-        // On a replica set it means nothing, but a view that took the place of the collection is an error.
+        // Has no effect on a replica set, but causes an error if the collection was replaced by a view.
         allowPartialResults: true,
         readConcern: { level: 'snapshot', atClusterTime: timestampOf(position) },
         maxTimeMS: timeoutMs,
       }
-      await using series = new ReadSeries(this.#connection, stored, timeoutMs)
+      await using cursor = new ReadCursor(this.#connection, stored, timeoutMs)
       const documents = new Map<string, Buffer>()
-      // A reply ends at 16 MB: what is not in the first one is not absent.
-      for (let reply = await series.first(command); ; reply = await series.next()) {
-        // A collection that was dropped or renamed since answers as if it had always been empty.
-        if (!series.standsAtTime)
-          return { kind: 'unknown', reason: 'the database has lost the past of the collection' }
+      // A reply is limited to 16 MB, so there may be more than one.
+      for (let reply = await cursor.first(command); ; reply = await cursor.next()) {
+        // A collection that was dropped or renamed since reads as if it had always been empty.
+        if (!cursor.hasClusterTime)
+          return { kind: 'unknown', reason: 'the past of the collection is no longer available' }
         for (const bson of reply.documents) {
           const id = idFromDocument(idType, bson)
           if (id !== undefined) documents.set(id, mongodbCodec.encode(bson).json)
         }
-        if (series.ended) return { kind: 'known', documents }
+        if (cursor.ended) return { kind: 'known', documents }
       }
     })
   }
@@ -58,8 +58,8 @@ export class MongoTruth implements TruthSource {
   async someIds(collection: string, limit: number): Promise<readonly string[]> {
     const { idType, stored } = this.#collection(collection)
     const pipeline = [{ $sample: { size: limit } }, { $project: { _id: 1 } }]
-    await using series = new ReadSeries(this.#connection, stored, timeoutMs)
-    const { documents } = await series.first({
+    await using cursor = new ReadCursor(this.#connection, stored, timeoutMs)
+    const { documents } = await cursor.first({
       aggregate: stored,
       pipeline,
       cursor: { batchSize: limit },
@@ -67,7 +67,7 @@ export class MongoTruth implements TruthSource {
     return documents.flatMap((bson) => idFromDocument(idType, bson) ?? [])
   }
 
-  strangeId(collection: string, random: () => number): string {
+  absentId(collection: string, random: () => number): string {
     switch (this.#collection(collection).idType) {
       case 'string':
         return `absent-${Math.floor(random() * 1_000)}`
@@ -94,13 +94,13 @@ export class MongoTruth implements TruthSource {
       { timeoutMs },
     )
     const time: unknown = reply['operationTime']
-    if (!(time instanceof Timestamp)) throw new Error('the database did not say where it stands')
+    if (!(time instanceof Timestamp)) throw new Error('the reply of the database has no operationTime')
     const position = positionOf(time.getHighBitsUnsigned(), time.getLowBitsUnsigned())
     return { source: sourceIn(reply), position, server: serverOf(reply) }
   }
 
   async sourceAt(position: Position): Promise<SourceAt> {
-    return tryAgain('the database cannot tell the source there', this.#clock, async () => {
+    return retryRead('the database cannot read the source id there', this.#clock, async () => {
       const reply = await this.#connection.run(
         {
           find: controlCollection,
@@ -116,9 +116,9 @@ export class MongoTruth implements TruthSource {
     })
   }
 
-  /** Asks the change stream, which tells every change of the database, as it does the reader. */
+  /** Reads the change stream, as readers do. */
   async changedWithin(after: Position, until: Position): Promise<Changed> {
-    return tryAgain('the database cannot tell whether it changed', this.#clock, async () => {
+    return retryRead('the database cannot tell whether it changed', this.#clock, async () => {
       const stage = { $changeStream: { startAtOperationTime: nextOf(after) } }
       const command = {
         aggregate: 1,
@@ -126,11 +126,11 @@ export class MongoTruth implements TruthSource {
         cursor: { batchSize: 1 },
         readConcern: { level: 'majority' },
       } satisfies ReadCommand
-      await using series = new ReadSeries(this.#connection, '$cmd.aggregate', timeoutMs, 'parsed')
+      await using cursor = new ReadCursor(this.#connection, '$cmd.aggregate', timeoutMs, 'parsed')
       for (
-        let reply = await series.first(command), first = true;
+        let reply = await cursor.first(command), first = true;
         ;
-        reply = await series.next(1), first = false
+        reply = await cursor.next(1), first = false
       ) {
         const [event] = reply.parsed
         const time: unknown = event === undefined ? undefined : fieldsOf(event)['clusterTime']
@@ -138,7 +138,7 @@ export class MongoTruth implements TruthSource {
           const at = positionOf(time.getHighBitsUnsigned(), time.getLowBitsUnsigned())
           return at <= until ? { kind: 'yes', at } : { kind: 'no' }
         }
-        // The opening reply may come before anything was looked at; a later one that is empty has seen all there is.
+        // The first reply may be empty before anything was scanned. If a later one is empty, there is nothing.
         if (!first) return { kind: 'no' }
       }
     })
@@ -151,7 +151,7 @@ export class MongoTruth implements TruthSource {
   }
 }
 
-/** The first eight digits of the hash of the history's name, where the control document has one. */
+/** The source id of the timeline in the control document. */
 function sourceIn(reply: object): SourceId | undefined {
   const batch: unknown = fieldsOf(fieldsOf(reply)['cursor'])['firstBatch']
   const timeline = Array.isArray(batch) ? fieldsOf(batch[0])['timeline'] : undefined

@@ -1,50 +1,51 @@
 import type { Position, SourceId } from '@freshet/protocol'
 
-/** What was known of a reader when a question was sent. */
+/** What was known about a reader when a question was sent. */
 export interface Floor {
   readonly source: SourceId | undefined
   readonly position: Position | undefined
-  /** Answers that had been taken by then. */
-  readonly taken: number
+  /** Number of answers recorded by then. */
+  readonly recorded: number
 }
 
-/** A reader that names more histories than these makes them up. */
+/** A reader that names more sources than this is making them up. */
 const maxSources = 64
 
 interface Named {
-  newest: Position
-  /** How many answers had been taken when the first one came that was asked after this history, and names another. */
+  latest: Position
+  /** Number of recorded answers when another source first replaced this one. */
   leftAt: number
 }
 
 /**
- * Holds P3 against one reader: its position never falls, and a history that it has left does not come back. Several
- * questions may be under way at once, so an answer is compared with what had been answered before its question was sent.
+ * Checks P3 for one reader: its position never decreases, and a source that it has left does not come back. Questions are
+ * concurrent, so an answer is only compared with answers received before its question was sent.
  */
 export class PositionWatch {
   readonly #named = new Map<SourceId, Named>()
   #source: SourceId | undefined
-  #taken = 0
+  #recorded = 0
 
-  /** To be taken before a question is sent, and given to `take` with its answer. */
+  /** Call before sending a question, and pass the result to `record` with its answer. */
   floor(): Floor {
     const source = this.#source
-    const position = source === undefined ? undefined : this.#named.get(source)?.newest
-    return { source, position, taken: this.#taken }
+    const position = source === undefined ? undefined : this.#named.get(source)?.latest
+    return { source, position, recorded: this.#recorded }
   }
 
-  /** Takes the position of an answer. @returns what is wrong with it, or nothing. */
-  take(floor: Floor, source: SourceId, position: Position): string | undefined {
-    this.#taken += 1
+  /** Records the position of an answer. @returns what is wrong with it, or `undefined`. */
+  record(floor: Floor, source: SourceId, position: Position): string | undefined {
+    this.#recorded += 1
     const known = this.#named.get(source)
     if (known === undefined && this.#named.size >= maxSources)
       return `has named ${maxSources} sources, and now ${source}`
-    if (known !== undefined && known.leftAt <= floor.taken)
-      return `went back to the source ${source}, which it had left for another`
+    if (known !== undefined && known.leftAt <= floor.recorded)
+      return `returned to the source ${source}, which it had left`
     const before = floor.source === undefined ? undefined : this.#named.get(floor.source)
-    if (floor.source !== source && before !== undefined) before.leftAt = Math.min(before.leftAt, this.#taken)
-    if (known === undefined) this.#named.set(source, { newest: position, leftAt: Number.POSITIVE_INFINITY })
-    else if (position > known.newest) known.newest = position
+    if (floor.source !== source && before !== undefined)
+      before.leftAt = Math.min(before.leftAt, this.#recorded)
+    if (known === undefined) this.#named.set(source, { latest: position, leftAt: Number.POSITIVE_INFINITY })
+    else if (position > known.latest) known.latest = position
     this.#source = source
     // Positions of two histories are never compared.
     if (floor.source !== source || floor.position === undefined || position >= floor.position)

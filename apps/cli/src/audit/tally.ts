@@ -1,31 +1,31 @@
 import type { Verdict } from './contract.ts'
 
-/** Answers of one reader, or of all. */
+/** Counts of one reader or of all. */
 export interface Counts {
-  /** Answers that were compared with the database. */
+  /** Answers that were checked. */
   readonly audited: number
   readonly wrong: number
-  /** Answers, of those compared, that did not say `detail=unproved`. */
+  /** Checked answers without `detail=unproved`. */
   readonly proved: number
-  /** The highest `Age` of those compared, in seconds. */
+  /** The highest `Age` of a checked answer, in seconds. */
   readonly oldestS: number
-  /** Facts that could not be compared, by reason. */
+  /** Facts that could not be checked, by reason. */
   readonly unjudged: Readonly<Record<string, number>>
-  /** Questions that got a refusal or no answer, by reason. */
+  /** Refusals and missing answers, by reason. */
   readonly refused: Readonly<Record<string, number>>
 }
 
-/** Reasons beyond these are counted together. */
+/** Further reasons are counted together. */
 const maxReasons = 20
 const otherReasons = 'other reasons'
 
-/** What an answer that was judged said of itself. */
-export interface Said {
+/** Claims of an answer about its freshness. */
+export interface Freshness {
   readonly ageS: number
   readonly unproved: boolean
 }
 
-/** Counts verdicts of one kind of answers. */
+/** Counts verdicts. */
 export class Tally {
   readonly #unjudged = new Map<string, number>()
   readonly #refused = new Map<string, number>()
@@ -35,17 +35,17 @@ export class Tally {
   #proved = 0
   #oldestS = 0
 
-  add(verdict: Verdict, collection: string, said: Said | undefined): void {
+  add(verdict: Verdict, collection: string, freshness: Freshness | undefined): void {
     if (verdict.kind === 'unjudged') return count(this.#unjudged, verdict.reason, 1)
     if (verdict.kind === 'refused') return count(this.#refused, verdict.reason, 1)
     this.#audited += 1
     this.#judged.add(collection)
     if (verdict.kind === 'wrong') this.#wrong += 1
-    if (said?.unproved === false) this.#proved += 1
-    this.#oldestS = Math.max(this.#oldestS, said?.ageS ?? 0)
+    if (freshness?.unproved === false) this.#proved += 1
+    this.#oldestS = Math.max(this.#oldestS, freshness?.ageS ?? 0)
   }
 
-  /** Whether an answer about this collection was compared. */
+  /** Whether an answer about this collection was checked. */
   judged(collection: string): boolean {
     return this.#judged.has(collection)
   }

@@ -1,37 +1,37 @@
-import type { World } from '../command.ts'
+import type { CommandContext } from '../command.ts'
 import { FileLock } from '../file-lock.ts'
 import { StateFolder } from '../state-folder.ts'
 import { runningFile, runningLock } from './running.ts'
 import type { RunningDev } from './running.ts'
 
-/** A command that looks whether a run is there holds the lock for some milliseconds. */
-const lookWithinMs = 1_000
-const askEveryMs = 50
+/** A command that checks for a run holds the lock for some milliseconds. */
+const claimWithinMs = 1_000
+const retryEveryMs = 50
 
-/** Tells the other commands of a run, in the folder where they look, wherever the run keeps its data. */
+/** Publishes a run to the other commands, in the current directory, wherever the run stores its data. */
 export class Announcement implements Disposable {
-  readonly #world: World
+  readonly #context: CommandContext
   readonly #here: StateFolder
   #lock: FileLock | undefined
 
   /** @throws {CliError} NOT_OURS */
-  constructor(world: World) {
-    this.#world = world
-    this.#here = StateFolder.kept(world.cwd)
+  constructor(context: CommandContext) {
+    this.#context = context
+    this.#here = StateFolder.kept(context.cwd)
   }
 
-  /** Writes the files, unless another run has written them and goes on; that is said. */
-  async make(running: RunningDev): Promise<void> {
-    const { clock, stopped, say } = this.#world
+  /** Writes the files, unless another run is active in this directory. */
+  async publish(running: RunningDev): Promise<void> {
+    const { clock, stopped, say } = this.#context
     const path = this.#here.file(runningLock)
-    const untilMs = clock.now() + lookWithinMs
+    const untilMs = clock.now() + claimWithinMs
     this.#lock = FileLock.take(path)
     while (this.#lock === undefined && clock.now() < untilMs && !stopped.aborted) {
-      await clock.sleep(askEveryMs, stopped)
+      await clock.sleep(retryEveryMs, stopped)
       this.#lock = FileLock.take(path)
     }
     if (this.#lock === undefined)
-      return say('Another run goes on in this folder: the files in .freshet/ stay its own.')
+      return say('Another run is active in this directory and keeps its files in .freshet/.')
     this.#here.write(runningFile, JSON.stringify(running))
     this.#here.write('token', running.token)
   }

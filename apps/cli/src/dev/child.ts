@@ -6,25 +6,25 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { CliError } from '../errors.ts'
 
-/** How a child is started. */
+/** Options of a child process. */
 export interface ChildOptions {
-  /** `writer`, `reader 1`: stands before its lines. */
+  /** `writer`, `reader 1`: prefix of its output. */
   readonly name: string
   /** The file to run. */
   readonly main: string
   readonly args: readonly string[]
-  /** Options for node itself; they go before `main`. */
+  /** Options of Node.js, before `main`. */
   readonly nodeArgs: readonly string[]
-  /** The whole environment. */
+  /** The complete environment. */
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Everything it prints goes here. */
+  /** Receives all output. */
   readonly logFile: string
-  /** Warnings and errors are said here too. */
+  /** Also receives warnings and errors. */
   readonly say: (text: string) => void
 }
 
-/** The addresses that a service names when its ports are open. */
-export interface Doors {
+/** URLs that a service reports once its ports are open. */
+export interface Endpoints {
   readonly url: string
   readonly managementUrl: string
 }
@@ -33,14 +33,14 @@ const killAfterMs = 12_000
 /** Levels of pino: https://github.com/pinojs/pino/blob/main/docs/api.md#loggerlevel-string-gettersetter */
 const warningLevel = 40
 
-/** A service as a process of its own. It does not hear the terminal's Ctrl-C: it is stopped by us, in order. */
+/** A service in a child process. It does not receive the terminal's Ctrl-C; `stop` shuts it down in order. */
 export class Child {
   readonly name: string
   readonly logFile: string
-  /** Settles with a sentence when the process is gone, for whatever reason; never rejects. */
+  /** Resolves with the reason when the process has ended. Never rejects. */
   readonly ended: Promise<string>
   readonly #process: ChildProcess
-  readonly #doors: Promise<Doors>
+  readonly #endpoints: Promise<Endpoints>
 
   constructor(options: ChildOptions) {
     this.name = options.name
@@ -56,22 +56,22 @@ export class Child {
         resolve(`${this.name} ended with ${signal === null ? `exit code ${code}` : signal}`),
       )
     })
-    // The pipe breaks when the child dies; `ended` tells that.
+    // The pipe breaks when the child dies, which `ended` reports.
     this.#process.stdin?.on('error', () => undefined)
-    this.#doors = this.#listen(options)
-    this.#doors.catch(() => undefined)
+    this.#endpoints = this.#listen(options)
+    this.#endpoints.catch(() => undefined)
   }
 
   get pid(): number | undefined {
     return this.#process.pid
   }
 
-  /** Settles when its ports are open. @throws {CliError} CHILD_ENDED */
-  doors(): Promise<Doors> {
-    return this.#doors
+  /** Resolves when its ports are open. @throws {CliError} CHILD_ENDED */
+  endpoints(): Promise<Endpoints> {
+    return this.#endpoints
   }
 
-  /** Asks it to stop, and kills it when it takes too long; settles when it is gone. */
+  /** Stops the process, and kills it if that takes too long. Resolves when it has ended. */
   async stop(): Promise<void> {
     this.#process.kill('SIGTERM')
     const late = setTimeout(() => this.#process.kill('SIGKILL'), killAfterMs)
@@ -79,7 +79,7 @@ export class Child {
     clearTimeout(late)
   }
 
-  async #listen({ logFile, say }: ChildOptions): Promise<Doors> {
+  async #listen({ logFile, say }: ChildOptions): Promise<Endpoints> {
     const log = createWriteStream(logFile, { flags: 'a', mode: 0o600 })
     const lines = (stream: Readable | null, take: (line: string) => void): void => {
       if (stream !== null) createInterface({ input: stream }).on('line', take)
@@ -93,7 +93,7 @@ export class Child {
         log.write(`${line}\n`)
         const entry = entryOf(line)
         if (entry?.level !== undefined && entry.level >= warningLevel) say(`[${this.name}] ${entry.text}`)
-        if (entry?.doors !== undefined) resolve(entry.doors)
+        if (entry?.endpoints !== undefined) resolve(entry.endpoints)
       })
       void this.#closing(log, reject)
     })
@@ -102,7 +102,7 @@ export class Child {
   async #closing(log: WriteStream, reject: (error: CliError) => void): Promise<void> {
     const how = await this.ended
     log.end()
-    // Does nothing when the doors are known already.
+    // No effect if the endpoints are known already.
     reject(new CliError('CHILD_ENDED', `${how} before its ports were open. Its log is ${this.logFile}.`))
   }
 }
@@ -110,10 +110,10 @@ export class Child {
 interface Entry {
   readonly level: number | undefined
   readonly text: string
-  readonly doors: Doors | undefined
+  readonly endpoints: Endpoints | undefined
 }
 
-/** One line of a service's log; nothing when it is no JSON object. */
+/** Parses a log line. `undefined` if it is not a JSON object. */
 function entryOf(line: string): Entry | undefined {
   const fields = parsed(line)
   if (fields === undefined) return undefined
@@ -122,15 +122,15 @@ function entryOf(line: string): Entry | undefined {
   return {
     level: typeof level === 'number' ? level : undefined,
     text: [String(msg), ...causeOf(fields)].join(': '),
-    doors: msg === 'listening' && named ? { url, managementUrl } : undefined,
+    endpoints: msg === 'listening' && named ? { url, managementUrl } : undefined,
   }
 }
 
-/** The code of a line and the message of its error, which mostly begins with the code. */
+/** The code of a log line and its error message, unless the message starts with the code. */
 function causeOf({ code, err }: Readonly<Record<string, unknown>>): readonly string[] {
   const message = typeof err === 'object' && err !== null && 'message' in err ? [String(err.message)] : []
-  const told = typeof code !== 'string' || message.some((text) => text.startsWith(code))
-  return told ? message : [code, ...message]
+  const included = typeof code !== 'string' || message.some((text) => text.startsWith(code))
+  return included ? message : [code, ...message]
 }
 
 function parsed(line: string): Readonly<Record<string, unknown>> | undefined {
@@ -138,7 +138,7 @@ function parsed(line: string): Readonly<Record<string, unknown>> | undefined {
     const value: unknown = JSON.parse(line)
     return typeof value === 'object' && value !== null ? { ...value } : undefined
   } catch {
-    // Not every line of a process is ours.
+    // Not every line of output is a log line.
     return undefined
   }
 }

@@ -1,20 +1,20 @@
-/** What a run of `freshet dev` is started with. */
+/** Options of `freshet dev`. */
 export interface DevConfig {
   readonly readers: number
-  /** Port of the writer; the readers take the next ones. 0: any free ones. */
+  /** Port of the writer; readers use the next ones. 0: any free ports. */
   readonly port: number
-  /** What writer and readers listen on; the rest stays on the loopback. */
+  /** Address that writer and readers listen on. Everything else listens on the loopback interface. */
   readonly host: string
-  /** Origins whose pages may call writer and readers; `*` for all. */
+  /** Origins for CORS; `*` for all. */
   readonly corsOrigins: readonly string[]
-  /** A MongoDB that is there already. */
+  /** Address of an existing MongoDB. */
   readonly db: string | undefined
   readonly database: string
-  /** Folder of the collection files; the sample's when not given. */
+  /** Directory of the collection files; the sample by default. */
   readonly collections: string | undefined
   readonly cacheSizeBytes: number
   readonly noSample: boolean
-  /** Sample data also into a MongoDB that was there already. */
+  /** Also write sample data to an existing MongoDB. */
   readonly sample: boolean
   readonly json: boolean
 }

@@ -4,32 +4,32 @@ import { findMongod, isPortFree, startReplicaSet } from '@freshet/mongod'
 import type { FoundMongod, Member, ReplicaSet } from '@freshet/mongod'
 import { roleNames } from '@freshet/roles'
 import type { RoleName } from '@freshet/roles'
-import type { World } from '../command.ts'
+import type { CommandContext } from '../command.ts'
 import type { StateFolder } from '../state-folder.ts'
 
-/** What the database of a run is made of. */
+/** Options of the database of a run. */
 export interface DevDatabaseOptions {
-  readonly world: World
+  readonly context: CommandContext
   readonly log: Log
   readonly state: StateFolder
-  /** The address of one that is there; without it one is started. */
+  /** Address of an existing MongoDB. Without it, one is started. */
   readonly uri: string | undefined
   readonly database: string
   readonly collections: readonly string[]
-  /** Called when the server that was started here is gone without having been asked. */
+  /** Called when the local server ends unexpectedly. */
   readonly onEnd: (how: string) => void
 }
 
-/** The watchdog looks every two seconds, and a server that was killed takes a moment to end. */
-const leftWithinMs = 10_000
-const askEveryMs = 100
+/** The watchdog polls every two seconds, and a server needs a moment to stop. */
+const releasedWithinMs = 10_000
+const pollEveryMs = 100
 
-/** Finds or starts MongoDB, and brings it into its form with one user per role. */
+/** Connects to or starts MongoDB, and migrates it. */
 export class DevDatabase implements Part {
   readonly name = 'MongoDB'
   readonly #options: DevDatabaseOptions
   readonly #passwords: ReadonlyMap<RoleName, string>
-  #begun: Promise<void> | undefined
+  #starting: Promise<void> | undefined
   #set: ReplicaSet | undefined
   #adminUri = ''
   #searching = false
@@ -40,63 +40,63 @@ export class DevDatabase implements Part {
     this.#passwords = new Map(roleNames.map((role) => [role, options.state.secret(`password-${role}`)]))
   }
 
-  /** Address with a user that may do everything; for development alone. */
+  /** Address with an administrator, for development only. */
   get adminUri(): string {
     return this.#adminUri
   }
 
-  /** Where the data still is at the end, in words. */
-  get keptAt(): string | undefined {
-    const given = this.given
-    if (given !== undefined) return `the MongoDB at ${hostsOf(given)}`
+  /** Where the data remains after the run, for people. */
+  get dataLocation(): string | undefined {
+    const uri = this.externalUri
+    if (uri !== undefined) return `the MongoDB at ${hostsOf(uri)}`
     return this.#options.state.ephemeral ? undefined : this.#options.state.path
   }
 
-  /** Address with the user of one role. */
+  /** Address with the user of a role. */
   uriFor(user: RoleName): string {
     const password = this.#passwords.get(user) ?? ''
     return withCredentials(this.#adminUri, { user, password, database: this.#options.database })
   }
 
   start(): Promise<void> {
-    this.#begun = this.#begin()
-    return this.#begun
+    this.#starting = this.#connectAndMigrate()
+    return this.#starting
   }
 
   async stop(): Promise<void> {
-    // Ends a migration too: under one that runs, the server must not go away.
+    // Cancels a migration first: the server must not stop while one is running.
     this.#stopping.abort()
-    // A search may be a download of minutes: it is not waited for, and what it finds is not started any more.
-    if (!this.#searching) await this.#begun?.catch(() => undefined)
+    // A search may download for minutes. Do not wait for it; its result is discarded.
+    if (!this.#searching) await this.#starting?.catch(() => undefined)
     await this.#set?.close()
   }
 
-  async #begin(): Promise<void> {
-    const { database, collections, world } = this.#options
-    const given = this.given
-    if (given !== undefined) world.say(`Connecting to ${hostsOf(given)}, database ${database} …`)
-    this.#adminUri = given ?? (await this.#startOwn())
-    const untyped = given !== undefined && this.#options.uri === undefined
+  async #connectAndMigrate(): Promise<void> {
+    const { database, collections, context } = this.#options
+    const uri = this.externalUri
+    if (uri !== undefined) context.say(`Connecting to ${hostsOf(uri)}, database ${database} …`)
+    this.#adminUri = uri ?? (await this.#startOwn())
+    const fromVariable = uri !== undefined && this.#options.uri === undefined
     try {
       await migrate({
         uri: this.#adminUri,
         database,
         collections,
         passwords: Object.fromEntries(this.#passwords),
-        // What nobody typed may be the database of services that run: theirs must not be shut out.
-        ownUsersOnly: untyped,
+        // A forgotten variable may point to the database of running services: do not lock them out.
+        ownUsersOnly: fromVariable,
         signal: this.#stopping.signal,
       })
     } catch (error) {
-      if (untyped && !this.#stopping.signal.aborted)
-        world.say('The address is that of MONGODB_URI: unset it to have a MongoDB started here.')
+      if (fromVariable && !this.#stopping.signal.aborted)
+        context.say('The address is from MONGODB_URI. Unset it to start a local MongoDB.')
       throw error
     }
   }
 
-  /** The address of a MongoDB that was there already. */
-  get given(): string | undefined {
-    return this.#options.uri ?? (this.#options.world.env['MONGODB_URI'] || undefined)
+  /** Address of an existing MongoDB. */
+  get externalUri(): string | undefined {
+    return this.#options.uri ?? (this.#options.context.env['MONGODB_URI'] || undefined)
   }
 
   async #startOwn(): Promise<string> {
@@ -111,7 +111,7 @@ export class DevDatabase implements Part {
 
   async #watch(member: Member): Promise<void> {
     await member.ended()
-    if (!this.#stopping.signal.aborted) this.#options.onEnd('MongoDB ended by itself')
+    if (!this.#stopping.signal.aborted) this.#options.onEnd('MongoDB ended unexpectedly')
   }
 
   async #open(): Promise<ReplicaSet> {
@@ -119,20 +119,20 @@ export class DevDatabase implements Part {
     const mongod = await this.#search()
     const root = { user: 'developer', password: state.secret('password-developer') }
     if (state.ephemeral) return startReplicaSet({ mongod, root, dbPath: state.data(), throwAway: true })
-    // Kept data belongs to the port that it was made with: a replica set knows its members by address.
+    // Existing data requires its port: a replica set identifies its members by address.
     const port = Number(state.read('mongod-port') ?? 0)
     if (port > 0) await this.#waitForPort(port)
-    else if (state.hasData()) await this.#removeHalfMade()
+    else if (state.hasData()) await this.#removeIncompleteData()
     const place = { dbPath: state.data(), ...(port > 0 ? { port } : {}) }
     return startReplicaSet({ mongod, root, ...place })
   }
 
   async #search(): Promise<FoundMongod> {
-    const { world, log } = this.#options
+    const { context, log } = this.#options
     this.#searching = true
     try {
-      const mongod = await findMongod({ env: world.env, log })
-      world.stopped.throwIfAborted()
+      const mongod = await findMongod({ env: context.env, log })
+      context.stopped.throwIfAborted()
       log.info({}, `MongoDB ${mongod.version}, ${mongod.origin}: ${mongod.binary}`)
       return mongod
     } finally {
@@ -140,31 +140,31 @@ export class DevDatabase implements Part {
     }
   }
 
-  /** After a run that was killed its server goes on for some seconds, until the watchdog ends it. */
+  /** The server of a killed run keeps running for some seconds, until the watchdog stops it. */
   async #waitForPort(port: number): Promise<void> {
-    const { say } = this.#options.world
+    const { say } = this.#options.context
     if (await isPortFree(port)) return
     say(
-      `Port ${port}, which the kept data belongs to, is in use: waiting up to ${leftWithinMs / 1_000} s for an earlier run to end.`,
+      `Port ${port} of the existing data is in use: waiting up to ${releasedWithinMs / 1_000} s for an earlier run to stop.`,
     )
-    await this.#until(() => isPortFree(port))
+    await this.#waitUntil(() => isPortFree(port))
   }
 
-  /** The port is written when the first start is over: without it the data has no users and no documents. */
-  async #removeHalfMade(): Promise<void> {
-    const { state, world } = this.#options
-    await this.#until(async () => !state.serverRuns())
-    // One that goes on refuses a second one, with its reason.
+  /** The port is stored after the first start. Without it, the data has no users and no documents. */
+  async #removeIncompleteData(): Promise<void> {
+    const { state, context } = this.#options
+    await this.#waitUntil(async () => !state.serverRuns())
+    // If it keeps running, starting another one fails with the reason.
     if (state.serverRuns()) return
-    world.say(`The data in ${state.path} is of a first start that was cut off: making it anew.`)
+    context.say(`The first start in ${state.path} was not completed: starting over.`)
     state.removeData()
   }
 
-  /** Waits while what an earlier run left is still there, and not for ever. */
-  async #until(over: () => Promise<boolean>): Promise<void> {
-    const { clock, stopped } = this.#options.world
-    const untilMs = clock.now() + leftWithinMs
-    while (clock.now() < untilMs && !stopped.aborted && !(await over()))
-      await clock.sleep(askEveryMs, stopped)
+  /** Waits for an earlier run to release its resources, up to a limit. */
+  async #waitUntil(released: () => Promise<boolean>): Promise<void> {
+    const { clock, stopped } = this.#options.context
+    const untilMs = clock.now() + releasedWithinMs
+    while (clock.now() < untilMs && !stopped.aborted && !(await released()))
+      await clock.sleep(pollEveryMs, stopped)
   }
 }

@@ -1,30 +1,30 @@
 import { isPortFree } from '@freshet/mongod'
 import { CliError } from '../errors.ts'
 
-/** Management ports begin this far above the public ones, as `--help` says; there are fewer services than that. */
-const managementDistance = 100
+/** Offset of management ports, as documented in `--help`. Larger than the number of services. */
+const managementOffset = 100
 
-/** The two ports of one service; 0 stands for any that is free. */
+/** The ports of one service; 0: any free port. */
 export interface PortPair {
   readonly port: number
   readonly managementPort: number
 }
 
-/** The ports of the service at `place`: 0 for the writer, 1 and so on for the readers. */
-export function portsAt(base: number, place: number): PortPair {
+/** The ports of the service with this index: 0 for the writer, 1 and up for the readers. */
+export function portsAt(base: number, index: number): PortPair {
   if (base === 0) return { port: 0, managementPort: 0 }
-  return { port: base + place, managementPort: base + place + managementDistance }
+  return { port: base + index, managementPort: base + index + managementOffset }
 }
 
 /**
- * Looks at all ports before anything is started, so that nothing has to be stopped again.
+ * Checks all ports before anything is started.
  * @throws {CliError} PORT_TAKEN
  */
 export async function requireFreePorts(base: number, services: number, host: string): Promise<void> {
   if (base === 0) return
-  for (let place = 0; place < services; place++) {
-    const { port, managementPort } = portsAt(base, place)
-    const name = place === 0 ? 'the writer' : `reader ${place}`
+  for (let index = 0; index < services; index++) {
+    const { port, managementPort } = portsAt(base, index)
+    const name = index === 0 ? 'the writer' : `reader ${index}`
     await requireFree(port, host, name)
     await requireFree(managementPort, '127.0.0.1', `health and metrics of ${name}`)
   }
@@ -32,5 +32,5 @@ export async function requireFreePorts(base: number, services: number, host: str
 
 async function requireFree(port: number, host: string, use: string): Promise<void> {
   if (!(await isPortFree(port, host)))
-    throw new CliError('PORT_TAKEN', `port ${port} on ${host}, wanted for ${use}, is in use.`)
+    throw new CliError('PORT_TAKEN', `port ${port} on ${host}, required for ${use}, is in use.`)
 }

@@ -5,7 +5,7 @@ import { loadCollections } from '@freshet/documents'
 import { storedNameFault } from '@freshet/mongodb-rules'
 import { Lifecycle } from '@freshet/kit'
 import type { Log } from '@freshet/kit'
-import type { World } from '../command.ts'
+import type { CommandContext } from '../command.ts'
 import { signToken } from '../sign-token.ts'
 import { newTokenKey } from '../token-key.ts'
 import { tokenKeyFile } from '../state-folder.ts'
@@ -13,59 +13,67 @@ import type { StateFolder } from '../state-folder.ts'
 import { Announcement } from './announcement.ts'
 import type { DevConfig } from './config.ts'
 import { DevDatabase } from './database.ts'
-import { describe } from './describe.ts'
-import type { Doors } from './child.ts'
-import { hostsFromElsewhere, loopbackOf, requireHost, urlFromHere, urlOf } from './host.ts'
+import { describeRun } from './describe-run.ts'
+import type { Endpoints } from './child.ts'
+import { externalHosts, loopbackOf, requireHost, localUrlOf, urlOf } from './host.ts'
 import { portsAt, requireFreePorts } from './ports.ts'
 import { SampleData } from './sample.ts'
 import { ServicePart } from './service-part.ts'
-import { childOf, readerHeapMiB, writerHeapMiB } from './services.ts'
+import { childOptions, readerHeapMiB, writerHeapMiB } from './services.ts'
 
 const stopWithinMs = 20_000
 const tokenForMs = 30 * 86_400_000
 const sampleFolder = fileURLToPath(new URL('../../../../collections', import.meta.url))
 
 /**
- * Starts everything, tells the addresses, and waits for Ctrl-C or for the first process that ends by itself; then
- * stops everything in reverse order. Settles when no process is left.
- * @returns why it ended: `asked`, or `broken` when something failed; what failed was said.
+ * Starts everything, prints the addresses, and waits for Ctrl-C or for a process to end unexpectedly. Then stops everything
+ * in reverse order. Resolves when all processes have ended.
+ * @returns `stopped` by the user, or `failed`; the failure has been reported.
  */
 export async function runDev(
   config: DevConfig,
   state: StateFolder,
-  world: World,
-): Promise<'asked' | 'broken'> {
-  const { clock, say, stopped } = world
-  const log = sayingLog(say)
+  context: CommandContext,
+): Promise<'stopped' | 'failed'> {
+  const { clock, say, stopped } = context
+  const log = terminalLog(say)
   await requireHost(config.host)
   await requireFreePorts(config.port, 1 + config.readers, config.host)
-  using announcement = new Announcement(world)
-  let broken: string | undefined
+  using announcement = new Announcement(context)
+  let failure: string | undefined
   const ended = new AbortController()
   const onEnd = (how: string, logFile?: string): void => {
     const where = logFile === undefined ? '' : ` Its log is ${logFile}.`
-    if (broken === undefined && !stopped.aborted) say(`${how}: stopping everything.${where}`)
-    broken ??= how
+    if (failure === undefined && !stopped.aborted) say(`${how}: stopping everything.${where}`)
+    failure ??= how
     ended.abort()
   }
-  const collections = resolve(world.cwd, config.collections ?? sampleFolder)
+  const collections = resolve(context.cwd, config.collections ?? sampleFolder)
   const names = [...(await loadCollections(collections, storedNameFault)).values()].map(
     ({ stored }) => stored,
   )
   const token = await developerToken(state)
 
   const { database } = config
-  const mongodb = new DevDatabase({ world, log, state, uri: config.db, database, collections: names, onEnd })
-  const ground = { world, config, state, collections }
+  const mongodb = new DevDatabase({
+    context,
+    log,
+    state,
+    uri: config.db,
+    database,
+    collections: names,
+    onEnd,
+  })
+  const shared = { context, config, state, collections }
   const writer = new ServicePart({
-    world,
+    context,
     name: 'writer',
     onEnd,
     child: () =>
-      childOf(ground, {
+      childOptions(shared, {
         app: 'writer',
         name: 'writer',
-        place: 0,
+        index: 0,
         uri: mongodb.uriFor('freshet-writer'),
         args: readerUrl(config),
         heapMiB: writerHeapMiB,
@@ -75,45 +83,49 @@ export async function runDev(
     const name = `reader ${at + 1}`
     const args = [`--cache-size=${config.cacheSizeBytes}B`]
     return new ServicePart({
-      world,
+      context,
       name,
       onEnd,
       child: () =>
-        childOf(ground, {
+        childOptions(shared, {
           app: 'reader',
           name,
-          place: at + 1,
+          index: at + 1,
           uri: mongodb.uriFor('freshet-reader'),
           args,
           heapMiB: readerHeapMiB(config.cacheSizeBytes),
         }),
     })
   })
-  const sampled = sampleFor(config, mongodb.given)
-  const sample = new SampleData({ writer: () => urlFromHere(writer.doors.url), token, clock, log })
+  const sampleMode = sampleModeFor(config, mongodb.externalUri)
+  const sample = new SampleData({ writer: () => localUrlOf(writer.endpoints.url), token, clock, log })
 
   await using lifecycle = new Lifecycle({ log, clock, stopWithinMs })
   stopped.addEventListener('abort', () => {
-    say(mongodb.keptAt === undefined ? 'Stopping …' : `Stopping …; the data stays in ${mongodb.keptAt}.`)
+    say(
+      mongodb.dataLocation === undefined
+        ? 'Stopping …'
+        : `Stopping …; the data remains in ${mongodb.dataLocation}.`,
+    )
     ended.abort()
   })
   ended.signal.addEventListener('abort', () => void lifecycle.stop(), { once: true })
-  if (stopped.aborted) return 'asked'
+  if (stopped.aborted) return 'stopped'
   try {
     await lifecycle.start([
       mongodb,
       writer,
       together('readers', readers),
-      ...(sampled === 'written' ? [sample] : []),
+      ...(sampleMode === 'written' ? [sample] : []),
     ])
   } catch (error) {
-    // What a person stopped need not be reported as broken.
-    if (!stopped.aborted && broken === undefined) throw error
+    // An interrupted start is not a failure.
+    if (!stopped.aborted && failure === undefined) throw error
   }
-  if (!stopped.aborted && broken === undefined) {
+  if (!stopped.aborted && failure === undefined) {
     const running = {
-      writer: fromHere(writer.doors),
-      readers: readers.map(({ doors }) => fromHere(doors)),
+      writer: localEndpoints(writer.endpoints),
+      readers: readers.map(({ endpoints }) => localEndpoints(endpoints)),
       mongodb: mongodb.adminUri,
       reader: mongodb.uriFor('freshet-reader'),
       auditor: mongodb.uriFor('freshet-auditor'),
@@ -122,41 +134,42 @@ export async function runDev(
       token,
       tokenKeyFile: state.file(tokenKeyFile),
     }
-    await announcement.make(running)
-    if (sampled === 'unasked') say('No sample data is written into your own MongoDB; --sample writes it.')
-    const { json, text } = describe(running)
-    world.print(config.json ? json : [text, ...openTo(config.host)].join('\n'))
+    await announcement.publish(running)
+    if (sampleMode === 'not requested')
+      say('No sample data is written to your own MongoDB; use --sample to write it.')
+    const { json, text } = describeRun(running)
+    context.print(config.json ? json : [text, ...externalAccessNote(config.host)].join('\n'))
     await untilAborted(ended.signal)
   }
   await lifecycle.stop()
-  return broken === undefined ? 'asked' : 'broken'
+  return failure === undefined ? 'stopped' : 'failed'
 }
 
-/** In a database that was there already nothing is written unasked: its address may be a forgotten variable. */
-function sampleFor({ sample, noSample, collections }: DevConfig, given: string | undefined) {
-  if (noSample || collections !== undefined) return 'unwanted'
-  return given === undefined || sample ? 'written' : 'unasked'
+/** An existing database gets sample data only on request: its address may come from a forgotten variable. */
+function sampleModeFor({ sample, noSample, collections }: DevConfig, externalUri: string | undefined) {
+  if (noSample || collections !== undefined) return 'none'
+  return externalUri === undefined || sample ? 'written' : 'not requested'
 }
 
-/** The writer points those who want to read at the first reader, where its address is known before it starts. */
+/** The writer refers GET requests to the first reader, if its port is fixed. */
 function readerUrl({ host, port, readers }: DevConfig): readonly string[] {
   if (port === 0 || readers === 0) return []
-  const [shown = loopbackOf(host)] = hostsFromElsewhere(host)
-  return [`--reader-url=${urlOf(shown, portsAt(port, 1).port)}`]
+  const [address = loopbackOf(host)] = externalHosts(host)
+  return [`--reader-url=${urlOf(address, portsAt(port, 1).port)}`]
 }
 
-function fromHere({ url, managementUrl }: Doors): Doors {
-  return { url: urlFromHere(url), managementUrl }
+function localEndpoints({ url, managementUrl }: Endpoints): Endpoints {
+  return { url: localUrlOf(url), managementUrl }
 }
 
-/** Said when others can reach the services. */
-function openTo(host: string): readonly string[] {
-  const others = hostsFromElsewhere(host)
-  if (others.length === 0) return []
+/** A note if other machines can reach the services. */
+function externalAccessNote(host: string): readonly string[] {
+  const hosts = externalHosts(host)
+  if (hosts.length === 0) return []
   return [
     '',
-    `Other machines reach writer and readers by the same ports at ${others.join(', ')}.`,
-    'What a collection file does not call public needs the token.',
+    `Other machines can reach writer and readers on the same ports at ${hosts.join(', ')}.`,
+    'Collections that are not public require the token.',
   ]
 }
 
@@ -171,7 +184,7 @@ function developerToken(state: StateFolder): Promise<string> {
   return signToken(createPrivateKey(state.secret(tokenKeyFile, newTokenKey)), content)
 }
 
-/** Several parts that start and stop at the same time. */
+/** Starts and stops several parts concurrently. */
 function together(name: string, parts: readonly ServicePart[]) {
   return {
     name,
@@ -187,8 +200,8 @@ function untilAborted(signal: AbortSignal): Promise<void> {
   })
 }
 
-/** Lines for a person at a terminal. */
-function sayingLog(say: (text: string) => void): Log {
+/** A log for the terminal. */
+function terminalLog(say: (text: string) => void): Log {
   const withCause = (fields: object, message: string): void => {
     const cause = 'err' in fields && fields.err instanceof Error ? `: ${fields.err.message}` : ''
     say(`${message}${cause}`)

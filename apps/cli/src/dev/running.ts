@@ -2,44 +2,44 @@ import { join } from 'node:path'
 import { CliError } from '../errors.ts'
 import { FileLock } from '../file-lock.ts'
 import { readStateFile, stateFolderName } from '../state-folder.ts'
-import type { Doors } from './child.ts'
+import type { Endpoints } from './child.ts'
 
-/** Says what runs now, for the other commands; gone when it has ended. */
+/** Describes the current run for other commands. Deleted when it ends. */
 export const runningFile = 'running.json'
 
-/** The run that wrote the file holds the lock of this one: a run that was killed leaves the file behind. */
+/** Locked by the run that wrote the file, because a killed run leaves the file behind. */
 export const runningLock = 'running.lock'
 
-/** What a run of `freshet dev` offers; kept for the other commands in `.freshet/running.json`, mode 600. */
+/** The content of `.freshet/running.json`, which has mode 600. */
 export interface RunningDev {
-  readonly writer: Doors
-  readonly readers: readonly Doors[]
-  /** Address with a development-only user that may do everything. */
+  readonly writer: Endpoints
+  readonly readers: readonly Endpoints[]
+  /** Address with an administrator, for development only. */
   readonly mongodb: string
-  /** Address with the user of the readers. */
+  /** Address with the readers' user. */
   readonly reader: string
-  /** Address with the user that compares what readers say with the database; he only reads too. */
+  /** Address with the auditor's user, which can only read. */
   readonly auditor: string
   readonly database: string
-  /** Folder of the collection files. */
+  /** Directory of the collection files. */
   readonly collections: string
   readonly token: string
-  /** The private key that tokens are signed with. */
+  /** File with the private key that signs tokens. */
   readonly tokenKeyFile: string
 }
 
 /**
- * The run of `freshet dev` in the current folder, or nothing when none is there.
- * @throws {CliError} BAD_RUN_FILE: another version wrote the file, or a hand.
+ * The run of `freshet dev` in the current directory, or `undefined` if there is none.
+ * @throws {CliError} BAD_RUN_FILE: the file was written by another version or edited.
  */
-export function readRunning(world: { readonly cwd: string }): RunningDev | undefined {
-  const kept = readStateFile(world, runningFile)
-  if (kept === undefined) return undefined
-  if (!FileLock.isHeld(join(world.cwd, stateFolderName, runningLock))) return undefined
-  const run = objectIn(parsed(kept), 'the file')
+export function readRunning(context: { readonly cwd: string }): RunningDev | undefined {
+  const content = readStateFile(context, runningFile)
+  if (content === undefined) return undefined
+  if (!FileLock.isHeld(join(context.cwd, stateFolderName, runningLock))) return undefined
+  const run = objectIn(parsed(content), 'the file')
   return {
-    writer: doorsIn(run['writer'], 'writer'),
-    readers: listIn(run['readers'], 'readers').map((reader, at) => doorsIn(reader, `readers[${at}]`)),
+    writer: endpointsIn(run['writer'], 'writer'),
+    readers: listIn(run['readers'], 'readers').map((reader, at) => endpointsIn(reader, `readers[${at}]`)),
     mongodb: textIn(run, 'mongodb'),
     reader: textIn(run, 'reader'),
     auditor: textIn(run, 'auditor'),
@@ -52,19 +52,19 @@ export function readRunning(world: { readonly cwd: string }): RunningDev | undef
 
 type Fields = Readonly<Record<string, unknown>>
 
-function parsed(kept: string): unknown {
+function parsed(content: string): unknown {
   try {
-    return JSON.parse(kept)
+    return JSON.parse(content)
   } catch (cause) {
     throw unexpected('the file', 'JSON', cause)
   }
 }
 
-function doorsIn(value: unknown, place: string): Doors {
-  const doors = objectIn(value, place)
+function endpointsIn(value: unknown, place: string): Endpoints {
+  const endpoints = objectIn(value, place)
   return {
-    url: textIn(doors, 'url', `${place}.`),
-    managementUrl: textIn(doors, 'managementUrl', `${place}.`),
+    url: textIn(endpoints, 'url', `${place}.`),
+    managementUrl: textIn(endpoints, 'managementUrl', `${place}.`),
   }
 }
 
@@ -80,12 +80,12 @@ function listIn(value: unknown, place: string): readonly unknown[] {
 
 function textIn(fields: Fields, name: string, before = ''): string {
   const value = fields[name]
-  if (typeof value !== 'string') throw unexpected(before + name, 'a text')
+  if (typeof value !== 'string') throw unexpected(before + name, 'a string')
   return value
 }
 
-/** What came instead is not told: it may be a secret. */
+/** The actual value is not included, because it may be a secret. */
 function unexpected(place: string, wanted: string, cause?: unknown): CliError {
   const path = join(stateFolderName, runningFile)
-  return new CliError('BAD_RUN_FILE', `in ${path} ${place} is not ${wanted}.`, { cause })
+  return new CliError('BAD_RUN_FILE', `in ${path}, ${place} is not ${wanted}.`, { cause })
 }

@@ -1,10 +1,10 @@
 import { Backoff, RunLoop } from '@freshet/kit'
 import type { Clock, Log, Part } from '@freshet/kit'
-import { askDirectly } from '../ask-directly.ts'
+import { requestDirectly } from '../direct-request.ts'
 
-/** What the sample data needs. */
+/** Options of the sample data. */
 export interface SampleOptions {
-  /** Base URL of the writer; asked when the part starts. */
+  /** Base URL of the writer, known once it has started. */
   readonly writer: () => string
   readonly token: string
   readonly clock: Clock
@@ -16,14 +16,14 @@ const kinds = ['oak', 'steel', 'linen', 'glass', 'cork']
 const products = names.flatMap((name) =>
   kinds.map((kind) => ({ id: slug(name, kind), name: `${name}, ${kind}` })),
 )
-const moveEveryMs = 250
+const changeEveryMs = 250
 const maxAnswerBytes = 64 * 2 ** 10
-/** Orders go round in this many documents, so that a long run does not fill the disk. */
+/** Order ids are reused after this many, so that a long run does not fill the disk. */
 const orderSlots = 500
 
 /**
- * Data that moves, written through the writer like any client's: prices change, orders come in, some are cancelled.
- * Loads all products at the start; then four small writes a second.
+ * Changing sample data, written through the writer: prices change, orders are placed and cancelled. Writes all products at the
+ * start, then four small changes per second.
  */
 export class SampleData implements Part {
   readonly name = 'sample data'
@@ -36,10 +36,10 @@ export class SampleData implements Part {
     this.#options = options
     const { clock, log } = options
     this.#loop = new RunLoop({
-      attempt: (signal) => this.#move(signal),
+      attempt: (signal) => this.#change(signal),
       onFailure: (error) => {
-        // Once: a database may be away for long.
-        if (!this.#failing) log.warn({ err: error }, 'the sample data could not be moved, trying again')
+        // Warn once: a database may be down for a long time.
+        if (!this.#failing) log.warn({ err: error }, 'could not change the sample data, retrying')
         this.#failing = true
         return 'retry'
       },
@@ -58,19 +58,19 @@ export class SampleData implements Part {
     return this.#loop.stop()
   }
 
-  async #move(signal: AbortSignal): Promise<void> {
+  async #change(signal: AbortSignal): Promise<void> {
     this.#turn += 1
     const turn = this.#turn
     const at = (turn * 7) % products.length
     const order = `order-${turn % orderSlots}`
-    // Every eighth turn an order is cancelled, so that readers see documents go away too.
+    // Every eighth turn cancels an order, so that readers see deletes too.
     if (turn % 8 === 0)
       await this.#send('DELETE', `orders/order-${(turn - 6) % orderSlots}`, undefined, signal)
     else if (turn % 2 === 0) await this.#put(`orders/${order}`, { id: order, ...orderAt(turn, at) }, signal)
     else await this.#put(`products/${products[at]?.id ?? ''}`, productAt(at, turn), signal)
-    if (this.#failing) this.#options.log.info({}, 'the sample data moves again')
+    if (this.#failing) this.#options.log.info({}, 'the sample data is changing again')
     this.#failing = false
-    await this.#options.clock.sleep(moveEveryMs, signal)
+    await this.#options.clock.sleep(changeEveryMs, signal)
   }
 
   #put(path: string, document: object, signal: AbortSignal | undefined): Promise<void> {
@@ -84,7 +84,7 @@ export class SampleData implements Part {
     signal?: AbortSignal,
   ): Promise<void> {
     const { writer, token } = this.#options
-    const { status, body } = await askDirectly(`${writer()}/v1/${path}`, {
+    const { status, body } = await requestDirectly(`${writer()}/v1/${path}`, {
       method,
       headers: {
         authorization: `Bearer ${token}`,
@@ -95,7 +95,7 @@ export class SampleData implements Part {
       signal,
       maxBytes: maxAnswerBytes,
     })
-    // An order that is not there any more needs no cancelling.
+    // The order may have been cancelled already.
     if (status >= 300 && !(method === 'DELETE' && status === 404))
       throw new Error(`${method} ${path} was answered ${status} ${body.toString().slice(0, 200)}`)
   }

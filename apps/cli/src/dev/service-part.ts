@@ -1,30 +1,30 @@
 import type { Part } from '@freshet/kit'
-import { askDirectly } from '../ask-directly.ts'
-import type { World } from '../command.ts'
+import { requestDirectly } from '../direct-request.ts'
+import type { CommandContext } from '../command.ts'
 import { CliError } from '../errors.ts'
 import { Child } from './child.ts'
-import type { ChildOptions, Doors } from './child.ts'
+import type { ChildOptions, Endpoints } from './child.ts'
 
 const readyWithinMs = 60_000
-const askEveryMs = 50
+const pollEveryMs = 50
 const maxAnswerBytes = 64 * 2 ** 10
 
-/** What a service of the run is made of. */
+/** Options of a service. */
 export interface ServicePartOptions {
-  readonly world: World
-  /** Called when it is time to start, since addresses are known only then. */
+  readonly context: CommandContext
+  /** Called at start, when all addresses are known. */
   readonly child: () => ChildOptions
   readonly name: string
-  /** Called when the process is gone without having been asked. */
+  /** Called when the process ends unexpectedly. */
   readonly onEnd: (how: string, logFile: string) => void
 }
 
-/** One service of the run: a child process that counts as started when it says that it is ready. */
+/** One service of the run: a child process that has started once it is ready. */
 export class ServicePart implements Part {
   readonly name: string
   readonly #options: ServicePartOptions
   #child: Child | undefined
-  #doors: Doors | undefined
+  #endpoints: Endpoints | undefined
   #stopping = false
 
   constructor(options: ServicePartOptions) {
@@ -32,17 +32,17 @@ export class ServicePart implements Part {
     this.#options = options
   }
 
-  /** Where it listens; known once it has started. */
-  get doors(): Doors {
-    return this.#doors ?? { url: '', managementUrl: '' }
+  /** URLs of the service; empty until it has started. */
+  get endpoints(): Endpoints {
+    return this.#endpoints ?? { url: '', managementUrl: '' }
   }
 
   async start(): Promise<void> {
     const child = new Child(this.#options.child())
     this.#child = child
-    this.#doors = await child.doors()
+    this.#endpoints = await child.endpoints()
     void this.#watch(child)
-    await this.#ready(this.#doors.managementUrl, child.logFile)
+    await this.#waitUntilReady(this.#endpoints.managementUrl, child.logFile)
   }
 
   async stop(): Promise<void> {
@@ -55,27 +55,27 @@ export class ServicePart implements Part {
     if (!this.#stopping) this.#options.onEnd(how, child.logFile)
   }
 
-  async #ready(managementUrl: string, logFile: string): Promise<void> {
-    const { clock, stopped } = this.#options.world
+  async #waitUntilReady(managementUrl: string, logFile: string): Promise<void> {
+    const { clock, stopped } = this.#options.context
     const untilMs = clock.now() + readyWithinMs
     while (!this.#stopping) {
-      const why = await unready(managementUrl)
-      if (why === undefined) return
+      const reason = await unreadyReason(managementUrl)
+      if (reason === undefined) return
       if (clock.now() > untilMs)
         throw new CliError(
           'NOT_READY',
-          `${this.name} is not ready after ${readyWithinMs} ms: ${why}. Its log is ${logFile}.`,
+          `${this.name} is not ready after ${readyWithinMs} ms: ${reason}. Its log is ${logFile}.`,
         )
-      await clock.sleep(askEveryMs, stopped)
+      await clock.sleep(pollEveryMs, stopped)
       if (stopped.aborted) return
     }
   }
 }
 
-/** Why `/readyz` says no, or nothing when it says yes. */
-async function unready(managementUrl: string): Promise<string | undefined> {
+/** Why a service is not ready, or `undefined` if it is. */
+async function unreadyReason(managementUrl: string): Promise<string | undefined> {
   try {
-    const { status, body } = await askDirectly(`${managementUrl}/readyz`, {
+    const { status, body } = await requestDirectly(`${managementUrl}/readyz`, {
       signal: AbortSignal.timeout(2_000),
       maxBytes: maxAnswerBytes,
     })

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { World } from '../command.ts'
+import type { CommandContext } from '../command.ts'
 import { tokenKeyFile } from '../state-folder.ts'
 import type { StateFolder } from '../state-folder.ts'
 import { newTokenKey, publicKeysOf } from '../token-key.ts'
@@ -8,31 +8,31 @@ import type { ChildOptions } from './child.ts'
 import type { DevConfig } from './config.ts'
 import { portsAt } from './ports.ts'
 
-/** What all services of a run share. */
-export interface ServiceGround {
-  readonly world: World
+/** Options shared by all services of a run. */
+export interface SharedServiceOptions {
+  readonly context: CommandContext
   readonly config: DevConfig
   readonly state: StateFolder
-  /** Folder of the collection files, absolute. */
+  /** Absolute path of the collections directory. */
   readonly collections: string
 }
 
-/** What one service gets of its own. */
-export interface ServiceSeat {
+/** Options of one service. */
+export interface ServiceSpec {
   readonly app: 'reader' | 'writer'
   readonly name: string
-  /** 0 for the writer, 1 and so on for the readers: its distance from the first port. */
-  readonly place: number
+  /** Offset from the first port: 0 for the writer, 1 and up for the readers. */
+  readonly index: number
   readonly uri: string
   readonly args: readonly string[]
-  /** The end of its heap, in MiB. Without one Node.js collects garbage late, and takes several times its budget. */
+  /** Heap limit in MiB. Without one, Node.js collects garbage late and uses several times its budget. */
   readonly heapMiB: number
 }
 
-/** Enough for a hundred writes at once, each of a body of 1 MiB. */
+/** Enough for a hundred concurrent writes of 1 MiB each. */
 export const writerHeapMiB = 512
 
-/** The cache may be three quarters of a reader's heap; the rest is for requests. */
+/** The cache may use three quarters of the heap. */
 export function readerHeapMiB(cacheBytes: number): number {
   return Math.ceil(cacheBytes / 2 ** 20 / 0.75) + 64
 }
@@ -44,21 +44,20 @@ const ext = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
 const endWithParent = new URL(`./end-with-parent.${ext}`, import.meta.url).href
 
 /**
- * How a service is started. Each has a folder of its own with what it needs and nothing else: its address with its
- * password, and the keys that verify tokens. They go by files, since other users of the machine see command lines, and
- * children of children would inherit variables.
+ * Options to start a service. Each one has its own directory with its database address and the keys that verify tokens. They
+ * are passed as files because command lines are visible to other users, and variables are inherited by child processes.
  */
-export function childOf(ground: ServiceGround, seat: ServiceSeat): ChildOptions {
-  const { world, config, state, collections } = ground
-  const slug = seat.name.replaceAll(' ', '-')
+export function childOptions(shared: SharedServiceOptions, spec: ServiceSpec): ChildOptions {
+  const { context, config, state, collections } = shared
+  const slug = spec.name.replaceAll(' ', '-')
   const own = (name: string): string => join(slug, name)
   state.folder(slug)
-  state.write(own(addressFile), seat.uri)
+  state.write(own(addressFile), spec.uri)
   state.write(own(publicKeysFile), publicKeysOf(state.secret(tokenKeyFile, newTokenKey)))
-  const { port, managementPort } = portsAt(config.port, seat.place)
+  const { port, managementPort } = portsAt(config.port, spec.index)
   return {
-    name: seat.name,
-    main: mainOf(seat.app),
+    name: spec.name,
+    main: mainOf(spec.app),
     args: [
       `--host=${config.host}`,
       `--port=${port}`,
@@ -68,26 +67,26 @@ export function childOf(ground: ServiceGround, seat: ServiceSeat): ChildOptions 
       `--collections=${collections}`,
       `--token-public-keys-file=${state.file(own(publicKeysFile))}`,
       ...(config.corsOrigins.length === 0 ? [] : [`--cors-origins=${config.corsOrigins.join()}`]),
-      ...seat.args,
+      ...spec.args,
     ],
-    nodeArgs: [...process.execArgv, `--max-old-space-size=${seat.heapMiB}`, `--import=${endWithParent}`],
-    env: withoutOurs(world.env),
+    nodeArgs: [...process.execArgv, `--max-old-space-size=${spec.heapMiB}`, `--import=${endWithParent}`],
+    env: withoutFreshetVariables(context.env),
     logFile: state.logFile(slug),
-    say: world.say,
+    say: context.say,
   }
 }
 
-/** The services read FRESHET_… variables too, and refuse those of others: ours are for this command alone. */
-function withoutOurs(env: World['env']): World['env'] {
+/** Services read FRESHET_… variables too and refuse unknown ones. Ours are only for this command. */
+function withoutFreshetVariables(env: CommandContext['env']): CommandContext['env'] {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('FRESHET_')))
 }
 
-const indexOf = {
+const entryPoints = {
   reader: () => import.meta.resolve('@freshet/reader'),
   writer: () => import.meta.resolve('@freshet/writer'),
 }
 
-/** The program of an app lies beside its index, in `dist`, or in `src` where sources are run. */
-function mainOf(app: ServiceSeat['app']): string {
-  return fileURLToPath(indexOf[app]()).replace(/index\.(ts|js)$/, 'main.$1')
+/** The main module of an app, in `dist`, or in `src` when running from source. */
+function mainOf(app: ServiceSpec['app']): string {
+  return fileURLToPath(entryPoints[app]()).replace(/index\.(ts|js)$/, 'main.$1')
 }

@@ -8,38 +8,43 @@ import { exitCodes } from '../exit-codes.ts'
 import { tableOf } from './table.ts'
 
 const options = defineOptions({
-  db: secret('db', undefined, "MongoDB's address as a reader has it (default: of `freshet dev` here)."),
+  db: secret(
+    'db',
+    undefined,
+    "MongoDB address with the readers' user (default: that of `freshet dev` here).",
+  ),
   database: databaseName(undefined),
   json: flag('json', 'Prints one JSON line.'),
 })
 
-/** The guard's own words come back in the examination. */
+/** The examination contains everything the guard would log. */
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {} }
 
-/** `freshet doctor guard`: tries each wall between a reader's credentials and a write. Exit code 78: one is missing. */
+/** `freshet doctor guard`: checks each layer between a reader's credentials and a write. Exit code 78 if one is missing. */
 export const doctorGuardCommand = defineCommand({
   name: 'doctor guard',
-  says: 'Tries to write with the credentials of a reader, reads its role, and tells which walls stand.',
+  summary:
+    'Attempts a write with the credentials of a reader, reads its role, and reports which layers are in place.',
   options,
   exits: {
-    [exitCodes.done]: 'Each wall that can be tried stands.',
-    [exitCodes.failed]: 'It failed; the message says why.',
+    [exitCodes.done]: 'Every layer that can be checked is in place.',
+    [exitCodes.failed]: 'Failure; the message says why.',
     [exitCodes.unavailable]: 'The database does not answer.',
-    [exitCodes.badConfig]: 'A wall is missing, or an option, a file or the address is wrong.',
+    [exitCodes.badConfig]: 'A layer is missing, or an option, a file or the address is invalid.',
   },
-  async run({ db, database, json }, world) {
-    const running = readRunning(world)
+  async run({ db, database, json }, context) {
+    const running = readRunning(context)
     const uri = db ?? running?.reader
     const name = database ?? running?.database
     if (uri === undefined || name === undefined)
-      throw new CliError('NO_RUN', 'no address or no database is given.')
+      throw new CliError('NO_RUN', 'the address or the database is missing.')
     try {
       const found = await examine({ uri, database: name, appName: 'freshet doctor', log: silent })
-      world.print(json ? JSON.stringify(found) : tableOf(found))
+      context.print(json ? JSON.stringify(found) : tableOf(found))
       return found.layers.every(({ stands }) => stands) ? exitCodes.done : exitCodes.badConfig
     } catch (error) {
       if (!(error instanceof GuardError)) throw error
-      world.say(`freshet doctor guard: ${error.message}\nTo do: ${failures[error.code].remedy}`)
+      context.say(`freshet doctor guard: ${error.message}\nTo do: ${failures[error.code].remedy}`)
       return error.exitCode
     }
   },

@@ -1,26 +1,21 @@
 import type { Examination } from '@freshet/guard'
 
-/** Layers that are not tried here, and what holds them. */
+/** Layers that cannot be checked here, and how they are enforced. */
 const elsewhere = [
-  ['G0', 'apart', 'held when the reader is deployed: its folder has no code that writes'],
-  ['G1', 'types', 'held when code is compiled: no type takes a command that writes'],
-  ['G2', 'imports', 'held when the reader is built: its imports are a list'],
-  ['G5', 'network', 'held by the network policies of the cluster, infra/k8s/base'],
-  ['G6', 'lineage', 'held in services that write because of changes, and judged by the writer'],
-  ['G7', 'breaker', 'held in services that write because of changes: watchWrites'],
-  ['G8', 'seat belts', 'held by the manifests of the cluster, infra/k8s/base'],
+  ['G0', 'apart', 'enforced at deployment: the reader contains no code that writes'],
+  ['G1', 'types', 'enforced by the compiler: no type accepts a write command'],
+  ['G2', 'imports', 'enforced at build time: an allow-list of imports'],
+  ['G5', 'network', 'enforced by the network policies in infra/k8s/base'],
+  ['G6', 'lineage', 'enforced by the writer, for services with change handlers'],
+  ['G7', 'breaker', 'enforced by watchWrites, in services with change handlers'],
+  ['G8', 'seat belts', 'enforced by the manifests in infra/k8s/base'],
 ] as const
 
-/** What an examination found, as text in columns for a person. */
+/** Formats an examination as a table. */
 export function tableOf({ user, roles, layers, grants }: Examination): string {
-  const seen = layers.map(({ layer, name, stands, seen }) => [
-    layer,
-    name,
-    stands ? 'stands' : 'MISSING',
-    seen,
-  ])
-  const unseen = elsewhere.map(([layer, name, held]) => [layer, name, 'not seen', held])
-  const rows = [...seen, ...unseen].toSorted(([one = ''], [other = '']) => (one < other ? -1 : 1))
+  const seen = layers.map(({ layer, name, stands, seen }) => [layer, name, stands ? 'ok' : 'MISSING', seen])
+  const unchecked = elsewhere.map(([layer, name, held]) => [layer, name, 'not checked', held])
+  const rows = [...seen, ...unchecked].toSorted(([one = ''], [other = '']) => (one < other ? -1 : 1))
   const remedies = new Set(
     layers.flatMap(({ stands, remedy }) => (stands || remedy === undefined ? [] : [remedy])),
   )
@@ -30,12 +25,12 @@ export function tableOf({ user, roles, layers, grants }: Examination): string {
     '',
     ...columns(rows),
     '',
-    ...columns(rightsOf(grants)),
+    ...columns(privilegesOf(grants)),
   ].join('\n')
 }
 
-/** An administrator has hundreds of rights: one row for each resource, those with too much first. */
-function rightsOf(grants: Examination['grants']): readonly (readonly string[])[] {
+/** One row for each resource, those with excessive privileges first. An administrator has hundreds of privileges. */
+function privilegesOf(grants: Examination['grants']): readonly (readonly string[])[] {
   const resources = [...new Set(grants.map(({ resource }) => resource))]
   const rows = (verdict: string, judge: (grant: Grant) => string | undefined) =>
     resources.flatMap((resource) => {
@@ -59,7 +54,7 @@ function firstOf(actions: readonly string[]): string {
   return `${actions.slice(0, maxActions).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
-/** Cells of one column begin at one place; the last column may be of any length. */
+/** Aligns all columns except the last. */
 function columns(rows: readonly (readonly string[])[]): readonly string[] {
   const widths = [0, 1, 2].map((column) => Math.max(0, ...rows.map((row) => (row[column] ?? '').length)))
   return rows.map((row) =>

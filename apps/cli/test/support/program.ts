@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { appCommand, eventually } from '@freshet/testkit'
-import { readIfThere } from '../../src/state-folder.ts'
+import { readIfExists } from '../../src/state-folder.ts'
 import { Family } from './family.ts'
 
 /** What a run of `freshet` printed, and how it ended. */
@@ -115,7 +115,7 @@ export class Program implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     // What it runs within may not pass a signal on.
     const node = this.family().find((pid) =>
-      readIfThere(`/proc/${pid}/cmdline`)?.startsWith(process.execPath),
+      readIfExists(`/proc/${pid}/cmdline`)?.startsWith(process.execPath),
     )
     if (existsSync(`/proc/${this.pid}`)) process.kill(node ?? this.pid, 'SIGTERM')
     await this.outcome

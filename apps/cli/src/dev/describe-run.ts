@@ -1,7 +1,7 @@
 import type { RunningDev } from './running.ts'
 
-/** The run for programs (one JSON line, keys as documented) and for people. */
-export function describe(running: RunningDev): { readonly json: string; readonly text: string } {
+/** Describes the run, as one JSON line for programs and as text for people. */
+export function describeRun(running: RunningDev): { readonly json: string; readonly text: string } {
   const { writer, readers, mongodb, database, token } = running
   const json = JSON.stringify({
     ready: true,
@@ -22,8 +22,6 @@ export function describe(running: RunningDev): { readonly json: string; readonly
     ['MongoDB', mongodb, `database ${database}`],
     ['token', token, ''],
   ]
-  const lines = rows.map(([name = '', door = '', note = '']) =>
-    `${name.padEnd(10)} ${door}  ${note}`.trimEnd(),
-  )
-  return { json, text: `${lines.join('\n')}\n\nAll is ready. Ctrl-C ends it.` }
+  const lines = rows.map(([name = '', url = '', note = '']) => `${name.padEnd(10)} ${url}  ${note}`.trimEnd())
+  return { json, text: `${lines.join('\n')}\n\nEverything is ready. Press Ctrl-C to stop.` }
 }

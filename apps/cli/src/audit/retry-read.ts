@@ -4,18 +4,18 @@ import type { Unknown } from './contract.ts'
 const withinMs = 10_000
 const pauseMs = 200
 
-/** What stays as it is: the past is gone, or it was never there. https://www.mongodb.com/docs/manual/reference/error-codes/ */
+/** Permanent errors: the past is gone or never existed. https://www.mongodb.com/docs/manual/reference/error-codes/ */
 const finalCodes: ReadonlySet<unknown> = new Set([
   13, // Unauthorized
-  72, // InvalidOptions: beyond what the cluster knows
+  72, // InvalidOptions: after the latest cluster time
   239, // SnapshotTooOld
-  246, // SnapshotUnavailable: older than the present form of the collection
+  246, // SnapshotUnavailable: older than the current catalog entry
   286, // ChangeStreamHistoryLost
 ])
 
-/** Reads again for a while when the database fails, as in an election; then it is not known, for this reason. */
-export async function tryAgain<T>(
-  wanted: string,
+/** Retries a failing read for a while, for example during an election. Then returns the reason. */
+export async function retryRead<T>(
+  failure: string,
   clock: Clock,
   read: () => Promise<T>,
 ): Promise<T | Unknown> {
@@ -27,7 +27,7 @@ export async function tryAgain<T>(
       if (error instanceof TypeError || error instanceof RangeError) throw error
       const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined
       if (finalCodes.has(code) || clock.now() >= until)
-        return { kind: 'unknown', reason: `${wanted}: ${nameOf(error)}` }
+        return { kind: 'unknown', reason: `${failure}: ${nameOf(error)}` }
       await clock.sleep(pauseMs, new AbortController().signal)
     }
   }

@@ -2,15 +2,15 @@ import { Long } from '@freshet/guard'
 import type { ReadCommand, ReadConnection, ReadSession } from '@freshet/guard'
 
 /** One reply of a cursor. */
-export interface SeriesReply {
+export interface CursorReply {
   /** Raw BSON. */
   readonly documents: readonly Uint8Array[]
-  /** In place of `documents`, when that was asked for. */
+  /** Instead of `documents`, for the form `parsed`. */
   readonly parsed: readonly object[]
 }
 
-/** All replies of one cursor, in one session. One that is left early makes the server forget the cursor. */
-export class ReadSeries implements AsyncDisposable {
+/** A server cursor and its session. Disposing kills an unfinished cursor. */
+export class ReadCursor implements AsyncDisposable {
   readonly #connection: ReadConnection
   readonly #collection: string
   readonly #timeoutMs: number
@@ -18,7 +18,7 @@ export class ReadSeries implements AsyncDisposable {
   readonly #session: ReadSession
   #id: unknown
   #ended = false
-  #standsAtTime = false
+  #hasClusterTime = false
 
   constructor(
     connection: ReadConnection,
@@ -33,24 +33,24 @@ export class ReadSeries implements AsyncDisposable {
     this.#session = connection.openSession()
   }
 
-  /** The server confirms the position that it reads at. */
-  get standsAtTime(): boolean {
-    return this.#standsAtTime
+  /** Whether the server confirmed the position of a snapshot read. */
+  get hasClusterTime(): boolean {
+    return this.#hasClusterTime
   }
 
-  /** Nothing comes after the last reply. */
+  /** Whether the last reply was the final one. */
   get ended(): boolean {
     return this.#ended
   }
 
-  async first(command: ReadCommand): Promise<SeriesReply> {
+  async first(command: ReadCommand): Promise<CursorReply> {
     const cursor = await this.#ask(command)
-    this.#standsAtTime = cursor['atClusterTime'] !== undefined
+    this.#hasClusterTime = cursor['atClusterTime'] !== undefined
     return replyOf(cursor['firstBatch'])
   }
 
-  /** @param awaitMs how long the server may wait for something to come, of a cursor that waits */
-  async next(awaitMs?: number): Promise<SeriesReply> {
+  /** @param awaitMs how long the server may wait for data, for an awaitData cursor */
+  async next(awaitMs?: number): Promise<CursorReply> {
     const wait = awaitMs === undefined ? {} : { maxTimeMS: awaitMs }
     const cursor = await this.#ask({ getMore: this.#id, collection: this.#collection, ...wait })
     return replyOf(cursor['nextBatch'])
@@ -59,7 +59,7 @@ export class ReadSeries implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#id !== undefined && !this.#ended) {
       const kill = { killCursors: this.#collection, cursors: [this.#id] }
-      // It ends by itself after a while, and there is nobody to tell.
+      // The server also closes idle cursors after a while.
       await this.#connection
         .run(kill, { session: this.#session, timeoutMs: this.#timeoutMs })
         .catch(() => undefined)
@@ -82,12 +82,12 @@ export class ReadSeries implements AsyncDisposable {
   }
 }
 
-/** The fields of an object; of anything else, none. */
+/** The fields of an object; none for any other value. */
 export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? { ...value } : {}
 }
 
-function replyOf(batch: unknown): SeriesReply {
+function replyOf(batch: unknown): CursorReply {
   const all: readonly unknown[] = Array.isArray(batch) ? batch : []
   return {
     documents: all.filter((item) => item instanceof Uint8Array),

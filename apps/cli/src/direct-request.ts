@@ -2,18 +2,18 @@ import { Agent as PlainAgent, request as plainRequest } from 'node:http'
 import type { IncomingHttpHeaders } from 'node:http'
 import { Agent as SecureAgent, request as secureRequest } from 'node:https'
 
-/** One request to a service of Freshet. */
+/** A request to a Freshet service. */
 export interface DirectRequest {
   readonly method?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
-  /** Ends it, at any time. */
+  /** Cancels the request. */
   readonly signal?: AbortSignal | undefined
-  /** The longest body that is taken of the answer. */
+  /** Longest response body that is accepted. */
   readonly maxBytes: number
 }
 
-/** The whole answer. */
+/** A complete response. */
 export interface DirectAnswer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
@@ -21,18 +21,18 @@ export interface DirectAnswer {
 }
 
 /**
- * Agents of our own ask no proxy. `fetch` and the global agents do, when a shell has `HTTP_PROXY` and
- * `NODE_USE_ENV_PROXY` (https://nodejs.org/api/http.html#built-in-proxy-support): a proxy knows nothing of this
- * machine's loopback, and its refusal would be taken for the service's.
+ * Our own agents bypass proxies. `fetch` and the global agents use `HTTP_PROXY` if `NODE_USE_ENV_PROXY` is set
+ * (https://nodejs.org/api/http.html#built-in-proxy-support). A proxy cannot reach this machine's loopback interface, and its
+ * error would look like the service's.
  */
 const agents = { plain: new PlainAgent({ keepAlive: true }), secure: new SecureAgent({ keepAlive: true }) }
 
 /**
- * Asks a service of ours, at an http or https URL, and never through a proxy; redirects are not followed.
- * @throws what the system says (`ECONNREFUSED`, …), the signal's reason, or that the answer is too long
+ * Sends a request to a Freshet service, never through a proxy, and does not follow redirects.
+ * @throws system errors (`ECONNREFUSED`, …), the signal's reason, or an error if the response is too long
  */
-export function askDirectly(url: string, asked: DirectRequest): Promise<DirectAnswer> {
-  const { method = 'GET', headers = {}, body = '', signal, maxBytes } = asked
+export function requestDirectly(url: string, input: DirectRequest): Promise<DirectAnswer> {
+  const { method = 'GET', headers = {}, body = '', signal, maxBytes } = input
   const secure = new URL(url).protocol === 'https:'
   const send = secure ? secureRequest : plainRequest
   const agent = secure ? agents.secure : agents.plain
