@@ -89,5 +89,5 @@ test('a forgotten MONGODB_URI is named first, even if another run uses the direc
   const { code, said } = await third.outcome
   expect(code).toBe(69)
   expect(said.split('\n')[0]).toBe(named)
-  expect(said).toMatch(/^The address is that of MONGODB_URI: unset it to have a MongoDB started here\.$/m)
+  expect(said).toMatch(/^The address is from MONGODB_URI\. Unset it to start a local MongoDB\.$/m)
 })
