@@ -13,7 +13,7 @@ import { ScriptedReads } from './scripted-reads.ts'
 
 export const silentLog: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
-/** Keeps the text of the document. */
+/** Caches the text of the document. */
 export const asText: Encoder<string> = {
   encode: (document) => Buffer.from(document).toString('utf8'),
   sizeOf: (value) => value.length,
@@ -40,16 +40,16 @@ export interface BenchOptions {
   readonly collections?: ReadonlyMap<string, IdType>
   readonly encoder?: Encoder<string>
   readonly reads?: (history: History, random: Random) => ScriptedReads
-  /** The source is a log: there is nothing to read beside it, and it begins with the first commit. */
+  /** The source is a log: it starts with the first commit and has no point reads. */
   readonly log?: boolean
-  /** Stands between the feed and the one who drives it. */
+  /** Wraps the feed. */
   readonly wrapFeed?: (feed: FeedSide) => FeedSide
 }
 
-/** The methods of a feed that its driver calls. */
+/** The methods of a feed that a test calls. */
 export type FeedSide = Pick<Feed<Value>, 'begin' | 'apply' | 'broken'>
 
-/** A replica of which a test holds every string: feed, replies, ticks and time. */
+/** A replica with feed, replies, ticks and time under the test's control. */
 export class Bench implements AsyncDisposable {
   history = new History(sourceOf('00000001'), keys)
   readonly clock = new ManualClock()
@@ -59,7 +59,7 @@ export class Bench implements AsyncDisposable {
   readonly log: boolean
   #feed: FeedSide | undefined
   #deferred: (() => void)[] = []
-  /** Commits that the feed has told. */
+  /** Commits delivered by the feed. */
   told = 0
 
   constructor(options: BenchOptions = {}) {
@@ -92,19 +92,19 @@ export class Bench implements AsyncDisposable {
     return this.#feed
   }
 
-  /** Reads that wait for the end of the tick. */
+  /** Reads deferred to the end of the tick. */
   get deferred(): number {
     return this.#deferred.length
   }
 
-  /** A new epoch from the newest position, as a follower begins it. */
+  /** Starts a new epoch at the latest position, as a follower does. */
   begin(at: number = this.log ? 0 : this.history.now): void {
     this.reads.history = this.history
     this.told = at
     this.feed.begin({ source: this.history.source, at: positionOf(1, at) })
   }
 
-  /** Tells the next commits in one batch; `proved` when that was all there was. */
+  /** Delivers the next commits in one batch; `proved` if these were all. */
   tell(commits: number = this.history.now - this.told): void {
     const from = this.told
     this.told = Math.min(this.history.now, from + commits)
@@ -113,7 +113,7 @@ export class Bench implements AsyncDisposable {
     ).flat()
     const proved = this.told === this.history.now
     this.feed.apply(this.batch(changes, this.told, proved))
-    // What a batch brings is valid during the call only.
+    // The bytes of a batch are valid only during the call.
     for (const change of changes) if (change.kind === 'upsert') change.document.fill(0)
   }
 
@@ -122,19 +122,19 @@ export class Bench implements AsyncDisposable {
     return { changes, through: positionOf(1, n), provedAt, aliveAt: this.clock.now() }
   }
 
-  /** Ends the tick: reads that were put off are sent. */
+  /** Ends the tick: sends the deferred reads. */
   tick(): void {
     const runs = this.#deferred
     this.#deferred = []
     for (const run of runs) run()
   }
 
-  /** Gives every promise that can go on its turn. */
+  /** Lets all pending promise callbacks run. */
   async settle(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve))
   }
 
-  /** Sends what is put off and gives all replies, until nothing moves any more. */
+  /** Sends deferred reads and replies until nothing is left to do. */
   async drain(): Promise<void> {
     for (let idle = 0; idle < 2;) {
       await this.settle()
@@ -145,7 +145,7 @@ export class Bench implements AsyncDisposable {
     }
   }
 
-  /** Begins, proves and checks: a replica that serves. */
+  /** Starts, proves and checks the replica, so that it serves. */
   async live(): Promise<this> {
     this.begin()
     this.tell()

@@ -5,7 +5,7 @@ import type { FeedSide } from './bench.ts'
 import type { History } from './history.ts'
 import { ScriptedReads } from './scripted-reads.ts'
 
-/** A fill's read wins over what the feed said meanwhile. */
+/** The read of a fill overwrites the feed's later state. */
 export class FillOverwritesEvent<V extends Value> extends Cache<V> {
   override applyOutcome(fill: Fill<V>, outcome: FillOutcome<V>, now: Position): FillDecision<V> {
     if (outcome.kind === 'exact') fill.latest = undefined
@@ -13,7 +13,7 @@ export class FillOverwritesEvent<V extends Value> extends Cache<V> {
   }
 }
 
-/** After lost history W jumps first and the entries go later: there is an await between. */
+/** After lost history W moves first and the entries are cleared later, after an await. */
 export class ClearsLater<V extends Value> extends Cache<V> {
   protected readonly laterMs: number = 1
 
@@ -22,17 +22,17 @@ export class ClearsLater<V extends Value> extends Cache<V> {
   }
 }
 
-/** The same, so late that a real server has proved the new position before. */
+/** The same, so late that a real server has already proved the new position. */
 export class ClearsMuchLater<V extends Value> extends ClearsLater<V> {
   protected override readonly laterMs = 100
 }
 
-/** After lost history the old entries go on to count. */
+/** Old entries survive lost history. */
 export class KeepsAcrossGaps<V extends Value> extends Cache<V> {
   override newEpoch(): void {}
 }
 
-/** An update without content leaves what passed by before where it is. */
+/** A recent document survives an update without content. */
 export class RecallsTheInvalidated<V extends Value> extends Cache<V> {
   override invalidate(key: string): void {
     const old = this.getRecent(key)
@@ -42,34 +42,34 @@ export class RecallsTheInvalidated<V extends Value> extends Cache<V> {
   }
 }
 
-/** What was read at w0 answers nobody once it was overtaken: it is read again for ever. */
+/** An overtaken read never answers anyone: it is retried forever. */
 export class NeverAnswersFromThePast<V extends Value> extends Cache<V> {
   override mayAnswer(): boolean {
     return false
   }
 }
 
-/** An update without content (a null post-image) is taken for a delete. */
+/** An update without content (a null post-image) is treated as a delete. */
 export class TakesNullAsAbsent<V extends Value> extends Cache<V> {
   override invalidate(key: string): void {
     super.upsert(key, ABSENT)
   }
 }
 
-/** What was read at w0 answers everybody, also who has seen more or asked for more. */
+/** An overtaken read answers every caller, even those with a later floor. */
 export class AnswersBelowTheFloor<V extends Value> extends Cache<V> {
   override mayAnswer(): boolean {
     return true
   }
 }
 
-/** Keys of a running answer may be evicted. */
+/** Keys of an incomplete answer may be evicted. */
 export class IgnoresPins<V extends Value> extends Cache<V> {
   override pin(): void {}
   override unpin(): void {}
 }
 
-/** What is evicted ends its fill: a document that does not stay is never there. */
+/** An eviction aborts its fill: a document that does not fit is never answered. */
 export class EvictionAbortsFills<V extends Value> extends Cache<V> {
   override applyOutcome(fill: Fill<V>, outcome: FillOutcome<V>, now: Position): FillDecision<V> {
     const decision = super.applyOutcome(fill, outcome, now)
@@ -78,7 +78,7 @@ export class EvictionAbortsFills<V extends Value> extends Cache<V> {
   }
 }
 
-/** A fill's read is taken for the state at its position, but it is the state of whenever the server looked. */
+/** A read is treated as the state at its position, although it is the state at the time the server read it. */
 export class ReadsTheNewest extends ScriptedReads {
   override answer(
     history: History,
@@ -90,7 +90,7 @@ export class ReadsTheNewest extends ScriptedReads {
   }
 }
 
-/** A reply that names no position, as of a dropped collection, is taken for "there are none". */
+/** A reply without a position, as for a dropped collection, is treated as absence. */
 export class TakesSilenceAsAbsence extends ScriptedReads {
   override answer(history: History, position: Position, collection: string, ids: readonly Id[]): SourceReply {
     const answer = super.answer(history, position, collection, ids)

@@ -2,7 +2,7 @@ import type { Batch } from '@freshet/change-stream'
 import type { Change } from '@freshet/protocol'
 import type { FeedSide } from './bench.ts'
 
-/** A feed whose batches are not told as they came. */
+/** A feed whose batches are altered. */
 function changing(feed: FeedSide, change: (batch: Batch) => Batch): FeedSide {
   return {
     begin: (origin) => feed.begin(origin),
@@ -17,7 +17,7 @@ export function dropsEvents(feed: FeedSide): FeedSide {
   return changing(feed, (batch) => ({ ...batch, changes: batch.changes.filter(() => (n += 1) % 10 !== 0) }))
 }
 
-/** A log that is written at least once tells a document again as it was long ago, and nobody drops that. */
+/** A log with at-least-once delivery repeats an old state of a document, and the duplicate is not dropped. */
 export function repeatsTheOld(feed: FeedSide): FeedSide {
   const seen: Change[] = []
   return changing(feed, (batch) => {
@@ -27,7 +27,7 @@ export function repeatsTheOld(feed: FeedSide): FeedSide {
   })
 }
 
-/** What a log tells again before W, after it began anew, is taken for known. */
+/** After a restart of the log, everything before W is assumed to be known already. */
 export function skipsWhatIsBeforeW(feed: FeedSide): FeedSide {
   let reached = ''
   return changing(feed, (batch) => {

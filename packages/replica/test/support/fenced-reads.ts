@@ -5,8 +5,8 @@ import type { Random } from './random.ts'
 import { ScriptedReads } from './scripted-reads.ts'
 
 /**
- * A source that cannot be read as it was: a read sees some state that the source had since, and now and then one that is
- * older than what the feed has told.
+ * A source without reads at a position: a read sees some later state, and now and then one older than what the feed has
+ * delivered.
  */
 export class FencedReads extends ScriptedReads {
   readonly #random: Random
@@ -18,7 +18,7 @@ export class FencedReads extends ScriptedReads {
 
   override answer(history: History, position: Position, collection: string, ids: readonly Id[]): SourceReply {
     const n = lowOf(position)
-    // Commits are in the feed before everybody sees them.
+    // Commits reach the feed before they are visible to every read.
     const seen = Math.max(0, n - 2) + this.#random.int(history.now - Math.max(0, n - 2) + 1)
     if (seen < n) return this.behind(history, seen, collection, ids)
     return {
@@ -28,13 +28,13 @@ export class FencedReads extends ScriptedReads {
     }
   }
 
-  /** What is said of a state that is older than the position. */
+  /** The reply for a state older than the position. */
   protected behind(_history: History, _seen: number, _collection: string, _ids: readonly Id[]): SourceReply {
     return { kind: 'behind-feed' }
   }
 }
 
-/** Nobody looks whether a read sees what the feed has told. */
+/** Does not check whether a read includes what the feed has delivered. */
 export class ForgetsTheLowerBound extends FencedReads {
   protected override behind(
     history: History,
@@ -50,7 +50,7 @@ export class ForgetsTheLowerBound extends FencedReads {
   }
 }
 
-/** What a read saw is taken for the state at its position. */
+/** A read is treated as the state at its position. */
 export class ForgetsTheFence extends FencedReads {
   override answer(history: History, position: Position, collection: string, ids: readonly Id[]): SourceReply {
     const reply = super.answer(history, position, collection, ids)

@@ -1,11 +1,11 @@
 import { positionOf, type Change, type Position, type SourceId, type Upsert } from '@freshet/protocol'
 
-/** One write; several with one position are a transaction. */
+/** One write. Writes with the same position are a transaction. */
 export type Write = Omit<Upsert, 'document'> | Exclude<Change, Upsert>
 
 type State = ReadonlyMap<string, string>
 
-/** A database that remembers every state it ever had, and is read at any of them: the oracle. Contents are unique. */
+/** The oracle: a model database readable at every past position. Contents are unique. */
 export class History {
   readonly source: SourceId
   readonly keys: readonly string[]
@@ -23,7 +23,7 @@ export class History {
     return this.commits.length
   }
 
-  /** The newest position. */
+  /** The latest position. */
   get position(): Position {
     return positionOf(1, this.now)
   }
@@ -33,7 +33,7 @@ export class History {
     return this.#states[n]?.get(key)
   }
 
-  /** Whether the collection held nothing at some time from `n` on: reads of the past prove nothing then. */
+  /** Whether the collection was empty at any time from `n` on, so that reads at an earlier position prove nothing. */
   wasMissing(collection: string, n: number): boolean {
     const holds = (state: State): boolean => [...state.keys()].some((key) => key.startsWith(`${collection}/`))
     return this.#states.slice(n).some((state) => !holds(state))
@@ -46,7 +46,7 @@ export class History {
     this.#states.push(state)
   }
 
-  /** The changes of commit `n` as a feed tells them. */
+  /** The changes of commit `n`, as the feed delivers them. */
   changesOf(n: number): readonly Change[] {
     return (this.commits[n - 1] ?? []).flatMap((write): readonly Change[] => {
       if (write.kind !== 'upsert') return [write]

@@ -1,6 +1,6 @@
 import type { Clock, MonotonicMs } from '@freshet/kit'
 
-/** Time that stands still until a test moves it. */
+/** A clock that only the test advances. */
 export class ManualClock implements Clock {
   #now = 1_000
   #timers: { readonly at: number; readonly fire: () => void }[] = []
@@ -30,7 +30,7 @@ export class ManualClock implements Clock {
     })
   }
 
-  /** Those whose time comes run in order. */
+  /** Wakes due sleepers in order. */
   advance(ms: number): void {
     this.#now += ms
     const due = this.#timers.filter((timer) => timer.at <= this.#now).sort((a, b) => a.at - b.at)
@@ -38,7 +38,7 @@ export class ManualClock implements Clock {
     for (const timer of due) timer.fire()
   }
 
-  /** How many sleep. */
+  /** The number of sleepers. */
   get sleeping(): number {
     return this.#timers.length
   }

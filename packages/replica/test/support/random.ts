@@ -1,4 +1,4 @@
-/** Small seeded randomness (mulberry32): the same seed, the same run. */
+/** A small seeded generator (mulberry32): the same seed gives the same run. */
 export class Random {
   #state: number
 

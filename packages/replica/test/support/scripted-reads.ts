@@ -2,17 +2,17 @@ import { ChangeStreamError, type SourceReply, type SourceReads } from '@freshet/
 import { lowOf, type Bytes, type Id, type Position } from '@freshet/protocol'
 import type { History } from './history.ts'
 
-/** A read that was sent and waits for its reply, or for its failure. */
+/** A sent read, waiting for its reply or failure. */
 interface Pending {
   readonly reply: () => void
   readonly fail: (error: Error) => void
 }
 
-/** Reads of a {@link History} whose replies come when the test says so. */
+/** Reads of a {@link History} whose replies the test triggers. */
 export class ScriptedReads implements SourceReads {
   history: History
   readonly pending: Pending[] = []
-  /** Reads of documents that were sent. */
+  /** The document reads sent so far. */
   sent = 0
   /** Why a collection is refused. */
   readonly reasons = new Map<string, string>()
@@ -44,7 +44,7 @@ export class ScriptedReads implements SourceReads {
     return this.#later(signal, () => new Map(collections.map((name) => [name, this.reasons.get(name)])))
   }
 
-  /** What the database says when it looks; broken variants say something else. */
+  /** The database's reply; overridden by broken variants. */
   answer(history: History, position: Position, collection: string, ids: readonly Id[]): SourceReply {
     const n = lowOf(position)
     if (n > history.now) throw new ChangeStreamError('POSITION_UNAVAILABLE', 'by the test')

@@ -6,7 +6,7 @@ import { Bench, keys, sourceOf, type BenchOptions } from './bench.ts'
 import { History, type Write } from './history.ts'
 import { ChangeStreamError } from '@freshet/change-stream'
 
-/** What one run came to. */
+/** The outcome of one run. */
 export interface StressResult {
   readonly answers: number
   readonly wrong: readonly string[]
@@ -17,7 +17,7 @@ export interface StressResult {
   readonly fromThePast: number
 }
 
-/** Random interleavings of writes, feed, replies, failures, gaps and readers; every answer is judged by the history. */
+/** Random interleavings of writes, feed, replies, failures, gaps and readers. Every answer is checked against the history. */
 export class Stress {
   readonly #bench: Bench
   readonly #histories = new Map<string, History>()
@@ -55,7 +55,7 @@ export class Stress {
     }
   }
 
-  /** After all faults everything that still runs must end. */
+  /** Everything still running must end once the faults are over. */
   async #finish(): Promise<void> {
     if (this.#lost) this.#heal()
     for (let round = 0; round < 20 && this.#running > 0; round += 1) {
@@ -90,7 +90,7 @@ export class Stress {
     const { random } = this.#bench
     const [collection = '', id = ''] = random.pick(keys).split('/')
     const dice = random.int(100)
-    // A log tells whole documents.
+    // A log contains complete documents.
     if (dice < (this.#bench.log ? 70 : 40)) return { kind: 'upsert', collection, id }
     if (dice < 70) return { kind: 'invalidate', collection, id }
     if (dice < 92) return { kind: 'delete', collection, id }
@@ -99,7 +99,7 @@ export class Stress {
   }
 
   #tell(): void {
-    // A log that begins anew tells a long past.
+    // A restarted log replays a long history.
     if (!this.#lost) this.#bench.tell(1 + this.#bench.random.int(this.#bench.log ? 30 : 3))
   }
 
@@ -129,7 +129,7 @@ export class Stress {
     )
   }
 
-  /** The feed begins anew: at the newest position, at one before it, or with another database behind the address. */
+  /** Restarts the feed: at the latest position, at an earlier one, or with another database behind the address. */
   #heal(): void {
     const bench = this.#bench
     this.#lost = false
@@ -163,7 +163,7 @@ export class Stress {
       this.#judge(wanted, answer)
       const sameSource = positionText?.startsWith(answer.source) === true
       if (sameSource && answer.at < floor) this.#wrong.push(`went back to ${answer.at} from ${floor}`)
-      // `now` was asked when the database stood there.
+      // The database's position when `now` was called.
       if (atLeast !== undefined && answer.source === history.source && answer.at < ahead) {
         this.#wrong.push(`older than asked: ${answer.at} instead of ${ahead}`)
       }

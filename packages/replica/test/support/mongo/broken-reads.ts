@@ -13,14 +13,14 @@ function broken(
   }
 }
 
-/** Brings the newest state there is, as if it were that of the position. */
+/** Returns the latest state as if it were the state at the position. */
 export function readsTheNewest(inner: SourceReads): SourceReads {
   return broken(inner, async (_position: Position, collection: string, ids: readonly Id[], signal) =>
     inner.read(await inner.head(signal), collection, ids, signal),
   )
 }
 
-/** A reply that names no position, as of a dropped collection, is taken for "there are none". */
+/** A reply without a position, as for a dropped collection, is treated as absence. */
 export function takesSilenceAsAbsence(inner: SourceReads): SourceReads {
   return broken(inner, async (...all) => {
     const answer = await inner.read(...all)

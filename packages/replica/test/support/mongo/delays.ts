@@ -3,7 +3,7 @@ import type { Change, Id, Position } from '@freshet/protocol'
 import type { Batch, ChangeSource, Origin, SourceReply, SourceReads } from '@freshet/change-stream'
 import type { Random } from '../random.ts'
 
-/** Replies that take their time, before the server sees the read and after. The delays are the fault: nothing waits for them. */
+/** Delays reads before the server receives them and replies afterwards. The delays are the fault; nothing waits for them. */
 export class DelayedReads implements SourceReads {
   readonly #inner: SourceReads
   readonly #random: Random
@@ -41,7 +41,7 @@ export class DelayedReads implements SourceReads {
   }
 }
 
-/** A feed that stumbles: the replica is behind by a different time at each batch. The delays are the fault here too. */
+/** A feed with random delays: the replica lags by a different time at each batch. The delays are the fault here too. */
 export class DelayedSource implements ChangeSource {
   readonly #inner: ChangeSource
   readonly #random: Random
@@ -61,7 +61,7 @@ export class DelayedSource implements ChangeSource {
 
   async *read(origin: Origin, signal: AbortSignal): AsyncIterable<Batch> {
     for await (const batch of this.#inner.read(origin, signal)) {
-      // What the batch holds is lent until the next await.
+      // The bytes of the batch are valid until the next await.
       const kept = { ...batch, changes: batch.changes.map(copied) }
       if (this.#random.chance(0.03)) await pause(this.#random.int(20))
       yield kept

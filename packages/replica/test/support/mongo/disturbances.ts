@@ -5,15 +5,15 @@ import { eventually, type TestDatabase } from '@freshet/testkit'
 import type { Replica } from '../../../src/contract.ts'
 import { copied } from './delays.ts'
 
-/** What runs beside writers and readers until the signal. */
+/** A fault injector that runs alongside writers and readers until the signal aborts. */
 export type Disturbance = (db: TestDatabase, replica: Replica<Buffer>, signal: AbortSignal) => Promise<void>
 
-/** Settles when the replica has done so much more, or the signal aborts. */
+/** Resolves when the replica has made enough progress, or the signal aborts. */
 async function until(done: () => boolean, signal: AbortSignal): Promise<void> {
   await eventually(() => expect(signal.aborted || done()).toBe(true))
 }
 
-/** Tells the replica again and again that its history is gone, each time when it has come back and answered much. */
+/** Repeatedly loses the replica's history, each time after it has recovered and answered many reads. */
 export const losesHistory: Disturbance = async (db, replica, signal) => {
   const data = { failCommands: ['getMore'], errorCode: 286, appName: 'stress' }
   const answered = (): number => replica.status().hits + replica.status().misses
@@ -28,7 +28,7 @@ export const losesHistory: Disturbance = async (db, replica, signal) => {
   }
 }
 
-/** Drops a collection more often than the writers do: each time when the replica has heard of so many changes: between two of them it must be able to read it. */
+/** Drops a collection more often than the writers do, with enough changes in between that the replica can read it. */
 export const dropsOften: Disturbance = async (db, replica, signal) => {
   const scratch = db.admin.db(db.database).collection('scratch')
   while (!signal.aborted) {
@@ -38,7 +38,7 @@ export const dropsOften: Disturbance = async (db, replica, signal) => {
   }
 }
 
-/** Runs several. */
+/** Runs several disturbances. */
 export function together(...all: readonly Disturbance[]): Disturbance {
   return async (...parts) => {
     await Promise.all(all.map((one) => one(...parts)))
@@ -46,8 +46,8 @@ export function together(...all: readonly Disturbance[]): Disturbance {
 }
 
 /**
- * News of a dropped collection come late by so much, and W with them: reads see sooner that it is gone. The delay is
- * the fault itself; nothing waits for it.
+ * Delays the drop event of a collection, and W with it, so that reads see the drop first. The delay is the fault; nothing
+ * waits for it.
  */
 export function tellsDropsLate(byMs: number): (inner: ChangeSource) => ChangeSource {
   return (inner) => ({

@@ -4,14 +4,14 @@ import { positionOfTimestamp } from './positions.ts'
 
 type Reply = Awaited<ReturnType<ReadConnection['run']>>
 
-/** What is done to one command and its reply. */
+/** An interceptor of one command and its reply. */
 type Run = (
   command: ReadCommand,
   options: RunOptions | undefined,
   inner: ReadConnection['run'],
 ) => Promise<Reply>
 
-/** A connection on which something is different. */
+/** A connection with an interceptor. */
 class OtherConnection implements ReadConnection {
   readonly database: string
   readonly #inner: ReadConnection
@@ -44,7 +44,7 @@ class OtherConnection implements ReadConnection {
   }
 }
 
-/** Something happens between each read of a collection and its reply. */
+/** Runs an action between each read of a collection and its reply. */
 export function overtaken(
   collection: string,
   happen: () => Promise<void>,
@@ -57,7 +57,7 @@ export function overtaken(
     })
 }
 
-/** After a break the feed is opened at the newest change, not where it stood: there is a gap. */
+/** After an interruption the feed resumes at the latest change instead of its position, which leaves a gap. */
 export function forgetsWhereItStood(inner: ReadConnection): ReadConnection {
   let opened = false
   return new OtherConnection(inner, (command, options, run) => {
@@ -70,7 +70,7 @@ export function forgetsWhereItStood(inner: ReadConnection): ReadConnection {
   })
 }
 
-/** Says of every reply of the feed that it shows the newest state there is. */
+/** Marks every reply of the feed as the latest state. */
 export function takesFullRepliesAsProof(inner: ReadConnection): ReadConnection {
   return new OtherConnection(inner, async (command, options, run) => {
     const reply = await run(command, options)
@@ -84,7 +84,7 @@ const DECIMAL = 0x13
 const SYMBOL = 0x0e
 const key = Buffer.from('\x03documentKey\0')
 
-/** An event whose document is named by a decimal or a symbol is about no document: what such an id is equal to, nobody knows. */
+/** Ignores events whose `_id` is a decimal or a symbol, as if it could not equal another id. */
 export function knowsOneTypeOfEachId(inner: ReadConnection): ReadConnection {
   return new OtherConnection(inner, async (command, options, run) => {
     const reply = await run(command, options)
@@ -106,7 +106,7 @@ function hideKey(event: Buffer): void {
   event.set([11, 0, 0, 0, 0], typeAt + '_id\0'.length + 1)
 }
 
-/** A read of the past, as the product sends it. */
+/** Whether a command is a read at a position, as the product sends it. */
 interface PastRead {
   readonly find: string
   readonly filter: { readonly _id: string | { readonly $in: readonly string[] } }
@@ -118,8 +118,8 @@ function isPastRead(command: ReadCommand): command is ReadCommand & PastRead {
 }
 
 /**
- * Reads collections as they are when the server looks, not as they were at a position, and takes the operationTime of
- * the reply for the position of what was read. `stamped` hears of it before the reply goes on.
+ * Reads the current state of collections instead of the state at a position, and uses the reply's operationTime as the
+ * position. `stamped` is called before the reply is returned.
  */
 export function stampsByOperationTime(
   stamped: (collection: string, ids: readonly string[], at: Position) => void,

@@ -17,12 +17,12 @@ const integers: readonly ((id: string) => ForeignId)[] = [
   (id) => Decimal128.fromString(`${id}0E-1`),
 ]
 
-/** A value that the server holds equal to any other one for this id. */
+/** One of the values that the server considers equal for this id. */
 export function foreignId(idType: IdType, id: string, random: Random): ForeignId {
   return random.pick(idType === 'integer' ? integers : strings)(id)
 }
 
-/** The id of a document by what the driver made of its `_id`; knows nothing of how the product does it. */
+/** The id of a document from the driver's decoded `_id`, independent of the product's code. */
 export function textOfId(stored: unknown): string {
   return typeof stored === 'string' ? stored : String(Number(String(stored)) + 0)
 }

@@ -7,14 +7,14 @@ import type { StampedHistory } from './stamped-history.ts'
 import { timestampOf } from './positions.ts'
 import { idTypes } from './writers.ts'
 
-/** One answer of a replica: what it said of some documents of a collection at one position. */
+/** One answer of a replica: documents of a collection at one position. */
 export interface Claim {
   readonly collection: string
   readonly at: Position
   readonly values: readonly (readonly [id: string, value: Buffer | Absent])[]
 }
 
-/** Judges answers by two oracles that know nothing of each other. */
+/** Checks answers against two independent oracles. */
 export class Judge {
   readonly #db: Db
   readonly #history: StampedHistory
@@ -27,17 +27,17 @@ export class Judge {
     this.#history = history
   }
 
-  /** Answers whose values were all read again at their position and compared byte for byte. */
+  /** Answers compared byte for byte with reads at their position. */
   get reread(): number {
     return this.#reread
   }
 
-  /** Answers whose stamps were all compared with the history. */
+  /** Answers whose stamps were compared with the history. */
   get stamped(): number {
     return this.#stamped
   }
 
-  /** First oracle: reads all at their positions again, each position and collection once. */
+  /** First oracle: reads every position and collection again, once each. */
   async readAgain(claims: readonly Claim[]): Promise<void> {
     const groups = new Map<string, Claim[]>()
     for (const claim of claims) {
@@ -83,7 +83,7 @@ export class Judge {
     if (first === undefined) return
     const ids = [...new Set(group.flatMap(({ values }) => values.map(([id]) => id)))]
     const reply = await this.#readAt(first, ids)
-    // A collection that was dropped since cannot be read at an older position: that is no proof against anybody.
+    // A collection dropped since then cannot be read at an earlier position, which proves nothing.
     if (reply?.['cursor'].atClusterTime === undefined) return
     const documents = new Map<string, Buffer>()
     for (const bytes of reply['cursor'].firstBatch) documents.set(textOfId(deserialize(bytes)['_id']), bytes)

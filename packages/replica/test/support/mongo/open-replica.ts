@@ -19,37 +19,37 @@ import { defaultReplicaOptions, type ReplicaOptions } from '../../../src/options
 import { ExactReplica } from '../../../src/replica.ts'
 import type { FeedSide } from '../bench.ts'
 
-/** What a test may want otherwise than the product has it. */
+/** Test-specific deviations from the product. */
 export interface OpenReplicaOptions {
-  /** Where the feed goes; the reads too, unless they have an address of their own. */
+  /** The address of the feed, and of the reads unless they have their own. */
   readonly uri?: string
   readonly readsUri?: string
-  /** With the type of their ids; `products` by default. */
+  /** Collections with their id types. Default: `products`. */
   readonly collections?: Readonly<Record<string, CollectionPlace>>
   readonly options?: Partial<ReplicaOptions>
-  /** Stands between the feed and the server. */
+  /** Wraps the feed's connection. */
   readonly wrapFeed?: (connection: ReadConnection) => ReadConnection
-  /** Stands between the follower and the replica. */
+  /** Wraps the sink of the follower. */
   readonly wrapSink?: (feed: FeedSide) => FeedSide
-  /** Stands between the reads and the server. */
+  /** Wraps the reads. */
   readonly wrapReads?: (connection: ReadConnection) => ReadConnection
-  /** Other limits of the feed than the product's. */
+  /** Limits of the feed that differ from the product's. */
   readonly source?: Partial<MongoSourceOptions>
-  /** Other rules than the product's, with the product's own parts around them. */
+  /** A replacement for the product's cache. */
   readonly cache?: (options: CacheOptions<Parsed>) => Cache<Parsed>
 }
 
-/** The names that the replica's two connections give to the server. */
+/** The application names of the replica's two connections. */
 export const appNames = { feed: 'replica-feed', reads: 'replica-reads' } as const
 
-/** Collections with texts as ids. */
+/** Collections with string ids. */
 export function strings(...names: readonly string[]): Readonly<Record<string, CollectionPlace>> {
   return Object.fromEntries(names.map((name) => [name, 'string']))
 }
 
 const same = (connection: ReadConnection): ReadConnection => connection
 
-/** The product's replica over a test's database, with the reader's own user; live when this settles. */
+/** The product's replica over a test database, with the reader's user. Resolves when it is live. */
 export async function openReplica(
   db: TestDatabase,
   given: OpenReplicaOptions = {},
@@ -84,7 +84,7 @@ export async function openReplica(
   return replica
 }
 
-/** Put together as `createReplica` does it, around other rules or limits. */
+/** Assembled like `createReplica`, with a different cache or limits. */
 function putTogether(
   parts: SourceReplicaParts<Parsed>,
   connections: MongoConnections,

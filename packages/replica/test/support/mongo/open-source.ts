@@ -11,8 +11,8 @@ import { silentLog, type TestDatabase } from '@freshet/testkit'
 import { idTypes } from './writers.ts'
 
 /**
- * The product's own source over the test's database, with the reader's own user and few changes in one reply. `wrap`
- * stands between it and the server.
+ * The product's source over a test database, with the reader's user and few changes per reply. `wrap` intercepts its
+ * connection.
  */
 export async function openSource(
   db: TestDatabase,
@@ -30,7 +30,7 @@ export async function openSource(
     collections: idTypes,
     identity: { kind: 'control' },
     clock: systemClock,
-    // Replies end in the middle of transactions.
+    // Replies end within transactions.
     options: { ...defaultMongoSourceOptions, batchSize: 3 },
   }
   const source = new MongoSource(parts)

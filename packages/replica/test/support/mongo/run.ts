@@ -24,22 +24,22 @@ import { Judge, type Claim } from './judge.ts'
 import { StampedHistory } from './stamped-history.ts'
 import { collections, idsOf, idTypes, twins, Writers } from './writers.ts'
 
-/** What a run does otherwise than the product. */
+/** How a run deviates from the product. */
 export interface Variant {
   readonly cache?: (options: CacheOptions<Buffer>) => Cache<Buffer>
   readonly reads?: (inner: SourceReads) => SourceReads
   readonly connection?: (inner: ReadConnection) => ReadConnection
   readonly source?: (inner: ChangeSource) => ChangeSource
   readonly wrapFeed?: (feed: FeedSide) => FeedSide
-  /** Runs beside the readers and ends by the signal. */
+  /** Runs alongside the readers until the signal aborts. */
   readonly meanwhile?: Disturbance
 }
 
 export interface RunOptions {
   readonly seed: number
-  /** To be judged by both oracles: some cannot be read again, since their collection was dropped meanwhile. */
+  /** The number of answers to check by both oracles; some cannot be read again because their collection was dropped. */
   readonly answers: number
-  /** Ends the run at the first wrong one. */
+  /** Ends the run at the first wrong answer. */
   readonly untilWrong: boolean
   readonly variant: Variant
 }
@@ -55,14 +55,14 @@ export interface RunResult {
   readonly wrong: readonly string[]
 }
 
-/** Room for about a quarter of the documents. */
+/** Capacity for about a quarter of the documents. */
 const cacheOptions: CacheOptions<Buffer> = {
   maxBytes: 45 * (ENTRY_OVERHEAD_BYTES + 700),
   recent: { maxBytes: 10 * (ENTRY_OVERHEAD_BYTES + 300), encode: ownBuffer },
   sizeOf: bufferBytes,
 }
 
-/** Lets writers and readers run against each other on a real server, and judges every answer that a reader got. */
+/** Runs writers and readers concurrently on a real server and checks every answer. */
 export async function runStress(db: TestDatabase, options: RunOptions): Promise<RunResult> {
   const random = new Random(options.seed)
   const app = db.admin.db(db.database)
@@ -120,10 +120,10 @@ export async function runStress(db: TestDatabase, options: RunOptions): Promise<
   }
 }
 
-/** With `untilWrong` the second oracle is asked each time that so many answers wait for it, and not only at the end. */
+/** With `untilWrong` the second oracle runs whenever this many answers are queued, not only at the end. */
 const judgedTogether = 1_000
 
-/** Reads that one reader has under way at once: most of them join fills of others. */
+/** Concurrent reads of one reader; most join fills of other reads. */
 const askedTogether = 480
 
 interface ReadersParts {
@@ -159,7 +159,7 @@ class Readers {
     }
   }
 
-  /** Second oracle, for all that it has not judged yet. */
+  /** Runs the second oracle on all queued answers. */
   async compareStamps(): Promise<void> {
     const claims = this.#claims
     this.#claims = []
@@ -187,7 +187,7 @@ class Readers {
     return { collection, at: answer.at, values }
   }
 
-  /** Both documents of a transaction are of the same one. */
+  /** Both documents of a transaction must come from the same one. */
   #notTorn(answer: Answer<Buffer>): void {
     const pairs = answer.values.map((value) => (value === ABSENT ? undefined : deserialize(value)['pair']))
     if (new Set(pairs).size > 1) this.#judge.wrong.push(`torn at ${answer.at}: ${pairs.join(', ')}`)

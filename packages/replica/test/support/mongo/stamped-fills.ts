@@ -13,21 +13,21 @@ import type { FeedSide } from '../bench.ts'
 import { stampsByOperationTime } from './faulty-connection.ts'
 import type { OpenReplicaOptions } from './open-replica.ts'
 
-/** What reads, feed and rules know of each other in {@link stampedFills}. */
+/** State shared by reads, feed and cache in {@link stampedFills}. */
 class Stamps {
-  /** By key: the stamp of what was read. */
+  /** The stamp of the last read, by key. */
   readonly read = new Map<string, Position>()
-  /** Where the feed stands with the batch that it tells now. */
+  /** The position of the batch being applied. */
   told: Position | undefined
 
-  /** Whether what the feed tells now must be in what was read already, if stamps are right. */
+  /** Whether the current batch must already be included in the read, if stamps were right. */
   cover(key: string, told: Position | undefined): boolean {
     const stamp = this.read.get(key)
     return stamp !== undefined && told !== undefined && told <= stamp
   }
 }
 
-/** Drops what the feed tells of a document at or before the stamp of its read, during the read and after it. */
+/** Ignores changes of a document at or before the stamp of its read, both during the read and afterwards. */
 class DropsWhatStampsCover extends Cache<Parsed> {
   readonly #stamps: Stamps
   readonly #toldAt = new Map<string, Position>()
@@ -54,8 +54,8 @@ class DropsWhatStampsCover extends Cache<Parsed> {
 }
 
 /**
- * A replica that believes each read to be the state at the operationTime of its reply. It needs no reads of the past,
- * and random load hardly ever shows that it is wrong.
+ * A replica that treats each read as the state at its reply's operationTime. It needs no reads at earlier positions, and
+ * random load hardly ever shows that it is wrong.
  */
 export function stampedFills(): OpenReplicaOptions {
   const stamps = new Stamps()

@@ -4,15 +4,15 @@ import type { ChangeStream, ChangeStreamDocument, Db, Document, Timestamp } from
 import { textOfId } from './foreign-ids.ts'
 import { positionOfTimestamp } from './positions.ts'
 
-/** From `at` on the document carried this stamp, or was absent. */
+/** From `at` on, the document had this stamp or was absent. */
 interface Version {
   readonly at: Position
   readonly stamp: number | undefined
 }
 
 /**
- * The second oracle: what happened, heard by a plain change stream of its own. Every write carries a stamp that no other
- * has, so that a state is known by its stamp, without any read of the past.
+ * The second oracle: the history from a separate, plain change stream. Every write has a unique stamp that identifies its
+ * state, so no reads at earlier positions are needed.
  */
 export class StampedHistory implements AsyncDisposable {
   readonly #versions = new Map<string, Version[]>()
@@ -21,13 +21,13 @@ export class StampedHistory implements AsyncDisposable {
   readonly #running: Promise<void>
   #heard: Position | undefined
 
-  /** Everything after `from` is heard; the collections must be empty then. */
+  /** Records everything after `from`, when the collections must be empty. */
   constructor(db: Db, from: Timestamp) {
     this.#stream = db.watch([], { startAtOperationTime: from, showExpandedEvents: true, maxAwaitTimeMS: 50 })
     this.#running = this.#run()
   }
 
-  /** The stamp of the document at that position; `undefined`: it was absent. */
+  /** The stamp of the document at a position; `undefined` if it was absent. */
   at(key: string, position: Position): number | undefined {
     const found = this.#versions.get(key)?.findLast((version) => version.at <= position)
     const collection = key.slice(0, key.indexOf('/'))
@@ -35,7 +35,7 @@ export class StampedHistory implements AsyncDisposable {
     return found === undefined || (gone !== undefined && gone >= found.at) ? undefined : found.stamp
   }
 
-  /** Settles when a later event than `position` was heard; something must go on writing. */
+  /** Resolves when an event after `position` has been received. Requires ongoing writes. */
   async hasHeard(position: Position): Promise<void> {
     await eventually(() => {
       if (this.#heard === undefined || this.#heard <= position)

@@ -3,7 +3,7 @@ import { MongoServerError, type Collection, type Db, type MongoClient } from 'mo
 import type { Random } from '../random.ts'
 import { foreignId, type ForeignId } from './foreign-ids.ts'
 
-/** A stored document: `stamp` is in no other write, `pair` is written to two documents by one transaction. */
+/** A stored document. `stamp` is unique per write; `pair` is written to two documents by one transaction. */
 export interface Stamped {
   readonly _id: ForeignId
   readonly stamp: number
@@ -11,7 +11,7 @@ export interface Stamped {
   readonly text?: string
 }
 
-/** With the type of their ids; each `_id` is any value that the server holds equal to the id. */
+/** Collections with their id types. Each `_id` is any value that the server considers equal to the id. */
 export const idTypes: ReadonlyMap<string, IdType> = new Map<string, IdType>([
   ['products', 'string'],
   ['orders', 'string'],
@@ -22,15 +22,15 @@ export const collections = [...idTypes.keys()]
 const texts: readonly string[] = Array.from({ length: 60 }, (_, n) => `k${n}`)
 const numbers: readonly string[] = Array.from({ length: 60 }, (_, n) => String(n - 30))
 
-/** The ids that are written to in a collection. */
+/** The ids written in a collection. */
 export function idsOf(collection: string): readonly string[] {
   return idTypes.get(collection) === 'integer' ? numbers : texts
 }
 
-/** Written by transactions only, always both. */
+/** Always written together, by transactions. */
 export const twins = ['left', 'right'] as const
 
-/** Programs that write at once to the same documents, in every way there is, and never look at a replica. */
+/** Concurrent writers to the same documents, using every kind of write, independent of any replica. */
 export class Writers {
   readonly #client: MongoClient
   readonly #db: Db
@@ -45,12 +45,12 @@ export class Writers {
     this.#random = random
   }
 
-  /** Writes that were tried. */
+  /** Attempted writes. */
   get writes(): number {
     return this.#writes
   }
 
-  /** Settles after {@link Writers.stop}. */
+  /** Resolves after {@link Writers.stop}. */
   async run(writers: number): Promise<void> {
     await Promise.all(Array.from({ length: writers }, () => this.#loop()))
   }
@@ -65,7 +65,7 @@ export class Writers {
       try {
         await this.#write()
       } catch (error) {
-        // Writers that meet each other, or a drop, lose now and then: duplicate keys and write conflicts are normal.
+        // Duplicate keys and write conflicts are normal when writers collide with each other or with a drop.
         if (!(error instanceof MongoServerError)) throw error
       }
     }
@@ -124,7 +124,7 @@ export class Writers {
     )
   }
 
-  /** The collection goes and comes back, or another one takes its place. */
+  /** Drops and recreates the collection, or replaces it with another one. */
   async #drop(): Promise<void> {
     const scratch = this.#db.collection<Stamped>('scratch')
     if (this.#random.chance(0.5)) await scratch.drop()
