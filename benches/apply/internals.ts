@@ -1,6 +1,6 @@
 /** The parts that a replica over MongoDB is made of: no service needs them one by one, so no package shows them. */
 // @boundaries-ignore measured apart from the server
-export { Reckoner } from '../../packages/change-stream-mongodb/src/reckoner.ts'
+export { BatchAssembler } from '../../packages/change-stream-mongodb/src/batch-assembler.ts'
 // @boundaries-ignore measured apart from the server
 export { WatchList } from '../../packages/change-stream-mongodb/src/watched.ts'
 // @boundaries-ignore measured apart from the server

@@ -8,7 +8,7 @@ import { defaultReplicaOptions } from '@freshet/replica'
 import { BSON } from 'mongodb'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { collection, seconds, tokenOf, type StoredEvent } from './events.ts'
-import { ExactReplica, Reckoner, WatchList, type Feed } from './internals.ts'
+import { ExactReplica, BatchAssembler, WatchList, type Feed } from './internals.ts'
 
 const silent = (): void => undefined
 const log: Log = { debug: silent, info: silent, warn: silent, error: silent }
@@ -26,7 +26,7 @@ export class FedReplica {
   })
   readonly #replica: ExactReplica<CachedDocument>
   #feed: Feed<CachedDocument> | undefined
-  readonly #reckoner = new Reckoner({
+  readonly #assembler = new BatchAssembler({
     from: positionOf(seconds, 0),
     watchList: new WatchList(new Map([[collection, 'string']])),
     singlePositions: true,
@@ -63,7 +63,7 @@ export class FedReplica {
     this.#feed?.begin({ source, at: positionOf(seconds, 0) })
     const operationTime = { high: seconds, low: 1 }
     const opening = { events: [], token: tokenOf(1, 'mark'), operationTime, ended: false }
-    this.#feed?.apply(this.#reckoner.opened({ ...opening, sentAt: systemClock.now() }).batch)
+    this.#feed?.apply(this.#assembler.opened({ ...opening, sentAt: systemClock.now() }).batch)
     this.applyReady([], 1)
     await live
     for (const { key, change } of held)
@@ -89,7 +89,7 @@ export class FedReplica {
       ended: false,
       sentAt: systemClock.now(),
     }
-    this.#feed?.apply(this.#reckoner.next(reply).batch)
+    this.#feed?.apply(this.#assembler.next(reply).batch)
   }
 
   get applied(): number {

@@ -1,15 +1,15 @@
 import { Timestamp } from '@freshet/guard'
 import { highOf, lowOf, positionOf, type Position } from '@freshet/protocol'
 
-/** A point of MongoDB's cluster time as two unsigned numbers: a text for each event would cost more than its scan. */
+/** A MongoDB cluster time as two unsigned numbers. A string per event would cost more than scanning it. */
 export interface ClusterTime {
   /** Seconds since 1970. */
   readonly high: number
-  /** Which operation of that second. */
+  /** Ordinal of the operation within that second. */
   readonly low: number
 }
 
-/** Below 0 when `a` is earlier than `b`, 0 when they are the same. */
+/** Negative when `a` is earlier than `b`, 0 when they are equal. */
 export function compareTimes(a: ClusterTime, b: ClusterTime): number {
   return a.high === b.high ? a.low - b.low : a.high - b.high
 }
@@ -19,7 +19,7 @@ export function timeBefore({ high, low }: ClusterTime): ClusterTime {
   return low > 0 ? { high, low: low - 1 } : { high: high - 1, low: 0xffffffff }
 }
 
-/** One tick later, as commands take it. */
+/** One tick later, as a command parameter. */
 export function timestampAfter(position: Position): Timestamp {
   const { high, low } = timeOf(position)
   return low < 0xffffffff ? new Timestamp({ t: high, i: low + 1 }) : new Timestamp({ t: high + 1, i: 0 })
@@ -29,7 +29,7 @@ export function timeOf(position: Position): ClusterTime {
   return { high: highOf(position), low: lowOf(position) }
 }
 
-/** In milliseconds since 1970, to the second. */
+/** In milliseconds since 1970, with a resolution of one second. */
 export function wallTimeMsOf(position: Position): number {
   return highOf(position) * 1_000
 }
@@ -38,12 +38,12 @@ export function positionAt({ high, low }: ClusterTime): Position {
   return positionOf(high, low)
 }
 
-/** What commands take as a cluster time. */
+/** A position as the cluster time in commands. */
 export function timestampOf(position: Position): Timestamp {
   return new Timestamp({ t: highOf(position), i: lowOf(position) })
 }
 
-/** What replies carry as `operationTime` and `atClusterTime`; `undefined` when it is not there. */
+/** Parses `operationTime` or `atClusterTime` of a reply; `undefined` if missing. */
 export function timeOfTimestamp(value: unknown): ClusterTime | undefined {
   if (!(value instanceof Timestamp)) return undefined
   return { high: value.getHighBitsUnsigned(), low: value.getLowBitsUnsigned() }

@@ -3,10 +3,10 @@ import { reasonAgainst, type CollectionDefinition } from '@freshet/mongodb-rules
 
 type Document = Awaited<ReturnType<ReadConnection['run']>>
 
-/** One of the reply. */
+/** One collection of the reply. */
 type Named = CollectionDefinition & { readonly name: string }
 
-/** Why collections cannot be followed exactly; `undefined` for those that can, also when they do not exist yet. */
+/** Why collections cannot be followed exactly. `undefined` for those that can, including ones that do not exist yet. */
 export async function reasonsAgainst(
   ask: (command: ReadCommand) => Promise<Document>,
   collections: readonly string[],

@@ -1,38 +1,41 @@
 import { ChangeStreamError, type ChangeStreamErrorCode } from '@freshet/change-stream'
 
 /**
- * Numbers of the server's errors that mean more than a broken connection.
+ * Server error codes that mean more than a broken connection.
  * https://github.com/mongodb/mongo/blob/r6.0.5/src/mongo/base/error_codes.yml
  */
 const codes: ReadonlyMap<unknown, ChangeStreamErrorCode> = new Map([
   [13, 'DENIED'], // Unauthorized
   [18, 'DENIED'], // AuthenticationFailed
   [50, 'POSITION_UNAVAILABLE'], // MaxTimeMSExpired
-  [72, 'POSITION_UNAVAILABLE'], // InvalidOptions: a cluster time ahead of what the node has
-  [168, 'POSITION_UNAVAILABLE'], // InvalidPipelineOperator: a view has taken the place of the collection
+  [72, 'POSITION_UNAVAILABLE'], // InvalidOptions: a cluster time ahead of the node's
+  [168, 'POSITION_UNAVAILABLE'], // InvalidPipelineOperator: a view has replaced the collection
   [239, 'POSITION_UNAVAILABLE'], // SnapshotTooOld
   [246, 'POSITION_UNAVAILABLE'], // SnapshotUnavailable
-  [136, 'HISTORY_LOST'], // CappedPositionLost: the oplog ran over the scan
+  [136, 'HISTORY_LOST'], // CappedPositionLost: the oplog was truncated during the scan
   [260, 'HISTORY_LOST'], // InvalidResumeToken
   [280, 'HISTORY_LOST'], // ChangeStreamFatalError
   [286, 'HISTORY_LOST'], // ChangeStreamHistoryLost
   [10334, 'EVENT_TOO_LARGE'], // BSONObjectTooLarge
-  [13548, 'EVENT_TOO_LARGE'], // a buffer beyond 64 MB, while the event is made
-  [16493, 'EVENT_TOO_LARGE'], // a text beyond 16 MB, as the resume token of an id of 8 MB or of a large definition
-  [40573, 'UNSUPPORTED'], // a change stream on something that is no replica set
+  [13548, 'EVENT_TOO_LARGE'], // a buffer exceeded 64 MB while building the event
+  [16493, 'EVENT_TOO_LARGE'], // a string above 16 MB, such as the resume token for an id of 8 MB or a large definition
+  [40573, 'UNSUPPORTED'], // a change stream without a replica set
 ])
 
 const remedies: Readonly<Partial<Record<ChangeStreamErrorCode, string>>> = {
-  HISTORY_LOST: 'Give MongoDB a longer oplog if this comes often.',
-  UNSUPPORTED: 'Use a replica set of MongoDB 6.0 or newer, not a sharded cluster.',
+  HISTORY_LOST: 'Increase the oplog size if this happens often.',
+  UNSUPPORTED: 'Use a replica set with MongoDB 6.0 or newer, not a sharded cluster.',
 }
 
-/** This server cannot be followed exactly. */
+/** An error for servers that cannot be followed exactly. */
 export function unsupported(message: string): ChangeStreamError {
   return new ChangeStreamError('UNSUPPORTED', message, { remedy: remedies.UNSUPPORTED })
 }
 
-/** What went wrong, as one of our codes. Whatever is not known is a broken connection: it is tried again, not lost. */
+/**
+ * Maps an error to one of our codes. Unknown errors count as a broken connection, which is retried without losing
+ * anything.
+ */
 export function changeStreamErrorOf(error: unknown, doing: string): ChangeStreamError {
   if (error instanceof ChangeStreamError) return error
   const code = error instanceof Error && 'code' in error ? error.code : undefined
@@ -41,7 +44,7 @@ export function changeStreamErrorOf(error: unknown, doing: string): ChangeStream
   return new ChangeStreamError(known, message, { cause: error, remedy: remedies[known] })
 }
 
-/** What the guard refuses will be refused again; what it calls retryable is a broken connection. */
+/** What the guard rejects will be rejected again. What it calls retryable is a broken connection. */
 function guardCode(error: unknown): ChangeStreamErrorCode | undefined {
   if (!(error instanceof Error) || !('retry' in error)) return undefined
   return error.retry === false ? 'DENIED' : 'DISCONNECTED'

@@ -17,12 +17,12 @@ const names = {
   id: Buffer.from('_id'),
 }
 
-/** Nothing was found: no value begins before the fifth byte. */
+/** Not found: no value begins before the fifth byte. */
 const NONE = 0
 
 /**
- * One change event, read from its raw bytes: only where the few things stand that matter, in one pass and with no
- * object made. One reader is used for all events; what it says is about the last one given to {@link read}.
+ * Reads a change event from its raw bytes. One pass records the offsets of the few relevant fields; no objects are
+ * created. One reader is reused for all events and describes the one last passed to {@link read}.
  */
 export class EventReader implements ClusterTime {
   readonly #watchList: WatchList
@@ -35,16 +35,16 @@ export class EventReader implements ClusterTime {
   #tokenAt = NONE
   high = 0
   low = 0
-  /** Several events may have this time. */
+  /** Events of one transaction share their cluster time. */
   inTransaction = false
-  /** The collection of the event; `undefined`: nobody asked for it, or the event is about none. */
+  /** The event's collection; `undefined` if it is not watched or the event has none. */
   collection: Watched | undefined
 
   constructor(watchList: WatchList) {
     this.#watchList = watchList
   }
 
-  /** @throws {RangeError} the bytes are not an event. */
+  /** @throws {RangeError} if the bytes are not an event. */
   read(bytes: Buffer): void {
     this.#bytes = bytes
     this.#operationAt = this.#documentAt = this.#namespaceAt = NONE
@@ -59,31 +59,31 @@ export class EventReader implements ClusterTime {
     this.collection = this.#collectionAt(this.#namespaceAt)
   }
 
-  /** `insert`, `replace`, `update`, `delete`, `drop`, …, as the server says it. */
+  /** The server's operation type: `insert`, `replace`, `update`, `delete`, `drop`, … */
   get operation(): string {
     return this.#text(this.#operationAt)
   }
 
-  /** Where a collection was renamed to. */
+  /** The new name of a renamed collection, if watched. */
   get target(): Watched | undefined {
     return this.#collectionAt(this.#targetAt)
   }
 
-  /** The whole new document; a view that lives as long as the reply. */
+  /** The full document: a view into the reply's buffer. */
   get document(): Buffer | undefined {
     const at = this.#documentAt
     return at === NONE ? undefined : this.#bytes.subarray(at, at + uint32At(this.#bytes, at))
   }
 
-  /** The id by the collection's type; `undefined`: not one of its documents. */
+  /** The id in the collection's id type; `undefined` if the document's id is of another type. */
   idIn({ idType }: Watched): Id | undefined {
     const at = this.#keyAt
-    // 4 bytes of length, the type, the name `_id` and its NUL; with a sharded key it would not be the first.
+    // 4 bytes of length, the type, then the name `_id` and its NUL. With a shard key it would not come first.
     if (at === NONE || !equalAt(this.#bytes, at + 5, names.id) || this.#bytes[at + 8] !== 0) return undefined
     return idFromBson(idType, this.#bytes[at + 4] ?? 0, this.#bytes, at + 9)
   }
 
-  /** The event's own resume token; for checks, not for the hot path. */
+  /** The event's own resume token. For checks, not for the hot path. */
   get token(): string {
     return this.#tokenAt === NONE ? '' : this.#text(this.#find(this.#tokenAt, names.data))
   }
@@ -126,7 +126,7 @@ export class EventReader implements ClusterTime {
     return this.#watchList.find(this.#bytes, nameAt + 4, uint32At(this.#bytes, nameAt) - 1)
   }
 
-  /** Where the text with this name begins in the small document at `at`. */
+  /** Start of the string with this name in the small document at `at`. */
   #find(at: number, name: Buffer): number {
     const cursor = new BsonCursor(this.#bytes, at)
     while (cursor.next()) if (cursor.type === bsonTypes.string && cursor.isNamed(name)) return cursor.valueAt

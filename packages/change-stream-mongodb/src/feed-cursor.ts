@@ -6,7 +6,7 @@ import { timeOfTimestamp } from './cluster-time.ts'
 import { changeStreamErrorOf } from './driver-errors.ts'
 import { feedPipeline } from './feed-pipeline.ts'
 import type { MongoSourceOptions } from './options.ts'
-import type { FeedReply, Resume } from './reckoner.ts'
+import type { FeedReply, Resume } from './batch-assembler.ts'
 
 interface FeedCursorParts {
   readonly connection: ReadConnection
@@ -15,8 +15,8 @@ interface FeedCursorParts {
 }
 
 /**
- * One change stream over the whole database, driven command by command: the driver's own cannot wait differently from
- * reply to reply, and does not show an empty one. One session for all commands of the cursor.
+ * One change stream over the whole database, driven by raw commands: the driver's cursor cannot change the wait between
+ * replies and hides empty ones. All commands share one session.
  */
 export class FeedCursor implements AsyncDisposable {
   readonly #connection: ReadConnection
@@ -29,7 +29,7 @@ export class FeedCursor implements AsyncDisposable {
   #server: string | undefined
   #asking = false
 
-  /** @param collections whose contents are wanted; of all others only that they changed. */
+  /** @param collections those whose contents are needed; for others, only that they changed. */
   constructor(
     { connection, clock, options }: FeedCursorParts,
     collections: readonly string[],
@@ -43,7 +43,7 @@ export class FeedCursor implements AsyncDisposable {
     this.#session = connection.openSession()
   }
 
-  /** The process that it is open on; see `serverOf`. */
+  /** The server process that holds the cursor; see `serverOf`. */
   get server(): string | undefined {
     return this.#server
   }
@@ -59,7 +59,9 @@ export class FeedCursor implements AsyncDisposable {
     return await this.#ask(command, 'firstBatch', withinMs)
   }
 
-  /** Waits on the server for changes, and for its reply so much longer. @throws {ChangeStreamError} */
+  /**
+   * Waits up to `maxWaitMs` on the server for changes, and `withinMs` longer for the reply. @throws {ChangeStreamError}
+   */
   async next(maxWaitMs: number, withinMs: number): Promise<FeedReply> {
     const command = {
       getMore: this.#id,
@@ -71,7 +73,7 @@ export class FeedCursor implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // A command that was given up took its connection with it, and the server ends the cursor then.
+    // An aborted command closes its connection, and the server then ends the cursor.
     if (this.#id?.isZero() === false && !this.#asking) await this.#kill()
     await this.#connection.endSession(this.#session)
   }
@@ -85,14 +87,14 @@ export class FeedCursor implements AsyncDisposable {
     this.#asking = true
     const options = { session: this.#session, raw: 'batches', timeoutMs, signal: this.#signal } as const
     const reply = await this.#connection.run(command, options).catch((error: unknown) => {
-      throw changeStreamErrorOf(error, 'follow the changes')
+      throw changeStreamErrorOf(error, 'read the change stream')
     })
     this.#asking = false
     const { cursor } = reply
     this.#id = cursor.id
     this.#server = serverOf(reply)
     if (cursor.postBatchResumeToken === undefined)
-      throw new ChangeStreamError('DISCONNECTED', 'expected postBatchResumeToken in a reply, found none')
+      throw new ChangeStreamError('DISCONNECTED', 'expected postBatchResumeToken in a reply, got none')
     return {
       events: cursor[batch],
       token: cursor.postBatchResumeToken,
@@ -107,7 +109,7 @@ export class FeedCursor implements AsyncDisposable {
     try {
       await this.#connection.run(command, { session: this.#session, timeoutMs: this.#options.replyWithinMs })
     } catch {
-      // The server ends a cursor that nobody asks by itself; there is nothing else to be done about it.
+      // Best effort: the server ends idle cursors by itself.
     }
   }
 }

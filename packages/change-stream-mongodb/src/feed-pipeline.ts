@@ -1,12 +1,12 @@
 import type { ReadPipeline } from '@freshet/guard'
 import type { Position } from '@freshet/protocol'
 import { timestampAfter } from './cluster-time.ts'
-import type { Resume } from './reckoner.ts'
+import type { Resume } from './batch-assembler.ts'
 
 /**
- * The largest key of a document whose change is told. Ids that can be served are shorter by far; the server puts the key
- * into an event three times (as it is, and in the token as hexadecimal digits), so this keeps what is around a document
- * of 16 MiB below the 16 KiB that the server allows beyond it.
+ * Largest document key whose change is delivered. Valid ids are much shorter. The server puts the key into an event
+ * three times (once plain, and in the token as hex digits), so this keeps the overhead of a 16 MiB document below the
+ * 16 KiB that the server allows.
  * https://github.com/mongodb/mongo/blob/r6.0.5/src/mongo/bson/util/builder.h (BSONObjMaxInternalSize)
  */
 const longestKeyBytes = 2_048
@@ -14,22 +14,22 @@ const longestKeyBytes = 2_048
 type Stage = Readonly<Record<string, unknown>>
 
 /**
- * What the server is asked for: every change of the database, so that each moves the position, but of a change only what
- * {@link EventReader} reads, and its contents only where somebody asked for the collection. The rest can be as large as
- * it likes: an event above 16 MiB is an error, and `updateDescription` repeats the name of an array for each item in it.
+ * Selects every change in the database, so that each advances the position, but only the fields that {@link
+ * EventReader} reads, and contents only for watched collections. Everything else may be arbitrarily large: an event
+ * above 16 MiB is an error, and `updateDescription` repeats an array's name for each of its items.
  */
 export function feedPipeline(
   from: Position,
   resume: Resume | undefined,
   collections: readonly string[],
 ): ReadPipeline {
-  // What was at `from` is known; a change there that is too large must not be met again.
+  // `from` is already known. A change there that is too large must not be read again.
   const where = resume ? { [resume.how]: resume.token } : { startAtOperationTime: timestampAfter(from) }
   const watched = { $in: ['$ns.coll', collections] }
   const ifWatched = (field: string): Stage => ({ $cond: [watched, field, '$$REMOVE'] })
   return [
     { $changeStream: { showExpandedEvents: true, ...where } },
-    // Evaluated upon the finished event: a plain condition would be taken apart and asked of the oplog's entries.
+    // `$expr` runs on the finished event; the server would push a plain condition down to the oplog entries.
     { $match: { $expr: { $lt: [{ $bsonSize: '$documentKey' }, longestKeyBytes] } } },
     {
       $project: {

@@ -1,24 +1,24 @@
 import { ChangeStreamError } from '@freshet/change-stream'
 
 /**
- * The process of the server that the feed is open on, and that was asked which history it has. Behind the same address
- * there may be another one at any moment, as after a restore, and what it says is of another history until that is
- * known: so replies count only when they come from this one.
+ * The server process that holds the feed and whose history was verified. Another one may appear behind the same address
+ * at any time, for example after a restore, and its history is unknown until verified. Only replies from the verified
+ * process count.
  */
 export class FollowedServer {
   #id: string | undefined
 
-  /** This one was asked, and has the history that is followed. */
+  /** Records that this process was verified to have the followed history. */
   proved(id: string | undefined): void {
     this.#id = id
   }
 
-  /** Before anything is followed every server is as good. @throws {ChangeStreamError} POSITION_UNAVAILABLE */
+  /** Accepts any server until one is verified. @throws {ChangeStreamError} POSITION_UNAVAILABLE */
   expect(id: string | undefined): void {
     if (this.#id === undefined || this.#id === id) return
     throw new ChangeStreamError(
       'POSITION_UNAVAILABLE',
-      `expected a reply of the server that is followed, ${this.#id}, got one of ${String(id)}`,
+      `expected a reply from the followed server ${this.#id}, got one from ${String(id)}`,
     )
   }
 }

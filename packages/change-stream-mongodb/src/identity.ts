@@ -6,31 +6,31 @@ import { positionAt, timeOfTimestamp } from './cluster-time.ts'
 import { changeStreamErrorOf } from './driver-errors.ts'
 
 /**
- * What says which history is behind an address: the document that the migration wrote into the database, or a name
- * given by whoever runs without a migration (and then answers for it that a restored copy gets another one).
+ * How a source is identified: by the control document that the migration wrote, or by a name from the operator, who
+ * must then rename restored copies.
  */
 export type IdentityRule =
   { readonly kind: 'control' } | { readonly kind: 'named'; readonly timeline: string }
 
-/** Which history this is, and how far it was for a majority when it was asked. */
-export interface Identified {
+/** The identity of a source and its latest majority-committed position when it was read. */
+export interface SourceIdentity {
   readonly source: SourceId
-  /** `undefined`: the server does not tell, as for some seconds after its start; see {@link told}. */
+  /** `undefined` if the server reported none, as in its first seconds; see {@link requirePosition}. */
   readonly at: Position | undefined
-  /** Which process was asked; see `serverOf`. */
+  /** The server process that replied; see `serverOf`. */
   readonly server: string | undefined
 }
 
 /**
- * One majority read that tells both.
- * @throws {ChangeStreamError} SOURCE_UNKNOWN: nothing was migrated here; DISCONNECTED, DENIED.
+ * Reads both in one majority read.
+ * @throws {ChangeStreamError} SOURCE_UNKNOWN: the database was not migrated; DISCONNECTED, DENIED.
  */
 export async function identify(
   connection: ReadConnection,
   rule: IdentityRule,
   timeoutMs: number,
   signal: AbortSignal,
-): Promise<Identified> {
+): Promise<SourceIdentity> {
   const command = {
     find: controlCollection,
     filter: { _id: identityId },
@@ -39,7 +39,7 @@ export async function identify(
     readConcern: { level: 'majority' },
   }
   const reply = await connection.run(command, { timeoutMs, signal }).catch((error: unknown) => {
-    throw changeStreamErrorOf(error, 'ask which history this is')
+    throw changeStreamErrorOf(error, 'read the identity of the source')
   })
   const time = timeOfTimestamp(reply['operationTime'])
   const timeline: unknown = rule.kind === 'named' ? rule.timeline : reply['cursor']?.firstBatch?.[0]?.timeline
@@ -53,8 +53,11 @@ export async function identify(
   return { source: sourceIdOf(timeline), at: time && positionAt(time), server: serverOf(reply) }
 }
 
-/** @throws {ChangeStreamError} DISCONNECTED: a member with access control tells no time until it has keys to sign it. */
-export function told({ at }: Identified): Position {
+/**
+ * @throws {ChangeStreamError} DISCONNECTED: with access control, a member reports no time until it has loaded its
+ * signing keys.
+ */
+export function requirePosition({ at }: SourceIdentity): Position {
   if (at !== undefined) return at
-  throw new ChangeStreamError('DISCONNECTED', 'expected operationTime in a reply, found none yet')
+  throw new ChangeStreamError('DISCONNECTED', 'expected operationTime in a reply, got none yet')
 }

@@ -8,7 +8,7 @@ import { MongoReads } from './reads.ts'
 import { MongoSource } from './source.ts'
 
 export interface MongoConnections {
-  /** For the change stream alone: a slow read must not hold it up. May be the same as `reads`. */
+  /** Used only by the change stream, so that slow reads do not block it. May be the same as `reads`. */
   readonly feed: ReadConnection
   readonly reads: ReadConnection
   readonly collections: ReadonlyMap<string, CollectionPlace>
@@ -16,13 +16,13 @@ export interface MongoConnections {
   readonly clock: Clock
 }
 
-/** The feed of a MongoDB database and the reads beside it, which know of each other which server they hear. */
+/** The feed of a MongoDB database and its reads. Both accept replies only from the same server process. */
 export function mongoSource({ feed, reads, ...shared }: MongoConnections): {
   readonly source: ChangeSource
   readonly reads: SourceReads
 } {
   const parts = { ...shared, options: defaultMongoSourceOptions }
-  const source = new MongoSource({ ...parts, connection: feed, ...(reads !== feed && { beside: reads }) })
+  const source = new MongoSource({ ...parts, connection: feed, ...(reads !== feed && { alsoCheck: reads }) })
   return {
     source,
     reads: new MongoReads({ ...parts, connection: reads, followed: source.followed }),

@@ -1,22 +1,22 @@
-/** Limits of a source in MongoDB. */
+/** Limits of a MongoDB source. */
 export interface MongoSourceOptions {
-  /** How long the server may hold an empty reply back; the idle feed proves its freshness this often. */
+  /** How long the server may delay an empty reply. An idle feed proves its freshness this often. */
   readonly maxAwaitMs: number
-  /** The longest wait for any reply beyond that; then the connection counts as broken. */
+  /** The longest wait for any reply beyond that, after which the connection counts as broken. */
   readonly replyWithinMs: number
-  /** That wait doubles for the feed while its replies are late, up to this; one that is later still ends the epoch. */
+  /** The feed's wait doubles when replies are late, up to this. A later reply ends the epoch. */
   readonly longestReplyMs: number
-  /** The longest work of the server for one snapshot read. */
+  /** The server's time limit for one snapshot read. */
   readonly pastReadMs: number
-  /** Bytes of one transaction that are held back with their contents; above it only the keys are. */
+  /** Bytes of one transaction that are buffered with contents. Beyond that, only keys are kept. */
   readonly maxOpenBytes: number
-  /** Behind by more than this, a feed is given up: the server forgets the past after 300 s by default. */
+  /** A feed that lags more than this starts a new epoch. The server keeps snapshots for 300 s by default. */
   readonly maxBehindSeconds: number
-  /** The most changes in one reply: they are applied in one turn, and hold up everything else for so long. */
+  /** Maximum changes per reply. A reply is applied in one turn of the event loop, which blocks everything else. */
   readonly batchSize: number
 }
 
-/** What fits a server with the default snapshot window of 300 seconds. */
+/** Suited to a server with the default snapshot window of 300 seconds. */
 export const defaultMongoSourceOptions: MongoSourceOptions = Object.freeze({
   maxAwaitMs: 100,
   replyWithinMs: 5_000,

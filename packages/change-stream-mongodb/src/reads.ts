@@ -13,13 +13,13 @@ import { positionAt, timeOfTimestamp, timestampOf } from './cluster-time.ts'
 import { reasonsAgainst } from './collection-check.ts'
 import { changeStreamErrorOf } from './driver-errors.ts'
 import type { FollowedServer } from './followed-server.ts'
-import { identify, told } from './identity.ts'
+import { identify, requirePosition } from './identity.ts'
 import type { MongoSourceParts } from './source.ts'
 import { storedId } from './stored-ids.ts'
 
 type Reply = Awaited<ReturnType<ReadConnection['run']>>
 
-/** What all commands of one read have in common. */
+/** Parameters shared by all commands of one read. */
 interface Read {
   readonly position: Position
   readonly collection: string
@@ -27,18 +27,18 @@ interface Read {
   readonly how: RunOptions
 }
 
-/** What a `find` says beside the ids. */
+/** Options of a `find` besides the ids. */
 interface Find {
   readonly filter?: object
   readonly projection?: object
 }
 
 export interface MongoReadsParts extends MongoSourceParts {
-  /** The source's, whose history is read. */
+  /** The server that holds the source's history. */
   readonly followed: FollowedServer
 }
 
-/** Snapshot reads of MongoDB at a cluster time, on the same connection pool as the feed. */
+/** Snapshot reads of MongoDB at a cluster time. */
 export class MongoReads implements SourceReads {
   readonly #parts: MongoReadsParts
 
@@ -67,7 +67,7 @@ export class MongoReads implements SourceReads {
       if (maxDocumentBytes > 0) return { kind: 'exact', documents: found, limited: true }
       return { kind: 'exact', documents: new Map(), sizes: sizesIn(found) }
     } catch (error) {
-      throw changeStreamErrorOf(error, `read '${collection}' as it was at ${position}`)
+      throw changeStreamErrorOf(error, `read '${collection}' at ${position}`)
     } finally {
       await connection.endSession(session)
     }
@@ -75,9 +75,9 @@ export class MongoReads implements SourceReads {
 
   async head(signal: AbortSignal): Promise<Position> {
     const { connection, identity, options, followed } = this.#parts
-    const identified = await identify(connection, identity, options.replyWithinMs, signal)
-    followed.expect(identified.server)
-    return told(identified)
+    const current = await identify(connection, identity, options.replyWithinMs, signal)
+    followed.expect(current.server)
+    return requirePosition(current)
   }
 
   async check(
@@ -90,14 +90,14 @@ export class MongoReads implements SourceReads {
       const reasons = await reasonsAgainst((command) => this.#ask(command, how), stored)
       return new Map(collections.map((name, place) => [name, reasons.get(stored[place] ?? '')]))
     } catch (error) {
-      throw changeStreamErrorOf(error, 'look at the definitions of the collections')
+      throw changeStreamErrorOf(error, 'read the collection definitions')
     }
   }
 
   /**
-   * Puts what is found into `found`. Where the collection was missing nothing is found, and the reply stands at no time:
-   * gives the time until which that was so. One snapshot for all replies: a reply ends at 16 MB, and what is not in the
-   * first must not be taken for absent.
+   * Adds the documents to `found`. A missing collection yields nothing and its reply has no snapshot time; then returns
+   * the time until which it was missing. All replies share one snapshot: a reply ends at 16 MB, and documents after the
+   * first reply must not count as absent.
    */
   async #find(
     { position, collection, idType, how }: Read,
@@ -115,13 +115,13 @@ export class MongoReads implements SourceReads {
       ...(projection && { projection }),
       batchSize: ids.length + 1,
       maxTimeMS: options.pastReadMs,
-      // Means nothing on a replica set, but for a view it is an error: a view that took the place of a collection
-      // would be read at any position, as if it had always been there.
+      // Has no effect on a replica set, but is an error on a view. A view that replaced a collection would otherwise be
+      // readable at any position, as if it had always existed.
       allowPartialResults: true,
       readConcern: { level: 'snapshot', atClusterTime: timestampOf(position) },
     }
     const reply = await this.#ask(command, how)
-    // A collection that is not there (any more) is answered with an empty result that stands at no time at all.
+    // A missing collection gives an empty result without a snapshot time.
     if (timeOfTimestamp(reply['cursor'].atClusterTime) === undefined) return timeOfReply(reply)
     gather(idType, reply['cursor'].firstBatch, found)
     for (let { id } = reply['cursor']; !id.isZero();) {
@@ -132,20 +132,20 @@ export class MongoReads implements SourceReads {
     return undefined
   }
 
-  /** The next reply of a cursor; one that fails is not left behind on the server. */
+  /** The next reply of a cursor. Closes the cursor on errors. */
   async #more(id: unknown, collection: string, how: RunOptions): Promise<Reply> {
     const { connection, options } = this.#parts
     try {
       return await this.#ask({ getMore: id, collection }, how)
     } catch (error) {
       const kill = { killCursors: collection, cursors: [id] }
-      // It may be gone with its connection, and ends by itself after a while: there is nobody to tell.
+      // Best effort: the cursor may have been closed with its connection, and otherwise times out.
       await connection.run(kill, { timeoutMs: options.replyWithinMs }).catch(() => undefined)
       throw error
     }
   }
 
-  /** The reply, when it is one of the history that is followed. */
+  /** Runs a command and checks that the reply comes from the followed server. */
   async #ask(command: ReadCommand, how: RunOptions): Promise<Reply> {
     const reply = await this.#parts.connection.run(command, how)
     this.#parts.followed.expect(serverOf(reply))
@@ -154,18 +154,17 @@ export class MongoReads implements SourceReads {
 
   #placeOf(collection: string): StoredCollection {
     const place = this.#parts.collections.get(collection)
-    if (place === undefined)
-      throw new TypeError(`expected a collection that is followed, got '${collection}'`)
+    if (place === undefined) throw new TypeError(`expected a followed collection, got '${collection}'`)
     return placeOf(collection, place)
   }
 }
 
 const size = 'size'
 
-/** What stands in place of a document whose size is asked for. */
+/** Replaces a document when only its size is requested. */
 const sizeOnly = { [size]: { $bsonSize: '$$ROOT' } }
 
-/** The server itself leaves out what is too large: a limit of its reply would be one of its number of documents. */
+/** The server omits documents above the limit; `limit` and `batchSize` only count documents. */
 function findOf(maxBytes: number | undefined): Find {
   if (maxBytes === 0) return { projection: sizeOnly }
   return maxBytes === undefined ? {} : { filter: { $expr: { $lte: [{ $bsonSize: '$$ROOT' }, maxBytes] } } }
@@ -175,11 +174,11 @@ function sizesIn(replies: ReadonlyMap<Id, Bytes>): ReadonlyMap<Id, number> {
   return new Map([...replies].map(([id, bytes]) => [id, Number(BSON.deserialize(bytes)[size])]))
 }
 
-/** Whatever a reply saw was there at its operationTime. */
+/** Everything a reply saw existed at its operationTime. */
 function timeOfReply(reply: Reply): Position {
   const time = timeOfTimestamp(reply['operationTime'])
   if (time === undefined)
-    throw new ChangeStreamError('POSITION_UNAVAILABLE', 'expected operationTime in a reply, found none yet')
+    throw new ChangeStreamError('POSITION_UNAVAILABLE', 'expected operationTime in a reply, got none yet')
   return positionAt(time)
 }
 

@@ -2,9 +2,9 @@ import { GuardError } from '@freshet/guard'
 import { ChangeStreamError } from '@freshet/change-stream'
 
 /**
- * How long a reply of the feed is waited for. The server answers when it comes to a change of the database or to the end
- * of its log, and reads through what all others wrote on the way: after a long break that may take longer than a broken
- * connection is waited for. So each reply that is late doubles the wait for the next one.
+ * The deadline for a reply of the feed. The server replies when it finds a change of the database or reaches the end of
+ * its log, and reads through all unrelated changes on the way. After a long break this can exceed the timeout for a
+ * broken connection, so each late reply doubles the next wait.
  */
 export class ReplyDeadline {
   readonly #firstMs: number
@@ -17,7 +17,7 @@ export class ReplyDeadline {
     this.#waitMs = firstMs
   }
 
-  /** Runs one command of the feed. @throws {ChangeStreamError} TOO_FAR_BEHIND: the longest wait was too short. */
+  /** Runs one command of the feed. @throws {ChangeStreamError} TOO_FAR_BEHIND: the longest wait was not enough. */
   async wait<T>(ask: (waitMs: number) => Promise<T>): Promise<T> {
     try {
       const reply = await ask(this.#waitMs)
@@ -28,7 +28,7 @@ export class ReplyDeadline {
       const waitedMs = this.#waitMs
       this.#waitMs = Math.min(waitedMs * 2, this.#longestMs)
       if (waitedMs < this.#longestMs) throw error
-      throw new ChangeStreamError('TOO_FAR_BEHIND', `the server did not find its way in ${waitedMs} ms`, {
+      throw new ChangeStreamError('TOO_FAR_BEHIND', `the server did not reply within ${waitedMs} ms`, {
         cause: error,
       })
     }

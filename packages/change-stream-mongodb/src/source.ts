@@ -6,38 +6,38 @@ import { timeOf, wallTimeMsOf } from './cluster-time.ts'
 import { changeStreamErrorOf } from './driver-errors.ts'
 import { FeedCursor } from './feed-cursor.ts'
 import { FollowedServer } from './followed-server.ts'
-import { identify, told, type Identified, type IdentityRule } from './identity.ts'
+import { identify, requirePosition, type SourceIdentity, type IdentityRule } from './identity.ts'
 import type { MongoSourceOptions } from './options.ts'
-import { Reckoner, type FeedReply, type Reckoning, type Resume } from './reckoner.ts'
+import { BatchAssembler, type AssembledReply, type FeedReply, type Resume } from './batch-assembler.ts'
 import { ReplyDeadline } from './reply-deadline.ts'
 import { inspectServer } from './server.ts'
 import { WatchList } from './watched.ts'
 
 export interface MongoSourceParts {
   readonly connection: ReadConnection
-  /** What else reads as the same user: looked at too whenever the feed is opened, and not waited for. */
-  readonly beside?: ReadConnection
-  /** The collections whose changes are told, by the names under which they are, with the type of their ids. */
+  /** Another connection of the same user, also checked whenever the feed is opened, but not awaited. */
+  readonly alsoCheck?: ReadConnection
+  /** The collections whose changes are emitted, by public name, with their id types. */
   readonly collections: ReadonlyMap<string, CollectionPlace>
   readonly identity: IdentityRule
   readonly clock: Clock
   readonly options: MongoSourceOptions
 }
 
-/** While a position is held back, the proof of its end is wanted soon. In milliseconds; 0 would mean no limit. */
-const probeMs = 1
+/** Wait while a position is open, to prove its end soon. In milliseconds; 0 would mean no limit. */
+const openPositionWaitMs = 1
 
 /** The change stream of one database as a source. One stream, whatever the number of collections. */
 export class MongoSource implements ChangeSource {
   readonly #parts: MongoSourceParts
-  /** Whose replies are of the history that is followed. */
+  /** Shared with the reads, whose replies must come from the same server. */
   readonly followed = new FollowedServer()
   readonly #watchList: WatchList
   readonly #deadline: ReplyDeadline
-  /** The newest change is too large to be told. */
+  /** The latest change is too large to be delivered. */
   #tooLarge = false
-  /** How to go on at the position that was yielded last. */
-  #stood: (Origin & { readonly resume: Resume | undefined }) | undefined
+  /** How to resume at the last position yielded. */
+  #lastYielded: (Origin & { readonly resume: Resume | undefined }) | undefined
 
   constructor(parts: MongoSourceParts) {
     this.#parts = parts
@@ -52,15 +52,15 @@ export class MongoSource implements ChangeSource {
   async start(signal: AbortSignal): Promise<Origin> {
     await this.#prove()
     await inspectServer(this.#parts.connection, this.#parts.options.replyWithinMs, signal)
-    const identified = await this.#identify(signal)
-    const { source, server } = identified
-    const at = told(identified)
+    const identity = await this.#identify(signal)
+    const { source, server } = identity
+    const at = requirePosition(identity)
     const tooLarge = this.#tooLarge
     this.#tooLarge = false
-    this.#stood = undefined
+    this.#lastYielded = undefined
     this.followed.proved(server)
-    // One tick earlier: the newest operation itself must be seen, since its neighbours may not be there yet. Where that
-    // one cannot be told it would end the feed for ever; snapshots at its time have all of it.
+    // One tick earlier, so that the latest operation itself is seen: others with the same time may still follow. If
+    // that operation is too large to deliver, start at its time instead; snapshots there include all of it.
     return { source, at: tooLarge ? at : before(at) }
   }
 
@@ -68,7 +68,7 @@ export class MongoSource implements ChangeSource {
     const { connection, options } = this.#parts
     await this.#prove()
     const server = await inspectServer(connection, options.replyWithinMs, signal)
-    const reckoner = new Reckoner({
+    const assembler = new BatchAssembler({
       from: origin.at,
       watchList: this.#watchList,
       singlePositions: server.singlePositions,
@@ -78,16 +78,16 @@ export class MongoSource implements ChangeSource {
     const resume = this.#resumeAt(origin)
     let reply = await this.#ask((withinMs) => cursor.open(origin.at, resume, withinMs))
     await this.#checkSource(origin, cursor.server, signal)
-    for (let reckoning = reckoner.opened(reply); ; reckoning = reckoner.next(reply)) {
-      this.#stood = {
+    for (let assembled = assembler.opened(reply); ; assembled = assembler.next(reply)) {
+      this.#lastYielded = {
         source: origin.source,
-        at: reckoning.batch.through,
-        resume: this.#resumeOf(origin, reckoner),
+        at: assembled.batch.through,
+        resume: this.#resumeOf(origin, assembler),
       }
-      yield reckoning.batch
+      yield assembled.batch
       if (signal.aborted) return
-      this.#checkEnd(reckoning, reply)
-      const waitMs = reckoner.holds ? probeMs : options.maxAwaitMs
+      this.#checkEnd(assembled, reply)
+      const waitMs = assembler.hasOpenPosition ? openPositionWaitMs : options.maxAwaitMs
       reply = await this.#ask((withinMs) => cursor.next(waitMs, withinMs))
     }
   }
@@ -101,50 +101,53 @@ export class MongoSource implements ChangeSource {
     }
   }
 
-  /** A read that closed nothing yet goes on from where the one before it stood. */
-  #resumeOf(origin: Origin, reckoner: Reckoner): Resume | undefined {
-    return reckoner.resume ?? this.#resumeAt(origin)
+  /** Until this read completes a position, it resumes where the previous one did. */
+  #resumeOf(origin: Origin, assembler: BatchAssembler): Resume | undefined {
+    return assembler.resume ?? this.#resumeAt(origin)
   }
 
   #resumeAt({ source, at }: Origin): Resume | undefined {
-    const stood = this.#stood
-    return stood?.source === source && stood.at === at ? stood.resume : undefined
+    const last = this.#lastYielded
+    return last?.source === source && last.at === at ? last.resume : undefined
   }
 
-  #checkEnd({ batch, identityTouched }: Reckoning, reply: FeedReply): void {
-    if (identityTouched) throw new ChangeStreamError('ENDED', 'the identity of the source was touched')
+  #checkEnd({ batch, identityTouched }: AssembledReply, reply: FeedReply): void {
+    if (identityTouched) throw new ChangeStreamError('ENDED', 'the control document of the source changed')
     if (reply.ended) throw new ChangeStreamError('ENDED', 'the server closed the change stream')
     if (reply.operationTime === undefined) return
     const behindSeconds = reply.operationTime.high - timeOf(batch.through).high
-    // An empty reply proves that there was nothing newer: on an idle server the position itself may be old.
+    // An empty reply proves that nothing is newer, even if the position is old because the server is idle.
     if (reply.events.length > 0 && behindSeconds > this.#parts.options.maxBehindSeconds)
-      throw new ChangeStreamError('TOO_FAR_BEHIND', `${behindSeconds} s behind the newest change`)
+      throw new ChangeStreamError('TOO_FAR_BEHIND', `${behindSeconds} s behind the latest change`)
   }
 
-  /** A cursor does not outlive the process that it was opened on, so that one is asked, once it is open. */
+  /** A cursor does not outlive its server process, so the identity is read from that process after opening. */
   async #checkSource(origin: Origin, openedOn: string | undefined, signal: AbortSignal): Promise<void> {
     const { source, server } = await this.#identify(signal)
     if (server !== openedOn)
       throw new ChangeStreamError(
         'DISCONNECTED',
-        `expected an answer of ${String(openedOn)}, where the feed is open, got one of ${String(server)}`,
+        `expected a reply from ${String(openedOn)}, which holds the feed, got one from ${String(server)}`,
       )
     if (source !== origin.source)
-      throw new ChangeStreamError('SOURCE_CHANGED', `expected the history ${origin.source}, got ${source}`)
+      throw new ChangeStreamError('SOURCE_CHANGED', `expected source ${origin.source}, got ${source}`)
     this.followed.proved(server)
   }
 
-  /** Much may have happened between two openings: another server, without access control, or a user who may do more. */
+  /**
+   * Checked at each opening: the server may have been replaced by one without access control, or the user's rights
+   * changed.
+   */
   async #prove(): Promise<void> {
-    const { connection, beside } = this.#parts
-    // What it finds it says by itself, and sends nothing then.
-    beside?.prove().catch(() => undefined)
+    const { connection, alsoCheck } = this.#parts
+    // A failed connection reports the reason itself and rejects further commands.
+    alsoCheck?.prove().catch(() => undefined)
     await connection.prove().catch((error: unknown) => {
-      throw changeStreamErrorOf(error, 'see that this user may only read')
+      throw changeStreamErrorOf(error, 'verify that this user can only read')
     })
   }
 
-  #identify(signal: AbortSignal): Promise<Identified> {
+  #identify(signal: AbortSignal): Promise<SourceIdentity> {
     const { connection, identity, options } = this.#parts
     return identify(connection, identity, options.replyWithinMs, signal)
   }

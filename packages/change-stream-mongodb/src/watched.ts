@@ -1,21 +1,21 @@
 import { causesCollection, controlCollection, storedNameFault } from '@freshet/mongodb-rules'
 import { placesOf, type CollectionPlace, type IdType } from '@freshet/protocol'
 
-/** A collection whose changes mean something. */
+/** A collection whose changes matter. */
 export interface Watched {
-  /** By which its changes are told. */
+  /** Its public name. */
   readonly name: string
-  /** By which the source knows it. */
+  /** Its name in the database. */
   readonly stored: string
   readonly idType: IdType
   /**
-   * `told`: its changes are. Those of `control` are signs of life and may change what the source is; those of `causes`
-   * say why the next document of the same transaction changes.
+   * `data`: changes are emitted. `control`: heartbeats, and documents that identify the source. `causes`: records that
+   * explain the next document change in the same transaction.
    */
-  readonly use: 'told' | 'control' | 'causes'
+  readonly use: 'data' | 'control' | 'causes'
 }
 
-/** Finds collections by the bytes of their names in an event, without making a text of them. */
+/** Finds collections by the bytes of their name in an event, without decoding them. */
 export class WatchList {
   readonly #entries: readonly { readonly watched: Watched; readonly name: Buffer }[]
 
@@ -25,16 +25,16 @@ export class WatchList {
       { name: causesCollection, stored: causesCollection, idType: 'objectid', use: 'causes' },
     ]
     const places = placesOf(collections, storedNameFault)
-    const told = [...places].map(([name, place]): Watched => ({ name, ...place, use: 'told' }))
-    this.#entries = [...told, ...own].map((watched) => ({ watched, name: Buffer.from(watched.stored) }))
+    const data = [...places].map(([name, place]): Watched => ({ name, ...place, use: 'data' }))
+    this.#entries = [...data, ...own].map((watched) => ({ watched, name: Buffer.from(watched.stored) }))
   }
 
-  /** All that changes are wanted of, those of our own included. */
+  /** All collections whose contents are needed, internal ones included. */
   get names(): readonly string[] {
     return this.#entries.map(({ watched }) => watched.stored)
   }
 
-  /** The collection whose name is `length` bytes long and begins at `at`; `undefined`: nobody asked for it. */
+  /** The collection whose name is `length` bytes long and starts at `at`, if watched. */
   find(bytes: Uint8Array, at: number, length: number): Watched | undefined {
     for (const { watched, name } of this.#entries) {
       if (name.length === length && equalAt(bytes, at, name)) return watched
@@ -43,7 +43,7 @@ export class WatchList {
   }
 }
 
-/** Whether `wanted` stands in `bytes` at `at`. */
+/** Whether `bytes` contains `wanted` at `at`. */
 export function equalAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
   for (let i = wanted.length - 1; i >= 0; i--) if (bytes[at + i] !== wanted[i]) return false
   return true

@@ -23,12 +23,12 @@ const oid = ObjectId.createFromHexString('64b5f0c2a1b2c3d4e5f60718')
 const uuid = new UUID('01890a5d-ac96-774b-bcce-b302099a8057')
 const decimal = (text: string): Decimal128 => Decimal128.fromString(text)
 
-/** The two upper bits say that the digits are in the other form, in which there are always more than fit: that is 0. */
+/** The two upper bits select the other encoding, whose coefficient never fits: the value is 0. */
 const otherForm = new Decimal128(Buffer.from('0b000000000000000000000000000c6c', 'hex'))
-/** 10^34, one more than a decimal can hold: that is 0 too. */
+/** 10^34, one more than a decimal's coefficient can hold: also 0. */
 const tooManyDigits = new Decimal128(Buffer.from('00000000648e8d37c087adbe09ed4130', 'hex'))
 
-/** Values that the server may take for one another. */
+/** Values that the server may treat as equal. */
 const numbers: readonly unknown[] = [
   ...[0, -0, 11, -11, 8, 2 ** 31, 2 ** 53 - 1, 2 ** 53, 11.5, Number.NaN, Infinity].map((n) => new Double(n)),
   ...[0, 11, -11, 8, 2 ** 31 - 1].map((n) => new Int32(n)),
@@ -85,7 +85,7 @@ afterAll(async () => {
   await db[Symbol.asyncDispose]()
 })
 
-/** The places in `all`, from one on, of the values that find a document with this `_id`. */
+/** Indexes in `all`, starting at one, of the values that match a document with this `_id`. */
 async function heldEqual(
   value: unknown,
   all: readonly unknown[],
@@ -102,7 +102,7 @@ async function heldEqual(
   return found
 }
 
-test('F22 values of _id have one text exactly where the server holds them equal, whatever their types', async () => {
+test('F22 values of _id have the same text exactly if the server treats them as equal, whatever their types', async () => {
   const all = [...numbers, ...texts, ...others]
   const textsOf = idTypes.map((idType) =>
     all.map((value) => idFromDocument(idType, serialize({ _id: value }))),

@@ -19,11 +19,11 @@ interface Stored {
 
 let db: TestDatabase
 let products: Collection<Stored>
-/** Nobody asked for its changes. */
+/** A collection that is not watched. */
 let others: Collection<Stored>
 
 beforeAll(async () => {
-  // A transaction of some megabytes must fit.
+  // Large enough for a transaction of some megabytes.
   db = await openTestDatabase({ cacheSizeGb: 1 })
   products = db.admin.db('shop').collection<Stored>('products')
   others = db.admin.db('shop').collection<Stored>('others')
@@ -36,11 +36,11 @@ beforeEach(async () => {
 
 interface Following extends AsyncDisposable {
   readonly heard: Recorder
-  /** Bytes of all events so far. */
+  /** Total bytes of all events. */
   readonly bytes: () => number
 }
 
-/** The product's follower, current already; nobody but the test writes, so there is no sign of life either. */
+/** A production follower that is already current. Only the test writes, so there are no heartbeats. */
 async function follow(wrap = (inner: ReadConnection) => inner): Promise<Following> {
   let bytes = 0
   const counted = (inner: ReadConnection): ReadConnection =>
@@ -68,7 +68,7 @@ async function follow(wrap = (inner: ReadConnection) => inner): Promise<Followin
   return { heard, bytes: () => bytes, [Symbol.asyncDispose]: end }
 }
 
-/** Where the database stands now. */
+/** The database's current position. */
 async function now(): Promise<Position> {
   const { operationTime } = await db.admin.db('shop').command({ ping: 1 })
   return positionOf(operationTime.t, operationTime.i)
@@ -78,7 +78,7 @@ async function comesTo({ heard }: Following, position: Position): Promise<void> 
   await eventually(() => expect((heard.last?.through ?? '') >= position).toBe(true))
 }
 
-/** A change in each item of an array below a long name: what it did is described in 20 MB, and stored in 2. */
+/** Changes each item of an array with a long name: the update description takes 20 MB, the document 2. */
 async function changeManyItems(collection: Collection<Stored>): Promise<void> {
   const name = 'n'.repeat(200)
   const items = Array.from({ length: 100_000 }, (_, value) => ({ text: 'x'.repeat(60), value }))
@@ -90,8 +90,8 @@ async function changeManyItems(collection: Collection<Stored>): Promise<void> {
 }
 
 test.each([
-  ['that is followed', () => products],
-  ['that nobody asked for', () => others],
+  ['that is watched', () => products],
+  ['that is not watched', () => others],
 ])('F23 an update in a collection %s may have a description above 16 MB', async (_name, collection) => {
   await using following = await follow()
   await changeManyItems(collection())
@@ -103,7 +103,7 @@ test.each([
   expect(following.heard.origins).toHaveLength(1)
 })
 
-test('F23 of what nobody asked for only the position is sent', async () => {
+test('F23 unwatched collections send only positions', async () => {
   await using following = await follow()
   for (let n = 0; n < 5; n += 1) await others.insertOne({ _id: `large-${n}`, text: 'x'.repeat(4 * MiB) })
   await others.updateMany({}, { $set: { text: 'y'.repeat(2 * MiB) } })
@@ -113,7 +113,7 @@ test('F23 of what nobody asked for only the position is sent', async () => {
   expect(following.heard.words).toEqual([])
 })
 
-test('F23 the largest document there can be, below the longest id, is told with its contents', async () => {
+test('F23 the largest possible document with the longest id is delivered with its contents', async () => {
   await using following = await follow()
   const _id = 'i'.repeat(256)
   const around = 4 + (1 + 4 + 4 + 257) + (1 + 6 + 9) + (1 + 5 + 4 + 1) + 1
@@ -123,9 +123,9 @@ test('F23 the largest document there can be, below the longest id, is told with 
 })
 
 test.each([
-  ['that is followed', () => products],
-  ['that nobody asked for', () => others],
-])('F23 an id of megabytes in a collection %s is passed by', async (_name, collection) => {
+  ['that is watched', () => products],
+  ['that is not watched', () => others],
+])('F23 an id of megabytes in a collection %s is skipped', async (_name, collection) => {
   await using following = await follow()
   const _id = 'i'.repeat(6 * MiB)
   await collection().insertOne({ _id })
@@ -137,7 +137,7 @@ test.each([
   expect(following.heard.errors).toEqual([])
 })
 
-test('F23 a change that cannot be told ends the feed once: the new epoch begins behind it, also where nobody writes', async () => {
+test('F23 an undeliverable change ends the feed once: the new epoch starts after it, even without further writes', async () => {
   await using following = await follow(wantsAll)
   const { heard } = following
   await others.insertOne({ _id: 'i'.repeat(6 * MiB) })
@@ -158,14 +158,17 @@ test.each<[string, () => Promise<unknown>]>([
         validator: { $nor: [{ ['q'.repeat(10)]: 'z'.repeat(9_000_000) }] },
       }),
   ],
-])('F23 a change whose place cannot be told, by %s, stops no reader for good', async (_name, change) => {
-  await using following = await follow()
-  const { heard } = following
-  await change()
-  await eventually(() => expect(heard.origins.length).toBeGreaterThan(1))
-  const batches = heard.batches.length
-  await eventually(() => expect(heard.batches.length).toBeGreaterThan(batches + 20))
-  expect(new Set(heard.errors)).toEqual(new Set(['EVENT_TOO_LARGE']))
-  await products.insertOne({ _id: 'after', value: 2 })
-  await eventually(() => expect(heard.words.at(-1)).toBe('upsert after 2'))
-})
+])(
+  'F23 a change without a readable position, caused by %s, stops no reader for good',
+  async (_name, change) => {
+    await using following = await follow()
+    const { heard } = following
+    await change()
+    await eventually(() => expect(heard.origins.length).toBeGreaterThan(1))
+    const batches = heard.batches.length
+    await eventually(() => expect(heard.batches.length).toBeGreaterThan(batches + 20))
+    expect(new Set(heard.errors)).toEqual(new Set(['EVENT_TOO_LARGE']))
+    await products.insertOne({ _id: 'after', value: 2 })
+    await eventually(() => expect(heard.words.at(-1)).toBe('upsert after 2'))
+  },
+)

@@ -10,7 +10,7 @@ interface Stored {
   readonly value: number
 }
 
-/** Few changes in one reply, so that replies end in the middle of transactions. */
+/** Few changes per reply, so that replies end in the middle of transactions. */
 async function openBench(batchSize: number): Promise<SourceBench> {
   const db = await openTestDatabase()
   const opened = await openSource(db, { options: { batchSize } })
@@ -44,7 +44,7 @@ async function openBench(batchSize: number): Promise<SourceBench> {
       await products.drop()
     },
     cut: async () => {
-      // The feed asks at least ten times a second, so it acts at once and then no more.
+      // The feed sends at least ten requests a second, so the fail point acts at once and only once.
       const data = { failCommands: ['getMore'], closeConnection: true, appName: 'test' }
       await db.failPoint('failCommand', { times: 1 }, data)
     },
@@ -59,4 +59,4 @@ async function openBench(batchSize: number): Promise<SourceBench> {
 }
 
 describeChangeSource('MongoDB', () => openBench(1_000))
-describeChangeSource('MongoDB with one change in a reply', () => openBench(1))
+describeChangeSource('MongoDB with one change per reply', () => openBench(1))

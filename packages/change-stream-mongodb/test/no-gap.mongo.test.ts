@@ -15,26 +15,26 @@ import { Recorder } from '@freshet/change-stream/conformance'
 import { valueIn } from './support/value-in.ts'
 import { SteadyWriter } from './support/steady-writer.ts'
 
-/** For all that disturbs the way to it and leaves the server as it was; empty before each test. */
+/** For tests that disturb the network and leave the server intact. Emptied before each test. */
 let db: TestDatabase
 beforeAll(async () => {
   db = await openTestDatabase()
 })
 beforeEach(async () => {
   await db.admin.db('shop').collection('products').deleteMany({})
-  // A feed begins at the newest write, and may tell it: here it is one that no feed follows.
+  // A feed starts at the latest write and may deliver it, so make that one an unwatched write.
   await db.admin.db('shop').collection('orders').insertOne({})
 })
 afterAll(() => db[Symbol.asyncDispose]())
 
-/** A connection to the server of a database that can be disturbed. */
+/** A connection to the database's server that can be disturbed. */
 async function proxyTo({ servers }: TestDatabase): Promise<CutProxy> {
   const [member] = servers.members
   if (!member) throw new Error('expected a server')
   return CutProxy.open(member.port)
 }
 
-/** The product's follower, current already, with all that it says written down. */
+/** A production follower that is already current, with everything it emits recorded. */
 async function follow(
   db: TestDatabase,
   options: OpenSourceOptions,
@@ -52,14 +52,14 @@ async function follow(
   return { heard, [Symbol.asyncDispose]: end }
 }
 
-/** The feed stands on this database. */
+/** Waits until the feed delivers changes of this database. */
 async function hearsOf(db: TestDatabase, heard: Recorder): Promise<void> {
   const products = db.admin.db('shop').collection<{ _id: string; value: number }>('products')
   await products.insertOne({ _id: 'here', value: 1 })
   await eventually(() => expect(heard.words.at(-1)).toBe('upsert here 1'))
 }
 
-/** Follows while a program writes and `disturb` does its worst; every acknowledged write must have been told once. */
+/** Follows while a program writes and `disturb` interferes. Every acknowledged write must be delivered exactly once. */
 async function followThrough(
   db: TestDatabase,
   disturb: (heard: Recorder) => Promise<void>,
@@ -81,7 +81,7 @@ async function followThrough(
 }
 
 test.each([43, 91, 189, 262, 11_600])(
-  'F4 no change is missed or told twice when getMore fails with %i',
+  'F4 no change is missed or delivered twice when getMore fails with %i',
   async (errorCode) => {
     const heard = await followThrough(db, async (recorder) => {
       const data = { failCommands: ['getMore'], errorCode, appName: 'test' }
@@ -93,7 +93,7 @@ test.each([43, 91, 189, 262, 11_600])(
   },
 )
 
-test('F4 no change is missed or told twice when the connection is cut again and again', async () => {
+test('F4 no change is missed or delivered twice when the connection is cut again and again', async () => {
   await using proxy = await proxyTo(db)
   await followThrough(
     db,
@@ -110,10 +110,10 @@ test('F4 no change is missed or told twice when the connection is cut again and 
   )
 })
 
-test('F4 no change is missed or told twice when the primary steps down, on three nodes', async () => {
+test('F4 no change is missed or delivered twice when the primary steps down, on three nodes', async () => {
   await using three = await openTestDatabase({ nodes: 3 })
   const heard = await followThrough(three, async (recorder) => {
-    // The same server may be elected again, and then its cursor lives on.
+    // The same server may be reelected, and then its cursor survives.
     while (recorder.errors.length === 0) await three.stepDown()
     const batches = recorder.batches.length
     await eventually(() => expect(recorder.batches.length).toBeGreaterThan(batches + 5))
@@ -121,7 +121,7 @@ test('F4 no change is missed or told twice when the primary steps down, on three
   expect(new Set(heard.errors)).toEqual(new Set(['DISCONNECTED']))
 })
 
-test('F9 another data set behind the same address is another history: a new epoch, and nothing of the old goes on', async () => {
+test('F9 another data set behind the same address is another history and starts a new epoch', async () => {
   const passwords = { 'freshet-reader': 'the-same-on-both' }
   await using one = await openTestDatabase({ passwords })
   await using other = await openTestDatabase({ passwords })
@@ -136,7 +136,7 @@ test('F9 another data set behind the same address is another history: a new epoc
   await hearsOf(other, heard)
 })
 
-test('F10 history that is gone from a small oplog is a new epoch, and the dead token is not tried again', async () => {
+test('F10 history truncated from a small oplog starts a new epoch, and the dead token is not retried', async () => {
   await using small = await openTestDatabase({ oplogSizeMb: 1, checkpointSeconds: 1 })
   await using proxy = await proxyTo(small)
   await using following = await follow(small, { uri: proxy.uriThrough(small.uriFor('reader')) })
@@ -158,7 +158,7 @@ test.each([
   [280, 'HISTORY_LOST'],
   [286, 'HISTORY_LOST'],
   [10_334, 'EVENT_TOO_LARGE'],
-])('F10 error %i is a new epoch at once, behind what cannot be told', async (errorCode, code) => {
+])('F10 error %i starts a new epoch at once, after the undeliverable change', async (errorCode, code) => {
   await using following = await follow(db, {})
   const { heard } = following
   const data = { failCommands: ['getMore'], errorCode, appName: 'test' }
@@ -169,11 +169,11 @@ test.each([
   expect(heard.errors).toEqual([code])
 })
 
-/** What a follower hears that finds, at its first reply, a backlog of more than two seconds. */
+/** Records a follower whose first reply is more than two seconds behind. */
 async function followFarBehind(maxBehindSeconds: number): Promise<Recorder> {
   await using proxy = await proxyTo(db)
   const uri = proxy.uriThrough(db.uriFor('reader'))
-  // The first change of the backlog comes alone.
+  // The first change of the backlog arrives alone.
   await using following = await follow(db, { uri, options: { maxBehindSeconds, batchSize: 1 } })
   const { heard } = following
   proxy.cut()
@@ -185,22 +185,22 @@ async function followFarBehind(maxBehindSeconds: number): Promise<Recorder> {
   return heard
 }
 
-test('F10 a feed that is too far behind is given up for a new epoch at the newest position', async () => {
+test('F10 a feed that is too far behind starts a new epoch at the latest position', async () => {
   const heard = await followFarBehind(1)
   expect(heard.errors.filter((code) => code !== 'DISCONNECTED')).toEqual(['TOO_FAR_BEHIND'])
   expect(heard.origins).toHaveLength(2)
-  // What lies between is not told: whoever is told of the new epoch reads it.
+  // Changes in between are not delivered; the new epoch covers them.
   expect(heard.words).not.toContain('upsert b1 1')
 })
 
-test('F10 the same backlog is told by a feed that may be so far behind', async () => {
+test('F10 the same backlog is delivered by a feed with a higher limit', async () => {
   const heard = await followFarBehind(240)
   expect(heard.errors.filter((code) => code !== 'DISCONNECTED')).toEqual([])
   expect(heard.origins).toHaveLength(1)
   expect(heard.words.slice(0, 2)).toEqual(['upsert b0 0', 'upsert b1 1'])
 })
 
-test('F19 one process is one change stream, whatever the number of collections', async () => {
+test('F19 one process uses one change stream, whatever the number of collections', async () => {
   await using alone = await openTestDatabase()
   const names = ['products', 'orders', 'a', 'b', 'c'].map((name) => [name, 'string'] as const)
   await using following = await follow(alone, { collections: new Map<string, IdType>(names) })

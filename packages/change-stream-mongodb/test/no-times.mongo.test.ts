@@ -16,7 +16,7 @@ beforeAll(async () => {
 })
 afterAll(() => db[Symbol.asyncDispose]())
 
-/** A connection to a server that tells no times while `silent` is true, as one with access control after its start. */
+/** A connection whose server reports no times while `silent` is true, as with access control after a start. */
 async function openSilent(): Promise<OpenedSource & { silent: boolean }> {
   const opened = await openSource(db, {
     wrap: (inner) =>
@@ -31,7 +31,7 @@ async function openSilent(): Promise<OpenedSource & { silent: boolean }> {
   return silence
 }
 
-/** Tries more often than the product: what holds only for moments must be met. */
+/** Retries more often than in production, to hit short-lived states. */
 function follow(opened: OpenedSource): AsyncDisposable & { readonly heard: Recorder } {
   const heard = new Recorder(valueIn)
   const pace = { firstMs: 20, maxMs: 40, spreadMs: 0 }
@@ -44,7 +44,7 @@ function follow(opened: OpenedSource): AsyncDisposable & { readonly heard: Recor
 const put = (_id: string): Promise<unknown> =>
   db.admin.db('shop').collection<{ _id: string; value: number }>('products').insertOne({ _id, value: 1 })
 
-test('F24 a server that tells no times for a while is followed all the same, and what came is proved', async () => {
+test('F24 a server that reports no times for a while is followed anyway, and what arrived is proved', async () => {
   await using opened = await openSilent()
   await using following = follow(opened)
   const { heard } = following
@@ -54,7 +54,7 @@ test('F24 a server that tells no times for a while is followed all the same, and
   await eventually(() => expect(heard.words).toEqual(['upsert running 1']))
   const before = performance.now()
   await eventually(() => expect(heard.last?.provedAt).toBeGreaterThan(before))
-  // Opened again at a server that is silent: it goes on where it stood.
+  // Reopened while the server is silent, it resumes where it was.
   await db.failPoint(
     'failCommand',
     { times: 1 },
@@ -64,12 +64,12 @@ test('F24 a server that tells no times for a while is followed all the same, and
   await put('reopened')
   await eventually(() => expect(heard.words).toEqual(['upsert running 1', 'upsert reopened 1']))
   opened.silent = false
-  await put('told')
-  await eventually(() => expect(heard.words.at(-1)).toBe('upsert told 1'))
+  await put('reported')
+  await eventually(() => expect(heard.words.at(-1)).toBe('upsert reported 1'))
   expect([heard.errors, heard.origins.length]).toEqual([['DISCONNECTED'], 1])
 })
 
-test('F24 what needs a position is asked for again until the server tells one', async () => {
+test('F24 requests that need a position are retried until the server reports one', async () => {
   await using opened = await openSilent()
   const { reads } = opened
   const at = await reads.head(signal)
@@ -88,7 +88,7 @@ test('F24 what needs a position is asked for again until the server tells one', 
   expect(await reads.head(signal)).toMatch(/^[0-9a-f]{16}$/)
 })
 
-test('F24 a member that has not read its configuration yet is asked again', async () => {
+test('F24 a member that has not loaded its configuration yet is retried', async () => {
   const starting = {
     isreplicaset: true,
     isWritablePrimary: false,
@@ -104,7 +104,7 @@ test('F24 a member that has not read its configuration yet is asked again', asyn
 })
 
 test.each(['orderly', 'kill'] as const)(
-  'F24 after a restart (%s) of the whole set with access control the feed goes on where it stood',
+  'F24 after a restart (%s) of the whole set with access control the feed resumes where it was',
   async (how) => {
     await using opened = await openSource(db)
     await using following = follow(opened)

@@ -10,7 +10,7 @@ import { openSource } from './support/open-source.ts'
 const { signal } = new AbortController()
 const passwords = { 'freshet-reader': 'the-same-on-both' }
 
-test('F9 what another server behind the same address says of the past is not taken for that of the one that is followed', async () => {
+test('F9 snapshot reads reject replies from another server behind the same address', async () => {
   await using db = await openTestDatabase({ passwords })
   await using other = await openTestDatabase({ passwords })
   const ports = [db, other].map(({ servers }) => servers.members[0]?.port ?? 0)
@@ -24,7 +24,7 @@ test('F9 what another server behind the same address says of the past is not tak
   const at = positionOf(operationTime.t, operationTime.i)
   proxy.redirectTo(ports[1] ?? 0)
 
-  // Whoever does not look at the server takes the document of the other one.
+  // Without that check, reads return the other server's document.
   const blind = new MongoReads({ ...opened.parts, followed: new FollowedServer() })
   await eventually(async () =>
     expect(await blind.read(at, 'products', ['elsewhere'], signal)).toEqual({
@@ -39,11 +39,11 @@ test('F9 what another server behind the same address says of the past is not tak
   ])
     await expect(ask()).rejects.toMatchObject({
       code: 'POSITION_UNAVAILABLE',
-      message: expect.stringContaining('the server that is followed'),
+      message: expect.stringContaining('the followed server'),
     })
 })
 
-test('F9 a feed that was opened on one server is not proved by the word of another', async () => {
+test('F9 a feed opened on one server is not verified by another', async () => {
   await using db = await openTestDatabase()
   let word = (reply: object): object => reply
   await using opened = await openSource(db, {
@@ -53,10 +53,10 @@ test('F9 a feed that was opened on one server is not proved by the word of anoth
       }),
   })
   const origin = await opened.source.start(signal)
-  // A copy by names leaves out who answered, as if it had been somebody else with the same history.
+  // Copying by name drops the hidden server id, as if another process with the same history had replied.
   word = (reply) => Object.fromEntries(Object.entries(reply))
   await expect(opened.source.read(origin, signal).next()).rejects.toMatchObject({
     code: 'DISCONNECTED',
-    message: expect.stringContaining('where the feed is open'),
+    message: expect.stringContaining('which holds the feed'),
   })
 })

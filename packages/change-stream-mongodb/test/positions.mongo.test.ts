@@ -35,7 +35,7 @@ async function listen(opened: OpenedSource): Promise<Hearing> {
   return new Hearing(opened.source, await opened.source.start(signal))
 }
 
-/** Two documents in one transaction, with so much between them that no reply holds both. */
+/** Two documents in one transaction, with so much in between that no reply contains both. */
 async function largeTransaction(megabytes: number): Promise<void> {
   const text = 'x'.repeat(1_000_000)
   await db.admin.withSession((session) =>
@@ -48,7 +48,7 @@ async function largeTransaction(megabytes: number): Promise<void> {
   )
 }
 
-test('F2 a transaction of more than 16 MB is told in one batch, with its contents', async () => {
+test('F2 a transaction of more than 16 MB arrives in one batch with its contents', async () => {
   await using opened = await openSource(db)
   await using heard = await listen(opened)
   await largeTransaction(20)
@@ -58,37 +58,39 @@ test('F2 a transaction of more than 16 MB is told in one batch, with its content
   const batch = heard.batches.find(({ changes }) =>
     changes.some((change) => 'id' in change && change.id === 'first'),
   )
-  const told = (batch?.changes ?? []).flatMap((change) =>
+  const received = (batch?.changes ?? []).flatMap((change) =>
     change.kind === 'upsert' ? [BSON.deserialize(change.document)] : [],
   )
-  expect(told.map(({ _id, value, text }) => [_id, value, typeof text === 'string' && text.length])).toEqual([
+  expect(
+    received.map(({ _id, value, text }) => [_id, value, typeof text === 'string' && text.length]),
+  ).toEqual([
     ['first', undefined, false],
     ...Array.from({ length: 20 }, (_, n) => [`f${n}`, n, 1_000_000]),
     ['last', undefined, false],
   ])
 })
 
-test('F11 a transaction above the limit is told by its keys alone', async () => {
+test('F11 a transaction above the limit arrives as keys only', async () => {
   await using opened = await openSource(db, { options: { maxOpenBytes: 4_000_000, batchSize: 2 } })
   await using heard = await listen(opened)
   await largeTransaction(20)
   await heard.until(() =>
     heard.changes.some((change) => 'id' in change && change.kind !== 'delete' && change.id === 'last'),
   )
-  const told = heard.changes.filter((change) => 'id' in change && change.kind !== 'delete')
-  expect(new Set(told.map((change) => change.kind))).toEqual(new Set(['invalidate']))
-  expect(told).toHaveLength(22)
+  const received = heard.changes.filter((change) => 'id' in change && change.kind !== 'delete')
+  expect(new Set(received.map((change) => change.kind))).toEqual(new Set(['invalidate']))
+  expect(received).toHaveLength(22)
 })
 
-test('F3 a backlog proves nothing until it is done', async () => {
+test('F3 a backlog proves nothing until it is processed', async () => {
   expect(await proofsBehindBacklog((connection) => connection)).toEqual([])
 })
 
-test('F3 the same test finds a source that takes full replies as proof', async () => {
+test('F3 the same test detects a source that takes full replies as proof', async () => {
   expect(await proofsBehindBacklog(faulty.takesFullRepliesAsProof)).not.toEqual([])
 })
 
-/** The moments at which a source claimed to be current while it was 50,000 changes behind. */
+/** The times at which a source claimed to be current although it was 50,000 changes behind. */
 async function proofsBehindBacklog(
   wrap: (connection: ReadConnection) => ReadConnection,
 ): Promise<readonly number[]> {
@@ -109,7 +111,7 @@ async function proofsBehindBacklog(
     .filter((provedAt) => provedAt >= doneAt)
 }
 
-test('F12 a change that was not there at the last proof is a sign of life', async () => {
+test('F12 a change after the last proof counts as a heartbeat', async () => {
   await using opened = await openSource(db)
   await using heard = await listen(opened)
   await heard.until(() => heard.batches.length > 3)
@@ -123,7 +125,7 @@ test('F12 a change that was not there at the last proof is a sign of life', asyn
   await eventually(() => expect(heard.batches.at(-1)?.aliveAt ?? 0).toBeGreaterThan(beforeMs))
 })
 
-test('F3 a cut does not look like freshness: nothing is proved while no reply comes', async () => {
+test('F3 nothing is proved while the connection is cut', async () => {
   await using proxy = await CutProxy.open(db.servers.members[0]?.port ?? 0)
   const uri = proxy.uriThrough(db.uriFor('reader'))
   await using opened = await openSource(db, { uri, options: { replyWithinMs: 2_000 } })
@@ -132,10 +134,10 @@ test('F3 a cut does not look like freshness: nothing is proved while no reply co
   await using heard = new Hearing(source, origin)
   await heard.until(() => heard.batches.length > 3)
   proxy.blackHole('replies')
-  // Replies to what was asked before may have been under way, and prove what was so when it was asked.
+  // Replies to earlier requests may still arrive, and prove the state when they were sent.
   const cutAt = systemClock.now()
   await products.insertOne({ _id: 'behind' })
-  // For as long as the source waits for a reply.
+  // The time that the source waits for a reply.
   expect(await heard.failure()).toMatchObject({ code: 'DISCONNECTED' })
   expect(heard.batches.filter(({ provedAt }) => provedAt >= cutAt)).toEqual([])
   proxy.resume()
@@ -144,7 +146,7 @@ test('F3 a cut does not look like freshness: nothing is proved while no reply co
   await later.until(() => later.changes.some((change) => 'id' in change && change.id === 'behind'))
 })
 
-/** Drops a whole database that is followed, and says what that did to the feed until it stood again. */
+/** Drops a followed database and returns what the feed emitted until it had recovered. */
 async function dropDatabase(wrap: (connection: ReadConnection) => ReadConnection): Promise<Recorder> {
   await using victim = await openTestDatabase()
   await using opened = await openSource(victim, { wrap, identity: { kind: 'named', timeline: 'mine' } })
@@ -164,7 +166,7 @@ async function dropDatabase(wrap: (connection: ReadConnection) => ReadConnection
   return heard
 }
 
-test('F13 a dropped database ends the feed, which goes on behind the end in the same epoch', async () => {
+test('F13 a dropped database ends the feed, which resumes after the end in the same epoch', async () => {
   const heard = await dropDatabase((connection) => connection)
   expect(heard.words).toContain('invalidate-all')
   expect(heard.errors.length).toBeLessThanOrEqual(3)
@@ -173,8 +175,8 @@ test('F13 a dropped database ends the feed, which goes on behind the end in the 
 
 test.each([
   ['resumes at the end of a database', faulty.resumesAtTheEnd],
-  ['does not see that the cursor was closed', faulty.overlooksTheEnd],
-])('F13 the same test finds a source that %s: it loops, or starts anew', async (_name, wrap) => {
+  ['ignores that the cursor was closed', faulty.overlooksTheEnd],
+])('F13 the same test detects a source that %s: it loops or starts a new epoch', async (_name, wrap) => {
   const heard = await dropDatabase(wrap)
   expect(heard.errors.length > 3 || heard.origins.length > 1).toBe(true)
 })

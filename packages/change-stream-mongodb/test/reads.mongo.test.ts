@@ -44,7 +44,7 @@ function idsIn(answer: SourceReply): readonly Id[] {
   return [...answer.documents.keys()].toSorted()
 }
 
-test('F7 documents that do not fit one reply are all there', async () => {
+test('F7 documents that do not fit into one reply are all returned', async () => {
   const text = 'x'.repeat(2_000_000)
   const ids = Array.from({ length: 20 }, (_, n) => `big${n}`)
   await app.collection<Stored>('products').insertMany(ids.map((_id) => ({ _id, text })))
@@ -56,13 +56,13 @@ test.each<[string, readonly Stored['_id'][], readonly Id[]]>([
   ['numbers', [5, Long.fromNumber(2 ** 40), -3.0], ['5', '1099511627776', '-3']],
   ['objects', [ObjectId.createFromHexString('64b5f0c2a1b2c3d4e5f60718')], ['64b5f0c2a1b2c3d4e5f60718']],
   ['uuids', [new UUID('01890a5d-ac96-774b-bcce-b302099a8057')], ['01890a5d-ac96-774b-bcce-b302099a8057']],
-])('F7 ids of %s are found by their texts', async (collection, stored, ids) => {
+])('F7 ids of type %s are found by their text form', async (collection, stored, ids) => {
   await app.collection<Stored>(collection).insertMany(stored.map((_id) => ({ _id })))
   const answer = await opened.reads.read(await opened.reads.head(signal), collection, ids, signal)
   expect(idsIn(answer)).toEqual(ids.toSorted())
 })
 
-test('F7 a text that is no id of its collection is absent, and does not disturb the others of its read', async () => {
+test('F7 an invalid id is absent and does not affect other ids of the same read', async () => {
   await app.collection<Stored>('numbers').insertOne({ _id: 77 })
   const at = await opened.reads.head(signal)
   expect(idsIn(await opened.reads.read(at, 'numbers', ['abc', '5.5', '77', '077'], signal))).toEqual(['77'])
@@ -74,7 +74,7 @@ test('F7 a text that is no id of its collection is absent, and does not disturb 
 
 const tickAfter = (at: Position, ticks: number): Position => positionOf(highOf(at), lowOf(at) + ticks)
 
-test('F16 a position that is not there yet, or not any more, is said to be unavailable', async () => {
+test('F16 a position that is too new or too old is reported as unavailable', async () => {
   await app.collection<Stored>('products').insertOne({ _id: 'here' })
   const now = await opened.reads.head(signal)
   const ahead = opened.reads.read(tickAfter(now, 1_000), 'products', ['here'], signal)
@@ -83,7 +83,7 @@ test('F16 a position that is not there yet, or not any more, is said to be unava
   await expect(old).rejects.toMatchObject({ code: 'POSITION_UNAVAILABLE' })
 })
 
-/** What a read of a document at a position before its collection was dropped comes to. */
+/** Reads a document at a position before its collection was dropped. */
 async function afterADrop(wrap: (connection: ReadConnection) => ReadConnection): Promise<SourceReply> {
   await using other = await openSource(db, { collections, wrap })
   const doomed = app.collection<Stored>('missing')
@@ -97,23 +97,23 @@ async function afterADrop(wrap: (connection: ReadConnection) => ReadConnection):
   })
 }
 
-test('F16 a collection that is gone proves nothing about what was in it', async () => {
+test('F16 a dropped collection proves nothing about its former contents', async () => {
   expect(await afterADrop((connection) => connection)).toMatchObject({ kind: 'fenced' })
 })
 
-test('F16 the same test finds reads that take silence as absence', async () => {
+test('F16 the same test detects reads that treat a missing collection as absence', async () => {
   const answer = await afterADrop(faulty.takesSilenceAsAbsence)
   expect(answer.kind === 'exact' && answer.documents.size).toBe(0)
 })
 
-test('F7 the documents are the bytes that the database has', async () => {
+test('F7 the documents are the bytes in the database', async () => {
   await app.collection<Stored>('products').insertOne({ _id: 'bytes', text: 'é' })
   const answer = await opened.reads.read(await opened.reads.head(signal), 'products', ['bytes'], signal)
   if (answer.kind !== 'exact') throw new Error('expected an exact answer')
   expect(deserialize(answer.documents.get('bytes') ?? Buffer.alloc(0))).toEqual({ _id: 'bytes', text: 'é' })
 })
 
-test('F17 collections that cannot be followed exactly are named with the reason', async () => {
+test('F17 collections that cannot be followed exactly are reported with the reason', async () => {
   await app.createCollection('view', { viewOn: 'products', pipeline: [] })
   await app.createCollection('capped', { capped: true, size: 10_000 })
   await app.createCollection('german', { collation: { locale: 'de' } })
@@ -127,7 +127,7 @@ test('F17 collections that cannot be followed exactly are named with the reason'
   })
 })
 
-test('F18 a user who may not read is told so', async () => {
+test('F18 a user without read access gets an error that says so', async () => {
   await using denied = await openSource(db, { collections })
   await app.command({ revokeRolesFromUser: 'freshet-reader', roles: ['freshet-reader'] })
   try {
@@ -138,7 +138,7 @@ test('F18 a user who may not read is told so', async () => {
   }
 })
 
-test('F9 a database without a control document is no source', async () => {
+test('F9 a database without a control document is not a source', async () => {
   const control = app.collection<Stored>('freshet')
   const document = await control.findOneAndDelete({ _id: 'source' })
   await expect(opened.source.start(signal)).rejects.toMatchObject({ code: 'SOURCE_UNKNOWN' })
@@ -146,7 +146,7 @@ test('F9 a database without a control document is no source', async () => {
   await expect(opened.source.start(signal)).resolves.toMatchObject({ source: expect.any(String) })
 })
 
-test('F25 documents above the limit of a read do not cross the wire, and their sizes are told', async () => {
+test('F25 documents above the limit of a read are not sent, and their sizes are reported', async () => {
   const texts = { small: 1, just: 1_000, above: 1_001, large: 5_000_000 }
   const documents = Object.entries(texts).map(([_id, length]) => ({ _id, text: 'x'.repeat(length) }))
   await app.collection<Stored>('products').insertMany(documents)
@@ -169,7 +169,7 @@ test('F25 documents above the limit of a read do not cross the wire, and their s
   const wanted = documents.map((document) => [document._id, calculateObjectSize(document)] as const)
   expect(sizes).toMatchObject({ sizes: new Map(wanted) })
   expect(bytes).toBeLessThan(2_000)
-  // Those that are too large are as much part of the same state.
+  // Oversized documents are part of the same snapshot.
   expect(idsIn(await other.reads.read(at, 'products', ['large', 'above'], signal, large))).toEqual([
     'above',
     'large',

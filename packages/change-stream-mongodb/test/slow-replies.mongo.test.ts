@@ -7,7 +7,7 @@ import { openSource } from './support/open-source.ts'
 import { Recorder } from '@freshet/change-stream/conformance'
 import { valueIn } from './support/value-in.ts'
 
-/** Each opening takes the server longer than a reply is waited for at first, as after a long stretch of foreign changes. */
+/** Each opening takes the server longer than the first wait, as after many unrelated changes. */
 async function hearSlowServer(
   options: Partial<MongoSourceOptions>,
   until: (heard: Recorder) => void,
@@ -30,7 +30,7 @@ async function hearSlowServer(
   return heard
 }
 
-test('F21 a server that takes long to find its way is waited for longer each time, until it answers', async () => {
+test('F21 the wait for a slow server grows with each attempt, until it replies', async () => {
   const { errors, origins } = await hearSlowServer({ longestReplyMs: 60_000 }, (heard) =>
     expect(heard.batches.length).toBeGreaterThan(2),
   )
@@ -38,7 +38,7 @@ test('F21 a server that takes long to find its way is waited for longer each tim
   expect(origins).toHaveLength(1)
 })
 
-test('F21 one that does not answer in the longest wait is too far behind: a new epoch', async () => {
+test('F21 a server that does not reply within the longest wait is too far behind: a new epoch', async () => {
   const { errors, batches } = await hearSlowServer({ longestReplyMs: 300 }, (heard) =>
     expect(heard.origins.length).toBeGreaterThan(1),
   )

@@ -2,7 +2,7 @@ import type { ReadCommand, ReadConnection, ReadSession, RunOptions } from '@fres
 
 type Reply = Awaited<ReturnType<ReadConnection['run']>>
 
-/** A connection that changes what is said on it: the way in which tests break one rule of the source. */
+/** A connection that alters commands or replies, so that a test can break one rule of the source. */
 export class FaultyConnection implements ReadConnection {
   readonly database: string
   readonly #inner: ReadConnection
@@ -51,7 +51,7 @@ function pipelineOf(command: ReadCommand): readonly FirstStage[] {
     : []
 }
 
-/** Asks for whole events. */
+/** Requests whole events. */
 export function wantsAll(inner: ReadConnection): ReadConnection {
   return new FaultyConnection(inner, {
     command: (command) => {
@@ -61,7 +61,7 @@ export function wantsAll(inner: ReadConnection): ReadConnection {
   })
 }
 
-/** Takes the end of a database for something that one may resume at. */
+/** Treats the end of a database as a point to resume at. */
 export function resumesAtTheEnd(inner: ReadConnection): ReadConnection {
   return new FaultyConnection(inner, {
     command: (command) => {
@@ -74,7 +74,7 @@ export function resumesAtTheEnd(inner: ReadConnection): ReadConnection {
   })
 }
 
-/** Does not see that the server closed the cursor. */
+/** Ignores that the server closed the cursor. */
 export function overlooksTheEnd(inner: ReadConnection): ReadConnection {
   let last: unknown
   return new FaultyConnection(inner, {
@@ -88,7 +88,7 @@ export function overlooksTheEnd(inner: ReadConnection): ReadConnection {
   })
 }
 
-/** Takes an answer without a position for one that proves something. */
+/** Treats a reply without a snapshot time as proof of absence. */
 export function takesSilenceAsAbsence(inner: ReadConnection): ReadConnection {
   return new FaultyConnection(inner, {
     reply: (reply, command) =>
@@ -98,7 +98,7 @@ export function takesSilenceAsAbsence(inner: ReadConnection): ReadConnection {
   })
 }
 
-/** Says of every reply that it shows the newest state there is. */
+/** Claims that every reply shows the latest state. */
 export function takesFullRepliesAsProof(inner: ReadConnection): ReadConnection {
   return new FaultyConnection(inner, {
     reply: (reply) =>
@@ -108,7 +108,7 @@ export function takesFullRepliesAsProof(inner: ReadConnection): ReadConnection {
   })
 }
 
-/** A time before all others, of the same class. */
+/** The zero time, of the same class. */
 function zeroOf(time: { constructor: unknown }): unknown {
   const { constructor } = time
   if (typeof constructor !== 'function') throw new TypeError('expected a Timestamp')

@@ -23,11 +23,11 @@ export interface OpenSourceOptions {
   readonly options?: Partial<MongoSourceOptions>
   readonly collections?: ReadonlyMap<string, IdType>
   readonly identity?: IdentityRule
-  /** Stands between the source and the server. */
+  /** Sits between the source and the server. */
   readonly wrap?: (connection: ReadConnection) => ReadConnection
 }
 
-/** The product's source over a test's database, with the reader's own user. */
+/** The production source over a test database, with the reader's own user. */
 export async function openSource(db: TestDatabase, given: OpenSourceOptions = {}): Promise<OpenedSource> {
   const connection = await openReadConnection({
     uri: given.uri ?? db.uriFor('reader'),

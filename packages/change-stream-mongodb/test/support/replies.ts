@@ -1,6 +1,6 @@
 import { positionOf, type Change, type IdType } from '@freshet/protocol'
 import { serialize, Timestamp, UUID } from 'bson'
-import { Reckoner, type FeedReply } from '../../src/reckoner.ts'
+import { BatchAssembler, type FeedReply } from '../../src/batch-assembler.ts'
 import { WatchList } from '../../src/watched.ts'
 
 const hex = (n: number): string => n.toString(16).toUpperCase().padStart(8, '0')
@@ -18,7 +18,7 @@ export interface EventParts {
   readonly cause?: string
 }
 
-/** An event of MongoDB at the time `t`, as the server writes it. */
+/** A MongoDB event at time `t`, in the server's format. */
 export function event(
   t: number,
   { kind = 'insert', id = `k${t}`, collection = 'things', transaction, to, token, cause }: EventParts = {},
@@ -58,8 +58,11 @@ export interface Kind {
   readonly idType?: IdType
 }
 
-export function reckoner(from = 5, { singlePositions = true, idType = 'string' }: Kind = {}): Reckoner {
-  return new Reckoner({
+export function assembler(
+  from = 5,
+  { singlePositions = true, idType = 'string' }: Kind = {},
+): BatchAssembler {
+  return new BatchAssembler({
     from: positionOf(1, from),
     watchList: new WatchList(
       new Map([
@@ -81,9 +84,9 @@ export const words = (changes: readonly Change[]): readonly string[] =>
         : change.kind,
   )
 
-/** What a sequence of replies comes to, batch by batch. */
+/** The result of a sequence of replies, batch by batch. */
 export function run(
-  target: Reckoner,
+  target: BatchAssembler,
   first: FeedReply,
   ...later: readonly FeedReply[]
 ): readonly [number, ...string[]][] {

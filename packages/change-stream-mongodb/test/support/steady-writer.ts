@@ -1,6 +1,6 @@
 import { MongoServerError, type MongoClient } from 'mongodb'
 
-/** Inserts numbered documents one after the other and knows which of them were acknowledged by a majority. */
+/** Inserts numbered documents one by one and records which were acknowledged by a majority. */
 export class SteadyWriter {
   readonly #client: MongoClient
   readonly #database: string
@@ -13,7 +13,7 @@ export class SteadyWriter {
     this.#database = database
   }
 
-  /** In the order of their writes, which is the order of their acknowledgements. */
+  /** In write order, which is also the order of acknowledgement. */
   get acknowledged(): readonly string[] {
     return this.#ids
   }
@@ -22,7 +22,7 @@ export class SteadyWriter {
     this.#running = this.#run()
   }
 
-  /** Settles after the last write. */
+  /** Resolves after the last write. */
   async stop(): Promise<void> {
     this.#stopped = true
     await this.#running
@@ -40,7 +40,7 @@ export class SteadyWriter {
 
 const duplicateKey = 11_000
 
-/** An election leaves it open whether a write was stored: then the same one is sent again, until it is there. */
+/** After an election it is unknown whether a write was stored, so it is repeated until it exists. */
 async function untilStored(insert: () => Promise<unknown>): Promise<void> {
   for (;;) {
     try {

@@ -1,11 +1,10 @@
 import type { Change, Upsert } from '@freshet/protocol'
 
 /**
- * The changes of a position whose end is not proved yet, kept from one reply to the next. The documents are views into
- * a reply that will go, so they are copied; above the limit only the keys are kept, and such documents are fetched
- * again when somebody asks for them.
+ * Buffers the changes of a position whose end is not yet proved. The documents are views into a reply's buffer, so they
+ * are copied. Above the limit only keys are kept, and the documents are read again when requested.
  */
-export class HeldChanges {
+export class BufferedChanges {
   readonly #maxBytes: number
   #changes: Change[] = []
   #bytes = 0
@@ -15,20 +14,20 @@ export class HeldChanges {
     this.#maxBytes = maxBytes
   }
 
-  /** Gives back all that is held and is empty then. Changes of the next reply may be added to the list. */
+  /** Returns the buffered changes and clears the buffer. The caller may append to the list. */
   take(): Change[] {
     const changes = this.#changes
     this.#changes = []
     return changes
   }
 
-  /** The position ended. */
+  /** Clears the buffer after the position has ended. */
   reset(): void {
     this.#bytes = 0
     this.#full = false
   }
 
-  /** Keeps these; the first `owned` of them came from {@link take} and need no copy. */
+  /** Buffers changes. The first `owned` of them came from {@link take} and need no copy. */
   keep(changes: Change[], owned: number): void {
     this.#changes = changes
     for (let i = owned; i < changes.length; i += 1) {

@@ -5,24 +5,24 @@ import { compareTimes, type ClusterTime } from './cluster-time.ts'
 export interface Evidence {
   /** When the command was sent. */
   readonly sentAt: MonotonicMs
-  /** The newest operation that the node knew when it answered; `undefined`: only an empty reply is a proof. */
+  /** The node's latest operation when it replied. Without it, only an empty reply is a proof. */
   readonly operationTime: ClusterTime | undefined
-  /** No events at all: there was nothing newer on the node when the command came. */
+  /** No events: the node had nothing newer when the command arrived. */
   readonly empty: boolean
-  /** Events that had not been seen before. */
+  /** At least one event was new. */
   readonly fresh: boolean
 }
 
 const never = Number.NEGATIVE_INFINITY
 
-/** Replies that may still be proofs; more than these are not remembered, which can only make the age look higher. */
+/** Replies that may still become proofs. Any beyond this are dropped, which can only overstate the age. */
 const maxPending = 64
 
 /**
- * Since when the state is proved to be the newest. A full reply proves nothing by itself: a backlog arrives in full
- * replies that each end like a live one. It does once all is applied that the node knew when it answered.
+ * Tracks since when the state is known to be current. A full reply proves nothing by itself, since a backlog arrives in
+ * full replies too. It proves freshness once everything is applied that the node knew when it replied.
  */
-export class Proof {
+export class FreshnessProof {
   readonly #pending: { readonly sentAt: MonotonicMs; readonly operationTime: ClusterTime }[] = []
   #provedAt: MonotonicMs = never
   #aliveAt: MonotonicMs = never
@@ -32,14 +32,14 @@ export class Proof {
   }
 
   /**
-   * A change that was not there at the last proof, and is now, was acknowledged by a majority in between: so that
-   * proof did not come from a primary that was cut off.
+   * A new change was acknowledged by a majority after the previous proof, so that proof did not come from a partitioned
+   * primary.
    */
   get aliveAt(): MonotonicMs {
     return this.#aliveAt
   }
 
-  /** Takes a reply after all of it was reckoned: `through` is where the state stands. */
+  /** Call after the reply is assembled; `through` is the position reached. */
   take(evidence: Evidence, through: ClusterTime): void {
     if (evidence.fresh) this.#aliveAt = this.#provedAt
     if (evidence.empty) {

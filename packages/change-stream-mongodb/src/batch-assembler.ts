@@ -1,12 +1,12 @@
 import type { MonotonicMs } from '@freshet/kit'
 import type { Change, Position } from '@freshet/protocol'
 import type { Batch } from '@freshet/change-stream'
-import { ChangeMaker, touchesIdentity } from './change-maker.ts'
+import { ChangeDecoder, mayChangeIdentity } from './change-decoder.ts'
 import { compareTimes, positionAt, timeBefore, timeOf, type ClusterTime } from './cluster-time.ts'
 import { unsupported } from './driver-errors.ts'
 import { EventReader } from './event.ts'
-import { HeldChanges } from './held-changes.ts'
-import { Proof } from './proof.ts'
+import { BufferedChanges } from './buffered-changes.ts'
+import { FreshnessProof } from './freshness-proof.ts'
 import { readToken, type ResumeToken, type TokenTime } from './token.ts'
 import type { WatchList } from './watched.ts'
 
@@ -15,81 +15,81 @@ export interface FeedReply {
   readonly events: readonly Buffer[]
   readonly token: ResumeToken
   /**
-   * The newest operation that the node knew; `undefined`: it does not tell, as one with access control for some seconds
-   * after its start, until it has read the keys that it signs times with.
+   * The node's latest operation. `undefined` if unreported: with access control, a node reports no time for some
+   * seconds after its start, until it has loaded its signing keys.
    */
   readonly operationTime: ClusterTime | undefined
-  /** The server closed the cursor: the database that it stood on is gone. */
+  /** The server closed the cursor because the database was dropped. */
   readonly ended: boolean
   readonly sentAt: MonotonicMs
 }
 
-export interface ReckonerParts {
+export interface BatchAssemblerParts {
   readonly from: Position
   readonly watchList: WatchList
-  /** Whether an event outside of a transaction is the only one of its time: true for MongoDB 6.0. */
+  /** Whether an event outside a transaction is the only one at its cluster time. True for MongoDB 6.0. */
   readonly singlePositions: boolean
   readonly maxOpenBytes: number
 }
 
-/** How a feed is opened again where it stood; `startAfter` an end, since resuming there would end at once. */
+/** How to reopen a feed. `startAfter` skips an end event; resuming there would end at once. */
 export interface Resume {
   readonly how: 'resumeAfter' | 'startAfter'
   readonly token: ResumeToken
 }
 
-/** What a reply came to. */
-export interface Reckoning {
+/** The result of one reply. */
+export interface AssembledReply {
   readonly batch: Batch
-  /** Something touched what says which history this is: it must be asked for again. The rest of the reply is left. */
+  /** The identity may have changed and must be read again. The rest of the reply is discarded. */
   readonly identityTouched: boolean
 }
 
 /**
- * Turns replies of a change stream into batches of whole positions. No waiting and no server: what is decided here is
- * when a position has ended, how far nothing is missing, and from where the feed goes on.
+ * Assembles replies of a change stream into batches of complete positions. Pure, without I/O: it decides when a
+ * position has ended, up to where nothing is missing, and where to resume.
  */
-export class Reckoner {
+export class BatchAssembler {
   readonly #singlePositions: boolean
   readonly #event: EventReader
-  readonly #held: HeldChanges
-  readonly #maker = new ChangeMaker()
-  readonly #proof = new Proof()
-  /** Nothing at or before it is missing. */
+  readonly #buffered: BufferedChanges
+  readonly #decoder = new ChangeDecoder()
+  readonly #proof = new FreshnessProof()
+  /** Nothing at or before this is missing. */
   #through: ClusterTime
-  /** The position whose changes are held back, because its end is not proved. */
+  /** The position whose changes are buffered because its end is not proved. */
   #open: ClusterTime | undefined
   #openInTransaction = false
-  #openTouchesIdentity = false
+  #openMayChangeIdentity = false
   #identityTouched = false
-  /** Changes of this reply, and how many of them belong to positions that have ended. */
+  /** Changes of this reply, and how many of them belong to completed positions. */
   #changes: Change[] = []
   #closed = 0
   #openingMark: ClusterTime | undefined
-  /** It is not ahead of what there was: the server read so far, and did not only promise to begin there. */
+  /** The opening mark is not ahead of the node's latest operation, so the server has read up to it. */
   #openingMarkIsReal = false
   #resume: Resume | undefined
   #tokenChecked = false
 
-  constructor(parts: ReckonerParts) {
+  constructor(parts: BatchAssemblerParts) {
     this.#singlePositions = parts.singlePositions
     this.#event = new EventReader(parts.watchList)
-    this.#held = new HeldChanges(parts.maxOpenBytes)
+    this.#buffered = new BufferedChanges(parts.maxOpenBytes)
     this.#through = timeOf(parts.from)
   }
 
-  /** Whether changes are held back: then the next reply is wanted soon. */
-  get holds(): boolean {
+  /** Whether changes are buffered. If so, the next reply should be requested soon. */
+  get hasOpenPosition(): boolean {
     return this.#open !== undefined
   }
 
-  /** Where to go on; `undefined`: nothing was closed yet, go on from the position. */
+  /** Where to resume; `undefined` until a position is complete. */
   get resume(): Resume | undefined {
     return this.#resume
   }
 
-  /** The first reply of a cursor. Its mark is one tick ahead of what may be claimed. */
-  opened(reply: FeedReply): Reckoning {
+  /** Handles the first reply of a cursor, whose mark may be one tick too high. */
+  opened(reply: FeedReply): AssembledReply {
     this.#openingMark = timeOfToken(reply.token)
     const { operationTime } = reply
     this.#openingMarkIsReal =
@@ -97,52 +97,52 @@ export class Reckoner {
     return this.#take(reply, true)
   }
 
-  /** Every later reply. @throws {ChangeStreamError} UNSUPPORTED: the server tells time in another way. */
-  next(reply: FeedReply): Reckoning {
+  /** Handles every later reply. @throws {ChangeStreamError} UNSUPPORTED: unknown format of times. */
+  next(reply: FeedReply): AssembledReply {
     return this.#take(reply, false)
   }
 
-  #take(reply: FeedReply, first: boolean): Reckoning {
-    this.#changes = this.#held.take()
+  #take(reply: FeedReply, first: boolean): AssembledReply {
+    this.#changes = this.#buffered.take()
     this.#closed = 0
     const carried = this.#changes.length
     let fresh = false
     for (const bytes of reply.events) {
       this.#event.read(bytes)
-      if (compareTimes(this.#event, this.#through) <= 0) continue // delivered again
+      if (compareTimes(this.#event, this.#through) <= 0) continue // redelivered
       fresh = true
       this.#gather()
-      if (this.#identityTouched) return this.#reckoning(this.#changes.slice(0, this.#closed))
+      if (this.#identityTouched) return this.#result(this.#changes.slice(0, this.#closed))
     }
     this.#closeByToken(reply, first)
     const { sentAt, operationTime, events } = reply
-    // While something is held back, more than what is shown is known.
+    // While changes are buffered, more is known than has been delivered.
     const empty = events.length === 0 && !first && this.#open === undefined
     this.#proof.take({ sentAt, operationTime, empty, fresh }, this.#through)
-    const held = this.#changes.splice(this.#closed)
-    this.#held.keep(held, this.#closed === 0 ? carried : 0)
-    return this.#reckoning(this.#changes)
+    const open = this.#changes.splice(this.#closed)
+    this.#buffered.keep(open, this.#closed === 0 ? carried : 0)
+    return this.#result(this.#changes)
   }
 
-  /** Adds one event; one of a later time proves that the open position has ended. */
+  /** Adds one event. A later cluster time proves that the open position has ended. */
   #gather(): void {
     const event = this.#event
     if (!this.#tokenChecked) this.#checkToken()
     if (this.#open !== undefined && compareTimes(event, this.#open) > 0) {
       this.#close()
-      if (this.#identityTouched) return // what comes now may belong to another history
+      if (this.#identityTouched) return // later events may belong to another history
     }
     this.#open ??= { high: event.high, low: event.low }
     this.#openInTransaction = event.inTransaction
-    if (touchesIdentity(event)) this.#openTouchesIdentity = true
-    else this.#maker.add(event, this.#changes)
+    if (mayChangeIdentity(event)) this.#openMayChangeIdentity = true
+    else this.#decoder.add(event, this.#changes)
   }
 
   #closeByToken(reply: FeedReply, first: boolean): void {
     const token = timeOfToken(reply.token)
     if (token.highWaterMark) this.#closeByMark(token, first)
     else if (reply.events.length === 0) {
-      if (!first) this.#close() // the end of the log, with nothing more of this position
+      if (!first) this.#close() // end of the log: nothing more at this position
     } else if (this.#singlePositions && !this.#openInTransaction) this.#close()
     if (reply.ended) {
       this.#close()
@@ -151,8 +151,8 @@ export class Reckoner {
   }
 
   /**
-   * A mark that the cursor was opened with may be one tick ahead of what was read. On an idle server it stays the same for
-   * ten seconds, so a later reply is asked whether it was.
+   * The mark that the cursor was opened with may be one tick ahead of what was read. On an idle server it stays the
+   * same for ten seconds, so later replies are compared with it.
    */
   #closeByMark(token: TokenTime, first: boolean): void {
     const later = this.#openingMark !== undefined && compareTimes(token, this.#openingMark) > 0
@@ -166,11 +166,11 @@ export class Reckoner {
     this.#closed = this.#changes.length
     this.#through = this.#open
     this.#open = undefined
-    this.#identityTouched ||= this.#openTouchesIdentity
-    this.#held.reset()
+    this.#identityTouched ||= this.#openMayChangeIdentity
+    this.#buffered.reset()
   }
 
-  #reckoning(changes: readonly Change[]): Reckoning {
+  #result(changes: readonly Change[]): AssembledReply {
     const { provedAt, aliveAt } = this.#proof
     return {
       batch: { changes, through: positionAt(this.#through), provedAt, aliveAt },
@@ -178,17 +178,17 @@ export class Reckoner {
     }
   }
 
-  /** Positions are read from tokens, which are opaque by the manual: once for each opening they must be what they say. */
+  /** Positions are parsed from tokens, which MongoDB documents as opaque. Verified once per opening. */
   #checkToken(): void {
     const token = timeOfToken({ _data: this.#event.token })
     if (token.highWaterMark || compareTimes(token, this.#event) !== 0)
-      throw unsupported('expected the time in the token of an event to be its cluster time')
+      throw unsupported('expected the time in a token of an event to equal its cluster time')
     this.#tokenChecked = true
   }
 }
 
 function timeOfToken(token: ResumeToken): TokenTime {
   const time = readToken(token)
-  if (time === undefined) throw unsupported(`expected a resume token of the known shape, got ${token._data}`)
+  if (time === undefined) throw unsupported(`expected a resume token of the known format, got ${token._data}`)
   return time
 }

@@ -1,14 +1,14 @@
 import { expect, test } from '@jest/globals'
 import { positionOf, type IdType } from '@freshet/protocol'
 import { ObjectId, serialize, UUID } from 'bson'
-import type { FeedReply } from '../src/reckoner.ts'
-import { event, eventToken, mark, reckoner, reply, run, words, type EventParts } from './support/replies.ts'
+import type { FeedReply } from '../src/batch-assembler.ts'
+import { event, eventToken, mark, assembler, reply, run, words, type EventParts } from './support/replies.ts'
 
-test('F2 a transaction that ends at the end of a reply is held until its end is proved', () => {
+test('F2 a transaction at the end of a reply is buffered until its end is proved', () => {
   const part = (n: number): Buffer => event(7, { id: `t${n}`, transaction: true })
   expect(
     run(
-      reckoner(),
+      assembler(),
       reply([], mark(5)),
       reply([event(6), part(1)], eventToken(7)),
       reply([part(2)], eventToken(7)),
@@ -17,50 +17,54 @@ test('F2 a transaction that ends at the end of a reply is held until its end is 
   ).toEqual([[5], [6, 'upsert k6'], [6], [7, 'upsert t1', 'upsert t2']])
 })
 
-test('F2 a transaction is closed by the next position, and by a mark at or behind it', () => {
+test('F2 a transaction is closed by the next position or by a high-water mark at or after it', () => {
   const part = event(7, { transaction: true })
   expect(
-    run(reckoner(), reply([], mark(5)), reply([part], eventToken(7)), reply([event(8)], eventToken(8))),
+    run(assembler(), reply([], mark(5)), reply([part], eventToken(7)), reply([event(8)], eventToken(8))),
   ).toEqual([[5], [5], [8, 'upsert k7', 'upsert k8']])
-  expect(run(reckoner(), reply([], mark(5)), reply([part], eventToken(7)), reply([], mark(7)))).toEqual([
+  expect(run(assembler(), reply([], mark(5)), reply([part], eventToken(7)), reply([], mark(7)))).toEqual([
     [5],
     [5],
     [7, 'upsert k7'],
   ])
 })
 
-test('F2 in 6.0 an event outside of a transaction ends its position; later ones may have neighbours', () => {
+test('F2 in 6.0 an event outside a transaction ends its position; later versions may add others', () => {
   const replies = [
     reply([], mark(5)),
     reply([event(6)], eventToken(6)),
     reply([event(6, { id: 'n' })], eventToken(6)),
     reply([], mark(9)),
   ] as const
-  expect(run(reckoner(5, { singlePositions: false }), ...replies)).toEqual([
+  expect(run(assembler(5, { singlePositions: false }), ...replies)).toEqual([
     [5],
     [5],
     [5],
     [9, 'upsert k6', 'upsert n'],
   ])
-  expect(run(reckoner(), ...(replies.slice(0, 2) as [FeedReply, FeedReply]))).toEqual([[5], [6, 'upsert k6']])
+  expect(run(assembler(), ...(replies.slice(0, 2) as [FeedReply, FeedReply]))).toEqual([
+    [5],
+    [6, 'upsert k6'],
+  ])
 })
 
-test('F1 the mark of an opening may be one tick ahead of what may be claimed, later ones are not', () => {
+test('F1 the high-water mark of an opening may be one tick too high, later ones are not', () => {
   const late = event(9)
   const there = { operationTime: { high: 1, low: 8 } }
-  expect(run(reckoner(), reply([], mark(9)), reply([late], eventToken(9)))).toEqual([[8], [9, 'upsert k9']])
+  expect(run(assembler(), reply([], mark(9)), reply([late], eventToken(9)))).toEqual([[8], [9, 'upsert k9']])
   expect(
-    run(reckoner(), reply([], mark(9), there), reply([], mark(9)), reply([late], eventToken(9))),
+    run(assembler(), reply([], mark(9), there), reply([], mark(9)), reply([late], eventToken(9))),
   ).toEqual([[8], [8], [9, 'upsert k9']])
-  expect(run(reckoner(), reply([], mark(9), there), reply([], mark(10)))).toEqual([[8], [10]])
-  // What the server had read already when it opened is claimed with the next reply, or an idle server is never caught up.
+  expect(run(assembler(), reply([], mark(9), there), reply([], mark(10)))).toEqual([[8], [10]])
+  // What the server had already read when it opened counts with the next reply; otherwise an idle server would never be
+  // current.
   const read = { operationTime: { high: 1, low: 9 } }
-  expect(run(reckoner(), reply([], mark(9), read), reply([], mark(9)))).toEqual([[8], [9]])
+  expect(run(assembler(), reply([], mark(9), read), reply([], mark(9)))).toEqual([[8], [9]])
 })
 
-test('F1 the same replies lose a change where the opening mark is taken as inclusive', () => {
-  const broken = reckoner()
-  // Whoever takes the opening reply for one like all others does so.
+test('F1 the same replies lose a change if the opening mark counts as inclusive', () => {
+  const broken = assembler()
+  // That happens if the opening reply is treated like any other.
   broken.opened(reply([], mark(5)))
   const taken = [reply([], mark(9)), reply([event(9)], eventToken(9))].map((one) =>
     words(broken.next(one).batch.changes),
@@ -68,16 +72,16 @@ test('F1 the same replies lose a change where the opening mark is taken as inclu
   expect(taken).toEqual([[], []])
 })
 
-test('F4 what is delivered again is skipped', () => {
-  expect(run(reckoner(6), reply([event(5), event(6), event(7)], eventToken(7)))).toEqual([[7, 'upsert k7']])
+test('F4 redelivered events are skipped', () => {
+  expect(run(assembler(6), reply([event(5), event(6), event(7)], eventToken(7)))).toEqual([[7, 'upsert k7']])
 })
 
-test('F4 the feed goes on from where the last position ended, never from the middle of one', () => {
-  const target = reckoner()
+test('F4 the feed resumes after the last complete position, never inside one', () => {
+  const target = assembler()
   run(target, reply([], mark(5)), reply([event(6)], eventToken(6)))
   expect(target.resume).toEqual({ how: 'resumeAfter', token: { _data: eventToken(6) } })
   target.next(reply([event(7, { transaction: true })], eventToken(7)))
-  expect(target.holds).toBe(true)
+  expect(target.hasOpenPosition).toBe(true)
   expect(target.resume).toEqual({ how: 'resumeAfter', token: { _data: eventToken(6) } })
 })
 
@@ -104,8 +108,8 @@ test.each<[string, EventParts, readonly string[]]>([
   ['a heartbeat', { collection: 'freshet', id: 'heartbeat', kind: 'update' }, []],
   ['an id of another type', { id: 7 }, []],
   ['an id of another form', { id: 'a b' }, []],
-])('F8 %s is told in the words of the contract', (_name, parts, wanted) => {
-  expect(run(reckoner(), reply([], mark(5)), reply([event(6, parts)], eventToken(6)))).toEqual([
+])('F8 %s becomes the right change', (_name, parts, wanted) => {
+  expect(run(assembler(), reply([], mark(5)), reply([event(6, parts)], eventToken(6)))).toEqual([
     [5],
     [6, ...wanted],
   ])
@@ -115,8 +119,8 @@ test.each<[IdType, unknown, string]>([
   ['objectid', ObjectId.createFromHexString('64b5f0c2a1b2c3d4e5f60718'), '64b5f0c2a1b2c3d4e5f60718'],
   ['integer', 7, '7'],
   ['uuid', new UUID('01890a5d-ac96-774b-bcce-b302099a8057'), '01890a5d-ac96-774b-bcce-b302099a8057'],
-])('F5 ids of type %s are told as the text of their URLs', (idType, id, text) => {
-  expect(run(reckoner(5, { idType }), reply([event(6, { id })], eventToken(6)))).toEqual([
+])('F5 ids of type %s arrive in the form used in URLs', (idType, id, text) => {
+  expect(run(assembler(5, { idType }), reply([event(6, { id })], eventToken(6)))).toEqual([
     [6, `upsert ${text}`],
   ])
 })
@@ -126,40 +130,40 @@ test.each<[string, EventParts]>([
   ['its document is deleted', { collection: 'freshet', id: 'source', kind: 'delete' }],
   ['its collection is dropped', { collection: 'freshet', kind: 'drop' }],
   ['another collection takes its name', { collection: 'elsewhere', kind: 'rename', to: 'freshet' }],
-])('F9 the reply is left where %s: the identity must be asked for again', (_name, parts) => {
-  const target = reckoner()
+])('F9 processing stops when %s: the identity must be read again', (_name, parts) => {
+  const target = assembler()
   target.opened(reply([], mark(5)))
   const { batch, identityTouched } = target.next(reply([event(6), event(7, parts), event(8)], eventToken(8)))
   expect(identityTouched).toBe(true)
   expect([batch.through, ...words(batch.changes)]).toEqual([positionOf(1, 7), 'upsert k6'])
 })
 
-test('F15 a token whose time is not the cluster time of its event is refused, and so is one of another shape', () => {
-  expect(() => reckoner().opened(reply([event(6, { token: eventToken(9) })], eventToken(6)))).toThrow(
+test('F15 a token with another time than its event, or of unknown format, is rejected', () => {
+  expect(() => assembler().opened(reply([event(6, { token: eventToken(9) })], eventToken(6)))).toThrow(
     /^UNSUPPORTED/,
   )
-  expect(() => reckoner().opened(reply([], 'AB12'))).toThrow(
-    /^UNSUPPORTED: expected a resume token of the known shape/,
+  expect(() => assembler().opened(reply([], 'AB12'))).toThrow(
+    /^UNSUPPORTED: expected a resume token of the known format/,
   )
 })
 
-test('F15 bytes that are no event are refused', () => {
-  expect(() => reckoner().opened(reply([Buffer.from(serialize({ a: 1 }))], mark(6)))).toThrow(RangeError)
+test('F15 bytes that are not an event are rejected', () => {
+  expect(() => assembler().opened(reply([Buffer.from(serialize({ a: 1 }))], mark(6)))).toThrow(RangeError)
 })
 
 const recount = 'stock/recount;heard="orders/42";writes="things"'
 const lineage = [{ handler: 'stock/recount', heard: 'orders/42', writes: ['things'] }]
 const record = { collection: 'freshet_causes', id: new ObjectId(), transaction: true }
 
-test('F20 tells a change with the cause that stands before it in its transaction, and no other', () => {
-  const tells = reckoner()
-  const { batch } = tells.next(
+test('F20 a change carries the cause that precedes it in its transaction, and no other', () => {
+  const target = assembler()
+  const { batch } = target.next(
     reply(
       [
         event(6, { ...record, cause: recount }),
         event(6, { id: 'caused', transaction: true }),
         event(6, { ...record, kind: 'delete' }),
-        event(6, { id: 'beside', transaction: true }),
+        event(6, { id: 'alsoCheck', transaction: true }),
         event(7, { ...record, cause: recount }),
         event(8, { id: 'later' }),
         event(9, { ...record, cause: 'no lineage at all' }),
@@ -169,29 +173,34 @@ test('F20 tells a change with the cause that stands before it in its transaction
       eventToken(10),
     ),
   )
-  const told = batch.changes.map((change) => ('id' in change ? [change.id, change.cause] : change.kind))
-  expect(told).toEqual([
+  const received = batch.changes.map((change) => ('id' in change ? [change.id, change.cause] : change.kind))
+  expect(received).toEqual([
     ['caused', lineage],
-    ['beside', undefined],
+    ['alsoCheck', undefined],
     ['later', undefined],
     ['unreadable', undefined],
     ['last', undefined],
   ])
 })
 
-test.each([0xff, 0xc0, 0])('F20 a record that is no text, by its byte %d, says and stops nothing', (byte) => {
-  const made = event(6, { ...record, cause: recount })
-  made[made.indexOf(recount)] = byte
-  const { batch } = reckoner().next(reply([made, event(6, { transaction: true }), event(7)], eventToken(7)))
-  expect(batch.changes).toHaveLength(2)
-  for (const change of batch.changes) expect(change).not.toHaveProperty('cause')
-})
+test.each([0xff, 0xc0, 0])(
+  'F20 a record that is not text, because of byte %d, is ignored and stops nothing',
+  (byte) => {
+    const made = event(6, { ...record, cause: recount })
+    made[made.indexOf(recount)] = byte
+    const { batch } = assembler().next(
+      reply([made, event(6, { transaction: true }), event(7)], eventToken(7)),
+    )
+    expect(batch.changes).toHaveLength(2)
+    for (const change of batch.changes) expect(change).not.toHaveProperty('cause')
+  },
+)
 
-test('F20 a cause and its document may come in two replies', () => {
-  const tells = reckoner()
-  const first = tells.next(reply([event(6, { ...record, cause: recount })], eventToken(6)))
+test('F20 a cause and its document may arrive in separate replies', () => {
+  const target = assembler()
+  const first = target.next(reply([event(6, { ...record, cause: recount })], eventToken(6)))
   expect(first.batch.changes).toEqual([])
-  const { batch } = tells.next(
+  const { batch } = target.next(
     reply([event(6, { kind: 'delete', transaction: true }), event(7)], eventToken(7)),
   )
   expect(batch.changes[0]).toEqual({ kind: 'delete', collection: 'things', id: 'k6', cause: lineage })

@@ -4,21 +4,21 @@ import { parseLineage, type Change, type DocumentChange, type Lineage } from '@f
 import { compareTimes, type ClusterTime } from './cluster-time.ts'
 import type { EventReader } from './event.ts'
 
-/** Events that change no document and no definition that matters here. */
+/** Events that affect neither documents nor the definitions that matter here. */
 const harmless: ReadonlySet<string> = new Set(['createIndexes', 'dropIndexes'])
 
 const invalidateAll: Change = Object.freeze({ kind: 'invalidate-all' })
 
 /**
- * Makes changes of a feed's events, one after the other. A cause is an event of its own, which comes before the one of
- * the document in the same transaction; so it is remembered from one event to the next.
+ * Converts events to changes, in order. A cause is a separate event that precedes the document's event in the same
+ * transaction, so it is remembered between events.
  */
-export class ChangeMaker {
+export class ChangeDecoder {
   #cause: { readonly lineage: Lineage; readonly time: ClusterTime } | undefined
 
   /**
-   * Adds what an event of MongoDB means in our words. An `update` carries a delta, which cannot be applied byte by byte:
-   * it says only that the document changed. What is not known is taken as the worst.
+   * Appends the changes that an event stands for. An `update` carries a delta that cannot be applied byte by byte, so
+   * it becomes an invalidation. Unknown events invalidate everything.
    */
   add(event: EventReader, changes: Change[]): void {
     const { operation } = event
@@ -44,7 +44,7 @@ export class ChangeMaker {
   #addDocument(event: EventReader, operation: string, changes: Change[]): void {
     const watched = event.collection
     if (watched === undefined || watched.use === 'control') return
-    // Its record is made before the write and removed after it.
+    // The record is inserted before the write and deleted after it.
     if (watched.use === 'causes') return this.#remember(event, operation)
     const id = event.idIn(watched)
     if (id === undefined) return
@@ -58,7 +58,7 @@ export class ChangeMaker {
     this.#cause = lineage && { lineage, time: { high: event.high, low: event.low } }
   }
 
-  /** A record that was left behind says nothing about what others write later. */
+  /** Ignores a leftover record: it says nothing about later writes. */
   #causeAt(event: EventReader): Lineage | undefined {
     return this.#cause && compareTimes(this.#cause.time, event) === 0 ? this.#cause.lineage : undefined
   }
@@ -70,18 +70,20 @@ function changeOf(event: EventReader, operation: string, collection: string, id:
   return document ? { kind: 'upsert', collection, id, document } : { kind: 'invalidate', collection, id }
 }
 
-/** Whoever may write into this collection may write anything: what is no lineage says nothing. */
+/** Anyone with access to this collection can write anything, so an invalid lineage is ignored. */
 function causeIn({ document }: EventReader): Lineage | undefined {
   const cause = document && fieldsOf(document)?.['cause']
   return typeof cause === 'string' ? parseLineage(cause) : undefined
 }
 
-/** `undefined`: they cannot be read. The server takes texts that are not UTF-8, and one of them must not end every feed. */
+/**
+ * `undefined` if unreadable. The server accepts strings that are not UTF-8, and one of them must not end every feed.
+ */
 function fieldsOf(document: Uint8Array): Readonly<Record<string, unknown>> | undefined {
   try {
     return BSON.deserialize(document)
   } catch {
-    // The same as a record of another form: nobody's change, as far as is known.
+    // Treated like a malformed record: the cause is unknown.
     return undefined
   }
 }
@@ -91,11 +93,11 @@ function addCollectionChange(
   watched: EventReader['collection'],
   changes: Change[],
 ): void {
-  if (watched?.use === 'told') changes.push({ kind, collection: watched.name })
+  if (watched?.use === 'data') changes.push({ kind, collection: watched.name })
 }
 
-/** Whether the event may change which history this is: then it must be asked for again. */
-export function touchesIdentity(event: EventReader): boolean {
+/** Whether the event may change the source's identity, which must then be read again. */
+export function mayChangeIdentity(event: EventReader): boolean {
   const watched = event.collection
   if (watched?.use !== 'control') return event.target?.use === 'control'
   const id = event.idIn(watched)

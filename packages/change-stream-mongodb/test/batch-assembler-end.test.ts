@@ -3,15 +3,15 @@ import {
   event,
   eventToken,
   mark,
-  reckoner,
+  assembler,
   reply,
   run,
   type EventParts,
   type Kind,
 } from './support/replies.ts'
 
-test('F13 the end of a cursor closes what is open, and the feed starts behind it', () => {
-  const target = reckoner()
+test('F13 the end of a cursor closes the open position, and the feed resumes after it', () => {
+  const target = assembler()
   const end = eventToken(8)
   expect(
     run(
@@ -22,36 +22,39 @@ test('F13 the end of a cursor closes what is open, and the feed starts behind it
   expect(target.resume).toEqual({ how: 'startAfter', token: { _data: end } })
 })
 
-/** The last event before an end, held because nothing but the end says that its position is whole. */
+/** The last event before the end, buffered because only the end proves that its position is complete. */
 const held: readonly [string, Kind, EventParts][] = [
   ['of a transaction', {}, { transaction: true }],
   ['that may have neighbours at its time', { singlePositions: false }, {}],
 ]
 const end = eventToken(6)
 
-test.each(held)('F13 the end of a cursor tells the last event, one %s', (_name, kind, parts) => {
+test.each(held)('F13 the end of a cursor delivers the last event, one %s', (_name, kind, parts) => {
   const last = reply([event(6, parts)], end, { ended: true })
-  const opened = reckoner(5, kind)
+  const opened = assembler(5, kind)
   expect(run(opened, last)).toEqual([[6, 'upsert k6']])
-  const later = reckoner(5, kind)
+  const later = assembler(5, kind)
   expect(run(later, reply([], mark(5)), last)).toEqual([[5], [6, 'upsert k6']])
   for (const target of [opened, later]) {
-    expect(target.holds).toBe(false)
+    expect(target.hasOpenPosition).toBe(false)
     expect(target.resume).toEqual({ how: 'startAfter', token: { _data: end } })
   }
 })
 
-test.each(held)('F13 the end of a cursor tells what was held before it too, one %s', (_name, kind, parts) => {
-  const replies = [
-    reply([event(6, parts)], end),
-    reply([event(6, { ...parts, id: 'last' })], end, { ended: true }),
-  ] as const
-  expect(run(reckoner(5, kind), ...replies)).toEqual([[5], [6, 'upsert k6', 'upsert last']])
-})
+test.each(held)(
+  'F13 the end of a cursor delivers what was buffered before it too, one %s',
+  (_name, kind, parts) => {
+    const replies = [
+      reply([event(6, parts)], end),
+      reply([event(6, { ...parts, id: 'last' })], end, { ended: true }),
+    ] as const
+    expect(run(assembler(5, kind), ...replies)).toEqual([[5], [6, 'upsert k6', 'upsert last']])
+  },
+)
 
-test.each(held)('F13 the same replies leave it untold where the end is not seen, one %s', (...given) => {
+test.each(held)('F13 the same replies do not deliver it if the end is ignored, one %s', (...given) => {
   const [, kind, parts] = given
   const unseen = reply([event(6, parts)], end)
-  expect(run(reckoner(5, kind), unseen)).toEqual([[5]])
-  expect(run(reckoner(5, kind), reply([], mark(5)), unseen)).toEqual([[5], [5]])
+  expect(run(assembler(5, kind), unseen)).toEqual([[5]])
+  expect(run(assembler(5, kind), reply([], mark(5)), unseen)).toEqual([[5], [5]])
 })
