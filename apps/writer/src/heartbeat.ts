@@ -1,5 +1,5 @@
 import { Backoff, RunLoop, type Clock, type Log, type Part } from '@freshet/kit'
-import type { ControlStore, Pulse } from './store/contract.ts'
+import type { ControlStore, HeartbeatState } from './store/contract.ts'
 
 /** What the heartbeat is made of. */
 export interface HeartbeatOptions {
@@ -25,7 +25,7 @@ export class Heartbeat implements Part {
   readonly #loop: RunLoop
   #startedAt: number | undefined
   #lastBeatAt: number | undefined
-  #seen: Pulse | undefined
+  #seen: HeartbeatState | undefined
   #refused = false
 
   constructor(options: HeartbeatOptions) {

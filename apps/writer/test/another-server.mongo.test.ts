@@ -3,7 +3,7 @@ import { CutProxy, openTestDatabase, type TestDatabase } from '@freshet/testkit'
 import { sourceIdOf } from '@freshet/mongodb-rules'
 import type { SourceId } from '@freshet/protocol'
 import type { Backend } from '../src/store/contract.ts'
-import type { Pulse } from '../src/store/contract.ts'
+import type { HeartbeatState } from '../src/store/contract.ts'
 import { collections, openWriter } from './support/open-writer.ts'
 
 const passwords = { 'freshet-writer': 'the same on both' } as const
@@ -59,7 +59,7 @@ test('W1 control: a writer that neither hears of broken connections nor looks ag
   const { wrong } = await wrongAnswers((backend) => {
     let first: Promise<SourceId | undefined> | undefined
     const source = () => (first ??= backend.control.source())
-    const control = { source, beat: (seen: Pulse | undefined) => backend.control.beat(seen) }
+    const control = { source, beat: (seen: HeartbeatState | undefined) => backend.control.beat(seen) }
     return { ...backend, control, onBroken: () => undefined }
   })
   expect(wrong).toBeGreaterThan(0)

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import type { Clock, Log } from '@freshet/kit'
 import { silentLog } from '@freshet/testkit'
 import { Heartbeat } from '../src/heartbeat.ts'
-import type { Pulse } from '../src/store/contract.ts'
+import type { HeartbeatState } from '../src/store/contract.ts'
 
 /** A clock on which only sleeps take time; after so many of them it stands still. */
 class SleepingClock implements Clock {
@@ -84,7 +84,7 @@ function byHand() {
   let nowMs = 1_000
   let wroteAt: number | undefined
   const asked: unknown[] = []
-  let answer: (pulse: Pulse) => void = () => undefined
+  let answer: (pulse: HeartbeatState) => void = () => undefined
   const heartbeat = new Heartbeat({
     control: {
       beat: (seen) => {
@@ -114,7 +114,7 @@ function byHand() {
     pass: (ms: number) => {
       nowMs += ms
     },
-    answer: async (pulse: Pulse) => {
+    answer: async (pulse: HeartbeatState) => {
       answer(pulse)
       await settled()
     },

@@ -5,7 +5,7 @@ import { positionOf, type Position } from '@freshet/protocol'
 import { openTestDatabase } from '@freshet/testkit'
 import { BSON, MongoClient, Timestamp } from 'mongodb'
 import type { DocumentPlace } from '../src/store/contract.ts'
-import { LookRoom } from '../src/store/mongodb/look-room.ts'
+import { ReadBudget } from '../src/store/mongodb/read-budget.ts'
 import { ReadModifyWrites } from '../src/store/mongodb/read-modify-writes.ts'
 import {
   SnapshotTransactions,
@@ -19,7 +19,7 @@ afterAll(() => db[Symbol.asyncDispose]())
 const looks = new ByteBudget({ maxBytes: 2 ** 26, clock: systemClock }).part('looks')
 const pauses = (): Backoff => new Backoff({ firstMs: 4, maxMs: 100 }, Math.random)
 const retries = { times: 100, pauses, clock: systemClock }
-const later = () => Promise.reject(new Error('every reply tells its time'))
+const latestPosition = () => Promise.reject(new Error('every reply has a time'))
 
 const changesOver = (
   connection: TransactionsOptions['connection'],
@@ -31,9 +31,9 @@ const changesOver = (
       connection,
       acknowledgeWithinMs: 60_000,
       retries: rules,
-      later,
+      latestPosition,
     }),
-    room: new LookRoom({ small: looks, large: looks, maxLargeWaiting: 50 }),
+    readBudget: new ReadBudget({ small: looks, large: looks, maxLargeWaiting: 50 }),
   })
 
 const placeOf = (id: string): DocumentPlace => ({ collection: { stored: 'products', idType: 'string' }, id })
@@ -65,7 +65,7 @@ test('W5 the time of a statement is never taken for the one of a commit whose re
     commitTransaction: async () => undefined,
     endSession: async () => undefined,
   }
-  const transactions = (later: () => Promise<Position>): SnapshotTransactions =>
+  const transactions = (latestPosition: () => Promise<Position>): SnapshotTransactions =>
     new SnapshotTransactions({
       connection: { writes: { startSession: () => session } as never },
       acknowledgeWithinMs: 60_000,
@@ -74,10 +74,10 @@ test('W5 the time of a statement is never taken for the one of a commit whose re
         pauses: () => new Backoff({ firstMs: 1, maxMs: 1 }, Math.random),
         clock: systemClock,
       },
-      later,
+      latestPosition,
     })
-  const run = (wrote: boolean, later: () => Promise<Position>): Promise<unknown> =>
-    transactions(later).run(async () => {
+  const run = (wrote: boolean, latestPosition: () => Promise<Position>): Promise<unknown> =>
+    transactions(latestPosition).run(async () => {
       session.operationTime = statement
       return { value: undefined, wrote }
     })

@@ -2,32 +2,35 @@ import type { Collection, DocumentCodec, StoredDocument } from '@freshet/documen
 import { ProblemError, headers as names, type Lineage, type Position } from '@freshet/protocol'
 import type { Answer } from '../answer.ts'
 import type { OnceRequest } from '../once.ts'
-import type { KeptAnswer, WriteStore } from '../store/contract.ts'
+import type { StoredAnswer, WriteStore } from '../store/contract.ts'
 import { documentPath } from './documents.ts'
 import type { Change } from './read-modify-write-store.ts'
 
-/** The same caller sent the key before, and was answered: an operation has nothing to do, and is left by this. */
-export class AnsweredBefore extends Error {
-  override readonly name = 'AnsweredBefore'
-  readonly #kept: KeptAnswer
-  /** Where a majority has that answer. */
+/** Thrown to end an operation whose key already has a stored answer. */
+export class ReplayedAnswer extends Error {
+  override readonly name = 'ReplayedAnswer'
+  readonly #kept: StoredAnswer
+  /** A position at which a majority has the stored answer. */
   readonly at: Position
-  /** The same as a header has it, once that is known. */
+  /** The position as a header value, once known. */
   readonly #position: string
 
-  constructor(kept: KeptAnswer, at: Position, position = '') {
-    super('the key was used before')
+  constructor(kept: StoredAnswer, at: Position, position = '') {
+    super('the idempotency key was used before')
     this.#kept = kept
     this.at = at
     this.#position = position
   }
 
-  /** The same, with the text of its position. */
-  placed(position: string): AnsweredBefore {
-    return new AnsweredBefore(this.#kept, this.at, position)
+  /** A copy with the position as a header value. */
+  placed(position: string): ReplayedAnswer {
+    return new ReplayedAnswer(this.#kept, this.at, position)
   }
 
-  /** The answer that was kept for this request. @throws {ProblemError} idempotency-mismatch: it was another one. */
+  /**
+   * The stored answer for this request. @throws {ProblemError} idempotency-mismatch: the key belongs to another
+   * request.
+   */
   answerTo({ digest }: OnceRequest): Answer {
     const { request, status, etag, location, json } = this.#kept
     const position = this.#position
@@ -38,33 +41,33 @@ export class AnsweredBefore extends Error {
   }
 }
 
-/** What `work` answers to a request that is to be done once, or what was answered to it before. */
+/** Runs `work` once per key; a repetition gets the stored answer. */
 export async function answeredOnce(once: OnceRequest, work: Promise<Answer>): Promise<Answer> {
   try {
     return await work
   } catch (error) {
-    if (!(error instanceof AnsweredBefore)) throw error
+    if (!(error instanceof ReplayedAnswer)) throw error
     return error.answerTo(once)
   }
 }
 
-/** What a write that is done once is told. */
+/** Parameters of a write with an idempotency key. */
 export interface OnceWrite {
   readonly once: OnceRequest
   readonly collection: Collection
-  /** The client wants no document in the answer, so none is kept. */
+  /** `Prefer: return=minimal`: no document in the answer, so none is stored. */
   readonly minimal: boolean
   readonly cause: Lineage | undefined
 }
 
-/** Changes documents once for a key, and keeps what is answered. It rejects with {@link AnsweredBefore} too. */
+/** Changes documents once per key and stores the answer. Also rejects with {@link ReplayedAnswer}. */
 export function changingOnce(
   store: Pick<WriteStore, 'changeOnce'>,
   codec: Pick<DocumentCodec, 'encode' | 'idOf'>,
   write: OnceWrite,
 ): Change {
   const { once, collection, minimal, cause } = write
-  const answerOf = (next: StoredDocument | 'remove', existed: boolean): KeptAnswer => {
+  const answerOf = (next: StoredDocument | 'remove', existed: boolean): StoredAnswer => {
     const { digest: request } = once
     if (next === 'remove')
       return { request, status: 204, etag: undefined, location: undefined, json: undefined }
@@ -85,7 +88,7 @@ export function changingOnce(
       decide,
       cause,
     )
-    if (value.kind === 'before') throw new AnsweredBefore(value.answer, acknowledged.at)
+    if (value.kind === 'before') throw new ReplayedAnswer(value.answer, acknowledged.at)
     return { ...acknowledged, value: value.value }
   }
 }

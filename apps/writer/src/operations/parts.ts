@@ -6,27 +6,27 @@ import type { SourceWatch } from '../source.ts'
 import type { Acknowledged, DocumentStore } from '../store/contract.ts'
 import { StoreError } from '../store/errors.ts'
 import type { WriteLimit } from '../write-limit.ts'
-import { AnsweredBefore } from './idempotency.ts'
+import { ReplayedAnswer } from './idempotency.ts'
 
-/** What every operation works with. */
+/** Dependencies of every operation. */
 export interface OperationParts {
   readonly codec: DocumentCodec
   readonly store: DocumentStore
   readonly limit: Pick<WriteLimit, 'run' | 'heard'>
   readonly source: Pick<SourceWatch, 'source' | 'expect' | 'stillIs'>
-  /** The largest body, in bytes. */
+  /** Largest body, in bytes. */
   readonly maxBodyBytes: number
 }
 
-/** What was done, and its position as the text for the answer. */
+/** The result of a store operation, and its position as a header value. */
 export interface Placed<T> {
   readonly done: T
   readonly position: string
 }
 
 /**
- * Does work of the store, within the limit of writes, and gives its position. The source is known before anything is
- * sent, and must be the same still after it was acknowledged.
+ * Runs a store operation within the limit of concurrent writes and returns its position. The source must be known
+ * before anything is sent and still the same after the acknowledgement.
  */
 export async function placed<T extends Acknowledged>(
   { source, limit }: Pick<OperationParts, 'source' | 'limit'>,
@@ -38,8 +38,7 @@ export async function placed<T extends Acknowledged>(
     if (!(await source.stillIs(expected)))
       throw new ProblemError('outcome-unknown', {
         id,
-        detail:
-          'The database behind the writer was replaced, or lost the name of its history, while it wrote.',
+        detail: 'The database was replaced, or lost its source id, during the write.',
       })
     return formatSourcePosition(expected, at)
   }
@@ -47,7 +46,7 @@ export async function placed<T extends Acknowledged>(
   try {
     done = await limit.run(work)
   } catch (error) {
-    if (error instanceof AnsweredBefore) {
+    if (error instanceof ReplayedAnswer) {
       limit.heard(false)
       throw error.placed(await placedAt(error.at))
     }
@@ -59,7 +58,7 @@ export async function placed<T extends Acknowledged>(
   return { done, position: await placedAt(done.at) }
 }
 
-/** A refusal that says at which position it holds. */
+/** An error response that holds at a position. */
 export function refusedAt(
   position: string,
   code: ProblemError['code'],
@@ -68,7 +67,7 @@ export function refusedAt(
   return new ProblemError(code, { ...options, headers: { ...options.headers, [names.position]: position } })
 }
 
-/** The same refusal, with the position at which it holds. */
+/** The same error with the position at which it holds. */
 export function atPosition(refusal: ProblemError, position: string): ProblemError {
   const { code, options, headers, cause } = refusal
   return refusedAt(position, code, { ...options, headers, cause })

@@ -2,11 +2,11 @@ import { ProblemError } from '@freshet/protocol'
 import type { Answer } from '../answer.ts'
 import type { AskedOfDocument } from '../asked.ts'
 import { bodyOf, expectPatch, judged } from '../bodies.ts'
-import { keptBytes, patchedOf } from './documents.ts'
+import { storedAnswerBytes, patchedVersionOf } from './documents.ts'
 import type { OperationParts } from './parts.ts'
 import { expectPreconditions, readModifyWrite } from './read-modify-write.ts'
 
-/** `PATCH /v1/{collection}/{id}`: changes what is stored; values that the patch does not touch keep their bytes. */
+/** `PATCH /v1/{collection}/{id}`: modifies a document. Untouched values keep their bytes. */
 export async function patch(parts: OperationParts, asked: AskedOfDocument): Promise<Answer> {
   const { codec, maxBodyBytes } = parts
   const { request, collection, id, share, preferences } = asked
@@ -19,9 +19,9 @@ export async function patch(parts: OperationParts, asked: AskedOfDocument): Prom
     expectPreconditions(parts, asked, stored)
     if (!stored) throw new ProblemError('not-found')
     const next = judged(() => apply(stored, { id, lenient }))
-    const fresh = patchedOf(codec, next, collection)
-    // Once it is written it must be answered.
-    share.answers(fresh.version.json.length + keptBytes(asked, fresh.version, maxBodyBytes))
+    const fresh = patchedVersionOf(codec, next, collection)
+    // Reserve memory for the response before writing.
+    share.answers(fresh.version.json.length + storedAnswerBytes(asked, fresh.version, maxBodyBytes))
     return { write: fresh.stored, value: fresh.version }
   })
   return { status: 200, position, version: value, location: undefined }

@@ -3,26 +3,34 @@ import { ProblemError, type Id } from '@freshet/protocol'
 import type { Answer } from '../answer.ts'
 import type { AskedOfDocument } from '../asked.ts'
 import { bodyOf, expectJson, judged } from '../bodies.ts'
-import { costOf, documentPath, expectPlainJson, freshOf, idIn, keptBytes, type Fresh } from './documents.ts'
+import {
+  costOf,
+  documentPath,
+  expectPlainJson,
+  newVersionOf,
+  idIn,
+  storedAnswerBytes,
+  type NewVersion,
+} from './documents.ts'
 import { placed, refusedAt, type OperationParts, type Placed } from './parts.ts'
 import { expectPreconditions, readModifyWrite } from './read-modify-write.ts'
 import type { Outcome } from '../store/contract.ts'
 
-/** What became of the document, and the position of that. */
+/** The outcome and its position. */
 interface Done {
   readonly outcome: 'created' | 'replaced'
   readonly position: string
 }
 
-/** `PUT /v1/{collection}/{id}`: makes the document, or replaces it whole. */
+/** `PUT /v1/{collection}/{id}`: creates or replaces a document. */
 export async function put(parts: OperationParts, asked: AskedOfDocument): Promise<Answer> {
   const { request, collection, id } = asked
   expectJson(request.headers['content-type'])
-  // RFC 9110, 14.5: taken as a whole, a part would replace all the rest.
+  // RFC 9110, 14.5: treated as complete, a part would replace everything else.
   if (request.headers['content-range'] !== undefined)
-    throw new ProblemError('bad-header', { detail: 'Expected a whole document, without Content-Range.' })
+    throw new ProblemError('bad-header', { detail: 'Expected a complete document without Content-Range.' })
   const fresh = readReplacement(parts.codec, await bodyOf(asked, parts.maxBodyBytes), collection, id)
-  asked.share.made(costOf(fresh) + keptBytes(asked, fresh.version, parts.maxBodyBytes))
+  asked.share.made(costOf(fresh) + storedAnswerBytes(asked, fresh.version, parts.maxBodyBytes))
   const { outcome, position } = await wayOf(asked)(parts, asked, fresh)
   const created = outcome === 'created'
   return {
@@ -33,44 +41,49 @@ export async function put(parts: OperationParts, asked: AskedOfDocument): Promis
   }
 }
 
-/** As in POST, the parsed value is gone when this returns. */
-function readReplacement(codec: DocumentCodec, bytes: Uint8Array, collection: Collection, id: Id): Fresh {
+/** Not inlined for the same reason as in POST: releases the parsed value before the wait. */
+function readReplacement(
+  codec: DocumentCodec,
+  bytes: Uint8Array,
+  collection: Collection,
+  id: Id,
+): NewVersion {
   const received = judged(() => codec.readDocument(bytes))
   const given = received.json['id']
   if (given !== undefined && idIn(given, collection.idType) !== id)
     throw new ProblemError('id-mismatch', {
-      errors: [{ pointer: '/id', detail: 'is not the id in the URL' }],
+      errors: [{ pointer: '/id', detail: 'differs from the id in the URL' }],
     })
-  return freshOf(codec, received, collection, id)
+  return newVersionOf(codec, received, collection, id)
 }
 
-type Way = (parts: OperationParts, asked: AskedOfDocument, fresh: Fresh) => Promise<Done>
+type Way = (parts: OperationParts, asked: AskedOfDocument, fresh: NewVersion) => Promise<Done>
 
-/** The cheapest way that keeps what the client asked for. */
+/** The cheapest way that respects preconditions and preferences. */
 function wayOf({ preconditions, preferences }: AskedOfDocument): Way {
   if (preconditions.createOnly) return createOnly
   if (!preconditions.none) return replaceSeen
   return preferences.lenient ? overwrite : replacePlain
 }
 
-async function createOnly(parts: OperationParts, asked: AskedOfDocument, fresh: Fresh): Promise<Done> {
+async function createOnly(parts: OperationParts, asked: AskedOfDocument, fresh: NewVersion): Promise<Done> {
   const { done, position } = await insert(parts, asked, fresh)
   if (done.outcome === 'taken') throw refusedAt(position, 'precondition-failed')
   return { outcome: 'created', position }
 }
 
-/** Whatever is stored, plain or not: nobody needs to look at it. */
+/** Overwrites whatever is stored, without reading it. */
 async function overwrite(
   parts: OperationParts,
   { collection, id }: AskedOfDocument,
-  { stored }: Fresh,
+  { stored }: NewVersion,
 ): Promise<Done> {
   const { done, position } = await placed(parts, id, () => parts.store.replace({ collection, id }, stored))
   return { outcome: done.outcome, position }
 }
 
-/** One command when the stored version is plain, two when there is none; only else somebody must look at it. */
-async function replacePlain(parts: OperationParts, asked: AskedOfDocument, fresh: Fresh): Promise<Done> {
+/** One command if the stored version is plain, two if there is none. Only otherwise must it be read. */
+async function replacePlain(parts: OperationParts, asked: AskedOfDocument, fresh: NewVersion): Promise<Done> {
   const { collection, id } = asked
   const replaced = await placed(parts, id, () => parts.store.replacePlain({ collection, id }, fresh.stored))
   const { outcome } = replaced.done
@@ -80,8 +93,8 @@ async function replacePlain(parts: OperationParts, asked: AskedOfDocument, fresh
   return await replaceSeen(parts, asked, fresh)
 }
 
-/** Only a version that the conditions allow and that loses nothing but what JSON shows. */
-async function replaceSeen(parts: OperationParts, asked: AskedOfDocument, fresh: Fresh): Promise<Done> {
+/** Reads first, to check preconditions and that nothing is lost that JSON cannot represent. */
+async function replaceSeen(parts: OperationParts, asked: AskedOfDocument, fresh: NewVersion): Promise<Done> {
   const { value, position } = await readModifyWrite<Done['outcome']>(parts, asked, (stored) => {
     expectPreconditions(parts, asked, stored)
     if (stored && !asked.preferences.lenient) expectPlainJson(parts.codec.firstNotPlain(stored))
@@ -93,7 +106,7 @@ async function replaceSeen(parts: OperationParts, asked: AskedOfDocument, fresh:
 function insert(
   parts: OperationParts,
   { collection, id }: AskedOfDocument,
-  { stored }: Fresh,
+  { stored }: NewVersion,
 ): Promise<Placed<Outcome<'created' | 'taken'>>> {
   return placed(parts, id, () => parts.store.insert({ collection, id }, stored))
 }

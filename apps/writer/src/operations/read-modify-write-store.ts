@@ -2,7 +2,7 @@ import type { DocumentCodec, StoredDocument } from '@freshet/documents'
 import type { Acknowledged, Decide, DocumentPlace, DocumentStore, Outcome } from '../store/contract.ts'
 import { StoreError } from '../store/errors.ts'
 
-/** So many runs, of some attempts each, before it is said that others were faster. */
+/** Runs, of several attempts each, before reporting a conflict. */
 const MAX_RUNS = 20
 
 /** A read-modify-write; see `DocumentStore.change`. */
@@ -11,10 +11,7 @@ export type Change = <T>(
   decide: Decide<T>,
 ) => Promise<Acknowledged & { readonly value: T }>
 
-/**
- * Writes that have something beside them, as a cause or an answer that is kept: each is a read-modify-write, since only a
- * transaction can write both.
- */
+/** Writes that also store a cause or an answer. Only a transaction can write both, so each is a read-modify-write. */
 export class ReadModifyWriteStore implements DocumentStore {
   readonly change: Change
   readonly #codec: Pick<DocumentCodec, 'firstNotPlain'>
@@ -34,7 +31,7 @@ export class ReadModifyWriteStore implements DocumentStore {
     return this.#decided(place, (stored) => ({ write: document, value: stored ? 'replaced' : 'created' }))
   }
 
-  /** It looks, so it makes the document where none is. */
+  /** A read-modify-write, so it can create a missing document right away. */
   replacePlain(
     place: DocumentPlace,
     document: StoredDocument,
@@ -54,8 +51,8 @@ export class ReadModifyWriteStore implements DocumentStore {
   }
 
   /**
-   * Alone this is one command, which the server itself repeats for as long as others are faster. Here it is a
-   * transaction, so it is begun again when its own attempts are used up: whoever is many times as patient comes through.
+   * A plain write is one command, which the server retries internally for as long as others win. This is a transaction,
+   * so it is run again when its attempts are used up.
    */
   async #decided<T>(place: DocumentPlace, decide: Decide<T>): Promise<Outcome<T>> {
     for (let run = 1; ; run += 1) {

@@ -8,8 +8,8 @@ type Verdict<T> =
   { readonly kind: 'done'; readonly value: T } | { readonly kind: 'refused'; readonly refusal: ProblemError }
 
 /**
- * Looks at the stored version and writes what `decide` says, as one. A `ProblemError` that `decide` throws is a
- * refusal: it is answered only when a majority has what it was decided on, and tells the position of that.
+ * Reads the stored version and writes what `decide` returns, atomically. If `decide` throws a `ProblemError`, it is
+ * returned only once a majority has what it was based on, with that position.
  */
 export async function readModifyWrite<T>(
   parts: OperationParts,
@@ -31,7 +31,7 @@ export async function readModifyWrite<T>(
   return { value: done.value.value, position }
 }
 
-/** @throws {ProblemError} precondition-failed, with the ETag of what is stored. */
+/** @throws {ProblemError} precondition-failed, with the ETag of the stored version. */
 export function expectPreconditions(
   { codec }: Pick<OperationParts, 'codec'>,
   { preconditions }: AskedOfDocument,

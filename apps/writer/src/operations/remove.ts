@@ -4,7 +4,7 @@ import type { AskedOfDocument } from '../asked.ts'
 import { placed, refusedAt, type OperationParts } from './parts.ts'
 import { expectPreconditions, readModifyWrite } from './read-modify-write.ts'
 
-/** `DELETE /v1/{collection}/{id}`: one delete, or with conditions a look and a delete as one. */
+/** `DELETE /v1/{collection}/{id}`: a single delete, or with preconditions a read-modify-write. */
 export async function remove(parts: OperationParts, asked: AskedOfDocument): Promise<Answer> {
   const position = await (asked.preconditions.none ? removeAny(parts, asked) : removeSeen(parts, asked))
   return { status: 204, position, version: undefined, location: undefined }

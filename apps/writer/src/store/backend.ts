@@ -2,13 +2,13 @@ import type { ConfigOf } from '@freshet/kit'
 import type { Backend, BackendSettings, BackendTools } from './contract.ts'
 import { mongodbOptions, openMongodb } from './mongodb/open.ts'
 
-/** Which collections the database has none of to serve. */
+/** Why the database cannot have a collection of this name, if so. */
 export { storedNameFault } from '@freshet/mongodb-rules'
 
-/** The options that only this kind of database has. */
+/** Options specific to this kind of database. */
 export const backendOptions = mongodbOptions
 
-/** Opens the database that is written to. This file alone chooses its kind. @throws {ConfigError} */
+/** Opens the database to write to. Only this file chooses its kind. @throws {ConfigError} */
 export function openBackend(
   config: ConfigOf<typeof backendOptions> & BackendSettings,
   tools: BackendTools,

@@ -1,41 +1,40 @@
 import type { Position } from '@freshet/protocol'
 
-/** What can come of an operation that the database did not do as asked, and what to do then. */
+/** Why an operation failed, and whether to retry it. */
 const failures = {
-  /** The command was never sent, or the server refused to begin. Nothing was written: send it again. */
+  /** The command was never sent, or the server rejected it unstarted. Nothing was written; retry. */
   UNREACHABLE: { retry: true },
-  /** Other transactions were faster, each time. Nothing was written: send it again. */
+  /** Other transactions won each time. Nothing was written; retry. */
   CONFLICT: { retry: true },
-  /** There was no room in memory for the stored version, in time. Nothing was written: send it again. */
+  /** The memory budget had no capacity for the stored version in time. Nothing was written; retry. */
   CROWDED: { retry: true },
-  /** Another transaction is about to keep an answer under the same key. Nothing was written here: send it again. */
+  /** Another transaction is storing a response under the same key. Nothing was written here; retry. */
   IN_PROGRESS: { retry: true },
-  /** What was seen, and decided on it, could not be confirmed by a majority. Nothing was written: send it again. */
+  /** A majority could not confirm what the decision was based on. Nothing was written; retry. */
   UNCONFIRMED: { retry: true },
-  /** The command was sent and nobody knows what came of it. Look, before it is sent again. */
+  /** The command was sent and its outcome is unknown. Read before sending it again. */
   OUTCOME_UNKNOWN: { retry: false },
-  /** A unique index, other than that of `_id`, has the value already. Nothing was written: change the document. */
+  /** A unique index other than that of `_id` already has the value. Nothing was written; change the document. */
   NOT_UNIQUE: { retry: false },
-  /** A rule or an index of the collection does not take the document. Nothing was written: change the document. */
+  /** A validator or an index of the collection rejects the document. Nothing was written; change the document. */
   UNFIT: { retry: false },
-  /** No plain collection: a view, a time series, ids that are compared by a collation. Nothing was written. */
+  /** Not a plain collection: a view, a time series, or ids compared by a collation. Nothing was written. */
   NOT_EXACT: { retry: false },
-  /** The server will not do this, now or later: a missing right. Nothing was written. */
+  /** The server will never do this: a right is missing. Nothing was written. */
   REJECTED: { retry: false },
 } as const satisfies Record<string, { retry: boolean }>
 
-/** A key of {@link failures}. */
 export type StoreErrorCode = keyof typeof failures
 
 interface StoreErrorOptions extends ErrorOptions {
   readonly at?: Position
 }
 
-/** What the store rejects with. The message and the cause are for the log, never for clients. */
+/** The error of the store. Message and cause are for the log, never for clients. */
 export class StoreError extends Error {
   override readonly name = 'StoreError'
   readonly code: StoreErrorCode
-  /** Where a refusal says something about other documents: a position at which a majority has that. */
+  /** For rejections that depend on other documents: a position at which a majority has those. */
   readonly at: Position | undefined
 
   constructor(code: StoreErrorCode, message: string, { at, ...options }: StoreErrorOptions = {}) {

@@ -7,78 +7,79 @@ import { databaseOf } from './client.ts'
 import type { DatabaseConnection } from './connection.ts'
 import { mayBeOfKind, storeErrorOf } from './driver-errors.ts'
 
-/** Writes that are taken tell nothing of what the collection is: while there are any, it is looked at this often. */
-const LOOK_EVERY_MS = 5_000
+/** Successful writes say nothing about the collection's kind, so it is checked at this interval while written. */
+const CHECK_INTERVAL_MS = 5_000
 
-/** Why readers cannot follow a collection, as it is now; `undefined`: they can. */
-type Look = (collection: string) => Promise<string | undefined>
+/** Why readers cannot follow a collection in its current form; `undefined` if they can. */
+type Check = (collection: string) => Promise<string | undefined>
 
-/** What was seen of one collection. */
-interface Seen {
-  readonly looks: CoalescedCall<string | undefined>
-  /** Nothing yet, or what the last look found. */
+/** State of one collection. */
+interface CheckState {
+  readonly checks: CoalescedCall<string | undefined>
+  /** The result of the last check, if any. */
   last: { readonly reason: string | undefined } | undefined
-  /** When the last look began. */
-  lookedMs: number
+  /** When the last check began. */
+  checkedMs: number
 }
 
 /**
- * Refuses writes where readers refuse to read. A collection is looked at before its first write, now and then while it
- * is written, and when a write found nothing or was refused for a reason that may also be this one. One look at a
- * collection is under way at a time.
+ * Rejects writes to collections that readers reject. A collection is checked before its first write, periodically while
+ * it is written, and when a write found nothing or failed in a way that its kind may explain. At most one check per
+ * collection runs at a time.
  */
 export class CollectionChecks {
-  readonly #look: Look
+  readonly #check: Check
   readonly #clock: Clock
-  readonly #seen = new Map<string, Seen>()
+  readonly #states = new Map<string, CheckState>()
 
-  constructor(look: Look, clock: Clock) {
-    this.#look = look
+  constructor(check: Check, clock: Clock) {
+    this.#check = check
     this.#clock = clock
   }
 
-  /** Runs a write of the collection. @throws {StoreError} NOT_EXACT; beside that it rejects as the look or `write` does. */
+  /** Runs a write of the collection. @throws {StoreError} NOT_EXACT; also whatever the check or `write` throws. */
   async around<T extends Acknowledged & { readonly outcome?: string }>(
     collection: string,
     write: () => Promise<T>,
   ): Promise<T> {
-    const seen = this.#of(collection)
-    // Unknown, or something that may be mended.
-    if (seen.last === undefined || seen.last.reason !== undefined) expectNone(await seen.looks.run())
-    // Nobody waits for this one, and what it finds is for the writes to come. If it fails, the next one is tried then.
-    else if (this.#clock.now() - seen.lookedMs >= LOOK_EVERY_MS) seen.looks.run().catch(() => undefined)
+    const state = this.#of(collection)
+    // Unknown, or possibly fixed since.
+    if (state.last === undefined || state.last.reason !== undefined) expectNone(await state.checks.run())
+    // In the background, for the writes that follow. If it fails, the next write retries it.
+    else if (this.#clock.now() - state.checkedMs >= CHECK_INTERVAL_MS)
+      state.checks.run().catch(() => undefined)
     try {
       const done = await write()
-      // What finds nothing may do so because of what the collection is. After `unsure` more is to come.
-      if (!done.wrote && done.outcome !== 'unsure') await lookNow(seen)
+      // A write may find nothing because of the collection's kind. After `unsure` another write follows.
+      if (!done.wrote && done.outcome !== 'unsure') await recheck(state)
       return done
     } catch (error) {
-      if (mayBeOfKind(error)) await lookNow(seen, error)
+      if (mayBeOfKind(error)) await recheck(state, error)
       throw error
     }
   }
 
-  #of(collection: string): Seen {
-    const known = this.#seen.get(collection)
+  #of(collection: string): CheckState {
+    const known = this.#states.get(collection)
     if (known) return known
-    const seen: Seen = {
-      looks: new CoalescedCall(async () => {
-        seen.lookedMs = this.#clock.now()
-        const reason = await this.#look(collection)
-        seen.last = { reason }
+    const state: CheckState = {
+      checks: new CoalescedCall(async () => {
+        state.checkedMs = this.#clock.now()
+        const reason = await this.#check(collection)
+        state.last = { reason }
         return reason
       }),
       last: undefined,
-      lookedMs: -Infinity,
+      checkedMs: -Infinity,
     }
-    this.#seen.set(collection, seen)
-    return seen
+    this.#states.set(collection, state)
+    return state
   }
 }
 
-/** Leaves things as they are when the look fails: the write has its outcome. @throws {StoreError} NOT_EXACT */
-async function lookNow({ looks }: Seen, cause?: unknown): Promise<void> {
-  expectNone(await looks.run().catch(() => undefined), cause)
+/** Ignores a failing check: the write already has its outcome. @throws {StoreError} NOT_EXACT */
+async function recheck({ checks }: CheckState, cause?: unknown): Promise<void> {
+  expectNone(await checks.run().catch(() => undefined), cause)
 }
 
 function expectNone(reason: string | undefined, cause?: unknown): void {
@@ -86,10 +87,10 @@ function expectNone(reason: string | undefined, cause?: unknown): void {
 }
 
 /**
- * Looks at what the definition of a collection says. `undefined` also when the server will not say, as while it becomes
- * a secondary: then it refuses the write as well, or nobody gave the writer its role. Rejects with UNREACHABLE.
+ * Reads the collection's definition. Also `undefined` if the server refuses, for example while it becomes a secondary:
+ * it then refuses the write as well, or the role is missing. Rejects with UNREACHABLE.
  */
-export function followableBy(connection: Pick<DatabaseConnection, 'writes'>, database: string): Look {
+export function followableBy(connection: Pick<DatabaseConnection, 'writes'>, database: string): Check {
   return async (collection) => {
     try {
       const db = databaseOf(connection.writes, database)

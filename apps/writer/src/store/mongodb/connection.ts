@@ -2,33 +2,36 @@ import { Backoff, Renewal, type Clock, type Log, type Part } from '@freshet/kit'
 import type { MongoClient, MongoClientOptions } from 'mongodb'
 import { StoreError } from '../errors.ts'
 import { makeClient, type ClientOptions } from './client.ts'
-import { onWorn } from './server-sight.ts'
+import { watchTopology } from './topology-watch.ts'
 
-/** The heartbeat and the look at the source, each with a connection, and one that takes the place of one that broke. */
+/** One each for the heartbeat and the source check, and a spare for when one breaks. */
 const CONTROL_CONNECTIONS = 3
 
-/** An election takes less: https://www.mongodb.com/docs/manual/core/replica-set-elections/ says 12 s at most as a rule. */
+/**
+ * An outage that lasts longer than this counts as lost servers; see
+ * https://www.mongodb.com/docs/manual/core/replica-set-elections/
+ */
 const PATIENCE_MS = 5_000
 
-/** Between attempts to make the clients anew, each of which waits for a primary itself. */
+/** Pauses between attempts to recreate the clients. Each attempt waits for a primary itself. */
 const RENEWAL_PAUSES = { firstMs: 100, maxMs: 1_000 }
 
-/** What a connection to the database is made of. */
+/** Options of a database connection. */
 export interface ConnectionOptions extends ClientOptions {
   readonly maxWrites: number
   readonly clock: Clock
   readonly log: Log
 }
 
-/** Two clients of one address. Nothing that writes do, or wait for, keeps the control traffic from a connection. */
+/** Two clients for one address, so that writes never starve control traffic of connections. */
 interface Clients {
   readonly writes: MongoClient
   readonly control: MongoClient
 }
 
 /**
- * The writer's clients. A database that is away does not keep the service from starting: see `ready`. Clients that may
- * never find their servers again are made anew, both together.
+ * The writer's clients. An unreachable database does not prevent startup; see `ready`. Clients that may never find
+ * their servers again are recreated, both together.
  */
 export class DatabaseConnection implements Part {
   readonly name = 'database connection'
@@ -37,7 +40,7 @@ export class DatabaseConnection implements Part {
   readonly #listeners: (() => void)[] = []
   #connected = false
 
-  /** @throws {ConfigError} the address is not one that the driver understands. */
+  /** @throws {ConfigError} the driver cannot parse the address. */
   constructor(options: ConnectionOptions) {
     this.#options = options
     const { clock, log } = options
@@ -51,12 +54,12 @@ export class DatabaseConnection implements Part {
     })
   }
 
-  /** For the documents. @throws {StoreError} UNREACHABLE: a new one is being made. */
+  /** For documents. @throws {StoreError} UNREACHABLE while the clients are being recreated. */
   get writes(): MongoClient {
     return this.#current().writes
   }
 
-  /** For the control documents, and what else must not wait for writes. @throws {StoreError} as `writes`. */
+  /** For control documents and anything else that must not wait for writes. @throws {StoreError} see `writes`. */
   get control(): MongoClient {
     return this.#current().control
   }
@@ -67,19 +70,19 @@ export class DatabaseConnection implements Part {
     return this.#connected ? 'connected' : 'connecting'
   }
 
-  /** How often the clients were made anew. */
+  /** How often the clients were recreated. */
   get renewals(): number {
     return this.#renewal.renewals
   }
 
-  /** Calls `listener` before a connection takes the place of one that broke, which may lead to another server. */
+  /** Calls `listener` before a broken connection is replaced, which may lead to another server. */
   onBroken(listener: () => void): void {
     this.#listeners.push(listener)
   }
 
   /**
-   * Connects; wait for it before the first command. A client whose first attempt failed never recovers by itself: its
-   * topology stays closed until it is told to connect again. Rejects as the driver does, or as `writes` throws.
+   * Connects; await it before the first command. A client whose first attempt failed does not recover by itself: its
+   * topology stays closed until it is told to connect again. Rejects with driver errors, or as `writes` throws.
    */
   async ready(): Promise<void> {
     const clients = this.#current()
@@ -97,7 +100,7 @@ export class DatabaseConnection implements Part {
   #current(): Clients {
     const clients = this.#renewal.current
     if (clients !== undefined) return clients
-    throw new StoreError('UNREACHABLE', 'the connection to the database is being made anew')
+    throw new StoreError('UNREACHABLE', 'the connection to the database is being recreated')
   }
 
   async #make(): Promise<Clients> {
@@ -115,7 +118,7 @@ export class DatabaseConnection implements Part {
     const { clock, maxWrites } = this.#options
     const clients = {
       writes: this.#client({ appName: 'freshet-writer', maxPoolSize: maxWrites }),
-      // Opened before they are needed: while writes keep the process busy, greeting and login take too long.
+      // Opened in advance: while writes keep the process busy, handshake and login take too long.
       control: this.#client({
         appName: 'freshet-writer-control',
         maxPoolSize: CONTROL_CONNECTIONS,
@@ -123,8 +126,8 @@ export class DatabaseConnection implements Part {
       }),
     }
     for (const client of Object.values(clients))
-      onWorn(client, { clock, patienceMs: PATIENCE_MS }, (why) => {
-        // Before that, `ready` begins with the address at each attempt.
+      watchTopology(client, { clock, patienceMs: PATIENCE_MS }, (why) => {
+        // Until then, each call of `ready` starts over from the address.
         if (!this.#connected || this.#renewal.current !== clients) return
         this.#broken()
         this.#renewal.renew(clients, why)

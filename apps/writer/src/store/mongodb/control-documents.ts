@@ -2,20 +2,19 @@ import { CoalescedCall } from '@freshet/kit'
 import { controlCollection, identityId, sourceIdOf } from '@freshet/mongodb-rules'
 import type { Position, SourceId } from '@freshet/protocol'
 import type { Document } from 'mongodb'
-import type { ControlStore, Pulse } from '../contract.ts'
+import type { ControlStore, HeartbeatState } from '../contract.ts'
 import { databaseOf } from './client.ts'
 import type { DatabaseConnection } from './connection.ts'
 import { positionIn, writeErrorOf } from './replies.ts'
 
 /**
- * The two documents of the control collection, over connections that no write can take. It connects when needed: it is
- * asked before any write.
+ * The two control documents, over connections reserved for them. Connects on demand, since it is used before any write.
  */
 export class ControlDocuments implements ControlStore {
   readonly #connection: Pick<DatabaseConnection, 'control' | 'ready'>
   readonly #database: string
   readonly #durable: Document
-  readonly #later = new CoalescedCall(() => this.#positionOfWrite())
+  readonly #latestPosition = new CoalescedCall(() => this.#positionOfWrite())
 
   constructor(
     connection: Pick<DatabaseConnection, 'control' | 'ready'>,
@@ -33,30 +32,29 @@ export class ControlDocuments implements ControlStore {
     return typeof timeline === 'string' ? sourceIdOf(timeline) : undefined
   }
 
-  async beat(seen: Pulse | undefined): Promise<Pulse> {
+  async beat(seen: HeartbeatState | undefined): Promise<HeartbeatState> {
     await this.#connection.ready()
-    const last = seen ?? (await this.#pulse())
+    const last = seen ?? (await this.#heartbeat())
     const { value } = await this.#command({
       findAndModify: controlCollection,
-      // `null` finds a document without the field too.
+      // `null` also matches a missing field.
       query: { _id: 'heartbeat', beats: last.beats ?? null },
-      // The time is for people who look.
+      // For humans.
       update: { $inc: { beats: 1 }, $currentDate: { at: true } },
       new: true,
       writeConcern: this.#durable,
     })
-    // Another writer was faster, or there is nothing to touch, and then readers are never shown a majority again.
-    return value === null ? await this.#pulse() : { beats: value.beats }
+    // Another writer was faster, or the document is missing, in which case readers get no heartbeats.
+    return value === null ? await this.#heartbeat() : { beats: value.beats }
   }
 
   /**
-   * The position of a write of our own that a majority acknowledged, begun after it was asked for: it is not before
-   * anything that a majority had then, whichever server takes it. For what was done when its reply does not tell its
-   * time: a server that has no key yet to sign times with tells none, as one does for some seconds after a start.
-   * Rejects with an error of the driver, or another one.
+   * The position of a majority-acknowledged write of our own that begins after the call, so it is not before anything
+   * that a majority had then. Replaces the position of a reply without a time: a server without signing keys reports
+   * none for some seconds after its start. Rejects with a driver error or another error.
    */
-  later(): Promise<Position> {
-    return this.#later.run()
+  latestPosition(): Promise<Position> {
+    return this.#latestPosition.run()
   }
 
   async #positionOfWrite(): Promise<Position> {
@@ -65,16 +63,16 @@ export class ControlDocuments implements ControlStore {
       updates: [{ q: { _id: 'heartbeat' }, u: { $inc: { beats: 1 } } }],
       writeConcern: this.#durable,
     })
-    // One that finds nothing, as where the heartbeat is gone, has the time of the newest thing that the server had.
+    // A write that matches nothing, because the heartbeat is missing, reports the server's latest time.
     const at = writeErrorOf(reply) === undefined ? positionIn(reply) : undefined
     if (at === undefined) throw new Error('expected a time in the reply to a write, got none')
     return at
   }
 
-  async #pulse(): Promise<Pulse> {
+  async #heartbeat(): Promise<HeartbeatState> {
     const heartbeat = await this.#find('heartbeat')
     if (heartbeat === undefined)
-      throw new Error('the database has no heartbeat document: run freshet migrate')
+      throw new Error('the database has no heartbeat document; run freshet migrate')
     return { beats: heartbeat['beats'] }
   }
 
@@ -82,7 +80,7 @@ export class ControlDocuments implements ControlStore {
     return databaseOf(this.#connection.control, this.#database).command(command)
   }
 
-  /** One of the two documents as a majority has it. */
+  /** Reads one of the two documents with majority read concern. */
   async #find(_id: string): Promise<Document | undefined> {
     const { cursor } = await this.#command({
       find: controlCollection,

@@ -1,22 +1,22 @@
 import { BSON, type Document } from 'mongodb'
 
-/** How many levels are looked at; a document that goes deeper does not match. */
+/** Number of levels inspected; deeper documents do not match. */
 const LEVELS = 8
 
 /**
- * A larger document does not match, and is not looked into: lists are joined one by one here, so what it costs the server
- * grows with the square of the length. At this size it is 10 ms.
+ * Larger documents do not match and are not inspected. The filter concatenates arrays one by one, so its cost on the
+ * server is quadratic: 10 ms at this size.
  */
 const MAX_SIZE_BYTES = 16_384
 
-/** Integers beyond are texts in JSON. */
+/** Integers beyond this are strings in JSON. */
 const limit = 2 ** 53
 
 const type = { $type: '$$this' }
 
 const isContainer = { $in: [type, ['object', 'array']] }
 
-/** Whether JSON carries the value as it is; objects and arrays are looked into one level later. */
+/** Whether JSON represents the value as it is. The contents of objects and arrays are checked one level later. */
 const fits: Document = {
   $cond: [
     { $eq: [type, 'string'] },
@@ -25,7 +25,7 @@ const fits: Document = {
       $or: [
         isContainer,
         { $in: [type, ['bool', 'null', 'int']] },
-        // NaN is less than every number here.
+        // NaN compares less than every number.
         { $and: [{ $eq: [type, 'double'] }, { $gt: ['$$this', -Infinity] }, { $lt: ['$$this', Infinity] }] },
         { $and: [{ $eq: [type, 'long'] }, { $gte: ['$$this', -limit] }, { $lte: ['$$this', limit] }] },
       ],
@@ -33,7 +33,7 @@ const fits: Document = {
   ],
 }
 
-/** The values inside of an object or an array. */
+/** The values inside an object or array. */
 const inside: Document = {
   $cond: [{ $isArray: '$$this' }, '$$this', valuesOf({ $objectToArray: '$$this' })],
 }
@@ -46,7 +46,7 @@ const allInside: Document = {
   },
 }
 
-/** The values of the next level, or null for good once one did not fit. */
+/** The values of the next level, or null once a value did not fit. */
 const nextLevel: Document = {
   $let: {
     vars: { level: '$$value' },
@@ -70,12 +70,13 @@ const lastLevel: Document = {
 }
 
 /**
- * Matches documents that hold nothing but what JSON can carry, so that one command can replace only those. The server's
- * own words for `firstNotPlain` of the codec, which a test holds it against: what it matches is always plain; what
- * is plain, not too deep and not too large, it matches. Fails for texts that are not UTF-8. In BSON, for a filter's `$expr`.
+ * Matches only documents that JSON represents completely, so that one command can replace exactly those. The
+ * server-side counterpart of the codec's `firstNotPlain`; a test compares the two. Everything it matches is plain; it
+ * matches everything plain that is neither too deep nor too large. Fails for strings that are not UTF-8. Encoded as
+ * BSON, for a filter's `$expr`.
  */
 export const isPlain: Uint8Array = BSON.serialize({
-  // Of `$and` it is not promised that the first comes first.
+  // `$and` does not guarantee the order of evaluation.
   $cond: [
     // A stored field `id` is shown under another name.
     { $and: [{ $lte: [{ $bsonSize: '$$ROOT' }, MAX_SIZE_BYTES] }, { $eq: [{ $type: '$id' }, 'missing'] }] },
@@ -88,7 +89,7 @@ function valuesOf(members: Document): Document {
   return { $map: { input: members, in: { $cond: [isUtf8('$$this.k'), '$$this.v', null] } } }
 }
 
-/** True, or an error of the statement: the server stores any bytes as a text, and this alone looks at them. */
+/** True, or an error of the statement: the server stores any bytes as a string and checks them only here. */
 function isUtf8(text: string): Document {
   return { $regexMatch: { input: text, regex: '^' } }
 }

@@ -1,18 +1,18 @@
 import { CAPACITY_WAIT_MS, type ByteLease, type BytePart } from '@freshet/kit'
 import { StoreError } from '../errors.ts'
 
-/** Stored versions up to here are looked at without being asked for their size. */
+/** Stored versions up to this size are read without querying their size first. */
 const SMALL_BYTES = 16 * 1024
 
-/** A reply lies twice in memory while it is put together; the next version, its statement and its message come on top. */
+/** A reply is held twice while it is assembled; then come the next version, its statement and its message. */
 const COPIES = 5
 
-/** A version may grow between two looks; after so many it is said that others were faster. */
-const MAX_LOOKS = 4
+/** A version may grow between two reads; after this many, report a conflict. */
+const MAX_READS = 4
 
-/** The stored version has more bytes than there is room for. */
-export class LargerVersion extends Error {
-  override readonly name = 'LargerVersion'
+/** The stored version is larger than the reserved capacity. */
+export class VersionTooLarge extends Error {
+  override readonly name = 'VersionTooLarge'
   readonly bytes: number
 
   constructor(bytes: number) {
@@ -21,47 +21,47 @@ export class LargerVersion extends Error {
   }
 }
 
-/** Where looks find room. Small ones never stand in line behind large ones. */
-export interface LookParts {
+/** Memory budgets for reads. Small reads never queue behind large ones. */
+export interface ReadBudgetParts {
   readonly small: BytePart
   readonly large: BytePart
-  /** Large looks that may wait for room. Each has a place among the writes under way, of which small ones need some. */
+  /** Large reads that may wait for capacity. Each occupies a slot for writes in flight, and small writes need some. */
   readonly maxLargeWaiting: number
 }
 
-/** Room for stored versions that are looked at: a request of some bytes may be about a document of 16 MiB. */
-export class LookRoom {
-  readonly #parts: LookParts
+/** Memory budget for stored versions that are read: a tiny request may be about a document of 16 MiB. */
+export class ReadBudget {
+  readonly #parts: ReadBudgetParts
 
-  constructor(parts: LookParts) {
+  constructor(parts: ReadBudgetParts) {
     this.#parts = parts
   }
 
   /**
-   * Runs work that may look at a version of so many bytes, and throws {@link LargerVersion} of a larger one: it has
-   * written nothing then, and is run again when there is room for that. @throws {StoreError} CROWDED, CONFLICT
+   * Runs work that may read a version of up to `maxBytes` and throws {@link VersionTooLarge} for a larger one, before
+   * it has written anything. It is then run again with more capacity. @throws {StoreError} CROWDED, CONFLICT
    */
   async run<T>(work: (maxBytes: number) => Promise<T>): Promise<T> {
     let maxBytes = SMALL_BYTES
-    for (let look = 1; look <= MAX_LOOKS; look += 1) {
+    for (let read = 1; read <= MAX_READS; read += 1) {
       const part = maxBytes > SMALL_BYTES ? this.#parts.large : this.#parts.small
       using lease = part.lease()
       if (!lease.tryAcquire(maxBytes * COPIES)) await this.#wait(lease, maxBytes * COPIES)
       try {
         return await work(maxBytes)
       } catch (error) {
-        if (!(error instanceof LargerVersion)) throw error
+        if (!(error instanceof VersionTooLarge)) throw error
         maxBytes = error.bytes
       }
     }
-    throw new StoreError('CONFLICT', `the version grew, ${MAX_LOOKS} times`)
+    throw new StoreError('CONFLICT', `the version grew ${MAX_READS} times`)
   }
 
   async #wait(lease: ByteLease, bytes: number): Promise<void> {
     const { large, maxLargeWaiting } = this.#parts
     if (lease.part === large && large.waiting >= maxLargeWaiting)
-      throw new StoreError('CROWDED', `${maxLargeWaiting} writes wait to look at a large document`)
+      throw new StoreError('CROWDED', `${maxLargeWaiting} writes are waiting to read a large document`)
     if (!(await lease.acquireInTime(bytes)))
-      throw new StoreError('CROWDED', `no room for ${bytes} bytes within ${CAPACITY_WAIT_MS} ms`)
+      throw new StoreError('CROWDED', `no capacity for ${bytes} bytes within ${CAPACITY_WAIT_MS} ms`)
   }
 }

@@ -5,44 +5,44 @@ import { causesCollection } from '@freshet/mongodb-rules'
 import { BSON, ObjectId, type Document, type RunCommandOptions } from 'mongodb'
 import type { Acknowledged, Decide, Decision, DocumentPlace, Once, OnceKey } from '../contract.ts'
 import { StoreError } from '../errors.ts'
-import { KeptAnswers } from './kept-answers.ts'
-import { LargerVersion, type LookRoom } from './look-room.ts'
+import { StoredAnswers } from './stored-answers.ts'
+import { VersionTooLarge, type ReadBudget } from './read-budget.ts'
 import { refusedStatement, writeErrorOf } from './replies.ts'
 import { exactly, listOfOne, removal, replacement } from './statements.ts'
 import type { SnapshotTransactions, Transaction, Work } from './transactions.ts'
 
-/** What read-modify-writes are made of. */
+/** Dependencies of read-modify-writes. */
 export interface ReadModifyWritesOptions {
   readonly database: string
   readonly transactions: Pick<SnapshotTransactions, 'run'>
-  readonly room: LookRoom
+  readonly readBudget: ReadBudget
 }
 
-/** One document that is looked at and changed within a transaction. */
+/** One document being changed within a transaction. */
 interface Changing {
   readonly collection: string
   readonly id: StoredId
   readonly cause: Lineage | undefined
   readonly transaction: Transaction
-  /** A larger version is not looked at. */
+  /** Larger versions are not read. */
   readonly maxBytes: number
 }
 
-/** Looks at one document and writes it in one snapshot transaction of three commands. */
+/** Reads and writes one document in a snapshot transaction of three commands. */
 export class ReadModifyWrites {
   readonly #database: string
   readonly #transactions: Pick<SnapshotTransactions, 'run'>
-  readonly #room: LookRoom
-  readonly #answers: KeptAnswers
+  readonly #readBudget: ReadBudget
+  readonly #answers: StoredAnswers
 
-  constructor({ database, transactions, room }: ReadModifyWritesOptions) {
+  constructor({ database, transactions, readBudget }: ReadModifyWritesOptions) {
     this.#database = database
     this.#transactions = transactions
-    this.#room = room
-    this.#answers = new KeptAnswers(database)
+    this.#readBudget = readBudget
+    this.#answers = new StoredAnswers(database)
   }
 
-  /** With a cause: two commands more. @throws {StoreError} */
+  /** A cause costs two more commands. @throws {StoreError} */
   change<T>(
     place: DocumentPlace,
     decide: Decide<T>,
@@ -51,7 +51,7 @@ export class ReadModifyWrites {
     return this.#run(place, cause, (changing) => this.#changed(changing, decide))
   }
 
-  /** Two commands more than `change`. @throws {StoreError} */
+  /** Costs two more commands than `change`. @throws {StoreError} */
   changeOnce<T>(
     place: DocumentPlace,
     { key, answerOf }: OnceKey,
@@ -76,13 +76,13 @@ export class ReadModifyWrites {
   ): Promise<Acknowledged & { readonly value: T }> {
     const id = idToBson(idType, text)
     try {
-      return await this.#room.run((maxBytes) =>
+      return await this.#readBudget.run((maxBytes) =>
         this.#transactions.run((transaction) => work({ collection, id, cause, transaction, maxBytes })),
       )
     } catch (error) {
       if (!(error instanceof StoreError) || error.code !== 'NOT_UNIQUE') throw error
-      // The refused statement ended the transaction, and no majority may have the other document yet: a later
-      // transaction that looks only is committed when one has.
+      // The rejected statement ended the transaction, and the other document may not be majority-committed yet. A later
+      // read-only transaction commits only once it is.
       const { at } = await this.#transactions.run(async (transaction) => {
         await this.#find({ collection, id, transaction }, { projection: { _id: 1 } })
         return { value: undefined, wrote: false }
@@ -91,29 +91,29 @@ export class ReadModifyWrites {
     }
   }
 
-  /** `prepare`: what is to be done before the write, in its transaction. */
+  /** `prepare` runs before the write, in the same transaction. */
   async #changed<T>(
     changing: Changing,
     decide: Decide<T>,
     prepare?: (write: StoredDocument | 'remove', existed: boolean) => Promise<void>,
   ): Promise<Work<T>> {
-    const stored = await this.#look(changing)
+    const stored = await this.#read(changing)
     const { write, value } = decide(stored)
     if (write === 'keep') return { value, wrote: false }
     await prepare?.(write, stored !== undefined)
     const reply = await this.#write(changing, commandOf(changing, stored !== undefined, write))
-    // A document that is replaced by the same bytes stays as it is.
+    // Replacing a document by the same bytes changes nothing.
     return { value, wrote: (reply['nModified'] ?? reply['n']) === 1 }
   }
 
   /**
-   * Tells the cause of the write, if it has one, by a record that is made and removed within the transaction: the feed
-   * takes the one that it sees last for the cause of the next document, and the collection is always empty.
+   * Records the cause of the write, if any, by inserting and deleting a record in the transaction. The feed attaches
+   * the last such record to the next document, and the collection stays empty.
    */
   async #write({ cause, transaction }: Changing, command: Document): Promise<Document> {
     if (cause === undefined) return await this.#statement(command, transaction)
     const _id = new ObjectId()
-    // As in the header `Freshet-Cause`.
+    // Same format as the header `Freshet-Cause`.
     const record = { _id, cause: formatLineage(cause) }
     await this.#statement({ insert: causesCollection, documents: [record] }, transaction)
     const reply = await this.#statement(command, transaction)
@@ -121,7 +121,7 @@ export class ReadModifyWrites {
     return reply
   }
 
-  /** One statement of a transaction. @throws {StoreError} it was refused */
+  /** Runs one statement of a transaction. @throws {StoreError} it was rejected */
   async #statement(command: Document, transaction: Transaction): Promise<Document> {
     const reply = await transaction.command(this.#database, command)
     const error = writeErrorOf(reply)
@@ -129,16 +129,16 @@ export class ReadModifyWrites {
     return reply
   }
 
-  /** The bytes of the document as the transaction sees it. @throws {LargerVersion} */
-  async #look(changing: Changing): Promise<StoredDocument | undefined> {
+  /** The document's bytes as the transaction sees them. @throws {VersionTooLarge} */
+  async #read(changing: Changing): Promise<StoredDocument | undefined> {
     const { maxBytes } = changing
     const small = { $expr: { $lte: [{ $bsonSize: '$$ROOT' }, maxBytes] } }
     const stored = await this.#find(changing, { filter: small })
     if (stored !== undefined) return stored
-    // It is not there, or is too large: only its size is asked for.
+    // Missing or too large: request only its size.
     const sized = await this.#find(changing, { projection: { _id: 0, size: { $bsonSize: '$$ROOT' } } })
     if (sized === undefined) return undefined
-    throw new LargerVersion(Number(BSON.deserialize(sized)['size']))
+    throw new VersionTooLarge(Number(BSON.deserialize(sized)['size']))
   }
 
   async #find(

@@ -4,24 +4,24 @@ import { idempotencyCollection, internalDatabase } from '@freshet/roles'
 import { MongoServerError, type Document, type MongoClient } from 'mongodb'
 import type { DatabaseConnection } from './connection.ts'
 
-/** What a writer does to a collection of documents. */
+/** What a writer does to a document collection. */
 const ofDocuments = ['find', 'insert', 'update', 'remove'] as const
 
-/** What must be allowed in one collection. */
+/** Required actions in one collection. */
 type Wanted = readonly [database: string, collection: string, actions: readonly string[]]
 
-/** What it does beside: it looks at what collections are, reads the source, beats the heart, tells causes, and keeps answers. */
+/** The rest: reading definitions and the source, the heartbeat, recording causes, storing answers. */
 function ofOwn(database: string): readonly Wanted[] {
   return [
     [database, '', ['listCollections']],
     [database, controlCollection, ['find', 'update']],
     [database, causesCollection, ['insert', 'remove']],
-    // An upsert wants both; the time after which they expire is the server's.
+    // An upsert needs both actions. The TTL deletion is the server's own.
     [internalDatabase(database), idempotencyCollection, ['find', 'insert', 'update']],
   ]
 }
 
-/** Whose rights are asked about. */
+/** Whose rights to check. */
 export interface RightsQuestion {
   readonly connection: Pick<DatabaseConnection, 'control' | 'ready'>
   readonly database: string
@@ -30,15 +30,15 @@ export interface RightsQuestion {
 }
 
 /**
- * A writer that could write nothing must not look as if it could. A database that cannot be asked now keeps no writer
- * from starting. @throws {ConfigError}
+ * A writer without write access must not appear to work. An unreachable database does not prevent startup. @throws
+ * {ConfigError}
  */
 export async function expectRights(question: RightsQuestion): Promise<void> {
   const missing = await missingFor(question)
   if (missing === undefined) return
   throw new ConfigError(
     'BAD_VALUE',
-    `--mongodb-uri-file: ${missing}; run freshet migrate, and give the writer the address of freshet-writer.`,
+    `--mongodb-uri-file: ${missing}; run freshet migrate and use the address of freshet-writer.`,
   )
 }
 
@@ -49,19 +49,19 @@ async function missingFor(question: RightsQuestion): Promise<string | undefined>
     return await missingRight(connection.control, database, collections)
   } catch (err) {
     if (isUnknownUser(err)) return 'the server knows no such user with this password'
-    log.warn({ err }, 'the rights of the user cannot be looked at now')
+    log.warn({ err }, 'the rights of the user cannot be checked now')
     return undefined
   }
 }
 
-/** Whether an error says that the address names a user whom the server does not know, or a wrong password. */
+/** Whether the server knows no such user, or the password is wrong. */
 function isUnknownUser(error: unknown): boolean {
   return error instanceof MongoServerError && refusalOf(error) === 'stranger'
 }
 
 /**
- * What the writer's user may not do and has to, in words; `undefined`: nothing is missing. Asks the server, by two
- * commands. Of a server that asks nobody who he is nothing is missing.
+ * Describes a required right that the writer's user lacks; `undefined` if there is none. Takes two commands. Nothing is
+ * missing on a server without access control.
  */
 async function missingRight(
   client: MongoClient,
@@ -94,7 +94,7 @@ async function refusedWithoutUser(read: () => Promise<unknown>): Promise<string 
   }
 }
 
-/** An empty name in a resource stands for all. https://www.mongodb.com/docs/manual/reference/resource-document/ */
+/** An empty name in a resource matches everything. https://www.mongodb.com/docs/manual/reference/resource-document/ */
 function actionsOn(
   privileges: readonly Document[],
   database: string,

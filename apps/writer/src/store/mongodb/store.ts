@@ -11,27 +11,27 @@ import type { ReadModifyWrites } from './read-modify-writes.ts'
 import { isTakenId, positionIn, refusedStatement, writeErrorOf } from './replies.ts'
 import { listOfOne, plainReplacement, removal, replacement } from './statements.ts'
 
-/** What the store is made of. */
+/** Dependencies of the store. */
 export interface MongoStoreOptions {
   readonly connection: Pick<DatabaseConnection, 'writes'>
   readonly database: string
-  /** How long a majority may take to acknowledge, in milliseconds; then the outcome is unknown. */
+  /** How long a majority may take to acknowledge, in milliseconds. After that, the outcome is unknown. */
   readonly acknowledgeWithinMs: number
-  /** A position that is not before what a majority has now; for replies that tell no time. */
-  readonly later: () => Promise<Position>
+  /** A position that is not before the majority's current one, for replies without a time. */
+  readonly latestPosition: () => Promise<Position>
   readonly changes: Pick<ReadModifyWrites, 'change' | 'changeOnce'>
   readonly checks: Pick<CollectionChecks, 'around'>
 }
 
-/** A reply, and its position; of a write that is refused or finds nothing, a position after that was seen. */
+/** A reply and its position. If the write was rejected or matched nothing, a position after that was observed. */
 interface Reply {
   readonly reply: Document
   readonly at: Position
 }
 
 /**
- * The store over the driver. Writes go out as commands, not by the driver's helpers: only the reply of a command shows
- * its `operationTime`, and only a command can carry bytes that are BSON already.
+ * The store over the driver. Sends raw commands instead of using the driver's helpers: only a command's reply contains
+ * `operationTime`, and only a command accepts BSON bytes.
  */
 export class MongoStore implements WriteStore {
   readonly #options: MongoStoreOptions
@@ -50,7 +50,7 @@ export class MongoStore implements WriteStore {
       })
       const error = writeErrorOf(reply)
       if (error && !isTakenId(error)) throw refusedStatement(error, at)
-      // The server waits for the majority after a refused statement too, up to the last thing that it had seen then.
+      // After a rejected statement the server also waits for a majority, up to the latest operation it had seen.
       return { outcome: error ? 'taken' : 'created', wrote: !error, at }
     })
   }
@@ -73,10 +73,10 @@ export class MongoStore implements WriteStore {
   replacePlain(place: DocumentPlace, document: StoredDocument): Promise<Outcome<'replaced' | 'unsure'>> {
     return this.#checked(place, async ({ stored: collection }) => {
       const updates = listOfOne('updates', plainReplacement(idIn(place), document))
-      // The one command whose filter looks into a document: it ends on the server when nobody waits for it any more.
+      // The only command whose filter inspects document contents. `maxTimeMS` ends it when nobody waits any more.
       const maxTimeMS = this.#options.acknowledgeWithinMs
       const { reply, at } = await this.#write({ update: collection, updates, maxTimeMS })
-      // A statement that is refused, as for a text that is no UTF-8, tells as little as one that finds nothing.
+      // A rejected statement, for example on a string that is not UTF-8, says as little as one that matches nothing.
       const replaced = writeErrorOf(reply) === undefined && reply['n'] === 1
       return { outcome: replaced ? 'replaced' : 'unsure', wrote: reply['nModified'] === 1, at }
     })
@@ -117,7 +117,7 @@ export class MongoStore implements WriteStore {
   }
 
   async #write(command: Document): Promise<Reply> {
-    const { connection, database, later } = this.#options
+    const { connection, database, latestPosition } = this.#options
     let reply: Document
     try {
       const db = databaseOf(connection.writes, database)
@@ -125,7 +125,8 @@ export class MongoStore implements WriteStore {
     } catch (error) {
       throw storeErrorOf(error, wroteNothing(error) ? 'confirm' : 'write')
     }
-    const at = positionIn(reply) ?? (await orUntimed(later(), reply['n'] === 0 ? 'confirm' : 'write'))
+    const at =
+      positionIn(reply) ?? (await orUntimed(latestPosition(), reply['n'] === 0 ? 'confirm' : 'write'))
     return { reply, at }
   }
 }

@@ -1,29 +1,29 @@
 import { idempotencyCollection, internalDatabase } from '@freshet/roles'
 import { Binary, type Document } from 'mongodb'
-import type { KeptAnswer } from '../contract.ts'
+import type { StoredAnswer } from '../contract.ts'
 import { isWriteConflict } from './driver-errors.ts'
 import { StoreError } from '../errors.ts'
 import { refusedStatement, writeErrorOf } from './replies.ts'
 import type { Transaction } from './transactions.ts'
 
-/** Longer than anybody repeats a request; what is kept longer than that is only taking room. */
+/** Longer than any client retries; beyond that, records only take space. */
 const KEPT_MS = 24 * 60 * 60 * 1_000
 
-const statuses = [200, 201, 204] as const satisfies readonly KeptAnswer['status'][]
+const statuses = [200, 201, 204] as const satisfies readonly StoredAnswer['status'][]
 
 /**
- * Answers by their keys, in the writer's own database: the migration makes it, and the index that removes what has passed its
- * `expiresAt`. Both methods are statements of a transaction and reject as the driver does, or as said.
+ * Responses by idempotency key, in the writer's internal database. The migration creates it, with a TTL index on
+ * `expiresAt`. Both methods are statements of a transaction and reject with driver errors, or as documented.
  */
-export class KeptAnswers {
+export class StoredAnswers {
   readonly #database: string
 
   constructor(database: string) {
     this.#database = internalDatabase(database)
   }
 
-  /** The answer that the transaction sees. One that has expired counts for as long as it is there. */
-  async find(key: Uint8Array, transaction: Transaction): Promise<KeptAnswer | undefined> {
+  /** The response as the transaction sees it. An expired one counts until it is deleted. */
+  async find(key: Uint8Array, transaction: Transaction): Promise<StoredAnswer | undefined> {
     const command = {
       find: idempotencyCollection,
       filter: { _id: new Binary(key) },
@@ -36,14 +36,14 @@ export class KeptAnswers {
   }
 
   /**
-   * Keeps an answer; there is none under this key, as far as the transaction sees. @throws {StoreError} IN_PROGRESS:
-   * another transaction keeps one, or has kept one since this one began.
+   * Stores a response; the caller has found none under this key in the transaction.
+   * @throws {StoreError} IN_PROGRESS: another transaction is storing one, or has since this one began.
    */
-  async keep(key: Uint8Array, answer: KeptAnswer, transaction: Transaction): Promise<void> {
+  async keep(key: Uint8Array, answer: StoredAnswer, transaction: Transaction): Promise<void> {
     const fields = Object.entries(answer).filter(([, value]) => value !== undefined)
     const kept = {
       ...Object.fromEntries(fields.map(([name, value]) => [name, { $literal: value }])),
-      // By the server's clock, as the removal is: with a slow one of ours an answer would be gone before its time.
+      // By the server's clock, like the deletion: with our own clock, skew would delete it too early.
       expiresAt: { $add: ['$$NOW', KEPT_MS] },
     }
     const update = { q: { _id: new Binary(key) }, u: [{ $set: kept }], upsert: true }
@@ -63,8 +63,8 @@ export class KeptAnswers {
   }
 }
 
-/** @throws {TypeError} somebody else wrote here. */
-function answerOf({ request, status, etag, location, json }: Document): KeptAnswer {
+/** @throws {TypeError} the record was not written by us. */
+function answerOf({ request, status, etag, location, json }: Document): StoredAnswer {
   const known = statuses.find((one) => one === status)
   if (
     known === undefined ||
@@ -73,7 +73,7 @@ function answerOf({ request, status, etag, location, json }: Document): KeptAnsw
     !isText(etag) ||
     !isText(location)
   )
-    throw new TypeError('expected a kept answer, got a record of another form')
+    throw new TypeError('expected a stored answer, got a record in another format')
   return { request, status: known, etag, location, json }
 }
 

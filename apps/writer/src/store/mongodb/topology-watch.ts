@@ -1,24 +1,24 @@
 import type { Clock } from '@freshet/kit'
 import type { MongoClient } from 'mongodb'
 
-/** What a client is watched with. */
-export interface SightOptions {
+/** Options of the watch. */
+export interface TopologyWatchOptions {
   readonly clock: Clock
-  /** The longest time without a primary that is taken for an outage, which the driver survives by itself. */
+  /** Longest time without a primary that counts as an outage from which the driver recovers by itself. */
   readonly patienceMs: number
 }
 
 /**
- * Calls `worn` when a client will perhaps never see its servers again, although they are there. The driver takes a
- * server that is of another set, or of none, off its list and never asks it again, so the list can become empty. And it
- * goes by what it once saw: the members that the set had then, and the newest election, beside which the primary of a
- * restored set counts as an old one for ever. Only a client that begins with the address again finds those.
+ * Calls `lost` when a client may never find its servers again, even if they are reachable. The driver drops servers
+ * that belong to another set, or to none, and never contacts them again, so its list can become empty. It also
+ * remembers members and the latest election it saw, and treats the primary of a restored set as stale forever. Only a
+ * client that starts over from the address finds those.
  * https://github.com/mongodb/specifications/blob/master/source/server-discovery-and-monitoring/server-discovery-and-monitoring.md
  */
-export function onWorn(
+export function watchTopology(
   client: MongoClient,
-  { clock, patienceMs }: SightOptions,
-  worn: (why: string) => void,
+  { clock, patienceMs }: TopologyWatchOptions,
+  lost: (why: string) => void,
 ): void {
   let away: AbortController | undefined
   const back = (): void => {
@@ -27,10 +27,10 @@ export function onWorn(
   }
   const wait = async ({ signal }: AbortController): Promise<void> => {
     await clock.sleep(patienceMs, signal)
-    if (!signal.aborted) worn(`no primary was seen for ${patienceMs} ms`)
+    if (!signal.aborted) lost(`no primary found for ${patienceMs} ms`)
   }
   client.on('topologyDescriptionChanged', ({ newDescription: { servers } }) => {
-    if (servers.size === 0) worn('no server is left: the last one said that it is of another set, or of none')
+    if (servers.size === 0) lost('no server left: the last one belongs to another set or to none')
     if ([...servers.values()].some(({ isWritable }) => isWritable)) return back()
     if (away !== undefined) return
     away = new AbortController()

@@ -8,46 +8,46 @@ import { isConflict, isTransient, orUntimed, storeErrorOf } from './driver-error
 import { StoreError } from '../errors.ts'
 import { positionOfTime } from './replies.ts'
 
-/** How conflicts between transactions are met. */
+/** Retries after conflicts between transactions. */
 export interface Retries {
-  /** Attempts after the first one. */
+  /** Retries after the first attempt. */
   readonly times: number
-  /** New for each run; with jitter, so that two that met do not meet again. */
+  /** A fresh sequence per run, with jitter so that two conflicting runs do not stay in step. */
   readonly pauses: () => RetryDelays
   readonly clock: Clock
 }
 
-/** A transaction that is open: its statements go by the client that began it, also when another one has taken its place. */
+/** An open transaction. Its statements use the client that began it, even after that was replaced. */
 export interface Transaction {
-  /** Rejects as the driver does. */
+  /** Rejects with driver errors. */
   readonly command: (database: string, command: Document, options?: RunCommandOptions) => Promise<Document>
 }
 
-/** What was done in a transaction that is about to be committed. */
+/** The result of work in a transaction that is about to commit. */
 export interface Work<T> {
   readonly value: T
-  /** Whether anything will be different once it is committed. */
+  /** Whether the commit will change anything. */
   readonly wrote: boolean
 }
 
-/** What transactions are made of. */
+/** Dependencies of transactions. */
 export interface TransactionsOptions {
   readonly connection: Pick<DatabaseConnection, 'writes'>
   /** How long a majority may take to acknowledge a commit, in milliseconds. */
   readonly acknowledgeWithinMs: number
   readonly retries: Retries
-  /** A position that is not before what a majority has now; for commits whose reply tells no time. */
-  readonly later: () => Promise<Position>
+  /** A position that is not before the majority's current one, for commits whose reply has no time. */
+  readonly latestPosition: () => Promise<Position>
 }
 
-/** Runs work in snapshot transactions whose commit a majority acknowledges. */
+/** Runs work in snapshot transactions that commit with majority write concern. */
 export class SnapshotTransactions {
   readonly #connection: Pick<DatabaseConnection, 'writes'>
   readonly #options: TransactionOptions
   readonly #retries: Retries
-  readonly #later: () => Promise<Position>
+  readonly #latestPosition: () => Promise<Position>
 
-  constructor({ connection, acknowledgeWithinMs, retries, later }: TransactionsOptions) {
+  constructor({ connection, acknowledgeWithinMs, retries, latestPosition }: TransactionsOptions) {
     this.#connection = connection
     this.#options = {
       readConcern: new ReadConcern('snapshot'),
@@ -55,21 +55,21 @@ export class SnapshotTransactions {
       readPreference: 'primary',
     }
     this.#retries = retries
-    this.#later = later
+    this.#latestPosition = latestPosition
   }
 
   /**
-   * Runs `work` until it commits without a conflict. One that only looked is committed too: such a snapshot may hold
-   * writes that no majority has yet, and the commit waits for them; so the position is one at which what was seen is
-   * there to stay. @throws {StoreError}
+   * Runs `work` until it commits without a conflict. Read-only work is committed too: its snapshot may contain writes
+   * that are not majority-committed yet, and the commit waits for them, so what was read at the position is durable.
+   * @throws {StoreError}
    */
   async run<T>(
     work: (transaction: Transaction) => Promise<Work<T>>,
   ): Promise<Acknowledged & { readonly value: T }> {
     const { times, clock } = this.#retries
     const pauses = this.#retries.pauses()
-    // The work of a run goes on although its client has left: it may have written. One signal for all runs would get a
-    // listener of each that waits, and Node.js warns of more than ten.
+    // A run continues after its client has disconnected, since it may have written. A signal shared by all runs would
+    // collect a listener per wait, and Node.js warns above ten.
     const never = new AbortController().signal
     for (let attempt = 0; ; attempt++) {
       try {
@@ -82,11 +82,11 @@ export class SnapshotTransactions {
     }
   }
 
-  /** Errors after which the whole may be tried again come out as the driver's own. */
+  /** Retryable errors are rethrown as driver errors. */
   async #attempt<T>(
     work: (transaction: Transaction) => Promise<Work<T>>,
   ): Promise<Acknowledged & { readonly value: T }> {
-    // The session remembers the time of the last reply, which is the commit's: `commitTransaction` does not give it.
+    // `commitTransaction` does not return its reply; the session keeps the operation time of the last one.
     const client = this.#connection.writes
     const session = client.startSession({ causalConsistency: true })
     const transaction: Transaction = {
@@ -96,14 +96,14 @@ export class SnapshotTransactions {
     try {
       session.startTransaction(this.#options)
       const { value, wrote } = await orStoreError(work(transaction), 'transaction')
-      // Of a statement: a commit whose reply tells no time would get that one, which is before it.
+      // Clear a statement's time: a commit whose reply has no time would otherwise get that earlier one.
       delete session.operationTime
       const stage = wrote ? 'commit' : 'confirm'
       await orStoreError(session.commitTransaction(), stage)
-      const at = positionOfTime(session.operationTime) ?? (await orUntimed(this.#later(), stage))
+      const at = positionOfTime(session.operationTime) ?? (await orUntimed(this.#latestPosition(), stage))
       return { value, wrote, at }
     } finally {
-      // Aborts what was not committed.
+      // Aborts an uncommitted transaction.
       await session.endSession()
     }
   }
@@ -111,7 +111,7 @@ export class SnapshotTransactions {
 
 function lastOf(error: unknown, attempts: number): unknown {
   if (!isConflict(error)) return storeErrorOf(error, 'transaction')
-  return new StoreError('CONFLICT', `others were faster, ${attempts} times`, { cause: error })
+  return new StoreError('CONFLICT', `conflicts in ${attempts} attempts`, { cause: error })
 }
 
 async function orStoreError<T>(done: Promise<T>, stage: 'transaction' | 'commit' | 'confirm'): Promise<T> {
