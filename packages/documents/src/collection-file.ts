@@ -12,15 +12,12 @@ const reservedNames = /^freshet(_.*)?$/
 
 const idTypes = ['string', 'objectid', 'integer', 'uuid'] as const satisfies readonly IdType[]
 const concurrencies = ['optional', 'required'] as const
-/** From the widest on: each includes those behind it. */
+/** From widest to narrowest; each includes the following. */
 const accesses = ['public', 'authenticated'] as const satisfies readonly Access[]
 
 type Json = Readonly<Record<string, unknown>>
 
-/**
- * What one file says. `name` is the file's, without `.json`.
- * @throws {CollectionFileError} BAD_FILE
- */
+/** Parses one collection file. `name` is the file's name without `.json`. @throws {CollectionFileError} BAD_FILE */
 export function readCollectionFile(
   file: string,
   name: string,
@@ -33,7 +30,7 @@ export function readCollectionFile(
     fail('', `a file named after a collection (${namePattern.source})`, JSON.stringify(name))
   if (reservedNames.test(name)) fail('', 'a name that is not reserved', JSON.stringify(name))
   const schema = parse(text, fail)
-  checkWords(schema, '', compiler, fail)
+  checkKeywords(schema, '', compiler, fail)
   const idType = choice(schema, 'x-id', idTypes, 'string', '/x-id', fail)
   const said = {
     name,
@@ -47,7 +44,7 @@ export function readCollectionFile(
   return { ...said, validate }
 }
 
-/** Names in the database may have capitals and dots, which those in URLs have not. */
+/** Names in the database may contain capitals and dots; names in URLs may not. */
 function storedName(schema: Json, name: string, storedNameFault: StoredNameFault, fail: Fail): string {
   const stored = 'x-collection' in schema ? schema['x-collection'] : name
   if (typeof stored !== 'string')
@@ -79,11 +76,11 @@ function parse(text: string, fail: Fail): Json {
   return value as Json
 }
 
-/** Words of JSON Schema whose values are data, which may have any names. */
-const dataWords: ReadonlySet<string> = new Set(['default', 'const', 'enum', 'examples'])
+/** Keywords whose values are data and may contain any names. */
+const dataKeywords: ReadonlySet<string> = new Set(['default', 'const', 'enum', 'examples'])
 
-/** Words whose values are schemas under free names. */
-const namingWords: ReadonlySet<string> = new Set([
+/** Keywords whose values are schemas under arbitrary names. */
+const namedSchemaKeywords: ReadonlySet<string> = new Set([
   'properties',
   'patternProperties',
   '$defs',
@@ -91,23 +88,23 @@ const namingWords: ReadonlySet<string> = new Set([
   'dependentRequired',
 ])
 
-/** Words of ours stand at the top, formats are known, patterns can be tested in bounded time; ajv sees to the rest. */
-function checkWords(schema: unknown, pointer: string, compiler: SchemaCompiler, fail: Fail): void {
+/** Checks our own keywords (top level only), formats, and that patterns run in bounded time. Ajv checks the rest. */
+function checkKeywords(schema: unknown, pointer: string, compiler: SchemaCompiler, fail: Fail): void {
   if (typeof schema !== 'object' || schema === null) return
   for (const [key, inner] of Object.entries(schema)) {
     const at = `${pointer}/${key}`
     const known = pointer === '' && ownKeys.some((own) => own === key)
     if (key.startsWith('x-') && !known)
       fail(at, `one of ${ownKeys.join(', ')}, at the top`, JSON.stringify(key))
-    if (known || dataWords.has(key)) continue
+    if (known || dataKeywords.has(key)) continue
     if (key === 'pattern' && typeof inner === 'string') checkPattern(inner, at, compiler, fail)
     if (key === 'format' && typeof inner === 'string' && !formatNames.includes(inner))
       fail(at, `one of the formats ${formatNames.join(', ')}`, JSON.stringify(inner))
-    if (!namingWords.has(key) || Array.isArray(schema)) checkWords(inner, at, compiler, fail)
+    if (!namedSchemaKeywords.has(key) || Array.isArray(schema)) checkKeywords(inner, at, compiler, fail)
     else
       for (const [name, named] of Object.entries(inner ?? {})) {
         if (key === 'patternProperties') checkPattern(name, at, compiler, fail)
-        checkWords(named, `${at}/${name}`, compiler, fail)
+        checkKeywords(named, `${at}/${name}`, compiler, fail)
       }
   }
 }
@@ -117,7 +114,7 @@ function checkPattern(source: string, pointer: string, compiler: SchemaCompiler,
   if (fault !== undefined) fail(pointer, fault, JSON.stringify(source))
 }
 
-/** A file by which no document could ever be written is found here, and not by the first who writes. */
+/** Rejects a schema that no document can satisfy at startup, not at the first write. */
 function checkId(schema: Json, idType: IdType, compiler: SchemaCompiler, fail: Fail): void {
   const fits = (part: object, id: string): boolean =>
     compiler.compile({ type: 'object', properties: { id: part } })({ id }).length === 0
@@ -148,8 +145,8 @@ function choice<const T extends string>(
 }
 
 /**
- * Who may read and write. Whoever may write must be allowed to read: a write is answered with the document, and each
- * refusal of one tells something of what is stored.
+ * Parses the access rules. Whoever may write must be able to read: responses to writes contain the document, and every
+ * rejection reveals something about stored data.
  */
 function accessOf(schema: Json, fail: Fail): Collection['access'] {
   const given = objectAt(schema, 'x-access', fail)
@@ -160,7 +157,7 @@ function accessOf(schema: Json, fail: Fail): Collection['access'] {
   if (accesses.indexOf(write) < accesses.indexOf(read))
     fail(
       '/x-access',
-      'that everybody may read who may write, since the answers to writes tell what is stored',
+      'read access for everybody with write access, since responses to writes reveal stored data',
       JSON.stringify({ read, write }),
     )
   return { read, write }

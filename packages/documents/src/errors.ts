@@ -1,9 +1,9 @@
 import type { ProblemCode } from '@freshet/protocol'
 
-/** A collection file that cannot be used; the message names file and place, what was found and what is wanted. */
+/** An invalid collection file. The message names file and pointer, what was expected and what was found. */
 export class CollectionFileError extends Error {
   override readonly name = 'CollectionFileError'
-  /** `BAD_FILE`: correct the file; `UNREADABLE`: the folder or a file cannot be read. */
+  /** `BAD_FILE`: fix the file. `UNREADABLE`: the folder or a file cannot be read. */
   readonly code: 'BAD_FILE' | 'UNREADABLE'
 
   constructor(code: 'BAD_FILE' | 'UNREADABLE', message: string, options?: ErrorOptions) {
@@ -12,7 +12,7 @@ export class CollectionFileError extends Error {
   }
 }
 
-/** What can be wrong with the bytes of a body or a patch, in the words of the problems that clients get. */
+/** The problem codes for invalid bodies and patches. */
 export type BodyErrorCode = Extract<
   ProblemCode,
   | 'malformed-body'
@@ -27,13 +27,13 @@ export type BodyErrorCode = Extract<
   | 'payload-too-large'
 >
 
-/** A body that cannot be taken. */
+/** An invalid body. */
 export class BodyError extends Error {
   override readonly name = 'BodyError'
   readonly code: BodyErrorCode
-  /** RFC 6901, into the body; empty for the whole. */
+  /** RFC 6901 pointer into the body; empty for the whole body. */
   readonly pointer: string
-  /** What was expected and what came, for the client. */
+  /** What was expected and what was received, for the client. */
   readonly detail: string
 
   constructor(code: BodyErrorCode, pointer: string, detail: string) {

@@ -7,8 +7,8 @@ const prefix = Buffer.from(`${MAPPING_VERSION}\n`)
 const tagLength = 22
 
 /**
- * The strong tag of a document's JSON, with its quotes: the same on every reader and the writer, for as long as the
- * mapping is. About 1 us.
+ * The strong ETag of a document's JSON, with its quotes. Readers and writer compute the same one as long as they use
+ * the same mapping. About 1 us.
  */
 export function etagOf(json: Uint8Array): string {
   const input = Buffer.allocUnsafe(prefix.length + json.length)

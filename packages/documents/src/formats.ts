@@ -15,11 +15,11 @@ const years = `\\d+Y(?:${months})?`
 const label = '[A-Za-z0-9](?:[A-Za-z0-9\\-]{0,61}[A-Za-z0-9])?'
 const atom = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~\\-]+"
 const pointer = '(?:/(?:[^~/]|~[01])*)*'
-/** Letters and digits of any language, as browsers show them. */
+/** Letters and digits of any language, as in browsers. */
 const word = '[A-Za-z0-9\\u00a1-\\uffff]'
 const hostOfUrl = `(?:${word}+(?:-+${word}+)*\\.)+[A-Za-z\\u00a1-\\uffff]{2,}`
 
-/** Formats that are one pattern, by what defines them. */
+/** Formats defined by a single pattern, with their sources. */
 const patterns: Readonly<Record<string, string>> = {
   // RFC 3339, appendix A.
   duration: `^P(?:(?:${days}|${months}|${years})(?:${time})?|${time}|\\d+W)$`,
@@ -28,7 +28,7 @@ const patterns: Readonly<Record<string, string>> = {
   'uri-template': uriTemplate,
   ipv4,
   ipv6,
-  // RFC 9562, section 4: letters of both cases are read.
+  // RFC 9562, section 4: input is case-insensitive.
   uuid: '^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$',
   // RFC 6901, sections 3 and 6.
   'json-pointer': `^${pointer}$`,
@@ -42,14 +42,14 @@ const patterns: Readonly<Record<string, string>> = {
 const [maxEmail, maxLocalPart, maxHost] = [254, 64, 253]
 const email = `^${atom}(?:\\.${atom})*@(?:${label}\\.)+${label}$`
 const hostname = `^${label}(?:\\.${label})*$`
-/** Of pages and files that others can reach: `localhost` and private addresses are none. */
+/** Only publicly reachable pages and files: no `localhost`, no private addresses. */
 const url = `^(?:[hH][tT][tT][pP][sS]?|[fF][tT][pP])://(?:[^\\s@/?#]+@)?(?:${ipv4.slice(1, -1)}|${hostOfUrl})(?::\\d{2,5})?(?:[/?#]\\S*)?$`
 const privateAddress =
   /^[a-z]+:\/\/(?:[^@/?#]*@)?(?:0|10|127|169\.254|192\.168|172\.(?:1[6-9]|2\d|3[01])|22[4-9]|2[34]\d|25\d)\.[\d.]+(?:[:/?#]|$)/i
 
 /**
- * The formats of JSON Schema and of OpenAPI that a collection file may name. None is laxer than what defines it, and each
- * takes a number of steps that grows with the text alone.
+ * The formats of JSON Schema and OpenAPI that a collection file may use. None accepts more than its definition, and
+ * each takes a number of steps linear in the text.
  */
 export function formatsOver(steps: Steps): Record<string, Format> {
   const linear = (source: string): ((text: string) => boolean) => {
@@ -79,10 +79,10 @@ export function formatsOver(steps: Steps): Record<string, Format> {
   }
 }
 
-/** What may stand as `format`, in the order of the alphabet. */
+/** Valid values of `format`, in alphabetical order. */
 export const formatNames: readonly string[] = Object.keys(formatsOver(new Steps())).sort()
 
-/** The language looks at a pattern once, and makes nothing of it before it is used. */
+/** Constructing a RegExp parses the pattern but compiles nothing before its first use. */
 function isPattern(text: string, steps: Steps): boolean {
   steps.take(text.length)
   try {

@@ -2,14 +2,14 @@ import { isValidId, type IdType } from '@freshet/protocol'
 
 type Schema = Readonly<Record<string, unknown>>
 
-/** A place of a schema by which no id fits, what is wanted there, and what it has. */
+/** A place in a schema that rejects every id, what was expected there and what was found. */
 export interface IdFault {
   readonly pointer: string
   readonly wanted: string
   readonly got: unknown
 }
 
-/** The shortest and the longest id of each type, and others that formats may tell apart. */
+/** The shortest and longest id of each type, and others that formats may distinguish. */
 const samples: Readonly<Record<IdType, readonly string[]>> = {
   string: ['a', 'a'.repeat(256)],
   objectid: ['0123456789abcdef01234567'],
@@ -17,21 +17,22 @@ const samples: Readonly<Record<IdType, readonly string[]>> = {
   uuid: ['0198c0de-0000-7000-8000-000000000000'],
 }
 
-/** Words that judge an id by its length or form; the form of an id of letters may be any. */
-const formWords: Readonly<Record<IdType, readonly string[]>> = {
+/** Keywords that constrain an id's length or form. String ids may have any form. */
+const formKeywords: Readonly<Record<IdType, readonly string[]>> = {
   string: ['minLength', 'maxLength'],
   objectid: ['minLength', 'maxLength', 'format'],
   integer: ['minLength', 'maxLength', 'format'],
   uuid: ['minLength', 'maxLength', 'format'],
 }
 
-/** Whether a text fits a schema that is known to be one. */
+/** Whether a string satisfies a valid schema. */
 export type Fits = (schema: Schema, text: string) => boolean
 
 /**
- * Where a schema refuses every `id` that a collection of this type can have, so that no document could ever be written;
- * `undefined`: it is not known to. Ids are texts in JSON, whatever they are stored as. Looked at is what holds for all
- * documents: `properties`, `patternProperties`, `additionalProperties`, and what `allOf` and `$ref` of the file add.
+ * Finds a place where a schema rejects every possible `id` of the collection's type, so that no document could be
+ * written; `undefined` if none is found. Ids are strings in JSON, whatever their stored type. Considers only what
+ * applies to all documents: `properties`, `patternProperties`, `additionalProperties`, and what `allOf` and local
+ * `$ref` add.
  */
 export function idFault(root: Schema, idType: IdType, fits: Fits): IdFault | undefined {
   for (const [pointer, schema] of alwaysOf(root, root, ''))
@@ -43,7 +44,7 @@ export function idFault(root: Schema, idType: IdType, fits: Fits): IdFault | und
   return undefined
 }
 
-/** A schema and what it always asks for as well, by their pointers. */
+/** A schema and the schemas it always includes, with their pointers. */
 function* alwaysOf(
   root: Schema,
   schema: unknown,
@@ -66,7 +67,7 @@ function* alwaysOf(
   if (target !== undefined) yield* alwaysOf(root, target, $ref.slice(1), seen)
 }
 
-/** What an object's schema asks of its member `id`. */
+/** The schemas that an object schema applies to its member `id`. */
 function* idSchemasOf(schema: unknown, pointer: string): Generator<readonly [string, unknown]> {
   if (!isObject(schema)) return
   const { properties, patternProperties, additionalProperties } = schema
@@ -86,7 +87,7 @@ function* idSchemasOf(schema: unknown, pointer: string): Generator<readonly [str
 
 function faultOf(schema: unknown, pointer: string, idType: IdType, fits: Fits): IdFault | undefined {
   if (schema === false)
-    return { pointer, wanted: "a schema that lets 'id' be: every document has one", got: false }
+    return { pointer, wanted: "a schema that allows 'id', which every document has", got: false }
   if (!isObject(schema)) return undefined
   const { type, const: only, enum: choices } = schema
   if (type !== undefined && type !== 'string' && !(Array.isArray(type) && type.includes('string')))
@@ -95,12 +96,12 @@ function faultOf(schema: unknown, pointer: string, idType: IdType, fits: Fits): 
       wanted: `"string", since an id is a string in JSON whatever 'x-id' says`,
       got: type,
     }
-  const wanted = `something that an id of the type "${idType}" can be`
+  const wanted = `something that an id of type "${idType}" can satisfy`
   const isId = (value: unknown): boolean => typeof value === 'string' && isValidId(idType, value)
   if (only !== undefined && !isId(only)) return { pointer: `${pointer}/const`, wanted, got: only }
   if (Array.isArray(choices) && !choices.some(isId))
     return { pointer: `${pointer}/enum`, wanted, got: choices }
-  const word = formWords[idType].find(
+  const word = formKeywords[idType].find(
     (name) =>
       schema[name] !== undefined &&
       !samples[idType].some((text) => fits({ type: 'string', [name]: schema[name] }, text)),

@@ -1,4 +1,4 @@
-/** The names on the way that an RFC 6901 pointer says; `undefined` when it is none. */
+/** Parses an RFC 6901 pointer into its reference tokens; `undefined` if invalid. */
 export function readPointer(pointer: string): readonly string[] | undefined {
   if (pointer === '') return []
   if (!pointer.startsWith('/') || /~(?![01])/.test(pointer)) return undefined
@@ -8,7 +8,7 @@ export function readPointer(pointer: string): readonly string[] | undefined {
     .map((name) => name.replaceAll('~1', '/').replaceAll('~0', '~'))
 }
 
-/** The pointer of a way. */
+/** Formats reference tokens as a pointer. */
 export function pointerTo(path: readonly string[]): string {
   return path.map((name) => `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 }

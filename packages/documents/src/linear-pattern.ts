@@ -1,56 +1,56 @@
 import { patternProgram, type PatternProgram } from './pattern-program.ts'
 import type { Steps } from './steps.ts'
 
-/** So many places of states are remembered for all that was met, together; then all is forgotten. */
-const maxRemembered = 50_000
+/** Maximum NFA states in all cached DFA states together. Beyond that, the cache is cleared. */
+const maxCachedStates = 50_000
 
-/** So many characters beyond ASCII, and kinds of characters, are remembered. */
-const maxCharacters = 5_000
+/** Maximum cached non-ASCII characters and character classes. */
+const maxCachedCharacters = 5_000
 
-/** To look at a state costs about ten times what a known way does. */
+/** Visiting an NFA state costs about ten times as much as a cached transition. */
 const stepsPerState = 10
 
-/** What stands before a character: it decides about `^` and `\b`. */
+/** What precedes a character, which decides `^` and `\b`. */
 type Before = 'start' | 'word' | 'other'
 
-/** Characters that are in the same sets. */
-interface Kind {
+/** Characters that belong to the same sets. */
+interface CharacterClass {
   readonly id: number
   readonly sets: readonly boolean[]
   readonly word: boolean
 }
 
-/** All places at which the automaton may be at once: then what comes next depends on the next character alone. */
-interface Here {
+/** A DFA state: all NFA states that may be active at once. The next one depends only on the next character. */
+interface DfaState {
   readonly places: readonly number[]
   readonly before: Before
-  /** By the id of the kind of the next character; `undefined`: never met. */
-  readonly after: (Here | undefined)[]
+  /** Transitions by the id of the next character's class; `undefined` until first taken. */
+  readonly after: (DfaState | undefined)[]
 }
 
-const END: Kind = { id: 0, sets: [], word: false }
+const END: CharacterClass = { id: 0, sets: [], word: false }
 
 /**
- * A regular expression whose test takes a number of steps that grows with the length of the text alone: one for each
- * character where the way is known, and never more than there are states. Nothing is tried twice, so nothing explodes.
- * Ways are found when they are needed, and remembered. https://swtch.com/~rsc/regexp/regexp1.html
+ * A regular expression that matches in time linear in the text: one step per character for cached transitions, and at
+ * most one per NFA state otherwise. There is no backtracking. Builds the DFA lazily.
+ * https://swtch.com/~rsc/regexp/regexp1.html
  */
 export class LinearPattern {
   readonly source: string
   readonly #program: PatternProgram
   readonly #steps: Steps
-  readonly #ascii: (Kind | undefined)[] = []
-  readonly #beyond = new Map<number, Kind>()
-  readonly #kinds = new Map<string, Kind>()
-  readonly #heres = new Map<string, Here>()
+  readonly #ascii: (CharacterClass | undefined)[] = []
+  readonly #beyond = new Map<number, CharacterClass>()
+  readonly #kinds = new Map<string, CharacterClass>()
+  readonly #heres = new Map<string, DfaState>()
   #remembered = 0
-  /** Never used twice: a place may still know the way by an id from before it was forgotten. */
+  /** Never reused: states may still have transitions by ids from before the cache was cleared. */
   #nextId = 1
-  /** For each state the number of the look in which it was seen last. */
+  /** For each NFA state, the number of the traversal that visited it last. */
   readonly #seen: Float64Array
   #look = 0
-  readonly #matched: Here = { places: [], before: 'other', after: [] }
-  readonly #failed: Here = { places: [], before: 'other', after: [] }
+  readonly #matched: DfaState = { places: [], before: 'other', after: [] }
+  readonly #failed: DfaState = { places: [], before: 'other', after: [] }
 
   /** @throws {PatternError} see `patternProgram` */
   constructor(source: string, steps: Steps) {
@@ -60,7 +60,7 @@ export class LinearPattern {
     this.#steps = steps
   }
 
-  /** Whether it matches somewhere in the text. @throws {TooManySteps} */
+  /** Whether it matches anywhere in the text. @throws {TooManySteps} */
   test(text: string): boolean {
     let here = this.#here([], 'start')
     for (let at = 0; at < text.length;) {
@@ -73,12 +73,12 @@ export class LinearPattern {
     return this.#next(here, END) === this.#matched
   }
 
-  /** By this name ajv tells patterns apart. */
+  /** Ajv uses this to tell patterns apart. */
   toString(): string {
     return this.source
   }
 
-  #next(here: Here, kind: Kind): Here {
+  #next(here: DfaState, kind: CharacterClass): DfaState {
     const known = here.after[kind.id]
     if (known !== undefined) return known
     const next = this.#advance(here, kind)
@@ -86,8 +86,8 @@ export class LinearPattern {
     return next
   }
 
-  /** Every place, and the beginning once more: a match may begin at each character. */
-  #advance({ places, before }: Here, kind: Kind): Here {
+  /** Follows each active state, plus the start state: a match may begin at any character. */
+  #advance({ places, before }: DfaState, kind: CharacterClass): DfaState {
     const { states, start } = this.#program
     const open = [start, ...places]
     const seen = this.#seen
@@ -122,18 +122,18 @@ export class LinearPattern {
     )
   }
 
-  #here(places: readonly number[], before: Before): Here {
+  #here(places: readonly number[], before: Before): DfaState {
     const key = `${before} ${places.join(' ')}`
     const known = this.#heres.get(key)
     if (known !== undefined) return known
     this.#remembered += places.length + 1
-    if (this.#remembered > maxRemembered) this.#forget()
-    const here: Here = { places, before, after: [] }
+    if (this.#remembered > maxCachedStates) this.#forget()
+    const here: DfaState = { places, before, after: [] }
     this.#heres.set(key, here)
     return here
   }
 
-  #kindOf(point: number): Kind {
+  #kindOf(point: number): CharacterClass {
     const known = point < 128 ? this.#ascii[point] : this.#beyond.get(point)
     if (known !== undefined) return known
     const { sets, word } = this.#program
@@ -141,7 +141,7 @@ export class LinearPattern {
     const character = String.fromCodePoint(point)
     const within = sets.map((set) => set.test(character))
     const name = within.map(Number).join('')
-    if (this.#beyond.size + this.#kinds.size > maxCharacters) this.#forget()
+    if (this.#beyond.size + this.#kinds.size > maxCachedCharacters) this.#forget()
     const kind =
       this.#kinds.get(name) ?? this.#newKind(name, within, word !== undefined && within[word] === true)
     if (point < 128) this.#ascii[point] = kind
@@ -149,7 +149,7 @@ export class LinearPattern {
     return kind
   }
 
-  #newKind(name: string, sets: readonly boolean[], word: boolean): Kind {
+  #newKind(name: string, sets: readonly boolean[], word: boolean): CharacterClass {
     const kind = { id: this.#nextId, sets, word }
     this.#nextId += 1
     this.#kinds.set(name, kind)
@@ -165,7 +165,11 @@ export class LinearPattern {
   }
 }
 
-function holds(assertion: 'start' | 'end' | 'word' | 'not-word', before: Before, kind: Kind): boolean {
+function holds(
+  assertion: 'start' | 'end' | 'word' | 'not-word',
+  before: Before,
+  kind: CharacterClass,
+): boolean {
   switch (assertion) {
     case 'start':
       return before === 'start'

@@ -8,13 +8,14 @@ import { SchemaCompiler } from './schema-check.ts'
 
 const suffix = '.json'
 
-/** Hidden files are of others: macOS lays `._products.json` beside `products.json`, editors `.#products.json`. */
+/** Hidden files belong to other programs, such as `._products.json` (macOS) and `.#products.json` (editors). */
 const isOurs = (file: string): boolean => file.endsWith(suffix) && !file.startsWith('.')
 
 /**
- * The collections that the `*.json` files of a folder declare, by name and in its order. Hidden files are left alone.
- * @param storedNameFault which names the database cannot serve; without it all are taken.
- * @throws {CollectionFileError} naming the file, the place in it, what was found and what is wanted.
+ * Loads the collections declared by the `*.json` files of a folder, by name and in directory order. Ignores hidden
+ * files.
+ * @param storedNameFault which names the database cannot serve; by default all are accepted.
+ * @throws {CollectionFileError} with file, pointer, what was expected and what was found.
  */
 export async function loadCollections(
   folder: string,
@@ -52,7 +53,7 @@ export async function loadCollections(
   return collections
 }
 
-/** Of two files for one collection each would judge and show it in its own way. @throws {CollectionFileError} */
+/** Two files for one collection would validate and encode it differently. @throws {CollectionFileError} */
 function expectAlone({ stored }: Collection, path: string, before: ReadonlyMap<string, Collection>): void {
   for (const other of before.values())
     if (other.stored === stored)

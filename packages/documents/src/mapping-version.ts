@@ -1,2 +1,2 @@
-/** Rises with every change of what the mapping makes of the same document: tags of the old one no longer match then. */
+/** Increment whenever the mapping changes its output for any document, so that old ETags no longer match. */
 export const MAPPING_VERSION = 3

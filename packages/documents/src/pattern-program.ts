@@ -1,16 +1,16 @@
 import { RegExpParser, type AST } from '@eslint-community/regexpp'
 
-/** The most states of a pattern; each item of a counted repetition has its own. */
+/** Maximum states of a pattern. Counted repetitions are expanded. */
 const maxStates = 10_000
 
-/** A pattern that is none, or that may take more than a number of steps for each character of a text. */
+/** An invalid pattern, or one that cannot run in linear time. */
 export class PatternError extends Error {
   override readonly name = 'PatternError'
 }
 
 type Assertion = 'start' | 'end' | 'word' | 'not-word'
 
-/** One state of the machine that a pattern is. `next` and `or` are places of others. */
+/** One state of the automaton. `next` and `or` are indexes of other states. */
 type PatternState =
   | { readonly kind: 'match' }
   | { readonly kind: 'set'; readonly set: number; readonly next: number }
@@ -20,16 +20,16 @@ type PatternState =
 export interface PatternProgram {
   readonly states: readonly PatternState[]
   readonly start: number
-  /** Sets of characters as expressions for one character, by their places. */
+  /** Character sets, as expressions that match a single character. */
   readonly sets: readonly RegExp[]
-  /** Where words matter, the set of their characters. */
+  /** Index of the set of word characters, if the pattern uses word boundaries. */
   readonly word: number | undefined
 }
 
 /**
- * A pattern of ECMAScript, with the flag `u`, as a nondeterministic automaton. Its parser is the one that linters use;
- * what a set of characters holds is asked of the language's own engine, one character at a time.
- * @throws {PatternError} it is no pattern, looks around, refers back, or repeats too often.
+ * Compiles an ECMAScript pattern with the `u` flag to a nondeterministic automaton. The parser is regexpp, which
+ * linters use; membership in a character set is decided by the JavaScript engine, one character at a time.
+ * @throws {PatternError} invalid pattern, look-around, back-reference, or too many states.
  */
 export function patternProgram(source: string): PatternProgram {
   return new Builder().build(parse(source))
@@ -43,7 +43,7 @@ function parse(source: string): AST.Pattern {
   }
 }
 
-/** Builds from the end to the beginning: each part is given the state that comes behind it. */
+/** Builds from the end to the start: each part receives the state that follows it. */
 class Builder {
   readonly #states: PatternState[] = []
   readonly #sets = new Map<string, number>()
@@ -63,7 +63,7 @@ class Builder {
     return this.#states.length - 1
   }
 
-  /** What adds no state can be repeated and repeated, too. */
+  /** Counts visits too: nested repetitions of something empty add no states but take time. */
   #visit(): void {
     this.#visited += 1
     if (this.#visited > 2 * maxStates) throw tooManyStates()
@@ -90,7 +90,7 @@ class Builder {
       case 'Assertion':
         return this.#assert(element, next)
       default:
-        throw new PatternError(`a pattern without references back, such as ${element.raw}`)
+        throw new PatternError(`a pattern without back-references, such as ${element.raw}`)
     }
   }
 

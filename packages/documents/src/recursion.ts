@@ -1,19 +1,19 @@
 type Json = Readonly<Record<string, unknown>>
 
-/** Where a check can grow faster than the document. */
+/** Where validation can take longer than linear time. */
 export interface Recursion {
-  /** The places in a schema where `$ref` can lead back to. */
+  /** Targets of recursive `$ref`s. */
   readonly places: readonly Json[]
-  /** All schemas that are looked at on the way back there: as often as the way is gone. */
+  /** All schemas evaluated on the way back to a target, once per evaluation. */
   readonly within: readonly Json[]
 }
 
-/** Finds what a schema says about itself. */
+/** Finds recursion in a schema. */
 export function recursionOf(schema: object): Recursion {
   const targets = new Map<string, Json>()
   for (const ref of refsIn(schema)) {
     const place = placeOf(schema, ref)
-    // By a name, or in another way that only ajv resolves: every place that has a name may be meant.
+    // A reference by name, or another one that only Ajv resolves: any named target is possible.
     if (place === undefined) for (const [n, one] of named(schema).entries()) targets.set(`${ref} ${n}`, one)
     else targets.set(ref, place)
   }
@@ -32,10 +32,10 @@ export function recursionOf(schema: object): Recursion {
   return { places, within: [...within] }
 }
 
-/** Words whose values are no schemas, but may look like some. */
+/** Keywords whose values are not schemas but may look like them. */
 const values: ReadonlySet<string> = new Set(['const', 'enum', 'default', 'examples', 'dependentRequired'])
 
-/** Words whose values are schemas by name. */
+/** Keywords whose values are maps of schemas. */
 const maps: ReadonlySet<string> = new Set([
   'properties',
   'patternProperties',
@@ -44,7 +44,7 @@ const maps: ReadonlySet<string> = new Set([
   'definitions',
 ])
 
-/** A schema and all that are written inside of it; `true` and `false` cost nothing. */
+/** A schema and all schemas inside it. `true` and `false` cost nothing. */
 function schemasIn(schema: unknown): readonly Json[] {
   if (typeof schema !== 'object' || schema === null) return []
   if (Array.isArray(schema)) return schema.flatMap(schemasIn)
@@ -72,14 +72,14 @@ function named(schema: object): readonly Json[] {
   )
 }
 
-/** All objects, the outermost first. */
+/** All objects, outermost first. */
 function objectsIn(value: unknown): readonly Json[] {
   if (typeof value !== 'object' || value === null) return []
   const inner = Object.values(value).flatMap(objectsIn)
   return Array.isArray(value) ? inner : [value as Json, ...inner]
 }
 
-/** Of `#` and a JSON pointer behind it. */
+/** Resolves `#` followed by a JSON pointer. */
 function placeOf(schema: object, ref: string): Json | undefined {
   if (ref !== '#' && !ref.startsWith('#/')) return undefined
   let place: unknown = schema

@@ -9,36 +9,36 @@ import { recursionOf } from './recursion.ts'
 import { Steps, TooManySteps } from './steps.ts'
 import { UniqueItems } from './unique-items.ts'
 
-/** Our own words in a collection file, beside those of JSON Schema. */
+/** Our own keywords in collection files, besides those of JSON Schema. */
 export const ownKeys = ['x-id', 'x-collection', 'x-concurrency', 'x-access'] as const
 
-/** A document that is wrong everywhere need not be told everything. */
+/** Enough for a document that is wrong everywhere. */
 const maxIssues = 10
 
-/** Of a document with more values only the first issue is told: to find all of them costs as many objects. */
+/** Documents with more values get only the first issue: collecting all allocates as many objects. */
 const maxValuesToSearch = 1_000
 
-/** What the check of one document may cost: half a second of a busy core at most. */
+/** Step budget for validating one document: at most half a second of CPU time. */
 const maxSteps = 20_000_000
 
-/** What the search for more issues than the first may cost beside that. */
+/** Additional step budget for collecting issues beyond the first. */
 const maxStepsToSearch = 1_000_000
 
-/** What a step back by `$ref` costs at least: what is checked there, and the errors that are kept until it is over. */
+/** Minimum steps for following a recursive `$ref`: the checks there, and the errors kept meanwhile. */
 const stepsPerReturn = 150
 
-/** What a schema on the way back costs for each value, beside what the value is long: an error at most. */
+/** Steps per value for each schema on a recursive path, besides the value's length: at most one error. */
 const stepsPerVisit = 20
 
-/** To take a fraction apart. */
+/** Steps to decompose a number. */
 const stepsPerMultiple = 30
 
-/** Says what a visit to a schema costs that leads back to itself, or is on the way. No collection file may say it. */
+/** Internal keyword that charges steps on recursive paths. Collection files cannot use it. */
 const stepsKey = 'x-steps'
 
 /**
- * One compiler for all schemas: strict, so that a misspelt keyword is an error, exact with decimals (19.99), and bounded:
- * whatever can take longer than the document is long takes its steps from one budget.
+ * One compiler for all schemas. Strict, so that a misspelled keyword is an error; exact for decimals (19.99); and
+ * bounded: anything that can take more than linear time draws on one step budget.
  */
 export class SchemaCompiler {
   readonly #steps = new Steps()
@@ -46,7 +46,7 @@ export class SchemaCompiler {
   readonly #first = compilerOf(false, this.#steps, this.#unique)
   readonly #all = compilerOf(true, this.#steps, this.#unique)
 
-  /** @throws {Error} with ajv's words: the schema is none. */
+  /** @throws {Error} from Ajv if the schema is invalid. */
   compile(schema: object): (document: JsonObject) => readonly Issue[] {
     const marked = structuredClone(schema)
     const { places, within } = recursionOf(marked)
@@ -66,7 +66,7 @@ export class SchemaCompiler {
     }
   }
 
-  /** Why a text cannot be a pattern of a schema; `undefined`: it can. */
+  /** Why a string cannot be used as a pattern; `undefined` if it can. */
   patternFault(source: string): string | undefined {
     try {
       return void new LinearPattern(source, new Steps())
@@ -76,13 +76,13 @@ export class SchemaCompiler {
     }
   }
 
-  /** `undefined`: it takes more steps. */
+  /** `undefined` if it takes more steps. */
   #within(limit: number, check: () => boolean): boolean | undefined {
     this.#steps.begin(limit)
     try {
       return check()
     } catch (error) {
-      // The other one is of a `$ref` that leads back to itself without a step into the document: the stack ends first.
+      // RangeError: a `$ref` refers to itself without descending into the document, so the stack overflows.
       if (error instanceof TooManySteps || error instanceof RangeError) return undefined
       throw error
     } finally {
@@ -109,18 +109,18 @@ function compilerOf(allErrors: boolean, steps: Steps, unique: UniqueItems): Ajv2
   })
   for (const key of ownKeys) ajv.addKeyword(key)
   const first = ajv.RULES.rules.find(({ type }) => type === undefined)?.rules[0]?.keyword
-  if (first === undefined) throw new TypeError('expected words of a schema that are for every type')
+  if (first === undefined) throw new TypeError('expected Ajv rules that apply to every type')
   ajv.addKeyword({
     keyword: stepsKey,
     schemaType: 'number',
-    // Before all that may fail, or lead back.
+    // Runs before everything that may fail or recurse.
     before: first,
     compile: (perVisit: number) => (value: JsonValue) => {
       steps.take(perVisit + lengthOf(value))
       return true
     },
   })
-  // Two words of the standard, whose checks in ajv take too long and are too inexact.
+  // Ajv's own checks for these two keywords are too slow and inexact.
   replaceKeyword(ajv, 'uniqueItems', { type: 'array', schemaType: 'boolean', compile: uniqueItems(unique) })
   replaceKeyword(ajv, 'multipleOf', { type: 'number', schemaType: 'number', compile: exactMultiple(steps) })
   return ajv
@@ -160,13 +160,13 @@ function exactMultiple(steps: Steps): (unit: number) => DataValidateFunction {
   }
 }
 
-/** What words that look at the whole value look at: characters, items or names. */
+/** The number of characters, items or names that keywords for the whole value inspect. */
 function lengthOf(value: JsonValue): number {
   if (typeof value === 'string' || Array.isArray(value)) return value.length
   return typeof value === 'object' && value !== null ? Object.keys(value).length : 0
 }
 
-/** Counts values, and stops when there are enough. */
+/** Counts values up to a limit. */
 function isLarge(document: JsonObject): boolean {
   const open: JsonValue[] = [document]
   let count = 1
@@ -185,7 +185,7 @@ function issueOf({ instancePath, keyword, message, params }: ErrorObject): Issue
   return { pointer: instancePath, detail: `${message ?? keyword}${extra(keyword, params)}` }
 }
 
-/** ajv leaves out what would help most. */
+/** Details that Ajv's messages omit. */
 function extra(keyword: string, params: Record<string, unknown>): string {
   if (keyword === 'additionalProperties') return `: '${String(params['additionalProperty'])}'`
   if (keyword === 'enum') return `: ${JSON.stringify(params['allowedValues'])}`

@@ -1,28 +1,28 @@
-/** A document takes more steps to check than it may. */
+/** Validating a document takes too many steps. */
 export class TooManySteps extends Error {
   override readonly name = 'TooManySteps'
 }
 
 /**
- * What the check of one document may cost. Whoever does work that a document can make large takes its steps here before
- * or while it does it. A step is some nanoseconds.
+ * Step budget for validating one document. Any work whose amount depends on the document must take steps here before or
+ * while doing it. A step is some nanoseconds.
  */
 export class Steps {
   #left = Number.POSITIVE_INFINITY
 
-  /** Begins a check that may take so many. */
+  /** Starts a validation with this budget. */
   begin(limit: number): void {
     this.#left = limit
   }
 
-  /** How many are left. */
+  /** Remaining steps. */
   get left(): number {
     return this.#left
   }
 
-  /** @throws {TooManySteps} there are not so many left. */
+  /** @throws {TooManySteps} the budget is exhausted. */
   take(steps: number): void {
     this.#left -= steps
-    if (this.#left < 0) throw new TooManySteps('the check was ended')
+    if (this.#left < 0) throw new TooManySteps('the step budget is exhausted')
   }
 }

@@ -1,4 +1,4 @@
-/** Longer texts are no time of anybody. */
+/** Longer strings are never valid. */
 const maxLength = 64
 
 const datePattern = /^(\d{4})-(\d\d)-(\d\d)$/
@@ -15,8 +15,8 @@ export function isDate(text: string): boolean {
 }
 
 /**
- * `full-time` of RFC 3339, section 5.6; with `optional` a `partial-time` too. The second 60 is there once a day at most,
- * at the end of the day of Greenwich (section 5.7).
+ * `full-time` of RFC 3339, section 5.6; with `optional`, also `partial-time`. Second 60 is valid only at the end of a
+ * UTC day (section 5.7).
  */
 export function isTime(text: string, offset: 'needed' | 'optional' = 'needed'): boolean {
   const found = text.length > maxLength ? null : timePattern.exec(text)
@@ -32,7 +32,7 @@ export function isTime(text: string, offset: 'needed' | 'optional' = 'needed'): 
   return second < 60 || (second === 60 && utcMinute === 1_439)
 }
 
-/** `date-time` of RFC 3339, section 5.6: between date and time there is a `T`, and nothing else. */
+/** `date-time` of RFC 3339, section 5.6, with only `T` as the separator. */
 export function isDateTime(text: string, offset: 'needed' | 'optional' = 'needed'): boolean {
   const separator = text[10]
   if (separator !== 'T' && separator !== 't') return false

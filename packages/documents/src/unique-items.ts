@@ -1,14 +1,14 @@
 import type { JsonValue } from './contract.ts'
 import type { Steps } from './steps.ts'
 
-/** What it costs to number a value, beside its text. */
+/** Steps to number a value, besides its length. */
 const stepsPerValue = 15
 
 /**
- * Finds equal items. Equal values get one number, as JSON Schema says: the order of names does not count. The text by
- * which a number is found has the numbers of what is inside, and containers keep theirs until the end of the check, so
- * that a tree costs no more than its values, at however many levels its items shall be unique. Pairs are never compared,
- * which took ajv 7 s for 20,000 small objects.
+ * Finds equal items, with JSON Schema's equality: the order of names does not matter. Equal values get the same number,
+ * found by a text built from the numbers of their contents. Containers keep their number until the end of the
+ * validation, so nested `uniqueItems` cost linear time. Comparing pairs, as Ajv does, took 7 s for 20,000 small
+ * objects.
  */
 export class UniqueItems {
   readonly #steps: Steps
@@ -19,13 +19,13 @@ export class UniqueItems {
     this.#steps = steps
   }
 
-  /** The check is over: the next document has other containers. */
+  /** Ends a validation: the next document has other containers. */
   forget(): void {
     this.#numbers.clear()
     this.#containers.clear()
   }
 
-  /** The first item before which an equal one stands, as places of both; `undefined`: all are different. @throws {TooManySteps} */
+  /** The indexes of the first repeated item and the one it equals; `undefined` if all differ. @throws {TooManySteps} */
   firstRepeated(items: readonly JsonValue[]): readonly [number, number] | undefined {
     const places = new Map<number, number>()
     for (const [place, item] of items.entries()) {
@@ -37,7 +37,7 @@ export class UniqueItems {
     return undefined
   }
 
-  /** Bodies have at most 64 levels. */
+  /** Recursion is safe: bodies have at most 64 levels. */
   #numberOf(value: JsonValue): number {
     this.#steps.take(stepsPerValue)
     if (typeof value !== 'object' || value === null) return this.#numberOfText(scalarText(value))
@@ -64,7 +64,7 @@ export class UniqueItems {
   }
 }
 
-/** The first character tells the kinds apart. */
+/** The first character encodes the type. */
 function scalarText(value: string | number | boolean | null): string {
   return typeof value === 'string' ? `"${value}` : `=${String(value)}`
 }

@@ -1,4 +1,4 @@
-/** URIs by the grammar of RFC 3986, appendix A, whose names these are. */
+/** Patterns for URIs, named as in the grammar of RFC 3986, appendix A. */
 
 const unreserved = 'A-Za-z0-9\\-._~'
 const subDelims = "!$&'()*+,;="
@@ -29,7 +29,7 @@ const authority = `(?:(?:[${unreserved}${subDelims}:]|${percentEncoded})*@)?${ho
 const segments = `(?:/${pchar}*)*`
 const absolute = `/(?:${pchar}+${segments})?`
 const rootless = `${pchar}+${segments}`
-/** Whose first segment has no colon. */
+/** The first segment has no colon. */
 const noScheme = `(?:[${unreserved}${subDelims}@]|${percentEncoded})+${segments}`
 const tail = `(?:\\?(?:${pchar}|[/?])*)?(?:#(?:${pchar}|[/?])*)?`
 const absoluteUri = `${scheme}:(?://${authority}${segments}|${absolute}|${rootless}|)`

@@ -10,10 +10,10 @@ import { UniqueItems } from '../src/unique-items.ts'
 
 const here = import.meta.dirname
 
-/** Long after the end of what is bounded, and long before that of what is not. */
+/** Long after bounded validation ends, and long before unbounded would. */
 const killAfterMs = 240_000
 
-test('B20 bodies of a megabyte in every shape are checked against schemas that blow up elsewhere', async () => {
+test('B20 validation of 1 MB bodies of any shape is bounded, even for schemas that explode elsewhere', async () => {
   const hooks = join(here, '../../testkit/hooks/from-source.mjs')
   const child = await promisify(execFile)(
     process.execPath,
@@ -22,7 +22,7 @@ test('B20 bodies of a megabyte in every shape are checked against schemas that b
   )
   const { checks, refused } = JSON.parse(child.stdout) as { checks: number; refused: number }
   expect(checks).toBeGreaterThan(200)
-  // Some could only be ended.
+  // Some exceed the budget.
   expect(refused).toBeGreaterThan(0)
 }, 300_000)
 
@@ -48,7 +48,7 @@ const recursive = {
   },
 }
 
-test('B20 what a schema would look at again and again at each level ends with a sentence', () => {
+test('B20 exponential work on nested levels ends with an issue', () => {
   const validate = new SchemaCompiler().compile(recursive)
   const nested = (levels: number): { [name: string]: never } =>
     JSON.parse(`{"e":${'{"k":1,"a":'.repeat(levels)}5${'}'.repeat(levels)}}`)
@@ -56,11 +56,11 @@ test('B20 what a schema would look at again and again at each level ends with a 
   expect(validate(nested(60))).toEqual([
     { pointer: '', detail: expect.stringMatching(/^takes more than 20000000 steps to check/) },
   ])
-  // It is the document that was too much, and not the schema that is used up.
+  // The budget is per document, not per schema.
   expect(validate(nested(8))).toEqual([])
 })
 
-test('B20 where the search for more issues takes too long, the first is told', () => {
+test('B20 if collecting issues takes too long, the first is reported', () => {
   const validate = new SchemaCompiler().compile({
     type: 'object',
     properties: {
@@ -72,7 +72,7 @@ test('B20 where the search for more issues takes too long, the first is told', (
   expect(validate({ kind: 'b', text })[0]).toEqual({ pointer: '/kind', detail: 'must be equal to constant' })
 })
 
-test('B20 a reference that leads to itself without a step ends with a sentence', () => {
+test('B20 a reference that refers to itself directly ends with an issue', () => {
   const validate = new SchemaCompiler().compile({
     type: 'object',
     properties: { loop: { $ref: '#/$defs/a' } },
@@ -82,7 +82,7 @@ test('B20 a reference that leads to itself without a step ends with a sentence',
   expect(validate({ loop: 1 })).toHaveLength(1)
 })
 
-test('B20 references that lead back to nothing cost nothing, however often they are followed', () => {
+test('B20 non-recursive references cost nothing, however often they are followed', () => {
   const validate = new SchemaCompiler().compile({
     type: 'object',
     properties: { list: { type: 'array', items: { $ref: '#/$defs/point' } } },
@@ -94,7 +94,7 @@ test('B20 references that lead back to nothing cost nothing, however often they 
   expect(validate({ list: Array.from({ length: 250_000 }, (_, x) => ({ x, y: x })) })).toEqual([])
 })
 
-/** Looks at the same value twice at each level. */
+/** Evaluates the same value twice on each level. */
 const forked = (rules: object): object => {
   const branch = (k: number): object => ({
     type: 'object',
@@ -135,7 +135,7 @@ test.each<[string, object, JsonValue]>([
     { type: 'object', maxProperties: 30_000 },
     Object.fromEntries(numbers.map((n) => [`k${n}`, n])),
   ],
-])('B20 what %s looks at again and again takes steps', (_word, rules, value) => {
+])('B20 repeated evaluation of %s takes steps', (_word, rules, value) => {
   const validate = new SchemaCompiler().compile(forked(rules))
   expect(validate(forks(2, value))).toEqual([])
   expect(validate(forks(14, value))).toEqual([
@@ -143,17 +143,17 @@ test.each<[string, object, JsonValue]>([
   ])
 })
 
-test('B20 a tree whose items are unique at each level takes the steps of its values once', () => {
+test('B20 nested uniqueItems take steps for each value only once', () => {
   const steps = new Steps()
   const unique = new UniqueItems(steps)
   const levels: JsonValue[][] = [Array.from({ length: 10_000 }, (_, n) => ({ n, text: `text ${n}` }))]
   for (let level = 1; level < 60; level += 1) levels.push([levels[level - 1] ?? []])
-  // Once, and once more for the items of the innermost level.
+  // Once, and once more for the innermost items.
   steps.begin(2_000_000)
   for (const items of levels.toReversed()) expect(unique.firstRepeated(items)).toBeUndefined()
 })
 
-test('B20 only schemas that are on the way back are told what they cost, and no values that look like some', () => {
+test('B20 only schemas on recursive paths are charged, and not values that look like schemas', () => {
   const value = { items: { type: 'number' }, properties: { a: {} } }
   const loop = { items: { $ref: '#/$defs/loop' }, contains: { const: value }, enum: [value], default: value }
   const schema = { type: 'object', properties: { loop: { $ref: '#/$defs/loop' } }, $defs: { loop } }

@@ -5,7 +5,7 @@ import { Steps } from '../src/steps.ts'
 const steps = new Steps()
 const formats = formatsOver(steps)
 
-/** As ajv asks it. */
+/** As Ajv calls it. */
 function fits(name: string, value: string | number): boolean {
   const format = formats[name]
   const check: unknown = typeof format === 'object' && 'validate' in format ? format.validate : format
@@ -203,7 +203,7 @@ const table: Readonly<Record<string, { readonly good: readonly string[]; readonl
   }
 
 test.each(Object.entries(table))(
-  'B21 the format %s is what defines it, and no laxer',
+  'B21 the format %s accepts exactly what its definition allows',
   (name, { good, bad }) => {
     steps.begin(1e9)
     expect(good.filter((text) => !fits(name, text))).toEqual([])
@@ -211,7 +211,7 @@ test.each(Object.entries(table))(
   },
 )
 
-test('B21 formats of numbers say what they hold', () => {
+test('B21 number formats check the range', () => {
   const held = ([name, values]: readonly [string, readonly number[]]): readonly boolean[] =>
     values.map((value) => fits(name, value))
   expect(held(['int32', [2 ** 31 - 1, -(2 ** 31), 2 ** 31, 0.5, -0]])).toEqual([
@@ -225,7 +225,7 @@ test('B21 formats of numbers say what they hold', () => {
   expect(held(['double', [0.5, 1e300]])).toEqual([true, true])
 })
 
-test('B20 no format takes more steps for a text than some for each character', () => {
+test('B20 every format takes steps linear in the text', () => {
   const shapes = ['@', 'a', '0', 'a-', 'a.', '/~0', 'P1D', '%41', ':', '{a}', ' ', 'é', '(', '0:', '::']
   const length = 30_000
   for (const name of Object.keys(table))

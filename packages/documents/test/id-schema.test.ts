@@ -34,7 +34,7 @@ test.each<[string, object, string]>([
     { $defs: { key: { type: 'integer' } }, properties: { id: { $ref: '#/$defs/key' } } },
     '/$defs/key/type',
   ],
-])('B23 a file that no document can satisfy is refused: ids are %s', async (_, schema, pointer) => {
+])('B23 a file that no document can satisfy is rejected: ids are %s', async (_, schema, pointer) => {
   const failed = await load(schema).then(
     () => 'taken',
     (error: unknown) => String(error),
@@ -42,7 +42,7 @@ test.each<[string, object, string]>([
   expect(failed).toContain(`a.json at ${pointer}: expected `)
 })
 
-test('B23 the sentence says that ids are strings', async () => {
+test('B23 the message says that ids are strings', async () => {
   await expect(load({ 'x-id': 'integer', properties: { id: { type: 'integer' } } })).rejects.toThrow(
     `expected "string", since an id is a string in JSON whatever 'x-id' says, got "integer".`,
   )
@@ -65,11 +65,11 @@ test.each<[object, string]>([
     { $ref: '#/$defs/a', $defs: { a: { $ref: '#/$defs/b' }, b: { type: 'object', properties: { id: {} } } } },
     'a',
   ],
-])('B23 negative control: a file that documents can satisfy is taken: %j', async (schema, id) => {
+])('B23 negative control: a satisfiable file is accepted: %j', async (schema, id) => {
   expect((await load(schema)).get('a')?.validate({ id })).toEqual([])
 })
 
-test('B16 an unknown format is refused with its place and the formats that there are', async () => {
+test('B16 an unknown format is rejected with its pointer and the known formats', async () => {
   const properties = { mail: { type: 'string', format: 'emial' }, format: { type: 'string' } }
   await expect(load({ properties })).rejects.toThrow(
     /a\.json at \/properties\/mail\/format: expected one of the formats .*date-time, .*email, .*, got "emial"\.$/,

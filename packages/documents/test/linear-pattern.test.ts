@@ -6,7 +6,7 @@ import { Steps } from '../src/steps.ts'
 
 const seed = Number(process.env['FRESHET_TEST_SEED'] ?? Date.now() % 2 ** 31)
 
-/** Pieces of patterns, from which bigger ones are made. */
+/** Building blocks for random patterns. */
 const leaf = fc.constantFrom(
   'a',
   'b',
@@ -76,11 +76,11 @@ const text = fc
   )
   .map((all) => all.join(''))
 
-test(`B19 a pattern matches what the engine of the language says it does (seed ${seed})`, () => {
+test(`B19 a pattern matches exactly what the JavaScript engine matches (seed ${seed})`, () => {
   const seen = { matched: 0, failed: 0 }
   fc.assert(
     fc.property(pattern, fc.array(text, { minLength: 3 }), (source, texts) => {
-      // `\-` outside of a class is no pattern with `u`: for both.
+      // `\-` outside a class is invalid with `u`, for both.
       let own: RegExp
       try {
         own = new RegExp(source, 'u')
@@ -90,7 +90,7 @@ test(`B19 a pattern matches what the engine of the language says it does (seed $
       }
       const linear = new LinearPattern(source, new Steps())
       for (const one of texts) {
-        // V8 looks for a place that is no boundary in the middle of a pair too, which the standard does not.
+        // V8 also finds non-boundaries inside a surrogate pair; the standard does not.
         if (source.includes('\\B') && one.includes('😀')) continue
         const matches = own.test(one)
         seen[matches ? 'matched' : 'failed'] += 1
@@ -102,7 +102,7 @@ test(`B19 a pattern matches what the engine of the language says it does (seed $
   expect(Math.min(seen.matched, seen.failed)).toBeGreaterThan(500)
 })
 
-test('B19 a pattern is the same after it has forgotten what it met', () => {
+test('B19 clearing the cache does not change matches', () => {
   const linear = new LinearPattern('^[\\p{L}é-ü]*(?:a|b)*a(?:a|b){12}$', new Steps())
   const own = /^[\p{L}é-ü]*(?:a|b)*a(?:a|b){12}$/u
   let state = seed
@@ -117,7 +117,7 @@ test('B19 a pattern is the same after it has forgotten what it met', () => {
   }
 })
 
-/** Patterns that take a backtracking engine years, or seconds, for these texts. */
+/** Patterns and texts that take a backtracking engine seconds or years. */
 const evil: readonly (readonly [string, (length: number) => string])[] = [
   ['^\\S+@\\S+\\.\\S+$', (length) => '@'.repeat(length)],
   ['^(a+)+$', (length) => `${'a'.repeat(length)}!`],
@@ -129,19 +129,19 @@ const evil: readonly (readonly [string, (length: number) => string])[] = [
   ['^(?:\\w+\\s?)*$', (length) => `${'word '.repeat(length / 5)}!`],
 ]
 
-test.each(evil)('B19 the steps of %s grow with the text alone', (source, textOf) => {
+test.each(evil)('B19 the steps of %s are linear in the text', (source, textOf) => {
   const stepsOf = (length: number): number => {
     const steps = new Steps()
     steps.begin(1e9)
     expect(new LinearPattern(source, steps).test(textOf(length))).toBe(false)
     return 1e9 - steps.left
   }
-  // Ten times the text: at most ten times the steps, whatever had to be found out before.
+  // Ten times the text takes at most ten times the steps, including building the cache.
   expect(stepsOf(100_000)).toBeLessThanOrEqual(10.1 * stepsOf(10_000))
   expect(stepsOf(100_000)).toBeLessThan(200_000)
 })
 
-test('B19 also a pattern whose ways are all different takes no more than its states for each character', () => {
+test('B19 without cache hits, a pattern takes at most its number of states per character', () => {
   const steps = new Steps()
   steps.begin(1e9)
   let state = 1
@@ -156,15 +156,15 @@ test('B19 also a pattern whose ways are all different takes no more than its sta
 test.each([
   ['(?=a)b', 'without look-around, such as (?=a) (use several patterns under allOf'],
   ['(?<!a)b', 'without look-around'],
-  ['(a)\\1', 'without references back, such as \\1'],
-  ['(?<n>a)\\k<n>', 'without references back'],
+  ['(a)\\1', 'without back-references, such as \\1'],
+  ['(?<n>a)\\k<n>', 'without back-references'],
   ['a{10001}', 'at most 10000 states'],
   ['(?:(?:a{1000}){1000}){1000}', 'at most 10000 states'],
   ['(?:(?:){1000000}){1000000}', 'at most 10000 states'],
   ['a{,5}', 'Incomplete quantifier'],
   ['[b-a]', 'Range out of order'],
   ['(', 'Unterminated group'],
-])('B19 %s is refused with the reason', (source, why) => {
+])('B19 %s is rejected with the reason', (source, why) => {
   expect(() => new LinearPattern(source, new Steps())).toThrow(PatternError)
   expect(() => new LinearPattern(source, new Steps())).toThrow(why)
 })

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { loadCollections, type Issue, type JsonObject, type JsonValue } from '../src/index.ts'
 import { folderOf } from './support/folder-of.ts'
 
-test('B16 reads what a file says, with its defaults', async () => {
+test('B16 parses a file and applies defaults', async () => {
   const schema = {
     type: 'object',
     required: ['price'],
@@ -39,10 +39,10 @@ test('B16 reads what a file says, with its defaults', async () => {
 test.each([
   ['said', { read: 'authenticated', write: 'public' }],
   ['by default', { write: 'public' }],
-])('B16 a file by which somebody may write who may not read is refused: %s', async (_, access) => {
+])('B16 a file that grants write access without read access is rejected: %s', async (_, access) => {
   await using folder = await folderOf({ 'a.json': JSON.stringify({ type: 'object', 'x-access': access }) })
   await expect(loadCollections(folder.path)).rejects.toThrow(
-    /a\.json at \/x-access: expected that everybody may read who may write, .* got \{"read":"authenticated","write":"public"\}/,
+    /a\.json at \/x-access: expected read access for everybody with write access, .* got \{"read":"authenticated","write":"public"\}/,
   )
 })
 
@@ -52,13 +52,13 @@ test.each([
   { read: 'authenticated', write: 'authenticated' },
   { read: 'public' },
   {},
-])('B16 every other rule of access is taken: %j', async (access) => {
+])('B16 every other access rule is accepted: %j', async (access) => {
   await using folder = await folderOf({ 'a.json': JSON.stringify({ type: 'object', 'x-access': access }) })
   const authenticated = { read: 'authenticated', write: 'authenticated' }
   expect((await loadCollections(folder.path)).get('a')?.access).toEqual({ ...authenticated, ...access })
 })
 
-test('B17 tells at most ten issues', async () => {
+test('B17 reports at most ten issues', async () => {
   const schema = { type: 'object', properties: { id: true }, additionalProperties: { type: 'number' } }
   await using folder = await folderOf({ 'a.json': JSON.stringify(schema) })
   const issues = (await loadCollections(folder.path))
@@ -67,7 +67,7 @@ test('B17 tells at most ten issues', async () => {
   expect(issues).toHaveLength(10)
 })
 
-test('B17 of a large document the first issue is enough: all of them would cost more than the document', async () => {
+test('B17 a large document gets only the first issue: collecting all would cost more than the document', async () => {
   const schema = { type: 'object', properties: { list: { type: 'array', items: { type: 'number' } } } }
   await using folder = await folderOf({ 'a.json': JSON.stringify(schema) })
   const collection = (await loadCollections(folder.path)).get('a')
@@ -85,7 +85,7 @@ async function validatorOf(schema: object): Promise<(document: JsonObject) => re
   return (document) => collection.validate(document)
 }
 
-test('B17 finds equal items by one look at each: pairs of this many would take minutes', async () => {
+test('B17 finds equal items in linear time: comparing pairs would take minutes', async () => {
   const validate = await validatorOf({ properties: { list: { type: 'array', uniqueItems: true } } })
   const list = Array.from({ length: 80_000 }, (_, n) => ({ n, a: [n, { b: 'x' }] }))
   expect(validate({ list })).toEqual([])
@@ -94,7 +94,7 @@ test('B17 finds equal items by one look at each: pairs of this many would take m
   ])
 })
 
-test('B18 items are equal as JSON Schema says', async () => {
+test('B18 items are compared with the equality of JSON Schema', async () => {
   const validate = await validatorOf({
     properties: { list: { type: 'array', uniqueItems: true }, any: { type: 'array', uniqueItems: false } },
   })
@@ -134,7 +134,7 @@ test.each<[number, readonly number[], readonly number[]]>([
   [3, [9, 0, -3, 3e20], [1, 0.3, 1e20]],
   [1e-7, [1e-7, 3e-7, 1], [1.5e-7, 1e-8]],
   [2.5, [5, 7.5, 1e300], [1, 6, 2.4999999999999996]],
-])('B18 multiples of %d are told exactly', async (multipleOf, multiples, others) => {
+])('B18 multiples of %d are determined exactly', async (multipleOf, multiples, others) => {
   const validate = await validatorOf({ properties: { n: { type: 'number', multipleOf } } })
   for (const n of multiples) expect([n, validate({ n })]).toEqual([n, []])
   for (const n of others)
@@ -144,7 +144,7 @@ test.each<[number, readonly number[], readonly number[]]>([
     ])
 })
 
-test('B16 takes what is data, or a free name, for no word of ours', async () => {
+test('B16 does not treat data or arbitrary names as keywords', async () => {
   const data = { 'x-a': 1 }
   const schema = {
     properties: { 'x-b': { default: data, examples: [data], enum: [data, 1] } },
@@ -178,7 +178,7 @@ test.each<[string, string, string, RegExp]>([
     'a pattern of names that refers back',
     'a.json',
     '{"type":"object","patternProperties":{"(a)\\\\1":true}}',
-    /at \/patternProperties: expected a pattern without references back, .*, got "\(a\)/,
+    /at \/patternProperties: expected a pattern without back-references, .*, got "\(a\)/,
   ],
   [
     'a pattern that counts too far, in a definition',
@@ -203,14 +203,14 @@ test.each<[string, string, string, RegExp]>([
   ],
   ['a misspelt keyword', 'a.json', '{"requird":["p"]}', /expected a JSON Schema \(2020-12\), got .*requird/],
 ])(
-  'B16 refuses %s, and names file, place, what it wants and what it got',
+  'B16 rejects %s with file, pointer, what was expected and what was found',
   async (_name, file, text, message) => {
     await using folder = await folderOf({ [file]: text })
     await expect(loadCollections(folder.path)).rejects.toThrow(message)
   },
 )
 
-test('B16 leaves hidden files alone, such as those that macOS and editors lay beside a file', async () => {
+test('B16 ignores hidden files, such as those of macOS and editors', async () => {
   const hidden = ['._plain.json', '.#plain.json', '.hidden.json', '.json']
   const file = JSON.stringify({ type: 'object' })
   await using folder = await folderOf({
@@ -224,7 +224,7 @@ test('B16 leaves hidden files alone, such as those that macOS and editors lay be
   )
 })
 
-test('B16 refuses a folder that is not there, and one without files', async () => {
+test('B16 rejects a missing folder and one without files', async () => {
   await expect(loadCollections('/nowhere/at/all')).rejects.toMatchObject({ code: 'UNREADABLE' })
   await using folder = await folderOf({})
   await expect(loadCollections(folder.path)).rejects.toThrow(/expected at least one file/)

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { loadCollections } from '../src/index.ts'
 import { folderOf } from './support/folder-of.ts'
 
-test('B22 a file may be for a collection of another name', async () => {
+test('B22 a file may name a collection in the database', async () => {
   await using folder = await folderOf({
     'profiles.json': '{"type":"object","x-collection":"userProfiles"}',
     'users.json': '{"type":"object","x-collection":"Users"}',
@@ -22,7 +22,7 @@ test.each([
   ['nobody', 'another name, got "nobody"'],
   [7, 'the name of a collection in the database, got 7'],
   [null, 'the name of a collection in the database, got null'],
-])('B22 a file for the collection %j is refused', async (stored, why) => {
+])('B22 a file for the collection %j is rejected', async (stored, why) => {
   await using folder = await folderOf({
     'a.json': JSON.stringify({ type: 'object', 'x-collection': stored }),
   })
@@ -32,7 +32,7 @@ test.each([
   )
 })
 
-test('B22 two files for one collection are refused, also where one says it by its name', async () => {
+test('B22 two files for one collection are rejected, even if one uses its own name', async () => {
   for (const other of ['users', 'b']) {
     await using folder = await folderOf({
       'a.json': '{"type":"object","x-collection":"users"}',

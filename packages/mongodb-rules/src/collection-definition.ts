@@ -1,12 +1,12 @@
-/** What `listCollections` says of a collection, as far as it matters. */
+/** The relevant part of what `listCollections` returns for a collection. */
 export interface CollectionDefinition {
   readonly type: string
   readonly options?: { readonly capped?: boolean; readonly collation?: { readonly locale?: string } }
 }
 
 /**
- * Why a collection cannot be followed exactly; `undefined` for one that can, also when it does not exist yet. Views and
- * time series send no changes; capped ones lose documents without a change; a collation makes ids equal that are not.
+ * Why a collection cannot be followed exactly; `undefined` if it can or does not exist yet. Views and time series emit
+ * no changes, capped collections lose documents without a change, and a collation makes different ids equal.
  */
 export function reasonAgainst(definition: CollectionDefinition | undefined): string | undefined {
   if (definition === undefined) return undefined

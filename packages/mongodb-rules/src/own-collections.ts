@@ -1,8 +1,8 @@
-/** Holds the identity of the source and the heartbeat of idle writers; read by readers, never shown to clients. */
+/** Contains the identity of the source and the heartbeat of idle writers. Read by readers, never served to clients. */
 export const controlCollection = 'freshet'
 
-/** `_id` of the document in it whose `timeline` names the history. */
+/** `_id` of the document whose `timeline` identifies the history. */
 export const identityId = 'source'
 
-/** Where writers tell why they write, in the transaction of the write; always empty to whoever looks. */
+/** Where writers record the cause of a write, in the write's transaction. Always empty outside of it. */
 export const causesCollection = 'freshet_causes'

@@ -1,4 +1,4 @@
-/** What is looked at of an error of a MongoDB server, as the driver gives it. */
+/** The relevant parts of a server error, as the driver reports it. */
 interface ServerRefusal {
   readonly code?: unknown
   hasErrorLabel(label: string): boolean
@@ -7,14 +7,14 @@ interface ServerRefusal {
 /** https://www.mongodb.com/docs/manual/reference/error-codes/: AuthenticationFailed and Unauthorized. */
 const AUTHENTICATION_FAILED = 18
 const UNAUTHORIZED = 13
-/** What Atlas answers to whatever it does not do, from a wrong password to a command that it forbids (AtlasError). */
+/** Atlas's code for everything it rejects, from a wrong password to a forbidden command (AtlasError). */
 const ATLAS_ERROR = 8_000
-/** The driver's label for what came while a connection was greeted and logged in. */
+/** The driver's label for errors during handshake and login. */
 const HANDSHAKE = 'HandshakeError'
 
 /**
- * What a server of MongoDB refuses: `stranger`, it does not know the user with this password; `forbidden`, it knows who
- * asks, and will not do it. Hosted servers have one code for both, so the moment decides. Otherwise nothing.
+ * Classifies a server's rejection. `stranger`: unknown user or wrong password. `forbidden`: the user lacks the right.
+ * Hosted servers use one code for both, so the stage decides. `undefined` for other errors.
  */
 export function refusalOf(error: ServerRefusal): 'stranger' | 'forbidden' | undefined {
   if (error.code === AUTHENTICATION_FAILED) return 'stranger'
@@ -23,15 +23,15 @@ export function refusalOf(error: ServerRefusal): 'stranger' | 'forbidden' | unde
   return error.hasErrorLabel(HANDSHAKE) ? 'stranger' : 'forbidden'
 }
 
-/** What is looked at of the error of a driver that found no server to speak to. */
+/** The relevant parts of the driver's error when no server was found. */
 interface NoServer {
   readonly reason?: { readonly servers?: ReadonlyMap<string, unknown> } | undefined
 }
 
 /**
- * The servers that were looked for and that no address named: a replica set tells its members by the names that they
- * have among themselves, and these may mean nothing where we are, as in a container.
- * @param seeds `host` or `host:port`, as the address has them
+ * The servers that the driver tried but the address does not contain. Members of a replica set report the host names
+ * they use among themselves, which may not resolve here, for example in a container.
+ * @param seeds `host` or `host:port`, as in the address
  */
 export function membersToldBy(error: NoServer, seeds: readonly string[]): readonly string[] {
   const named = new Set(seeds.map(withPort))

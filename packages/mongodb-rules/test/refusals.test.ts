@@ -4,14 +4,14 @@ import { membersToldBy, refusalOf } from '../src/index.ts'
 const refused = (code: unknown, ...labels: readonly string[]) =>
   refusalOf({ code, hasErrorLabel: (label) => labels.includes(label) })
 
-test('a wrong password and a missing right are told apart, on hosted servers by the moment', () => {
+test('a wrong password and a missing right are distinguished, on hosted servers by the stage', () => {
   expect([refused(18), refused(18, 'HandshakeError')]).toEqual(['stranger', 'stranger'])
   expect(refused(13)).toBe('forbidden')
   expect([refused(8000, 'HandshakeError'), refused(8000)]).toEqual(['stranger', 'forbidden'])
   expect([refused(11000), refused(undefined, 'HandshakeError')]).toEqual([undefined, undefined])
 })
 
-test('servers that no address named are those that a replica set told', () => {
+test('servers missing from the address are those reported by the replica set', () => {
   const looked = (...servers: readonly string[]) => ({
     reason: { servers: new Map(servers.map((server) => [server, {}])) },
   })

@@ -1,20 +1,20 @@
 import { expect, test } from '@jest/globals'
 import { storedNameFault } from '../src/index.ts'
 
-test.each(['products', 'Users', 'fs.files', 'x'.repeat(190)])('a collection may be called %j', (stored) => {
+test.each(['products', 'Users', 'fs.files', 'x'.repeat(190)])('a collection may be named %j', (stored) => {
   expect(storedNameFault(stored)).toBeUndefined()
 })
 
 test.each([
-  ['freshet', "a collection that is not the product's own"],
-  ['freshet_causes', "a collection that is not the product's own"],
+  ['freshet', "a collection that is not Freshet's own"],
+  ['freshet_causes', "a collection that is not Freshet's own"],
   ['system.users', "a collection that is not MongoDB's own"],
   ['system.buckets.a', "a collection that is not MongoDB's own"],
-  ['a$b', "a name without '$' and NUL"],
-  ['.a', "a name without '$' and NUL"],
-  ['', "a name without '$' and NUL"],
-  ['a..b', 'whose dots stand alone'],
+  ['a$b', "a name without '$' or NUL"],
+  ['.a', "a name without '$' or NUL"],
+  ['', "a name without '$' or NUL"],
+  ['a..b', 'with single dots only'],
   ['ä'.repeat(96), 'at most 190 bytes'],
-])('no collection called %j is served', (stored, why) => {
+])('a collection named %j is not served', (stored, why) => {
   expect(storedNameFault(stored)).toContain(why)
 })

@@ -80,8 +80,8 @@ test.each<[Readonly<Record<string, CollectionPlace>>, string]>([
   [{ a: { idType: 'string', stored: 'freshet' } }, "a collection that is not the product's own"],
   [{ freshet_causes: 'string' }, "a collection that is not the product's own"],
   [{ a: { idType: 'string', stored: 'system.users' } }, "a collection that is not MongoDB's own"],
-  [{ a: { idType: 'string', stored: '$cmd' } }, "a name without '$' and NUL"],
-  [{ a: { idType: 'string', stored: '' } }, "a name without '$' and NUL"],
+  [{ a: { idType: 'string', stored: '$cmd' } }, "a name without '$' or NUL"],
+  [{ a: { idType: 'string', stored: '' } }, "a name without '$' or NUL"],
   [{ a: { idType: 'string', stored: 'a..b' } }, 'whose dots stand alone'],
   [{ a: { idType: 'string', stored: 'x'.repeat(191) } }, 'at most 190 bytes'],
 ])('R20 %j cannot be followed', (declared, why) => {
