@@ -1,8 +1,7 @@
 /**
- * How many changes does one core apply in a second? A reader's whole replica is fed by hand, in batches of 1,000
- * replaced documents of 300 bytes, half of the rounds with changes that are ready, half with the raw events of MongoDB.
- * Beside it stands what a hand-written `watch` does at least. Counted is the processor time of the process, garbage
- * collection included. `npm run --prefix benches apply`
+ * How many changes per second can one core apply? Feeds a reader's replica with batches of 1,000 replaced documents of 300
+ * bytes, in half of the rounds as decoded changes, in half as raw MongoDB events. The baseline is the minimum that a
+ * hand-written `watch` does. Measures CPU time of the process, including garbage collection. `npm run --prefix benches apply`
  */
 import { randomUUID } from 'node:crypto'
 import { StoredEvent } from './apply/events.ts'
@@ -12,7 +11,7 @@ import { median, printMachine, quantile } from './orders/figures.ts'
 
 const batch = 1_000
 const heldKeys = 20_000
-/** More than the window of recent documents has room for, so that each one pushes an older one out. */
+/** More than the window of recent documents can hold, so that each one evicts an older one. */
 const otherKeys = 60_000
 const rounds = 9
 const warmUps = 3
@@ -23,7 +22,7 @@ interface Contestant {
   readonly events: readonly StoredEvent[]
   readonly apply: (events: readonly StoredEvent[], increment: number) => void
   readonly applied: () => number
-  /** The JSON or the object that is there now under the key of an event. */
+  /** The current JSON or object under the key of an event. */
   readonly shown: (event: StoredEvent) => string | undefined
   readonly perSecond: number[]
 }
@@ -34,7 +33,7 @@ let version = firstVersion
 const events = (count: number): StoredEvent[] =>
   Array.from({ length: count }, () => new StoredEvent(randomUUID(), 2))
 
-/** One pass over all events, and the changes that one second of processor time would have been enough for. */
+/** Applies all events once. @returns changes per second of CPU time. */
 function measure({ name, events, apply, applied, shown }: Contestant): number {
   version++
   const first = increment + 1
@@ -46,7 +45,7 @@ function measure({ name, events, apply, applied, shown }: Contestant): number {
   const { user, system } = process.cpuUsage(began)
   const last = events.at(-1)
   if (applied() - before !== events.length || !last || !shown(last)?.includes(`"version":${version},`))
-    throw new Error(`${name}: not all was applied`)
+    throw new Error(`${name}: not everything was applied`)
   return (events.length / (user + system)) * 1_000_000
 }
 
@@ -61,9 +60,9 @@ const raw = replica.applyRaw.bind(replica)
 const applied = (): number => replica.applied
 const shown = ({ key }: StoredEvent): string | undefined => replica.textOf(key)
 const contestants: readonly Contestant[] = [
-  { name: 'ready, not held', wantedPerSecond: undefined, events: others, apply: ready },
+  { name: 'decoded, not cached', wantedPerSecond: undefined, events: others, apply: ready },
   { name: 'ready, held', wantedPerSecond: undefined, events: held, apply: ready },
-  { name: 'raw, not held', wantedPerSecond: 300_000, events: others, apply: raw },
+  { name: 'raw, not cached', wantedPerSecond: 300_000, events: others, apply: raw },
   { name: 'raw, held', wantedPerSecond: 40_000, events: held, apply: raw },
 ].map((contestant) => ({ ...contestant, applied, shown, perSecond: [] }))
 const plain: Contestant = {
@@ -85,15 +84,15 @@ for (let round = 0; round < rounds; round++)
   }
 
 printMachine()
-console.log(`${heldKeys} keys held, ${otherKeys} not; batches of ${batch}; ${rounds} rounds, interleaved`)
+console.log(`${heldKeys} keys cached, ${otherKeys} not; batches of ${batch}; ${rounds} rounds, interleaved`)
 const base = median(plain.perSecond)
 for (const { name, wantedPerSecond, perSecond } of all) {
   const [low, middle, high] = [0, 0.5, 1].map((share) => quantile(perSecond, share))
   const figures = [low, middle, high].map((value) => `${Math.round((value ?? Number.NaN) / 1_000)}k`)
-  const wanted = wantedPerSecond === undefined ? '' : `, wanted ${wantedPerSecond / 1_000}k`
+  const wanted = wantedPerSecond === undefined ? '' : `, target ${wantedPerSecond / 1_000}k`
   const times = ((middle ?? Number.NaN) / base).toFixed(2)
   console.log(
-    `  ${name.padEnd(19)} ${figures[1]} changes a second of processor (${figures[0]} to ${figures[2]}${wanted}), ` +
+    `  ${name.padEnd(19)} ${figures[1]} changes per CPU second (${figures[0]} to ${figures[2]}${wanted}), ` +
       `${times} x the plain Map`,
   )
 }

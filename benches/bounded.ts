@@ -1,8 +1,7 @@
 /**
- * Does the memory of a reader stay within its budget? Documents go through a cache as the answers of reads, and as many
- * others pass by in the feed. Said is how far the process grows beyond the budget at its worst, looked at a thousand
- * times: with a heap of the size that the reader asks for and a little more, and with the one that Node.js takes for
- * itself. `npm run --prefix benches bounded`
+ * Does the memory of a reader stay within its budget? Fills a cache with read results while as many other documents arrive
+ * in the feed. Reports the peak of the process relative to the budget over a thousand samples, with the documented heap limit
+ * and with the default one. `npm run --prefix benches bounded`
  */
 import { Cache } from '@freshet/cache'
 import { mongodbCodec } from '@freshet/documents-mongodb'
@@ -23,21 +22,21 @@ const keysATurn = 1_000
 
 const mib = (bytes: number): string => `${(bytes / MiB).toFixed(0)} MiB`
 
-/** The reader refuses a budget of more than three quarters of the heap; the rest of the process needs some too. */
+/** The reader refuses a budget of more than three quarters of the heap. */
 const heapFor = (budgetMiB: number): number => Math.ceil(budgetMiB / 0.75) + 64
 
 async function compare(): Promise<void> {
   printMachine()
-  console.log(`${keys} keys read and as many heard of`)
+  console.log(`${keys} keys read, and as many changes`)
   for (const budgetMiB of budgetsMiB)
     for (const heapMiB of [heapFor(budgetMiB), undefined]) {
       const limit = heapMiB === undefined ? [] : [`--max-old-space-size=${heapMiB}`]
-      console.log(`\nbudget ${budgetMiB} MiB, ${limit[0] ?? 'no limit of the heap'}`)
+      console.log(`\nbudget ${budgetMiB} MiB, ${limit[0] ?? 'no heap limit'}`)
       const child = fork(import.meta.filename, [String(budgetMiB)], {
         execArgv: [...process.execArgv, '--expose-gc', ...limit],
       })
       const [code] = await once(child, 'exit')
-      if (code !== 0) throw new Error(`ended with ${code}`)
+      if (code !== 0) throw new Error(`exited with ${code}`)
     }
 }
 
@@ -79,12 +78,10 @@ async function measure(budget: number): Promise<void> {
   if (counted > budget) throw new Error(`counted ${mib(counted)}, which is more than the budget`)
   globalThis.gc?.()
   const { rss: end } = process.memoryUsage()
+  console.log(`  ${cache.entries} entries, ${cache.evictions} evictions; counted at most ${mib(counted)}`)
   console.log(
-    `  ${cache.entries} entries left, ${cache.evictions} made room; counted at most ${mib(counted)}`,
-  )
-  console.log(
-    `  the process: ${mib(empty)} before, ${mib(worst)} at its worst (${mib(end)} after a collection): ` +
-      `the budget and ${mib(worst - budget)}`,
+    `  the process: ${mib(empty)} before, ${mib(worst)} peak (${mib(end)} after a collection): ` +
+      `budget + ${mib(worst - budget)}`,
   )
 }
 

@@ -1,7 +1,7 @@
 /**
- * What does the guard cost on a read of one document from the database? The same raw `find` through the guard and
- * through the driver alone, and beside them the driver's own `findOne`. Each is a process of its own; compared is its
- * processor time per read, in rounds that alternate. `npm run --prefix benches guard-read`
+ * What does the guard cost when one document is read from the database? Compares a raw `find` through the guard, the same
+ * through the driver, and the driver's `findOne`. Each runs in its own process. Measures CPU time per read in alternating
+ * rounds. `npm run --prefix benches guard-read`
  */
 import { openTestDatabase } from '@freshet/testkit'
 import { collection, documents } from './guard-read/world.ts'
@@ -32,12 +32,12 @@ for (let round = -warmUps; round < rounds; round++)
   }
 
 printMachine()
-console.log(`16 reads at once, ${rounds} rounds of ${readsARound} reads each, interleaved`)
+console.log(`16 concurrent reads, ${rounds} rounds of ${readsARound} reads each, interleaved`)
 const [ours] = contestants
 for (const { child, microseconds } of contestants) {
   const ratios = microseconds.map((us, round) => (ours?.microseconds[round] ?? Number.NaN) / us)
   console.log(
-    `  ${child.name.padEnd(14)} ${median(microseconds).toFixed(0)} us of processor a read; guarded / this: ` +
+    `  ${child.name.padEnd(14)} ${median(microseconds).toFixed(0)} us of CPU time per read; guarded / this: ` +
       `${median(ratios).toFixed(3)} (rounds: ${rangeOf(ratios)})`,
   )
 }

@@ -1,6 +1,6 @@
 /**
- * What does an entry cost in memory beside the bytes of its document, and does the budget count it? A million documents
- * of 300 bytes, in two fillings: as reads bring them in, and after each was replaced by a change, in random order.
+ * How much memory does a cache entry take in addition to its document, and does the budget count it? Measures a million
+ * documents of 300 bytes, after reads, and after each was replaced by a change, in random order.
  * `npm run --prefix benches memory`
  */
 import { Cache } from '@freshet/cache'
@@ -20,7 +20,7 @@ interface Memory {
   readonly resident: number
 }
 
-/** After several collections, since one leaves what finalizers hold. */
+/** After several collections, because one does not free objects with finalizers. */
 function used(): Memory {
   for (let i = 0; i < 4; i++) globalThis.gc?.()
   const { heapUsed, external, rss } = process.memoryUsage()
@@ -30,7 +30,7 @@ function used(): Memory {
 const encoder = documentEncoder(mongodbCodec.encode)
 const cache = new Cache<CachedDocument>({ maxBytes: 4 * 2 ** 30, sizeOf: encoder.sizeOf })
 
-/** Ids are made again and again from a number: a list of them would be weighed too. */
+/** Ids are computed from a number, because a list of them would be measured too. */
 const prefix = randomUUID().slice(0, 28)
 const keyOf = (index: number): string => `${collection}/${idOf(index)}`
 const idOf = (index: number): string => prefix + index.toString(16).padStart(8, '0')
@@ -44,10 +44,8 @@ function report(filling: string, empty: Memory, now: Memory): void {
   const over = (bytes: number): string => `document + ${(bytes - documentBytes).toFixed(0)} B`
   console.log(`\n${filling}`)
   console.log(`  heap      ${over(heap)}`)
-  console.log(`  resident  ${over(resident)} (wanted: at most ${wantedOverBytes})`)
-  console.log(
-    `  counted   ${over(counted)}: ${((counted / resident) * 100).toFixed(0)} % of what is resident`,
-  )
+  console.log(`  resident  ${over(resident)} (target: at most ${wantedOverBytes})`)
+  console.log(`  counted   ${over(counted)}: ${((counted / resident) * 100).toFixed(0)} % of resident`)
 }
 
 if (globalThis.gc === undefined) throw new Error('start it with --expose-gc')
@@ -61,11 +59,11 @@ console.log(
 )
 report('filled', empty, used())
 
-// A step that shares no factor with the number of entries comes by each of them once, in no order of memory.
+// A step coprime to the number of entries visits each one once, out of memory order.
 const step = 611_953
 for (let i = 0, at = 0; i < entries; i++, at = (at + step) % entries)
   cache.upsert(keyOf(at), held(at, firstVersion + 1))
 const sample = cache.peek(keyOf(entries - 1))
 if (!(sample instanceof CachedDocument) || !sample.body.includes(`"version":${firstVersion + 1},`))
-  throw new Error('the changes did not arrive')
+  throw new Error('the changes were not applied')
 report('each replaced once', empty, used())

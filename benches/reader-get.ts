@@ -1,7 +1,6 @@
 /**
- * How much of a bare node:http server's speed is left when the reader answers a document that it holds, token checked?
- * Both are processes of their own and give the same bytes and headers; compared is the processor time of the whole
- * server process per request, in rounds that alternate. `npm run --prefix benches reader-get`
+ * How fast is a cache hit of the reader, including the token check, relative to a bare node:http server? Both run in their own
+ * process and send the same bytes and headers. Measures CPU time of the server process per request in alternating rounds. `npm run --prefix benches reader-get`
  */
 import { SignJWT } from 'jose'
 import { cpus } from 'node:os'
@@ -14,7 +13,7 @@ const rounds = 9
 const requestsARound = 20_000
 const connections = 32
 
-/** What Node.js writes by itself, and what moves with time. */
+/** Headers that Node.js writes itself, or that change over time. */
 const own = new Set(['date', 'connection', 'keep-alive'])
 
 interface Listening {
@@ -52,7 +51,7 @@ function bodyOf(text: string): string {
   return text.slice(text.indexOf('\r\n\r\n') + 4)
 }
 
-/** The head without the values that differ from answer to answer. */
+/** The head without values that differ between answers. */
 function comparable(text: string): string {
   const moving = new Set(['date', 'freshet-position'])
   return headOf(text)
@@ -116,11 +115,11 @@ async function compare(bodyBytes: number): Promise<void> {
   const ratios = bareUs.map((us, round) => us / (reader?.microseconds[round] ?? Number.NaN))
   console.log(`\n${bodyBytes} bytes of JSON, ${sample.length} with the head`)
   for (const { child, microseconds } of contestants)
-    console.log(`  ${child.name.padEnd(14)} ${median(microseconds).toFixed(2)} us of processor a request`)
+    console.log(`  ${child.name.padEnd(14)} ${median(microseconds).toFixed(2)} us of CPU time per request`)
   const range = `${Math.min(...ratios).toFixed(3)} to ${Math.max(...ratios).toFixed(3)}`
   console.log(`  reader / the faster bare server: ${median(ratios).toFixed(3)} (rounds: ${range})`)
   if (listening.entryOverheadBytes !== undefined)
-    console.log(`  an entry costs its document and ${listening.entryOverheadBytes.toFixed(0)} bytes`)
+    console.log(`  an entry takes its document + ${listening.entryOverheadBytes.toFixed(0)} bytes`)
 }
 
 const [cpu] = cpus()

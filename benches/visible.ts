@@ -1,6 +1,6 @@
 /**
- * How long after its acknowledgement is a write visible at a reader? One process writes at an even pace, another one
- * follows: in turn a reader's replica and a hand-written `watch` into a Map, over one real MongoDB of one node.
+ * How long after its acknowledgement is a write visible to a reader? One process writes at a constant rate, and another one
+ * follows: alternately a replica and a hand-written `watch` into a Map. Uses a real single-node MongoDB.
  * `npm run --prefix benches visible`
  */
 import { openTestDatabase } from '@freshet/testkit'
@@ -10,7 +10,7 @@ import { collection, type Sighting } from './visible/world.ts'
 import { writeEvenly, type Acknowledged } from './visible/writes.ts'
 
 const paces = [
-  { perSecond: 100, wanted: ', wanted p50 <= 2, p99 <= 15' },
+  { perSecond: 100, wanted: ', target p50 <= 2, p99 <= 15' },
   { perSecond: 500, wanted: '' },
 ]
 const rounds = 5
@@ -24,7 +24,7 @@ interface Follower {
   readonly seenAt: (writes: readonly Acknowledged[], sightings: readonly Sighting[]) => readonly number[]
 }
 
-/** A write is visible with the first position that is not before its own. */
+/** A write is visible at the first position at or after its own. */
 function byPosition(writes: readonly Acknowledged[], sightings: readonly Sighting[]): readonly number[] {
   return writes.map(({ position }) => sightings.find(([at]) => at >= position)?.[1] ?? Number.NaN)
 }
@@ -42,13 +42,13 @@ const followers: readonly Follower[] = [
 await using database = await openTestDatabase({ collections: [collection] })
 const db = database.admin.db(database.database)
 
-/** For each write the milliseconds from its acknowledgement until it was visible; below 0 when that was earlier. */
+/** Milliseconds from the acknowledgement of each write until it was visible; negative if that was earlier. */
 async function measure({ name, file, seenAt }: Follower, perSecond: number): Promise<readonly number[]> {
   await using child = new ServerChild(name, file, [])
   await child.ask({ follow: { uri: database.uriFor('reader') } })
   await writeEvenly(db, perSecond, warmUpSeconds)
   const writes = await writeEvenly(db, perSecond, seconds)
-  // One more, so that whoever follows has come past all of them.
+  // One more, so that the follower has passed all of them.
   await writeEvenly(db, 10, 1)
   const sightings = (await child.ask({})) as readonly Sighting[]
   const seen = seenAt(writes, sightings)
@@ -66,7 +66,7 @@ for (const { perSecond, wanted } of paces) {
       const follower = followers[index]
       if (follower) delays[index]?.push(await measure(follower, perSecond))
     }
-  console.log(`\n${perSecond} writes a second${wanted}`)
+  console.log(`\n${perSecond} writes/s${wanted}`)
   for (const [index, { name }] of followers.entries()) {
     const runs = delays[index] ?? []
     const figure = (share: number): string => median(runs.map((run) => quantile(run, share))).toFixed(2)

@@ -1,8 +1,7 @@
 /**
- * What does a POST cost beside a plain Express route that inserts the same document with the same durability? The
- * writer checks a token, scans and validates the body, stores it, and answers with tag and position; the plain route
- * parses and inserts. Both are processes of their own before one MongoDB; compared is the processor time of the whole
- * server process per request, in rounds that alternate. `npm run --prefix benches writer-post`
+ * What does a POST cost relative to a plain Express route that inserts the same document with the same durability? The writer
+ * checks a token, validates the body, stores it, and answers with ETag and position; the plain route parses and inserts. Both
+ * run in their own process with one MongoDB. Measures CPU time of the server process per request in alternating rounds. `npm run --prefix benches writer-post`
  */
 import { openTestDatabase } from '@freshet/testkit'
 import { SignJWT } from 'jose'
@@ -92,7 +91,7 @@ async function compare(uri: string, bodyBytes: number): Promise<void> {
   const ratios = ours.map((us, round) => us / (theirs[round] ?? Number.NaN))
   console.log(`\n${bodyBytes} bytes of JSON`)
   for (const { child, microseconds } of contestants)
-    console.log(`  ${child.name.padEnd(14)} ${median(microseconds).toFixed(0)} us of processor a request`)
+    console.log(`  ${child.name.padEnd(14)} ${median(microseconds).toFixed(0)} us of CPU time per request`)
   const range = `${Math.min(...ratios).toFixed(3)} to ${Math.max(...ratios).toFixed(3)}`
   console.log(`  writer / plain Express: ${median(ratios).toFixed(3)} (rounds: ${range})`)
 }

@@ -1,11 +1,11 @@
-/** Ends a run of the tests with one line that a person, or another program, can read without knowing jest. */
+/** Prints one summary line at the end that people and programs can read without knowing Jest. */
 export default class ClosingLine {
   onRunComplete(_contexts, results) {
     const skipped = results.numPendingTests + results.numTodoTests
-    // A suite that could not even be loaded counts as one failure: otherwise it would vanish from the line.
+    // A suite that fails to load counts as one failure; otherwise it would be missing.
     const failed = results.numFailedTests + results.numRuntimeErrorTestSuites
     const line = `${results.numPassedTests} passed, ${failed} failed, ${skipped} skipped\n`
-    // The summary of jest always comes after its reporters.
+    // Jest's own summary is printed after all reporters.
     process.once('exit', () => process.stdout.write(line))
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The order of the files on a machine that has not measured them yet, where Jest goes by their size: those that take
- * longest first, so that none of them is left alone at the end.
+ * Test order on a machine without timings, where Jest sorts by file size: runs the slowest files first, so that none of them
+ * runs alone at the end.
  */
 import { readFileSync } from 'node:fs'
 import Sequencer from '@jest/test-sequencer'

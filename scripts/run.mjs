@@ -1,6 +1,6 @@
 /**
- * The commands of the README, and `check`, from a fresh clone: installs what is missing through the pinned pnpm,
- * saying so, and then does what was asked. Plain JavaScript with no dependency, since nothing is installed yet.
+ * Runs the npm scripts of the repository from a fresh clone: installs dependencies with the pinned pnpm if necessary, then runs
+ * the command. Plain JavaScript without dependencies, because nothing is installed yet.
  */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -12,24 +12,24 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const { packageManager, engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const [name, ...args] = process.argv.slice(2)
 
-/** What is built already is not built again, which only the build itself knows: until it is over, this is what is true. */
+/** Only the build itself knows whether there is anything to build. */
 const build = {
   title: 'Building',
   argv: ['turbo', 'run', 'build', '--output-logs=errors-only'],
   held: 'Building what has changed',
 }
-/** The command line, from what it is made of and nothing else. */
+/** Builds the command line and its dependencies, and runs it. */
 const freshet = (...argv) => [
   { ...build, argv: [...build.argv, '--filter=@freshet/cli'] },
   { argv: [process.execPath, 'apps/cli/dist/main.js', ...argv], channel: true },
 ]
 
-/** What each command runs once the packages are there, in order; the first that fails ends the run. */
+/** The steps of each command, after installation. The first failure ends the run. */
 const commands = {
   dev: freshet('dev', ...args),
   freshet: freshet(...args),
   test: [
-    // Some tests start the built programs.
+    // Some tests start built programs.
     build,
     {
       argv: [
@@ -54,23 +54,22 @@ const commands = {
   ],
 }
 
-/** Progress goes to standard error, so that `npm run dev -- --json` prints nothing but its one line. */
+/** Progress goes to standard error, so that `npm run dev -- --json` prints only one line. */
 const say = (text) => process.stderr.write(`${text}\n`)
 
-/** Without npm nobody would pass a signal on any more: npm killed without a word ends what it started here. */
+/** If npm is killed, nothing forwards signals any more, so poll for the parent and stop when it is gone. */
 const parent = process.ppid
 const parentCheckMs = 1_000
 
-/** What runs here asks services on this machine, which no proxy knows. Tests do so by `fetch`, as any client. */
+/** Local services are not reachable through a proxy. Tests use `fetch`, which honors these variables. */
 const direct = [process.env.no_proxy, process.env.NO_PROXY, '127.0.0.1,::1,localhost'].filter(Boolean).join()
 
-/** A step that is over sooner is not worth a line. */
+/** Quick steps are not announced. */
 const sayAfterMs = 2_000
 
 /**
- * Runs one program to its end and resolves with its exit code; signals are passed on, so Ctrl-C ends both. One that gets
- * a channel sees it close when this process is gone. What one prints that is held is said when it fails; the words of
- * `held` are said while it takes long.
+ * Runs a program and resolves with its exit code. Forwards signals. With `channel`, the program gets an IPC channel that closes
+ * when this process ends. With `held`, its output is printed only if it fails.
  */
 function run([command, ...rest], { quiet = false, held = false, channel = false } = {}) {
   return new Promise((resolve) => {
@@ -94,7 +93,7 @@ function run([command, ...rest], { quiet = false, held = false, channel = false 
     process.on('SIGINT', pass).on('SIGTERM', pass)
     const watch = setInterval(() => {
       if (process.ppid === parent) return
-      // Once: a second signal would be a second Ctrl-C, which ends a run that still stops in order.
+      // Only once: a second signal would abort a graceful shutdown.
       clearInterval(watch)
       pass('SIGTERM')
     }, parentCheckMs)
@@ -113,25 +112,25 @@ function run([command, ...rest], { quiet = false, held = false, channel = false 
   })
 }
 
-/** Installs when the lock file is not the one that was installed last. */
+/** Installs if the lock file has changed since the last installation. */
 async function install() {
   const lock = createHash('sha256')
     .update(readFileSync(join(root, 'pnpm-lock.yaml')))
     .digest('hex')
   const mark = join(root, 'node_modules', '.freshet-installed')
   if (existsSync(mark) && readFileSync(mark, 'utf8') === lock) return 0
-  say(`Installing the packages with ${packageManager} (once per change of the lock file) …`)
+  say(`Installing packages with ${packageManager} …`)
   const flags = ['install', '--frozen-lockfile', '--reporter=append-only']
   const code = await run(['npx', '--yes', packageManager, ...flags], { quiet: true })
   if (code === 0) writeFileSync(mark, lock)
   else
     say(
-      `Installing failed with exit code ${code}. Freshet needs Node ${engines.node} and reach to the npm registry.`,
+      `Installation failed with exit code ${code}. Freshet needs Node.js ${engines.node} and access to the npm registry.`,
     )
   return code
 }
 
-/** Without it an older Node would fail later, somewhere, with an error of some package. */
+/** An older Node.js would fail later with an obscure error. */
 function nodeIsNewEnough() {
   const [major, minor] = process.versions.node.split('.').map(Number)
   const [wantedMajor, wantedMinor] = engines.node.replace('>=', '').split('.').map(Number)
@@ -141,22 +140,22 @@ function nodeIsNewEnough() {
 async function main() {
   if (!nodeIsNewEnough()) {
     say(
-      `Freshet needs Node ${engines.node}; ${process.execPath} is ${process.versions.node}. Install a newer one.`,
+      `Freshet needs Node.js ${engines.node}; ${process.execPath} is ${process.versions.node}. Install a newer version.`,
     )
     return 1
   }
   const steps = commands[name]
   if (!steps) {
-    say(`Unknown command ${JSON.stringify(name)}: wanted ${Object.keys(commands).join(', ')}.`)
+    say(`Unknown command ${JSON.stringify(name)}; expected: ${Object.keys(commands).join(', ')}.`)
     return 2
   }
   const installed = await install()
   if (installed !== 0) return installed
   for (const { title, argv, held, channel } of steps) {
     if (title && !held) say(`${title} …`)
-    const telling = held && setTimeout(() => say(`${held} …`), sayAfterMs)
+    const notice = held && setTimeout(() => say(`${held} …`), sayAfterMs)
     const code = await run(argv, { held, channel })
-    clearTimeout(telling)
+    clearTimeout(notice)
     if (code !== 0) {
       if (title) say(`${title}: failed with exit code ${code}.`)
       return code
