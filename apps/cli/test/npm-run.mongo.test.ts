@@ -27,7 +27,9 @@ test('a Node.js version that is too old is reported before anything else', async
   clone.write('package.json', JSON.stringify({ packageManager: 'pnpm@1', engines: { node: '>=99.1' } }))
   const { said, code } = clone.run('dev')
   expect(await code).toBe(1)
-  expect(said.text).toMatch(/^Freshet needs Node.js >=99\.1; \S+ is \d+\.\d+\.\d+\. Install a newer version\.\n$/)
+  expect(said.text).toMatch(
+    /^Freshet needs Node.js >=99\.1; \S+ is \d+\.\d+\.\d+\. Install a newer version\.\n$/,
+  )
 })
 
 test('tests contact local services directly, whatever proxy the shell has', async () => {
