@@ -4,7 +4,7 @@ import { expect, test } from '@jest/globals'
 
 const root = join(import.meta.dirname, '../..')
 
-/** Which package may use which at run time; ARCHITECTURE.md draws the same arrows. Anything else fails here. */
+/** Allowed run-time dependencies, as in ARCHITECTURE.md. */
 const arrows: Record<string, readonly string[]> = {
   kit: [],
   protocol: [],
@@ -37,7 +37,7 @@ const arrows: Record<string, readonly string[]> = {
     'replica',
     'service',
   ],
-  // The two apps are started as processes: declared, so that they are built first, and never imported.
+  // The two apps are started as processes: declared so that they are built first, but never imported.
   cli: [
     'bson',
     'documents',
@@ -55,14 +55,14 @@ const arrows: Record<string, readonly string[]> = {
   ],
 }
 
-/** The doors to MongoDB. */
+/** Where the MongoDB driver may be imported. */
 const mayImportMongodb =
   /^(packages\/(guard|migration|testkit)\/src\/|packages\/embed\/src\/mongodb\/|apps\/writer\/src\/store\/)/
 
-/** What tests of any package may use beside. */
+/** Packages that any test may use. */
 const testing = new Set(['kit', 'migration', 'mongod', 'protocol', 'roles', 'testkit'])
 
-/** What else single packages are proved with: the real thing. */
+/** Additional packages for tests of single packages. */
 const provedWith: Readonly<Record<string, readonly string[]>> = {
   k8s: ['reader', 'service', 'writer'],
   replica: ['change-stream-mongodb', 'guard', 'mongodb-rules'],
@@ -72,7 +72,7 @@ interface Manifest {
   readonly name: string
   readonly devDependencies?: Readonly<Record<string, string>>
   readonly dependencies?: Readonly<Record<string, string>>
-  /** What only those need who use that part: a suite of tests needs its runner. */
+  /** Needed only by users of a part: the conformance suite needs a test runner. */
   readonly peerDependencies?: Readonly<Record<string, string>>
 }
 
@@ -101,12 +101,12 @@ const importsOf = (file: string): readonly string[] =>
     ),
   ].map((match) => match[1] ?? '')
 
-test('every package is in the picture', () => {
+test('every package is listed', () => {
   const names = folders.map((folder) => manifestOf(folder).name.replace('@freshet/', ''))
   expect(names.toSorted()).toEqual(Object.keys(arrows).toSorted())
 })
 
-test.each(folders)('%s uses only what its arrows allow', (folder) => {
+test.each(folders)('%s depends only on allowed packages', (folder) => {
   const { name, dependencies = {}, devDependencies = {} } = manifestOf(folder)
   const ours = (names: object): readonly string[] =>
     Object.keys(names).flatMap((name) => (name.startsWith('@freshet/') ? [name.slice(9)] : []))
@@ -117,7 +117,7 @@ test.each(folders)('%s uses only what its arrows allow', (folder) => {
   expect(tested.filter((used) => !provedWith[short]?.includes(used))).toEqual([])
 })
 
-test.each(folders)('%s imports only what it declares for run time', (folder) => {
+test.each(folders)('%s imports only its run-time dependencies', (folder) => {
   const { name, dependencies, peerDependencies } = manifestOf(folder)
   const declared = { ...dependencies, ...peerDependencies }
   const undeclared = sourcesOf(folder).flatMap((file) =>
@@ -135,7 +135,7 @@ test.each(folders)('%s imports only what it declares for run time', (folder) => 
   expect(undeclared).toEqual([])
 })
 
-test('MongoDB is reached through its doors only', () => {
+test('the MongoDB driver is imported only in allowed places', () => {
   const strays = folders
     .flatMap(sourcesOf)
     .filter((file) =>
@@ -167,7 +167,7 @@ test('a database is named in folders of its own, and in the one file that choose
   )
 })
 
-test('the command line knows the apps as processes only', () => {
+test('the command line does not import the apps', () => {
   const imported = sourcesOf('apps/cli').flatMap(importsOf)
   expect(imported.filter((specifier) => /^@freshet\/(reader|writer)$/.test(specifier))).toEqual([])
 })

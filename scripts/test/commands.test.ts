@@ -10,7 +10,7 @@ const texts: Readonly<Record<string, string>> = {
   ...Object.fromEntries(docs.map((name) => [name, readFileSync(join(root, 'docs', name), 'utf8')])),
 }
 
-/** What somebody may copy into a terminal: code in a sentence, and lines of blocks. */
+/** Commands in inline code and code blocks. */
 function commandsIn(text: string): readonly string[] {
   const spans = [...text.matchAll(/`([^`\n]+)`/g)].map(([, code = '']) => code)
   return [...spans, ...text.split('\n')].filter((code) =>
@@ -18,7 +18,7 @@ function commandsIn(text: string): readonly string[] {
   )
 }
 
-/** What is wrong with a command, asked of its own `--help`. */
+/** What is wrong with a command, according to its `--help`. */
 async function faultOf(command: string): Promise<string | undefined> {
   const [, script = '', rest = ''] =
     /^npm run (?:--silent )?(dev|freshet)(?: --(?: (.*))?)?$/.exec(command) ?? []
@@ -50,12 +50,12 @@ async function helpOf(name: readonly string[]) {
   return { code, help }
 }
 
-test.each(Object.entries(texts))('each command in %s is one that is taken', async (_name, text) => {
+test.each(Object.entries(texts))('each command in %s is valid', async (_name, text) => {
   for (const command of commandsIn(text))
     expect({ command, fault: await faultOf(command) }).toEqual({ command, fault: undefined })
 })
 
-test('there are such commands, and wrong ones are found', async () => {
+test('control: commands are found, and wrong ones are detected', async () => {
   const all = Object.values(texts).flatMap(commandsIn)
   expect(all.filter((command) => command.includes('freshet'))).toContainEqual(
     expect.stringMatching(/^npm run freshet -- migrate /),

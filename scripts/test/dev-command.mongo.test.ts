@@ -4,7 +4,7 @@ import { devLineOf, type DevLine } from '../../apps/cli/test/support/dev-line.ts
 import { Program } from '../../apps/cli/test/support/program.ts'
 import { root } from './readme-text.ts'
 
-/** Writes a document and reads it from every reader; gives the statuses and whether all texts are the same. */
+/** Writes a document and reads it from every reader. @returns the statuses and the number of distinct bodies */
 async function talk({ writer, readers, token }: DevLine): Promise<readonly [readonly number[], number]> {
   const authorization = `Bearer ${token}`
   const posted = await fetch(`${writer}/v1/products`, {
@@ -25,7 +25,7 @@ const ends: Record<string, (program: Program) => void> = {
 }
 
 test.each(Object.entries(ends))(
-  'the command of the README runs what was built, prints one line, serves, and is gone after %s',
+  'the README command runs the build, prints one line, serves requests, and stops after %s',
   async (_name, end) => {
     const program = [join(root, 'scripts/run.mjs')]
     await using dev = new Program(['dev', '--json', '--port=0', '--ephemeral'], root, { program })
@@ -35,7 +35,7 @@ test.each(Object.entries(ends))(
     const commands = dev.family().map((pid) => Program.commandOf(pid))
     for (const built of ['cli', 'writer', 'reader'])
       expect(commands).toContainEqual(expect.stringMatching(new RegExp(`apps/${built}/dist/main\\.js `)))
-    // This one, the command line, three services, the database and its watchdog.
+    // run.mjs, the command line, three services, the database and its watchdog.
     expect(commands.length).toBeGreaterThanOrEqual(7)
     end(dev)
     const { code, printed } = await dev.outcome

@@ -7,7 +7,7 @@ import { root } from './readme-text.ts'
 
 const text = readFileSync(join(root, 'docs/http.md'), 'utf8')
 
-/** The rows of the first table behind a heading, without its own. */
+/** The rows of the first table after a heading, without its header. */
 function tableUnder(heading: string): readonly (readonly string[])[] {
   const [, behind = ''] = text.split(`${heading}\n`)
   const [, table = ''] = /((?:^\|.*\n)+)/m.exec(behind) ?? []
@@ -22,11 +22,11 @@ function tableUnder(heading: string): readonly (readonly string[])[] {
 
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
-/** Each path with the methods that the table promises for it, of the writer or of the readers. */
+/** The documented methods of each path, for the writer or the readers. */
 function promisedBy(column: 1 | 2): ReadonlyMap<string, string> {
   const promised = new Map<string, string>()
   for (const row of tableUnder('# HTTP')) {
-    // What follows the path says which documents.
+    // The query only selects documents.
     const [path = ''] = (row[0] ?? '').split('?')
     promised.set(path, [promised.get(path), row[column]].filter(Boolean).join(', '))
   }
@@ -47,27 +47,30 @@ afterAll(() => program[Symbol.asyncDispose]())
 test.each([
   ['the writer', 1],
   ['a reader', 2],
-] as const)('docs/http.md: %s takes the methods of the table, and says so', async (_who, column) => {
-  const promised = promisedBy(column)
-  expect(promised.size).toBeGreaterThanOrEqual(2)
-  const url = column === 1 ? dev.writer : dev.readers[0]
-  for (const [path, said] of promised) {
-    const place = `${url}${path.replace('{collection}', 'products').replace('{id}', 'nothing-here')}`
-    const taken: string[] = []
-    for (const method of methods) {
-      const answer = await fetch(place, { method, headers: { authorization } })
-      if (answer.status !== 405) taken.push(method)
-      else expect(answer.headers.get('allow')).toBe([said, 'OPTIONS'].filter(Boolean).join(', '))
+] as const)(
+  'docs/http.md: %s accepts the methods in the table, and lists them in Allow',
+  async (_who, column) => {
+    const promised = promisedBy(column)
+    expect(promised.size).toBeGreaterThanOrEqual(2)
+    const url = column === 1 ? dev.writer : dev.readers[0]
+    for (const [path, said] of promised) {
+      const place = `${url}${path.replace('{collection}', 'products').replace('{id}', 'nothing-here')}`
+      const taken: string[] = []
+      for (const method of methods) {
+        const answer = await fetch(place, { method, headers: { authorization } })
+        if (answer.status !== 405) taken.push(method)
+        else expect(answer.headers.get('allow')).toBe([said, 'OPTIONS'].filter(Boolean).join(', '))
+      }
+      expect({ path, taken: taken.join(', ') }).toEqual({ path, taken: said })
     }
-    expect({ path, taken: taken.join(', ') }).toEqual({ path, taken: said })
-  }
-})
+  },
+)
 
-/** Those that all of HTTP has, or that say how the answer is sent. */
+/** General HTTP headers. */
 const common =
   /^(allow|cache-control|connection|content-.*|date|keep-alive|location|preference-applied|vary|x-.*)$/
 
-test('docs/http.md: answers have the headers of the table, and no others of their own', async () => {
+test('docs/http.md: answers have exactly the headers in the table', async () => {
   const headers = { authorization, 'content-type': 'application/json', 'idempotency-key': 'the-table' }
   const post = { method: 'POST', headers, body: '{"name":"Jug","price":1,"stock":1}' }
   const posted = await fetch(`${dev.writer}/v1/products`, post)
@@ -87,7 +90,7 @@ test('docs/http.md: answers have the headers of the table, and no others of thei
   expect([...seen].filter((name) => !common.test(name)).toSorted()).toEqual(told.toSorted())
 })
 
-test('docs/http.md: what the table says that a request may ask for, the answers show', async () => {
+test('docs/http.md: each request header in the table has the documented effect', async () => {
   const at = `${dev.writer}/v1/products/asked`
   const json = { authorization, 'content-type': 'application/json' }
   const body = '{"name":"Jug","price":1,"stock":1}'
@@ -99,7 +102,7 @@ test('docs/http.md: what the table says that a request may ask for, the answers 
   const get = (headers: Record<string, string>): Promise<Response> =>
     fetch(`${dev.readers[0]}/v1/products/asked`, { headers: { authorization, ...headers } })
   const far = `${position.slice(0, 9)}${'f'.repeat(16)}`
-  // Each row of the table, and the status that shows it.
+  // Each row of the table, and the status that demonstrates it.
   const shown: Readonly<Record<string, readonly [() => Promise<Response>, number]>> = {
     'Authorization: Bearer …': [() => put({ authorization: 'Bearer none' }), 401],
     'Freshet-At-Least: <position>': [() => get({ 'freshet-at-least': position }), 200],

@@ -4,7 +4,7 @@ import { expect, test } from '@jest/globals'
 import { problems } from '../../packages/protocol/src/problems.ts'
 import { root } from './readme-text.ts'
 
-/** What can answer a request, and what these throw. */
+/** Packages that answer requests or throw problems. */
 const answering = [
   'apps/reader',
   'apps/writer',
@@ -14,7 +14,7 @@ const answering = [
   'packages/protocol',
 ]
 
-/** Where codes are only listed. */
+/** Files that only list codes. */
 const listing = /(^|\/)(contract|errors|client-problems|server-problems)\.ts$/
 
 const source = answering
@@ -27,10 +27,10 @@ const source = answering
 
 const isAnswered = (code: string): boolean => source.includes(`'${code}'`)
 
-test('every problem in the table is answered by something', () => {
+test('every problem in the table is used', () => {
   expect(Object.keys(problems).filter((code) => !isAnswered(code))).toEqual([])
 })
 
-test('control: a problem that nothing answers is found', () => {
+test('control: an unused problem is found', () => {
   expect(['no-such-code', 'no-such-code-either'].filter(isAnswered)).toEqual([])
 })

@@ -4,27 +4,27 @@ import { join } from 'node:path'
 /** Root of the repository. */
 export const root = join(import.meta.dirname, '../..')
 
-/** One ```sh block of the README, and the HTTP statuses (`**200**`) that the text behind it promises. */
+/** A ```sh block of the README, and the HTTP statuses (`**200**`) that the text after it documents. */
 export interface Block {
   readonly script: string
   readonly statuses: readonly number[]
 }
 
-/** The README as it stands in the repository. */
+/** The README of the repository. */
 export const readme = readFileSync(join(root, 'README.md'), 'utf8')
 
-/** All ```sh blocks in their order. */
+/** All ```sh blocks in order. */
 export function blocksOf(text: string): readonly Block[] {
   const [, ...parts] = text.split(/^```sh\n/m)
   return parts.map((part) => {
     const [script = '', ...behind] = part.split(/^```$/m)
-    // Other fenced blocks end the text that belongs to this one; headings do too.
+    // The text of a block ends at the next fenced block or heading.
     const [said = ''] = behind.join('').split(/^#/m)
     return { script, statuses: [...said.matchAll(/\*\*(\d{3})\*\*/g)].map(([, status]) => Number(status)) }
   })
 }
 
-/** Targets of links that are paths of this repository and do not exist. */
+/** Link targets in this repository that do not exist. */
 export function brokenLinks(text: string): readonly string[] {
   const targets = [...text.matchAll(/\]\(([^)#]+)[^)]*\)/g)].map(([, target = '']) => target)
   return targets.filter((target) => !target.includes('://') && !existsSync(join(root, target)))

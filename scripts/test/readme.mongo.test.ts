@@ -23,7 +23,7 @@ beforeAll(async () => {
 })
 afterAll(() => dev[Symbol.asyncDispose]())
 
-/** The first block sets the variables: here the addresses of this run stand in for those of the README. */
+/** Replaces the addresses in the first block of the README with those of this run. */
 function ofThisRun(script: string): string {
   return script.replace(/^(WRITER|READER1|READER2|TOKEN)=.*$/gm, (_line, name: string) => {
     return `${name}=${values[name]}`
@@ -34,20 +34,20 @@ const blocks = blocksOf(readme).filter(({ script }) => /^(WRITER=|curl )/.test(s
 const talk = blocks.map(({ script }) => script).join('')
 const promised = blocks.flatMap(({ statuses }) => statuses)
 
-/** Runs a script as a person would who pastes it, and takes the statuses of all answers in their order. */
+/** Runs a script like a user who pastes it. @returns the statuses of all answers, in order */
 async function statusesOf(script: string): Promise<readonly number[]> {
   const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', script], { cwd: dev.cwd })
   return [...stdout.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map(([, status]) => Number(status))
 }
 
-test('the conversation of the README gives the answers that it promises, a second time too', async () => {
+test('the README conversation gets the documented answers, also the second time', async () => {
   expect(promised.length).toBeGreaterThanOrEqual(10)
   expect(talk.match(/^curl /gm)).toHaveLength(promised.length)
   expect(await statusesOf(ofThisRun(talk))).toEqual(promised)
   expect(await statusesOf(ofThisRun(talk))).toEqual(promised)
 })
 
-test('the examples of docs/http.md give the answers that they promise, a second time too', async () => {
+test('the examples in docs/http.md get the documented answers, also the second time', async () => {
   const parts = blocksOf(readFileSync(join(root, 'docs/http.md'), 'utf8'))
   const [variables] = blocks
   const script = ofThisRun([variables, ...parts].map((part) => part?.script).join(''))
@@ -57,16 +57,16 @@ test('the examples of docs/http.md give the answers that they promise, a second 
   expect(await statusesOf(script)).toEqual(wanted)
 })
 
-test('negative control: without the token the promised answers do not come', async () => {
+test('negative control: without the token, the answers differ', async () => {
   expect(await statusesOf(ofThisRun(talk).replace(/^TOKEN=.*$/m, 'TOKEN=none'))).not.toEqual(promised)
 })
 
-test('the token that the README takes from its file is that of the run', async () => {
+test('the token file in the README has the token of the run', async () => {
   const { stdout } = await run('cat', ['.freshet/token'], { cwd: dev.cwd })
   expect(stdout).toBe(values['TOKEN'])
 })
 
-test('the audit of the README finds nothing wrong', async () => {
+test('the audit in the README finds nothing wrong', async () => {
   const command = blocksOf(readme).find(({ script }) => script.startsWith('npm run freshet -- '))
   const [, , , , ...args] = command?.script.trim().split(' ') ?? []
   await using audit = new Program(args, dev.cwd)

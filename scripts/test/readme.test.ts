@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { blocksOf, brokenLinks, readme, root } from './readme-text.ts'
 
-test('every file that the README links exists', () => {
+test('every file linked in the README exists', () => {
   expect(brokenLinks(readme)).toEqual([])
   expect(brokenLinks('see [this](packages/none/SPEC.md)')).toEqual(['packages/none/SPEC.md'])
 })
 
-test('the commands of the README are scripts of the repository', () => {
+test('the commands in the README are scripts of the repository', () => {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     scripts: Readonly<Record<string, string>>
   }

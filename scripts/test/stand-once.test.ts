@@ -20,12 +20,12 @@ const once: readonly (readonly [what: string, pattern: RegExp, place: string])[]
     'packages/mongodb-rules/src/own-collections.ts',
   ],
   [
-    'the making of a source id',
+    'the construction of a source id',
     /createHash\('sha256'\)\.update\(timeline\)/,
     'packages/mongodb-rules/src/source-id.ts',
   ],
 ]
 
-test.each(once)('%s stands once', (_, pattern, place) => {
+test.each(once)('%s is in one place', (_, pattern, place) => {
   expect(sources.filter((file) => pattern.test(readFileSync(join(root, file), 'utf8')))).toEqual([place])
 })

@@ -12,7 +12,7 @@ const MiB = 2 ** 20
 const deployment = (name: string): unknown => manifest('Deployment', name).spec
 const container = (name: string): unknown => at(deployment(name), 'template', 'spec', 'containers', 0)
 
-test('the base lists every file that is there, and no other', () => {
+test('the base lists every existing file, and no other', () => {
   const files = readdirSync(join(import.meta.dirname, '../base')).filter(
     (file) => file !== 'kustomization.yaml',
   )
@@ -37,14 +37,14 @@ test.each(apps)(
       },
     })
     expect(config).toMatchObject({ host: '0.0.0.0', port: 8080, managementPort: 9090, database: 'shop' })
-    // The secrets are files of a volume that is mounted there.
+    // Secrets are files of a mounted volume.
     const mounts = listAt(container(name), 'volumeMounts').map((mount) => String(at(mount, 'mountPath')))
     expect(read).toHaveLength(2)
     expect(read.every((path) => mounts.some((mount) => path.startsWith(`${mount}/`)))).toBe(true)
   },
 )
 
-test('G0.3 each has the credentials of its own user, and no other’s', () => {
+test('G0.3 each app has the credentials of its own user and no others', () => {
   const secretsOf = (name: string): unknown =>
     listAt(deployment(name), 'template', 'spec', 'volumes').flatMap(
       (volume) => at(volume, 'secret', 'secretName') ?? [],
@@ -56,7 +56,7 @@ test('G0.3 each has the credentials of its own user, and no other’s', () => {
   expect(at(container('freshet-reader'), 'image')).not.toBe(at(container('freshet-writer'), 'image'))
 })
 
-/** The end of the heap and of the container. */
+/** Limits of the heap and of the container. */
 function memoryOf(name: string): { readonly heapBytes: number; readonly limitBytes: number } {
   const flag = listAt(container(name), 'command').find((word) => String(word).includes('old-space'))
   const limit = String(at(container(name), 'resources', 'limits', 'memory'))
@@ -66,7 +66,7 @@ function memoryOf(name: string): { readonly heapBytes: number; readonly limitByt
   }
 }
 
-test('the heap of a reader holds its cache, and its container the heap', () => {
+test('the heap of a reader is large enough for its cache, and its container for the heap', () => {
   const { FRESHET_CACHE_SIZE: cache, FRESHET_IN_FLIGHT_SIZE: inFlight } = environmentOf('freshet-reader', {
     database: 'shop',
   })
@@ -77,7 +77,7 @@ test('the heap of a reader holds its cache, and its container the heap', () => {
   expect(limitBytes).toBeGreaterThanOrEqual(heapBytes + inFlightBytes + 150 * MiB)
 })
 
-test('the heap of a writer holds one body parsed, and its container the heap and all that is under way', () => {
+test('the heap of a writer is large enough for one parsed body, and its container for the heap and all bytes in flight', () => {
   const { FRESHET_IN_FLIGHT_SIZE: inFlight } = environmentOf('freshet-writer', { database: 'shop' })
   const inFlightBytes = Number(inFlight?.replace('MiB', '')) * MiB
   const { heapBytes, limitBytes } = memoryOf('freshet-writer')
@@ -85,7 +85,7 @@ test('the heap of a writer holds one body parsed, and its container the heap and
   expect(limitBytes).toBeGreaterThanOrEqual(heapBytes + inFlightBytes + 150 * MiB)
 })
 
-test('services and policies select pods that are there', () => {
+test('services and policies select existing pods', () => {
   for (const name of ['freshet-reader', 'freshet-writer']) {
     const labels = at(deployment(name), 'template', 'metadata', 'labels')
     expect(labels).toMatchObject(Object(at(deployment(name), 'selector', 'matchLabels')))

@@ -1,7 +1,7 @@
 import { manifest } from './manifests.ts'
 import type { Call, Party } from './network.ts'
 
-/** The labels that the pods of a Deployment really get. */
+/** The labels of the pods of a Deployment. */
 const podOf = (name: string): Party => {
   const template: unknown = manifest('Deployment', name).spec['template']
   const { metadata } = template as { metadata: { labels: Record<string, string> } }
@@ -33,7 +33,7 @@ const prometheus: Party = {
 }
 const internet: Party = { pod: undefined, namespace: {}, address: '203.0.113.7' }
 const internet6: Party = { pod: undefined, namespace: {}, address: '2001:db8::7' }
-/** A node, or what runs in its network: a host-network ingress, a load balancer that goes by way of the node. */
+/** A node or something in its network: a host-network ingress, a load balancer that routes through nodes. */
 const node: Party = { pod: undefined, namespace: {}, address: '192.168.5.20' }
 const balancer: Party = { pod: undefined, namespace: {}, address: '10.60.0.4' }
 const ingress: Party = {
@@ -43,7 +43,7 @@ const ingress: Party = {
 }
 const labelled: Party = { pod: { 'freshet.dev/writes': 'true' }, namespace: { any: 'where' }, address }
 
-/** Who calls whom, and whether he may. */
+/** Connections, and whether they are allowed. */
 export const calls: readonly [what: string, call: Call, allowed: boolean][] = [
   ['a reader to the writer', { from: reader, to: writer, port: 8080 }, false],
   ['a reader to the management of the writer', { from: reader, to: writer, port: 9090 }, false],
@@ -60,7 +60,7 @@ export const calls: readonly [what: string, call: Call, allowed: boolean][] = [
   ['the monitoring to the management of a reader', { from: prometheus, to: reader, port: 9090 }, true],
   ['a client to the writer', { from: client, to: writer, port: 8080 }, true],
   ['an ingress controller in a pod to the writer', { from: ingress, to: writer, port: 8080 }, true],
-  // Components let these in.
+  // Allowed by components.
   ['a node to the writer', { from: node, to: writer, port: 8080 }, false],
   ['a load balancer to the writer', { from: balancer, to: writer, port: 8080 }, false],
   ['the world to the writer', { from: internet, to: writer, port: 8080 }, false],
@@ -70,16 +70,16 @@ export const calls: readonly [what: string, call: Call, allowed: boolean][] = [
   ['the monitoring to the management of the writer', { from: prometheus, to: writer, port: 9090 }, true],
 ]
 
-/** A case of who posts to the writer, with the range that an overlay of that case puts in place of the example. */
+/** A component for callers of the writer, with the range that an overlay would use instead of the example. */
 export interface WriterCase {
   readonly component: string
   readonly range: string | undefined
-  /** Those who may, beside the pods of the base where they still may. */
+  /** Additional allowed callers. */
   readonly may: readonly Party[]
   readonly mayNot: readonly Party[]
 }
 
-/** The range in the components, which is of nobody. https://datatracker.ietf.org/doc/html/rfc5737 */
+/** The example range in the components. https://datatracker.ietf.org/doc/html/rfc5737 */
 export const exampleRange = '192.0.2.0/24'
 
 export const writerCases: readonly WriterCase[] = [

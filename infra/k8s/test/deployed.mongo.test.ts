@@ -36,16 +36,16 @@ const onlyTraces = [
   'guard/canary.js: { insert }',
 ]
 
-/** What only looks like a write. */
+/** False positives. */
 const innocent: ReadonlySet<string> = new Set([
-  // The guard tells by these what a handler's pipeline would write.
+  // The guard uses these to find what a handler's pipeline would write.
   'guard/handlers/written.js: $out',
   'guard/handlers/written.js: $merge',
-  // The suite of every change source asks its test to drop a collection; it has no client.
+  // The conformance suite asks its test to drop a collection; it has no client itself.
   'change-stream/conformance/describe-source.js: drop',
 ])
 
-/** What of a deployed folder is about writing: packages, and calls in our own files. */
+/** Packages and calls in a deployed directory that write. */
 async function traces(deployed: Deployed): Promise<readonly string[]> {
   const packages = (await deployed.packages()).filter((name) =>
     /^(express|@freshet\/(writer|migration|mongod|roles|testkit|cli))$/.test(name),
@@ -56,7 +56,7 @@ async function traces(deployed: Deployed): Promise<readonly string[]> {
   return [...packages, ...calls.filter((call) => !innocent.has(call))]
 }
 
-test('G0.1 the deployed reader has our packages that it may use, and none that writes', async () => {
+test('G0.1 the deployed reader contains only its allowed packages, and none that writes', async () => {
   const own = (await reader.packages()).filter((name) => name.startsWith('@freshet/'))
   expect(own.toSorted()).toEqual(
     [
@@ -76,7 +76,7 @@ test('G0.1 the deployed reader has our packages that it may use, and none that w
   )
 })
 
-test('G0.2 in the deployed reader only the guard’s own tries ask to write, and they have nothing to write', async () => {
+test('G0.2 in the deployed reader, only the guard’s own probes attempt writes, and they write nothing', async () => {
   expect(await traces(reader)).toEqual(onlyTraces)
   const files = await reader.ownFiles()
   expect(files.size).toBeGreaterThan(150)
@@ -84,7 +84,7 @@ test('G0.2 in the deployed reader only the guard’s own tries ask to write, and
   expect(files.get('guard/canary.js')).toMatch(/deletes: \[\{ q: \{ _id: \{ \$in: \[\] \} \}/)
 })
 
-test('G0.2 negative control: the same look at the deployed writer finds what writes', async () => {
+test('G0.2 negative control: the same check of the deployed writer finds its writes', async () => {
   expect(await traces(writer)).toEqual(
     expect.arrayContaining([
       'express',
@@ -94,14 +94,14 @@ test('G0.2 negative control: the same look at the deployed writer finds what wri
   )
 })
 
-/** What the layers beside the code stand on. Taking one away is giving another of its kind. */
-interface Walls {
+/** What the layers outside the code depend on. To remove a layer, replace its part. */
+interface LayerParts {
   readonly deployed: Deployed
   readonly manifests: readonly Manifest[]
 }
 
-/** The layers whose own tests fail, each tried without the help of the others. */
-async function failing({ deployed, manifests }: Walls): Promise<readonly string[]> {
+/** The layers whose own tests fail, each tested independently. */
+async function failing({ deployed, manifests }: LayerParts): Promise<readonly string[]> {
   const policies = manifests.filter(({ kind }) => kind === 'NetworkPolicy')
   const deployments = manifests.filter(({ kind }) => kind === 'Deployment')
   const holds = {
@@ -112,15 +112,15 @@ async function failing({ deployed, manifests }: Walls): Promise<readonly string[
   return Object.entries(holds).flatMap(([layer, held]) => (held ? [] : [layer]))
 }
 
-/** The same manifests, with those of one kind changed. */
+/** The same manifests, with those of one kind modified. */
 const changed = (kind: string, change: (one: Manifest) => readonly Manifest[]): readonly Manifest[] =>
   manifests.flatMap((one) => (one.kind === kind ? change(one) : [one]))
 
-test('G0.2 G5.1 G8.1 with every wall standing, the tests of every layer hold', async () => {
+test('G0.2 G5.1 G8.1 with all layers in place, the tests of every layer pass', async () => {
   expect(await failing({ deployed: reader, manifests })).toEqual([])
 })
 
-test.each<[string, () => Partial<Walls>]>([
+test.each<[string, () => Partial<LayerParts>]>([
   ['G0', () => ({ deployed: writer })],
   ['G5', () => ({ manifests: changed('NetworkPolicy', () => []) })],
   ['G8', () => ({ manifests: changed('Deployment', (one) => [unbelted(one)]) })],
@@ -128,14 +128,14 @@ test.each<[string, () => Partial<Walls>]>([
   expect(await failing({ deployed: reader, manifests, ...without() })).toEqual([layer])
 })
 
-/** A Deployment whose pods are as anybody writes them down first. */
+/** A Deployment without security contexts. */
 function unbelted(one: Manifest): Manifest {
   return JSON.parse(
     JSON.stringify(one, (key, value: unknown) => (key === 'securityContext' ? undefined : value)),
   )
 }
 
-test('G0.4 the driver does not resolve from the code of the deployed reader; from the guard alone it does', async () => {
+test('G0.4 in the deployed reader, the driver resolves only from the guard', async () => {
   const resolves = async (folder: string): Promise<boolean> => {
     const script = `try { import.meta.resolve('mongodb'); console.log('yes') } catch { console.log('no') }`
     const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], { cwd: folder })
@@ -169,7 +169,7 @@ test.each(['reader', 'writer'] as const)(
       env: {
         PATH: process.env['PATH'],
         ...environmentOf(name, { database: 'shop' }),
-        // What differs here: the folders are not mounted, and ports may be taken.
+        // Differences: nothing is mounted, and ports may be in use.
         FRESHET_HOST: '127.0.0.1',
         FRESHET_PORT: '0',
         FRESHET_MANAGEMENT_HOST: '127.0.0.1',

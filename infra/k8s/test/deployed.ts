@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 const root = join(import.meta.dirname, '../../..')
 
-/** The folder that an image is made of: one app, built, with what it needs to run and nothing else. */
+/** The directory of an image: one built app with its production dependencies. */
 export class Deployed implements AsyncDisposable {
   readonly folder: string
 
@@ -18,7 +18,7 @@ export class Deployed implements AsyncDisposable {
 
   /** @param app `reader`, `writer`. */
   static async make(app: string): Promise<Deployed> {
-    // The real path: links inside of the folder are compared with it.
+    // The real path, to compare links inside the directory with.
     const folder = realpathSync(await mkdtemp(join(tmpdir(), `freshet-${app}-`)))
     const deploy = ['--filter', `@freshet/${app}`, '--prod', '--prefer-offline', 'deploy', folder]
     await run(join(root, 'node_modules/.bin/turbo'), ['run', 'build', `--filter=@freshet/${app}...`], {
@@ -28,7 +28,7 @@ export class Deployed implements AsyncDisposable {
     return new Deployed(folder)
   }
 
-  /** Every package in it, by name. */
+  /** All packages in it, by name. */
   async packages(): Promise<readonly string[]> {
     const entries = await readdir(join(this.folder, 'node_modules/.pnpm'))
     return entries
@@ -36,7 +36,7 @@ export class Deployed implements AsyncDisposable {
       .map((entry) => entry.replace('+', '/').replace(/(?<=.)@.*$/, ''))
   }
 
-  /** Our own files of JavaScript in it, by their path from the package. */
+  /** Our own JavaScript files in it, by path relative to the package. */
   async ownFiles(): Promise<ReadonlyMap<string, string>> {
     const store = join(this.folder, 'node_modules/.pnpm')
     const entries = (await readdir(store)).filter((entry) => entry.startsWith('@freshet+'))

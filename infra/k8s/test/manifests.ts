@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse, parseAllDocuments } from 'yaml'
 
-/** A tree of plain values, as a file of YAML holds it. */
+/** A parsed YAML value. */
 export type Tree = Readonly<Record<string, unknown>>
 
-/** One object of the cluster. */
+/** A Kubernetes object. */
 export interface Manifest extends Tree {
   readonly kind: string
   readonly metadata: { readonly name: string }
@@ -14,12 +14,12 @@ export interface Manifest extends Tree {
 
 const base = join(import.meta.dirname, '../base')
 
-/** The files that the base lists, in its order. */
+/** The files of the base, in order. */
 export const listed: readonly string[] = parse(
   readFileSync(join(base, 'kustomization.yaml'), 'utf8'),
 ).resources
 
-/** Every object of the base. */
+/** All objects of the base. */
 export const manifests: readonly Manifest[] = listed.flatMap((file) => manifestsIn(join(base, file)))
 
 function manifestsIn(path: string): readonly Manifest[] {
@@ -27,8 +27,8 @@ function manifestsIn(path: string): readonly Manifest[] {
 }
 
 /**
- * The objects of the base with one component of `components`, as kustomize puts them together: what it adds, and what its
- * patches replace. Knows no other operation than `replace`.
+ * The objects of the base with one component of `components`, as built by kustomize: its additions and patches. Supports only
+ * the operation `replace`.
  */
 export function withComponent(name: string): readonly Manifest[] {
   const folder = join(import.meta.dirname, '../components', name)
@@ -46,7 +46,7 @@ export function withComponent(name: string): readonly Manifest[] {
   return all
 }
 
-/** RFC 6902, 4.3: what is replaced is there. */
+/** RFC 6902, 4.3: the target of a replace must exist. */
 function replace(target: Manifest, operation: Tree): void {
   const path = String(operation['path']).split('/').slice(1)
   const place = at(target, ...path.slice(0, -1))
@@ -56,14 +56,14 @@ function replace(target: Manifest, operation: Tree): void {
   Reflect.set(place, last, operation['value'])
 }
 
-/** The object of that kind and name. */
+/** The object with this kind and name. */
 export function manifest(kind: string, name: string): Manifest {
   const [found] = manifests.filter((each) => each.kind === kind && each.metadata.name === name)
   if (!found) throw new Error(`expected a ${kind} ${name}`)
   return found
 }
 
-/** What is at a path of keys and places; `undefined`: nothing. */
+/** The value at a path of keys and indexes. */
 export function at(tree: unknown, ...path: readonly (string | number)[]): unknown {
   let here = tree
   for (const key of path)
@@ -71,7 +71,7 @@ export function at(tree: unknown, ...path: readonly (string | number)[]): unknow
   return here
 }
 
-/** A list at a path; empty where there is none. */
+/** The list at a path; empty if there is none. */
 export function listAt(tree: unknown, ...path: readonly (string | number)[]): readonly unknown[] {
   const list = at(tree, ...path)
   return Array.isArray(list) ? list : []

@@ -7,14 +7,14 @@ import { allows } from './network.ts'
 
 const policies = manifests.filter(({ kind }) => kind === 'NetworkPolicy')
 
-test.each(calls)('G5.1 the policies decide about %s', (_, call, allowed) => {
+test.each(calls)('G5.1 policies: %s', (_, call, allowed) => {
   expect(allows(policies, call)).toBe(allowed)
 })
 
-test('G5.2 two locks keep readers from the writer, and each holds alone', () => {
+test('G5.2 two independent locks keep readers from the writer', () => {
   const [, call] = calls[0] ?? []
   if (!call) throw new Error('no call')
-  // Without the reader's own policies the writer does not hear it.
+  // Without the reader's own policies, the writer still refuses it.
   const out = ['freshet-out', 'freshet-nothing']
   expect(
     allows(
@@ -22,13 +22,13 @@ test('G5.2 two locks keep readers from the writer, and each holds alone', () => 
       call,
     ),
   ).toBe(false)
-  // By its own way out alone the reader may not call: what forbids everything to everybody is not needed for it.
+  // The reader's egress policy alone is sufficient; the default deny is not needed for it.
   const own = policies.filter(({ metadata }) => metadata.name === 'freshet-out')
   expect(own).toHaveLength(1)
   expect(allows(own, call)).toBe(false)
 })
 
-test('G5.1 negative control: without policies, or with one that is too wide, readers reach the writer', () => {
+test('G5.1 negative control: without policies, or with an overly broad one, readers reach the writer', () => {
   const [, call] = calls[0] ?? []
   if (!call) throw new Error('no call')
   expect(allows([], call)).toBe(true)
@@ -42,14 +42,14 @@ test('G5.1 negative control: without policies, or with one that is too wide, rea
 
 const components = join(import.meta.dirname, '../components')
 
-/** The policies of a component, with the range of an overlay in place of the example. */
+/** The policies of a component, with the range of an overlay instead of the example. */
 function policiesOf(component: string, range = exampleRange): readonly Manifest[] {
   const text = JSON.stringify(withComponent(component)).replaceAll(exampleRange, range)
   const all: readonly Manifest[] = JSON.parse(text)
   return all.filter(({ kind }) => kind === 'NetworkPolicy')
 }
 
-test('each component has its case here, and is named in the documentation', () => {
+test('each component is tested here and documented', () => {
   expect(readdirSync(components).toSorted()).toEqual(writerCases.map((one) => one.component).toSorted())
   const operations = readFileSync(join(import.meta.dirname, '../../../docs/operations.md'), 'utf8')
   for (const { component } of writerCases) expect(operations).toContain(`\`${component}\``)
@@ -62,12 +62,12 @@ test.each(writerCases)(
     const { writer, reader } = parties
     for (const from of may) {
       expect([from, allows(own, { from, to: writer, port: 8080 })]).toEqual([from, true])
-      // The management stays closed.
+      // The management port stays closed.
       expect([from, allows(own, { from, to: writer, port: 9090 })]).toEqual([from, false])
     }
     for (const from of mayNot)
       expect([from, allows(own, { from, to: writer, port: 8080 })]).toEqual([from, false])
-    // Both locks between readers and the writer hold, each alone.
+    // Both locks between readers and the writer still hold independently.
     const call = { from: reader, to: writer, port: 8080 }
     expect(allows(own, call)).toBe(false)
     const out = ['freshet-out', 'freshet-nothing']
@@ -95,7 +95,7 @@ test.each(writerCases.filter(({ range }) => range !== undefined))(
   },
 )
 
-test('control: a block that leaves out no private addresses would let readers in by the second lock', () => {
+test('control: a block without excluded private addresses would open the second lock to readers', () => {
   const text = JSON.stringify(policiesOf('writer-from-anywhere')).replaceAll(/,"except":\[[^\]]*\]/g, '')
   const wide: readonly Manifest[] = JSON.parse(text)
   const { writer, reader } = parties

@@ -4,17 +4,17 @@ import { at, listAt, type Manifest } from './manifests.ts'
 type Labels = Readonly<Record<string, string>>
 
 /**
- * Somebody who calls or is called. `undefined` labels: outside of the pod network, as the nodes are, and what runs in their
- * network: no selector of pods fits them.
+ * A caller or receiver. Without labels, it is outside the pod network, like nodes and whatever runs in their network, and no
+ * pod selector matches it.
  */
 export interface Party {
   readonly pod: Labels | undefined
   readonly namespace: Labels
-  /** Where the call comes from, as its receiver sees it. */
+  /** Source address as seen by the receiver. */
   readonly address: string
 }
 
-/** One try of a connection. */
+/** A connection attempt. */
 export interface Call {
   readonly from: Party
   readonly to: Party
@@ -23,9 +23,9 @@ export interface Call {
 }
 
 /**
- * Whether policies let a call through, by the rules of Kubernetes: whoever is selected for a direction may do only what
- * some policy names, and both ends must agree. https://kubernetes.io/docs/concepts/services-networking/network-policies/
- * All parties that policies select are taken to be in the namespace of the policies.
+ * Whether policies allow a call, by the rules of Kubernetes: a pod that is selected for a direction may do only what some
+ * policy allows, and both ends must agree. https://kubernetes.io/docs/concepts/services-networking/network-policies/
+ * Assumes that all selected pods are in the namespace of the policies.
  */
 export function allows(policies: readonly Manifest[], call: Call): boolean {
   return (
@@ -57,19 +57,19 @@ function agrees(
   )
 }
 
-/** No ports: all of them. */
+/** No ports means all ports. */
 function portFits(ports: readonly unknown[], { port, protocol = 'TCP' }: Call): boolean {
   return (
     ports.length === 0 || ports.some((each) => at(each, 'port') === port && at(each, 'protocol') === protocol)
   )
 }
 
-/** No peers: everybody, outside too. */
+/** No peers means everyone, including outside the cluster. */
 function peerFits(peers: readonly unknown[], party: Party): boolean {
   if (peers.length === 0) return true
   return peers.some((peer) => {
     const { pod, namespace, address } = party
-    // Kubernetes leaves it open whether blocks fit the addresses of pods: with some networks they do.
+    // Kubernetes does not specify whether blocks match pod addresses; with some network plugins they do.
     const block = at(peer, 'ipBlock')
     if (block !== undefined) return isInBlock(block, address)
     if (pod === undefined) return false

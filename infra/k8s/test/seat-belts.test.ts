@@ -4,11 +4,11 @@ import { unbuckled } from './seat-belts.ts'
 
 const deployments = ['freshet-reader', 'freshet-writer']
 
-test.each(deployments)('G8.1 %s has every seat belt', (name) => {
+test.each(deployments)('G8.1 %s has all security settings', (name) => {
   expect(unbuckled(manifest('Deployment', name))).toEqual([])
 })
 
-/** The same manifest with one text in it changed. */
+/** The same manifest with one string replaced. */
 function altered(name: string, from: string, to: string): Manifest {
   const text = JSON.stringify(manifest('Deployment', name))
   if (!text.includes(from)) throw new Error(`expected ${from} in the manifest`)

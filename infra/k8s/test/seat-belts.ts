@@ -1,6 +1,6 @@
 import { at, listAt, type Manifest } from './manifests.ts'
 
-/** The whole of what each pod's and each container's security context says: a word more may undo the others. */
+/** The exact security contexts of pods and containers. An extra field could undo the others. */
 const securityOfPod = {
   runAsNonRoot: true,
   runAsUser: 65532,
@@ -14,7 +14,7 @@ const securityOfContainer = {
   capabilities: { drop: ['ALL'] },
 }
 
-/** All that pods and containers may say. Not here: other containers, the host's network and processes, hooks, arguments. */
+/** Allowed fields of pods and containers. Not allowed: other containers, host network and processes, hooks, arguments. */
 const wordsOfPod: ReadonlySet<string> = new Set([
   'automountServiceAccountToken',
   'containers',
@@ -40,7 +40,7 @@ const wordsOfContainer: ReadonlySet<string> = new Set([
 ])
 const probes = ['startupProbe', 'readinessProbe', 'livenessProbe']
 
-/** What is not buckled in a Deployment, in words; empty: all is. */
+/** What is missing in a Deployment; empty if nothing is. */
 export function unbuckled({ spec }: Manifest): readonly string[] {
   const pod = at(spec, 'template', 'spec')
   return [
@@ -58,7 +58,7 @@ function unbuckledIn(container: unknown): readonly string[] {
   return [
     ...strange(container, wordsOfContainer),
     ...different(container, 'securityContext', securityOfContainer),
-    // A shell, or anything else that could start one, is no name of this.
+    // Excludes a shell or anything else that could start one.
     ...(program === 'node' ? [] : [`the program ${String(program)}`]),
     ...(args.includes('--disable-proto=delete') ? [] : ['--disable-proto=delete']),
     ...probes.flatMap((probe) =>
@@ -75,7 +75,7 @@ function strange(tree: unknown, words: ReadonlySet<string>): readonly string[] {
   return Object.keys(Object(tree)).filter((word) => !words.has(word))
 }
 
-/** Compared as text, so that nothing may be added. */
+/** Compared as text, so that nothing can be added. */
 function different(tree: unknown, name: string, wanted: unknown): readonly string[] {
   return sorted(at(tree, name)) === sorted(wanted) ? [] : [name]
 }
