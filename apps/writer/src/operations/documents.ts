@@ -14,7 +14,7 @@ import type { Asked } from '../asked.ts'
 /** Largest response of a reader. A larger document could be stored but never read. */
 const MAX_JSON_BYTES = 16 * 2 ** 20
 
-/** Largest stored answer: MongoDB records are limited to 16 MiB. */
+/** Largest stored answer: database records are limited to 16 MiB. */
 const MAX_STORED_ANSWER_BYTES = 15 * 2 ** 20
 
 /** A version ready to be written, and its encoding as readers will return it. */
