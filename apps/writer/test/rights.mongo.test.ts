@@ -53,7 +53,7 @@ test.each([
     () => db.uriFor('writer').replace(/:[^:@/]+@/, ':wrong@'),
     'no such user with this password',
   ],
-  ['no user at all', () => db.uriFor('writer').replace(/\/\/[^@]+@/, '//'), 'the address names no user'],
+  ['no user at all', () => db.uriFor('writer').replace(/\/\/[^@]+@/, '//'), 'the address contains no user'],
 ])('G4.5 nor with %s', async (_, uri, says) => {
   const refusal = await refusalOf(uri())
   expect(String(refusal)).toContain(says)

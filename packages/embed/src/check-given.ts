@@ -4,12 +4,12 @@ import { isHandlerName, placesOf, type CollectionPlace } from '@freshet/protocol
 import { defaultReplicaOptions, ReplicaError } from '@freshet/replica'
 import type { OpenReplicaOptions } from './open-replica.ts'
 
-/** The longest time that a timer of Node.js takes; above it would fire at once. */
+/** The longest delay of a Node.js timer; anything above fires at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
 const idTypes: readonly unknown[] = ['string', 'objectid', 'integer', 'uuid']
 
-/** All that may be given, and whether it must be. */
+/** All options, and whether they are required. */
 const known: Readonly<Record<keyof OpenReplicaOptions<never>, 'required' | 'optional'>> = {
   uri: 'required',
   database: 'required',
@@ -25,8 +25,8 @@ const known: Readonly<Record<keyof OpenReplicaOptions<never>, 'required' | 'opti
 type Members = Readonly<Record<string, unknown>>
 
 /**
- * Looks at what a service gave before anything is opened: not every service is checked by a compiler.
- * @returns the collections by their names.
+ * Validates the options before anything is opened, for callers without a compiler.
+ * @returns the collections by name.
  * @throws {ReplicaError} BAD_OPTION, which names the option.
  */
 export function checkGiven(given: object): ReadonlyMap<string, CollectionPlace> {

@@ -19,7 +19,7 @@ export interface HandledReplicaParts<V extends Value> extends ReplicaParts<V> {
   readonly handlers: HandlerOptions
 }
 
-/** A replica that also brings changes to handlers. */
+/** A replica that also calls handlers. */
 export class HandledReplica<V extends Value> extends ExactReplica<V> implements EmbeddedReplica<V> {
   readonly #parts: HandledReplicaParts<V>
   readonly #handlers: ChangeHandlers
@@ -58,7 +58,7 @@ export class HandledReplica<V extends Value> extends ExactReplica<V> implements 
     await Promise.all([super.close(), ...ends])
   }
 
-  /** Not before its end: one that does not stop in time still has causes to tell, and its name is taken. */
+  /** Waits for its end: a handler that does not stop in time may still report causes, and its name remains taken. */
   async #forget(handler: ChangeHandler, handling: Handling): Promise<void> {
     await handling.ended
     this.#handlings.delete(handling)

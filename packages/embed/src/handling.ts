@@ -5,38 +5,38 @@ import type { Notification } from '@freshet/replica'
 export interface HandlingParts {
   readonly handler: ChangeHandler
   readonly runs: HandlerRuns
-  /** What its collections tell, and nothing of others. */
+  /** Notifications of its collections only. */
   readonly listen: (signal: AbortSignal) => AsyncIterable<Notification<unknown>>
   readonly clock: Clock
   readonly log: Log
 }
 
-/** How long a handler that was told to stop is waited for. */
+/** How long to wait for a handler after its signal has aborted. */
 const STOP_WITHIN_MS = 5_000
 
-/** Brings one handler the changes that it wants, one after the other, until it is closed. */
+/** Calls one handler with the changes of its collections, one at a time, until it is closed. */
 export class Handling implements AsyncDisposable {
   readonly #parts: HandlingParts
   readonly #stopping = new AbortController()
   readonly #done: Promise<void>
 
-  /** Listens from here on. */
+  /** Starts listening. */
   constructor(parts: HandlingParts) {
     this.#parts = parts
     const { signal } = this.#stopping
     this.#done = this.#run(parts.listen(signal), signal)
   }
 
-  /** Settles when the handler really runs no more. */
+  /** Resolves when the handler has actually stopped. */
   get ended(): Promise<void> {
     return this.#done
   }
 
-  /** Settles when the handler runs no more, did not stop in time, or is itself the one who asks. Twice is fine. */
+  /** Resolves when the handler has stopped, did not stop in time, or is itself the caller. Idempotent. */
   async close(): Promise<void> {
     this.#stopping.abort()
     const { clock, log, handler, runs } = this.#parts
-    // It would wait for its own end.
+    // It would wait for itself.
     if (runs.within) return
     const waiting = new AbortController()
     const late = clock.sleep(STOP_WITHIN_MS, waiting.signal).then(() => 'late' as const)

@@ -16,36 +16,36 @@ import { checkGiven } from './check-given.ts'
 import type { EmbeddedReplica } from './contract.ts'
 import { HandledReplica } from './handled-replica.ts'
 
-/** What a service says to hold a replica; the rest has defaults. */
+/** Options of a replica. */
 export interface OpenReplicaOptions<V extends Value> {
-  /** The address of a replica set, with a user who may only read: one who may write is refused. */
+  /** The address of a replica set, with a read-only user: a user who can write is rejected. */
   readonly uri: string
   readonly database: string
   /**
-   * The collections to serve, with the type of their `_id`s: `{ orders: 'string' }`. One that shall have another name here
-   * than in the database: `{ profiles: { idType: 'string', stored: 'userProfiles' } }`.
+   * The collections to serve, with the type of their `_id`s: `{ orders: 'string' }`. To serve a collection under
+   * another name: `{ profiles: { idType: 'string', stored: 'userProfiles' } }`.
    */
   readonly collections: Readonly<Record<string, CollectionPlace>>
-  /** What is kept of a document; `asDocuments` keeps frozen objects. */
+  /** Decides what is cached of a document; `asDocuments` caches frozen objects. */
   readonly encoder: Encoder<V>
   readonly options?: Partial<ReplicaOptions>
-  /** Without `freshet migrate`: a name for this history, which must be another one after every restore. */
+  /** Without `freshet migrate`: a name for this history, which must change with every restore. */
   readonly timeline?: string
-  /** The longest wait for the first proof that it is current, in milliseconds; 30,000 by default. */
+  /** The longest wait until the replica is live, in milliseconds. Default 30,000. */
   readonly liveWithinMs?: number
-  /** For `onChange`: the name of this service, and how its handlers are kept from loops. */
+  /** For `onChange`: the name of this service, and its loop protection. */
   readonly handlers?: HandlerOptions
-  /** Default: says nothing. */
+  /** Default: no logging. */
   readonly log?: Log
 }
 
 const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
 /**
- * Opens a replica with connections of its own and follows until it is closed. Resolves when the replica is live.
- * @throws {ReplicaError} BAD_OPTION: what was given is none, and nothing was opened.
- * @throws {GuardError} the address is wrong, cannot be reached, or its user may do more than read.
- * @throws {ReplicaError} UNAVAILABLE: it did not get live in time; it is closed then.
+ * Opens a replica with its own connections and follows until it is closed. Resolves when the replica is live.
+ * @throws {ReplicaError} BAD_OPTION: an option is invalid, and nothing was opened.
+ * @throws {GuardError} the address is wrong or unreachable, or its user can do more than read.
+ * @throws {ReplicaError} UNAVAILABLE: it was not live in time, and is closed.
  */
 export async function openReplica<V extends Value>(
   given: OpenReplicaOptions<V>,
@@ -71,7 +71,7 @@ export async function openReplica<V extends Value>(
     })
     replica = new HandledReplica({ ...parts, database, handlers })
   } catch (error) {
-    // A name or an option that is none: nobody else would close what was opened.
+    // Invalid names and options are only detected here: close the connection again.
     await connection.close()
     throw error
   }

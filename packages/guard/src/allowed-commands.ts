@@ -1,5 +1,5 @@
 // G3.1 fails without this file: a command that writes leaves the process.
-/** Commands that a reader sends on purpose; exact case, since the server's names are matched exactly too. */
+/** Commands that a reader sends itself. Exact case: the server matches names exactly too. */
 export const readCommands = [
   'aggregate',
   'connectionStatus',
@@ -12,12 +12,12 @@ export const readCommands = [
 ] as const
 
 /**
- * Commands that the driver sends by itself: the first greeting of a connection (always under its oldest name), logging
- * in, and giving back sessions. None of them changes data.
+ * Commands that the driver sends by itself: handshake (always under its oldest name), login, and ending sessions. None
+ * of them changes data.
  */
 const driverCommands = ['authenticate', 'endSessions', 'ismaster', 'saslContinue', 'saslStart'] as const
 
-/** Commands about the connection and not about data: they may go to any database (the driver sends most to `admin`). */
+/** Commands about the connection, not about data. They may go to any database; the driver sends most to `admin`. */
 export const databaseFreeCommands: ReadonlySet<string> = new Set([
   ...driverCommands,
   'connectionStatus',

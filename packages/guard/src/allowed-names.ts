@@ -1,15 +1,15 @@
 // G3.2 fails without this file: a stage that writes leaves the process.
 /**
- * Every name with a leading `$` that may stand as a key anywhere in a command, at any depth. One list for all places,
- * so that no sub-pipeline, view of an argument or unusual position can hide one: what is not here does not leave the
- * process. Source of the names: MongoDB's manual for 6.0 to 8.0. Not here on purpose: `$out` and `$merge` (they write),
- * `$function`, `$accumulator` and `$where` (they run foreign code in the server), and the stages about the server
- * itself (`$currentOp`, `$collStats`, `$indexStats`, `$planCacheStats`, `$listSessions`, `$listLocalSessions`,
- * `$shardedDataDistribution`, `$queryStats`), which a reader's role does not cover.
+ * Every `$`-prefixed key allowed in a command, at any depth. One list for all positions, so that no sub-pipeline or
+ * unusual position can hide a stage. Based on MongoDB's manual for 6.0 to 8.0.
+ * Deliberately missing: `$out` and `$merge` (they write), `$function`, `$accumulator` and `$where` (they run JavaScript
+ * in the server), and stages about the server itself (`$currentOp`, `$collStats`, `$indexStats`, `$planCacheStats`,
+ * `$listSessions`, `$listLocalSessions`, `$shardedDataDistribution`, `$queryStats`), which a reader's role does not
+ * cover.
  */
 const words = (text: string): readonly string[] => text.trim().split(/\s+/)
 
-/** Stages of a pipeline that only read. */
+/** Pipeline stages that only read. */
 export const readStageNames = [
   '$addFields',
   '$bucket',
@@ -45,10 +45,9 @@ export const readStageNames = [
   '$vectorSearch',
 ] as const
 
-/** As a set, for checks. */
 export const readStages: ReadonlySet<string> = new Set(readStageNames)
 
-/** Conditions of a `find` filter or a `$match`, and what may stand in a projection, a sort or a hint. */
+/** Operators of a `find` filter or `$match`, and what is valid in a projection, sort or hint. */
 const queryOperators = words(`
   $all $and $bitsAllClear $bitsAllSet $bitsAnyClear $bitsAnySet $box $caseSensitive $center $centerSphere $comment
   $diacriticSensitive $elemMatch $eq $exists $expr $geometry $geoIntersects $geoWithin $gt $gte $in $jsonSchema $id
@@ -74,10 +73,10 @@ const expressionOperators = words(`
   $toString $toUpper $toUUID $trim $trunc $tsIncrement $tsSecond $type $unsetField $week $year $zip
 `)
 
-/** Fields that the driver adds to the head of a command. */
+/** Fields that the driver adds to a command. */
 const headFields = words('$clusterTime $db $readPreference')
 
-/** Every key with a leading `$` that may leave the process. */
+/** Every `$`-prefixed key that may be sent. */
 export const allowedNames: ReadonlySet<string> = new Set([
   ...readStages,
   ...queryOperators,

@@ -3,13 +3,13 @@
 import { ObjectId, type Document } from 'mongodb'
 import type { ResponseType } from 'mongodb/lib/cmap/connection.js'
 
-/** Under it a reply says which process answered; it goes along when a reply is copied. */
+/** The key under which a reply records its server process; preserved when a reply is copied. */
 const server = Symbol('server')
 
 /**
- * Which process of a server sent a reply of `ReadConnection.run`: 24 hexadecimal digits that a server makes when it
- * starts (`topologyVersion.processId` of https://www.mongodb.com/docs/manual/reference/command/hello/). One process
- * has one history; behind one address there may be two, one after the other.
+ * The server process that sent a reply of `ReadConnection.run`: 24 hex digits that a server generates at startup
+ * (`topologyVersion.processId` of https://www.mongodb.com/docs/manual/reference/command/hello/). A process has one
+ * history; the processes behind one address may have different ones.
  */
 export function serverOf(reply: Document): string | undefined {
   const id: unknown = Reflect.get(reply, server)
@@ -17,10 +17,10 @@ export function serverOf(reply: Document): string | undefined {
 }
 
 /**
- * The class of a reply, as the driver asks for it, whose objects bear the mark of whoever sent them.
- * @param hello what the server said when the connection was opened.
+ * A subclass of the driver's response type whose objects record the sending process.
+ * @param hello the server's handshake reply.
  */
-export function markedBy(hello: Document | null, type: ResponseType): ResponseType {
+export function taggedResponseType(hello: Document | null, type: ResponseType): ResponseType {
   const id: unknown = hello?.['topologyVersion']?.processId
   if (!(id instanceof ObjectId)) return type
   const mark = { [server]: id.toHexString() }

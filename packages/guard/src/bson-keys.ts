@@ -2,23 +2,23 @@
 import { BsonCursor, bsonTypes } from '@freshet/bson'
 
 /**
- * Looks at the keys of a serialized command without making objects of it. What the walk cannot follow is refused by
- * a RangeError: a command that this process has just serialized is never malformed.
+ * Inspects the keys of a serialized command without decoding it. Anything that cannot be parsed throws a RangeError: a
+ * command that this process has just serialized is never malformed.
  */
 
 const DOLLAR = 0x24
 
-/** What the top level of a command says about it. */
+/** Properties of a command's top level. */
 export interface CommandHead {
-  /** The first key, which the server takes for the command's name; empty when there is none. */
+  /** The first key, which the server takes for the command's name; empty if there is none. */
   readonly name: string
-  /** The text under `$db`; empty when there is none. */
+  /** The string under `$db`; empty if there is none. */
   readonly database: string
-  /** Whether it is part of a transaction (`autocommit` is there). */
+  /** Whether the command is part of a transaction (it has `autocommit`). */
   readonly inTransaction: boolean
 }
 
-/** Reads the head of the command at `start`, in one walk over its top level. @throws {RangeError} */
+/** Reads the head of the command at `start` in one pass over its top level. @throws {RangeError} */
 export function commandHead(bytes: Buffer, start: number): CommandHead {
   let name: string | undefined
   let database = ''
@@ -35,8 +35,8 @@ export function commandHead(bytes: Buffer, start: number): CommandHead {
 }
 
 /**
- * Looks for a key with a leading `$` that is not in `allowed`, anywhere in the document at `start`. Values of JavaScript
- * type are answered as `code`: no read needs them. @throws {RangeError}
+ * Finds a `$`-prefixed key that is not in `allowed`, anywhere in the document at `start`. Values of JavaScript type are
+ * returned as `code`: no read needs them. @throws {RangeError}
  */
 export function findForbiddenName(
   bytes: Buffer,
@@ -60,14 +60,14 @@ export function findForbiddenName(
   return undefined
 }
 
-/** Stages that may read a collection of another database, and the fields under which they name a collection by a document. */
+/** Stages that may read from another database, and the fields in which they name a collection by a document. */
 const joins: ReadonlySet<string> = new Set(['$graphLookup', '$lookup', '$unionWith'])
 const places: ReadonlySet<string> = new Set(['coll', 'from', 'into'])
 
 /**
- * Looks for a stage that names a database which is not in `databases` (`from: { db, coll }`), anywhere in the document at
- * `start`. Answers the name; empty where it is no text. @throws {RangeError}
- * @param ofJoin whether the document is the argument of such a stage, or names its collection.
+ * Finds a stage that names a database not in `databases` (`from: { db, coll }`), anywhere in the document at `start`.
+ * Returns the name; empty if it is not a string. @throws {RangeError}
+ * @param ofJoin whether the document is the argument of such a stage or names its collection.
  */
 export function findForeignDatabase(
   bytes: Buffer,
@@ -100,7 +100,7 @@ function nameAt(bytes: Buffer, cursor: BsonCursor): string {
   return bytes.toString('utf8', cursor.nameAt, cursor.nameEnd)
 }
 
-/** The text of an element, without the length before and the zero behind; empty when it is none. */
+/** The content of a string element; empty for other types. */
 function textAt(bytes: Buffer, cursor: BsonCursor): string {
   return cursor.type === bsonTypes.string ? bytes.toString('utf8', cursor.valueAt + 4, cursor.end - 1) : ''
 }

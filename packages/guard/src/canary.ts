@@ -5,8 +5,8 @@ import { GuardError } from './errors.ts'
 import type { Refusals } from './refusals.ts'
 
 /**
- * Asks the server itself for a delete that names no document, for clients that no veto guards. Not an insert without a
- * document, as below: the server refuses that one before it looks at the roles.
+ * Sends a delete without any statement, for clients without a veto. An insert without documents would not do: the
+ * server rejects that before it checks roles.
  */
 export function deleteNothing(client: MongoClient, database: string): Promise<unknown> {
   return client
@@ -15,9 +15,8 @@ export function deleteNothing(client: MongoClient, database: string): Promise<un
 }
 
 /**
- * Proves that the veto stands in this client's way: an insert must come back refused by the guard, not by the server.
- * The insert carries no document, so that even with every wall missing the server has nothing to write.
- * @throws {GuardError} VETO_MISSING
+ * Proves that the veto is in effect: an insert must be rejected by the guard, not by the server. It carries no
+ * documents, so even without any protection nothing could be written. @throws {GuardError} VETO_MISSING
  */
 export async function proveVeto(
   client: MongoClient,
@@ -27,13 +26,13 @@ export async function proveVeto(
   const insert = (): Promise<unknown> =>
     client.db(database).command({ insert: controlCollection, documents: [] })
   const outcome = await refusals.rehearse('insert', insert).then(
-    () => 'the server took it',
+    () => 'the server accepted it',
     (error: unknown) => (error instanceof GuardError ? undefined : String(error)),
   )
   if (outcome !== undefined) {
     throw new GuardError(
       'VETO_MISSING',
-      `a canary insert should have been refused before it left, but: ${outcome}`,
+      `expected the veto to reject a canary insert before sending it, but: ${outcome}`,
     )
   }
   return 'standing'

@@ -6,7 +6,7 @@ import type { Refusal } from './refusals.ts'
 import { Refusals } from './refusals.ts'
 import { vetoingConnection } from './vetoing-connection.ts'
 
-/** What a guarded client needs to know; see `OpenOptions` for what each means. */
+/** Options of a guarded client; see `OpenOptions`. */
 export interface ClientOptions {
   readonly uri: string
   readonly databases: ReadonlySet<string>
@@ -18,7 +18,7 @@ export interface ClientOptions {
   readonly onRefusal: ((refusal: Refusal) => void) | undefined
 }
 
-/** A client whose every socket refuses to send anything but a read, and the count of what it refused. */
+/** A client that can only send reads, and its counts of refusals. */
 export interface VetoingClient {
   readonly client: MongoClient
   readonly refusals: Refusals
@@ -30,8 +30,8 @@ type OptionsWithConnection = MongoClientOptions & {
 }
 
 /**
- * Makes the client; opens no connection yet. Reads go to the primary, since only its history is whole.
- * @param refusals where they are counted; those of the client that this one takes the place of.
+ * Creates the client without connecting. Reads from the primary, since only its history is complete.
+ * @param refusals the counters to use; those of the replaced client, if any.
  */
 export function vetoingClient(
   options: ClientOptions,
@@ -44,12 +44,12 @@ export function vetoingClient(
     maxPoolSize: options.maxPoolSize,
     serverSelectionTimeoutMS: options.connectTimeoutMs,
     connectTimeoutMS: options.connectTimeoutMs,
-    // Whatever the address asks for: compressing would copy what was judged, and let time pass before it leaves.
+    // Overrides the address: compression would copy the checked bytes and delay sending them.
     compressors: ['none'],
     readPreference: 'primary',
     readConcernLevel: 'majority',
     retryWrites: false,
-    // Monitoring would decode every reply a second time, only to hand it to nobody.
+    // Monitoring would decode every reply a second time, for no listener.
     monitorCommands: false,
   }
   const client = new MongoClient(options.uri, driverOptions)
@@ -57,7 +57,7 @@ export function vetoingClient(
   return { client, refusals }
 }
 
-/** What decides of which class a socket is stays as it was made: a client reads it again whenever it connects. */
+/** Freezes the option that selects the connection class: a client reads it whenever it connects. */
 function lockConnectionType(client: MongoClient): void {
   const options: unknown = Reflect.get(client, 'options')
   if (typeof options !== 'object' || options === null)
@@ -69,7 +69,7 @@ function lockConnectionType(client: MongoClient): void {
   Object.defineProperty(client, 'options', { writable: false, configurable: false })
 }
 
-/** The servers that the address names; nothing when they come from a record of the DNS. */
+/** The servers in the address; `undefined` if they come from a DNS record. */
 export function seedsOf(client: MongoClient): readonly string[] | undefined {
   const { srvHost, hosts } = client.options
   return srvHost === undefined ? hosts.map((host) => host.toString()) : undefined

@@ -4,12 +4,12 @@ import type { readCommands } from './allowed-commands.ts'
 import type { readStageNames } from './allowed-names.ts'
 import type { GuardStatus } from './status.ts'
 
-/** The commands that a reader may send; any other is refused by type, at run time and by the database's role. */
+/** The commands that a reader may send. Types, veto and the database's role reject all others. */
 export type ReadCommandName = (typeof readCommands)[number]
 
 type ReadStageName = (typeof readStageNames)[number]
 
-/** What stands beside a sub-pipeline is not looked at by the compiler. */
+/** Fields besides the sub-pipeline are not checked by the compiler. */
 interface WithPipeline {
   readonly pipeline?: ReadPipeline
   readonly [field: string]: unknown
@@ -21,13 +21,13 @@ type ArgumentOf<Name extends ReadStageName> = Name extends '$facet'
     ? string | WithPipeline
     : unknown
 
-/** One stage that only reads; a name that is not on the list does not compile. */
+/** One stage that only reads. Unlisted names do not compile. */
 export type ReadStage = { readonly [Name in ReadStageName]?: ArgumentOf<Name> }
 
-/** A pipeline of such stages, sub-pipelines included. */
+/** A pipeline of such stages, including sub-pipelines. */
 export type ReadPipeline = readonly ReadStage[]
 
-/** A command that reads, by its first key. The compiler looks at its pipeline too, and at nothing else. */
+/** A read command, identified by its first key. The compiler also checks its pipeline, but nothing else. */
 export type ReadCommand = {
   [Name in ReadCommandName]: { readonly [Key in Name]: unknown } & (Name extends 'aggregate'
     ? { readonly pipeline: ReadPipeline }
@@ -35,48 +35,48 @@ export type ReadCommand = {
     Readonly<Record<string, unknown>>
 }[ReadCommandName]
 
-/** One logical session of the driver, without the driver's way back to collections and clients. */
+/** A logical session of the driver, without access to its client and collections. */
 export interface ReadSession {
   readonly __brand: 'ReadSession'
 }
 
 export interface RunOptions {
-  /** Commands of one cursor go through one session. */
+  /** All commands of a cursor must use the same session. */
   readonly session?: ReadSession
-  /** `batches`: the documents of `cursor.firstBatch` and `cursor.nextBatch` come as raw BSON, unparsed. */
+  /** `batches`: `cursor.firstBatch` and `cursor.nextBatch` contain raw BSON. */
   readonly raw?: 'batches'
-  /** The wait for the reply, in milliseconds, after which the connection is given up with GuardError REPLY_TIMEOUT. */
+  /** How long to wait for the reply, in milliseconds. After that, closes the connection: GuardError REPLY_TIMEOUT. */
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
 }
 
-/** The only door to a database for whoever reads: one guarded client, one database. */
+/** A reader's only access to a database: one guarded client, one database. */
 export interface ReadConnection {
-  /** The database that commands go to. */
+  /** The database that commands are sent to. */
   readonly database: string
   /**
-   * Sends one read command to the primary and resolves with the server's whole reply (`operationTime` included).
-   * `cursor.id` of the reply is always a `Long`; ids in `getMore` and `killCursors` are sent as 64-bit numbers
-   * whatever they come as. Raw documents are views into the reply: copy what is kept. Nothing is read from a server that
-   * was not looked at: the first reply of another one waits until it was.
-   * @throws {GuardError} WRITE_REFUSED before a byte leaves; UNREACHABLE while the client is made anew; what `prove`
-   *   found; the driver's own error for everything else.
+   * Sends a read command to the primary and resolves with the server's complete reply, including `operationTime`.
+   * `cursor.id` of the reply is always a `Long`; `getMore` and `killCursors` send ids as 64-bit numbers, whatever their
+   * type. Raw documents are views into the reply: copy what you keep. The first reply of an unverified server process
+   * is delayed until it has been verified.
+   * @throws {GuardError} WRITE_REFUSED before anything is sent; UNREACHABLE while the client is being recreated; the
+   * errors of `prove`; other errors are the driver's own.
    */
   run(command: ReadCommand, options?: RunOptions): Promise<Document>
   /**
-   * Looks again at what stands between this connection and a write: the veto, by a canary, and the role, by the server's
-   * word. When something is wrong, nothing is sent until a later look finds it mended. The time is limited as for `run`.
+   * Verifies the protection again: the veto by a canary, and the role by asking the server. After a failure nothing is
+   * sent until a later verification succeeds. Same time limit as `run`.
    * @throws {GuardError} PRIVILEGE, NO_ACCESS_CONTROL, NOT_AUTHENTICATED, VETO_MISSING, UNREACHABLE
    */
   prove(): Promise<void>
-  /** Lives as long as the client that it was opened on; `run` with one of an earlier client is UNREACHABLE. */
+  /** Valid as long as the client it was opened on; after that, `run` rejects with UNREACHABLE. */
   openSession(): ReadSession
   endSession(session: ReadSession): Promise<void>
-  /** Closes the client; twice is fine. */
+  /** Closes the client. Idempotent. */
   close(): Promise<void>
 }
 
-/** A connection that was opened by this package and so can tell what it is guarded by. */
+/** A connection opened by this package, which can report its protection. */
 export interface GuardedConnection extends ReadConnection {
   /** A snapshot, cheap enough for every scrape. */
   status(): GuardStatus

@@ -3,8 +3,8 @@ import { Long } from 'mongodb'
 import type { Document } from 'mongodb'
 
 /**
- * Cursor ids are 64-bit. The driver turns those below 2^53 into JS numbers, which it would send back as doubles or
- * 32-bit integers, and the server answers TypeMismatch: so they are Longs on both sides of this file.
+ * Cursor ids are 64-bit. The driver decodes those below 2^53 as JS numbers and would send them back as doubles or
+ * int32, which the server rejects with TypeMismatch. So they are Longs in both directions.
  */
 function longOf(id: unknown): unknown {
   if (typeof id === 'number') return Long.fromNumber(id)
@@ -12,7 +12,7 @@ function longOf(id: unknown): unknown {
   return id
 }
 
-/** The command to send: with Longs where the caller had numbers. The same object when nothing is to be changed. */
+/** The command with Longs instead of numbers. Returns the same object if nothing changes. */
 export function withLongCursorIds(command: Document): Document {
   // Key order matters: the first key is the command's name.
   if ('getMore' in command) return { ...command, getMore: longOf(command['getMore']) }
@@ -21,7 +21,7 @@ export function withLongCursorIds(command: Document): Document {
   return command
 }
 
-/** Makes `cursor.id` of a fresh reply a Long, in place. */
+/** Converts `cursor.id` of a reply to a Long, in place. */
 export function makeCursorIdLong(reply: Document): Document {
   const cursor: unknown = reply['cursor']
   if (typeof cursor === 'object' && cursor !== null && 'id' in cursor) cursor.id = longOf(cursor.id)

@@ -3,10 +3,10 @@ import { MongoNetworkError, MongoServerError, MongoServerSelectionError } from '
 import { membersToldBy, refusalOf } from '@freshet/mongodb-rules'
 import { GuardError } from './errors.ts'
 
-/** What went wrong while opening, as one of our codes where we know it; anything else is passed on as it is. */
+/** Maps an error during opening to a GuardError if known; other errors are returned unchanged. */
 export function guardErrorOf(error: unknown, seeds: readonly string[] | undefined): unknown {
   if (error instanceof MongoServerError && refusalOf(error) === 'stranger') {
-    return new GuardError('NOT_AUTHENTICATED', 'the server knows no such user with this password', {
+    return new GuardError('NOT_AUTHENTICATED', 'unknown user or wrong password', {
       cause: error,
     })
   }
@@ -16,9 +16,9 @@ export function guardErrorOf(error: unknown, seeds: readonly string[] | undefine
   return error
 }
 
-/** A server answered, and named others that cannot be reached by these names. */
+/** For when a server replied but reported members that cannot be reached by their names. */
 function hintFor(error: Error, seeds: readonly string[] | undefined): string {
   const told = error instanceof MongoServerSelectionError && seeds ? membersToldBy(error, seeds) : []
   if (told.length === 0) return ''
-  return `; the replica set says that it is at ${told.join(', ')}: where these names are unknown, the address needs directConnection=true`
+  return `; the replica set reports its members as ${told.join(', ')}: if these names do not resolve here, use directConnection=true`
 }

@@ -1,42 +1,41 @@
 // G4.2 fails without this file: a process with too large a role does not know how to end.
 /**
- * Everything the guard can refuse or fail with. `retry`: the same call may succeed later without anybody's help.
- * `exitCode`: how a process ends when this happens at its start (78: the configuration is wrong, as in sysexits.h;
- * 69: a service it needs is not there).
+ * All errors of the guard. `retry`: the same call may succeed later without intervention. `exitCode`: the exit code of
+ * a process that cannot start because of this (78: wrong configuration, as in sysexits.h; 69: a required service is
+ * unavailable).
  */
 export const failures = {
   /** A command, stage, operator or database outside the allow-lists. Write through the writer. */
   WRITE_REFUSED: {
     retry: false,
     exitCode: 78,
-    remedy:
-      'Readers only read: send writes to the writer; a read that is refused must first be added to the allow-list.',
+    remedy: 'Send writes to the writer. If a read was refused, add it to the allow-list.',
   },
-  /** The canary was not stopped by the veto: this driver does not send its commands through the guard's connection. */
+  /** The veto did not stop the canary: this driver does not send its commands through the guard's connection. */
   VETO_MISSING: {
     retry: false,
     exitCode: 78,
-    remedy: 'Run the exact version of the driver that the guard was built for.',
+    remedy: 'Use the exact driver version that the guard was built for.',
   },
-  /** The user may do more than read. */
+  /** The user can do more than read. */
   PRIVILEGE: {
     retry: false,
     exitCode: 78,
     remedy: 'Give this process the reader role and nothing else; `freshet migrate` creates such a user.',
   },
-  /** The server asks nobody who they are, so no role stands behind the guard. */
+  /** The server does not enforce access control, so no role backs the guard. */
   NO_ACCESS_CONTROL: {
     retry: false,
     exitCode: 78,
-    remedy: 'Start MongoDB with access control: without it no role keeps a reader from writing.',
+    remedy: 'Start MongoDB with access control: without it, no role prevents a reader from writing.',
   },
-  /** The address or an option is not one that the driver understands. */
+  /** The driver cannot parse the address or an option. */
   BAD_ADDRESS: {
     retry: false,
     exitCode: 78,
     remedy: 'Correct the address of the database: mongodb://user:password@host:port/?replicaSet=name.',
   },
-  /** No server, or no primary, answered in time. */
+  /** No server, or no primary, replied in time. */
   UNREACHABLE: {
     retry: true,
     exitCode: 69,
@@ -48,18 +47,17 @@ export const failures = {
     exitCode: 78,
     remedy: 'Check user, password and authSource in the address.',
   },
-  /** No reply within `timeoutMs`; the connection was given up. */
+  /** No reply within `timeoutMs`; the connection was closed. */
   REPLY_TIMEOUT: {
     retry: true,
     exitCode: 69,
-    remedy: 'Ask again; if it goes on, look at the load of the database.',
+    remedy: 'Retry. If it happens again, check the load of the database.',
   },
 } as const satisfies Record<string, { retry: boolean; exitCode: number; remedy: string }>
 
-/** A key of {@link failures}. */
 export type GuardErrorCode = keyof typeof failures
 
-/** What the guard throws; everything that the server itself answers comes as the driver's own error. */
+/** The guard's own errors. Errors from the server are the driver's. */
 export class GuardError extends Error {
   override readonly name = 'GuardError'
   readonly code: GuardErrorCode
@@ -74,7 +72,7 @@ export class GuardError extends Error {
     return failures[this.code].retry
   }
 
-  /** What to do about it, in one sentence. */
+  /** What to do, in one sentence. */
   get remedy(): string {
     return failures[this.code].remedy
   }

@@ -14,28 +14,28 @@ import {
   type Standing,
 } from './preflight.ts'
 
-/** One layer as it was found: by a try. What no process can try (G1, a fact of the build) is not told. */
+/** The result of testing one layer. Layers that no process can test (G1, a property of the build) are not included. */
 export interface LayerFinding {
   /** As in `SPEC.md`. */
   readonly layer: 'G3' | 'G4'
   readonly name: string
   readonly stands: boolean
-  /** What was tried, and what came of it. */
+  /** What was tried, and the result. */
   readonly seen: string
-  /** What to do, where it does not stand. */
+  /** What to do if the layer does not hold. */
   readonly remedy: string | undefined
 }
 
 /** One right of the user. */
 export interface GrantFinding {
-  /** In the server's words, as JSON. */
+  /** The resource as the server reports it, as JSON. */
   readonly resource: string
   readonly action: string
-  /** Why a reader may have it; `undefined`: it may not. */
+  /** Why a reader may have it; `undefined` if it may not. */
   readonly harmless: string | undefined
 }
 
-/** What stands between a reader's credentials and a write, seen from a process that has them. */
+/** The protection between a reader's credentials and a write, tested by a process that has them. */
 export interface Examination {
   readonly user: string | undefined
   readonly roles: readonly string[]
@@ -44,8 +44,8 @@ export interface Examination {
 }
 
 /**
- * As `openReadConnection`, but tells of each wall whether it stands, instead of stopping at the first that does not, and
- * leaves nothing open. @throws {GuardError} BAD_ADDRESS, UNREACHABLE, NOT_AUTHENTICATED
+ * Like `openReadConnection`, but reports on every layer instead of stopping at the first failure, and leaves nothing
+ * open. @throws {GuardError} BAD_ADDRESS, UNREACHABLE, NOT_AUTHENTICATED
  */
 export async function examine(options: OpenOptions): Promise<Examination> {
   const { client, refusals } = clientFor(options)
@@ -78,7 +78,7 @@ export async function examine(options: OpenOptions): Promise<Examination> {
   }
 }
 
-/** Tries a write where no veto is in its way: the server itself must refuse it. */
+/** Tries a write without the veto, which the server itself must reject. */
 async function unguardedFault(
   { uri, database, appName, connectTimeoutMs = 5_000 }: OpenOptions,
   { accessControl }: Standing,
@@ -91,7 +91,7 @@ async function unguardedFault(
   if (isUnauthorized(error)) return undefined
   return new GuardError(
     accessControl === 'absent' ? 'NO_ACCESS_CONTROL' : 'PRIVILEGE',
-    `a delete without the veto should have been answered with code 13, but came: ${String(error)}`,
+    `expected code 13 for a delete without the veto, got: ${String(error)}`,
   )
 }
 

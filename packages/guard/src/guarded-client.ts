@@ -10,45 +10,45 @@ import { privilegeFault, readStanding } from './preflight.ts'
 import type { Refusals } from './refusals.ts'
 import { guardLine, type Proved } from './status.ts'
 
-/** How a client is looked at. */
-export interface LookOptions {
+/** Options for verifying a client. */
+export interface VerifyOptions {
   readonly database: string
   readonly accessControl: 'required' | 'optional'
-  /** The longest wait for a primary, and for an answer to one of our own questions. */
+  /** Longest wait for a primary, and for a reply to one of our own commands. */
   readonly connectTimeoutMs: number
   readonly clock: Clock
   readonly log: Log
 }
 
 /**
- * The longest time without a primary that is taken for an outage, which the driver survives by itself. An election takes
- * 12 s at most as a rule, most of them much less: https://www.mongodb.com/docs/manual/core/replica-set-elections/
+ * Longest time without a primary that counts as an outage from which the driver recovers by itself. Elections take at
+ * most 12 s as a rule, most of them far less: https://www.mongodb.com/docs/manual/core/replica-set-elections/
  */
 const primaryDeadlineMs = 15_000
 
-/** Processes of servers that are remembered; a set has as many members that can become the primary. */
+/** Maximum server processes remembered; only that many members of a set can become primary. */
 const maxProcesses = 50
 
 /**
- * One client behind the veto, and what was found out about it. A process of a server cannot switch its access control
- * off, but the one that takes its place can: so replies count only of processes that were looked at.
+ * One client behind the veto, and the result of its verification. A running server process cannot turn off access
+ * control, but its replacement may start without it, so replies count only if their process was verified.
  */
 export class GuardedClient {
   readonly client: MongoClient
-  readonly #options: LookOptions
+  readonly #options: VerifyOptions
   readonly #refusals: Refusals
-  /** The servers that the address names. */
+  /** The servers in the address. */
   readonly #seeds: readonly string[] | undefined
-  readonly #looked = new Set<string | undefined>()
+  readonly #verified = new Set<string | undefined>()
   #proved: Proved | undefined
   #fault: GuardError | undefined
-  #looking: Promise<void> | undefined
+  #verifying: Promise<void> | undefined
   #said: string | undefined
   #servers = 1
   #awaySince: MonotonicMs | undefined
   #onLost: () => void = () => undefined
 
-  private constructor(client: MongoClient, refusals: Refusals, options: LookOptions) {
+  private constructor(client: MongoClient, refusals: Refusals, options: VerifyOptions) {
     this.client = client
     this.#seeds = seedsOf(client)
     this.#refusals = refusals
@@ -62,14 +62,14 @@ export class GuardedClient {
   }
 
   /**
-   * Connects and looks. @throws {GuardError} UNREACHABLE, NOT_AUTHENTICATED, VETO_MISSING, PRIVILEGE, NO_ACCESS_CONTROL;
-   * nothing is left open then.
+   * Connects and verifies. Leaves nothing open on failure.
+   * @throws {GuardError} UNREACHABLE, NOT_AUTHENTICATED, VETO_MISSING, PRIVILEGE, NO_ACCESS_CONTROL
    */
-  static async open(client: MongoClient, refusals: Refusals, options: LookOptions): Promise<GuardedClient> {
+  static async open(client: MongoClient, refusals: Refusals, options: VerifyOptions): Promise<GuardedClient> {
     const guarded = new GuardedClient(client, refusals, options)
     try {
       await guarded.#connect()
-      await guarded.look()
+      await guarded.verify()
       return guarded
     } catch (error) {
       await guarded.close()
@@ -77,50 +77,49 @@ export class GuardedClient {
     }
   }
 
-  /** What was found at the last look. */
+  /** The result of the last verification. */
   get proved(): Proved {
-    if (this.#proved === undefined) throw new TypeError('expected a client that was looked at')
+    if (this.#proved === undefined) throw new TypeError('expected a verified client')
     return this.#proved
   }
 
-  /** Why nothing may be sent. */
+  /** Why nothing may be sent, if so. */
   get fault(): GuardError | undefined {
     return this.#fault
   }
 
   /**
-   * Why it will perhaps never see its servers again, although they are there. The driver takes a server that says that it
-   * is of another set, or of none, off its list and never asks it again; and it goes by what it once saw, the members of
-   * a set and its newest election. Only a client that begins with the address again finds what has changed.
+   * Why the client may never find its servers again, even if they are reachable. The driver drops servers that belong
+   * to another set, or to none, and never contacts them again. It also relies on the members and the latest election it
+   * saw. Only a client that starts over from the address finds what has changed.
    * https://github.com/mongodb/specifications/blob/master/source/server-discovery-and-monitoring/server-discovery-and-monitoring.md
    */
-  get worn(): string | undefined {
-    if (this.#servers === 0)
-      return 'no server is left: the last one said that it is of another set, or of none'
+  get lostServers(): string | undefined {
+    if (this.#servers === 0) return 'no server left: the last one belongs to another set or to none'
     const awaySince = this.#awaySince
     if (awaySince === undefined || this.#options.clock.now() - awaySince <= primaryDeadlineMs)
       return undefined
-    return `no primary was seen for ${primaryDeadlineMs} ms`
+    return `no primary found for ${primaryDeadlineMs} ms`
   }
 
-  /** Looks at veto and role. Those who ask at the same time share one look. @throws {GuardError} what is wrong. */
-  look(): Promise<void> {
-    this.#looking ??= this.#look().finally(() => {
-      this.#looking = undefined
+  /** Verifies veto and role. Concurrent calls share one verification. @throws {GuardError} what is wrong. */
+  verify(): Promise<void> {
+    this.#verifying ??= this.#runVerification().finally(() => {
+      this.#verifying = undefined
     })
-    return this.#looking
+    return this.#verifying
   }
 
-  /** Lets a reply pass when it is of a process that was looked at; looks first when it is not. */
-  async expectLooked(reply: Document): Promise<void> {
-    if (!this.#looked.has(serverOf(reply))) await this.look()
+  /** Accepts a reply from a verified server process; otherwise verifies first. */
+  async expectVerified(reply: Document): Promise<void> {
+    if (!this.#verified.has(serverOf(reply))) await this.verify()
   }
 
   async close(): Promise<void> {
     await this.client.close()
   }
 
-  /** Not to wait for a server that was taken out of the list already. */
+  /** Does not wait for servers that the driver has already dropped. */
   async #connect(): Promise<void> {
     let lost = (): void => undefined
     const gone = new Promise<never>((_, reject) => {
@@ -128,7 +127,7 @@ export class GuardedClient {
         reject(
           new GuardError(
             'UNREACHABLE',
-            'every server of the address says that it is in no replica set, or in one of another name',
+            'every server in the address belongs to another replica set or to none',
           ),
         )
     })
@@ -142,7 +141,7 @@ export class GuardedClient {
     }
   }
 
-  async #look(): Promise<void> {
+  async #runVerification(): Promise<void> {
     const { database, accessControl, connectTimeoutMs } = this.#options
     const signal = AbortSignal.timeout(connectTimeoutMs)
     try {
@@ -163,14 +162,14 @@ export class GuardedClient {
     const first = this.#proved === undefined
     this.#proved = proved
     this.#fault = fault
-    if (fault !== undefined || this.#looked.size >= maxProcesses) this.#looked.clear()
-    // One that never opened tells whoever opens it.
+    if (fault !== undefined || this.#verified.size >= maxProcesses) this.#verified.clear()
+    // If the first verification fails, the caller reports it.
     if (!first || fault === undefined) this.#say(proved)
     if (fault !== undefined) throw fault
-    this.#looked.add(proved.standing.server)
+    this.#verified.add(proved.standing.server)
   }
 
-  /** Once for each thing that there is to say. */
+  /** Logs each change once. */
   #say(proved: Proved): void {
     const line = guardLine(proved)
     if (line === this.#said) return

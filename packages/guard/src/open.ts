@@ -4,48 +4,47 @@ import { vetoingClient } from './client.ts'
 import type { VetoingClient } from './client.ts'
 import type { GuardedConnection } from './contract.ts'
 import { GuardError } from './errors.ts'
-import { GuardedClient, type LookOptions } from './guarded-client.ts'
+import { GuardedClient, type VerifyOptions } from './guarded-client.ts'
 import { probeDatabase } from './preflight.ts'
 import { DriverReadConnection } from './read-connection.ts'
 import { Refusals, type Refusal } from './refusals.ts'
 
 const defaultConnectTimeoutMs = 5_000
 
-/** What {@link openReadConnection} needs; what has no default cannot be guessed. */
+/** Options of {@link openReadConnection}. Those without a default are required. */
 export interface OpenOptions {
   /** The address with the reader's credentials. Must reach the primary: a replica set, or `directConnection`. */
   readonly uri: string
-  /** The database that commands go to. */
+  /** The database that commands are sent to. */
   readonly database: string
   /** Shown in the server's log and `currentOp`. */
   readonly appName: string
   readonly log: Log
-  /** Time between two looks at the replica set's state; 500 notices a step-down soonest, and is the default. */
+  /** Interval between checks of the replica set's state. The default, 500, detects a step-down soonest. */
   readonly heartbeatFrequencyMs?: number
-  /** `optional`: a server without access control is let pass, with a warning; for development alone. Default `required`. */
+  /** `optional` accepts a server without access control, with a warning. For development only. Default `required`. */
   readonly accessControl?: 'required' | 'optional'
-  /** Connections at once; one is held by a change stream while it waits. Default 20. */
+  /** Maximum connections. A waiting change stream occupies one. Default 20. */
   readonly maxPoolSize?: number
-  /** The longest wait for a primary: at the start, and later by each command. Default 5,000 ms. */
+  /** Longest wait for a primary, at startup and for each later command. Default 5,000 ms. */
   readonly connectTimeoutMs?: number
-  /** Hears of every refusal, after it was counted and logged. Must not throw. */
+  /** Called for every refusal after it was counted and logged. Must not throw. */
   readonly onRefusal?: (refusal: Refusal) => void
 }
 
-/** Between attempts to make a client anew, each of which waits for a primary itself. */
+/** Pauses between attempts to recreate a client. Each attempt waits for a primary itself. */
 const renewalPauses = Object.freeze({ firstMs: 100, maxMs: 1_000 })
 
 /**
- * Opens the only door to a database for whoever reads: connects, proves by a canary that writes are stopped here, and
- * by the server's own word that they would be stopped there too. Costs four round trips, once. A client that may
- * never find its servers again is made anew, and looked at in the same way before it is used.
- * @throws {GuardError} BAD_ADDRESS, UNREACHABLE, NOT_AUTHENTICATED, VETO_MISSING, PRIVILEGE, NO_ACCESS_CONTROL; nothing
- *   is left open then. `exitCode` tells a process how to end.
+ * Opens a read-only connection. Verifies by a canary that the veto stops writes, and by asking the server that the role
+ * would too. Costs four round trips, once. A client that may never find its servers again is recreated and verified in
+ * the same way before use. Leaves nothing open on failure; the error's `exitCode` is for the process.
+ * @throws {GuardError} BAD_ADDRESS, UNREACHABLE, NOT_AUTHENTICATED, VETO_MISSING, PRIVILEGE, NO_ACCESS_CONTROL
  */
 export async function openReadConnection(options: OpenOptions): Promise<GuardedConnection> {
   const { log, database } = options
   const refusals = new Refusals(log, options.onRefusal)
-  const look: LookOptions = {
+  const look: VerifyOptions = {
     database,
     accessControl: options.accessControl ?? 'required',
     connectTimeoutMs: options.connectTimeoutMs ?? defaultConnectTimeoutMs,
@@ -65,7 +64,7 @@ export async function openReadConnection(options: OpenOptions): Promise<GuardedC
   return new DriverReadConnection(clients, database, refusals)
 }
 
-/** The client, not connected yet. @throws {GuardError} BAD_ADDRESS, VETO_MISSING */
+/** Creates the client without connecting. @throws {GuardError} BAD_ADDRESS, VETO_MISSING */
 export function clientFor(options: OpenOptions, refusals?: Refusals): VetoingClient {
   const clientOptions = {
     uri: options.uri,
@@ -81,7 +80,7 @@ export function clientFor(options: OpenOptions, refusals?: Refusals): VetoingCli
     return vetoingClient(clientOptions, refusals)
   } catch (error) {
     if (error instanceof GuardError) throw error
-    // Without `cause`: the driver's message may quote the whole address, and with it the password.
+    // No `cause`: the driver's message may contain the address and thus the password.
     const message =
       error instanceof Error ? error.message.replaceAll(options.uri, '<address>') : 'refused by the driver'
     throw new GuardError('BAD_ADDRESS', message)

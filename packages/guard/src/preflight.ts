@@ -5,11 +5,11 @@ import { refusalOf } from '@freshet/mongodb-rules'
 import { serverOf } from './answering-server.ts'
 import { GuardError } from './errors.ts'
 
-/** What the server says about who we are and what we may do. */
+/** The server's view of the user and its rights. */
 export interface Standing {
-  /** The process of the server that was asked; see `serverOf`. */
+  /** The server process that replied; see `serverOf`. */
   readonly server: string | undefined
-  /** `required`: the server refuses what no role allows. `absent`: it asks nobody, so no role stands behind the guard. */
+  /** `required`: the server enforces roles. `absent`: it does not, so no role backs the guard. */
   readonly accessControl: 'required' | 'absent'
   /** `user@database`, or `undefined` without a login. */
   readonly user: string | undefined
@@ -18,17 +18,17 @@ export interface Standing {
   readonly privileges: readonly Privilege[]
 }
 
-/** Some actions on one resource. */
+/** Actions on one resource. */
 interface Privilege {
   readonly resource: string
-  /** `undefined`: the resource is not bound to one database. */
+  /** `undefined`: the resource is not limited to one database. */
   readonly database: string | undefined
   readonly actions: readonly string[]
 }
 
 /**
- * Actions that a reader's user may have, and why each is harmless. The reader's own role has the first three; the rest
- * is what the server's built-in role `read` adds, so that a service which embeds a replica may use that one.
+ * Actions that a reader's user may have, and why each is harmless. The reader's own role has the first three; the
+ * others come with the built-in role `read`, so that services that embed a replica can use it.
  */
 export const harmlessActions: Readonly<Record<string, string>> = {
   find: 'reads documents',
@@ -43,12 +43,12 @@ export const harmlessActions: Readonly<Record<string, string>> = {
   planCacheRead: 'reads query plans',
 }
 
-/** A database that no role names: whoever may read there is held back by nothing. */
+/** A database that no role names: whoever can read it is not restricted by roles. */
 export const probeDatabase = 'freshet_probe'
 /**
- * Asks the server, by two commands, who we are and whether roles are enforced at all: a server that was started
- * without access control shows users and roles too, and then ignores them.
- * @throws {GuardError} UNREACHABLE: the reply does not say what we may do, which must not be taken for nothing.
+ * Asks the server, with two commands, who we are and whether roles are enforced: a server started without access
+ * control also lists users and roles, but ignores them.
+ * @throws {GuardError} UNREACHABLE: the reply contains no privileges, which must not be mistaken for an empty list.
  */
 export async function readStanding(
   client: MongoClient,
@@ -78,18 +78,18 @@ export async function readStanding(
 }
 
 /**
- * Why a user may not have an action on a resource, or nothing. The unit of trust is the database: a reader of one must not
- * be a reader of another, the least of `admin` (password hashes) and `local` (what is written in all databases).
+ * Why a user may not have an action on a resource, if so. The unit of trust is the database: a reader of one must not
+ * read another, least of all `admin` (password hashes) and `local` (the oplog of all databases).
  */
 export function excess({ database }: Privilege, action: string, watched: string): string | undefined {
   if (!Object.hasOwn(harmlessActions, action)) return 'it does more than read'
-  return database === watched ? undefined : `it is not about the database ${JSON.stringify(watched)} alone`
+  return database === watched ? undefined : `it is not limited to the database ${JSON.stringify(watched)}`
 }
 
 /**
- * Judges a standing. Pure.
- * @param database the one that is watched.
- * @param accessControl `optional` lets a server pass that asks nobody; too large a role never passes.
+ * Judges the server's view of a user. Pure.
+ * @param database the one being read.
+ * @param accessControl `optional` accepts a server without access control; excessive roles are never accepted.
  * @returns why this process must not start, or `undefined`.
  */
 export function privilegeFault(
@@ -106,9 +106,9 @@ export function privilegeFault(
     }
   if (standing.accessControl === 'absent') {
     if (accessControl === 'optional') return undefined
-    return new GuardError('NO_ACCESS_CONTROL', `${who} may read a database that no role allows`)
+    return new GuardError('NO_ACCESS_CONTROL', `${who} can read a database that no role allows`)
   }
-  if (standing.user === undefined) return new GuardError('NOT_AUTHENTICATED', 'the address names no user')
+  if (standing.user === undefined) return new GuardError('NOT_AUTHENTICATED', 'the address contains no user')
   return undefined
 }
 
@@ -122,7 +122,7 @@ async function isRefused(db: Db, options: RunCommandOptions): Promise<boolean> {
   }
 }
 
-/** Whether the server refused something because of the user's roles. */
+/** Whether the server rejected something because of the user's roles. */
 export function isUnauthorized(error: unknown): boolean {
   return error instanceof MongoServerError && refusalOf(error) === 'forbidden'
 }

@@ -12,18 +12,18 @@ import { guardStatus, type GuardStatus, type Proved } from './status.ts'
 const rawBatches = { firstBatch: true, nextBatch: true }
 const names: ReadonlySet<string> = new Set(readCommands)
 
-/** The tokens that callers hold instead of the driver's sessions, which lead to the client. */
+/** Handed out instead of the driver's sessions, which lead to the client. */
 class SessionToken implements ReadSession {
   readonly __brand = 'ReadSession'
 }
 
-/** A session of the driver and the client that it belongs to; none was there when it was opened without a client. */
+/** A driver session and its client; `none` if it was opened while there was no client. */
 interface Opened {
   readonly on: GuardedClient
   readonly session: ClientSession
 }
 
-/** {@link GuardedConnection} over one guarded client at a time. Nothing it hands out leads back to the client. */
+/** {@link GuardedConnection} over one guarded client at a time. Nothing that it returns leads back to the client. */
 export class DriverReadConnection implements GuardedConnection {
   readonly database: string
   readonly #clients: Renewal<GuardedClient>
@@ -31,7 +31,7 @@ export class DriverReadConnection implements GuardedConnection {
   readonly #sessions = new WeakMap<ReadSession, Opened | 'none'>()
   #proved: Proved
 
-  /** @param clients holds one that was looked at. */
+  /** @param clients contains a verified one. */
   constructor(clients: Renewal<GuardedClient>, database: string, refusals: Refusals) {
     this.database = database
     this.#clients = clients
@@ -42,8 +42,8 @@ export class DriverReadConnection implements GuardedConnection {
   async run(command: ReadCommand, options?: RunOptions): Promise<Document> {
     this.#check(command)
     const guarded = this.#current()
-    // Perhaps it is mended.
-    if (guarded.fault) await guarded.look()
+    // It may be fixed by now.
+    if (guarded.fault) await guarded.verify()
     const timeoutMs = options?.timeoutMs
     const timeout = timeoutMs === undefined ? undefined : new ReplyTimeout(timeoutMs, options?.signal)
     const signal = timeout?.signal ?? options?.signal
@@ -53,7 +53,7 @@ export class DriverReadConnection implements GuardedConnection {
     try {
       const db = guarded.client.db(this.database)
       const reply = await db.command(withLongCursorIds(command), driverOptions)
-      await guarded.expectLooked(reply)
+      await guarded.expectVerified(reply)
       return makeCursorIdLong(reply)
     } finally {
       timeout?.clear()
@@ -61,13 +61,14 @@ export class DriverReadConnection implements GuardedConnection {
   }
 
   async prove(): Promise<void> {
-    await this.#current().look()
+    await this.#current().verify()
   }
 
   openSession(): ReadSession {
     const token = new SessionToken()
     const on = this.#clients.current
-    // Causal consistency would add `afterClusterTime` to every read, which the server refuses beside `atClusterTime`.
+    // Causal consistency would add `afterClusterTime` to every read, which the server rejects together with
+    // `atClusterTime`.
     this.#sessions.set(
       token,
       on ? { on, session: on.client.startSession({ causalConsistency: false }) } : 'none',
@@ -84,7 +85,7 @@ export class DriverReadConnection implements GuardedConnection {
   status(): GuardStatus {
     const { current, state, renewals } = this.#clients
     this.#proved = current?.proved ?? this.#proved
-    const client = current?.worn === undefined ? state.kind : 'renewing'
+    const client = current?.lostServers === undefined ? state.kind : 'renewing'
     return guardStatus(this.#proved, { client, renewals }, this.#refusals.counts())
   }
 
@@ -92,19 +93,19 @@ export class DriverReadConnection implements GuardedConnection {
     await this.#clients.close()
   }
 
-  /** @throws {GuardError} UNREACHABLE, or why there is none. */
+  /** @throws {GuardError} UNREACHABLE, or why there is no client. */
   #current(): GuardedClient {
     const { current } = this.#clients
-    const worn = current?.worn
-    if (current && worn === undefined) return current
-    if (current && worn !== undefined) this.#clients.renew(current, worn)
+    const lostServers = current?.lostServers
+    if (current && lostServers === undefined) return current
+    if (current && lostServers !== undefined) this.#clients.renew(current, lostServers)
     const { state } = this.#clients
     if (state.kind === 'closed') throw new GuardError('UNREACHABLE', 'the connection was closed')
     if (state.kind === 'renewing' && state.failure instanceof GuardError) throw state.failure
-    throw new GuardError('UNREACHABLE', 'the client has lost its servers and is made anew')
+    throw new GuardError('UNREACHABLE', 'the client lost its servers and is being recreated')
   }
 
-  /** By its name already here, with the stack of the caller. What is sent is judged by the connection, as bytes. */
+  /** Checks the name early, with the caller's stack. The connection checks the bytes. */
   #check(command: ReadCommand): void {
     const name = Object.keys(command)[0] ?? ''
     if (!names.has(name)) throw this.#refusals.refuse({ reason: 'command', what: name })
@@ -112,13 +113,13 @@ export class DriverReadConnection implements GuardedConnection {
 
   #sessionOf(token: ReadSession, guarded: GuardedClient): ClientSession {
     const opened = this.#sessions.get(token)
-    if (!opened) throw new TypeError('this session was ended, or belongs to another connection')
+    if (!opened) throw new TypeError('this session has ended or belongs to another connection')
     if (opened !== 'none' && opened.on === guarded) return opened.session
-    throw new GuardError('UNREACHABLE', 'the client of this session has lost its servers')
+    throw new GuardError('UNREACHABLE', 'the client of this session lost its servers')
   }
 }
 
-/** Gives up a command when its reply is late: its own signal aborts, which makes the driver drop the connection. */
+/** Aborts a command whose reply is late. Its own signal makes the driver close the connection. */
 class ReplyTimeout {
   readonly #controller = new AbortController()
   readonly #timer: NodeJS.Timeout

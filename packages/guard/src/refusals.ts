@@ -2,21 +2,21 @@
 import type { Log } from '@freshet/kit'
 import { GuardError } from './errors.ts'
 
-/** Why something was refused; the label of the metric. `message`: bytes that are not one plain read command. */
+/** Why something was refused; the metric's label. `message`: the bytes are not one plain read command. */
 export type RefusalReason = 'command' | 'database' | 'message' | 'name'
 
-/** What was refused: the reason's kind and the word that gave it away (`insert`, `$out`, …). */
+/** The reason of a refusal, and the offending name (`insert`, `$out`, …). */
 export interface Refusal {
   readonly reason: RefusalReason
   readonly what: string
 }
 
-/** Counts every refusal by its reason and logs it with the stack of whoever asked. */
+/** Counts refusals by reason and logs them with the caller's stack. */
 export class Refusals {
   readonly #counts: Record<RefusalReason, number> = { command: 0, database: 0, message: 0, name: 0 }
   readonly #log: Log
   readonly #onRefusal: ((refusal: Refusal) => void) | undefined
-  /** Attempts of our own that were not refused yet. */
+  /** Our own attempts that have not been refused yet. */
   readonly #rehearsals = new Set<{ readonly command: string }>()
 
   constructor(log: Log, onRefusal: ((refusal: Refusal) => void) | undefined) {
@@ -24,7 +24,7 @@ export class Refusals {
     this.#onRefusal = onRefusal
   }
 
-  /** Counts, logs, and makes the error to throw. */
+  /** Counts, logs, and returns the error to throw. */
   refuse(refusal: Refusal): GuardError {
     const error = new GuardError(
       'WRITE_REFUSED',
@@ -44,7 +44,7 @@ export class Refusals {
     return error
   }
 
-  /** Runs an attempt of our own that must be refused: its refusal is nobody's fault, so not counted. */
+  /** Runs our own attempt that must be refused. Its refusal is expected and not counted. */
   async rehearse<T>(command: string, attempt: () => Promise<T>): Promise<T> {
     const rehearsal = { command }
     this.#rehearsals.add(rehearsal)
@@ -55,7 +55,7 @@ export class Refusals {
     }
   }
 
-  /** A copy of the counts, zero where nothing was refused. */
+  /** A copy of the counts, with zeros. */
   counts(): Readonly<Record<RefusalReason, number>> {
     return { ...this.#counts }
   }

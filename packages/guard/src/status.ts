@@ -2,40 +2,40 @@
 import type { Standing } from './preflight.ts'
 import type { RefusalReason } from './refusals.ts'
 
-/** What was found out at the last look. */
+/** The result of the last verification. */
 export interface Proved {
   readonly veto: 'standing' | 'absent'
   readonly standing: Standing
-  /** Why nothing may be sent. */
+  /** Why nothing may be sent, if so. */
   readonly fault: string | undefined
 }
 
-/** What becomes of the client, which is made anew when it has lost its last server. */
+/** The client's state. It is recreated when it has lost its last server. */
 export interface ClientStatus {
   readonly client: 'current' | 'renewing' | 'closed'
-  /** How often a new one took the place of an old one. */
+  /** How often the client was recreated. */
   readonly renewals: number
 }
 
 /**
- * What an operator sees of the guard: which walls stand, and what ran against them since the start. The types (G1) are not
- * among them: they are a fact of the build, and no process can measure them.
+ * The guard as operators see it: which layers hold, and what they refused since the start. The types (G1) are not
+ * included: they are a property of the build that no process can measure.
  */
 export interface GuardStatus extends ClientStatus {
   readonly layers: {
-    /** The canary was refused before it left. */
+    /** `standing`: the canary was refused before it was sent. */
     readonly veto: 'standing' | 'absent'
-    /** `standing`: the server enforces a role that can only read. `absent`: it enforces nothing, or too large a role. */
+    /** `standing`: the server enforces a read-only role. `absent`: it enforces nothing, or the role is too large. */
     readonly role: 'standing' | 'absent'
   }
-  /** Why every command is refused, until a look finds it mended; `undefined`: none is. */
+  /** Why every command is refused, until a verification succeeds; `undefined` if none is. */
   readonly fault: string | undefined
   readonly user: string | undefined
   readonly roles: readonly string[]
   readonly refusals: Readonly<Record<RefusalReason, number>>
 }
 
-/** Put together from what was proved at the last look and what was counted since the start. */
+/** Combines the last verification with the counts since the start. */
 export function guardStatus(
   proved: Proved,
   client: ClientStatus,
@@ -57,7 +57,7 @@ function roleOf({ standing, veto, fault }: Proved): 'standing' | 'absent' {
   return fault === undefined || veto === 'absent' ? 'standing' : 'absent'
 }
 
-/** The line that a process writes when its guard is up, and when that changes. */
+/** The log line for when the guard is up, and for changes. */
 export function guardLine(proved: Proved): string {
   const { standing, fault } = proved
   if (fault !== undefined) return `guard: NOTHING IS READ: ${fault}`

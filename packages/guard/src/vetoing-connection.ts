@@ -4,15 +4,15 @@ import type { Socket } from 'node:net'
 import { MongoOperationTimeoutError } from 'mongodb'
 import { Connection } from 'mongodb/lib/cmap/connection.js'
 import type { ResponseType, WireMessage, WriteOptions } from 'mongodb/lib/cmap/connection.js'
-import { markedBy } from './answering-server.ts'
-import { judgeMessage } from './message-check.ts'
+import { taggedResponseType } from './answering-server.ts'
+import { checkMessage } from './message-check.ts'
 import type { Refusals } from './refusals.ts'
 
 /**
- * A connection of the driver that sends nothing but reads: every message of the client (handshake, monitoring and
- * sessions too) passes `writeCommand`, is judged as bytes, and exactly the judged bytes are sent. It throws before the
- * socket is touched, so the connection stays usable. Unlike a listener on `commandStarted` it cannot be removed by
- * `removeAllListeners` on the client, the topology or the pool, and it costs no events.
+ * A driver connection that sends only reads. Every message of the client, including handshake, monitoring and sessions,
+ * passes through `writeCommand`, is checked as bytes, and exactly those bytes are sent. It throws before the socket is
+ * used, so the connection remains usable. Unlike a `commandStarted` listener, it cannot be removed by
+ * `removeAllListeners`, and it costs no events.
  * @returns a class for the driver's option `connectionType`; one per client.
  */
 export function vetoingConnection(databases: ReadonlySet<string>, refusals: Refusals): typeof Connection {
@@ -21,7 +21,7 @@ export function vetoingConnection(databases: ReadonlySet<string>, refusals: Refu
 
     constructor(socket: Socket, options: unknown) {
       super(socket, options)
-      // Each socket's own and not to be redefined: else a single assignment would give it the driver's method back.
+      // An own, read-only property: otherwise one assignment could restore the driver's method.
       Object.defineProperty(this, 'writeCommand', { value: Reflect.get(this, 'writeCommand') })
     }
 
@@ -31,20 +31,20 @@ export function vetoingConnection(databases: ReadonlySet<string>, refusals: Refu
 
     override async writeCommand(message: WireMessage, options: WriteOptions): Promise<void> {
       const bytes = privateBytes(message.toBin())
-      const refusal = judgeMessage(bytes, databases)
+      const refusal = checkMessage(bytes, databases)
       if (refusal) throw refusals.refuse(refusal)
       throwIfLate(options)
-      // Nothing is awaited between judgement and socket, and nothing is copied: the driver's own method would do both.
+      // Nothing is awaited or copied between check and socket; the driver's own method would do both.
       if (this.socket.write(bytes)) return
-      // Where the socket is full the driver waits, with its own limits; this message has no bytes.
+      // The socket is full: let the driver wait, with its own limits, by sending an empty message.
       await super.writeCommand({ toBin: () => [] }, { ...options, agreedCompressor: 'none' })
     }
 
     #markedType(type: ResponseType): ResponseType {
       const known = this.#marked.get(type)
-      // The greeting says who it is.
+      // The handshake reply identifies the process.
       if (known !== undefined || this.hello === null) return known ?? type
-      const marked = markedBy(this.hello, type)
+      const marked = taggedResponseType(this.hello, type)
       this.#marked.set(type, marked)
       return marked
     }
@@ -54,8 +54,8 @@ export function vetoingConnection(databases: ReadonlySet<string>, refusals: Refu
 }
 
 /**
- * The message in memory of its own. `Buffer.concat` would put a small one into memory that Node.js shares among all
- * buffers, where any code could change it after it was judged: https://nodejs.org/api/buffer.html#static-method-bufferallocunsafesize
+ * The message in a buffer of its own. `Buffer.concat` may use the pool that Node.js shares among small buffers, where
+ * any code could modify it after the check: https://nodejs.org/api/buffer.html#static-method-bufferallocunsafesize
  */
 function privateBytes(parts: readonly Uint8Array[]): Buffer {
   const bytes = Buffer.allocUnsafeSlow(parts.reduce((length, part) => length + part.length, 0))
@@ -67,10 +67,10 @@ function privateBytes(parts: readonly Uint8Array[]): Buffer {
   return bytes
 }
 
-/** As the driver does before it writes: a command whose answer would come too late is not sent. */
+/** Like the driver: does not send a command whose reply would come too late. */
 function throwIfLate({ timeoutContext }: WriteOptions): void {
   if (!timeoutContext?.csotEnabled()) return
   const { minRoundTripTime, remainingTimeMS } = timeoutContext
   if (minRoundTripTime !== undefined && minRoundTripTime !== null && remainingTimeMS < minRoundTripTime)
-    throw new MongoOperationTimeoutError('less time is left than the way to the server and back takes')
+    throw new MongoOperationTimeoutError('less time is left than a round trip to the server takes')
 }

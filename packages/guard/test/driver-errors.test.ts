@@ -24,7 +24,7 @@ test('servers that the address does not name are told, with what to put into it'
   expect(guardErrorOf(nobodyAt('mongo:27017'), ['localhost:27017'])).toMatchObject({
     code: 'UNREACHABLE',
     message: expect.stringMatching(
-      /ENOTFOUND mongo; the replica set says that it is at mongo:27017: .* directConnection=true$/,
+      /ENOTFOUND mongo; the replica set reports its members as mongo:27017: .* directConnection=true$/,
     ),
   })
   expect(guardErrorOf(nobodyAt('mongo:27017'), ['mongo:27017'])).toMatchObject({

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { BSON, Code, DBRef, Long, MaxKey, MinKey, ObjectId, Timestamp } from 'mongodb'
 import type { Document } from 'mongodb'
-import { judgeMessage } from '../src/message-check.ts'
+import { checkMessage } from '../src/message-check.ts'
 
 const databases = new Set(['app'])
 
@@ -48,7 +48,7 @@ test('G3.1 lets reads pass, whatever types their values have', () => {
     undefined,
   ]
   expect(
-    judgeMessage(find({ a: { $in: [...values, ...rare] }, 'b.c': { $gt: { d: [[{}]] } } }), databases),
+    checkMessage(find({ a: { $in: [...values, ...rare] }, 'b.c': { $gt: { d: [[{}]] } } }), databases),
   ).toBeUndefined()
 })
 
@@ -62,10 +62,10 @@ test('G3.1 lets a change stream and nested read pipelines pass', () => {
     },
   }
   expect(
-    judgeMessage(aggregate({ $changeStream: { showExpandedEvents: true } }, { $match: {} }), databases),
+    checkMessage(aggregate({ $changeStream: { showExpandedEvents: true } }, { $match: {} }), databases),
   ).toBeUndefined()
   expect(
-    judgeMessage(
+    checkMessage(
       aggregate({ $facet: { a: [joined], b: [{ $unionWith: { coll: 'b', pipeline: [] } }] } }),
       databases,
     ),
@@ -74,13 +74,13 @@ test('G3.1 lets a change stream and nested read pipelines pass', () => {
 
 test('G3.2 lets a read in the order of the disk pass', () => {
   for (const order of [{ hint: { $natural: 1 } }, { sort: { $natural: -1 } }])
-    expect(judgeMessage(opMsg({ find: 'a', ...order, $db: 'app' }), databases)).toBeUndefined()
+    expect(checkMessage(opMsg({ find: 'a', ...order, $db: 'app' }), databases)).toBeUndefined()
 })
 
 test.each(['insert', 'InSeRt', 'FIND', 'Aggregate', 'explain', 'count', '', '$query', 'find\u00a0'])(
   'G3.1 refuses the command %j by its exact name',
   (name) => {
-    expect(judgeMessage(opMsg({ [name]: 'a', $db: 'app' }), databases)).toEqual({
+    expect(checkMessage(opMsg({ [name]: 'a', $db: 'app' }), databases)).toEqual({
       reason: 'command',
       what: name,
     })
@@ -88,8 +88,8 @@ test.each(['insert', 'InSeRt', 'FIND', 'Aggregate', 'explain', 'count', '', '$qu
 )
 
 test('G3.1 judges the first key, which is the one the server takes', () => {
-  expect(judgeMessage(opMsg({ insert: 'a', find: 'a', $db: 'app' }), databases)?.what).toBe('insert')
-  expect(judgeMessage(opMsg({ $db: 'app', find: 'a' }), databases)?.what).toBe('$db')
+  expect(checkMessage(opMsg({ insert: 'a', find: 'a', $db: 'app' }), databases)?.what).toBe('insert')
+  expect(checkMessage(opMsg({ $db: 'app', find: 'a' }), databases)?.what).toBe('$db')
 })
 
 test.each(['$out', '$merge', '$function', '$where', '$accumulator', '$currentOp', '$stageOfNextYear'])(
@@ -108,35 +108,35 @@ test.each(['$out', '$merge', '$function', '$where', '$accumulator', '$currentOp'
       find({ a: new DBRef('c', new ObjectId(), 'd', hidden) }),
       opMsg({ find: 'a', projection: { a: hidden }, $db: 'app' }),
     ]
-    expect(places.map((message) => judgeMessage(message, databases)?.reason)).toEqual(
+    expect(places.map((message) => checkMessage(message, databases)?.reason)).toEqual(
       places.map(() => 'name'),
     )
   },
 )
 
 test('G3.2 refuses code as a value, with and without a scope', () => {
-  expect(judgeMessage(find({ a: new Code('1') }), databases)?.what).toBe('code')
-  expect(judgeMessage(find({ a: new Code('1', { b: 1 }) }), databases)?.what).toBe('code')
+  expect(checkMessage(find({ a: new Code('1') }), databases)?.what).toBe('code')
+  expect(checkMessage(find({ a: new Code('1', { b: 1 }) }), databases)?.what).toBe('code')
 })
 
 test('G3.2 judges what is sent, not what an object shows when it is asked', () => {
-  expect(judgeMessage(aggregate({ toBSON: () => ({ $out: 'x' }) }), databases)?.what).toBe('$out')
-  expect(judgeMessage(aggregate(new Map([['$out', 'x']])), databases)?.what).toBe('$out')
+  expect(checkMessage(aggregate({ toBSON: () => ({ $out: 'x' }) }), databases)?.what).toBe('$out')
+  expect(checkMessage(aggregate(new Map([['$out', 'x']])), databases)?.what).toBe('$out')
 })
 
 test('G3.1 refuses a transaction, even one that only reads: nobody here could end it', () => {
   const read = { find: 'a', startTransaction: true, autocommit: false, $db: 'app' }
-  expect(judgeMessage(opMsg(read), databases)).toEqual({ reason: 'command', what: 'startTransaction' })
+  expect(checkMessage(opMsg(read), databases)).toEqual({ reason: 'command', what: 'startTransaction' })
 })
 
 test('G3.3 refuses other databases, except to greet, to log in and to give back sessions', () => {
-  expect(judgeMessage(opMsg({ find: 'a', $db: 'other' }), databases)).toEqual({
+  expect(checkMessage(opMsg({ find: 'a', $db: 'other' }), databases)).toEqual({
     reason: 'database',
     what: 'other',
   })
-  expect(judgeMessage(opMsg({ find: 'a' }), databases)).toEqual({ reason: 'database', what: '' })
+  expect(checkMessage(opMsg({ find: 'a' }), databases)).toEqual({ reason: 'database', what: '' })
   for (const name of ['hello', 'ping', 'saslStart', 'endSessions']) {
-    expect(judgeMessage(opMsg({ [name]: 1, $db: 'admin' }), databases)).toBeUndefined()
+    expect(checkMessage(opMsg({ [name]: 1, $db: 'admin' }), databases)).toBeUndefined()
   }
 })
 
@@ -156,17 +156,17 @@ test.each<[string, Document, string]>([
     [{ $facet: { f: [stage] } }],
     [{ $lookup: { from: 'b', pipeline: [{ $unionWith: { coll: 'c', pipeline: [stage] } }], as: 'x' } }],
   ])
-    expect(judgeMessage(aggregate(...pipeline), databases)).toEqual({ reason: 'database', what })
+    expect(checkMessage(aggregate(...pipeline), databases)).toEqual({ reason: 'database', what })
 })
 
 test('G3.3 lets the own database be named, and documents with such fields be looked for', () => {
   const own = { from: { db: 'app', coll: 'b' }, pipeline: [], as: 'x' }
-  expect(judgeMessage(aggregate({ $lookup: own }), databases)).toBeUndefined()
+  expect(checkMessage(aggregate({ $lookup: own }), databases)).toBeUndefined()
   const filter = { from: { db: 'other', coll: 'b' }, db: 'other' }
-  expect(judgeMessage(aggregate({ $match: filter }), databases)).toBeUndefined()
+  expect(checkMessage(aggregate({ $match: filter }), databases)).toBeUndefined()
   const joined = { from: 'b', pipeline: [{ $match: filter }], as: 'db' }
-  expect(judgeMessage(aggregate({ $lookup: joined }), databases)).toBeUndefined()
-  expect(judgeMessage(find(filter), databases)).toBeUndefined()
+  expect(checkMessage(aggregate({ $lookup: joined }), databases)).toBeUndefined()
+  expect(checkMessage(find(filter), databases)).toBeUndefined()
 })
 
 test('G3.4 refuses every message that is not one plain command', () => {
@@ -185,14 +185,14 @@ test('G3.4 refuses every message that is not one plain command', () => {
     cut,
     opcode,
   ]
-  expect(messages.map((message) => judgeMessage(message, databases)?.reason)).toEqual(
+  expect(messages.map((message) => checkMessage(message, databases)?.reason)).toEqual(
     messages.map(() => 'message'),
   )
 })
 
 test('G3.4 takes the old kind of message for a greeting only', () => {
-  expect(judgeMessage(opQuery({ ismaster: 1 }), databases)).toBeUndefined()
-  expect(judgeMessage(opQuery({ find: 'a', $db: 'app' }), databases)?.reason).toBe('message')
+  expect(checkMessage(opQuery({ ismaster: 1 }), databases)).toBeUndefined()
+  expect(checkMessage(opQuery({ find: 'a', $db: 'app' }), databases)?.reason).toBe('message')
 })
 
 test('G3.4 refuses bytes that it cannot follow, at every place where they may be cut or bent', () => {
@@ -201,6 +201,6 @@ test('G3.4 refuses bytes that it cannot follow, at every place where they may be
     { $out: 'b' },
   )
   for (let length = 0; length < whole.length; length++) {
-    expect(judgeMessage(whole.subarray(0, length), databases)).toBeDefined()
+    expect(checkMessage(whole.subarray(0, length), databases)).toBeDefined()
   }
 })

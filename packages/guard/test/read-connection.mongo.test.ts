@@ -81,7 +81,7 @@ test('R.3 commands of one session carry one id and no afterClusterTime; an ended
   expect(second?.['lsid']).toEqual(first?.['lsid'])
   expect(second?.['readConcern']).toEqual({ level: 'majority' })
   await connection.endSession(session)
-  await expect(connection.run({ find: 'docs' }, { session })).rejects.toThrow('this session was ended')
+  await expect(connection.run({ find: 'docs' }, { session })).rejects.toThrow('this session has ended')
 })
 
 test('R.4 gives up when a reply is late or the caller has gone, and the connection goes on', async () => {

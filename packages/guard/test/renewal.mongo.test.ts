@@ -75,7 +75,7 @@ describe('a server of another kind at its address', () => {
   shareOneServer()
 
   test.each<ImpostorKind>(['standalone', 'another set'])(
-    'R.8 a client whose port answered for a while as another server (%s) is made anew',
+    'R.8 a client whose port answered for a while as another server (%s) is recreated',
     async (what) => {
       const session = connection.openSession()
       await losesItsServer(what)
@@ -154,7 +154,7 @@ describe('its own set at its address, not as it was', () => {
       await expect(read()).rejects.toMatchObject({ code: 'NO_ACCESS_CONTROL' })
       expect(connection.status()).toMatchObject({
         layers: { veto: 'standing', role: 'absent' },
-        fault: expect.stringContaining('may read a database that no role allows'),
+        fault: expect.stringContaining('can read a database that no role allows'),
       })
       expect(log.lines.filter(({ level }) => level === 'error')).toHaveLength(1)
     })

@@ -2,13 +2,13 @@ import type { Clock } from '@freshet/kit'
 import type { Echo } from './echoes.ts'
 import { TokenBucket, type BucketLimits } from './token-bucket.ts'
 
-/** Documents whose buckets are kept, the last heard of; one that loops is always among them. */
+/** Number of documents with a bucket, most recently used first. A looping document is always among them. */
 const MAX_BUCKETS = 10_000
 
-/** From this round on it looks like a loop. Honest work may hear of its own write, and correct something once more. */
+/** From this round on, it looks like a loop. A legitimate handler may react to its own write and correct it once. */
 const MANY_ROUNDS = 3
 
-/** Honest work stays within these limits; a loop cannot. */
+/** Legitimate work stays within these limits; a loop cannot. */
 export const defaultBucketLimits: BucketLimits = Object.freeze({
   burst: 100,
   refillPerS: 1,
@@ -16,9 +16,9 @@ export const defaultBucketLimits: BucketLimits = Object.freeze({
 })
 
 /**
- * Stops a loop whose cause was lost. There is a bucket for each document heard of; one for what the handler writes because
- * of its own writes, which may be another document each time; one for each collection in which it wrote documents that it
- * did not name; and one for resets, which hear of no document.
+ * Stops loops whose cause was lost. There is a bucket for each document; one for what the handler writes because of its
+ * own writes, which may be a different document each time; one for each collection in which it changed documents
+ * without naming them; and one for resets.
  */
 export class Breaker {
   readonly #limits: BucketLimits
@@ -35,7 +35,7 @@ export class Breaker {
     this.#ofResets = new TokenBucket(limits, clock)
   }
 
-  /** How many buckets are empty and shut. */
+  /** Number of open breakers. */
   get open(): number {
     const buckets = [
       this.#ofEchoes,
@@ -46,20 +46,20 @@ export class Breaker {
     return buckets.filter((bucket) => bucket.open).length
   }
 
-  /** Whether a call of `handler` may write because of `heard`, which is taken for this echo. */
+  /** Whether a call of `handler` caused by `heard` may write; `echo` is the assumed origin of the change. */
   take(heard: string, handler: string, echo: Echo): boolean {
     return this.#bucketOf(heard).take() && (this.#sharedBucket(heard, handler, echo)?.take() ?? true)
   }
 
-  /** Gives back what {@link take} took for a call whose writes changed nothing: nobody will hear of them. */
+  /** Refunds {@link take} for a call whose writes changed nothing and thus cause no further changes. */
   giveBack(heard: string, handler: string, echo: Echo): void {
     this.#bucketOf(heard).giveBack()
     this.#sharedBucket(heard, handler, echo)?.giveBack()
   }
 
   /**
-   * Nobody here caused this change, so it gives a token back. In a loop there are no such changes. Where others write the
-   * same collection, there is one for each change that is mistaken for an echo.
+   * Refunds a token for a change that this process did not cause. There are none in a loop. If others write to the same
+   * collection, there is one for each change mistaken for an echo.
    */
   foreign(heard: string): void {
     this.#ofCollection(heard).giveBack()
@@ -72,7 +72,7 @@ export class Breaker {
     return own > 0 && all >= MANY_ROUNDS ? this.#ofEchoes : undefined
   }
 
-  /** Whether a reset may write: it may be the cause of the next one. */
+  /** Whether a reset may write: it may cause the next one. */
   takeReset(): boolean {
     return this.#ofResets.take()
   }
@@ -87,7 +87,7 @@ export class Breaker {
   #bucketOf(heard: string): TokenBucket {
     const known = this.#byDocument.get(heard)
     const bucket = known ?? new TokenBucket(this.#limits, this.#clock)
-    // A map keeps the order of insertion: the last used stands last.
+    // A map keeps insertion order, so the most recently used comes last.
     if (known) this.#byDocument.delete(heard)
     this.#byDocument.set(heard, bucket)
     if (this.#byDocument.size > MAX_BUCKETS) this.#forgetOldest()

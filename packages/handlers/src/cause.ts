@@ -4,39 +4,40 @@ import type { UnseenStart } from './unseen-starts.ts'
 
 /** What a write would change. */
 export interface Written {
-  /** Names of collections, `database.name` outside of `database`; `undefined`: a command about none. */
+  /** Collection names, as `database.name` for other databases; `undefined`: a command without a collection. */
   readonly collections: readonly (string | undefined)[]
-  /** Documents that are named by their id: `<collection>/<id>`; `<collection>/*`: others of that collection. */
+  /** Documents named by id: `<collection>/<id>`; `<collection>/*` for others in that collection. */
   readonly keys: readonly string[]
 }
 
-/** What the code that runs now descends from. */
+/** What caused the currently running code. */
 export interface Cause {
-  /** Its last hop is the handler that runs. */
+  /** Its last hop is the running handler. */
   readonly lineage: Lineage
-  /** The database whose collections go by their plain names. */
+  /** The database whose collections are named without a prefix. */
   readonly database: string
   /**
-   * @returns what is to be called when it is known how many documents were changed.
-   * @throws {HandlerError} UNDECLARED_WRITE, WRITE_LOOP, BREAKER_OPEN: this write must not be done.
+   * Checks a write.
+   * @returns a function to call with the number of changed documents.
+   * @throws {HandlerError} UNDECLARED_WRITE, WRITE_LOOP, BREAKER_OPEN: the write must not be sent.
    */
   judge(written: Written): (changed: number) => void
-  /** Something was started whose writes nobody can see. */
+  /** Reports that something was started whose writes are not visible. */
   started(what: UnseenStart): void
 }
 
 /**
- * Follows the code of a handler through its promises and timers. It is lost where work is handed over by other means,
- * such as a queue of the program's own: wrap what is queued in `AsyncResource.bind`.
+ * Follows a handler's code through promises and timers. Lost when work is passed on in other ways, such as an own
+ * queue: wrap queued functions in `AsyncResource.bind`.
  */
 const running = new AsyncLocalStorage<Cause>()
 
-/** The cause of the code that runs now; `undefined`: no handler runs it. */
+/** The cause of the running code; `undefined` outside of handlers. */
 export function currentCause(): Cause | undefined {
   return running.getStore()
 }
 
-/** Runs `work`, and all that it starts, as caused. */
+/** Runs `work`, and everything it starts, with this cause. */
 export function runCaused<T>(cause: Cause, work: () => T): T {
   return running.run(cause, work)
 }

@@ -9,25 +9,28 @@ import { writerOrigins } from './lineage-fetch.ts'
 import { hearStarts } from './unseen-starts.ts'
 import type { BucketLimits } from './token-bucket.ts'
 
-/** What a service says about its handlers; all but `service` has defaults. */
+/** Options for a service's handlers. Only `service` is required. */
 export interface HandlerOptions {
-  /** The first half of its handlers' names, unique among all services of a database: `stock`. */
+  /** Prefix of its handlers' names, unique among all services of a database: `stock`. */
   readonly service: string
-  /** How many handlers a write by a watched client may descend from; 1 by default. */
+  /** Maximum number of handlers in the lineage of a write by a watched client. Default 1. */
   readonly maxHops?: number
-  /** When the breaker opens: by default after 100 calls that write because of one document, and one more each second; for 5 minutes. */
+  /**
+   * When the breaker opens. Default: after 100 writing calls because of one document, plus one per second; for 5
+   * minutes.
+   */
   readonly bucket?: BucketLimits
   /**
-   * Origins of the writers that handlers call by their `fetch`: `['http://writer:8080']`. They alone are told what a
-   * request descends from, since that names documents. None by default.
+   * Origins of the writers that handlers call with their `fetch`: `['http://writer:8080']`. Only these receive a
+   * request's lineage, which names documents. Default: none.
    */
   readonly writers?: readonly string[]
-  /** Called with every refusal, after it was counted and logged. Must not throw. */
+  /** Called for every refusal after it was counted and logged. Must not throw. */
   readonly onRefusal?: (refusal: HandlerRefusal) => void
 }
 
 export interface ChangeHandlersParts extends HandlerOptions {
-  /** The database that is followed. */
+  /** The followed database. */
   readonly database: string
   readonly clock: Clock
   readonly log: Log
@@ -45,13 +48,16 @@ export class ChangeHandlers {
   readonly #writers: ReadonlySet<string>
   readonly #handlers = new Map<string, Running>()
 
-  /** @throws {HandlerError} BAD_HANDLER: a writer is no origin. */
+  /** @throws {HandlerError} BAD_HANDLER: a writer is not an origin. */
   constructor(parts: ChangeHandlersParts) {
     this.#parts = parts
     this.#writers = writerOrigins(parts.writers ?? [])
   }
 
-  /** @throws {HandlerError} BAD_HANDLER: its name has another form or is taken, or a collection's name cannot stand in a header. */
+  /**
+   * @throws {HandlerError} BAD_HANDLER: the name is invalid or taken, or a collection's name does not fit into a
+   * header.
+   */
   add(handler: ChangeHandler): HandlerRuns {
     const {
       service,
@@ -85,7 +91,7 @@ export class ChangeHandlers {
     return runs
   }
 
-  /** Forgets a handler; one that is not there is fine. */
+  /** Removes a handler. Idempotent. */
   remove({ name }: ChangeHandler): void {
     this.#handlers.get(name)?.starts[Symbol.dispose]()
     this.#handlers.delete(name)
@@ -96,7 +102,10 @@ export class ChangeHandlers {
   }
 }
 
-/** Headers are ASCII, and separate collections by spaces. A name that does not come back from one is refused here, before any request. */
+/**
+ * Headers are ASCII and separate collections by spaces. A name that would not survive that is rejected before any
+ * request.
+ */
 function checkCollections(handler: string, { collections, allowWrites = [] }: ChangeHandler): void {
   const all = [...collections, ...allowWrites.map(({ collection }) => collection)]
   const bad = all.find((collection) => !canBeTold(handler, collection))
@@ -112,7 +121,7 @@ function canBeTold(handler: string, collection: string): boolean {
     const [hop] = parseLineage(formatLineage([{ handler, heard: collection, writes: [collection] }])) ?? []
     return hop?.heard === collection && hop.writes.length === 1 && hop.writes[0] === collection
   } catch {
-    // The library throws for whatever cannot stand in a header.
+    // The library throws for anything that does not fit into a header.
     return false
   }
 }

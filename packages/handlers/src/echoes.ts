@@ -1,36 +1,36 @@
 import type { Clock, MonotonicMs } from '@freshet/kit'
 
-/** The most writes that are remembered until their changes are heard; beyond that the oldest are forgotten. */
+/** Maximum writes remembered until their changes arrive; then the oldest are dropped. */
 const MAX_ECHOES = 10_000
 
-/** A change that has not come by then will not, or its loop is slower than tokens come back. */
+/** A change that has not arrived by then will not, or loops more slowly than tokens are refilled. */
 const FORGET_AFTER_MS = 30_000
 
-/** Stands for the id where a write does not say which documents it changes. */
+/** Replaces the id if a write does not say which documents it changes. */
 export const someId = '*'
 
 /** The handlers of this process that led to a change, and how often each led to another document on the way. */
 export type Rounds = ReadonlyMap<string, number>
 
-/** What a change that is heard now is taken for. */
+/** The assumed origin of a change. */
 export interface Echo {
   readonly rounds: Rounds
-  /** `document`: somebody here wrote this one. `collection`: somebody here wrote one of these. `none`: neither. */
+  /** `document`: this process wrote it. `collection`: it wrote some document in the collection. `none`: neither. */
   readonly by: 'document' | 'collection' | 'none'
 }
 
 const none: Echo = { rounds: new Map(), by: 'none' }
 
 interface Pending {
-  /** Changes that are expected. */
+  /** Number of expected changes. */
   readonly times: number
   readonly rounds: Rounds
   readonly wroteAt: MonotonicMs
 }
 
 /**
- * Remembers what this process wrote, to know which handlers led to a change that one handler hears. It is a guess: another
- * change of the same document may come first. So it does no more than take tokens from the breaker.
+ * Remembers what this process wrote, to determine which handlers led to a change. This is a guess, since someone else's
+ * change of the document may arrive first, so it only affects the breaker's tokens.
  */
 export class Echoes {
   readonly #collections: ReadonlySet<string>
@@ -38,13 +38,13 @@ export class Echoes {
   /** In the order of the last write. */
   readonly #pending = new Map<string, Pending>()
 
-  /** @param collections whose changes the handler hears. */
+  /** @param collections whose changes the handler receives. */
   constructor(collections: readonly string[], clock: Clock) {
     this.#collections = new Set(collections)
     this.#clock = clock
   }
 
-  /** `key` was written: `times` changes of it will be heard. Its id is {@link someId} where it is not known. */
+  /** Records a write of `key`, which will cause `times` changes. Its id is {@link someId} if unknown. */
   wrote(key: string, rounds: Rounds, times = 1): void {
     if (!this.#collections.has(collectionOf(key))) return
     this.#forget()
@@ -57,12 +57,12 @@ export class Echoes {
     })
   }
 
-  /** The write that {@link wrote} was told of changed nothing. */
+  /** Undoes {@link wrote}: the write changed nothing. */
   unwrote(key: string): void {
     this.#take(key)
   }
 
-  /** Takes the change that is heard now off those that are expected. */
+  /** Consumes one expected change. */
   heard(key: string): Echo {
     this.#forget()
     const ofDocument = this.#take(key)
@@ -88,7 +88,7 @@ export class Echoes {
   }
 }
 
-/** The handlers of both, each by its shorter way: the longer one may have changed nothing. */
+/** The handlers of both, each with the smaller count: the longer path may have changed nothing. */
 function merged(one: Rounds, other: Rounds): Rounds {
   const all = new Map(one)
   for (const [handler, times] of other) all.set(handler, Math.min(times, one.get(handler) ?? times))

@@ -1,9 +1,9 @@
 /**
- * Everything that this package refuses or fails with. `retry`: the same call may succeed later without anybody's help.
- * `exitCode`: how a process ends when this happens at its start, as in sysexits.h.
+ * All errors of this package. `retry`: the same call may succeed later without intervention. `exitCode`: the exit code
+ * of a process that cannot start because of this, as in sysexits.h.
  */
 export const failures = {
-  /** A handler wrote to a collection that it had not declared. */
+  /** A handler wrote to an undeclared collection. */
   UNDECLARED_WRITE: {
     retry: false,
     exitCode: 70,
@@ -16,20 +16,20 @@ export const failures = {
     exitCode: 70,
     remedy: 'Break the loop: a handler must not cause what it hears. The message shows the chain.',
   },
-  /** So many writes because of one document, or because of the handler's own writes, that it must be a loop. */
+  /** So many writes because of one document, or of the handler's own writes, that it must be a loop. */
   BREAKER_OPEN: {
     retry: true,
     exitCode: 70,
     remedy: 'Break the loop. Writes because of this document are refused for some minutes; others go on.',
   },
-  /** The service, a handler, a collection or a writer is named in a way that cannot be used. */
+  /** Invalid name of a service, handler, collection or writer. */
   BAD_HANDLER: {
     retry: false,
     exitCode: 78,
     remedy:
       'Name services and handlers by a-z 0-9 _ -, each handler differently; name writers by their origin.',
   },
-  /** The writes of this client could not be seen. */
+  /** The writes of this client cannot be observed. */
   UNWATCHABLE: {
     retry: false,
     exitCode: 78,
@@ -37,10 +37,9 @@ export const failures = {
   },
 } as const satisfies Record<string, { retry: boolean; exitCode: number; remedy: string }>
 
-/** A key of {@link failures}. */
 export type HandlerErrorCode = keyof typeof failures
 
-/** What is thrown where a handler is not accepted, and where a write of a handler is refused. */
+/** Thrown for an invalid handler, and for a handler's refused write. */
 export class HandlerError extends Error {
   override readonly name = 'HandlerError'
   readonly code: HandlerErrorCode

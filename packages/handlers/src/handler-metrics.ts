@@ -1,6 +1,6 @@
 import type { HandlerStatus } from './contract.ts'
 
-/** One value for each handler, or one for each handler and reason. */
+/** One value for each handler, or for each handler and reason. */
 interface Metric {
   readonly type: 'counter' | 'gauge'
   readonly help: string
@@ -46,8 +46,8 @@ const metrics: Readonly<Record<string, Metric>> = {
 }
 
 /**
- * What handlers did, as text for Prometheus (`text/plain; version=0.0.4`), with the labels `handler` and `reason`. It can stand
- * behind what another library gives out: the names are of no other metric.
+ * Handler metrics in Prometheus text format (`text/plain; version=0.0.4`), with the labels `handler` and `reason`. Can
+ * be appended to another library's output: the names are unique.
  */
 export function handlerMetrics(statuses: readonly HandlerStatus[]): string {
   const lines = Object.entries(metrics).flatMap(([name, { type, help, values }]) => [
@@ -58,7 +58,7 @@ export function handlerMetrics(statuses: readonly HandlerStatus[]): string {
   return `${lines.join('\n')}\n`
 }
 
-/** Names of handlers and reasons have nothing that would have to be escaped. */
+/** Names of handlers and reasons never need escaping. */
 function samplesOf(
   name: string,
   handler: string,

@@ -15,16 +15,16 @@ import { HandlerError, type HandlerErrorCode } from './errors.ts'
 import { lineageFetch, lineageHeaders } from './lineage-fetch.ts'
 import type { UnseenStart } from './unseen-starts.ts'
 
-/** What one handler shares with the others of its service. */
+/** What a handler shares with the others of its service. */
 export interface HandlerRunsParts {
   /** `<service>/<handler>` */
   readonly name: string
   readonly database: string
   readonly maxHops: number
   readonly breaker: Breaker
-  /** Writes of this process that the handler is going to hear of. */
+  /** This process's writes whose changes the handler will receive. */
   readonly echoes: Echoes
-  /** Tells every handler of this process what was written. */
+  /** Calls `tell` for every handler of this process. */
   readonly eachEchoes: (tell: (echoes: Echoes) => void) => void
   /** Origins of the writers that it may call. */
   readonly writers: ReadonlySet<string>
@@ -39,10 +39,10 @@ const codes: Record<HandlerRefusalReason, HandlerErrorCode> = {
   breaker: 'BREAKER_OPEN',
 }
 
-/** In the place of a document, for a reset. */
+/** Replaces the document, for resets. */
 const everything = '*'
 
-/** Runs one handler, so that whatever it writes is known to descend from what it heard. */
+/** Runs one handler so that everything it writes is attributed to the change it received. */
 export class HandlerRuns {
   readonly #handler: ChangeHandler
   readonly #parts: HandlerRunsParts
@@ -65,7 +65,7 @@ export class HandlerRuns {
     this.#declared = (handler.allowWrites ?? []).map(({ collection }) => collection)
   }
 
-  /** Settles when the handler has; never rejects. */
+  /** Resolves after the handler has finished; never rejects. */
   async hear(change: HeardChange, signal: AbortSignal): Promise<void> {
     this.#heard += 1
     const heard = `${change.collection}/${change.id}`
@@ -77,7 +77,7 @@ export class HandlerRuns {
     if (run.admitted === true && run.lasting === 0) breaker.giveBack(heard, name, echo)
   }
 
-  /** As {@link hear}. A reset may write much, so resets that write have a bucket of their own. */
+  /** Like {@link hear}. A reset may write a lot, so resets have their own bucket. */
   async reset(reason: string, signal: AbortSignal): Promise<void> {
     this.#resets += 1
     const { log, name } = this.#parts
@@ -87,7 +87,7 @@ export class HandlerRuns {
     await this.#run(run, (context) => this.#handler.reset?.(reason, context), signal)
   }
 
-  /** Whether the caller runs within this handler, or was started by it. */
+  /** Whether the caller runs within this handler or was started by it. */
   get within(): boolean {
     return currentCause()?.lineage.at(-1)?.handler === this.#parts.name
   }
@@ -144,7 +144,7 @@ export class HandlerRuns {
     return { signal, headers, fetch: lineageFetch({ headers, writers: this.#parts.writers, admit }) }
   }
 
-  /** Logged once, and counted each time: a handler may have reasons to start one, such as to shrink a picture. */
+  /** Logged once and counted each time: starting a process may be legitimate, for example to resize an image. */
   #started(what: UnseenStart, heard: string): void {
     const { log, name } = this.#parts
     if (this.#unseenStarts === 0)
@@ -163,7 +163,10 @@ export class HandlerRuns {
     return this.#expect(run, [...keys, ...unnamed.map((collection) => `${collection}/${someId}`)])
   }
 
-  /** One token for all that is written because of one change: much at once is no loop. @throws {HandlerError} BREAKER_OPEN */
+  /**
+   * Takes one token for everything written because of one change: a large write is no loop. @throws {HandlerError}
+   * BREAKER_OPEN
+   */
   #admit(run: Run, collection: string | undefined): void {
     const { breaker, name } = this.#parts
     run.admitted ??= run.heard === everything ? breaker.takeReset() : breaker.take(run.heard, name, run.echo)
@@ -172,13 +175,13 @@ export class HandlerRuns {
     run.lasting += 1
   }
 
-  /** Tells all handlers of this process what they will hear; what is returned corrects that by how much was changed. */
+  /** Announces the expected changes to all handlers of this process. The returned function corrects their number. */
   #expect(run: Run, keys: readonly string[]): (changed: number) => void {
     const { name, eachEchoes } = this.#parts
     const { rounds } = run.echo
     const before = rounds.get(name) ?? 0
     for (const key of keys) {
-      // A write to the document that was heard of is counted by that document; it may be a correction.
+      // A write to the changed document itself counts for that document, since it may be a correction.
       const made = new Map(rounds).set(name, key === run.heard ? before : before + 1)
       eachEchoes((echoes) => echoes.wrote(key, made))
     }
@@ -187,7 +190,7 @@ export class HandlerRuns {
         run.lasting -= 1
         for (const key of keys) eachEchoes((echoes) => echoes.unwrote(key))
       }
-      // One condition may hold for many.
+      // One condition may match many.
       const more = changed - keys.length
       const some = keys.find((key) => key.endsWith(`/${someId}`))
       if (some !== undefined && more > 0)
@@ -212,9 +215,9 @@ class Run {
   readonly heard: string
   /** The handlers of this process that may have caused it. */
   readonly echo: Echo
-  /** What the breaker said to its first write; `undefined`: it has not written yet. */
+  /** The breaker's decision on its first write; `undefined` before that. */
   admitted: boolean | undefined
-  /** Writes that changed something, as far as is known. */
+  /** Number of writes that changed something, as far as known. */
   lasting = 0
 
   constructor(lineage: Lineage, heard: string, echo: Echo) {

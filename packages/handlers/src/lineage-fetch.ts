@@ -1,27 +1,27 @@
 import { formatLineage, headers as names, type Lineage } from '@freshet/protocol'
 import { HandlerError } from './errors.ts'
 
-/** What the `fetch` of one call of a handler needs. */
+/** Parameters of a handler's `fetch`. */
 export interface LineageFetchParts {
-  /** What a writer is told; see `lineageHeaders`. */
+  /** Headers for writers; see `lineageHeaders`. */
   readonly headers: Readonly<Record<string, string>>
   /** Origins of writers: `http://writer:8080`. */
   readonly writers: ReadonlySet<string>
   /**
-   * Called before a request that may write leaves.
-   * @returns what is to be called when the writer has refused it.
+   * Called before a request that may write is sent.
+   * @returns a function to call if the writer refuses it.
    * @throws {HandlerError} BREAKER_OPEN
    */
   readonly admit: () => () => void
 }
 
-/** Requests that write nothing. https://www.rfc-editor.org/rfc/rfc9110#name-safe-methods */
+/** Methods that do not write. https://www.rfc-editor.org/rfc/rfc9110#name-safe-methods */
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /**
- * The `fetch` of one call of a handler. A request to a writer carries the lineage, whatever the caller put into these
- * headers, and is not redirected: the lineage names documents, which no other origin may see. Every other request is
- * the plain `fetch`.
+ * The `fetch` for one call of a handler. Requests to a writer carry the lineage, overriding the caller's headers, and
+ * follow no redirects: the lineage names documents, which no other origin may see. All other requests use the plain
+ * `fetch`.
  */
 export function lineageFetch({ headers, writers, admit }: LineageFetchParts): typeof fetch {
   return async (input, init) => {
@@ -44,10 +44,7 @@ export function lineageHeaders(lineage: Lineage): Readonly<Record<string, string
   return Object.freeze({ [names.hops]: String(lineage.length), [names.cause]: formatLineage(lineage) })
 }
 
-/**
- * The origins of writers as a service declares them.
- * @throws {HandlerError} BAD_HANDLER: one is no origin.
- */
+/** Parses the declared origins of writers. @throws {HandlerError} BAD_HANDLER: one is not an origin. */
 export function writerOrigins(writers: readonly string[]): ReadonlySet<string> {
   const bad = writers.find((writer) => !isHttpOrigin(writer))
   if (bad !== undefined)
@@ -58,7 +55,7 @@ export function writerOrigins(writers: readonly string[]): ReadonlySet<string> {
   return new Set(writers)
 }
 
-/** Whether a text is what `URL.origin` gives for an address of HTTP: no path, no user, the default port left out. */
+/** Whether a string equals the `URL.origin` of an HTTP address: no path, no user, no default port. */
 export function isHttpOrigin(text: string): boolean {
   return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text
 }

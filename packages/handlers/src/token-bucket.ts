@@ -1,16 +1,16 @@
 import type { Clock, MonotonicMs } from '@freshet/kit'
 
-/** How often a handler may write because of one thing. */
+/** How often a handler may write for one reason. */
 export interface BucketLimits {
-  /** Calls that write, at once. */
+  /** Writing calls at once. */
   readonly burst: number
-  /** Further ones, a second. */
+  /** Additional ones per second. */
   readonly refillPerS: number
-  /** How long nothing is let through once it was empty, in milliseconds. */
+  /** How long everything is refused after the bucket was empty, in milliseconds. */
   readonly openMs: number
 }
 
-/** A token bucket that stays shut for a while once it was empty: a loop would take each new token at once. */
+/** A token bucket that stays closed for a while after it was empty: a loop would take every new token at once. */
 export class TokenBucket {
   readonly #limits: BucketLimits
   readonly #clock: Clock
@@ -25,12 +25,12 @@ export class TokenBucket {
     this.#countedAt = clock.now()
   }
 
-  /** Whether the breaker is open: nothing is let through. */
+  /** Whether the breaker is open and refuses everything. */
   get open(): boolean {
     return this.#clock.now() < this.#openUntil
   }
 
-  /** Takes one token; `false`: there is none, and there will be none for `openMs`. */
+  /** Takes one token. Without one, returns `false` and refuses for `openMs`. */
   take(): boolean {
     if (this.open) return false
     this.#refill()
@@ -42,7 +42,7 @@ export class TokenBucket {
     return true
   }
 
-  /** Gives one back that was taken for nothing. Opens nothing that is shut. */
+  /** Returns an unused token. Does not end the refusal. */
   giveBack(): void {
     if (!this.open) this.#tokens = Math.min(this.#limits.burst, this.#tokens + 1)
   }

@@ -1,13 +1,13 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { currentCause } from './cause.ts'
 
-/** What runs beside the program that started it: nothing that it does is known to descend from a handler. */
+/** Runs beside the program that started it; nothing it does can be attributed to a handler. */
 export type UnseenStart = 'process' | 'thread'
 
 /**
- * Where Node.js tells of each, in the context of whoever starts it:
- * https://nodejs.org/api/diagnostics_channel.html#built-in-channels. It tells nothing of those that are waited for on the
- * spot, such as `spawnSync`.
+ * The diagnostics channels on which Node.js reports each, in the starter's async context:
+ * https://nodejs.org/api/diagnostics_channel.html#built-in-channels. Synchronous calls such as `spawnSync` are not
+ * reported.
  */
 const channels: Readonly<Record<string, UnseenStart>> = {
   child_process: 'process',
@@ -19,7 +19,7 @@ const hearing = Object.entries(channels).map(
 )
 let hearers = 0
 
-/** Tells the handler that runs of what it starts, until this is disposed of. What is started goes on all the same. */
+/** Reports what handlers start, until it is disposed of. Does not prevent it. */
 export function hearStarts(): Disposable {
   if (hearers === 0) for (const [channel, hear] of hearing) subscribe(channel, hear)
   hearers += 1

@@ -3,16 +3,16 @@ import { BSON, type Document } from 'mongodb'
 import { frozen, type Frozen } from './frozen.ts'
 
 /**
- * A document as a JavaScript object that nobody can change: it is frozen at every depth, and each look at a date, a
- * regular expression or bytes is a copy.
+ * A document as an immutable JavaScript object: frozen at every depth; reading a date, a regular expression or bytes
+ * returns a copy.
  */
 export interface StoredDocument {
   readonly document: Frozen<Document>
-  /** What it costs in memory, estimated. */
+  /** Estimated size in memory. */
   readonly bytes: number
 }
 
-/** Objects take about four times the bytes of their BSON; measured for documents of 300 bytes with ten fields. */
+/** Objects take about four times their BSON size, measured for documents of 300 bytes with ten fields. */
 const objectFactor = 4
 
 /** Keeps documents as frozen objects, for services that compute with them. */

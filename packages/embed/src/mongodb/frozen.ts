@@ -1,6 +1,6 @@
 import type { BSON } from 'mongodb'
 
-/** A document that nobody can change: it would be changed for everybody who shares it. */
+/** An immutable document: all callers share it. */
 export type Frozen<T> = T extends Leaf
   ? T
   : T extends readonly (infer Item)[]
@@ -9,27 +9,27 @@ export type Frozen<T> = T extends Leaf
       ? { readonly [K in keyof T]: Frozen<T[K]> }
       : T
 
-/** Values that are one piece: they have methods, and stay as they are. */
+/** Atomic values with methods, which keep their type. */
 type Leaf = BSON.BSONValue | Date | RegExp | Uint8Array
 
-/** What an object costs more when one of its properties is a copy each time, and what each such property costs: measured. */
+/** Measured overhead of an object with copying properties, and of each such property. */
 const bytesOfKeeper = 800
 const bytesOfCopied = 200
 
-/** A value that nobody can change any more, and what that costs in memory, in bytes. */
+/** An immutable value and its additional size in memory, in bytes. */
 export interface FrozenValue<T> {
   readonly value: Frozen<T>
   readonly extraBytes: number
 }
 
 /**
- * Freezes at any depth, in place: plain objects, arrays, and the values of BSON. What the language cannot freeze (a
- * `Date`, a `RegExp`, bytes, also those within a `Binary`, a `UUID` or a `Decimal128`) is a fresh copy for whoever looks
- * at it, so that nobody changes what others see. Costs one walk.
+ * Freezes plain objects, arrays and BSON values in place, at every depth. Values that JavaScript cannot freeze (`Date`,
+ * `RegExp`, bytes, including those in a `Binary`, a `UUID` or a `Decimal128`) become getters that return a copy. Takes
+ * one traversal.
  */
 export function frozen<T>(value: T): FrozenValue<T> {
   const extraBytes = freezeDeep(value)
-  // The types differ in `readonly` alone, which is what has just been made true.
+  // The types differ only in `readonly`, which now holds.
   return { value: value as Frozen<T>, extraBytes }
 }
 
@@ -49,7 +49,7 @@ function freezeDeep(value: unknown): number {
   return copied === 0 ? extraBytes : extraBytes + bytesOfKeeper + copied * bytesOfCopied
 }
 
-/** Makes copies of a value that stays changeable whatever is done to it. */
+/** Returns a function that copies a value that cannot be frozen. */
 function copierOf(value: unknown): (() => unknown) | undefined {
   if (value instanceof Date) {
     const ms = value.getTime()
@@ -60,7 +60,7 @@ function copierOf(value: unknown): (() => unknown) | undefined {
     return () => new RegExp(source, flags)
   }
   if (!ArrayBuffer.isView(value)) return undefined
-  // Out of the reply that it is a part of, which would be kept with it.
+  // Copied out of the reply's buffer, which it would otherwise keep alive.
   const bytes = Buffer.from(Buffer.from(value.buffer, value.byteOffset, value.byteLength))
   return () => Buffer.from(bytes)
 }

@@ -5,9 +5,9 @@ import { Connection } from 'mongodb/lib/cmap/connection.js'
 import type { ResponseType, WireMessage, WriteOptions } from 'mongodb/lib/cmap/connection.js'
 import { changedBy, writtenBy } from './written.ts'
 
-/** Judges what handlers write, before it leaves; everything else passes at the price of one look. */
+/** Checks what handlers write before it is sent. Outside of handlers this costs one lookup. */
 class WatchingConnection extends Connection {
-  /** To be told how much the command that is sent now has changed. */
+  /** Called with the number of changes made by the command in flight. */
   #settle: ((changed: number) => void) | undefined
 
   override async writeCommand(message: WireMessage, options: WriteOptions): Promise<void> {
@@ -33,8 +33,8 @@ class WatchingConnection extends Connection {
 }
 
 /**
- * Makes a service's own client refuse what its handlers of changes must not write: such a write rejects with HandlerError
- * UNDECLARED_WRITE, WRITE_LOOP or BREAKER_OPEN before a byte of it leaves. Call it before the client connects.
+ * Makes a service's own client refuse writes that its handlers must not do: such a write rejects with HandlerError
+ * UNDECLARED_WRITE, WRITE_LOOP or BREAKER_OPEN before it is sent. Call it before the client connects.
  * @returns the same client.
  * @throws {HandlerError} UNWATCHABLE
  */
@@ -56,7 +56,7 @@ export function watchWrites(client: MongoClient): MongoClient {
   return client
 }
 
-/** Most replies come as bytes that know how to become an object. */
+/** Most replies are bytes that decode themselves on demand. */
 function objectOf(reply: unknown): unknown {
   const make: unknown =
     typeof reply === 'object' && reply !== null ? Reflect.get(reply, 'toObject') : undefined

@@ -2,7 +2,7 @@ import { allowedCommands } from '@freshet/guard'
 import { someId, type Written } from '@freshet/handlers'
 import { Binary, BSON, Double, Int32, Long, ObjectId, type Document } from 'mongodb'
 
-/** What else a client that may write sends without writing; the writes of a transaction are judged one by one. */
+/** Other commands that do not write. The writes of a transaction are checked one by one. */
 const otherReads: ReadonlySet<string> = new Set([
   ...allowedCommands,
   'abortTransaction',
@@ -26,7 +26,7 @@ const otherReads: ReadonlySet<string> = new Set([
   'usersInfo',
 ])
 
-/** Where each command that changes documents names them. */
+/** Where each writing command names its documents. */
 const statements: Readonly<Record<string, (command: Document) => readonly unknown[]>> = {
   insert: ({ documents }) => listOf(documents).map((document) => idIn(document)),
   update: ({ updates }) => listOf(updates).map((statement) => idIn(fieldOf(statement, 'q'))),
@@ -34,17 +34,17 @@ const statements: Readonly<Record<string, (command: Document) => readonly unknow
   findAndModify: ({ query }) => [idIn(query)],
 }
 
-/** Where each reply counts; one that sets a field to the value that it has is no change, and no event of the feed. */
+/** Where each reply counts changes. Setting a field to its current value is no change and causes no event. */
 const changes: Readonly<Record<string, (field: (name: string) => unknown) => number>> = {
   update: (field) => Number(field('nModified')) + listOf(field('upserted')).length,
   delete: (field) => Number(field('n')),
   bulkWrite: (field) =>
     ['nInserted', 'nModified', 'nUpserted', 'nDeleted'].reduce((sum, name) => sum + Number(field(name)), 0),
-  // `$merge` does not say; many, as a rule.
+  // `$merge` does not report a count; usually many.
   aggregate: () => 100,
 }
 
-/** What a command of the driver would write; `undefined`: nothing. What is not known is taken for a write. */
+/** What a driver command would write; `undefined` for nothing. Unknown commands count as writes. */
 export function writtenBy(
   command: Document,
   database: string,
@@ -53,7 +53,7 @@ export function writtenBy(
   const [name = ''] = Object.keys(command)
   const placed = (collection: string, db: string = database): string =>
     db === home ? collection : `${db}.${collection}`
-  // Explained is what would be done; some of it is done to be measured.
+  // Explaining a command may run parts of it.
   if (name === 'explain') return writtenBy(Object(command[name]), database, home)
   if (name === 'validate' && !command['repair'] && !command['fixMultikey']) return undefined
   if (name === 'bulkWrite') return bulkWritten(command, placed)
@@ -69,7 +69,7 @@ export function writtenBy(
   return { collections: [placed(collection)], keys }
 }
 
-/** One command over several collections, named by `database.collection`. */
+/** One command for several collections, named by `database.collection`. */
 function bulkWritten(command: Document, placed: (collection: string, database: string) => string): Written {
   const collections = listOf(command['nsInfo']).map((info) => {
     const [database = '', ...rest] = String(fieldOf(info, 'ns')).split('.')
@@ -83,10 +83,10 @@ function bulkWritten(command: Document, placed: (collection: string, database: s
   return { collections, keys }
 }
 
-/** Where `$out` and `$merge` write to, wherever they stand: collection and, if it is said, database. */
+/** Targets of `$out` and `$merge`, at any depth: collection and, if given, database. */
 function targetsIn(pipeline: unknown): readonly Target[] {
   const targets: Target[] = []
-  // As the server will see it: what is sent may be what `toBSON` of a stage gives.
+  // As the server will see it: a stage's `toBSON` may return something else.
   walk(BSON.deserialize(BSON.serialize({ pipeline })), (key, value) => {
     if (key === '$out') targets.push(targetOf(value))
     else if (key === '$merge') targets.push(targetOf(fieldOf(value, 'into') ?? value))
@@ -111,7 +111,7 @@ function walk(value: unknown, visit: (key: string, value: unknown) => void): voi
   }
 }
 
-/** Lists stand in a command as they are, or as a sequence beside it. */
+/** Arrays may be inline or in a separate document sequence. */
 function listOf(value: unknown): readonly unknown[] {
   if (Array.isArray(value)) return value
   const documents = fieldOf(value, 'documents')
@@ -126,13 +126,13 @@ function fieldOf(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
 }
 
-/** Of what names no document, or by an id that is none here, it is known only that it is one of them. */
+/** Without a valid id, all that is known is that some document changes. */
 function textsOrSome(id: unknown): readonly string[] {
   const texts = textsOf(id)
   return texts.length === 0 ? [someId] : texts
 }
 
-/** How many documents a command changed, by its reply; `undefined`: that cannot be seen. */
+/** Number of documents changed, according to the reply; `undefined` if unknown. */
 export function changedBy(command: Document, reply: unknown): number | undefined {
   const [name = ''] = Object.keys(command)
   const read = changes[name]
@@ -141,7 +141,7 @@ export function changedBy(command: Document, reply: unknown): number | undefined
   return Number.isFinite(changed) ? changed : undefined
 }
 
-/** Ids as the text of URLs; a condition may name several. */
+/** Ids in the form used in URLs. A condition may name several. */
 function textsOf(id: unknown): readonly string[] {
   if (typeof id === 'string' || typeof id === 'number' || typeof id === 'bigint') return [String(id)]
   if (typeof id !== 'object' || id === null) return []

@@ -44,7 +44,7 @@ export function rowsAt(server: TestServer, root: MongoClient): Readonly<Record<s
           const { serverOf } = await import('../../src/index.ts')
           return /^[0-9a-f]{24}$/.test(serverOf(await connection.run({ ping: 1 })) ?? '')
         }),
-      without: () => ({ markedBy: (_: unknown, type: unknown) => type }),
+      without: () => ({ taggedResponseType: (_: unknown, type: unknown) => type }),
     },
     'bson-keys': {
       rule: 'G3.2',
@@ -134,7 +134,7 @@ export function rowsAt(server: TestServer, root: MongoClient): Readonly<Record<s
     'message-check': {
       rule: 'G3.5',
       stops: refuses(insert),
-      without: () => ({ judgeMessage: () => undefined }),
+      without: () => ({ checkMessage: () => undefined }),
     },
     open: {
       rule: 'G3.6',

@@ -48,7 +48,7 @@ async function missingFor(question: RightsQuestion): Promise<string | undefined>
     await connection.ready()
     return await missingRight(connection.control, database, collections)
   } catch (err) {
-    if (isUnknownUser(err)) return 'the server knows no such user with this password'
+    if (isUnknownUser(err)) return 'unknown user or wrong password'
     log.warn({ err }, 'the rights of the user cannot be checked now')
     return undefined
   }
@@ -89,7 +89,7 @@ async function refusedWithoutUser(read: () => Promise<unknown>): Promise<string 
     return undefined
   } catch (error) {
     if (error instanceof MongoServerError && refusalOf(error) === 'forbidden')
-      return 'the address names no user'
+      return 'the address contains no user'
     throw error
   }
 }
