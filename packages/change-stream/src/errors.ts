@@ -1,15 +1,15 @@
 /**
- * Everything a source can fail with. `retry`: the same call may succeed later without anybody's help. `lost`: the
- * history cannot be followed from where one stands; call `start` and begin a new epoch.
+ * All errors of a source. `retry`: the same call may succeed later without intervention. `lost`: the feed cannot resume
+ * from its position; call `start` and begin a new epoch.
  */
 export const failures = {
-  /** The connection broke, a primary stepped down, a cursor died. Read again from the last `through`. */
+  /** The connection broke, a primary stepped down, or a cursor was lost. Read again from the last `through`. */
   DISCONNECTED: {
     retry: true,
     lost: false,
     remedy: 'Wait; if it goes on, check that the database has a primary.',
   },
-  /** The server ended the feed in an orderly way (a drop of the database). Read again from the last `through`. */
+  /** The server ended the feed regularly (a dropped database). Read again from the last `through`. */
   ENDED: {
     retry: true,
     lost: false,
@@ -21,37 +21,37 @@ export const failures = {
     lost: true,
     remedy: 'Have the database keep its changes for longer if this comes often.',
   },
-  /** A change is too large for the source to tell. */
+  /** A change is too large to be delivered. */
   EVENT_TOO_LARGE: { retry: true, lost: true, remedy: 'None is needed: the new epoch begins behind it.' },
-  /** So far behind that the position can soon not be read any more. */
+  /** So far behind that the position will soon be unreadable. */
   TOO_FAR_BEHIND: {
     retry: true,
     lost: true,
     remedy: 'Look for what held this process, or the database, for minutes.',
   },
-  /** Another history is behind the address: a restored copy, or another database. */
+  /** Another history is behind the address: a restored copy or another database. */
   SOURCE_CHANGED: {
     retry: true,
     lost: true,
     remedy: 'None is needed after a restore; else check the address.',
   },
-  /** Nothing says which history this is. */
+  /** The database does not identify its history. */
   SOURCE_UNKNOWN: { retry: true, lost: true, remedy: 'Run `freshet migrate` for this database.' },
-  /** Nothing can be read for that position now. Take a newer one. */
+  /** The position cannot be read now. Use a later one. */
   POSITION_UNAVAILABLE: { retry: true, lost: false, remedy: 'Ask again at a newer position.' },
-  /** A log is to be held whole, and its documents need more bytes than there are. */
+  /** A log must be cached completely, and its documents exceed the capacity. */
   TOO_LARGE: {
     retry: false,
     lost: true,
     remedy: 'Give the cache more bytes, or declare fewer collections.',
   },
-  /** A log is to be held whole, and told that a document changed without saying into what. */
+  /** A log must be cached completely, but emitted a change without the document's content. */
   CONTENT_UNKNOWN: {
     retry: false,
     lost: true,
     remedy: 'Have the log tell the whole document with every change.',
   },
-  /** The database does not let this user do it. */
+  /** The user lacks a right in the database. */
   DENIED: {
     retry: false,
     lost: false,
@@ -68,11 +68,11 @@ export const failures = {
 export type ChangeStreamErrorCode = keyof typeof failures
 
 export interface ChangeStreamErrorOptions extends ErrorOptions {
-  /** What to do with this kind of database; default: what helps with all. */
+  /** The remedy for this kind of database; defaults to the general one. */
   readonly remedy?: string | undefined
 }
 
-/** What a source throws; `cause` keeps the error that came from below. */
+/** The error of a source; `cause` is the underlying error. */
 export class ChangeStreamError extends Error {
   override readonly name = 'ChangeStreamError'
   readonly code: ChangeStreamErrorCode
@@ -87,7 +87,7 @@ export class ChangeStreamError extends Error {
     return failures[this.code].retry
   }
 
-  /** Whether the feed can only go on by a new `start`. */
+  /** Whether the feed needs a new `start`. */
   get lost(): boolean {
     return failures[this.code].lost
   }

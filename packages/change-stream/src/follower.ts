@@ -3,12 +3,12 @@ import type { Batch, ChangeSource, Origin } from './contract.ts'
 import { ChangeStreamError } from './errors.ts'
 import { defaultPace, Pace, type PaceOptions } from './pace.ts'
 
-/** Who hears of the changes. Each call is one turn: nothing of the follower runs before it returns. */
+/** The consumer of a follower. Each call is synchronous: the follower does nothing until it returns. */
 export interface Sink {
-  /** A new epoch begins: whatever was heard before says nothing about what comes now. */
+  /** A new epoch begins: nothing delivered before is comparable. */
   begin(origin: Origin): void
   apply(batch: Batch): void
-  /** The feed broke; the follower goes on by itself. */
+  /** The feed broke; the follower retries by itself. */
   broken(error: Error): void
 }
 
@@ -21,12 +21,12 @@ export interface FollowerParts {
   readonly pace?: PaceOptions
 }
 
-/** Two losses within this time are a loop: the second one waits its turn. */
+/** A second loss within this time suggests a loop, so it is delayed. */
 const immediateAgainAfterMs = 1_000
 
 /**
- * What all sources need around them: starts, reads, resumes where it broke, and takes a new epoch when the history is
- * lost. Never gives up; attempts never begin faster than once a second, but for the first one after a break.
+ * Drives a source: starts it, reads, resumes after a break, and begins a new epoch when the history is lost. Never
+ * gives up. Attempts start at most once a second, except for the first one after a break.
  */
 export class Follower implements AsyncDisposable {
   readonly #source: ChangeSource
@@ -54,7 +54,7 @@ export class Follower implements AsyncDisposable {
     this.#loop.start()
   }
 
-  /** Settles when no call of the sink will come any more. */
+  /** Resolves when the sink will not be called any more. */
   async stop(): Promise<void> {
     await this.#loop.stop()
   }
@@ -63,7 +63,7 @@ export class Follower implements AsyncDisposable {
     await this.stop()
   }
 
-  /** Follows until it breaks; a history that was lost is replaced at once, if that was not just done. */
+  /** Follows until it breaks. Replaces a lost history at once, unless that has just happened. */
   async #attempt(signal: AbortSignal): Promise<void> {
     for (;;) {
       this.#pace.begin()
@@ -96,7 +96,7 @@ export class Follower implements AsyncDisposable {
   async #begin(signal: AbortSignal): Promise<Origin> {
     this.#startedAt = this.#clock.now()
     const origin = await this.#source.start(signal)
-    // A source that answers after the stop must not be heard any more.
+    // The source may reply after the stop.
     if (!signal.aborted) this.#sink.begin(origin)
     this.#origin = origin
     return origin

@@ -1,18 +1,21 @@
 import { Backoff, type BackoffOptions, type Clock, type MonotonicMs, type RetryDelays } from '@freshet/kit'
 
-/** How fast a broken feed is opened again. */
+/** How fast a broken feed is reopened. */
 export interface PaceOptions extends BackoffOptions {
-  /** Spread of the first attempt after a break, so that a thousand readers do not come in the same millisecond. */
+  /**
+   * Random delay of the first attempt after a break, so that a thousand readers do not reconnect in the same
+   * millisecond.
+   */
   readonly spreadMs: number
 }
 
 /**
- * One second at least, and at most two, between the beginnings of attempts, doubling while they fail. So a feed that
- * ran for long is opened again at once when it breaks, and one that breaks at once does not loop.
+ * At least one second between the starts of attempts, doubling while they fail. A feed that ran for long is reopened at
+ * once, and one that breaks immediately does not loop.
  */
 export const defaultPace: PaceOptions = Object.freeze({ firstMs: 2_000, maxMs: 8_000, spreadMs: 250 })
 
-/** The pauses between attempts, counted from the beginning of the last one. */
+/** Pauses between attempts, measured from the start of the previous one. */
 export class Pace implements RetryDelays {
   readonly #backoff: Backoff
   readonly #clock: Clock
@@ -27,7 +30,7 @@ export class Pace implements RetryDelays {
     this.#spreadMs = options.spreadMs
   }
 
-  /** An attempt begins. */
+  /** Records the start of an attempt. */
   begin(): void {
     this.#begunAt = this.#clock.now()
   }

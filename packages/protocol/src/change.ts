@@ -4,27 +4,27 @@ import type { Lineage } from './lineage.ts'
 export type Bytes = Uint8Array
 
 /**
- * The `_id` of a document as the text that stands in its URL. Each collection declares one {@link IdType}; values that
- * a source holds equal (the int 5, the double 5.0, the decimal 5.00) have one text. Documents whose `_id` is of another
- * type are not part of the collection: no change names them.
+ * A document's `_id` in the form used in URLs. Each collection declares an {@link IdType}. Values that a source treats
+ * as equal (int 5, double 5.0, decimal 5.00) have the same form. Documents with an `_id` of another type are not part
+ * of the collection.
  */
 export type Id = string
 
-/** Which values of `_id` belong to a collection. */
+/** The type of `_id` in a collection. */
 export type IdType = 'string' | 'objectid' | 'integer' | 'uuid'
 
-/** What every change of one document says. */
+/** Common to all changes of one document. */
 interface OfDocument {
   readonly collection: string
   readonly id: Id
-  /** Which handlers it descends from, where the writer was told; absent: nobody's, as far as is known. */
+  /** The handlers that led to this change, if the writer knew; otherwise absent. */
   readonly cause?: Lineage
 }
 
-/** The document was inserted or replaced; `document` is its whole new state. */
+/** The document was inserted or replaced; `document` is its complete new state. */
 export interface Upsert extends OfDocument {
   readonly kind: 'upsert'
-  /** Valid only until the consumer's next `await`: copy what is kept. */
+  /** Only valid until the consumer's next `await`: copy what you keep. */
   readonly document: Bytes
 }
 
@@ -33,30 +33,30 @@ export interface Delete extends OfDocument {
   readonly kind: 'delete'
 }
 
-/** The document changed, or may have; its new content is not in the event. */
+/** The document changed, or may have; the event does not contain its new content. */
 export interface Invalidate extends OfDocument {
   readonly kind: 'invalidate'
 }
 
-/** The collection was dropped or renamed away: every document of it is gone. */
+/** The collection was dropped or renamed; all its documents are deleted. */
 export interface DropCollection {
   readonly kind: 'drop-collection'
   readonly collection: string
 }
 
-/** Another collection was renamed onto this one, or its definition changed: every document of it may have changed. */
+/** Another collection was renamed to this name, or the definition changed: every document may have changed. */
 export interface InvalidateCollection {
   readonly kind: 'invalidate-collection'
   readonly collection: string
 }
 
-/** Something happened that can only be answered by forgetting everything (drop of the database, an unknown event). */
+/** Everything must be invalidated (the database was dropped, or an unknown event). */
 export interface InvalidateAll {
   readonly kind: 'invalidate-all'
 }
 
-/** What happened to one document. */
+/** A change of one document. */
 export type DocumentChange = Upsert | Delete | Invalidate
 
-/** What happened, in words that every source can say. */
+/** A change that any source can emit. */
 export type Change = DocumentChange | DropCollection | InvalidateCollection | InvalidateAll

@@ -1,6 +1,6 @@
 import type { ProblemKind } from './problem-kind.ts'
 
-/** What the client, or the state it did not expect, is the reason of: status 4xx, in the order of status. */
+/** Problems caused by the client or by unexpected state: 4xx, ordered by status. */
 export const clientProblems = {
   'bad-url': {
     status: 400,

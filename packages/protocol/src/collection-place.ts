@@ -1,25 +1,26 @@
 import type { IdType } from './change.ts'
 
-/** A collection of a source: the type of its ids, and the name by which the source knows it. */
+/** A collection of a source: the type of its ids and its name in the database. */
 export interface StoredCollection {
   readonly idType: IdType
   readonly stored: string
 }
 
-/** How a collection is declared under its name in URLs: by the type of its ids, where it is stored under the same name. */
+/** Declares a collection: the type of its ids, and its name in the database if it differs. */
 export type CollectionPlace = IdType | StoredCollection
 
-/** Why the database has no such collection to serve, as what is wanted instead; `undefined`: it may have. */
+/** Why the database cannot serve a collection of this name, phrased as what is expected; `undefined` if it can. */
 export type StoredNameFault = (stored: string) => string | undefined
 
-/** Where the collection that is declared under this name is. */
+/** Resolves the declaration of a collection. */
 export function placeOf(name: string, declared: CollectionPlace): StoredCollection {
   return typeof declared === 'string' ? { idType: declared, stored: name } : declared
 }
 
 /**
- * All places by their names, each collection of the source once.
- * @throws {TypeError} one cannot be served, or is served under two names: only one of them would hear of its changes.
+ * Resolves all declarations, by name.
+ * @throws {TypeError} a collection cannot be served, or is declared under two names: only one of them would receive its
+ * changes.
  */
 export function placesOf(
   declared: ReadonlyMap<string, CollectionPlace>,

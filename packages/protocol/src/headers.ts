@@ -1,18 +1,18 @@
-/** Names of the headers that carry meaning here, in the lower case in which node:http hands them over. */
+/** Names of significant headers, in lower case as in node:http. */
 export const headers = {
-  /** On each answer that states a fact about data: `<source>.<position>`. */
+  /** On responses that state a fact about data: `<source>.<position>`. */
   position: 'freshet-position',
-  /** On a read: answer from a state at or after this position, or `now`. */
+  /** On a read: respond from a state at or after this position, or `now`. */
   atLeast: 'freshet-at-least',
-  /** On a write: the same key and request again get the stored answer. */
+  /** On a write: repeating the same request with the same key returns the stored response. */
   idempotencyKey: 'idempotency-key',
-  /** On an answer that was stored by an earlier request with the same key. */
+  /** On a response stored by an earlier request with the same key. */
   idempotencyReplayed: 'idempotency-replayed',
-  /** On a write that descends from a change: how many handlers wrote before it and with it; a whole number. */
+  /** On a write caused by a change: the number of handlers so far, including the current one. */
   hops: 'freshet-hops',
-  /** On such a write: which handlers, and what they had heard of; see `formatLineage`. */
+  /** On such a write: the handlers and the changes they received; see `formatLineage`. */
   cause: 'freshet-cause',
-  /** RFC 9211: how the cache took part in the answer. */
+  /** RFC 9211: how the cache was involved. */
   cacheStatus: 'cache-status',
   prefer: 'prefer',
   preferenceApplied: 'preference-applied',

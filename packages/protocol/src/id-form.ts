@@ -2,12 +2,12 @@ import type { Id, IdType } from './change.ts'
 
 const MAX_ID_LENGTH = 256
 
-/** 1 for each ASCII code that an id may hold. */
+/** 1 for each ASCII code that an id may contain. */
 const idCodes = new Uint8Array(128)
 for (const char of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_~@|:.-')
   idCodes[char.charCodeAt(0)] = 1
 
-/** Whether a decoded text has the form of an id: 1 to 256 of `A-Z a-z 0-9 _ ~ @ | : . -`, not `.` or `..`. */
+/** Whether a decoded string is a valid id: 1 to 256 of `A-Z a-z 0-9 _ ~ @ | : . -`, not `.` or `..`. */
 export function isId(text: string): boolean {
   const { length } = text
   if (length === 0 || length > MAX_ID_LENGTH || text === '.' || text === '..') return false
@@ -24,7 +24,7 @@ const forms: Readonly<Record<Exclude<IdType, 'string'>, RegExp>> = {
   uuid: /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/,
 }
 
-/** How the ids of each type look, for whoever sent another text. */
+/** The form of each id type, for error messages. */
 const words: Readonly<Record<IdType, string>> = {
   string: '1 to 256 characters of A-Z a-z 0-9 _ ~ @ | : . - other than "." and ".."',
   objectid: '24 hexadecimal digits in lower case',
@@ -33,16 +33,15 @@ const words: Readonly<Record<IdType, string>> = {
 }
 
 /**
- * Whether this text is an id of such a collection in its one form: hexadecimal digits in lower case, integers without
- * leading zeros and within 2^53. Another spelling of the same id is not valid, so that a document has one URL. The one
- * rule for whoever writes and whoever reads.
+ * Whether a string is a valid id of this type, in canonical form: hex digits in lower case, integers without leading
+ * zeros and within 2^53. Other spellings are invalid, so that a document has one URL. Shared by writers and readers.
  */
 export function isValidId(idType: IdType, id: string): boolean {
   if (idType === 'string') return isId(id)
   return forms[idType].test(id) && (idType !== 'integer' || Number.isSafeInteger(Number(id)))
 }
 
-/** What is said about a text that is no id of such a collection. */
+/** The error detail for an invalid id. */
 export function badIdDetail(idType: IdType, id: Id): string {
   return `Expected ${words[idType]}; got ${JSON.stringify(id.length > 80 ? `${id.slice(0, 80)}…` : id)}.`
 }

@@ -1,41 +1,44 @@
 import { parseList, serializeList, Token, type Item } from 'structured-headers'
 
-/** One handler of changes that writes because of what it heard. */
+/** A change handler that writes because of a change. */
 export interface Hop {
   /** `<service>/<handler>`; see {@link isHandlerName}. */
   readonly handler: string
-  /** The document whose change it heard of: `<collection>/<id>`. */
+  /** The document whose change it received: `<collection>/<id>`. */
   readonly heard: string
-  /** The collections that it declared to write. */
+  /** The collections that it declared to write to. */
   readonly writes: readonly string[]
 }
 
-/** Why something is written: each hop wrote what the next one heard of, the oldest first. Empty: nobody's change. */
+/**
+ * Why something was written, oldest hop first: each hop wrote what the next one received. Empty if no handler is
+ * involved.
+ */
 export type Lineage = readonly Hop[]
 
-/** The most hops that can be allowed anywhere. */
+/** The highest configurable limit of hops. */
 export const MAX_HOPS = 16
 
-/** One more than is ever allowed can be said, so that the refusal is about the loop and not about the header. */
+/** One more than the limit can be parsed, so that the error reports the loop, not a malformed header. */
 const MAX_SAID = MAX_HOPS + 1
 
-/** Nobody's change. */
+/** A change without a handler. */
 export const noLineage: Lineage = Object.freeze([])
 
 const handlerName = /^[a-z][a-z0-9_-]{0,31}\/[a-z][a-z0-9_-]{0,63}$/
 
-/** Whether a text may stand as the name of a handler: `stock/recount`. */
+/** Whether a string is a valid handler name: `stock/recount`. */
 export function isHandlerName(text: string): boolean {
   return handlerName.test(text)
 }
 
-/** The first half of a handler's name: the service that it is of. */
+/** The service of a handler: the first half of its name. */
 export function serviceOf({ handler }: Hop): string {
   return handler.slice(0, handler.indexOf('/'))
 }
 
 /**
- * The value of `Freshet-Cause`: a list of RFC 9651, each hop a token with its parameters, as in
+ * Formats `Freshet-Cause`: an RFC 9651 list in which each hop is a token with parameters, as in
  * `stock/recount;heard="orders/42";writes="stock", shop/notify;heard="stock/7";writes=""`.
  */
 export function formatLineage(lineage: Lineage): string {
@@ -50,7 +53,7 @@ export function formatLineage(lineage: Lineage): string {
   )
 }
 
-/** Reads what {@link formatLineage} wrote; `undefined`: it is not of this form, or longer than one can get. */
+/** Parses the output of {@link formatLineage}; `undefined` if malformed or too long. */
 export function parseLineage(text: string): Lineage | undefined {
   const items = itemsOf(text)
   if (items === undefined || items.length > MAX_SAID) return undefined
@@ -67,7 +70,7 @@ export function parseLineage(text: string): Lineage | undefined {
   return hops
 }
 
-/** A lineage in one line for people: `orders/42 → stock/recount → stock/7 → shop/notify`. */
+/** A lineage in one readable line: `orders/42 → stock/recount → stock/7 → shop/notify`. */
 export function describeLineage(lineage: Lineage): string {
   return lineage.flatMap(({ heard, handler }) => [heard, handler]).join(' → ')
 }
@@ -76,7 +79,7 @@ function itemsOf(text: string): ReturnType<typeof parseList> | undefined {
   try {
     return parseList(text)
   } catch {
-    // The library throws for whatever is not a list; the caller says what was wanted.
+    // The library throws if the header is not a list; the caller reports what is expected.
     return undefined
   }
 }

@@ -1,16 +1,14 @@
 import type { Lineage } from './lineage.ts'
 
 /**
- * Why a write that descends from a change must not be done. `undeclared`: its handler did not say that it writes this
- * collection. `own-entry`: the handler heard of something that it caused itself. `too-many-hops`: further from a write
- * of nobody's than is allowed.
+ * Why a write caused by a change is not allowed. `undeclared`: the handler did not declare the collection. `own-entry`:
+ * the handler received something it caused itself. `too-many-hops`: too many handlers since the original write.
  */
 export type LoopFault = 'undeclared' | 'own-entry' | 'too-many-hops'
 
 /**
- * Judges a write to `collection` by the last hop of its lineage. Pure; the same rule at the writer and before a
- * service's own client. A chain without a repeated handler is no cycle and is not stopped for one; a cycle ends after
- * `maxHops` writes at the latest.
+ * Checks a write to `collection` by the last hop of its lineage. Pure. The writer and watched clients apply the same
+ * rule. A chain without a repeated handler is not a cycle; a cycle ends after at most `maxHops` writes.
  */
 export function loopFault(lineage: Lineage, collection: string, maxHops: number): LoopFault | undefined {
   const last = lineage.at(-1)

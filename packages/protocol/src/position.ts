@@ -1,13 +1,16 @@
-/** Eight lowercase hex digits that name one history of one database; positions of two sources are never compared. */
+/**
+ * Eight lowercase hex digits that identify one history of one database. Positions of different sources are not
+ * comparable.
+ */
 export type SourceId = string & { readonly __brand: 'SourceId' }
 
 /**
- * A point in a source's order of changes: 16 lowercase hex digits. It sorts as text, so `a < b` means "earlier". What the
- * digits mean is the source's own affair.
+ * A point in a source's order of changes: 16 lowercase hex digits. Sorts as text, so `a < b` means "earlier". Only the
+ * source interprets the digits.
  */
 export type Position = string & { readonly __brand: 'Position' }
 
-/** A position together with the history that it belongs to: what clients carry, written `<source>.<position>`. */
+/** A position with its history, as clients send it: `<source>.<position>`. */
 export interface SourcePosition {
   readonly source: SourceId
   readonly at: Position
@@ -17,18 +20,18 @@ const positionPattern = /^[0-9a-f]{16}$/
 const sourcePattern = /^[0-9a-f]{8}$/
 const wirePattern = /^([0-9a-f]{8})\.([0-9a-f]{16})$/
 
-/** The earliest position there is. */
+/** The earliest position. */
 export const POSITION_ZERO = '0000000000000000' as Position
 
-/** No source comes so far. */
+/** Later than any real position. */
 export const POSITION_NEVER = 'ffffffffffffffff' as Position
 
-/** Checks and brands a position; `undefined` when the text is not one. */
+/** Parses a position; `undefined` if invalid. */
 export function parsePosition(text: string): Position | undefined {
   return positionPattern.test(text) ? (text as Position) : undefined
 }
 
-/** Checks and brands a source; `undefined` when the text is not one. */
+/** Parses a source id; `undefined` if invalid. */
 export function parseSourceId(text: string): SourceId | undefined {
   return sourcePattern.test(text) ? (text as SourceId) : undefined
 }
@@ -48,7 +51,7 @@ export function lowOf(position: Position): number {
   return Number.parseInt(position.slice(8), 16)
 }
 
-/** The position one tick earlier; {@link POSITION_ZERO} has none and stays. */
+/** The position one tick earlier. {@link POSITION_ZERO} stays. */
 export function before(position: Position): Position {
   const low = lowOf(position)
   if (low > 0) return positionOf(highOf(position), low - 1)
@@ -56,19 +59,19 @@ export function before(position: Position): Position {
   return high > 0 ? positionOf(high - 1, 0xffffffff) : position
 }
 
-/** The next position there can be; {@link POSITION_NEVER} has none and stays. */
+/** The position one tick later. {@link POSITION_NEVER} stays. */
 export function after(position: Position): Position {
   if (position === POSITION_NEVER) return position
   const low = lowOf(position)
   return low < 0xffffffff ? positionOf(highOf(position), low + 1) : positionOf(highOf(position) + 1, 0)
 }
 
-/** The text of the `Freshet-Position` header. */
+/** Formats the `Freshet-Position` header. */
 export function formatSourcePosition(source: SourceId, at: Position): string {
   return `${source}.${at}`
 }
 
-/** Reads the text of a `Freshet-Position` or `Freshet-At-Least` header; `undefined` when it is malformed. */
+/** Parses a `Freshet-Position` or `Freshet-At-Least` header; `undefined` if malformed. */
 export function parseSourcePosition(text: string): SourcePosition | undefined {
   const match = wirePattern.exec(text)
   return match ? { source: match[1] as SourceId, at: match[2] as Position } : undefined

@@ -1,12 +1,12 @@
-/** What a problem code means to a client. */
+/** The meaning of a problem code. */
 export interface ProblemKind {
   readonly status: number
-  /** The same for every case of the code. */
+  /** The same for every occurrence of the code. */
   readonly title: string
-  /** The same request may succeed later without a change. */
+  /** Whether the same request may succeed later. */
   readonly retryable: boolean
-  /** What the client's author does about it; one or two sentences. */
+  /** What the client's developer should do, in one or two sentences. */
   readonly remedy: string
-  /** Seconds for `Retry-After`, where the server can name a wait. */
+  /** Value of `Retry-After` in seconds, if the wait is known. */
   readonly retryAfterS?: number
 }

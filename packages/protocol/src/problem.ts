@@ -1,21 +1,21 @@
 import { problems } from './problems.ts'
 import type { ProblemCode } from './problems.ts'
 
-/** One place in the request's body that is wrong. */
+/** One error in the request's body. */
 export interface ProblemPlace {
-  /** JSON pointer (RFC 6901) into the body; empty for the whole. */
+  /** JSON pointer (RFC 6901) into the body; empty for the whole body. */
   readonly pointer: string
   readonly detail: string
 }
 
-/** What one case adds to its code. */
+/** Details of one occurrence. */
 export interface ProblemOptions {
-  /** What was got and what is wanted, in one sentence; never a driver's message, never other people's content. */
+  /** What was received and expected, in one sentence. Never contains driver messages or other users' data. */
   readonly detail?: string
-  /** A URI that names this one case, so that a log line can be found: `urn:uuid:…`. */
+  /** A URI for this occurrence, to find its log entry: `urn:uuid:…`. */
   readonly instance?: string
   readonly errors?: readonly ProblemPlace[]
-  /** The document's id, where the client may not know it: a generated id whose write has an unknown outcome. */
+  /** The document's id if the client may not know it: a generated id whose write has an unknown outcome. */
   readonly id?: string
 }
 
@@ -27,12 +27,12 @@ export interface ProblemBody extends ProblemOptions {
   readonly retryable: boolean
 }
 
-/** Where a code is explained; the `type` of its problems. */
+/** The documentation URL of a code; the `type` of its problems. */
 export function problemType(code: ProblemCode): string {
   return `https://freshet.dev/problems/${code}`
 }
 
-/** The body that a client gets for `code`: these members and no others. Members that were not given are left out. */
+/** The response body for `code`. Contains only these members; undefined ones are omitted. */
 export function problemBody(code: ProblemCode, options: ProblemOptions = {}): ProblemBody {
   const { status, title, retryable } = problems[code]
   const { detail, instance, errors, id } = options
@@ -48,14 +48,14 @@ export function problemBody(code: ProblemCode, options: ProblemOptions = {}): Pr
   }
 }
 
-/** Headers and body members of a refusal. */
+/** Headers and body members of an error response. */
 export interface RefusalOptions extends ProblemOptions {
-  /** Headers that belong to the refusal: `Allow`, `WWW-Authenticate`, `Freshet-Position`. */
+  /** Headers of the response: `Allow`, `WWW-Authenticate`, `Freshet-Position`. */
   readonly headers?: Readonly<Record<string, string>>
   readonly cause?: unknown
 }
 
-/** A request that is answered with a problem. Throw it anywhere below a handler: the HTTP shell answers. */
+/** An error that becomes a problem response. Throw it anywhere below a handler; the HTTP layer responds. */
 export class ProblemError extends Error {
   override readonly name = 'ProblemError'
   readonly code: ProblemCode
@@ -69,7 +69,7 @@ export class ProblemError extends Error {
     this.headers = headers
   }
 
-  /** The status that it is answered with; frameworks look for it here. */
+  /** The HTTP status; frameworks look for it here. */
   get status(): number {
     return problems[this.code].status
   }

@@ -10,7 +10,7 @@ is in the header \`Retry-After\`.
 This page is generated from \`client-problems.ts\` and \`server-problems.ts\` in \`packages/protocol/src\` by \`npm run --prefix packages/protocol docs\`.
 `
 
-/** The content of `docs/problems.md`: one section a code, in the order of the table, which is by status. */
+/** The content of `docs/problems.md`: one section per code, ordered by status. */
 export function problemsPage(): string {
   const sections = Object.entries<ProblemKind>(problems).map(([code, kind]) => {
     const wait = kind.retryAfterS === undefined ? '' : ` after ${kind.retryAfterS} s`
@@ -20,7 +20,7 @@ export function problemsPage(): string {
   return OPENING + sections.join('')
 }
 
-/** Escapes what Markdown would read as more than text. */
+/** Escapes Markdown syntax. */
 function plain(text: string): string {
   return text.replaceAll('*', '\\*').replaceAll('_', '\\_').replaceAll('<', '\\<')
 }

@@ -2,8 +2,8 @@ import { ProblemError } from './problem.ts'
 import { isId } from './id-form.ts'
 
 /**
- * The parameters of a raw query (without `?`), decoded once; `+` is a space, as browsers write it.
- * @throws {ProblemError} `bad-url`: a broken percent-encoding, or a parameter that is given twice.
+ * Parses a raw query (without `?`) and decodes its parameters once; `+` is a space, as in browsers.
+ * @throws {ProblemError} `bad-url`: a broken percent-encoding or a duplicate parameter.
  */
 export function readQuery(query: string): ReadonlyMap<string, string> {
   const parameters = new Map<string, string>()
@@ -19,8 +19,8 @@ export function readQuery(query: string): ReadonlyMap<string, string> {
 }
 
 /**
- * The ids of `?ids=a,b,c`, in the order asked; repeated ones stay.
- * @throws {ProblemError} `bad-id`: one is not an id. `bad-query`: there is none, or more than `maxIds`.
+ * Parses the ids of `?ids=a,b,c`, in order and with duplicates.
+ * @throws {ProblemError} `bad-id`: an invalid id. `bad-query`: no id, or more than `maxIds`.
  */
 export function readIds(value: string, maxIds: number): readonly string[] {
   const ids = value === '' ? [] : value.split(',')
@@ -31,7 +31,7 @@ export function readIds(value: string, maxIds: number): readonly string[] {
   return ids
 }
 
-/** Text of a stranger inside a sentence: short, and with control characters escaped. */
+/** Quotes foreign text in a sentence: shortened, and with control characters escaped. */
 function quote(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
 }

@@ -1,6 +1,6 @@
 import type { ProblemKind } from './problem-kind.ts'
 
-/** What the service or something behind it is the reason of: status 5xx, in the order of status. */
+/** Problems caused by the service or its dependencies: 5xx, ordered by status. */
 export const serverProblems = {
   internal: {
     status: 500,

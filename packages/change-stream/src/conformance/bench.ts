@@ -1,33 +1,33 @@
 import type { Id } from '@freshet/protocol'
 import type { ChangeSource, SourceReads } from '../contract.ts'
 
-/** One write of a bench: a whole document that carries a number, a change of it in place, or its removal. */
+/** One write of a bench: upserts a document that contains a number, updates it in place, or deletes it. */
 export type BenchWrite =
   | { readonly kind: 'upsert'; readonly id: Id; readonly value: number }
   | { readonly kind: 'update'; readonly id: Id; readonly value: number }
   | { readonly kind: 'delete'; readonly id: Id }
 
-/** A real source with the means to write to it and to disturb it, by which the suite holds it to the contract. */
+/** A real source, with the means to write to it and to disturb it, for the conformance suite. */
 export interface SourceBench extends AsyncDisposable {
   readonly source: ChangeSource
-  /** None: the source is a log. */
+  /** `undefined`: the source is a log. */
   readonly reads?: SourceReads
   /**
-   * Keeps reads from seeing what is committed from now on, until what is returned is called; where a source can do so. Its
-   * feed tells it all the same.
+   * Hides subsequent commits from reads, but not from the feed, until the returned function is called. Only for sources
+   * that can do so.
    */
   readonly hold?: () => () => void
-  /** A collection that is followed and exists; empty at the start. */
+  /** An existing, followed collection, initially empty. */
   readonly collection: string
   /** The number in a document. */
   valueOf(document: Uint8Array): number
-  /** Commits all of it at one position; resolves when it is durable. */
+  /** Commits all writes at one position; resolves when they are durable. */
   write(...writes: readonly BenchWrite[]): Promise<void>
-  /** A write to a collection that is not followed. */
+  /** Writes to a collection that is not followed. */
   writeElsewhere(): Promise<void>
   drop(): Promise<void>
   /** Breaks the connection of a running read. */
   cut(): Promise<void>
-  /** Makes another history stand behind the same address. */
+  /** Puts another history behind the same address. */
   becomeAnother(): Promise<void>
 }

@@ -4,9 +4,9 @@ import type { Origin } from '../contract.ts'
 import type { SourceBench } from './bench.ts'
 import { Hearing } from './hearing.ts'
 
-/** Starts a bench whose source is empty, runs what every source must keep, and disposes of it. Needs jest. */
+/** Opens an empty source, tests what every source must guarantee, and disposes of it. Requires Jest. */
 export function describeChangeSource(name: string, open: () => Promise<SourceBench>): void {
-  describe(`the contract of a source, kept by ${name}`, () => {
+  describe(`the contract of a source: ${name}`, () => {
     let bench: SourceBench
     const signal = new AbortController().signal
     const start = (): Promise<Origin> => bench.source.start(signal)
@@ -28,7 +28,7 @@ export function describeChangeSource(name: string, open: () => Promise<SourceBen
       await bench[Symbol.asyncDispose]()
     })
 
-    test('F1 tells every change after the start, in commit order, in the words of the contract', async () => {
+    test('F1 emits every change after the start, in commit order', async () => {
       await using heard = listen(await start())
       await bench.write({ kind: 'upsert', id: 'a', value: 1 })
       await bench.write({ kind: 'upsert', id: 'a', value: 2 })
@@ -36,18 +36,18 @@ export function describeChangeSource(name: string, open: () => Promise<SourceBen
       await bench.write({ kind: 'upsert', id: 'b', value: 4 })
       await bench.write({ kind: 'delete', id: 'a' })
       await heard.until(() => words(heard.changes).at(-1) === 'delete a')
-      // A start may be a little early: what was written just before is told then too.
+      // A start may be slightly early and then includes the latest earlier write.
       expect(words(heard.changes).slice(-5)).toEqual([
         'upsert a 1',
         'upsert a 2',
-        // Whether a change in place is told with its content is up to the source.
+        // An update may or may not include the content.
         expect.stringMatching(/^(invalidate a|upsert a 3)$/),
         'upsert b 4',
         'delete a',
       ])
     })
 
-    test('F2 tells a transaction whole, in one batch', async () => {
+    test('F2 emits a transaction complete, in one batch', async () => {
       await using heard = listen(await start())
       for (let value = 0; value < 20; value += 1)
         await bench.write({ kind: 'upsert', id: 'left', value }, { kind: 'upsert', id: 'right', value })
@@ -62,7 +62,7 @@ export function describeChangeSource(name: string, open: () => Promise<SourceBen
       }
     })
 
-    test('F3 never falls back, and proves again and again that it is current while nothing happens', async () => {
+    test('F3 never goes back, and keeps proving its freshness while idle', async () => {
       await using heard = listen(await start())
       await bench.write({ kind: 'upsert', id: 'a', value: 5 })
       await heard.until(() => heard.changes.length > 0)
@@ -75,7 +75,7 @@ export function describeChangeSource(name: string, open: () => Promise<SourceBen
       expect(proved).toEqual(proved.toSorted((a, b) => a - b))
     })
 
-    test('F4 goes on after a broken connection: nothing is missed, nothing is told twice', async () => {
+    test('F4 resumes after a broken connection: nothing is missed or delivered twice', async () => {
       const origin = await start()
       const heard = listen(origin)
       await bench.write({ kind: 'upsert', id: 'a', value: 6 })
@@ -89,7 +89,7 @@ export function describeChangeSource(name: string, open: () => Promise<SourceBen
       expect(words(again.changes)).toEqual(['upsert a 7', 'upsert a 8'])
     })
 
-    test('F5 says nothing of collections that are not followed, and moves on past their changes', async () => {
+    test('F5 skips collections that are not followed and advances past their changes', async () => {
       const origin = await fromNow()
       await using heard = listen(origin)
       await bench.writeElsewhere()
@@ -99,14 +99,14 @@ export function describeChangeSource(name: string, open: () => Promise<SourceBen
       expect(heard.batches.every((batch) => batch.through >= origin.at)).toBe(true)
     })
 
-    test('F6 ends soon and quietly when it is told to', async () => {
+    test('F6 ends soon and without an error when its signal aborts', async () => {
       const heard = listen(await start())
       await heard.until(() => heard.batches.length > 1)
       await heard.stop()
       expect(await heard.failure()).toBeUndefined()
     })
 
-    test('F7 a read proves what it says: the state at the position, or one up to its fence', async () => {
+    test('F7 a read returns the state at the position, or one up to its fence', async () => {
       const { reads } = bench
       if (reads === undefined) return
       await bench.write({ kind: 'upsert', id: 'p', value: 10 }, { kind: 'delete', id: 'q' })
@@ -128,11 +128,11 @@ export function describeChangeSource(name: string, open: () => Promise<SourceBen
       const told = words(
         heard.batches.filter(({ through }) => through <= reply.until).flatMap(({ changes }) => changes),
       )
-      // What was seen stands before the fence.
+      // What the read saw precedes the fence.
       if (seen.length === 2) expect(told).toContain('upsert q 12')
     })
 
-    test('F7 a head is at or behind all that was acknowledged before', async () => {
+    test('F7 a head is at or after everything acknowledged before', async () => {
       const { reads } = bench
       if (reads === undefined) return
       await using heard = listen(await start())
@@ -142,7 +142,7 @@ export function describeChangeSource(name: string, open: () => Promise<SourceBen
       expect(words(heard.changes)).toContain('upsert r 14')
     })
 
-    test('F7 a source whose reads do not show yet what its feed has told says so', async () => {
+    test('F7 a source whose reads lag behind its feed reports it', async () => {
       const { reads, hold } = bench
       if (reads === undefined || hold === undefined) return
       await using heard = listen(await start())
@@ -156,14 +156,14 @@ export function describeChangeSource(name: string, open: () => Promise<SourceBen
       expect(await read()).toMatchObject({ kind: 'fenced' })
     })
 
-    test('F8 tells that all documents are gone when the collection is dropped', async () => {
+    test('F8 reports a dropped collection', async () => {
       await bench.write({ kind: 'upsert', id: 'a', value: 13 })
       await using heard = listen(await start())
       await bench.drop()
       await heard.until(() => heard.changes.some((change) => change.kind === 'drop-collection'))
     })
 
-    test('F26 a log tells every document from its start on, whole: what it did not tell is not there', async () => {
+    test('F26 a log emits every document from its start, complete; anything else does not exist', async () => {
       if (bench.reads !== undefined) return
       await bench.write({ kind: 'upsert', id: 't', value: 16 }, { kind: 'upsert', id: 'u', value: 17 })
       await bench.write({ kind: 'update', id: 't', value: 18 })
@@ -180,7 +180,7 @@ export function describeChangeSource(name: string, open: () => Promise<SourceBen
       expect([...state]).toEqual([['t', 18]])
     })
 
-    test('F9 refuses to go on when another history is behind the address', async () => {
+    test('F9 does not resume if another history is behind the address', async () => {
       const origin = await start()
       const heard = listen(origin)
       await heard.until(() => heard.batches.length > 0)

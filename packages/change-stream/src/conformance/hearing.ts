@@ -1,10 +1,10 @@
 import type { Change } from '@freshet/protocol'
 import type { Batch, ChangeSource, Origin } from '../contract.ts'
 
-/** The longest wait for anything to be heard, in milliseconds. */
+/** The longest wait for anything, in milliseconds. */
 const longestWaitMs = 20_000
 
-/** Reads a source in the background and keeps all that it says. */
+/** Reads a source in the background and records what it emits. */
 export class Hearing implements AsyncDisposable {
   readonly batches: Batch[] = []
   readonly #stopping = new AbortController()
@@ -21,7 +21,7 @@ export class Hearing implements AsyncDisposable {
     return this.batches.flatMap((batch) => batch.changes)
   }
 
-  /** Settles when `done` holds. Rejects with what the read failed with, or when it takes too long. */
+  /** Resolves when `done` holds. Rejects if the read fails or takes too long. */
   async until(done: () => boolean): Promise<void> {
     const late = setTimeout(() => this.#stopping.abort(), longestWaitMs)
     while (!done() && !this.#ended) {
@@ -35,13 +35,13 @@ export class Hearing implements AsyncDisposable {
     throw new Error(`heard ${JSON.stringify(this.changes)} and not what was waited for`)
   }
 
-  /** What the read fails with. */
+  /** The error of the read. */
   async failure(): Promise<unknown> {
     await this.until(() => this.#ended)
     return this.#failure
   }
 
-  /** Settles when the read has really ended. */
+  /** Resolves when the read has actually ended. */
   async stop(): Promise<void> {
     this.#stopping.abort()
     await this.#running
@@ -66,7 +66,7 @@ export class Hearing implements AsyncDisposable {
   }
 }
 
-/** What a batch holds is lent until the next await. */
+/** The contents of a batch are only valid until the next await. */
 function kept(change: Change): Change {
   return change.kind === 'upsert' ? { ...change, document: Uint8Array.from(change.document) } : change
 }

@@ -2,16 +2,16 @@ import type { Bytes, Change } from '@freshet/protocol'
 import type { Batch, Origin } from '../contract.ts'
 import type { Sink } from '../follower.ts'
 
-/** Writes down all that a follower says. */
+/** Records everything that a follower emits. */
 export class Recorder implements Sink {
   readonly origins: Origin[] = []
   readonly errors: string[] = []
   readonly batches: Batch[] = []
-  /** `upsert <id> <value>` and the like, of all epochs. */
+  /** `upsert <id> <value>` and so on, across epochs. */
   readonly words: string[] = []
   readonly #valueOf: (document: Bytes) => unknown
 
-  /** @param valueOf what stands in a document. */
+  /** @param valueOf extracts the value of a document. */
   constructor(valueOf: (document: Bytes) => unknown = () => undefined) {
     this.#valueOf = valueOf
   }

@@ -1,10 +1,10 @@
 import type { Bytes, Change, Id, Invalidate, Position } from '@freshet/protocol'
 
-/** One change as it is written: an invalidated document has a content too, which the feed does not tell. */
+/** A change as written. An invalidated document has content too, which the feed omits. */
 export type MemoryWrite =
   Exclude<Change, { readonly kind: 'invalidate' }> | (Invalidate & { readonly document: Bytes })
 
-/** What happened at one position. */
+/** The writes of one position. */
 export interface Commit {
   readonly at: Position
   readonly changes: readonly Change[]
@@ -15,7 +15,7 @@ interface Version {
   readonly document: Bytes | undefined
 }
 
-/** Every commit and every version of every document since the beginning: the past can be read at any position. */
+/** Every commit and every version of every document, so any past position can be read. */
 export class History {
   readonly #commits: Commit[] = []
   readonly #versions = new Map<string, Map<Id, Version[]>>()
@@ -33,7 +33,7 @@ export class History {
     return this.#commits.slice(first)
   }
 
-  /** What happened up to here can no longer be followed. */
+  /** Changes up to here can no longer be followed. */
   forget(through: Position): void {
     this.#forgotten = through
   }

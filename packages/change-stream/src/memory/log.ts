@@ -5,8 +5,7 @@ import type { MemoryWrite } from './history.ts'
 import { MemorySource } from './source.ts'
 
 /**
- * A log in memory: it tells every document from the first one on, each change with the whole content, and there is
- * nothing to read beside it.
+ * An in-memory log: emits every document from the first one, each change with its complete content, and has no reads.
  */
 export class MemoryLog extends MemorySource {
   override commit(writes: readonly MemoryWrite[]): Position {
@@ -15,12 +14,12 @@ export class MemoryLog extends MemorySource {
     )
   }
 
-  /** Before the first change, whenever it is asked for. */
+  /** Always before the first change. */
   override async start(): Promise<Origin> {
     return { ...(await super.start()), at: POSITION_ZERO }
   }
 
-  /** Cuts, and whoever stood anywhere begins anew: the log still has all from its first change on. */
+  /** Cuts the connection and invalidates all positions. A new start is possible: the log still has all changes. */
   override loseHistory(): void {
     this.cut(new ChangeStreamError('HISTORY_LOST', 'the place in the log was forgotten'))
   }

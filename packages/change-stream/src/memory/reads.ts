@@ -2,7 +2,7 @@ import type { Bytes, Id, Position } from '@freshet/protocol'
 import type { SourceReads, SourceReply } from '../contract.ts'
 import type { MemorySource } from './source.ts'
 
-/** Reads of a memory source at any position it ever had: snapshot reads. */
+/** Snapshot reads of a memory source, at any past position. */
 export class SnapshotReads implements SourceReads {
   readonly #source: MemorySource
 
@@ -24,8 +24,8 @@ export class SnapshotReads implements SourceReads {
 }
 
 /**
- * Reads of a memory source that has only its present, as a database without snapshot reads. What others see may be
- * older than what the feed has told: {@link hold} makes it so.
+ * Reads of only the current state, as from a database without snapshot reads. They may lag behind the feed; see {@link
+ * hold}.
  */
 export class FencedReads implements SourceReads {
   readonly #source: MemorySource
@@ -35,7 +35,7 @@ export class FencedReads implements SourceReads {
     this.#source = source
   }
 
-  /** Reads see nothing that is committed from now on, until the returned function is called. */
+  /** Hides subsequent commits from reads until the returned function is called. */
   hold(): () => void {
     this.#visible = this.#source.head
     return () => {

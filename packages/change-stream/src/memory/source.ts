@@ -7,17 +7,17 @@ import { History, type MemoryWrite } from './history.ts'
 export interface MemorySourceParts {
   readonly id: SourceId
   readonly clock: Clock
-  /** How often an idle feed proves that it is current, in milliseconds. */
+  /** How often an idle feed proves its freshness, in milliseconds. */
   readonly idleMs: number
 }
 
 const firstPosition = positionOf(1, 0)
 
-/** A small database in memory that keeps all of its past: for tests, benches, and a first try without a server. */
+/** A small in-memory database that keeps its entire history: for tests, benches and trying Freshet without a server. */
 export class MemorySource implements ChangeSource {
   readonly #clock: Clock
   readonly #idleMs: number
-  /** What its reads look at. */
+  /** Used by its reads. */
   readonly history = new History()
   #id: SourceId
   #at: Position = firstPosition
@@ -30,7 +30,7 @@ export class MemorySource implements ChangeSource {
     this.#idleMs = parts.idleMs
   }
 
-  /** Commits all of it at one position: a transaction when there are several. */
+  /** Commits all writes at one position: a transaction if there are several. */
   commit(writes: readonly MemoryWrite[]): Position {
     this.#at = positionOf(highOf(this.#at), lowOf(this.#at) + 1)
     this.history.add(this.#at, writes)
@@ -40,20 +40,20 @@ export class MemorySource implements ChangeSource {
     return this.#at
   }
 
-  /** Breaks the running read, as a lost connection does. */
+  /** Breaks the running read, like a lost connection. */
   cut(why = new ChangeStreamError('DISCONNECTED', 'the connection was cut')): void {
     const epoch = this.#epoch
     this.#epoch = new AbortController()
     epoch.abort(why)
   }
 
-  /** Cuts, and whoever stood before now cannot go on. */
+  /** Cuts the connection and invalidates all earlier positions. */
   loseHistory(): void {
     this.history.forget(this.commit([]))
     this.cut()
   }
 
-  /** Cuts, and what is behind the address is another history from now on. */
+  /** Cuts the connection and switches to another history. */
   becomeAnother(id: SourceId): void {
     this.#id = id
     this.cut()
@@ -68,7 +68,7 @@ export class MemorySource implements ChangeSource {
     return Promise.resolve({ source: this.#id, at: this.#at })
   }
 
-  /** Positions are counted here. */
+  /** Positions are plain counters. */
   wallTimeMs(): undefined {
     return undefined
   }
