@@ -116,12 +116,14 @@ export function rowsAt(server: TestServer, root: MongoClient): Readonly<Record<s
       rule: 'G4.8',
       stops: growing(async (connection) => (await connection.prove().catch(codeOf)) === 'PRIVILEGE'),
       without: ({ GuardedClient: { prototype } }: typeof guardedClient) => {
-        const look: unknown = Reflect.get(prototype, 'look')
-        let looks = 0
-        // At the start alone.
-        Reflect.set(prototype, 'look', function (this: object): unknown {
-          looks += 1
-          return looks > 1 || typeof look !== 'function' ? Promise.resolve() : Reflect.apply(look, this, [])
+        const verify: unknown = Reflect.get(prototype, 'verify')
+        let calls = 0
+        // Only at startup.
+        Reflect.set(prototype, 'verify', function (this: object): unknown {
+          calls += 1
+          return calls > 1 || typeof verify !== 'function'
+            ? Promise.resolve()
+            : Reflect.apply(verify, this, [])
         })
         return {}
       },
