@@ -40,7 +40,7 @@ async function listen(): Promise<object> {
     definition: {
       role: 'reader',
       version: '0.0.0',
-      says: '',
+      description: '',
       options: {},
       build: (_config, tools) =>
         readerApp(

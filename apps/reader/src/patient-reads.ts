@@ -1,7 +1,7 @@
 import type { ByteLease, Clock, MonotonicMs } from '@freshet/kit'
 import { ProblemError, type Id } from '@freshet/protocol'
 import type { Answer, ReadOptions, Replica } from '@freshet/replica'
-import { ClientGone, type AnswerRoom } from '@freshet/service'
+import { ClientGone, type ResponseBudget } from '@freshet/service'
 import type { ServerResponse } from 'node:http'
 import { refusalOf } from './refusal.ts'
 import type { Wanted } from './wanted.ts'
@@ -14,7 +14,7 @@ export interface Read<V> {
 
 export interface PatientReadsParts<V> {
   readonly replica: Replica<V>
-  readonly room: AnswerRoom
+  readonly room: ResponseBudget
   readonly clock: Clock
   /** The longest wait for documents that must be fetched, and for room for an answer. */
   readonly fillWaitMs: number
@@ -72,7 +72,7 @@ export class PatientReads<V> {
       const late = new AbortController()
       const timer = AbortSignal.any([signal, late.signal])
       void clock.sleep(fillWaitMs, timer).then(() => late.abort())
-      const lease = await room.wait(response, bytes, timer)
+      const lease = await room.acquire(response, bytes, timer)
       late.abort()
       if (lease !== undefined) return lease
       if (signal.aborted) throw new ClientGone('The client went away while it waited.')

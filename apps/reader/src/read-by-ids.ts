@@ -1,7 +1,7 @@
 import type { ByteLease } from '@freshet/kit'
 import { readIds } from '@freshet/protocol'
 import { ABSENT, type Absent } from '@freshet/replica'
-import { parameterOf, type AnswerRoom, type Route } from '@freshet/service'
+import { parameterOf, type ResponseBudget, type Route } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { factHeaders } from './read-document.ts'
 import type { Facts } from './facts.ts'
@@ -70,9 +70,9 @@ const START = '{"items":['
 
 /** Writes the answers about several documents of one position. */
 class ItemsAnswer {
-  readonly #room: AnswerRoom
+  readonly #room: ResponseBudget
 
-  constructor(room: AnswerRoom) {
+  constructor(room: ResponseBudget) {
     this.#room = room
   }
 
@@ -88,7 +88,7 @@ class ItemsAnswer {
     const items = new Items(ids, values)
     const withBody = request.method !== 'HEAD'
     const enough = lease !== undefined && lease.bytes >= items.byteLength
-    if (withBody && !enough && !this.#room.has(items.byteLength)) return items.byteLength
+    if (withBody && !enough && !this.#room.hasCapacity(items.byteLength)) return items.byteLength
     response.writeHead(200, {
       ...factHeaders(facts),
       'content-type': 'application/json',

@@ -1,7 +1,7 @@
 import { headers as names, matchesStrong, matchesWeak, ProblemError, readCondition } from '@freshet/protocol'
 import { ABSENT, type Absent } from '@freshet/replica'
 import type { ByteLease } from '@freshet/kit'
-import { endWithText, parameterOf, sendProblem, type AnswerRoom, type Route } from '@freshet/service'
+import { endWithText, parameterOf, sendProblem, type ResponseBudget, type Route } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Facts } from './facts.ts'
 import type { CachedDocument } from './cached-document.ts'
@@ -47,9 +47,9 @@ function head(): string[] {
 export class DocumentAnswer {
   readonly #full = [...head(), 'ETag', '', 'Content-Type', 'application/json', 'Content-Length', '']
   readonly #empty = [...head(), 'ETag', '']
-  readonly #room: AnswerRoom
+  readonly #room: ResponseBudget
 
-  constructor(room: AnswerRoom) {
+  constructor(room: ResponseBudget) {
     this.#room = room
   }
 
@@ -91,7 +91,7 @@ export class DocumentAnswer {
     }
     // A cached Buffer is large, and stays in memory for a slow client even when it is evicted.
     const enough = lease !== undefined && lease.bytes >= body.length
-    if (!enough && !this.#room.has(body.length)) return body.length
+    if (!enough && !this.#room.hasCapacity(body.length)) return body.length
     response.writeHead(200, this.#headOf(cached, facts))
     this.#room.end(response, body, enough ? lease : undefined)
     return 0

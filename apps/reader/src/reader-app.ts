@@ -1,7 +1,7 @@
 import type { Part } from '@freshet/kit'
 import type { GuardWord } from './backend/contract.ts'
 import type { Replica } from '@freshet/replica'
-import { AnswerRoom, type App, type Route, type ServiceTools } from '@freshet/service'
+import { ResponseBudget, type App, type Route, type ServiceTools } from '@freshet/service'
 import { FactSheet } from './facts.ts'
 import { ReaderHealth, type ReaderStatus } from './health.ts'
 import type { CachedDocument } from './cached-document.ts'
@@ -36,7 +36,7 @@ export function readerApp(
   { log, clock, metrics, tokens, inFlight, fail, drain }: ServiceTools,
 ): ReaderApp {
   const { replica, guard } = parts
-  const room = new AnswerRoom(inFlight.answers)
+  const room = new ResponseBudget(inFlight.answers)
   const reads = new PatientReads({ replica, room, clock, fillWaitMs: parts.fillWaitMs })
   const reader: Reader = {
     replica,

@@ -1,6 +1,6 @@
 import {
-  admitted,
-  documentNames,
+  authorize,
+  documentParameters,
   RouteTable,
   type Fail,
   type Handler,
@@ -43,13 +43,13 @@ export function readerHandler(
   const table = new RouteTable({
     routes: [...readerRoutes(reader), ...routes],
     tokens,
-    parameters: documentNames((name) => access.has(name)),
-    refused: () => {
+    parameters: documentParameters((name) => access.has(name)),
+    methodNotAllowedHeaders: () => {
       refused.methods += 1
       return {}
     },
   })
-  table.expectFree(access.keys())
+  table.rejectNameConflicts(access.keys())
   const byTable = table.handlerAt(prefix)
   const start = `${prefix}/`
   const { length } = start
@@ -70,7 +70,7 @@ export function readerHandler(
     if (slash < 0 || !url.startsWith(start)) return byTable(request, response)
     const who = access.get(url.slice(length, slash))
     if (who === undefined) return byTable(request, response)
-    const proof = admitted(who, tokens, request)
+    const proof = authorize(who, tokens, request)
     if (proof instanceof Promise)
       return proof.then(() =>
         answeredAtOnce(request, response, url) ? undefined : byTable(request, response),

@@ -19,7 +19,8 @@ export function readerService(parts: ReaderServiceParts): ServiceDefinition<type
   return {
     role: 'reader',
     version: parts.version,
-    says: 'Answers reads from memory, exactly as the database was at the position that each answer names.',
+    description:
+      'Answers reads from memory, exactly as the database was at the position that each answer names.',
     options: readerOptions,
     build: async (config, tools) => {
       checkHeap(config.cacheBytes, parts.heapBytes)

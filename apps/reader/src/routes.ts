@@ -1,4 +1,4 @@
-import { parameterOf, type AnswerRoom, type Asking, type Route } from '@freshet/service'
+import { parameterOf, type ResponseBudget, type RequestHead, type Route } from '@freshet/service'
 import type { Replica } from '@freshet/replica'
 import type { FactSheet } from './facts.ts'
 import type { CachedDocument } from './cached-document.ts'
@@ -16,13 +16,13 @@ export interface ReaderRouteParts {
   readonly facts: FactSheet
   readonly reads: PatientReads<CachedDocument>
   readonly documents: DocumentAnswer
-  readonly room: AnswerRoom
+  readonly room: ResponseBudget
 }
 
 /** What a reader answers: a new route is a file and a row. */
 export function readerRoutes(parts: ReaderRouteParts): readonly Route[] {
-  const who = (asking: Asking): ReadAccess =>
-    parts.access.get(parameterOf(asking, 'collection')) ?? 'authenticated'
+  const who = (head: RequestHead): ReadAccess =>
+    parts.access.get(parameterOf(head, 'collection')) ?? 'authenticated'
   return [
     { methods: ['GET'], path: '/{collection}/{id}', who, answer: readDocument(parts) },
     { methods: ['GET'], path: '/{collection}', who, query: ['ids'], answer: readItems(parts) },

@@ -1,5 +1,5 @@
 import type { Collection } from '@freshet/documents'
-import type { Asking, Need, Route, Who } from '@freshet/service'
+import type { RequestHead, Need, Route, Who } from '@freshet/service'
 import { tellsCause } from './cause.ts'
 import { keyIn } from './once.ts'
 import { create } from './operations/create.ts'
@@ -10,7 +10,7 @@ import { collectionOf, onDocument, writing, type WriterRouteParts } from './writ
 
 /** What a writer answers: a new route is a file and a row. */
 export function writerRoutes(parts: WriterRouteParts): readonly Route[] {
-  const who = (asking: Asking): Who | Need => whoMayWrite(collectionOf(parts, asking), asking)
+  const who = (head: RequestHead): Who | Need => whoMayWrite(collectionOf(parts, head), head)
   const path = '/{collection}/{id}'
   return [
     { methods: ['POST'], path: '/{collection}', who, answer: writing(parts, () => create) },
@@ -24,7 +24,7 @@ export function writerRoutes(parts: WriterRouteParts): readonly Route[] {
  * Who may write without a name must still say who he is when he says why, since a cause has effects on others, and when he
  * has a key, since it belongs to its caller. @throws {ProblemError} bad-header
  */
-function whoMayWrite({ access }: Collection, { request: { headers } }: Asking): Who | Need {
+function whoMayWrite({ access }: Collection, { request: { headers } }: RequestHead): Who | Need {
   const key = keyIn(headers)
   if (access.write !== 'public') return 'authenticated'
   if (key === undefined && !tellsCause(headers)) return 'public'

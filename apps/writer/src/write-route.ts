@@ -1,6 +1,6 @@
 import type { Collection } from '@freshet/documents'
 import { badIdDetail, isValidId, ProblemError, type Lineage } from '@freshet/protocol'
-import { parameterOf, type Asking, type BodyBudget, type Call, type Route } from '@freshet/service'
+import { parameterOf, type RequestHead, type BodyBudget, type Call, type Route } from '@freshet/service'
 import { sendAnswer, type Answer, type Followed } from './answer.ts'
 import { askedBy, askedOf, type Asked, type AskedOfDocument } from './asked.ts'
 import { expectMayTell, expectNoLoop, readCause } from './cause.ts'
@@ -49,8 +49,8 @@ export function onDocument(operation: OnDocument): (call: Call) => Operation {
 }
 
 /** The collection that a path names; there is one, or the route table had refused the request. */
-export function collectionOf({ collections }: WriterRouteParts, asking: Asking): Collection {
-  const collection = collections.get(parameterOf(asking, 'collection'))
+export function collectionOf({ collections }: WriterRouteParts, head: RequestHead): Collection {
+  const collection = collections.get(parameterOf(head, 'collection'))
   if (collection === undefined) throw new ProblemError('unknown-collection')
   return collection
 }

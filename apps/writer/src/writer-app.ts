@@ -3,7 +3,7 @@ import type { Part } from '@freshet/kit'
 import { ProblemError, type ProblemCode } from '@freshet/protocol'
 import {
   BodyBudget,
-  normalUrl,
+  normalizeUrl,
   type App,
   type Handler,
   type Route,
@@ -120,7 +120,7 @@ function writerExpress(writer: Writer, routes: readonly Route[]): Handler {
     answerProblem(writer, request, response, error ?? new ProblemError('unknown-path'))
   return (request, response) => {
     try {
-      request.url = normalUrl(request.url ?? '')
+      request.url = normalizeUrl(request.url ?? '')
       inExpress.take(request, response, (error) => unasked(request, response, error))
     } catch (error) {
       unasked(request, response, error)

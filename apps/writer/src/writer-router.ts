@@ -1,5 +1,12 @@
 import { ProblemError, type ProblemCode } from '@freshet/protocol'
-import { ClientGone, documentNames, RouteTable, type Fail, type Route, type Verifier } from '@freshet/service'
+import {
+  ClientGone,
+  documentParameters,
+  RouteTable,
+  type Fail,
+  type Route,
+  type Verifier,
+} from '@freshet/service'
 import { Router, type ErrorRequestHandler } from 'express'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { documentPath } from './operations/documents.ts'
@@ -46,15 +53,15 @@ export function writerRouter(
   const table = new RouteTable({
     routes: [...writerRoutes(writer), ...routes],
     tokens,
-    parameters: documentNames((name) => collections.has(name)),
-    refused: ({ request: { method }, parameters: { collection, id } }) => {
+    parameters: documentParameters((name) => collections.has(name)),
+    methodNotAllowedHeaders: ({ request: { method }, parameters: { collection, id } }) => {
       if (readerUrl === undefined || collection === undefined || (method !== 'GET' && method !== 'HEAD'))
         return {}
       const path = id === undefined ? `/v1/${collection}` : documentPath(collection, id)
       return { link: `<${readerUrl}${path}>; rel="alternate"` }
     },
   })
-  table.expectFree(collections.keys())
+  table.rejectNameConflicts(collections.keys())
   const router = Router({ caseSensitive: true, strict: true })
   for (const path of table.paths)
     router.all<Record<string, string>>(path.pattern.forExpress, (request, response) =>

@@ -21,7 +21,8 @@ export function writerService({
   return {
     role: 'writer',
     version,
-    says: 'Takes writes, checks them, and answers when a majority of the database has them, with their position.',
+    description:
+      'Takes writes, checks them, and answers when a majority of the database has them, with their position.',
     options: writerOptions,
     build: async (config, tools) => {
       const { maxBodyBytes, inFlightBytes, maxWrites, maxHops, readerUrl, unreadyAfterMs } = config

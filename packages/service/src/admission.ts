@@ -4,19 +4,19 @@ import type { Claims, Verifier } from './contract.ts'
 import { rawQueryOf } from './path-pattern.ts'
 import type { Need, Who } from './route.ts'
 
-/** Takes no token. */
+/** Rejects every token. */
 export const noTokens: Verifier = {
   verify: () => {
-    throw new ProblemError('unauthenticated', { detail: 'No token is good here.' })
+    throw new ProblemError('unauthenticated', { detail: 'This route table accepts no tokens.' })
   },
 }
 
 /**
- * Every request to an app passes here once its route is known: tables, upgrades and cached answers alike. Returns the
- * claims of its token; `undefined` where the route is public.
+ * Authorizes a request once its route is known. Route tables, upgrades and cached answers all call this. Returns the
+ * claims of the token, or `undefined` for a public route.
  * @throws {ProblemError} unauthenticated, forbidden, unavailable; also as a rejection.
  */
-export function admitted(
+export function authorize(
   need: Who | Need,
   tokens: Verifier,
   request: IncomingMessage,
@@ -49,7 +49,7 @@ function verified(
 
 const none: ReadonlyMap<string, string> = new Map()
 
-/** The parameters of a query that has no others than these. @throws {ProblemError} bad-url, bad-query */
+/** Parses the query and rejects unknown parameters. @throws {ProblemError} bad-url, bad-query */
 export function queryOf(
   { url = '' }: IncomingMessage,
   known: readonly string[] | 'any',

@@ -2,18 +2,18 @@ import type { BytePart } from '@freshet/kit'
 import type { ServerResponse } from 'node:http'
 import { BodyShare } from './body-share.ts'
 
-/** What the bytes of writes are counted in. */
+/** The budget parts that count the bytes of writes. */
 export interface BodyBudgetParts {
-  /** For bodies, as far as they have come. */
+  /** Request bodies, as received so far. */
   readonly bodies: BytePart
-  /** For what is made of bodies, until the answer has left. */
+  /** Parsed documents and answers, until the response has been sent. */
   readonly writes: BytePart
 }
 
 /**
- * The bytes that all writes together may have under way: received, worked on, or waiting for their answer to leave.
- * Without it thousands of connections could each fill their own limit. Who waits for room in one part holds nothing that
- * others in its line wait for: bodies wait for nothing, and writes hold a body.
+ * The bytes of all writes in progress: bodies being received, documents being processed, responses being sent. Without
+ * it, thousands of connections could each use their own limit.
+ * Deadlock-free: receiving a body never waits, and a write waits only while it holds a body.
  */
 export class BodyBudget {
   readonly #parts: BodyBudgetParts
@@ -22,24 +22,24 @@ export class BodyBudget {
     this.#parts = parts
   }
 
-  /** What requests have now, together. */
+  /** Bytes in use by all requests. */
   get takenBytes(): number {
     const { bodies, writes } = this.#parts
     return bodies.takenBytes + writes.takenBytes
   }
 
   /**
-   * Lends `work` a share of its own. It comes back when the work has ended and the answer has left as well, or its
-   * client is gone: a client that leaves takes nothing of what is still being written with it.
+   * Gives `work` a share of the budget. The share is released when both the work has ended and the response has closed:
+   * a write continues after its client disconnects, and keeps its bytes until then.
    */
   async lend<T>(response: ServerResponse, work: (share: BodyShare) => Promise<T>): Promise<T> {
     const share = new BodyShare(this.#parts, response)
     try {
       return await work(share)
     } finally {
-      const giveBack = (): void => share[Symbol.dispose]()
-      if (response.closed) giveBack()
-      else response.once('close', giveBack)
+      const release = (): void => share[Symbol.dispose]()
+      if (response.closed) release()
+      else response.once('close', release)
     }
   }
 }

@@ -4,25 +4,25 @@ import type { ServerResponse } from 'node:http'
 import { ClientGone } from './client-gone.ts'
 import type { BodyBudgetParts } from './body-budget.ts'
 
-/** A body that comes more slowly than this many bytes in four seconds is cut off when others want its room. */
-const MOVED_BYTES = 8 * 1024
+/** A body that arrives more slowly than this in four seconds is dropped when other requests need the space. */
+const PROGRESS_BYTES = 8 * 1024
 
 /**
- * A body may take so many times its size while it is read: `[0,0,…]` is six times as long stored, and is copied for the
- * driver. Measured.
+ * Memory that parsing a body may need, as a multiple of its size. `[0,0,…]` is six times as large when stored, and the
+ * driver copies it. Measured.
  */
 const LARGEST_FACTOR = 20
 
-/** What one write has of a `BodyBudget`. */
+/** The part of a `BodyBudget` that one write uses. */
 export class BodyShare implements Disposable {
   readonly #parts: BodyBudgetParts
   readonly #response: ServerResponse
   readonly #body: ByteLease
   readonly #write: ByteLease
-  #movedAtBytes = 0
+  #progressAtBytes = 0
   #madeBytes = 0
 
-  /** `BodyBudget.lend` makes them. */
+  /** Created by `BodyBudget.lend`. */
   constructor(parts: BodyBudgetParts, response: ServerResponse) {
     this.#parts = parts
     this.#response = response
@@ -30,37 +30,37 @@ export class BodyShare implements Disposable {
     this.#write = parts.writes.lease()
   }
 
-  /** The body is being received: `end` is called when others get its room, since it does not come on. */
+  /** Call it when the body starts to arrive. `end` is called if the body stalls and other requests need its space. */
   receiving(end: () => void): void {
-    this.#movedAtBytes = 0
+    this.#progressAtBytes = 0
     this.#body.makeRevocable(end)
   }
 
-  /** So much of the body has come, or has its place; less than before changes nothing. @throws {ProblemError} overloaded */
-  growTo(bytes: number): void {
+  /** Reserves space for this many body bytes; never shrinks. @throws {ProblemError} overloaded */
+  reserve(bytes: number): void {
     if (bytes > this.#body.bytes && !this.#body.tryAcquire(bytes))
       throw overloaded(this.#parts.bodies, 'bodies')
   }
 
-  /** So many bytes of the body have come. */
-  came(bytes: number): void {
-    if (bytes - this.#movedAtBytes < MOVED_BYTES) return
-    this.#movedAtBytes = bytes
+  /** Reports how many body bytes have arrived. */
+  received(bytes: number): void {
+    if (bytes - this.#progressAtBytes < PROGRESS_BYTES) return
+    this.#progressAtBytes = bytes
     this.#body.touch()
   }
 
   /**
-   * The body is whole, and has so many bytes. Waits for the room that it may take while it is read. Read it in the turn
-   * in which this settles, and call {@link made} next.
+   * Call it when the whole body has arrived. Waits for the memory that parsing may need. Parse the body in the turn in
+   * which this resolves, then call {@link made}.
    * @throws {ProblemError} overloaded. @throws {ClientGone}
    */
-  async whole(bytes: number): Promise<void> {
+  async complete(bytes: number): Promise<void> {
     this.#body.makeIrrevocable()
     const most = bytes * LARGEST_FACTOR
     if (!this.#write.tryAcquire(most)) await this.#wait(most)
   }
 
-  /** So many bytes are kept of what was made of the body; the body itself is not needed any more. */
+  /** Releases the body and keeps `bytes` for the parsed document. */
   made(bytes: number): void {
     this.#body[Symbol.dispose]()
     this.#madeBytes = Math.min(bytes, this.#write.bytes)
@@ -68,8 +68,8 @@ export class BodyShare implements Disposable {
   }
 
   /**
-   * So many bytes of an answer are kept beside what was made of the body; ask before anything is written. The last call
-   * counts.
+   * Reserves `bytes` for the answer in addition to the parsed document. Call it before writing to the database; the
+   * last call counts.
    * @throws {ProblemError} overloaded
    */
   answers(bytes: number): void {
@@ -77,8 +77,8 @@ export class BodyShare implements Disposable {
   }
 
   /**
-   * All is done: what counts from now on is the answer, while its client takes it.
-   * @throws {ProblemError} overloaded: it has more bytes than were asked for, and there is no room for them.
+   * Call it when the write is done: from here on only the response counts.
+   * @throws {ProblemError} overloaded: the response is larger than was reserved, and there is no space.
    */
   answering(bytes: number): ByteLease {
     this.#body[Symbol.dispose]()
@@ -94,21 +94,22 @@ export class BodyShare implements Disposable {
   async #wait(bytes: number): Promise<void> {
     const response = this.#response
     const gone = new AbortController()
-    const leave = (): void => gone.abort()
-    if (response.closed) leave()
-    response.once('close', leave)
+    const cancel = (): void => gone.abort()
+    if (response.closed) cancel()
+    response.once('close', cancel)
     try {
       if (await this.#write.acquireInTime(bytes, gone.signal)) return
-      if (response.closed) throw new ClientGone('The client went away while its request waited for room.')
+      if (response.closed)
+        throw new ClientGone('The client disconnected while its request waited for memory.')
       throw overloaded(this.#parts.writes, 'writes')
     } finally {
-      response.off('close', leave)
+      response.off('close', cancel)
     }
   }
 }
 
 function overloaded({ maxBytes }: BytePart, what: string): ProblemError {
   return new ProblemError('overloaded', {
-    detail: `Of ${what} ${Math.floor(maxBytes)} bytes together may be under way.`,
+    detail: `The limit of ${Math.floor(maxBytes)} bytes for ${what} in progress is reached.`,
   })
 }

@@ -5,8 +5,8 @@ import type { ShellProblem } from './contract.ts'
 import { problemAnswer } from './send-problem.ts'
 
 /**
- * What a connection is told whose bytes are no acceptable request; `undefined`: it is broken. The codes are those of
- * Node.js (https://nodejs.org/api/http.html#event-clienterror).
+ * The problem to answer when a connection sends something other than an acceptable request; `undefined`: the connection
+ * is broken. Error codes: https://nodejs.org/api/http.html#event-clienterror
  */
 export function clientProblem({ code }: NodeJS.ErrnoException): ShellProblem | undefined {
   if (code === 'HPE_HEADER_OVERFLOW') return 'headers-too-large'
@@ -14,14 +14,14 @@ export function clientProblem({ code }: NodeJS.ErrnoException): ShellProblem | u
   return code?.startsWith('HPE_') ? 'bad-request' : undefined
 }
 
-/** What is wrong with the bytes, where Node.js tells; without it the problem's own words must do. */
+/** Details of a parse error, where Node.js reports any. */
 export function clientDetail({ code }: NodeJS.ErrnoException): RefusalOptions {
   if (code !== 'HPE_INVALID_METHOD') return {}
-  // `fetch` writes `get` and `put` in capitals by itself, and `patch` not: https://fetch.spec.whatwg.org/#concept-method-normalize
-  return { detail: 'Expected a method of HTTP, in capitals: GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS.' }
+  // `fetch` uppercases `get` and `put` but not `patch`: https://fetch.spec.whatwg.org/#concept-method-normalize
+  return { detail: 'Expected an HTTP method in upper case: GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS.' }
 }
 
-/** Answers where there is no request object: the answer is written to the socket, and is its last. */
+/** Answers on the bare socket, for when there is no request object, then closes it. */
 export function answerSocket(socket: Socket, code: ProblemCode, options: RefusalOptions): void {
   const { status, headers, body } = problemAnswer(code, options)
   const lines = Object.entries({ ...headers, connection: 'close' }).map(

@@ -1,4 +1,4 @@
-/** The client went away before its request was complete, or was answered: there is nobody to answer. */
+/** The client disconnected before its request was complete or answered. */
 export class ClientGone extends Error {
   override readonly name = 'ClientGone'
 }

@@ -7,79 +7,79 @@ import type { Metrics } from './metrics.ts'
 import type { ServiceConfig } from './options.ts'
 import type { Upgrades } from './upgrades.ts'
 
-/** Answers one request. What it throws or rejects with is answered: a `ProblemError` as itself, else 500. */
+/** Answers one request. A thrown or rejected `ProblemError` is sent as that problem; any other error as 500. */
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
 
-/** What a verified token says about its bearer. Frozen. */
+/** The claims of a verified token. Frozen. */
 export interface Claims {
   /** The claim `sub`; never empty. */
   readonly sub: string
-  /** The claim `roles`; empty when there is none, or when it is not an array of texts. */
+  /** The claim `roles`; empty if it is missing or not an array of strings. */
   readonly roles: readonly string[]
   /**
-   * The claim `freshet_handlers`: the services whose handlers of changes the bearer writes for, an array or a text with
-   * spaces; empty when there is none. `all` where nobody is asked for tokens.
+   * The claim `freshet_handlers`: services whose change handlers the bearer writes for, as an array or a
+   * space-separated string; empty if missing. `all` with `--no-tokens`.
    */
   readonly handlers: readonly string[] | 'all'
 }
 
-/** Who is asking. */
+/** Verifies bearer tokens. */
 export interface Verifier {
   /**
-   * Takes the whole `Authorization` header. A token that was verified before and has not expired is answered at once,
-   * without a promise: one look-up and one comparison, about 50 ns.
-   * @throws {ProblemError} `unauthenticated` with `WWW-Authenticate` (thrown, or as a rejection);
-   *   `unavailable` when the keys cannot be fetched now.
+   * Takes the whole `Authorization` header. Returns without a promise for a cached token that has not expired: one
+   * lookup and one comparison, about 50 ns.
+   * @throws {ProblemError} `unauthenticated` with `WWW-Authenticate` (thrown, or as a rejection); `unavailable` if the
+   * keys cannot be fetched.
    */
   verify(header: string | undefined): Claims | Promise<Claims>
 }
 
-/** What the management port asks the app; pure functions, called on each request there. */
+/** Health of the app, for the management port. Called on each probe; must not have side effects. */
 export interface Health<Status extends object = object> {
-  /** `/startupz`: the app has what it needs to begin; never false again. */
+  /** `/startupz`: the app has started. Stays true. */
   started(): boolean
-  /** `/readyz`: `undefined` when it may get requests, else why not, in a few words. */
+  /** `/readyz`: `undefined` if ready, else a short reason. */
   unready(): string | undefined
-  /** `/statusz`: the app's own part of it. Each app declares what that is. */
+  /** `/statusz`: the fields of the app. */
   status(): Status
 }
 
-/** What `/statusz` answers. */
+/** The body of `/statusz`. */
 export type ServiceStatus<Status extends object = object> = Status & {
   readonly role: string
   readonly version: string
   /** Connections open on the public port; 0 before it opens. */
   readonly connections: number
-  /** It was asked to stop, and gets no new clients. */
+  /** Whether it is shutting down. */
   readonly draining: boolean
 }
 
-/** The answer to a request that failed; for frameworks that catch errors themselves (Express: its error middleware). */
+/** Answers a failed request; for frameworks that catch errors themselves, such as the error middleware of Express. */
 export type Fail = (request: IncomingMessage, response: ServerResponse, error: unknown) => void
 
-/** What an app is given to build itself from. */
+/** What `build` receives. */
 export interface ServiceTools {
   readonly log: Log
   readonly clock: Clock
   readonly metrics: Metrics
   readonly tokens: Verifier
-  /** Whatever holds bytes for requests asks here first. */
+  /** Memory budget for all work in progress. */
   readonly inFlight: InFlight
   readonly fail: Fail
-  /** Whatever stays open for long, or waits, registers here. */
+  /** Register everything that waits or stays open for long. */
   readonly drain: Pick<Drain, 'add' | 'begun'>
-  /** Aborts when the start is given up: whatever is tried again has to end. */
+  /** Aborts when startup is canceled; retry loops must end. */
   readonly signal: AbortSignal
 }
 
-/** What an app is, once it is built; nothing of it has started. */
+/** A built app, not yet started. */
 export interface App<Status extends object = object> {
-  /** Answers the public port; an Express app is one too. */
+  /** Handles requests on the public port; may be an Express app. */
   readonly handle: Handler
-  /** Started in order before the public port opens; stopped in reverse after it is closed. */
+  /** Started in order before the public port opens, stopped in reverse after it closes. */
   readonly parts: readonly Part[]
   readonly health: Health<Status>
-  /** Other protocols that are spoken on the public port, such as web-sockets. */
+  /** Other protocols on the public port, such as WebSocket. */
   readonly upgrades?: Upgrades
 }
 
@@ -89,17 +89,17 @@ export interface ServiceDefinition<Options extends OptionTable, Built extends Ap
   readonly role: string
   readonly version: string
   /** One sentence for `--help`. */
-  readonly says: string
-  /** The app's own options; their names must differ from `serviceOptions`. */
+  readonly description: string
+  /** Options of the app. Names must differ from those in `serviceOptions`. */
   readonly options: Options
   /**
-   * The management port is open already and says "starting", so it may wait for a database for as long as it takes.
-   * May throw `ConfigError`: the process ends with 78 and the message.
+   * Builds the app. The management port is already open and reports "starting", so this may wait for a database as long
+   * as needed. A `ConfigError` ends the process with exit code 78.
    */
   build(config: ConfigOf<Options> & ServiceConfig, tools: ServiceTools): Built | Promise<Built>
 }
 
-/** The code of a problem that the HTTP shell itself answers. */
+/** Problems that the HTTP shell itself answers. */
 export type ShellProblem = Extract<
   ProblemCode,
   'internal' | 'bad-request' | 'request-timeout' | 'headers-too-large' | 'payload-too-large'

@@ -1,6 +1,6 @@
 import type { Handler } from './contract.ts'
 
-/** What pages of another origin may read of our answers beside the safelisted headers. */
+/** Response headers that cross-origin pages may read, in addition to the safelisted ones. */
 const EXPOSED = [
   'age',
   'allow',
@@ -15,9 +15,8 @@ const EXPOSED = [
 ].join(', ')
 
 /**
- * Lets pages of these origins (`*`: of all) call the handler, by the rules of https://fetch.spec.whatwg.org/#http-cors-protocol.
- * Tokens travel in a header and never in cookies, so credentials are not allowed. Without origins the handler comes
- * back as it is.
+ * Adds CORS for these origins (`*`: all), see https://fetch.spec.whatwg.org/#http-cors-protocol. Tokens travel in a
+ * header, never in cookies, so credentials are not allowed. Without origins, returns the handler unchanged.
  */
 export function withCors(handle: Handler, origins: readonly string[]): Handler {
   if (origins.length === 0) return handle
@@ -31,13 +30,13 @@ export function withCors(handle: Handler, origins: readonly string[]): Handler {
       response.setHeader('access-control-expose-headers', EXPOSED)
       return handle(request, response)
     }
-    // A preflight asks whether it may ask; which methods a path has, the real request is told. Pages may send any header:
-    // none of them has rights that a program without a browser would not have (`traceparent`, `sentry-trace`, …).
-    const asked = request.headers['access-control-request-headers']
+    // The preflight allows all methods; the request itself gets the 405. Pages may send any header (`traceparent`,
+    // `sentry-trace`, …): no header grants rights that a non-browser client would not have.
+    const requested = request.headers['access-control-request-headers']
     response.writeHead(204, {
       vary: 'Origin, Access-Control-Request-Headers',
       'access-control-allow-methods': 'GET, HEAD, POST, PUT, PATCH, DELETE',
-      ...(asked !== undefined && { 'access-control-allow-headers': asked }),
+      ...(requested !== undefined && { 'access-control-allow-headers': requested }),
       'access-control-max-age': '600',
     })
     response.end()

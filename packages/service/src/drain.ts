@@ -1,24 +1,27 @@
 import type { Clock, Log } from '@freshet/kit'
 
-/** The time that a drain has. */
+/** The time limit of a drain. */
 export interface Grace {
-  /** In milliseconds, from the call on. */
+  /** In milliseconds, from the call. */
   readonly ms: number
-  /** Aborts when it is over: what is open then is cut. */
+  /** Aborts at the deadline; whatever is still open is then cut. */
   readonly signal: AbortSignal
 }
 
-/** Something of an app that has to end when its process is asked to stop: what waits, streams, sockets. */
-export interface Draining {
+/** Something that must end before the process stops: waiting requests, streams, sockets. */
+export interface Drainable {
   /** For the log. */
   readonly name: string
-  /** Tells clients and ends what is open. Settles when that is done; called once. */
+  /** Notifies clients and closes what is open. Resolves when done; called once. */
   drain(grace: Grace): void | Promise<void>
 }
 
-/** Ends what apps registered, all at the same time, while the public port closes. The app's parts stop after it. */
+/**
+ * Drains everything that apps registered, concurrently, while the public port closes. The parts of the app stop
+ * afterwards.
+ */
 export class Drain {
-  readonly #all: Draining[] = []
+  readonly #registered: Drainable[] = []
   readonly #log: Log
   readonly #clock: Clock
   #begun = false
@@ -28,28 +31,28 @@ export class Drain {
     this.#clock = clock
   }
 
-  /** From now on nothing new that lasts should be taken on. */
+  /** Whether draining has begun: start nothing long-lived. */
   get begun(): boolean {
     return this.#begun
   }
 
-  /** Call it while the app is built. */
-  add(one: Draining): void {
-    this.#all.push(one)
+  /** Call it while building the app. */
+  add(one: Drainable): void {
+    this.#registered.push(one)
   }
 
-  /** Settles when all have ended, or `withinMs` are over. Never rejects: who fails, or is late, is logged. */
+  /** Resolves when all are drained, or after `withinMs`. Never rejects; failures and overruns are logged. */
   async run(withinMs: number): Promise<void> {
     this.#begun = true
     const over = new AbortController()
     const done = new AbortController()
     const grace: Grace = { ms: withinMs, signal: over.signal }
     const late = this.#clock.sleep(withinMs, done.signal).then(() => over.abort())
-    await Promise.race([late, Promise.all(this.#all.map((one) => this.#end(one, grace)))])
+    await Promise.race([late, Promise.all(this.#registered.map((one) => this.#end(one, grace)))])
     done.abort()
   }
 
-  async #end(one: Draining, grace: Grace): Promise<void> {
+  async #end(one: Drainable, grace: Grace): Promise<void> {
     const onLate = (): void => this.#log.warn({ drain: one.name }, 'not drained in time')
     grace.signal.addEventListener('abort', onLate, { once: true })
     try {

@@ -1,14 +1,14 @@
 import type { ServerResponse } from 'node:http'
 
 /**
- * As `response.end(text)` for a text of one-byte characters, but with one write: `end` adds an empty chunk behind the body,
- * so that head and body leave by the slower way for several chunks. Saves 6 % of an answer of 500 bytes.
+ * Like `response.end(text)` for Latin-1 text, with a single write. `end` appends an empty chunk after the body, so head
+ * and body take the slower `writev` path. Saves 6 % for a 500-byte response.
  */
 export function endWithText(response: ServerResponse, text: string): void {
   const { socket } = response
-  // The answer to a pipelined request has no socket before its turn.
+  // A pipelined response has no socket before its turn.
   if (socket === null) return void response.end(text, 'latin1')
-  // Otherwise `write` would cork the socket itself, until a later turn.
+  // Otherwise `write` would cork the socket until a later turn.
   socket.cork()
   response.write(text, 'latin1')
   socket.uncork()

@@ -4,16 +4,15 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { encodeEvent, type ServerEvent } from './server-event.ts'
 
 /**
- * Why a stream is over: its client left; it took too little; the process drains; the app ended it. A client comes back by
- * itself after each of them.
+ * Why a stream ended: the client disconnected, it was too slow, the process is draining, or the app ended it. Clients
+ * reconnect after each of these.
  */
 export type StreamEnd = 'gone' | 'slow' | 'drained' | 'ended'
 
-/** What one stream is made of. */
 export interface EventStreamParts {
   readonly response: ServerResponse
   readonly lease: ByteLease
-  /** What may wait to be taken by the client. */
+  /** The most unread bytes for this client. */
   readonly maxBufferBytes: number
   readonly clock: Clock
   readonly onEnd: (stream: EventStream, why: StreamEnd) => void
@@ -21,13 +20,13 @@ export interface EventStreamParts {
 
 const HEAD = {
   'content-type': 'text/event-stream',
-  // `no-transform`: what compresses would keep events back.
+  // `no-transform`: compression would buffer events.
   'cache-control': 'no-store, no-transform',
-  // nginx would gather them: https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffering
+  // Disables buffering in nginx: https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffering
   'x-accel-buffering': 'no',
 }
 
-/** The events that one client is sent; `EventStreams.open` makes it. */
+/** An event stream to one client; created by `EventStreams.open`. */
 export class EventStream {
   readonly #parts: EventStreamParts
   readonly #over = new AbortController()
@@ -37,54 +36,56 @@ export class EventStream {
     this.#parts = parts
     this.#wroteAt = parts.clock.now()
     const { response } = parts
-    response.on('drain', () => this.#taken())
+    response.on('drain', () => this.#drained())
     response.once('close', () => this.#end('gone'))
     response.on('error', () => this.#end('gone'))
     response.writeHead(200, HEAD)
     response.flushHeaders()
-    // A HEAD is answered, and gets no events.
+    // HEAD gets the headers and no events.
     if (response.req.method === 'HEAD') this.end()
     if (response.closed) this.#end('gone')
   }
 
-  /** Aborts when the stream is over; the reason is a {@link StreamEnd}. */
+  /** Aborts when the stream ends; the reason is a {@link StreamEnd}. */
   get signal(): AbortSignal {
     return this.#over.signal
   }
 
-  /** When something was last sent. */
   get wroteAt(): MonotonicMs {
     return this.#wroteAt
   }
 
-  /** Sends an event; `false`: the stream is over, perhaps because of it. @throws {TypeError} as `encodeEvent` does. */
+  /**
+   * Sends an event. Returns `false` if the stream has ended, possibly because of this event. @throws {TypeError} see
+   * `encodeEvent`.
+   */
   send(event: ServerEvent): boolean {
     return this.sendText(encodeEvent(event))
   }
 
   /**
-   * Sends what `encodeEvent` made. A client that does not take what it is sent is cut off when more waits than it may: it
-   * comes back and says by `Last-Event-ID` where it was.
+   * Sends the result of `encodeEvent`. A client with more unread bytes than allowed is disconnected; it reconnects and
+   * sends `Last-Event-ID`.
    */
   sendText(text: string): boolean {
     if (this.#over.signal.aborted) return false
     const { response, lease, maxBufferBytes, clock } = this.#parts
     if (response.writableLength + Buffer.byteLength(text) > maxBufferBytes) return this.#cut()
     this.#wroteAt = clock.now()
-    // Most clients take it at once.
+    // The kernel usually accepts it at once.
     if (response.write(text)) return true
-    // What waits counts among all that the process holds, and makes way for others when it does not move.
+    // Unread bytes count toward the shared budget, and a stalled client yields to others.
     if (lease.bytes === 0) lease.makeRevocable(() => this.#cut())
     return lease.tryAcquire(response.writableLength) || this.#cut()
   }
 
-  /** Ends the stream behind what was sent. */
+  /** Ends the stream after the events already sent. */
   end(why: Exclude<StreamEnd, 'gone' | 'slow'> = 'ended'): void {
     this.#end(why)
     this.#parts.response.end()
   }
 
-  #taken(): void {
+  #drained(): void {
     const { lease } = this.#parts
     lease.makeIrrevocable()
     lease.tryAcquire(0)
@@ -104,11 +105,11 @@ export class EventStream {
   }
 }
 
-/** What a client that comes back heard last; `undefined`: it comes for the first time. */
+/** The last event id a reconnecting client received; `undefined` on its first connection. */
 export function lastEventIdOf(headers: IncomingHttpHeaders): string | undefined {
   const header = headers['last-event-id']
   if (typeof header !== 'string' || header === '') return undefined
-  // Node.js reads a character for each byte. Browsers send UTF-8; clients over `fetch` can send Latin-1 only.
+  // Node.js decodes headers as Latin-1. Browsers send UTF-8; clients based on `fetch` can only send Latin-1.
   const bytes = Buffer.from(header, 'latin1')
   return isUtf8(bytes) ? bytes.toString() : header
 }

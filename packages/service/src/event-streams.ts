@@ -5,40 +5,42 @@ import type { Drain, Grace } from './drain.ts'
 import { EventStream, type StreamEnd } from './event-stream.ts'
 import { COMMENT, encodeEvent, type ServerEvent } from './server-event.ts'
 
-/** What the event streams of one app are made of. */
+/** Options of {@link EventStreams}. */
 export interface EventStreamsOptions {
-  /** What waits for slow clients, of all streams together: `inFlight.budget.part('events', …)`. */
+  /** Budget for unread bytes over all streams: `inFlight.budget.part('events', …)`. */
   readonly part: BytePart
   readonly drain: Pick<Drain, 'add' | 'begun'>
   readonly clock: Clock
   /** In [0, 1). */
   readonly random: () => number
-  /** The most streams at once; further ones are 503. */
+  /** The most open streams; further ones get 503. */
   readonly maxStreams: number
-  /** What may wait for one client; one that lets more wait is cut off. */
+  /** The most unread bytes of one client; beyond that it is disconnected. */
   readonly maxBufferBytes: number
-  /** The longest silence on a stream, in milliseconds: proxies close what is silent for a minute. */
+  /** The longest silence on a stream, in milliseconds. Proxies close connections that are idle for a minute. */
   readonly heartbeatMs: number
-  /** How long clients wait before they come back, on average: they do not come all at once. */
+  /** Average reconnect delay of clients, in milliseconds; jitter is added. */
   readonly retryMs: number
 }
 
-/** What a stream may be told beside. */
+/** Options of one stream. */
 export interface OpenStreamOptions {
   /**
-   * What is sent after a silence; default: a comment. An `id` alone keeps a browser's place fresh (npm
-   * `eventsource` takes ids of events with data only).
+   * The event to send as a heartbeat; default: a comment. An `id` alone updates the last event id in browsers (npm
+   * `eventsource` only takes ids of events with data).
    */
   readonly heartbeat?: () => ServerEvent
 }
 
-/** The time over which streams are closed when the process drains, so that clients do not all come to others at once. */
+/** Streams are closed over this time during a drain, so that clients do not reconnect all at once. */
 const SPREAD_MS = 2_000
 
-/** Between two steps of that. */
 const PAUSE_MS = 20
 
-/** The event streams (`text/event-stream`) of one app: bounded, kept alive, and closed with a word when it drains. */
+/**
+ * The event streams (`text/event-stream`) of one app: limited in number, kept alive by heartbeats, and closed
+ * gracefully on drain.
+ */
 export class EventStreams {
   readonly #options: EventStreamsOptions
   readonly #open = new Map<EventStream, OpenStreamOptions>()
@@ -50,20 +52,20 @@ export class EventStreams {
     options.drain.add({ name: 'event streams', drain: (grace) => this.#drain(grace) })
   }
 
-  /** Streams that are open now. */
+  /** Open streams. */
   get size(): number {
     return this.#open.size
   }
 
-  /** How many ended, since the start, by the reason. */
+  /** Ended streams since the start, by reason. */
   get ends(): Readonly<Record<StreamEnd, number>> {
     return this.#ends
   }
 
-  /** Answers with a stream. @throws {ProblemError} overloaded; not-ready: the process drains. */
+  /** Answers with a stream. @throws {ProblemError} overloaded; not-ready while draining. */
   open(response: ServerResponse, options: OpenStreamOptions = {}): EventStream {
     const { part, drain, clock, maxStreams, maxBufferBytes } = this.#options
-    if (drain.begun) throw new ProblemError('not-ready', { detail: 'This process is about to stop.' })
+    if (drain.begun) throw new ProblemError('not-ready', { detail: 'This process is shutting down.' })
     if (this.#open.size >= maxStreams)
       throw new ProblemError('overloaded', { detail: `${maxStreams} streams are open.` })
     const stream = new EventStream({
@@ -74,7 +76,7 @@ export class EventStreams {
       onEnd: (ended, why) => {
         this.#ends[why] += 1
         this.#open.delete(ended)
-        if (this.#open.size === 0) this.#rest()
+        if (this.#open.size === 0) this.#stopTimer()
       },
     })
     if (stream.signal.aborted) return stream
@@ -91,7 +93,7 @@ export class EventStreams {
       if (stream.wroteAt <= before) stream.sendText(heartbeat ? encodeEvent(heartbeat()) : COMMENT)
   }
 
-  #rest(): void {
+  #stopTimer(): void {
     clearInterval(this.#timer)
     this.#timer = undefined
   }
@@ -101,22 +103,22 @@ export class EventStreams {
     const streams = [...this.#open.keys()]
     const spreadMs = Math.min(SPREAD_MS, ms / 2)
     const beganAt = clock.now()
-    let told = 0
-    while (told < streams.length) {
+    let closed = 0
+    while (closed < streams.length) {
       const due = signal.aborted ? 1 : (clock.now() - beganAt) / spreadMs
-      const until = Math.max(told + 1, Math.ceil(streams.length * Math.min(due, 1)))
-      for (const stream of streams.slice(told, until)) this.#tell(stream)
-      told = until
-      if (told < streams.length) await clock.sleep(PAUSE_MS, signal)
+      const until = Math.max(closed + 1, Math.ceil(streams.length * Math.min(due, 1)))
+      for (const stream of streams.slice(closed, until)) this.#close(stream)
+      closed = until
+      if (closed < streams.length) await clock.sleep(PAUSE_MS, signal)
     }
   }
 
-  #tell(stream: EventStream): void {
+  #close(stream: EventStream): void {
     stream.send({ event: 'drain', data: '', retryMs: this.#retryMs() })
     if (!stream.signal.aborted) stream.end('drained')
   }
 
-  /** Half as long to one and a half times as long. */
+  /** With ±50 % jitter. */
   #retryMs(): number {
     const { retryMs, random } = this.#options
     return Math.round(retryMs * (0.5 + random()))

@@ -1,22 +1,22 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
-/** Requests whose client waits for "100 Continue" before it sends the body. */
+/** Requests whose client waits for "100 Continue". */
 const waiting = new WeakMap<
   IncomingMessage,
   { readonly response: ServerResponse; readonly keepAlive: boolean }
 >()
 
 /**
- * Holds "100 Continue" back until somebody wants the body: a refusal then costs the client no upload. The connection
- * closes after such a refusal, as the next bytes on it could be the body or the next request.
+ * Delays "100 Continue" until the body is needed, so that a refusal costs the client no upload. After a refusal the
+ * connection closes, because the next bytes could be the body or the next request.
  */
-export function holdContinue(request: IncomingMessage, response: ServerResponse): void {
+export function deferContinue(request: IncomingMessage, response: ServerResponse): void {
   waiting.set(request, { response, keepAlive: response.shouldKeepAlive })
   response.shouldKeepAlive = false
 }
 
-/** Somebody wants the body now. */
-export function releaseContinue(request: IncomingMessage): void {
+/** Call it when the body is needed. */
+export function sendContinue(request: IncomingMessage): void {
   const held = waiting.get(request)
   if (!held) return
   waiting.delete(request)

@@ -5,10 +5,10 @@ import { ClientGone } from './client-gone.ts'
 import { sendProblem } from './send-problem.ts'
 
 /**
- * Makes the answer to whatever a handler throws: a `ProblemError` as itself; a client that went away is not answered;
- * everything else is 500 with an `instance` under which the log has the error. Never throws.
+ * Creates the function that answers failures. A `ProblemError` is sent as that problem; a disconnected client gets
+ * nothing; any other error is logged and answered 500, with the log id as `instance`. Never throws.
  */
-export function makeFail(log: Log, newId: () => string): Fail {
+export function createFail(log: Log, newId: () => string): Fail {
   return (request, response, error) => {
     if (error instanceof ClientGone) {
       response.destroy()

@@ -1,51 +1,66 @@
 import type { BytePart, Clock } from '@freshet/kit'
+import { ProblemError } from '@freshet/protocol'
 import { once } from 'node:events'
 import { createServer, ServerResponse } from 'node:http'
 import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { answerSocket, clientDetail, clientProblem } from './client-error.ts'
-import { Connections, type Cut } from './connections.ts'
+import { Connections, type CutReason } from './connections.ts'
 import type { Fail, Handler } from './contract.ts'
-import { holdContinue } from './expectation.ts'
-import { HeadRules, MAX_HEADERS } from './head-rules.ts'
+import { deferContinue } from './expectation.ts'
 import { headWithoutUpgrade } from './ignored-upgrade.ts'
 import type { Upgrades } from './upgrades.ts'
 
-/** What one client, and all together, may take. */
+/** Limits of one port. */
 export interface HttpLimits {
   /** More is 431. */
   readonly maxHeaderBytes: number
-  /** From the opening of the connection, or the first byte of a request; then 408. */
+  /** From connecting, or the first byte of a request; then 408. */
   readonly headersWithinMs: number
   /** For headers and body together; then 408. At least `headersWithinMs`. */
   readonly bodyWithinMs: number
   /** How long a connection may wait for its next request. */
   readonly idleMs: number
-  /** How long a client may take nothing of an answer; then its connection is cut. Noticed a quarter of it late. */
+  /** How long a client may read nothing of a response; then it is disconnected. Checked every quarter of this time. */
   readonly unreadMs: number
-  /** For one more, a connection that waits for its client is closed; without such a one it is closed itself. */
+  /**
+   * At this limit a connection that waits for its client is closed for a new one; if there is none, the new one is
+   * refused.
+   */
   readonly maxSockets: number
 }
 
-/** What an HTTP shell is made of. */
 export interface HttpShellOptions {
   readonly handle: Handler
   readonly fail: Fail
   readonly limits: HttpLimits
-  /** The bytes of requests that wait for the answers before them. */
+  /** Budget for queued requests. */
   readonly heads: BytePart
   readonly clock: Clock
-  /** Other protocols that are spoken here; without it each wish for one is ignored. */
+  /** Other protocols on this port; without it `Upgrade` headers are ignored. */
   readonly upgrades?: Upgrades
 }
 
-/** How often closing looks for connections that have become idle, in milliseconds. */
+/**
+ * The most headers of a request; more is 431. Node.js would silently drop the rest, preconditions included. Without a
+ * limit, a 16 KiB head of three thousand headers takes 240 KiB of memory.
+ */
+const MAX_HEADERS = 200
+
+/** `uri-host [ ":" port ]` (RFC 9110, 7.2; RFC 3986, 3.2.2). May be empty. */
+const HOST =
+  /^(?:\[[\dA-Fa-f:.]+\]|\[v[\dA-Fa-f]+\.[\w.~!$&'()*+,;=:-]+\]|(?:[\w.~!$&'()*+,;=-]|%[\dA-Fa-f]{2})*)(?::\d*)?$/
+
+/** The same match as in Node.js. */
+const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i
+
+/** How often `close` checks for idle connections, in milliseconds. */
 const SWEEP_MS = 20
 
-/** How long a client whose body is broken or late has to read its answer, in milliseconds. */
-const HEARD_AFTER_MS = 1_000
+/** How long a client with a broken or late body has to read the response, in milliseconds. */
+const ERROR_LINGER_MS = 1_000
 
-/** One port: limits around a handler whose failures are answered, and a close that lets running requests end. */
+/** An HTTP port: enforces limits, answers failures of the handler, and closes gracefully. */
 export class HttpShell {
   readonly #options: HttpShellOptions
   readonly #server: Server
@@ -69,46 +84,46 @@ export class HttpShell {
       headersTimeout: limits.headersWithinMs,
       requestTimeout: limits.bodyWithinMs,
       keepAliveTimeout: limits.idleMs,
-      // The default of 30 s would make the two times above longer by as much.
+      // The default of 30 s would extend both timeouts above by as much.
       connectionsCheckingInterval: Math.min(1_000, Math.ceil(limits.headersWithinMs / 4)),
       noDelay: true,
-      // Node.js would refuse such requests itself, without a problem in the answer.
+      // Node.js would reject such requests itself, without a problem document.
       requireHostHeader: false,
-      // Of two headers that may stand once it would take the first, and say nothing.
+      // Otherwise Node.js silently takes the first of two singleton headers.
       joinDuplicateHeaders: true,
     })
     this.#server.maxHeadersCount = MAX_HEADERS
     this.#listen()
   }
 
-  /** Requests taken so far. */
+  /** Requests received so far. */
   get requests(): number {
     return this.#requests
   }
 
-  /** Connections open now. */
+  /** Open connections. */
   get openSockets(): number {
     return this.#connections.size
   }
 
-  /** Connections that were cut, by reason. */
-  get cuts(): Readonly<Record<Cut, number>> {
+  /** Connections closed by the server, by reason. */
+  get cuts(): Readonly<Record<CutReason, number>> {
     return this.#connections.cuts
   }
 
-  /** Connections that were refused because `maxSockets` were open, or all that the system allows. */
+  /** Connections refused because of `maxSockets` or the limit of the operating system. */
   get droppedSockets(): number {
     return this.#connections.refused
   }
 
-  /** Opens the port and gives its base URL, without a final slash. @throws the system's error (`EADDRINUSE`, …). */
+  /** Opens the port. Returns its base URL, without a trailing slash. @throws a system error (`EADDRINUSE`, …). */
   async listen(port: number, host: string): Promise<string> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
       this.#server.listen({ port, host }, () => {
         this.#server.off('error', reject)
-        // The system gives no connection: the process has no file descriptor left, or the client is gone again.
-        this.#server.on('error', () => this.#connections.refuse())
+        // `accept` failed: no file descriptor is left, or the client is already gone.
+        this.#server.on('error', () => this.#connections.reject())
         resolve()
       })
     })
@@ -117,13 +132,13 @@ export class HttpShell {
     return `http://${host.includes(':') ? `[${host}]` : host}:${bound}`
   }
 
-  /** From now on each answer ends its connection (`Connection: close`), those too that are on their way. */
+  /** Closes connections after their current response (`Connection: close`). */
   drain(): void {
     this.#draining = true
-    this.#connections.keepNone()
+    this.#connections.disableKeepAlive()
   }
 
-  /** Takes no new connection, closes idle ones, lets requests end, and cuts what is left after `withinMs`. */
+  /** Refuses new connections, closes idle ones, lets requests finish, and cuts whatever remains after `withinMs`. */
   async close(withinMs: number): Promise<void> {
     const { clock } = this.#options
     this.drain()
@@ -149,7 +164,7 @@ export class HttpShell {
     }
     try {
       const answered = this.#options.handle(request, response)
-      // A handler that answers at once, as from memory, costs no promise here.
+      // A synchronous handler, such as a cache hit, costs no promise here.
       if (answered instanceof Promise)
         answered.catch((error: unknown) => this.#fail(request, response, error))
     } catch (error) {
@@ -164,27 +179,27 @@ export class HttpShell {
   #listen(): void {
     const server = this.#server
     const connections = this.#connections
-    server.on('request', (request, response) => connections.offer(request, response))
+    server.on('request', (request, response) => connections.handle(request, response))
     server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-      holdContinue(request, response)
-      connections.offer(request, response)
+      deferContinue(request, response)
+      connections.handle(request, response)
     })
-    server.on('checkExpectation', (request, response) => connections.offer(request, response))
+    server.on('checkExpectation', (request, response) => connections.handle(request, response))
     server.on('connect', (request, socket) => this.#takeConnect(request, socket as Socket))
     server.on('upgrade', (request, socket, head) => this.#takeUpgrade(request, socket as Socket, head))
     server.on('connection', (socket) => connections.add(socket))
     server.on('timeout', (socket) => connections.timeOut(socket))
     server.on('clientError', (error, socket) => this.#refuse(error, socket as Socket))
     const { unreadMs } = this.#options.limits
-    const sweep = setInterval(() => connections.limitUnread(), Math.ceil(unreadMs / 4)).unref()
+    const sweep = setInterval(() => connections.limitUnreadTime(), Math.ceil(unreadMs / 4)).unref()
     server.once('close', () => clearInterval(sweep))
   }
 
-  /** Node.js hands over the bare connection: it gets an answer as every other method, and is closed behind it. */
+  /** CONNECT is answered like any other method, then the connection closes. Node.js hands over the bare socket. */
   #takeConnect(request: IncomingMessage, socket: Socket): void {
     const onTimeout = (): void => this.#connections.timeOut(socket)
     socket.on('timeout', onTimeout)
-    this.#connections.offerLast(socket, () => {
+    this.#connections.handleLast(socket, () => {
       const response = new ServerResponse(request)
       response.shouldKeepAlive = false
       response.once('finish', () => socket.destroySoon())
@@ -193,25 +208,25 @@ export class HttpShell {
     })
   }
 
-  /** The app gets the connection when all answers before it have left. */
+  /** Hands the connection to the app after all earlier responses. */
   #takeUpgrade(request: IncomingMessage, socket: Socket, behind: Buffer): void {
     const { upgrades } = this.#options
-    const found = upgrades?.find(request)
-    if (upgrades === undefined || found === undefined) return this.#ignoreUpgrade(request, socket, behind)
+    const match = upgrades?.find(request)
+    if (upgrades === undefined || match === undefined) return this.#ignoreUpgrade(request, socket, behind)
     const connections = this.#connections
     socket.on('timeout', () => connections.timeOut(socket))
-    connections.offerLast(socket, () => {
+    connections.handleLast(socket, () => {
       this.#requests++
       connections.handOver(socket)
-      void upgrades.take({ request, socket, behind, found, fault: this.#rules.problemOf(request) })
+      void upgrades.take({ request, socket, behind, match, fault: this.#rules.problemOf(request) })
     })
   }
 
-  /** Node.js hands over the bare connection, here too: it is given back, and the request is answered as it is. */
+  /** Ignores `Upgrade`: gives the socket back to Node.js with the header removed. */
   #ignoreUpgrade(request: IncomingMessage, socket: Socket, behind: Buffer): void {
     const onTimeout = (): void => this.#connections.timeOut(socket)
     socket.on('timeout', onTimeout)
-    this.#connections.offerLast(socket, () => {
+    this.#connections.handleLast(socket, () => {
       socket.off('timeout', onTimeout)
       this.#connections.reopen(socket)
       socket.unshift(Buffer.concat([headWithoutUpgrade(request), behind]))
@@ -219,22 +234,55 @@ export class HttpShell {
     })
   }
 
-  /** The bytes of a connection are no acceptable request, or did not come in time. */
+  /** Handles bytes that are not an acceptable request, or that did not arrive in time. */
   #refuse(error: Error, socket: Socket): void {
     const problem = clientProblem(error)
     if (problem !== undefined && this.#connections.isEnding(socket)) return
     if (problem === undefined || !socket.writable) return void socket.destroy()
     const answer = (): void => answerSocket(socket, problem, clientDetail(error))
-    const response = this.#connections.newest(socket)
-    if (response === undefined || response.req.complete) this.#connections.offerLast(socket, answer)
+    const response = this.#connections.latest(socket)
+    if (response === undefined || response.req.complete) this.#connections.handleLast(socket, answer)
     else if (!response.headersSent) {
       answer()
-      // The handler hears that the body will not come when the connection is closed: it waits no longer than this.
-      const timer = setTimeout(() => socket.destroy(), HEARD_AFTER_MS)
+      // Closing the connection tells the handler that the body will not arrive.
+      const timer = setTimeout(() => socket.destroy(), ERROR_LINGER_MS)
       socket.once('close', () => clearTimeout(timer))
     }
-    // The rest of a request that was answered already: it gets no second answer.
-    else if (response.writableEnded) this.#connections.offerLast(socket, () => socket.destroySoon())
+    // The request was already answered; it gets no second response.
+    else if (response.writableEnded) this.#connections.handleLast(socket, () => socket.destroySoon())
     else socket.destroy()
   }
+}
+
+/** Validates request heads. Parsers that disagree about a head can be exploited, so anything ambiguous is refused. */
+class HeadRules {
+  #goodHost = ''
+
+  /** The fault of a head; the connection must close after it. */
+  problemOf({ headers, rawHeaders, httpVersion }: IncomingMessage): ProblemError | undefined {
+    if (rawHeaders.length > 2 * MAX_HEADERS)
+      return new ProblemError('headers-too-large', { detail: `Expected at most ${MAX_HEADERS} headers.` })
+    const { host } = headers
+    const coding = headers['transfer-encoding']
+    if (httpVersion !== '1.1') {
+      if (httpVersion !== '1.0') return bad('Expected HTTP/1.1.')
+      // RFC 9112, 6.1: treat its framing as faulty.
+      if (coding !== undefined) return bad('Expected no Transfer-Encoding in HTTP/1.0.')
+    } else {
+      if (host === undefined) return bad('Expected a Host header.')
+      const { expect } = headers
+      if (expect !== undefined && !CONTINUE.test(expect)) return new ProblemError('expectation-failed')
+      if (coding !== undefined && coding.toLowerCase() !== 'chunked')
+        return bad('Expected no transfer coding other than chunked.')
+    }
+    if (host === undefined || host === this.#goodHost) return undefined
+    // RFC 9112, 3.2. Node.js joins two Host headers with a comma and a space.
+    if (!HOST.test(host)) return bad('Expected one Host header: a name or an address, and optionally a port.')
+    this.#goodHost = host
+    return undefined
+  }
+}
+
+function bad(detail: string): ProblemError {
+  return new ProblemError('bad-request', { detail })
 }

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 
 /**
- * The head of a request that asked for another protocol, without that wish: RFC 9110, 7.8 lets a server ignore it. One
- * byte is never more than it was, so that no limit is met which the request kept to.
+ * The head of an upgrade request without its `Upgrade` header, which RFC 9110, 7.8 lets a server ignore. Never longer
+ * than the original, so no limit is exceeded.
  */
 export function headWithoutUpgrade({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {
   const lines = [`${method} ${url} HTTP/${httpVersion}`]
@@ -13,7 +13,7 @@ export function headWithoutUpgrade({ method, url, httpVersion, rawHeaders }: Inc
     if (lower === 'upgrade') continue
     lines.push(`${name}:${lower === 'connection' ? withoutUpgrade(value) : value}`)
   }
-  // Node.js reads heads in this encoding, byte by character.
+  // Node.js decodes heads as Latin-1.
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
 }
 

@@ -2,20 +2,20 @@ import { ByteBudget, type BytePart, type Clock } from '@freshet/kit'
 import type { Metrics } from './metrics.ts'
 
 /**
- * The bytes that a process holds beside its heap for what is under way, in one budget. Parts of an app's own are made of
- * {@link budget}; those here belong to every service.
+ * One memory budget for all work in progress, outside of the caches. Apps create parts of {@link budget} for their own
+ * use; the parts here are common to all services.
  */
 export interface InFlight {
   readonly budget: ByteBudget
-  /** Heads of requests that were sent ahead of the answers before them. */
+  /** Queued pipelined requests. */
   readonly heads: BytePart
-  /** Bodies of requests, as far as they have come. */
+  /** Request bodies, as received so far. */
   readonly bodies: BytePart
-  /** Large answers that clients have not taken yet. */
+  /** Large responses that clients have not read yet. */
   readonly answers: BytePart
 }
 
-/** Nobody can take the room of all others: who sends much does not keep answers from leaving. */
+/** Caps, so that no part can starve the others: large uploads must not keep responses from being sent. */
 const HEADS_SHARE = 1 / 8
 const BODIES_SHARE = 1 / 2
 const ANSWERS_SHARE = 1 / 2
@@ -30,15 +30,15 @@ export function openInFlight(maxBytes: number, clock: Clock): InFlight {
   }
 }
 
-/** Registers what each part has; it is read at each scrape and costs nothing before. */
+/** Registers the metrics of each part, read at scrape time. */
 export function addInFlightMetrics(metrics: Metrics, budget: ByteBudget): void {
   const of = (figure: 'takenBytes' | 'waiting' | 'refused' | 'revoked') => () =>
     budget.stats().map(({ part, [figure]: value }) => ({ labels: { part }, value }))
-  metrics.gauge('in_flight_limit_bytes', 'Bytes that may be under way.', [], () => budget.maxBytes)
-  metrics.gauge('in_flight_bytes', 'Bytes that are under way.', ['part'], of('takenBytes'))
-  metrics.gauge('in_flight_waiting', 'Requests that wait for room.', ['part'], of('waiting'))
-  const refused = 'Times that there was no room, in time.'
+  metrics.gauge('in_flight_limit_bytes', 'Limit of bytes in progress.', [], () => budget.maxBytes)
+  metrics.gauge('in_flight_bytes', 'Bytes in progress.', ['part'], of('takenBytes'))
+  metrics.gauge('in_flight_waiting', 'Requests that wait for memory.', ['part'], of('waiting'))
+  const refused = 'Requests for memory that were refused or timed out.'
   metrics.counter('in_flight_refused_total', refused, ['part'], of('refused'))
-  const ended = 'Bodies and answers that did not move and were cut off to make room for others.'
+  const ended = 'Stalled bodies and responses that were dropped to free memory for others.'
   metrics.counter('in_flight_ended_total', ended, ['part'], of('revoked'))
 }

@@ -2,29 +2,29 @@ import { createPublicKey } from 'node:crypto'
 import type { JsonWebKey, KeyObject } from 'node:crypto'
 import type { JWK } from 'jose'
 
-/** The algorithms that tokens may be signed with by a private key. */
+/** Accepted asymmetric signature algorithms. */
 export const PUBLIC_KEY_ALGORITHMS = ['RS256', 'ES256', 'EdDSA']
 
-/** Keys of one set; a token that names no key is tried with each, so it bounds what such a token costs too. */
+/** The most keys of one set. A token without a key id is tried with each, so this bounds its cost too. */
 const MAX_KEYS = 100
 
 /** https://datatracker.ietf.org/doc/html/rfc7518#section-3.3 */
 const MIN_RSA_BITS = 2_048
 
-/** A key set that nothing can be verified with; `wants` completes the sentence "…; it wants". */
+/** An unusable key set; `expected` completes the sentence "expected …". */
 export class KeySetError extends Error {
   override readonly name = 'KeySetError'
-  readonly wants: string
+  readonly expected: string
 
-  constructor(wants: string, options?: ErrorOptions) {
-    super(`Expected ${wants}.`, options)
-    this.wants = wants
+  constructor(expected: string, options?: ErrorOptions) {
+    super(`Expected ${expected}.`, options)
+    this.expected = expected
   }
 }
 
 /**
- * The keys of a JWKS (RFC 7517) that these algorithms can use. Others are left out, as that RFC asks for in section 5:
- * of another type, RSA below 2,048 bits, malformed. @throws {KeySetError} no JWKS, or too many keys.
+ * The usable keys of a JWKS (RFC 7517). Others are ignored, as section 5 asks: other types, RSA below 2,048 bits,
+ * malformed. @throws {KeySetError} not a JWKS, or too many keys.
  */
 export function usableKeys(jwks: unknown): readonly JWK[] {
   const keys = isObject(jwks) ? jwks['keys'] : undefined
@@ -34,15 +34,14 @@ export function usableKeys(jwks: unknown): readonly JWK[] {
 }
 
 /**
- * Reads what an operator gives as public keys: a JWKS, or one or more PEM blocks. Here nothing is left out: a key that
- * cannot be used is a mistake. @throws {KeySetError}
+ * Parses the public keys of an operator: a JWKS, or PEM blocks. Here an unusable key is an error. @throws {KeySetError}
  */
 export function readPublicKeys(text: string): readonly JWK[] {
   const all = text.trimStart().startsWith('{') ? keysIn(text) : pemBlocks(text).map(jwkOfPem)
   if (all.some((jwk) => 'd' in jwk || jwk.kty === 'oct'))
-    throw new KeySetError('public keys alone: whoever has a private key can sign tokens')
+    throw new KeySetError('public keys only; anyone with a private key can sign tokens')
   if (all.length === 0 || usableKeys({ keys: all }).length < all.length)
-    throw new KeySetError(`keys of RSA with ${MIN_RSA_BITS} bits or more, of P-256 or of Ed25519`)
+    throw new KeySetError(`RSA keys of at least ${MIN_RSA_BITS} bits, P-256 keys or Ed25519 keys`)
   return all
 }
 
@@ -58,7 +57,7 @@ function keysIn(text: string): readonly JWK[] {
 
 function pemBlocks(text: string): readonly string[] {
   if (text.includes('PRIVATE KEY-----'))
-    throw new KeySetError('public keys alone: whoever has a private key can sign tokens')
+    throw new KeySetError('public keys only; anyone with a private key can sign tokens')
   return text.match(/-----BEGIN PUBLIC KEY-----[^-]+-----END PUBLIC KEY-----/g) ?? []
 }
 
@@ -75,7 +74,7 @@ function isUsable(jwk: JWK & JsonWebKey): boolean {
   try {
     key = createPublicKey({ key: jwk, format: 'jwk' })
   } catch {
-    // Of a type that this version of OpenSSL does not know, or malformed.
+    // Malformed, or unknown to this version of OpenSSL.
     return false
   }
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key

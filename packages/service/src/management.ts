@@ -4,11 +4,10 @@ import type { Metrics } from './metrics.ts'
 import { RouteTable } from './route-table.ts'
 import type { Route } from './route.ts'
 
-/** What the management port tells about. */
 export interface ManagementOptions {
   readonly health: Pick<Health, 'started' | 'unready'>
   readonly metrics: Metrics
-  /** The app has stopped taking part: `/readyz` is 503 whatever its health. */
+  /** While true, `/readyz` is 503. */
   readonly draining: () => boolean
   readonly status: () => ServiceStatus
 }
@@ -22,30 +21,30 @@ interface Page {
 const JSON_TYPE = 'application/json'
 
 /**
- * Answers the management port: `/livez` `/startupz` `/readyz` `/metrics` `/statusz`. None of them asks a database, so
- * an outage there does not make an orchestrator kill processes that can still answer.
+ * Handles the management port: `/livez` `/startupz` `/readyz` `/metrics` `/statusz`. None of them accesses a database,
+ * so that an outage does not make an orchestrator kill processes that can still answer.
  */
 export function managementHandler({ health, metrics, draining, status }: ManagementOptions): Handler {
   const page = (path: string, read: () => Page | Promise<Page>): Route => ({
     methods: ['GET'],
     path,
     who: 'public',
-    // Probes of some tools add parameters of their own.
+    // Some probes add query parameters.
     query: 'any',
     answer: async ({ response }) => send(response, await read()),
   })
   return new RouteTable({
     routes: [
-      page('/livez', () => verdict(undefined)),
-      page('/startupz', () => verdict(health.started() ? undefined : 'starting')),
-      page('/readyz', () => verdict(draining() ? 'draining' : health.unready())),
+      page('/livez', () => probe(undefined)),
+      page('/startupz', () => probe(health.started() ? undefined : 'starting')),
+      page('/readyz', () => probe(draining() ? 'draining' : health.unready())),
       page('/statusz', () => json(200, status())),
       page('/metrics', async () => ({ status: 200, type: metrics.contentType, text: await metrics.text() })),
     ],
   }).handlerAt('')
 }
 
-function verdict(why: string | undefined): Page {
+function probe(why: string | undefined): Page {
   return why === undefined ? json(200, { ok: true }) : json(503, { ok: false, why })
 }
 

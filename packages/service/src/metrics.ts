@@ -6,19 +6,19 @@ export interface Sample {
   readonly value: number
 }
 
-/** Gives the value when somebody asks: the hot path only counts in plain numbers. */
+/** Reads the value at scrape time, so the hot path only increments plain numbers. */
 export type Reading = () => number | readonly Sample[]
 
 const PREFIX = 'freshet_'
 
 /**
- * The numbers of one process in the Prometheus format. Names come without the prefix `freshet_`, in base units
- * (`_seconds`, `_bytes`); counters end in `_total`.
+ * The Prometheus metrics of one process. Names are passed without the prefix `freshet_`, in base units (`_seconds`,
+ * `_bytes`); counters end in `_total`.
  */
 export class Metrics {
   readonly #registry = new Registry()
 
-  /** A number that only grows. Throws when the name is taken or malformed. */
+  /** Registers a counter. @throws {Error} the name is taken or malformed. */
   counter(name: string, help: string, labelNames: readonly string[], read: Reading): void {
     const metric: Counter = new Counter({
       ...this.#common(name, help, labelNames),
@@ -29,7 +29,7 @@ export class Metrics {
     })
   }
 
-  /** A number that goes up and down. Throws when the name is taken or malformed. */
+  /** Registers a gauge. @throws {Error} the name is taken or malformed. */
   gauge(name: string, help: string, labelNames: readonly string[], read: Reading): void {
     const metric: Gauge = new Gauge({
       ...this.#common(name, help, labelNames),
@@ -40,7 +40,7 @@ export class Metrics {
     })
   }
 
-  /** Adds what every Node.js process can tell: CPU, memory, event loop. Costs a histogram of the event loop's delay. */
+  /** Adds the default Node.js metrics: CPU, memory, event loop. */
   addProcess(): void {
     collectDefaultMetrics({ register: this.#registry, prefix: PREFIX })
   }
@@ -50,7 +50,7 @@ export class Metrics {
     return this.#registry.contentType
   }
 
-  /** All of them, read now. */
+  /** All metrics, as text. */
   async text(): Promise<string> {
     return await this.#registry.metrics()
   }

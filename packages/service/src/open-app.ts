@@ -6,47 +6,47 @@ import type { Metrics } from './metrics.ts'
 import { serviceOptions, type ServiceConfig } from './options.ts'
 import { serviceTools } from './service-tools.ts'
 
-/** How an app is opened inside a program of somebody else. */
+/** Options of an embedded app. */
 export interface OpenAppOptions {
   /**
-   * The options of `--help`, by their names without dashes: `{ database: 'shop', 'cache-size': '64MiB' }`. Those of ports
-   * have no effect: the program has a port of its own.
+   * The options of `--help` by name, without dashes: `{ database: 'shop', 'cache-size': '64MiB' }`. Options about ports
+   * have no effect.
    */
   readonly settings: Readonly<Record<string, string>>
-  /** Default: says nothing. */
+  /** Default: no logging. */
   readonly log?: Log
-  /** The longest wait until it may get requests, in milliseconds; default 30,000. */
+  /** The longest wait for readiness, in milliseconds; default 30,000. */
   readonly readyWithinMs?: number
 }
 
-/** An app without ports of its own, which runs. */
+/** A running app without ports. */
 export interface OpenApp<Built extends App> extends AsyncDisposable {
   readonly app: Built
-  /** For a metrics page of the program's. */
+  /** For a metrics endpoint of the embedding program. */
   readonly metrics: Metrics
-  /** Why it should get no requests now, in a few words. */
+  /** Why it is not ready, in a few words; `undefined`: it is ready. */
   unready(): string | undefined
-  /** Ends what waits and stops all; twice is once. Close the program's port at the same time. */
+  /** Drains and stops the app. Idempotent. Close the port of the program at the same time. */
   close(): Promise<void>
 }
 
 const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
-/** Between two looks whether it is ready. */
-const LOOK_EVERY_MS = 10
+/** Interval of readiness checks. */
+const POLL_MS = 10
 
-/** What parts get to stop beside what runs. */
+/** Extra time for parts to stop, after requests were cut. */
 const PART_EXTRA_MS = 1_000
 
 /**
- * Builds and starts an app for a program that mounts it. Resolves when it may get requests.
- * @throws {ConfigError} a setting is wrong; a start that fails; an `Error` when it is not ready in time. Nothing is left open.
+ * Builds and starts an app for a program that mounts it. Resolves when it is ready.
+ * @throws {ConfigError} a setting is wrong. @throws {Error} startup failed or timed out. Nothing is left open.
  */
 export async function openApp<Options extends OptionTable, Built extends App>(
   definition: ServiceDefinition<Options, Built>,
   { settings, log = silent, readyWithinMs = 30_000 }: OpenAppOptions,
 ): Promise<OpenApp<Built>> {
-  // The table is the sum of both, which the compiler does not see through.
+  // The compiler cannot see that the table combines both.
   const config = readConfig<OptionTable>(defineOptions({ ...serviceOptions, ...definition.options }), {
     argv: [],
     env: Object.fromEntries(Object.entries(settings).map(([name, text]) => [variableOf(name), text])),
@@ -55,7 +55,7 @@ export async function openApp<Options extends OptionTable, Built extends App>(
   if (config.noTokens)
     throw new ConfigError(
       'CONFLICT',
-      'no-tokens is for services on a loopback address; the program may listen elsewhere.',
+      'no-tokens requires a loopback address, and the program may listen on any address.',
     )
   const clock = systemClock
   const starting = new AbortController()
@@ -67,7 +67,7 @@ export async function openApp<Options extends OptionTable, Built extends App>(
     built = await definition.build(config, tools)
     await lifecycle.start(built.parts)
     while (built.health.unready() !== undefined && !starting.signal.aborted)
-      await clock.sleep(LOOK_EVERY_MS, starting.signal)
+      await clock.sleep(POLL_MS, starting.signal)
   } finally {
     starting.abort()
     await timer

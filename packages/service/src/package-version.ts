@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** The `version` in the `package.json` one folder above the module, whose `import.meta.url` is given. */
+/** The `version` in the `package.json` one folder above the module with this `import.meta.url`. */
 export function packageVersion(moduleUrl: string): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', moduleUrl), 'utf8'))
   const version: unknown =

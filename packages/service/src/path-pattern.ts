@@ -1,20 +1,20 @@
 import { isId, ProblemError } from '@freshet/protocol'
-import type { Asking } from './route.ts'
+import type { RequestHead } from './route.ts'
 
 const PARAMETER = /\{([a-z][a-zA-Z]*)\}/
 const SEGMENT = /^(?:(?:\{[a-z][a-zA-Z]*\})?(?::[a-z]+)?|[a-z][a-z0-9_.-]*)$/
 
-/** The path of a route: `/{collection}/{id}`, `/{collection}:changes`. Case counts; a final slash is another path. */
+/** A route path: `/{collection}/{id}`, `/{collection}:changes`. Case-sensitive; a trailing slash makes another path. */
 export class PathPattern {
   readonly text: string
-  /** The same for the router of Express: `/:collection/:id`, `/:collection\:changes`. */
+  /** The same path in the syntax of Express: `/:collection/:id`, `/:collection\:changes`. */
   readonly forExpress: string
   /** Patterns of the same shape match the same paths. */
   readonly shape: string
   readonly #names: readonly string[]
   readonly #regexp: RegExp
 
-  /** @throws {TypeError} it is none. */
+  /** @throws {TypeError} malformed. */
   constructor(text: string) {
     const [first, ...segments] = text.split('/')
     if (first !== '' || !segments.every((segment) => segment !== '' && SEGMENT.test(segment)))
@@ -31,7 +31,7 @@ export class PathPattern {
     this.#regexp = new RegExp(`^${source.join('')}$`)
   }
 
-  /** The parameters of a path without its query; `undefined`: it is another one. @throws {ProblemError} bad-url */
+  /** The parameters of a path, passed without its query; `undefined`: no match. @throws {ProblemError} bad-url */
   match(path: string): Record<string, string> | undefined {
     const match = this.#regexp.exec(path)
     if (match === null) return undefined
@@ -40,9 +40,9 @@ export class PathPattern {
     return parameters
   }
 
-  /** For sorting: what says more of a path is asked first. */
+  /** Sorts more specific patterns first. */
   static bySpecificity(one: PathPattern, other: PathPattern): number {
-    const [left, right] = [one, other].map(({ shape }) => shape.split('/').map(looseness))
+    const [left, right] = [one, other].map(({ shape }) => shape.split('/').map(generality))
     for (const [index, value] of (left ?? []).entries()) {
       const difference = value - (right?.[index] ?? 0)
       if (difference !== 0) return difference
@@ -52,11 +52,11 @@ export class PathPattern {
 }
 
 /**
- * A request target in the one form that routes are matched in: characters of the path that need no encoding are decoded
- * (RFC 3986, 6.2.2.2), so that `/%761/products` is `/v1/products`. The absolute form that proxies may send (RFC 9112,
- * 3.2.2) names us already. @throws {ProblemError} bad-url
+ * Normalizes a request target: percent-encoded unreserved characters of the path are decoded (RFC 3986, 6.2.2.2), so
+ * that `/%761/products` is `/v1/products`; the origin of an absolute-form target (RFC 9112, 3.2.2) is removed. @throws
+ * {ProblemError} bad-url
  */
-export function normalUrl(url: string): string {
+export function normalizeUrl(url: string): string {
   const local = url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?#]*/i, '')
   if (!local.includes('%')) return local
   const path = pathOf(local)
@@ -68,36 +68,36 @@ export function normalUrl(url: string): string {
   return normal + local.slice(path.length)
 }
 
-/** What stands before the `?` of a request target. */
+/** The part of a request target before the `?`. */
 export function pathOf(url: string): string {
   const mark = url.indexOf('?')
   return mark < 0 ? url : url.slice(0, mark)
 }
 
-/** The raw text behind the `?` of a request target; empty when there is none. */
+/** The raw query of a request target; empty if there is none. */
 export function rawQueryOf(url: string): string {
   const mark = url.indexOf('?')
   return mark < 0 ? '' : url.slice(mark + 1)
 }
 
-/** The parameter of a path. @throws {TypeError} the pattern of the route does not name it. */
-export function parameterOf({ parameters }: Asking, name: string): string {
+/** A path parameter. @throws {TypeError} the route has no such parameter. */
+export function parameterOf({ parameters }: RequestHead, name: string): string {
   const text = parameters[name]
   if (text === undefined) throw new TypeError(`the pattern of the route has no {${name}}`)
   return text
 }
 
 /**
- * How the apps read `{collection}` and `{id}` in a path: for the `parameters` of a route table. `has`: the collections that
- * there are.
+ * Checks `{collection}` and `{id}` in a path; for the `parameters` of a route table. `has` tells whether a collection
+ * exists.
  */
-export function documentNames(
+export function documentParameters(
   has: (collection: string) => boolean,
 ): Record<'collection' | 'id', (text: string) => void> {
   return {
     collection: (name) => {
       if (has(name)) return
-      // No collection has such a name: it would be a path of its own, `/{collection}:changes`.
+      // Not a valid collection name, so it must be an unknown path such as `/{collection}:changes`.
       const path = name.includes(':') || name.includes('/')
       throw new ProblemError(path ? 'unknown-path' : 'unknown-collection')
     },
@@ -110,7 +110,7 @@ export function documentNames(
   }
 }
 
-function looseness(segment: string): number {
+function generality(segment: string): number {
   if (segment === '{}') return 2
   return segment.startsWith('{}') ? 1 : 0
 }
@@ -119,7 +119,7 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text)
   } catch (cause) {
-    // The only error that it knows: a broken escape, or bytes that are not UTF-8.
+    // A broken escape, or bytes that are not UTF-8.
     throw new ProblemError('bad-url', {
       detail: 'The path has a broken percent-encoding, or one that is not UTF-8.',
       cause,

@@ -2,16 +2,16 @@ import { ProblemError } from '@freshet/protocol'
 import type { IncomingMessage } from 'node:http'
 import type { BodyShare } from './body-share.ts'
 import { ClientGone } from './client-gone.ts'
-import { releaseContinue } from './expectation.ts'
+import { sendContinue } from './expectation.ts'
 
 /**
- * The whole body of a request; call it once, and read what it gives in the turn in which it settles: there is room for
- * that then. A body that says that it is too large is refused before it is read, one that lies as soon as it is. What
- * counts is what has come, so a head alone takes nothing from others; a body that does not come on makes way for them.
- * The rest is read and dropped within the time that a request has, because a client that is cut off while it sends often
- * never sees the answer.
+ * Receives the whole body; call it once, and parse the result in the turn in which it resolves, while the memory for
+ * that is reserved. A body with too large a Content-Length is refused before it is read, any other as soon as it
+ * exceeds the limit. Only received bytes count toward the budget, and a stalled body yields to others.
+ * After a refusal the rest is read and discarded within the time limit of the request: clients that are cut off while
+ * sending often never see the response.
  * @throws {ProblemError} `payload-too-large`; `overloaded`; `unsupported-media-type`: it has a content encoding.
- * @throws {ClientGone} let it through to the HTTP shell. @throws {TypeError} somebody has read it, as a body parser does.
+ * @throws {ClientGone} do not catch it. @throws {TypeError} the body was already read, for example by a body parser.
  */
 export async function receiveBody(
   request: IncomingMessage,
@@ -19,29 +19,27 @@ export async function receiveBody(
   share: BodyShare,
 ): Promise<Buffer> {
   const encoding = request.headers['content-encoding']
-  // RFC 9110, 8.4.1: case does not count; 12.5.3: the refusal names what is taken.
+  // RFC 9110, 8.4.1: case-insensitive; 12.5.3: the response names the accepted encoding.
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
     throw new ProblemError('unsupported-media-type', {
       detail: 'Expected a body without Content-Encoding.',
       headers: { 'accept-encoding': 'identity' },
     })
   if (!request.destroyed && (request.readableDidRead || request.readableEnded))
-    throw new TypeError(
-      'the body was read before: mount this before what reads bodies, as express.json() does',
-    )
+    throw new TypeError('the body was already read: mount this before body parsers such as express.json()')
   const declared = Number(request.headers['content-length'] ?? 0)
   if (declared > maxBytes) throw tooLarge(maxBytes)
-  releaseContinue(request)
-  const body = await gather(request, new Gathering(declared, maxBytes, share), share)
-  await share.whole(body.length)
+  sendContinue(request)
+  const body = await readAll(request, new BodyBuffer(declared, maxBytes, share), share)
+  await share.complete(body.length)
   return body
 }
 
 /**
- * What has come of a body. One piece is kept as it is, more are copied together at once: each costs some hundred bytes
- * beside its content, and a client may send pieces of one byte.
+ * The body received so far. A single chunk is kept as it is; further chunks are copied into one buffer. Each Buffer has
+ * about a hundred bytes of overhead, and a client may send one byte at a time.
  */
-class Gathering {
+class BodyBuffer {
   readonly #declared: number
   readonly #maxBytes: number
   readonly #share: BodyShare
@@ -55,38 +53,38 @@ class Gathering {
   }
 
   /** @throws {ProblemError} payload-too-large; overloaded */
-  take(chunk: Buffer): void {
+  append(chunk: Buffer): void {
     const from = this.#size
     const size = from + chunk.length
     if (size > this.#maxBytes) throw tooLarge(this.#maxBytes)
     if (from === 0) {
-      this.#share.growTo(size)
+      this.#share.reserve(size)
       this.#bytes = chunk
     } else {
-      this.#makeRoom(size)
+      this.#grow(size)
       chunk.copy(this.#bytes, from)
     }
     this.#size = size
-    this.#share.came(size)
+    this.#share.received(size)
   }
 
-  whole(): Buffer {
+  toBuffer(): Buffer {
     return this.#bytes.subarray(0, this.#size)
   }
 
-  #makeRoom(size: number): void {
+  #grow(size: number): void {
     if (size <= this.#bytes.length) return
-    // Twice what is needed, so that many small pieces are not copied again and again. What is declared is no more than
-    // a limit: to make room for all of it would cost a client that sends two bytes nothing.
-    const room = Math.min(2 * size, this.#declared || this.#maxBytes)
-    this.#share.growTo(room)
-    const bytes = Buffer.allocUnsafeSlow(room)
+    // Doubles the capacity, so that many small chunks are not copied repeatedly. Content-Length is only an upper limit:
+    // allocating all of it would let a client reserve memory by sending two bytes.
+    const capacity = Math.min(2 * size, this.#declared || this.#maxBytes)
+    this.#share.reserve(capacity)
+    const bytes = Buffer.allocUnsafeSlow(capacity)
     this.#bytes.copy(bytes, 0, 0, this.#size)
     this.#bytes = bytes
   }
 }
 
-function gather(request: IncomingMessage, gathering: Gathering, share: BodyShare): Promise<Buffer> {
+function readAll(request: IncomingMessage, buffer: BodyBuffer, share: BodyShare): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const finish = (): void => {
       request.off('data', take).off('end', end).off('error', gone).off('close', gone)
@@ -98,25 +96,27 @@ function gather(request: IncomingMessage, gathering: Gathering, share: BodyShare
     }
     const take = (chunk: Buffer): void => {
       try {
-        gathering.take(chunk)
+        buffer.append(chunk)
       } catch (error) {
         refuse(error)
       }
     }
     const end = (): void => {
       finish()
-      resolve(gathering.whole())
+      resolve(buffer.toBuffer())
     }
     const gone = (): void => {
       finish()
-      // Errors of a broken connection may follow; nobody is left to hear them.
+      // A broken connection may emit further errors.
       request.on('error', () => undefined)
-      reject(new ClientGone('The client went away before its request was complete.'))
+      reject(new ClientGone('The client disconnected before its request was complete.'))
     }
     if (request.destroyed && !request.readableEnded) return gone()
     share.receiving(() =>
       refuse(
-        new ProblemError('overloaded', { detail: 'The body came too slowly while others wanted its room.' }),
+        new ProblemError('overloaded', {
+          detail: 'The body arrived too slowly while other requests needed its memory.',
+        }),
       ),
     )
     request.on('data', take).on('end', end).on('error', gone).on('close', gone)

@@ -1,33 +1,32 @@
 import { ProblemError } from '@freshet/protocol'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { admitted, noTokens, queryOf } from './admission.ts'
+import { authorize, noTokens, queryOf } from './admission.ts'
 import type { Claims, Handler, Verifier } from './contract.ts'
-import { normalUrl, PathPattern, pathOf } from './path-pattern.ts'
-import type { Asking, Route } from './route.ts'
+import { normalizeUrl, PathPattern, pathOf } from './path-pattern.ts'
+import type { RequestHead, Route } from './route.ts'
 import { sendProblem } from './send-problem.ts'
 
-/** What a route table is made of. */
 export interface RouteTableOptions {
   readonly routes: readonly Route[]
-  /** Without it only public routes can be used. */
+  /** Without it only public routes work. */
   readonly tokens?: Verifier
-  /** Looks at the parameters of that name, in every route. @throws {ProblemError} nothing is called so. */
+  /** Checks path parameters by name, in every route. @throws {ProblemError} the parameter is invalid. */
   readonly parameters?: Readonly<Record<string, (text: string) => void>>
-  /** Headers of an answer 405 beside `Allow`. */
-  readonly refused?: (asking: Asking) => Readonly<Record<string, string>>
+  /** Headers of 405 responses, in addition to `Allow`. */
+  readonly methodNotAllowedHeaders?: (head: RequestHead) => Readonly<Record<string, string>>
 }
 
 /**
- * What a port answers, as rows. Paths, methods, `Allow`, tokens and queries are looked at here and nowhere else; a route
- * gets a request that may be answered.
+ * The routes of a port. Paths, methods, `Allow`, tokens and queries are checked here and nowhere else, before the
+ * handler of a route runs.
  */
 export class RouteTable {
-  /** Each path once, in the order in which they are to be asked. */
+  /** Distinct paths, most specific first. */
   readonly paths: readonly RoutePath[]
   readonly #options: RouteTableOptions
   readonly #methods: ReadonlySet<string>
 
-  /** @throws {TypeError} two routes answer the same, or a path is malformed. */
+  /** @throws {TypeError} two routes for the same method and path, or a malformed path. */
   constructor(options: RouteTableOptions) {
     this.#options = options
     const byShape = new Map<string, RoutePath>()
@@ -44,10 +43,10 @@ export class RouteTable {
   }
 
   /**
-   * A collection must not have the name of a path of its own: `/{collection}/{id}` would answer for it, or not.
+   * Checks that no collection has the name of a fixed path, which `/{collection}/{id}` would shadow.
    * @throws {TypeError}
    */
-  expectFree(collections: Iterable<string>): void {
+  rejectNameConflicts(collections: Iterable<string>): void {
     for (const name of collections)
       for (const { pattern } of this.paths)
         if (pattern.text.split('/')[1] === name)
@@ -55,19 +54,19 @@ export class RouteTable {
   }
 
   /**
-   * Answers requests whose `url` begins with `prefix` (`/v1`; empty: they begin with the path of a route, as Express hands
-   * them over). A method that no route knows is 405 wherever it is asked for, before anything else is looked at.
+   * Handles requests whose `url` starts with `prefix` (`/v1`; empty when Express has removed the mount path). A method
+   * that no route has is 405 on every path, before any other check.
    */
   handlerAt(prefix: string): Handler {
     return (request, response) => {
       const { method = '', url = '' } = request
       const base = baseOf(request, prefix)
       if (!this.#methods.has(method)) {
-        const headers = this.#options.refused?.({ request, parameters: {}, base })
+        const headers = this.#options.methodNotAllowedHeaders?.({ request, parameters: {}, base })
         const allow = [...this.#methods].join(', ')
         return sendProblem(response, 'method-not-allowed', { headers: { ...headers, allow } })
       }
-      const path = pathOf(normalUrl(url))
+      const path = pathOf(normalizeUrl(url))
       if (path.startsWith(`${prefix}/`))
         for (const one of this.paths) {
           const parameters = one.pattern.match(path.slice(prefix.length))
@@ -79,7 +78,7 @@ export class RouteTable {
   }
 }
 
-/** One path and all that it answers. */
+/** One path and its routes by method. */
 export class RoutePath {
   readonly pattern: PathPattern
   readonly #options: RouteTableOptions
@@ -91,7 +90,7 @@ export class RoutePath {
     this.#options = options
   }
 
-  /** @throws {TypeError} another one answers the same. */
+  /** @throws {TypeError} the method is taken. */
   add(route: Route): void {
     for (const method of route.methods) {
       if (this.#routes.has(method)) throw new TypeError(`two routes answer ${method} ${route.path}`)
@@ -103,7 +102,7 @@ export class RoutePath {
   }
 
   /**
-   * Answers a request for this path. `parameters`: decoded once; `base`: what stands before the path.
+   * Handles a request for this path. `parameters`: decoded once; `base`: the URL path before the route.
    * @throws {ProblemError} also as a rejection.
    */
   answer(
@@ -112,25 +111,27 @@ export class RoutePath {
     parameters: Readonly<Record<string, string>>,
     base: string,
   ): void | Promise<void> {
-    const { tokens = noTokens, parameters: readers = {}, refused } = this.#options
-    const asking: Asking = { request, parameters, base }
+    const { tokens = noTokens, parameters: readers = {}, methodNotAllowedHeaders } = this.#options
+    const head: RequestHead = { request, parameters, base }
     for (const [name, text] of Object.entries(parameters)) readers[name]?.(text)
     const route = this.#routes.get(request.method ?? '')
     if (route === undefined) {
       const headers = { allow: this.#allow }
       if (request.method === 'OPTIONS') return void response.writeHead(204, headers).end()
-      throw new ProblemError('method-not-allowed', { headers: { ...refused?.(asking), ...headers } })
+      throw new ProblemError('method-not-allowed', {
+        headers: { ...methodNotAllowedHeaders?.(head), ...headers },
+      })
     }
-    const need = typeof route.who === 'function' ? route.who(asking) : route.who
-    const proof = admitted(need, tokens, request)
+    const need = typeof route.who === 'function' ? route.who(head) : route.who
+    const proof = authorize(need, tokens, request)
     const run = (claims: Claims | undefined): void | Promise<void> =>
-      route.answer({ ...asking, response, claims, query: queryOf(request, route.query ?? []) })
-    // A token that is remembered costs no turn of the loop.
+      route.answer({ ...head, response, claims, query: queryOf(request, route.query ?? []) })
+    // A cached token needs no promise.
     return proof instanceof Promise ? proof.then(run) : run(proof)
   }
 }
 
-/** What clients put before the path of a route. Express takes the path of a mount off `url` and keeps it in `baseUrl`. */
+/** The URL path before a route. Express removes the mount path from `url` and keeps it in `baseUrl`. */
 function baseOf(request: IncomingMessage & { readonly baseUrl?: string }, prefix: string): string {
   return (request.baseUrl ?? '') + prefix
 }

@@ -8,7 +8,7 @@ import { serviceOptions } from './options.ts'
 import type { ServiceConfig } from './options.ts'
 import { startService } from './running-service.ts'
 
-/** What a service needs of its process; `process` is one. */
+/** The parts of `process` that a service uses. */
 export interface HostProcess {
   readonly argv: readonly string[]
   readonly env: Readonly<Record<string, string | undefined>>
@@ -18,13 +18,13 @@ export interface HostProcess {
   exit(code: number): void
 }
 
-/** How the process ends. 78 is EX_CONFIG of sysexits.h: an orchestrator that starts it again changes nothing. */
+/** Exit codes. 78 is EX_CONFIG of sysexits.h: a restart will not help. */
 export const exitCodes = { done: 0, failed: 1, interrupted: 130, badConfig: 78 } as const
 
 /**
- * Runs a service for as long as its process lives: configuration, build, start, then until SIGTERM or SIGINT asks it
- * to drain. A second signal ends it at once; an error that nobody caught ends it with 1. When both ports are open one
- * line of the log has `"msg":"listening"`, `url` and `managementUrl`, whatever the log level.
+ * Runs a service for the life of the process: reads the configuration, builds, starts, and drains on SIGTERM or SIGINT.
+ * A second signal exits at once; an uncaught error exits with 1. When both ports are open it logs one line with
+ * `"msg":"listening"`, `url` and `managementUrl`, at every log level.
  */
 export async function runService<Options extends OptionTable>(
   definition: ServiceDefinition<Options>,
@@ -33,7 +33,7 @@ export async function runService<Options extends OptionTable>(
   const argv = host.argv.slice(2)
   const options = defineOptions({ ...serviceOptions, ...definition.options })
   if (argv.includes('--help')) {
-    host.stdout.write(`${definition.says}\n\n${helpText(options)}`)
+    host.stdout.write(`${definition.description}\n\n${helpText(options)}`)
     return host.exit(exitCodes.done)
   }
   try {
@@ -50,7 +50,7 @@ async function run<Options extends OptionTable>(
   host: HostProcess,
   { argv, options }: { argv: readonly string[]; options: typeof serviceOptions & Options },
 ): Promise<void> {
-  // The table is the sum of both, which the compiler does not see through.
+  // The compiler cannot see that the table combines both.
   const config = readConfig<OptionTable>(options, {
     argv,
     env: host.env,
@@ -59,21 +59,21 @@ async function run<Options extends OptionTable>(
   const log = pino({ level: config.logLevel, base: { role: definition.role } }, host.stdout)
   for (const event of ['uncaughtException', 'unhandledRejection'])
     host.on(event, (err) => {
-      log.fatal({ err, event }, 'ended by an error that nobody caught')
+      log.fatal({ err, event }, 'uncaught error')
       host.exit(exitCodes.failed)
     })
-  const asked = new AbortController()
+  const shutdown = new AbortController()
   for (const signal of ['SIGTERM', 'SIGINT'])
     host.on(signal, () => {
-      if (asked.signal.aborted) return host.exit(exitCodes.interrupted)
+      if (shutdown.signal.aborted) return host.exit(exitCodes.interrupted)
       log.info({ signal }, 'stopping')
-      asked.abort()
+      shutdown.abort()
     })
-  const service = await startService({ definition, config, log, clock: systemClock, signal: asked.signal })
-  if (!asked.signal.aborted) {
+  const service = await startService({ definition, config, log, clock: systemClock, signal: shutdown.signal })
+  if (!shutdown.signal.aborted) {
     const { url, managementUrl } = service
     log.child({}, { level: 'info' }).info({ url, managementUrl }, 'listening')
-    await once(asked.signal, 'abort')
+    await once(shutdown.signal, 'abort')
   }
   await service.stop()
   log.info('stopped')

@@ -10,30 +10,29 @@ import type { ServiceConfig } from './options.ts'
 import { serviceTools } from './service-tools.ts'
 import type { Upgrades } from './upgrades.ts'
 
-/** What a service is started from. */
 export interface StartOptions<Options extends OptionTable> {
   readonly definition: ServiceDefinition<Options>
   readonly config: ConfigOf<Options> & ServiceConfig
   readonly log: Log
   readonly clock: Clock
-  /** Aborted while it starts: the start is given up, all is stopped, and the result is a service that has ended. */
+  /** Cancels startup: everything is stopped, and the result is a service that has ended. */
   readonly signal: AbortSignal
 }
 
 /** A service whose ports are open. */
 export interface RunningService extends AsyncDisposable {
-  /** Base URL of the public port, without a final slash. */
+  /** Base URL of the public port, without a trailing slash. */
   readonly url: string
-  /** Base URL of the management port, without a final slash. */
+  /** Base URL of the management port, without a trailing slash. */
   readonly managementUrl: string
   /**
-   * Not ready any more; after `drain` the public port closes, running requests end, then the parts stop in reverse,
-   * the management port last. Never rejects; twice is once.
+   * Graceful shutdown: reports not ready, waits for `drain`, closes the public port while requests finish, then stops
+   * the parts in reverse and the management port last. Never rejects. Idempotent.
    */
   stop(): Promise<void>
 }
 
-/** The management port is for one prober and one scraper: whoever comes finds a place, and nobody keeps one for long. */
+/** Tight limits: the management port serves probes and scrapers, and no client may occupy a connection for long. */
 const MANAGEMENT_LIMITS: HttpLimits = {
   maxHeaderBytes: 16 * 2 ** 10,
   headersWithinMs: 5_000,
@@ -43,28 +42,28 @@ const MANAGEMENT_LIMITS: HttpLimits = {
   maxSockets: 100,
 }
 
-/** What may be sent ahead of answers there. */
+/** Budget for pipelined requests there. */
 const MANAGEMENT_HEAD_BYTES = 2 ** 20
 
-/** The parts get a moment more than the requests, so that a request that is cut is reported as such. */
+/** Parts stop slightly later than requests, so that a cut request is reported as such. */
 const PART_EXTRA_MS = 1_000
 
 /**
- * Starts a service: management port, app, its parts, public port. Used by `runService`, and by tests that want a
- * service in their own process. @throws {ConfigError}; what `build` or a part's start throws, when all is stopped again.
+ * Starts a service: management port, app, its parts, public port. Used by `runService`, and by tests that run a service
+ * in-process. @throws {ConfigError} or whatever `build` or a part throws, after everything was stopped.
  */
 export async function startService<Options extends OptionTable>(
   options: StartOptions<Options>,
 ): Promise<RunningService> {
   const { definition, config, log, clock, signal } = options
   if (config.headersWithinMs > config.bodyWithinMs)
-    throw new ConfigError('CONFLICT', '--headers-within is longer than --body-within, which is for both.')
+    throw new ConfigError('CONFLICT', '--headers-within is longer than --body-within, which includes it.')
   const tools = serviceTools(config, { log, clock, signal })
   const { metrics, fail, inFlight, drain } = tools
   const shell = (handle: Handler, limits: HttpLimits, heads: BytePart, upgrades?: Upgrades): HttpShell =>
     new HttpShell({ handle, fail, limits, heads, clock, ...(upgrades && { upgrades }) })
   const state: State = { app: undefined, port: undefined, draining: false }
-  // Of its own, so that nothing that happens on the public port is felt here.
+  // A separate budget, so that load on the public port cannot affect it.
   const managementHeads = new ByteBudget({ maxBytes: MANAGEMENT_HEAD_BYTES, clock }).part('heads')
   const managementPort = shell(
     managementHandler(managementOf(state, metrics, definition)),
@@ -112,7 +111,7 @@ export async function startService<Options extends OptionTable>(
   const end = async (): Promise<void> => {
     state.draining = true
     if (givenUp) return await lifecycle.stop()
-    // While balancers notice, requests are still answered, but no connection is kept for another one.
+    // Until load balancers notice, requests are still answered, but connections are not kept alive.
     state.port?.drain()
     await clock.sleep(config.drainMs, new AbortController().signal)
     await lifecycle.stop()
@@ -122,14 +121,14 @@ export async function startService<Options extends OptionTable>(
   return { ...urls, stop, [Symbol.asyncDispose]: stop }
 }
 
-/** How far a start has come, and whether it is over again. */
+/** Startup and shutdown progress. */
 interface State {
   app: App | undefined
   port: HttpShell | undefined
   draining: boolean
 }
 
-/** What the management port tells, before there is an app too. */
+/** Management port options that also work before the app is built. */
 function managementOf(
   state: State,
   metrics: Metrics,
@@ -151,22 +150,22 @@ function managementOf(
 
 function addMetrics(metrics: Metrics, port: HttpShell): void {
   metrics.addProcess()
-  metrics.counter('http_requests_total', 'Requests taken by the public port.', [], () => port.requests)
+  metrics.counter('http_requests_total', 'Requests received on the public port.', [], () => port.requests)
   metrics.gauge('http_connections', 'Connections open on the public port.', [], () => port.openSockets)
-  const help = 'Connections refused because too many were open, and none of them waited for its client.'
+  const help = 'Connections refused because too many were open, and none could be closed.'
   metrics.counter('http_connections_refused_total', help, [], () => port.droppedSockets)
   const cutHelp =
-    'Connections cut: "unread", the client took nothing of its answer; "pipelining", it sent too far ahead; ' +
-    '"crowded", it was unused longest when another came.'
+    'Connections closed by the server: "unread", the client did not read its answer; "pipelining", too many ' +
+    'requests ahead; "crowded", the least recently used at the limit.'
   metrics.counter('http_connections_cut_total', cutHelp, ['reason'], () =>
     Object.entries(port.cuts).map(([reason, value]) => ({ labels: { reason }, value })),
   )
 }
 
 function addUpgradeMetrics(metrics: Metrics, upgrades: Upgrades): void {
-  const open = 'Connections that speak another protocol than HTTP, such as web-sockets.'
+  const open = 'Connections upgraded to another protocol, such as WebSocket.'
   metrics.gauge('http_upgraded', open, [], () => upgrades.size)
-  const refused = 'Upgrades that were refused, by the code of the problem.'
+  const refused = 'Refused upgrades, by problem code.'
   metrics.counter('http_upgrades_refused_total', refused, ['code'], () =>
     [...upgrades.refusals].map(([code, value]) => ({ labels: { code }, value })),
   )

@@ -2,7 +2,7 @@ import { problemBody, problems } from '@freshet/protocol'
 import type { ProblemCode, ProblemKind, RefusalOptions } from '@freshet/protocol'
 import type { ServerResponse } from 'node:http'
 
-/** The bytes of a problem and the headers that go with it, for answers that are not written by a `ServerResponse`. */
+/** The status, headers and body of a problem, for answers that are not written by a `ServerResponse`. */
 export function problemAnswer(
   code: ProblemCode,
   options: RefusalOptions = {},
@@ -22,9 +22,8 @@ export function problemAnswer(
 }
 
 /**
- * Answers with `application/problem+json`. Headers set before stay, as far as the problem has none of that name; a
- * `HEAD` gets the headers alone. Does nothing when an answer has begun: then the only honest thing left is to break
- * the connection, which is done.
+ * Answers with `application/problem+json`. Headers set earlier are kept unless the problem sets them; HEAD gets no
+ * body. If a response has already begun, closes the connection.
  */
 export function sendProblem(response: ServerResponse, code: ProblemCode, options?: RefusalOptions): void {
   if (response.headersSent) {
@@ -32,7 +31,7 @@ export function sendProblem(response: ServerResponse, code: ProblemCode, options
     return
   }
   const { status, headers, body } = problemAnswer(code, options)
-  // What described the answer that was meant does not describe this one.
+  // These described the intended response, not this one.
   for (const name of ['etag', 'last-modified', 'content-encoding', 'transfer-encoding', 'age'])
     response.removeHeader(name)
   response.writeHead(status, headers)

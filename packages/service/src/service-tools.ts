@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import type { ServiceTools } from './contract.ts'
 import { Drain } from './drain.ts'
-import { makeFail } from './fail.ts'
+import { createFail } from './fail.ts'
 import { addInFlightMetrics, openInFlight } from './in-flight.ts'
-import { makeVerifier } from './make-verifier.ts'
+import { createVerifier } from './tokens.ts'
 import { Metrics } from './metrics.ts'
 import type { ServiceConfig } from './options.ts'
 
-/** What an app is built with. */
+/** The tools that `build` receives. */
 export interface AppTools extends ServiceTools {
   readonly drain: Drain
 }
 
-/** Makes what every app is built with. @throws {ConfigError} */
+/** Creates the tools of an app. @throws {ConfigError} */
 export function serviceTools(
   config: ServiceConfig,
   { log, clock, signal }: Pick<ServiceTools, 'log' | 'clock' | 'signal'>,
@@ -24,8 +24,8 @@ export function serviceTools(
     log,
     clock,
     metrics,
-    fail: makeFail(log, randomUUID),
-    tokens: makeVerifier(config, clock),
+    fail: createFail(log, randomUUID),
+    tokens: createVerifier(config, clock),
     inFlight,
     drain: new Drain(log, clock),
     signal,

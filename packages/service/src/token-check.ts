@@ -2,34 +2,37 @@ import { createLocalJWKSet, createRemoteJWKSet, customFetch, errors, jwtVerify }
 import type { CryptoKey, FetchImplementation, JWK, JWTPayload, JWTVerifyGetKey } from 'jose'
 import { KeySetError, PUBLIC_KEY_ALGORITHMS, usableKeys } from './key-set.ts'
 
-/** Whom tokens come from and for whom they are. */
+/** Required claims of tokens. */
 export interface TokenTerms {
   readonly issuer: string
   readonly audience: string
 }
 
-/** Proves a token: signature, algorithm, issuer, audience, times. Rejects with an error of jose or of the network. */
+/** Verifies a token: signature, algorithm, issuer, audience, times. Rejects with an error of jose or of the network. */
 export type TokenCheck = (token: string) => Promise<JWTPayload>
 
-/** How far the clocks of the issuer and of this machine may differ, in seconds. */
+/** Allowed clock skew between the issuer and this machine, in seconds. */
 export const CLOCK_TOLERANCE_S = 5
 
-/** A key set of 100 RSA keys with certificates is some 300 KB. */
+/** A set of 100 RSA keys with certificates takes some 300 KB. */
 const MAX_KEY_SET_BYTES = 2 ** 20
 
-/** Tokens signed with a secret that this installation shares (HS256); `secret` has 32 bytes or more. */
+/** Verifies tokens with a shared secret (HS256) of at least 32 bytes. */
 export function secretCheck(secret: string, terms: TokenTerms): TokenCheck {
   const key = new TextEncoder().encode(secret)
   const options = { ...common(terms), algorithms: ['HS256'] }
   return async (token) => (await jwtVerify(token, key, options)).payload
 }
 
-/** Tokens signed by one of these keys; whoever has them can sign none. */
+/** Verifies tokens with fixed public keys. */
 export function publicKeysCheck(keys: readonly JWK[], terms: TokenTerms): TokenCheck {
   return checkBy(createLocalJWKSet({ keys: [...keys] }), terms)
 }
 
-/** Tokens signed by a key of the set at `url`, which is fetched when needed, kept 10 minutes, and asked for new keys. */
+/**
+ * Verifies tokens with the JWKS at `url`, which is fetched on demand and cached for 10 minutes. Unknown keys trigger
+ * another fetch.
+ */
 export function keySetCheck(url: string, terms: TokenTerms): TokenCheck {
   const options = { timeoutDuration: 5_000, cooldownDuration: 10_000, [customFetch]: fetchKeySet }
   return checkBy(createRemoteJWKSet(new URL(url), options), terms)
@@ -41,7 +44,7 @@ function checkBy(keys: JWTVerifyGetKey, terms: TokenTerms): TokenCheck {
     try {
       return (await jwtVerify(token, keys, options)).payload
     } catch (error) {
-      // A token that does not name its key, and several that may be it, as while keys are changed: one of them counts.
+      // The token has no key id, and several keys fit, as during a key rotation: try each.
       if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
       const matches = (key: CryptoKey): Promise<JWTPayload> =>
         jwtVerify(token, key, options).then(({ payload }) => payload)
@@ -50,7 +53,7 @@ function checkBy(keys: JWTVerifyGetKey, terms: TokenTerms): TokenCheck {
   }
 }
 
-/** As `fetch`, for a JWKS of bounded size, and with the keys alone that can be used. */
+/** Like `fetch`, for a JWKS of limited size; drops unusable keys. */
 const fetchKeySet: FetchImplementation = async (url, options) => {
   const response = await fetch(url, options)
   if (response.status !== 200) {
@@ -65,14 +68,14 @@ async function textOf({ body }: Response, maxBytes: number): Promise<string> {
   let size = 0
   for await (const chunk of body ?? []) {
     size += chunk.length
-    // Leaving the loop cancels the rest.
+    // Leaving the loop cancels the download.
     if (size > maxBytes) throw new KeySetError(`a key set of at most ${maxBytes} bytes`)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString()
 }
 
-/** @throws the error of another reason than the signature, or of the last key. */
+/** @throws an error other than a bad signature, or that of the last key. */
 async function firstMatch(
   keys: AsyncIterable<CryptoKey>,
   matches: (key: CryptoKey) => Promise<JWTPayload>,

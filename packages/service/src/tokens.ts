@@ -1,22 +1,29 @@
+import { ConfigError, type Clock } from '@freshet/kit'
 import { ProblemError } from '@freshet/protocol'
-import { errors } from 'jose'
-import type { JWTPayload } from 'jose'
+import { errors, type JWK, type JWTPayload } from 'jose'
+import { isIPv4 } from 'node:net'
 import type { Claims, Verifier } from './contract.ts'
-import { CLOCK_TOLERANCE_S } from './token-check.ts'
-import type { TokenCheck } from './token-check.ts'
+import { KeySetError, readPublicKeys } from './key-set.ts'
+import type { ServiceConfig } from './options.ts'
+import {
+  CLOCK_TOLERANCE_S,
+  keySetCheck,
+  publicKeysCheck,
+  secretCheck,
+  type TokenCheck,
+} from './token-check.ts'
 
-/** What a token verifier is made of. */
 export interface TokenVerifierOptions {
   readonly check: TokenCheck
-  /** Milliseconds since 1970: the `exp` of tokens is a date. */
+  /** Unix time in milliseconds, to compare with `exp`. */
   readonly wallMs: () => number
-  /** A token that expires in more days than that is refused: nobody could take it back. */
+  /** Tokens that expire later than this are refused, because tokens cannot be revoked. */
   readonly maxDays: number
-  /** The most tokens that are remembered; the oldest is forgotten first. */
-  readonly maxRemembered: number
+  /** The most cached tokens; the oldest is evicted. */
+  readonly maxCached: number
 }
 
-interface Remembered {
+interface CachedToken {
   readonly header: string
   readonly claims: Claims
   readonly untilMs: number
@@ -24,21 +31,21 @@ interface Remembered {
 
 const DAY_MS = 86_400_000
 
-/** Longer headers are verified each time, so that what is remembered has a bound in bytes too. */
-const MAX_REMEMBERED_LENGTH = 4_096
+/** Longer headers are not cached, so that the cache is bounded in bytes too. */
+const MAX_CACHED_LENGTH = 4_096
 
-/** Schemes end with a space or with the header: https://www.rfc-editor.org/rfc/rfc9110#section-11.4 */
+/** A scheme ends at a space or at the end: https://www.rfc-editor.org/rfc/rfc9110#section-11.4 */
 const bearerScheme = /^bearer(?: |$)/i
 const bearer = /^bearer +([\w-]+\.[\w-]+\.[\w-]+)$/i
 
 /**
- * Verifies bearer tokens and remembers those that were good until they expire. A header is the remembered one only when
- * all of it is equal. Bad ones are not remembered: they would push out good ones. A key that is withdrawn counts for
- * tokens seen before until they expire, so let tokens be short-lived.
+ * Verifies bearer tokens and caches valid ones until they expire. A cached token is used only if the whole header is
+ * equal. Invalid tokens are not cached, as they would evict valid ones. Cached tokens outlive a withdrawn key, so issue
+ * short-lived tokens.
  */
 export class TokenVerifier implements Verifier {
   readonly #options: TokenVerifierOptions
-  readonly #remembered = new Map<number, Remembered>()
+  readonly #cached = new Map<number, CachedToken>()
 
   constructor(options: TokenVerifierOptions) {
     this.#options = options
@@ -46,23 +53,23 @@ export class TokenVerifier implements Verifier {
 
   verify(header: string | undefined): Claims | Promise<Claims> {
     if (header === undefined) throw unauthenticated('Expected an Authorization header.', undefined)
-    const known = this.#remembered.get(placeOf(header))
+    const known = this.#cached.get(slotOf(header))
     if (known?.header === header && this.#options.wallMs() < known.untilMs) return known.claims
-    return this.#prove(header)
+    return this.#verify(header)
   }
 
-  async #prove(header: string): Promise<Claims> {
+  async #verify(header: string): Promise<Claims> {
     if (!bearerScheme.test(header))
       throw unauthenticated('Expected "Authorization: Bearer <token>", got another scheme.', undefined)
     const token = bearer.exec(header)?.[1]
-    if (token === undefined) throw invalid('Expected "Bearer" and a token of three parts.', undefined)
+    if (token === undefined) throw invalid('Expected "Bearer" and a token with three parts.', undefined)
     const payload = await this.#check(token)
     const claims = claimsOf(payload)
     const untilMs = ((payload.exp ?? 0) + CLOCK_TOLERANCE_S) * 1_000
     const { maxDays, wallMs } = this.#options
     if (untilMs > wallMs() + maxDays * DAY_MS)
       throw invalid(`The token expires in more than ${maxDays} days.`, undefined)
-    this.#remember({ header, claims, untilMs })
+    this.#cache({ header, claims, untilMs })
     return claims
   }
 
@@ -74,31 +81,32 @@ export class TokenVerifier implements Verifier {
     }
   }
 
-  #remember(entry: Remembered): void {
-    if (entry.header.length > MAX_REMEMBERED_LENGTH) return
-    this.#remembered.set(placeOf(entry.header), entry)
-    if (this.#remembered.size <= this.#options.maxRemembered) return
-    const [oldest] = this.#remembered.keys()
-    if (oldest !== undefined) this.#remembered.delete(oldest)
+  #cache(entry: CachedToken): void {
+    if (entry.header.length > MAX_CACHED_LENGTH) return
+    this.#cached.set(slotOf(entry.header), entry)
+    if (this.#cached.size <= this.#options.maxCached) return
+    const [oldest] = this.#cached.keys()
+    if (oldest !== undefined) this.#cached.delete(oldest)
   }
 }
 
 /**
- * Thirty bits from the end of the signature, which are as good as random, so that two tokens seldom share a place; the
- * newer one takes it. A Map by the header itself would hash all of its characters, as each request brings a new string:
- * 440 ns instead of 40 for a header of 300.
+ * The cache slot of a header: thirty bits from the end of the signature, which are as good as random, so collisions are
+ * rare; the newer token wins. Using the header itself as the Map key would hash all of it for every request, because
+ * each is a new string: 440 ns instead of 40 for 300 characters.
  */
-function placeOf(header: string): number {
+function slotOf(header: string): number {
   const end = header.length
-  // The last character of a signature carries few bits.
+  // The last character of a signature encodes few bits.
   let place = 0
   for (let back = 2; back <= 6; back++) place = (place << 6) | (header.charCodeAt(end - back) & 63)
   return place
 }
 
-/** Roles in another form than an array of texts are no roles: a rule that asks for one refuses, the others do not care. */
+/** Malformed roles count as none: only routes that need a role refuse the token. */
 function claimsOf({ sub, roles, freshet_handlers: handlers }: JWTPayload): Claims {
-  if (typeof sub !== 'string' || sub === '') throw invalid('The claim "sub" must be a text.', undefined)
+  if (typeof sub !== 'string' || sub === '')
+    throw invalid('The claim "sub" must be a non-empty string.', undefined)
   const texts = Array.isArray(roles) && roles.every((role) => typeof role === 'string') ? [...roles] : []
   return Object.freeze({
     sub,
@@ -107,11 +115,11 @@ function claimsOf({ sub, roles, freshet_handlers: handlers }: JWTPayload): Claim
   })
 }
 
-/** What is of another form is refused: a service that is no longer known as one would write without its cause. */
+/** Malformed handlers are an error: ignoring them would let a service write without a cause. */
 function handlersIn(claim: unknown = []): readonly string[] {
   const names = typeof claim === 'string' ? claim.split(' ').filter((name) => name !== '') : claim
   if (!Array.isArray(names) || !names.every((name) => typeof name === 'string'))
-    throw invalid('The claim "freshet_handlers" must be an array of texts.', undefined)
+    throw invalid('The claim "freshet_handlers" must be an array of strings.', undefined)
   return [...names]
 }
 
@@ -123,23 +131,106 @@ function refusal(cause: unknown): ProblemError {
   if (cause instanceof errors.JOSEAlgNotAllowed)
     return invalid('The algorithm of the token is not allowed.', cause)
   if (cause instanceof errors.JWSSignatureVerificationFailed || cause instanceof errors.JWKSNoMatchingKey)
-    return invalid('The signature of the token is not by a key that is known here.', cause)
+    return invalid('The token is not signed by a known key.', cause)
   if (cause instanceof errors.JWSInvalid || cause instanceof errors.JWTInvalid)
     return invalid('The token is malformed.', cause)
   if (cause instanceof errors.JOSENotSupported)
-    return invalid('The token uses something that is not supported.', cause)
-  // What is left comes from fetching the keys: the token may be good.
+    return invalid('The token uses an unsupported feature.', cause)
+  // The remaining errors come from fetching the keys; the token may be valid.
   return new ProblemError('unavailable', {
-    detail: 'The keys that tokens are signed with cannot be fetched.',
+    detail: 'The keys for tokens cannot be fetched.',
     cause,
   })
 }
 
-/** RFC 6750, 3.1: no error code when the request has no bearer token at all. */
+/** RFC 6750, 3.1: no error code if the request has no bearer token. */
 function unauthenticated(detail: string, cause: unknown, challenge = 'Bearer'): ProblemError {
   return new ProblemError('unauthenticated', { detail, headers: { 'www-authenticate': challenge }, cause })
 }
 
 function invalid(detail: string, cause: unknown): ProblemError {
   return unauthenticated(detail, cause, 'Bearer error="invalid_token"')
+}
+
+const MAX_CACHED_TOKENS = 10_000
+const MIN_SECRET_BYTES = 32
+
+type TokenConfig = Pick<
+  ServiceConfig,
+  | 'host'
+  | 'tokenSecret'
+  | 'tokenPublicKeys'
+  | 'tokenKeysUrl'
+  | 'tokenIssuer'
+  | 'tokenAudience'
+  | 'tokenMaxDays'
+  | 'noTokens'
+>
+
+/**
+ * Creates the configured verifier. Exactly one of a secret, public keys, a key set or `--no-tokens` is required; the
+ * last only on loopback addresses. @throws {ConfigError} CONFLICT or BAD_VALUE.
+ */
+export function createVerifier(config: TokenConfig, clock: Clock): Verifier {
+  const { host, tokenSecret, tokenPublicKeys, tokenKeysUrl, noTokens } = config
+  const sources = [tokenSecret, tokenPublicKeys, tokenKeysUrl, noTokens || undefined]
+  const given = sources.filter((source) => source !== undefined).length
+  if (given !== 1)
+    throw new ConfigError(
+      'CONFLICT',
+      `Expected one of --token-secret-file, --token-public-keys-file, --token-keys-url and --no-tokens; got ${given}.`,
+    )
+  if (noTokens && !isLoopback(host))
+    throw new ConfigError(
+      'CONFLICT',
+      `--no-tokens requires a loopback address; --host is ${JSON.stringify(host)}.`,
+    )
+  if (noTokens) return new AnonymousVerifier()
+  return new TokenVerifier({
+    check: checkOf(config),
+    wallMs: () => clock.wallMs(),
+    maxDays: config.tokenMaxDays,
+    maxCached: MAX_CACHED_TOKENS,
+  })
+}
+
+function checkOf({ tokenSecret, tokenPublicKeys, tokenKeysUrl = '', ...config }: TokenConfig): TokenCheck {
+  const terms = { issuer: config.tokenIssuer, audience: config.tokenAudience }
+  if (tokenPublicKeys !== undefined) return publicKeysCheck(publicKeysOf(tokenPublicKeys), terms)
+  if (tokenSecret === undefined) return keySetCheck(tokenKeysUrl, terms)
+  if (Buffer.byteLength(tokenSecret) < MIN_SECRET_BYTES)
+    throw new ConfigError(
+      'BAD_VALUE',
+      `The token secret is too short; expected at least ${MIN_SECRET_BYTES} bytes.`,
+    )
+  return secretCheck(tokenSecret, terms)
+}
+
+function publicKeysOf(text: string): readonly JWK[] {
+  try {
+    return readPublicKeys(text)
+  } catch (cause) {
+    if (!(cause instanceof KeySetError)) throw cause
+    throw new ConfigError(
+      'BAD_VALUE',
+      `The public keys for tokens are not usable; expected ${cause.expected}.`,
+      {
+        cause,
+      },
+    )
+  }
+}
+
+/** Whether an address is reachable from this machine only. Names other than `localhost` may resolve to anything. */
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))
+}
+
+/** Treats every request as the same anonymous caller. */
+class AnonymousVerifier implements Verifier {
+  readonly #claims: Claims = Object.freeze({ sub: 'anybody', roles: Object.freeze([]), handlers: 'all' })
+
+  verify(): Claims {
+    return this.#claims
+  }
 }

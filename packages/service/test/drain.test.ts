@@ -28,7 +28,7 @@ test('S6 while it drains it is not ready but answers; then running requests end 
     definition: {
       role: 'slow',
       version: '1',
-      says: '',
+      description: '',
       options: {},
       build: (_config, { drain }) => {
         drain.add({ name: 'waits', drain: () => void events.push('end waits') })

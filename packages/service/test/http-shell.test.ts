@@ -48,7 +48,7 @@ test.each(['patch', 'Patch', 'get', 'delete', 'BREW'])(
     client.send(`${method} / HTTP/1.1\r\nHost: x\r\n\r\n`)
     const answer = await client.untilClosed()
     expect(answer).toMatch(/^HTTP\/1\.1 400 /)
-    expect(answer).toContain('"detail":"Expected a method of HTTP, in capitals: GET,')
+    expect(answer).toContain('"detail":"Expected an HTTP method in upper case: GET,')
   },
 )
 

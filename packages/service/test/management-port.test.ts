@@ -11,7 +11,7 @@ function openService() {
     definition: {
       role: 'quick',
       version: '1',
-      says: '',
+      description: '',
       options: {},
       build: () => ({
         handle: (_, response) => void response.end('ok'),

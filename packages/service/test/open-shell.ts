@@ -3,7 +3,7 @@ import type { Log } from '@freshet/kit'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import type { Handler } from '../src/contract.ts'
-import { makeFail } from '../src/fail.ts'
+import { createFail } from '../src/fail.ts'
 import { HttpShell } from '../src/http-shell.ts'
 import type { HttpLimits } from '../src/http-shell.ts'
 import type { Upgrades } from '../src/upgrades.ts'
@@ -38,7 +38,7 @@ export async function openShell(
 ) {
   const log = new LogBook()
   let ids = 0
-  const fail = makeFail(log, () => `id-${++ids}`)
+  const fail = createFail(log, () => `id-${++ids}`)
   const clock = systemClock
   const heads = new ByteBudget({ maxBytes: changed.headBytes ?? 2 ** 20, clock }).part('heads')
   const shell = new HttpShell({

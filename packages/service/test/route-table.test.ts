@@ -4,8 +4,8 @@ import express, { type ErrorRequestHandler } from 'express'
 import * as fc from 'fast-check'
 import { createServer } from 'node:http'
 import {
-  documentNames,
-  normalUrl,
+  documentParameters,
+  normalizeUrl,
   RouteTable,
   type Call,
   type Claims,
@@ -53,7 +53,7 @@ function tableOf(rows: readonly Route[] = routes): RouteTable {
   return new RouteTable({
     routes: rows,
     tokens,
-    parameters: documentNames((name) => ['products', 'Products'].includes(name)),
+    parameters: documentParameters((name) => ['products', 'Products'].includes(name)),
   })
 }
 
@@ -78,7 +78,7 @@ function byExpress(table: RouteTable, fail: () => Fail): Handler {
   app.use(answer)
   const server = createServer(app)
   return (request, response) => {
-    request.url = normalUrl(request.url ?? '')
+    request.url = normalizeUrl(request.url ?? '')
     server.emit('request', request, response)
   }
 }
@@ -123,7 +123,7 @@ const understood: readonly (readonly [string, object])[] = [
   ['/v1/products:changes', { name: '/{collection}:changes', parameters: { collection: 'products' } }],
 ]
 
-const refused: Readonly<Record<string, readonly string[]>> = {
+const rejected: Readonly<Record<string, readonly string[]>> = {
   'unknown-path': [
     '/',
     '/v1',
@@ -180,7 +180,7 @@ test.each(mounts)(
 test.each(mounts)(
   'S1 a URL is read once, and mounted by %s as by the other: what is refused',
   async (mount) => {
-    for (const [code, urls] of Object.entries(refused))
+    for (const [code, urls] of Object.entries(rejected))
       for (const url of urls)
         expect([url, bodyOf(await asked(mount, `GET ${url}`))]).toMatchObject([
           url,
@@ -201,7 +201,7 @@ test('S1 every id comes back from its URL, however much of it is encoded', () =>
       .split('')
       .map((text, at) => (encode[at] ? hex(text) : text))
       .join('')
-    expect(path?.pattern.match(normalUrl(`/things/${sent}`))).toEqual({ collection: 'things', id: wanted })
+    expect(path?.pattern.match(normalizeUrl(`/things/${sent}`))).toEqual({ collection: 'things', id: wanted })
   })
   fc.assert(property)
 })
@@ -290,6 +290,6 @@ test.each([
 
 test('S4 a collection cannot have the name of a path', () => {
   const table = tableOf([...routes, row(['GET'], '/status/now')])
-  expect(() => table.expectFree(['products', 'status'])).toThrow(/\/status\/now/)
-  expect(() => table.expectFree(['products'])).not.toThrow()
+  expect(() => table.rejectNameConflicts(['products', 'status'])).toThrow(/\/status\/now/)
+  expect(() => table.rejectNameConflicts(['products'])).not.toThrow()
 })

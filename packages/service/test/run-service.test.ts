@@ -22,7 +22,7 @@ function bench(
   const definition: ServiceDefinition<typeof options> = {
     role: 'greeter',
     version: '1.2.3',
-    says: 'Greets.',
+    description: 'Greets.',
     options,
     build: async ({ greeting }, tools) => {
       await before(tools)
@@ -118,12 +118,12 @@ test.each<[string, string[], Record<string, string>, RegExp]>([
   ['an unknown flag', ['--prot', '1'], {}, /"--prot"/],
   ['no way to know who asks', [], {}, /Expected one of --token-secret-file/],
   ['two ways to know who asks', ['--no-tokens', '--token-keys-url', 'http://x/'], {}, /got 2/],
-  ['no tokens outside loopback', ['--no-tokens', '--host', '0.0.0.0'], {}, /--no-tokens is for loopback/],
+  ['no tokens outside loopback', ['--no-tokens', '--host', '0.0.0.0'], {}, /--no-tokens requires a loopback/],
   [
     'no tokens on a name',
     ['--no-tokens', '--host', '127.0.0.1.example.com'],
     {},
-    /--no-tokens is for loopback/,
+    /--no-tokens requires a loopback/,
   ],
   [
     'a private key where public ones belong',
@@ -133,30 +133,30 @@ test.each<[string, string[], Record<string, string>, RegExp]>([
         .privateKey.export({ type: 'pkcs8', format: 'pem' })
         .toString(),
     },
-    /wants public keys alone/,
+    /expected public keys only/,
   ],
   [
     'a private JWK',
     [],
     { FRESHET_TOKEN_PUBLIC_KEYS: '{"keys":[{"kty":"OKP","d":"x"}]}' },
-    /public keys alone/,
+    /public keys only/,
   ],
   [
     'a shared secret as JWK',
     [],
     { FRESHET_TOKEN_PUBLIC_KEYS: '{"keys":[{"kty":"oct"}]}' },
-    /public keys alone/,
+    /public keys only/,
   ],
-  ['no public key', [], { FRESHET_TOKEN_PUBLIC_KEYS: '{"keys":[]}' }, /wants keys of RSA/],
+  ['no public key', [], { FRESHET_TOKEN_PUBLIC_KEYS: '{"keys":[]}' }, /expected RSA keys/],
   [
     'a key that cannot be used',
     [],
     { FRESHET_TOKEN_PUBLIC_KEYS: '{"keys":[{"kty":"RSA"}]}' },
-    /wants keys of RSA/,
+    /expected RSA keys/,
   ],
   ['no JWKS', [], { FRESHET_TOKEN_PUBLIC_KEYS: '{"kty":"OKP"}' }, /"keys"/],
-  ['neither JWKS nor PEM', [], { FRESHET_TOKEN_PUBLIC_KEYS: 'key' }, /wants keys of RSA/],
-  ['a short secret', [], { FRESHET_TOKEN_SECRET: 'short-secret' }, /too short; it wants 32 bytes/],
+  ['neither JWKS nor PEM', [], { FRESHET_TOKEN_PUBLIC_KEYS: 'key' }, /expected RSA keys/],
+  ['a short secret', [], { FRESHET_TOKEN_SECRET: 'short-secret' }, /too short; expected at least 32 bytes/],
   ['headers slower than all', ['--no-tokens', '--headers-within', '60s'], {}, /--headers-within is longer/],
 ])(
   '%s ends it with 78 and a message, without the secret and without a log line',
@@ -174,7 +174,7 @@ test('a configuration that only the app can judge ends it with 78 too', async ()
   const build = (): never => {
     throw new ConfigError('CONFLICT', 'The folder of collections is empty.')
   }
-  await runService({ role: 'greeter', version: '1', says: '', options, build }, host)
+  await runService({ role: 'greeter', version: '1', description: '', options, build }, host)
   expect([host.exits, host.err]).toEqual([
     [78],
     expect.stringContaining('The folder of collections is empty.'),
@@ -198,7 +198,7 @@ test.each(['uncaughtException', 'unhandledRejection'])(
     await listening()
     host.emit(event, new Error('lost'))
     expect(host.exits).toEqual([1])
-    expect(host.line('ended by an error that nobody caught')).toMatchObject({
+    expect(host.line('uncaught error')).toMatchObject({
       event,
       err: { message: 'lost' },
     })

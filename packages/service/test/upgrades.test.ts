@@ -98,7 +98,7 @@ const handshake = (path: string, more = ''): string =>
   `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nAuthorization: ann\r\n` +
   `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${more}\r\n`
 
-test('S11 a client that nobody here wrote is admitted by its token, and is heard on a path with parameters', async () => {
+test('S11 a client that nobody here wrote is authorize by its token, and is heard on a path with parameters', async () => {
   await using bench = await openChat()
   const client = await connected(`${bench.chat}?v=1`)
   client.send('hello')
@@ -240,7 +240,7 @@ test('S12 a handshake behind other requests waits for its turn, and loses nothin
   await eventually(() => expect(client.text).toMatch(/plain[^]*101 Switching Protocols[^]*ann in lobby: hi/))
 })
 
-test('S12 what a client sends while it is being admitted is kept for the app', async () => {
+test('S12 what a client sends while it is being authorize is kept for the app', async () => {
   const asked: ((claims: Claims) => void)[] = []
   const slow: Verifier = { verify: () => new Promise((resolve) => asked.push(resolve)) }
   await using bench = await openChat({ tokens: slow })

@@ -49,7 +49,7 @@ export async function openReader(options: OpenReaderOptions = {}): Promise<OpenR
     definition: {
       role: 'reader',
       version: '0.0.0',
-      says: '',
+      description: '',
       options: {},
       build: (_config, tools) =>
         readerApp(
