@@ -23,11 +23,9 @@ const FIRST_TIMEOUT_MS = 1
 /** Why the server closed a connection. */
 export type CutReason = 'unread' | 'pipelining' | 'crowded'
 
-/** Options of {@link Connections}. */
 export interface ConnectionsOptions {
   readonly take: (request: IncomingMessage, response: ServerResponse) => void
   readonly maxSockets: number
-  /** How long a client may read nothing of a response, in milliseconds. */
   readonly unreadMs: number
   /** Budget for queued requests, over all connections. */
   readonly heads: BytePart
@@ -43,7 +41,6 @@ interface QueuedRequest {
 interface Connection {
   readonly socket: Socket
   readonly queue: QueuedRequest[]
-  /** The bytes of its queue. */
   heads: ByteLease | undefined
   /** The answer that is being made, or was made last. */
   latest: ServerResponse | undefined
