@@ -30,6 +30,9 @@ export default {
   waitForUnhandledRejections: true,
   // One more than the processors of the smallest machine: a third of the time of the longest files is waiting.
   maxWorkers: 3,
+  // The servers that test files share.
+  globalSetup: '<rootDir>/scripts/jest-setup.js',
+  globalTeardown: '<rootDir>/scripts/jest-teardown.js',
   testSequencer: '<rootDir>/scripts/jest-sequencer.js',
   // Modules of finished files are never freed, and a heap full of them makes all that follows slow: a third of the run.
   workerIdleMemoryLimit: '600MB',

@@ -10,7 +10,7 @@ import { Program } from './support/program.ts'
 const started = ['dev', '--json', '--port=0', '--readers=1', '--database=given']
 
 test('an existing MongoDB is named before it is used, and keeps its data and passwords', async () => {
-  await using db = await openTestDatabase()
+  await using db = await openTestDatabase({ own: true })
   const { hosts } = db.servers
   await using dev = new Program([...started, '--ephemeral'], undefined, {
     env: { MONGODB_URI: db.adminUri },

@@ -26,7 +26,7 @@ import { join } from 'node:path'
 import { MongoTruth } from '../src/audit/mongo-truth.ts'
 import { secondMapping } from './support/second-mapping.ts'
 
-const db = await openTestDatabase()
+const db = await openTestDatabase({ own: true })
 const connection = await openReadConnection({
   uri: db.uriFor('auditor'),
   database: db.database,

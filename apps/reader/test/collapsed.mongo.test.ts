@@ -3,8 +3,8 @@ import { CutProxy, eventually, openTestDatabase } from '@freshet/testkit'
 import { startReader } from './support/real-reader.ts'
 
 test('of two that miss one key at once, one is fetched for, and the other is told that it joined', async () => {
-  await using db = await openTestDatabase()
-  await using proxy = await CutProxy.open(db.servers.members[0]?.port ?? 0)
+  await using db = await openTestDatabase({ own: true })
+  await using proxy = await CutProxy.open(db.port)
   await using reader = await startReader(proxy.uriThrough(db.uriFor('reader')), ['--fill-within=60s'])
   const ask = (path: string): Promise<Response> => fetch(`${reader.url}/v1/products/${path}`)
   const counted = async (): Promise<unknown> => (await fetch(`${reader.managementUrl}/statusz`)).json()

@@ -14,12 +14,12 @@ async function lamp({ url }: RunningService): Promise<readonly [number, string, 
 }
 
 test('cut off, a reader with a hard limit is not ready until it is current again, and one without stays ready; both answer', async () => {
-  await using db = await openTestDatabase()
+  await using db = await openTestDatabase({ own: true })
   await db.admin
     .db('shop')
     .collection<{ _id: string; name: string }>('products')
     .insertOne({ _id: 'lamp', name: 'Lamp' })
-  await using proxy = await CutProxy.open(db.servers.members[0]?.port ?? 0)
+  await using proxy = await CutProxy.open(db.port)
   const uri = proxy.uriThrough(db.uriFor('reader'))
   await using strict = await startReader(uri, ['--unready-after=500ms'])
   await using patient = await startReader(uri, [])

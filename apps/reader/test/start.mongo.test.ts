@@ -40,7 +40,7 @@ function start(
 }
 
 test('a reader starts with the reader role, and with no user who may write', async () => {
-  await using db = await openTestDatabase()
+  await using db = await openTestDatabase({ own: true })
   await using service = await start(db.uriFor('reader'))
   const status: unknown = await (await fetch(`${service.managementUrl}/statusz`)).json()
   expect(status).toMatchObject({
@@ -57,7 +57,7 @@ test('a reader starts with the reader role, and with no user who may write', asy
 })
 
 test('G0.5 a reader whose keys could sign tokens says so, and one that only verifies them does not', async () => {
-  await using db = await openTestDatabase()
+  await using db = await openTestDatabase({ own: true })
   const uri = db.uriFor('reader')
   const publicKeys = generateKeyPairSync('ed25519')
     .publicKey.export({ type: 'spki', format: 'pem' })
@@ -84,7 +84,7 @@ test('a cache that the heap cannot hold is refused before anything is opened', a
 })
 
 test('a database that is away when a reader starts is asked for again: the process lives, and is not ready', async () => {
-  await using db = await openTestDatabase()
+  await using db = await openTestDatabase({ own: true })
   await db.stop()
   const warnings: string[] = []
   const log: Log = { ...silentLog, warn: (_fields, message) => void warnings.push(message) }

@@ -7,8 +7,8 @@ import type { HeartbeatState } from '../src/store/contract.ts'
 import { collections, openWriter } from './support/open-writer.ts'
 
 const passwords = { 'freshet-writer': 'the same on both' } as const
-const first = await openTestDatabase({ collections, passwords })
-const second = await openTestDatabase({ collections, passwords })
+const first = await openTestDatabase({ own: true, collections, passwords })
+const second = await openTestDatabase({ own: true, collections, passwords })
 afterAll(async () => {
   await first[Symbol.asyncDispose]()
   await second[Symbol.asyncDispose]()

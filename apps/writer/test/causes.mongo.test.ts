@@ -10,7 +10,7 @@ import {
   type Sent,
 } from './support/open-writer.ts'
 
-const db = await openTestDatabase({ collections })
+const db = await openTestDatabase({ own: true, collections })
 afterAll(() => db[Symbol.asyncDispose]())
 
 interface Product {

@@ -30,7 +30,7 @@ async function metric(writer: OpenWriter, name: string): Promise<number> {
 test.each(['standalone', 'another set'] as const)(
   'W4 a set of one whose port answers for a while as %s: the writer is not ready meanwhile, and comes back',
   async (kind) => {
-    await using db = await openTestDatabase({ collections })
+    await using db = await openTestDatabase({ own: true, collections })
     const said: string[] = []
     const warn = (_fields: object, message: string): void => void said.push(message)
     await using writer = await openWriter(db.uriFor('writer'), { log: { ...silentLog, warn } })
@@ -60,7 +60,7 @@ test.each(['standalone', 'another set'] as const)(
 )
 
 test('W4 a set of the same name whose elections were fewer takes the place of another: the writer follows it', async () => {
-  await using old = await openTestDatabase({ collections, passwords })
+  await using old = await openTestDatabase({ own: true, collections, passwords })
   for (let election = 0; election < 2; election++) await old.stepDown()
   await using writer = await openWriter(old.uriFor('writer'))
   await writes(writer)

@@ -12,7 +12,7 @@ const allowedBytes = (HEAP_MIB + IN_FLIGHT_MIB + 150) * MiB
 
 let db: TestDatabase
 beforeAll(async () => {
-  db = await openTestDatabase()
+  db = await openTestDatabase({ own: true })
 })
 afterAll(() => db[Symbol.asyncDispose]())
 

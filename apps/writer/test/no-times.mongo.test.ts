@@ -56,7 +56,7 @@ test('W5 a server whose replies tell no time: every answer has its position, non
 })
 
 test('W5 the time that stands in for it is the same one, wherever a server tells both', async () => {
-  await using db = await openTestDatabase({ collections })
+  await using db = await openTestDatabase({ own: true, collections })
   const products = { insert: 'products', documents: [{ _id: 'a' }] }
   const update = { update: 'products', updates: [{ q: { _id: 'a' }, u: { $set: { n: 1 } } }] }
   const remove = { delete: 'products', deletes: [{ q: { _id: 'a' }, limit: 1 }] }
@@ -68,7 +68,7 @@ test('W5 the time that stands in for it is the same one, wherever a server tells
 })
 
 test('W5 a set that is killed and comes back, again and again, under writes: no answer is 500', async () => {
-  await using db = await openTestDatabase({ collections })
+  await using db = await openTestDatabase({ own: true, collections })
   await using writer = await openWriter(db.uriFor('writer'))
   const counts = new Map<number, number>()
   const over = new AbortController()

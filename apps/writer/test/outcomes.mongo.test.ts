@@ -2,7 +2,7 @@ import { afterAll, expect, test } from '@jest/globals'
 import { CutProxy, eventually, openTestDatabase } from '@freshet/testkit'
 import { collections, openWriter, openWriterAtOnce, type OpenWriter } from './support/open-writer.ts'
 
-const db = await openTestDatabase({ collections })
+const db = await openTestDatabase({ own: true, collections })
 afterAll(() => db[Symbol.asyncDispose]())
 
 const products = db.admin.db('shop').collection<{ _id: string; name: string }>('products')

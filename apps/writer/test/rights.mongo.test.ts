@@ -3,7 +3,7 @@ import { ConfigError } from '@freshet/kit'
 import { openTestDatabase } from '@freshet/testkit'
 import { collections, openWriter, openWriterAtOnce } from './support/open-writer.ts'
 
-const db = await openTestDatabase({ collections })
+const db = await openTestDatabase({ own: true, collections })
 afterAll(() => db[Symbol.asyncDispose]())
 
 const refusalOf = (uri: string): Promise<unknown> =>
@@ -26,20 +26,20 @@ test.each(['reader', 'auditor'] as const)(
 )
 
 test('G4.5 nor where a collection was added and nobody migrated', async () => {
-  await using fresh = await openTestDatabase({ collections: collections.slice(1) })
+  await using fresh = await openTestDatabase({ own: true, collections: collections.slice(1) })
   const refusal = await refusalOf(fresh.uriFor('writer'))
   expect(String(refusal)).toContain(`may not find in shop.${collections[0]}`)
 })
 
 test('G4.5 nor where it may not keep answers, as before the migration of this version', async () => {
-  await using fresh = await openTestDatabase({ collections })
+  await using fresh = await openTestDatabase({ own: true, collections })
   await fresh.admin.db('shop_internal').command({ updateRole: 'freshet-writer', privileges: [] })
   const refusal = await refusalOf(fresh.uriFor('writer'))
   expect(String(refusal)).toContain('may not find in shop_internal.idempotency')
 })
 
 test('G4.5 nor where it may not ask what collections are', async () => {
-  await using fresh = await openTestDatabase({ collections })
+  await using fresh = await openTestDatabase({ own: true, collections })
   const shop = fresh.admin.db('shop')
   const resource = { db: 'shop', collection: '' }
   const privileges = [{ resource, actions: ['listCollections'] }]

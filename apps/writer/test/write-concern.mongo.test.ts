@@ -5,8 +5,8 @@ import type { Document } from 'mongodb'
 import { CommandTap } from './support/command-tap.ts'
 import { bearer, collections, openWriter, type Sent } from './support/open-writer.ts'
 
-const db = await openTestDatabase({ collections })
-const tap = await CommandTap.open(db.servers.members[0]?.port ?? 0)
+const db = await openTestDatabase({ own: true, collections })
+const tap = await CommandTap.open(db.port)
 const writer = await openWriter(tap.uriThrough(db.uriFor('writer')), { argv: ['--acknowledge-within=7s'] })
 afterAll(async () => {
   await writer[Symbol.asyncDispose]()

@@ -153,7 +153,7 @@ test('G0.4 in the deployed reader, the driver resolves only from the guard', asy
 test.each(['reader', 'writer'] as const)(
   'G8.2 the deployed %s runs by the command and the environment of its manifest, answers its probes, and stops in time',
   async (app) => {
-    await using db = await openTestDatabase({ collections: ['orders', 'products'] })
+    await using db = await openTestDatabase({ own: true, collections: ['orders', 'products'] })
     const secrets = await mkdtemp(join(tmpdir(), 'freshet-secrets-'))
     await writeFile(join(secrets, 'mongodb-uri'), db.uriFor(app))
     const { publicKey } = generateKeyPairSync('ed25519')

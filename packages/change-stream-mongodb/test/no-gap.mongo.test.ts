@@ -18,7 +18,7 @@ import { SteadyWriter } from './support/steady-writer.ts'
 /** For tests that disturb the network and leave the server intact. Emptied before each test. */
 let db: TestDatabase
 beforeAll(async () => {
-  db = await openTestDatabase()
+  db = await openTestDatabase({ own: true })
 })
 beforeEach(async () => {
   await db.admin.db('shop').collection('products').deleteMany({})
@@ -123,8 +123,8 @@ test('F4 no change is missed or delivered twice when the primary steps down, on 
 
 test('F9 another data set behind the same address is another history and starts a new epoch', async () => {
   const passwords = { 'freshet-reader': 'the-same-on-both' }
-  await using one = await openTestDatabase({ passwords })
-  await using other = await openTestDatabase({ passwords })
+  await using one = await openTestDatabase({ own: true, passwords })
+  await using other = await openTestDatabase({ own: true, passwords })
   await using proxy = await proxyTo(one)
   await using following = await follow(one, { uri: proxy.uriThrough(one.uriFor('reader')) })
   const { heard } = following
@@ -201,7 +201,7 @@ test('F10 the same backlog is delivered by a feed with a higher limit', async ()
 })
 
 test('F19 one process uses one change stream, whatever the number of collections', async () => {
-  await using alone = await openTestDatabase()
+  await using alone = await openTestDatabase({ own: true })
   const names = ['products', 'orders', 'a', 'b', 'c'].map((name) => [name, 'string'] as const)
   await using following = await follow(alone, { collections: new Map<string, IdType>(names) })
   const streams = async (): Promise<number> => {

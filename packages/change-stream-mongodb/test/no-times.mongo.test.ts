@@ -12,7 +12,7 @@ const { signal } = new AbortController()
 let db: TestDatabase
 
 beforeAll(async () => {
-  db = await openTestDatabase()
+  db = await openTestDatabase({ own: true })
 })
 afterAll(() => db[Symbol.asyncDispose]())
 

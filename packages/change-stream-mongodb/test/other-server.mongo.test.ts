@@ -11,8 +11,8 @@ const { signal } = new AbortController()
 const passwords = { 'freshet-reader': 'the-same-on-both' }
 
 test('F9 snapshot reads reject replies from another server behind the same address', async () => {
-  await using db = await openTestDatabase({ passwords })
-  await using other = await openTestDatabase({ passwords })
+  await using db = await openTestDatabase({ own: true, passwords })
+  await using other = await openTestDatabase({ own: true, passwords })
   const ports = [db, other].map(({ servers }) => servers.members[0]?.port ?? 0)
   await using proxy = await CutProxy.open(ports[0] ?? 0)
   await using opened = await openSource(db, { uri: proxy.uriThrough(db.uriFor('reader')) })
@@ -44,7 +44,7 @@ test('F9 snapshot reads reject replies from another server behind the same addre
 })
 
 test('F9 a feed opened on one server is not verified by another', async () => {
-  await using db = await openTestDatabase()
+  await using db = await openTestDatabase({ own: true })
   let word = (reply: object): object => reply
   await using opened = await openSource(db, {
     wrap: (inner) =>

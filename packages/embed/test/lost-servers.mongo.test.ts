@@ -8,7 +8,7 @@ interface Stored {
 }
 
 test('E4 an embedded replica whose address led to another server for a while comes back by itself, with all that it held', async () => {
-  await using db = await openTestDatabase()
+  await using db = await openTestDatabase({ own: true })
   await db.admin.db('shop').collection<Stored>('products').insertOne({ _id: 'held' })
   const options = { lagAfterMs: 200, fillWaitMs: 300 }
   await using replica = await openReplica({

@@ -20,7 +20,7 @@ let dbPath: string
 /** One server for the tests of a group, each of which leaves it running. */
 function shareOneServer(): void {
   beforeAll(async () => {
-    db = await openTestDatabase({ passwords })
+    db = await openTestDatabase({ own: true, passwords })
     port = db.servers.members[0]?.port ?? 0
     const { parsed } = await db.admin.db('admin').command({ getCmdLineOpts: 1 })
     dbPath = parsed.storage.dbPath

@@ -10,7 +10,7 @@ interface Stored {
 
 let db: TestDatabase
 beforeAll(async () => {
-  db = await openTestDatabase()
+  db = await openTestDatabase({ own: true })
 })
 beforeEach(async () => {
   for (const name of ['products', 'orders']) {
@@ -90,7 +90,7 @@ test('R9 nothing is read through a view, even before the feed reports that the c
   const orders = shop().collection<Stored>('orders')
   await orders.insertOne({ _id: 'o', value: 1 })
   await shop().collection<Stored>('products').insertOne({ _id: 'p', value: 1 })
-  await using proxy = await CutProxy.open(db.servers.members[0]?.port ?? 0)
+  await using proxy = await CutProxy.open(db.port)
   const uri = proxy.uriThrough(db.uriFor('reader'))
   await using replica = await openReplica(db, {
     uri,

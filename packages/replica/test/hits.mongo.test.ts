@@ -8,10 +8,10 @@ const greetings: ReadonlySet<string> = new Set(['hello', 'ismaster'])
 const ids = Array.from({ length: 200 }, (_, n) => `p${n}`)
 
 test('R17 4,000 hits send no command to the database; only the feed does', async () => {
-  await using db = await openTestDatabase()
+  await using db = await openTestDatabase({ own: true })
   const shop = db.admin.db('shop')
   await shop.collection<{ _id: string }>('products').insertMany(ids.map((_id) => ({ _id, value: 1 })))
-  const port = db.servers.members[0]?.port ?? 0
+  const port = db.port
   await using wire = await WireRecorder.open({ host: '127.0.0.1', port })
   const { operationTime: since } = await shop.command({ ping: 1 })
   await using replica = await openReplica(db, { uri: wire.uriThrough(db.uriFor('reader')) })

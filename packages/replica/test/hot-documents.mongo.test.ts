@@ -12,7 +12,7 @@ import { timestampOf } from './support/mongo/positions.ts'
 let db: TestDatabase
 
 beforeAll(async () => {
-  db = await openTestDatabase()
+  db = await openTestDatabase({ own: true })
 })
 afterAll(async () => {
   await db[Symbol.asyncDispose]()

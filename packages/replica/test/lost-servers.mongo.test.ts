@@ -9,7 +9,7 @@ interface Stored {
 }
 
 test('R22 a replica recovers by itself, with its cache, after its address led to another server for a while', async () => {
-  await using db = await openTestDatabase()
+  await using db = await openTestDatabase({ own: true })
   await db.admin.db('shop').collection<Stored>('products').insertOne({ _id: 'held' })
   const options = { lagAfterMs: 200, fillWaitMs: 300 }
   await using replica = await openReplica(db, { options })

@@ -13,7 +13,7 @@ const seed = Number(process.env['FRESHET_TEST_SEED'] ?? Date.now() % 2 ** 31)
 let db: TestDatabase
 
 beforeAll(async () => {
-  db = await openTestDatabase({ collections })
+  db = await openTestDatabase({ own: true, collections })
 })
 afterAll(async () => {
   await db[Symbol.asyncDispose]()

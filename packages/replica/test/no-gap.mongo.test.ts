@@ -27,7 +27,7 @@ let products: Collection<Product>
 const ids = Array.from({ length: 20 }, (_, n) => `p${n}`)
 
 beforeAll(async () => {
-  db = await openTestDatabase()
+  db = await openTestDatabase({ own: true })
 })
 afterAll(async () => {
   await db[Symbol.asyncDispose]()

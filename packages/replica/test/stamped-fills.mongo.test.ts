@@ -15,7 +15,7 @@ interface Product {
 let db: TestDatabase
 
 beforeAll(async () => {
-  db = await openTestDatabase()
+  db = await openTestDatabase({ own: true })
 })
 afterAll(async () => {
   await db[Symbol.asyncDispose]()

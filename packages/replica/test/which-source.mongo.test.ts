@@ -17,7 +17,7 @@ let control: Collection<Stored>
 let products: Collection<Stored>
 
 beforeAll(async () => {
-  db = await openTestDatabase()
+  db = await openTestDatabase({ own: true })
   control = db.admin.db(db.database).collection<Stored>('freshet')
   products = db.admin.db(db.database).collection<Stored>('products')
 })

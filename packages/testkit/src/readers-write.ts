@@ -42,10 +42,7 @@ export const writtenByReaders: Readonly<Record<string, unknown>> = {
  * Reads the profiler entries of one server. They are stored in the database they refer to, so they are lost when it is
  * dropped, and those after the last checkpoint when the server is killed.
  */
-export async function writesOfReaders(
-  rootUri: string,
-  { port }: { readonly port: number },
-): Promise<readonly string[]> {
+export async function writesOfReaders(rootUri: string, port: number): Promise<readonly string[]> {
   await using client = new MongoClient(uriThrough(rootUri, port), {
     readPreference: 'secondaryPreferred',
     serverSelectionTimeoutMS: 5_000,

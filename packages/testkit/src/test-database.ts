@@ -1,24 +1,22 @@
-import { randomBytes } from 'node:crypto'
 import { migrate, withCredentials } from '@freshet/migration'
 import type { Passwords } from '@freshet/migration'
-import { findMongod, startReplicaSet } from '@freshet/mongod'
-import type { ReplicaSet, ReplicaSetOptions } from '@freshet/mongod'
+import type { ReplicaSet } from '@freshet/mongod'
 import type { RoleName } from '@freshet/roles'
 import { MongoClient } from 'mongodb'
 import type { Document } from 'mongodb'
 import { eventually } from './eventually.ts'
 import { failPoint } from './fail-point.ts'
 import type { FailPointMode } from './fail-point.ts'
-import { standardErrorLog } from './log.ts'
-import { writesOfReaders, writtenByReaders } from './readers-write.ts'
+import { writesOfReaders } from './readers-write.ts'
+import { ownServers, takeSharedServers } from './shared-servers.ts'
+import type { ServersInUse } from './shared-servers.ts'
+import { startServers } from './start-servers.ts'
+import type { ServerOptions } from './start-servers.ts'
 
-/** Options of a test database. */
-export interface TestDatabaseOptions extends Partial<
-  Pick<
-    ReplicaSetOptions,
-    'nodes' | 'port' | 'oplogSizeMb' | 'checkpointSeconds' | 'cacheSizeGb' | 'setParameters'
-  >
-> {
+/** Options of a test database. Any of those of its servers gives it its own. */
+export interface TestDatabaseOptions extends ServerOptions {
+  /** Its servers are not shared: for tests that stop, fail, reconfigure or fill them, or need two histories. */
+  readonly own?: boolean
   /** Name of the application database; `shop` by default. */
   readonly database?: string
   /** Passwords of the users that the migration creates; random by default. */
@@ -31,25 +29,25 @@ export interface TestDatabaseOptions extends Partial<
 export type Part = RoleName extends `freshet-${infer Name}` ? Name : never
 
 /**
- * Starts and migrates a real MongoDB with access control for one test file. Takes about a second for one node, some seconds for
- * three. Must be disposed: `await using db = await openTestDatabase()`.
+ * Opens an empty, migrated database of a real MongoDB with access control: on the server that test files share, or on its own,
+ * which takes about a second to start, and some seconds for three nodes. Must be disposed:
+ * `await using db = await openTestDatabase()`.
  */
 export async function openTestDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
-  const { database = 'shop', collections = ['products', 'orders'], setParameters, ...others } = options
-  const { passwords: provided = {}, ...servers } = others
-  const set = await startReplicaSet({
-    mongod: await findMongod({ env: process.env, log: standardErrorLog }),
-    root: { user: 'root', password: randomBytes(12).toString('base64url') },
-    ...servers,
-    profiled: writtenByReaders,
-    // Required for fail points.
-    setParameters: { enableTestCommands: 1, ...setParameters },
-  })
+  const {
+    database = 'shop',
+    collections = ['products', 'orders'],
+    passwords: provided = {},
+    own = false,
+    ...servers
+  } = options
+  const shared = own || Object.keys(servers).length > 0 ? undefined : await takeSharedServers()
+  const inUse = shared ?? ownServers(await startServers(servers))
   try {
-    const { passwords } = await migrate({ uri: set.rootUri(), database, collections, passwords: provided })
-    return new TestDatabase(set, database, passwords)
+    const { passwords } = await migrate({ uri: inUse.rootUri, database, collections, passwords: provided })
+    return new TestDatabase(inUse, database, passwords)
   } catch (error) {
-    await set.close()
+    await inUse.close()
     throw error
   }
 }
@@ -59,13 +57,13 @@ export class TestDatabase implements AsyncDisposable {
   readonly database: string
   /** A client of the root user, with the driver's defaults. */
   readonly admin: MongoClient
-  readonly servers: ReplicaSet
+  readonly #servers: ServersInUse
   readonly #passwords: Passwords
   /** Kept here because a killed server may lose its profiler entries. */
   readonly #writesOfReaders = new Set<string>()
 
-  constructor(servers: ReplicaSet, database: string, passwords: Passwords) {
-    this.servers = servers
+  constructor(servers: ServersInUse, database: string, passwords: Passwords) {
+    this.#servers = servers
     this.database = database
     this.#passwords = passwords
     this.admin = new MongoClient(this.adminUri)
@@ -73,7 +71,17 @@ export class TestDatabase implements AsyncDisposable {
 
   /** Address with the root user. */
   get adminUri(): string {
-    return this.servers.rootUri()
+    return this.#servers.rootUri
+  }
+
+  /** Port of the first server. */
+  get port(): number {
+    return this.#servers.ports()[0] ?? 0
+  }
+
+  /** @throws {Error} if they are shared with other test files. */
+  get servers(): ReplicaSet {
+    return this.#servers.own()
   }
 
   /** Address with the user of one role. */
@@ -91,6 +99,7 @@ export class TestDatabase implements AsyncDisposable {
 
   /** Makes the primary step down. Resolves when there is a primary again, possibly the same one. */
   async stepDown(): Promise<void> {
+    this.#servers.own()
     const electionOf = async (): Promise<string> => {
       const { electionId } = await this.admin.db('admin').command({ hello: 1 }, { timeoutMS: 1_000 })
       if (electionId === undefined) throw new Error('there is no primary')
@@ -123,8 +132,8 @@ export class TestDatabase implements AsyncDisposable {
 
   /** Writes by users with a read role so far, according to all running servers. Should be empty. */
   async writesOfReaders(): Promise<readonly string[]> {
-    const up = this.servers.members.filter(({ pid }) => pid !== undefined)
-    for (const writes of await Promise.all(up.map((member) => writesOfReaders(this.adminUri, member))))
+    const found = this.#servers.ports().map((port) => writesOfReaders(this.adminUri, port))
+    for (const writes of await Promise.all(found))
       for (const write of writes) this.#writesOfReaders.add(write)
     return [...this.#writesOfReaders]
   }
@@ -136,7 +145,7 @@ export class TestDatabase implements AsyncDisposable {
       if (writes.length > 0) throw new Error(`expected no writes by readers, got: ${writes.join('; ')}`)
     } finally {
       await this.admin.close()
-      await this.servers.close()
+      await this.#servers.close()
     }
   }
 }

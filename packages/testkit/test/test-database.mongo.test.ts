@@ -5,7 +5,7 @@ import { MongoClient, type Db } from 'mongodb'
 /** For tests that do not change it. */
 let db: TestDatabase
 beforeAll(async () => {
-  db = await openTestDatabase()
+  db = await openTestDatabase({ own: true })
 })
 afterAll(() => db[Symbol.asyncDispose]())
 
@@ -19,8 +19,44 @@ test('the database is running and migrated, and each role has its own user', asy
   await writer.close()
 })
 
+test('databases that are open one after the other share a server, which is emptied, with users of their own', async () => {
+  // The database of the other tests is on its own servers, so the shared one is free.
+  const first = await openTestDatabase({ database: 'shop' })
+  await first.admin.db('shop').collection('products').insertOne({ a: 1 })
+  await first.admin.db('elsewhere').collection('left').insertOne({ a: 1 })
+  await first.admin.db('admin').command({ createUser: 'left', pwd: 'x', roles: [] })
+  const session = first.admin.startSession()
+  session.startTransaction()
+  await first.admin.db('shop').collection('products').insertOne({ a: 2 }, { session })
+  const { port } = first
+  const source = await first.admin.db('shop').collection('freshet').findOne()
+  const oldReader = first.uriFor('reader')
+  await first[Symbol.asyncDispose]()
+
+  await using second = await openTestDatabase({ database: 'other' })
+  expect(second.port).toBe(port)
+  const { databases } = await second.admin.db('admin').admin().listDatabases({ nameOnly: true })
+  expect(databases.map(({ name }) => name)).not.toEqual(expect.arrayContaining(['shop']))
+  expect(databases.map(({ name }) => name)).not.toEqual(expect.arrayContaining(['elsewhere']))
+  const { users } = await second.admin.db('admin').command({ usersInfo: 1 })
+  expect(users.map(({ user }: { user: string }) => user)).toEqual(['root'])
+  expect(await second.admin.db('other').collection('freshet').findOne()).not.toEqual(source)
+  await using old = new MongoClient(oldReader)
+  await expect(old.db('shop').collection('freshet').findOne()).rejects.toMatchObject({ code: 18 })
+})
+
+test('a shared server cannot be stopped, and a database that is opened meanwhile has its own', async () => {
+  await using shared = await openTestDatabase()
+  await using other = await openTestDatabase()
+  expect(other.port).not.toBe(shared.port)
+  expect(() => shared.servers).toThrow('open the database with {own: true}')
+  await expect(shared.stepDown()).rejects.toThrow('open the database with {own: true}')
+  await expect(shared.restart()).rejects.toThrow('open the database with {own: true}')
+  await other.restart()
+})
+
 test('the primary steps down and comes back', async () => {
-  await using own = await openTestDatabase()
+  await using own = await openTestDatabase({ own: true })
   await own.stepDown()
   await own.restart('kill')
   await own.admin.db('shop').collection('products').insertOne({ a: 1 })
@@ -90,7 +126,7 @@ const writes: readonly (readonly [string, (shop: Db) => Promise<unknown>])[] = [
 ]
 
 test('G4.6 negative control: every write of a reader with an excessive role is reported at the end', async () => {
-  const own = await openTestDatabase()
+  const own = await openTestDatabase({ own: true })
   await own.admin.db('shop').collection('products').insertMany([{}, {}, {}])
   const reported: string[] = []
   const added: string[][] = []

@@ -82,7 +82,7 @@ async function moveData(
 
 /** A writer and readers over a real database, with a collection for each type of id, and what an audit of them needs. */
 export async function openAuditedRun(readers = 1) {
-  const db = await openTestDatabase()
+  const db = await openTestDatabase({ own: true })
   const folder = mkdtempSync(join(tmpdir(), 'freshet-audited-'))
   for (const [name, file] of Object.entries(files))
     writeFileSync(join(folder, `${name}.json`), JSON.stringify(file))

@@ -30,6 +30,7 @@ const passedOn = ['etag', 'freshet-position', 'content-type', 'age', 'cache-stat
 /** A reader that asks a real one, and lies. */
 export async function openLiar(reader: string, lie: Lie) {
   let turn = 0
+  let lies = 0
   const server = createServer((incoming, response) => {
     const asked = {
       method: incoming.method ?? '',
@@ -38,7 +39,9 @@ export async function openLiar(reader: string, lie: Lie) {
       turn: (turn += 1),
     }
     void (async () => {
-      const told = await lie(await askReal(reader, asked), asked, response)
+      const real = await askReal(reader, asked)
+      const told = await lie(real, asked, response)
+      if (told !== real) lies += 1
       if (told === undefined) return
       const { 'content-length': _, ...headers } = told.headers
       // The length that a HEAD tells is the reader's own word; of a body it is what there is.
@@ -50,7 +53,8 @@ export async function openLiar(reader: string, lie: Lie) {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    turns: () => turn,
+    /** Whether it was asked and has lied often enough to be found out. */
+    gaveItselfAway: () => turn > 40 && lies > 2,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))

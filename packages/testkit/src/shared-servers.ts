@@ -1,0 +1,77 @@
+import type { ReplicaSet } from '@freshet/mongod'
+import { MongoClient } from 'mongodb'
+
+/** The servers behind a test database. */
+export interface ServersInUse {
+  readonly rootUri: string
+  /** Those that are running. */
+  ports(): readonly number[]
+  /** @throws {Error} if they are shared with other test files. */
+  own(): ReplicaSet
+  close(): Promise<void>
+}
+
+/** Servers of this test alone. */
+export function ownServers(set: ReplicaSet): ServersInUse {
+  return {
+    rootUri: set.rootUri(),
+    ports: () => set.members.filter(({ pid }) => pid !== undefined).map(({ port }) => port),
+    own: () => set,
+    close: () => set.close(),
+  }
+}
+
+/** One database at a time has the shared server; others that are open meanwhile get their own. */
+let inUse = false
+
+/**
+ * The server that the test files of one Jest worker share, emptied; `undefined` outside Jest, and while it is in use.
+ * `packages/testkit/hooks/shared-servers.mjs` starts it for the first file and stops it after the last.
+ */
+export async function takeSharedServers(): Promise<ServersInUse | undefined> {
+  const from = process.env['JEST_SHARED_SERVERS']
+  if (from === undefined || inUse) return undefined
+  inUse = true
+  try {
+    const answer = await fetch(`${from}/${process.env['JEST_WORKER_ID'] ?? '1'}`)
+    const text = await answer.text()
+    if (!answer.ok) throw new Error(`the shared server did not start: ${text}`)
+    await empty(text)
+    return {
+      rootUri: text,
+      ports: () => [Number(new URL(text).port)],
+      own: () => {
+        throw new Error('this server is shared with other tests: open the database with {own: true}')
+      },
+      close: async () => {
+        inUse = false
+      },
+    }
+  } catch (error) {
+    inUse = false
+    throw error
+  }
+}
+
+/** Removes everything that earlier tests created or left open. */
+async function empty(rootUri: string): Promise<void> {
+  await using client = new MongoClient(rootUri)
+  const admin = client.db('admin')
+  await admin.command({ configureFailPoint: 'failCommand', mode: 'off' })
+  // An open transaction would block all that follows.
+  await admin.command({ killAllSessions: [] })
+  const { databases } = await admin.admin().listDatabases({ nameOnly: true })
+  for (const { name } of databases) {
+    if (name === 'local' || name === 'config') continue
+    const db = client.db(name)
+    if (name === 'admin') {
+      const { users } = await db.command({ usersInfo: 1 })
+      for (const { user } of users) if (user !== 'root') await db.command({ dropUser: user })
+    } else {
+      await db.command({ dropAllUsersFromDatabase: 1 })
+      await db.command({ dropAllRolesFromDatabase: 1 })
+      await db.dropDatabase()
+    }
+  }
+  await admin.command({ dropAllRolesFromDatabase: 1 })
+}

@@ -1,0 +1,1 @@
+export { offer as default } from '../packages/testkit/hooks/shared-servers.mjs'

@@ -1,0 +1,1 @@
+export { close as default } from '../packages/testkit/hooks/shared-servers.mjs'
