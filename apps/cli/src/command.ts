@@ -26,6 +26,8 @@ export interface Command {
   readonly summary: string
   /** Environment variables that it reads. */
   readonly variables: readonly string[]
+  /** Whether its first word alone runs it. */
+  readonly isDefault: boolean
   /** Reads `argv` (without the name) and runs; resolves with the exit code. */
   run(argv: readonly string[], context: CommandContext): Promise<number>
 }
@@ -35,6 +37,8 @@ export interface CommandDefinition<Table extends OptionTable> {
   readonly name: string
   readonly summary: string
   readonly options: Table
+  /** Set for the default command among those that start with the same word. It must be harmless. */
+  readonly isDefault?: boolean
   /** Exit codes and their meanings for `--help`, if they differ from the usual ones. */
   readonly exits?: Readonly<Record<number, string>>
   /** Exit code for errors that are not ours; `failed` by default. */
@@ -44,11 +48,19 @@ export interface CommandDefinition<Table extends OptionTable> {
 
 /** Creates a command that supports `--help` and reports errors in one line. */
 export function defineCommand<Table extends OptionTable>(definition: CommandDefinition<Table>): Command {
-  const { name, summary, options, exits = commonExits, unexpected = exitCodes.failed } = definition
+  const {
+    name,
+    summary,
+    options,
+    exits = commonExits,
+    unexpected = exitCodes.failed,
+    isDefault = false,
+  } = definition
   return {
     name,
     summary,
     variables: variablesOf(options),
+    isDefault,
     async run(argv, context) {
       if (argv.includes('--help') || argv.includes('-h')) {
         context.print(`${summary}\n\nfreshet ${name} [options]\n${helpText(options)}${exitCodeHelp(exits)}`)

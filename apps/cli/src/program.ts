@@ -19,9 +19,9 @@ const commands: readonly Command[] = [
 /** Runs the command that the arguments start with. Resolves with the exit code. */
 export async function runProgram(argv: readonly string[], context: CommandContext): Promise<number> {
   for (const command of commands) {
-    const words = command.name.split(' ')
-    if (words.every((word, at) => argv[at] === word))
-      return command.run(argv.slice(words.length), {
+    const typed = typedWordsOf(command, argv)
+    if (typed > 0)
+      return command.run(argv.slice(typed), {
         ...context,
         env: withoutForeignVariables(command, context.env),
       })
@@ -32,20 +32,33 @@ export async function runProgram(argv: readonly string[], context: CommandContex
   }
   // `freshet help dev` is `freshet dev --help`.
   if (argv[0] === 'help' && argv.length > 1) return runProgram([...argv.slice(1), '--help'], context)
-  const helpRequested = argv.length === 0 || ['help', '--help', '-h'].includes(argv[0] ?? '')
-  if (!helpRequested)
-    context.say(`freshet: ${JSON.stringify(argv[0])} is not a command${suggestionFor(argv[0] ?? '')}.`)
-  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(14)}${summary}`)
+  const [word = '--help'] = argv
+  const group = groupOf(word)
+  const helpRequested = ['help', '--help', '-h'].includes((group.length === 0 ? word : argv[1]) ?? '')
+  if (!helpRequested) context.say(`freshet: ${JSON.stringify(word)} is not a command${suggestionFor(group)}.`)
+  const listed = group.length > 0 && helpRequested ? group : commands
+  const lines = listed.map(({ name, summary }) => `  ${name.padEnd(14)}${summary}`)
   const text = `freshet COMMAND [options]\n\n${lines.join('\n')}\n\nfreshet COMMAND --help lists its options. In a clone: npm run freshet -- COMMAND\n`
   if (helpRequested) context.print(text)
   else context.say(text)
   return helpRequested ? exitCodes.done : exitCodes.usage
 }
 
-/** Suggests two-word commands that start with this word. */
-function suggestionFor(word: string): string {
-  const longer = commands.filter(({ name }) => name.startsWith(`${word} `)).map(({ name }) => name)
-  return longer.length === 0 ? '' : `; expected: ${longer.join(', ')}`
+/** How many arguments name the command; 0 if they name another one. */
+function typedWordsOf({ name, isDefault }: Command, argv: readonly string[]): number {
+  const words = name.split(' ')
+  if (words.every((word, at) => argv[at] === word)) return words.length
+  const [word, next = '-'] = argv
+  return isDefault && word === words[0] && next.startsWith('-') ? 1 : 0
+}
+
+/** The two-word commands that start with this word. */
+function groupOf(word: string): readonly Command[] {
+  return commands.filter(({ name }) => name.startsWith(`${word} `))
+}
+
+function suggestionFor(group: readonly Command[]): string {
+  return group.length === 0 ? '' : `; expected: ${group.map(({ name }) => name).join(', ')}`
 }
 
 /** package.json is next to `src` and `dist`. */

@@ -128,9 +128,34 @@ test('help of one command, the version, and an incomplete command', async () => 
   ])
     expect(await freshet(...argv)).toMatchObject({ code: 0, printed: expect.stringContaining('--db-file') })
   expect(await freshet('--version')).toEqual({ code: 0, printed: '1.2.3', said: '' })
-  const { code, said } = await freshet('doctor')
+  const { code, said } = await freshet('timeline')
   expect(code).toBe(2)
-  expect(said).toMatch(/^freshet: "doctor" is not a command; expected: doctor guard\./)
+  expect(said).toMatch(/^freshet: "timeline" is not a command; expected: timeline new\./)
+})
+
+test('doctor runs its only subcommand, and a word that begins several commands lists them', async () => {
+  expect(await freshet('doctor')).toMatchObject({
+    code: 78,
+    said: expect.stringContaining('freshet doctor guard: NO_RUN'),
+  })
+  for (const argv of [
+    ['doctor', '--help'],
+    ['help', 'doctor'],
+  ])
+    expect(await freshet(...argv)).toMatchObject({ code: 0, printed: expect.stringContaining('--db-file') })
+  expect(await freshet('doctor', 'teeth')).toMatchObject({
+    code: 2,
+    said: expect.stringContaining('expected: doctor guard.'),
+  })
+  for (const argv of [
+    ['timeline', '--help'],
+    ['help', 'timeline'],
+  ]) {
+    const { code, printed } = await freshet(...argv)
+    expect(code).toBe(0)
+    expect(printed).toContain('  timeline new')
+    expect(printed).not.toContain('  audit ')
+  }
 })
 
 test.each([

@@ -17,6 +17,7 @@ const run: RunningDev = {
   readers: [doors, doors],
   mongodb: 'mongodb://developer:hidden@127.0.0.1',
   reader: 'mongodb://reader:hidden@127.0.0.1',
+  writerMongodb: 'mongodb://writer:hidden@127.0.0.1',
   auditor: 'mongodb://auditor:hidden@127.0.0.1',
   database: 'shop',
   collections: '/collections',
@@ -55,6 +56,7 @@ test.each([
   [JSON.stringify({ ...run, writer: { url: doors.url } }), 'writer.managementUrl is not a string'],
   [JSON.stringify({ ...run, readers: 'none' }), 'readers is not a list'],
   [JSON.stringify({ ...run, readers: [doors, { ...doors, url: 7 }] }), 'readers[1].url is not a string'],
+  [JSON.stringify({ ...run, writerMongodb: undefined }), 'writerMongodb is not a string'],
   [JSON.stringify({ ...run, auditor: ['hidden'] }), 'auditor is not a string'],
   [JSON.stringify({ ...run, tokenKeyFile: undefined }), 'tokenKeyFile is not a string'],
 ])('a command that finds %.40s reports the fault and a remedy, and no secret', async (kept, fault) => {

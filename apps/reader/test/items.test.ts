@@ -47,6 +47,15 @@ test.each([
   ])
 })
 
+test('without ids, the detail says how to name them, and that nothing lists all documents', async () => {
+  await using reader = await openReader()
+  const answerTo = async (query: string): Promise<unknown> =>
+    await (await reader.ask(`/v1/products${query}`)).json()
+  const detail = 'Expected ?ids=a,b with 1 to 200 ids. There is no list of all documents.'
+  for (const query of ['', '?ids=']) expect(await answerTo(query)).toMatchObject({ detail })
+  expect(await answerTo(`?ids=${many(201)}`)).toMatchObject({ detail: 'Expected 1 to 200 ids, got 201.' })
+})
+
 test('200 ids are taken, and an unknown parameter is told which ones there are', async () => {
   await using reader = await openReader()
   expect((await reader.ask(`/v1/products?ids=${many(200)}`)).status).toBe(200)

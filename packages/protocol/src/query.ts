@@ -24,8 +24,12 @@ export function readQuery(query: string): ReadonlyMap<string, string> {
  */
 export function readIds(value: string, maxIds: number): readonly string[] {
   const ids = value === '' ? [] : value.split(',')
-  if (ids.length === 0 || ids.length > maxIds)
-    throw new ProblemError('bad-query', { detail: `ids has ${ids.length} ids; wanted 1 to ${maxIds}.` })
+  if (ids.length === 0)
+    throw new ProblemError('bad-query', {
+      detail: `Expected ?ids=a,b with 1 to ${maxIds} ids. There is no list of all documents.`,
+    })
+  if (ids.length > maxIds)
+    throw new ProblemError('bad-query', { detail: `Expected 1 to ${maxIds} ids, got ${ids.length}.` })
   const bad = ids.find((id) => !isId(id))
   if (bad !== undefined) throw new ProblemError('bad-id', { detail: `${quote(bad)} in ids is not an id.` })
   return ids

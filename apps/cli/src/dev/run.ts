@@ -128,6 +128,7 @@ export async function runDev(
       readers: readers.map(({ endpoints }) => localEndpoints(endpoints)),
       mongodb: mongodb.adminUri,
       reader: mongodb.uriFor('freshet-reader'),
+      writerMongodb: mongodb.uriFor('freshet-writer'),
       auditor: mongodb.uriFor('freshet-auditor'),
       database,
       collections,

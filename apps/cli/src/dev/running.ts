@@ -18,6 +18,8 @@ export interface RunningDev {
   readonly mongodb: string
   /** Address with the readers' user. */
   readonly reader: string
+  /** Address with the writer's user. */
+  readonly writerMongodb: string
   /** Address with the auditor's user, which can only read. */
   readonly auditor: string
   readonly database: string
@@ -42,6 +44,7 @@ export function readRunning(context: { readonly cwd: string }): RunningDev | und
     readers: listIn(run['readers'], 'readers').map((reader, at) => endpointsIn(reader, `readers[${at}]`)),
     mongodb: textIn(run, 'mongodb'),
     reader: textIn(run, 'reader'),
+    writerMongodb: textIn(run, 'writerMongodb'),
     auditor: textIn(run, 'auditor'),
     database: textIn(run, 'database'),
     collections: textIn(run, 'collections'),

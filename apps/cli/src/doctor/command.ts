@@ -20,12 +20,13 @@ const options = defineOptions({
 /** The examination contains everything the guard would log. */
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {} }
 
-/** `freshet doctor guard`: checks each layer between a reader's credentials and a write. Exit code 78 if one is missing. */
+/** `freshet doctor guard`, or `freshet doctor`: checks each layer between a reader's credentials and a write. Exit code 78 if one is missing. */
 export const doctorGuardCommand = defineCommand({
   name: 'doctor guard',
   summary:
     'Attempts a write with the credentials of a reader, reads its role, and reports which layers are in place.',
   options,
+  isDefault: true,
   exits: {
     [exitCodes.done]: 'Every layer that can be checked is in place.',
     [exitCodes.failed]: 'Failure; the message says why.',
