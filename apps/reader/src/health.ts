@@ -1,31 +1,30 @@
 import type { Clock } from '@freshet/kit'
 import type { Replica, ReplicaStatus } from '@freshet/replica'
 import type { Health } from '@freshet/service'
-import type { GuardWord } from './backend/contract.ts'
+import type { GuardReport } from './backend/contract.ts'
 
-/** A reader's part of `/statusz`. */
+/** The reader fields of `/statusz`. */
 export interface ReaderStatus extends ReplicaStatus {
-  /** How far the date of the position is behind this machine's date; `undefined` before a position is known. */
+  /** How far the wall time of the position lags behind this machine; `undefined` until a position is known. */
   readonly lagSeconds: number | undefined
-  readonly guard: GuardWord & {
+  readonly guard: GuardReport & {
     /** Requests with a method that does not read, since the start. */
     readonly refusedMethods: number
   }
 }
 
-/** What the management port tells about a reader. */
 export interface ReaderHealthParts {
   readonly replica: Pick<Replica<unknown>, 'status'>
   readonly clock: Clock
-  /** Without a proof for longer than this the reader wants no requests; `undefined`: it always answers what it holds. */
+  /** Not ready without a proof for this long; `undefined`: staleness is ignored. */
   readonly unreadyAfterMs: number | undefined
-  /** What stands between this process and a write. */
+  /** The guard status. */
   readonly guard: () => ReaderStatus['guard']
 }
 
 /**
- * Whether a reader may get requests. Staleness alone does not make it unready unless an operator wants that: when the
- * database is away, readers that all leave at once are worse than readers that say how old their answers are.
+ * Readiness of a reader. Staleness alone does not make it unready unless configured: in a database outage, losing all
+ * readers at once is worse than answers that state their age.
  */
 export class ReaderHealth implements Health<ReaderStatus> {
   readonly #parts: ReaderHealthParts
@@ -34,13 +33,13 @@ export class ReaderHealth implements Health<ReaderStatus> {
     this.#parts = parts
   }
 
-  /** The source has named itself and a position: the feed is open. */
+  /** The feed is open: source and position are known. */
   started(): boolean {
     return this.#parts.replica.status().source !== undefined
   }
 
   unready(): string | undefined {
-    // Such a reader would not start, and what it holds only gets older.
+    // A reader with this fault would not start, and its cache only gets older.
     const { fault } = this.#parts.guard()
     if (fault !== undefined) return `guard: ${fault}`
     const { state, ageMs } = this.#parts.replica.status()
@@ -58,7 +57,7 @@ export class ReaderHealth implements Health<ReaderStatus> {
     return { ...status, ageMs, lagSeconds: this.#lagSeconds(status), guard: guard() }
   }
 
-  /** How far the date of the position is behind this machine's date; without writes it grows to some ten seconds. */
+  /** Without writes it grows to about ten seconds. */
   #lagSeconds({ wallTimeMs }: ReplicaStatus): number | undefined {
     if (wallTimeMs === undefined) return undefined
     return Math.max(0, Math.floor((this.#parts.clock.wallMs() - wallTimeMs) / 1_000))

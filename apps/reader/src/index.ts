@@ -1,7 +1,7 @@
 export { CachedDocument, documentEncoder } from './cached-document.ts'
 export { readerOptions } from './options.ts'
 export { readerApp } from './reader-app.ts'
-export type { GuardWord } from './backend/contract.ts'
+export type { GuardReport } from './backend/contract.ts'
 export type { ReaderAppParts } from './reader-app.ts'
 export type { ReadAccess } from './routes.ts'
 export { openReader } from './open-reader.ts'

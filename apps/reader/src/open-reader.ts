@@ -6,10 +6,10 @@ import type { ReaderApp } from './reader-app.ts'
 import type { Reader } from './reader-handler.ts'
 import { readerService } from './reader-service.ts'
 
-/** A reader that runs inside another program; mount it by `readerHandler`. */
+/** A reader embedded in another program; mount it with `readerHandler`. */
 export interface OpenReader extends Reader, Omit<OpenApp<ReaderApp>, 'app'> {}
 
-/** The reader as a program of its own and another program open it. */
+/** The reader with the defaults of this process, for the service and for embedding. */
 export function systemReader(): ReturnType<typeof readerService> {
   return readerService({
     version: packageVersion(import.meta.url),
@@ -20,9 +20,9 @@ export function systemReader(): ReturnType<typeof readerService> {
 }
 
 /**
- * Opens a reader without ports of its own, and resolves when it can answer. `readerHandler(reader)` answers requests.
- * @throws {ConfigError} a setting or a collection file is wrong, or the user of the database may do more than read. An
- *   `Error`: it was not ready in time.
+ * Opens a reader without ports, and resolves when it is ready. Mount it with `readerHandler(reader)`.
+ * @throws {ConfigError} a setting or collection file is wrong, or the database user may write. @throws {Error} not
+ * ready in time.
  */
 export async function openReader(options: OpenAppOptions): Promise<OpenReader> {
   const { app, ...rest } = await openApp(systemReader(), options)

@@ -1,7 +1,7 @@
 import { bytes, defineOptions, ms, REQUIRED, text, type ConfigOf } from '@freshet/kit'
 import { backendOptions } from './backend/backend.ts'
 
-/** The options of a reader, beside those that every service has. */
+/** Options of a reader, in addition to those of every service. */
 export const readerOptions = defineOptions({
   ...backendOptions,
   database: text('database', REQUIRED, 'The database whose collections are served.'),
@@ -10,14 +10,14 @@ export const readerOptions = defineOptions({
   fillWaitMs: ms(
     'fill-within',
     5_000,
-    'The time in which a document that is not cached must be fetched; then 503.',
+    'The time limit for fetching a document that is not cached; then 503.',
   ),
   unreadyAfterMs: ms(
     'unready-after',
     undefined,
-    'Not ready when not proved current for so long; without it answers only tell their age.',
+    'Not ready when not proved current for this long; by default answers only state their age.',
   ),
 })
 
-/** What `readerOptions` are read into. */
+/** The parsed `readerOptions`. */
 export type ReaderConfig = ConfigOf<typeof readerOptions>

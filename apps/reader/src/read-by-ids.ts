@@ -3,38 +3,36 @@ import { readIds } from '@freshet/protocol'
 import { ABSENT, type Absent } from '@freshet/replica'
 import { parameterOf, type ResponseBudget, type Route } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { factHeaders } from './read-document.ts'
-import type { Facts } from './facts.ts'
+import { freshnessHeaders } from './read-document.ts'
+import { readMinFreshness, type FreshnessHeaders } from './freshness.ts'
 import type { CachedDocument } from './cached-document.ts'
 import type { ReaderRouteParts } from './routes.ts'
-import { readWanted } from './wanted.ts'
-import { whenRoom } from './when-room.ts'
 
 /** The most ids of one `?ids=`. */
 const MAX_IDS = 200
 
-/** `GET /{collection}?ids=a,b`: several documents of one position. */
-export function readItems({ facts, reads, room }: ReaderRouteParts): Route['answer'] {
+/** `GET /{collection}?ids=a,b`: several documents at one position. */
+export function readItems({ freshness, reads, room }: ReaderRouteParts): Route['answer'] {
   const items = new ItemsAnswer(room)
   return async (call) => {
     const { request, response, query } = call
-    const wanted = readWanted(request.headers)
-    // An id that is asked for twice is answered once.
+    const required = readMinFreshness(request.headers)
+    // Deduplicates the ids.
     const ids = [...new Set(readIds(query.get('ids') ?? '', MAX_IDS))]
-    await whenRoom(reads, response, async (lease) => {
+    await reads.send(response, async (lease) => {
       const { answer, provedAtArrival } = await reads.read(
         parameterOf(call, 'collection'),
         ids,
-        wanted,
+        required,
         response,
       )
-      const told = facts.ofAnswer(answer, provedAtArrival)
+      const told = freshness.forAnswer(answer, provedAtArrival)
       return items.send(request, response, ids, answer.values, told, lease)
     })
   }
 }
 
-/** `{"items":[…],"missing":[…]}`, both in the order of the ids. Ids need no escapes in JSON. */
+/** `{"items":[…],"missing":[…]}`, both in the order of the ids. Ids need no escaping in JSON. */
 class Items {
   readonly byteLength: number
   readonly #bodies: readonly (string | Buffer)[]
@@ -68,7 +66,7 @@ class Items {
 
 const START = '{"items":['
 
-/** Writes the answers about several documents of one position. */
+/** Sends responses with several documents. */
 class ItemsAnswer {
   readonly #room: ResponseBudget
 
@@ -76,13 +74,13 @@ class ItemsAnswer {
     this.#room = room
   }
 
-  /** 200. Gives the bytes that there is no room for now, before they are made; nothing was sent then. 0: it was. */
+  /** Sends a 200. Returns 0 when sent, or the bytes it lacks memory for; nothing was sent then. */
   send(
     request: IncomingMessage,
     response: ServerResponse,
     ids: readonly string[],
     values: readonly (CachedDocument | Absent)[],
-    facts: Facts,
+    freshness: FreshnessHeaders,
     lease?: ByteLease,
   ): number {
     const items = new Items(ids, values)
@@ -90,7 +88,7 @@ class ItemsAnswer {
     const enough = lease !== undefined && lease.bytes >= items.byteLength
     if (withBody && !enough && !this.#room.hasCapacity(items.byteLength)) return items.byteLength
     response.writeHead(200, {
-      ...factHeaders(facts),
+      ...freshnessHeaders(freshness),
       'content-type': 'application/json',
       'content-length': items.byteLength,
     })

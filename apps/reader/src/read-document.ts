@@ -3,33 +3,31 @@ import { ABSENT, type Absent } from '@freshet/replica'
 import type { ByteLease } from '@freshet/kit'
 import { endWithText, parameterOf, sendProblem, type ResponseBudget, type Route } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Facts } from './facts.ts'
+import { readMinFreshness, type FreshnessHeaders } from './freshness.ts'
 import type { CachedDocument } from './cached-document.ts'
 import type { ReaderRouteParts } from './routes.ts'
-import { readWanted } from './wanted.ts'
-import { whenRoom } from './when-room.ts'
 
-/** `GET /{collection}/{id}`, as far as it was not answered from memory at once. */
-export function readDocument({ facts, reads, documents }: ReaderRouteParts): Route['answer'] {
+/** `GET /{collection}/{id}` for requests that are not cache hits. */
+export function readDocument({ freshness, reads, documents }: ReaderRouteParts): Route['answer'] {
   return async (call) => {
     const { request, response } = call
-    const wanted = readWanted(request.headers)
+    const required = readMinFreshness(request.headers)
     const ids = [parameterOf(call, 'id')]
-    await whenRoom(reads, response, async (lease) => {
+    await reads.send(response, async (lease) => {
       const { answer, provedAtArrival } = await reads.read(
         parameterOf(call, 'collection'),
         ids,
-        wanted,
+        required,
         response,
       )
       const [value] = answer.values
       if (value === undefined) throw new Error('the replica answered without a value')
-      return documents.send(request, response, value, facts.ofAnswer(answer, provedAtArrival), lease)
+      return documents.send(request, response, value, freshness.forAnswer(answer, provedAtArrival), lease)
     })
   }
 }
 
-/** Where the values stand that differ between answers; the names before them never change. */
+/** Indexes of the variable values in the header lists; the names never change. */
 const POSITION = 1
 const AGE = 3
 const CACHE_STATUS = 5
@@ -41,8 +39,8 @@ function head(): string[] {
 }
 
 /**
- * Writes the answers about one document. The lists of headers are made once and filled anew for each answer:
- * `writeHead` reads such a list before it returns and keeps nothing of it.
+ * Sends responses with one document. The header lists are reused for every response: `writeHead` copies them before it
+ * returns.
  */
 export class DocumentAnswer {
   readonly #full = [...head(), 'ETag', '', 'Content-Type', 'application/json', 'Content-Length', '']
@@ -54,66 +52,68 @@ export class DocumentAnswer {
   }
 
   /**
-   * 200, 304, 404 or 412. Gives the bytes that there is no room for now; nothing was sent then. 0: it was.
+   * Sends 200, 304, 404 or 412. Returns 0 when sent, or the bytes it lacks memory for; nothing was sent then.
    * @throws {ProblemError} bad-header
    */
   send(
     request: IncomingMessage,
     response: ServerResponse,
     value: CachedDocument | Absent,
-    facts: Facts,
+    freshness: FreshnessHeaders,
     lease?: ByteLease,
   ): number {
-    if (value === ABSENT) return sendNotFound(response, facts)
+    if (value === ABSENT) return sendNotFound(response, freshness)
     const { headers } = request
     if (headers['if-match'] !== undefined && !matches(headers['if-match'], value.etag, 'if-match')) {
-      sendProblem(response, 'precondition-failed', { headers: { ...factHeaders(facts), etag: value.etag } })
+      sendProblem(response, 'precondition-failed', {
+        headers: { ...freshnessHeaders(freshness), etag: value.etag },
+      })
       return 0
     }
     const known = headers['if-none-match']
     if (known !== undefined && (known === value.etag || matches(known, value.etag, 'if-none-match')))
-      return this.#sendNotModified(response, value, facts)
-    if (request.method !== 'GET') return this.#sendHead(response, value, facts)
-    return this.#sendFull(response, value, facts, lease)
+      return this.#sendNotModified(response, value, freshness)
+    if (request.method !== 'GET') return this.#sendHead(response, value, freshness)
+    return this.#sendFull(response, value, freshness, lease)
   }
 
   #sendFull(
     response: ServerResponse,
     cached: CachedDocument,
-    facts: Facts,
+    freshness: FreshnessHeaders,
     lease: ByteLease | undefined,
   ): number {
     const { body } = cached
     if (typeof body === 'string') {
-      response.writeHead(200, this.#headOf(cached, facts))
+      response.writeHead(200, this.#headOf(cached, freshness))
       endWithText(response, body)
       return 0
     }
-    // A cached Buffer is large, and stays in memory for a slow client even when it is evicted.
+    // A Buffer is large, and a slow client keeps it in memory even after eviction.
     const enough = lease !== undefined && lease.bytes >= body.length
     if (!enough && !this.#room.hasCapacity(body.length)) return body.length
-    response.writeHead(200, this.#headOf(cached, facts))
+    response.writeHead(200, this.#headOf(cached, freshness))
     this.#room.end(response, body, enough ? lease : undefined)
     return 0
   }
 
-  #sendHead(response: ServerResponse, cached: CachedDocument, facts: Facts): number {
-    response.writeHead(200, this.#headOf(cached, facts))
+  #sendHead(response: ServerResponse, cached: CachedDocument, freshness: FreshnessHeaders): number {
+    response.writeHead(200, this.#headOf(cached, freshness))
     response.end()
     return 0
   }
 
-  #headOf({ etag, body }: CachedDocument, facts: Facts): string[] {
+  #headOf({ etag, body }: CachedDocument, freshness: FreshnessHeaders): string[] {
     const list = this.#full
-    fill(list, facts)
+    fill(list, freshness)
     list[ETAG] = etag
     list[LENGTH] = String(body.length)
     return list
   }
 
-  #sendNotModified(response: ServerResponse, { etag }: CachedDocument, facts: Facts): number {
+  #sendNotModified(response: ServerResponse, { etag }: CachedDocument, freshness: FreshnessHeaders): number {
     const list = this.#empty
-    fill(list, facts)
+    fill(list, freshness)
     list[ETAG] = etag
     response.writeHead(304, list)
     response.end()
@@ -121,19 +121,19 @@ export class DocumentAnswer {
   }
 }
 
-/** The headers of an answer that states a fact, for those that are not about one document. */
-export function factHeaders({ position, age, cacheStatus }: Facts): Record<string, string> {
+/** The freshness headers as an object, for responses without a reused list. */
+export function freshnessHeaders({ position, age, cacheStatus }: FreshnessHeaders): Record<string, string> {
   return { [names.position]: position, age, [names.cacheStatus]: cacheStatus, 'cache-control': 'no-cache' }
 }
 
-function fill(list: string[], { position, age, cacheStatus }: Facts): void {
+function fill(list: string[], { position, age, cacheStatus }: FreshnessHeaders): void {
   list[POSITION] = position
   list[AGE] = age
   list[CACHE_STATUS] = cacheStatus
 }
 
-function sendNotFound(response: ServerResponse, facts: Facts): number {
-  sendProblem(response, 'not-found', { headers: factHeaders(facts) })
+function sendNotFound(response: ServerResponse, freshness: FreshnessHeaders): number {
+  sendProblem(response, 'not-found', { headers: freshnessHeaders(freshness) })
   return 0
 }
 

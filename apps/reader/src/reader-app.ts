@@ -1,31 +1,30 @@
 import type { Part } from '@freshet/kit'
-import type { GuardWord } from './backend/contract.ts'
+import type { GuardReport } from './backend/contract.ts'
 import type { Replica } from '@freshet/replica'
 import { ResponseBudget, type App, type Route, type ServiceTools } from '@freshet/service'
-import { FactSheet } from './facts.ts'
+import { Freshness } from './freshness.ts'
 import { ReaderHealth, type ReaderStatus } from './health.ts'
 import type { CachedDocument } from './cached-document.ts'
-import { PatientReads } from './patient-reads.ts'
+import { WaitingReads } from './waiting-reads.ts'
 import { DocumentAnswer } from './read-document.ts'
 import { readerHandler, type Reader } from './reader-handler.ts'
 import { addReaderMetrics } from './reader-metrics.ts'
 import type { ReadAccess } from './routes.ts'
 
-/** What a reader is put together from. */
 export interface ReaderAppParts {
   readonly replica: Replica<CachedDocument>
   readonly access: ReadonlyMap<string, ReadAccess>
-  readonly guard: () => GuardWord
+  readonly guard: () => GuardReport
   readonly fillWaitMs: number
   readonly aliveWithinMs: number
   readonly unreadyAfterMs: number | undefined
-  /** What must run before the replica and be stopped after it: its connections. */
+  /** Connections: started before the replica, stopped after it. */
   readonly before: readonly Part[]
-  /** Answered beside documents. */
+  /** Additional routes. */
   readonly routes?: readonly Route[]
 }
 
-/** A reader, for whoever mounts it too. */
+/** A reader app, with the parts needed to mount it elsewhere. */
 export interface ReaderApp extends App<ReaderStatus> {
   readonly reader: Reader
 }
@@ -37,11 +36,11 @@ export function readerApp(
 ): ReaderApp {
   const { replica, guard } = parts
   const room = new ResponseBudget(inFlight.answers)
-  const reads = new PatientReads({ replica, room, clock, fillWaitMs: parts.fillWaitMs })
+  const reads = new WaitingReads({ replica, room, clock, fillWaitMs: parts.fillWaitMs })
   const reader: Reader = {
     replica,
     access: parts.access,
-    facts: new FactSheet(replica, clock, parts.aliveWithinMs),
+    freshness: new Freshness(replica, clock, parts.aliveWithinMs),
     reads,
     documents: new DocumentAnswer(room),
     room,
@@ -58,13 +57,13 @@ export function readerApp(
   })
   const following: Part = {
     name: 'replica',
-    // Not waited for: until the first proof the port is open and says why it cannot answer.
+    // Not awaited: until the first proof, the port is open and answers why it cannot serve.
     start: () => {
       replica.start().catch((err: unknown) => log.error({ err }, 'the replica could not start'))
     },
     stop: () => replica.close(),
   }
-  drain.add({ name: 'waiting reads', drain: () => reads.end() })
+  drain.add({ name: 'waiting reads', drain: () => reads.drain() })
   const handle = readerHandler(reader, { prefix: '/v1', ...(parts.routes && { routes: parts.routes }) })
   return { handle, reader, parts: [...parts.before, following], health }
 }

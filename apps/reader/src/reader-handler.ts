@@ -9,37 +9,36 @@ import {
 } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readerRoutes, type ReaderRouteParts } from './routes.ts'
-import { readWanted } from './wanted.ts'
+import { readMinFreshness } from './freshness.ts'
 
-/** What a reader answers with; `readerApp` and `openReader` make one. */
+/** The parts of a reader; created by `readerApp` and `openReader`. */
 export interface Reader extends ReaderRouteParts {
   readonly tokens: Verifier
   readonly fail: Fail
-  /** Counts the requests with a method that does not read. */
+  /** Requests with a method that does not read. */
   readonly refused: { methods: number }
 }
 
-/** Where a reader is mounted, and what it answers beside documents. */
 export interface ReaderHandlerOptions {
   /**
-   * What `request.url` has before `/{collection}`: `/v1`. Default: nothing, as under `app.use('/data', …)` of Express, which
-   * takes the path of the mount off the URL.
+   * The part of `request.url` before `/{collection}`, such as `/v1`. Default: empty, as under `app.use('/data', …)` in
+   * Express, which removes the mount path.
    */
   readonly prefix?: string
-  /** Further routes. */
+  /** Additional routes. */
   readonly routes?: readonly Route[]
 }
 
 /**
- * Answers reads: a plain handler for `node:http`, Express and fastify, which answers its errors too. A cached document is
- * answered within the turn, without a promise; everything else goes by the table of routes.
- * @throws {TypeError} a collection has the name of a further route, or two routes answer the same.
+ * A plain handler for `node:http`, Express and fastify; answers its own errors. Cache hits are answered synchronously;
+ * everything else goes through the route table.
+ * @throws {TypeError} a collection has the name of a route, or two routes conflict.
  */
 export function readerHandler(
   reader: Reader,
   { prefix = '', routes = [] }: ReaderHandlerOptions = {},
 ): Handler {
-  const { replica, access, tokens, facts, documents, fail, refused } = reader
+  const { replica, access, tokens, freshness, documents, fail, refused } = reader
   const table = new RouteTable({
     routes: [...readerRoutes(reader), ...routes],
     tokens,
@@ -54,13 +53,13 @@ export function readerHandler(
   const start = `${prefix}/`
   const { length } = start
 
-  /** Whether it was answered from memory. Cached keys hold no `%`, `?` or second slash: such a URL finds nothing. */
-  const answeredAtOnce = (request: IncomingMessage, response: ServerResponse, url: string): boolean => {
-    if (!facts.suffices(readWanted(request.headers))) return false
+  /** Answers from the cache if possible. Cached keys contain no `%`, `?` or second slash, so such URLs never match. */
+  const serveCached = (request: IncomingMessage, response: ServerResponse, url: string): boolean => {
+    if (!freshness.satisfies(readMinFreshness(request.headers))) return false
     const value = replica.peek(url.slice(length))
-    const { position } = facts
+    const { position } = freshness
     if (value === undefined || position === undefined) return false
-    return documents.send(request, response, value, facts.ofHit(position)) === 0
+    return documents.send(request, response, value, freshness.forHit(position)) === 0
   }
 
   const answer = (request: IncomingMessage, response: ServerResponse): void | Promise<void> => {
@@ -72,10 +71,8 @@ export function readerHandler(
     if (who === undefined) return byTable(request, response)
     const proof = authorize(who, tokens, request)
     if (proof instanceof Promise)
-      return proof.then(() =>
-        answeredAtOnce(request, response, url) ? undefined : byTable(request, response),
-      )
-    if (!answeredAtOnce(request, response, url)) return byTable(request, response)
+      return proof.then(() => (serveCached(request, response, url) ? undefined : byTable(request, response)))
+    if (!serveCached(request, response, url)) return byTable(request, response)
   }
 
   return (request, response) => {

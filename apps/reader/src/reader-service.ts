@@ -1,20 +1,20 @@
 import type { ServiceConfig, ServiceDefinition, ServiceTools } from '@freshet/service'
-import type { Backend, GuardWord } from './backend/contract.ts'
+import type { Backend, GuardReport } from './backend/contract.ts'
 import { checkHeap } from './heap.ts'
 import { readerOptions, type ReaderConfig } from './options.ts'
 import { readerApp, type ReaderApp } from './reader-app.ts'
 
-/** What is different from process to process. */
+/** Parts that differ between processes. */
 export interface ReaderServiceParts {
   readonly version: string
-  /** Where the heap of JavaScript ends. */
+  /** The V8 heap limit. */
   readonly heapBytes: number
   readonly aliveWithinMs: number
-  /** It may wait for the database. @throws {ConfigError} nothing is left open then. */
+  /** Opens the backend; may wait for the database. @throws {ConfigError} nothing is left open. */
   readonly open: (config: ReaderConfig, tools: ServiceTools) => Promise<Backend>
 }
 
-/** The reader as `runService` wants it. */
+/** The service definition of the reader. */
 export function readerService(parts: ReaderServiceParts): ServiceDefinition<typeof readerOptions, ReaderApp> {
   return {
     role: 'reader',
@@ -31,18 +31,18 @@ export function readerService(parts: ReaderServiceParts): ServiceDefinition<type
       if (tokens === 'absent')
         tools.log.warn(
           {},
-          'whoever takes over this reader can write through the writer: give it public keys for tokens',
+          'a compromised reader could sign tokens and write through the writer: configure public keys instead',
         )
-      const guard = (): GuardWord => {
-        const word = backend.guard()
-        return { ...word, layers: { ...word.layers, tokens } }
+      const guard = (): GuardReport => {
+        const report = backend.guard()
+        return { ...report, layers: { ...report.layers, tokens } }
       }
       return readerApp({ ...backend, guard, before, fillWaitMs, unreadyAfterMs, aliveWithinMs }, tools)
     },
   }
 }
 
-/** `standing`: what this process verifies tokens with signs none, so it cannot speak for a caller to the writer. */
+/** `standing`: this process can verify tokens but not sign them, so it cannot impersonate a caller to the writer. */
 function tokensLayer({ tokenSecret, noTokens }: ServiceConfig): 'standing' | 'absent' {
   return tokenSecret === undefined && !noTokens ? 'standing' : 'absent'
 }

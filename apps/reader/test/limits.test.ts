@@ -4,7 +4,7 @@ import { isId } from '@freshet/protocol'
 import { defaultReplicaOptions } from '@freshet/replica'
 import { serviceOptions } from '@freshet/service'
 import { readerOptions } from '../src/options.ts'
-import { readWanted } from '../src/wanted.ts'
+import { readMinFreshness } from '../src/freshness.ts'
 import { openReader } from './support/open-reader.ts'
 
 const KiB = 2 ** 10
@@ -19,7 +19,7 @@ const config = readConfig(defineOptions({ ...serviceOptions, ...readerOptions })
 
 /** How long a client waits for a position that it asks for with these words. */
 const waitMs = (prefer?: string): number | undefined =>
-  readWanted({ 'freshet-at-least': 'now', ...(prefer !== undefined && { prefer }) })?.waitMs
+  readMinFreshness({ 'freshet-at-least': 'now', ...(prefer !== undefined && { prefer }) })?.waitMs
 
 test.each([
   ['bytes of a body', config.maxBodyBytes, MiB],

@@ -79,7 +79,7 @@ test('G0.5 a reader whose keys could sign tokens says so, and one that only veri
 
 test('a cache that the heap cannot hold is refused before anything is opened', async () => {
   await expect(start('mongodb://nowhere', ['--cache-size=1GiB'])).rejects.toThrow(
-    /--cache-size is 1024MiB, and the heap of this process ends at 1024MiB: .*--max-old-space-size=1366/,
+    /--cache-size is 1024MiB, but the heap limit is 1024MiB: .*--max-old-space-size=1366/,
   )
 })
 
@@ -89,7 +89,7 @@ test('a database that is away when a reader starts is asked for again: the proce
   const warnings: string[] = []
   const log: Log = { ...silentLog, warn: (_fields, message) => void warnings.push(message) }
   const starting = start(db.uriFor('reader'), [], log)
-  await eventually(() => expect(warnings).toEqual(['the database is not there, trying again']))
+  await eventually(() => expect(warnings).toEqual(['the database is unreachable, retrying']))
   await db.start()
   await using service = await starting
   expect((await fetch(`${service.managementUrl}/livez`)).status).toBe(200)

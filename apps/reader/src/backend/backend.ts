@@ -2,12 +2,12 @@ import type { ConfigOf } from '@freshet/kit'
 import type { Backend, BackendSettings, BackendTools } from './contract.ts'
 import { mongodbOptions, openMongodb } from './mongodb/open.ts'
 
-/** The options that only this kind of database has. */
+/** Options specific to this backend. */
 export const backendOptions = mongodbOptions
 
 /**
- * Opens the database that is read; waits for it where it is away. This file alone chooses its kind.
- * @throws {ConfigError} nothing is left open then.
+ * Opens the backend, waiting until it is reachable. The only file that chooses the kind of database.
+ * @throws {ConfigError} nothing is left open.
  */
 export function openBackend(
   config: ConfigOf<typeof backendOptions> & BackendSettings,

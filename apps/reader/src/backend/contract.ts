@@ -4,29 +4,29 @@ import type { ServiceTools } from '@freshet/service'
 import type { CachedDocument } from '../cached-document.ts'
 import type { ReadAccess } from '../routes.ts'
 
-/** What the database's guard says of itself. */
-export interface GuardWord {
-  /** Which walls stand. */
+/** The status of the database guard. */
+export interface GuardReport {
+  /** Which layers are in force. */
   readonly layers: Readonly<Record<string, 'standing' | 'absent'>>
-  /** Why nothing is read from the database until that is mended; `undefined`: nothing is wrong. */
+  /** Why reading is stopped until the fault is fixed; `undefined`: no fault. */
   readonly fault: string | undefined
   readonly refusals: Readonly<Record<string, number>>
-  /** How often clients were made anew that had lost their last server. */
+  /** How often database clients were recreated after they lost all servers. */
   readonly renewals: number
-  /** How the clients of the database are, by what they are for. */
+  /** The state of the database clients, by purpose. */
   readonly client?: Readonly<Record<'feed' | 'fills', string>>
 }
 
-/** One database to read from. */
+/** A database to read from. */
 export interface Backend {
   readonly replica: Replica<CachedDocument>
   readonly access: ReadonlyMap<string, ReadAccess>
-  readonly guard: () => GuardWord
-  /** What must run before the replica and be stopped after it. */
+  readonly guard: () => GuardReport
+  /** Started before the replica, stopped after it. */
   readonly parts: readonly Part[]
 }
 
-/** What every kind of database is opened with. */
+/** Settings common to all backends. */
 export interface BackendSettings {
   readonly database: string
   /** The folder of the collection files. */
@@ -35,7 +35,6 @@ export interface BackendSettings {
   readonly fillWaitMs: number
 }
 
-/** What a backend needs of its service. */
 export interface BackendTools extends Pick<ServiceTools, 'clock' | 'log' | 'signal'> {
   readonly inFlight: Pick<ServiceTools['inFlight'], 'budget'>
 }

@@ -1,17 +1,16 @@
 import { GuardError, openReadConnection, type GuardedConnection } from '@freshet/guard'
 import { Backoff, ConfigError, type Log, type Part } from '@freshet/kit'
-import type { BackendTools, GuardWord } from '../contract.ts'
+import type { BackendTools, GuardReport } from '../contract.ts'
 
-/** Where the database is. */
 interface Place {
   readonly mongodbUri: string
   readonly database: string
 }
 
-/** A step-down is noticed within this time; the feed waits for nothing else. */
+/** Detects a primary step-down within this time. */
 const HEARTBEAT_MS = 500
 
-/** The guarded doors to one database: a slow fill must not hold up the feed, so each has its own. */
+/** The guarded connections to one database. Feed and fills are separate, so that a slow fill cannot delay the feed. */
 class Connections implements Part {
   readonly name = 'database connections'
   readonly feed: GuardedConnection
@@ -22,7 +21,7 @@ class Connections implements Part {
     this.fills = fills
   }
 
-  /** Proves for each that it cannot write. @throws {GuardError} nothing is left open then. */
+  /** Opens both and proves that neither can write. @throws {GuardError} nothing is left open. */
   static async open({ mongodbUri: uri, database }: Place, log: Log): Promise<Connections> {
     const common = { uri, database, log }
     const feed = await openReadConnection({
@@ -38,16 +37,16 @@ class Connections implements Part {
     }
   }
 
-  /** What both guards say: a layer stands when it does for both, and what was counted is added up. */
-  guard(): GuardWord {
+  /** The combined status: a layer stands if it stands for both; counters are added up. */
+  guard(): GuardReport {
     const feed = this.feed.status()
     const fills = this.fills.status()
     const refusals: Record<string, number> = {}
     for (const [what, count] of [...Object.entries(feed.refusals), ...Object.entries(fills.refusals)])
       refusals[what] = (refusals[what] ?? 0) + count
-    const word = { ...(feed.fault === undefined && fills.fault !== undefined ? fills : feed), refusals }
+    const report = { ...(feed.fault === undefined && fills.fault !== undefined ? fills : feed), refusals }
     const clients = { feed: feed.client, fills: fills.client }
-    return Object.assign(word, { client: clients, renewals: feed.renewals + fills.renewals })
+    return Object.assign(report, { client: clients, renewals: feed.renewals + fills.renewals })
   }
 
   start(): void {}
@@ -57,19 +56,19 @@ class Connections implements Part {
   }
 }
 
-/** A database that is away is asked for again: an outage during a roll-out must not end the new processes. */
-const PAUSES = { firstMs: 1_000, maxMs: 10_000 } as const
+/** Retries while the database is unreachable: an outage during a rollout must not end new processes. */
+const BACKOFF = { firstMs: 1_000, maxMs: 10_000 } as const
 
 /**
- * Opens both when the database is there. `random`: in [0, 1).
- * @throws {ConfigError} trying again changes nothing, as with a user who may write.
+ * Opens both when the database is reachable. `random`: in [0, 1).
+ * @throws {ConfigError} retrying cannot help, for example if the user may write.
  */
 export async function openConnections(
   place: Place,
   { log, clock, signal }: Pick<BackendTools, 'log' | 'clock' | 'signal'>,
   random: () => number,
 ): Promise<Connections> {
-  const pauses = new Backoff(PAUSES, random)
+  const backoff = new Backoff(BACKOFF, random)
   for (;;) {
     try {
       return await Connections.open(place, log)
@@ -79,8 +78,8 @@ export async function openConnections(
         throw new ConfigError('BAD_VALUE', `--mongodb-uri-file: ${error.message}. ${error.remedy}`, {
           cause: error,
         })
-      log.warn({ err: error }, 'the database is not there, trying again')
-      await clock.sleep(pauses.next(), signal)
+      log.warn({ err: error }, 'the database is unreachable, retrying')
+      await clock.sleep(backoff.next(), signal)
       signal.throwIfAborted()
     }
   }

@@ -8,16 +8,16 @@ import { documentEncoder } from '../../cached-document.ts'
 import type { Backend, BackendSettings, BackendTools } from '../contract.ts'
 import { openConnections } from './connections.ts'
 
-/** The options of a reader that reads from MongoDB. */
+/** Options of a reader on MongoDB. */
 export const mongodbOptions = defineOptions({
   mongodbUri: secret(
     'mongodb-uri',
     REQUIRED,
-    'The address of the database with a user that may only read; one that may do more is refused.',
+    'The MongoDB URI of a read-only user; a user who may write is refused.',
   ),
 })
 
-/** The collection files, the guarded connections, and a replica over them. @throws {ConfigError} */
+/** Loads the collection files, opens the guarded connections, and creates the replica. @throws {ConfigError} */
 export async function openMongodb(
   config: ConfigOf<typeof mongodbOptions> & BackendSettings,
   tools: BackendTools,

@@ -2,10 +2,9 @@ import { headers as names, ProblemError, type ProblemCode } from '@freshet/proto
 import { ReplicaError, type ReplicaErrorCode } from '@freshet/replica'
 import { ClientGone } from '@freshet/service'
 
-/** BAD_OPTION is of `openReplica` alone, which no reader calls. */
+/** Codes with a problem. BAD_OPTION is thrown only by `openReplica`, which readers do not call. */
 export type AnsweredCode = Exclude<ReplicaErrorCode, 'CANCELLED' | 'BAD_OPTION'>
 
-/** What clients hear when the replica does not answer. */
 const problemOf = {
   BEHIND: 'reader-behind',
   BAD_POSITION: 'bad-position',
@@ -21,18 +20,19 @@ const problemOf = {
 } as const satisfies Record<AnsweredCode, ProblemCode>
 
 const details: Partial<Record<ReplicaErrorCode, string>> = {
-  WRONG_SOURCE: 'The position is of another source than the one that this reader follows.',
-  UNAVAILABLE: 'Memory alone cannot answer this, and the database did not answer in time.',
+  WRONG_SOURCE: 'The position belongs to a different source than the one this reader follows.',
+  UNAVAILABLE: 'The answer is not cached, and the database did not answer in time.',
 }
 
 /**
- * The problem that a failure of the replica is answered with; other errors come back as they are. `position` is where
- * the reader stands, for the client that is told to wait.
+ * Converts a replica error into a problem; returns other errors unchanged. `position` is the current position, sent to
+ * a client that has to wait.
  */
-export function refusalOf(error: unknown, position: string | undefined): unknown {
+export function replicaProblem(error: unknown, position: string | undefined): unknown {
   if (!(error instanceof ReplicaError)) return error
   const { code } = error
-  if (code === 'CANCELLED') return new ClientGone('The client went away while it waited.', { cause: error })
+  if (code === 'CANCELLED')
+    return new ClientGone('The client disconnected while it waited.', { cause: error })
   if (code === 'BAD_OPTION') return error
   const detail = code === 'BAD_ID' ? error.detail : details[code]
   return new ProblemError(problemOf[code], {
