@@ -3,7 +3,7 @@ import { systemClock } from '@freshet/kit'
 import { openTestDatabase } from '@freshet/testkit'
 import { runProgram } from '../src/program.ts'
 
-const db = await openTestDatabase({ own: true })
+const db = await openTestDatabase()
 afterAll(() => db[Symbol.asyncDispose]())
 
 /** The command with an address, as a file of secrets gives it. */

@@ -4,7 +4,7 @@ import { systemClock } from '@freshet/kit'
 import { openTestDatabase } from '@freshet/testkit'
 import { runProgram } from '../src/program.ts'
 
-const db = await openTestDatabase({ own: true })
+const db = await openTestDatabase()
 afterAll(() => db[Symbol.asyncDispose]())
 const collections = join(import.meta.dirname, '../../../collections')
 

@@ -14,7 +14,7 @@ interface Stored extends Document {
 const open = { 'x-access': { read: 'public', write: 'public' }, type: 'object' }
 
 test('collections of another program are served under other names: read, written, followed, audited', async () => {
-  await using db = await openTestDatabase({ own: true })
+  await using db = await openTestDatabase()
   const given = db.admin.db('given')
   const profiles = given.collection<Stored>('userProfiles')
   await profiles.insertMany(Array.from({ length: 20 }, (_, n) => ({ _id: `u${n}`, name: `User ${n}` })))

@@ -3,7 +3,7 @@ import { CutProxy, eventually, openTestDatabase } from '@freshet/testkit'
 import { startReader } from './support/real-reader.ts'
 
 test('of two that miss one key at once, one is fetched for, and the other is told that it joined', async () => {
-  await using db = await openTestDatabase({ own: true })
+  await using db = await openTestDatabase()
   await using proxy = await CutProxy.open(db.port)
   await using reader = await startReader(proxy.uriThrough(db.uriFor('reader')), ['--fill-within=60s'])
   const ask = (path: string): Promise<Response> => fetch(`${reader.url}/v1/products/${path}`)

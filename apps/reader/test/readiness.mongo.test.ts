@@ -14,7 +14,7 @@ async function lamp({ url }: RunningService): Promise<readonly [number, string, 
 }
 
 test('cut off, a reader with a hard limit is not ready until it is current again, and one without stays ready; both answer', async () => {
-  await using db = await openTestDatabase({ own: true })
+  await using db = await openTestDatabase()
   await db.admin
     .db('shop')
     .collection<{ _id: string; name: string }>('products')

@@ -3,7 +3,7 @@ import { eventually, openTestDatabase, silentLog } from '@freshet/testkit'
 import type { Document } from 'mongodb'
 import { collections, openWriter } from './support/open-writer.ts'
 
-const db = await openTestDatabase({ own: true, collections })
+const db = await openTestDatabase({ collections })
 afterAll(() => db[Symbol.asyncDispose]())
 
 const MAX_WRITES = 20

@@ -4,7 +4,7 @@ import type { Document } from 'mongodb'
 import type { Backend } from '../src/store/contract.ts'
 import { collections, openWriter } from './support/open-writer.ts'
 
-const db = await openTestDatabase({ own: true, collections })
+const db = await openTestDatabase({ collections })
 afterAll(() => db[Symbol.asyncDispose]())
 
 interface Control {

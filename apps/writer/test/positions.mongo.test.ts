@@ -5,7 +5,7 @@ import { Timestamp, type ChangeStreamDocument } from 'mongodb'
 import { createHash } from 'node:crypto'
 import { collections, openWriter, type Got } from './support/open-writer.ts'
 
-const db = await openTestDatabase({ own: true, collections })
+const db = await openTestDatabase({ collections })
 const writer = await openWriter(db.uriFor('writer'))
 afterAll(async () => {
   await writer[Symbol.asyncDispose]()

@@ -6,7 +6,7 @@ import { openBackend } from '../src/store/backend.ts'
 import { writerOptions } from '../src/options.ts'
 import { collections } from './support/open-writer.ts'
 
-const db = await openTestDatabase({ own: true, collections })
+const db = await openTestDatabase({ collections })
 afterAll(() => db[Symbol.asyncDispose]())
 
 const products = db.admin.db('shop').collection<{ _id: string; name: string }>('products')

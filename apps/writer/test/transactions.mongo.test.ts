@@ -13,7 +13,7 @@ import {
   type TransactionsOptions,
 } from '../src/store/mongodb/transactions.ts'
 
-const db = await openTestDatabase({ own: true, collections: ['products'] })
+const db = await openTestDatabase({ collections: ['products'] })
 afterAll(() => db[Symbol.asyncDispose]())
 
 const looks = new ByteBudget({ maxBytes: 2 ** 26, clock: systemClock }).part('looks')

@@ -44,7 +44,7 @@ async function answersAfter(
   loss: (db: TestDatabase) => Promise<unknown>,
   over: (backend: Backend) => Backend = (backend) => backend,
 ): Promise<{ readonly old: number; readonly statuses: readonly number[] }> {
-  await using db = await openTestDatabase({ own: true, collections })
+  await using db = await openTestDatabase({ collections })
   await using writer = await openWriter(db.uriFor('writer'), { over })
   const { source } = await writer.status()
   const after: Got[] = []
@@ -98,7 +98,7 @@ test('W1 control: a writer that goes by an older look answers with positions of 
 })
 
 test('W2 a writer whose database lost its name says so, is not ready, and takes the next name when there is one', async () => {
-  await using db = await openTestDatabase({ own: true, collections })
+  await using db = await openTestDatabase({ collections })
   await using writer = await openWriter(db.uriFor('writer'))
   const { source: before } = await writer.status()
   await writer.send('PUT', 'products/p', { body: { name: 'x' } })
@@ -131,7 +131,7 @@ test('W2 a writer whose database lost its name says so, is not ready, and takes 
 })
 
 test('W1 a name that is another one under writes: each answer names the history that it is in', async () => {
-  await using db = await openTestDatabase({ own: true, collections })
+  await using db = await openTestDatabase({ collections })
   await using writer = await openWriter(db.uriFor('writer'))
   const { source: before } = await writer.status()
   const after: Got[] = []

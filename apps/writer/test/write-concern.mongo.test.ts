@@ -5,7 +5,7 @@ import type { Document } from 'mongodb'
 import { CommandTap } from './support/command-tap.ts'
 import { bearer, collections, openWriter, type Sent } from './support/open-writer.ts'
 
-const db = await openTestDatabase({ own: true, collections })
+const db = await openTestDatabase({ collections })
 const tap = await CommandTap.open(db.port)
 const writer = await openWriter(tap.uriThrough(db.uriFor('writer')), { argv: ['--acknowledge-within=7s'] })
 afterAll(async () => {

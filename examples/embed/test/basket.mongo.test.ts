@@ -4,7 +4,7 @@ import { eventually, openTestDatabase } from '@freshet/testkit'
 import { openBasket } from '../src/basket.ts'
 
 test('the basket adds up the prices of one moment, and hears of every change', async () => {
-  await using db = await openTestDatabase({ own: true })
+  await using db = await openTestDatabase()
   const products = db.admin.db(db.database).collection<{ _id: string; price: number }>('products')
   await products.insertMany([
     { _id: 'lamp', price: 20 },
@@ -26,6 +26,6 @@ test('the basket adds up the prices of one moment, and hears of every change', a
 })
 
 test('a user who may write is refused', async () => {
-  await using db = await openTestDatabase({ own: true })
+  await using db = await openTestDatabase()
   await expect(openBasket(db.uriFor('writer'), db.database)).rejects.toMatchObject({ code: 'PRIVILEGE' })
 })

@@ -7,7 +7,7 @@ import { openStamper, type Stamp } from '../src/stamper.ts'
 import { throughWriter } from '../src/through-writer.ts'
 import { openWriter, tokenFor } from './support/open-writer.ts'
 
-const db = await openTestDatabase({ own: true, collections: ['orders', 'stock'] })
+const db = await openTestDatabase({ collections: ['orders', 'stock'] })
 afterAll(() => db[Symbol.asyncDispose]())
 
 interface Order {

@@ -11,7 +11,7 @@ import {
 import { eventually, openTestDatabase } from '@freshet/testkit'
 import { MongoClient } from 'mongodb'
 
-const db = await openTestDatabase({ own: true, collections: ['orders', 'stock'] })
+const db = await openTestDatabase({ collections: ['orders', 'stock'] })
 afterAll(() => db[Symbol.asyncDispose]())
 const orders = db.admin.db('shop').collection<{ _id: string }>('orders')
 

@@ -3,7 +3,7 @@ import { asDocuments, openReplica, watchWrites, type HandlerStatus } from '@fres
 import { eventually, openTestDatabase } from '@freshet/testkit'
 import { MongoClient, type Collection } from 'mongodb'
 
-const db = await openTestDatabase({ own: true, collections: ['orders'] })
+const db = await openTestDatabase({ collections: ['orders'] })
 afterAll(() => db[Symbol.asyncDispose]())
 
 interface Order {

@@ -78,7 +78,7 @@ let db: TestDatabase
 let app: Db
 
 beforeAll(async () => {
-  db = await openTestDatabase({ own: true })
+  db = await openTestDatabase()
   app = db.admin.db('shop')
 })
 afterAll(async () => {

@@ -12,7 +12,7 @@ interface Stored {
 
 /** Few changes per reply, so that replies end in the middle of transactions. */
 async function openBench(batchSize: number): Promise<SourceBench> {
-  const db = await openTestDatabase({ own: true })
+  const db = await openTestDatabase()
   const opened = await openSource(db, { options: { batchSize } })
   const products = db.admin.db(db.database).collection<Stored>('products')
   const one = async (write: BenchWrite, session?: ClientSession): Promise<void> => {

@@ -126,7 +126,7 @@ test('F12 a change after the last proof counts as a heartbeat', async () => {
 })
 
 test('F3 nothing is proved while the connection is cut', async () => {
-  await using proxy = await CutProxy.open(db.servers.members[0]?.port ?? 0)
+  await using proxy = await CutProxy.open(db.port)
   const uri = proxy.uriThrough(db.uriFor('reader'))
   await using opened = await openSource(db, { uri, options: { replyWithinMs: 2_000 } })
   const { source } = opened

@@ -12,7 +12,7 @@ async function hearSlowServer(
   options: Partial<MongoSourceOptions>,
   until: (heard: Recorder) => void,
 ): Promise<Recorder> {
-  await using db = await openTestDatabase({ own: true })
+  await using db = await openTestDatabase()
   const data = { failCommands: ['aggregate'], appName: 'test', blockConnection: true, blockTimeMS: 500 }
   await db.failPoint('failCommand', 'alwaysOn', data)
   await using opened = await openSource(db, { options: { replyWithinMs: 200, ...options } })

@@ -18,7 +18,7 @@ let db: TestDatabase
 let warm: Replica<Parsed>
 
 beforeAll(async () => {
-  db = await openTestDatabase({ own: true, collections: ['products', 'numbers'] })
+  db = await openTestDatabase({ collections: ['products', 'numbers'] })
   warm = await open()
 })
 afterAll(async () => {

@@ -10,7 +10,7 @@ interface Stored {
 
 let db: TestDatabase
 beforeAll(async () => {
-  db = await openTestDatabase({ own: true })
+  db = await openTestDatabase()
 })
 beforeEach(async () => {
   for (const name of ['products', 'orders']) {

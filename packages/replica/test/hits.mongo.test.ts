@@ -8,7 +8,7 @@ const greetings: ReadonlySet<string> = new Set(['hello', 'ismaster'])
 const ids = Array.from({ length: 200 }, (_, n) => `p${n}`)
 
 test('R17 4,000 hits send no command to the database; only the feed does', async () => {
-  await using db = await openTestDatabase({ own: true })
+  await using db = await openTestDatabase()
   const shop = db.admin.db('shop')
   await shop.collection<{ _id: string }>('products').insertMany(ids.map((_id) => ({ _id, value: 1 })))
   const port = db.port

@@ -4,7 +4,7 @@ import { openTestDatabase } from '@freshet/testkit'
 import { openReplica } from './support/mongo/open-replica.ts'
 
 test('R5 without writes the initial state is reached immediately', async () => {
-  await using db = await openTestDatabase({ own: true })
+  await using db = await openTestDatabase()
   // The latest operation belongs to another database, so the feed never delivers a change for it.
   await db.admin.db('elsewhere').collection('c').insertOne({})
   await using replica = await openReplica(db)

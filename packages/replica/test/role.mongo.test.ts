@@ -9,7 +9,7 @@ async function give(db: TestDatabase, roles: readonly string[]): Promise<void> {
 }
 
 test('G4.4 a role that is taken away ends the live feed: the reader says why, grows old, and goes on when it is back', async () => {
-  await using db = await openTestDatabase({ own: true })
+  await using db = await openTestDatabase()
   const products = db.admin.db('shop').collection<{ _id: string; value: number }>('products')
   await products.insertOne({ _id: 'held', value: 1 })
   await using replica = await openReplica(db, { options: { lagAfterMs: 200, fillWaitMs: 300 } })
@@ -41,7 +41,7 @@ test('G4.4 a role that is taken away ends the live feed: the reader says why, gr
 })
 
 test('G4.4 a role that becomes too large while the reader runs does not make it write: the veto stands', async () => {
-  await using db = await openTestDatabase({ own: true })
+  await using db = await openTestDatabase()
   await using replica = await openReplica(db)
   await give(db, ['freshet-reader', 'freshet-writer'])
   await db.admin.db('shop').collection('products').insertOne({})
@@ -52,7 +52,7 @@ test('G4.4 a role that becomes too large while the reader runs does not make it 
 })
 
 test('G4.8 a role that has become too large ends the feed when it is opened again, until it is small again', async () => {
-  await using db = await openTestDatabase({ own: true })
+  await using db = await openTestDatabase()
   await using replica = await openReplica(db, { options: { lagAfterMs: 200, fillWaitMs: 300 } })
   await give(db, ['freshet-reader', 'freshet-writer'])
   const data = { failCommands: ['getMore'], errorCode: 91, appName: 'replica-feed' }
