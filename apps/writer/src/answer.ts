@@ -3,51 +3,51 @@ import { headers as names } from '@freshet/protocol'
 import { endWithBytes, endWithText, type BodyShare } from '@freshet/service'
 import type { ServerResponse } from 'node:http'
 
-/** What is said of a write that was done. */
+/** The answer to a completed write. */
 export interface Answer {
   readonly status: 200 | 201 | 204
   /** `Freshet-Position` */
   readonly position: string
-  /** The version that is stored now, where there is one. */
+  /** The stored version, if any. */
   readonly version: EncodedDocument | undefined
-  /** Path of a document that was made, as it is below `/v1` wherever the routes are mounted: it may be kept. */
+  /** Path of a created document below `/v1`, wherever the routes are mounted, because it may be stored. */
   readonly location: string | undefined
-  /** Nothing was done now: it was answered before, under the same `Idempotency-Key`. */
+  /** Replayed: the same `Idempotency-Key` was answered before. */
   readonly replayed?: true
 }
 
-/** The preferences that an answer follows; those that say nothing to its request are left out. */
-export interface Followed {
+/** The preferences that apply to this request. */
+export interface AppliedPreferences {
   readonly minimal: boolean
   readonly lenient: boolean
 }
 
 /** How an answer is sent. */
-export interface AnswerTerms {
-  readonly followed: Followed
-  /** What stands before the paths of the routes, for `Location`. */
+export interface AnswerOptions {
+  readonly followed: AppliedPreferences
+  /** The URL path before the routes, for `Location`. */
   readonly base: string
   readonly share: BodyShare
 }
 
-/** What paths in answers begin with. */
-const KEPT_BASE = '/v1'
+/** The base of stored paths. */
+const STORED_BASE = '/v1'
 
-/** Longer bodies go out as they are: as a text they would be copied once more. As in the reader. */
+/** Longer bodies are sent as a Buffer: a string would be another copy. As in the reader. */
 const LONGEST_TEXT_BYTES = 16 * 1024
 
 /**
- * Writes the answer: names and values in turn, which `writeHead` takes without looking at them one by one.
- * @throws {ProblemError} overloaded: it was kept for this request, and there is no room for it now.
+ * Sends the answer. Headers are a flat list, which `writeHead` does not validate one by one.
+ * @throws {ProblemError} overloaded: no memory for a replayed answer.
  */
 export function sendAnswer(
   response: ServerResponse,
   answer: Answer,
-  { followed, base, share }: AnswerTerms,
+  { followed, base, share }: AnswerOptions,
 ): void {
   const { status, position, version, location, replayed } = answer
   const list = ['Freshet-Position', position, 'Cache-Control', 'no-cache']
-  if (location !== undefined) list.push('Location', base + location.slice(KEPT_BASE.length))
+  if (location !== undefined) list.push('Location', base + location.slice(STORED_BASE.length))
   if (version) list.push('ETag', version.etag)
   if (replayed) list.push('Idempotency-Replayed', 'true')
   const applied = appliedOf(followed)
@@ -70,7 +70,7 @@ function sendEmpty(response: ServerResponse, status: number, list: string[]): vo
 }
 
 /** RFC 7240, 3. */
-function appliedOf({ minimal, lenient }: Followed): string {
+function appliedOf({ minimal, lenient }: AppliedPreferences): string {
   if (minimal) return lenient ? 'return=minimal, handling=lenient' : 'return=minimal'
   return lenient ? 'handling=lenient' : ''
 }

@@ -17,17 +17,17 @@ const says: Record<LoopFault, (handler: string, collection: string, maxHops: num
   'too-many-hops': (handler, _, maxHops) => `${handler} is further than ${maxHops} from a write of nobody's`,
 }
 
-/** Whether a request says that it descends from a change; whether that is well-formed is not looked at. */
-export function tellsCause(headers: IncomingHttpHeaders): boolean {
+/** Whether a request has a cause, well-formed or not. */
+export function hasCause(headers: IncomingHttpHeaders): boolean {
   return headers[names.hops] !== undefined || headers[names.cause] !== undefined
 }
 
 /**
- * Which handlers a request descends from. Whoever has no cause says nothing: no hops at all are refused, since that is how a
- * handler would hide behind headers of its own. @throws {ProblemError} bad-header
+ * Parses the lineage of a request. A write without a cause sends no headers; zero hops are refused, because a handler
+ * could hide behind them. @throws {ProblemError} bad-header
  */
 export function readCause(headers: IncomingHttpHeaders): Lineage {
-  if (!tellsCause(headers)) return noLineage
+  if (!hasCause(headers)) return noLineage
   const hops = headers[names.hops]
   const cause = headers[names.cause]
   const lineage = typeof cause === 'string' ? parseLineage(cause) : undefined
@@ -53,11 +53,11 @@ export function expectNoLoop(lineage: Lineage, collection: string, maxHops: numb
 }
 
 /**
- * A cause silences handlers, so it is believed only of a caller whose token writes for the last of them. And such a caller
- * must tell it with each write: what a handler hands to another process or thread, or sends with headers of its own, is
- * refused the first time. @param handlers the services that the caller writes for. @throws {ProblemError} forbidden
+ * A cause suppresses handlers, so it is accepted only with a token that writes for the last of them. Such a token must
+ * send it with every write, so that a handler that loses its cause is refused the first time. @param handlers the
+ * services that the caller writes for. @throws {ProblemError} forbidden
  */
-export function expectMayTell(lineage: Lineage, handlers: readonly string[] | 'all'): void {
+export function expectMayClaim(lineage: Lineage, handlers: readonly string[] | 'all'): void {
   if (handlers === 'all') return
   const last = lineage.at(-1)
   if (last !== undefined && !handlers.includes(serviceOf(last)))

@@ -1,23 +1,22 @@
 import { Backoff, RunLoop, type Clock, type Log, type Part } from '@freshet/kit'
 import type { ControlStore, HeartbeatState } from './store/contract.ts'
 
-/** What the heartbeat is made of. */
 export interface HeartbeatOptions {
   readonly control: Pick<ControlStore, 'beat'>
   /** When the last write of this process was acknowledged, by the clock; `undefined`: none yet. */
   readonly lastWriteAt: () => number | undefined
   readonly clock: Clock
   readonly log: Log
-  /** The longest silence that readers are to see, in milliseconds. */
+  /** The longest silence that readers should see, in milliseconds. */
   readonly quietMs: number
-  /** A silence after which readers no longer believe, in milliseconds. */
+  /** The silence after which readers report `unproved`, in milliseconds. */
   readonly lateAfterMs: number
 }
 
 /**
- * Lets readers see that a majority is alive while nobody writes: a primary that was cut off sends them empty answers
- * too. A process that writes needs no beats, and several idle ones beat no more often than one: each beats only where
- * nobody did since it looked last. No stored time is compared with a clock, which may be another one than it came from.
+ * Shows readers that a majority is alive while nobody writes: an isolated primary sends empty batches too. A process
+ * that writes needs no heartbeat, and several idle writers beat no more often than one. Stored times are never compared
+ * with a clock.
  */
 export class Heartbeat implements Part {
   readonly name = 'heartbeat'
@@ -74,7 +73,7 @@ export class Heartbeat implements Part {
   }
 
   #judge(err: unknown): 'retry' {
-    // Once for an outage, not for each beat of it.
+    // Logged once per outage.
     if (!this.#refused) this.#options.log.warn({ err }, 'the heartbeat is not taken')
     this.#refused = true
     // Looked at anew: the document may be another one when it is there again.

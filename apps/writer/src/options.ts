@@ -2,7 +2,7 @@ import { count, defineOptions, ms, REQUIRED, text, url, type ConfigOf } from '@f
 import { MAX_HOPS } from '@freshet/protocol'
 import { backendOptions } from './store/backend.ts'
 
-/** The options of a writer, beside those that every service has. */
+/** Options of a writer, in addition to those of every service. */
 export const writerOptions = defineOptions({
   ...backendOptions,
   database: text('database', REQUIRED, 'The database whose collections are written.'),
@@ -26,5 +26,5 @@ export const writerOptions = defineOptions({
   unreadyAfterMs: ms('unready-after', 5_000, 'Not ready when the database was not heard of for so long.'),
 })
 
-/** What `writerOptions` are read into. */
+/** The parsed `writerOptions`. */
 export type WriterConfig = ConfigOf<typeof writerOptions>

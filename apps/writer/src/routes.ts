@@ -1,7 +1,7 @@
 import type { Collection } from '@freshet/documents'
 import type { RequestHead, Need, Route, Who } from '@freshet/service'
-import { tellsCause } from './cause.ts'
-import { keyIn } from './once.ts'
+import { hasCause } from './cause.ts'
+import { idempotencyKeyOf } from './idempotent-request.ts'
 import { create } from './operations/create.ts'
 import { patch } from './operations/patch.ts'
 import { put } from './operations/put.ts'
@@ -25,9 +25,9 @@ export function writerRoutes(parts: WriterRouteParts): readonly Route[] {
  * has a key, since it belongs to its caller. @throws {ProblemError} bad-header
  */
 function whoMayWrite({ access }: Collection, { request: { headers } }: RequestHead): Who | Need {
-  const key = keyIn(headers)
+  const key = idempotencyKeyOf(headers)
   if (access.write !== 'public') return 'authenticated'
-  if (key === undefined && !tellsCause(headers)) return 'public'
+  if (key === undefined && !hasCause(headers)) return 'public'
   const why = 'Expected an Authorization header: an Idempotency-Key, or a cause, belongs to its caller.'
   return { who: 'authenticated', why }
 }

@@ -3,8 +3,8 @@ import { ProblemError } from '@freshet/protocol'
 import type { Acknowledged } from './store/contract.ts'
 
 /**
- * Lets only so many writes be under way at once, and remembers when the database acknowledged the last one. Further ones
- * are refused at once: a queue would only make all of them late.
+ * Limits concurrent writes and remembers the last acknowledgement. Excess writes are refused at once: a queue would
+ * make all of them late.
  */
 export class WriteLimit {
   readonly #maxWrites: number
@@ -19,7 +19,7 @@ export class WriteLimit {
     this.#clock = clock
   }
 
-  /** Writes that are under way now. */
+  /** Writes in progress. */
   get inFlight(): number {
     return this.#inFlight
   }
@@ -39,7 +39,7 @@ export class WriteLimit {
     return this.#wroteAt
   }
 
-  /** @throws {ProblemError} overloaded; beside that it rejects as `work` does. */
+  /** @throws {ProblemError} overloaded; otherwise rejects as `work` does. */
   async run<T extends Acknowledged>(work: () => Promise<T>): Promise<T> {
     if (this.#inFlight >= this.#maxWrites)
       throw new ProblemError('overloaded', { detail: `${this.#maxWrites} writes are under way.` })

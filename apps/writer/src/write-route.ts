@@ -1,16 +1,21 @@
 import type { Collection } from '@freshet/documents'
 import { badIdDetail, isValidId, ProblemError, type Lineage } from '@freshet/protocol'
 import { parameterOf, type RequestHead, type BodyBudget, type Call, type Route } from '@freshet/service'
-import { sendAnswer, type Answer, type Followed } from './answer.ts'
-import { askedBy, askedOf, type Asked, type AskedOfDocument } from './asked.ts'
-import { expectMayTell, expectNoLoop, readCause } from './cause.ts'
-import { keyIn, OnceRequest } from './once.ts'
+import { sendAnswer, type Answer, type AppliedPreferences } from './answer.ts'
+import {
+  toWriteRequest,
+  toDocumentRequest,
+  type WriteRequest,
+  type DocumentRequest,
+} from './write-request.ts'
+import { expectMayClaim, expectNoLoop, readCause } from './cause.ts'
+import { idempotencyKeyOf, IdempotentRequest } from './idempotent-request.ts'
 import { answeredOnce, changingOnce } from './operations/idempotency.ts'
 import type { OperationParts } from './operations/parts.ts'
 import { ReadModifyWriteStore, type Change } from './operations/read-modify-write-store.ts'
 import type { WriteStore } from './store/contract.ts'
 
-/** What the routes of a writer work with. */
+/** The parts that the routes use. */
 export interface WriterRouteParts extends OperationParts {
   readonly store: WriteStore
   readonly collections: ReadonlyMap<string, Collection>
@@ -21,10 +26,10 @@ export interface WriterRouteParts extends OperationParts {
   readonly counts: { done: number; replayed: number }
 }
 
-type Operation = (parts: OperationParts, asked: Asked) => Promise<Answer>
-type OnDocument = (parts: OperationParts, asked: AskedOfDocument) => Promise<Answer>
+type Operation = (parts: OperationParts, asked: WriteRequest) => Promise<Answer>
+type OnDocument = (parts: OperationParts, asked: DocumentRequest) => Promise<Answer>
 
-/** Does a write and answers. Everything that the head of a request tells is looked at before a byte of its body is read. */
+/** Executes a write and answers. The head is checked before any byte of the body is read. */
 export function writing(parts: WriterRouteParts, operationFor: (call: Call) => Operation): Route['answer'] {
   return async (call) => {
     const { request, response, base } = call
@@ -33,7 +38,7 @@ export function writing(parts: WriterRouteParts, operationFor: (call: Call) => O
     const once = onceOf(collection, call)
     const operation = operationFor(call)
     await parts.bodies.lend(response, async (share) => {
-      const asked = askedBy(request, collection, share, once)
+      const asked = toWriteRequest(request, collection, share, once)
       const work = operation(partsFor(parts, asked, cause), asked)
       const answer = await (once ? answeredOnce(once, work) : work)
       if (answer.replayed) parts.counts.replayed++
@@ -45,7 +50,7 @@ export function writing(parts: WriterRouteParts, operationFor: (call: Call) => O
 
 /** An operation on the document that the path names. */
 export function onDocument(operation: OnDocument): (call: Call) => Operation {
-  return (call) => (parts, asked) => operation(parts, askedOf(idIn(call, asked), asked))
+  return (call) => (parts, asked) => operation(parts, toDocumentRequest(idIn(call, asked), asked))
 }
 
 /** The collection that a path names; there is one, or the route table had refused the request. */
@@ -63,18 +68,18 @@ function causeOf(
 ): Lineage | undefined {
   const cause = readCause(request.headers)
   expectNoLoop(cause, name, maxHops)
-  expectMayTell(cause, claims?.handlers ?? [])
+  expectMayClaim(cause, claims?.handlers ?? [])
   return cause.length === 0 ? undefined : cause
 }
 
-function onceOf({ name }: Collection, { request, claims, parameters }: Call): OnceRequest | undefined {
-  const key = keyIn(request.headers)
+function onceOf({ name }: Collection, { request, claims, parameters }: Call): IdempotentRequest | undefined {
+  const key = idempotencyKeyOf(request.headers)
   if (key === undefined || claims === undefined) return undefined
-  return new OnceRequest(key, claims.sub, request, { collection: name, id: parameters['id'] })
+  return new IdempotentRequest(key, claims.sub, request, { collection: name, id: parameters['id'] })
 }
 
-/** A write that descends from a change tells the feed why it is; one that has a key is done once. */
-function partsFor(parts: WriterRouteParts, asked: Asked, cause: Lineage | undefined): OperationParts {
+/** Records the cause of a write, and makes one with a key idempotent. */
+function partsFor(parts: WriterRouteParts, asked: WriteRequest, cause: Lineage | undefined): OperationParts {
   const { codec, store } = parts
   const { collection, once, preferences } = asked
   if (once) {
@@ -87,14 +92,14 @@ function partsFor(parts: WriterRouteParts, asked: Asked, cause: Lineage | undefi
 }
 
 /** @throws {ProblemError} bad-id: no document of this collection can have it. */
-function idIn(call: Call, { collection: { idType } }: Asked): string {
+function idIn(call: Call, { collection: { idType } }: WriteRequest): string {
   const id = parameterOf(call, 'id')
   if (isValidId(idType, id)) return id
   throw new ProblemError('bad-id', { detail: badIdDetail(idType, id) })
 }
 
 /** A POST meets no stored version, and a DELETE has no body to leave out. */
-function followed(method: string | undefined, { preferences }: Asked): Followed {
+function followed(method: string | undefined, { preferences }: WriteRequest): AppliedPreferences {
   const { minimal, lenient } = preferences
   return {
     minimal: minimal && method !== 'DELETE',

@@ -28,7 +28,6 @@ const LATE_AFTER_MS = 2_000
 /** A name of the history that is gone, or is another one, is known after this time also where nobody writes. */
 const LOOK_EVERY_MS = 250
 
-/** What a writer is put together from. */
 export interface WriterAppParts extends Omit<Backend, 'parts'> {
   readonly collections: ReadonlyMap<string, Collection>
   readonly maxBodyBytes: number
@@ -38,11 +37,11 @@ export interface WriterAppParts extends Omit<Backend, 'parts'> {
   readonly unreadyAfterMs: number
   /** What must run before all else and be stopped last: the connection. */
   readonly before: readonly Part[]
-  /** Answered beside documents. */
+  /** Additional routes. */
   readonly routes?: readonly Route[]
 }
 
-/** A writer, for whoever mounts it too. */
+/** A writer app, with the parts needed to mount it elsewhere. */
 export interface WriterApp extends App<WriterStatus> {
   readonly writer: Writer
 }

@@ -6,14 +6,14 @@ import type { Backend } from './store/contract.ts'
 import { writerOptions, type WriterConfig } from './options.ts'
 import { writerApp, type WriterApp } from './writer-app.ts'
 
-/** What is different from process to process. */
+/** Parts that differ between processes. */
 export interface WriterServiceParts {
   readonly version: string
   /** @throws {ConfigError} nothing is left open then. */
   readonly open: (config: WriterConfig, tools: ServiceTools) => Backend
 }
 
-/** The writer as `runService` wants it. */
+/** The service definition of the writer. */
 export function writerService({
   version,
   open,

@@ -1,17 +1,17 @@
 import type { Collection, DocumentCodec, JsonObject } from '@freshet/documents'
 import { ProblemError, type Id } from '@freshet/protocol'
 import type { Answer } from '../answer.ts'
-import type { Asked } from '../asked.ts'
-import { bodyOf, expectJson, judged } from '../bodies.ts'
+import type { WriteRequest } from '../write-request.ts'
+import { readBody, expectJson, withBodyProblems } from '../request-body.ts'
 import { costOf, documentPath, newVersionOf, idIn, storedAnswerBytes, type NewVersion } from './documents.ts'
 import { placed, refusedAt, type OperationParts } from './parts.ts'
 
 /** `POST /v1/{collection}`: a single insert. */
-export async function create(parts: OperationParts, asked: Asked): Promise<Answer> {
+export async function create(parts: OperationParts, asked: WriteRequest): Promise<Answer> {
   const { codec, store, maxBodyBytes } = parts
   const { request, collection } = asked
   expectJson(request.headers['content-type'])
-  const { id, fresh } = readNew(codec, await bodyOf(asked, maxBodyBytes), collection)
+  const { id, fresh } = readNew(codec, await readBody(asked, maxBodyBytes), collection)
   asked.share.made(costOf(fresh) + storedAnswerBytes(asked, fresh.version, maxBodyBytes))
   const { done, position } = await placed(parts, id, () => store.insert({ collection, id }, fresh.stored))
   if (done.outcome === 'taken') throw refusedAt(position, 'already-exists')
@@ -27,7 +27,7 @@ function readNew(
   bytes: Uint8Array,
   collection: Collection,
 ): { readonly id: Id; readonly fresh: NewVersion } {
-  const received = judged(() => codec.readDocument(bytes))
+  const received = withBodyProblems(() => codec.readDocument(bytes))
   const id = idOf(codec, received.json, collection)
   return { id, fresh: newVersionOf(codec, received, collection, id) }
 }

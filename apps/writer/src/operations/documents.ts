@@ -9,7 +9,7 @@ import type {
   StoredDocument,
 } from '@freshet/documents'
 import { isValidId, ProblemError, type Id, type IdType } from '@freshet/protocol'
-import type { Asked } from '../asked.ts'
+import type { WriteRequest } from '../write-request.ts'
 
 /** Largest response of a reader. A larger document could be stored but never read. */
 const MAX_JSON_BYTES = 16 * 2 ** 20
@@ -65,7 +65,7 @@ export function expectPlainJson(issue: Issue | undefined): void {
  * patches of a large document could fill the disk. @throws {ProblemError} answer-too-large
  */
 export function storedAnswerBytes(
-  { once, preferences }: Pick<Asked, 'once' | 'preferences'>,
+  { once, preferences }: Pick<WriteRequest, 'once' | 'preferences'>,
   { json }: EncodedDocument,
   maxBodyBytes: number,
 ): number {

@@ -1,7 +1,7 @@
 import type { Collection, DocumentCodec, StoredDocument } from '@freshet/documents'
 import { ProblemError, headers as names, type Lineage, type Position } from '@freshet/protocol'
 import type { Answer } from '../answer.ts'
-import type { OnceRequest } from '../once.ts'
+import type { IdempotentRequest } from '../idempotent-request.ts'
 import type { StoredAnswer, WriteStore } from '../store/contract.ts'
 import { documentPath } from './documents.ts'
 import type { Change } from './read-modify-write-store.ts'
@@ -31,7 +31,7 @@ export class ReplayedAnswer extends Error {
    * The stored answer for this request. @throws {ProblemError} idempotency-mismatch: the key belongs to another
    * request.
    */
-  answerTo({ digest }: OnceRequest): Answer {
+  answerTo({ digest }: IdempotentRequest): Answer {
     const { request, status, etag, location, json } = this.#kept
     const position = this.#position
     if (Buffer.compare(request, digest) !== 0)
@@ -42,7 +42,7 @@ export class ReplayedAnswer extends Error {
 }
 
 /** Runs `work` once per key; a repetition gets the stored answer. */
-export async function answeredOnce(once: OnceRequest, work: Promise<Answer>): Promise<Answer> {
+export async function answeredOnce(once: IdempotentRequest, work: Promise<Answer>): Promise<Answer> {
   try {
     return await work
   } catch (error) {
@@ -53,7 +53,7 @@ export async function answeredOnce(once: OnceRequest, work: Promise<Answer>): Pr
 
 /** Parameters of a write with an idempotency key. */
 export interface OnceWrite {
-  readonly once: OnceRequest
+  readonly once: IdempotentRequest
   readonly collection: Collection
   /** `Prefer: return=minimal`: no document in the answer, so none is stored. */
   readonly minimal: boolean

@@ -1,7 +1,7 @@
 import type { DocumentCodec } from '@freshet/documents'
 import { formatSourcePosition, ProblemError, headers as names } from '@freshet/protocol'
 import type { Id, Position, RefusalOptions, SourceId } from '@freshet/protocol'
-import { storeProblem } from '../outcomes.ts'
+import { storeProblem } from '../store-problem.ts'
 import type { SourceWatch } from '../source.ts'
 import type { Acknowledged, DocumentStore } from '../store/contract.ts'
 import { StoreError } from '../store/errors.ts'

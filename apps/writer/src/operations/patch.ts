@@ -1,24 +1,24 @@
 import { ProblemError } from '@freshet/protocol'
 import type { Answer } from '../answer.ts'
-import type { AskedOfDocument } from '../asked.ts'
-import { bodyOf, expectPatch, judged } from '../bodies.ts'
+import type { DocumentRequest } from '../write-request.ts'
+import { readBody, expectPatch, withBodyProblems } from '../request-body.ts'
 import { storedAnswerBytes, patchedVersionOf } from './documents.ts'
 import type { OperationParts } from './parts.ts'
 import { expectPreconditions, readModifyWrite } from './read-modify-write.ts'
 
 /** `PATCH /v1/{collection}/{id}`: modifies a document. Untouched values keep their bytes. */
-export async function patch(parts: OperationParts, asked: AskedOfDocument): Promise<Answer> {
+export async function patch(parts: OperationParts, asked: DocumentRequest): Promise<Answer> {
   const { codec, maxBodyBytes } = parts
   const { request, collection, id, share, preferences } = asked
   const format = expectPatch(request.headers['content-type'])
-  const body = await bodyOf(asked, maxBodyBytes)
-  const { apply, bytes } = judged(() => codec.readPatch(format, body))
+  const body = await readBody(asked, maxBodyBytes)
+  const { apply, bytes } = withBodyProblems(() => codec.readPatch(format, body))
   share.made(bytes)
   const { lenient } = preferences
   const { value, position } = await readModifyWrite(parts, asked, (stored) => {
     expectPreconditions(parts, asked, stored)
     if (!stored) throw new ProblemError('not-found')
-    const next = judged(() => apply(stored, { id, lenient }))
+    const next = withBodyProblems(() => apply(stored, { id, lenient }))
     const fresh = patchedVersionOf(codec, next, collection)
     // Reserve memory for the response before writing.
     share.answers(fresh.version.json.length + storedAnswerBytes(asked, fresh.version, maxBodyBytes))

@@ -1,8 +1,8 @@
 import type { Collection, DocumentCodec } from '@freshet/documents'
 import { ProblemError, type Id } from '@freshet/protocol'
 import type { Answer } from '../answer.ts'
-import type { AskedOfDocument } from '../asked.ts'
-import { bodyOf, expectJson, judged } from '../bodies.ts'
+import type { DocumentRequest } from '../write-request.ts'
+import { readBody, expectJson, withBodyProblems } from '../request-body.ts'
 import {
   costOf,
   documentPath,
@@ -23,13 +23,13 @@ interface Done {
 }
 
 /** `PUT /v1/{collection}/{id}`: creates or replaces a document. */
-export async function put(parts: OperationParts, asked: AskedOfDocument): Promise<Answer> {
+export async function put(parts: OperationParts, asked: DocumentRequest): Promise<Answer> {
   const { request, collection, id } = asked
   expectJson(request.headers['content-type'])
   // RFC 9110, 14.5: treated as complete, a part would replace everything else.
   if (request.headers['content-range'] !== undefined)
     throw new ProblemError('bad-header', { detail: 'Expected a complete document without Content-Range.' })
-  const fresh = readReplacement(parts.codec, await bodyOf(asked, parts.maxBodyBytes), collection, id)
+  const fresh = readReplacement(parts.codec, await readBody(asked, parts.maxBodyBytes), collection, id)
   asked.share.made(costOf(fresh) + storedAnswerBytes(asked, fresh.version, parts.maxBodyBytes))
   const { outcome, position } = await wayOf(asked)(parts, asked, fresh)
   const created = outcome === 'created'
@@ -48,7 +48,7 @@ function readReplacement(
   collection: Collection,
   id: Id,
 ): NewVersion {
-  const received = judged(() => codec.readDocument(bytes))
+  const received = withBodyProblems(() => codec.readDocument(bytes))
   const given = received.json['id']
   if (given !== undefined && idIn(given, collection.idType) !== id)
     throw new ProblemError('id-mismatch', {
@@ -57,16 +57,16 @@ function readReplacement(
   return newVersionOf(codec, received, collection, id)
 }
 
-type Way = (parts: OperationParts, asked: AskedOfDocument, fresh: NewVersion) => Promise<Done>
+type Way = (parts: OperationParts, asked: DocumentRequest, fresh: NewVersion) => Promise<Done>
 
 /** The cheapest way that respects preconditions and preferences. */
-function wayOf({ preconditions, preferences }: AskedOfDocument): Way {
+function wayOf({ preconditions, preferences }: DocumentRequest): Way {
   if (preconditions.createOnly) return createOnly
   if (!preconditions.none) return replaceSeen
   return preferences.lenient ? overwrite : replacePlain
 }
 
-async function createOnly(parts: OperationParts, asked: AskedOfDocument, fresh: NewVersion): Promise<Done> {
+async function createOnly(parts: OperationParts, asked: DocumentRequest, fresh: NewVersion): Promise<Done> {
   const { done, position } = await insert(parts, asked, fresh)
   if (done.outcome === 'taken') throw refusedAt(position, 'precondition-failed')
   return { outcome: 'created', position }
@@ -75,7 +75,7 @@ async function createOnly(parts: OperationParts, asked: AskedOfDocument, fresh: 
 /** Overwrites whatever is stored, without reading it. */
 async function overwrite(
   parts: OperationParts,
-  { collection, id }: AskedOfDocument,
+  { collection, id }: DocumentRequest,
   { stored }: NewVersion,
 ): Promise<Done> {
   const { done, position } = await placed(parts, id, () => parts.store.replace({ collection, id }, stored))
@@ -83,7 +83,7 @@ async function overwrite(
 }
 
 /** One command if the stored version is plain, two if there is none. Only otherwise must it be read. */
-async function replacePlain(parts: OperationParts, asked: AskedOfDocument, fresh: NewVersion): Promise<Done> {
+async function replacePlain(parts: OperationParts, asked: DocumentRequest, fresh: NewVersion): Promise<Done> {
   const { collection, id } = asked
   const replaced = await placed(parts, id, () => parts.store.replacePlain({ collection, id }, fresh.stored))
   const { outcome } = replaced.done
@@ -94,7 +94,7 @@ async function replacePlain(parts: OperationParts, asked: AskedOfDocument, fresh
 }
 
 /** Reads first, to check preconditions and that nothing is lost that JSON cannot represent. */
-async function replaceSeen(parts: OperationParts, asked: AskedOfDocument, fresh: NewVersion): Promise<Done> {
+async function replaceSeen(parts: OperationParts, asked: DocumentRequest, fresh: NewVersion): Promise<Done> {
   const { value, position } = await readModifyWrite<Done['outcome']>(parts, asked, (stored) => {
     expectPreconditions(parts, asked, stored)
     if (stored && !asked.preferences.lenient) expectPlainJson(parts.codec.firstNotPlain(stored))
@@ -105,7 +105,7 @@ async function replaceSeen(parts: OperationParts, asked: AskedOfDocument, fresh:
 
 function insert(
   parts: OperationParts,
-  { collection, id }: AskedOfDocument,
+  { collection, id }: DocumentRequest,
   { stored }: NewVersion,
 ): Promise<Placed<Outcome<'created' | 'taken'>>> {
   return placed(parts, id, () => parts.store.insert({ collection, id }, stored))

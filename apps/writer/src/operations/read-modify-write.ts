@@ -1,6 +1,6 @@
 import type { StoredDocument } from '@freshet/documents'
 import { ProblemError } from '@freshet/protocol'
-import type { AskedOfDocument } from '../asked.ts'
+import type { DocumentRequest } from '../write-request.ts'
 import type { Decide } from '../store/contract.ts'
 import { atPosition, placed, type OperationParts } from './parts.ts'
 
@@ -13,7 +13,7 @@ type Verdict<T> =
  */
 export async function readModifyWrite<T>(
   parts: OperationParts,
-  { collection, id }: AskedOfDocument,
+  { collection, id }: DocumentRequest,
   decide: Decide<T>,
 ): Promise<{ readonly value: T; readonly position: string }> {
   const { done, position } = await placed(parts, id, () =>
@@ -34,7 +34,7 @@ export async function readModifyWrite<T>(
 /** @throws {ProblemError} precondition-failed, with the ETag of the stored version. */
 export function expectPreconditions(
   { codec }: Pick<OperationParts, 'codec'>,
-  { preconditions }: AskedOfDocument,
+  { preconditions }: DocumentRequest,
   stored: StoredDocument | undefined,
 ): void {
   if (preconditions.none) return

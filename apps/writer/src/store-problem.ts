@@ -1,7 +1,6 @@
 import { ProblemError, type Id, type ProblemCode } from '@freshet/protocol'
 import { StoreError, type StoreErrorCode } from './store/errors.ts'
 
-/** What clients hear when the database did not do as asked. */
 const problemOf = {
   UNREACHABLE: 'unavailable',
   CONFLICT: 'busy',
@@ -25,8 +24,8 @@ const details: Partial<Record<StoreErrorCode, string>> = {
 }
 
 /**
- * The problem that a failure of the store is answered with; other errors come back as they are. `id` is told when the
- * outcome is unknown: the client may not know it, as it was made here.
+ * Converts a store error into a problem; returns other errors unchanged. `id` is included when the outcome is unknown,
+ * because the client may not know a generated id.
  */
 export function storeProblem(error: unknown, id: Id): unknown {
   if (!(error instanceof StoreError)) return error

@@ -2,19 +2,19 @@ import { headers as names, MAX_KEY_LENGTH, ProblemError, readIdempotencyKey } fr
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 
-/** Headers that say what is to be done, or what is to be answered. */
+/** Headers that affect the write or its answer. */
 const telling = ['content-type', 'if-match', 'if-none-match', names.prefer] as const
 
-/** What a key was sent with, beside the body. */
-export interface OnceTarget {
+/** The target of a request with a key. */
+export interface RequestTarget {
   readonly collection: string
   /** `undefined`: the collection as a whole. */
   readonly id: string | undefined
 }
 
-/** A request that is to be done once, however often it is sent. */
-export class OnceRequest {
-  /** Of the caller and his key: that of another caller is another one. Of 32 bytes, however long the two are. */
+/** A request with an `Idempotency-Key`: takes effect once, however often it is sent. */
+export class IdempotentRequest {
+  /** Hash of caller and key: keys are scoped to their caller. Always 32 bytes. */
   readonly key: Uint8Array
   readonly #hash = createHash('sha256')
   #digest: Uint8Array | undefined
@@ -23,7 +23,7 @@ export class OnceRequest {
     key: string,
     caller: string,
     { method, headers }: Pick<IncomingMessage, 'method' | 'headers'>,
-    { collection, id }: OnceTarget,
+    { collection, id }: RequestTarget,
   ) {
     this.key = createHash('sha256')
       .update(JSON.stringify([caller, key]))
@@ -32,13 +32,13 @@ export class OnceRequest {
     this.#hash.update(JSON.stringify([method, collection, id ?? null, ...values]))
   }
 
-  /** Takes the whole body, if there is one, and gives it back; before `digest`. */
+  /** Hashes the whole body and returns it; call it before `digest`. */
   take(body: Buffer): Buffer {
     this.#hash.update(body)
     return body
   }
 
-  /** Of all that was asked: the same for the same request only. */
+  /** Fingerprint of the request: equal only for equal requests. */
   get digest(): Uint8Array {
     this.#digest ??= this.#hash.digest()
     return this.#digest
@@ -46,7 +46,7 @@ export class OnceRequest {
 }
 
 /** The key of a request; `undefined`: it has none. @throws {ProblemError} bad-header */
-export function keyIn(headers: IncomingHttpHeaders): string | undefined {
+export function idempotencyKeyOf(headers: IncomingHttpHeaders): string | undefined {
   const header = headers[names.idempotencyKey]
   if (header === undefined) return undefined
   const key = typeof header === 'string' ? readIdempotencyKey(header) : undefined

@@ -12,46 +12,46 @@ import {
 } from '@freshet/protocol'
 import type { BodyShare } from '@freshet/service'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import type { OnceRequest } from './once.ts'
+import type { IdempotentRequest } from './idempotent-request.ts'
 
-/** A request that may be done as far as its head tells; its body has not been read. */
-export interface Asked {
+/** A write whose head was accepted; its body has not been read. */
+export interface WriteRequest {
   readonly request: IncomingMessage
   readonly collection: Collection
   readonly preferences: Preferences
-  /** For its body. */
+  /** Memory for its body. */
   readonly share: BodyShare
   /** It has an `Idempotency-Key`. */
-  readonly once: OnceRequest | undefined
+  readonly once: IdempotentRequest | undefined
 }
 
-/** One about a document that the URL names. */
-export interface AskedOfDocument extends Asked {
+/** A write to the document that the URL names. */
+export interface DocumentRequest extends WriteRequest {
   readonly id: Id
   readonly preconditions: Preconditions
 }
 
-/** What the head of a request asks for, once it is known who asks. */
-export function askedBy(
+/** Reads the preferences from the head. */
+export function toWriteRequest(
   request: IncomingMessage,
   collection: Collection,
   share: BodyShare,
-  once: OnceRequest | undefined,
-): Asked {
+  once: IdempotentRequest | undefined,
+): WriteRequest {
   const prefer = request.headers[names.prefer]
   const preferences = readPrefer(Array.isArray(prefer) ? prefer[0] : prefer)
   return { request, collection, share, once, preferences }
 }
 
-/** @throws {ProblemError} bad-header; precondition-required: the collection wants a condition and there is none. */
-export function askedOf(id: Id, asked: Asked): AskedOfDocument {
+/** Reads the preconditions. @throws {ProblemError} bad-header; precondition-required. */
+export function toDocumentRequest(id: Id, asked: WriteRequest): DocumentRequest {
   const preconditions = new Preconditions(asked.request.headers)
   if (asked.collection.concurrency === 'required' && preconditions.none)
     throw new ProblemError('precondition-required')
   return { ...asked, id, preconditions }
 }
 
-/** What a client demands of the stored version (RFC 9110, 13). */
+/** The preconditions of a request (RFC 9110, 13). */
 class Preconditions {
   readonly #ifMatch: Condition | undefined
   readonly #ifNoneMatch: Condition | undefined
@@ -62,17 +62,17 @@ class Preconditions {
     this.#ifNoneMatch = read(headers, 'if-none-match')
   }
 
-  /** There are none: any version will do, and none too. */
+  /** No preconditions: any stored version will do, or none. */
   get none(): boolean {
     return this.#ifMatch === undefined && this.#ifNoneMatch === undefined
   }
 
-  /** Nothing may be stored, and that is all. */
+  /** The only condition is `If-None-Match: *`. */
   get createOnly(): boolean {
     return this.#ifMatch === undefined && this.#ifNoneMatch?.any === true
   }
 
-  /** Whether all hold for a version; `undefined` says that nothing is stored. */
+  /** Whether all hold for a version; `undefined`: no document is stored. */
   hold(etag: string | undefined): boolean {
     if (this.#ifMatch && !matchesStrong(this.#ifMatch, etag)) return false
     return !(this.#ifNoneMatch && matchesWeak(this.#ifNoneMatch, etag))

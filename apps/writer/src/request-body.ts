@@ -1,16 +1,16 @@
 import { BodyError, type PatchFormat } from '@freshet/documents'
 import { ProblemError } from '@freshet/protocol'
 import { receiveBody } from '@freshet/service'
-import type { Asked } from './asked.ts'
+import type { WriteRequest } from './write-request.ts'
 
-/** The whole body of a request; call it once. Rejects as `receiveBody` does. */
-export function bodyOf({ request, share, once }: Asked, maxBodyBytes: number): Promise<Buffer> {
+/** Reads the whole body; call it once. Rejects as `receiveBody` does. */
+export function readBody({ request, share, once }: WriteRequest, maxBodyBytes: number): Promise<Buffer> {
   const received = receiveBody(request, maxBodyBytes, share)
   return once === undefined ? received : received.then((body) => once.take(body))
 }
 
-/** What `work` gives; what it finds wrong with a body becomes the problem of that name. @throws {ProblemError} */
-export function judged<T>(work: () => T): T {
+/** Runs `work` and converts a `BodyError` into the problem with the same code. @throws {ProblemError} */
+export function withBodyProblems<T>(work: () => T): T {
   try {
     return work()
   } catch (error) {
@@ -30,7 +30,7 @@ const patchFormats = {
 
 /** @throws {ProblemError} unsupported-media-type: the body is not JSON. */
 export function expectJson(contentType: string | undefined): void {
-  // The usual texts are taken without being taken apart.
+  // Fast path for the usual value.
   if (contentType === json || typeOf(contentType) === json) return
   throw new ProblemError('unsupported-media-type', {
     detail: `Expected Content-Type: ${json}.`,
