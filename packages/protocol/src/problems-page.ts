@@ -3,9 +3,9 @@ import type { ProblemKind } from './problem-kind.ts'
 
 const OPENING = `# Problems
 
-Every error is \`application/problem+json\` (RFC 9457). Its \`type\` is \`https://freshet.dev/problems/\` and one of the
-codes below. "Retryable": the same request may succeed later without a change; where the service can name a wait, it
-is in the header \`Retry-After\`.
+Every error is \`application/problem+json\` (RFC 9457). Its \`type\` is \`https://freshet.dev/problems/\` followed by one
+of the codes below; this URL only identifies the problem. A 500 also has an \`instance\`, which is the id of its log entry.
+"Retryable" means that the same request may succeed later; \`Retry-After\` is the recommended wait, if there is one.
 
 This page is generated from \`client-problems.ts\` and \`server-problems.ts\` in \`packages/protocol/src\` by \`npm run --prefix packages/protocol docs\`.
 `

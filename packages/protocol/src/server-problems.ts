@@ -7,63 +7,62 @@ export const serverProblems = {
     title: 'The service failed',
     retryable: false,
     remedy:
-      'This is a defect, or the service may not do what it has to. Report it with the "instance", by which the log has the cause.',
+      'This is a defect, or the service lacks a permission. The log entry with this "instance" has the cause; include it in a report.',
   },
   unavailable: {
     status: 503,
-    title: 'Something that the service needs cannot be reached now',
+    title: 'A dependency of the service is unavailable',
     retryable: true,
-    remedy: 'Nothing was done. Send the request again after Retry-After.',
+    remedy: 'Nothing was done. Retry after Retry-After.',
     retryAfterS: 1,
   },
   'not-ready': {
     status: 503,
     title: 'The service is not ready yet',
     retryable: true,
-    remedy:
-      'Send the request again after Retry-After; /readyz on the management port tells when it is ready.',
+    remedy: 'Retry after Retry-After. /readyz on the management port shows when the service is ready.',
     retryAfterS: 1,
   },
   overloaded: {
     status: 503,
-    title: 'The service has as much work as it takes on',
+    title: 'The service is overloaded',
     retryable: true,
-    remedy: 'Nothing was done. Send the request again after Retry-After, with a growing wait.',
+    remedy: 'Nothing was done. Retry after Retry-After, with exponential backoff.',
     retryAfterS: 1,
   },
   'reader-behind': {
     status: 503,
     title: 'The reader has not reached the position yet',
     retryable: true,
-    remedy: 'Send the request again, with a longer "Prefer: wait=N" (at most 30 s) when it happens often.',
+    remedy: 'Retry after Retry-After. If this happens often, send a longer "Prefer: wait=N" (at most 30 s).',
     retryAfterS: 1,
   },
   'source-unknown': {
     status: 503,
-    title: 'It is not known yet which source is behind the address of the database',
+    title: 'The source of the database is not known yet',
     retryable: true,
-    remedy: 'Send the request again after Retry-After. If it stays, the database was never migrated.',
+    remedy: 'Retry after Retry-After. If the problem persists, run the migration.',
     retryAfterS: 1,
   },
   'collection-not-exact': {
     status: 503,
-    title: 'The collection cannot be answered exactly',
+    title: 'The collection cannot be served exactly',
     retryable: false,
     remedy:
-      'The operator must make it a plain collection: it is a view, a time series, a capped one, or has a collation of its own.',
+      'The operator must replace it with a plain collection: views, time series, capped collections and collections with their own collation are not supported.',
   },
   'outcome-unknown': {
     status: 504,
-    title: 'The write was sent, its outcome is not known',
+    title: 'The write was sent, but its outcome is unknown',
     retryable: false,
     remedy:
-      'Repeat it with the same Idempotency-Key: it is done once. If it had none, read the document to see whether it was written.',
+      'Repeat it with the same Idempotency-Key: it takes effect once. Without a key, read the document to see whether it was written.',
   },
   'write-loop': {
     status: 508,
-    title: 'The write descends from a change and would make a loop',
+    title: 'The write was caused by a change and would create a loop',
     retryable: false,
     remedy:
-      'A handler of changes may write only the collections that it declares, and nothing that comes back to it.',
+      'A change handler may only write to the collections that it declares, and must not trigger itself.',
   },
 } as const satisfies Record<string, ProblemKind>

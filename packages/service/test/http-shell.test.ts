@@ -120,7 +120,7 @@ test('a problem that is thrown is answered with its headers and without what des
   expect(answer.headers.get('etag')).toBeNull()
   expect(await answer.json()).toEqual({
     type: 'https://freshet.dev/problems/method-not-allowed',
-    title: 'The path does not answer this method',
+    title: 'The path does not support this method',
     status: 405,
     detail: 'No.',
     retryable: false,
