@@ -2,8 +2,8 @@ import { createServer, type Server } from 'node:http'
 import { ABSENT, asDocuments, openReplica } from '@freshet/embed'
 
 /**
- * `GET /?ids=a,b` adds up what the products cost: out of memory, and all of them as they were at one moment. Closing the
- * server closes the replica.
+ * `GET /?ids=a,b` adds up the prices of products, from memory and all at one position. Closing the server closes the
+ * replica.
  */
 export async function openBasket(uri: string, database: string): Promise<Server> {
   const collections = { products: 'string' } as const

@@ -2,7 +2,7 @@ import { watchWrites } from '@freshet/embed'
 import { MongoClient } from 'mongodb'
 import type { Stamp } from './stamper.ts'
 
-/** Stamps with a client of the service's own, which is watched. */
+/** Stamps with its own client, which is watched. */
 export function ownClient(
   uri: string,
   database: string,

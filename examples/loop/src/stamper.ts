@@ -21,8 +21,8 @@ export interface StamperParts {
 }
 
 /**
- * The classic mistake: a service that hears of every change of an order, and changes the order because of it. It hears
- * of its own stamp next, and would go round for ever.
+ * The classic mistake: a service that is notified of every change of an order, and changes the order in response. Its
+ * own stamp notifies it again, endlessly.
  */
 export async function openStamper(parts: StamperParts): Promise<EmbeddedReplica<StoredDocument>> {
   const { uri, database, stamp, writers = [], onRefusal } = parts
@@ -36,7 +36,7 @@ export async function openStamper(parts: StamperParts): Promise<EmbeddedReplica<
   replica.onChange({
     name: 'stamp',
     collections: ['orders'],
-    // Somebody thought so. The guard asks for a reason; whether it is a good one shows when it runs.
+    // The guard requires a reason; it does not judge it.
     allowWrites: [{ collection: 'orders', reason: 'an order is stamped once' }],
     handle: async ({ id }, context) => void (await stamp(id, context)),
   })

@@ -1,6 +1,6 @@
 import { parameterOf, type Route } from '@freshet/service'
 
-/** A route of one's own: one file, and one row in the `routes` of `writerRouter` or `readerHandler`. */
+/** A custom route: one file, and one row in the `routes` of `writerRouter` or `readerHandler`. */
 export const priceRoute: Route = {
   methods: ['GET', 'PUT'],
   path: '/{collection}/{id}/price',
