@@ -63,10 +63,7 @@ export function writerRouter(
   })
   table.rejectNameConflicts(collections.keys())
   const router = Router({ caseSensitive: true, strict: true })
-  for (const path of table.paths)
-    router.all<Record<string, string>>(path.pattern.forExpress, (request, response) =>
-      path.answer(request, response, request.params, request.baseUrl),
-    )
+  router.use(table.middleware())
   if (errors === 'answered') router.use(answerProblems(writer))
   return router
 }

@@ -27,3 +27,14 @@ test.each([
   expect(answer).toMatch(/^HTTP\/1\.1 4\d\d [\s\S]*content-type: application\/problem\+json/i)
   expect(answer).not.toMatch(/html/i)
 })
+
+test.each([
+  'DELETE /v1/products/victim#x',
+  'DELETE /v1/products\\victim#',
+  'DELETE /v1\\products/victim',
+  'DELETE /v1/products/victim#/../../orders',
+  'DELETE ftp://h/v1/products/victim',
+])('%s, which URL parsers read in different ways, is 400', async (line) => {
+  await using writer = await openWriter('mongodb://127.0.0.1:1', { over: heldBackend })
+  expect(await answerTo(writer.service.url, `${line} HTTP/1.1`)).toMatch(/^HTTP\/1\.1 400 [^]*bad-url/)
+})

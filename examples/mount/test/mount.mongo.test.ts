@@ -6,7 +6,7 @@ import express, { type ErrorRequestHandler } from 'express'
 import { SignJWT } from 'jose'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, request, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { priceRoute } from '../src/price-route.ts'
@@ -97,6 +97,47 @@ test('an Express app takes writes below a path of its choice, and keeps its own 
   expect((await ask(`${host.url}/data/a/b/c`)).headers.get('content-type')).toMatch(/^text\/html/)
 })
 
+/** The status of a request whose target is sent as it is. */
+async function statusOf(port: number, method: string, target: string): Promise<number | undefined> {
+  const headers = { authorization, 'content-type': 'application/json' }
+  const sent = request({ port, host: '127.0.0.1', method, path: target, headers, agent: false })
+  sent.end(method === 'PUT' ? '{}' : undefined)
+  const [response] = (await once(sent, 'response')) as [IncomingMessage]
+  response.resume()
+  return response.statusCode
+}
+
+test('an encoded letter leads to the same row and role on the writer and on the reader', async () => {
+  const routes = [
+    { ...priceRoute, path: '/{collection}/latest' },
+    { ...priceRoute, who: 'public' as const },
+  ]
+  const apps: readonly RequestListener[] = [
+    express().use('/data', writerRouter(writer, { routes })),
+    readerHandler(reader, { prefix: '/data', routes }),
+  ]
+  for (const app of apps) {
+    await using host = await served(app)
+    const port = Number(new URL(host.url).port)
+    for (const id of ['latest', 'l%61test', '%6c%61test'])
+      expect([id, await statusOf(port, 'PUT', `/data/products/${id}`)]).toEqual([id, 403])
+    expect(await statusOf(port, 'GET', '/data/products/lamp/%70rice')).toBe(200)
+  }
+  expect(
+    await db.admin.db(db.database).collection<{ _id: string }>('products').findOne({ _id: 'latest' }),
+  ).toBeNull()
+})
+
+test('a URL that parsers read in different ways is 400, and deletes nothing', async () => {
+  await using host = await served(writerInExpress(writer))
+  await ask(`${host.url}/data/products/victim`, { method: 'PUT', body: {} })
+  const port = Number(new URL(host.url).port)
+  for (const path of ['victim#x', 'victim#', 'victim#/../../orders', 'x\\..#', 'victim\\'])
+    expect([path, await statusOf(port, 'DELETE', `/data/products/${path}`)]).toEqual([path, 400])
+  expect(await statusOf(port, 'DELETE', 'ftp://h/data/products/victim')).toBe(400)
+  expect(await statusOf(port, 'DELETE', 'http://h/data/products/victim')).toBe(204)
+})
+
 test('one answer that is kept under a key tells the Location of the mount that is asked', async () => {
   const app = express().use('/one', writerRouter(writer)).use('/deep/er', writerRouter(writer))
   await using host = await served(app)
@@ -128,7 +169,7 @@ test("the app's error middleware sees problems where it wants to, with status an
   expect(seen).toMatchObject([
     ['unauthenticated', 401],
     ['unknown-collection', 404],
-    [undefined, 400],
+    ['bad-url', 400],
   ])
 })
 

@@ -7,8 +7,6 @@ const SEGMENT = /^(?:(?:\{[a-z][a-zA-Z]*\})?(?::[a-z]+)?|[a-z][a-z0-9_.-]*)$/
 /** A route path: `/{collection}/{id}`, `/{collection}:changes`. Case-sensitive; a trailing slash makes another path. */
 export class PathPattern {
   readonly text: string
-  /** The same path in the syntax of Express: `/:collection/:id`, `/:collection\:changes`. */
-  readonly forExpress: string
   /** Patterns of the same shape match the same paths. */
   readonly shape: string
   readonly #names: readonly string[]
@@ -22,9 +20,8 @@ export class PathPattern {
     this.text = text
     this.shape = text.replaceAll(/\{[^}]*\}/g, '{}')
     this.#names = segments.flatMap((segment) => PARAMETER.exec(segment)?.[1] ?? [])
-    this.forExpress = segments
-      .map((segment) => `/${segment.replaceAll(':', '\\:').replace(PARAMETER, ':$1')}`)
-      .join('')
+    if (new Set(this.#names).size < this.#names.length)
+      throw new TypeError(`expected each parameter once, got ${JSON.stringify(text)}`)
     const source = segments.map(
       (segment) => `/${segment.replaceAll('.', '\\.').replace(PARAMETER, '([^/]+)')}`,
     )
@@ -40,24 +37,35 @@ export class PathPattern {
     return parameters
   }
 
-  /** Sorts more specific patterns first. */
-  static bySpecificity(one: PathPattern, other: PathPattern): number {
-    const [left, right] = [one, other].map(({ shape }) => shape.split('/').map(generality))
-    for (const [index, value] of (left ?? []).entries()) {
-      const difference = value - (right?.[index] ?? 0)
+  /**
+   * A total order for sorting: of two patterns that match the same path, the more specific one comes first. Returns 0 only
+   * for patterns of the same shape.
+   */
+  static bySpecificity({ shape: one }: PathPattern, { shape: other }: PathPattern): number {
+    const [left, right] = [one.split('/'), other.split('/')]
+    // No path matches patterns of different lengths, so any fixed order of lengths works.
+    if (left.length !== right.length) return right.length - left.length
+    for (const [index, segment] of left.entries()) {
+      const difference = generality(segment) - generality(right[index] ?? '')
       if (difference !== 0) return difference
     }
-    return 0
+    if (one === other) return 0
+    return one < other ? -1 : 1
   }
 }
 
 /**
  * Normalizes a request target: percent-encoded unreserved characters of the path are decoded (RFC 3986, 6.2.2.2), so
- * that `/%761/products` is `/v1/products`; the origin of an absolute-form target (RFC 9112, 3.2.2) is removed. @throws
- * {ProblemError} bad-url
+ * that `/%761/products` is `/v1/products`; the origin of an absolute-form target (RFC 9112, 3.2.2) is removed. Refuses
+ * what URL parsers read in different ways: `#`, a `\` in the path, and any scheme but `http` and `https`. In the query a
+ * `\` is unambiguous, and browsers send it. Idempotent. @throws {ProblemError} bad-url
  */
 export function normalizeUrl(url: string): string {
-  const local = url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?#]*/i, '')
+  const local = url.startsWith('/') ? url : withoutOrigin(url)
+  if (local.includes('#') || (local.includes('\\') && pathOf(local).includes('\\')))
+    throw new ProblemError('bad-url', {
+      detail: 'Expected a URL without "#", and a path without "\\": encode them as %23 and %5C.',
+    })
   if (!local.includes('%')) return local
   const path = pathOf(local)
   decoded(path)
@@ -66,6 +74,12 @@ export function normalizeUrl(url: string): string {
     return /[A-Za-z0-9._~-]/.test(character) ? character : encoded
   })
   return normal + local.slice(path.length)
+}
+
+function withoutOrigin(url: string): string {
+  const local = url.replace(/^https?:\/\/[^/?#\\]*/i, '')
+  if (!local.includes('://') || local !== url) return local
+  throw new ProblemError('bad-url', { detail: 'Expected a path, or a URL with the scheme http or https.' })
 }
 
 /** The part of a request target before the `?`. */

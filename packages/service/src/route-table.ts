@@ -66,16 +66,48 @@ export class RouteTable {
         const allow = [...this.#methods].join(', ')
         return sendProblem(response, 'method-not-allowed', { headers: { ...headers, allow } })
       }
-      const path = pathOf(normalizeUrl(url))
-      if (path.startsWith(`${prefix}/`))
-        for (const one of this.paths) {
-          const parameters = one.pattern.match(path.slice(prefix.length))
-          if (parameters) return one.answer(request, response, parameters, base)
-        }
+      const match = this.#match(url, prefix)
+      if (match) return match.path.answer(request, response, match.parameters, base)
       const known = this.paths.map(({ pattern }) => prefix + pattern.text).join(', ')
       throw new ProblemError('unknown-path', { detail: `Expected one of ${known}.` })
     }
   }
+
+  /**
+   * The same as middleware of Express 5, whose mounts remove their path from `url`. Unknown paths are left to the app.
+   * Path parameters are also set as `request.params`.
+   */
+  middleware(): Middleware {
+    return (request, response, next) => {
+      const match = this.#match(request.url ?? '', '')
+      if (!match) return next()
+      request.params = { ...match.parameters }
+      return match.path.answer(request, response, match.parameters, baseOf(request, ''))
+    }
+  }
+
+  /** @throws {ProblemError} bad-url */
+  #match(url: string, prefix: string): PathMatch | undefined {
+    const path = pathOf(normalizeUrl(url))
+    if (!path.startsWith(`${prefix}/`)) return undefined
+    for (const one of this.paths) {
+      const parameters = one.pattern.match(path.slice(prefix.length))
+      if (parameters) return { path: one, parameters }
+    }
+    return undefined
+  }
+}
+
+/** Middleware of Express 5, which passes thrown errors and rejections to error middleware. */
+type Middleware = (
+  request: IncomingMessage & { params?: Record<string, string>; readonly baseUrl?: string },
+  response: ServerResponse,
+  next: () => void,
+) => void | Promise<void>
+
+interface PathMatch {
+  readonly path: RoutePath
+  readonly parameters: Readonly<Record<string, string>>
 }
 
 /** One path and its routes by method. */
