@@ -8,6 +8,7 @@ import {
   type Verifier,
 } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { documentUrlTest } from './document-url.ts'
 import { readerRoutes, type ReaderRouteParts } from './routes.ts'
 import { readMinFreshness } from './freshness.ts'
 
@@ -62,7 +63,7 @@ export function readerHandler(
     return documents.send(request, response, value, freshness.forHit(position)) === 0
   }
 
-  const answer = (request: IncomingMessage, response: ServerResponse): void | Promise<void> => {
+  const byCache = (request: IncomingMessage, response: ServerResponse): void | Promise<void> => {
     const { method, url = '' } = request
     if (method !== 'GET' && method !== 'HEAD') return byTable(request, response)
     const slash = url.indexOf('/', length)
@@ -74,6 +75,13 @@ export function readerHandler(
       return proof.then(() => (serveCached(request, response, url) ? undefined : byTable(request, response)))
     if (!serveCached(request, response, url)) return byTable(request, response)
   }
+
+  // Without routes below a collection, a hit costs no more than the cache look-up.
+  const isDocument = documentUrlTest(table)
+  const answer: Handler = isDocument
+    ? (request, response) =>
+        (isDocument((request.url ?? '').slice(prefix.length)) ? byCache : byTable)(request, response)
+    : byCache
 
   return (request, response) => {
     try {

@@ -37,6 +37,11 @@ export class PathPattern {
     return parameters
   }
 
+  /** Whether a path, passed without its query, matches. Decodes nothing. */
+  covers(path: string): boolean {
+    return this.#regexp.test(path)
+  }
+
   /**
    * A total order for sorting: of two patterns that match the same path, the more specific one comes first. Returns 0 only
    * for patterns of the same shape.

@@ -1,5 +1,5 @@
 import { readConfig, systemClock } from '@freshet/kit'
-import { serviceOptions, startService, type RunningService } from '@freshet/service'
+import { serviceOptions, startService, type Route, type RunningService } from '@freshet/service'
 import { silentLog } from '@freshet/testkit'
 import { SignJWT } from 'jose'
 import type { ReadAccess } from '../../src/routes.ts'
@@ -37,6 +37,8 @@ export interface OpenReaderOptions {
   readonly argv?: readonly string[]
   readonly unreadyAfterMs?: number
   readonly fillWaitMs?: number
+  /** Answered beside documents. */
+  readonly routes?: readonly Route[]
   /** What the guard has against reading. */
   readonly fault?: () => string | undefined
 }
@@ -66,6 +68,7 @@ export async function openReader(options: OpenReaderOptions = {}): Promise<OpenR
             aliveWithinMs: 2_000,
             unreadyAfterMs: options.unreadyAfterMs,
             before: [],
+            ...(options.routes && { routes: options.routes }),
           },
           tools,
         ),
