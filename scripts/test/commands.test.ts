@@ -10,6 +10,10 @@ const texts: Readonly<Record<string, string>> = {
   ...Object.fromEntries(docs.map((name) => [name, readFileSync(join(root, 'docs', name), 'utf8')])),
 }
 
+const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  readonly scripts: Readonly<Record<string, string>>
+}
+
 /** Commands in inline code and code blocks. */
 function commandsIn(text: string): readonly string[] {
   const spans = [...text.matchAll(/`([^`\n]+)`/g)].map(([, code = '']) => code)
@@ -18,8 +22,10 @@ function commandsIn(text: string): readonly string[] {
   )
 }
 
-/** What is wrong with a command, according to its `--help`. */
+/** What is wrong with a command, according to package.json or its `--help`. */
 async function faultOf(command: string): Promise<string | undefined> {
+  const [, other = ''] = /^npm run (?!dev\b|freshet\b)([a-z:]+)$/.exec(command) ?? []
+  if (Object.hasOwn(scripts, other)) return undefined
   const [, script = '', rest = ''] =
     /^npm run (?:--silent )?(dev|freshet)(?: --(?: (.*))?)?$/.exec(command) ?? []
   if (script === '') return 'there is no such command'
