@@ -1,5 +1,6 @@
 import type { Value } from '@freshet/cache'
 import type { Position } from '@freshet/protocol'
+import { AbortCallbacks } from './abort-callbacks.ts'
 import type { ChangedDocument, Notification, SubscribeOptions } from './contract.ts'
 import { deferred, type Deferred } from './deferred.ts'
 
@@ -14,6 +15,8 @@ interface Queued<V> {
 /** One subscriber and its unread notifications. */
 interface Subscriber<V> {
   readonly collections: readonly string[] | undefined
+  /** Ends the subscription. Idempotent. */
+  readonly cancel: () => void
   /** Changes of the current batch. */
   pending: ChangedDocument<V>[]
   pendingBytes: number
@@ -32,6 +35,7 @@ export class Subscriptions<V extends Value> {
   readonly #byCollection = new Map<string, Set<Subscriber<V>>>()
   /** Subscribers with changes in the current batch. */
   readonly #affected = new Set<Subscriber<V>>()
+  readonly #aborts = new AbortCallbacks()
   readonly #maxBytes: number
   readonly #sizeOf: (document: V) => number
   #closed = false
@@ -78,6 +82,7 @@ export class Subscriptions<V extends Value> {
   subscribe({ signal, collections }: SubscribeOptions): AsyncIterable<Notification<V>> {
     const subscriber: Subscriber<V> = {
       collections,
+      cancel: () => this.#remove(subscriber, signal),
       pending: [],
       pendingBytes: 0,
       queue: [],
@@ -85,18 +90,17 @@ export class Subscriptions<V extends Value> {
       open: !signal.aborted && !this.#closed,
       arrived: deferred(),
     }
-    const cancel = (): void => this.#remove(subscriber)
     if (subscriber.open) {
       this.#add(subscriber)
-      signal.addEventListener('abort', cancel, { once: true })
+      this.#aborts.add(signal, subscriber.cancel)
     }
-    return this.#read(subscriber, signal, cancel)
+    return iterate(subscriber)
   }
 
   /** Ends all subscriptions. Later ones end immediately. */
   close(): void {
     this.#closed = true
-    for (const subscriber of this.#subscribers()) this.#remove(subscriber)
+    for (const subscriber of this.#subscribers()) subscriber.cancel()
   }
 
   #add(subscriber: Subscriber<V>): void {
@@ -107,7 +111,8 @@ export class Subscriptions<V extends Value> {
     }
   }
 
-  #remove(subscriber: Subscriber<V>): void {
+  #remove(subscriber: Subscriber<V>, signal: AbortSignal): void {
+    this.#aborts.delete(signal, subscriber.cancel)
     this.#all.delete(subscriber)
     this.#affected.delete(subscriber)
     for (const name of subscriber.collections ?? []) {
@@ -148,25 +153,31 @@ export class Subscriptions<V extends Value> {
     }
     subscriber.arrived.resolve()
   }
+}
 
-  async *#read(
-    subscriber: Subscriber<V>,
-    signal: AbortSignal,
-    cancel: () => void,
-  ): AsyncGenerator<Notification<V>> {
-    try {
-      while (subscriber.open) {
-        for (let next = subscriber.queue.shift(); next !== undefined; next = subscriber.queue.shift()) {
-          subscriber.queuedBytes -= next.bytes
-          yield next.notification
-          if (!subscriber.open) return
-        }
-        await subscriber.arrived.promise
-        subscriber.arrived = deferred()
-      }
-    } finally {
-      cancel()
-      signal.removeEventListener('abort', cancel)
+/** A generator that was never started runs no `finally`, so `return` unsubscribes by itself. */
+function iterate<V>(subscriber: Subscriber<V>): AsyncIterableIterator<Notification<V>> {
+  const read = readAll(subscriber)
+  return {
+    next: () => read.next(),
+    return: () => {
+      subscriber.cancel()
+      return read.return(undefined)
+    },
+    [Symbol.asyncIterator]() {
+      return this
+    },
+  }
+}
+
+async function* readAll<V>(subscriber: Subscriber<V>): AsyncGenerator<Notification<V>, undefined> {
+  while (subscriber.open) {
+    for (let next = subscriber.queue.shift(); next !== undefined; next = subscriber.queue.shift()) {
+      subscriber.queuedBytes -= next.bytes
+      yield next.notification
+      if (!subscriber.open) return
     }
+    await subscriber.arrived.promise
+    subscriber.arrived = deferred()
   }
 }

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { ChangeStreamError } from '@freshet/change-stream'
 import { expect, test } from '@jest/globals'
 import { positionOf } from '@freshet/protocol'
@@ -168,4 +169,52 @@ test('R14 a subscription ends with its signal and with close', async () => {
   leaving.abort()
   await bench.replica.close()
   expect(await Promise.all(ended)).toEqual([[], []])
+})
+
+test.each(['before its first `next`', 'while a `next` is pending', 'after a notification'])(
+  'R14 an iterator that is returned %s is unsubscribed at once',
+  async (when) => {
+    let encoded = 0
+    const encode = (document: Uint8Array): string => {
+      encoded += 1
+      return asText.encode(document)
+    }
+    await using bench = await new Bench({ encoder: { ...asText, encode } }).live()
+    const tell = (): void => {
+      bench.history.commit([upsert])
+      bench.tell()
+    }
+    const heard = listen(bench)[Symbol.asyncIterator]()
+    const pending = when === 'before its first `next`' ? undefined : heard.next()
+    if (when === 'after a notification') {
+      tell()
+      expect(await pending).toMatchObject({ done: false })
+      expect(encoded).toBe(1)
+    }
+    expect(await heard.return?.()).toEqual({ done: true, value: undefined })
+    if (when === 'while a `next` is pending') expect(await pending).toEqual({ done: true, value: undefined })
+    encoded = 0
+    tell()
+    expect(encoded).toBe(0)
+    expect(await heard.next()).toEqual({ done: true, value: undefined })
+  },
+)
+
+test('R14 subscribers of one signal share a listener, which the last one removes', async () => {
+  await using bench = await new Bench().live()
+  const leaving = new AbortController()
+  const { signal } = leaving
+  const heard = Array.from({ length: 20 }, () => listen(bench, { signal })[Symbol.asyncIterator]())
+  expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+  const ended = heard.slice(1).map((each) => each.next())
+  await heard[0]?.return?.()
+  expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+  leaving.abort()
+  expect(await Promise.all(ended)).toEqual(ended.map(() => ({ done: true, value: undefined })))
+  expect(getEventListeners(signal, 'abort')).toHaveLength(0)
+
+  const other = new AbortController().signal
+  for (const each of [listen(bench, { signal: other }), listen(bench, { signal: other })])
+    await each[Symbol.asyncIterator]().return?.()
+  expect(getEventListeners(other, 'abort')).toHaveLength(0)
 })
