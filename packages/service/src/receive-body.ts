@@ -11,7 +11,9 @@ import { sendContinue } from './expectation.ts'
  * After a refusal the rest is read and discarded within the time limit of the request: clients that are cut off while
  * sending often never see the response.
  * @throws {ProblemError} `payload-too-large`; `overloaded`; `unsupported-media-type`: it has a content encoding.
- * @throws {ClientGone} do not catch it. @throws {TypeError} the body was already read, for example by a body parser.
+ * A paused request is resumed.
+ * @throws {ClientGone} do not catch it. @throws {TypeError} the body was already read, for example by a body parser, or
+ *   decoded by `setEncoding`.
  */
 export async function receiveBody(
   request: IncomingMessage,
@@ -25,8 +27,7 @@ export async function receiveBody(
       detail: 'Expected a body without Content-Encoding.',
       headers: { 'accept-encoding': 'identity' },
     })
-  if (!request.destroyed && (request.readableDidRead || request.readableEnded))
-    throw new TypeError('the body was already read: mount this before body parsers such as express.json()')
+  expectUnread(request)
   const declared = Number(request.headers['content-length'] ?? 0)
   if (declared > maxBytes) throw tooLarge(maxBytes)
   sendContinue(request)
@@ -52,8 +53,9 @@ class BodyBuffer {
     this.#share = share
   }
 
-  /** @throws {ProblemError} payload-too-large; overloaded */
-  append(chunk: Buffer): void {
+  /** @throws {ProblemError} payload-too-large; overloaded. @throws {TypeError} it is not a Buffer. */
+  append(chunk: unknown): void {
+    if (!Buffer.isBuffer(chunk)) throw decoded()
     const from = this.#size
     const size = from + chunk.length
     if (size > this.#maxBytes) throw tooLarge(this.#maxBytes)
@@ -87,14 +89,14 @@ class BodyBuffer {
 function readAll(request: IncomingMessage, buffer: BodyBuffer, share: BodyShare): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const finish = (): void => {
-      request.off('data', take).off('end', end).off('error', gone).off('close', gone)
+      request.off('data', take).off('end', end).off('error', gone).off('close', gone).off('pause', flow)
     }
     const refuse = (error: unknown): void => {
       finish()
       request.resume()
       reject(error)
     }
-    const take = (chunk: Buffer): void => {
+    const take = (chunk: unknown): void => {
       try {
         buffer.append(chunk)
       } catch (error) {
@@ -111,7 +113,8 @@ function readAll(request: IncomingMessage, buffer: BodyBuffer, share: BodyShare)
       request.on('error', () => undefined)
       reject(new ClientGone('The client disconnected before its request was complete.'))
     }
-    if (request.destroyed && !request.readableEnded) return gone()
+    const flow = (): void => void request.resume()
+    if (request.destroyed) return gone()
     share.receiving(() =>
       refuse(
         new ProblemError('overloaded', {
@@ -120,7 +123,23 @@ function readAll(request: IncomingMessage, buffer: BodyBuffer, share: BodyShare)
       ),
     )
     request.on('data', take).on('end', end).on('error', gone).on('close', gone)
+    // A host may have paused it, or may pipe it to a stream that stalls. At most `maxBytes` are buffered either way.
+    request.on('pause', flow)
+    flow()
   })
+}
+
+/** @throws {TypeError} the events of its body are over, go to someone else, or carry text. */
+function expectUnread(request: IncomingMessage): void {
+  // A request that was read whole is destroyed as well: nothing more is emitted, whether or not the client is there.
+  const aborted = request.destroyed && !request.readableEnded
+  if (!aborted && (request.readableDidRead || request.readableEnded || request.listenerCount('readable') > 0))
+    throw new TypeError('the body was already read: mount this before body parsers such as express.json()')
+  if (request.readableEncoding !== null) throw decoded()
+}
+
+function decoded(): TypeError {
+  return new TypeError('the body was decoded before: do not call setEncoding() on the request')
 }
 
 function tooLarge(maxBytes: number): ProblemError {

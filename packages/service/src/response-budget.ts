@@ -59,21 +59,29 @@ export class ResponseBudget {
 }
 
 /**
- * Like `response.end(bytes)`, for bytes counted by `lease`. Writes in chunks so that client progress can be observed.
+ * Like `response.end(bytes)`, for bytes counted by `lease`. Writes in chunks so that client progress can be observed. Goes
+ * by the result of `write` and by `drain`: middleware that replaces `write`, such as compression, drops its callback.
  */
 export function endWithBytes(response: ServerResponse, bytes: Buffer, lease: ByteLease): void {
   makeRevocable(response, lease)
+  if (bytes.length <= SINGLE_WRITE_BYTES) return void response.end(bytes)
   let offset = 0
-  const next = (error?: Error | null): void => {
-    if (error || response.destroyed) return
-    lease.touch()
-    const chunk = bytes.subarray(offset, offset + CHUNK_BYTES)
-    offset += CHUNK_BYTES
-    if (offset < bytes.length) response.write(chunk, next)
-    else response.end(chunk)
+  const next = (): void => {
+    // The host may have ended it. A listener that compression moved to its encoder cannot be removed.
+    while (offset < bytes.length && !response.destroyed && !response.writableEnded) {
+      lease.touch()
+      const chunk = bytes.subarray(offset, offset + CHUNK_BYTES)
+      offset += CHUNK_BYTES
+      if (offset >= bytes.length) response.end(chunk)
+      else {
+        // A replaced `write` may return nothing: then no `drain` can be relied on.
+        const written: unknown = response.write(chunk)
+        if (written === false) return
+      }
+    }
   }
-  if (bytes.length <= SINGLE_WRITE_BYTES) response.end(bytes)
-  else next()
+  response.on('drain', next)
+  next()
 }
 
 function makeRevocable(response: ServerResponse, lease: ByteLease): void {
