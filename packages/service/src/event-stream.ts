@@ -4,10 +4,10 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { encodeEvent, type ServerEvent } from './server-event.ts'
 
 /**
- * Why a stream ended: the client disconnected, it was too slow, the process is draining, or the app ended it. Clients
- * reconnect after each of these.
+ * Why a stream ended: the client disconnected, it was too slow, the process is draining, the app ended it, or its heartbeat
+ * threw. Clients reconnect after each of these.
  */
-export type StreamEnd = 'gone' | 'slow' | 'drained' | 'ended'
+export type StreamEnd = 'gone' | 'slow' | 'drained' | 'ended' | 'failed'
 
 export interface EventStreamParts {
   readonly response: ServerResponse
@@ -73,7 +73,9 @@ export class EventStream {
     if (response.writableLength + Buffer.byteLength(text) > maxBufferBytes) return this.#cut()
     this.#wroteAt = clock.now()
     // The kernel usually accepts it at once.
-    if (response.write(text)) return true
+    // A replaced `write` may return nothing.
+    const written: unknown = response.write(text)
+    if (written !== false) return true
     // Unread bytes count toward the shared budget, and a stalled client yields to others.
     if (lease.bytes === 0) lease.makeRevocable(() => this.#cut())
     return lease.tryAcquire(response.writableLength) || this.#cut()

@@ -1,4 +1,4 @@
-import type { BytePart, Clock } from '@freshet/kit'
+import type { BytePart, Clock, Log } from '@freshet/kit'
 import { ProblemError } from '@freshet/protocol'
 import type { ServerResponse } from 'node:http'
 import type { Drain, Grace } from './drain.ts'
@@ -11,6 +11,7 @@ export interface EventStreamsOptions {
   readonly part: BytePart
   readonly drain: Pick<Drain, 'add' | 'begun'>
   readonly clock: Clock
+  readonly log: Pick<Log, 'error'>
   /** In [0, 1). */
   readonly random: () => number
   /** The most open streams; further ones get 503. */
@@ -27,7 +28,7 @@ export interface EventStreamsOptions {
 export interface OpenStreamOptions {
   /**
    * The event to send as a heartbeat; default: a comment. An `id` alone updates the last event id in browsers (npm
-   * `eventsource` only takes ids of events with data).
+   * `eventsource` only takes ids of events with data). If it throws, this stream ends, and the error is logged.
    */
   readonly heartbeat?: () => ServerEvent
 }
@@ -44,7 +45,7 @@ const PAUSE_MS = 20
 export class EventStreams {
   readonly #options: EventStreamsOptions
   readonly #open = new Map<EventStream, OpenStreamOptions>()
-  readonly #ends: Record<StreamEnd, number> = { gone: 0, slow: 0, drained: 0, ended: 0 }
+  readonly #ends: Record<StreamEnd, number> = { gone: 0, slow: 0, drained: 0, ended: 0, failed: 0 }
   #timer: NodeJS.Timeout | undefined
 
   constructor(options: EventStreamsOptions) {
@@ -87,10 +88,17 @@ export class EventStreams {
   }
 
   #beat(): void {
-    const { clock, heartbeatMs } = this.#options
+    const { clock, heartbeatMs, log } = this.#options
     const before = clock.now() - heartbeatMs / 2
-    for (const [stream, { heartbeat }] of this.#open)
-      if (stream.wroteAt <= before) stream.sendText(heartbeat ? encodeEvent(heartbeat()) : COMMENT)
+    for (const [stream, { heartbeat }] of this.#open) {
+      if (stream.wroteAt > before) continue
+      try {
+        stream.sendText(heartbeat ? encodeEvent(heartbeat()) : COMMENT)
+      } catch (err) {
+        log.error({ err }, 'heartbeat failed, its stream ends')
+        stream.end('failed')
+      }
+    }
   }
 
   #stopTimer(): void {

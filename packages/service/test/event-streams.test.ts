@@ -13,6 +13,7 @@ import {
   type EventStream,
   type EventStreamsOptions,
   type OpenStreamOptions,
+  type ServerEvent,
 } from '../src/index.ts'
 import { LogBook, openShell, RawClient } from './open-shell.ts'
 
@@ -21,16 +22,18 @@ const get = 'GET /events HTTP/1.1\r\nHost: x\r\n\r\n'
 /** A port whose every request is answered with a stream. */
 async function openStreams(
   changed: Partial<EventStreamsOptions> & { readonly budgetBytes?: number } = {},
-  options: OpenStreamOptions = {},
+  options: OpenStreamOptions | (() => OpenStreamOptions) = {},
 ) {
   const clock = systemClock
-  const drain = new Drain(new LogBook(), clock)
+  const log = new LogBook()
+  const drain = new Drain(log, clock)
   const budget = new ByteBudget({ maxBytes: changed.budgetBytes ?? 2 ** 26, clock })
   const part = budget.part('events')
   const streams = new EventStreams({
     part,
     drain,
     clock,
+    log,
     random: () => 0.5,
     maxStreams: 10,
     maxBufferBytes: 2 ** 20,
@@ -42,10 +45,11 @@ async function openStreams(
   const requests: IncomingMessage[] = []
   const bench = await openShell((request, response) => {
     requests.push(request)
-    opened.push(streams.open(response, options))
+    opened.push(streams.open(response, typeof options === 'function' ? options() : options))
   })
   return {
     ...bench,
+    log,
     streams,
     drain,
     part,
@@ -131,6 +135,11 @@ test.each([
   [{ id: 'a\0' }],
   [{ retryMs: 0.5 }],
   [{ retryMs: -1 }],
+  [{ event: 'a\ud800', data: '' }],
+  [{ id: '\udc00a' }],
+  [{ data: 'a\ud800b' }],
+  [{ data: '\ude00\ud83d' }],
+  [{}],
 ])('S7 %j, which clients would read as something else or drop, is refused', (event) => {
   expect(() => encodeEvent(event)).toThrow(TypeError)
 })
@@ -146,6 +155,37 @@ test('S8 a silent stream is kept alive by a comment, or by what the app says ins
     await eventually(() => expect(client.text).toContain(expected))
   }
 })
+
+test.each<[string, () => ServerEvent]>([
+  [
+    'throws',
+    () => {
+      throw new Error('no position yet')
+    },
+  ],
+  ['gives an event that cannot be sent', () => ({ event: 'x' })],
+])(
+  'S8 a heartbeat that %s ends its own stream with a log, and the others go on',
+  async (_what, heartbeat) => {
+    const all: OpenStreamOptions[] = [{ heartbeat }, {}]
+    await using bench = await openStreams({ heartbeatMs: 20 }, () => all.shift() ?? {})
+    using failing = new RawClient(bench.url)
+    failing.send(get)
+    await eventually(() => expect(bench.opened).toHaveLength(1))
+    using other = new RawClient(bench.url)
+    other.send(get)
+    await eventually(() => expect(bench.opened).toHaveLength(2))
+    await eventually(() => expect(failing.text).toMatch(/\r\n0\r\n\r\n$/))
+    const { length } = other.text
+    await eventually(() => expect(other.text.slice(length).split(':\n\n').length).toBeGreaterThan(3))
+    expect([bench.opened[0]?.signal.reason, bench.streams.ends, bench.streams.size]).toMatchObject([
+      'failed',
+      { failed: 1 },
+      1,
+    ])
+    expect(bench.log.lines).toMatchObject([{ level: 'error', fields: { err: expect.any(Error) } }])
+  },
+)
 
 test('S9 a client that does not take its events is cut off, the others are not, and it may come back', async () => {
   await using bench = await openStreams({ maxBufferBytes: 100_000 })
