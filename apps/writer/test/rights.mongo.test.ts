@@ -51,7 +51,7 @@ test.each([
   [
     'a wrong password',
     () => db.uriFor('writer').replace(/:[^:@/]+@/, ':wrong@'),
-    'no such user with this password',
+    'unknown user or wrong password',
   ],
   ['no user at all', () => db.uriFor('writer').replace(/\/\/[^@]+@/, '//'), 'the address contains no user'],
 ])('G4.5 nor with %s', async (_, uri, says) => {
