@@ -66,6 +66,7 @@ test('control: commands are found, and wrong ones are detected', async () => {
   expect(all.filter((command) => command.includes('freshet'))).toContainEqual(
     expect.stringMatching(/^npm run freshet -- migrate /),
   )
+  expect(await faultOf('npm run dive')).toBe('there is no such command')
   expect(await faultOf('freshet audit')).toBe('there is no such command')
   expect(await faultOf('npm run freshet -- dive')).toBe('freshet has no such command')
   expect(await faultOf('npm run freshet -- migrate --db x --database y')).toBe('it has no option --db')
