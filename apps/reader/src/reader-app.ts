@@ -32,7 +32,7 @@ export interface ReaderApp extends App<ReaderStatus> {
 /** The HTTP layer over a replica. */
 export function readerApp(
   parts: ReaderAppParts,
-  { log, clock, metrics, tokens, inFlight, fail, drain }: ServiceTools,
+  { log, clock, metrics, tokens, inFlight, fail, requests, drain }: ServiceTools,
 ): ReaderApp {
   const { replica, guard } = parts
   const room = new ResponseBudget(inFlight.answers)
@@ -46,6 +46,7 @@ export function readerApp(
     room,
     tokens,
     fail,
+    requests,
     refused: { methods: 0 },
   }
   addReaderMetrics(metrics, replica, guard, () => reader.refused.methods)

@@ -5,6 +5,7 @@ import {
   type Fail,
   type Handler,
   type Route,
+  type RunningRequests,
   type Verifier,
 } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -16,6 +17,7 @@ import { readMinFreshness } from './freshness.ts'
 export interface Reader extends ReaderRouteParts {
   readonly tokens: Verifier
   readonly fail: Fail
+  readonly requests: Pick<RunningRequests, 'run'>
   /** Requests with a method that does not read. */
   readonly refused: { methods: number }
 }
@@ -39,10 +41,11 @@ export function readerHandler(
   reader: Reader,
   { prefix = '', routes = [] }: ReaderHandlerOptions = {},
 ): Handler {
-  const { replica, access, tokens, freshness, documents, fail, refused } = reader
+  const { replica, access, tokens, requests, freshness, documents, fail, refused } = reader
   const table = new RouteTable({
     routes: [...readerRoutes(reader), ...routes],
     tokens,
+    requests,
     parameters: documentParameters((name) => access.has(name)),
     methodNotAllowedHeaders: () => {
       refused.methods += 1

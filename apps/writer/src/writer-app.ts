@@ -74,6 +74,7 @@ export function writerApp(parts: WriterAppParts, tools: ServiceTools): WriterApp
     collections,
     tokens: tools.tokens,
     fail: tools.fail,
+    requests: tools.requests,
     readerUrl: readerUrl?.replace(/\/+$/, ''),
     counts,
   }

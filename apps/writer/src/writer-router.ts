@@ -5,6 +5,7 @@ import {
   RouteTable,
   type Fail,
   type Route,
+  type RunningRequests,
   type Verifier,
 } from '@freshet/service'
 import { Router, type ErrorRequestHandler } from 'express'
@@ -17,6 +18,7 @@ import type { WriterRouteParts } from './write-route.ts'
 export interface Writer extends WriterRouteParts {
   readonly tokens: Verifier
   readonly fail: Fail
+  readonly requests: Pick<RunningRequests, 'run'>
   /** Where documents are read, without a final slash. */
   readonly readerUrl: string | undefined
   readonly counts: WriteCounts
@@ -49,10 +51,11 @@ export function writerRouter(
   writer: Writer,
   { routes = [], errors = 'answered' }: WriterRouterOptions = {},
 ): Router {
-  const { collections, tokens, readerUrl } = writer
+  const { collections, tokens, requests, readerUrl } = writer
   const table = new RouteTable({
     routes: [...writerRoutes(writer), ...routes],
     tokens,
+    requests,
     parameters: documentParameters((name) => collections.has(name)),
     methodNotAllowedHeaders: ({ request: { method }, parameters: { collection, id } }) => {
       if (readerUrl === undefined || collection === undefined || (method !== 'GET' && method !== 'HEAD'))

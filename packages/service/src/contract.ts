@@ -5,6 +5,7 @@ import type { Drain } from './drain.ts'
 import type { InFlight } from './in-flight.ts'
 import type { Metrics } from './metrics.ts'
 import type { ServiceConfig } from './options.ts'
+import type { RunningRequests } from './running-requests.ts'
 import type { Upgrades } from './upgrades.ts'
 
 /** Answers one request. A thrown or rejected `ProblemError` is sent as that problem; any other error as 500. */
@@ -66,6 +67,8 @@ export interface ServiceTools {
   /** Memory budget for all work in progress. */
   readonly inFlight: InFlight
   readonly fail: Fail
+  /** Routes of the app run in it, so that `openApp` can wait for them. */
+  readonly requests: Pick<RunningRequests, 'run'>
   /** Register everything that waits or stays open for long. */
   readonly drain: Pick<Drain, 'add' | 'begun'>
   /** Aborts when startup is canceled; retry loops must end. */

@@ -24,9 +24,12 @@ export interface OpenApp<Built extends App> extends AsyncDisposable {
   readonly app: Built
   /** For a metrics endpoint of the embedding program. */
   readonly metrics: Metrics
-  /** Why it is not ready, in a few words; `undefined`: it is ready. */
+  /** Why it is not ready, in a few words, such as `closed`; `undefined`: it is ready. */
   unready(): string | undefined
-  /** Drains and stops the app. Idempotent. Close the port of the program at the same time. */
+  /**
+   * Drains and stops the app: running requests are answered, within `stop-within`; new ones get 503. Idempotent. Close the
+   * port of the program at the same time.
+   */
   close(): Promise<void>
 }
 
@@ -60,6 +63,8 @@ export async function openApp<Options extends OptionTable, Built extends App>(
   const clock = systemClock
   const starting = new AbortController()
   const tools = serviceTools(config, { log, clock, signal: starting.signal })
+  // A service's own port does this.
+  tools.drain.add({ name: 'running requests', drain: () => tools.requests.close() })
   const lifecycle = new Lifecycle({ log, clock, stopWithinMs: config.stopWithinMs + PART_EXTRA_MS })
   const timer = clock.sleep(readyWithinMs, starting.signal).then(() => starting.abort())
   let built: Built
@@ -73,9 +78,15 @@ export async function openApp<Options extends OptionTable, Built extends App>(
     await timer
   }
   const why = built.health.unready()
+  let state: 'open' | 'closing' | 'closed' = 'open'
+  const end = async (): Promise<void> => {
+    state = 'closing'
+    await tools.drain.run(config.stopWithinMs)
+    await lifecycle.stop()
+    state = 'closed'
+  }
   let closing: Promise<void> | undefined
-  const close = (): Promise<void> =>
-    (closing ??= tools.drain.run(config.stopWithinMs).then(() => lifecycle.stop()))
+  const close = (): Promise<void> => (closing ??= end())
   if (why !== undefined) {
     await close()
     throw new Error(`expected to be ready within ${readyWithinMs} ms: ${why}`)
@@ -83,7 +94,7 @@ export async function openApp<Options extends OptionTable, Built extends App>(
   return {
     app: built,
     metrics: tools.metrics,
-    unready: () => built.health.unready(),
+    unready: () => (state === 'open' ? built.health.unready() : state),
     close,
     [Symbol.asyncDispose]: close,
   }

@@ -4,12 +4,15 @@ import { authorize, noTokens, queryOf } from './admission.ts'
 import type { Claims, Handler, Verifier } from './contract.ts'
 import { normalizeUrl, PathPattern, pathOf } from './path-pattern.ts'
 import type { RequestHead, Route } from './route.ts'
+import type { RunningRequests } from './running-requests.ts'
 import { sendProblem } from './send-problem.ts'
 
 export interface RouteTableOptions {
   readonly routes: readonly Route[]
   /** Without it only public routes work. */
   readonly tokens?: Verifier
+  /** Default: nothing waits for requests. */
+  readonly requests?: Pick<RunningRequests, 'run'>
   /** Checks path parameters by name, in every route. @throws {ProblemError} the parameter is invalid. */
   readonly parameters?: Readonly<Record<string, (text: string) => void>>
   /** Headers of 405 responses, in addition to `Allow`. */
@@ -143,7 +146,7 @@ export class RoutePath {
     parameters: Readonly<Record<string, string>>,
     base: string,
   ): void | Promise<void> {
-    const { tokens = noTokens, parameters: readers = {}, methodNotAllowedHeaders } = this.#options
+    const { tokens = noTokens, parameters: readers = {}, requests, methodNotAllowedHeaders } = this.#options
     const head: RequestHead = { request, parameters, base }
     for (const [name, text] of Object.entries(parameters)) readers[name]?.(text)
     const route = this.#routes.get(request.method ?? '')
@@ -156,8 +159,10 @@ export class RoutePath {
     }
     const need = typeof route.who === 'function' ? route.who(head) : route.who
     const proof = authorize(need, tokens, request)
-    const run = (claims: Claims | undefined): void | Promise<void> =>
+    const handle = (claims: Claims | undefined): void | Promise<void> =>
       route.answer({ ...head, response, claims, query: queryOf(request, route.query ?? []) })
+    const run = (claims: Claims | undefined): void | Promise<void> =>
+      requests ? requests.run(() => handle(claims)) : handle(claims)
     // A cached token needs no promise.
     return proof instanceof Promise ? proof.then(run) : run(proof)
   }

@@ -6,10 +6,12 @@ import { addInFlightMetrics, openInFlight } from './in-flight.ts'
 import { createVerifier } from './tokens.ts'
 import { Metrics } from './metrics.ts'
 import type { ServiceConfig } from './options.ts'
+import { RunningRequests } from './running-requests.ts'
 
 /** The tools that `build` receives. */
 export interface AppTools extends ServiceTools {
   readonly drain: Drain
+  readonly requests: RunningRequests
 }
 
 /** Creates the tools of an app. @throws {ConfigError} */
@@ -28,6 +30,7 @@ export function serviceTools(
     tokens: createVerifier(config, clock),
     inFlight,
     drain: new Drain(log, clock),
+    requests: new RunningRequests(),
     signal,
   }
 }
