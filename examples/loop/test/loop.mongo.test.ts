@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from '@jest/globals'
-import type { HandlerRefusal } from '@freshet/embed'
+import type { HandlerContext, HandlerRefusal } from '@freshet/embed'
 import { eventually, openTestDatabase } from '@freshet/testkit'
 import { MongoClient } from 'mongodb'
 import { ownClient } from '../src/own-client.ts'
@@ -113,4 +113,15 @@ test('G6.3 through the writer the loop ends with its first round: the writer kno
     'stamper/stamp heard of what it caused itself: orders/told → stamper/stamp → orders/told → stamper/stamp',
   )
   expect(opened.stamper.handlers()).toMatchObject([{ heard: 2, failed: 0 }])
+})
+
+test('G7.3 a client that keeps the `fetch` of the first call makes no loop through the writer', async () => {
+  await using writer = await openWriter(db.uriFor('writer'), '--max-hops=16')
+  const stamp = throughWriter(writer.url, tokenFor('stamper'))
+  let kept: HandlerContext | undefined
+  await using opened = await open((id, context) => stamp(id, (kept ??= context)), writer.url)
+  await orders.insertOne({ _id: 'kept' })
+  await eventually(() => expect(opened.refusals).toHaveLength(1))
+  expect(opened.refusals).toMatchObject([{ reason: 'stale-context', heard: 'orders/kept' }])
+  expect(opened.stamper.handlers()).toMatchObject([{ heard: 2, writes: 1, failed: 1 }])
 })

@@ -18,7 +18,10 @@ export interface WriteAllowance {
   readonly reason: string
 }
 
-/** What a handler receives in addition to the change. */
+/**
+ * What a handler receives in addition to the change. `fetch` to a writer and `headers` are valid until the call ends;
+ * then they throw HandlerError STALE_CONTEXT.
+ */
 export interface HandlerContext {
   /** Aborts when the handler must stop. */
   readonly signal: AbortSignal
@@ -27,7 +30,10 @@ export interface HandlerContext {
    * Requests that may write are subject to the breaker and may reject with HandlerError BREAKER_OPEN.
    */
   readonly fetch: typeof fetch
-  /** Headers for requests to a writer by another HTTP client: `Freshet-Hops` and `Freshet-Cause`. */
+  /**
+   * Headers for requests to a writer by another HTTP client: `Freshet-Hops` and `Freshet-Cause`. Copy them for each
+   * request: a copy that is kept for later calls tells the writer the wrong lineage.
+   */
   readonly headers: Readonly<Record<string, string>>
 }
 
@@ -47,7 +53,7 @@ export interface ChangeHandler {
 }
 
 /** Why a handler's write was refused; a label of the metric. */
-export type HandlerRefusalReason = 'undeclared' | 'own-entry' | 'too-many-hops' | 'breaker'
+export type HandlerRefusalReason = 'undeclared' | 'own-entry' | 'too-many-hops' | 'breaker' | 'stale-context'
 
 /** A refused write, as logged and passed to `onRefusal`. */
 export interface HandlerRefusal {
@@ -72,7 +78,10 @@ export interface HandlerStatus {
   readonly heard: number
   readonly failed: number
   readonly resets: number
-  /** Permitted writes: commands of a watched client, and requests to a writer by the handler's `fetch`. */
+  /**
+   * Attempts to write that were permitted: commands of a watched client, and requests to a writer by the handler's
+   * `fetch`. Those that fail later count too; a request that `fetch` rejects without trying does not.
+   */
   readonly writes: number
   /** Writes refused before they were sent. */
   readonly refusals: Readonly<Record<HandlerRefusalReason, number>>

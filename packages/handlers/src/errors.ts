@@ -22,6 +22,12 @@ export const failures = {
     exitCode: 70,
     remedy: 'Break the loop. Writes because of this document are refused for some minutes; others go on.',
   },
+  /** The `fetch` or `headers` of a call were used after it ended, or by another call of the handler. */
+  STALE_CONTEXT: {
+    retry: false,
+    exitCode: 70,
+    remedy: 'Use the `fetch` and `headers` of the current call, and await in it what it starts.',
+  },
   /** Invalid name of a service, handler, collection or writer. */
   BAD_HANDLER: {
     retry: false,

@@ -25,7 +25,7 @@ const metrics: Readonly<Record<string, Metric>> = {
   },
   freshet_handler_writes_total: {
     type: 'counter',
-    help: 'Writes of a handler by a watched client or by its fetch.',
+    help: 'Attempts of a handler to write, by a watched client or by its fetch.',
     values: ({ writes }) => writes,
   },
   freshet_handler_refusals_total: {

@@ -1,7 +1,7 @@
 import type { Log } from '@freshet/kit'
 import { describeLineage, loopFault, type Hop, type Lineage } from '@freshet/protocol'
 import type { Breaker } from './breaker.ts'
-import { currentCause, runCaused, type Cause, type Written } from './cause.ts'
+import { currentCause, runCaused, type Written } from './cause.ts'
 import type {
   ChangeHandler,
   HandlerContext,
@@ -10,9 +10,10 @@ import type {
   HandlerStatus,
   HeardChange,
 } from './contract.ts'
-import { someId, type Echo, type Echoes } from './echoes.ts'
+import { someId, type Echoes } from './echoes.ts'
 import { HandlerError, type HandlerErrorCode } from './errors.ts'
-import { lineageFetch, lineageHeaders } from './lineage-fetch.ts'
+import { checkedHeaders, lineageFetch, lineageHeaders } from './lineage-fetch.ts'
+import { Run, type RunOwner } from './run.ts'
 import type { UnseenStart } from './unseen-starts.ts'
 
 /** What a handler shares with the others of its service. */
@@ -37,6 +38,7 @@ const codes: Record<HandlerRefusalReason, HandlerErrorCode> = {
   'own-entry': 'WRITE_LOOP',
   'too-many-hops': 'WRITE_LOOP',
   breaker: 'BREAKER_OPEN',
+  'stale-context': 'STALE_CONTEXT',
 }
 
 /** Replaces the document, for resets. */
@@ -47,11 +49,13 @@ export class HandlerRuns {
   readonly #handler: ChangeHandler
   readonly #parts: HandlerRunsParts
   readonly #declared: readonly string[]
+  readonly #owner: RunOwner
   readonly #refusals: Record<HandlerRefusalReason, number> = {
     undeclared: 0,
     'own-entry': 0,
     'too-many-hops': 0,
     breaker: 0,
+    'stale-context': 0,
   }
   #heard = 0
   #failed = 0
@@ -63,6 +67,12 @@ export class HandlerRuns {
     this.#handler = handler
     this.#parts = parts
     this.#declared = (handler.allowWrites ?? []).map(({ collection }) => collection)
+    this.#owner = {
+      database: parts.database,
+      judge: (run, written) => this.#judge(run, written),
+      charge: (run) => this.#charge(run, undefined),
+      started: (what, heard) => this.#started(what, heard),
+    }
   }
 
   /** Resolves after the handler has finished; never rejects. */
@@ -72,7 +82,7 @@ export class HandlerRuns {
     const { echoes, breaker, name } = this.#parts
     const echo = echoes.heard(heard)
     if (echo.by === 'none') breaker.foreign(heard)
-    const run = new Run(this.#lineage(change.cause, heard), heard, echo)
+    const run = new Run(this.#owner, this.#lineage(change.cause, heard), heard, echo)
     await this.#run(run, (context) => this.#handler.handle(change, context), signal)
     if (run.admitted === true && run.lasting === 0) breaker.giveBack(heard, name, echo)
   }
@@ -83,7 +93,10 @@ export class HandlerRuns {
     const { log, name } = this.#parts
     if (this.#handler.reset === undefined)
       log.warn({ handler: name, reason }, 'changes may have been missed, and the handler has no reset')
-    const run = new Run(this.#lineage([], everything), everything, { rounds: new Map(), by: 'none' })
+    const run = new Run(this.#owner, this.#lineage([], everything), everything, {
+      rounds: new Map(),
+      by: 'none',
+    })
     await this.#run(run, (context) => this.#handler.reset?.(reason, context), signal)
   }
 
@@ -116,32 +129,40 @@ export class HandlerRuns {
     work: (context: HandlerContext) => Promise<void> | void,
     signal: AbortSignal,
   ): Promise<void> {
-    const { database, log, name } = this.#parts
+    const { log, name } = this.#parts
     const { lineage, heard } = run
-    const cause: Cause = {
-      lineage,
-      database,
-      judge: (written) => this.#judge(run, written),
-      started: (what) => this.#started(what, heard),
-    }
     try {
-      await runCaused(cause, () => work(this.#contextOf(run, signal)))
+      await runCaused(run, () => work(this.#contextOf(run, signal)))
     } catch (error) {
       if (signal.aborted) return
       this.#failed += 1
       log.error({ handler: name, heard, chain: describeLineage(lineage), err: error }, 'a handler failed')
+    } finally {
+      run.ended = true
     }
   }
 
   #contextOf(run: Run, signal: AbortSignal): HandlerContext {
-    const headers = lineageHeaders(run.lineage)
+    const plain = lineageHeaders(run.lineage)
+    const headers = checkedHeaders(plain, () => this.#checkCurrent(run, 'headers'))
+    const { writers } = this.#parts
+    const lineage = (): Readonly<Record<string, string>> => {
+      this.#checkCurrent(run, 'fetch')
+      return plain
+    }
     const admit = (): (() => void) => {
-      this.#admit(run, undefined)
+      const refunds = [otherRun(run)?.charge(), this.#admit(run, undefined)]
       return () => {
-        run.lasting -= 1
+        for (const refund of refunds) refund?.()
       }
     }
-    return { signal, headers, fetch: lineageFetch({ headers, writers: this.#parts.writers, admit }) }
+    return { signal, headers, fetch: lineageFetch({ headers: lineage, writers, admit }) }
+  }
+
+  /** Kept for a later call, they would tell the writer a wrong lineage. @throws {HandlerError} STALE_CONTEXT */
+  #checkCurrent(run: Run, what: 'fetch' | 'headers'): void {
+    if (!run.ended && handlerOf(otherRun(run)) !== handlerOf(run)) return
+    throw this.#refused('stale-context', run, undefined, what)
   }
 
   /** Logged once and counted each time: starting a process may be legitimate, for example to resize an image. */
@@ -158,21 +179,38 @@ export class HandlerRuns {
       const fault = loopFault(run.lineage, collection ?? '', maxHops)
       if (fault !== undefined) throw this.#refused(fault, run, collection)
     }
-    this.#admit(run, collections[0])
+    const refund = this.#admit(run, collections[0])
     const unnamed = collections.filter((collection) => !keys.some((key) => key.startsWith(`${collection}/`)))
-    return this.#expect(run, [...keys, ...unnamed.map((collection) => `${collection}/${someId}`)])
+    const correct = this.#expect(run, [...keys, ...unnamed.map((collection) => `${collection}/${someId}`)])
+    return (changed) => {
+      if (changed === 0) refund()
+      correct(changed)
+    }
+  }
+
+  /** Counts a write. Returns a function that refunds its token. @throws {HandlerError} BREAKER_OPEN */
+  #admit(run: Run, collection: string | undefined): () => void {
+    const refund = this.#charge(run, collection)
+    this.#writes += 1
+    return refund
   }
 
   /**
-   * Takes one token for everything written because of one change: a large write is no loop. @throws {HandlerError}
-   * BREAKER_OPEN
+   * Takes one token for everything that a call writes, since a large write is no loop. After the call has ended, each
+   * write takes its own: what goes on may be a loop that was started once. @throws {HandlerError} BREAKER_OPEN
    */
-  #admit(run: Run, collection: string | undefined): void {
+  #charge(run: Run, collection: string | undefined): () => void {
     const { breaker, name } = this.#parts
-    run.admitted ??= run.heard === everything ? breaker.takeReset() : breaker.take(run.heard, name, run.echo)
-    if (!run.admitted) throw this.#refused('breaker', run, collection)
-    this.#writes += 1
-    run.lasting += 1
+    const take = (): boolean =>
+      run.heard === everything ? breaker.takeReset() : breaker.take(run.heard, name, run.echo)
+    const late = run.ended
+    const admitted = late ? take() : (run.admitted ??= take())
+    if (!admitted) throw this.#refused('breaker', run, collection)
+    if (!late) run.lasting += 1
+    return () => {
+      if (!late) run.lasting -= 1
+      else if (run.heard !== everything) breaker.giveBack(run.heard, name, run.echo)
+    }
   }
 
   /** Announces the expected changes to all handlers of this process. The returned function corrects their number. */
@@ -187,7 +225,6 @@ export class HandlerRuns {
     }
     return (changed) => {
       if (changed === 0) {
-        run.lasting -= 1
         for (const key of keys) eachEchoes((echoes) => echoes.unwrote(key))
       }
       // One condition may match many.
@@ -198,38 +235,40 @@ export class HandlerRuns {
     }
   }
 
-  #refused(reason: HandlerRefusalReason, run: Run, collection: string | undefined): HandlerError {
+  #refused(
+    reason: HandlerRefusalReason,
+    run: Run,
+    collection: string | undefined,
+    used: 'fetch' | 'headers' = 'fetch',
+  ): HandlerError {
     const { name, log, onRefusal } = this.#parts
     this.#refusals[reason] += 1
     const chain = describeLineage(run.lineage)
     const refusal: HandlerRefusal = { reason, handler: name, heard: run.heard, collection, chain }
     log.error({ ...refusal }, 'refused a write of a handler')
     onRefusal?.(refusal)
-    return new HandlerError(codes[reason], sentenceOf(refusal))
+    return new HandlerError(codes[reason], sentenceOf(refusal, used))
   }
 }
 
-/** One call of a handler. */
-class Run {
-  readonly lineage: Lineage
-  readonly heard: string
-  /** The handlers of this process that may have caused it. */
-  readonly echo: Echo
-  /** The breaker's decision on its first write; `undefined` before that. */
-  admitted: boolean | undefined
-  /** Number of writes that changed something, as far as known. */
-  lasting = 0
-
-  constructor(lineage: Lineage, heard: string, echo: Echo) {
-    this.lineage = lineage
-    this.heard = heard
-    this.echo = echo
-  }
+/** Another call, still running, that the code runs in. */
+function otherRun(run: Run): Run | undefined {
+  const current = currentCause()
+  return current instanceof Run && current !== run && !current.ended ? current : undefined
 }
 
-function sentenceOf({ reason, handler, heard, collection, chain }: HandlerRefusal): string {
+function handlerOf(run: Run | undefined): string | undefined {
+  return run?.lineage.at(-1)?.handler
+}
+
+function sentenceOf(
+  { reason, handler, heard, collection, chain }: HandlerRefusal,
+  used: 'fetch' | 'headers',
+): string {
+  if (reason === 'stale-context')
+    return `${handler} used the ${used} of another call, which heard of ${heard}: use the ${used} of the current call`
   const what = collection === undefined ? 'write' : `write to ${collection}`
-  const why: Record<HandlerRefusalReason, string> = {
+  const why: Record<Exclude<HandlerRefusalReason, 'stale-context'>, string> = {
     undeclared: 'without having declared it',
     'own-entry': 'upon what it caused itself',
     'too-many-hops': "too far from a change of nobody's",

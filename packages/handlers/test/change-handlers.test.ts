@@ -60,7 +60,7 @@ test('G7.5 a refusal names handler, document and chain; it is counted, logged an
       failed: 1,
       resets: 0,
       writes: 0,
-      refusals: { undeclared: 1, 'own-entry': 0, 'too-many-hops': 0, breaker: 0 },
+      refusals: { undeclared: 1, 'own-entry': 0, 'too-many-hops': 0, breaker: 0, 'stale-context': 0 },
       unseenStarts: 0,
       openBreakers: 0,
     },

@@ -22,6 +22,7 @@ test('G7.5 what handlers did is there as text for Prometheus', async () => {
     'freshet_handler_refusals_total{handler="s/loud",reason="own-entry"} 0',
     'freshet_handler_refusals_total{handler="s/loud",reason="too-many-hops"} 0',
     'freshet_handler_refusals_total{handler="s/loud",reason="breaker"} 1',
+    'freshet_handler_refusals_total{handler="s/loud",reason="stale-context"} 0',
     'freshet_handler_unseen_starts_total{handler="s/loud"} 0',
     'freshet_handler_open_breakers{handler="s/loud"} 1',
   ])

@@ -1,61 +1,9 @@
 import { once } from 'node:events'
-import { createServer, request, type Server } from 'node:http'
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import type { ChangeHandler, HandlerContext, HandlerStatus } from '../src/contract.ts'
+import { request } from 'node:http'
+import { expect, test } from '@jest/globals'
+import type { ChangeHandler, HandlerContext } from '../src/contract.ts'
+import { inHandler, originOf, seen, server, stranger, told } from './fake-writer.ts'
 import { change, never, serviceOf } from './support.ts'
-
-/** Stands where a writer would be: writes down what it was told, and answers with the status that the path names. */
-let server: Server
-let stranger: Server
-const seen: string[] = []
-const originOf = (server: Server): string => {
-  const address = server.address()
-  return typeof address === 'object' ? `http://127.0.0.1:${address?.port}` : ''
-}
-beforeAll(async () => {
-  const listen = async (name: string): Promise<Server> => {
-    const server = createServer(({ method, headers, url = '' }, response) => {
-      const { 'freshet-hops': hops = '', 'freshet-cause': cause = '' } = headers
-      seen.push(`${name} ${method} ${url} [${String(hops)}|${String(cause)}]`)
-      const status = /\d+/.exec(url)?.[0] ?? '200'
-      if (status === '307') response.setHeader('location', `${originOf(stranger)}/200`)
-      response.writeHead(Number(status)).end()
-    }).listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    return server
-  }
-  server = await listen('writer')
-  stranger = await listen('stranger')
-})
-afterAll(async () => {
-  for (const each of [server, stranger]) {
-    each.closeAllConnections()
-    each.close()
-    await once(each, 'close')
-  }
-})
-
-/** Runs one handler for each of these changes, and tells what the servers saw and what became of the handler. */
-async function inHandler(
-  handle: ChangeHandler['handle'],
-  changes: readonly string[] = ['c/1'],
-): Promise<{ seen: readonly string[]; status: HandlerStatus | undefined; errors: readonly unknown[] }> {
-  seen.length = 0
-  const { handlers, log } = serviceOf({ writers: [originOf(server)] })
-  const handler = {
-    name: 'h',
-    collections: ['c'],
-    allowWrites: [{ collection: 'd', reason: 'a test' }],
-    handle,
-  }
-  const runs = handlers.add(handler)
-  for (const key of changes) await runs.hear(change(key), never)
-  const [status] = handlers.status()
-  handlers.remove(handler)
-  return { seen: [...seen], status, errors: log.lines.map(({ fields }) => Reflect.get(fields, 'err')) }
-}
-
-const told = '[1|s/h;heard="c/1";writes="d"]'
 
 test.each<[string, (context: HandlerContext) => Promise<unknown>, string]>([
   ['by its text', ({ fetch }) => fetch(`${originOf(server)}/200`), `writer GET /200 ${told}`],
