@@ -84,7 +84,7 @@ test('a position before the snapshot history, and a dropped collection, are unkn
   expect(await textsAt(positionOf(1, 1), ['a'])).toMatch(/cannot read that position: Snapshot/)
   const before = await put('a', 1)
   await products.drop()
-  expect(await textsAt(before, ['a'])).toMatch(/lost the past|cannot read/)
+  expect(await textsAt(before, ['a'])).toMatch(/no longer available|cannot read/)
 })
 
 test('the source is the hash of the timeline', async () => {
