@@ -31,7 +31,9 @@ export async function receiveBody(
   const declared = Number(request.headers['content-length'] ?? 0)
   if (declared > maxBytes) throw tooLarge(maxBytes)
   sendContinue(request)
-  const body = await readAll(request, new BodyBuffer(declared, maxBytes, share), share)
+  const buffer = new BodyBuffer(declared, maxBytes, share)
+  await readAll(request, buffer, share)
+  const body = buffer.toBuffer()
   await share.complete(body.length)
   return body
 }
@@ -86,7 +88,7 @@ class BodyBuffer {
   }
 }
 
-function readAll(request: IncomingMessage, buffer: BodyBuffer, share: BodyShare): Promise<Buffer> {
+function readAll(request: IncomingMessage, buffer: BodyBuffer, share: BodyShare): Promise<void> {
   return new Promise((resolve, reject) => {
     const finish = (): void => {
       request.off('data', take).off('end', end).off('error', gone).off('close', gone).off('pause', flow)
@@ -105,7 +107,7 @@ function readAll(request: IncomingMessage, buffer: BodyBuffer, share: BodyShare)
     }
     const end = (): void => {
       finish()
-      resolve(buffer.toBuffer())
+      resolve()
     }
     const gone = (): void => {
       finish()
