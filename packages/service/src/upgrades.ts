@@ -65,10 +65,20 @@ export class Upgrades {
   readonly #refusals = new Map<ProblemCode, number>()
   #open = 0
 
-  /** @throws {TypeError} a path is malformed. */
+  /** @throws {TypeError} two routes for the same protocol and path, a malformed path, or a protocol in upper case. */
   constructor(options: UpgradesOptions) {
     this.#options = options
-    this.#patterns = options.routes.map((route) => [new PathPattern(route.path), route] as const)
+    this.#patterns = options.routes
+      .map((route) => [new PathPattern(route.path), route] as const)
+      .toSorted(([one], [other]) => PathPattern.bySpecificity(one, other))
+    const keys = new Set<string>()
+    for (const [{ shape }, { protocol, path }] of this.#patterns) {
+      if (protocol !== protocol.toLowerCase())
+        throw new TypeError(`expected a protocol in lower case, got ${JSON.stringify(protocol)}`)
+      const key = `${protocol} ${shape}`
+      if (keys.has(key)) throw new TypeError(`two routes upgrade to ${protocol} on ${path}`)
+      keys.add(key)
+    }
   }
 
   /** Open connections, including those being authorized. */
@@ -82,9 +92,10 @@ export class Upgrades {
   }
 
   /** The route of an upgrade request; `undefined`: none. Never throws. */
-  find({ method, url = '', headers }: IncomingMessage): UpgradeMatch | undefined {
+  find({ method, url = '', headers, httpVersion }: IncomingMessage): UpgradeMatch | undefined {
     const protocol = headers.upgrade?.toLowerCase()
-    if (method !== 'GET') return undefined
+    // RFC 9110, 7.8: Upgrade in HTTP/1.0 must be ignored.
+    if (method !== 'GET' || httpVersion === '1.0') return undefined
     try {
       const path = pathOf(normalizeUrl(url))
       for (const [pattern, route] of this.#patterns) {
@@ -121,6 +132,7 @@ export class Upgrades {
     if (drain.begun) throw new ProblemError('not-ready', { detail: 'This process is shutting down.' })
     if (this.#open > maxOpen)
       throw new ProblemError('overloaded', { detail: `${maxOpen} connections are open.` })
+    expectNoBody(request)
     this.#expectOrigin(request)
     for (const [name, text] of Object.entries(parameters)) readers[name]?.(text)
     const head = { request, parameters, base: '' }
@@ -153,4 +165,10 @@ export class Upgrades {
     const options: RefusalOptions = known ? { ...error.options, headers: error.headers } : {}
     answerSocket(socket, code, options)
   }
+}
+
+/** Node.js does not parse the body of an upgrade request: its bytes would be taken for the other protocol. */
+function expectNoBody({ headers }: IncomingMessage): void {
+  if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0) return
+  throw new ProblemError('bad-request', { detail: 'Expected no body in a request that asks for an upgrade.' })
 }
