@@ -67,7 +67,9 @@ export function writerRouter(
   table.rejectNameConflicts(collections.keys())
   const router = Router({ caseSensitive: true, strict: true })
   router.use(table.middleware())
-  if (errors === 'answered') router.use(answerProblems(writer))
+  const answerGone: ErrorRequestHandler = (error: unknown, request, response, next) =>
+    error instanceof ClientGone ? answerProblem(writer, request, response, error) : next(error)
+  router.use(errors === 'answered' ? answerProblems(writer) : answerGone)
   return router
 }
 

@@ -5,16 +5,15 @@ import { fastify, type FastifyInstance } from 'fastify'
 export function readerInFastify(reader: Reader): FastifyInstance {
   const app = fastify()
   const data = readerHandler(reader, { prefix: '/data' })
-  app.route({
-    method: ['GET', 'HEAD', 'OPTIONS'],
-    url: '/data/*',
-    exposeHeadRoute: false,
-    handler: (request, reply) => {
-      // From here on the answer is the reader's.
+  const scope = async (below: FastifyInstance): Promise<void> => {
+    // Before fastify looks for a route or reads a body, whatever the method: from here on the answer is the reader's.
+    below.addHook('onRequest', async (request, reply) => {
       reply.hijack()
-      void data(request.raw, reply.raw)
-    },
-  })
+      await data(request.raw, reply.raw)
+    })
+    below.setNotFoundHandler(() => undefined)
+  }
+  void app.register(scope, { prefix: '/data' })
   app.get('/', async () => 'my app')
   return app
 }

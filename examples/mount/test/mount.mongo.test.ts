@@ -227,6 +227,10 @@ test.each<[string, (reader: Reader) => Promise<{ readonly url: string } & AsyncD
   }
   const options = await ask(`${host.url}/data/products/lamp`, { method: 'OPTIONS' })
   expect([options.status, options.headers.get('allow')]).toEqual([204, 'GET, HEAD, OPTIONS'])
+  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'PROPFIND']) {
+    const other = await ask(`${host.url}/data/products/lamp`, { method, body: 1 })
+    expect([method, other.status, other.headers.get('allow')]).toEqual([method, 405, 'GET, HEAD, OPTIONS'])
+  }
   expect(await (await ask(host.url)).text()).toBe('my app')
 })
 
