@@ -60,18 +60,12 @@ async function empty(rootUri: string): Promise<void> {
   await admin.command({ configureFailPoint: 'failCommand', mode: 'off' })
   // An open transaction would block all that follows.
   await admin.command({ killAllSessions: [] })
+  // Users and roles outlive their database, which is listed no more when it holds nothing.
+  const { users } = await admin.command({ usersInfo: { forAllDBs: true } })
+  for (const { user, db } of users) if (user !== 'root') await client.db(db).command({ dropUser: user })
+  for (const db of await admin.collection('system.roles').distinct('db'))
+    await client.db(db).command({ dropAllRolesFromDatabase: 1 })
   const { databases } = await admin.admin().listDatabases({ nameOnly: true })
-  for (const { name } of databases) {
-    if (name === 'local' || name === 'config') continue
-    const db = client.db(name)
-    if (name === 'admin') {
-      const { users } = await db.command({ usersInfo: 1 })
-      for (const { user } of users) if (user !== 'root') await db.command({ dropUser: user })
-    } else {
-      await db.command({ dropAllUsersFromDatabase: 1 })
-      await db.command({ dropAllRolesFromDatabase: 1 })
-      await db.dropDatabase()
-    }
-  }
-  await admin.command({ dropAllRolesFromDatabase: 1 })
+  for (const { name } of databases)
+    if (!['admin', 'config', 'local'].includes(name)) await client.db(name).dropDatabase()
 }
