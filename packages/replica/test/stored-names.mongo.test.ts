@@ -77,12 +77,12 @@ test('R20 problems of a collection are reported under its declared name', async 
 
 test.each<[Readonly<Record<string, CollectionPlace>>, string]>([
   [{ a: 'string', b: { idType: 'string', stored: 'a' } }, "each collection once, got 'a' for 'a' and 'b'"],
-  [{ a: { idType: 'string', stored: 'freshet' } }, "a collection that is not the product's own"],
-  [{ freshet_causes: 'string' }, "a collection that is not the product's own"],
+  [{ a: { idType: 'string', stored: 'freshet' } }, "a collection that is not Freshet's own"],
+  [{ freshet_causes: 'string' }, "a collection that is not Freshet's own"],
   [{ a: { idType: 'string', stored: 'system.users' } }, "a collection that is not MongoDB's own"],
   [{ a: { idType: 'string', stored: '$cmd' } }, "a name without '$' or NUL"],
   [{ a: { idType: 'string', stored: '' } }, "a name without '$' or NUL"],
-  [{ a: { idType: 'string', stored: 'a..b' } }, 'whose dots stand alone'],
+  [{ a: { idType: 'string', stored: 'a..b' } }, 'with single dots only'],
   [{ a: { idType: 'string', stored: 'x'.repeat(191) } }, 'at most 190 bytes'],
 ])('R20 %j cannot be followed', (declared, why) => {
   expect(() => placesOf(new Map(Object.entries(declared)), storedNameFault)).toThrow(why)

@@ -65,20 +65,23 @@ export class ResponseBudget {
 export function endWithBytes(response: ServerResponse, bytes: Buffer, lease: ByteLease): void {
   makeRevocable(response, lease)
   if (bytes.length <= SINGLE_WRITE_BYTES) return void response.end(bytes)
-  let offset = 0
+  // A connection keeps its last response, which must not keep the body.
+  let rest: Buffer | undefined = bytes
   const next = (): void => {
     // The host may have ended it. A listener that compression moved to its encoder cannot be removed.
-    while (offset < bytes.length && !response.destroyed && !response.writableEnded) {
+    while (rest !== undefined && !response.destroyed && !response.writableEnded) {
       lease.touch()
-      const chunk = bytes.subarray(offset, offset + CHUNK_BYTES)
-      offset += CHUNK_BYTES
-      if (offset >= bytes.length) response.end(chunk)
+      const chunk = rest.subarray(0, CHUNK_BYTES)
+      rest = rest.length > CHUNK_BYTES ? rest.subarray(CHUNK_BYTES) : undefined
+      if (rest === undefined) response.end(chunk)
       else {
         // A replaced `write` may return nothing: then no `drain` can be relied on.
         const written: unknown = response.write(chunk)
         if (written === false) return
       }
     }
+    rest = undefined
+    response.off('drain', next)
   }
   response.on('drain', next)
   next()
