@@ -1,4 +1,7 @@
 // G4.2 fails without this file: a process with too large a role does not know how to end.
+
+import { CodedError, type Failure } from '@freshet/kit'
+
 /**
  * All errors of the guard. `retry`: the same call may succeed later without intervention. `exitCode`: the exit code of
  * a process that cannot start because of this (78: wrong configuration, as in sysexits.h; 69: a required service is
@@ -53,32 +56,15 @@ export const failures = {
     exitCode: 69,
     remedy: 'Retry. If it happens again, check the load of the database.',
   },
-} as const satisfies Record<string, { retry: boolean; exitCode: number; remedy: string }>
+} as const satisfies Record<string, Failure>
 
 export type GuardErrorCode = keyof typeof failures
 
 /** The guard's own errors. Errors from the server are the driver's. */
-export class GuardError extends Error {
+export class GuardError extends CodedError<GuardErrorCode> {
   override readonly name = 'GuardError'
-  readonly code: GuardErrorCode
 
   constructor(code: GuardErrorCode, message: string, options?: ErrorOptions) {
-    super(`${code}: ${message}`, options)
-    this.code = code
-  }
-
-  /** Whether the same call may succeed later. */
-  get retry(): boolean {
-    return failures[this.code].retry
-  }
-
-  /** What to do, in one sentence. */
-  get remedy(): string {
-    return failures[this.code].remedy
-  }
-
-  /** The exit code of a process that cannot start because of this. */
-  get exitCode(): number {
-    return failures[this.code].exitCode
+    super(code, failures[code], message, options)
   }
 }

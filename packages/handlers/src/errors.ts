@@ -1,3 +1,5 @@
+import { CodedError, type Failure } from '@freshet/kit'
+
 /**
  * All errors of this package. `retry`: the same call may succeed later without intervention. `exitCode`: the exit code
  * of a process that cannot start because of this, as in sysexits.h.
@@ -41,32 +43,15 @@ export const failures = {
     exitCode: 78,
     remedy: 'Make the client with the same driver, and pass it to `watchWrites` before it connects.',
   },
-} as const satisfies Record<string, { retry: boolean; exitCode: number; remedy: string }>
+} as const satisfies Record<string, Failure>
 
 export type HandlerErrorCode = keyof typeof failures
 
 /** Thrown for an invalid handler, and for a handler's refused write. */
-export class HandlerError extends Error {
+export class HandlerError extends CodedError<HandlerErrorCode> {
   override readonly name = 'HandlerError'
-  readonly code: HandlerErrorCode
 
   constructor(code: HandlerErrorCode, message: string, options?: ErrorOptions) {
-    super(`${code}: ${message}`, options)
-    this.code = code
-  }
-
-  /** Whether the same call may succeed later. */
-  get retry(): boolean {
-    return failures[this.code].retry
-  }
-
-  /** What to do about it, in one sentence. */
-  get remedy(): string {
-    return failures[this.code].remedy
-  }
-
-  /** The exit code of a process that cannot start because of this. */
-  get exitCode(): number {
-    return failures[this.code].exitCode
+    super(code, failures[code], message, options)
   }
 }
