@@ -1,0 +1,262 @@
+import type { Clock, Log } from '@freshet/kit'
+import { answerTo } from './answers.ts'
+import type { TokenCheck } from './contract.ts'
+import type { Defer } from './defer.ts'
+import { Heartbeat } from './heartbeat.ts'
+import type { CloseCode } from './protocol/codes.ts'
+import type { Command, ConnectRequest, StreamPosition } from './protocol/command.ts'
+import { ProtocolFault } from './protocol/fault.ts'
+import { readFrame } from './protocol/read-frame.ts'
+import {
+  channelOf,
+  connectReply,
+  errorReply,
+  PING,
+  pushHead,
+  PUSH_TAIL,
+  refreshReply,
+} from './protocol/write.ts'
+import type { Publication } from './publication.ts'
+import { RateLimit } from './rate-limit.ts'
+import type { Stream } from './recovery.ts'
+import { SendQueue } from './send-queue.ts'
+import type { Outlet, Session } from './session.ts'
+import type { Opened, Refusal, SessionOpener } from './session-opener.ts'
+import type { Socket } from './socket.ts'
+import type { TimerWheel, WheelTimer } from './timer-wheel.ts'
+import { actionFor, type ConnectionState } from './transitions.ts'
+
+/** What all connections share. */
+export interface ConnectionTools {
+  readonly opener: SessionOpener
+  readonly tokens: TokenCheck
+  readonly wheel: TimerWheel
+  readonly clock: Clock
+  readonly log: Log
+  readonly defer: Defer
+  readonly random: () => number
+  /** Unique among all instances. */
+  readonly newId: () => string
+  readonly stream: () => Stream | undefined
+  /** The name of this instance and of its version. */
+  readonly node: string
+  readonly version: string
+  readonly limits: ConnectionLimits
+}
+
+/** The limits of one connection. */
+export interface ConnectionLimits {
+  readonly connectWithinMs: number
+  readonly pingMs: number
+  readonly pongMs: number
+  readonly maxBufferBytes: number
+  readonly commandsPerSecond: number
+}
+
+/** Commands that wait for the connect before them. */
+const MAX_QUEUED = 128
+
+/** One client that speaks the protocol, from its first frame to its close. */
+export class Connection implements Outlet {
+  readonly #tools: ConnectionTools
+  readonly #socket: Socket
+  readonly #onClose: (code: CloseCode | undefined) => void
+  readonly #queue: SendQueue
+  readonly #rate: RateLimit
+  readonly #stale: WheelTimer
+  readonly #client: string
+  #state: ConnectionState = 'waiting'
+  #waiting: Command[] = []
+  #session: Session | undefined
+  #heartbeat: Heartbeat | undefined
+  #pushHead = ''
+  #pushBytes = 0
+
+  /** `onClose` is called once: with the code when it is closed from here, with `undefined` when the client left. */
+  constructor(tools: ConnectionTools, socket: Socket, onClose: (code: CloseCode | undefined) => void) {
+    const { wheel, clock, defer, limits, newId } = tools
+    this.#tools = tools
+    this.#socket = socket
+    this.#onClose = onClose
+    this.#client = newId()
+    this.#rate = new RateLimit(limits.commandsPerSecond, clock)
+    this.#queue = new SendQueue({
+      socket,
+      defer,
+      maxBytes: limits.maxBufferBytes,
+      onSlow: () => this.end('slow'),
+    })
+    this.#stale = wheel.set(limits.connectWithinMs, () => this.end('stale'))
+  }
+
+  get state(): ConnectionState {
+    return this.#state
+  }
+
+  /** A text frame came. */
+  receive(frame: string): void {
+    if (this.#state === 'closed') return
+    try {
+      const commands = readFrame(frame)
+      if (!this.#rate.take(commands.length)) return this.end('tooManyRequests')
+      this.#heartbeat?.heard()
+      for (const command of commands) this.#take(command)
+    } catch (error) {
+      if (!(error instanceof ProtocolFault)) throw error
+      this.end('badRequest')
+    }
+  }
+
+  publication({ json, bytes }: Publication): void {
+    this.#queue.push(`${this.#pushHead}${json}${PUSH_TAIL}`, this.#pushBytes + bytes)
+  }
+
+  /** Closes the connection behind what was sent; a client that is too slow gets no more. Idempotent. */
+  end(code: CloseCode): void {
+    if (this.#state === 'closed') return
+    if (code !== 'slow') this.#queue.flush()
+    // The flush may have found out that it is slow.
+    this.#leave(code)
+  }
+
+  /** The client's side is gone. Idempotent. */
+  gone(): void {
+    this.#leave(undefined)
+  }
+
+  #leave(code: CloseCode | undefined): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#waiting = []
+    this.#tools.wheel.cancel(this.#stale)
+    this.#heartbeat?.stop()
+    this.#queue.close()
+    this.#session?.close()
+    if (code !== undefined) this.#socket.close(code)
+    this.#onClose(code)
+  }
+
+  #take(command: Command): void {
+    switch (actionFor(this.#state, command.method)) {
+      case 'connect':
+        return command.method === 'connect' ? this.#connect(command.id, command.request) : undefined
+      case 'queue':
+        if (this.#waiting.length >= MAX_QUEUED) return this.end('tooManyRequests')
+        return void this.#waiting.push(command)
+      case 'answer':
+        return this.#answer(command)
+      case 'bad':
+        return this.end('badRequest')
+      case 'unavailable':
+        return this.end('notAvailable')
+      case 'heard':
+      case 'drop':
+        return
+    }
+  }
+
+  #connect(id: number, request: ConnectRequest): void {
+    this.#state = 'opening'
+    const opening = this.#tools.opener.open({
+      token: request.token,
+      since: (user) => placeIn(request, channelOf(user)),
+      outlet: this,
+      onOpen: (opened) => this.#open(id, opened),
+      gone: () => this.#state === 'closed',
+    })
+    opening.then((refusal) => this.#refuse(id, refusal), this.#fail)
+  }
+
+  #open(id: number, { session, user, epoch, position, recovery }: Opened): void {
+    const { wheel, random, newId, node, version, limits } = this.#tools
+    this.#state = 'open'
+    this.#session = session
+    this.#pushHead = pushHead(user)
+    this.#pushBytes = Buffer.byteLength(this.#pushHead) + PUSH_TAIL.length
+    wheel.cancel(this.#stale)
+    const { pingMs, pongMs } = limits
+    const onPing = (): void => this.#send(PING)
+    this.#heartbeat = new Heartbeat({
+      wheel,
+      random,
+      pingMs,
+      pongMs,
+      onPing,
+      onSilence: () => this.end('noPong'),
+    })
+    const { wasRecovering, recovered, offset, publications } = recovery
+    const reply = connectReply(
+      id,
+      {
+        client: this.#client,
+        version,
+        session: newId(),
+        node,
+        ping: pingMs / 1_000,
+        pong: true,
+        expires: true,
+        ttl: session.ttlSeconds,
+        data: { position },
+      },
+      channelOf(user),
+      {
+        recoverable: true,
+        positioned: true,
+        epoch,
+        offset,
+        was_recovering: wasRecovering,
+        recovered,
+        publications,
+      },
+    )
+    this.#send(reply)
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const command of waiting) this.#take(command)
+  }
+
+  #refuse(id: number, refusal: Refusal | undefined): void {
+    if (this.#state === 'closed' || refusal === undefined) return
+    if (refusal === 'invalid') return this.end('invalidToken')
+    if (refusal === 'tooManyConnections') return this.end('tooManyConnections')
+    this.#state = 'refused'
+    this.#waiting = []
+    this.#send(errorReply(id, refusal === 'expired' ? 'tokenExpired' : 'internal'))
+  }
+
+  #answer(command: Command): void {
+    const { method } = command
+    const stream = this.#tools.stream()
+    if (method === 'pong' || method === 'send' || method === 'connect' || !this.#session) return
+    if (method === 'refresh')
+      return void this.#refresh(command.id, command.token, this.#session).catch(this.#fail)
+    // The feed has begun anew: this connection is about to end.
+    if (stream === undefined) return this.#send(errorReply(command.id, 'internal'))
+    this.#send(answerTo(command, this.#session, stream))
+  }
+
+  async #refresh(id: number, token: string, session: Session): Promise<void> {
+    const outcome = await this.#tools.tokens.check(token)
+    if (this.#state !== 'open') return
+    if (outcome.kind === 'unavailable') return this.#send(errorReply(id, 'internal'))
+    if (outcome.kind !== 'valid') return this.end(outcome.kind === 'expired' ? 'expired' : 'invalidToken')
+    session.renew(outcome.claims)
+    const { version } = this.#tools
+    this.#send(refreshReply(id, { client: this.#client, version, expires: true, ttl: session.ttlSeconds }))
+  }
+
+  /** A fault of ours: the client comes back. */
+  readonly #fail = (err: unknown): void => {
+    this.#tools.log.error({ err }, 'connection failed')
+    this.end('error')
+  }
+
+  #send(line: string): void {
+    this.#queue.push(line, Buffer.byteLength(line))
+  }
+}
+
+/** Where the client was: what its SDK keeps counts before what the page kept. */
+function placeIn({ subs, since }: ConnectRequest, channel: string): StreamPosition | undefined {
+  return subs.has(channel) ? subs.get(channel) : since
+}

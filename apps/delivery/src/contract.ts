@@ -1,0 +1,129 @@
+import type { SourcePosition } from '@freshet/protocol'
+
+/** Where a feed is: everything up to `position` has been reported. */
+export interface FeedPoint {
+  readonly position: SourcePosition
+  /** The second of the source's own clock at `position`, since 1970. */
+  readonly second: number
+}
+
+/** Where a feed begins, or begins again after its history was lost. */
+export interface FeedStart {
+  /** Names the source and the version of the filter; offsets of two epochs are never compared. See `epochOf`. */
+  readonly epoch: string
+  /**
+   * Every change of this second and of later ones is reported. Changes of earlier seconds may be reported too: memberships
+   * count, messages are ignored. After lost history: the second after the one in which the new feed starts.
+   */
+  readonly second: number
+}
+
+/** To whom a message is addressed; its sender is a recipient too. */
+export type Recipients =
+  { readonly user: string } | { readonly users: readonly string[] } | { readonly group: string }
+
+/** One stored message, edit or deletion. */
+export interface Message {
+  readonly type: 'message' | 'edited' | 'deleted'
+  readonly id: string
+  readonly conv: string
+  /** In its conversation: 1, 2, 3, … without holes. */
+  readonly seq: number
+  readonly from: string
+  readonly to: Recipients
+  /** Milliseconds since 1970. */
+  readonly atMs: number
+  readonly clientId?: string
+  /** The message that an edit or a deletion replaces. */
+  readonly ref?: string
+  /** Any JSON value; a deletion has none. */
+  readonly body?: unknown
+}
+
+/** A part of a group's conversation that a member may see: `from <= seq`, and `seq <= to` once the member has left. */
+export interface Interval {
+  readonly from: number
+  readonly to?: number
+}
+
+/** What one user may see of one group; always the whole document, so a later one replaces an earlier one. */
+export interface Membership {
+  readonly group: string
+  readonly user: string
+  /** In order; they do not overlap. */
+  readonly intervals: readonly Interval[]
+}
+
+/** How far a user has read a conversation. */
+export interface ReadCursor {
+  readonly conv: string
+  readonly user: string
+  readonly delivered: number
+  readonly read: number
+}
+
+/** Tokens of `sub` that were issued before this second are not valid any more. */
+export interface Revocation {
+  readonly sub: string
+  readonly notBefore: number
+}
+
+/** One change of the feed. */
+export type FeedChange = {
+  /** The second of the source's clock, since 1970. */
+  readonly second: number
+} & (
+  | { readonly kind: 'message'; readonly message: Message }
+  | { readonly kind: 'membership'; readonly membership: Membership }
+  | { readonly kind: 'cursor'; readonly cursor: ReadCursor }
+  | { readonly kind: 'revocation'; readonly revocation: Revocation }
+)
+
+/** All changes of whole positions, in stream order, the same on every instance. An empty batch is proof of progress. */
+export interface FeedBatch {
+  readonly changes: readonly FeedChange[]
+  readonly through: FeedPoint
+}
+
+/** What the change stream drives; `Delivery` is one. Both calls take effect before they return. */
+export interface FeedSink {
+  /** The feed starts. The second call and later ones mean that history was lost: every client is told to come back. */
+  begin(start: FeedStart): void
+  apply(batch: FeedBatch): void
+}
+
+/** What the database knows of a user. */
+export interface UserState {
+  readonly memberships: readonly Membership[]
+  /** The latest revocation; 0: none. */
+  readonly notBefore: number
+}
+
+/** Reads of the database beside the feed: one for each user that connects and has no connection here yet. */
+export interface UserReads {
+  /**
+   * The state exactly at `at`, not a later one: the feed reports what follows. A rejection is answered to the client as a
+   * temporary error, and it comes back.
+   */
+  load(user: string, at: SourcePosition, signal: AbortSignal): Promise<UserState>
+}
+
+/** What a valid token says. Times are seconds since 1970. */
+export interface TokenClaims {
+  readonly sub: string
+  readonly expiresAt: number
+  /** 0 when the token does not say: then any revocation revokes it. */
+  readonly issuedAt: number
+  /** Groups whose messages the bearer gets without being a stored member. */
+  readonly groups: readonly string[]
+}
+
+/** What became of a token; `unavailable`: it cannot be verified now, and may be good. */
+export type TokenOutcome =
+  | { readonly kind: 'valid'; readonly claims: TokenClaims }
+  | { readonly kind: 'expired' | 'invalid' | 'unavailable' }
+
+/** Proves tokens. Never rejects. */
+export interface TokenCheck {
+  check(token: string): Promise<TokenOutcome>
+}

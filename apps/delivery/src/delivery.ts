@@ -1,0 +1,189 @@
+import type { Clock, Log, Part } from '@freshet/kit'
+import { Connection, type ConnectionTools } from './connection.ts'
+import type {
+  FeedBatch,
+  FeedChange,
+  FeedPoint,
+  FeedSink,
+  FeedStart,
+  TokenCheck,
+  UserReads,
+} from './contract.ts'
+import type { Defer } from './defer.ts'
+import { ConnectionDrain, type Closable } from './drain.ts'
+import { Hub } from './hub.ts'
+import { OffsetCounter, offsetOf, type Offset } from './offset.ts'
+import type { DeliveryConfig } from './options.ts'
+import { PositionSweep } from './position-sweep.ts'
+import { closes, type CloseCode } from './protocol/codes.ts'
+import { cursorPublication, messagePublication, type Publication } from './publication.ts'
+import type { Stream } from './recovery.ts'
+import { Ring } from './ring.ts'
+import { SessionOpener } from './session-opener.ts'
+import type { Socket } from './socket.ts'
+import { TimerWheel } from './timer-wheel.ts'
+import { UserStates } from './user-states.ts'
+
+/** What the core needs from outside. */
+export interface DeliveryParts {
+  readonly config: DeliveryConfig
+  readonly reads: UserReads
+  readonly tokens: TokenCheck
+  readonly clock: Clock
+  readonly log: Log
+  readonly defer: Defer
+  readonly random: () => number
+  readonly newId: () => string
+  readonly node: string
+  readonly version: string
+}
+
+/** What has happened since the start, and what is. */
+export interface DeliveryFigures {
+  readonly connections: number
+  readonly users: number
+  readonly closes: Readonly<Record<CloseCode | 'gone', number>>
+  readonly ring: { readonly bytes: number; readonly publications: number; readonly windowSeconds: number }
+}
+
+/** The core of the service: a feed on one side, clients on the other. It knows no database. */
+export class Delivery implements FeedSink, Part {
+  readonly name = 'delivery'
+  readonly drain: ConnectionDrain
+  readonly opener: SessionOpener
+  readonly wheel: TimerWheel
+  readonly #hub = new Hub()
+  readonly #ring: Ring
+  readonly #sweep: PositionSweep
+  readonly #tools: ConnectionTools
+  readonly #open = new Set<Closable>()
+  readonly #closes: Record<CloseCode | 'gone', number>
+  #start: FeedStart | undefined
+  #counter: OffsetCounter | undefined
+  #point: FeedPoint | undefined
+
+  constructor(parts: DeliveryParts) {
+    const { config, reads, tokens, clock, log } = parts
+    const hub = this.#hub
+    const wheel = new TimerWheel(clock)
+    const stream = (): Stream | undefined => this.#stream()
+    const now = (): ReturnType<typeof this.now> => this.now()
+    this.wheel = wheel
+    this.#ring = new Ring(config.ringBytes)
+    this.#closes = { gone: 0, ...zeros() }
+    this.drain = new ConnectionDrain(this.#open, clock)
+    this.#sweep = new PositionSweep({ hub, wheel, wallMs: () => clock.wallMs(), stream })
+    this.opener = new SessionOpener({
+      tokens,
+      hub,
+      states: new UserStates({ hub, reads, wheel, log, withinMs: config.loadWithinMs }),
+      wheel,
+      clock,
+      now,
+      maxSessionsPerUser: config.maxSessionsPerUser,
+      graceMs: config.expiryGraceMs,
+    })
+    this.#tools = { ...parts, opener: this.opener, wheel, stream, limits: config }
+  }
+
+  start(): void {
+    this.wheel.start()
+    this.#sweep.start()
+  }
+
+  stop(): void {
+    for (const connection of [...this.#open]) connection.end('shutdown')
+    this.#sweep.stop()
+    this.wheel.stop()
+  }
+
+  /** Where the feed is; `undefined`: clients cannot be served yet. */
+  now(): { readonly point: FeedPoint; readonly stream: Stream } | undefined {
+    const stream = this.#stream()
+    return stream && this.#point ? { point: this.#point, stream } : undefined
+  }
+
+  figures(): DeliveryFigures {
+    const ring = this.#ring
+    const top = this.#counter?.top
+    return {
+      connections: this.#open.size,
+      users: this.#hub.users,
+      closes: { ...this.#closes },
+      ring: {
+        bytes: ring.bytes,
+        publications: ring.size,
+        windowSeconds: top === undefined ? 0 : ring.windowSeconds(top),
+      },
+    }
+  }
+
+  begin(start: FeedStart): void {
+    this.#start = start
+    this.#point = undefined
+    this.#counter = new OffsetCounter(start.second)
+    this.#ring.clear(offsetOf(start.second, 0))
+    this.#hub.clear('insufficientState')
+  }
+
+  apply({ changes, through }: FeedBatch): void {
+    const counter = this.#counter
+    const start = this.#start
+    if (counter === undefined || start === undefined) throw new TypeError('expected begin before apply')
+    for (const change of changes) {
+      // Before the boundary nobody knows how many changes their second had.
+      const offset = change.second < start.second ? undefined : counter.next(change.second)
+      this.#apply(change, offset)
+    }
+    counter.reach(through.second)
+    this.#point = through.second < start.second ? undefined : through
+  }
+
+  /** A client that speaks the protocol. Tell the connection what the socket receives. */
+  accept(socket: Socket): Connection {
+    const connection = new Connection(this.#tools, socket, (code) => this.closed(connection, code))
+    this.#open.add(connection)
+    return connection
+  }
+
+  /** A client that came by another door. */
+  opened(client: Closable): void {
+    this.#open.add(client)
+  }
+
+  /** Counts the end of a client; `undefined`: it left. */
+  closed(client: Closable, code: CloseCode | undefined): void {
+    this.#open.delete(client)
+    this.#closes[code ?? 'gone'] += 1
+  }
+
+  #stream(): Stream | undefined {
+    if (!this.#start || !this.#counter || !this.#point) return undefined
+    return { ring: this.#ring, epoch: this.#start.epoch, top: this.#counter.top }
+  }
+
+  #apply(change: FeedChange, offset: Offset | undefined): void {
+    switch (change.kind) {
+      case 'membership':
+        return this.#hub.applyMembership(change.membership)
+      case 'revocation':
+        return this.#hub.applyRevocation(change.revocation)
+      case 'cursor':
+        if (offset === undefined) return
+        return this.#publish(cursorPublication(change.cursor, offset, change.second * 1_000))
+      case 'message':
+        if (offset === undefined) return
+        if (change.message.ref !== undefined) this.#ring.dropBody(change.message.ref)
+        return this.#publish(messagePublication(change.message, offset))
+    }
+  }
+
+  #publish(publication: Publication): void {
+    this.#ring.add(publication)
+    this.#hub.publish(publication)
+  }
+}
+
+function zeros(): Record<CloseCode, number> {
+  return Object.fromEntries(Object.keys(closes).map((name) => [name, 0])) as Record<CloseCode, number>
+}

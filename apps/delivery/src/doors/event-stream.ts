@@ -1,0 +1,57 @@
+import { ProblemError } from '@freshet/protocol'
+import { lastEventIdOf, type EventStreams } from '@freshet/service'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Delivery } from '../delivery.ts'
+import type { StreamPosition } from '../protocol/command.ts'
+import type { Refusal } from '../session-opener.ts'
+import { StreamClient } from './stream-client.ts'
+
+/** A request for events. */
+export interface EventStreamCall {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly token: string
+  /** `epoch:offset`, where a page was before it was reloaded: `Last-Event-ID` counts before it. */
+  readonly since?: string
+}
+
+/**
+ * Answers with the user's messages as events. An expired or invalid token is 401, and clients do not come back by
+ * themselves after it. @throws {ProblemError} unauthenticated, overloaded, not-ready.
+ */
+export async function openEventStream(
+  delivery: Delivery,
+  streams: EventStreams,
+  { request, response, token, since }: EventStreamCall,
+): Promise<void> {
+  const place = lastEventIdOf(request.headers) ?? since
+  const client = new StreamClient(delivery)
+  const refusal = await delivery.opener.open({
+    token,
+    since: () => (place === undefined ? undefined : positionIn(place)),
+    outlet: client,
+    onOpen: (opened) =>
+      client.open(opened, () => streams.open(response, { heartbeat: () => client.heartbeat() })),
+    gone: () => response.closed,
+  })
+  if (refusal !== undefined) throw problemFor(refusal)
+}
+
+/** What is not one recovers nothing, and is answered with a gap. */
+function positionIn(text: string): StreamPosition {
+  const [, epoch = '', offset = ''] = /^([0-9a-f]{1,64}):(\d{1,16})$/.exec(text) ?? []
+  return { epoch, offset: Number(offset) }
+}
+
+function problemFor(refusal: Refusal): ProblemError {
+  switch (refusal) {
+    case 'expired':
+      return new ProblemError('unauthenticated', { detail: 'The token has expired.' })
+    case 'invalid':
+      return new ProblemError('unauthenticated', { detail: 'The token is not valid.' })
+    case 'tooManyConnections':
+      return new ProblemError('overloaded', { detail: 'This user has as many connections as one may have.' })
+    case 'unavailable':
+      return new ProblemError('not-ready', { detail: 'Messages cannot be delivered now.' })
+  }
+}

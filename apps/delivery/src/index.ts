@@ -1,0 +1,32 @@
+export { Connection } from './connection.ts'
+export type {
+  FeedBatch,
+  FeedChange,
+  FeedPoint,
+  FeedSink,
+  FeedStart,
+  Interval,
+  Membership,
+  Message,
+  ReadCursor,
+  Recipients,
+  Revocation,
+  TokenCheck,
+  TokenClaims,
+  TokenOutcome,
+  UserReads,
+  UserState,
+} from './contract.ts'
+export { Delivery } from './delivery.ts'
+export type { DeliveryFigures, DeliveryParts } from './delivery.ts'
+export { openEventStream } from './doors/event-stream.ts'
+export type { EventStreamCall } from './doors/event-stream.ts'
+export { openWebSocket } from './doors/web-socket.ts'
+export type { WebSocketLike } from './doors/web-socket.ts'
+export { epochOf } from './offset.ts'
+export { deliveryOptions } from './options.ts'
+export type { DeliveryConfig } from './options.ts'
+export { closes, errors } from './protocol/codes.ts'
+export { FRAME_LIMITS } from './protocol/read-frame.ts'
+export { frameSchemas } from './protocol/schemas.ts'
+export type { Socket } from './socket.ts'

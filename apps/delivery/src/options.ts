@@ -1,0 +1,51 @@
+import { bytes, count, defineOptions, ms, type ConfigOf } from '@freshet/kit'
+
+/** The options of the delivery core, beside those that every service has. */
+export const deliveryOptions = defineOptions({
+  ringBytes: bytes(
+    'ring-size',
+    64 * 2 ** 20,
+    'The memory for messages that clients who come back may have missed.',
+  ),
+  connectWithinMs: ms(
+    'connect-within',
+    10_000,
+    'The time in which a client must have connected with a token.',
+    {
+      min: 1_000,
+    },
+  ),
+  pingMs: ms('ping', 25_000, 'How often each client is pinged; more than --pong-within.', { min: 1_000 }),
+  pongMs: ms('pong-within', 8_000, 'The time that a client has to answer a ping.', { min: 500 }),
+  expiryGraceMs: ms('expiry-grace', 25_000, 'How long after its expiry a token may still be replaced.'),
+  loadWithinMs: ms(
+    'load-within',
+    4_000,
+    'The time for reading the memberships of a user; clients wait 5 s.',
+    {
+      min: 100,
+    },
+  ),
+  maxBufferBytes: bytes(
+    'max-client-buffer',
+    2 ** 20,
+    'What may wait for one client; then it is closed as slow.',
+    {
+      min: 2 ** 20,
+    },
+  ),
+  commandsPerSecond: count(
+    'commands-per-second',
+    50,
+    'Commands that one client may send; twice as many at once.',
+    {
+      min: 1,
+    },
+  ),
+  maxSessionsPerUser: count('max-connections-per-user', 32, 'Connections that one user may have here.', {
+    min: 1,
+  }),
+})
+
+/** What `deliveryOptions` are read into. */
+export type DeliveryConfig = ConfigOf<typeof deliveryOptions>

@@ -1,0 +1,101 @@
+import type { Message, ReadCursor, Recipients } from './contract.ts'
+import type { Offset } from './offset.ts'
+
+/** Who gets a publication: these users, or the members of a group that may see this seq. */
+export type Audience =
+  | { readonly kind: 'users'; readonly users: readonly string[] }
+  | { readonly kind: 'group'; readonly group: string; readonly seq: number }
+
+/** One message or cursor as it is pushed, serialized once for all who get it. */
+export interface Publication {
+  readonly offset: Offset
+  readonly audience: Audience
+  readonly type: Message['type'] | 'cursor' | 'position'
+  /** The message; `undefined`: a cursor. */
+  readonly id: string | undefined
+  /** The protocol's `Publication` object. */
+  readonly json: string
+  /** Where its `data` begins, which is its last field. */
+  readonly dataStart: number
+  /** Of `json` in UTF-8. */
+  readonly bytes: number
+}
+
+/** The `data` of a publication alone. */
+export function dataOf({ json, dataStart }: Publication): string {
+  return json.slice(dataStart, -1)
+}
+
+/** A stored message, edit or deletion as a publication. */
+export function messagePublication(message: Message, offset: Offset): Publication {
+  const { type, conv, from, to, seq, atMs, id } = message
+  const data = JSON.stringify({
+    ...publicPart(message),
+    ...(message.body !== undefined && { body: message.body }),
+  })
+  return publicationOf({ offset, timeMs: atMs, type, conv, data, audience: audienceOf(from, to, seq), id })
+}
+
+/** The same message without its body: it was edited or deleted since, and must not be shown again. */
+export function withoutBody(publication: Publication): Publication {
+  const { json, dataStart } = publication
+  const head = json.slice(0, dataStart)
+  const data = JSON.stringify(JSON.parse(dataOf(publication)), (key, value: unknown) =>
+    key === 'body' ? undefined : value,
+  )
+  return assembled(publication, head, data)
+}
+
+/** A read cursor, for the devices of the reader who moved it and nobody else. */
+export function cursorPublication(cursor: ReadCursor, offset: Offset, timeMs: number): Publication {
+  const { conv, user, delivered, read } = cursor
+  const data = JSON.stringify({ type: 'cursor', conv, delivered, read })
+  const audience: Audience = { kind: 'users', users: [user] }
+  return publicationOf({ offset, timeMs, type: 'cursor', conv, data, audience, id: undefined })
+}
+
+/** What carries nothing but the current offset, so that a quiet client keeps a place it can come back to. */
+export function positionPublication(offset: Offset, timeMs: number): Publication {
+  const audience: Audience = { kind: 'users', users: [] }
+  const data = '{"type":"position"}'
+  return publicationOf({ offset, timeMs, type: 'position', data, audience, id: undefined })
+}
+
+function publicPart({ id, clientId, conv, seq, from, to, atMs, type, ref }: Message): object {
+  const at = new Date(atMs).toISOString()
+  return {
+    id,
+    ...(clientId !== undefined && { clientId }),
+    conv,
+    seq,
+    from,
+    to,
+    at,
+    type,
+    ...(ref !== undefined && { ref }),
+  }
+}
+
+function audienceOf(from: string, to: Recipients, seq: number): Audience {
+  if ('group' in to) return { kind: 'group', group: to.group, seq }
+  const others = 'user' in to ? [to.user] : to.users
+  return { kind: 'users', users: [...new Set([from, ...others])] }
+}
+
+interface Parts extends Pick<Publication, 'offset' | 'audience' | 'type' | 'id'> {
+  readonly timeMs: number
+  readonly conv?: string
+  readonly data: string
+}
+
+function publicationOf({ timeMs, conv, data, ...parts }: Parts): Publication {
+  const { offset, type } = parts
+  const tags = JSON.stringify({ ...(conv !== undefined && { conv }), type })
+  return assembled(parts, `{"offset":${offset},"time":${timeMs},"tags":${tags},"data":`, data)
+}
+
+function assembled(parts: Omit<Parts, 'timeMs' | 'conv' | 'data'>, head: string, data: string): Publication {
+  const { offset, audience, type, id } = parts
+  const json = `${head}${data}}`
+  return { offset, audience, type, id, json, dataStart: head.length, bytes: Buffer.byteLength(json) }
+}

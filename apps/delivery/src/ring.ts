@@ -1,0 +1,143 @@
+import type { Interval } from './contract.ts'
+import { secondOf, type Offset } from './offset.ts'
+import { withoutBody, type Publication } from './publication.ts'
+import { cut, RingLane, type Range } from './ring-lane.ts'
+
+/** Whose publications are wanted. */
+export interface Viewer {
+  readonly user: string
+  readonly groups: ReadonlyMap<string, readonly Interval[]>
+}
+
+/** How much one replay may hold: more would fill the send buffer of the client again and again. */
+export interface ReplayLimits {
+  readonly publications: number
+  readonly bytes: number
+}
+
+/** The limits of the protocol. */
+export const REPLAY_LIMITS: ReplayLimits = { publications: 300, bytes: 512 * 2 ** 10 }
+
+/** What a publication takes beside its text: the object, its places in the lanes and in the table of ids. */
+const OVERHEAD_BYTES = 320
+const RECIPIENT_BYTES = 16
+
+/**
+ * The latest publications in memory, bounded by bytes: what a client missed is replayed from here, without a read of the
+ * database. It holds every publication after its floor.
+ */
+export class Ring {
+  readonly #maxBytes: number
+  readonly #all = new RingLane()
+  readonly #lanes = new Map<string, RingLane>()
+  readonly #byId = new Map<string, Publication>()
+  #floor: Offset = 0
+  #bytes = 0
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes
+  }
+
+  /** Every publication with a greater offset is here. */
+  get floor(): Offset {
+    return this.#floor
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  get size(): number {
+    return this.#all.size
+  }
+
+  /** How many seconds back a client may come from, when the feed is at `top`. */
+  windowSeconds(top: Offset): number {
+    return Math.max(0, secondOf(top) - secondOf(this.#floor))
+  }
+
+  /** Forgets everything; what is before `floor` was not seen. */
+  clear(floor: Offset): void {
+    while (this.#all.size > 0) this.#evict()
+    this.#floor = floor
+  }
+
+  /** Adds the latest one. The earliest ones leave for it; one that is larger than the ring leaves at once. */
+  add(publication: Publication): void {
+    this.#all.push(publication)
+    for (const lane of lanesOf(publication)) this.#laneFor(lane).push(publication)
+    if (publication.id !== undefined) this.#byId.set(publication.id, publication)
+    this.#bytes += sizeOf(publication)
+    while (this.#bytes > this.#maxBytes) this.#evict()
+  }
+
+  /** The body of a message that was edited or deleted is not shown again. */
+  dropBody(id: string): void {
+    const old = this.#byId.get(id)
+    if (old === undefined) return
+    const bare = withoutBody(old)
+    this.#byId.set(id, bare)
+    this.#all.replace(bare)
+    for (const lane of lanesOf(bare)) this.#lanes.get(lane)?.replace(bare)
+    this.#bytes += sizeOf(bare) - sizeOf(old)
+  }
+
+  /** Whether nothing after `offset` has left. */
+  holdsAfter(offset: Offset): boolean {
+    return offset >= this.#floor
+  }
+
+  /** What a viewer was sent after an offset, in order; `undefined`: more than the limits allow. */
+  replay(
+    offset: Offset,
+    viewer: Viewer,
+    limits: ReplayLimits = REPLAY_LIMITS,
+  ): readonly Publication[] | undefined {
+    const range = { after: offset, before: Infinity, limit: limits.publications + 1, latest: false }
+    const found = this.select(range, viewer)
+    const bytes = found.reduce((sum, publication) => sum + publication.bytes, 0)
+    return found.length > limits.publications || bytes > limits.bytes ? undefined : found
+  }
+
+  /** What a viewer was sent in a range, in order. */
+  select(range: Range, { user, groups }: Viewer): readonly Publication[] {
+    const own = this.#lanes.get(userLane(user))?.select(range) ?? []
+    const shared = [...groups].flatMap(
+      ([group, intervals]) => this.#lanes.get(groupLane(group))?.select(range, intervals) ?? [],
+    )
+    const all = [...own, ...shared].sort((a, b) => a.offset - b.offset)
+    return cut(all, range.limit, range.latest)
+  }
+
+  #evict(): void {
+    const publication = this.#all.shift()
+    if (publication === undefined) return
+    for (const name of lanesOf(publication)) {
+      const lane = this.#lanes.get(name)
+      lane?.shift()
+      if (lane?.size === 0) this.#lanes.delete(name)
+    }
+    if (publication.id !== undefined) this.#byId.delete(publication.id)
+    this.#bytes -= sizeOf(publication)
+    this.#floor = publication.offset
+  }
+
+  #laneFor(name: string): RingLane {
+    const lane = this.#lanes.get(name) ?? new RingLane()
+    this.#lanes.set(name, lane)
+    return lane
+  }
+}
+
+const userLane = (user: string): string => `u${user}`
+const groupLane = (group: string): string => `g${group}`
+
+function lanesOf({ audience }: Publication): readonly string[] {
+  return audience.kind === 'group' ? [groupLane(audience.group)] : audience.users.map(userLane)
+}
+
+/** JavaScript keeps two bytes a character as soon as one of them is outside of Latin-1. */
+function sizeOf({ json, bytes, audience }: Publication): number {
+  const text = bytes === json.length ? bytes : 2 * json.length
+  return text + OVERHEAD_BYTES + (audience.kind === 'users' ? RECIPIENT_BYTES * audience.users.length : 0)
+}

@@ -1,0 +1,73 @@
+import type { Defer } from './defer.ts'
+import type { Socket } from './socket.ts'
+
+/** What one queue is made of. */
+export interface SendQueueParts {
+  readonly socket: Pick<Socket, 'send' | 'bufferedBytes'>
+  readonly defer: Defer
+  /** What may wait for the client, here and in the socket together. */
+  readonly maxBytes: number
+  /** Called once, when more waits. */
+  readonly onSlow: () => void
+}
+
+/** Some clients refuse a frame of a megabyte: PyPI `websockets`, for one. A larger message has its own. */
+const MAX_FRAME_BYTES = 256 * 2 ** 10
+
+/**
+ * Joins the frames of one turn of the event loop into one, separated by newlines: a socket costs one write a turn,
+ * however many messages arrive in it.
+ */
+export class SendQueue {
+  readonly #parts: SendQueueParts
+  #lines: string[] = []
+  #frameBytes = 0
+  #waitingBytes = 0
+  #deferred = false
+  #closed = false
+
+  constructor(parts: SendQueueParts) {
+    this.#parts = parts
+  }
+
+  /** Sends a line with others of this turn. `bytes` is its length in UTF-8. */
+  push(line: string, bytes: number): void {
+    if (this.#closed) return
+    if (this.#frameBytes > 0 && this.#frameBytes + bytes > MAX_FRAME_BYTES) this.#write()
+    this.#lines.push(line)
+    this.#frameBytes += bytes + 1
+    this.#waitingBytes += bytes + 1
+    if (this.#waitingBytes > this.#parts.maxBytes) return this.#slow()
+    if (this.#deferred) return
+    this.#deferred = true
+    this.#parts.defer(() => this.flush())
+  }
+
+  /** Sends what waits now: before a close. */
+  flush(): void {
+    this.#deferred = false
+    this.#waitingBytes = 0
+    if (this.#closed) return
+    this.#write()
+    if (this.#parts.socket.bufferedBytes > this.#parts.maxBytes) this.#slow()
+  }
+
+  /** Drops what waits, and takes no more. */
+  close(): void {
+    this.#closed = true
+    this.#lines = []
+  }
+
+  #write(): void {
+    if (this.#lines.length === 0) return
+    const frame = this.#lines.join('\n')
+    this.#lines = []
+    this.#frameBytes = 0
+    this.#parts.socket.send(frame)
+  }
+
+  #slow(): void {
+    this.close()
+    this.#parts.onSlow()
+  }
+}

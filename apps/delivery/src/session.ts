@@ -1,0 +1,109 @@
+import type { Clock } from '@freshet/kit'
+import type { TokenClaims } from './contract.ts'
+import type { Hub } from './hub.ts'
+import type { Offset } from './offset.ts'
+import type { CloseCode } from './protocol/codes.ts'
+import type { Publication } from './publication.ts'
+import type { TimerWheel, WheelTimer } from './timer-wheel.ts'
+import type { Member, UserEntry } from './user-entry.ts'
+
+/** Where the publications of a session go. */
+export interface Outlet {
+  publication(publication: Publication): void
+  /** The session has ended: the client is told why. */
+  end(code: CloseCode): void
+}
+
+/** What one session is made of. */
+export interface SessionParts {
+  readonly entry: UserEntry
+  readonly claims: TokenClaims
+  /** What the client has, with the reply. */
+  readonly offset: Offset
+  readonly outlet: Outlet
+  readonly hub: Hub
+  readonly wheel: TimerWheel
+  readonly clock: Pick<Clock, 'wallMs'>
+  /** How long after its expiry a token may still be replaced. */
+  readonly graceMs: number
+}
+
+/** An authenticated client, until its token expires or is revoked, or it leaves. Joins the hub when it is made. */
+export class Session implements Member {
+  readonly #parts: SessionParts
+  #claims: TokenClaims
+  #offset: Offset
+  #expiry: WheelTimer | undefined
+  #over = false
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts
+    this.#claims = parts.claims
+    this.#offset = parts.offset
+    parts.hub.join(parts.entry, this)
+    this.#watchExpiry()
+  }
+
+  get entry(): UserEntry {
+    return this.#parts.entry
+  }
+
+  get groups(): readonly string[] {
+    return this.#claims.groups
+  }
+
+  get issuedAt(): number {
+    return this.#claims.issuedAt
+  }
+
+  /** What the client has got. */
+  get offset(): Offset {
+    return this.#offset
+  }
+
+  /** Whole seconds until the token expires, 1 or more. */
+  get ttlSeconds(): number {
+    return Math.max(1, Math.floor(this.#claims.expiresAt - this.#parts.clock.wallMs() / 1_000))
+  }
+
+  push(publication: Publication): void {
+    if (publication.offset <= this.#offset || this.#over) return
+    this.#offset = publication.offset
+    this.#parts.outlet.publication(publication)
+  }
+
+  /** Goes on with another token; ends if that is not of the same user, or is revoked. */
+  renew(claims: TokenClaims): void {
+    const { entry, hub } = this.#parts
+    if (this.#over) return
+    if (claims.sub !== entry.user || claims.issuedAt < entry.notBefore) return this.end('invalidToken')
+    hub.leave(entry, this)
+    this.#claims = claims
+    hub.join(entry, this)
+    this.#watchExpiry()
+  }
+
+  /** Leaves, and tells the client why. */
+  end(code: CloseCode): void {
+    if (this.#over) return
+    this.close()
+    this.#parts.outlet.end(code)
+  }
+
+  /** Leaves: the client is gone. Idempotent. */
+  close(): void {
+    if (this.#over) return
+    this.#over = true
+    const { entry, hub, wheel } = this.#parts
+    wheel.cancel(this.#expiry)
+    hub.leave(entry, this)
+    hub.release(entry)
+  }
+
+  #watchExpiry(): void {
+    const { wheel, clock, graceMs } = this.#parts
+    wheel.cancel(this.#expiry)
+    const leftMs = this.#claims.expiresAt * 1_000 - clock.wallMs()
+    this.#expiry = wheel.set(Math.max(0, leftMs) + graceMs, () => this.end('expired'))
+  }
+}
