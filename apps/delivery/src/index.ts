@@ -19,6 +19,8 @@ export type {
 } from './contract.ts'
 export { Delivery } from './delivery.ts'
 export type { DeliveryFigures, DeliveryParts } from './delivery.ts'
+export { deliveryApp } from './delivery-app.ts'
+export type { DeliveryAppParts, DeliveryStatus } from './delivery-app.ts'
 export { openEventStream } from './doors/event-stream.ts'
 export type { EventStreamCall } from './doors/event-stream.ts'
 export { openWebSocket } from './doors/web-socket.ts'

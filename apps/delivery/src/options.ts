@@ -45,6 +45,25 @@ export const deliveryOptions = defineOptions({
   maxSessionsPerUser: count('max-connections-per-user', 32, 'Connections that one user may have here.', {
     min: 1,
   }),
+  maxConnections: count(
+    'max-connections',
+    10_000,
+    'Clients that may be connected here; further ones are 503.',
+    {
+      min: 1,
+    },
+  ),
+  handshakesPerSecond: count(
+    'handshakes-per-second',
+    2_000,
+    'Web-sockets that may be opened; twice as many at once; further ones are 503.',
+    { min: 1 },
+  ),
+  eventBytes: bytes(
+    'event-buffers',
+    64 * 2 ** 20,
+    'What may wait for all clients of event streams together.',
+  ),
 })
 
 /** What `deliveryOptions` are read into. */

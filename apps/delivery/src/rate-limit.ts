@@ -1,6 +1,6 @@
 import type { Clock, MonotonicMs } from '@freshet/kit'
 
-/** How many commands a client may send: on average, and at once when it was quiet for two seconds. */
+/** How much may be done: on average, and twice that at once after a quiet time. */
 export class RateLimit {
   readonly #clock: Pick<Clock, 'now'>
   readonly #perSecond: number
@@ -14,12 +14,13 @@ export class RateLimit {
     this.#at = clock.now()
   }
 
-  /** Takes so many; `false`: too many. */
+  /** Takes so many; `false`: too many, and none is taken. */
   take(count: number): boolean {
     const now = this.#clock.now()
     this.#left = Math.min(2 * this.#perSecond, this.#left + ((now - this.#at) / 1_000) * this.#perSecond)
     this.#at = now
+    if (this.#left < count) return false
     this.#left -= count
-    return this.#left >= 0
+    return true
   }
 }

