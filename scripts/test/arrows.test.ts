@@ -25,6 +25,7 @@ const arrows: Record<string, readonly string[]> = {
   mongod: ['kit'],
   migration: ['kit', 'mongodb-rules', 'roles'],
   testkit: ['kit', 'migration', 'mongod', 'protocol', 'roles'],
+  delivery: ['kit', 'protocol', 'service'],
   writer: ['documents', 'documents-mongodb', 'kit', 'mongodb-rules', 'protocol', 'roles', 'service'],
   reader: [
     'change-stream-mongodb',

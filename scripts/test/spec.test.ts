@@ -47,13 +47,20 @@ test.each([
   },
 )
 
-test('every promise in the SPEC.md of the writer has a test with its number, and every number a promise', async () => {
-  const folder = join(root, 'apps', 'writer')
-  const promised = numbersIn([await readFile(join(folder, 'SPEC.md'), 'utf8')], /^\| ([A-Z]\d+) +\|/gm)
-  const held = numbersIn(await textsIn(join(folder, 'test'), '.ts'), /(?:test\(|\)\()\s*['"`](W\d+) /g)
-  expect(held).toEqual(promised)
-  expect(promised.length).toBeGreaterThan(3)
-})
+test.each([
+  ['writer', 'W'],
+  ['delivery', 'D'],
+])(
+  'every promise in the SPEC.md of the app %s has a test with its number, and every number a promise',
+  async (name, letter) => {
+    const folder = join(root, 'apps', name)
+    const promised = numbersIn([await readFile(join(folder, 'SPEC.md'), 'utf8')], /^\| ([A-Z]\d+) +\|/gm)
+    const tests = await textsIn(join(folder, 'test'), '.ts')
+    const held = numbersIn(tests, new RegExp(`(?:test\\(|\\)\\()\\s*['"\`](${letter}\\d+) `, 'g'))
+    expect(held).toEqual(promised)
+    expect(promised.length).toBeGreaterThan(3)
+  },
+)
 
 /** Promises of layers: some are held by the writer, an example or the manifests. */
 test('every numbered promise of guard and handlers has a test somewhere, and every such number a promise', async () => {
@@ -89,6 +96,7 @@ test.each([
   'packages/handlers',
   'packages/service',
   'apps/writer',
+  'apps/delivery',
 ])('the SPEC.md of %s names only files that exist', async (name) => {
   const folder = join(root, name)
   const spec = await readFile(join(folder, 'SPEC.md'), 'utf8')

@@ -1,57 +1,20 @@
-import type { Clock, Log } from '@freshet/kit'
 import { answerTo } from './answers.ts'
-import type { TokenCheck } from './contract.ts'
-import type { Defer } from './defer.ts'
+import type { ConnectionTools } from './connection-tools.ts'
 import { Heartbeat } from './heartbeat.ts'
 import type { CloseCode } from './protocol/codes.ts'
 import type { Command, ConnectRequest, StreamPosition } from './protocol/command.ts'
 import { ProtocolFault } from './protocol/fault.ts'
 import { readFrame } from './protocol/read-frame.ts'
-import {
-  channelOf,
-  connectReply,
-  errorReply,
-  PING,
-  pushHead,
-  PUSH_TAIL,
-  refreshReply,
-} from './protocol/write.ts'
+import { channelOf, errorReply, PING, pushHead, PUSH_TAIL, refreshReply } from './protocol/write.ts'
 import type { Publication } from './publication.ts'
 import { RateLimit } from './rate-limit.ts'
-import type { Stream } from './recovery.ts'
 import { SendQueue } from './send-queue.ts'
 import type { Outlet, Session } from './session.ts'
-import type { Opened, Refusal, SessionOpener } from './session-opener.ts'
+import type { Opened, Refusal } from './session-opener.ts'
 import type { Socket } from './socket.ts'
-import type { TimerWheel, WheelTimer } from './timer-wheel.ts'
+import type { WheelTimer } from './timer-wheel.ts'
 import { actionFor, type ConnectionState } from './transitions.ts'
-
-/** What all connections share. */
-export interface ConnectionTools {
-  readonly opener: SessionOpener
-  readonly tokens: TokenCheck
-  readonly wheel: TimerWheel
-  readonly clock: Clock
-  readonly log: Log
-  readonly defer: Defer
-  readonly random: () => number
-  /** Unique among all instances. */
-  readonly newId: () => string
-  readonly stream: () => Stream | undefined
-  /** The name of this instance and of its version. */
-  readonly node: string
-  readonly version: string
-  readonly limits: ConnectionLimits
-}
-
-/** The limits of one connection. */
-export interface ConnectionLimits {
-  readonly connectWithinMs: number
-  readonly pingMs: number
-  readonly pongMs: number
-  readonly maxBufferBytes: number
-  readonly commandsPerSecond: number
-}
+import { welcome } from './welcome.ts'
 
 /** Commands that wait for the connect before them. */
 const MAX_QUEUED = 128
@@ -102,8 +65,8 @@ export class Connection implements Outlet {
       this.#heartbeat?.heard()
       for (const command of commands) this.#take(command)
     } catch (error) {
-      if (!(error instanceof ProtocolFault)) throw error
-      this.end('badRequest')
+      if (error instanceof ProtocolFault) this.end('badRequest')
+      else this.#fail(error)
     }
   }
 
@@ -167,49 +130,18 @@ export class Connection implements Outlet {
     opening.then((refusal) => this.#refuse(id, refusal), this.#fail)
   }
 
-  #open(id: number, { session, user, epoch, position, recovery }: Opened): void {
-    const { wheel, random, newId, node, version, limits } = this.#tools
+  #open(id: number, opened: Opened): void {
+    const { wheel, random, limits } = this.#tools
     this.#state = 'open'
-    this.#session = session
-    this.#pushHead = pushHead(user)
+    this.#session = opened.session
+    this.#pushHead = pushHead(opened.user)
     this.#pushBytes = Buffer.byteLength(this.#pushHead) + PUSH_TAIL.length
     wheel.cancel(this.#stale)
     const { pingMs, pongMs } = limits
     const onPing = (): void => this.#send(PING)
-    this.#heartbeat = new Heartbeat({
-      wheel,
-      random,
-      pingMs,
-      pongMs,
-      onPing,
-      onSilence: () => this.end('noPong'),
-    })
-    const { wasRecovering, recovered, offset, publications } = recovery
-    const reply = connectReply(
-      id,
-      {
-        client: this.#client,
-        version,
-        session: newId(),
-        node,
-        ping: pingMs / 1_000,
-        pong: true,
-        expires: true,
-        ttl: session.ttlSeconds,
-        data: { position },
-      },
-      channelOf(user),
-      {
-        recoverable: true,
-        positioned: true,
-        epoch,
-        offset,
-        was_recovering: wasRecovering,
-        recovered,
-        publications,
-      },
-    )
-    this.#send(reply)
+    const onSilence = (): void => this.end('noPong')
+    this.#heartbeat = new Heartbeat({ wheel, random, pingMs, pongMs, onPing, onSilence })
+    this.#send(welcome(id, this.#client, opened, this.#tools))
     const waiting = this.#waiting
     this.#waiting = []
     for (const command of waiting) this.#take(command)

@@ -1,5 +1,6 @@
 import type { Clock, Log, Part } from '@freshet/kit'
-import { Connection, type ConnectionTools } from './connection.ts'
+import { Connection } from './connection.ts'
+import type { ConnectionTools } from './connection-tools.ts'
 import type {
   FeedBatch,
   FeedChange,
@@ -92,7 +93,7 @@ export class Delivery implements FeedSink, Part {
   }
 
   stop(): void {
-    for (const connection of [...this.#open]) connection.end('shutdown')
+    for (const connection of this.#open) connection.end('shutdown')
     this.#sweep.stop()
     this.wheel.stop()
   }

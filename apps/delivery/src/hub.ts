@@ -80,7 +80,7 @@ export class Hub {
     const entry = this.#users.get(sub)
     if (!entry) return
     entry.notBefore = Math.max(entry.notBefore, notBefore)
-    for (const member of [...entry.members]) if (member.issuedAt < entry.notBefore) member.end('revoked')
+    for (const member of entry.members) if (member.issuedAt < entry.notBefore) member.end('revoked')
   }
 
   /** Ends every client; what was known is void. */

@@ -2,7 +2,7 @@ import type { Message, ReadCursor, Recipients } from './contract.ts'
 import type { Offset } from './offset.ts'
 
 /** Who gets a publication: these users, or the members of a group that may see this seq. */
-export type Audience =
+type Audience =
   | { readonly kind: 'users'; readonly users: readonly string[] }
   | { readonly kind: 'group'; readonly group: string; readonly seq: number }
 

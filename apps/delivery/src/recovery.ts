@@ -49,7 +49,7 @@ export function recover(
 }
 
 /** A place in the older half of the ring is soon lost. */
-export function isOld(offset: Offset, { ring, top }: Stream): boolean {
+function isOld(offset: Offset, { ring, top }: Stream): boolean {
   return offset < middleOf(ring.floor, top)
 }
 

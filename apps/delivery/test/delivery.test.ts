@@ -5,9 +5,11 @@ import { messagePublication } from '../src/publication.ts'
 import { Hub } from '../src/hub.ts'
 import { offsetOf } from '../src/offset.ts'
 import type { Member } from '../src/user-entry.ts'
+import type { FeedBatch, FeedChange, FeedSink, FeedStart } from '../src/index.ts'
 import { openBench } from './support/bench.ts'
 import { EPOCH, ScriptedFeed, SECOND } from './support/scripted-feed.ts'
 import { tokenOf } from './support/tokens.ts'
+import { walk } from './support/walk.ts'
 
 const as = (user: string, since?: number) => ({
   id: 1,
@@ -183,67 +185,66 @@ test('D23 a read cursor reaches the devices of its reader, and nobody else', asy
 })
 
 test('D24 whatever happens, each user has got what was addressed to them, once and in order', async () => {
-  const random = seededRandom()
-  const users = ['ann', 'bob', 'cem', 'dee']
-  const groups = ['g', 'h']
-  const feed = new ScriptedFeed()
-  const benches = [openBench({}, feed), openBench({}, feed)]
-  const expected = new Map(users.map((user) => [user, [] as string[]]))
-  const got = new Map(users.map((user) => [user, [] as (string | undefined)[]]))
-  const members = new Map(groups.map((group) => [group, new Map<string, { from: number; to?: number }[]>()]))
-  const offsets = new Map(users.map((user) => [user, offsetOf(SECOND, 0)]))
-  const clients = new Map<string, Awaited<ReturnType<(typeof benches)[0]['client']>>>()
-  const leave = (user: string): void => {
-    const socket = clients.get(user)?.socket
-    if (!socket) return
-    got.get(user)?.push(...socket.ids.filter((id) => id !== 'position'))
-    const sub = socket.lines[0]?.connect?.subs[`#${user}`]
-    const last = socket.publications.at(-1) ?? sub?.publications.at(-1) ?? sub
-    if (last) offsets.set(user, last.offset)
-    clients.get(user)?.connection.gone()
-    clients.delete(user)
-  }
-  for (let step = 0; step < 1_500; step++) {
-    const user = random.pick(users)
-    const group = random.pick(groups)
-    const intervals = members.get(group)?.get(user) ?? []
-    const dice = random.below(10)
-    if (dice < 5) {
-      const to = dice < 2 ? { user } : { group }
-      const message = feed.message({ from: 'zoe', to })
-      for (const one of users) {
-        const list = members.get(group)?.get(one) ?? []
-        const isIn = list.some(
-          ({ from, to: until = Infinity }) => from <= message.seq && message.seq <= until,
-        )
-        if ('user' in to ? one === user : isIn) expected.get(one)?.push(message.id)
-      }
-    } else if (dice < 7) {
-      const last = intervals.at(-1)
-      const seq = feed.seqOf(group)
-      const next =
-        last && last.to === undefined
-          ? [...intervals.slice(0, -1), { from: last.from, to: seq }]
-          : [...intervals, { from: seq + 1 }]
-      members.get(group)?.set(user, next)
-      for (const { reads } of benches) {
-        const index = reads.memberships.findIndex((one) => one.user === user && one.group === group)
-        if (index >= 0) reads.memberships.splice(index, 1)
-        reads.memberships.push({ user, group, intervals: next })
-      }
-      feed.member(user, group, next)
-    } else if (dice < 9) {
-      leave(user)
-      clients.set(user, await random.pick(benches).client(as(user, offsets.get(user))))
-    } else feed.pass(1)
-    if (random.below(3) === 0) for (const { settle } of benches) await settle()
-  }
-  for (const { settle } of benches) await settle()
-  for (const user of users) {
-    leave(user)
-    clients.set(user, await random.pick(benches).client(as(user, offsets.get(user))))
-    leave(user)
-  }
+  const { expected, got } = await walk(seededRandom())
   expect(expected.get('ann')?.length).toBeGreaterThan(100)
   expect(got).toEqual(expected)
+})
+
+/** Passes everything on, but for one fault. */
+abstract class Faulty implements FeedSink {
+  readonly sink: FeedSink
+  constructor(sink: FeedSink) {
+    this.sink = sink
+  }
+  begin(start: FeedStart): void {
+    this.sink.begin(start)
+  }
+  apply({ changes, through }: FeedBatch): void {
+    this.sink.apply({ changes: changes.map((change) => this.changed(change)), through })
+  }
+  abstract changed(change: FeedChange): FeedChange
+}
+
+class WithoutIntervals extends Faulty {
+  changed(change: FeedChange): FeedChange {
+    if (change.kind !== 'membership') return change
+    return { ...change, membership: { ...change.membership, intervals: [{ from: 0 }] } }
+  }
+}
+
+class WithoutLeaving extends Faulty {
+  changed(change: FeedChange): FeedChange {
+    if (change.kind !== 'membership') return change
+    const intervals = change.membership.intervals.map(({ from }) => ({ from }))
+    return { ...change, membership: { ...change.membership, intervals } }
+  }
+}
+
+/** Every message comes after the one that follows it. */
+class WithoutOrder extends Faulty {
+  #held: FeedChange | undefined
+  override apply(batch: FeedBatch): void {
+    const [change] = batch.changes
+    if (change?.kind === 'message' && !this.#held) {
+      this.#held = change
+      return
+    }
+    const held = this.#held ? [{ ...this.#held, second: batch.through.second }] : []
+    this.#held = undefined
+    super.apply({ ...batch, changes: [...batch.changes, ...held] })
+  }
+  changed(change: FeedChange): FeedChange {
+    return change
+  }
+}
+
+test.each([
+  ['the membership intervals', { sink: (sink: FeedSink) => new WithoutIntervals(sink) }],
+  ['the end of a membership', { sink: (sink: FeedSink) => new WithoutLeaving(sink) }],
+  ['the order of the feed', { sink: (sink: FeedSink) => new WithoutOrder(sink) }],
+  ['recovery', { place: () => undefined }],
+  ['the place of a client', { place: (offset: number) => offset - 1 }],
+] as const)('D24 the walk notices when %s is taken away', async (_, fault) => {
+  const { expected, got } = await walk(seededRandom(), fault)
+  expect(got).not.toEqual(expected)
 })

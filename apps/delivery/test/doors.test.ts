@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { WebSocket } from 'ws'
 import { offsetOf } from '../src/offset.ts'
-import { openServer } from './support/real-server.ts'
+import { openServer, textOf } from './support/real-server.ts'
 import { EPOCH, SECOND } from './support/scripted-feed.ts'
 import { tokenOf } from './support/tokens.ts'
 
@@ -153,12 +153,19 @@ test.each([
   other.socket.close()
 })
 
+test('D52 a flood of fragments closes the connection', async () => {
+  await using server = await openServer()
+  const { socket, closed } = await raw(server.webSocketUrl)
+  for (let count = 0; count < 200; count++) socket.send('x', { fin: false })
+  expect(await closed).toEqual([1_008, ''])
+})
+
 test('D52 a client that reads nothing is closed as slow, and others get everything', async () => {
   await using server = await openServer()
   const slow = await raw(server.webSocketUrl)
   const other = await raw(server.webSocketUrl)
   let got = 0
-  other.socket.on('message', (data) => (got += String(data).split('\n').length))
+  other.socket.on('message', (data) => (got += textOf(data).split('\n').length))
   slow.socket.pause()
   let sent = 0
   await eventually(() => {

@@ -6,6 +6,7 @@ import {
   deliveryOptions,
   frameSchemas,
   type DeliveryConfig,
+  type FeedSink,
   type Membership,
   type Socket,
   type UserReads,
@@ -97,6 +98,13 @@ export class FakeReads implements UserReads {
   readonly memberships: Membership[] = []
   readonly notBefore = new Map<string, number>()
   readonly asked: string[] = []
+  /** In the place of an earlier one. */
+  put(membership: Membership): void {
+    const { user, group } = membership
+    const index = this.memberships.findIndex((one) => one.user === user && one.group === group)
+    this.memberships.splice(index < 0 ? this.memberships.length : index, 1, membership)
+  }
+
   /** Reads wait for it. */
   gate: Promise<void> = Promise.resolve()
 
@@ -112,7 +120,11 @@ export class FakeReads implements UserReads {
 }
 
 /** A delivery over a feed that the test writes, on a clock that the test moves. */
-export function openBench(changed: Partial<DeliveryConfig> = {}, feed = new ScriptedFeed()) {
+export function openBench(
+  changed: Partial<DeliveryConfig> = {},
+  feed = new ScriptedFeed(),
+  wrap: (sink: FeedSink) => FeedSink = (sink) => sink,
+) {
   const clock = new HeldClock(SECOND)
   const tokens = new PlainTokens(() => clock.wallMs())
   const reads = new FakeReads()
@@ -131,7 +143,7 @@ export function openBench(changed: Partial<DeliveryConfig> = {}, feed = new Scri
     version: '0.0.0',
   })
   delivery.start()
-  feed.follow(delivery)
+  feed.follow(wrap(delivery))
   /** What was put off until the end of the turn happens. */
   const settle = async (): Promise<void> => {
     await new Promise((resolve) => setImmediate(resolve))

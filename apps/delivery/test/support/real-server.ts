@@ -2,11 +2,16 @@ import { readConfig, systemClock } from '@freshet/kit'
 import { serviceOptions, startService } from '@freshet/service'
 import { silentLog } from '@freshet/testkit'
 import { randomUUID } from 'node:crypto'
-import { WebSocketServer, type WebSocket } from 'ws'
+import { WebSocketServer, type RawData, type WebSocket } from 'ws'
 import { Delivery, deliveryApp, deliveryOptions, FRAME_LIMITS, type DeliveryConfig } from '../../src/index.ts'
 import { FakeReads } from './bench.ts'
 import { ScriptedFeed } from './scripted-feed.ts'
 import { PlainTokens } from './tokens.ts'
+
+/** What a web-socket of npm `ws` received, as text. */
+export function textOf(data: RawData): string {
+  return Buffer.isBuffer(data) ? data.toString() : ''
+}
 
 /** The service on a real port, with real web-sockets and event streams, over a feed that the test writes. */
 export async function openServer(changed: Partial<DeliveryConfig> = {}, feed = new ScriptedFeed()) {
@@ -26,7 +31,7 @@ export async function openServer(changed: Partial<DeliveryConfig> = {}, feed = n
     version: '0.0.0',
   })
   feed.follow(delivery)
-  const webSockets = new WebSocketServer({ noServer: true, maxPayload: FRAME_LIMITS.bytes })
+  const webSockets = new WebSocketServer({ noServer: true, maxPayload: FRAME_LIMITS.bytes, maxFragments: 64 })
   const sockets = new Set<WebSocket>()
   /** The first messages of clients, as they came. */
   const connects: string[] = []
@@ -58,7 +63,7 @@ export async function openServer(changed: Partial<DeliveryConfig> = {}, feed = n
               webSockets.handleUpgrade(request, socket, behind, (webSocket) => {
                 sockets.add(webSocket)
                 webSocket.once('close', () => sockets.delete(webSocket))
-                webSocket.once('message', (data) => connects.push(String(data)))
+                webSocket.once('message', (data) => connects.push(textOf(data)))
                 onOpen(webSocket)
               }),
           },
