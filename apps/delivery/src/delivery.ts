@@ -43,6 +43,8 @@ export interface DeliveryParts {
 export interface DeliveryFigures {
   readonly connections: number
   readonly users: number
+  /** Publications sent live, since the start. */
+  readonly deliveries: number
   readonly closes: Readonly<Record<CloseCode | 'gone', number>>
   readonly ring: { readonly bytes: number; readonly publications: number; readonly windowSeconds: number }
 }
@@ -110,6 +112,7 @@ export class Delivery implements FeedSink, Part {
     return {
       connections: this.#open.size,
       users: this.#hub.users,
+      deliveries: this.#hub.deliveries,
       closes: { ...this.#closes },
       ring: {
         bytes: ring.bytes,

@@ -15,6 +15,13 @@ export class Hub {
   /** Clients by the groups of their token. */
   readonly #byToken = new Map<string, Set<Member>>()
 
+  #deliveries = 0
+
+  /** Publications sent to clients since the start; those of replays are not counted. */
+  get deliveries(): number {
+    return this.#deliveries
+  }
+
   /** Users who are connected or connecting. */
   get users(): number {
     return this.#users.size
@@ -62,13 +69,14 @@ export class Hub {
   publish(publication: Publication): void {
     const { audience } = publication
     if (audience.kind === 'users') {
-      for (const user of audience.users) this.#push(this.#users.get(user), publication)
+      for (const user of audience.users) this.#pushAll(this.#users.get(user)?.members, publication)
       return
     }
     for (const entry of this.#groups.get(audience.group) ?? [])
-      if (sees(entry.groups.get(audience.group) ?? [], audience.seq)) this.#push(entry, publication)
+      if (sees(entry.groups.get(audience.group) ?? [], audience.seq))
+        this.#pushAll(entry.members, publication)
     // One who is a member in both ways has it already, and takes it once.
-    for (const member of this.#byToken.get(audience.group) ?? []) member.push(publication)
+    this.#pushAll(this.#byToken.get(audience.group), publication)
   }
 
   applyMembership({ group, user, intervals }: Membership): void {
@@ -92,8 +100,8 @@ export class Hub {
     for (const member of members) member.end(code)
   }
 
-  #push(entry: UserEntry | undefined, publication: Publication): void {
-    for (const member of entry?.members ?? []) member.push(publication)
+  #pushAll(members: Iterable<Member> | undefined, publication: Publication): void {
+    for (const member of members ?? []) if (member.push(publication)) this.#deliveries += 1
   }
 
   #set(entry: UserEntry, group: string, intervals: readonly Interval[]): void {

@@ -66,10 +66,11 @@ export class Session implements Member {
     return Math.max(1, Math.floor(this.#claims.expiresAt - this.#parts.clock.wallMs() / 1_000))
   }
 
-  push(publication: Publication): void {
-    if (publication.offset <= this.#offset || this.#over) return
+  push(publication: Publication): boolean {
+    if (publication.offset <= this.#offset || this.#over) return false
     this.#offset = publication.offset
     this.#parts.outlet.publication(publication)
+    return true
   }
 
   /** Goes on with another token; ends if that is not of the same user, or is revoked. */

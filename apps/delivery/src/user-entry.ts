@@ -12,8 +12,8 @@ export interface Member {
   readonly issuedAt: number
   /** What the client has got. */
   readonly offset: Offset
-  /** Sends it, if it is after what was sent. */
-  push(publication: Publication): void
+  /** Sends it, if it is after what was sent; returns whether it did. */
+  push(publication: Publication): boolean
   end(code: CloseCode): void
 }
 

@@ -153,8 +153,9 @@ class Counting implements Member {
   readonly issuedAt = 0
   readonly offset = 0
   pushed = 0
-  push(_publication: Publication): void {
+  push(_publication: Publication): boolean {
     this.pushed += 1
+    return true
   }
   end(): void {}
 }
@@ -173,6 +174,7 @@ test('D22 a publication costs for those it is addressed to, and for nobody else'
   hub.publish(messagePublication(feed.message({ from: 'x', to: { group: 'few' } }), 1))
   hub.publish(messagePublication(feed.message({ from: 'x', to: { user: 'user-7' } }), 2))
   expect(members.reduce((sum, { pushed }) => sum + pushed, 0)).toBe(6)
+  expect(hub.deliveries).toBe(6)
 })
 
 test('D23 a read cursor reaches the devices of its reader, and nobody else', async () => {
