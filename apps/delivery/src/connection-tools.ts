@@ -1,4 +1,5 @@
 import type { Clock, Log } from '@freshet/kit'
+import type { BufferBudget } from './buffer-budget.ts'
 import type { TokenCheck } from './contract.ts'
 import type { Defer } from './defer.ts'
 import type { Stream } from './recovery.ts'
@@ -13,6 +14,7 @@ export interface ConnectionTools {
   readonly clock: Clock
   readonly log: Log
   readonly defer: Defer
+  readonly budget: BufferBudget
   readonly random: () => number
   /** Unique among all instances. */
   readonly newId: () => string

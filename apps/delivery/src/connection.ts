@@ -37,7 +37,7 @@ export class Connection implements Outlet {
 
   /** `onClose` is called once: with the code when it is closed from here, with `undefined` when the client left. */
   constructor(tools: ConnectionTools, socket: Socket, onClose: (code: CloseCode | undefined) => void) {
-    const { wheel, clock, defer, limits, newId } = tools
+    const { wheel, clock, defer, budget, limits, newId } = tools
     this.#tools = tools
     this.#socket = socket
     this.#onClose = onClose
@@ -46,6 +46,7 @@ export class Connection implements Outlet {
     this.#queue = new SendQueue({
       socket,
       defer,
+      budget,
       maxBytes: limits.maxBufferBytes,
       onSlow: () => this.end('slow'),
     })

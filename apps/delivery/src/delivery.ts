@@ -1,4 +1,5 @@
 import type { Clock, Log, Part } from '@freshet/kit'
+import { BufferBudget } from './buffer-budget.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionTools } from './connection-tools.ts'
 import type {
@@ -46,6 +47,8 @@ export interface DeliveryFigures {
   /** Publications sent live, since the start. */
   readonly deliveries: number
   readonly closes: Readonly<Record<CloseCode | 'gone', number>>
+  /** What waits for clients of web-sockets. */
+  readonly bufferedBytes: number
   readonly ring: { readonly bytes: number; readonly publications: number; readonly windowSeconds: number }
 }
 
@@ -57,6 +60,7 @@ export class Delivery implements FeedSink, Part {
   readonly wheel: TimerWheel
   readonly #hub = new Hub()
   readonly #ring: Ring
+  readonly #budget: BufferBudget
   readonly #sweep: PositionSweep
   readonly #tools: ConnectionTools
   readonly #open = new Set<Closable>()
@@ -86,7 +90,8 @@ export class Delivery implements FeedSink, Part {
       maxSessionsPerUser: config.maxSessionsPerUser,
       graceMs: config.expiryGraceMs,
     })
-    this.#tools = { ...parts, opener: this.opener, wheel, stream, limits: config }
+    this.#budget = new BufferBudget(config.socketBytes, wheel)
+    this.#tools = { ...parts, opener: this.opener, wheel, stream, budget: this.#budget, limits: config }
   }
 
   start(): void {
@@ -114,6 +119,7 @@ export class Delivery implements FeedSink, Part {
       users: this.#hub.users,
       deliveries: this.#hub.deliveries,
       closes: { ...this.#closes },
+      bufferedBytes: this.#budget.bytes,
       ring: {
         bytes: ring.bytes,
         publications: ring.size,

@@ -59,6 +59,11 @@ export const deliveryOptions = defineOptions({
     'Web-sockets that may be opened; twice as many at once; further ones are 503.',
     { min: 1 },
   ),
+  socketBytes: bytes(
+    'socket-buffers',
+    256 * 2 ** 20,
+    'What may wait for all clients of web-sockets together.',
+  ),
   eventBytes: bytes(
     'event-buffers',
     64 * 2 ** 20,

@@ -1,3 +1,4 @@
+import type { BufferBudget } from './buffer-budget.ts'
 import type { Defer } from './defer.ts'
 import type { Socket } from './socket.ts'
 
@@ -7,6 +8,8 @@ export interface SendQueueParts {
   readonly defer: Defer
   /** What may wait for the client, here and in the socket together. */
   readonly maxBytes: number
+  /** What may wait for all clients. */
+  readonly budget: BufferBudget
   /** Called once, when more waits. */
   readonly onSlow: () => void
 }
@@ -49,13 +52,15 @@ export class SendQueue {
     this.#waitingBytes = 0
     if (this.#closed) return
     this.#write()
-    if (this.#parts.socket.bufferedBytes > this.#parts.maxBytes) this.#slow()
+    const { socket, budget, maxBytes } = this.#parts
+    if (!budget.allows(socket) || socket.bufferedBytes > maxBytes) this.#slow()
   }
 
   /** Drops what waits, and takes no more. */
   close(): void {
     this.#closed = true
     this.#lines = []
+    this.#parts.budget.forget(this.#parts.socket)
   }
 
   #write(): void {

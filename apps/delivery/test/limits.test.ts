@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
 import * as fc from 'fast-check'
+import { BufferBudget } from '../src/buffer-budget.ts'
 import { ConnectionDrain } from '../src/drain.ts'
 import { closes } from '../src/index.ts'
 import { SendQueue } from '../src/send-queue.ts'
@@ -102,11 +103,43 @@ test('D41 a client that takes nothing is closed with 3008, and gets no more; oth
 test('D41 a burst in one turn is bounded too', () => {
   const socket = new FakeSocket()
   let slow = 0
-  const queue = new SendQueue({ socket, defer: () => undefined, maxBytes: 1_000, onSlow: () => (slow += 1) })
+  const budget = new BufferBudget(2 ** 20, new TimerWheel(new HeldClock(SECOND)))
+  const queue = new SendQueue({
+    budget,
+    socket,
+    defer: () => undefined,
+    maxBytes: 1_000,
+    onSlow: () => (slow += 1),
+  })
   for (let count = 0; count < 11; count++) queue.push('x'.repeat(99), 99)
   expect(slow).toBe(1)
   queue.flush()
   expect(socket.frames).toEqual([])
+})
+
+test('D44 what waits for all clients is bounded: those with more than their share are closed as slow', async () => {
+  const { client, feed, settle, delivery, pass } = openBench({ socketBytes: 2 ** 20, pingMs: 3_600_000 })
+  const clients: Awaited<ReturnType<typeof client>>[] = []
+  for (let count = 0; count < 10; count++) clients.push(await client(connect))
+  const wait = async (bytes: readonly number[]): Promise<void> => {
+    for (const [index, buffered] of bytes.entries()) {
+      const socket = clients[index]?.socket
+      if (socket) socket.bufferedBytes = buffered
+    }
+    feed.message({ from: 'bob', to: { user: 'ann' } })
+    await settle()
+  }
+  const slow = (): readonly number[] =>
+    clients.flatMap(({ socket }, index) => (socket.closed === 'slow' ? [index] : []))
+  await wait([500_000, 400_000, 1_000, 1_000])
+  expect(slow()).toEqual([])
+  expect(delivery.figures().bufferedBytes).toBe(902_000)
+  for (let count = 0; count < 2; count++) await wait([500_000, 400_000, 200_000, 1_000])
+  expect(slow()).toEqual([0])
+  // What was taken meanwhile counts no more, without anything being sent.
+  for (const { socket } of clients) socket.bufferedBytes = 0
+  await pass(1_250)
+  expect(delivery.figures().bufferedBytes).toBe(0)
 })
 
 test('D42 a timer runs once, never early and at most a slot late, whatever was set and canceled', () => {

@@ -154,6 +154,8 @@ test('D14 a page that was reloaded says where it was, unless its SDK knows bette
   const subs = { '#ann': { recover: true, epoch: EPOCH, offset: offsetOf(SECOND, 1) } }
   const kept = await client({ id: 1, connect: { token, data, subs } })
   expect(kept.socket.ids).toEqual([second])
+  const fresh = await client({ id: 1, connect: { token, data, subs: { '#ann': {} } } })
+  expect(fresh.socket.ids).toEqual([])
   const others = await client({ id: 1, connect: { token, data, subs: { '#bob': subs['#ann'] } } })
   expect(others.socket.ids).toEqual([first, second])
 })
