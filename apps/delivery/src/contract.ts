@@ -127,3 +127,12 @@ export type TokenOutcome =
 export interface TokenCheck {
   check(token: string): Promise<TokenOutcome>
 }
+
+/**
+ * Tickets stand for a token for half a minute: browsers cannot send a header with an event stream, and a token in a URL
+ * would be in logs. One that an instance issued is good at every other.
+ */
+export interface Tickets extends TokenCheck {
+  /** A ticket whose `check` returns these claims: the token's own expiry and time of issue still count. */
+  issue(claims: TokenClaims): Promise<string>
+}

@@ -4,13 +4,13 @@ import {
   RouteTable,
   Upgrades,
   type App,
-  type Route,
   type ServiceTools,
   type UpgradeCall,
   type UpgradeRoute,
 } from '@freshet/service'
+import type { Tickets, TokenCheck } from './contract.ts'
 import type { Delivery, DeliveryFigures } from './delivery.ts'
-import { openEventStream } from './doors/event-stream.ts'
+import { eventStreamRoutes } from './doors/event-stream-routes.ts'
 import { openWebSocket, type WebSocketLike } from './doors/web-socket.ts'
 import type { DeliveryConfig } from './options.ts'
 import { RateLimit } from './rate-limit.ts'
@@ -19,6 +19,8 @@ import { RateLimit } from './rate-limit.ts'
 export interface DeliveryAppParts {
   readonly delivery: Delivery
   readonly config: DeliveryConfig
+  readonly tokens: TokenCheck
+  readonly tickets: Tickets
   readonly random: () => number
   /** Origins of pages that may connect, beside those of this host. */
   readonly origins: readonly string[]
@@ -38,7 +40,7 @@ const RETRY_MS = 2_000
 /** The doors of the service: web-sockets and event streams on the public port. */
 export function deliveryApp(parts: DeliveryAppParts, tools: ServiceTools): App<DeliveryStatus> {
   const { delivery, config, random } = parts
-  const { clock, drain, inFlight, tokens, log } = tools
+  const { clock, drain, inFlight, log } = tools
   const streams = new EventStreams({
     part: inFlight.budget.part('events', config.eventBytes),
     drain,
@@ -50,23 +52,6 @@ export function deliveryApp(parts: DeliveryAppParts, tools: ServiceTools): App<D
     retryMs: RETRY_MS,
   })
   drain.add(delivery.drain)
-  const events: Route = {
-    methods: ['GET'],
-    path: '/connection/sse',
-    // The token is proved where the session is opened: what becomes of it is more than yes or no.
-    who: 'public',
-    query: ['since'],
-    answer: ({ request, response, query }) => {
-      const since = query.get('since')
-      const token = bearerOf(request.headers.authorization)
-      return openEventStream(delivery, streams, {
-        request,
-        response,
-        token,
-        ...(since !== undefined && { since }),
-      })
-    },
-  }
   const rate = new RateLimit(config.handshakesPerSecond, clock)
   const sockets: UpgradeRoute = {
     path: '/connection/websocket',
@@ -82,7 +67,7 @@ export function deliveryApp(parts: DeliveryAppParts, tools: ServiceTools): App<D
   }
   const { origins } = parts
   const upgrades = new Upgrades({ routes: [sockets], origins, maxOpen: config.maxConnections, drain, log })
-  const table = new RouteTable({ routes: [events], tokens })
+  const table = new RouteTable({ routes: eventStreamRoutes({ ...parts, streams }) })
   return {
     handle: table.handlerAt(''),
     parts: [delivery],
@@ -93,8 +78,4 @@ export function deliveryApp(parts: DeliveryAppParts, tools: ServiceTools): App<D
       status: () => ({ ...delivery.figures(), streams: streams.size }),
     },
   }
-}
-
-function bearerOf(header = ''): string {
-  return /^bearer +(\S+)$/i.exec(header)?.[1] ?? ''
 }

@@ -11,6 +11,7 @@ export type {
   ReadCursor,
   Recipients,
   Revocation,
+  Tickets,
   TokenCheck,
   TokenClaims,
   TokenOutcome,

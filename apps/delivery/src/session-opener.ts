@@ -25,6 +25,8 @@ export interface Opened {
 /** A client that asks for a session. */
 export interface Opening {
   readonly token: string
+  /** Proves it instead of the service's own check. */
+  readonly tokens?: TokenCheck
   /** Where it was, by the user it proves to be. */
   readonly since: (user: string) => StreamPosition | undefined
   readonly outlet: Outlet
@@ -57,7 +59,7 @@ export class SessionOpener {
 
   /** Resolves with why there is no session, or `undefined` after `onOpen` was called. Rejects with what that throws. */
   async open(opening: Opening): Promise<Refusal | undefined> {
-    const outcome = await this.#parts.tokens.check(opening.token)
+    const outcome = await (opening.tokens ?? this.#parts.tokens).check(opening.token)
     if (outcome.kind !== 'valid') return outcome.kind
     const { hub, states, now } = this.#parts
     const at = now()?.point.position

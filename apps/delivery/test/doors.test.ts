@@ -94,6 +94,35 @@ test('D51 a stream without a valid token is 401, and so is one that comes back w
   expect((await fetch(server.eventsUrl)).status).toBe(401)
 })
 
+test('D53 a ticket opens a stream without a header, for as long as it is good and the token behind it', async () => {
+  await using server = await openServer()
+  const now = Math.floor(Date.now() / 1_000)
+  const ticketFor = async (token: string): Promise<Response> =>
+    await fetch(`${server.url}/connection/ticket`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}` },
+    })
+  expect((await ticketFor('{}')).status).toBe(401)
+  const answer = await ticketFor(tokenOf('ann', { issuedAt: now - 10 }))
+  expect(answer.headers.get('cache-control')).toBe('no-store')
+  const { ticket } = (await answer.json()) as { readonly ticket: string }
+  const source = new EventSource(`${server.eventsUrl}?ticket=${ticket}`)
+  const heard: string[] = []
+  source.addEventListener('message', ({ data }) => heard.push(String(JSON.parse(String(data)).id)))
+  await once(source, 'open')
+  await eventually(() => expect(server.delivery.figures().users).toBe(1))
+  const { id } = server.feed.message(toAnn)
+  await eventually(() => expect(heard).toEqual([id]))
+  source.close()
+  server.reads.notBefore.set('ann', now)
+  await eventually(() => expect(server.delivery.figures().users).toBe(0))
+  const open = async (): Promise<number> => (await fetch(`${server.eventsUrl}?ticket=${ticket}`)).status
+  expect(await open()).toBe(401)
+  server.reads.notBefore.clear()
+  server.tickets.expired = true
+  expect(await open()).toBe(401)
+})
+
 test('D51 a stream whose token is revoked ends with the reason, and is 401 when it comes back', async () => {
   await using server = await openServer()
   const now = Math.floor(Date.now() / 1_000)

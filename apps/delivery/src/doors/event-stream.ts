@@ -1,6 +1,7 @@
 import { ProblemError } from '@freshet/protocol'
 import { lastEventIdOf, type EventStreams } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { TokenCheck } from '../contract.ts'
 import type { Delivery } from '../delivery.ts'
 import type { StreamPosition } from '../protocol/command.ts'
 import type { Refusal } from '../session-opener.ts'
@@ -11,6 +12,8 @@ export interface EventStreamCall {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly token: string
+  /** Proves it instead of the service's own check. */
+  readonly tokens?: TokenCheck
   /** `epoch:offset`, where a page was before it was reloaded: `Last-Event-ID` counts before it. */
   readonly since?: string
 }
@@ -22,12 +25,13 @@ export interface EventStreamCall {
 export async function openEventStream(
   delivery: Delivery,
   streams: EventStreams,
-  { request, response, token, since }: EventStreamCall,
+  { request, response, token, tokens, since }: EventStreamCall,
 ): Promise<void> {
   const place = lastEventIdOf(request.headers) ?? since
   const client = new StreamClient(delivery)
   const refusal = await delivery.opener.open({
     token,
+    ...(tokens && { tokens }),
     since: () => (place === undefined ? undefined : positionIn(place)),
     outlet: client,
     onOpen: (opened) =>
@@ -43,7 +47,8 @@ function positionIn(text: string): StreamPosition {
   return { epoch, offset: Number(offset) }
 }
 
-function problemFor(refusal: Refusal): ProblemError {
+/** The answer to a client that gets no session. */
+export function problemFor(refusal: Refusal): ProblemError {
   switch (refusal) {
     case 'expired':
       return new ProblemError('unauthenticated', { detail: 'The token has expired.' })

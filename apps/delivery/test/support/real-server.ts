@@ -6,7 +6,7 @@ import { WebSocketServer, type RawData, type WebSocket } from 'ws'
 import { Delivery, deliveryApp, deliveryOptions, FRAME_LIMITS, type DeliveryConfig } from '../../src/index.ts'
 import { FakeReads } from './bench.ts'
 import { ScriptedFeed } from './scripted-feed.ts'
-import { PlainTokens } from './tokens.ts'
+import { PlainTickets, PlainTokens } from './tokens.ts'
 
 /** What a web-socket of npm `ws` received, as text. */
 export function textOf(data: RawData): string {
@@ -18,6 +18,7 @@ export async function openServer(changed: Partial<DeliveryConfig> = {}, feed = n
   const reads = new FakeReads()
   const config = { ...readConfig(deliveryOptions, { argv: [], env: {}, readFile: () => '' }), ...changed }
   const tokens = new PlainTokens(() => Date.now())
+  const tickets = new PlainTickets()
   const delivery = new Delivery({
     config,
     reads,
@@ -57,6 +58,8 @@ export async function openServer(changed: Partial<DeliveryConfig> = {}, feed = n
           {
             delivery,
             config,
+            tokens,
+            tickets,
             random: Math.random,
             origins: [],
             upgrade: ({ request, socket, behind }, onOpen) =>
@@ -79,6 +82,7 @@ export async function openServer(changed: Partial<DeliveryConfig> = {}, feed = n
     feed,
     reads,
     tokens,
+    tickets,
     delivery,
     connects,
     url: service.url,

@@ -1,4 +1,4 @@
-import type { TokenCheck, TokenClaims, TokenOutcome } from '../../src/index.ts'
+import type { Tickets, TokenCheck, TokenClaims, TokenOutcome } from '../../src/index.ts'
 
 /** Tokens that are JSON of what they claim; one without `sub` is invalid. Times are seconds since 1970. */
 export function tokenOf(sub: string, claims: Partial<Omit<TokenClaims, 'sub'>> = {}): string {
@@ -31,5 +31,23 @@ export class PlainTokens implements TokenCheck {
     } catch {
       return { kind: 'invalid' }
     }
+  }
+}
+
+/** Tickets that are good while the test lets them. */
+export class PlainTickets implements Tickets {
+  readonly #claims = new Map<string, TokenClaims>()
+  expired = false
+
+  issue(claims: TokenClaims): Promise<string> {
+    const ticket = `ticket-${this.#claims.size}`
+    this.#claims.set(ticket, claims)
+    return Promise.resolve(ticket)
+  }
+
+  check(ticket: string): Promise<TokenOutcome> {
+    const claims = this.#claims.get(ticket)
+    if (!claims) return Promise.resolve({ kind: 'invalid' })
+    return Promise.resolve(this.expired ? { kind: 'expired' } : { kind: 'valid', claims })
   }
 }
