@@ -1,5 +1,5 @@
 import type { Socket } from './socket.ts'
-import type { TimerWheel, WheelTimer } from './timer-wheel.ts'
+import type { TimerWheel } from './timer-wheel.ts'
 
 type Buffered = Pick<Socket, 'bufferedBytes'>
 
@@ -15,7 +15,7 @@ export class BufferBudget {
   readonly #wheel: TimerWheel
   readonly #waiting = new Map<Buffered, number>()
   #bytes = 0
-  #timer: WheelTimer | undefined
+  #reviewing = false
 
   constructor(maxBytes: number, wheel: TimerWheel) {
     this.#maxBytes = maxBytes
@@ -44,11 +44,13 @@ export class BufferBudget {
     this.#bytes += bytes - (this.#waiting.get(socket) ?? 0)
     if (bytes > 0) this.#waiting.set(socket, bytes)
     else this.#waiting.delete(socket)
-    if (this.#waiting.size > 0) this.#timer ??= this.#wheel.set(REVIEW_MS, () => this.#review())
+    if (this.#waiting.size === 0 || this.#reviewing) return
+    this.#reviewing = true
+    this.#wheel.set(REVIEW_MS, () => this.#review())
   }
 
   #review(): void {
-    this.#timer = undefined
+    this.#reviewing = false
     for (const socket of this.#waiting.keys()) this.#set(socket, socket.bufferedBytes)
   }
 }
