@@ -12,10 +12,10 @@ export type PlainCommand = Exclude<AnsweredCommand, { readonly method: 'connect'
 export function answerTo(command: PlainCommand, session: Session, stream: Stream): string {
   const { id } = command
   switch (command.method) {
-    // A second subscription to the own channel would take the publications of the first, and stop its offset.
+    // A client-side subscription to the own channel would take over the pushes and stop the offset of the server-side one.
     case 'subscribe':
       return errorReply(id, isOwn(command.channel, session) ? 'alreadySubscribed' : 'denied')
-    // An error would make SDKs reconnect.
+    // SDKs reconnect after an error here.
     case 'unsubscribe':
       return unsubscribeReply(id)
     case 'history':
@@ -59,7 +59,7 @@ function historyOf(
   return historyReply(id, { epoch, offset: top }, within(inOrder, REPLAY_LIMITS.bytes))
 }
 
-/** The first of them, as many as fit. */
+/** As many from the start as fit. */
 function within<T extends { readonly bytes: number }>(all: readonly T[], maxBytes: number): readonly T[] {
   let bytes = 0
   return all.filter((one) => (bytes += one.bytes) <= maxBytes)

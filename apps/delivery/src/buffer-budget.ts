@@ -3,12 +3,12 @@ import type { TimerWheel } from './timer-wheel.ts'
 
 type Buffered = Pick<Socket, 'bufferedBytes'>
 
-/** How often those that may have taken what waited for them are looked at. */
+/** How often the buffers of slow clients are measured again. */
 const REVIEW_MS = 1_000
 
 /**
- * What may wait for all clients together: thousands of slow ones could each fill their own limit. When it is full, a client
- * that has more than its share is too slow.
+ * Limits the bytes buffered for all clients together: thousands of slow clients could each fill their own limit. When the
+ * budget is exceeded, a client with more than its fair share counts as slow.
  */
 export class BufferBudget {
   readonly #maxBytes: number
@@ -26,16 +26,16 @@ export class BufferBudget {
     return this.#bytes
   }
 
-  /** Counts what waits for a client now; `false`: it has more than its share. */
+  /** Measures a client's buffer; `false`: the budget is exceeded and the client has more than its fair share. */
   allows(socket: Buffered): boolean {
     const bytes = socket.bufferedBytes
-    // Most clients take everything at once.
+    // The usual case: the kernel has taken everything.
     if (bytes === 0 && !this.#waiting.has(socket)) return true
     this.#set(socket, bytes)
     return this.#bytes <= this.#maxBytes || bytes <= this.#maxBytes / this.#waiting.size
   }
 
-  /** The client is gone. */
+  /** The client has disconnected. */
   forget(socket: Buffered): void {
     this.#set(socket, 0)
   }

@@ -16,10 +16,10 @@ import type { WheelTimer } from './timer-wheel.ts'
 import { actionFor, type ConnectionState } from './transitions.ts'
 import { welcome } from './welcome.ts'
 
-/** Commands that wait for the connect before them. */
+/** Commands that may queue behind a pending connect. */
 const MAX_QUEUED = 128
 
-/** One client that speaks the protocol, from its first frame to its close. */
+/** One client of the frame protocol, from its first frame to its close. */
 export class Connection implements Outlet {
   readonly #tools: ConnectionTools
   readonly #socket: Socket
@@ -35,7 +35,7 @@ export class Connection implements Outlet {
   #pushHead = ''
   #pushBytes = 0
 
-  /** `onClose` is called once: with the code when it is closed from here, with `undefined` when the client left. */
+  /** `onClose` is called once, with the code of our close or `undefined` when the client disconnected. */
   constructor(tools: ConnectionTools, socket: Socket, onClose: (code: CloseCode | undefined) => void) {
     const { wheel, clock, defer, budget, limits, newId } = tools
     this.#tools = tools
@@ -57,13 +57,13 @@ export class Connection implements Outlet {
     return this.#state
   }
 
-  /** A text frame came. */
+  /** A text frame was received. */
   receive(frame: string): void {
     if (this.#state === 'closed') return
     try {
       const commands = readFrame(frame)
       if (!this.#rate.take(commands.length)) return this.end('tooManyRequests')
-      this.#heartbeat?.heard()
+      this.#heartbeat?.received()
       for (const command of commands) this.#take(command)
     } catch (error) {
       if (error instanceof ProtocolFault) this.end('badRequest')
@@ -75,16 +75,16 @@ export class Connection implements Outlet {
     this.#queue.push(`${this.#pushHead}${json}${PUSH_TAIL}`, this.#pushBytes + bytes)
   }
 
-  /** Closes the connection behind what was sent; a client that is too slow gets no more. Idempotent. */
+  /** Sends what is queued, unless the client is too slow, and closes the connection. Idempotent. */
   end(code: CloseCode): void {
     if (this.#state === 'closed') return
     if (code !== 'slow') this.#queue.flush()
-    // The flush may have found out that it is slow.
+    // The flush may have closed it as slow.
     this.#leave(code)
   }
 
-  /** The client's side is gone. Idempotent. */
-  gone(): void {
+  /** The client has disconnected. Idempotent. */
+  disconnected(): void {
     this.#leave(undefined)
   }
 
@@ -113,7 +113,7 @@ export class Connection implements Outlet {
         return this.end('badRequest')
       case 'unavailable':
         return this.end('notAvailable')
-      case 'heard':
+      case 'ignore':
       case 'drop':
         return
     }
@@ -126,7 +126,7 @@ export class Connection implements Outlet {
       since: (user) => placeIn(request, channelOf(user)),
       outlet: this,
       onOpen: (opened) => this.#open(id, opened),
-      gone: () => this.#state === 'closed',
+      abandoned: () => this.#state === 'closed',
     })
     opening.then((refusal) => this.#refuse(id, refusal), this.#fail)
   }
@@ -163,7 +163,7 @@ export class Connection implements Outlet {
     if (method === 'pong' || method === 'send' || method === 'connect' || !this.#session) return
     if (method === 'refresh')
       return void this.#refresh(command.id, command.token, this.#session).catch(this.#fail)
-    // The feed has begun anew: this connection is about to end.
+    // The feed has restarted, so this connection is about to close.
     if (stream === undefined) return this.#send(errorReply(command.id, 'internal'))
     this.#send(answerTo(command, this.#session, stream))
   }
@@ -178,7 +178,7 @@ export class Connection implements Outlet {
     this.#send(refreshReply(id, { client: this.#client, version, expires: true, ttl: session.ttlSeconds }))
   }
 
-  /** A fault of ours: the client comes back. */
+  /** An internal error: the client reconnects. */
   readonly #fail = (err: unknown): void => {
     this.#tools.log.error({ err }, 'connection failed')
     this.end('error')
@@ -189,7 +189,7 @@ export class Connection implements Outlet {
   }
 }
 
-/** Where the client was: what its SDK keeps counts before what the page kept. */
+/** The position to recover from. The SDK's own position takes precedence over that of the page. */
 function placeIn({ subs, since }: ConnectRequest, channel: string): StreamPosition | undefined {
   return subs.has(channel) ? subs.get(channel) : since
 }

@@ -12,13 +12,13 @@ export interface FeedStart {
   /** Names the source and the version of the filter; offsets of two epochs are never compared. See `epochOf`. */
   readonly epoch: string
   /**
-   * Every change of this second and of later ones is reported. Changes of earlier seconds may be reported too: memberships
-   * count, messages are ignored. After lost history: the second after the one in which the new feed starts.
+   * The feed reports every change from the start of this second on. It may also report earlier changes: memberships and
+   * revocations are applied, messages are ignored. After lost history: the second after the one in which the feed restarts.
    */
   readonly second: number
 }
 
-/** To whom a message is addressed; its sender is a recipient too. */
+/** The addressees of a message. Its sender receives it too. */
 export type Recipients =
   { readonly user: string } | { readonly users: readonly string[] } | { readonly group: string }
 
@@ -46,7 +46,7 @@ export interface Interval {
   readonly to?: number
 }
 
-/** What one user may see of one group; always the whole document, so a later one replaces an earlier one. */
+/** What one user may see of one group. Always the complete document, so a later one replaces an earlier one. */
 export interface Membership {
   readonly group: string
   readonly user: string
@@ -85,52 +85,52 @@ export interface FeedBatch {
   readonly through: FeedPoint
 }
 
-/** What the change stream drives; `Delivery` is one. Both calls take effect before they return. */
+/** Consumer of the feed, implemented by `Delivery`. Both calls are synchronous. */
 export interface FeedSink {
-  /** The feed starts. The second call and later ones mean that history was lost: every client is told to come back. */
+  /** The feed starts. The second call and later ones mean that history was lost: every client is disconnected and reconnects. */
   begin(start: FeedStart): void
   apply(batch: FeedBatch): void
 }
 
-/** What the database knows of a user. */
+/** The state of a user in the database. */
 export interface UserState {
   readonly memberships: readonly Membership[]
   /** The latest revocation; 0: none. */
   readonly notBefore: number
 }
 
-/** Reads of the database beside the feed: one for each user that connects and has no connection here yet. */
+/** Database reads: one for each user who connects and has no other connection to this instance. */
 export interface UserReads {
   /**
-   * The state exactly at `at`, not a later one: the feed reports what follows. A rejection is answered to the client as a
-   * temporary error, and it comes back.
+   * The state exactly at `at`, since the feed reports what follows. After a rejection the client gets a temporary error
+   * and reconnects.
    */
   load(user: string, at: SourcePosition, signal: AbortSignal): Promise<UserState>
 }
 
-/** What a valid token says. Times are seconds since 1970. */
+/** The claims of a valid token. Times are seconds since 1970. */
 export interface TokenClaims {
   readonly sub: string
   readonly expiresAt: number
-  /** 0 when the token does not say: then any revocation revokes it. */
+  /** 0 without the claim `iat`: then any revocation applies. */
   readonly issuedAt: number
-  /** Groups whose messages the bearer gets without being a stored member. */
+  /** Groups whose messages the bearer receives without a stored membership. */
   readonly groups: readonly string[]
 }
 
-/** What became of a token; `unavailable`: it cannot be verified now, and may be good. */
+/** The result of verifying a token; `unavailable`: it cannot be verified now and may be valid. */
 export type TokenOutcome =
   | { readonly kind: 'valid'; readonly claims: TokenClaims }
   | { readonly kind: 'expired' | 'invalid' | 'unavailable' }
 
-/** Proves tokens. Never rejects. */
+/** Verifies tokens. Never rejects. */
 export interface TokenCheck {
   check(token: string): Promise<TokenOutcome>
 }
 
 /**
- * Tickets stand for a token for half a minute: browsers cannot send a header with an event stream, and a token in a URL
- * would be in logs. One that an instance issued is good at every other.
+ * Short-lived stand-ins for a token in a URL: browsers cannot send headers with an event stream, and a token in a URL ends
+ * up in logs. Valid for 30 s on every instance.
  */
 export interface Tickets extends TokenCheck {
   /** A ticket whose `check` returns these claims: the token's own expiry and time of issue still count. */

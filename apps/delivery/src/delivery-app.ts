@@ -10,8 +10,8 @@ import {
 } from '@freshet/service'
 import type { Tickets, TokenCheck } from './contract.ts'
 import type { Delivery, DeliveryFigures } from './delivery.ts'
-import { eventStreamRoutes } from './doors/event-stream-routes.ts'
-import { openWebSocket, type WebSocketLike } from './doors/web-socket.ts'
+import { eventStreamRoutes } from './transports/event-stream-routes.ts'
+import { openWebSocket, type WebSocketLike } from './transports/web-socket.ts'
 import type { DeliveryConfig } from './options.ts'
 import { RateLimit } from './rate-limit.ts'
 
@@ -28,7 +28,7 @@ export interface DeliveryAppParts {
   readonly upgrade: (call: UpgradeCall, onOpen: (webSocket: WebSocketLike) => void) => void
 }
 
-/** The names of `/statusz`. */
+/** The app's part of `/statusz`. */
 export interface DeliveryStatus extends DeliveryFigures {
   readonly streams: number
 }
@@ -37,7 +37,7 @@ export interface DeliveryStatus extends DeliveryFigures {
 const HEARTBEAT_MS = 25_000
 const RETRY_MS = 2_000
 
-/** The doors of the service: web-sockets and event streams on the public port. */
+/** The public port of the service: web-sockets and event streams. */
 export function deliveryApp(parts: DeliveryAppParts, tools: ServiceTools): App<DeliveryStatus> {
   const { delivery, config, random } = parts
   const { clock, drain, inFlight, log } = tools

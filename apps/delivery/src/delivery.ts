@@ -26,7 +26,7 @@ import type { Socket } from './socket.ts'
 import { TimerWheel } from './timer-wheel.ts'
 import { UserStates } from './user-states.ts'
 
-/** What the core needs from outside. */
+/** Dependencies of the core. */
 export interface DeliveryParts {
   readonly config: DeliveryConfig
   readonly reads: UserReads
@@ -40,19 +40,19 @@ export interface DeliveryParts {
   readonly version: string
 }
 
-/** What has happened since the start, and what is. */
+/** Counters and gauges for metrics and `/statusz`. */
 export interface DeliveryFigures {
   readonly connections: number
   readonly users: number
   /** Publications sent live, since the start. */
   readonly deliveries: number
-  readonly closes: Readonly<Record<CloseCode | 'gone', number>>
-  /** What waits for clients of web-sockets. */
+  readonly closes: Readonly<Record<CloseCode | 'disconnected', number>>
+  /** Bytes buffered for web-sockets. */
   readonly bufferedBytes: number
   readonly ring: { readonly bytes: number; readonly publications: number; readonly windowSeconds: number }
 }
 
-/** The core of the service: a feed on one side, clients on the other. It knows no database. */
+/** The core of the service, between a feed and clients. Independent of any database. */
 export class Delivery implements FeedSink, Part {
   readonly name = 'delivery'
   readonly drain: ConnectionDrain
@@ -64,7 +64,7 @@ export class Delivery implements FeedSink, Part {
   readonly #sweep: PositionSweep
   readonly #tools: ConnectionTools
   readonly #open = new Set<Closable>()
-  readonly #closes: Record<CloseCode | 'gone', number>
+  readonly #closes: Record<CloseCode | 'disconnected', number>
   #start: FeedStart | undefined
   #counter: OffsetCounter | undefined
   #point: FeedPoint | undefined
@@ -77,7 +77,7 @@ export class Delivery implements FeedSink, Part {
     const now = (): ReturnType<typeof this.now> => this.now()
     this.wheel = wheel
     this.#ring = new Ring(config.ringBytes)
-    this.#closes = { gone: 0, ...zeros() }
+    this.#closes = { disconnected: 0, ...zeros() }
     this.drain = new ConnectionDrain(this.#open, clock)
     this.#sweep = new PositionSweep({ hub, wheel, wallMs: () => clock.wallMs(), stream })
     this.opener = new SessionOpener({
@@ -105,7 +105,7 @@ export class Delivery implements FeedSink, Part {
     this.wheel.stop()
   }
 
-  /** Where the feed is; `undefined`: clients cannot be served yet. */
+  /** The current point of the feed; `undefined`: not ready for clients. */
   now(): { readonly point: FeedPoint; readonly stream: Stream } | undefined {
     const stream = this.#stream()
     return stream && this.#point ? { point: this.#point, stream } : undefined
@@ -141,7 +141,7 @@ export class Delivery implements FeedSink, Part {
     const start = this.#start
     if (counter === undefined || start === undefined) throw new TypeError('expected begin before apply')
     for (const change of changes) {
-      // Before the boundary nobody knows how many changes their second had.
+      // The number of changes in a second that was not seen from its start is unknown.
       const offset = change.second < start.second ? undefined : counter.next(change.second)
       this.#apply(change, offset)
     }
@@ -149,22 +149,22 @@ export class Delivery implements FeedSink, Part {
     this.#point = through.second < start.second ? undefined : through
   }
 
-  /** A client that speaks the protocol. Tell the connection what the socket receives. */
+  /** A client of the frame protocol. Pass the frames that the socket receives to the connection. */
   accept(socket: Socket): Connection {
     const connection = new Connection(this.#tools, socket, (code) => this.closed(connection, code))
     this.#open.add(connection)
     return connection
   }
 
-  /** A client that came by another door. */
+  /** Registers a client of another transport. */
   opened(client: Closable): void {
     this.#open.add(client)
   }
 
-  /** Counts the end of a client; `undefined`: it left. */
+  /** Removes and counts a client; `undefined`: it disconnected. */
   closed(client: Closable, code: CloseCode | undefined): void {
     this.#open.delete(client)
-    this.#closes[code ?? 'gone'] += 1
+    this.#closes[code ?? 'disconnected'] += 1
   }
 
   #stream(): Stream | undefined {

@@ -9,10 +9,10 @@ export interface Closable {
 
 const PAUSE_MS = 20
 
-/** Of the grace: what is left is for the clients' side of the last closes. */
+/** Share of the grace period; the rest is for the close handshakes of the last connections. */
 const PART = 0.8
 
-/** Closes every connection with 3001, evenly over the grace, so that the clients do not come to others all at once. */
+/** Closes every connection with 3001, evenly over the grace period, so that other instances do not get a reconnect storm. */
 export class ConnectionDrain implements Draining {
   readonly name = 'connections'
   readonly #open: ReadonlySet<Closable>
@@ -35,7 +35,7 @@ export class ConnectionDrain implements Draining {
       closed = until
       if (closed < connections.length) await clock.sleep(PAUSE_MS, signal)
     }
-    // A handshake may have been answered meanwhile.
+    // A handshake may have completed in the meantime.
     for (const connection of this.#open) connection.end('shutdown')
   }
 }

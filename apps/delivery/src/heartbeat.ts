@@ -1,31 +1,31 @@
 import type { TimerWheel, WheelTimer } from './timer-wheel.ts'
 
-/** What one client's heartbeat is made of. */
+/** Dependencies of a heartbeat. */
 export interface HeartbeatParts {
   readonly wheel: TimerWheel
-  /** In [0, 1): the first pings of clients that came at once are spread. */
+  /** In [0, 1): spreads the first pings of clients that connected together. */
   readonly random: () => number
   readonly pingMs: number
-  /** The time a pong may take; less than `pingMs`. */
+  /** Deadline of the pong; less than `pingMs`. */
   readonly pongMs: number
   readonly onPing: () => void
   readonly onSilence: () => void
 }
 
-/** Pings a client, and notices when it does not answer. One timer at any time. */
+/** Pings a client and detects a missing pong, with one timer at a time. */
 export class Heartbeat {
   readonly #parts: HeartbeatParts
   #timer: WheelTimer
-  #heard = false
+  #received = false
 
   constructor(parts: HeartbeatParts) {
     this.#parts = parts
     this.#timer = parts.wheel.set(parts.random() * parts.pingMs, () => this.#ping())
   }
 
-  /** Something came from the client. */
-  heard(): void {
-    this.#heard = true
+  /** A frame was received from the client. */
+  received(): void {
+    this.#received = true
   }
 
   stop(): void {
@@ -34,14 +34,14 @@ export class Heartbeat {
 
   #ping(): void {
     const { wheel, pongMs, onPing } = this.#parts
-    this.#heard = false
+    this.#received = false
     this.#timer = wheel.set(pongMs, () => this.#expectPong())
     onPing()
   }
 
   #expectPong(): void {
     const { wheel, pingMs, pongMs, onSilence } = this.#parts
-    if (!this.#heard) return onSilence()
+    if (!this.#received) return onSilence()
     this.#timer = wheel.set(pingMs - pongMs, () => this.#ping())
   }
 }

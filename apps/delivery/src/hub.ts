@@ -5,14 +5,14 @@ import type { Publication } from './publication.ts'
 import { UserEntry, type Member } from './user-entry.ts'
 
 /**
- * Who is connected here and what they may see. A publication costs for those it is addressed to and for nobody else: users
- * are found by name, and the users of a group by the group.
+ * Who is connected here and what they may see. Publishing looks up the recipients, so its cost depends on their number and
+ * not on the number of connected users.
  */
 export class Hub {
   readonly #users = new Map<string, UserEntry>()
-  /** Connected users by the groups they are stored members of. */
+  /** Users with a stored membership, by group. */
   readonly #groups = new Map<string, Set<UserEntry>>()
-  /** Clients by the groups of their token. */
+  /** Clients whose token names the group, by group. */
   readonly #byToken = new Map<string, Set<Member>>()
 
   #deliveries = 0
@@ -22,7 +22,7 @@ export class Hub {
     return this.#deliveries
   }
 
-  /** Users who are connected or connecting. */
+  /** Number of users who are connected or connecting. */
   get users(): number {
     return this.#users.size
   }
@@ -32,8 +32,8 @@ export class Hub {
     for (const entry of this.#users.values()) yield* entry.members
   }
 
-  /** From this call on the feed keeps the entry up to date, until as many `release` have followed. */
-  hold(user: string): UserEntry {
+  /** Returns the user's entry, which the feed keeps up to date until it is released as often as it was acquired. */
+  acquire(user: string): UserEntry {
     const entry = this.#users.get(user) ?? new UserEntry(user)
     this.#users.set(user, entry)
     entry.holders += 1
@@ -47,7 +47,7 @@ export class Hub {
     for (const group of entry.groups.keys()) removeFrom(this.#groups, group, entry)
   }
 
-  /** What the database knew when the entry was first held. What the feed has reported since is newer. */
+  /** Adds the state that the database had when the entry was created. What the feed has reported since wins. */
   fill(entry: UserEntry, { memberships, notBefore }: UserState): void {
     entry.loaded = true
     entry.notBefore = Math.max(entry.notBefore, notBefore)
@@ -65,7 +65,7 @@ export class Hub {
     for (const group of member.groups) removeFrom(this.#byToken, group, member)
   }
 
-  /** Hands it to those it is addressed to. */
+  /** Sends a publication to its audience. */
   publish(publication: Publication): void {
     const { audience } = publication
     if (audience.kind === 'users') {
@@ -75,7 +75,7 @@ export class Hub {
     for (const entry of this.#groups.get(audience.group) ?? [])
       if (sees(entry.groups.get(audience.group) ?? [], audience.seq))
         this.#pushAll(entry.members, publication)
-    // One who is a member in both ways has it already, and takes it once.
+    // A client that is a member in both ways ignores the second one by its offset.
     this.#pushAll(this.#byToken.get(audience.group), publication)
   }
 
@@ -91,7 +91,7 @@ export class Hub {
     for (const member of entry.members) if (member.issuedAt < entry.notBefore) member.end('revoked')
   }
 
-  /** Ends every client; what was known is void. */
+  /** Closes every client and drops all entries. */
   clear(code: CloseCode): void {
     for (const entry of this.#users.values()) entry.lapsed = true
     const members = [...this.members()]

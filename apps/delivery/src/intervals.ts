@@ -5,10 +5,10 @@ export function sees(intervals: readonly Interval[], seq: number): boolean {
   return intervals.some(({ from, to = Infinity }) => from <= seq && seq <= to)
 }
 
-/** Whether such a member may see what will be sent. */
+/** Whether such a member may see future messages. */
 export function isMember(intervals: readonly Interval[]): boolean {
   return intervals.some(({ to }) => to === undefined)
 }
 
-/** The intervals of those who are members by their token: all of the group. */
+/** The intervals of members by token: the whole conversation. */
 export const EVERYTHING: readonly Interval[] = [{ from: 0 }]

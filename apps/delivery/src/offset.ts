@@ -33,14 +33,14 @@ export function secondOf(offset: Offset): number {
 }
 
 /**
- * The epoch of a source and a version of the filter: two filters count differently. 16 hex digits, which no client takes
- * for the sentinel `_` that means "do not recover".
+ * The epoch of a source and a version of the filter: two filters count differently. 16 hex digits, never the
+ * sentinel `_` that SDKs send to prevent recovery.
  */
 export function epochOf(source: SourceId, filterVersion: number): string {
   return createHash('sha256').update(`${source}:${filterVersion}`).digest('hex').slice(0, 16)
 }
 
-/** Numbers the watched changes. It has to start at the boundary of a second, or two instances would count differently. */
+/** Numbers the watched changes. Must start at the boundary of a second, or two instances would count differently. */
 export class OffsetCounter {
   #second: number
   #index = 0
@@ -51,7 +51,7 @@ export class OffsetCounter {
     this.#second = second
   }
 
-  /** The latest offset: of a change, or the start of a second that was reached since. */
+  /** The latest offset: that of the last change, or the start of a later second that was reached. */
   get top(): Offset {
     return offsetOf(this.#second, this.#index)
   }
@@ -65,7 +65,7 @@ export class OffsetCounter {
     return this.top
   }
 
-  /** No further change of an earlier second will come. An earlier second changes nothing. */
+  /** Advances to a second; no change of an earlier one will follow. Earlier seconds are ignored. */
   reach(second: number): void {
     if (second <= this.#second) return
     this.#second = second

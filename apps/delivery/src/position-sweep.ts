@@ -14,13 +14,13 @@ export interface PositionSweepParts {
 
 const EVERY_MS = 1_000
 
-/** Of those that are due, this part goes at once, so that users who came together do not get one burst for ever. */
+/** Only a share of the due clients each time, so that clients that connected together spread out. */
 const PART = 8
 const AT_LEAST = 100
 
 /**
- * Gives a position publication to those to whom nothing was sent for half of what the ring holds. Without it a quiet user
- * would be behind the floor after a mass disconnect, though nothing was missed.
+ * Sends a position publication to clients whose offset is in the older half of the ring. Otherwise a quiet user would be
+ * below the floor after a mass disconnect, though nothing was missed.
  */
 export class PositionSweep {
   readonly #parts: PositionSweepParts
@@ -51,7 +51,7 @@ export class PositionSweep {
     if (stream === undefined) return
     const due = this.#due(middleOf(stream.ring.floor, stream.top))
     const publication = positionPublication(stream.top, wallMs())
-    // Those that have waited longest first.
+    // The oldest offsets first.
     const now = due.slice(0, Math.max(AT_LEAST, Math.ceil(due.length / PART)))
     for (const member of now) member.push(publication)
   }

@@ -1,12 +1,12 @@
 import type { Message, ReadCursor, Recipients } from './contract.ts'
 import type { Offset } from './offset.ts'
 
-/** Who gets a publication: these users, or the members of a group that may see this seq. */
+/** Recipients of a publication: these users, or the members of a group who may see this seq. */
 type Audience =
   | { readonly kind: 'users'; readonly users: readonly string[] }
   | { readonly kind: 'group'; readonly group: string; readonly seq: number }
 
-/** One message or cursor as it is pushed, serialized once for all who get it. */
+/** One message or cursor, serialized once for all recipients. */
 export interface Publication {
   readonly offset: Offset
   readonly audience: Audience
@@ -15,7 +15,7 @@ export interface Publication {
   readonly id: string | undefined
   /** The protocol's `Publication` object. */
   readonly json: string
-  /** Where its `data` begins, which is its last field. */
+  /** Index in `json` where `data`, the last field, starts. */
   readonly dataStart: number
   /** Of `json` in UTF-8. */
   readonly bytes: number
@@ -36,7 +36,7 @@ export function messagePublication(message: Message, offset: Offset): Publicatio
   return publicationOf({ offset, timeMs: atMs, type, conv, data, audience: audienceOf(from, to, seq), id })
 }
 
-/** The same message without its body: it was edited or deleted since, and must not be shown again. */
+/** The same message without its body, after it was edited or deleted. */
 export function withoutBody(publication: Publication): Publication {
   const { json, dataStart } = publication
   const head = json.slice(0, dataStart)
@@ -46,7 +46,7 @@ export function withoutBody(publication: Publication): Publication {
   return assembled(publication, head, data)
 }
 
-/** A read cursor, for the devices of the reader who moved it and nobody else. */
+/** A read cursor, addressed to its own user only. */
 export function cursorPublication(cursor: ReadCursor, offset: Offset, timeMs: number): Publication {
   const { conv, user, delivered, read } = cursor
   const data = JSON.stringify({ type: 'cursor', conv, delivered, read })
@@ -54,7 +54,7 @@ export function cursorPublication(cursor: ReadCursor, offset: Offset, timeMs: nu
   return publicationOf({ offset, timeMs, type: 'cursor', conv, data, audience, id: undefined })
 }
 
-/** What carries nothing but the current offset, so that a quiet client keeps a place it can come back to. */
+/** Carries only the current offset, so that a quiet client stays within the ring. */
 export function positionPublication(offset: Offset, timeMs: number): Publication {
   const audience: Audience = { kind: 'users', users: [] }
   const data = '{"type":"position"}'

@@ -1,6 +1,6 @@
 import type { Clock, MonotonicMs } from '@freshet/kit'
 
-/** How much may be done: on average, and twice that at once after a quiet time. */
+/** A token bucket: `perSecond` on average, with bursts of twice that. */
 export class RateLimit {
   readonly #clock: Pick<Clock, 'now'>
   readonly #perSecond: number
@@ -14,7 +14,7 @@ export class RateLimit {
     this.#at = clock.now()
   }
 
-  /** Takes so many; `false`: too many, and none is taken. */
+  /** Takes `count` tokens, or none; `false`: not enough. */
   take(count: number): boolean {
     const now = this.#clock.now()
     this.#left = Math.min(2 * this.#perSecond, this.#left + ((now - this.#at) / 1_000) * this.#perSecond)

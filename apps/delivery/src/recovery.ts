@@ -12,43 +12,44 @@ export interface Stream {
   readonly top: Offset
 }
 
-/** What a client that comes is told of the stream. */
+/** The recovery part of a connect reply. */
 export interface Recovery {
   readonly wasRecovering: boolean
-  /** Nothing between what it had and now is missing, once it has the publications. */
+  /** With the publications the client has missed nothing. */
   readonly recovered: boolean
-  /** Where the client is before the publications. */
+  /** The client's offset before the publications. */
   readonly offset: Offset
   readonly publications: readonly Publication[]
 }
 
-/** How far one instance may be behind another, in seconds; an offset beyond that was never given to a client. */
+/** How far an instance may lag behind another, in seconds. An offset further ahead is not one of ours. */
 const MAX_AHEAD_SECONDS = 60
 
-/** What was missed, or that it cannot be told: never a part of it. `wallMs` is the time of a position publication. */
+/** All publications that the client missed, or none of them and `recovered: false`. `wallMs`: the time of a position publication. */
 export function recover(
   stream: Stream,
   viewer: Viewer,
-  asked: StreamPosition | undefined,
+  requested: StreamPosition | undefined,
   wallMs: number,
 ): Recovery {
   const { ring, epoch, top } = stream
-  if (asked === undefined) return { wasRecovering: false, recovered: false, offset: top, publications: [] }
+  if (requested === undefined)
+    return { wasRecovering: false, recovered: false, offset: top, publications: [] }
   const reachable =
-    asked.epoch === epoch &&
-    ring.holdsAfter(asked.offset) &&
-    secondOf(asked.offset) <= secondOf(top) + MAX_AHEAD_SECONDS
-  const missed = reachable ? ring.replay(asked.offset, viewer) : undefined
+    requested.epoch === epoch &&
+    ring.holdsAfter(requested.offset) &&
+    secondOf(requested.offset) <= secondOf(top) + MAX_AHEAD_SECONDS
+  const missed = reachable ? ring.replay(requested.offset, viewer) : undefined
   if (missed === undefined) return { wasRecovering: true, recovered: false, offset: top, publications: [] }
   const last = missed.at(-1)
-  // Another instance was ahead: what the client has already is not sent again when it comes here.
+  // The client may come from an instance that was ahead: do not go back to our top.
   if (last === undefined)
-    return { wasRecovering: true, recovered: true, offset: Math.max(top, asked.offset), publications: [] }
+    return { wasRecovering: true, recovered: true, offset: Math.max(top, requested.offset), publications: [] }
   const publications = isOld(last.offset, stream) ? [...missed, positionPublication(top, wallMs)] : missed
-  return { wasRecovering: true, recovered: true, offset: asked.offset, publications }
+  return { wasRecovering: true, recovered: true, offset: requested.offset, publications }
 }
 
-/** A place in the older half of the ring is soon lost. */
+/** Whether an offset is in the older half of the ring. */
 function isOld(offset: Offset, { ring, top }: Stream): boolean {
   return offset < middleOf(ring.floor, top)
 }
@@ -58,7 +59,7 @@ export function middleOf(floor: Offset, top: Offset): Offset {
   return floor + (top - floor) / 2
 }
 
-/** A user with the groups that their token adds. */
+/** A user with the groups of the token added. */
 export function viewerOf({ user, groups }: UserEntry, byToken: readonly string[]): Viewer {
   if (byToken.length === 0) return { user, groups }
   return { user, groups: new Map([...groups, ...byToken.map((group) => [group, EVERYTHING] as const)]) }

@@ -8,11 +8,11 @@ export interface Range {
   readonly after: Offset
   readonly before: Offset
   readonly limit: number
-  /** Where there are more than the limit: the last ones, else the first ones. */
+  /** Beyond the limit, return the last ones instead of the first ones. */
   readonly latest: boolean
 }
 
-/** The publications of one audience in the ring, by offset; those of a group by seq too. Grows behind, shrinks in front. */
+/** The publications of one audience in the ring, in order of offset; those of a group also in order of seq. A queue. */
 export class RingLane {
   #items: Publication[] = []
   #first = 0
@@ -25,7 +25,7 @@ export class RingLane {
     this.#items.push(publication)
   }
 
-  /** The earliest one leaves. */
+  /** Removes and returns the oldest one. */
   shift(): Publication | undefined {
     const publication = this.#items[this.#first]
     if (publication === undefined) return undefined
@@ -37,41 +37,41 @@ export class RingLane {
     return publication
   }
 
-  /** Puts another publication in the place of the one with the same offset. */
+  /** Replaces the publication with the same offset. */
   replace(publication: Publication): void {
-    const index = this.#search((held) => held.offset >= publication.offset)
+    const index = this.#search((item) => item.offset >= publication.offset)
     if (this.#items[index]?.offset === publication.offset) this.#items[index] = publication
   }
 
-  /** Those in a range, in order; of a group only what the intervals show. */
+  /** Those in a range, in order; of a group only those within the intervals. */
   select(
     { after, before, limit, latest }: Range,
     intervals: readonly Interval[] = EVERYTHING,
   ): readonly Publication[] {
-    const start = this.#search((held) => held.offset > after)
-    const end = this.#search((held) => held.offset >= before)
+    const start = this.#search((item) => item.offset > after)
+    const end = this.#search((item) => item.offset >= before)
     const found = intervals.flatMap(({ from, to = Infinity }) => {
       const first = Math.max(
         start,
-        this.#search((held) => seqOf(held) >= from),
+        this.#search((item) => seqOf(item) >= from),
       )
       const last = Math.min(
         end,
-        this.#search((held) => seqOf(held) > to),
+        this.#search((item) => seqOf(item) > to),
       )
       return last <= first ? [] : cut(this.#items.slice(first, last), limit, latest)
     })
     return cut(found, limit, latest)
   }
 
-  /** The first index for which `reached` is true; it must stay true behind it. */
-  #search(reached: (held: Publication) => boolean): number {
+  /** Binary search: the first index for which `reached` is true. It must be true for every index after that. */
+  #search(reached: (item: Publication) => boolean): number {
     let low = this.#first
     let high = this.#items.length
     while (low < high) {
       const middle = (low + high) >> 1
-      const held = this.#items[middle]
-      if (held !== undefined && reached(held)) high = middle
+      const item = this.#items[middle]
+      if (item !== undefined && reached(item)) high = middle
       else low = middle + 1
     }
     return low

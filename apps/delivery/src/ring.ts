@@ -3,13 +3,13 @@ import { secondOf, type Offset } from './offset.ts'
 import { withoutBody, type Publication } from './publication.ts'
 import { cut, RingLane, type Range } from './ring-lane.ts'
 
-/** Whose publications are wanted. */
+/** The user that a replay is for. */
 export interface Viewer {
   readonly user: string
   readonly groups: ReadonlyMap<string, readonly Interval[]>
 }
 
-/** How much one replay may hold: more would fill the send buffer of the client again and again. */
+/** The most that one replay returns: more could overflow the client's send buffer at every reconnect. */
 export interface ReplayLimits {
   readonly publications: number
   readonly bytes: number
@@ -18,13 +18,13 @@ export interface ReplayLimits {
 /** The limits of the protocol. */
 export const REPLAY_LIMITS: ReplayLimits = { publications: 300, bytes: 512 * 2 ** 10 }
 
-/** What a publication takes beside its text: the object, its places in the lanes and in the table of ids. */
+/** Memory of a publication beside its text: the object, its lane entries and its entry in the index by id. */
 const OVERHEAD_BYTES = 320
 const RECIPIENT_BYTES = 16
 
 /**
- * The latest publications in memory, bounded by bytes: what a client missed is replayed from here, without a read of the
- * database. It holds every publication after its floor.
+ * The latest publications in memory, bounded by bytes. Replays come from here, without a database read. Every publication
+ * after the floor is present.
  */
 export class Ring {
   readonly #maxBytes: number
@@ -38,7 +38,7 @@ export class Ring {
     this.#maxBytes = maxBytes
   }
 
-  /** Every publication with a greater offset is here. */
+  /** Every publication with a greater offset is present. */
   get floor(): Offset {
     return this.#floor
   }
@@ -51,18 +51,18 @@ export class Ring {
     return this.#all.size
   }
 
-  /** How many seconds back a client may come from, when the feed is at `top`. */
+  /** How far back a client can recover, in seconds, when the feed is at `top`. */
   windowSeconds(top: Offset): number {
     return Math.max(0, secondOf(top) - secondOf(this.#floor))
   }
 
-  /** Forgets everything; what is before `floor` was not seen. */
+  /** Removes everything. Nothing is known of changes up to `floor`. */
   clear(floor: Offset): void {
     while (this.#all.size > 0) this.#evict()
     this.#floor = floor
   }
 
-  /** Adds the latest one. The earliest ones leave for it; one that is larger than the ring leaves at once. */
+  /** Adds the latest publication and evicts the oldest ones. One that is larger than the ring is evicted at once. */
   add(publication: Publication): void {
     this.#all.push(publication)
     for (const lane of lanesOf(publication)) this.#laneFor(lane).push(publication)
@@ -71,7 +71,7 @@ export class Ring {
     while (this.#bytes > this.#maxBytes) this.#evict()
   }
 
-  /** The body of a message that was edited or deleted is not shown again. */
+  /** Removes the body of a message that was edited or deleted. */
   dropBody(id: string): void {
     const old = this.#byId.get(id)
     if (old === undefined) return
@@ -82,12 +82,12 @@ export class Ring {
     this.#bytes += sizeOf(bare) - sizeOf(old)
   }
 
-  /** Whether nothing after `offset` has left. */
+  /** Whether everything after `offset` is present. */
   holdsAfter(offset: Offset): boolean {
     return offset >= this.#floor
   }
 
-  /** What a viewer was sent after an offset, in order; `undefined`: more than the limits allow. */
+  /** The viewer's publications after an offset, in order; `undefined`: more than the limits allow. */
   replay(
     offset: Offset,
     viewer: Viewer,
@@ -99,7 +99,7 @@ export class Ring {
     return found.length > limits.publications || bytes > limits.bytes ? undefined : found
   }
 
-  /** What a viewer was sent in a range, in order. */
+  /** The viewer's publications in a range, in order. */
   select(range: Range, { user, groups }: Viewer): readonly Publication[] {
     const own = this.#lanes.get(userLane(user))?.select(range) ?? []
     const shared = [...groups].flatMap(
@@ -136,7 +136,7 @@ function lanesOf({ audience }: Publication): readonly string[] {
   return audience.kind === 'group' ? [groupLane(audience.group)] : audience.users.map(userLane)
 }
 
-/** JavaScript keeps two bytes a character as soon as one of them is outside of Latin-1. */
+/** V8 stores two bytes a character as soon as one of them is outside Latin-1. */
 function sizeOf({ json, bytes, audience }: Publication): number {
   const text = bytes === json.length ? bytes : 2 * json.length
   return text + OVERHEAD_BYTES + (audience.kind === 'users' ? RECIPIENT_BYTES * audience.users.length : 0)

@@ -6,20 +6,20 @@ import type { Socket } from './socket.ts'
 export interface SendQueueParts {
   readonly socket: Pick<Socket, 'send' | 'bufferedBytes'>
   readonly defer: Defer
-  /** What may wait for the client, here and in the socket together. */
+  /** Limit of the bytes buffered for the client, in this queue and in the socket each. */
   readonly maxBytes: number
-  /** What may wait for all clients. */
+  /** Shared by all clients. */
   readonly budget: BufferBudget
-  /** Called once, when more waits. */
+  /** Called once, when a limit is exceeded. */
   readonly onSlow: () => void
 }
 
-/** Some clients refuse a frame of a megabyte: PyPI `websockets`, for one. A larger message has its own. */
+/** PyPI `websockets` refuses frames above 1 MiB by default. A larger message gets a frame of its own. */
 const MAX_FRAME_BYTES = 256 * 2 ** 10
 
 /**
- * Joins the frames of one turn of the event loop into one, separated by newlines: a socket costs one write a turn,
- * however many messages arrive in it.
+ * Joins the lines of one turn of the event loop into one frame, so that a socket gets one write a turn however many messages
+ * arrive.
  */
 export class SendQueue {
   readonly #parts: SendQueueParts
@@ -33,7 +33,7 @@ export class SendQueue {
     this.#parts = parts
   }
 
-  /** Sends a line with others of this turn. `bytes` is its length in UTF-8. */
+  /** Queues a line for the frame of this turn. `bytes` is its length in UTF-8. */
   push(line: string, bytes: number): void {
     if (this.#closed) return
     if (this.#frameBytes > 0 && this.#frameBytes + bytes > MAX_FRAME_BYTES) this.#write()
@@ -46,7 +46,7 @@ export class SendQueue {
     this.#parts.defer(() => this.flush())
   }
 
-  /** Sends what waits now: before a close. */
+  /** Sends what is queued. */
   flush(): void {
     this.#deferred = false
     this.#waitingBytes = 0
@@ -56,7 +56,7 @@ export class SendQueue {
     if (!budget.allows(socket) || socket.bufferedBytes > maxBytes) this.#slow()
   }
 
-  /** Drops what waits, and takes no more. */
+  /** Drops what is queued and ignores later lines. */
   close(): void {
     this.#closed = true
     this.#lines = []

@@ -9,10 +9,10 @@ import type { TimerWheel } from './timer-wheel.ts'
 import type { UserEntry } from './user-entry.ts'
 import type { UserStates } from './user-states.ts'
 
-/** Why a client gets no session. `unavailable`: it may come again. */
+/** Why no session was opened. `unavailable` is temporary. */
 export type Refusal = 'expired' | 'invalid' | 'tooManyConnections' | 'unavailable'
 
-/** What a client learns when its session begins. */
+/** A session that was opened, with what the connect reply needs. */
 export interface Opened {
   readonly session: Session
   readonly user: string
@@ -22,21 +22,21 @@ export interface Opened {
   readonly recovery: Recovery
 }
 
-/** A client that asks for a session. */
+/** A request for a session. */
 export interface Opening {
   readonly token: string
-  /** Proves it instead of the service's own check. */
+  /** Verifies the token instead of the service's own check. */
   readonly tokens?: TokenCheck
-  /** Where it was, by the user it proves to be. */
+  /** The position to recover from, given the user of the token. */
   readonly since: (user: string) => StreamPosition | undefined
   readonly outlet: Outlet
-  /** Called in the turn in which the session begins: what is sent here comes before everything else. */
+  /** Called in the same turn in which the session joins the hub, so what is sent here precedes live publications. */
   readonly onOpen: (opened: Opened) => void
-  /** It gave up: no session is opened. */
-  readonly gone: () => boolean
+  /** Whether the client has disconnected in the meantime. */
+  readonly abandoned: () => boolean
 }
 
-/** What opening sessions takes. */
+/** Dependencies of the opener. */
 export interface SessionOpenerParts {
   readonly tokens: TokenCheck
   readonly hub: Hub
@@ -49,7 +49,7 @@ export interface SessionOpenerParts {
   readonly graceMs: number
 }
 
-/** Turns a token and a place in the stream into a session: the same for all doors. */
+/** Opens a session from a token and a stream position, for every transport. */
 export class SessionOpener {
   readonly #parts: SessionOpenerParts
 
@@ -63,8 +63,8 @@ export class SessionOpener {
     if (outcome.kind !== 'valid') return outcome.kind
     const { hub, states, now } = this.#parts
     const at = now()?.point.position
-    if (at === undefined || opening.gone()) return 'unavailable'
-    const entry = hub.hold(outcome.claims.sub)
+    if (at === undefined || opening.abandoned()) return 'unavailable'
+    const entry = hub.acquire(outcome.claims.sub)
     const refusal = (await states.load(entry, at))
       ? this.#begin(entry, outcome.claims, opening)
       : 'unavailable'
@@ -72,11 +72,11 @@ export class SessionOpener {
     return refusal
   }
 
-  /** One turn: nothing can happen between the replay, the reply and the first live publication. */
+  /** Synchronous, so no change can fall between the replay and the first live publication. */
   #begin(entry: UserEntry, claims: TokenClaims, opening: Opening): Refusal | undefined {
     const { hub, wheel, clock, now, maxSessionsPerUser, graceMs } = this.#parts
     const current = now()
-    if (current === undefined || entry.lapsed || opening.gone()) return 'unavailable'
+    if (current === undefined || entry.lapsed || opening.abandoned()) return 'unavailable'
     if (claims.issuedAt < entry.notBefore) return 'invalid'
     if (entry.members.size >= maxSessionsPerUser) return 'tooManyConnections'
     const { point, stream } = current

@@ -10,7 +10,7 @@ import type { Member, UserEntry } from './user-entry.ts'
 /** Where the publications of a session go. */
 export interface Outlet {
   publication(publication: Publication): void
-  /** The session has ended: the client is told why. */
+  /** Closes the client's connection. */
   end(code: CloseCode): void
 }
 
@@ -18,17 +18,17 @@ export interface Outlet {
 export interface SessionParts {
   readonly entry: UserEntry
   readonly claims: TokenClaims
-  /** What the client has, with the reply. */
+  /** The client has everything up to here once it has the connect reply. */
   readonly offset: Offset
   readonly outlet: Outlet
   readonly hub: Hub
   readonly wheel: TimerWheel
   readonly clock: Pick<Clock, 'wallMs'>
-  /** How long after its expiry a token may still be replaced. */
+  /** The time after the expiry of a token in which it can still be refreshed. */
   readonly graceMs: number
 }
 
-/** An authenticated client, until its token expires or is revoked, or it leaves. Joins the hub when it is made. */
+/** An authenticated client, until it disconnects or its token expires or is revoked. The constructor joins the hub. */
 export class Session implements Member {
   readonly #parts: SessionParts
   #claims: TokenClaims
@@ -56,7 +56,7 @@ export class Session implements Member {
     return this.#claims.issuedAt
   }
 
-  /** What the client has got. */
+  /** The last offset sent to the client. */
   get offset(): Offset {
     return this.#offset
   }
@@ -73,7 +73,7 @@ export class Session implements Member {
     return true
   }
 
-  /** Goes on with another token; ends if that is not of the same user, or is revoked. */
+  /** Replaces the token. Ends the session if the new one is revoked or of another user. */
   renew(claims: TokenClaims): void {
     const { entry, hub } = this.#parts
     if (this.#over) return
@@ -84,14 +84,14 @@ export class Session implements Member {
     this.#watchExpiry()
   }
 
-  /** Leaves, and tells the client why. */
+  /** Leaves the hub and closes the connection. Idempotent. */
   end(code: CloseCode): void {
     if (this.#over) return
     this.close()
     this.#parts.outlet.end(code)
   }
 
-  /** Leaves: the client is gone. Idempotent. */
+  /** Leaves the hub; the connection is already closed. Idempotent. */
   close(): void {
     if (this.#over) return
     this.#over = true

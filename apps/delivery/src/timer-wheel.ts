@@ -1,6 +1,6 @@
 import type { Clock, MonotonicMs } from '@freshet/kit'
 
-/** Something that will happen. */
+/** A timer that is set. */
 export interface WheelTimer {
   readonly run: () => void
   readonly dueAt: MonotonicMs
@@ -12,8 +12,8 @@ const SLOT_MS = 250
 const SLOTS = 512
 
 /**
- * The timers of all connections behind one timer of the process: setting and canceling cost the same however many there
- * are. A timer runs at most one slot late, never early.
+ * All timers of all connections on one timer of the process. Setting and canceling take constant time. A timer runs at most
+ * one slot late and never early.
  */
 export class TimerWheel {
   readonly #clock: Pick<Clock, 'now'>
@@ -28,7 +28,7 @@ export class TimerWheel {
     this.#startedAt = clock.now()
   }
 
-  /** Timers that are set. */
+  /** Number of timers that are set. */
   get size(): number {
     return this.#size
   }
@@ -37,7 +37,7 @@ export class TimerWheel {
     this.#interval ??= setInterval(() => this.turn(), SLOT_MS).unref()
   }
 
-  /** What is set does not run any more. */
+  /** Nothing runs after this. */
   stop(): void {
     clearInterval(this.#interval)
     this.#interval = undefined
@@ -45,7 +45,7 @@ export class TimerWheel {
 
   set(delayMs: number, run: () => void): WheelTimer {
     const dueAt = this.#clock.now() + delayMs
-    // Never into a slot that has been turned over already: that one comes again after a whole turn.
+    // A slot that has already been processed would only come again after a full rotation.
     const tick = Math.max(this.#nextTick, Math.ceil((dueAt - this.#startedAt) / SLOT_MS))
     const timer: WheelTimer = { run, dueAt, slot: tick % SLOTS }
     this.#slots[timer.slot]?.add(timer)
@@ -53,26 +53,26 @@ export class TimerWheel {
     return timer
   }
 
-  /** Idempotent; a timer that has run is canceled already. */
+  /** Idempotent. Does nothing after the timer has run. */
   cancel(timer: WheelTimer | undefined): void {
     if (timer !== undefined && this.#slots[timer.slot]?.delete(timer) === true) this.#size -= 1
   }
 
-  /** Runs what is due. `start` calls it; a test that holds the clock may. */
+  /** Runs the timers that are due. `start` calls it periodically; tests with a manual clock call it directly. */
   turn(): void {
     const now = this.#clock.now()
     const lastTick = Math.floor((now - this.#startedAt) / SLOT_MS)
-    // After a long pause each slot is looked at once.
+    // After a long pause, process each slot once.
     this.#nextTick = Math.max(this.#nextTick, lastTick - SLOTS + 1)
     while (this.#nextTick <= lastTick) {
       const slot = this.#slots[this.#nextTick % SLOTS]
-      // What runs may set timers for the slots to come.
+      // Callbacks may set timers in later slots.
       this.#nextTick += 1
       for (const timer of slot ?? []) this.#runIfDue(timer, now)
     }
   }
 
-  /** A slot holds timers of later turns too. */
+  /** A slot also contains timers of later rotations. */
   #runIfDue(timer: WheelTimer, now: MonotonicMs): void {
     if (timer.dueAt > now) return
     this.cancel(timer)

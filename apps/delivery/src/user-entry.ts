@@ -10,26 +10,26 @@ export interface Member {
   readonly groups: readonly string[]
   /** Seconds since 1970. */
   readonly issuedAt: number
-  /** What the client has got. */
+  /** The last offset sent to the client. */
   readonly offset: Offset
-  /** Sends it, if it is after what was sent; returns whether it did. */
+  /** Sends a publication unless its offset was already sent. Returns whether it did. */
   push(publication: Publication): boolean
   end(code: CloseCode): void
 }
 
-/** A user who is connected here, or is connecting, with what the database and the feed said of them. */
+/** A user who is connected or connecting, with the state from the database and the feed. */
 export class UserEntry implements Viewer {
   readonly user: string
   readonly members = new Set<Member>()
   readonly groups = new Map<string, readonly Interval[]>()
   /** Tokens issued before this second are revoked. */
   notBefore = 0
-  /** Connections and attempts that need this entry. */
+  /** Reference count: sessions and pending connects. */
   holders = 0
-  /** It has all memberships; until then those that the feed reported. */
+  /** The state has been read from the database; until then only the feed has filled the entry. */
   loaded = false
   loading: Promise<boolean> | undefined
-  /** The feed began anew: nothing keeps this entry up to date any more. */
+  /** The feed has restarted and does not update this entry any more. */
   lapsed = false
 
   constructor(user: string) {

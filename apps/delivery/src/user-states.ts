@@ -5,17 +5,17 @@ import type { Hub } from './hub.ts'
 import type { TimerWheel } from './timer-wheel.ts'
 import type { UserEntry } from './user-entry.ts'
 
-/** What the loading of users is made of. */
+/** Dependencies of the loader. */
 export interface UserStatesParts {
   readonly hub: Hub
   readonly reads: UserReads
   readonly wheel: TimerWheel
   readonly log: Log
-  /** A read that takes longer is given up: clients wait 5 s for a reply. */
+  /** Deadline of a read; clients wait 5 s for a reply. */
   readonly withinMs: number
 }
 
-/** Reads what the database knows of a user, once for all connections that wait for it. */
+/** Reads users' states from the database, with one read for concurrent connects of the same user. */
 export class UserStates {
   readonly #parts: UserStatesParts
 
@@ -23,7 +23,7 @@ export class UserStates {
     this.#parts = parts
   }
 
-  /** `at`: where the feed is now. Resolves with whether the entry is loaded. Never rejects. */
+  /** `at`: the current position of the feed. Resolves to whether the entry is loaded. Never rejects. */
   load(entry: UserEntry, at: SourcePosition): Promise<boolean> {
     if (entry.loaded) return Promise.resolve(true)
     entry.loading ??= this.#load(entry, at).finally(() => (entry.loading = undefined))

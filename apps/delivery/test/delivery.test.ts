@@ -57,12 +57,12 @@ test('D20 a message reaches every device of its sender and its recipients once, 
 test('D20 one who has left gets nothing, and nothing of them is kept', async () => {
   const { client, feed, settle, delivery } = openBench()
   const { socket, connection } = await client(as('ann'))
-  connection.gone()
+  connection.disconnected()
   feed.message({ from: 'bob', to: { user: 'ann' } })
   await settle()
   expect(socket.publications).toEqual([])
   expect(socket.closed).toBeUndefined()
-  expect(delivery.figures()).toMatchObject({ connections: 0, users: 0, closes: { gone: 1 } })
+  expect(delivery.figures()).toMatchObject({ connections: 0, users: 0, closes: { disconnected: 1 } })
   // Its ping and its expiry are gone too; the sweep for quiet clients stays.
   expect(delivery.wheel.size).toBe(1)
 })
@@ -163,7 +163,7 @@ class Counting implements Member {
 test('D22 a publication costs for those it is addressed to, and for nobody else', () => {
   const hub = new Hub()
   const members = Array.from({ length: 1_000 }, (_, index) => {
-    const entry = hub.hold(`user-${index}`)
+    const entry = hub.acquire(`user-${index}`)
     const group = index < 5 ? 'few' : 'many'
     hub.fill(entry, { memberships: [{ user: entry.user, group, intervals: [{ from: 1 }] }], notBefore: 0 })
     const member = new Counting()

@@ -123,9 +123,9 @@ test('D3 the state machine is total, and only an open connection answers', () =>
   )
   expect(table).toEqual({
     waiting: 'bad bad connect bad bad bad',
-    opening: 'heard queue queue queue queue queue',
+    opening: 'ignore queue queue queue queue queue',
     refused: 'drop drop connect drop drop drop',
-    open: 'heard unavailable bad answer answer answer',
+    open: 'ignore unavailable bad answer answer answer',
     closed: 'drop drop drop drop drop drop',
   })
 })

@@ -202,7 +202,7 @@ test('D16 a quiet client is told the offset before half of what the ring holds h
     const offset = quiet.socket.publications.at(-1)?.offset ?? offsetOf(SECOND, 0)
     const { socket, connection } = await client(back(offset))
     expect(subOf(socket.lines[0]).recovered).toBe(true)
-    connection.gone()
+    connection.disconnected()
   }
   expect(new Set(quiet.socket.publications.map(({ tags }) => tags['type']))).toEqual(new Set(['position']))
   expect(quiet.socket.publications.length).toBeLessThan(30)

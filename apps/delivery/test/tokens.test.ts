@@ -38,7 +38,7 @@ test('D30 one connection more than a user may have is closed with 3504, and the 
   const { socket } = await client(connect(tokenOf('ann')))
   expect(socket.closed).toBe('tooManyConnections')
   expect(clients.map(({ socket }) => socket.closed)).toEqual([undefined, undefined])
-  clients[0]?.connection.gone()
+  clients[0]?.connection.disconnected()
   expect((await client(connect(tokenOf('ann')))).connection.state).toBe('open')
 })
 
@@ -105,7 +105,7 @@ test('D32 a revocation closes what came with an older token with 3014, and the o
   ])
   expect((await client(connect(old))).socket.closed).toBe('invalidToken')
   // Nobody of that name is here: the database knows.
-  fresh.connection.gone()
+  fresh.connection.disconnected()
   reads.notBefore.set('ann', SECOND)
   expect((await client(connect(old))).socket.closed).toBe('invalidToken')
 })

@@ -2,11 +2,11 @@
 export interface ErrorEntry {
   readonly code: number
   readonly message: string
-  /** The client may try the same again. */
+  /** The client may retry. */
   readonly temporary?: true
 }
 
-/** What a command may be answered with instead of a result. */
+/** All errors that a command can be answered with. */
 export const errors = {
   internal: { code: 100, message: 'internal server error', temporary: true },
   denied: { code: 103, message: 'permission denied' },
@@ -24,11 +24,11 @@ export type ErrorName = keyof typeof errors
 export interface CloseEntry {
   /** Clients come back after 3000 to 3499, and stay away after 3500 to 3999. */
   readonly code: number
-  /** At most 123 bytes, which is what a close frame holds, and never JSON: clients would parse it. */
+  /** At most 123 bytes, the limit of a close frame. Never JSON, since clients would parse it. */
   readonly reason: string
 }
 
-/** Every close of ours; numbers as https://centrifugal.dev/docs/server/codes, so that SDKs act on them. */
+/** All close codes. Numbers as in https://centrifugal.dev/docs/server/codes, so that SDKs react to them. */
 export const closes = {
   shutdown: { code: 3001, reason: 'shutdown' },
   error: { code: 3004, reason: 'internal server error' },

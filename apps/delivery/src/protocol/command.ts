@@ -1,4 +1,4 @@
-/** A place in a stream of publications. */
+/** A position in a stream of publications. */
 export interface StreamPosition {
   readonly epoch: string
   readonly offset: number
@@ -7,13 +7,13 @@ export interface StreamPosition {
 /** The first command of a connection. */
 export interface ConnectRequest {
   readonly token: string
-  /** By channel: where the client was, `undefined` when it does not ask for recovery. */
+  /** By channel: the position to recover from; `undefined`: no recovery requested. */
   readonly subs: ReadonlyMap<string, StreamPosition | undefined>
-  /** `data.since`: where a page was before it was reloaded. */
+  /** `data.since`: the position of a page before it was reloaded. */
   readonly since: StreamPosition | undefined
 }
 
-/** Reads what is held in memory. */
+/** Reads publications from the ring. */
 export interface HistoryRequest {
   readonly channel: string
   /** 0: only the position; `undefined` and less than 0: as many as there may be. */
@@ -22,7 +22,7 @@ export interface HistoryRequest {
   readonly reverse: boolean
 }
 
-/** Methods that are refused here, each with the same answer whatever it says. */
+/** Methods that are always refused. */
 export type RefusedMethod = 'publish' | 'rpc' | 'presence' | 'presence_stats' | 'sub_refresh'
 
 /** One command, checked. `pong` and `send` are not answered. */
@@ -35,5 +35,5 @@ export type Command =
   | { readonly method: 'history'; readonly id: number; readonly request: HistoryRequest }
   | { readonly method: RefusedMethod | 'unknown'; readonly id: number }
 
-/** A command that has an answer. */
+/** A command that gets a reply. */
 export type AnsweredCommand = Exclude<Command, { readonly method: 'pong' | 'send' }>

@@ -2,7 +2,7 @@ import type { Command } from './command.ts'
 import { ProtocolFault } from './fault.ts'
 import { readCommand } from './read-command.ts'
 
-/** What one frame of a client may hold. */
+/** Limits of one client frame. */
 export interface FrameLimits {
   readonly bytes: number
   readonly commands: number
@@ -20,9 +20,9 @@ export const FRAME_LIMITS: FrameLimits = { bytes: 64 * 2 ** 10, commands: 128, d
 export function readFrame(text: string, limits: FrameLimits = FRAME_LIMITS): readonly Command[] {
   if (Buffer.byteLength(text) > limits.bytes)
     throw new ProtocolFault(`expected a frame of at most ${limits.bytes} bytes`)
-  // One more than there may be is enough to tell.
+  // Enough lines to detect that there are too many.
   const lines = text.split('\n', limits.commands + 2).filter((line) => line.trim() !== '')
-  if (lines.length === 0) throw new ProtocolFault('expected a command in the frame')
+  if (lines.length === 0) throw new ProtocolFault('expected at least one command in the frame')
   if (lines.length > limits.commands)
     throw new ProtocolFault(`expected at most ${limits.commands} commands in a frame`)
   return lines.map((line) => readCommand(parsed(line, limits.depth)))

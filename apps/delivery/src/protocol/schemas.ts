@@ -11,14 +11,14 @@ const seq = { type: 'integer', minimum: 1 }
 const seconds = { type: 'integer', minimum: 1 }
 const ref = (name: string): Schema => ({ $ref: `#/$defs/${name}` })
 
-/** An object with these fields and no others; those whose name ends in `?` may be left out. */
+/** An object with exactly these fields; a name that ends in `?` is optional. */
 function closed(fields: Readonly<Record<string, Schema>>): Schema {
   const entries = Object.entries(fields).map(([key, schema]) => [key.replace('?', ''), schema] as const)
   const required = Object.keys(fields).filter((key) => !key.endsWith('?'))
   return { type: 'object', additionalProperties: false, required, properties: Object.fromEntries(entries) }
 }
 
-/** An object with these fields; others are ignored. */
+/** An object with these fields; additional ones are allowed. */
 function open(fields: Readonly<Record<string, Schema>>): Schema {
   return { ...closed(fields), additionalProperties: true }
 }

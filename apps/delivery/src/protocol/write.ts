@@ -37,20 +37,20 @@ export interface RefreshResult {
   readonly ttl: number
 }
 
-/** What pings a client. */
+/** A ping. */
 export const PING = '{}'
 
-/** The channel that each user has. */
+/** The channel of a user. */
 export function channelOf(user: string): string {
   return `#${user}`
 }
 
-/** What stands before and behind a publication in a push to one user; serialized once a connection. */
+/** The text before a publication in a push to this user; serialized once per connection. */
 export function pushHead(user: string): string {
   return `{"push":{"channel":${JSON.stringify(channelOf(user))},"pub":`
 }
 
-/** See {@link pushHead}. */
+/** The text after a publication in a push. */
 export const PUSH_TAIL = '}}'
 
 /** The reply to `connect`. */

@@ -64,7 +64,7 @@ export async function walk(random: SeededRandom, { sink, place = (offset) => off
     const sub = socket.lines[0]?.connect?.subs[`#${user}`]
     const last = socket.publications.at(-1) ?? sub?.publications.at(-1) ?? sub
     if (last) offsets.set(user, last.offset)
-    connection.gone()
+    connection.disconnected()
     clients.delete(user)
   }
   const come = async (user: string): Promise<void> => {

@@ -12,15 +12,15 @@ export interface EventStreamCall {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly token: string
-  /** Proves it instead of the service's own check. */
+  /** Verifies the token instead of the service's own check. */
   readonly tokens?: TokenCheck
-  /** `epoch:offset`, where a page was before it was reloaded: `Last-Event-ID` counts before it. */
+  /** `epoch:offset`, the position of a page before it was reloaded. `Last-Event-ID` takes precedence. */
   readonly since?: string
 }
 
 /**
- * Answers with the user's messages as events. An expired or invalid token is 401, and clients do not come back by
- * themselves after it. @throws {ProblemError} unauthenticated, overloaded, not-ready.
+ * Answers with the user's messages as events. An expired or invalid token is 401, after which browsers do not
+ * reconnect. @throws {ProblemError} unauthenticated, overloaded, not-ready.
  */
 export async function openEventStream(
   delivery: Delivery,
@@ -36,18 +36,18 @@ export async function openEventStream(
     outlet: client,
     onOpen: (opened) =>
       client.open(opened, () => streams.open(response, { heartbeat: () => client.heartbeat() })),
-    gone: () => response.closed,
+    abandoned: () => response.closed,
   })
   if (refusal !== undefined) throw problemFor(refusal)
 }
 
-/** What is not one recovers nothing, and is answered with a gap. */
+/** Malformed text yields a position that cannot be recovered, so the client gets a gap. */
 function positionIn(text: string): StreamPosition {
   const [, epoch = '', offset = ''] = /^([0-9a-f]{1,64}):(\d{1,16})$/.exec(text) ?? []
   return { epoch, offset: Number(offset) }
 }
 
-/** The answer to a client that gets no session. */
+/** The HTTP problem for a refusal. */
 export function problemFor(refusal: Refusal): ProblemError {
   switch (refusal) {
     case 'expired':

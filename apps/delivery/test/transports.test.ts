@@ -144,7 +144,11 @@ test('D51 the end of a client is seen, and nothing of it is kept', async () => {
   expect(server.delivery.figures()).toMatchObject({ connections: 1, users: 1 })
   one.source.close()
   await eventually(() =>
-    expect(server.delivery.figures()).toMatchObject({ connections: 0, users: 0, closes: { gone: 1 } }),
+    expect(server.delivery.figures()).toMatchObject({
+      connections: 0,
+      users: 0,
+      closes: { disconnected: 1 },
+    }),
   )
 })
 

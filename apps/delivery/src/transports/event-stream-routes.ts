@@ -3,7 +3,7 @@ import type { Tickets, TokenCheck } from '../contract.ts'
 import type { Delivery } from '../delivery.ts'
 import { openEventStream, problemFor } from './event-stream.ts'
 
-/** What the routes are made of. */
+/** Dependencies of the routes. */
 export interface EventStreamRoutesParts {
   readonly delivery: Delivery
   readonly streams: EventStreams
@@ -11,7 +11,7 @@ export interface EventStreamRoutesParts {
   readonly tickets: Tickets
 }
 
-/** The token is proved where it is used: what becomes of it is more than yes or no. */
+/** The handlers verify the token themselves: `expired` and `unavailable` need different answers. */
 const who = 'public'
 
 /** `GET /connection/sse`, and `POST /connection/ticket` for clients that can send no header with it. */

@@ -5,10 +5,10 @@ import { dataOf, type Publication } from '../publication.ts'
 import type { Opened } from '../session-opener.ts'
 import type { Outlet, Session } from '../session.ts'
 
-/** An event is the same for all who get it, in one epoch. */
+/** Events are the same for all recipients within an epoch. */
 const encoded = new WeakMap<Publication, string>()
 
-/** One client that gets its messages as events. */
+/** One client of an event stream. */
 export class StreamClient implements Outlet {
   readonly #delivery: Delivery
   #stream: EventStream | undefined
@@ -20,7 +20,7 @@ export class StreamClient implements Outlet {
     this.#delivery = delivery
   }
 
-  /** Sends what was missed. `answer` opens the stream. @throws what `answer` throws; the session is closed then. */
+  /** Opens the stream by `answer` and sends what was missed. @throws what `answer` throws; the session is closed then. */
   open({ session, epoch, position, recovery }: Opened, answer: () => EventStream): void {
     const { wasRecovering, recovered, offset, publications } = recovery
     this.#session = session
@@ -42,7 +42,7 @@ export class StreamClient implements Outlet {
     for (const publication of publications) this.publication(publication)
   }
 
-  /** Keeps the client's place, and the connection. */
+  /** Keeps the connection alive and the client's position fresh. */
   heartbeat(): ServerEvent {
     return {
       event: 'position',

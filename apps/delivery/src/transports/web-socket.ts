@@ -3,7 +3,7 @@ import { closes } from '../protocol/codes.ts'
 import type { Socket } from '../socket.ts'
 import type { TimerWheel } from '../timer-wheel.ts'
 
-/** What is used of the `WebSocket` of npm `ws`. */
+/** The part of `WebSocket` of npm `ws` that is used here. */
 export interface WebSocketLike {
   readonly bufferedAmount: number
   send(text: string): void
@@ -14,10 +14,10 @@ export interface WebSocketLike {
   on(event: 'error', listener: (error: Error) => void): unknown
 }
 
-/** How long a client may take to answer a close frame; one that reads nothing never does. */
+/** Deadline of the close handshake; a client that does not read never completes it. */
 const CLOSE_WITHIN_MS = 5_000
 
-/** Lets a client speak the protocol over a web-socket; `accept` is that of `Delivery`. */
+/** Connects a web-socket to the core; `accept` is `Delivery.accept`. */
 export function openWebSocket(
   webSocket: WebSocketLike,
   accept: (socket: Socket) => Connection,
@@ -39,7 +39,7 @@ export function openWebSocket(
     if (isBinary) connection.end('badRequest')
     else connection.receive(String(data))
   })
-  webSocket.on('close', () => connection.gone())
-  // A frame that is no web-socket frame, or larger than it may be: `ws` closes the connection with the right code.
+  webSocket.on('close', () => connection.disconnected())
+  // Malformed or oversize frames: `ws` closes the connection with the right code.
   webSocket.on('error', () => undefined)
 }
