@@ -90,6 +90,16 @@ test('D21 a member sees what lies in their intervals, live, in replay and in his
   expect(later.socket.lines.at(-1)?.history?.publications.map(({ data }) => data.id)).toEqual(seen)
 })
 
+test('D21 a membership that begins later shows nothing before, live either', async () => {
+  const { client, feed, settle } = openBench()
+  const { socket } = await client(as('ann'))
+  feed.member('ann', 'g', [{ from: 2 }])
+  feed.message({ from: 'bob', to: { group: 'g' } })
+  const { id } = feed.message({ from: 'bob', to: { group: 'g' } })
+  await settle()
+  expect(socket.ids).toEqual([id])
+})
+
 test('D21 one who was removed from a group gets what was sent before, and nothing after', async () => {
   const { client, feed, reads, settle } = openBench()
   reads.memberships.push({ user: 'ann', group: 'g', intervals: [{ from: 1 }] })
