@@ -204,12 +204,11 @@ describe.each([
     expect(one.heard.subscribed.at(-1)).toMatchObject({ recovered: true })
   })
 
-  test(`D50 ${version} answers pings, and one whose network is silent comes back`, async () => {
+  test(`D50 ${version} answers pings, and stays connected`, async () => {
     await using server = await openServer({ pingMs: 1_000, pongMs: 500 })
     using one = open(server.webSocketUrl)
     await one.client.ready()
-    const startedAt = performance.now()
-    await eventually(() => expect(performance.now() - startedAt).toBeGreaterThan(3_000))
+    await eventually(() => expect(server.pongs.length).toBeGreaterThan(2))
     expect(one.heard.events.filter((event) => event === 'connected')).toHaveLength(1)
   })
 })

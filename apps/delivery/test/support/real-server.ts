@@ -36,6 +36,7 @@ export async function openServer(changed: Partial<DeliveryConfig> = {}, feed = n
   const sockets = new Set<WebSocket>()
   /** The first messages of clients, as they came. */
   const connects: string[] = []
+  const pongs: string[] = []
   const flags = [
     '--port',
     '0',
@@ -67,6 +68,7 @@ export async function openServer(changed: Partial<DeliveryConfig> = {}, feed = n
                 sockets.add(webSocket)
                 webSocket.once('close', () => sockets.delete(webSocket))
                 webSocket.once('message', (data) => connects.push(textOf(data)))
+                webSocket.on('message', (data) => textOf(data) === '{}' && pongs.push('{}'))
                 onOpen(webSocket)
               }),
           },
@@ -85,6 +87,7 @@ export async function openServer(changed: Partial<DeliveryConfig> = {}, feed = n
     tickets,
     delivery,
     connects,
+    pongs,
     url: service.url,
     webSocketUrl: `${service.url.replace('http', 'ws')}/connection/websocket`,
     eventsUrl: `${service.url}/connection/sse`,
