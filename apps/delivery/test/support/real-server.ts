@@ -52,7 +52,7 @@ export async function openServer(changed: Partial<DeliveryConfig> = {}, feed = n
     definition: {
       role: 'delivery',
       version: '0.0.0',
-      says: '',
+      description: '',
       options: {},
       build: (_, tools) =>
         deliveryApp(
