@@ -45,6 +45,7 @@ export function deliveryApp(parts: DeliveryAppParts, tools: ServiceTools): App<D
     part: inFlight.budget.part('events', config.eventBytes),
     drain,
     clock,
+    log,
     random,
     maxStreams: config.maxConnections,
     maxBufferBytes: config.maxBufferBytes,

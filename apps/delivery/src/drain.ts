@@ -1,5 +1,5 @@
 import type { Clock } from '@freshet/kit'
-import type { Draining, Grace } from '@freshet/service'
+import type { Drainable, Grace } from '@freshet/service'
 import type { CloseCode } from './protocol/codes.ts'
 
 /** A connection that can be closed. */
@@ -13,7 +13,7 @@ const PAUSE_MS = 20
 const PART = 0.8
 
 /** Closes every connection with 3001, evenly over the grace period, so that other instances do not get a reconnect storm. */
-export class ConnectionDrain implements Draining {
+export class ConnectionDrain implements Drainable {
   readonly name = 'connections'
   readonly #open: ReadonlySet<Closable>
   readonly #clock: Clock
