@@ -20,7 +20,9 @@ import type { AuditSummary } from '../src/audit/report.ts'
 const source = parseSourceId('0123abcd')
 const ids = Array.from({ length: 20 }, (_, at) => `d${at}`)
 
-/** A history in which every document carries the tick it was asked at, so that any other position shows. */
+/**
+ * A history whose documents all carry the tick they were read at, so an answer for any other position is recognizable.
+ */
 class CountingHistory implements TruthSource {
   tick = 1
 
@@ -55,7 +57,7 @@ class CountingHistory implements TruthSource {
   }
 }
 
-/** A reader that tells the truth of the moment; the controls below change its answers. */
+/** A reader that always answers correctly; the controls below falsify its answers. */
 class HonestReader implements ReaderClient {
   readonly url: string
   readonly history: CountingHistory
@@ -138,26 +140,26 @@ test('an honest reader passes', async () => {
   expect(audited).toBeGreaterThanOrEqual(200)
 })
 
-/** Each lie is told in about one answer of four. */
+/** Each lie is told in about one answer out of four. */
 const lies: Record<string, (answer: Answer, at: number) => Answer> = {
-  'says an older position than that of the document': (answer, at) => ({
+  'reports a position older than the document': (answer, at) => ({
     ...answer,
     position: positionOf(0, at - 1),
   }),
-  'answers with a byte too many': (answer) => ({
+  'appends a byte to the body': (answer) => ({
     ...answer,
     body: Buffer.concat([answer.body, Buffer.from(' ')]),
   }),
-  'says another length': (answer) => ({ ...answer, body: Buffer.from('x'), contentLength: 1 }),
-  'says another type': (answer) => ({ ...answer, contentType: 'text/html' }),
-  'says a newer position than there is': (answer, at) => ({ ...answer, position: positionOf(0, at + 5_000) }),
-  'names no Age': (answer) => ({ ...answer, ageS: undefined }),
-  'says nothing of its cache': (answer) => ({ ...answer, cacheStatus: undefined }),
-  'names a source that there never was': (answer) => ({ ...answer, source: parseSourceId('ffffffff') }),
-  'answers 304 to whoever asks': (answer) => ({ ...answer, status: 304, body: Buffer.alloc(0) }),
-  'answers 412 to whoever asks': (answer) => ({ ...answer, status: 412, body: Buffer.from('{}') }),
-  'takes a document for absent': (answer) => ({ ...answer, status: 404, problem: 'not-found' }),
-  'names no position': (answer) => ({ ...answer, position: undefined }),
+  'reports another length': (answer) => ({ ...answer, body: Buffer.from('x'), contentLength: 1 }),
+  'reports another content type': (answer) => ({ ...answer, contentType: 'text/html' }),
+  'reports a position that the database has not reached': (answer, at) => ({ ...answer, position: positionOf(0, at + 5_000) }),
+  'omits Age': (answer) => ({ ...answer, ageS: undefined }),
+  'omits Cache-Status': (answer) => ({ ...answer, cacheStatus: undefined }),
+  'reports a source that never existed': (answer) => ({ ...answer, source: parseSourceId('ffffffff') }),
+  'always answers 304': (answer) => ({ ...answer, status: 304, body: Buffer.alloc(0) }),
+  'always answers 412': (answer) => ({ ...answer, status: 412, body: Buffer.from('{}') }),
+  'reports an existing document as absent': (answer) => ({ ...answer, status: 404, problem: 'not-found' }),
+  'omits the position': (answer) => ({ ...answer, position: undefined }),
 }
 
 test.each(Object.entries(lies))('negative control: a reader that %s is detected', async (_name, lie) => {
@@ -165,7 +167,7 @@ test.each(Object.entries(lies))('negative control: a reader that %s is detected'
   class Liar extends HonestReader {
     override async ask(question: Question): Promise<Answer> {
       const answer = await super.ask(question)
-      // Only where it is a lie: an absent document has no bytes to be wrong.
+      // Only where this is a lie: an absent document has no bytes to falsify.
       return answer.status === 200 && history.tick % 4 === 0 ? lie(answer, history.tick) : answer
     }
   }

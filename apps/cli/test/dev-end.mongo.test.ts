@@ -14,7 +14,7 @@ const TMPDIR = mkdtempSync(join(tmpdir(), 'freshet-apart-'))
 afterAll(() => rmSync(TMPDIR, { recursive: true }))
 const apart = { env: { TMPDIR } }
 
-/** The process of a run whose command line matches. */
+/** The process of the run whose command line matches. */
 function memberOf(program: Program, words: RegExp): number {
   const pid = program.family().find((pid) => words.test(Program.commandOf(pid)))
   if (pid === undefined) throw new Error(`no process of the run matches ${words}`)
@@ -27,8 +27,8 @@ const PROCESSES = 5
 /** SIGINT to the process alone is tested in `dev.mongo.test.ts`. */
 const ends = {
   'Ctrl-C': (program) => program.signalGroup('SIGINT'),
-  'SIGTERM to it alone': (program) => program.signal('SIGTERM'),
-  'the end of the program that started it': (program) => program.disconnect(),
+  'SIGTERM to the process alone': (program) => program.signal('SIGTERM'),
+  'the end of its parent process': (program) => program.disconnect(),
 } satisfies Record<string, (program: Program) => void>
 
 const waited = /^(?:Another run is using|Port \d+ of the existing data is in use: waiting) /
@@ -83,7 +83,7 @@ const first = new Program([...started, '--ephemeral'], undefined, apart)
 afterAll(() => first[Symbol.asyncDispose]())
 const stateOfFirst = (name: string): string => join(first.cwd, '.freshet', name)
 
-test('a second run in the same directory does not touch the files of the first; when its database dies, it stops and reports it', async () => {
+test('a second run in the same directory leaves the files of the first alone, and when its database dies, it stops and reports that', async () => {
   const { token } = await first.json()
   const running = readFileSync(stateOfFirst('running.json'), 'utf8')
   await using second = new Program([...started, '--ephemeral'], first.cwd, apart)
@@ -115,7 +115,7 @@ test('a killed run is ignored, and the next run removes what it left and shuts d
   expect(await audit.outcome).toMatchObject({ code: 78, said: expect.stringContaining('NO_RUN') })
   await next.json()
   expect(existsSync(folder)).toBe(false)
-  await endInOrder(next, 'SIGTERM to it alone')
+  await endInOrder(next, 'SIGTERM to the process alone')
   expect(readdirSync(join(next.cwd, '.freshet'))).toEqual(['running.lock'])
 })
 
@@ -169,7 +169,7 @@ test('after a kill no process remains, and the next run in the directory waits f
   keeping = new Program(started, folder)
   expect(await keeping.json()).toMatchObject({ ready: true, database })
   await killed.gone()
-  await endInOrder(keeping, 'the end of the program that started it')
+  await endInOrder(keeping, 'the end of its parent process')
 })
 
 /** The temporary directory of a run. */

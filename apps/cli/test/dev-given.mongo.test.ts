@@ -28,7 +28,7 @@ test('an existing MongoDB is named before it is used, and keeps its data and pas
     said: expect.stringMatching(`Stopping …; the data remains in the MongoDB at ${hosts}.\n$`),
   })
   expect(await documentsIn(db)).toBe(0)
-  // The next run has other passwords, but must not lock out users of this one.
+  // The next run has other passwords but must not lock out the users of this one.
   await using other = new Program([...started, '--ephemeral', '--sample'], undefined, {
     env: { MONGODB_URI: db.adminUri },
   })
@@ -70,14 +70,14 @@ test('an unreachable MongoDB is reported with a code and a remedy', async () => 
     ),
   })
   expect(said).not.toContain('secret')
-  // A failed start leaves no useless token.
+  // A failed start leaves no unusable token behind.
   expect(readdirSync(join(dev.cwd, '.freshet'))).not.toContain('token')
 })
 
 test('a forgotten MONGODB_URI is named first, even if another run uses the directory or nothing answers', async () => {
   await using first = new Program(['dev', '--json', '--port=0', '--readers=1', '--no-sample'])
   const env = { MONGODB_URI: 'mongodb://root:secret@127.0.0.1:1/' }
-  // This one tries to connect for some seconds while the others run.
+  // This one spends some seconds connecting while the others run.
   await using third = new Program([...started, '--ephemeral'], first.cwd, { env })
   await first.json()
   const named = 'Using MongoDB from MONGODB_URI (127.0.0.1:1, database given).'

@@ -11,7 +11,7 @@ test('writer and readers listen on --host, allow --cors-origins, and are reachab
   for (const url of [writer, ...readers, management.writer, ...management.readers])
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
   for (const url of [writer, ...readers]) {
-    // Another address of this machine, as another machine would use.
+    // Another address of this machine, as other machines would use it.
     const asked = `${url.replace('127.0.0.1', '127.0.0.9')}/v1/products/lamp-oak`
     const preflight = { origin: page, 'access-control-request-method': 'GET' }
     const { status, headers } = await fetch(asked, { method: 'OPTIONS', headers: preflight })

@@ -12,7 +12,7 @@ const ephemeral = [...started, '--no-sample', '--ephemeral']
 const inNamespaces = hasPidNamespaces() ? test : test.skip
 const within = inPidNamespace()
 
-/** The shared data directory of successive runs. */
+/** The data directory shared by successive runs. */
 const folder = mkdtempSync(join(tmpdir(), 'freshet-again-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
@@ -27,7 +27,7 @@ inNamespaces(
   'a container is killed during its first start and again later: it recovers although all process ids are the same as before',
   async () => {
     const file = (name: string): string => join(folder, '.freshet', name)
-    // Left by a first start that was killed when the process ids were the same: 1 is the run itself.
+    // Left by a first start that was killed when process ids were the same: 1 is the run itself.
     mkdirSync(file('data'), { recursive: true })
     writeFileSync(file('data/WiredTiger'), 'half')
     writeFileSync(file('data/mongod.lock'), '1\n')
@@ -56,7 +56,7 @@ inNamespaces(
 inNamespaces(
   'runs of several containers that share a temporary directory do not affect each other',
   async () => {
-    // A process id that the others do not have.
+    // A process id that does not occur in the others.
     await using first = new Program(ephemeral, undefined, { within: inPidNamespace(400) })
     const { readers } = devLineOf(await first.json())
     const going = temporaryOf(first)

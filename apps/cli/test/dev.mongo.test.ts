@@ -19,7 +19,7 @@ beforeAll(async () => {
   readers = urls
   doors = management.readers
   await using developer = new MongoClient(String(line['mongodb']))
-  // The server now records every change and its user.
+  // From here on the server records every change and its user.
   const filter = { op: { $nin: ['query', 'getmore'] } }
   await developer.db('shop').command({ profile: 2, filter })
 })
@@ -125,7 +125,7 @@ test('G4.6 according to the server, no user of a reader or an audit wrote anythi
   expect(await profile.countDocuments({ ...writes, user: /^freshet-writer@/ })).toBeGreaterThan(0)
 })
 
-/** What readers ask, beside `find` and `getMore`. */
+/** The commands that readers send, in addition to `find` and `getMore`. */
 const reading: ReadonlySet<string> = new Set([
   'aggregate',
   'connectionStatus',

@@ -6,7 +6,7 @@ import { runProgram } from '../src/program.ts'
 const db = await openTestDatabase()
 afterAll(() => db[Symbol.asyncDispose]())
 
-/** The command with an address, as a file of secrets gives it. */
+/** Runs the command with an address from a secrets file. */
 async function doctor(uri: string, ...argv: readonly string[]) {
   const lines = { printed: '', said: '' }
   const code = await runProgram(['doctor', 'guard', '--database=shop', '--db-file=address', ...argv], {
@@ -79,9 +79,9 @@ test('--json prints one line', async () => {
 
 test.each([
   ['a wrong password', () => db.uriFor('reader').replace(/:[^:@/]+@/, ':wrong@'), 78, 'NOT_AUTHENTICATED'],
-  ['an address that is none', () => 'mongo://nowhere', 78, 'BAD_ADDRESS'],
-  ['nobody there', () => 'mongodb://reader:x@127.0.0.1:1/?directConnection=true', 69, 'UNREACHABLE'],
-])('%s is said with what to do, without the password', async (_, uri, code, word) => {
+  ['an invalid address', () => 'mongo://nowhere', 78, 'BAD_ADDRESS'],
+  ['an unreachable server', () => 'mongodb://reader:x@127.0.0.1:1/?directConnection=true', 69, 'UNREACHABLE'],
+])('%s is reported with a remedy and without the password', async (_, uri, code, word) => {
   const answer = await doctor(uri())
   expect(answer.code).toBe(code)
   expect(answer.said).toContain(word)

@@ -16,7 +16,7 @@ const opened = (name: string): number => openSync(join(folder, name), 'a+')
 test.each(lockers)('%s locks a file once, and closing it releases the lock', (...locker) => {
   const [first, second] = [opened(`by-${locker[0]}`), opened(`by-${locker[0]}`)]
   expect([lockOpenFile(first, [locker]), lockOpenFile(second, [locker])]).toEqual([true, false])
-  // Each sees the locks of the others.
+  // Each program respects the others' locks.
   expect(lockOpenFile(second)).toBe(false)
   closeSync(first)
   expect(lockOpenFile(second, [locker])).toBe(true)

@@ -14,7 +14,7 @@ import { Program } from './support/program.ts'
 
 const REQUESTS = 20_000
 const CLIENTS = 32
-/** Documents of each collection that a client has for itself. */
+/** Documents of each collection that belong to one client. */
 const OWN = 3
 
 let collections: FuzzCollections
@@ -41,7 +41,7 @@ async function lives(url: string): Promise<boolean> {
 
 const random = seededRandom()
 const authorization = (): string => `Bearer ${line.token}`
-/** What is known to be stored when the writing is over. */
+/** What must be stored once all writes are done. */
 const known: Slot[] = []
 
 const clients: RawClient[] = []
@@ -51,7 +51,7 @@ afterAll(() => {
 
 type Alter = (got: Got) => Got
 
-/** A client of a service. `alter`: how it lies. */
+/** A client of a service. `alter` falsifies its answers. */
 function clientOf(url: string | undefined, alter?: Alter): RawClient {
   const client = new RawClient(url ?? '', alter)
   clients.push(client)
@@ -64,10 +64,10 @@ interface Walk {
   step(): Promise<void>
 }
 
-/** How many faults of a service are worth the time; of one that lies the first will do. */
+/** How many faults to collect before stopping; for a lying service, one is enough. */
 const enoughOf = (alter: Alter | undefined): number => (alter ? 1 : 20)
 
-/** Lets all clients walk, and gives what was wrong. */
+/** Runs all clients and returns the faults they found. */
 async function faultsOfWalks(
   requests: number,
   enough: number,
@@ -85,7 +85,7 @@ async function faultsOfWalks(
     for (const [name, times] of walk.outcomes) outcomes[name] = (outcomes[name] ?? 0) + times
   process.stderr.write(`${JSON.stringify(outcomes)}\n`)
   if (enough > 1 && faults.length > 0) {
-    // A report on the screen is cut short, and a fault that comes once in many runs is worth its words.
+    // Test output is truncated, and a rare fault should be preserved in full.
     const file = join(tmpdir(), `freshet-fuzz-${random.seed}.txt`)
     await writeFile(file, `${faults.join('\n\n')}\n`)
     process.stderr.write(`the faults are in ${file}\n`)
@@ -93,7 +93,7 @@ async function faultsOfWalks(
   return faults
 }
 
-/** Of these numbers on, clients write documents of their own. */
+/** Runs write clients, which own the documents with numbers from `first` on. */
 async function write(requests: number, first: number, alter?: Alter): Promise<readonly string[]> {
   const shared = slotsOf(collections.all, first + CLIENTS, 2, true)
   return await faultsOfWalks(requests, enoughOf(alter), (client, report) => {
@@ -130,19 +130,19 @@ async function read(requests: number, alter?: Alter): Promise<readonly string[]>
   })
 }
 
-test(`${REQUESTS} valid, almost valid and wild writes are answered according to the contract, and their effects can be read`, async () => {
+test(`${REQUESTS} valid, almost valid and random writes are answered according to the contract, and their effects can be read`, async () => {
   expect(await write(REQUESTS, 0)).toEqual([])
   expect(await lives(line.management.writer)).toBe(true)
 })
 
-test(`${REQUESTS} valid, almost valid and wild reads are answered according to the contract, with what was written`, async () => {
+test(`${REQUESTS} valid, almost valid and random reads are answered according to the contract, with what was written`, async () => {
   expect(await read(REQUESTS)).toEqual([])
   expect(await lives(line.management.readers[0] ?? '')).toBe(true)
 })
 
 const internal = JSON.stringify({ type: 'https://freshet.dev/problems/internal', title: 'x', status: 500 })
 
-/** The answer without, or with another, header. */
+/** The answer with this header replaced or removed. */
 function withHeader(got: Got, name: string, value?: string): Got {
   const { [name]: _, ...headers } = got.headers
   return { ...got, headers: { ...headers, ...(value !== undefined && { [name]: value }) } }
@@ -150,25 +150,25 @@ function withHeader(got: Got, name: string, value?: string): Got {
 
 const lies: readonly (readonly [name: string, alter: Alter])[] = [
   ['fails', (got) => ({ ...got, status: 500, text: internal })],
-  ['forgets positions', (got) => withHeader(got, 'freshet-position')],
-  ['goes back', (got) => withHeader(got, 'freshet-position', '00000000.0000000000000001')],
+  ['omits positions', (got) => withHeader(got, 'freshet-position')],
+  ['goes backwards', (got) => withHeader(got, 'freshet-position', '00000000.0000000000000001')],
   [
-    'tells other tags',
+    'returns wrong ETags',
     (got) => (got.headers.etag ? withHeader(got, 'etag', '"AAAAAAAAAAAAAAAAAAAAAA"') : got),
   ],
-  ['tells other documents', (got) => (got.status < 300 && got.text ? { ...got, text: '{"id":"x"}' } : got)],
-  ['says that there is nothing', (got) => (got.status === 200 ? { ...got, status: 404, text: '' } : got)],
+  ['returns wrong documents', (got) => (got.status < 300 && got.text ? { ...got, text: '{"id":"x"}' } : got)],
+  ['reports existing documents as missing', (got) => (got.status === 200 ? { ...got, status: 404, text: '' } : got)],
   [
-    'does what it should refuse',
+    'accepts what it should refuse',
     (got) => (got.status === 422 || got.status === 412 ? { ...got, status: 204 } : got),
   ],
-  ['tells its insides', (got) => (got.status === 400 ? { ...got, text: `${got.text} TypeError` } : got)],
+  ['leaks internals', (got) => (got.status === 400 ? { ...got, text: `${got.text} TypeError` } : got)],
 ]
 
-test.each(lies)('control: a service that %s is detected by its writes and by its reads', async (_, alter) => {
+test.each(lies)('control: a service that %s is detected by the write clients and by the read clients', async (_, alter) => {
   expect(
     (await write(1_000, 100 + CLIENTS * lies.findIndex(([, one]) => one === alter), alter)).length,
   ).toBeGreaterThan(0)
-  // What is known is known from the honest run.
+  // The expected state is from the honest run.
   expect((await read(2_000, alter)).length).toBeGreaterThan(0)
 })

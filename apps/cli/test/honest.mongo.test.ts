@@ -14,7 +14,7 @@ interface Giant {
 const giants = run.db.admin.db('shop').collection<Giant>('products')
 const right = { outcome: 'right', wrong: 0, examples: [] }
 
-/** How many documents each reader was asked for. */
+/** Number of documents that the audit has requested from each reader. */
 async function asked(): Promise<readonly number[]> {
   return await Promise.all(
     run.management.map(async (url) => {
@@ -25,7 +25,7 @@ async function asked(): Promise<readonly number[]> {
   )
 }
 
-/** Until the audit has asked every reader for so many more documents. */
+/** Waits until the audit has requested this many more documents from every reader. */
 async function untilAsked(more: number): Promise<void> {
   const before = await asked()
   await eventually(async () => {
@@ -34,7 +34,7 @@ async function untilAsked(more: number): Promise<void> {
   })
 }
 
-/** Until every reader answers of the timeline that the database is in. */
+/** Waits until every reader has adopted the current timeline of the database. */
 async function untilAllFollow(): Promise<void> {
   const { source } = await run.truth.now()
   for (const url of run.readers)
@@ -97,7 +97,7 @@ test('P2 documents of almost 16 MiB, and multi-gets of more than that, pass', as
   expect(known.documents.size).toBe(10)
   const summary = await run.audit(run.readers, 5_000)
   expect(summary).toMatchObject({ wrong: 0, examples: [] })
-  // The very question: all of them at once, of a reader.
+  // The decisive question: all of them at once, from one reader.
   const [reader = ''] = run.readers
   await eventually(async () => {
     const answer = await fetch(`${reader}/v1/products?ids=${ids.join()}`)

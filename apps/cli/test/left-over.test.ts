@@ -9,7 +9,7 @@ import { Program } from './support/program.ts'
 const folder = mkdtempSync(join(tmpdir(), 'freshet-left-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** A folder for temporary files, and beside it one that is somebody's. */
+/** A temporary directory, next to someone else's directory. */
 function openPlace() {
   const place = mkdtempSync(join(folder, 'place-'))
   const [temporary, precious] = [join(place, 'tmp'), join(place, 'precious')]
@@ -21,7 +21,7 @@ function openPlace() {
   return {
     temporary,
     precious,
-    /** What a run leaves that was killed, of any version; `files` come on top of it. */
+    /** Creates what a killed run of any version leaves behind, plus `files`. */
     leave: (name: string, files: readonly string[] = ['lock']): string => {
       const path = join(temporary, name)
       mkdirSync(join(path, 'data'), { recursive: true, mode: 0o700 })
@@ -37,7 +37,7 @@ function openPlace() {
   }
 }
 
-/** A start of `freshet dev` that clears away what is left over, and then has nothing to run. */
+/** Runs `freshet dev`, which removes leftovers and then fails because there is nothing to run. */
 async function start(temporary: string, ...args: readonly string[]) {
   await using dev = new Program(['dev', '--port=0', '--collections=/nowhere', ...args], undefined, {
     env: { TMPDIR: temporary },
@@ -88,9 +88,9 @@ test('a directory whose run or server is active is kept', async () => {
 })
 
 const isRoot = process.getuid?.() === 0
-if (!isRoot) process.stderr.write('Skipped, since only root can make one: a folder of another user\n')
+if (!isRoot) process.stderr.write('Skipped, since only root can create a directory of another user\n')
 const asRoot = isRoot ? test : test.skip
-asRoot('a folder of another user is left alone, also by root', async () => {
+asRoot('a directory of another user is left alone, even by root', async () => {
   const { temporary, leave } = openPlace()
   chownSync(leave('freshet-dev-others'), 12_345, 12_345)
   await start(temporary)
@@ -115,6 +115,6 @@ test.each(['missing', 'a file'])('a TMPDIR that is %s is reported with a remedy'
       new RegExp(`^freshet dev: NO_TEMPORARY_FOLDER: no directory could be created in ${path} .* set TMPDIR`),
     ),
   })
-  // It is not checked when it is not needed.
+  // It is not checked unless it is needed.
   expect((await start(path)).said).toContain('/nowhere')
 })

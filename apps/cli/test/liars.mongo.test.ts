@@ -27,7 +27,7 @@ const truly = (asked: AskedFor, source: string, at: Position, ageS: number): Pro
   toldAt(run.truth, asked, source, at, ageS)
 const behind: Told = { status: 503, headers: {}, body: Buffer.alloc(0) }
 
-/** As {@link toldAt} says; whoever asks for a later state is refused, as a reader does that is behind. */
+/** Answers with a fixed position. Requests for a later position are refused, as by a reader that is behind. */
 const standing =
   (source: string, cacheStatus: string, ageS: (turn: number) => number): Lie =>
   async (_, asked) => {
@@ -43,31 +43,31 @@ const lieSometimes =
   (told, asked, response) =>
     when(told, asked) ? lie(told, asked, response) : told
 let remembered: string | undefined
-/** How often a document was called unchanged that had changed. */
+/** How often a changed document was reported as unchanged. */
 let falselyUnchanged = 0
 
-/** Each tells something that the database refutes. */
+/** Each states something that the database refutes. */
 const lies: Readonly<Record<string, Lie>> = {
-  'another digit': lieSometimes((told) =>
+  'a different digit': lieSometimes((told) =>
     withBody(
       told,
       bodyOf(told).replace(/\d(?=\D*$)/, (d) => String((Number(d) + 1) % 10)),
     ),
   ),
-  'a space more': lieSometimes((told) => withBody(told, `${bodyOf(told)} `)),
-  'a name more': lieSometimes((told) => withBody(told, bodyOf(told).replace(/}$/, ',"more":1}'))),
-  'numbers in another form': lieSometimes((told) =>
+  'an extra space': lieSometimes((told) => withBody(told, `${bodyOf(told)} `)),
+  'an extra field': lieSometimes((told) => withBody(told, bodyOf(told).replace(/}$/, ',"more":1}'))),
+  'numbers formatted differently': lieSometimes((told) =>
     withBody(told, bodyOf(told).replace(/"n":(\d+)/, '"n":$1.0')),
   ),
-  'texts in another form': lieSometimes((told) => withBody(told, bodyOf(told).replace('ä', '\\u00e4'))),
-  'a document cut short': lieSometimes((told) => withBody(told, bodyOf(told).slice(0, -3))),
+  'strings escaped differently': lieSometimes((told) => withBody(told, bodyOf(told).replace('ä', '\\u00e4'))),
+  'a truncated document': lieSometimes((told) => withBody(told, bodyOf(told).slice(0, -3))),
   'an empty body': lieSometimes((told) => withBody(told, '')),
-  'the document of another id': lieSometimes(async (told, asked) => {
+  'the document with another id': lieSometimes(async (told, asked) => {
     const other = remembered ?? bodyOf(told)
     if (!isSeveral(asked)) remembered = bodyOf(told)
     return withBody(told, isSeveral(asked) ? bodyOf(told) : other)
   }),
-  'a torn pair': lieSometimes(
+  'a torn multi-get': lieSometimes(
     (told) =>
       withBody(
         told,
@@ -75,7 +75,7 @@ const lies: Readonly<Record<string, Lie>> = {
       ),
     (told, asked) => isDocument(told) && isSeveral(asked),
   ),
-  'missing ones left out': lieSometimes(
+  'missing ids omitted': lieSometimes(
     (told) => withBody(told, bodyOf(told).replace(/"missing":\[.*\]/, '"missing":[]')),
     (told, asked) => isDocument(told) && isSeveral(asked),
   ),
@@ -84,42 +84,42 @@ const lies: Readonly<Record<string, Lie>> = {
     (told) => saying(told, 'etag', `W/${told.headers['etag']}`),
     (told, asked) => isDocument(told) && !isSeveral(asked),
   ),
-  'absent though there': lieSometimes(
+  'an existing document reported as absent': lieSometimes(
     (told) => withBody({ ...told, status: 404 }, '{"type":"https://freshet.dev/problems/not-found"}'),
     (told, asked) => isDocument(told) && !isSeveral(asked),
   ),
-  'absent without a word': lieSometimes(
+  'an existing document reported as absent without a problem': lieSometimes(
     (told) => withBody({ ...told, status: 404 }, ''),
     (told, asked) => isDocument(told) && !isSeveral(asked),
   ),
-  'there though absent': lieSometimes(
+  'an absent document reported as existing': lieSometimes(
     (told) => {
       const body = '{"id":"x","n":1}'
       return withBody({ ...saying(told, 'etag', etagOf(Buffer.from(body))), status: 200 }, body)
     },
     ({ status }, { method }) => status === 404 && method === 'GET',
   ),
-  'the wrong type': lieSometimes((told) => saying(told, 'content-type', 'text/html')),
+  'the wrong content type': lieSometimes((told) => saying(told, 'content-type', 'text/html')),
   'no position': (told) => without(told, 'freshet-position'),
   'no Age': (told) => without(told, 'age'),
   'a negative Age': (told) => saying(told, 'age', '-1'),
   'no Cache-Status': (told) => without(told, 'cache-status'),
-  'a Cache-Status of its own': (told) => saying(told, 'cache-status', 'freshet; certainly'),
+  'an invalid Cache-Status': (told) => saying(told, 'cache-status', 'freshet; certainly'),
   'no ETag': lieSometimes(
     (told) => without(told, 'etag'),
     (told, asked) => isDocument(told) && !isSeveral(asked),
   ),
   'an unknown source': (told) => placed(told, ({ at }) => `${unknownSource}.${at}`),
-  'an unknown source for false bodies': (told) =>
+  'an unknown source with wrong bodies': (told) =>
     placed(isDocument(told) ? withBody(told, '{}') : told, ({ at }) => `${unknownSource}.${at}`),
-  'a source that alternates': (told, { turn }) =>
+  'an alternating source': (told, { turn }) =>
     turn % 2 === 0 ? told : placed(told, ({ at }) => `${unknownSource}.${at}`),
-  'ever new sources': (told, { turn }) =>
+  'a new source each time': (told, { turn }) =>
     placed(told, ({ at }) => `${turn.toString(16).padStart(8, '0')}.${at}`),
   backwards: (told, { turn }) => (turn % 2 === 0 ? told : shifted(told, -seconds(2))),
   'backwards under an unknown source': (told, { turn }) =>
     placed(shifted(told, turn % 2 === 0 ? 0n : -seconds(2)), ({ at }) => `${unknownSource}.${at}`),
-  'truly backwards': async (told, asked) => (asked.turn % 20 < 10 ? told : truly(asked, trueSource, past, 0)),
+  'backwards with correct old documents': async (told, asked) => (asked.turn % 20 < 10 ? told : truly(asked, trueSource, past, 0)),
   'frozen at a position, with Age 0': standing(trueSource, 'freshet; hit', () => 0),
   'frozen at a position, with an Age that is too low': standing(
     trueSource,
@@ -129,14 +129,14 @@ const lies: Readonly<Record<string, Lie>> = {
   'frozen under an unknown source, with Age 0': standing(unknownSource, 'freshet; hit', () => 0),
   'an hour ahead': (told) => shifted(told, seconds(3_600)),
   'three seconds ahead': (told) => shifted(told, seconds(3)),
-  'the end of time': (told) => placed(told, ({ source }) => `${source}.ffffffffffffffff`),
-  'the beginning of time': (told, { turn }) =>
+  'the highest position': (told) => placed(told, ({ source }) => `${source}.ffffffffffffffff`),
+  'the lowest position': (told, { turn }) =>
     turn % 2 === 0
       ? told
       : placed(told, ({ source }) => formatSourcePosition(source as never, positionOf(1, 1))),
-  'less than was asked for': async (told, asked) =>
+  'older than Freshet-At-Least': async (told, asked) =>
     asked.headers['freshet-at-least'] === undefined ? told : truly(asked, trueSource, past, 3_600),
-  '304 to all': lieSometimes(
+  '304 for everything': lieSometimes(
     (told) => ({ ...withBody(told, ''), status: 304 }),
     (told, asked) => isDocument(told) && !isSeveral(asked),
   ),
@@ -147,12 +147,12 @@ const lies: Readonly<Record<string, Lie>> = {
     },
     (told, { headers }) => isFact(told) && headers['if-none-match'] !== undefined,
   ),
-  '412 to all': lieSometimes(
+  '412 for everything': lieSometimes(
     (told) =>
       withBody({ ...told, status: 412 }, '{"type":"https://freshet.dev/problems/precondition-failed"}'),
     (told, asked) => isDocument(told) && !isSeveral(asked),
   ),
-  'a HEAD of another length': (told, { method }) =>
+  'a HEAD with another length': (told, { method }) =>
     method === 'HEAD' && told.status === 200 ? saying(told, 'content-length', '1') : told,
   'a HEAD with another ETag': (told, { method, url }) =>
     method === 'HEAD' && told.status === 200 && !url.includes('?')
@@ -160,7 +160,7 @@ const lies: Readonly<Record<string, Lie>> = {
       : told,
 }
 
-/** Each hides: nothing is wrong, and nothing is proved. */
+/** Each is evasive: nothing is wrong, and nothing is proved. */
 const hiders: Readonly<Record<string, Lie>> = {
   'never answers': () => undefined,
   'always fails': (told) => ({
@@ -174,32 +174,32 @@ const hiders: Readonly<Record<string, Lie>> = {
     ),
     status: 404,
   }),
-  'sends everybody elsewhere': (told) => ({ ...saying(withBody(told, ''), 'location', reader), status: 302 }),
-  'cuts every answer': (_, __, response) => {
+  'redirects everything': (told) => ({ ...saying(withBody(told, ''), 'location', reader), status: 302 }),
+  'truncates every answer': (_, __, response) => {
     response.writeHead(200, { 'content-length': '1000' }).write('{')
     setTimeout(() => response.destroy(), 1)
     return undefined
   },
-  'is very old': (told, { headers }) =>
+  'reports a huge age': (told, { headers }) =>
     headers['freshet-at-least'] !== undefined
       ? { ...withBody(told, ''), status: 503, headers: {} }
       : placed(
           saying(withBody(told, '{}'), 'age', '999999999'),
           ({ source }) => `${source}.0000000100000001`,
         ),
-  'frozen, and has no proof of it': standing(trueSource, 'freshet; hit; detail=unproved', () => 0),
+  'frozen, and admits that it is unproved': standing(trueSource, 'freshet; hit; detail=unproved', () => 0),
   'refuses one collection': (told, { url }) =>
     url.startsWith('/v1/marks') ? { ...withBody(told, ''), status: 503 } : told,
 }
 
-/** Who says that nothing is proved may be taken at his word for a while. */
+/** A reader that admits to be unproved is believed for a while. */
 const expected = (name: string): unknown => {
-  if (name === 'frozen, and has no proof of it') return expect.stringMatching(/^(?:unproved|wrong)$/)
+  if (name === 'frozen, and admits that it is unproved') return expect.stringMatching(/^(?:unproved|wrong)$/)
   return name in lies ? 'wrong' : 'unproved'
 }
 
 const all = [...Object.entries(lies), ...Object.entries(hiders)]
-/** Each group is asked by itself, so that each liar soon lies often enough to give itself away. */
+/** Each group is audited separately, so that every liar is asked often enough to be detected. */
 const groups = [0, 1, 2, 3].map((group) => all.filter((_, at) => at % 4 === group))
 
 test.each(groups)(
@@ -210,7 +210,7 @@ test.each(groups)(
     )
     try {
       const enough = new AbortController()
-      // For the first second nothing is known against an Age.
+      // During the first second there is no evidence against an Age.
       const asked = eventually(
         () => {
           const left = liars.filter(({ name, liar }) => name in lies && !liar.gaveItselfAway())
@@ -218,7 +218,7 @@ test.each(groups)(
           if (named.some(([name]) => name === '304 with an old ETag'))
             expect(falselyUnchanged).toBeGreaterThan(3)
         },
-        // MongoDB has the past for five minutes, and four groups ask for it.
+        // MongoDB keeps snapshot history for five minutes, and four groups need it.
         { withinMs: 240_000 },
       ).finally(() => enough.abort())
       const { readers, outcome, examples } = await run.audit(
@@ -271,7 +271,7 @@ test('P8 negative control: a frozen reader that reports its true age passes', as
 const audit = (...args: readonly string[]): Program => new Program(['audit', '--json', ...args], run.dev.cwd)
 
 test('exit code 0: right, 1: wrong, 3: too little checked', async () => {
-  await using liar = await openLiar(reader, lies['a space more'] ?? (() => undefined))
+  await using liar = await openLiar(reader, lies['an extra space'] ?? (() => undefined))
   await using failing = await openLiar(reader, hiders['always fails'] ?? (() => undefined))
   await using right = audit('--for=2s')
   await using wrong = audit('--for=1s', `--reader-urls=${reader},${liar.url}`)
@@ -284,12 +284,12 @@ test('exit code 0: right, 1: wrong, 3: too little checked', async () => {
 })
 
 test.each([
-  ['a database that is not there', 69, [], 'mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200'],
+  ['an unreachable database', 69, [], 'mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200'],
   ['no such database user', 78, [], 'wrong password'],
   ['no collection files', 78, ['--collections=/nowhere'], undefined],
   ['no such option', 78, ['--fore=1s'], undefined],
-  ['a reader that is no URL', 78, ['--reader-urls=localhost'], undefined],
-])('the exit code says that nothing was tried: %s', async (_, expected, args, db) => {
+  ['a reader that is not a URL', 78, ['--reader-urls=localhost'], undefined],
+])('the exit code says that nothing was audited: %s', async (_, expected, args, db) => {
   const uri = db === 'wrong password' ? run.auditor.replace(/:[^:@]+@/, ':x@') : db
   await using program = new Program(['audit', '--for=1s', ...args], run.dev.cwd, {
     env: uri === undefined ? {} : { FRESHET_DB: uri },

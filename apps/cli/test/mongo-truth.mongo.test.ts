@@ -48,7 +48,7 @@ const products = db.admin.db(db.database).collection<{ _id: string; n?: number }
 
 const giants = db.admin.db(db.database).collection<{ _id: string; numbers: number[] }>('products')
 
-/** Puts a document and resolves with the position of that write. */
+/** Writes a document and resolves with the position of that write. */
 async function put(id: string, n: number): Promise<Position> {
   const { operationTime } = await db.admin.db(db.database).command({
     update: 'products',
@@ -80,7 +80,7 @@ test('existing ids are found; documents with ids of other types are omitted', as
   expect((await truth.someIds('products', 100)).every((id) => id.length < 5)).toBe(true)
 })
 
-test('a position before the snapshot history, and a dropped collection, are unknown and not absent', async () => {
+test('a position before the snapshot history, or a dropped collection, is unknown and not absent', async () => {
   expect(await textsAt(positionOf(1, 1), ['a'])).toMatch(/cannot read that position: Snapshot/)
   const before = await put('a', 1)
   await products.drop()
@@ -125,7 +125,7 @@ test('documents that do not fit into one reply of the database are complete', as
 
 const seed = Number(process.env['FRESHET_TEST_SEED'] ?? Date.now() % 2 ** 31)
 
-/** Every type of BSON that a driver can still store. */
+/** Every BSON type that a driver can still store. */
 const { value: anyValue } = fc.letrec<{ value: unknown }>((tie) => ({
   value: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
@@ -167,7 +167,7 @@ const anyFields = fc.dictionary(fc.constantFrom('a', 'b', 'c', 'id', 'n', 'text'
   maxKeys: 6,
 })
 
-test(`P2 the JSON of 2,000 documents is that of a second mapping, made from the documentation (seed ${seed})`, async () => {
+test(`P2 the JSON of 2,000 documents equals that of a second mapping, written from the documentation (seed ${seed})`, async () => {
   const documents = fc
     .sample(anyFields, { seed, numRuns: 2_000 })
     .map((fields, n) => ({ _id: `any-${n}`, ...fields }))
@@ -181,13 +181,13 @@ test(`P2 the JSON of 2,000 documents is that of a second mapping, made from the 
         some.map(({ _id }) => _id),
       ),
     )
-    // As texts, since the order of names is part of it.
+    // As text, because the order of names matters.
     const shown = some.map(({ _id }) => JSON.stringify(JSON.parse(texts[_id])))
     expect(shown).toEqual(some.map((document) => JSON.stringify(secondMapping(document))))
   }
 })
 
-test('control: the second mapping tells types apart that look alike', () => {
+test('control: the second mapping distinguishes types that look alike', () => {
   const forms = [
     new Int32(7),
     Long.fromString('9007199254740993'),

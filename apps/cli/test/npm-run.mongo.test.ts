@@ -12,13 +12,13 @@ test('when npm is killed, a run still shuts down gracefully and keeps its data',
   await eventually(() => expect(printed.text).toContain('"ready":true'))
   using family = new Family(shell.pid ?? 0)
   expect(family.running().length).toBeGreaterThanOrEqual(6)
-  // It is killed after some seconds, so that an orderly end takes longer than the time between two looks at npm.
+  // It is killed after some seconds, so a graceful shutdown takes longer than the poll interval for npm.
   const slow = family.running().find((pid) => /reader.*main\.[jt]s/.test(Program.commandOf(pid))) ?? 0
   process.kill(slow, 'SIGSTOP')
   shell.kill('SIGKILL')
   await code
   await eventually(() => expect(family.running()).toEqual([]))
-  // The last thing that an orderly end does is to take it away.
+  // The last thing that a graceful shutdown deletes.
   expect(existsSync(join(clone.folder, '.freshet', 'running.json'))).toBe(false)
 })
 

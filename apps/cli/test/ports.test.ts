@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { expect, test } from '@jest/globals'
 import { portsAt, requireFreePorts } from '../src/dev/ports.ts'
 
-/** Something that listens on a port of 127.0.0.1 as another program would. */
+/** Listens on a port of 127.0.0.1, like another program would. */
 async function squatter() {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -61,7 +61,7 @@ test.each([
   ['token', ['subject', 'roles', 'handlers', 'for', 'token-key-file', 'token-secret-file']],
   ['migrate', ['db-file', 'database', 'collections', 'json']],
   ['timeline new', ['db-file', 'database']],
-])('%s --help tells every option', async (name, options) => {
+])('%s --help lists every option', async (name, options) => {
   const { code, printed } = await freshet(...name.split(' '), '--help')
   expect(code).toBe(0)
   for (const option of options) expect(printed).toMatch(new RegExp(`^  --${option} `, 'm'))
@@ -223,7 +223,7 @@ test.each([
   ['timeline new --database=shop', { FRESHET_DB: unreachable }, 69],
   ['doctor guard --database=shop', { FRESHET_DB: unreachable }, 69],
   ['dev --ephemeral --port=0 --collections=/nowhere', {}, 78],
-])('%s with %j ends with %d, as it means the same of every command', async (line, env, code) => {
+])('%s with %j ends with %d, with the same meaning as for every command', async (line, env, code) => {
   expect(await freshetIn(env, ...line.split(' '))).toMatchObject({ code, printed: '' })
 })
 
@@ -233,12 +233,12 @@ test.each([
   ['dev', 'npm_config_sample', '', 'npm run dev -- --no-sample.'],
   ['audit', 'npm_config_json', 'true', 'npm run freshet -- audit --json.'],
   ['migrate', 'npm_config_db_file', 'true', 'npm run freshet -- migrate --db-file.'],
-])('%s is refused when npm kept a flag of it: %s', async (command, variable, value, advice) => {
+])('%s is refused if npm consumed one of its flags: %s', async (command, variable, value, advice) => {
   const { code, said } = await freshetIn({ [variable]: value }, command)
   expect({ code, said }).toEqual({ code: 78, said: expect.stringContaining(advice) })
 })
 
-test('flags that the command does not have may be npm’s', async () => {
+test('flags that the command does not have may be meant for npm', async () => {
   const env = { npm_config_loglevel: 'silent', npm_config_readers: '5', FRESHET_TOKEN_SECRET: 's'.repeat(32) }
   expect(await freshetIn(env, 'token')).toMatchObject({ code: 0, said: '' })
 })

@@ -4,7 +4,7 @@ import { eventually, openTestDatabase, seededRandom, type SeededRandom } from '@
 import { connect } from 'node:net'
 import { ServiceProcess } from './support/service-process.ts'
 
-/** As docs/operations.md says it: cache / 0.75 + 64 MiB of heap, and what the container has beside it. */
+/** As in docs/operations.md: the heap is cache / 0.75 + 64 MiB, plus the memory beside the heap. */
 const CACHE_MIB = 64
 const READER_HEAP_MIB = 150
 const BESIDE_MIB = 64 + 150
@@ -24,7 +24,7 @@ afterAll(async () => {
   for (const one of [reader, writer, db]) await one[Symbol.asyncDispose]()
 })
 
-/** On a connection of its own, which is closed behind the answer. */
+/** Uses a new connection, which is closed after the response. */
 const getHit = (): Promise<Response> =>
   fetch(`${reader.url}/v1/products/hit`, { headers: { connection: 'close' } })
 
@@ -64,25 +64,25 @@ const kinds: readonly (readonly [string, string])[] = [
   ['a miss that waits', wait],
   ['a probe', `GET /readyz HTTP/1.1\r\n${host}\r\n`],
   ['a body', `${post}Content-Length: ${body.length}\r\n\r\n${body}`],
-  ['a body in chunks', chunks],
+  ['a chunked body', chunks],
   [
-    'a body that is asked for',
+    'a body after 100-continue',
     `${post}Expect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
   ],
   ['an expectation', hopeless],
   ['CONNECT', tunnel],
   ['an Upgrade', upgrade],
-  ['CONNECT behind a request without a host', `GET / HTTP/1.1\r\n\r\n${tunnel}`],
-  ['all in one', hit + wait + hopeless + upgrade + hit + chunks],
-  ['CONNECT behind a request that waits', wait + upgrade + hit + tunnel],
-  ['garbage behind a request', `${hit}\0\x16\x03garbage\r\n\r\n`],
+  ['CONNECT after a request without a host', `GET / HTTP/1.1\r\n\r\n${tunnel}`],
+  ['everything in one', hit + wait + hopeless + upgrade + hit + chunks],
+  ['CONNECT after a waiting request', wait + upgrade + hit + tunnel],
+  ['garbage after a request', `${hit}\0\x16\x03garbage\r\n\r\n`],
   ['two lengths', `${post}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`],
-  ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+  ['the HTTP/2 preface', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
 ]
 
 type Ending = 'cut' | 'reset' | 'half-close'
 
-/** Settles when the connection is gone; whatever happens to it is fine. */
+/** Resolves when the connection has closed; how it ends does not matter. */
 function speak(port: number, texts: readonly string[], ending: Ending): Promise<void> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1')
@@ -100,20 +100,20 @@ const portsOf = (service: ServiceProcess): readonly number[] =>
   [service.url, service.managementUrl].map((url) => Number(new URL(url).port))
 const ports = [...portsOf(reader), ...portsOf(writer)]
 
-/** Both public ports, and one of those for management, which run the same code. */
+/** Both public ports, and one of the management ports, which run the same code. */
 const portsAt = (at: number): readonly number[] =>
   [reader, writer].flatMap((service, nth) => portsOf(service).slice(0, at % 2 === nth ? 2 : 1))
 
 /**
- * How many go on at once. Whoever half-closes waits for all answers, mostly for nothing but time; others are gone before
- * a service has taken them up, and more of them at once would outrun the queue of its port.
+ * Concurrency by ending. Half-closed connections mostly wait for their answers. The others end before a service has
+ * accepted them, so more of them at once would overflow its listen backlog.
  */
 const pools: readonly (readonly [endings: readonly Ending[], atOnce: number])[] = [
   [['cut', 'reset'], 48],
   [['half-close'], 144],
 ]
 
-/** Runs so many jobs at once. */
+/** Runs this many jobs at once. */
 async function inParallel(jobs: Iterator<() => Promise<void>>, count: number): Promise<number> {
   let done = 0
   const work = async (): Promise<void> => {
@@ -127,11 +127,11 @@ async function expectWell(before: ReadonlyMap<ServiceProcess, number>): Promise<
   for (const service of [reader, writer]) {
     expect(service.isAlive).toBe(true)
     expect(service.errors).toEqual([])
-    // The last of those that wait are answered, and nobody is kept.
+    // Waiting requests are eventually answered, and no connection remains.
     await eventually(async () => {
       const status: unknown = await (await fetch(`${service.managementUrl}/statusz`)).json()
       expect(status).toMatchObject({ connections: 0 })
-      // Those of this test itself.
+      // The connections of this test itself.
       expect(service.openFiles).toBeLessThanOrEqual((before.get(service) ?? 0) + 8)
     })
     const heap = service === reader ? READER_HEAP_MIB : WRITER_HEAP_MIB
@@ -161,11 +161,11 @@ test('no connection cut, reset or half-closed at any byte of any request crashes
   await expectWell(before)
 })
 
-test('nor does any random mix of requests in arbitrary chunks', async () => {
+test('a random mix of requests in arbitrary chunks crashes or leaks nothing either', async () => {
   const before = filesNow()
   const mixed = (random: SeededRandom): readonly string[] => {
     const text = Array.from({ length: 1 + random.below(5) }, () => random.pick(kinds)[1]).join('')
-    // A few bytes are other bytes.
+    // Corrupts a few bytes.
     const bytes = Buffer.from(text, 'latin1')
     for (let flips = random.below(3); flips > 0; flips--)
       bytes[random.below(bytes.length)] = random.below(256)
@@ -188,7 +188,7 @@ test('nor does any random mix of requests in arbitrary chunks', async () => {
   await expectWell(before)
 })
 
-test('P9 130 clients with large pipelined requests behind a waiting one do not exceed the memory of a reader', async () => {
+test('P9 130 clients with large requests pipelined behind a waiting one do not exceed the memory limit of a reader', async () => {
   const before = filesNow()
   const long = waiting(await ahead(50), 10)
   const large = `GET /v1/products/hit HTTP/1.1\r\n${host}X: ${'x'.repeat(15_000)}\r\n\r\n`

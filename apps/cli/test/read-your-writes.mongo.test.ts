@@ -5,7 +5,7 @@ import { Program } from './support/program.ts'
 import { RawClient } from './support/raw-client.ts'
 
 const rounds = 10_000
-/** Clients that write and read at the same time. */
+/** Clients that write and read concurrently. */
 const clients = 16
 
 let dev: Program
@@ -17,7 +17,7 @@ beforeAll(async () => {
 })
 afterAll(() => dev[Symbol.asyncDispose]())
 
-/** A write that was acknowledged. */
+/** An acknowledged write. */
 interface Written {
   readonly id: string
   readonly stock: number
@@ -71,7 +71,7 @@ async function read({ readers }: Client, path: string, position?: string): Promi
 }
 let turn = 0
 
-/** Why an answer does not show the write; `undefined` when it does. */
+/** Why an answer does not show the write; `undefined` if it does. */
 function staleness({ status, headers, text }: Got, { id, stock, position }: Written): string | undefined {
   const at = String(headers['freshet-position'] ?? '')
   if (at < position) return `${id}: is at ${at}, was written at ${position}`
@@ -85,7 +85,7 @@ async function fillsOf(url: string): Promise<number> {
   return Number(status.fills)
 }
 
-test('P4 10,000 writes are read at once from another process: none is stale, and less than 1 % cause database reads', async () => {
+test('P4 10,000 writes are read back at once from another process: none is stale, and less than 1 % cause database reads', async () => {
   const stale: string[] = []
   let next = 0
   const work = async (client: Client): Promise<void> => {
@@ -99,7 +99,7 @@ test('P4 10,000 writes are read at once from another process: none is stale, and
   await Promise.all(Array.from({ length: clients }, () => work(clientOf(line))))
   const fills = (await Promise.all(line.management.readers.map(fillsOf))).reduce((sum, one) => sum + one, 0)
   process.stderr.write(
-    `${rounds} reads of own writes: ${stale.length} stale, ${fills} asked of the database\n`,
+    `${rounds} reads of own writes: ${stale.length} stale, ${fills} from the database\n`,
   )
   expect(stale).toEqual([])
   expect(fills).toBeLessThanOrEqual(rounds / 100)

@@ -26,7 +26,7 @@ const run: RunningDev = {
 }
 const keep = (text: string): void => StateFolder.kept(cwd).write('running.json', text)
 
-/** Locked as by an active run. */
+/** Locked, as by an active run. */
 const goingOn = () => FileLock.take(StateFolder.kept(cwd).file('running.lock'))
 
 test('the file of an active run is read; without a run there is none', () => {
@@ -59,7 +59,7 @@ test.each([
   [JSON.stringify({ ...run, writerMongodb: undefined }), 'writerMongodb is not a string'],
   [JSON.stringify({ ...run, auditor: ['hidden'] }), 'auditor is not a string'],
   [JSON.stringify({ ...run, tokenKeyFile: undefined }), 'tokenKeyFile is not a string'],
-])('a command that finds %.40s reports the fault and a remedy, and no secret', async (kept, fault) => {
+])('a command that finds %.40s reports the fault and a remedy, but no secret', async (kept, fault) => {
   keep(kept)
   using lock = goingOn()
   expect(lock).toBeDefined()

@@ -10,7 +10,7 @@ import { SampleData } from '../src/dev/sample.ts'
 
 const collections = await loadCollections(join(import.meta.dirname, '../../../collections'))
 
-/** Stores what is put, as the writer would, and remembers what does not fit or is not there. */
+/** Stores documents like the writer does. Records those that violate their schema and deletes of absent documents. */
 async function openWriter() {
   let away = false
   const stored = new Set<string>()
@@ -49,7 +49,7 @@ test('the sample data matches its collection files, and the orders that it cance
   const clock = { ...systemClock, sleep: () => Promise.resolve() }
   const sample = new SampleData({ writer: () => writer.url, token: 'any', clock, log: silentLog })
   await sample.start()
-  // More turns than there are slots for orders, so that these are used again.
+  // More turns than there are slots for orders, so that slots are reused.
   await eventually(() => expect(writer.seen.DELETE).toBeGreaterThan(80))
   await sample.stop()
   expect(writer.seen.PUT).toBeGreaterThan(500)

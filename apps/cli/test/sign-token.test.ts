@@ -36,13 +36,13 @@ test('a service with the public half of a key accepts its tokens and cannot sign
   const published = publicKeysOf(pem)
   expect(Object.keys(JSON.parse(published).keys[0])).toEqual(['crv', 'x', 'kty'])
   const key = privateKeyIn(pem)
-  if (key === undefined) throw new Error('the new key is none')
+  if (key === undefined) throw new Error('the new key is invalid')
   const verify = publicKeysCheck(readPublicKeys(published), terms)
   expect(await verify(await signToken(key, content))).toMatchObject({ sub: 'ann' })
   const other = privateKeyIn(newTokenKey())
-  if (other === undefined) throw new Error('the new key is none')
+  if (other === undefined) throw new Error('the new key is invalid')
   await expect(verify(await signToken(other, content))).rejects.toThrow()
-  // What a service has, taken for the secret of HS256: https://datatracker.ietf.org/doc/html/rfc8725#section-2.1
+  // The service's public key, used as an HS256 secret: https://datatracker.ietf.org/doc/html/rfc8725#section-2.1
   await expect(verify(await signToken(createSecretKey(Buffer.from(published)), content))).rejects.toThrow(
     /alg/,
   )

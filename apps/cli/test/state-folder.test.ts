@@ -39,7 +39,7 @@ test('close deletes a temporary directory and keeps a permanent one', () => {
 
 const asRoot = process.getuid?.() === 0 ? ['of another user'] : []
 if (asRoot.length === 0)
-  process.stderr.write('Skipped, since only root can make one: a folder of another user\n')
+  process.stderr.write('Skipped, since only root can create a directory of another user\n')
 
 test.each(['a link', 'a file', ...asRoot])('a .freshet that is %s is not used', (what) => {
   const here = mkdtempSync(join(cwd, 'here-'))

@@ -35,7 +35,7 @@ test('collections of another program are served under other names: read, written
     expect(await read('profiles/u1')).toEqual([200, 'User 1'])
     await profiles.updateOne({ _id: 'u1' }, { $set: { name: 'Ada' } })
     expect(await read('profiles/u1')).toEqual([200, 'Ada'])
-    // By every way that a write takes: whole, plain, seen, new, gone.
+    // By every kind of write: whole, plain, conditional, new, deleted.
     const write = async (method: string, path: string, body: object, headers = {}): Promise<Response> =>
       fetch(`${writer}/v1/${path}`, {
         method,
@@ -61,7 +61,7 @@ test('collections of another program are served under other names: read, written
       name: 'a.txt',
     })
     expect((await fetch(`${reader}/v1/userProfiles/u1`)).status).toBe(404)
-    // One rule for ids on both sides, in the same words.
+    // One rule for ids on both sides, with the same message.
     const upper = 'things/01890A5D-AC96-774B-BCCE-B302099A8057'
     const refused = async (answer: Response): Promise<unknown> => {
       const { detail } = (await answer.json()) as { detail: string }

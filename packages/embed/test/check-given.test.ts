@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { asDocuments, defaultReplicaOptions, openReplica, type OpenReplicaOptions } from '../src/index.ts'
 
-/** Nobody listens there: what is refused is refused before anything is opened. */
+/** Nothing listens here: invalid options are rejected before anything is opened. */
 const good = {
   uri: 'mongodb://127.0.0.1:1/?directConnection=true',
   database: 'shop',
@@ -10,7 +10,7 @@ const good = {
 }
 
 const opened = (changed: object): Promise<unknown> => {
-  // Callers without a compiler give what they have.
+  // Callers without a compiler may pass anything.
   const given: OpenReplicaOptions<never> = Object.assign(Object.create(null), good, changed)
   return openReplica(given)
 }
@@ -66,7 +66,7 @@ test.each<[object, string]>([
     "openReplica: expected one of uri, database, collections, encoder, options, timeline, liveWithinMs, handlers, log, got 'collection'",
   ],
 ])(
-  'E1 what openReplica cannot use is refused by its name before anything is opened: %j',
+  'E1 options that openReplica cannot use are rejected by name before anything is opened: %j',
   async (changed, words) => {
     await expect(opened(changed)).rejects.toMatchObject({
       code: 'BAD_OPTION',
@@ -76,7 +76,7 @@ test.each<[object, string]>([
   },
 )
 
-test('E1 negative control: what is good comes as far as the network', async () => {
+test('E1 negative control: valid options get as far as the network', async () => {
   const all = {
     options: defaultReplicaOptions,
     timeline: 't',

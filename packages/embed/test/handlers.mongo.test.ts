@@ -29,7 +29,7 @@ const open = (options: Partial<ReplicaOptions> = {}, log?: Log): Promise<Embedde
     ...(log && { log }),
   })
 
-/** A handler that does `handle`, and remembers what it heard. */
+/** A handler that runs `handle` and records the changes it received. */
 function hearing(
   handle: (change: HeardChange, context: HandlerContext) => Promise<void> | void = () => undefined,
 ): ChangeHandler & { readonly heard: HeardChange[]; readonly resets: string[] } {
@@ -48,7 +48,7 @@ function hearing(
   }
 }
 
-test('E2 a handler hears every change of its collections once, in order, at a position that holds it', async () => {
+test('E2 a handler receives every change of its collections once, in order, at a position that includes it', async () => {
   await using replica = await open()
   const values: unknown[] = []
   const handler = hearing(async ({ collection, id, at }) => {
@@ -64,12 +64,12 @@ test('E2 a handler hears every change of its collections once, in order, at a po
   expect(handler.heard.map(({ collection, id, cause }) => [collection, id, cause])).toEqual(
     Array.from({ length: 20 }, (_, n) => ['orders', `o${n % 3}`, []]),
   )
-  // What is read may be newer than the change, never older.
+  // A read may return a later state than the change, never an earlier one.
   expect(values.every((value, n) => Number(value) >= n)).toBe(true)
   expect(replica.handlers()).toMatchObject([{ handler: 'shop/hear', heard: 20, failed: 0, resets: 0 }])
 })
 
-test('E2 it hears of a gap, and of what it was too slow for, as a reset; nothing piles up', async () => {
+test('E2 a handler receives a reset for a gap and when it falls behind; no queue grows without bound', async () => {
   await using replica = await open({ maxSubscriptionBytes: 1_024 })
   let release = (): void => undefined
   const handler = hearing(() => new Promise((resolve) => (release = resolve)))
@@ -96,7 +96,7 @@ test('E2 it hears of a gap, and of what it was too slow for, as a reset; nothing
   })
 })
 
-test('E2 a handler that fails is logged, and hears the next change', async () => {
+test('E2 a failing handler is logged and receives the next change', async () => {
   const lines: [object, string][] = []
   const log: Log = {
     debug() {},
@@ -116,7 +116,7 @@ test('E2 a handler that fails is logged, and hears the next change', async () =>
   expect(lines).toMatchObject([[{ handler: 'shop/hear', heard: 'orders/bad' }, 'a handler failed']])
 })
 
-test('E2 it ends when it is disposed of or the replica is closed, and its last call has ended then', async () => {
+test('E2 a handler ends when it is disposed of or the replica is closed, after its last call has finished', async () => {
   await using replica = await open()
   let running = 0
   const slow = hearing(async (_, { signal }) => {
@@ -139,7 +139,7 @@ test('E2 it ends when it is disposed of or the replica is closed, and its last c
   expect(running).toBe(0)
 })
 
-test('E2 it may end itself, or the replica, without waiting for itself', async () => {
+test('E2 a handler may dispose of itself, or close the replica, without waiting for itself', async () => {
   const warnings: string[] = []
   const log: Log = { debug() {}, info() {}, warn: (_, message) => warnings.push(message), error() {} }
   await using replica = await open({}, log)
@@ -164,7 +164,7 @@ test('E2 it may end itself, or the replica, without waiting for itself', async (
   expect(warnings).toEqual([])
 })
 
-test('E2 one that does not stop when it was told to is there, and known, until it has ended', async () => {
+test('E2 a handler that ignores its abort signal keeps its name until it has ended', async () => {
   const warnings: string[] = []
   const log: Log = { debug() {}, info() {}, warn: (_, message) => warnings.push(message), error() {} }
   await using replica = await open({}, log)
@@ -185,19 +185,19 @@ test('E2 one that does not stop when it was told to is there, and known, until i
   await eventually(() => expect(replica.handlers()).toEqual([]))
 })
 
-test('E2 a collection that is not followed is refused', async () => {
+test('E2 a collection that is not followed is rejected', async () => {
   await using replica = await open()
   expect(() => replica.onChange({ ...hearing(), collections: ['people'] })).toThrow(
     expect.objectContaining({ code: 'UNKNOWN_COLLECTION' }),
   )
 })
 
-test('G6.3 a handler hears of a change with its cause', async () => {
+test('G6.3 a handler receives a change together with its cause', async () => {
   await using replica = await open()
   const handler = hearing()
   replica.onChange(handler)
   const causes = db.admin.db('shop').collection<{ _id: string; cause: string }>('freshet_causes')
-  // As the writer does it.
+  // As the writer does.
   await db.admin.withSession((session) =>
     session.withTransaction(async () => {
       const cause = 'stock/recount;heard="stock/7";writes="orders"'

@@ -7,7 +7,7 @@ interface Stored {
   readonly _id: string
 }
 
-test('E4 an embedded replica whose address led to another server for a while comes back by itself, with all that it held', async () => {
+test('E4 an embedded replica whose address pointed to another server for a while recovers by itself and keeps its cached documents', async () => {
   await using db = await openTestDatabase({ own: true })
   await db.admin.db('shop').collection<Stored>('products').insertOne({ _id: 'held' })
   const options = { lagAfterMs: 200, fillWaitMs: 300 }
@@ -22,14 +22,14 @@ test('E4 an embedded replica whose address led to another server for a while com
   await db.stop()
   const impostor = await startImpostor(db.servers.members[0]?.port ?? 0, 'standalone')
   const before = replica.status().reopens
-  // Four attempts, each a second after the one before at the soonest: the driver has long seen what answers there.
+  // Four attempts, at least one second apart: by now the driver knows what answers there.
   await eventually(() => expect(replica.status().reopens).toBeGreaterThan(before + 4))
   expect(replica.state.kind).toBe('lagging')
   expect(replica.peek('products/held')).toBeDefined()
   await expect(replica.get('products', 'unknown')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   await impostor[Symbol.asyncDispose]()
   await Promise.all(db.servers.members.map((member) => member.start()))
-  // The client of the test itself has lost its server too.
+  // The test's own client has lost its server too.
   await using admin = new MongoClient(db.adminUri)
   await admin.db('shop').collection<Stored>('products').insertOne({ _id: 'new' })
   await eventually(async () => {

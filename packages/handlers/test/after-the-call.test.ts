@@ -14,11 +14,11 @@ const write = (collection: string, id: string): void => {
 const recount = (handle: ChangeHandler['handle']): ChangeHandler => ({
   name: 'recount',
   collections: ['orders'],
-  allowWrites: [{ collection: 'stock', reason: 'a sum of the orders' }],
+  allowWrites: [{ collection: 'stock', reason: 'a sum over orders' }],
   handle,
 })
 
-/** Starts work in the first call of a handler, which goes on in that call's context. */
+/** Starts work in the first call of a handler; it continues in the context of that call. */
 function startedOnce(): { handle: ChangeHandler['handle']; later: (work: () => void) => void } {
   let resource: AsyncResource | undefined
   return {
@@ -29,7 +29,7 @@ function startedOnce(): { handle: ChangeHandler['handle']; later: (work: () => v
   }
 }
 
-test('G7.3 each write that goes on after its call takes a token', async () => {
+test('G7.3 each write after the end of its call takes a token', async () => {
   const { handlers } = serviceOf()
   const { handle, later } = startedOnce()
   await handlers.add(recount(handle)).hear(change('orders/1'), never)
@@ -46,7 +46,7 @@ test('G7.3 each write that goes on after its call takes a token', async () => {
   expect(handlers.status()).toMatchObject([{ writes: 100, refusals: { breaker: 50 } }])
 })
 
-test('G7.4 a write after its call that changes nothing gives its token back', async () => {
+test('G7.4 a write after the end of its call that changes nothing refunds its token', async () => {
   const { handlers } = serviceOf()
   const { handle, later } = startedOnce()
   await handlers.add(recount(handle)).hear(change('orders/1'), never)
@@ -55,7 +55,7 @@ test('G7.4 a write after its call that changes nothing gives its token back', as
   expect(handlers.status()).toMatchObject([{ writes: 150, refusals: { breaker: 0 } }])
 })
 
-test('G7.3 what a reset leaves running takes tokens of resets', async () => {
+test('G7.3 work left running by a reset takes reset tokens', async () => {
   const { handlers } = serviceOf()
   const { handle, later } = startedOnce()
   const runs = handlers.add({

@@ -11,31 +11,31 @@ const taken = (breaker: Breaker, keys: readonly string[], echo = foreign): numbe
 const same = (times: number): string[] => Array<string>(times).fill('c/1')
 const fresh = (times: number): string[] => Array.from({ length: times }, (_, n) => `c/${n}`)
 
-test('G7.3 a document that comes again and again opens its breaker, and no other', () => {
+test('G7.3 a recurring document opens its own breaker and no other', () => {
   const breaker = open()
   expect(taken(breaker, same(200))).toBe(100)
   expect(taken(breaker, ['c/2'])).toBe(1)
   expect(breaker.open).toBe(1)
 })
 
-test('G7.3 other documents each time are no loop, unless the handler caused them itself', () => {
+test('G7.3 a new document each time is no loop, unless the handler caused it itself', () => {
   expect(taken(open(), fresh(5_000))).toBe(5_000)
   expect(taken(open(), fresh(5_000), echo(3))).toBe(100)
 })
 
-test('G7.4 a handler that hears of its own write once or twice is no loop yet', () => {
+test('G7.4 a handler that receives its own write once or twice is not considered looping', () => {
   expect(taken(open(), fresh(5_000), echo(2))).toBe(5_000)
-  // Nor is one far down a chain of others, in which it was not yet.
+  // Nor is one far down a chain of other handlers in which it did not occur before.
   const chain: Echo = { by: 'document', rounds: new Map([['g', 9]]) }
   expect(taken(open(), fresh(5_000), chain)).toBe(5_000)
 })
 
-test('G7.3 the rounds of all handlers of a circle count', () => {
+test('G7.3 the rounds of all handlers in a cycle count', () => {
   const circle: Echo = { by: 'document', rounds: new Map(['f', 'g', 'h'].map((name) => [name, 1])) }
   expect(taken(open(), fresh(5_000), circle)).toBe(100)
 })
 
-test('G7.3 in a collection where it wrote what it did not name, each change that may be its own takes a token, and each that is not gives one back', () => {
+test('G7.3 after unnamed writes to a collection, each change that may be an echo takes a token, and each other change refunds one', () => {
   const breaker = open()
   expect(taken(breaker, fresh(5_000), echo(1, 'collection'))).toBe(100)
   expect(taken(breaker, ['d/1'], echo(1, 'collection'))).toBe(1)
@@ -48,7 +48,7 @@ test('G7.3 in a collection where it wrote what it did not name, each change that
   expect(through).toBe(5_000)
 })
 
-test('G7.3 what loops is remembered whatever else passes by, and what is remembered is bounded', () => {
+test('G7.3 a looping document is remembered however many others pass by, and the memory is bounded', () => {
   const breaker = open()
   let loops = 0
   for (let round = 0; round < 200; round += 1) {
@@ -59,6 +59,6 @@ test('G7.3 what loops is remembered whatever else passes by, and what is remembe
     )
   }
   expect(loops).toBe(100)
-  // One bucket was empty at the end; the others were forgotten or are full.
+  // One bucket was empty at the end; the others were evicted or are full.
   expect(breaker.open).toBe(1)
 })

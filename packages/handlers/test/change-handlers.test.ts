@@ -13,17 +13,17 @@ const write = (collection: string, ...ids: string[]): void => {
   currentCause()?.judge(written)
 }
 
-/** A handler of `orders` that writes `stock`, and may. */
+/** A handler of `orders` that declares and makes writes to `stock`. */
 const recount = (handle: ChangeHandler['handle']): ChangeHandler => ({
   name: 'recount',
   collections: ['orders'],
-  allowWrites: [{ collection: 'stock', reason: 'a sum of the orders' }],
+  allowWrites: [{ collection: 'stock', reason: 'a sum over orders' }],
   handle,
 })
 
 const before: Hop = { handler: 'shop/price', heard: 'products/1', writes: ['orders'] }
 
-test('G7.5 a refusal names handler, document and chain; it is counted, logged and told', async () => {
+test('G7.5 a refusal names the handler, document and chain; it is counted, logged and reported', async () => {
   const told: HandlerRefusal[] = []
   const { handlers, log } = serviceOf({ onRefusal: (refusal) => told.push(refusal) })
   const runs = handlers.add(recount(() => write('orders', '1')))
@@ -55,7 +55,7 @@ test('G7.5 a refusal names handler, document and chain; it is counted, logged an
   expect(handlers.status()).toEqual([
     {
       handler: 's/recount',
-      allowWrites: [{ collection: 'stock', reason: 'a sum of the orders' }],
+      allowWrites: [{ collection: 'stock', reason: 'a sum over orders' }],
       heard: 1,
       failed: 1,
       resets: 0,
@@ -67,7 +67,7 @@ test('G7.5 a refusal names handler, document and chain; it is counted, logged an
   ])
 })
 
-test('G7.7 a process or thread that a handler starts is counted, and said once', async () => {
+test('G7.7 each process or thread that a handler starts is counted, and logged once', async () => {
   const { handlers, log } = serviceOf()
   const start = async (): Promise<void> => {
     await once(spawn(process.execPath, ['--version'], { stdio: 'ignore' }), 'exit')
@@ -90,11 +90,11 @@ test('G7.7 a process or thread that a handler starts is counted, and said once',
 })
 
 test.each([
-  ["a change of nobody's", [], 1, undefined],
-  ['a change that a handler made', [before], 1, 'WRITE_LOOP'],
-  ['a change that a handler made, where two hops are allowed', [before], 2, undefined],
-  ['what the handler caused itself', [{ ...before, handler: 's/recount' }], 9, 'WRITE_LOOP'],
-])('G7.2 a declared write is judged by the cause that the feed told: %s', async (_, cause, maxHops, code) => {
+  ["a change without a cause", [], 1, undefined],
+  ['a change made by a handler', [before], 1, 'WRITE_LOOP'],
+  ['a change made by a handler, with two hops allowed', [before], 2, undefined],
+  ['a change that the handler caused itself', [{ ...before, handler: 's/recount' }], 9, 'WRITE_LOOP'],
+])('G7.2 a declared write is judged by the cause from the feed: %s', async (_, cause, maxHops, code) => {
   const { handlers, log } = serviceOf({ maxHops })
   const runs = handlers.add(recount(() => write('stock', '1')))
   await runs.hear(change('orders/42', cause), never)
@@ -104,7 +104,7 @@ test.each([
   expect(handlers.status()[0]?.writes).toBe(code === undefined ? 1 : 0)
 })
 
-test('G7.3 a handler that is led to new documents by its own writes is stopped, one that others lead is not', async () => {
+test('G7.3 a handler led to new documents by its own writes is stopped; one led by others is not', async () => {
   const { handlers } = serviceOf()
   const made = ['orders/0']
   const runs = handlers.add({
@@ -115,7 +115,7 @@ test('G7.3 a handler that is led to new documents by its own writes is stopped, 
     allowWrites: [{ collection: 'orders', reason: 'the classic mistake: a new order for each order' }],
   })
   for (let key = made.shift(); key !== undefined; key = made.shift()) await runs.hear(change(key), never)
-  // The first change was nobody's, and the first rounds may be honest.
+  // The first change has no cause, and the first rounds may be legitimate.
   expect(handlers.status()[0]).toMatchObject({ writes: 103, refusals: { breaker: 1 }, openBreakers: 1 })
 
   const honest = serviceOf().handlers
@@ -130,7 +130,7 @@ test('G7.3 two handlers that lead each other to new documents are stopped', asyn
   const pass = (from: string, to: string): ChangeHandler => ({
     name: `${from}-to-${to}`,
     collections: [from],
-    allowWrites: [{ collection: to, reason: 'a mistake over two handlers' }],
+    allowWrites: [{ collection: to, reason: 'a mistake across two handlers' }],
     handle: ({ id }) => {
       write(to, `${id}x`)
       made.push(`${to}/${id}x`)
@@ -143,7 +143,7 @@ test('G7.3 two handlers that lead each other to new documents are stopped', asyn
   expect(Math.max(...writes)).toBeLessThan(110)
 })
 
-test('G7.3 much at once because of one change is no loop; the same again and again is one', async () => {
+test('G7.3 many writes for one change are no loop; repeated ones are', async () => {
   const { handlers } = serviceOf()
   const runs = handlers.add(
     recount(() => {
@@ -151,11 +151,11 @@ test('G7.3 much at once because of one change is no loop; the same again and aga
     }),
   )
   for (let round = 0; round < 150; round += 1) await runs.hear(change('orders/1'), never)
-  // A call that is refused stops at its first write.
+  // A refused call stops at its first write.
   expect(handlers.status()[0]).toMatchObject({ writes: 100 * 500, refusals: { breaker: 50 } })
 })
 
-test('G7.2 a reset may make much anew, but nothing that was not declared', async () => {
+test('G7.2 a reset may rebuild a lot, but only in declared collections', async () => {
   const { handlers } = serviceOf()
   const runs = handlers.add({
     ...recount(() => undefined),
@@ -173,7 +173,7 @@ test('G7.2 a reset may make much anew, but nothing that was not declared', async
   })
 })
 
-test('G7.3 resets that write are counted too: one that causes the next one is stopped, and tried again later', async () => {
+test('G7.3 resets that write are counted too: one that causes the next is stopped, and retried later', async () => {
   const { handlers, clock } = serviceOf()
   const runs = handlers.add({
     ...recount(() => write('stock', '1')),
@@ -183,7 +183,7 @@ test('G7.3 resets that write are counted too: one that causes the next one is st
   })
   for (let round = 0; round < 150; round += 1) await runs.reset('too-slow', never)
   expect(handlers.status()[0]).toMatchObject({ writes: 100 * 20, refusals: { breaker: 50 }, openBreakers: 1 })
-  // Changes go on being heard meanwhile, and leave the tokens of resets alone.
+  // Changes continue to arrive meanwhile and take no reset tokens.
   await runs.hear(change('orders/1'), never)
   expect(handlers.status()[0]?.writes).toBe(100 * 20 + 1)
   clock.pass(5 * 60_000)
@@ -191,7 +191,7 @@ test('G7.3 resets that write are counted too: one that causes the next one is st
   expect(handlers.status()[0]).toMatchObject({ writes: 101 * 20 + 1, openBreakers: 0 })
 })
 
-test('a reset that nobody handles is said in the log', async () => {
+test('a reset without a handler is logged', async () => {
   const { handlers, log } = serviceOf()
   await handlers.add(recount(() => undefined)).reset('too-slow', never)
   expect(log.lines).toEqual([
@@ -203,7 +203,7 @@ test('a reset that nobody handles is said in the log', async () => {
   ])
 })
 
-test('a handler that fails is logged and counted, and does not fail its caller; one that was told to stop is not', async () => {
+test('a failing handler is logged and counted without failing its caller; an aborted one is neither', async () => {
   const { handlers, log } = serviceOf()
   const stop = new AbortController()
   const runs = handlers.add(recount(() => Promise.reject(new Error('no'))))
@@ -216,7 +216,7 @@ test('a handler that fails is logged and counted, and does not fail its caller; 
 })
 
 test.each(['', 'Recount', 're count', 'a/b', 'x'.repeat(65)])(
-  'a name that is none is refused: "%s"',
+  'an invalid handler name is refused: "%s"',
   (name) => {
     const { handlers } = serviceOf()
     expect(() => handlers.add({ ...recount(() => undefined), name })).toThrow(
@@ -226,7 +226,7 @@ test.each(['', 'Recount', 're count', 'a/b', 'x'.repeat(65)])(
 )
 
 test.each(['größe', 'two words', '', 'a\nb', 'db.größe'])(
-  'a collection that cannot stand in the header is refused before anything is heard: "%s"',
+  'a collection whose name does not fit into a header is refused before any change arrives: "%s"',
   (collection) => {
     const { handlers } = serviceOf()
     const bad = expect.objectContaining({
@@ -240,7 +240,7 @@ test.each(['größe', 'two words', '', 'a\nb', 'db.größe'])(
   },
 )
 
-test('a name is given once, and again after its handler was removed', () => {
+test('a handler name is unique, and free again once its handler is removed', () => {
   const { handlers } = serviceOf()
   const handler = recount(() => undefined)
   handlers.add(handler)

@@ -8,7 +8,7 @@ import { change, never, serviceOf } from './support.ts'
 const save = (fetch: HandlerContext['fetch'], init: RequestInit = {}): Promise<Response> =>
   fetch(`${originOf(server)}/200`, { method: 'PUT', ...init })
 
-/** Runs a handler on each change that its own writes cause, until nothing is left or far too much was written. */
+/** Runs a handler for each change caused by its own writes, until none is left or far too much was written. */
 async function loop(handle: ChangeHandler['handle']): ReturnType<typeof inHandler> {
   seen.length = 0
   const { handlers, log } = serviceOf({ writers: [originOf(server)] })
@@ -24,12 +24,12 @@ async function loop(handle: ChangeHandler['handle']): ReturnType<typeof inHandle
   return { seen: [...seen], status, errors: log.lines.map(({ fields }) => Reflect.get(fields, 'err')) }
 }
 
-test('G7.3 negative control: a loop whose cause is lost goes through this writer until the breaker opens', async () => {
+test('G7.3 negative control: a loop whose cause is lost passes through this writer until the breaker opens', async () => {
   const { seen } = await loop(async (_, { fetch }) => void (await save(fetch)))
   expect(seen).toHaveLength(100)
 })
 
-test('G6.1 G7.3 the `fetch` of an earlier call is refused, so a client that keeps it makes no loop', async () => {
+test('G6.1 G7.3 the `fetch` of an earlier call is refused, so a client that keeps it cannot loop', async () => {
   let kept: HandlerContext['fetch'] | undefined
   const { seen, status, errors } = await loop(async (_, { fetch }) => {
     kept ??= fetch
@@ -61,7 +61,7 @@ test('G6.1 the `headers` of an earlier call are refused too, however they are re
   expect(() => JSON.stringify(kept)).toThrow(stale)
 })
 
-test('G6.1 work that goes on after its call is refused at the writer, and stays a plain fetch elsewhere', async () => {
+test('G6.1 a `fetch` after the end of its call is refused for the writer, and remains a plain fetch for other origins', async () => {
   let detached: Promise<unknown> | undefined
   let release = (): void => undefined
   const gate = new Promise<void>((resolve) => {
@@ -82,7 +82,7 @@ test('G6.1 work that goes on after its call is refused at the writer, and stays 
   expect(seen).toEqual(['stranger GET /200 [|]'])
 })
 
-test("G6.1 two calls of a handler at once do not use each other's `fetch`", async () => {
+test("G6.1 two concurrent calls of a handler cannot use each other's `fetch`", async () => {
   const { handlers } = serviceOf({ writers: [originOf(server)] })
   const fetches: HandlerContext['fetch'][] = []
   let both = (): void => undefined
@@ -112,7 +112,7 @@ test("G6.1 two calls of a handler at once do not use each other's `fetch`", asyn
   ])
 })
 
-test('G7.3 a handler that uses the `fetch` of another one that still runs takes a token of its own', async () => {
+test('G7.3 a handler that uses the `fetch` of another running handler takes its own token', async () => {
   seen.length = 0
   const { handlers } = serviceOf({ writers: [originOf(server)] })
   let lent: HandlerContext['fetch'] | undefined
@@ -137,7 +137,7 @@ test('G7.3 a handler that uses the `fetch` of another one that still runs takes 
   expect(handlers.status()[1]).toMatchObject({ refusals: { breaker: 50 } })
 })
 
-test('G6.1 what decides where a request goes is what is sent, read once', async () => {
+test('G6.1 the properties that determine the target are read once, so what is checked is what is sent', async () => {
   const [writer, foreign] = [`${originOf(server)}/200`, `${originOf(stranger)}/200`]
   const turning = (...urls: string[]): { toString(): string } => ({ toString: () => urls.shift() ?? foreign })
   const renamed = Object.defineProperty(new Request(foreign), 'url', { value: writer })
@@ -158,7 +158,7 @@ test('G6.1 what decides where a request goes is what is sent, read once', async 
   }
 })
 
-test('G7.3 a method is read once too: what is counted is what is sent', async () => {
+test('G7.3 the method is read once too: what is counted is what is sent', async () => {
   const methods = ['GET', 'PUT']
   const init = {
     get method() {
@@ -171,7 +171,7 @@ test('G7.3 a method is read once too: what is counted is what is sent', async ()
   expect(seen).toEqual([`writer ${status?.writes === 0 ? 'GET' : 'PUT'} /200 ${told}`])
 })
 
-test('G7.3 the options of a request may be those of another', async () => {
+test('G7.3 the options of a request may be another request', async () => {
   const { seen, status } = await inHandler(
     async (_, { fetch }) =>
       void (await fetch(`${originOf(server)}/200`, new Request('http://x', { method: 'PUT' }))),
@@ -181,17 +181,17 @@ test('G7.3 the options of a request may be those of another', async () => {
 })
 
 test.each<[string, (fetch: HandlerContext['fetch']) => Promise<unknown>]>([
-  ['whose signal has aborted', (fetch) => save(fetch, { signal: AbortSignal.abort() })],
+  ['with an aborted signal', (fetch) => save(fetch, { signal: AbortSignal.abort() })],
   [
-    'that has an aborted signal of its own',
+    'from a `Request` with an aborted signal',
     (fetch) => fetch(new Request(`${originOf(server)}/200`, { method: 'PUT', signal: AbortSignal.abort() })),
   ],
   [
-    'to a URL with a user',
+    'to a URL with credentials',
     (fetch) => fetch(`${originOf(server).replace('//', '//me:pw@')}/`, { method: 'PUT' }),
   ],
-  ['with a bad header', (fetch) => save(fetch, { headers: { 'a b': '' } })],
-])('G7.4 a request that never left takes no token and is not counted: one %s', async (_, ask) => {
+  ['with an invalid header', (fetch) => save(fetch, { headers: { 'a b': '' } })],
+])('G7.4 a request that was never sent takes no token and is not counted: %s', async (_, ask) => {
   const { seen, status } = await inHandler(async (__, { fetch }) => {
     await expect(ask(fetch)).rejects.toThrow()
   }, Array<string>(150).fill('c/1'))
@@ -199,7 +199,7 @@ test.each<[string, (fetch: HandlerContext['fetch']) => Promise<unknown>]>([
   expect(status).toMatchObject({ writes: 0, refusals: { breaker: 0 }, failed: 0 })
 })
 
-test('G7.4 a writer that is down opens no breaker; the attempts are counted', async () => {
+test('G7.4 an unavailable writer opens no breaker; the attempts are counted', async () => {
   const down = createServer().listen(0, '127.0.0.1')
   await once(down, 'listening')
   const origin = originOf(down)
@@ -215,7 +215,7 @@ test('G7.4 a writer that is down opens no breaker; the attempts are counted', as
   expect(handlers.status()).toMatchObject([{ writes: 150, failed: 150, refusals: { breaker: 0 } }])
 })
 
-test('G6.1 a request to a writer is still ended by its signal', async () => {
+test('G6.1 a request to a writer is still aborted by its own signal', async () => {
   const stop = new AbortController()
   const { errors } = await inHandler(async (_, { fetch }) => {
     const asked = save(fetch, { signal: stop.signal })

@@ -6,7 +6,7 @@ import { change, HandClock, never, serviceOf } from './support.ts'
 
 const rounds = (of: Record<string, number>): ReadonlyMap<string, number> => new Map(Object.entries(of))
 
-test('G7.3 each write of a document is expected, with all handlers that led to one of them', () => {
+test('G7.3 each write of a document is expected back, with all handlers that led to it', () => {
   const echoes = new Echoes(['a'], new HandClock())
   echoes.wrote('a/1', rounds({ x: 4, y: 1 }))
   echoes.wrote('a/1', rounds({ x: 2, z: 3 }))
@@ -20,7 +20,7 @@ test('G7.3 each write of a document is expected, with all handlers that led to o
   ])
 })
 
-test('G7.3 a write that names no document is expected of each of its collection, as often as it was done', () => {
+test('G7.3 a write without an id is expected once for any document of its collection, as often as it was made', () => {
   const echoes = new Echoes(['a'], new HandClock())
   echoes.wrote('a/*', rounds({ x: 1 }), 2)
   echoes.wrote('a/1', rounds({ y: 1 }))
@@ -32,7 +32,7 @@ test('G7.3 a write that names no document is expected of each of its collection,
   ])
 })
 
-test('G7.4 what changed nothing is not expected, nor what did not come in half a minute', () => {
+test('G7.4 a write that changed nothing is not expected, nor is one whose change took more than half a minute', () => {
   const clock = new HandClock()
   const echoes = new Echoes(['a'], clock)
   echoes.wrote('a/1', rounds({ x: 1 }))
@@ -45,16 +45,16 @@ test('G7.4 what changed nothing is not expected, nor what did not come in half a
   expect([echoes.heard('a/1').by, echoes.heard('a/2').by]).toEqual(['none', 'document'])
 })
 
-test('G7.3 what is expected is bounded: the oldest is forgotten', () => {
+test('G7.3 the number of expected changes is bounded; the oldest are dropped', () => {
   const echoes = new Echoes(['a'], new HandClock())
   for (let n = 0; n < 20_000; n += 1) echoes.wrote(`a/${n}`, rounds({ x: 1 }))
   expect([echoes.heard('a/9000').by, echoes.heard('a/19999').by]).toEqual(['none', 'document'])
 })
 
-/** Writes a new document of `orders`, `times` times, and says its name or not. */
+/** Writes a new document of `orders` this many times, with or without its id. */
 type Make = (id: string, times: number, named: boolean) => void
 
-/** Runs a handler of orders on what it makes itself, until nothing is made or far too much. */
+/** Runs a handler of orders on its own writes, until there are none or far too many. */
 async function loop(handle: (id: string, make: Make) => void): Promise<HandlerStatus | undefined> {
   const { handlers } = serviceOf()
   const made = ['0']
@@ -76,7 +76,7 @@ async function loop(handle: (id: string, make: Make) => void): Promise<HandlerSt
   return handlers.status()[0]
 }
 
-/** `true` for the last of `times` calls with the same text. */
+/** `true` on the last of `times` calls with the same text. */
 function last(times: number): (id: string) => boolean {
   const calls = new Map<string, number>()
   return (id) => {
@@ -89,12 +89,12 @@ function last(times: number): (id: string) => boolean {
 test.each([
   ['named', 1, true],
   ['named, and written twice', 2, true],
-  ['not named', 1, false],
-  ['not named, and written twice', 2, false],
-])('G7.3 a loop over ever new documents is stopped: %s', async (_, times, named) => {
+  ['unnamed', 1, false],
+  ['unnamed, and written twice', 2, false],
+])('G7.3 a loop over new documents is stopped: %s', async (_, times, named) => {
   const isLast = last(times)
   const status = await loop((id, make) => {
-    // The first document is nobody's, and comes once.
+    // The first document has no cause and occurs once.
     if (id === '0' || isLast(id)) make(`${id}x`, times, named)
   })
   expect(status?.refusals.breaker).toBe(1)

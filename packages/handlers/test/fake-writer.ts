@@ -7,7 +7,7 @@ import { change, never, serviceOf } from './support.ts'
 /** What the servers received since the last {@link inHandler}: `<server> <method> <path> [<hops>|<cause>]`. */
 export const seen: string[] = []
 
-/** Stands where a writer would be: notes what it received, and answers with the status that the path names. */
+/** A fake writer: records each request and responds with the status given in the path. */
 export const server = listening('writer')
 export const stranger = listening('stranger')
 
@@ -37,7 +37,7 @@ afterAll(async () => {
   }
 })
 
-/** Runs one handler for each of these changes, and tells what the servers saw and what became of the handler. */
+/** Runs a handler for each of these changes. Returns what the servers received and how the handler ended. */
 export async function inHandler(
   handle: ChangeHandler['handle'],
   changes: readonly string[] = ['c/1'],

@@ -3,7 +3,7 @@ import { currentCause } from '../src/cause.ts'
 import { handlerMetrics } from '../src/handler-metrics.ts'
 import { change, never, serviceOf } from './support.ts'
 
-test('G7.5 what handlers did is there as text for Prometheus', async () => {
+test('G7.5 handler metrics are available in Prometheus text format', async () => {
   const { handlers } = serviceOf()
   const handle = (): void => void currentCause()?.judge({ collections: ['stock'], keys: ['stock/1'] })
   const quiet = { name: 'quiet', collections: ['orders'], handle }
@@ -27,7 +27,7 @@ test('G7.5 what handlers did is there as text for Prometheus', async () => {
     'freshet_handler_open_breakers{handler="s/loud"} 1',
   ])
   expect(lines).toContain('freshet_handler_refusals_total{handler="s/quiet",reason="undeclared"} 1')
-  // Each metric is told about once, before its values, and the text ends with its last line.
+  // Each metric is described once, before its values, and the text ends with a newline.
   const names = lines.filter((line) => line.startsWith('# TYPE')).map((line) => line.split(' ')[2])
   expect(new Set(names).size).toBe(names.length)
   expect(text.endsWith('1\n')).toBe(true)

@@ -6,32 +6,32 @@ import { inHandler, originOf, seen, server, stranger, told } from './fake-writer
 import { change, never, serviceOf } from './support.ts'
 
 test.each<[string, (context: HandlerContext) => Promise<unknown>, string]>([
-  ['by its text', ({ fetch }) => fetch(`${originOf(server)}/200`), `writer GET /200 ${told}`],
-  ['by a URL', ({ fetch }) => fetch(new URL(`${originOf(server)}/200`)), `writer GET /200 ${told}`],
+  ['by string', ({ fetch }) => fetch(`${originOf(server)}/200`), `writer GET /200 ${told}`],
+  ['by URL', ({ fetch }) => fetch(new URL(`${originOf(server)}/200`)), `writer GET /200 ${told}`],
   [
-    'by a request',
+    'by Request',
     ({ fetch }) => fetch(new Request(`${originOf(server)}/200`, { method: 'PUT', body: '{}' })),
     `writer PUT /200 ${told}`,
   ],
   [
-    'a moment later',
+    'after a tick',
     async ({ fetch }) => {
       await new Promise((resolve) => setImmediate(resolve))
       await fetch(`${originOf(server)}/200`, { method: 'POST' })
     },
     `writer POST /200 ${told}`,
   ],
-])('G6.1 a request to a declared writer tells what it descends from: %s', async (_, ask, line) => {
+])('G6.1 a request to a declared writer carries its lineage: %s', async (_, ask, line) => {
   expect(await inHandler(async (__, context) => void (await ask(context)))).toMatchObject({
     seen: [line],
     errors: [],
   })
 })
 
-test('G6.1 no other origin is told, and what it gets is the plain fetch', async () => {
+test('G6.1 other origins receive no lineage and get the plain fetch', async () => {
   const outcome = await inHandler(async (_, { fetch }) => {
     await fetch(`${originOf(stranger)}/200`, { method: 'POST', headers: { 'x-other': '1' } })
-    // Redirected by the writer's origin: the lineage stays here, and so does the token.
+    // When the writer's origin redirects, the lineage goes no further, and neither does the token.
     await expect(fetch(`${originOf(server)}/307`)).rejects.toThrow()
     const { status } = await fetch(`${originOf(server)}/307`, { redirect: 'manual' })
     expect(status).toBe(307)
@@ -43,12 +43,12 @@ test('G6.1 no other origin is told, and what it gets is the plain fetch', async 
   })
 })
 
-test("G6.1 the program's own fetch tells nothing, inside of a handler and outside", async () => {
+test("G6.1 the global fetch carries no lineage, inside and outside of handlers", async () => {
   const outcome = await inHandler(async () => void (await fetch(`${originOf(server)}/200`)))
   expect(outcome.seen).toEqual(['writer GET /200 [|]'])
 })
 
-test('G6.1 `headers` are what another client has to send', async () => {
+test('G6.1 `headers` are what another HTTP client has to send', async () => {
   const outcome = await inHandler(async (_, { headers }) => {
     const asked = request(`${originOf(server)}/201`, { method: 'PUT', headers }).end()
     const [response] = await once(asked, 'response')
@@ -57,7 +57,7 @@ test('G6.1 `headers` are what another client has to send', async () => {
   expect(outcome.seen).toEqual([`writer PUT /201 ${told}`])
 })
 
-/** What a handler may say by hand, so that it looks like nobody's write, or like somebody else's. */
+/** Headers that a handler may set by hand to hide or forge its lineage. */
 const pretexts: readonly Readonly<Record<string, string>>[] = [
   { 'freshet-hops': '0', 'freshet-cause': '' },
   { 'Freshet-Hops': '0' },
@@ -65,7 +65,7 @@ const pretexts: readonly Readonly<Record<string, string>>[] = [
   { 'freshet-hops': '1', 'freshet-cause': 'other/h;heard="c/1";writes="d"' },
 ]
 
-test.each(pretexts)('G6.1 a handler cannot say by hand that it is none: %j', async (headers) => {
+test.each(pretexts)('G6.1 a handler cannot hide its lineage with its own headers: %j', async (headers) => {
   const { seen } = await inHandler(async (_, { fetch }) => {
     await fetch(`${originOf(server)}/200`, { headers })
     await fetch(new Request(`${originOf(server)}/200`, { headers }))
@@ -73,7 +73,7 @@ test.each(pretexts)('G6.1 a handler cannot say by hand that it is none: %j', asy
   expect(seen).toEqual([`writer GET /200 ${told}`, `writer GET /200 ${told}`])
 })
 
-test('G6.1 handlers that run at the same time do not mix their causes', async () => {
+test('G6.1 concurrent handlers do not mix their causes', async () => {
   const { handlers } = serviceOf({ writers: [originOf(server)] })
   const names = Array.from({ length: 20 }, (_, n) => `h${n}`)
   seen.length = 0
@@ -90,7 +90,7 @@ test('G6.1 handlers that run at the same time do not mix their causes', async ()
 })
 
 test.each(['writer:8080', 'http://writer/v1', 'http://writer/', 'ftp://writer', ''])(
-  'G6.1 a writer that is no origin is refused: "%s"',
+  'G6.1 a writer that is not an origin is refused: "%s"',
   (writer) => {
     expect(() => serviceOf({ writers: [writer] })).toThrow(expect.objectContaining({ code: 'BAD_HANDLER' }))
   },
@@ -99,7 +99,7 @@ test.each(['writer:8080', 'http://writer/v1', 'http://writer/', 'ftp://writer', 
 const put: ChangeHandler['handle'] = async (_, { fetch }) =>
   void (await fetch(`${originOf(server)}/200`, { method: 'PUT' }))
 
-test('G7.3 a loop through a writer that lost the cause is stopped before the request leaves', async () => {
+test('G7.3 a loop through a writer that lost the cause is stopped before the request is sent', async () => {
   const { seen, status, errors } = await inHandler(put, Array<string>(150).fill('c/1'))
   expect(seen).toHaveLength(100)
   expect(status).toMatchObject({ writes: 100, refusals: { breaker: 50 }, openBreakers: 1 })
@@ -109,7 +109,7 @@ test('G7.3 a loop through a writer that lost the cause is stopped before the req
 test.each<[string, ChangeHandler['handle']]>([
   ['reads', async (_, { fetch }) => void (await fetch(`${originOf(server)}/200`))],
   [
-    'asks for what the writer refuses',
+    'makes requests that the writer refuses',
     async (_, { fetch }) => void (await fetch(`${originOf(server)}/508`, { method: 'PUT' })),
   ],
 ])('G7.4 a handler that only %s is not stopped', async (_, handle) => {

@@ -6,15 +6,15 @@ import { TokenBucket, type BucketLimits } from '../src/token-bucket.ts'
 import { change, HandClock, never, serviceOf } from './support.ts'
 
 /**
- * Ten times normal load: 200 changes a second over 500 documents, of which a few are much more lively than the rest;
- * the liveliest changes about 1.5 times a second. Normal is a tenth of it.
+ * Ten times normal load: 200 changes per second over 500 documents, a few of which change much more often than the
+ * rest; the busiest about 1.5 times per second. Normal load is a tenth of that.
  */
-/** So long that what a bucket holds at first would not do for the liveliest. */
+/** Long enough that the initial burst does not suffice for the busiest document. */
 const SECONDS = 180
 const CHANGES_PER_S = 200
 const LIVELIEST_PER_S = 1.5
 
-/** Which document changes, from the liveliest down; the same in each run. */
+/** Which document changes, busiest first; the same in each run. */
 function pick(n: number, liveliestPerS: number): number {
   const everyNth = Math.round(CHANGES_PER_S / liveliestPerS)
   if (n % everyNth === 0) return 0
@@ -64,21 +64,21 @@ interface Outcome {
 
 interface Write {
   (key: string): void
-  /** Lets the handler hear of a write that was judged already. */
+  /** Delivers a write to the handler that has already been judged. */
   heard(key: string): void
 }
 
-test('G7.4 ten times normal load for three minutes trips nothing, where each change leads to a write elsewhere', async () => {
+test('G7.4 ten times normal load for three minutes trips no breaker if each change causes a write elsewhere', async () => {
   const result = await load((id, write) => write(`stock/${id}`))
   expect(result).toEqual({ writes: SECONDS * CHANGES_PER_S, refused: 0 })
 })
 
-test('G7.4 nor where a handler marks each document once, and leaves what it has marked', async () => {
+test('G7.4 nor if a handler marks each document once and then leaves it alone', async () => {
   const marked = new Map<string, number>()
   let n = 0
   const result = await load((id, write) => {
     n += 1
-    // Its own mark comes back at once; then there is nothing to do.
+    // Its own mark comes back at once; then there is nothing left to do.
     if (marked.get(id) === n - 1) return
     marked.set(id, n)
     write(`orders/${id}`)
@@ -87,7 +87,7 @@ test('G7.4 nor where a handler marks each document once, and leaves what it has 
   expect(result.writes).toBeGreaterThan((SECONDS * CHANGES_PER_S) / 2)
 })
 
-/** Sets a value that it has already the second time: the server changes nothing then, and nothing is heard of it. */
+/** Sets a value that is already set the second time, so the server changes nothing and emits no event. */
 function setting(keys: (id: string) => readonly string[], tellsHowMuch: boolean): () => Promise<Outcome> {
   return async () => {
     let foreign = true
@@ -97,7 +97,7 @@ function setting(keys: (id: string) => readonly string[], tellsHowMuch: boolean)
         if (foreign) write.heard(`orders/${id}`)
         else if (tellsHowMuch) settle?.(0)
         foreign = !foreign
-        // Where nobody can see that nothing was changed, both calls count for the document.
+        // If nobody can see that nothing changed, both calls count for the document.
       },
       { liveliestPerS: tellsHowMuch ? LIVELIEST_PER_S : LIVELIEST_PER_S / 2 },
     )
@@ -105,29 +105,29 @@ function setting(keys: (id: string) => readonly string[], tellsHowMuch: boolean)
 }
 
 test.each([
-  ['named, by a client whose replies say so', setting((id) => [`orders/${id}`], true)],
-  ['named, by a client whose replies do not', setting((id) => [`orders/${id}`], false)],
-  ['not named', setting(() => [], true)],
-])('G7.4 nor where a handler sets what it has set already upon its own change: %s', async (_, play) => {
+  ['by id, with a client whose replies report it', setting((id) => [`orders/${id}`], true)],
+  ['by id, with a client whose replies do not', setting((id) => [`orders/${id}`], false)],
+  ['by a condition', setting(() => [], true)],
+])('G7.4 nor if a handler responds to its own change by setting the same value again: %s', async (_, play) => {
   expect(await play()).toMatchObject({ refused: 0 })
 })
 
-test('G7.4 negative control: in the same load a handler that writes back what it hears is stopped', async () => {
+test('G7.4 negative control: under the same load, a handler that writes back every change is stopped', async () => {
   const result = await load((id, write) => write(`orders/${id}`))
   expect(result.refused).toBeGreaterThan(0)
 })
 
 test.each([
-  ['no token comes back', { refillPerS: 0 }],
-  ['fewer come back than the liveliest needs', { refillPerS: 0.9 }],
-  ['a bucket holds little at first', { burst: 10 }],
-])('G7.4 negative control: in the same load honest work is stopped where %s', async (_, limits) => {
+  ['no tokens are refilled', { refillPerS: 0 }],
+  ['the refill is slower than the busiest document needs', { refillPerS: 0.9 }],
+  ['the burst is small', { burst: 10 }],
+])('G7.4 negative control: under the same load, legitimate work is stopped if %s', async (_, limits) => {
   const bucket = { ...defaultBucketLimits, ...limits }
   const result = await load((id, write) => write(`stock/${id}`), { bucket })
   expect(result.refused).toBeGreaterThan(0)
 })
 
-/** How many of `writes`, one every `everyMs`, one bucket for the whole handler lets pass. */
+/** How many of `writes`, one every `everyMs`, pass with one bucket for the whole handler. */
 function throughOneBucket(limits: BucketLimits, writes: number, everyMs: number): number {
   const clock = new HandClock()
   const bucket = new TokenBucket(limits, clock)
@@ -139,11 +139,11 @@ function throughOneBucket(limits: BucketLimits, writes: number, everyMs: number)
   return passed
 }
 
-test('G7.4 negative control: one bucket for a handler stops either honest work or no loop in time', () => {
+test('G7.4 negative control: with one bucket per handler, either legitimate work is stopped or no loop is stopped in time', () => {
   const honest = SECONDS * CHANGES_PER_S
-  // The one that stops a loop in 110 writes.
+  // The one that stops a loop within 110 writes.
   expect(throughOneBucket(defaultBucketLimits, honest, 1_000 / CHANGES_PER_S)).toBeLessThan(honest / 100)
-  // The smallest one that stops no honest work.
+  // The smallest one that stops no legitimate work.
   const large = { ...defaultBucketLimits, refillPerS: CHANGES_PER_S }
   expect(throughOneBucket(large, honest, 1_000 / CHANGES_PER_S)).toBe(honest)
   expect(throughOneBucket(large, honest, 10)).toBe(honest)

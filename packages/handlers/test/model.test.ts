@@ -11,12 +11,12 @@ import { KeptLog } from '@freshet/testkit'
 import { change, HandClock, never } from './support.ts'
 
 /**
- * Which documents a handler writes: the one of the same id, a new one, two new ones, or a new one that the write does not
- * name, as an upsert by another field.
+ * Which documents a handler writes: the one with the same id, a new one, two new ones, or a new one that the write does
+ * not name, like an upsert by another field.
  */
 type Documents = 'same' | 'new' | 'several' | 'unnamed'
 
-/** One handler of a service: hears one collection, writes others. */
+/** One handler of a service: receives changes of one collection and writes to others. */
 interface Node {
   readonly documents: Documents
   readonly service: number
@@ -44,17 +44,17 @@ const graph: fc.Arbitrary<readonly Node[]> = fc
   .map((services) =>
     services.flatMap((handlers, service) => handlers.map((handler) => ({ service, ...handler }))),
   )
-/** The same, but everything is written "downwards": there is no cycle. */
+/** The same graphs, but all writes go "downwards", so there is no cycle. */
 const acyclic = graph.map((nodes) =>
   nodes.map((node) => ({ ...node, writes: node.writes.filter((to) => to > node.hears) })),
 )
 
-/** What is left of a graph whose handlers write the document of the id that they heard of. */
+/** The part of a graph whose handlers write the document with the id they received. */
 const same = (nodes: readonly Node[]): readonly Node[] =>
   nodes.map((node) => ({ ...node, documents: 'same' }))
-/** The same handlers, all of one service. */
+/** The same handlers, all in one service. */
 const together = (nodes: readonly Node[]): readonly Node[] => nodes.map((node) => ({ ...node, service: 0 }))
-/** One service over few collections: what leads to ever new documents on many ways is no loop, but is as much. */
+/** One service over few collections: reaching new documents on many paths is no loop, but just as much work. */
 const oneService: fc.Arbitrary<readonly Node[]> = graph.map((nodes) =>
   together(nodes.slice(0, 3)).map((node) => ({
     ...node,
@@ -63,24 +63,24 @@ const oneService: fc.Arbitrary<readonly Node[]> = graph.map((nodes) =>
   })),
 )
 
-/** What happened after some writes of nobody's to each collection. */
+/** The outcome of some external writes to each collection. */
 interface Outcome {
-  /** Writes on the longest path, the first one included. */
+  /** Writes on the longest path, including the first. */
   readonly longest: number
   readonly refused: number
-  /** How often one handler heard of one document. */
+  /** How often one handler received one document. */
   readonly mostHeard: number
-  /** Whether it came to an end by itself. */
+  /** Whether it ended by itself. */
   readonly ended: boolean
 }
 
-/** More changes than any of these graphs can have before it is stopped. */
+/** More changes than any of these graphs can cause before it is stopped. */
 const BUDGET = 50_000
 
-/** How often nobody writes each collection before the handlers get to it: more often than a small bucket holds. */
+/** External writes to each collection before the handlers run: more than a small bucket permits. */
 const FIRST = 12
 
-/** How a service writes: with what cause the feed will tell it, or not at all. */
+/** How a service writes: with the cause that the feed will report, or without one. */
 type Way = (
   collection: string,
   id: string | undefined,
@@ -94,7 +94,7 @@ const through =
   (collection, _, maxHops, context) =>
     door(context.headers[headers.cause] ?? '', collection, maxHops)
 
-/** With a client of its own, which is watched; the feed tells no cause of it. */
+/** With its own watched client, for which the feed reports no cause. */
 const ownClient: Way = (collection, id) => {
   try {
     currentCause()?.judge({
@@ -103,14 +103,14 @@ const ownClient: Way = (collection, id) => {
     })
     return []
   } catch {
-    // The refusal is counted by whoever asked.
+    // The caller counts the refusal.
     return undefined
   }
 }
 
 /**
- * Runs services with real handlers over a database that keeps of each change what a real feed tells: the document, and
- * the cause as text.
+ * Runs services with real handlers over a database that records what a real feed reports of each change: the document,
+ * and the cause as text.
  */
 async function play(
   nodes: readonly Node[],
@@ -165,7 +165,7 @@ function idsOf(documents: Documents, id: string, handler: number): readonly stri
   return documents === 'several' ? [`${id}.${handler}a`, `${id}.${handler}b`] : [`${id}.${handler}`]
 }
 
-/** What a door makes of a request: the cause that the feed will tell, or a refusal. */
+/** How a door responds to a request: the cause that the feed will report, or a refusal. */
 type Door = (header: string, collection: string, maxHops: number) => Lineage | undefined
 
 const theWriter: Door = (header, collection, maxHops) => {
@@ -191,7 +191,7 @@ function hasCycle(nodes: readonly Node[]): boolean {
   return Array.from({ length: COLLECTIONS }, (_, index) => index).some((start) => reaches(start, start))
 }
 
-test('G6.4 every cycle over 2 to 6 services ends within the limit and one more write', async () => {
+test('G6.4 every cycle over 2 to 6 services ends within the limit plus one write', async () => {
   let cycles = 0
   await fc.assert(
     fc.asyncProperty(graph, fc.integer({ min: 0, max: 4 }), async (nodes, maxHops) => {
@@ -208,7 +208,7 @@ test('G6.4 every cycle over 2 to 6 services ends within the limit and one more w
   expect(cycles).toBeGreaterThan(50)
 })
 
-test('G6.4 no graph without a cycle is stopped, when as many hops are allowed as it has', async () => {
+test('G6.4 no acyclic graph is stopped if the hop limit is at least its depth', async () => {
   await fc.assert(
     fc.asyncProperty(acyclic, async (nodes) => {
       expect(hasCycle(nodes)).toBe(false)
@@ -219,7 +219,7 @@ test('G6.4 no graph without a cycle is stopped, when as many hops are allowed as
   )
 })
 
-test('G6.4 a cycle is stopped where it closes, however many hops are allowed', async () => {
+test('G6.4 a cycle is stopped where it closes, whatever the hop limit', async () => {
   const ring = (length: number): readonly Node[] =>
     Array.from({ length }, (_, index) => ({
       service: index,
@@ -233,7 +233,7 @@ test('G6.4 a cycle is stopped where it closes, however many hops are allowed', a
   }
 })
 
-test('G7.3 with clients of their own, which tell no cause, every cycle over 2 to 6 services ends too', async () => {
+test('G7.3 with their own clients, which report no cause, every cycle over 2 to 6 services ends too', async () => {
   let cycles = 0
   await fc.assert(
     fc.asyncProperty(graph.map(same), async (nodes) => {
@@ -249,7 +249,7 @@ test('G7.3 with clients of their own, which tell no cause, every cycle over 2 to
 })
 
 test.each<Documents>(['new', 'several', 'unnamed'])(
-  'G7.3 in one service every cycle ends, whichever documents are written: %s',
+  'G7.3 within one service every cycle ends, whichever documents it writes: %s',
   async (documents) => {
     let cycles = 0
     await fc.assert(
@@ -267,7 +267,7 @@ test.each<Documents>(['new', 'several', 'unnamed'])(
   },
 )
 
-/** Whether honest handlers are left alone, wherever no document changes more often than a bucket holds. */
+/** Whether legitimate handlers are left alone as long as no document changes more often than a bucket permits. */
 const honest = (bucket: BucketLimits): Promise<void> =>
   fc.assert(
     fc.asyncProperty(acyclic, fc.boolean(), async (nodes, alone) => {
@@ -278,16 +278,16 @@ const honest = (bucket: BucketLimits): Promise<void> =>
     { numRuns: 100 },
   )
 
-test('G7.3 and no graph without a cycle is stopped', () => honest(defaultBucketLimits))
+test('G7.3 and no acyclic graph is stopped', () => honest(defaultBucketLimits))
 
 test('G7.3 negative control: with small buckets some are', async () => {
   await expect(honest({ ...defaultBucketLimits, burst: 10 })).rejects.toThrow()
 })
 
 test.each<[string, Door]>([
-  ['that forgets the causes', (header) => (parseLineage(header) === undefined ? undefined : [])],
-  ['that judges nothing', (header) => parseLineage(header)?.slice(-2)],
-])('G6.4 negative control: with a writer %s a cycle does not end', async (_, door) => {
+  ['that drops the causes', (header) => (parseLineage(header) === undefined ? undefined : [])],
+  ['that does not judge', (header) => parseLineage(header)?.slice(-2)],
+])('G6.4 negative control: with a writer %s, a cycle does not end', async (_, door) => {
   const { ended } = await play(
     [
       { service: 0, documents: 'same', hears: 0, writes: [1] },

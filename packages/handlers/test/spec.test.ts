@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { expect, test } from '@jest/globals'
 import * as handlers from '../src/index.ts'
 
-test('the table of errors in SPEC.md says what the code says', async () => {
+test('the table of errors in SPEC.md matches the code', async () => {
   const spec = await readFile(`${import.meta.dirname}/../SPEC.md`, 'utf8')
   const rows = [...spec.matchAll(/^\| `(\w+)` +\| (yes|no) +\| (\d+) +\|/gm)].map(
     ([, code, retry, exit]) => `${code} ${retry} ${exit}`,
@@ -13,7 +13,7 @@ test('the table of errors in SPEC.md says what the code says', async () => {
   expect(rows.toSorted()).toEqual(table.toSorted())
 })
 
-test('an error knows its remedy, whether to retry, and how a process ends by it', () => {
+test('an error has a remedy, a retry flag and an exit code', () => {
   const error = new handlers.HandlerError('BREAKER_OPEN', 'too often', { cause: 'x' })
   expect(error).toMatchObject({
     name: 'HandlerError',

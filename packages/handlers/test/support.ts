@@ -7,7 +7,7 @@ import { KeptLog } from '@freshet/testkit'
 
 export { runCaused } from '../src/cause.ts'
 
-/** A clock that only a test moves. */
+/** A clock that only the test advances. */
 export class HandClock implements Clock {
   #nowMs = 0
 
@@ -30,7 +30,7 @@ export class HandClock implements Clock {
 
 export const never = new AbortController().signal
 
-/** A service's handlers, what they log, and the time. */
+/** The handlers of a service, their log, and the time. */
 export function serviceOf(options: Partial<HandlerOptions> = {}): {
   readonly handlers: ChangeHandlers
   readonly log: KeptLog

@@ -6,7 +6,7 @@ import { HandClock } from './support.ts'
 const taken = (bucket: TokenBucket, tries: number): number =>
   Array.from({ length: tries }, () => bucket.take()).filter(Boolean).length
 
-test('a burst of 100 passes, the next one opens it for five minutes, and then it is full again', () => {
+test('a burst of 100 passes, the next call opens the breaker for five minutes, and then the bucket is full again', () => {
   const clock = new HandClock()
   const bucket = new TokenBucket(defaultBucketLimits, clock)
   expect(taken(bucket, 200)).toBe(100)
@@ -18,7 +18,7 @@ test('a burst of 100 passes, the next one opens it for five minutes, and then it
   expect(taken(bucket, 200)).toBe(100)
 })
 
-test('one token a second comes back, and never more than the burst', () => {
+test('one token is added per second, up to the burst', () => {
   const clock = new HandClock()
   const bucket = new TokenBucket(defaultBucketLimits, clock)
   expect(taken(bucket, 100)).toBe(100)
@@ -29,7 +29,7 @@ test('one token a second comes back, and never more than the burst', () => {
   expect(bucket.take()).toBe(false)
 })
 
-test('what takes one a second is never stopped', () => {
+test('one call per second is never stopped', () => {
   const clock = new HandClock()
   const bucket = new TokenBucket(defaultBucketLimits, clock)
   for (let second = 0; second < 1_000; second += 1) {

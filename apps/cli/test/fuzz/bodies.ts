@@ -2,10 +2,10 @@ import type { JsonObject } from '@freshet/documents'
 import type { SeededRandom } from '@freshet/testkit'
 import type { Slot } from './model.ts'
 
-/** A body with one thing wrong, and the problem that it is. */
+/** A body with one fault, and the problem code it must cause. */
 export type BadBody = readonly [body: string | Buffer, code: string]
 
-/** A good document with one more member in front, as text: JavaScript could not write some of them. */
+/** A valid document with an additional first member, as text: JavaScript could not represent some of them. */
 function withMember(document: JsonObject, member: string): string {
   const text = JSON.stringify(document)
   return text === '{}' ? `{${member}}` : `{${member},${text.slice(1)}`
@@ -29,7 +29,7 @@ const members: readonly (readonly [member: string, code: string])[] = [
   ["'n':1", 'malformed-body'],
 ]
 
-/** Bodies that are no document, whatever the collection. */
+/** Bodies that are not a document of any collection. */
 export function badBody(random: SeededRandom, document: JsonObject): BadBody {
   const text = JSON.stringify(document)
   const [member, code] = random.pick(members)
@@ -45,7 +45,7 @@ export function badBody(random: SeededRandom, document: JsonObject): BadBody {
   ])
 }
 
-/** Documents that are JSON and do not fit the schema; none when everything fits. */
+/** JSON documents that violate the schema; `undefined` if the schema accepts everything. */
 export function unfitDocument(
   random: SeededRandom,
   { of: { schema } }: Slot,

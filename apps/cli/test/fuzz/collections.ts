@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadCollections, type Collection } from '@freshet/documents'
 
-/** A JSON Schema as far as the files of the fuzz use it. */
+/** The subset of JSON Schema that the fuzz collections use. */
 export interface Schema {
   readonly type?: string | readonly string[]
   readonly enum?: readonly string[]
@@ -23,7 +23,7 @@ export interface Schema {
 
 const everybody = { 'x-access': { read: 'public', write: 'public' } } as const
 
-/** Beside the sample's: each type of id, a rule of each kind, and documents of any form. */
+/** In addition to the sample collections: every id type, every kind of rule, and schemaless documents. */
 const ours = {
   parts: {
     'x-id': 'integer',
@@ -57,13 +57,13 @@ const ours = {
   devices: { 'x-id': 'objectid', ...everybody, type: 'object' },
 } as const
 
-/** One collection of the fuzz: what the services make of its file, and the file itself. */
+/** A collection as the services load it, and its file. */
 export interface FuzzCollection {
   readonly collection: Collection
   readonly schema: Schema
 }
 
-/** The collections, and the folder of their files, which is gone at the end. */
+/** The collections, and the directory of their files, which is deleted at the end. */
 export interface FuzzCollections extends AsyncDisposable {
   readonly folder: string
   readonly all: readonly FuzzCollection[]

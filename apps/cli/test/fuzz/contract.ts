@@ -5,10 +5,10 @@ import type { Sent } from '../support/raw-client.ts'
 const POSITION = /^[0-9a-f]{8}\.[0-9a-f]{16}$/
 const ETAG = /^"[\w-]{22}"$/
 
-/** What only a broken service would say: its own insides, or those of the database. */
+/** Text that only a broken service would return: its own internals, or those of the database. */
 const INSIDES = /E11000|MongoServer|\bat .*\.[jt]s:\d|node_modules|TypeError|RangeError/
 
-/** Problems of both services: of the shell, the URL and the token. */
+/** Problems that both services may return: from the service package, the URL and the token. */
 const everywhere: readonly ProblemCode[] = [
   'bad-url',
   'bad-id',
@@ -28,7 +28,7 @@ const everywhere: readonly ProblemCode[] = [
   'source-unknown',
 ]
 
-/** What each service may answer beside that. `internal` is in no list. */
+/** Additional problems of each service. `internal` is in neither list. */
 const answered: Readonly<Record<App, ReadonlySet<string>>> = {
   reader: new Set([
     ...everywhere,
@@ -64,7 +64,7 @@ const answered: Readonly<Record<App, ReadonlySet<string>>> = {
   ]),
 }
 
-/** Facts about data, which hold at a position. */
+/** Problems that state a fact about data and thus have a position. */
 const facts: ReadonlySet<string> = new Set([
   'not-found',
   'already-exists',
@@ -74,7 +74,7 @@ const facts: ReadonlySet<string> = new Set([
 
 export type App = 'writer' | 'reader'
 
-/** The code of a problem; `''`: it is none, or its type is none of ours. */
+/** The problem code; `''` if the answer is not a problem or its type is unknown. */
 export function codeOf({ status, text }: Got): string {
   if (status < 400) return ''
   try {
@@ -85,12 +85,12 @@ export function codeOf({ status, text }: Got): string {
   }
 }
 
-/** What is wrong with an answer whatever was asked; nothing of it needs to know what is stored. */
+/** Everything wrong with an answer that can be detected without knowing what is stored. */
 export function* faultsOf(app: App, sent: Sent, got: Got): Iterable<string> {
   const { status, headers, text } = got
-  if (INSIDES.test(text)) yield 'tells its insides'
+  if (INSIDES.test(text)) yield 'leaks internals'
   if (status >= 400) yield* faultsOfProblem(app, sent, got)
-  else if (![200, 201, 204, 304].includes(status)) yield `the status ${status} is none of the contract`
+  else if (![200, 201, 204, 304].includes(status)) yield `status ${status} is not in the contract`
   if (status < 400 && sent.method !== 'OPTIONS') {
     if (!POSITION.test(String(headers['freshet-position']))) yield 'a fact without a position'
     if (headers['cache-control'] !== 'no-cache') yield 'Cache-Control is not no-cache'
@@ -102,15 +102,15 @@ export function* faultsOf(app: App, sent: Sent, got: Got): Iterable<string> {
 function* faultsOfProblem(app: App, { method }: Sent, got: Got): Iterable<string> {
   const { status, headers, text } = got
   if (status === 500) yield 'the service failed'
-  if (headers['content-type'] !== 'application/problem+json') yield 'a refusal that is no problem+json'
+  if (headers['content-type'] !== 'application/problem+json') yield 'a refusal that is not problem+json'
   if (method === 'HEAD') return
   const code = codeOf(got)
-  if (!answered[app].has(code)) return yield `the problem ${JSON.stringify(code)} is none of a ${app}`
+  if (!answered[app].has(code)) return yield `a ${app} must not return the problem ${JSON.stringify(code)}`
   const kind: ProblemKind = problems[code as ProblemCode]
   const body: Record<string, unknown> = JSON.parse(text)
-  if (kind.status !== status || body['status'] !== status) yield `${code} has another status`
+  if (kind.status !== status || body['status'] !== status) yield `${code} with the wrong status`
   if (body['title'] !== kind.title || body['retryable'] !== kind.retryable)
-    yield `${code} is told differently`
+    yield `${code} with the wrong title or retryable`
   if (kind.retryAfterS !== undefined && headers['retry-after'] === undefined)
     yield `${code} without Retry-After`
   if (status === 405 && headers.allow === undefined) yield '405 without Allow'
@@ -121,21 +121,21 @@ function* faultsOfProblem(app: App, { method }: Sent, got: Got): Iterable<string
 
 function* faultsOfReader({ method }: Sent, { status, headers, text }: Got): Iterable<string> {
   if (status !== 200 && status !== 304) return
-  if (!/^\d+$/.test(String(headers.age))) yield 'Age is no number'
-  if (!/^freshet; (hit|fwd=)/.test(String(headers['cache-status']))) yield 'Cache-Status says nothing'
+  if (!/^\d+$/.test(String(headers.age))) yield 'Age is not a number'
+  if (!/^freshet; (hit|fwd=)/.test(String(headers['cache-status']))) yield 'Cache-Status is missing or invalid'
   if (status === 200 && method === 'GET' && headers['content-length'] !== String(Buffer.byteLength(text)))
-    yield 'Content-Length is not that of the body'
+    yield 'Content-Length differs from the length of the body'
 }
 
 function* faultsOfWriter({ headers: asked }: Sent, { status, headers, text }: Got): Iterable<string> {
-  if (status === 304) yield 'a writer says 304'
-  if ((status === 201) !== (headers.location !== undefined)) yield 'Location belongs to 201'
+  if (status === 304) yield '304 from a writer'
+  if ((status === 201) !== (headers.location !== undefined)) yield 'Location without 201, or 201 without Location'
   if (status === 200 || status === 201) {
-    if (!ETAG.test(String(headers.etag))) yield 'a version without a tag'
+    if (!ETAG.test(String(headers.etag))) yield 'a document without an ETag'
     const minimal = /return=minimal/.test(headers['preference-applied']?.toString() ?? '')
-    if (minimal !== (text === '')) yield 'a body although it was not wanted, or none'
-    if (!minimal && headers['content-type'] !== 'application/json') yield 'a document that is no JSON'
+    if (minimal !== (text === '')) yield 'a body despite return=minimal, or none without it'
+    if (!minimal && headers['content-type'] !== 'application/json') yield 'a document that is not JSON'
   }
   if (headers['idempotency-replayed'] !== undefined && asked['idempotency-key'] === undefined)
-    yield 'a replay of nothing'
+    yield 'a replay without an Idempotency-Key'
 }

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import type { JsonObject, JsonValue } from '@freshet/documents'
 import type { Schema } from './collections.ts'
 
-/** Beyond it a number is refused: it could not be kept exactly. */
+/** Larger numbers are refused because they could not be stored exactly. */
 const MAX_EXACT = Number.MAX_SAFE_INTEGER
 
 const text = (minLength = 0, maxLength = 20): fc.Arbitrary<string> =>
@@ -11,7 +11,7 @@ const text = (minLength = 0, maxLength = 20): fc.Arbitrary<string> =>
 const number = (min = -MAX_EXACT, max = MAX_EXACT): fc.Arbitrary<number> =>
   fc.double({ min, max: Math.min(max, MAX_EXACT), noNaN: true, noDefaultInfinity: true })
 
-/** Names that a body may have, those too that JavaScript would put elsewhere. */
+/** Field names that a body may have, including those that JavaScript objects treat specially. */
 const name = fc.oneof(
   fc.stringMatching(/^[a-z]{1,8}$/),
   fc.nat(99).map(String),
@@ -36,13 +36,13 @@ const anyObject: fc.Arbitrary<JsonObject> = fc.dictionary(name.filter(mayBeName)
   noNullPrototype: true,
 })
 
-/** Documents that fit the schema, without their ids. */
+/** Documents that match the schema, without their ids. */
 export function documentsOf({ properties, required = [] }: Schema): fc.Arbitrary<JsonObject> {
   if (properties === undefined) return anyObject
   return fieldsOf(properties, required)
 }
 
-/** Values of any form, as another program might send them. */
+/** Values of any shape, as other programs might send them. */
 export const strangeValues: fc.Arbitrary<JsonValue> = anyValue
 
 function fieldsOf(
@@ -60,7 +60,7 @@ function valueOf(schema: Schema): fc.Arbitrary<JsonValue> {
   if (typeof type !== 'string')
     return type === undefined ? anyValue : fc.oneof(...type.map((one) => valueOf({ ...schema, type: one })))
   const make = makers[type]
-  if (make === undefined) throw new Error(`the fuzz knows no values of the type ${type}`)
+  if (make === undefined) throw new Error(`the fuzz generates no values of type ${type}`)
   return make(schema)
 }
 

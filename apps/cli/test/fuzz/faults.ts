@@ -4,7 +4,7 @@ import type { Sent } from '../support/raw-client.ts'
 import type { Slot } from './model.ts'
 import { goodHeaders, type Attempt, type Maker } from './writes.ts'
 
-/** Changes one thing of a request that is right. `undefined`: this slot has no such fault. */
+/** Introduces one fault into a valid request. `undefined` if the fault does not apply to this slot. */
 type Fault = (maker: Maker, slot: Slot, sent: Sent) => readonly [sent: Sent, ...wanted: string[]] | undefined
 
 const withHeaders = (sent: Sent, headers: Record<string, string>): Sent => ({
@@ -17,7 +17,7 @@ function withoutHeader(sent: Sent, name: string): Sent {
   return { ...sent, headers }
 }
 
-/** Ids that are none of this type, or another spelling of one. */
+/** Invalid ids of this type, or non-canonical spellings of a valid one. */
 export function badId({ of: { collection }, id }: Slot, random: SeededRandom): string {
   switch (collection.idType) {
     case 'string':
@@ -162,7 +162,7 @@ const faults: readonly Fault[] = [
   },
 ]
 
-/** A write with one thing wrong. */
+/** A write with one fault. */
 export function nearlyGoodWrite(maker: Maker, slot: Slot): Attempt {
   const { random, pools } = maker
   for (;;) {

@@ -5,24 +5,24 @@ import type { SeededRandom } from '@freshet/testkit'
 import type { FuzzCollection } from './collections.ts'
 import { documentsOf, strangeValues } from './documents.ts'
 
-/** What is known to be stored: its tag, and the document without its id. */
+/** What must be stored: the ETag, and the document without its id. */
 export interface Stored {
   readonly etag: string
   readonly json: JsonObject
 }
 
-/** The place of a document. */
+/** The identity and expected state of a document. */
 export interface Slot {
   readonly of: FuzzCollection
   readonly id: string
   readonly path: string
-  /** Several clients write it: nobody knows what is stored. */
+  /** Written by several clients, so its state is unknown. */
   readonly shared: boolean
-  /** `undefined`: there is none. */
+  /** `undefined` if the document does not exist. */
   stored: Stored | undefined
 }
 
-/** Values to send, made before. */
+/** Pregenerated values to send. */
 export interface Pools {
   documents(of: FuzzCollection): JsonObject
   strange(): JsonValue
@@ -30,7 +30,7 @@ export interface Pools {
 
 const SAMPLES = 500
 
-/** Makes what all clients send, and gives to each of them what picks from it. */
+/** Generates the values that all clients send. Returns a function that creates a picker for one client. */
 export function makePools(
   collections: readonly FuzzCollection[],
   seed: number,
@@ -45,7 +45,7 @@ export function makePools(
   })
 }
 
-/** An id of the collection, the same for the same numbers. */
+/** An id of the collection, determined by the numbers. */
 export function idOf({ collection }: FuzzCollection, client: number, number: number): string {
   const hex = (digits: number): string => (client * 1_000 + number).toString(16).padStart(digits, '0')
   switch (collection.idType) {
@@ -74,7 +74,7 @@ export function slotsOf(
   )
 }
 
-/** RFC 7396, as its own text has it. */
+/** The algorithm of RFC 7396, section 2. */
 export function merged(target: JsonValue | undefined, patch: JsonValue): JsonValue {
   if (!isObject(patch)) return patch
   const result: JsonObject = isObject(target) ? { ...target } : {}
@@ -89,7 +89,7 @@ export function isObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** Whether a text is the document of an id; -0 is 0 in JSON. */
+/** Whether a text is the document with this id; JSON turns -0 into 0. */
 export function shows(text: string, id: string, json: JsonObject): boolean {
   const got: unknown = JSON.parse(text)
   return isDeepStrictEqual(got, JSON.parse(JSON.stringify({ id, ...json })))

@@ -8,18 +8,18 @@ import { goodRead, nearlyGoodRead, type ReadMaker, type Reading } from './reads.
 import { wildRequest } from './wild.ts'
 import { says, tells } from './write-walk.ts'
 
-/** What a client that reads works with. */
+/** Dependencies of a read client. */
 export interface ReadWalkParts extends Omit<ReadMaker, 'position'> {
   readonly pools: Pools
   readonly reader: RawClient
-  /** Hears what is wrong. */
+  /** Receives faults. */
   readonly report: (fault: string) => void
 }
 
-/** One client that reads what nobody writes any more, so that it knows what must be answered. */
+/** A client that reads documents which no longer change, so it knows every answer. */
 export class ReadWalk {
   readonly #parts: ReadWalkParts
-  /** Answers, by what they were. */
+  /** Number of answers by problem code or status. */
   readonly outcomes = new Map<string, number>()
   #position = ''
   #sent = 0
@@ -28,7 +28,7 @@ export class ReadWalk {
     this.#parts = parts
   }
 
-  /** Requests so far. */
+  /** Number of requests sent. */
   get sent(): number {
     return this.#sent
   }
@@ -61,7 +61,7 @@ export class ReadWalk {
         : wanted.stored !== undefined &&
           headers.etag === wanted.stored.etag &&
           shows(text, wanted.id, wanted.stored.json)
-    if (!right) this.#parts.report(`${says(sent)} wants ${JSON.stringify(wanted)} and shows ${text}`)
+    if (!right) this.#parts.report(`${says(sent)} should return ${JSON.stringify(wanted)}, got ${text}`)
   }
 
   async #send(sent: Sent, wanted: readonly string[] | undefined): Promise<Got | undefined> {
@@ -83,7 +83,7 @@ export class ReadWalk {
     return got
   }
 
-  /** P3: one reader never goes back. */
+  /** P3: the position of one reader never decreases. */
   #expectForwards(sent: Sent, { headers }: Got): void {
     const position = headers['freshet-position']
     if (typeof position !== 'string') return
@@ -92,7 +92,7 @@ export class ReadWalk {
   }
 }
 
-/** Of a problem: an answer to HEAD has no body that tells its code. */
+/** The status of a problem: a response to HEAD has no body with a code. */
 function statusOf(code: string): string | undefined {
   return code in problems ? String(problems[code as ProblemCode].status) : undefined
 }

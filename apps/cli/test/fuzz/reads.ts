@@ -4,28 +4,28 @@ import { badId, badPaths } from './faults.ts'
 import type { Sent } from '../support/raw-client.ts'
 import type { Slot } from './model.ts'
 
-/** A read, and what must come of it. */
+/** A read and its expected result. */
 export interface Reading {
   readonly sent: Sent
-  /** Codes of problems and statuses, one of which must be the answer. */
+  /** Problem codes or statuses; the answer must be one of them. */
   readonly wanted: readonly string[]
-  /** The document that a 200 must show, or the documents of a list and those that are missing. */
+  /** The document of a 200 response, or the items and missing ids of a list. */
   readonly shows?: Slot | { readonly items: readonly JsonObject[]; readonly missing: readonly string[] }
 }
 
-/** What readings are made of. */
+/** What reads are generated from. */
 export interface ReadMaker {
   readonly random: SeededRandom
   readonly authorization: string
   /** Documents whose state is known. */
   readonly known: readonly Slot[]
-  /** The position of an answer that the client has seen. */
+  /** The position of an earlier answer. */
   readonly position: string
 }
 
 const OTHER_TAG = '"AAAAAAAAAAAAAAAAAAAAAA"'
 
-/** The most ids of one list. */
+/** The maximum number of ids in a list. */
 const MAX_IDS = 200
 
 type Read = (maker: ReadMaker, slot: Slot) => Reading
@@ -90,7 +90,7 @@ const list: Read = ({ random, authorization, known }, slot) => {
   }
 }
 
-/** A path of other characters that names the same. */
+/** The same path with one character percent-encoded. */
 const encoded: Read = (maker, slot) => {
   const reading = plain(maker, slot)
   const last = slot.id.charCodeAt(slot.id.length - 1).toString(16)
@@ -152,7 +152,7 @@ const faults: readonly Fault[] = [
   ],
 ]
 
-/** A read with one thing wrong. */
+/** A read with one fault. */
 export function nearlyGoodRead(maker: ReadMaker): Reading {
   const { random, known, authorization } = maker
   for (;;) {

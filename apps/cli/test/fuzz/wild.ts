@@ -17,7 +17,7 @@ const methods = [
   'M-SEARCH',
 ]
 
-/** Values that headers of ours may be thought to have. */
+/** Values that might appear in our headers. */
 const values = [
   '*',
   '"x"',
@@ -65,7 +65,7 @@ const names = [
   'x-http-method-override',
 ]
 
-/** A path of characters that may stand in a request line. */
+/** A path of characters that are valid in a request line. */
 function anyPath(random: SeededRandom): string {
   const parts = [
     '/',
@@ -89,7 +89,7 @@ function anyPath(random: SeededRandom): string {
   return `/${Array.from({ length: random.below(8) }, () => random.pick(parts)).join('')}`
 }
 
-/** Anything that HTTP can carry, often at a document that is there. */
+/** Anything that HTTP can express, often for an existing document. */
 export function wildRequest(random: SeededRandom, pools: Pools, slot: Slot, authorization: string): Sent {
   const path = random.pick([
     slot.path,
@@ -122,7 +122,7 @@ export function wildRequest(random: SeededRandom, pools: Pools, slot: Slot, auth
   ])
   const given = { ...(random.below(3) > 0 && { authorization }), 'content-type': type }
   const method = random.pick(methods)
-  // Whether a malformed request was a HEAD is not known where it is refused, so its answer may have a body.
+  // When a malformed request is refused, it is unknown whether it was a HEAD, so its answer may have a body.
   const sound = method === 'HEAD' ? slot.path : path
   return { method, path: sound, headers: { ...given, ...Object.fromEntries(some) }, body }
 }

@@ -7,7 +7,7 @@ import { shows, type Pools, type Slot } from './model.ts'
 import { wildRequest } from './wild.ts'
 import { goodWrite, type Attempt, type Maker } from './writes.ts'
 
-/** What a client that writes works with. */
+/** Dependencies of a write client. */
 export interface WriteWalkParts {
   readonly random: SeededRandom
   readonly pools: Pools
@@ -17,15 +17,18 @@ export interface WriteWalkParts {
   /** Documents that only this client writes. */
   readonly own: readonly Slot[]
   readonly shared: readonly Slot[]
-  /** Hears what is wrong. */
+  /** Receives faults. */
   readonly report: (fault: string) => void
 }
 
-/** One client that writes, and reads back what it has written. It alone writes its own documents, so it knows them. */
+/**
+ * A client that writes documents and reads them back. Its own documents are written by no other client, so it knows
+ * their state.
+ */
 export class WriteWalk {
   readonly #parts: WriteWalkParts
   readonly #maker: Maker
-  /** Answers, by what they were. */
+  /** Number of answers by problem code or status. */
   readonly outcomes = new Map<string, number>()
   #sent = 0
 
@@ -34,7 +37,7 @@ export class WriteWalk {
     this.#maker = parts
   }
 
-  /** Requests to the writer so far. */
+  /** Number of requests sent to the writer. */
   get sent(): number {
     return this.#sent
   }
@@ -64,12 +67,12 @@ export class WriteWalk {
       leaves === 'none' || leaves === 'unknown' || etag === undefined ? undefined : { etag, json: leaves }
     if (got.text !== '' && of.stored && !shows(got.text, of.id, of.stored.json))
       this.#parts.report(
-        `${says(sent)} leaves ${JSON.stringify(of.stored.json)} and is answered with ${tells(got)}`,
+        `${says(sent)} should store ${JSON.stringify(of.stored.json)}, got ${tells(got)}`,
       )
     await this.#readBack(of, attempt.makesId ? location : slot.path, got)
   }
 
-  /** Several clients write this one: what comes of it is not known, but must be in the contract. */
+  /** Writes a document that several clients write: the result is unknown but must follow the contract. */
   async #contend(slot: Slot): Promise<void> {
     const { sent } = goodWrite(this.#maker, { ...slot, stored: undefined })
     const got = await this.#send(sent, undefined)
@@ -77,7 +80,7 @@ export class WriteWalk {
       await this.#readBack(slot, slot.path, got)
   }
 
-  /** A key that was used gives the same answer again, and to nothing else. */
+  /** A reused key replays the same answer, and only for the same request. */
   async #repeat(sent: Sent, first: Got): Promise<void> {
     const { random, report } = this.#parts
     if (sent.headers['idempotency-key'] === undefined || random.below(3) > 0) return
@@ -91,10 +94,10 @@ export class WriteWalk {
       (name) => again.headers[name] === first.headers[name],
     )
     if (!same || again.text !== first.text || again.headers['idempotency-replayed'] !== 'true')
-      report(`${says(sent)} is not answered again as it was, ${tells(first)}, but ${tells(again)}`)
+      report(`${says(sent)} should replay ${tells(first)}, got ${tells(again)}`)
   }
 
-  /** From the position of a write on readers show it, and what they show fits its collection. */
+  /** Readers must show a write from its position on, and what they show must match the schema. */
   async #readBack({ of, id, stored, shared }: Slot, path: string, { headers }: Got): Promise<void> {
     const { reader, report, authorization } = this.#parts
     const position = String(headers['freshet-position'])
@@ -106,16 +109,16 @@ export class WriteWalk {
     const got = await reader.send(sent)
     for (const fault of faultsOf('reader', sent, got)) report(`${says(sent)}: ${fault}: ${tells(got)}`)
     if (String(got.headers['freshet-position']) < position)
-      report(`${says(sent)} is older than its position: ${tells(got)}`)
+      report(`${says(sent)} returned an older position than requested: ${tells(got)}`)
     if (got.status === 200) {
       const issues = of.collection.validate(JSON.parse(got.text))
-      if (issues.length > 0) report(`${path} does not fit: ${JSON.stringify(issues)} ${got.text}`)
+      if (issues.length > 0) report(`${path} violates the schema: ${JSON.stringify(issues)} ${got.text}`)
     }
     if (shared) return
     const right = stored
       ? got.status === 200 && got.headers.etag === stored.etag && shows(got.text, id, stored.json)
       : got.status === 404
-    if (!right) report(`${says(sent)} wants ${JSON.stringify(stored ?? 'none')} and shows ${tells(got)}`)
+    if (!right) report(`${says(sent)} should return ${JSON.stringify(stored ?? 'none')}, got ${tells(got)}`)
   }
 
   async #send(sent: Sent, wanted: readonly string[] | undefined): Promise<Got | undefined> {
@@ -137,16 +140,19 @@ export class WriteWalk {
   }
 }
 
-/** Another method at the same path: 405 where the path has none, and else another request under the same key. */
+/**
+ * Possible answers to another method with the same path and key: 405 if the path does not accept it, otherwise a
+ * different request.
+ */
 const ANOTHER = ['idempotency-mismatch', 'method-not-allowed', 'unsupported-media-type', 'malformed-body']
 
-/** A request, whole, so that it can be sent again. */
+/** The complete request, for reproduction. */
 export function says({ method, path, headers, body }: Sent): string {
   const text = Buffer.isBuffer(body) ? `${body.toString('hex')} (hexadecimal)` : (body ?? 'no body')
   return `${method} ${path} ${JSON.stringify(headers)} ${text}`
 }
 
-/** An answer, whole. */
+/** The complete answer. */
 export function tells({ status, headers, text }: Got): string {
   return `${status} ${JSON.stringify(headers)} ${text}`
 }

@@ -3,18 +3,18 @@ import type { SeededRandom } from '@freshet/testkit'
 import type { Sent } from '../support/raw-client.ts'
 import { merged, type Pools, type Slot } from './model.ts'
 
-/** A request, and what must come of it. */
+/** A write and its expected result. */
 export interface Attempt {
   readonly sent: Sent
-  /** Codes of problems and statuses, one of which must be the answer; `undefined`: any of the contract. */
+  /** Problem codes or statuses, one of which must be the answer; `undefined`: any in the contract. */
   readonly wanted: readonly string[] | undefined
   /** What is stored after a success, without the id. */
   readonly leaves: JsonObject | 'none' | 'same' | 'unknown'
-  /** A POST that leaves its id to the writer. */
+  /** A POST without an id, which the writer generates. */
   readonly makesId?: true
 }
 
-/** What attempts are made of. */
+/** What writes are generated from. */
 export interface Maker {
   readonly random: SeededRandom
   readonly pools: Pools
@@ -23,7 +23,7 @@ export interface Maker {
 
 const OTHER_TAG = '"AAAAAAAAAAAAAAAAAAAAAA"'
 
-/** Headers that a good write of this slot has: the condition that its collection may want, and who sends it. */
+/** Headers of a valid write to this slot: the required precondition, and the token. */
 export function goodHeaders({ authorization }: Maker, { of, stored }: Slot): Record<string, string> {
   const needed = of.collection.concurrency === 'required'
   return {
@@ -83,7 +83,7 @@ const post: Write = (maker, { of, id, stored }) => {
   }
 }
 
-/** A PATCH of the slot, if there is something; what it wants is right for a slot that is there. */
+/** A PATCH of the slot; the patch succeeds if the document exists. */
 function patching(maker: Maker, slot: Slot, type: string, patch: unknown, after: JsonObject): Attempt {
   const headers = { ...goodHeaders(maker, slot), 'content-type': `application/${type}+json` }
   return {
@@ -93,7 +93,7 @@ function patching(maker: Maker, slot: Slot, type: string, patch: unknown, after:
   }
 }
 
-/** Some fields of a document that fits, so that what comes out fits too. */
+/** Some fields of a valid document, so that the result is valid too. */
 const mergePatch: Write = (maker, slot) => {
   const { random, pools } = maker
   const fields = Object.entries(pools.documents(slot.of)).filter(() => random.below(2) === 0)
@@ -132,7 +132,7 @@ const options: Write = ({ random }, { path, of }) => ({
 
 const writes: readonly Write[] = [put, put, putIf, putIf, post, mergePatch, jsonPatch, remove, options]
 
-/** A write that is right, with preferences and keys as clients send them. */
+/** A valid write, with preferences and keys as clients send them. */
 export function goodWrite(maker: Maker, slot: Slot): Attempt {
   const { random } = maker
   const attempt = random.pick(writes)(maker, slot)

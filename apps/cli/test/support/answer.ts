@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-/** An answer, read whole. */
+/** A complete answer. */
 export interface Got {
   readonly status: number
   readonly headers: IncomingHttpHeaders
@@ -16,9 +16,9 @@ export interface Answer {
 const HEAD_ENDS = '\r\n\r\n'
 
 /**
- * The answer that these bytes are; nothing as long as there must be more.
- * @param ended whether all has come: an answer without a length goes on until then
- * @throws {Error} the bytes are no answer, or more than one
+ * Parses these bytes as an answer; `undefined` if it is still incomplete.
+ * @param ended whether everything has arrived: an answer without a length extends to the end
+ * @throws {Error} the bytes are not an answer, or more than one
  */
 export function answerIn(bytes: Buffer, method: string, ended: boolean): Answer | undefined {
   const end = bytes.indexOf(HEAD_ENDS)
@@ -31,7 +31,7 @@ export function answerIn(bytes: Buffer, method: string, ended: boolean): Answer 
   const rest = bytes.subarray(end + HEAD_ENDS.length)
   const body = bodyIn(rest, method === 'HEAD' || status === 204 || status === 304, headers, ended)
   if (body === undefined) return undefined
-  if (body.taken < rest.length) throw new Error(`more than an answer: ${bytes.toString()}`)
+  if (body.taken < rest.length) throw new Error(`more than one answer: ${bytes.toString()}`)
   return { got: { status, headers, text: body.text }, closes: headers.connection === 'close' }
 }
 
@@ -50,7 +50,7 @@ function headersOf(lines: readonly string[]): IncomingHttpHeaders {
 
 interface Body {
   readonly text: string
-  /** How many bytes it is. */
+  /** Its length in bytes. */
   readonly taken: number
 }
 
@@ -62,7 +62,7 @@ function bodyIn(rest: Buffer, none: boolean, headers: IncomingHttpHeaders, ended
   return rest.length < length ? undefined : { text: rest.toString('utf8', 0, length), taken: length }
 }
 
-/** https://www.rfc-editor.org/rfc/rfc9112#section-7.1, without trailers */
+/** Decodes chunks, without trailers: https://www.rfc-editor.org/rfc/rfc9112#section-7.1 */
 function chunksIn(rest: Buffer): Body | undefined {
   const chunks: Buffer[] = []
   for (let at = 0; ;) {

@@ -1,6 +1,6 @@
 /**
- * Does to a process of an older Node.js what `NODE_USE_ENV_PROXY=1` does to one of 24 or newer: `fetch` and the global
- * agents of `node:http` go to the proxy in `HTTP_PROXY`. Where Node.js does so by itself this changes nothing.
+ * Makes older versions of Node.js behave as `NODE_USE_ENV_PROXY=1` does since version 24: `fetch` and the global agents
+ * of `node:http` use the proxy in `HTTP_PROXY`. No effect where Node.js does so itself.
  */
 import http from 'node:http'
 import net from 'node:net'

@@ -17,7 +17,7 @@ import { Program } from './program.ts'
 
 const access = { 'x-access': { read: 'public', write: 'authenticated' }, type: 'object' }
 
-/** One collection for each type of id. */
+/** One collection for each id type. */
 const files = {
   products: access,
   things: { ...access, 'x-id': 'objectid', 'x-collection': 'allThings' },
@@ -31,7 +31,7 @@ const perCollection = 12
 const idsOf: Readonly<Record<keyof typeof files, readonly Moving['_id'][]>> = {
   products: Array.from({ length: perCollection }, (_, n) => `p-${n}`),
   things: Array.from({ length: perCollection }, () => new ObjectId()),
-  // Of the four types that can hold a number, the one that is stored is that of whoever put it there last.
+  // Four types can hold a number; the stored one is that of the latest writer.
   numbered: Array.from({ length: perCollection }, (_, n) => [
     new Int32(n - 4),
     Long.fromNumber(n - 4),
@@ -47,7 +47,7 @@ interface Moving {
   readonly text: string
 }
 
-/** Puts and changes documents of every collection until it is disposed of; now and then one goes and comes back. */
+/** Creates and changes documents of every collection until disposed; occasionally deletes one and recreates it. */
 async function moveData(
   db: TestDatabase,
 ): Promise<AsyncDisposable & { readonly state: { paused: boolean } }> {
@@ -66,7 +66,7 @@ async function moveData(
   const state = { moving: true, paused: false }
   const mover = (async () => {
     while (state.moving) {
-      // The database may be away, or in an election.
+      // The database may be down, or in an election.
       if (!state.paused) await put(random.pick(places)).catch(() => undefined)
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
@@ -80,7 +80,7 @@ async function moveData(
   }
 }
 
-/** A writer and readers over a real database, with a collection for each type of id, and what an audit of them needs. */
+/** A writer and readers over a real database with a collection for each id type, and what an audit of them needs. */
 export async function openAuditedRun(readers = 1) {
   const db = await openTestDatabase({ own: true })
   const folder = mkdtempSync(join(tmpdir(), 'freshet-audited-'))
@@ -120,7 +120,7 @@ export async function openAuditedRun(readers = 1) {
     readers: line.readers,
     management: line.management.readers,
     moving,
-    /** Asks all of these, in this process, for so many milliseconds or until the signal aborts. */
+    /** Audits these readers within this process, for this many milliseconds or until the signal aborts. */
     audit: (urls: readonly string[], until: number | AbortSignal) =>
       new Auditor({
         truth,

@@ -12,8 +12,8 @@ const command = appCommand('cli')
 const [node, main = ''] = [command.slice(0, -1), command.at(-1)]
 
 /**
- * A folder that `scripts/run.mjs` takes for an installed clone: what it runs is this repository, its
- * `.freshet` is its own, and there is nothing to build.
+ * A directory that looks like an installed clone to `scripts/run.mjs`. It runs the code of this repository, has its own
+ * `.freshet`, and needs no build.
  */
 export class Clone implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'freshet-clone-'))
@@ -33,12 +33,12 @@ export class Clone implements Disposable {
     writeFileSync(join(this.folder, file), content, { mode: 0o755 })
   }
 
-  /** `npm run …`, with a shell in npm's place, which waits for what it started as npm does. */
+  /** `npm run …`, with a shell in place of npm, which waits for its child as npm does. */
   run(...args: readonly string[]) {
     return this.runWith({}, ...args)
   }
 
-  /** The same, with these variables beside those of the test. */
+  /** The same, with these additional variables. */
   runWith(variables: Readonly<Record<string, string>>, ...args: readonly string[]) {
     const shell = spawn('sh', ['-c', 'node scripts/run.mjs "$@"; exit $?', 'sh', ...args], {
       cwd: this.folder,

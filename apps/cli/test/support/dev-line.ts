@@ -6,7 +6,7 @@ export interface DevLine {
   readonly token: string
 }
 
-/** Checks the line, already parsed. @throws {TypeError} saying what is not as promised */
+/** Checks the parsed line. @throws {TypeError} names what is missing or invalid */
 export function devLineOf(line: unknown): DevLine {
   const { writer, readers, management, token } = objectIn(line, 'the line')
   const ports = objectIn(management, 'management')

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 
-/** A process and all that descend from it; those that were seen before are remembered when their parents are gone. */
+/** A process and all its descendants, including known ones whose parents have ended. */
 export class Family implements Disposable {
   readonly #seen: Set<number>
 
@@ -8,7 +8,7 @@ export class Family implements Disposable {
     this.#seen = new Set([pid])
   }
 
-  /** Those of all generations that run now. */
+  /** All running processes of the family. */
   running(): readonly number[] {
     const parents = parentsOfAll()
     let grown = true
@@ -23,23 +23,23 @@ export class Family implements Disposable {
     return [...this.#seen].filter((pid) => existsSync(`/proc/${pid}`))
   }
 
-  /** Ends whatever a failed test left. */
+  /** Kills what a failed test left running. */
   [Symbol.dispose](): void {
     for (const pid of this.running()) process.kill(pid, 'SIGKILL')
   }
 }
 
-/** Each process of this machine with its parent, as Linux tells: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+/** Each process of this machine and its parent, from https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
 function parentsOfAll(): ReadonlyMap<number, number> {
   const parents = new Map<number, number>()
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue
     try {
-      // The name of the program, in brackets, may hold spaces.
+      // The program name, in parentheses, may contain spaces.
       const [, parent] = readFileSync(`/proc/${name}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
       parents.set(Number(name), Number(parent))
     } catch {
-      // It has ended meanwhile.
+      // The process has ended meanwhile.
     }
   }
   return parents

@@ -1,24 +1,27 @@
 import { createServer, request, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** An answer of a reader, as a liar may change it. */
+/** An answer of a reader, which a liar may change. */
 export interface Told {
   readonly status: number
-  /** In lower case; without those of the connection. */
+  /** Names in lower case; without connection headers. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: Buffer
 }
 
-/** What was asked for. */
+/** A request. */
 export interface AskedFor {
   readonly method: string
   readonly url: string
   readonly headers: IncomingHttpHeaders
-  /** Which request of this liar it is, from 1. */
+  /** The number of this request to this liar, from 1. */
   readonly turn: number
 }
 
-/** Makes a lie of what the real reader told, or leaves it as it is; or answers by itself, and gives nothing back. */
+/**
+ * Falsifies an answer of the real reader or returns it unchanged. Returns `undefined` if it responds by itself or not
+ * at all.
+ */
 export type Lie = (
   told: Told,
   asked: AskedFor,
@@ -27,7 +30,7 @@ export type Lie = (
 
 const passedOn = ['etag', 'freshet-position', 'content-type', 'age', 'cache-status', 'content-length']
 
-/** A reader that asks a real one, and lies. */
+/** A proxy in front of a real reader that lies. */
 export async function openLiar(reader: string, lie: Lie) {
   let turn = 0
   let lies = 0
@@ -44,7 +47,7 @@ export async function openLiar(reader: string, lie: Lie) {
       if (told !== real) lies += 1
       if (told === undefined) return
       const { 'content-length': _, ...headers } = told.headers
-      // The length that a HEAD tells is the reader's own word; of a body it is what there is.
+      // The Content-Length of a HEAD is part of the answer; otherwise it follows from the body.
       const length = asked.method === 'HEAD' ? told.headers['content-length'] : String(told.body.length)
       if (told.status !== 304 && length !== undefined) response.setHeader('content-length', length)
       response.writeHead(told.status, headers).end(told.body)
@@ -53,7 +56,7 @@ export async function openLiar(reader: string, lie: Lie) {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    /** Whether it was asked and has lied often enough to be found out. */
+    /** Whether it was asked and has lied often enough to be detected. */
     gaveItselfAway: () => turn > 40 && lies > 2,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections()

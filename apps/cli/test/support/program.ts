@@ -8,29 +8,29 @@ import { appCommand, eventually } from '@freshet/testkit'
 import { readIfExists } from '../../src/state-folder.ts'
 import { Family } from './family.ts'
 
-/** What a run of `freshet` printed, and how it ended. */
+/** What a run of `freshet` printed, and its exit code. */
 export interface Outcome {
   readonly code: number | null
   readonly printed: string
   readonly said: string
 }
 
-/** What is different from running `freshet` in the environment of the test. */
+/** How a run differs from `freshet` in the environment of the test. */
 export interface HowToRun {
   readonly program?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
-  /** A command that runs another one: stands before node. */
+  /** A command that runs another one, placed before node. */
   readonly within?: readonly string[]
 }
 
 /**
- * `freshet` as a process of its own, in a folder of its own unless one is given. It leads a process
- * group, as a command does that is typed into a terminal, and ends when the test's process is gone.
+ * `freshet` in a child process, by default in its own directory. It leads a process group, like a command typed into a
+ * terminal, and ends when the test process ends.
  */
 export class Program implements AsyncDisposable {
   readonly cwd: string
   readonly pid: number
-  /** Settles when the process is gone. */
+  /** Resolves when the process has ended. */
   readonly outcome: Promise<Outcome>
   readonly #family: Family
   readonly #ownFolder: boolean
@@ -39,7 +39,7 @@ export class Program implements AsyncDisposable {
   #said = ''
   #firstLine: Promise<string>
 
-  /** `program`: what node is to run instead, with its own options. */
+  /** @param program what node runs instead, with its options */
   constructor(
     args: readonly string[],
     cwd?: string,
@@ -59,7 +59,7 @@ export class Program implements AsyncDisposable {
     this.#disconnect = () => child.disconnect()
     const { stdout, stderr } = child
     if (stdout === null || stderr === null) throw new Error('the pipes are missing')
-    // Not `close` of the child: Node does not emit it once the channel was closed from this side.
+    // Not the child's `close` event: Node.js does not emit it once this side has closed the channel.
     const gone = Promise.all([once(child, 'exit'), once(stdout, 'close'), once(stderr, 'close')])
     this.outcome = gone.then(([[code]]) => ({ code, printed: this.#printed, said: this.#said }))
     this.#firstLine = new Promise((resolve, reject) => {
@@ -73,12 +73,12 @@ export class Program implements AsyncDisposable {
     stderr.on('data', (chunk: Buffer) => (this.#said += chunk.toString()))
   }
 
-  /** What it said to standard error so far. */
+  /** Its standard error output so far. */
   get said(): string {
     return this.#said
   }
 
-  /** The first line that it prints, as JSON. */
+  /** Its first line of output, parsed as JSON. */
   async json(): Promise<Record<string, unknown>> {
     return JSON.parse(await this.#firstLine) as Record<string, unknown>
   }
@@ -87,22 +87,22 @@ export class Program implements AsyncDisposable {
     process.kill(this.pid, name)
   }
 
-  /** As the terminal does it with Ctrl-C: to all processes of its group at once. */
+  /** Signals all processes of its group at once, as the terminal does for Ctrl-C. */
   signalGroup(name: NodeJS.Signals): void {
     process.kill(-this.pid, name)
   }
 
-  /** Closes the channel to it, as happens when the program that started it is gone. */
+  /** Closes the channel to it, as when its parent process ends. */
   disconnect(): void {
     this.#disconnect()
   }
 
-  /** Its processes of all generations that run now; those that were seen before are remembered. */
+  /** Its running processes of all generations, including known ones whose parents have ended. */
   family(): readonly number[] {
     return this.#family.running()
   }
 
-  /** Settles when none of those that {@link family} has seen runs any more. */
+  /** Resolves when none of the processes that {@link family} has seen is running. */
   async gone(): Promise<void> {
     await eventually(() => assert.deepEqual(this.family(), []), { everyMs: 50 })
   }
@@ -113,7 +113,7 @@ export class Program implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // What it runs within may not pass a signal on.
+    // A wrapping command may not forward signals.
     const node = this.family().find((pid) =>
       readIfExists(`/proc/${pid}/cmdline`)?.startsWith(process.execPath),
     )

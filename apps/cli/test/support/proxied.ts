@@ -5,7 +5,9 @@ import { join } from 'node:path'
 
 const preload = pathToFileURL(join(import.meta.dirname, 'as-with-env-proxy.mjs')).href
 
-/** A proxy that refuses everything and counts who came, with the environment of a shell that names it everywhere. */
+/**
+ * A proxy that refuses everything and counts connections, with the environment of a shell that uses it for everything.
+ */
 export async function openProxy() {
   let connections = 0
   const server = createServer((_request, response) => void response.writeHead(502).end('from the proxy'))

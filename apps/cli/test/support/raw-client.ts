@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { answerIn, type Got } from './answer.ts'
 
-/** A request as it is sent; the path is not touched. */
+/** A request, sent as is; the path is not normalized. */
 export interface Sent {
   readonly method: string
   readonly path: string
@@ -9,25 +9,25 @@ export interface Sent {
   readonly body?: string | Buffer | undefined
 }
 
-/** Nothing may take longer: the longest wait of a service is 30 s. */
+/** Nothing may take longer: services wait for at most 30 s. */
 const HANGS_AFTER_MS = 45_000
 
 /**
- * One client of a service, with one connection. `fetch` would put paths and methods right before it sends them, and
- * takes most of the time of many thousand requests for itself.
+ * A client of a service, with one connection. `fetch` would normalize paths and methods, and takes most of the time of
+ * many thousand requests.
  */
 export class RawClient {
   readonly #url: URL
   readonly #alter: (got: Got) => Got
   #open: Socket | undefined
 
-  /** `alter`: what is made of each answer, where a service that lies is wanted. */
+  /** @param alter changes each answer, to simulate a lying service */
   constructor(url: string, alter: (got: Got) => Got = (got) => got) {
     this.#url = new URL(url)
     this.#alter = alter
   }
 
-  /** @throws {Error} there is no answer */
+  /** @throws {Error} if there is no answer */
   async send(sent: Sent): Promise<Got> {
     return this.#alter(await this.#answerTo(sent))
   }
@@ -70,12 +70,12 @@ export class RawClient {
     if (this.#open !== undefined) return this.#open
     const { hostname, port } = this.#url
     const socket = connect({ host: hostname, port: Number(port), noDelay: true })
-    // It is followed by `close`.
+    // Followed by `close`.
     socket.on('error', () => undefined).on('close', () => this.#end(socket))
     return (this.#open = socket)
   }
 
-  /** The next request goes by another connection. */
+  /** The next request uses a new connection. */
   #end(socket: Socket): void {
     if (this.#open === socket) this.#open = undefined
     socket.end()
@@ -86,7 +86,7 @@ export class RawClient {
   }
 }
 
-/** Methods of which a request without a body says nothing of one. */
+/** Methods for which a request without a body has no Content-Length. */
 const BARE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE'])
 
 function bytesOf({ method, path, headers, body }: Sent, host: string): Buffer {

@@ -1,8 +1,8 @@
 import { BSON } from 'mongodb'
 
 /**
- * How a stored document appears in JSON, by the table "Stored values in JSON" of `docs/collections.md` and the driver's
- * canonical Extended JSON; no code of the product is used.
+ * The JSON of a stored document according to the table "Stored values in JSON" in `docs/collections.md` and the
+ * driver's canonical Extended JSON. Uses no product code.
  */
 export function secondMapping(document: BSON.Document): unknown {
   const { _id, ...fields } = document
@@ -11,10 +11,10 @@ export function secondMapping(document: BSON.Document): unknown {
   return { id: String(_id), ...Object(mapped(canonical)) }
 }
 
-/** At the top `id` is the one of the URL, so a stored one gets out of its way. */
+/** At the top level, `id` is the document's id, so a stored field of that name is renamed. */
 const renamed = (name: string): string => (/^\$*id$/.test(name) ? `$${name}` : name)
 
-/** Types that have one member in Extended JSON, and a plain form here. */
+/** Types with one member in Extended JSON and a plain form in our JSON. */
 const plain: Readonly<Record<string, (value: unknown) => unknown>> = {
   $numberInt: Number,
   $numberDouble: (value) => (Number.isFinite(Number(value)) ? Number(value) : value),
@@ -46,7 +46,7 @@ function mapped(value: unknown): unknown {
   const [name, inner] = first
   const make = others.length === 0 ? plain[name] : undefined
   if (make !== undefined) return make(inner)
-  // These stay as Extended JSON has them.
+  // These keep their Extended JSON form.
   if (['$regularExpression', '$timestamp', '$minKey', '$maxKey', '$symbol'].includes(name)) return value
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, mapped(one)]))
 }

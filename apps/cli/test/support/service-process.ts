@@ -7,7 +7,7 @@ import { appCommand } from '@freshet/testkit'
 
 const collections = fileURLToPath(new URL('../../../../collections', import.meta.url))
 
-/** What a service is started with. */
+/** Options of a service. */
 export interface ServiceProcessOptions {
   readonly app: 'reader' | 'writer'
   readonly uri: string
@@ -15,9 +15,9 @@ export interface ServiceProcessOptions {
   readonly args: readonly string[]
 }
 
-/** A reader or a writer as a process of its own that is looked at from outside. */
+/** A reader or writer in a child process, observed from outside. */
 export class ServiceProcess implements AsyncDisposable {
-  /** What it logged as an error or worse. */
+  /** Log entries with level error or higher. */
   readonly errors: string[] = []
   url = ''
   managementUrl = ''
@@ -27,7 +27,7 @@ export class ServiceProcess implements AsyncDisposable {
     this.#child = child
   }
 
-  /** Settles when its ports are open. */
+  /** Resolves when its ports are open. */
   static async start({ app, uri, heapMiB, args }: ServiceProcessOptions): Promise<ServiceProcess> {
     const node = [`--max-old-space-size=${heapMiB}`, ...appCommand(app)]
     const options = ['--port=0', '--management-port=0', '--database=shop', `--collections=${collections}`]
@@ -57,13 +57,13 @@ export class ServiceProcess implements AsyncDisposable {
     return this.#child.exitCode === null && this.#child.signalCode === null
   }
 
-  /** Of the whole process, as the system counts it. */
+  /** Resident memory of the process, according to the system. */
   get residentMiB(): number {
     const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8')
     return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 2 ** 10
   }
 
-  /** Sockets and files that it has open. */
+  /** Number of open sockets and files. */
   get openFiles(): number {
     return readdirSync(`/proc/${this.#child.pid}/fd`).length
   }

@@ -1,4 +1,4 @@
-/** A stand-in for a service: opens its door, says so as services do, and does what its first argument asks for. */
+/** A fake service: opens its port, logs that as services do, and behaves as its first argument says. */
 import { createServer } from 'node:http'
 
 const [behaviour] = process.argv.slice(2)

@@ -3,7 +3,7 @@ import { parseSourcePosition, type Position } from '@freshet/protocol'
 import type { TruthSource } from '../../src/audit/contract.ts'
 import type { AskedFor, Told } from './liar.ts'
 
-/** Whether it says something about data. */
+/** Whether the answer states a fact about data. */
 export const isFact = ({ status }: Told): boolean => [200, 304, 404, 412].includes(status)
 export const isDocument = ({ status, body }: Told): boolean => status === 200 && body.length > 0
 export const isSeveral = ({ url }: AskedFor): boolean => url.includes('?ids=')
@@ -18,7 +18,7 @@ export const without = (told: Told, name: string): Told => ({
 export const withBody = (told: Told, body: string): Told => ({ ...told, body: Buffer.from(body) })
 export const bodyOf = ({ body }: Told): string => body.toString()
 
-/** The same answer under another source or position. */
+/** The same answer with another source or position. */
 export function placed(told: Told, change: (at: { source: string; at: Position }) => string): Told {
   const named = parseSourcePosition(told.headers['freshet-position'] ?? '')
   return named === undefined ? told : saying(told, 'freshet-position', change(named))
@@ -27,7 +27,7 @@ export const shifted = (told: Told, ticks: bigint): Told =>
   placed(told, ({ source, at }) => `${source}.${(BigInt(`0x${at}`) + ticks).toString(16).padStart(16, '0')}`)
 export const seconds = (count: number): bigint => BigInt(count) * 2n ** 32n
 
-/** What the database had at this position, as a reader that stands there would tell it. */
+/** The answer of a reader at this position. */
 export async function toldAt(
   reads: Pick<TruthSource, 'at'>,
   asked: AskedFor,

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { BSON } from 'mongodb'
 import { asDocuments } from '../../src/mongodb/as-documents.ts'
 
-test('E3 what one caller does to a document is not seen by the next', () => {
+test('E3 what one caller does to a document is invisible to the next', () => {
   const held = asDocuments.encode(
     BSON.serialize({
       at: new Date(1_000),
@@ -22,7 +22,7 @@ test('E3 what one caller does to a document is not seen by the next', () => {
   expect(JSON.stringify(held.document)).toBe(before)
 })
 
-test('E3 values that are copied at each look count for more, and by their number', () => {
+test('E3 values that are copied on each access count for more, in proportion to their number', () => {
   const sizeOf = (document: object): number =>
     asDocuments.sizeOf(asDocuments.encode(BSON.serialize(document)))
   const plain = { n: 1.5, list: [1.5, 1.5] }

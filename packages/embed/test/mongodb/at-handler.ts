@@ -4,7 +4,7 @@ import { change, never, serviceOf } from '@freshet/handlers/test/support'
 import type { HandlerContext, HandlerOptions, HeardChange } from '../../src/index.ts'
 import { writtenBy } from '../../src/mongodb/written.ts'
 
-/** Runs one handler once, which declared these collections; its result, or nothing when it rejected. */
+/** Runs a handler that declares these collections once. Returns its result, or `undefined` if it rejected. */
 export async function inHandler<T>(
   collections: readonly string[],
   work: (context: HandlerContext) => Promise<T>,
@@ -26,8 +26,8 @@ export async function inHandler<T>(
 }
 
 /**
- * The attacks that a watched client must stop: foreign code in a read writes nothing, nor does `validate`, and another
- * client is not watched.
+ * The attacks that a watched client must stop. Excluded are foreign code in a read and `validate`, which write nothing,
+ * and other clients, which are not watched.
  */
 export const throughWatch = (attacks: readonly Attack[]): readonly Attack[] =>
   attacks.filter(
@@ -37,7 +37,10 @@ export const throughWatch = (attacks: readonly Attack[]): readonly Attack[] =>
       (byRole !== 'no error' || name.includes('without waiting')),
   )
 
-/** G7: why the watch let it pass. What ends or looks is no write of a handler, though no reader sends it. */
+/**
+ * G7: why the watch permits it. A command that ends or inspects something is no write of a handler, although no reader
+ * sends it.
+ */
 export function passedWatch(outcome: Outcome | undefined): string | undefined {
   if (outcome === undefined) return 'the handler did not end'
   const written = outcome.writes.filter(

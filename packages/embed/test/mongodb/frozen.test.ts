@@ -21,7 +21,7 @@ const {
 
 const oid = ObjectId.createFromHexString('64b5f0c2a1b2c3d4e5f60718')
 
-/** One of each type of BSON. */
+/** One value of each BSON type. */
 const values: Readonly<Record<string, unknown>> = {
   date: new Date(1_000),
   binary: new Binary(Buffer.from('bytes')),
@@ -36,7 +36,7 @@ const values: Readonly<Record<string, unknown>> = {
   double: new Double(0.5),
   timestamp: new Timestamp({ t: 7, i: 9 }),
   regex: /a+/im,
-  'regex of BSON': new BSONRegExp('a+', 'x'),
+  'BSON regex': new BSONRegExp('a+', 'x'),
   symbol: new BSONSymbol('s'),
   code: new Code('f()'),
   'code with scope': new Code('f()', { at: new Date(1_000), deep: { bytes: new Binary(Buffer.from('x')) } }),
@@ -49,7 +49,7 @@ const values: Readonly<Record<string, unknown>> = {
   array: [new Date(1_000), Decimal128.fromString('1'), oid, [new Date(1_000)]],
 }
 
-/** Tries to do something; that it is refused is as good as that it has no effect. */
+/** Attempts a mutation: being refused is as good as having no effect. */
 function attempt(act: () => unknown): unknown {
   try {
     return act()
@@ -58,9 +58,9 @@ function attempt(act: () => unknown): unknown {
   }
 }
 
-/** Does to a value, and to all that can be reached from it, whatever changes things. */
+/** Tries every mutation on a value and on everything reachable from it. */
 function attack(value: unknown, seen = new Set<unknown>()): void {
-  // Methods belong to everybody, and are not what was handed out.
+  // Prototype methods are shared by everyone and not part of the returned value.
   if (typeof value !== 'object' || value === null || seen.has(value)) return
   if (seen.size > 300) return
   seen.add(value)
@@ -84,7 +84,7 @@ function attack(value: unknown, seen = new Set<unknown>()): void {
     if (name === 'constructor') continue
     const inner = attempt(() => Reflect.get(value, name))
     attack(inner, seen)
-    // Setters and methods, with arguments that fit some of them.
+    // Setters and methods, with arguments that suit some of them.
     for (const change of [0, 'x', Buffer.from('changed!changed!'), new Date(5)]) {
       attempt(() => Reflect.set(value, name, change))
       if (typeof inner === 'function')
@@ -99,7 +99,7 @@ function attack(value: unknown, seen = new Set<unknown>()): void {
 }
 
 test.each(Object.entries(values))(
-  'E3 nothing that is done to %s of a document changes what others see',
+  'E3 no mutation of %s in a document is visible to others',
   (_name, value) => {
     const stored = BSON.serialize({ _id: 1, value, list: [value], nested: { value } })
     const document = frozen(BSON.deserialize(stored)).value
@@ -110,7 +110,7 @@ test.each(Object.entries(values))(
   },
 )
 
-test('E3 the same attack changes a document that is not frozen', () => {
+test('E3 negative control: the same attack changes a document that is not frozen', () => {
   const spoiled = Object.entries(values).filter(([, value]) => {
     const document: Document = BSON.deserialize(BSON.serialize({ value }))
     const before = Buffer.from(BSON.serialize(document)).toString('hex')
@@ -120,7 +120,7 @@ test('E3 the same attack changes a document that is not frozen', () => {
   expect(spoiled.map(([name]) => name)).toEqual(Object.keys(values))
 })
 
-test('E3 frozen values are of their types, and have their methods', () => {
+test('E3 frozen values keep their types and methods', () => {
   const document = frozen(BSON.deserialize(BSON.serialize(values))).value
   expect(document['date']).toEqual(new Date(1_000))
   expect(document['date']).toBeInstanceOf(Date)

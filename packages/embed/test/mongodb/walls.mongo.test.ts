@@ -6,7 +6,7 @@ import { failing, layerOver } from '@freshet/guard/test/layers/layer'
 import { watchWrites } from '../../src/index.ts'
 import { inHandler, passedWatch, throughWatch } from './at-handler.ts'
 
-/** What each layer stands on. Taking one away is giving another of its kind. */
+/** What each layer depends on. To remove a layer, replace its dependency. */
 interface Walls {
   /** The writers that a service declares. */
   readonly writersOf: (bench: AttackBench) => readonly string[]
@@ -48,13 +48,13 @@ const layers = {
   }),
 }
 
-test('G6.2 G7.1 with every wall standing, the tests of both layers hold', async () => {
+test('G6.2 G7.1 with all layers in place, the tests of both layers pass', async () => {
   expect(await failing(layers, standing)).toEqual([])
 })
 
 test.each<[string, Partial<Walls>]>([
   ['G6', { writersOf: () => [] }],
   ['G7', { watch: (client) => client }],
-])('negative control: %s taken away alone makes exactly its own tests fail', async (name, without) => {
+])('negative control: removing only %s makes exactly its own tests fail', async (name, without) => {
   expect(await failing(layers, { ...standing, ...without })).toEqual([name])
 })

@@ -18,13 +18,13 @@ beforeAll(async () => {
 })
 afterAll(() => bench[Symbol.asyncDispose]())
 
-/** A client that may do everything, as the service's own. */
+/** A client with full privileges, like the service's own. */
 const rootClient = (): MongoClient =>
   new MongoClient(bench.uri('root'), { maxPoolSize: 1, retryWrites: false })
 
 const writing = throughWatch(attacks)
 
-test('G7.1 no attack out of a handler that declared nothing puts one write on the wire, even as root', async () => {
+test('G7.1 a handler that declared nothing cannot put a single write on the wire, even as root', async () => {
   await using client = watchWrites(rootClient())
   await client.connect()
   const through: string[] = []
@@ -37,7 +37,7 @@ test('G7.1 no attack out of a handler that declared nothing puts one write on th
   expect(await bench.fingerprint()).toBe(untouched)
 })
 
-test('G7.1 negative control: without the watch they are on the wire', async () => {
+test('G7.1 negative control: without the watch, the writes reach the wire', async () => {
   await using client = new MongoClient(bench.uri('reader'), { maxPoolSize: 1, retryWrites: false })
   const unseen: string[] = []
   for (const { name, run } of writing) {
@@ -47,11 +47,11 @@ test('G7.1 negative control: without the watch they are on the wire', async () =
   expect(unseen).toEqual([])
 })
 
-test('G7.2 a declared write passes, and so does everything outside of handlers', async () => {
+test('G7.2 declared writes pass, and so does everything outside of handlers', async () => {
   await using client = watchWrites(rootClient())
   const docs = client.db('app').collection('declared')
   const insert = (n: number): Promise<unknown> => docs.insertOne({ n })
-  // The connection itself is made inside of a handler: what it remembers must not stick to later commands.
+  // The connection is opened inside a handler, whose context must not leak into later commands.
   await inHandler(['declared'], () => insert(1))
   await inHandler(['other'], () => insert(2))
   await insert(3)
@@ -74,7 +74,7 @@ test('G7.2 a declared write passes, and so does everything outside of handlers',
   await docs.drop()
 })
 
-test('G7.4 what a write has changed is told to who judged it: nothing is no change, and one condition may hold for many', async () => {
+test('G7.4 the number of changed documents is reported to the judge: none for a no-op, several for one condition', async () => {
   await using client = watchWrites(rootClient())
   const docs = client.db('app').collection<{ _id: number; n: number }>('counted')
   const told: (readonly [keys: readonly string[], changed: number])[] = []
@@ -105,7 +105,7 @@ test('G7.4 what a write has changed is told to who judged it: nothing is no chan
   await docs.drop()
 })
 
-test('G7.6 a client whose writes would not be seen is refused', async () => {
+test('G7.6 a client whose writes could not be observed is refused', async () => {
   await using client = rootClient()
   await client.connect()
   expect(() => watchWrites(client)).toThrow(expect.objectContaining({ code: 'UNWATCHABLE' }))
@@ -113,13 +113,13 @@ test('G7.6 a client whose writes would not be seen is refused', async () => {
   expect(() => watchWrites(stranger as MongoClient)).toThrow(expect.objectContaining({ code: 'UNWATCHABLE' }))
 })
 
-test('G7.6 a guarded client is no client to watch: its veto would make room', async () => {
+test('G7.6 a guarded client cannot be watched: its veto would be replaced', async () => {
   await using client = vetoing(bench.uri('root')).client
   expect(() => watchWrites(client)).toThrow(expect.objectContaining({ code: 'UNWATCHABLE' }))
   await expect(client.db('app').collection('docs').insertOne({ a: 9 })).rejects.toMatchObject({
     code: 'WRITE_REFUSED',
   })
-  // Twice is fine: the second watch finds its own class.
+  // Idempotent: the second watch recognizes its own class.
   await using own = new MongoClient(bench.uri('reader'))
   expect(watchWrites(watchWrites(own))).toBe(own)
 })
@@ -135,42 +135,42 @@ test.each<[string, Document, readonly (string | undefined)[], readonly string[]]
     [`a/${oid.toHexString()}`],
   ],
   [
-    'updates of several',
+    'updates of several ids',
     { update: 'a', updates: [{ q: { _id: { $in: [1, new Int32(2)] } } }] },
     ['a'],
     ['a/1', 'a/2'],
   ],
   ['updates by a condition', { update: 'a', updates: [{ q: { n: 1 }, u: {} }] }, ['a'], ['a/*']],
   [
-    'updates of which one names its document',
+    'updates, one of which names its document',
     { update: 'a', updates: [{ q: { _id: 1 } }, { q: { n: 1 } }] },
     ['a'],
     ['a/1', 'a/*'],
   ],
-  ['inserts that leave the id to the server', { insert: 'a', documents: [{ n: 1 }] }, ['a'], ['a/*']],
+  ['inserts whose ids the server generates', { insert: 'a', documents: [{ n: 1 }] }, ['a'], ['a/*']],
   ['ids that are documents', { update: 'a', updates: [{ q: { _id: { a: 1 } } }] }, ['a'], ['a/*']],
-  ['a name that the server takes too', { findandmodify: 'a', query: { _id: 1 } }, ['a'], []],
+  ['a name that the server also accepts', { findandmodify: 'a', query: { _id: 1 } }, ['a'], []],
   ['deletes', { delete: 'a', deletes: [{ q: { _id: { $eq: Long.fromNumber(7) } } }] }, ['a'], ['a/7']],
-  ['a find that modifies', { findAndModify: 'a', query: { _id: uuid } }, ['a'], [`a/${uuid.toString()}`]],
+  ['findAndModify', { findAndModify: 'a', query: { _id: uuid } }, ['a'], [`a/${uuid.toString()}`]],
   [
-    'binary ids of no kind',
+    'binary ids of no known kind',
     { insert: 'a', documents: [{ _id: new Binary(Buffer.from('x')) }] },
     ['a'],
     ['a/*'],
   ],
   ['$out', { aggregate: 'a', pipeline: [{ $match: {} }, { $out: 'b' }] }, ['b'], []],
-  ['$out elsewhere', { aggregate: 'a', pipeline: [{ $out: { db: 'd', coll: 'b' } }] }, ['d.b'], []],
+  ['$out to another database', { aggregate: 'a', pipeline: [{ $out: { db: 'd', coll: 'b' } }] }, ['d.b'], []],
   ['$merge', { aggregate: 'a', pipeline: [{ $merge: 'b' }] }, ['b'], []],
   [
-    '$merge elsewhere',
+    '$merge into another database',
     { aggregate: 'a', pipeline: [{ $merge: { into: { db: 'd', coll: 'b' } } }] },
     ['d.b'],
     [],
   ],
   ['a definition', { createIndexes: 'a', indexes: [] }, ['a'], []],
-  ['a command about nothing', { dropDatabase: 1 }, [undefined], []],
+  ['a command without a collection', { dropDatabase: 1 }, [undefined], []],
   [
-    'a bulk over collections',
+    'a bulk write over several collections',
     {
       bulkWrite: 1,
       ops: {
@@ -184,11 +184,11 @@ test.each<[string, Document, readonly (string | undefined)[], readonly string[]]
     ['a', 'd.b.c'],
     ['d.b.c/x', 'a/y'],
   ],
-])('G7.1 what would be written is read from the command: %s', (_, command, collections, keys) => {
+])('G7.1 the target of a write is read from the command: %s', (_, command, collections, keys) => {
   expect(writtenBy(command, 'app', 'app')).toEqual({ collections, keys })
 })
 
-test('G7.1 a write to another database does not go by the plain name', () => {
+test('G7.1 a write to another database is named with its database', () => {
   expect(writtenBy({ insert: 'a', documents: [] }, 'elsewhere', 'app')).toEqual({
     collections: ['elsewhere.a'],
     keys: [],
@@ -209,7 +209,7 @@ test.each<Document>([
   { getParameter: '*' },
   { usersInfo: 1 },
   { replSetGetStatus: 1 },
-])('G7.1 reads are no writes: %j', (command) => {
+])('G7.1 reads are not treated as writes: %j', (command) => {
   expect(writtenBy(command, 'app', 'app')).toBeUndefined()
 })
 
@@ -217,6 +217,6 @@ test.each<Document>([
   { explain: { aggregate: 'a', pipeline: [{ $out: 'b' }] } },
   { validate: 'a', repair: true },
   { validate: 'a', fixMultikey: true },
-])('G7.1 what looks like a read, and may be none, is taken for a write: %j', (command) => {
+])('G7.1 a command that might not be a read is treated as a write: %j', (command) => {
   expect(writtenBy(command, 'app', 'app')).toBeDefined()
 })
