@@ -1,4 +1,4 @@
-/** Lets Node.js run the TypeScript of this repository from `src`, by swc, without a build. */
+/** Lets Node.js run the TypeScript sources of this repository with swc, without a build. */
 import { readFile } from 'node:fs/promises'
 import { register } from 'node:module'
 import { fileURLToPath } from 'node:url'

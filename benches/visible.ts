@@ -20,7 +20,7 @@ const warmUpSeconds = 2
 interface Follower {
   readonly name: string
   readonly file: string
-  /** When each write was seen, by {@link sharedNow}; in the order of the writes. */
+  /** When each write was seen, by {@link sharedNow}, in write order. */
   readonly seenAt: (writes: readonly Acknowledged[], sightings: readonly Sighting[]) => readonly number[]
 }
 

@@ -1,6 +1,6 @@
 /**
- * The public surface of each public package, as the compiler declares it, in its `API.md`: a change of the surface is
- * seen in review. Without arguments it compares and ends with 1 where they differ; `--write` writes. Needs a build.
+ * Writes the public surface of each public package, as declared by the compiler, to its `API.md`, so that reviewers see
+ * every change. Without arguments, compares and exits with 1 if they differ; `--write` updates. Requires a build.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const write = process.argv.includes('--write')
 
-/** Comments are no part of the surface; texts that look like some are kept. */
+/** Removes comments, which are not part of the surface, but not strings that look like comments. */
 const withoutComments = (text) =>
   text
     .replace(
@@ -19,7 +19,7 @@ const withoutComments = (text) =>
     .replace(/^\s*\n/gm, '')
     .trim()
 
-/** All declarations that can be reached from the one that users import, by path, that one first. */
+/** All declarations reachable from the entry point, by path, entry point first. */
 function declarationsOf(entry) {
   const found = new Map()
   const visit = (file) => {
@@ -53,7 +53,7 @@ for (const name of readdirSync(join(root, 'packages'))) {
   if (write) writeFileSync(file, report)
   else {
     differ += 1
-    console.error(`packages/${name}/API.md is not the surface of what was built: run "npm run api".`)
+    console.error(`packages/${name}/API.md does not match the build: run "npm run api".`)
   }
 }
 process.exitCode = differ === 0 ? 0 : 1

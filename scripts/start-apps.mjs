@@ -1,6 +1,7 @@
 /**
- * Starts what was built on the Node that runs this, writes one document and reads it back: `node scripts/start-apps.mjs
- * 24` on another Node than 24 ends with 1. For CI, whose tests run on the oldest Node that is supported.
+ * Starts the built programs on the Node.js that runs this script, writes one document and reads it back. `node
+ * scripts/start-apps.mjs 24` exits with 1 on any version except 24. For CI, whose tests run on the oldest supported
+ * Node.js.
  */
 import { strict as assert } from 'node:assert'
 import { spawn } from 'node:child_process'
@@ -14,7 +15,7 @@ assert.equal(process.versions.node.split('.')[0], wanted, `this is Node ${proces
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const options = ['--json', '--port=0', '--ephemeral', '--no-sample', '--readers=1']
-// The services are started by it on the same Node.
+// It starts the services on the same Node.js.
 const dev = spawn(process.execPath, [join(root, 'apps/cli/dist/main.js'), 'dev', ...options], {
   cwd: root,
   stdio: ['ignore', 'pipe', 'inherit'],

@@ -4,7 +4,7 @@ import { orderOf } from '../orders/documents.ts'
 
 export const collection = 'order'
 
-/** The seconds of all times in the events; the increment counts. */
+/** The seconds of all cluster times in the events; only the increment counts up. */
 export const seconds = 1_800_000_000
 
 const timeField = Buffer.from('\x11clusterTime\0', 'latin1')
@@ -12,14 +12,14 @@ const tokenField = Buffer.from('\x02_data\0', 'latin1')
 const versionField = Buffer.from('\x10version\0', 'latin1')
 const collectionId = new UUID('0190c1f2-7c3a-4c58-9d5e-2b6f1a3c4d5e')
 
-/** The token of an event of this time, with the shape that the server gives it. */
+/** A resume token of this cluster time, in the format of the server. */
 export function tokenOf(increment: number, kind: 'event' | 'mark'): { readonly _data: string } {
   const time = hex8(seconds) + hex8(increment)
   const tail = kind === 'mark' ? '296E04' : '2C0100296E5A1004'
   return { _data: `82${time}2B04${tail}`.toUpperCase() }
 }
 
-/** One change event as MongoDB 6.0 sends it, and the change that it means. Both share the bytes of the document. */
+/** A change event as sent by MongoDB 6.0, and the change it stands for. Both share the bytes of the document. */
 export class StoredEvent {
   readonly key: string
   readonly bytes: Buffer
@@ -41,7 +41,7 @@ export class StoredEvent {
     })
     this.bytes = Buffer.from(event.buffer, event.byteOffset, event.length)
     this.key = `${collection}/${id}`
-    // The length of the text, its first two digits and those of the seconds come before.
+    // Preceded by the length of the string, its first two digits and those of the seconds.
     this.#tokenTimeAt = this.bytes.indexOf(tokenField) + tokenField.length + 4 + 2 + 8
     this.#timeAt = this.bytes.indexOf(timeField) + timeField.length
     this.#versionAt = this.bytes.indexOf(versionField) + versionField.length
@@ -50,7 +50,7 @@ export class StoredEvent {
     this.change = { kind: 'upsert', collection, id, document }
   }
 
-  /** Makes another event of it: a later one, with another version of the document. */
+  /** Turns it into a later event with another version of the document. */
   stamp(increment: number, version: number): void {
     this.bytes.write(hex8(increment).toUpperCase(), this.#tokenTimeAt, 'latin1')
     this.bytes.writeUInt32LE(increment, this.#timeAt)

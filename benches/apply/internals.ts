@@ -1,4 +1,4 @@
-/** The parts that a replica over MongoDB is made of: no service needs them one by one, so no package shows them. */
+/** The parts of a replica over MongoDB. No service needs them individually, so no package exports them. */
 // @boundaries-ignore measured apart from the server
 export { BatchAssembler } from '../../packages/change-stream-mongodb/src/batch-assembler.ts'
 // @boundaries-ignore measured apart from the server

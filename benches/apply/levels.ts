@@ -17,7 +17,7 @@ const encoder = documentEncoder(mongodbCodec.encode)
 const { cacheBytes } = defaultReplicaOptions
 const unasked = (): Promise<never> => Promise.reject(new Error('nothing is read from a database here'))
 
-/** The replica of a reader without its database: changes are put into it by hand. */
+/** A reader's replica without its database: changes are passed to it directly. */
 export class FedReplica {
   readonly #cache = new Cache<CachedDocument>({
     maxBytes: (cacheBytes * 15) / 16,
@@ -69,18 +69,18 @@ export class FedReplica {
     for (const { key, change } of held)
       if (change.kind === 'upsert')
         this.#cache.install(this.#cache.beginFill(key), encoder.encode(change.document))
-    // Nothing is shown before the collections were checked.
+    // Nothing is served before the collections were checked.
     while (held[0] && this.#replica.peek(held[0].key) === undefined) await nextTurn()
   }
 
-  /** Changes that are ready; `increment` is the time of the last one. */
+  /** Decoded changes; `increment` is the time of the last one. */
   applyReady(events: readonly StoredEvent[], increment: number): void {
     const now = systemClock.now()
     const changes = events.map(({ change }) => change)
     this.#feed?.apply({ changes, through: positionOf(seconds, increment), provedAt: now, aliveAt: now })
   }
 
-  /** A reply of the server with these events. */
+  /** A server reply with these events. */
   applyRaw(events: readonly StoredEvent[], increment: number): void {
     const reply = {
       events: events.map(({ bytes }) => bytes),
@@ -96,7 +96,7 @@ export class FedReplica {
     return this.#replica.status().changesApplied
   }
 
-  /** What a reader answers, or what passed by not long ago; else `undefined`. */
+  /** The cached answer, or the recent document that passed by; otherwise `undefined`. */
   textOf(key: string): string | undefined {
     const held = this.#replica.peek(key)
     if (held !== undefined && held !== ABSENT) return held.body.toString('latin1')
@@ -105,7 +105,7 @@ export class FedReplica {
   }
 }
 
-/** What a hand-written `watch` cannot do without: objects made of each event, the document kept under its id. */
+/** The minimum of a hand-written `watch`: parses each event into objects and stores the document under its id. */
 export class PlainMap {
   readonly documents = new Map<unknown, unknown>()
   applied = 0

@@ -1,4 +1,4 @@
-/** Reads by the driver's `findOne`, which makes a cursor for each read; as bytes. */
+/** Reads raw documents with the driver's `findOne`, which creates a cursor for each read. */
 import { MongoClient } from 'mongodb'
 import { collection, database, serve } from './world.ts'
 

@@ -1,4 +1,4 @@
-/** Sends the same command by the driver alone, with the options that the guard sets too. */
+/** Sends the same command with the driver alone, with the options that the guard also sets. */
 import { MongoClient } from 'mongodb'
 import { database, findOne, serve } from './world.ts'
 

@@ -1,4 +1,4 @@
-/** What both processes read, and how. */
+/** What all processes read, and how. */
 import { orderOf } from '../orders/documents.ts'
 
 export const database = 'shop'
@@ -7,7 +7,7 @@ export const collection = 'orders'
 const ids = Array.from({ length: 1_000 }, (_, index) => `order-${String(index).padStart(30, '0')}`)
 const atOnce = 16
 
-/** A process that reads is told the address once; later it is told how often to read. */
+/** A reading process receives the address once, then how often to read. */
 interface Question {
   readonly uri?: string
   readonly reads?: number
@@ -15,10 +15,10 @@ interface Question {
 
 export const documents = ids.map((id) => orderOf(id))
 
-/** A read of one document, as bytes. */
+/** Reads one document as bytes. */
 export type ReadOne = (id: string) => Promise<readonly Uint8Array[]>
 
-/** The processor time of this process for one read, in microseconds. */
+/** CPU time of this process per read, in microseconds. */
 async function cost(reads: number, readOne: ReadOne): Promise<number> {
   let begun = 0
   const began = process.cpuUsage()
@@ -33,7 +33,7 @@ async function cost(reads: number, readOne: ReadOne): Promise<number> {
   return (user + system) / reads
 }
 
-/** The command of one read. */
+/** The command for one read. */
 export function findOne(id: string): {
   readonly find: string
   readonly filter: { readonly _id: string }
@@ -43,7 +43,7 @@ export function findOne(id: string): {
   return { find: collection, filter: { _id: id }, limit: 1, singleBatch: true }
 }
 
-/** Answers the questions of the bench. */
+/** Answers the benchmark's requests. */
 export function serve(open: (uri: string) => Promise<ReadOne>): void {
   let readOne: ReadOne | undefined
   const answer = async ({ uri, reads }: Question): Promise<unknown> => {

@@ -1,13 +1,13 @@
 import { mongodbCodec } from '@freshet/documents-mongodb'
 import { BSON } from 'mongodb'
 
-/** What the documents of the benches are as JSON. As BSON they have a few bytes more. */
+/** Size of the documents as JSON. As BSON they are a few bytes larger. */
 export const documentBytes = 300
 
-/** The smallest version; all have five digits, so that documents keep their size. */
+/** The lowest version; all have five digits, so that documents keep their size. */
 export const firstVersion = 10_000
 
-/** An order as MongoDB stores it: texts, numbers, a nested document and an array. */
+/** An order as stored by MongoDB: strings, numbers, a nested document and an array. */
 export function orderOf(id: string, version = firstVersion): Record<string, unknown> {
   return {
     _id: id,
@@ -23,7 +23,7 @@ export function orderOf(id: string, version = firstVersion): Record<string, unkn
 
 const known = new Map<number, number>()
 
-/** How long the note must be; depends on the length of the id alone. */
+/** The required length of the note, which depends only on the length of the id. */
 function noteBytes(id: string): number {
   const found = known.get(id.length)
   if (found !== undefined) return found

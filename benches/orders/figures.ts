@@ -1,17 +1,17 @@
 import { cpus, totalmem } from 'node:os'
 
-/** The one in the middle. */
+/** The median. */
 export function median(values: readonly number[]): number {
   return quantile(values, 0.5)
 }
 
-/** The value that this share of all values is not above. */
+/** The quantile: this share of all values is not above it. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 }
 
-/** Says on what the figures were taken. */
+/** Prints the machine and versions behind the figures. */
 export function printMachine(): void {
   const [cpu] = cpus()
   const gib = (totalmem() / 2 ** 30).toFixed(0)

@@ -1,6 +1,6 @@
 /**
- * The least that node:http can do: answers made beforehand, the next one whatever is asked. It has as many as the reader
- * has documents, since bodies that lie in the processor's own memory are sent faster.
+ * The minimum that node:http can do: prebuilt responses, sent in turn whatever is requested. There are as many as the
+ * reader has documents, because bodies in the CPU cache are sent faster.
  */
 import { createServer } from 'node:http'
 import { documents, jsonOf, type Answer } from './world.ts'

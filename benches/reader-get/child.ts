@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 
-/** A server in a process of its own, and what its processor did. */
+/** A server in a child process, and its CPU time. */
 export class ServerChild implements AsyncDisposable {
   readonly name: string
   readonly #process: ChildProcess
@@ -16,7 +16,7 @@ export class ServerChild implements AsyncDisposable {
     this.#process.once('exit', () => this.#ended.abort())
   }
 
-  /** Sends a question and gives the answer. */
+  /** Sends a request to the process and resolves with its answer. */
   async ask(question: object): Promise<unknown> {
     const answered = once(this.#process, 'message', { signal: this.#ended.signal })
     this.#process.send(question)

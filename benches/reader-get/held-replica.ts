@@ -12,7 +12,7 @@ const encoder = documentEncoder((document) => ({
   etag: `"${createHash('sha256').update(document).digest('base64url').slice(0, 22)}"`,
 }))
 
-/** A replica that holds what it is given in the real cache, and whose position moves ten times a second. */
+/** A replica that caches what it receives in the real cache and whose position advances ten times a second. */
 export class HeldReplica implements Replica<CachedDocument> {
   readonly #cache = new Cache<CachedDocument>({ maxBytes: 1024 * MiB, sizeOf: encoder.sizeOf })
   readonly state: ReplicaState = { kind: 'live' }

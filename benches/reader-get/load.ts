@@ -4,17 +4,17 @@ import { connect, type Socket } from 'node:net'
 /** Where to send requests and how. */
 export interface Load {
   readonly port: number
-  /** Whole requests; they are sent in turn. */
+  /** Complete requests, sent in turn. */
   readonly requests: readonly Buffer[]
   readonly connections: number
   readonly count: number
-  /** Every answer has exactly this many bytes; this is how its end is found. */
+  /** The exact length of every response, in bytes; used to find its end. */
   readonly answerBytes: number
 }
 
 const ok = Buffer.from('HTTP/1.1 200 ')
 
-/** Sends requests over kept connections, one at a time on each, and settles when all were answered. */
+/** Sends requests over keep-alive connections, one at a time on each. Resolves when all were answered. */
 export async function runLoad(load: Load): Promise<void> {
   let sent = 0
   const next = (): Buffer | undefined =>
@@ -22,7 +22,7 @@ export async function runLoad(load: Load): Promise<void> {
   await Promise.all(Array.from({ length: load.connections }, () => runOne(load, next)))
 }
 
-/** One answer, whole, as text. */
+/** One complete response, as text. */
 export async function askOnce(port: number, request: Buffer): Promise<string> {
   const socket = connect(port, '127.0.0.1')
   socket.write(request)

@@ -1,4 +1,4 @@
-/** The reader itself: shell, tokens, handler, cache; only the database behind it is missing. */
+/** The reader itself: service, tokens, handler and cache, without a database. */
 import { readConfig, systemClock } from '@freshet/kit'
 import { readerApp } from '@freshet/reader'
 import { serviceOptions, startService } from '@freshet/service'
@@ -20,14 +20,14 @@ function usedBytes(): number {
   return heapUsed + external
 }
 
-/** What one entry costs beside its document. */
+/** Overhead of a cache entry, without its document. */
 function overheadBytes(): number {
   const heavy = new HeldReplica()
   const before = usedBytes()
   for (let index = 0; index < weighed; index++)
     heavy.hold(`${collection}/${idOf(index)}`, jsonOf(index, bodyBytes))
   const after = usedBytes()
-  // Keeps it alive until it was weighed.
+  // Keeps it reachable until it was measured.
   heavy.move(1)
   return (after - before) / weighed - bodyBytes
 }

@@ -1,4 +1,4 @@
-/** What both servers and the load agree on. */
+/** Constants shared by both servers and the load. */
 export const collection = 'orders'
 export const documents = 1_000
 export const secret = 'a secret of the benches that is long enough'
@@ -7,15 +7,15 @@ export function idOf(index: number): string {
   return `order-${String(index).padStart(6, '0')}`
 }
 
-/** A document of exactly this many bytes of JSON. */
+/** A document with exactly this many bytes of JSON. */
 export function jsonOf(index: number, bytes: number): string {
   const start = `{"id":"${idOf(index)}","text":"`
   return `${start}${'x'.repeat(bytes - start.length - 2)}"}`
 }
 
-/** What the bare server is to answer: as the reader does. */
+/** The responses of the bare server, copied from the reader. */
 export interface Answer {
-  /** Names and values in turn, without those that Node.js writes by itself. */
+  /** Alternating names and values, without those that Node.js writes itself. */
   readonly head: readonly string[]
   readonly bodyBytes: number
 }

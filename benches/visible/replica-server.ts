@@ -1,4 +1,4 @@
-/** A reader's replica, and the time at which each of its positions was there. */
+/** A reader's replica, and the time at which it reached each position. */
 import { mongodbCodec } from '@freshet/documents-mongodb'
 import { documentEncoder, type CachedDocument } from '@freshet/reader'
 import { openReplica, type Replica } from '@freshet/embed'

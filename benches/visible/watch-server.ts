@@ -1,4 +1,4 @@
-/** What anybody would write: `watch` into a Map. Beside it stands when each document came. */
+/** A typical hand-written follower: `watch` into a Map, with the time at which each document arrived. */
 import { MongoClient, type ChangeStream } from 'mongodb'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { collection, database, sharedNow, type Question, type Sighting } from './world.ts'
@@ -24,7 +24,7 @@ async function follow(uri: string): Promise<void> {
   stream.on('error', (error) => {
     throw error
   })
-  // It does not tell when it has begun; the load begins with writes that do not count.
+  // `watch` does not report when it has started, so the load starts with writes that are not counted.
   await sleep(500)
   process.send?.({})
 }

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { orderOf } from '../orders/documents.ts'
 import { collection, sharedNow } from './world.ts'
 
-/** A write, and when its acknowledgement was here. */
+/** A write, and when its acknowledgement arrived. */
 export interface Acknowledged {
   readonly position: Position
   readonly mark: string
@@ -15,8 +15,8 @@ export interface Acknowledged {
 const keys = Array.from({ length: 1_000 }, () => randomUUID())
 
 /**
- * Replaces documents of 300 bytes, begun at an even pace whether the earlier ones were acknowledged or not. Durable on
- * a majority, as the writer does it.
+ * Replaces documents of 300 bytes at a constant rate, whether or not earlier writes were acknowledged. Uses majority
+ * writes, like the writer.
  */
 export async function writeEvenly(
   db: Db,

@@ -7,13 +7,13 @@ export interface Load {
   readonly request: Buffer
   readonly connections: number
   readonly count: number
-  /** Every answer has exactly this many bytes; this is how its end is found. */
+  /** The exact length of every response, in bytes; used to find its end. */
   readonly answerBytes: number
 }
 
 const created = Buffer.from('HTTP/1.1 201 ')
 
-/** Sends the request over kept connections, one at a time on each, and settles when all were answered. */
+/** Sends the request over keep-alive connections, one at a time on each. Resolves when all were answered. */
 export async function runLoad({ port, request, connections, count, answerBytes }: Load): Promise<void> {
   let sent = 0
   const runOne = async (): Promise<void> => {

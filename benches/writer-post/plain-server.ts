@@ -1,4 +1,4 @@
-/** The route that anybody would write: parse, insert with the same durability, answer with what was inserted. */
+/** A typical route: parse, insert with the same durability, return the inserted document. */
 import express from 'express'
 import { MongoClient } from 'mongodb'
 import { collection } from './world.ts'

@@ -1,8 +1,8 @@
-/** What both servers and the load agree on. */
+/** Constants shared by both servers and the load. */
 export const collection = 'orders'
 export const secret = 'a secret of the benches that is long enough'
 
-/** The rules of the collection: what one would write for such documents. */
+/** The rules of the collection, typical for such documents. */
 export const collectionFile = {
   type: 'object',
   required: ['id', 'product', 'quantity', 'status', 'note'],
@@ -21,7 +21,7 @@ export const collectionFile = {
   additionalProperties: false,
 }
 
-/** A document of exactly this many bytes of JSON, without an id. */
+/** A document with exactly this many bytes of JSON, without an id. */
 export function bodyOf(bytes: number): string {
   const document = {
     product: 'lamp-oak',

@@ -1,4 +1,4 @@
-/** The writer itself, as its program starts it. */
+/** The writer itself, started as by its program. */
 import { defineOptions, readConfig, systemClock } from '@freshet/kit'
 import { serviceOptions, startService } from '@freshet/service'
 import { openBackend, writerOptions, writerService } from '@freshet/writer'

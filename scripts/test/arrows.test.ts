@@ -146,7 +146,7 @@ test('the MongoDB driver is imported only in allowed places', () => {
   expect(strays).toEqual([])
 })
 
-/** Where no database is named, and no encoding of one is known. The command line is a tool for one. */
+/** Packages that name no database and know no database encoding. The command line is a tool for one. */
 const nameless = [
   ...['kit', 'protocol', 'cache', 'replica', 'change-stream', 'service', 'documents', 'handlers'].map(
     (name) => `packages/${name}`,
@@ -157,12 +157,12 @@ const nameless = [
 /** The directory of one database, and the file that chooses it. */
 const mayNameDatabase = /^apps\/[a-z]+\/src\/(store|backend)\/(backend\.ts$|[a-z]+\/)/
 
-test('a database is named in folders of its own, and in the one file that chooses it', () => {
+test('databases are named only in their own directories, and in the one file that selects them', () => {
   const named = nameless
     .flatMap(sourcesOf)
     .filter((file) => /mongo|\bbson\b|postgres/i.test(`${file} ${readFileSync(join(root, file), 'utf8')}`))
   expect(named.filter((file) => !mayNameDatabase.test(file))).toEqual([])
-  // A look that finds nothing anywhere would prove nothing.
+  // Finding nothing at all would prove nothing.
   expect(named).toEqual(
     expect.arrayContaining(['apps/reader/src/backend/backend.ts', 'apps/writer/src/store/backend.ts']),
   )

@@ -23,14 +23,14 @@ const packages = readdirSync(join(root, 'packages')).filter(
   (name) => !manifestOf(join(root, 'packages', name)).private,
 )
 
-/** A project of somebody else, with all packages as they would be published and nothing of this repository. */
+/** A third-party project with all packages as they would be published, and nothing else of this repository. */
 let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'freshet-publish-'))
   const pnpm = join(root, 'node_modules/.bin/pnpm')
   const filters = packages.map((name) => `--filter=@freshet/${name}`)
   await run(pnpm, [...filters, '--recursive', 'pack', '--pack-destination', folder], { cwd: root })
-  // As its README says, `embed` is used beside the driver.
+  // `embed` is used alongside the driver, as its README says.
   const mongodb = String(manifestOf(join(root, 'packages/embed/node_modules/mongodb'))['version'])
   const own = Object.fromEntries(
     (await readdir(folder)).map((file) => [
@@ -42,7 +42,7 @@ beforeAll(async () => {
     join(folder, 'package.json'),
     JSON.stringify({ name: 'consumer', type: 'module', dependencies: { ...own, mongodb } }),
   )
-  // They are not in a registry here: the tarballs stand for them.
+  // The packages are not in a registry, so the tarballs replace them.
   const overrides = Object.entries(own).map(([name, file]) => `  '${name}': '${file}'`)
   await writeFile(join(folder, 'pnpm-workspace.yaml'), `overrides:\n${overrides.join('\n')}\n`)
   await run(pnpm, ['install', '--prefer-offline', '--no-frozen-lockfile'], { cwd: folder })
@@ -51,7 +51,7 @@ afterAll(() => rm(folder, { recursive: true }))
 
 const installed = (name: string): string => join(folder, 'node_modules/@freshet', name)
 
-test('what a public package needs is public too', () => {
+test('the dependencies of a public package are public too', () => {
   for (const name of packages) {
     const needed = Object.keys(manifestOf(join(root, 'packages', name)).dependencies ?? {})
     const own = needed
@@ -61,7 +61,7 @@ test('what a public package needs is public too', () => {
   }
 })
 
-test('each is packed with what a registry shows of it, and with versions in place of the words of the workspace', async () => {
+test('each package is packed with its registry metadata, and with versions instead of workspace protocols', async () => {
   for (const name of packages) {
     const manifest = manifestOf(installed(name))
     expect(manifest).toMatchObject({
@@ -79,20 +79,20 @@ test('each is packed with what a registry shows of it, and with versions in plac
   }
 })
 
-/** The programs of a README in one language. */
+/** The programs in one language in a README. */
 async function programs(name: string, language: 'js' | 'ts'): Promise<readonly string[]> {
   const text = await readFile(join(installed(name), 'README.md'), 'utf8')
   return [...text.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 'gs'))].map(([, code = '']) => code)
 }
 
-/** Those that need a database are run by tests of their own packages. */
+/** Programs that need a database are run by the tests of their own packages. */
 const withDatabase = ['guard', 'embed', 'handlers']
 
-/** Their example is TypeScript, since there is nothing that it could run against. */
+/** Their examples are TypeScript, because there is nothing they could run against. */
 const onlyTyped = ['change-stream-mongodb', 'replica', 'service']
 
 test.each(packages.filter((name) => ![...withDatabase, ...onlyTyped].includes(name)))(
-  'the program in the README of %s prints what it says there, in plain JavaScript',
+  'the program in the README of %s prints the documented output, in plain JavaScript',
   async (name) => {
     const all = await programs(name, 'js')
     expect(all).not.toEqual([])
@@ -105,7 +105,7 @@ test.each(packages.filter((name) => ![...withDatabase, ...onlyTyped].includes(na
   },
 )
 
-/** What the programs of a README leave to their reader. */
+/** Declarations that the programs of a README assume. */
 const given: Readonly<Record<string, string>> = {
   handlers: `import { systemClock as clock } from '@freshet/kit'
     import type { HeardChange } from '@freshet/handlers'
@@ -113,7 +113,7 @@ const given: Readonly<Record<string, string>> = {
     declare const signal: AbortSignal`,
 }
 
-test('all of it compiles in a strict project', async () => {
+test('all programs and types compile in a strict project', async () => {
   await symlink(join(root, 'node_modules/@types'), join(folder, 'node_modules/@types'))
   const names = packages.map((name, n) => `import * as p${n} from '@freshet/${name}'`)
   await writeFile(
@@ -132,7 +132,7 @@ test('all of it compiles in a strict project', async () => {
   }
   const options = {
     strict: true,
-    // The guard stands inside of the driver, some of whose insides have no types elsewhere.
+    // The guard uses driver internals, some of which have no public types.
     skipLibCheck: true,
     noEmit: true,
     module: 'nodenext',

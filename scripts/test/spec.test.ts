@@ -4,7 +4,7 @@ import { expect, test } from '@jest/globals'
 
 const root = join(import.meta.dirname, '..', '..')
 
-/** Every file of a kind in a folder, at any depth. */
+/** The contents of all files with this suffix in a directory, at any depth. */
 async function textsIn(folder: string, suffix: string): Promise<readonly string[]> {
   const names = await readdir(folder, { recursive: true }).catch(() => [])
   return await Promise.all(
@@ -20,7 +20,7 @@ const numbersIn = (texts: readonly string[], pattern: RegExp): readonly string[]
 const promisesOf = async (name: string): Promise<readonly string[]> =>
   numbersIn([await readFile(join(root, 'packages', name, 'SPEC.md'), 'utf8')], /^\| ([A-Z]\d+) +\|/gm)
 
-/** What keeps the promises of another package, beside its own. */
+/** Packages whose tests also enforce the promises of another package. */
 const keeps: Readonly<Record<string, string>> = { 'change-stream-mongodb': 'change-stream' }
 
 test.each([
@@ -32,7 +32,7 @@ test.each([
   'replica',
   'service',
 ])(
-  'every promise in the SPEC.md of %s has a test with its number, and every number a promise',
+  'every promise in the SPEC.md of %s has a test with its number, and every numbered test a promise',
   async (name) => {
     const folder = join(root, 'packages', name)
     const promised = await promisesOf(name)
@@ -51,7 +51,7 @@ test.each([
   ['writer', 'W'],
   ['delivery', 'D'],
 ])(
-  'every promise in the SPEC.md of the app %s has a test with its number, and every number a promise',
+  'every promise in the SPEC.md of the app %s has a test with its number, and every numbered test a promise',
   async (name, letter) => {
     const folder = join(root, 'apps', name)
     const promised = numbersIn([await readFile(join(folder, 'SPEC.md'), 'utf8')], /^\| ([A-Z]\d+) +\|/gm)
@@ -62,8 +62,8 @@ test.each([
   },
 )
 
-/** Promises of layers: some are held by the writer, an example or the manifests. */
-test('every numbered promise of guard and handlers has a test somewhere, and every such number a promise', async () => {
+/** Promises about layers: some are enforced by the writer, an example or the manifests. */
+test('every numbered promise of guard and handlers has a test somewhere, and every numbered test a promise', async () => {
   const promisedBy = async (name: string): Promise<readonly string[]> =>
     numbersIn(
       [await readFile(join(root, 'packages', name, 'SPEC.md'), 'utf8')],

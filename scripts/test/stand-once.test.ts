@@ -26,6 +26,6 @@ const once: readonly (readonly [what: string, pattern: RegExp, place: string])[]
   ],
 ]
 
-test.each(once)('%s is in one place', (_, pattern, place) => {
+test.each(once)('%s is defined in exactly one place', (_, pattern, place) => {
   expect(sources.filter((file) => pattern.test(readFileSync(join(root, file), 'utf8')))).toEqual([place])
 })

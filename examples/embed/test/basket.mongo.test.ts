@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals'
 import { eventually, openTestDatabase } from '@freshet/testkit'
 import { openBasket } from '../src/basket.ts'
 
-test('the basket adds up the prices of one moment, and hears of every change', async () => {
+test('the basket adds up prices at one position and reflects every change', async () => {
   await using db = await openTestDatabase()
   const products = db.admin.db(db.database).collection<{ _id: string; price: number }>('products')
   await products.insertMany([
@@ -25,7 +25,7 @@ test('the basket adds up the prices of one moment, and hears of every change', a
   await once(basket, 'close')
 })
 
-test('a user who may write is refused', async () => {
+test('a user with write privileges is refused', async () => {
   await using db = await openTestDatabase()
   await expect(openBasket(db.uriFor('writer'), db.database)).rejects.toMatchObject({ code: 'PRIVILEGE' })
 })

@@ -15,7 +15,7 @@ export interface StamperParts {
   readonly uri: string
   readonly database: string
   readonly stamp: Stamp
-  /** Where `stamp` asks a writer: its origin. */
+  /** Writers that `stamp` may call, by origin. */
   readonly writers?: readonly string[]
   readonly onRefusal: (refusal: HandlerRefusal) => void
 }

@@ -1,8 +1,8 @@
 import type { Stamp } from './stamper.ts'
 
 /**
- * Stamps through the writer, by the `fetch` that the handler gets: it tells the writer what the stamp descends from. The
- * writer believes that only with a token for the handlers of this service: `freshet token --handlers=stamper`.
+ * Stamps through the writer, with the `fetch` that the handler receives, so the writer knows the lineage. The writer
+ * requires a token for the handlers of this service: `freshet token --handlers=stamper`.
  */
 export function throughWriter(url: string, token: string): Stamp {
   return async (id, { fetch }) => {

@@ -17,7 +17,7 @@ interface Order {
 }
 const orders = db.admin.db('shop').collection<Order>('orders')
 
-/** The stamper and what the guard told of it. */
+/** The stamper and the refusals that it reported. */
 async function open(
   stamp: Stamp,
   ...writers: readonly string[]
@@ -38,7 +38,7 @@ async function open(
   return { stamper, refusals, [Symbol.asyncDispose]: () => stamper.close() }
 }
 
-test('G7.3 the loop stops in less than 110 writes, and says why', async () => {
+test('G7.3 the loop stops within 110 writes, and the reason is reported', async () => {
   const { client, stamp } = ownClient(db.uriFor('writer'), 'shop')
   await using _ = client
   const errors: unknown[] = []
@@ -51,7 +51,7 @@ test('G7.3 the loop stops in less than 110 writes, and says why', async () => {
   const { stamper, refusals } = opened
   await orders.insertOne({ _id: 'own' })
   await eventually(() => expect(refusals.length).toBeGreaterThan(0))
-  // Every stamp was heard of, and the last one led to nothing.
+  // The stamper received each of its stamps, and the last one caused no write.
   await eventually(() => {
     const [status] = stamper.handlers()
     expect(status?.heard).toBe((status?.writes ?? 0) + 1)
@@ -73,10 +73,10 @@ test('G7.3 the loop stops in less than 110 writes, and says why', async () => {
   )
 })
 
-test('G7.3 other orders go on being stamped while one is shut out', async () => {
+test('G7.3 other orders are still stamped while one is blocked', async () => {
   const { client, stamp } = ownClient(db.uriFor('writer'), 'shop')
   await using _ = client
-  // Only one order is stamped again and again.
+  // Only one order is stamped repeatedly.
   await using opened = await open(async (id, context) => {
     const order = await orders.findOne({ _id: id })
     if (id === 'loops' || order?.stamps === undefined) await stamp(id, context)
@@ -87,7 +87,7 @@ test('G7.3 other orders go on being stamped while one is shut out', async () => 
   await eventually(async () => expect(await orders.findOne({ _id: 'honest' })).toMatchObject({ stamps: 1 }))
 })
 
-test('G7.3 negative control: with a client that nobody watches the loop goes on', async () => {
+test('G7.3 negative control: with an unwatched client the loop continues', async () => {
   await using client = new MongoClient(db.uriFor('writer'))
   const unwatched = client.db('shop').collection<Order>('orders')
   await using opened = await open((id) => unwatched.updateOne({ _id: id }, { $inc: { stamps: 1 } }))
@@ -98,7 +98,7 @@ test('G7.3 negative control: with a client that nobody watches the loop goes on'
   expect(opened.refusals).toEqual([])
 })
 
-test('G6.3 through the writer the loop ends with its first round: the writer knows what it descends from', async () => {
+test('G6.3 through the writer the loop ends after one round, because the writer knows the lineage', async () => {
   await using writer = await openWriter(db.uriFor('writer'), '--max-hops=16')
   const errors: unknown[] = []
   const stamp = throughWriter(writer.url, tokenFor('stamper'))
@@ -115,7 +115,7 @@ test('G6.3 through the writer the loop ends with its first round: the writer kno
   expect(opened.stamper.handlers()).toMatchObject([{ heard: 2, failed: 0 }])
 })
 
-test('G7.3 a client that keeps the `fetch` of the first call makes no loop through the writer', async () => {
+test('G7.3 a client that keeps the `fetch` of the first call cannot loop through the writer', async () => {
   await using writer = await openWriter(db.uriFor('writer'), '--max-hops=16')
   const stamp = throughWriter(writer.url, tokenFor('stamper'))
   let kept: HandlerContext | undefined

@@ -15,7 +15,7 @@ const db = await openTestDatabase({ collections: ['orders', 'stock'] })
 afterAll(() => db[Symbol.asyncDispose]())
 const orders = db.admin.db('shop').collection<{ _id: string }>('orders')
 
-/** Makes stock anew of all orders whenever it may have missed something: as a whole, which drops what was there. */
+/** Rebuilds `stock` from all orders whenever changes may have been missed, replacing the whole collection. */
 async function openRemaker(
   collections: ChangeHandler['collections'],
   client: MongoClient,
@@ -31,7 +31,7 @@ async function openRemaker(
   replica.onChange({
     name: 'remake',
     collections,
-    allowWrites: [{ collection: 'stock', reason: 'made of orders as a whole' }],
+    allowWrites: [{ collection: 'stock', reason: 'rebuilt from all orders' }],
     handle: () => undefined,
     reset: async () =>
       void (await client
@@ -43,7 +43,7 @@ async function openRemaker(
   return { replica, refusals }
 }
 
-/** `$out` makes and renames a collection, which the role of the writer may not. */
+/** `$out` creates and renames a collection, which the writer's role does not permit. */
 const ownClient = (): MongoClient => watchWrites(new MongoClient(db.adminUri))
 
 test('G7.3 a reset that causes the next one is stopped', async () => {
@@ -54,7 +54,7 @@ test('G7.3 a reset that causes the next one is stopped', async () => {
   await orders.insertOne({ _id: 'a' })
   await db.admin.db('shop').collection('stock').drop()
   await eventually(() => expect(refusals.length).toBeGreaterThan(0))
-  // The bucket gets one token a second, however long the hundred take.
+  // One token is refilled per second, however long the hundred take.
   const seconds = Math.ceil((performance.now() - startedMs) / 1_000)
   expect(refusals[0]).toMatchObject({
     reason: 'breaker',
@@ -67,7 +67,7 @@ test('G7.3 a reset that causes the next one is stopped', async () => {
   expect(status?.writes).toBeLessThanOrEqual(100 + seconds)
 })
 
-test('R15 a reset that changes what its handler does not hear causes no other one', async () => {
+test('R15 a reset that changes only collections its handler does not receive causes no further reset', async () => {
   await using client = ownClient()
   const { replica } = await openRemaker(['orders'], client)
   await using _ = replica
@@ -76,6 +76,6 @@ test('R15 a reset that changes what its handler does not hear causes no other on
   await db.admin.db('shop').collection('stock').drop()
   await orders.insertOne({ _id: 'b' })
   await eventually(() => expect(replica.handlers()).toMatchObject([{ heard: 1 }]))
-  // Orders went, and came again.
+  // Drops and recreates orders.
   expect(replica.handlers()).toMatchObject([{ resets: 2, writes: 2 }])
 })

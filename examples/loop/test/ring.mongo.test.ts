@@ -8,7 +8,7 @@ afterAll(() => db[Symbol.asyncDispose]())
 
 const hears = new Map<string, readonly string[]>()
 
-/** A service that writes a new document of `to`, through the writer, for each change of `from`. */
+/** A service that, for each change in `from`, writes a new document to `to` through the writer. */
 async function openLink(service: string, from: string, to: string, writer: string): Promise<AsyncDisposable> {
   const replica = await openReplica({
     uri: db.uriFor('reader'),
@@ -53,7 +53,7 @@ test.each([
   [2, ['a heard orders after 0: 201', 'b heard stock after 1: 201', 'a heard orders after 2: 508']],
   [16, ['a heard orders after 0: 201', 'b heard stock after 1: 201', 'a heard orders after 2: 508']],
 ])(
-  'G6.3 G6.4 two services that lead each other to ever new documents are stopped, with %d hops allowed',
+  'G6.3 G6.4 two services that lead each other to new documents are stopped, with %d hops allowed',
   async (maxHops, story) => {
     await using writer = await openWriter(db.uriFor('writer'), `--max-hops=${maxHops}`)
     await using ring = await openRing(writer.url)

@@ -13,7 +13,7 @@ interface Order {
 }
 const orders = db.admin.db('shop').collection<Order>('orders')
 
-/** Hears of orders and writes orders, with a client of its own. */
+/** Receives changes of orders and writes orders, with its own client. */
 async function open(
   handle: (id: string, own: Collection<Order>) => Promise<unknown>,
 ): Promise<{ status: () => HandlerStatus | undefined } & AsyncDisposable> {
@@ -40,7 +40,7 @@ async function open(
   }
 }
 
-test('G7.3 a loop over ever new orders that are written by a number, and not by their id, is stopped', async () => {
+test('G7.3 a loop over new orders that are written by a number instead of their id is stopped', async () => {
   let made = 0
   await using opened = await open((_, own) => {
     made += 1
@@ -51,12 +51,12 @@ test('G7.3 a loop over ever new orders that are written by a number, and not by 
   expect(await orders.countDocuments()).toBeLessThan(110)
 })
 
-test('G7.4 a handler that sets what it has set already is not stopped, and hears nothing more', async () => {
+test('G7.4 a handler that sets a value that is already set is not stopped, and receives no further change', async () => {
   await using opened = await open((id, own) => own.updateOne({ _id: id }, { $set: { total: 1 } }))
   const ids = Array.from({ length: 150 }, (_, n) => `i${n}`)
   await orders.insertMany(ids.map((_id) => ({ _id })))
   await eventually(async () => expect(await orders.countDocuments({ total: 1 })).toBe(150))
-  // Each order was heard of when it came and when it was set, and set once more.
+  // Each order was received when inserted and when set, and set once more.
   await eventually(() => expect(opened.status()).toMatchObject({ heard: 300, writes: 300 }))
   expect(opened.status()).toMatchObject({ refusals: { breaker: 0 }, openBreakers: 0 })
 })

@@ -14,7 +14,7 @@ const orders = db.admin.db('shop').collection<{ _id: string; stampedAtMs?: numbe
 const writer = await openWriter(db.uriFor('writer'))
 afterAll(async () => writer[Symbol.asyncDispose]())
 
-/** A program that stamps one order and prints the status of the answer. */
+/** A program that stamps one order and prints the status of the response. */
 const program = (id: string, token: string): string => `
   const headers = {
     authorization: 'Bearer ${token}',
@@ -23,7 +23,7 @@ const program = (id: string, token: string): string => `
   fetch('${writer.url}/v1/orders/${id}', { method: 'PATCH', headers, body: '{"stampedAtMs":' + Date.now() + '}' })
     .then(({ status }) => SEND(status))`
 
-/** Ways by which a handler may lose, or hide, what it descends from. Each resolves with the status of the answer. */
+/** Ways in which a handler may lose or hide its lineage. Each resolves with the status of the response. */
 const ways: Record<string, (id: string, token: string, context: HandlerContext) => Promise<number>> = {
   'a child process': async (id, token) => {
     const code = program(id, token)
@@ -63,7 +63,7 @@ const ways: Record<string, (id: string, token: string, context: HandlerContext) 
   },
 }
 
-/** The stamper, with the answers that its stamps got. */
+/** The stamper, and the statuses of its stamps. */
 async function open(stamp: (id: string, context: HandlerContext) => Promise<number>) {
   const statuses: number[] = []
   const noting: Stamp = async (id, context) => statuses.push(await stamp(id, context))
@@ -78,26 +78,26 @@ async function open(stamp: (id: string, context: HandlerContext) => Promise<numb
 }
 
 test.each([
-  // Nobody knows what these descend from; but their token is one for handlers, who must say so.
+  // Their lineage is unknown, but with a token for handlers it must be sent.
   ['a child process', [403], 1],
   ['a worker thread', [403], 1],
   ["the program's `fetch`", [403], 0],
   // The handler's `fetch` replaces them, so the loop ends where it closes.
   ['headers of its own', [200, 508], 0],
-])('G6.6 with the token of its handlers a loop by %s ends at once', async (way, statuses, unseenStarts) => {
+])('G6.6 with the token for its handlers, a loop through %s ends at once', async (way, statuses, unseenStarts) => {
   const id = way.replaceAll(/[^a-z]/g, '-')
   await using opened = await open(
     (heard, context) => ways[way]?.(heard, tokenFor('stamper'), context) ?? Promise.reject(),
   )
   await orders.insertOne({ _id: id })
   await eventually(() => expect(opened.statuses).toEqual(statuses))
-  // Whatever was written has been heard of, and led to nothing more.
+  // Every write was received and caused no further write.
   await eventually(() => expect(opened.stamper.handlers()).toMatchObject([{ heard: statuses.length }]))
   expect(opened.statuses).toEqual(statuses)
   expect(opened.stamper.handlers()).toMatchObject([{ unseenStarts, failed: 0 }])
 })
 
-test('G6.6 negative control: with a token for nobody in particular a loop by a worker goes on, and is counted', async () => {
+test('G6.6 negative control: with a token without the claim, a loop through a worker continues and is counted', async () => {
   await using opened = await open(
     (id, context) => ways['a worker thread']?.(id, tokenFor(), context) ?? Promise.reject(),
   )
@@ -108,14 +108,14 @@ test('G6.6 negative control: with a token for nobody in particular a loop by a w
   await orders.deleteOne({ _id: 'unseen' })
 })
 
-/** What makes the stamper believe that it hears of its own write. */
+/** Makes the stamper believe that a change is its own. */
 const forged = 'stamper/stamp;heard="orders/x";writes="orders"'
 
 test.each([
   ['without a token', '', 401],
-  ['with a token for nobody in particular', tokenFor(), 403],
+  ['with a token without the claim', tokenFor(), 403],
   ['with the token of another service', tokenFor('shop'), 403],
-])('G6.6 a forged cause %s silences no handler of others', async (_, token, status) => {
+])("G6.6 a forged cause %s cannot silence another service's handler", async (_, token, status) => {
   const id = `forged-${status}-${token.length}`
   const write = async (headers: Record<string, string>): Promise<number> => {
     const response = await fetch(`${writer.url}/v1/orders/${id}`, {
@@ -142,7 +142,7 @@ test.each([
   const authorization = { ...(token !== '' && { authorization: `Bearer ${token}` }) }
   expect(await write({ ...authorization, 'freshet-hops': '1', 'freshet-cause': forged })).toBe(status)
   expect(await orders.findOne({ _id: id })).toBeNull()
-  // What is then written without the forgery is heard of, and its handler may write.
+  // A write without the forged cause is received, and the handler may write.
   expect(await write({ authorization: `Bearer ${tokenFor()}` })).toBe(201)
   await eventually(async () => expect(outcomes[0]).toBe('stamped'))
   expect(await orders.findOne({ _id: id })).toMatchObject({ stampedAtMs: expect.any(Number) })

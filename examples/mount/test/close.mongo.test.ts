@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const secret = 'a secret of the tests that is long enough'
-// Its own: commands of its servers are made to fail.
+// Its own servers, because their commands are made to fail.
 const db = await openTestDatabase({ collections: ['products'], own: true })
 const folder = await mkdtemp(join(tmpdir(), 'freshet-close-'))
 await writeFile(join(folder, 'products.json'), JSON.stringify({ type: 'object' }))
@@ -62,18 +62,18 @@ const put = (url: string, id: string): Promise<Response> =>
 const get = (url: string, id: string): Promise<Response> =>
   fetch(`${url}/data/products/${id}`, { headers: { authorization } })
 
-/** The status and the code of a problem. */
+/** The status and code of a problem. */
 async function problemOf(response: Response): Promise<unknown> {
   const [, code] = /problems\/([a-z-]+)/.exec(await response.text()) ?? []
   return [response.status, code]
 }
 
-/** Writes in progress, by the metric. */
+/** Writes in progress, from the metric. */
 async function inFlight({ metrics }: OpenWriter): Promise<number> {
   return Number(/^freshet_writer_in_flight (\d+)$/m.exec(await metrics.text())?.[1])
 }
 
-/** Every write takes so long. */
+/** Delays every write by this much. */
 const slowWrites = (blockTimeMS: number): Promise<AsyncDisposable> =>
   db.failPoint('failCommand', 'alwaysOn', {
     failCommands: ['insert', 'update', 'findAndModify', 'commitTransaction'],
@@ -81,7 +81,7 @@ const slowWrites = (blockTimeMS: number): Promise<AsyncDisposable> =>
     blockTimeMS,
   })
 
-test('S15 close answers the writes in progress, refuses new ones, and says that it is closed', async () => {
+test('S15 close answers the writes in progress, refuses new ones, and reports that the writer is closed', async () => {
   const writer = await open('writer')
   await using host = await served(express().use('/data', writerRouter(writer)))
   expect(writer.unready()).toBeUndefined()
@@ -102,7 +102,7 @@ test('S15 close answers the writes in progress, refuses new ones, and says that 
   expect(await stored.countDocuments()).toBe(5)
 })
 
-test('S15 close waits no longer than stop-within: then what is left is answered as unknown', async () => {
+test('S15 close waits no longer than stop-within, then answers the remaining writes as unknown', async () => {
   const writer = await open('writer', { 'stop-within': '200ms' })
   await using host = await served(express().use('/data', writerRouter(writer)))
   const slow = await slowWrites(2_000)
@@ -113,7 +113,7 @@ test('S15 close waits no longer than stop-within: then what is left is answered 
   expect((await write).status).toBe(504)
 })
 
-test('S15 close of a reader answers its additional routes, and refuses reads of every kind', async () => {
+test('S15 close of a reader answers pending custom routes, and refuses reads of every kind', async () => {
   let release = (): void => undefined
   const waits = new Promise<void>((resolve) => (release = resolve))
   let entered = 0

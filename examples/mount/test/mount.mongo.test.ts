@@ -42,7 +42,7 @@ async function token(roles: readonly string[] = []): Promise<string> {
 
 const authorization = await token()
 
-/** A server that listens, and its URL. */
+/** A listening server and its URL. */
 async function listening(server: Server): Promise<{ readonly url: string } & AsyncDisposable> {
   if (!server.listening) server.listen(0, '127.0.0.1')
   if (!server.listening) await once(server, 'listening')
@@ -65,7 +65,7 @@ interface Sent {
   readonly body?: unknown
 }
 
-/** Asks with a token, and a body of JSON. */
+/** Sends a request with a token and a JSON body. */
 async function ask(url: string, { method = 'GET', headers = {}, body }: Sent = {}): Promise<Response> {
   return await fetch(url, {
     method,
@@ -74,7 +74,7 @@ async function ask(url: string, { method = 'GET', headers = {}, body }: Sent = {
   })
 }
 
-test('an Express app takes writes below a path of its choice, and keeps its own routes', async () => {
+test('an Express app accepts writes below a path of its choice, and keeps its own routes', async () => {
   await using host = await served(writerInExpress(writer))
   const created = await ask(`${host.url}/data/products`, { method: 'POST', body: { id: 'a|b', price: 1 } })
   expect([created.status, created.headers.get('location')]).toEqual([201, '/data/products/a%7Cb'])
@@ -93,11 +93,11 @@ test('an Express app takes writes below a path of its choice, and keeps its own 
   ).toBe(401)
   expect(await (await ask(host.url)).text()).toBe('my app')
   expect(await (await ask(`${host.url}/echo`, { method: 'POST', body: { x: 1 } })).json()).toEqual({ x: 1 })
-  // A path that the router does not know is the app's.
+  // The app handles paths that the router does not know.
   expect((await ask(`${host.url}/data/a/b/c`)).headers.get('content-type')).toMatch(/^text\/html/)
 })
 
-/** The status of a request whose target is sent as it is. */
+/** The status for a request target that is sent as is. */
 async function statusOf(port: number, method: string, target: string): Promise<number | undefined> {
   const headers = { authorization, 'content-type': 'application/json' }
   const sent = request({ port, host: '127.0.0.1', method, path: target, headers, agent: false })
@@ -107,7 +107,7 @@ async function statusOf(port: number, method: string, target: string): Promise<n
   return response.statusCode
 }
 
-test('an encoded letter leads to the same row and role on the writer and on the reader', async () => {
+test('a percent-encoded letter selects the same route and role on the writer and the reader', async () => {
   const routes = [
     { ...priceRoute, path: '/{collection}/latest' },
     { ...priceRoute, who: 'public' as const },
@@ -128,7 +128,7 @@ test('an encoded letter leads to the same row and role on the writer and on the 
   ).toBeNull()
 })
 
-test('a URL that parsers read in different ways is 400, and deletes nothing', async () => {
+test('a URL that parsers interpret differently is refused with 400, and deletes nothing', async () => {
   await using host = await served(writerInExpress(writer))
   await ask(`${host.url}/data/products/victim`, { method: 'PUT', body: {} })
   const port = Number(new URL(host.url).port)
@@ -138,7 +138,7 @@ test('a URL that parsers read in different ways is 400, and deletes nothing', as
   expect(await statusOf(port, 'DELETE', 'http://h/data/products/victim')).toBe(204)
 })
 
-test('one answer that is kept under a key tells the Location of the mount that is asked', async () => {
+test('a stored answer has the Location of the mount that the request was sent to', async () => {
   const app = express().use('/one', writerRouter(writer)).use('/deep/er', writerRouter(writer))
   await using host = await served(app)
   const sent = { method: 'POST', headers: { 'idempotency-key': 'k1' }, body: { id: 'kept' } }
@@ -148,7 +148,7 @@ test('one answer that is kept under a key tells the Location of the mount that i
   expect(locations).toEqual(['/one/products/kept', '/deep/er/products/kept', '/one/products/kept'])
 })
 
-test("the app's error middleware sees problems where it wants to, with status and headers", async () => {
+test("the app's error middleware receives problems if configured, with status and headers", async () => {
   const seen: unknown[] = []
   const watch: ErrorRequestHandler = (error, _request, response, next) => {
     seen.push([error.code, error.status])
@@ -163,7 +163,7 @@ test("the app's error middleware sees problems where it wants to, with status an
   const stranger = await ask(`${host.url}/data/products`, { method: 'POST', headers: { authorization: '' } })
   expect([stranger.status, await stranger.text()]).toEqual([401, 'mine'])
   expect(stranger.headers.get('www-authenticate')).toMatch(/^Bearer/)
-  // The answer of Express itself, as the app has no better one.
+  // Express's default response, because the app has none of its own.
   expect((await ask(`${host.url}/data/nothing`, { method: 'POST', body: {} })).status).toBe(404)
   expect((await ask(`${host.url}/data/products/%ff`, { method: 'PUT', body: {} })).status).toBe(400)
   expect(seen).toMatchObject([
@@ -173,7 +173,7 @@ test("the app's error middleware sees problems where it wants to, with status an
   ])
 })
 
-test('a body that somebody else has read is 500 at once, and the log says why', async () => {
+test('a body that other middleware has consumed is 500 at once, and the log says why', async () => {
   const app = express().use(express.json()).use('/data', writerRouter(writer))
   await using host = await served(app)
   expect((await ask(`${host.url}/data/products`, { method: 'POST', body: { id: 'x' } })).status).toBe(500)
@@ -242,7 +242,7 @@ test.each<[string, string, RequestListener]>([
     express().use('/api', readerHandler(reader, { prefix: '/v2', routes: [priceRoute] })),
   ],
   ['the writer', '/api', express().use('/api', writerRouter(writer, { routes: [priceRoute] }))],
-])('a third route of %s is one file and one row', async (_, base, app) => {
+])('a custom route of %s is one file and one row', async (_, base, app) => {
   await using host = await served(app)
   const url = `${host.url}${base}/products/lamp/price`
   const shop = { authorization: await token(['shop']) }
@@ -264,7 +264,7 @@ test.each<[string, string, RequestListener]>([
   expect([options.status, options.headers.get('allow')]).toEqual([204, 'GET, HEAD, PUT, OPTIONS'])
 })
 
-test('what cannot work is refused when it is opened, or mounted', async () => {
+test('invalid options are refused on opening, and invalid routes on mounting', async () => {
   const settings = { ...common, 'mongodb-uri': db.uriFor('writer') }
   await expect(openWriter({ settings: { ...settings, 'max-bodies': '1MiB' } })).rejects.toThrow(/MAX_BODIES/)
   await expect(openWriter({ settings: { ...common, 'no-tokens': 'true' } })).rejects.toThrow()
@@ -275,7 +275,7 @@ test('what cannot work is refused when it is opened, or mounted', async () => {
   expect(() => writerRouter(writer, { routes: [{ ...priceRoute, path: '/{a}/{b}' }] })).toThrow(/two routes/)
 })
 
-test('what was closed answers with a reason', async () => {
+test('a closed reader answers with a reason', async () => {
   const settings = { ...common, 'mongodb-uri': db.uriFor('reader') }
   const own = await openReader({ settings })
   await using host = await listening(readerInNode(own))

@@ -25,7 +25,7 @@ const apps: readonly [name: string, options: OptionTable][] = [
 ]
 
 test.each(apps)(
-  '%s is told nothing that it has no option for, and starts with what it is told',
+  '%s has an option for every variable that it receives, and starts with them',
   (name, options) => {
     const read: string[] = []
     const config = readConfig(defineOptions({ ...serviceOptions, ...options }), {

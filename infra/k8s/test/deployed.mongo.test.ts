@@ -124,7 +124,7 @@ test.each<[string, () => Partial<LayerParts>]>([
   ['G0', () => ({ deployed: writer })],
   ['G5', () => ({ manifests: changed('NetworkPolicy', () => []) })],
   ['G8', () => ({ manifests: changed('Deployment', (one) => [unbelted(one)]) })],
-])('negative control: %s taken away alone makes exactly its own tests fail', async (layer, without) => {
+])('negative control: removing only %s makes exactly its own tests fail', async (layer, without) => {
   expect(await failing({ deployed: reader, manifests, ...without() })).toEqual([layer])
 })
 
@@ -151,7 +151,7 @@ test('G0.4 in the deployed reader, the driver resolves only from the guard', asy
 })
 
 test.each(['reader', 'writer'] as const)(
-  'G8.2 the deployed %s runs by the command and the environment of its manifest, answers its probes, and stops in time',
+  'G8.2 the deployed %s runs with the command and environment of its manifest, answers its probes, and stops in time',
   async (app) => {
     await using db = await openTestDatabase({ own: true, collections: ['orders', 'products'] })
     const secrets = await mkdtemp(join(tmpdir(), 'freshet-secrets-'))

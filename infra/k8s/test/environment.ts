@@ -1,6 +1,6 @@
 import { at, listAt, manifest } from './manifests.ts'
 
-/** What the process of a Deployment finds in its environment; values of ConfigMaps come from `given`, by their keys. */
+/** The environment of a Deployment's process; values from ConfigMaps are in `given`, by key. */
 export function environmentOf(
   name: string,
   given: Readonly<Record<string, string>>,
@@ -10,7 +10,7 @@ export function environmentOf(
     variables.map((variable) => {
       const key = at(variable, 'valueFrom', 'configMapKeyRef', 'key')
       const value = typeof key === 'string' ? given[key] : at(variable, 'value')
-      if (typeof value !== 'string') throw new Error(`expected a text in ${JSON.stringify(variable)}`)
+      if (typeof value !== 'string') throw new Error(`expected a string in ${JSON.stringify(variable)}`)
       return [String(at(variable, 'name')), value]
     }),
   )

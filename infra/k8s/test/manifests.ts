@@ -40,7 +40,7 @@ export function withComponent(name: string): readonly Manifest[] {
       ({ kind, metadata }) =>
         kind === at(each, 'target', 'kind') && metadata.name === at(each, 'target', 'name'),
     )
-    if (!target) throw new Error(`expected what ${name} patches`)
+    if (!target) throw new Error(`expected an object that ${name} patches`)
     for (const operation of parse(String(at(each, 'patch')))) replace(target, operation)
   }
   return all

@@ -56,7 +56,7 @@ test('each component is tested here and documented', () => {
 })
 
 test.each(writerCases)(
-  'with $component those post to the writer whose case it is, and nobody else',
+  'with $component, exactly the intended callers can reach the writer',
   ({ component, range, may, mayNot }) => {
     const own = policiesOf(component, range)
     const { writer, reader } = parties
@@ -87,7 +87,7 @@ test.each(writerCases)(
 )
 
 test.each(writerCases.filter(({ range }) => range !== undefined))(
-  '$component as it is, with the range of an example, lets nobody in who was not before',
+  '$component, with the unmodified example range, admits no additional caller',
   ({ component, may }) => {
     const { writer } = parties
     for (const from of may.filter(({ pod }) => pod === undefined))

@@ -62,11 +62,11 @@ function unbuckledIn(container: unknown): readonly string[] {
     ...(program === 'node' ? [] : [`the program ${String(program)}`]),
     ...(args.includes('--disable-proto=delete') ? [] : ['--disable-proto=delete']),
     ...probes.flatMap((probe) =>
-      at(container, probe, 'exec') === undefined ? [] : [`${probe} by a program`],
+      at(container, probe, 'exec') === undefined ? [] : [`${probe} that runs a program`],
     ),
-    ...(at(container, 'resources', 'limits', 'memory') === undefined ? ['a limit of memory'] : []),
+    ...(at(container, 'resources', 'limits', 'memory') === undefined ? ['a memory limit'] : []),
     ...listAt(container, 'volumeMounts').flatMap((mount) =>
-      at(mount, 'readOnly') === true ? [] : [`${String(at(mount, 'name'))} can be written`],
+      at(mount, 'readOnly') === true ? [] : [`${String(at(mount, 'name'))} is writable`],
     ),
   ]
 }

@@ -35,7 +35,7 @@ test.each([
   ["const later = { insert: 'docs', documents: [] }", '{ insert }'],
   ['const later = { insert, documents }', '{ insert }'],
   ["const later = { 'findAndModify': 'docs', query: {} }", '{ findAndModify }'],
-])('G0.2 negative control: what writes is found in %s', async (source, found) => {
+])('G0.2 negative control: writes are found in %s', async (source, found) => {
   expect(await writesIn(source)).toEqual([found])
 })
 
@@ -46,6 +46,6 @@ test.each([
   'queue.push({ update: true })',
   "if (event === 'drop') stop()",
   'map.delete(key)',
-])('G0.2 what only reads is let pass: %s', async (source) => {
+])('G0.2 reads are permitted: %s', async (source) => {
   expect(await writesIn(source)).toEqual([])
 })

@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { parse, parseSync } from '@swc/core'
 
 /**
- * What in a file of JavaScript asks a database to write: a verb of the driver (called, taken out or computed), a command
- * by hand, a stage that writes. A name that is put together at run time is not seen here; the veto sees it.
+ * Finds everything in a JavaScript file that asks a database to write: a driver method (called, destructured or
+ * computed), a literal command, a stage that writes. Names that are assembled at run time are not found; the veto
+ * catches them.
  */
 export async function writesIn(source: string): Promise<readonly string[]> {
   const found: string[] = []
@@ -14,7 +15,7 @@ export async function writesIn(source: string): Promise<readonly string[]> {
   return found
 }
 
-/** What other classes of the driver have: sessions, file stores, administration, encryption. */
+/** Methods of other driver classes: sessions, file stores, administration, encryption. */
 const others = [
   'createDataKey',
   'createEncryptedCollection',
@@ -27,7 +28,7 @@ const others = [
 
 const verbs: ReadonlySet<string> = new Set([...attackedVerbs(), ...others])
 
-/** Commands with their statements: told from other objects by what they carry. */
+/** Fields that distinguish a writing command from other objects. */
 const statements: ReadonlySet<string> = new Set(['documents', 'updates', 'deletes', 'query', 'ops'])
 const writingCommands: ReadonlySet<string> = new Set([
   'insert',
@@ -43,7 +44,7 @@ const stages: ReadonlySet<string> = new Set(['$out', '$merge'])
 function verbOf(node: object): readonly string[] {
   const type = fieldOf(node, 'type')
   if (type === 'MemberExpression') return verbs.has(memberOf(node)) ? [memberOf(node)] : []
-  // `const { insertOne } = collection`, under whatever name.
+  // `const { insertOne } = collection`, under any local name.
   if (type === 'AssignmentPatternProperty' || type === 'KeyValuePatternProperty') {
     const name = textOf(fieldOf(node, 'key'))
     return verbs.has(name) ? [name] : []
@@ -51,14 +52,14 @@ function verbOf(node: object): readonly string[] {
   return []
 }
 
-/** An object whose first name is that of a writing command, and that carries its statements. */
+/** An object whose first key is a writing command and that contains its statements. */
 function commandOf(node: object): readonly string[] {
   if (fieldOf(node, 'type') !== 'ObjectExpression') return []
   const [first = '', ...rest] = keysOf(node)
   return writingCommands.has(first) && rest.some((key) => statements.has(key)) ? [`{ ${first} }`] : []
 }
 
-/** A command that is written out where it is sent: its first name must be that of a read. */
+/** A literal command passed to a sender: its first key must be a read command. */
 function commandByHand(node: object): readonly string[] {
   if (fieldOf(node, 'type') !== 'CallExpression') return []
   const [argument] = listOf(fieldOf(node, 'arguments')).map((each) => fieldOf(each, 'expression'))
@@ -67,31 +68,31 @@ function commandByHand(node: object): readonly string[] {
   return readCommands.has(first) ? [] : [`command { ${first} }`]
 }
 
-/** As a key or as a text, wherever it stands. */
+/** As a key or a string, anywhere. */
 function stageOf(node: object): readonly string[] {
   const type = fieldOf(node, 'type')
   const text = type === 'StringLiteral' || type === 'Identifier' ? textOf(node) : ''
   return stages.has(text) ? [text] : []
 }
 
-/** What is called, with or without a question mark before it. */
+/** The callee, with or without optional chaining. */
 function calleeOf(call: unknown): unknown {
   const callee = fieldOf(call, 'callee')
   return fieldOf(callee, 'type') === 'OptionalChainingExpression' ? fieldOf(callee, 'base') : callee
 }
 
-/** The name of a member, if it can be read from the text. */
+/** The name of a member, if the source contains it. */
 function memberOf(member: unknown): string {
   const property = fieldOf(member, 'property')
   return textOf(fieldOf(property, 'type') === 'Computed' ? fieldOf(property, 'expression') : property)
 }
 
-/** Names of an object in their order; one without a value is its own name. */
+/** The keys of an object in order; a shorthand property is its own key. */
 function keysOf(object: unknown): readonly string[] {
   return listOf(fieldOf(object, 'properties')).map((each) => textOf(fieldOf(each, 'key') ?? each))
 }
 
-/** A name, a text, or a template without gaps. */
+/** An identifier, a string, or a template without substitutions. */
 function textOf(node: unknown): string {
   if (fieldOf(node, 'type') === 'Computed') return textOf(fieldOf(node, 'expression'))
   if (fieldOf(node, 'type') === 'TemplateLiteral') {
@@ -108,18 +109,18 @@ function walk(node: unknown, visit: (node: object) => void): void {
   for (const child of Object.values(node)) walk(child, visit)
 }
 
-/** A file of the guard, as a tree: it is read, since no arrow leads from here to its modules. */
+/** The syntax tree of a guard file. It is parsed because this package may not import the guard's modules. */
 function guardsFile(name: string): unknown {
   const file = join(import.meta.dirname, '../../../packages/guard', name)
   return parseSync(readFileSync(file, 'utf8'), { syntax: 'typescript', target: 'es2022' })
 }
 
-/** The verbs of collections and databases that the guard's tests attack; commands by hand are looked at by their names. */
+/** The methods of collections and databases that the guard's tests attack, except those that send literal commands. */
 function attackedVerbs(): readonly string[] {
   const found = textsOf('test/attacks/verbs.ts').flatMap(
     (text) => /^(?:Collection|Db)\.(?!command$|runCursorCommand$)(\w+)$/.exec(text)?.[1] ?? [],
   )
-  if (found.length < 30) throw new Error("expected the verbs of the guard's attacks")
+  if (found.length < 30) throw new Error("expected the methods of the guard's attacks")
   return found
 }
 

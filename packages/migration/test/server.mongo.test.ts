@@ -37,20 +37,20 @@ test('a server outside any replica set is reported as such, with or without repl
 // Most of these wait for a server that never answers, so they run concurrently.
 test.concurrent.each([
   [
-    'another name of the set',
+    'another set name',
     (uri: string) => uri.replace('replicaSet=freshet', 'replicaSet=other'),
     'WRONG_SET',
   ],
   [
-    'another name of the set, in other letters',
+    'another set name, with the option in upper case',
     (uri: string) => uri.replace('replicaSet=freshet', 'REPLICASET=other'),
     'WRONG_SET',
   ],
   ['a wrong password', (uri: string) => uri.replace(':secret@', ':wrong@'), 'NOT_AUTHENTICATED'],
   ['no user', (uri: string) => uri.replace('root:secret@', ''), 'NOT_AUTHENTICATED'],
   ['another scheme', (uri: string) => uri.replace('mongodb:', 'mongo:'), 'BAD_ADDRESS'],
-  ['a port where nobody is', (uri: string) => uri.replace(hostsOf(uri), '127.0.0.1:1'), 'UNREACHABLE'],
-])('%s is told by a code, without the password', async (_what, change, code) => {
+  ['a port where nothing listens', (uri: string) => uri.replace(hostsOf(uri), '127.0.0.1:1'), 'UNREACHABLE'],
+])('%s is reported with a code, without the password', async (_what, change, code) => {
   const uri = change(set.rootUri())
   const error: unknown = await run(uri).catch((reason: unknown) => reason)
   expect(error).toMatchObject({ name: 'MigrationError', code })
@@ -65,11 +65,11 @@ test('option names are case-insensitive, and options that would weaken a migrati
 })
 
 const isRoot = process.getuid?.() === 0
-if (!isRoot) process.stderr.write('Skipped, since only root can make one: a server with a name of its own\n')
+if (!isRoot) process.stderr.write('Skipped, since only root can start it: a server with its own host name\n')
 const asRoot = isRoot || process.env['CI'] !== undefined ? test : test.skip
 
 asRoot(
-  'a set that calls its member by a name that is unknown here is told, with directConnection',
+  'a set whose member has a name that is unknown here is reported, with directConnection as the remedy',
   async () => {
     await using bare = await openBareServer(mongod.binary, 'lone', 'inside-only')
     const port = bare.host.split(':')[1]

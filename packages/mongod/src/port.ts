@@ -9,7 +9,10 @@ import { MongodError } from './errors.ts'
 const ownPorts = { from: 20_000, below: 30_000 } as const
 const tries = 50
 
-/** Whether nobody listens on this port of 127.0.0.1, or of another address of this machine. The answer is about now: another process may take it next. */
+/**
+ * Whether nothing listens on this port of 127.0.0.1, or of another address of this machine. Another process may take it
+ * right after.
+ */
 export function isPortFree(port: number, host = '127.0.0.1'): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer()

@@ -21,13 +21,13 @@ const uris = new Map()
 
 /** Resolves with the connection string of the root user. */
 function start() {
-  // Its own process group: Ctrl-C is for Jest, and this one ends in order.
+  // In its own process group, so that it does not receive Ctrl-C and can shut down in order.
   const child = spawn(process.execPath, holder, { stdio: ['pipe', 'pipe', 'inherit'], detached: true })
   const ended = once(child, 'exit')
   running.add({ child, ended })
   return new Promise((resolve, reject) => {
     createInterface({ input: child.stdout }).once('line', resolve)
-    ended.then(([code]) => reject(new Error(`it ended with ${code}`)), reject)
+    ended.then(([code]) => reject(new Error(`the server ended with ${code}`)), reject)
   })
 }
 

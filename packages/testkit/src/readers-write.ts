@@ -56,7 +56,7 @@ export async function writesOfReaders(rootUri: string, port: number): Promise<re
       .map(({ user, op, ns, command = {} }) => `${user} ${op} ${ns} ${Object.keys(command)[0] ?? ''}`.trim())
   } catch (error) {
     if (!(error instanceof MongoError)) throw error
-    // A test may leave a server that does not answer or fails on purpose. That is no write of a reader.
+    // A test may leave a server that does not answer or fails on purpose. That is no write by a reader.
     standardErrorLog.warn({ port, reason: error.message }, 'could not check whether readers wrote')
     return []
   }

@@ -21,7 +21,7 @@ export function ownServers(set: ReplicaSet): ServersInUse {
   }
 }
 
-/** One database at a time has the shared server; others that are open meanwhile get their own. */
+/** Only one open database at a time uses the shared server; others get their own. */
 let inUse = false
 
 /**
@@ -60,7 +60,7 @@ async function empty(rootUri: string): Promise<void> {
   await admin.command({ configureFailPoint: 'failCommand', mode: 'off' })
   // An open transaction would block all that follows.
   await admin.command({ killAllSessions: [] })
-  // Users and roles outlive their database, which is listed no more when it holds nothing.
+  // Users and roles outlive their database, which is no longer listed once it is empty.
   const { users } = await admin.command({ usersInfo: { forAllDBs: true } })
   for (const { user, db } of users) if (user !== 'root') await client.db(db).command({ dropUser: user })
   for (const db of await admin.collection('system.roles').distinct('db'))

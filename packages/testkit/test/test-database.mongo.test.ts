@@ -19,7 +19,7 @@ test('the database is running and migrated, and each role has its own user', asy
   await writer.close()
 })
 
-test('databases that are open one after the other share a server, which is emptied, with users of their own', async () => {
+test('consecutive databases share an emptied server, with their own users', async () => {
   // The database of the other tests is on its own servers, so the shared one is free.
   const first = await openTestDatabase({ database: 'shop' })
   await first.admin.db('shop').collection('products').insertOne({ a: 1 })
@@ -45,7 +45,7 @@ test('databases that are open one after the other share a server, which is empti
   await expect(old.db('shop').collection('freshet').findOne()).rejects.toMatchObject({ code: 18 })
 })
 
-test('a shared server cannot be stopped, and a database that is opened meanwhile has its own', async () => {
+test('a shared server cannot be stopped, and a concurrent database has its own', async () => {
   await using shared = await openTestDatabase()
   await using other = await openTestDatabase()
   expect(other.port).not.toBe(shared.port)
@@ -72,7 +72,7 @@ test('a fail point is active until disposed', async () => {
   expect(await nothing.findOne({})).toBe(null)
 })
 
-test('while replies are held back, a client gets no answer although its write is done', async () => {
+test('while replies are held back, a client gets no answer although its write succeeded', async () => {
   await using proxy = await CutProxy.open(db.servers.members[0]?.port ?? 0)
   const writer = new MongoClient(proxy.uriThrough(db.uriFor('writer')))
   const orders = writer.db(db.database).collection('orders')

@@ -9,7 +9,7 @@ import { openBackend, writerOptions, writerService } from '@freshet/writer'
 
 const secret = 'a secret of the tests that is long enough'
 
-/** A token of somebody who writes for the handlers of these services (RFC 7519, HS256). */
+/** A token that may write for the handlers of these services (RFC 7519, HS256). */
 export function tokenFor(...handlers: readonly string[]): string {
   const exp = Math.floor(Date.now() / 1_000) + 600
   const claims = { sub: 'tester', iss: 'freshet', aud: 'freshet', exp, freshet_handlers: handlers }
