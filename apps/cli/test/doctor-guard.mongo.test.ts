@@ -30,9 +30,9 @@ test('with a reader’s credentials, every layer that can be checked is ok, and 
     expect.stringMatching(/^G0 {2}apart {7}not checked {2}enforced at deployment/),
     expect.stringMatching(/^G1 {2}types {7}not checked {2}enforced by the compiler/),
     expect.stringMatching(/^G2 {2}imports {5}not checked/),
-    expect.stringMatching(/^G3 {2}veto {8}ok {11}a canary insert was refused before it left$/),
+    expect.stringMatching(/^G3 {2}veto {8}ok {11}a canary insert was refused before it was sent$/),
     expect.stringMatching(
-      /^G4 {2}role {8}ok {11}the server refused a delete without the veto, and it only reads: freshet-reader@shop$/,
+      /^G4 {2}role {8}ok {11}the server refused a delete without the veto, and the user can only read: freshet-reader@shop$/,
     ),
     expect.stringMatching(/^G5 {2}network/),
     expect.stringMatching(/^G6 {2}lineage/),

@@ -5,7 +5,7 @@ import { backendOptions } from './backend/backend.ts'
 export const readerOptions = defineOptions({
   ...backendOptions,
   database: text('database', REQUIRED, 'The database whose collections are served.'),
-  collections: text('collections', 'collections', 'The folder of the collection files.'),
+  collections: text('collections', 'collections', 'The directory of the collection files.'),
   cacheBytes: bytes('cache-size', 256 * 2 ** 20, 'The memory for cached documents.'),
   fillWaitMs: ms(
     'fill-within',

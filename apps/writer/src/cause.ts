@@ -12,9 +12,9 @@ import {
 import type { IncomingHttpHeaders } from 'node:http'
 
 const says: Record<LoopFault, (handler: string, collection: string, maxHops: number) => string> = {
-  undeclared: (handler, collection) => `${handler} did not declare that it writes ${collection}`,
-  'own-entry': (handler) => `${handler} heard of what it caused itself`,
-  'too-many-hops': (handler, _, maxHops) => `${handler} is further than ${maxHops} from a write of nobody's`,
+  undeclared: (handler, collection) => `${handler} did not declare writes to ${collection}`,
+  'own-entry': (handler) => `${handler} received a change that it caused itself`,
+  'too-many-hops': (handler, _, maxHops) => `${handler} is too far from the original write (--max-hops=${maxHops})`,
 }
 
 /** Whether a request has a cause, well-formed or not. */
@@ -37,7 +37,7 @@ export function readCause(headers: IncomingHttpHeaders): Lineage {
     })
   if (hops !== undefined && hops !== String(lineage.length))
     throw new ProblemError('bad-header', {
-      detail: `Expected as many ${names.hops} as ${names.cause} names, ${lineage.length}.`,
+      detail: `Expected ${names.hops} to be ${lineage.length}, the number of hops in ${names.cause}.`,
     })
   return lineage
 }
@@ -67,7 +67,7 @@ export function expectMayClaim(lineage: Lineage, handlers: readonly string[] | '
   if (last === undefined && handlers.length > 0)
     throw new ProblemError('forbidden', {
       detail:
-        `The token writes for handlers of ${handlers.join(', ')} (freshet_handlers), and the request does not say ` +
-        `which: send ${names.hops} and ${names.cause}, or use a token without that claim outside of handlers.`,
+        `The token writes for handlers of ${handlers.join(', ')} (freshet_handlers), but the request does not say ` +
+        `which one: send ${names.hops} and ${names.cause}, or use a token without that claim outside of handlers.`,
     })
 }

@@ -7,7 +7,7 @@ import type { SourceWatch } from './source.ts'
 import type { WriteLimit } from './write-limit.ts'
 import type { WriteCounts } from './writer-router.ts'
 
-/** What the management port tells about a writer. */
+/** What a writer reports on its management port. */
 export interface WriterHealthParts {
   readonly source: Pick<SourceWatch, 'source' | 'unnamed' | 'seenAt'>
   readonly heartbeat: Pick<Heartbeat, 'lastBeatAt' | 'failing'>
@@ -16,31 +16,31 @@ export interface WriterHealthParts {
   readonly bodies: Pick<BodyBudget, 'takenBytes'>
   readonly connection: Backend['connection']
   readonly clock: Clock
-  /** Not ready when the database was not heard of for so long. */
+  /** Not ready after the database has been silent for this long, in milliseconds. */
   readonly unreadyAfterMs: number
 }
 
 /** A writer's part of `/statusz`. */
 export interface WriterStatus {
-  /** `undefined` as long as it is not known, or in doubt. */
+  /** `undefined` while unknown or in doubt. */
   readonly source: SourceId | undefined
-  /** How long ago the database last answered anything; `undefined`: never. */
+  /** Time since the database last answered anything; `undefined` if it never did. */
   readonly databaseSilentMs: number | undefined
   readonly connection: Backend['connection']['state']
   readonly connectionRenewals: number
   readonly heartbeatFailing: boolean
-  /** Writes that are under way. */
+  /** Writes in progress. */
   readonly inFlight: number
   readonly bodiesBytes: number
-  /** Operations that a majority of the database acknowledged, since the start. */
+  /** Operations acknowledged by a majority of the database, since the start. */
   readonly acknowledged: number
-  /** Writes that were answered, since the start. */
+  /** Completed writes, since the start. */
   readonly writes: number
-  /** How often each problem was answered, since the start. */
+  /** Number of responses with each problem code, since the start. */
   readonly problems: Readonly<Partial<Record<ProblemCode, number>>>
 }
 
-/** Whether a writer may get requests: it can do nothing without the database, so others should get them. */
+/** Whether a writer can serve requests. Without its database it cannot, so load balancers should use another one. */
 export class WriterHealth implements Health<WriterStatus> {
   readonly #parts: WriterHealthParts
   #started = false
@@ -49,7 +49,7 @@ export class WriterHealth implements Health<WriterStatus> {
     this.#parts = parts
   }
 
-  /** The source was known once. */
+  /** Whether the source has ever been known. */
   started(): boolean {
     this.#started ||= this.#parts.source.source !== undefined
     return this.#started
@@ -57,13 +57,13 @@ export class WriterHealth implements Health<WriterStatus> {
 
   unready(): string | undefined {
     const { source, heartbeat, limit, connection, clock, unreadyAfterMs } = this.#parts
-    if (connection.state === 'renewing') return 'the connection to the database is being made anew'
+    if (connection.state === 'renewing') return 'the database connection is being recreated'
     if (source.unnamed) return 'the database has no source document: run freshet migrate'
     if (source.source === undefined) return 'source unknown'
     if (this.#silentMs() > unreadyAfterMs) return `database silent for more than ${unreadyAfterMs} ms`
     const takenAt = Math.max(heartbeat.lastBeatAt ?? -Infinity, limit.wroteAt ?? -Infinity)
     return clock.now() - takenAt > unreadyAfterMs
-      ? `no majority took a write or a heartbeat for more than ${unreadyAfterMs} ms`
+      ? `no write or heartbeat acknowledged by a majority for more than ${unreadyAfterMs} ms`
       : undefined
   }
 
@@ -84,7 +84,7 @@ export class WriterHealth implements Health<WriterStatus> {
     }
   }
 
-  /** How long ago the database last answered anything. */
+  /** Time since the database last answered anything. */
   #silentMs(): number {
     const { source, heartbeat, limit, clock } = this.#parts
     const heard = Math.max(

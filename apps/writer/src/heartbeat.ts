@@ -67,14 +67,14 @@ export class Heartbeat implements Part {
     const pulse = await control.beat(this.#seen)
     if (pulse.beats !== this.#seen?.beats) this.#lastBeatAt = clock.now()
     this.#seen = pulse
-    if (this.#refused) log.info({}, 'the heartbeat is taken again')
+    if (this.#refused) log.info({}, 'the heartbeat is accepted again')
     this.#refused = false
     await clock.sleep(quietMs, signal)
   }
 
   #judge(err: unknown): 'retry' {
     // Logged once per outage.
-    if (!this.#refused) this.#options.log.warn({ err }, 'the heartbeat is not taken')
+    if (!this.#refused) this.#options.log.warn({ err }, 'the heartbeat is not accepted')
     this.#refused = true
     // Looked at anew: the document may be another one when it is there again.
     this.#seen = undefined

@@ -8,7 +8,7 @@ import { put } from './operations/put.ts'
 import { remove } from './operations/remove.ts'
 import { collectionOf, onDocument, writing, type WriterRouteParts } from './write-route.ts'
 
-/** What a writer answers: a new route is a file and a row. */
+/** The writer's routes; a new route is one file and one row. */
 export function writerRoutes(parts: WriterRouteParts): readonly Route[] {
   const who = (head: RequestHead): Who | Need => whoMayWrite(collectionOf(parts, head), head)
   const path = '/{collection}/{id}'
@@ -21,13 +21,13 @@ export function writerRoutes(parts: WriterRouteParts): readonly Route[] {
 }
 
 /**
- * Who may write without a name must still say who he is when he says why, since a cause has effects on others, and when he
- * has a key, since it belongs to its caller. @throws {ProblemError} bad-header
+ * Public writes still require a token if the request has a cause, which affects other services, or an idempotency key,
+ * which belongs to its caller. @throws {ProblemError} bad-header
  */
 function whoMayWrite({ access }: Collection, { request: { headers } }: RequestHead): Who | Need {
   const key = idempotencyKeyOf(headers)
   if (access.write !== 'public') return 'authenticated'
   if (key === undefined && !hasCause(headers)) return 'public'
-  const why = 'Expected an Authorization header: an Idempotency-Key, or a cause, belongs to its caller.'
+  const why = 'Expected an Authorization header: an Idempotency-Key or a cause belongs to its caller.'
   return { who: 'authenticated', why }
 }

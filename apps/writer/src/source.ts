@@ -2,55 +2,52 @@ import { Backoff, RunLoop, CoalescedCall, type Clock, type Log, type Part } from
 import { ProblemError, type SourceId } from '@freshet/protocol'
 import type { ControlStore } from './store/contract.ts'
 
-/** What the watch over the source is made of. */
+/** Options of the source watch. */
 export interface SourceWatchOptions {
   readonly control: Pick<ControlStore, 'source'>
   readonly clock: Clock
   readonly log: Log
-  /** The longest time between two looks. */
+  /** The longest time between two checks, in milliseconds. */
   readonly everyMs: number
 }
 
-/** The database answered, and has no name for its history. */
+/** The database answered but has no source document. */
 class UnnamedError extends Error {
   override readonly name = 'UnnamedError'
 }
 
-/**
- * Looks begin no closer together, in milliseconds: under load each one is for more writes, and a write with a majority
- * takes about as long itself.
- */
-const LOOK_EVERY_MS = 4
+/** Minimum interval between checks. Under load, one check covers several writes; a majority write takes about as long. */
+const CHECK_GAP_MS = 4
 
 const unending = new AbortController().signal
 
-/** How long a write, or its answer, waits for a look when the source is in doubt: as long as for a new primary. */
-const LOOK_WITHIN_MS = 2_000
+/** How long a write or its answer waits for a check while the source is in doubt: as long as for a new primary. */
+const CHECK_WITHIN_MS = 2_000
 
 /**
- * Knows which history the positions belong to. It is looked at after every write, by one look for all that were
- * acknowledged before it, since it may be another one, or gone, as after a restore or when the database was dropped; and
- * every now and then. When a connection broke it is looked at before the next write too: behind the address there may be
- * another server since.
+ * Knows the source, which identifies the history that positions belong to. It may change or disappear at any time, for
+ * example by a restore or a drop, so it is checked after every write (one check covers all writes acknowledged before
+ * it), and periodically. After a broken connection it is also checked before the next write: the address may lead to
+ * another server now.
  */
 export class SourceWatch implements Part {
   readonly name = 'source'
   readonly #options: SourceWatchOptions
   readonly #loop: RunLoop
-  readonly #looks = new CoalescedCall(
-    () => this.#look(),
+  readonly #checks = new CoalescedCall(
+    () => this.#check(),
     () => this.#pause(),
   )
   #beganAt = -Infinity
   #source: SourceId | undefined
   #seenAt: number | undefined
-  /** Of the look that is under way, or was the last one. */
+  /** Aborts when the current check, or the last one, becomes invalid. */
   #doubted = new AbortController()
-  /** Of the pause between two looks. */
+  /** Ends the pause between two checks. */
   #waking = new AbortController()
   readonly #waiting = new Set<() => void>()
   #failing = false
-  /** The last look was answered, and found no name. */
+  /** The last check found no source document. */
   #unnamed = false
 
   constructor(options: SourceWatchOptions) {
@@ -64,43 +61,43 @@ export class SourceWatch implements Part {
     })
   }
 
-  /** `undefined` before the first look that found one, when the last one found none, and while that is in doubt. */
+  /** `undefined` before the first check, if the last one found no source document, and while in doubt. */
   get source(): SourceId | undefined {
     return this.#source
   }
 
-  /** Whether the database answered the last look and has no name for its history: it was dropped, or never migrated. */
+  /** Whether the last check found no source document: the database was dropped, or never migrated. */
   get unnamed(): boolean {
     return this.#unnamed
   }
 
-  /** When the database last answered a look, by the clock. */
+  /** When the database last answered a check, by the clock. */
   get seenAt(): number | undefined {
     return this.#seenAt
   }
 
-  /** Waits for the next look while the source is in doubt. @throws {ProblemError} unavailable, source-unknown */
+  /** Waits for the next check while the source is in doubt. @throws {ProblemError} unavailable, source-unknown */
   async expect(): Promise<SourceId> {
-    if (this.#source === undefined && !this.#unnamed) await this.#looked(LOOK_WITHIN_MS)
+    if (this.#source === undefined && !this.#unnamed) await this.#checkedWithin(CHECK_WITHIN_MS)
     if (this.#source !== undefined) return this.#source
     throw this.#unnamed
       ? new ProblemError('source-unknown', {
           detail:
-            'The database has no name for its history: it was dropped, or never migrated. Nothing was written.',
+            'The database has no source document: it was dropped, or never migrated. Nothing was written.',
         })
       : new ProblemError('unavailable', { detail: 'The database cannot be reached. Nothing was written.' })
   }
 
   /**
-   * Whether what was acknowledged is in the history that was expected when it was sent, by a look that begins now: an
-   * earlier one says nothing about it. `false` also when no look is answered within some seconds.
+   * Whether an acknowledged write belongs to the source that was expected when it was sent. Starts a new check, because
+   * an earlier one proves nothing about it. Also `false` if no check is answered within some seconds.
    */
   async stillIs(expected: SourceId): Promise<boolean> {
-    const known = (await this.#lookedNow()) || (await this.#looked(LOOK_WITHIN_MS))
+    const known = (await this.#checkNow()) || (await this.#checkedWithin(CHECK_WITHIN_MS))
     return known && this.#source === expected
   }
 
-  /** Another server may stand behind the address: the source is unknown until it was looked at again. */
+  /** The address may lead to another server: the source is unknown until the next check. */
   doubt(): void {
     this.#source = undefined
     this.#unnamed = false
@@ -118,7 +115,7 @@ export class SourceWatch implements Part {
 
   async #turn(signal: AbortSignal): Promise<void> {
     const { clock, everyMs } = this.#options
-    if (!(await this.#looks.run())) return
+    if (!(await this.#checks.run())) return
     if (this.#unnamed) throw new UnnamedError('the database has no source document: run freshet migrate')
     this.#failing = false
     const waking = (this.#waking = new AbortController())
@@ -127,17 +124,17 @@ export class SourceWatch implements Part {
 
   #pause(): Promise<void> | undefined {
     const { clock } = this.#options
-    const waitMs = this.#beganAt + LOOK_EVERY_MS - clock.now()
+    const waitMs = this.#beganAt + CHECK_GAP_MS - clock.now()
     return waitMs > 0 ? clock.sleep(waitMs, unending) : undefined
   }
 
-  /** Whether it was answered, with a name or without. Rejects as the control store does. */
-  async #look(): Promise<boolean> {
+  /** Whether the check counts, with or without a source. Rejects as the control store does. */
+  async #check(): Promise<boolean> {
     const { control, clock, log } = this.#options
     this.#beganAt = clock.now()
     const doubted = (this.#doubted = new AbortController())
     const source = await control.source()
-    // A doubt that came while it was asked makes the answer worthless.
+    // A doubt raised during the check invalidates its answer.
     if (doubted.signal.aborted) return false
     this.#seenAt = clock.now()
     if (source !== undefined && source !== this.#source) log.info({ source }, 'writing to this source')
@@ -147,17 +144,17 @@ export class SourceWatch implements Part {
     return true
   }
 
-  async #lookedNow(): Promise<boolean> {
+  async #checkNow(): Promise<boolean> {
     try {
-      return await this.#looks.run()
+      return await this.#checks.run()
     } catch {
-      // The loop meets the same error and tells it.
+      // The loop gets the same error and logs it.
       return false
     }
   }
 
-  /** Whether a look was answered within `withinMs`. */
-  async #looked(withinMs: number): Promise<boolean> {
+  /** Waits for the next check. Whether one was answered within `withinMs`. */
+  async #checkedWithin(withinMs: number): Promise<boolean> {
     const done = new AbortController()
     const wake = (): void => done.abort()
     this.#waiting.add(wake)
@@ -168,7 +165,7 @@ export class SourceWatch implements Part {
 
   #judge(err: unknown): 'retry' {
     if (!(err instanceof UnnamedError)) this.#unnamed = false
-    if (!this.#failing) this.#options.log.warn({ err }, 'the source cannot be looked at')
+    if (!this.#failing) this.#options.log.warn({ err }, 'cannot check the source')
     this.#failing = true
     return 'retry'
   }

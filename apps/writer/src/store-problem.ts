@@ -15,12 +15,12 @@ const problemOf = {
 } as const satisfies Record<StoreErrorCode, ProblemCode>
 
 const details: Partial<Record<StoreErrorCode, string>> = {
-  UNREACHABLE: 'The database has no primary that can be reached, or gave the write up. Nothing was written.',
-  CROWDED: 'Too many large documents are being looked at. Nothing was written.',
-  UNCONFIRMED: 'What was found could not be confirmed by a majority of the database. Nothing was written.',
-  OUTCOME_UNKNOWN: 'The database was asked to write, and its answer was lost or came too late.',
-  NOT_UNIQUE: 'Another document has a value that must be unique in this collection.',
-  UNFIT: 'A rule of the database, or one of its indexes, does not take this document.',
+  UNREACHABLE: 'The database has no reachable primary, or aborted the write. Nothing was written.',
+  CROWDED: 'Too many large documents are being read. Nothing was written.',
+  UNCONFIRMED: 'No majority of the database confirmed what the decision was based on. Nothing was written.',
+  OUTCOME_UNKNOWN: 'The write was sent to the database, but its reply was lost or came too late.',
+  NOT_UNIQUE: 'Another document already has a value that must be unique in this collection.',
+  UNFIT: 'A validation rule or an index of the database rejects this document.',
 }
 
 /**

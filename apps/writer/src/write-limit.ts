@@ -42,7 +42,7 @@ export class WriteLimit {
   /** @throws {ProblemError} overloaded; otherwise rejects as `work` does. */
   async run<T extends Acknowledged>(work: () => Promise<T>): Promise<T> {
     if (this.#inFlight >= this.#maxWrites)
-      throw new ProblemError('overloaded', { detail: `${this.#maxWrites} writes are under way.` })
+      throw new ProblemError('overloaded', { detail: `${this.#maxWrites} writes are in progress.` })
     this.#inFlight++
     try {
       const done = await work()

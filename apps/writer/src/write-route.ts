@@ -15,21 +15,21 @@ import type { OperationParts } from './operations/parts.ts'
 import { ReadModifyWriteStore, type Change } from './operations/read-modify-write-store.ts'
 import type { WriteStore } from './store/contract.ts'
 
-/** The parts that the routes use. */
+/** Dependencies of the routes. */
 export interface WriterRouteParts extends OperationParts {
   readonly store: WriteStore
   readonly collections: ReadonlyMap<string, Collection>
   readonly bodies: Pick<BodyBudget, 'lend'>
-  /** Handlers of changes between a write and one that is nobody's. */
+  /** Maximum number of handlers in the lineage of a write. */
   readonly maxHops: number
-  /** Counts what was done since the start, and what was answered by what was kept under a key. */
+  /** Counts of completed writes and of replayed answers, since the start. */
   readonly counts: { done: number; replayed: number }
 }
 
 type Operation = (parts: OperationParts, asked: WriteRequest) => Promise<Answer>
 type OnDocument = (parts: OperationParts, asked: DocumentRequest) => Promise<Answer>
 
-/** Executes a write and answers. The head is checked before any byte of the body is read. */
+/** Executes a write and sends the answer. The head is checked before any byte of the body is read. */
 export function writing(parts: WriterRouteParts, operationFor: (call: Call) => Operation): Route['answer'] {
   return async (call) => {
     const { request, response, base } = call
@@ -48,19 +48,19 @@ export function writing(parts: WriterRouteParts, operationFor: (call: Call) => O
   }
 }
 
-/** An operation on the document that the path names. */
+/** An operation on the document in the path. */
 export function onDocument(operation: OnDocument): (call: Call) => Operation {
   return (call) => (parts, asked) => operation(parts, toDocumentRequest(idIn(call, asked), asked))
 }
 
-/** The collection that a path names; there is one, or the route table had refused the request. */
+/** The collection in the path. It exists, because the route table refuses requests for others. */
 export function collectionOf({ collections }: WriterRouteParts, head: RequestHead): Collection {
   const collection = collections.get(parameterOf(head, 'collection'))
   if (collection === undefined) throw new ProblemError('unknown-collection')
   return collection
 }
 
-/** The cause of a write that descends from a change; `undefined`: of nobody's. @throws {ProblemError} */
+/** The cause of a write by a handler; `undefined` for other writes. @throws {ProblemError} */
 function causeOf(
   { maxHops }: WriterRouteParts,
   { name }: Collection,
@@ -78,7 +78,7 @@ function onceOf({ name }: Collection, { request, claims, parameters }: Call): Id
   return new IdempotentRequest(key, claims.sub, request, { collection: name, id: parameters['id'] })
 }
 
-/** Records the cause of a write, and makes one with a key idempotent. */
+/** Records the cause of a write, and makes a write with a key idempotent. */
 function partsFor(parts: WriterRouteParts, asked: WriteRequest, cause: Lineage | undefined): OperationParts {
   const { codec, store } = parts
   const { collection, once, preferences } = asked
@@ -91,14 +91,14 @@ function partsFor(parts: WriterRouteParts, asked: WriteRequest, cause: Lineage |
   return { ...parts, store: new ReadModifyWriteStore(change, codec) }
 }
 
-/** @throws {ProblemError} bad-id: no document of this collection can have it. */
+/** @throws {ProblemError} bad-id: not a valid id in this collection. */
 function idIn(call: Call, { collection: { idType } }: WriteRequest): string {
   const id = parameterOf(call, 'id')
   if (isValidId(idType, id)) return id
   throw new ProblemError('bad-id', { detail: badIdDetail(idType, id) })
 }
 
-/** A POST meets no stored version, and a DELETE has no body to leave out. */
+/** The preferences that were applied: a POST never replaces a stored version, and a DELETE has no body to omit. */
 function followed(method: string | undefined, { preferences }: WriteRequest): AppliedPreferences {
   const { minimal, lenient } = preferences
   return {

@@ -19,14 +19,17 @@ import { WriteLimit } from './write-limit.ts'
 import { addWriterMetrics } from './writer-metrics.ts'
 import { answerProblem, answerProblems, writerRouter, type Writer } from './writer-router.ts'
 
-/** Readers call the database unproved after 2 s without a sign; this leaves room for a slow beat or two. */
+/**
+ * An idle writer beats after this silence. Readers report `unproved` after 2 s, which leaves time for a slow beat or
+ * two.
+ */
 const QUIET_MS = 250
 
-/** Then they do. */
+/** The silence after which readers report `unproved`. */
 const LATE_AFTER_MS = 2_000
 
-/** A name of the history that is gone, or is another one, is known after this time also where nobody writes. */
-const LOOK_EVERY_MS = 250
+/** The interval of source checks when nobody writes: a new or missing source is noticed within this time. */
+const CHECK_EVERY_MS = 250
 
 export interface WriterAppParts extends Omit<Backend, 'parts'> {
   readonly collections: ReadonlyMap<string, Collection>
@@ -35,7 +38,7 @@ export interface WriterAppParts extends Omit<Backend, 'parts'> {
   readonly maxHops: number
   readonly readerUrl: string | undefined
   readonly unreadyAfterMs: number
-  /** What must run before all else and be stopped last: the connection. */
+  /** Parts to start first and stop last: the connection. */
   readonly before: readonly Part[]
   /** Additional routes. */
   readonly routes?: readonly Route[]
@@ -46,13 +49,13 @@ export interface WriterApp extends App<WriterStatus> {
   readonly writer: Writer
 }
 
-/** The HTTP layer before a store. */
+/** Connects the routes to a store. */
 export function writerApp(parts: WriterAppParts, tools: ServiceTools): WriterApp {
   const { codec, store, control, collections, maxBodyBytes, maxHops, readerUrl, unreadyAfterMs } = parts
   const { clock, log, inFlight } = tools
   const limit = new WriteLimit(parts.maxWrites, clock)
   const bodies = new BodyBudget({ bodies: inFlight.bodies, writes: inFlight.budget.part('writes') })
-  const source = new SourceWatch({ control, clock, log, everyMs: LOOK_EVERY_MS })
+  const source = new SourceWatch({ control, clock, log, everyMs: CHECK_EVERY_MS })
   parts.onBroken(() => source.doubt())
   const heartbeat = new Heartbeat({
     control,
@@ -97,12 +100,12 @@ export function writerApp(parts: WriterAppParts, tools: ServiceTools): WriterApp
   }
 }
 
-/** An Express app as its router calls it; the published types want a request that Express has made its own already. */
+/** An Express app, as its router calls it: the published types require a request that Express has already extended. */
 interface InExpress {
   take(request: IncomingMessage, response: ServerResponse, done: (error: unknown) => void): void
 }
 
-/** The Express application that the writer is: its router below `/v1`, and a problem for everything else. */
+/** The writer's Express application: its router below `/v1`, and a problem for everything else. */
 function writerExpress(writer: Writer, routes: readonly Route[]): Handler {
   const app = express()
   app.disable('x-powered-by')
@@ -115,15 +118,15 @@ function writerExpress(writer: Writer, routes: readonly Route[]): Handler {
   })
   app.use(answerProblems(writer))
   const inExpress: InExpress = { take: app }
-  // Express asks no middleware about a URL that it cannot take apart, and would answer with a page of its own.
-  const unasked = (request: IncomingMessage, response: ServerResponse, error: unknown): void =>
+  // Express runs no middleware for a URL that it cannot parse, and would answer with its own page.
+  const answer = (request: IncomingMessage, response: ServerResponse, error: unknown): void =>
     answerProblem(writer, request, response, error ?? new ProblemError('unknown-path'))
   return (request, response) => {
     try {
       request.url = normalizeUrl(request.url ?? '')
-      inExpress.take(request, response, (error) => unasked(request, response, error))
+      inExpress.take(request, response, (error) => answer(request, response, error))
     } catch (error) {
-      unasked(request, response, error)
+      answer(request, response, error)
     }
   }
 }

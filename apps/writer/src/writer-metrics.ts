@@ -5,7 +5,7 @@ import type { SourceWatch } from './source.ts'
 import type { WriteLimit } from './write-limit.ts'
 import type { WriteCounts } from './writer-router.ts'
 
-/** What the numbers are read from, at each scrape. */
+/** What the metrics are read from, at each scrape. */
 export interface WriterNumbers {
   readonly counts: WriteCounts
   readonly limit: Pick<WriteLimit, 'inFlight' | 'acknowledged'>
@@ -15,44 +15,44 @@ export interface WriterNumbers {
   readonly connection: Backend['connection']
 }
 
-/** Registers the numbers of a writer; they cost nothing before somebody asks. */
+/** Registers a writer's metrics. They cost nothing until they are scraped. */
 export function addWriterMetrics(
   metrics: Metrics,
   { counts, limit, source, heartbeat, bodies, connection }: WriterNumbers,
 ): void {
-  metrics.counter('writer_writes_total', 'Writes that were done.', [], () => counts.done)
+  metrics.counter('writer_writes_total', 'Writes completed.', [], () => counts.done)
   metrics.counter(
     'writer_replays_total',
-    'Requests answered by what was kept under their Idempotency-Key.',
+    'Requests answered with the answer stored under their Idempotency-Key.',
     [],
     () => counts.replayed,
   )
-  metrics.counter('writer_problems_total', 'Requests answered with a problem, by its code.', ['code'], () =>
+  metrics.counter('writer_problems_total', 'Requests answered with a problem, by code.', ['code'], () =>
     [...counts.problems].map(([code, value]) => ({ labels: { code }, value })),
   )
   metrics.counter(
     'writer_acknowledged_total',
-    'Operations that a majority of the database acknowledged.',
+    'Operations acknowledged by a majority of the database.',
     [],
     () => limit.acknowledged,
   )
-  metrics.gauge('writer_in_flight', 'Writes that are under way.', [], () => limit.inFlight)
+  metrics.gauge('writer_in_flight', 'Writes in progress.', [], () => limit.inFlight)
   metrics.gauge(
     'writer_bodies_bytes',
-    'Bytes of the bodies that are received, written or answered now.',
+    'Bytes of bodies being received, written or returned.',
     [],
     () => bodies.takenBytes,
   )
-  metrics.gauge('writer_heartbeat_failing', '1 while the database does not take the heartbeat.', [], () =>
+  metrics.gauge('writer_heartbeat_failing', '1 while the database does not accept the heartbeat.', [], () =>
     heartbeat.failing ? 1 : 0,
   )
   metrics.counter(
     'writer_connection_renewals_total',
-    'How often the clients of the database were made anew, because they had lost their servers.',
+    'How often the database clients were recreated because they had lost their servers.',
     [],
     () => connection.renewals,
   )
-  metrics.gauge('writer_source_known', '1 while it is known which source is written to.', [], () =>
+  metrics.gauge('writer_source_known', '1 while the source is known.', [], () =>
     source.source === undefined ? 0 : 1,
   )
 }

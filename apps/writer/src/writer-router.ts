@@ -14,38 +14,38 @@ import { documentPath } from './operations/documents.ts'
 import { writerRoutes } from './routes.ts'
 import type { WriterRouteParts } from './write-route.ts'
 
-/** What a writer answers with; `openWriter` makes one. */
+/** The dependencies of a writer's router; `openWriter` creates them. */
 export interface Writer extends WriterRouteParts {
   readonly tokens: Verifier
   readonly fail: Fail
   readonly requests: Pick<RunningRequests, 'run'>
-  /** Where documents are read, without a final slash. */
+  /** Where documents are read, without a trailing slash. */
   readonly readerUrl: string | undefined
   readonly counts: WriteCounts
 }
 
-/** What was answered, since the start. */
+/** Number of answers since the start. */
 export interface WriteCounts {
   done: number
   replayed: number
   readonly problems: Map<ProblemCode, number>
 }
 
-/** What a writer's router answers beside documents, and what becomes of its errors. */
+/** Options of a writer's router: additional routes, and how errors are answered. */
 export interface WriterRouterOptions {
-  /** Further routes. */
+  /** Additional routes. */
   readonly routes?: readonly Route[]
   /**
-   * `answered`, the default: as `application/problem+json`. `passed`: the error middleware of the app gets them; a
-   * `ProblemError` has `status` and `headers`, and {@link answerProblems} answers what the app does not.
+   * `answered`, the default: as `application/problem+json`. `passed`: errors go to the app's error middleware. A
+   * `ProblemError` has `status` and `headers`, and {@link answerProblems} answers whatever the app does not.
    */
   readonly errors?: 'answered' | 'passed'
 }
 
 /**
- * The writer as a router of Express: `app.use('/data', writerRouter(writer))`. Paths that it does not know are left to the
- * app. Mount it before anything that reads bodies, as `express.json()` does.
- * @throws {TypeError} a collection has the name of a further route, or two routes answer the same.
+ * The writer as an Express router: `app.use('/data', writerRouter(writer))`. Unknown paths are left to the app. Mount
+ * it before anything that reads bodies, such as `express.json()`.
+ * @throws {TypeError} a collection has the same name as an additional route, or two routes match the same path.
  */
 export function writerRouter(
   writer: Writer,
@@ -73,12 +73,12 @@ export function writerRouter(
   return router
 }
 
-/** Error middleware that answers with problems, and counts them. Errors of others are 500, and logged. */
+/** Error middleware that answers with problems and counts them. Other errors are logged and answered with 500. */
 export function answerProblems(writer: Pick<Writer, 'fail' | 'counts'>): ErrorRequestHandler {
   return (error: unknown, request, response, _next) => answerProblem(writer, request, response, error)
 }
 
-/** The same, where Express asks no middleware. */
+/** The same, for errors outside of Express's middleware. */
 export function answerProblem(
   { fail, counts: { problems } }: Pick<Writer, 'fail' | 'counts'>,
   request: IncomingMessage,
@@ -86,7 +86,7 @@ export function answerProblem(
   error: unknown,
 ): void {
   const told = asProblem(error)
-  // Nobody is answered, so no problem is.
+  // No answer is sent, so no problem is counted.
   if (!(told instanceof ClientGone)) {
     const code = told instanceof ProblemError ? told.code : 'internal'
     problems.set(code, (problems.get(code) ?? 0) + 1)
@@ -94,7 +94,7 @@ export function answerProblem(
   fail(request, response, told)
 }
 
-/** Express decodes the parts of a path, and refuses those that are no UTF-8 in words of its own. */
+/** Express decodes path segments, and refuses invalid UTF-8 with its own message. */
 function asProblem(error: unknown): unknown {
   if (!(error instanceof URIError)) return error
   const detail = 'The path has a broken percent-encoding, or one that is not UTF-8.'

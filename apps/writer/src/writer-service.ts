@@ -9,7 +9,7 @@ import { writerApp, type WriterApp } from './writer-app.ts'
 /** Parts that differ between processes. */
 export interface WriterServiceParts {
   readonly version: string
-  /** @throws {ConfigError} nothing is left open then. */
+  /** @throws {ConfigError} after closing everything it opened. */
   readonly open: (config: WriterConfig, tools: ServiceTools) => Backend
 }
 
@@ -22,14 +22,14 @@ export function writerService({
     role: 'writer',
     version,
     description:
-      'Takes writes, checks them, and answers when a majority of the database has them, with their position.',
+      'Accepts writes, validates them, and answers with their position once a majority of the database has them.',
     options: writerOptions,
     build: async (config, tools) => {
       const { maxBodyBytes, inFlightBytes, maxWrites, maxHops, readerUrl, unreadyAfterMs } = config
       if (maxBodyBytes > inFlightBytes)
         throw new ConfigError(
           'CONFLICT',
-          '--max-body is larger than --in-flight-size, which is for all bodies.',
+          '--max-body is larger than --in-flight-size, which all bodies share.',
         )
       const collections = await collectionsIn(config.collections)
       const { parts: before, ...backend } = open(config, tools)

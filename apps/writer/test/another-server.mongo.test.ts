@@ -22,7 +22,7 @@ async function sourceOf(db: TestDatabase): Promise<string> {
   return String(sourceIdOf(String(source?.timeline)))
 }
 
-/** Writes while the address leads to the one server and the other in turn; counts the answers that name a wrong one. */
+/** Writes while the address alternates between two servers; counts the answers that name the wrong one. */
 async function wrongAnswers(over: (backend: Backend) => Backend): Promise<{ right: number; wrong: number }> {
   await using proxy = await CutProxy.open(portOf(first))
   await using writer = await openWriter(proxy.uriThrough(first.uriFor('writer')), { over })
@@ -49,13 +49,13 @@ async function wrongAnswers(over: (backend: Backend) => Backend): Promise<{ righ
   return counts
 }
 
-test('W1 no answer names the source of a server that stood behind the address before', async () => {
+test('W1 no answer names the source of a server that the address led to before', async () => {
   const { right, wrong } = await wrongAnswers((backend) => backend)
   expect(wrong).toBe(0)
   expect(right).toBeGreaterThanOrEqual(120)
 })
 
-test('W1 control: a writer that neither hears of broken connections nor looks again names the wrong one', async () => {
+test('W1 control: a writer that ignores broken connections and skips checks names the wrong source', async () => {
   const { wrong } = await wrongAnswers((backend) => {
     let first: Promise<SourceId | undefined> | undefined
     const source = () => (first ??= backend.control.source())

@@ -28,17 +28,17 @@ const merge = { 'content-type': 'application/merge-patch+json' }
 
 const authorization = await bearer('stock', 'shop')
 
-/** What a request says that comes out of a handler, whoever sends it. */
+/** The headers of a request by a handler, whoever sends it. */
 function said(...lineage: readonly Hop[]): Record<string, string> {
   return { 'freshet-hops': String(lineage.length), 'freshet-cause': formatLineage(lineage) }
 }
 
-/** Headers of a request out of a handler. */
+/** The headers of a request by a handler, with its token. */
 function caused(...lineage: readonly Hop[]): Record<string, string> {
   return { authorization, ...said(...lineage) }
 }
 
-/** What the database's own feed says happened, in order. */
+/** What happened according to the database's own feed, in order. */
 async function heardWhile(work: () => Promise<unknown>): Promise<readonly string[]> {
   await using stream = db.admin.db('shop').watch([{ $match: { 'ns.coll': { $ne: 'freshet' } } }])
   const heard: string[] = []
@@ -55,7 +55,7 @@ async function heardWhile(work: () => Promise<unknown>): Promise<readonly string
   }
 }
 
-test('a declared write tells the feed its cause in its own transaction, and leaves nothing behind', async () => {
+test('a declared write reports its cause to the feed in its own transaction, and leaves nothing behind', async () => {
   await using writer = await openWriter(db.uriFor('writer'))
   const headers = caused(recount)
   const heard = await heardWhile(async () => {
@@ -72,14 +72,14 @@ test('a declared write tells the feed its cause in its own transaction, and leav
   expect(await causes.countDocuments()).toBe(0)
 })
 
-test('a write of nobody costs no transaction and tells no cause', async () => {
+test('a write without a cause takes no transaction and reports no cause', async () => {
   await using writer = await openWriter(db.uriFor('writer'))
   const heard = await heardWhile(() => writer.send('PUT', 'products/plain', { body: { name: 'x' } }))
   expect(heard.map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual(['products insert'])
 })
 
 type Step = readonly [method: string, path: string, sent?: Sent]
-/** Each verb in each of its outcomes, in an order in which all of them happen. */
+/** Each verb with each of its outcomes, in an order that produces all of them. */
 const steps: readonly Step[] = [
   ['POST', 'products', { body: { id: 'p', name: 'a' } }],
   ['POST', 'products', { body: { id: 'p', name: 'a' } }],
@@ -99,7 +99,7 @@ const steps: readonly Step[] = [
   ['DELETE', 'numbered/9007199254740991'],
 ]
 
-test('a write with a cause is answered as one without, in every outcome', async () => {
+test('a write with a cause gets the same answer as one without, for every outcome', async () => {
   await using writer = await openWriter(db.uriFor('writer'))
   const play = async (headers: Record<string, string>): Promise<readonly Pick<Got, 'status' | 'text'>[]> => {
     await products.deleteMany({})
@@ -119,7 +119,7 @@ test('a write with a cause is answered as one without, in every outcome', async 
   expect(new Set(plain.map(({ status }) => status))).toEqual(new Set([201, 409, 200, 412, 404, 204]))
 })
 
-test('many handlers may write at once: the records of their causes do not meet', async () => {
+test('concurrent handlers may write: the records of their causes do not conflict', async () => {
   await using writer = await openWriter(db.uriFor('writer'))
   const answers = await Promise.all(
     Array.from({ length: 50 }, (_, n) =>
@@ -129,7 +129,7 @@ test('many handlers may write at once: the records of their causes do not meet',
   expect(answers.map(({ status }) => status)).toEqual(Array(50).fill(201))
 })
 
-test('a write that needs no look is not refused because others are at it, with a cause or without', async () => {
+test('a write that needs no read is not refused because of concurrent writes, with or without a cause', async () => {
   await using writer = await openWriter(db.uriFor('writer'))
   for (const headers of [{}, caused(recount)]) {
     const send = async (n: number): Promise<number> => {
@@ -142,13 +142,13 @@ test('a write that needs no look is not refused because others are at it, with a
 })
 
 const refusals: readonly [name: string, lineage: readonly Hop[], says: string][] = [
-  ['a collection that was not declared', [hop('stock/recount', 'orders')], 'did not declare'],
+  ['an undeclared collection', [hop('stock/recount', 'orders')], 'did not declare'],
   [
-    'more hops than are allowed',
+    'too many hops',
     [hop('shop/price', 'orders'), recount],
-    'further than 1 from a write of nobody',
+    'too far from the original write (--max-hops=1)',
   ],
-  ['what the handler caused itself', [recount, recount], 'heard of what it caused itself'],
+  ['a change caused by the handler itself', [recount, recount], 'received a change that it caused itself'],
 ]
 
 test.each(refusals)(
@@ -170,7 +170,7 @@ test.each(refusals)(
   },
 )
 
-test('G6.2 how many hops are allowed is said to the writer', async () => {
+test('G6.2 the hop limit is an option of the writer', async () => {
   const chain = caused(hop('shop/price', 'orders'), recount)
   const put = (writer: OpenWriter): Promise<Got> =>
     writer.send('PUT', 'products/hops', { headers: chain, body: { name: 'x' } })
@@ -183,11 +183,11 @@ test('G6.2 how many hops are allowed is said to the writer', async () => {
 test.each([
   ['hops without a cause', { authorization, 'freshet-hops': '1' }],
   ['no hops and an empty cause', { authorization, 'freshet-hops': '0', 'freshet-cause': '' }],
-  ['no hops at all', { authorization, 'freshet-hops': '0' }],
+  ['zero hops', { authorization, 'freshet-hops': '0' }],
   ['an empty cause', { authorization, 'freshet-cause': '' }],
-  ['a cause of another form', { authorization, 'freshet-cause': 'because' }],
-  ['hops that are not those of the cause', { ...caused(recount), 'freshet-hops': '2' }],
-])('400 bad-header, since nobody can tell where it comes from: %s', async (_, headers) => {
+  ['a malformed cause', { authorization, 'freshet-cause': 'because' }],
+  ['hops that contradict the cause', { ...caused(recount), 'freshet-hops': '2' }],
+])('a cause that cannot be verified is 400 bad-header: %s', async (_, headers) => {
   await using writer = await openWriter(db.uriFor('writer'))
   const answer = await writer.send('PUT', 'products/loop', { headers, body: { name: 'x' } })
   expect(answer.status).toBe(400)
@@ -195,13 +195,13 @@ test.each([
 })
 
 const forgers: readonly [name: string, token: string | undefined, status: number][] = [
-  ['nobody', undefined, 401],
-  ['a caller without that claim', await bearer(), 403],
+  ['an anonymous caller', undefined, 401],
+  ['a caller without the claim', await bearer(), 403],
   ['a handler of another service', await bearer('shop'), 403],
-  ['a service whose name begins alike', await bearer('stoc', 'stock-2'), 403],
+  ['a service whose name starts the same', await bearer('stoc', 'stock-2'), 403],
 ]
 
-test.each(forgers)('G6.6 a cause is not believed of %s, and nothing is written', async (_, token, status) => {
+test.each(forgers)('G6.6 a cause from %s is rejected, and nothing is written', async (_, token, status) => {
   await using writer = await openWriter(db.uriFor('writer'))
   for (const collection of ['products', 'orders']) {
     const headers = {
@@ -218,19 +218,19 @@ test.each(forgers)('G6.6 a cause is not believed of %s, and nothing is written',
     await eventually(async () => expect(await writer.status()).toMatchObject({ problems: { forbidden: 2 } }))
 })
 
-test('G6.6 a service that writes for handlers tells the cause of each write, or it is refused', async () => {
+test('G6.6 a service that writes for handlers must send a cause with each write', async () => {
   await using writer = await openWriter(db.uriFor('writer'))
   const put = (headers: Record<string, string>): Promise<Got> =>
     writer.send('PUT', 'orders/silent', { headers: { 'if-none-match': '*', ...headers }, body: {} })
   const silent = await put({ authorization })
   expect(silent.status).toBe(403)
   expect(silent.json['detail']).toContain('freshet_handlers')
-  // Negative controls: the same token with a cause, and nobody's write with a token of nobody's handler.
+  // Negative controls: the same token with a cause, and a token without the claim and without a cause.
   expect((await put(caused(hop('stock/recount', 'orders')))).status).toBe(201)
   expect((await put({ authorization: await bearer(), 'if-none-match': '"x"' })).status).toBe(200)
 })
 
-test('G6.6 where nobody is asked for tokens, every cause is believed and none is wanted', async () => {
+test('G6.6 without tokens, every cause is accepted and none is required', async () => {
   await using writer = await openWriter(db.uriFor('writer'), { argv: ['--no-tokens'] })
   const put = (headers: Record<string, string>): Promise<Got> =>
     writer.send('PUT', 'products/open', { headers, body: { name: 'x' } })

@@ -17,7 +17,7 @@ afterAll(async () => {
 
 const status = async (): Promise<unknown> => (await fetch(`${writer.service.managementUrl}/statusz`)).json()
 
-test('a client that leaves in the middle of its body is no problem of ours', async () => {
+test('a client that disconnects in the middle of its body is not reported as a problem', async () => {
   const { port, hostname } = new URL(writer.service.url)
   for (let n = 0; n < 5; n += 1) {
     const socket = connect(Number(port), hostname)

@@ -4,7 +4,7 @@ import { POSITION_ZERO } from '@freshet/protocol'
 import { eventually } from '@freshet/testkit'
 import { CollectionChecks } from '../src/store/mongodb/collection-checks.ts'
 
-test('W8 a collection that is written is looked at every five seconds, and no write waits for it', async () => {
+test('W8 a collection that is written is checked every five seconds, and no write waits for it', async () => {
   let nowMs = 0
   let looks = 0
   let found: () => Promise<string | undefined> = async () => undefined
@@ -26,19 +26,19 @@ test('W8 a collection that is written is looked at every five seconds, and no wr
   nowMs = 4_999
   await write()
   expect([looks, begun]).toEqual([1, 3])
-  // A look that fails tells nothing new, and the next one comes five seconds later.
+  // A failed check reveals nothing, and the next one follows five seconds later.
   found = () => Promise.reject(new Error('away'))
   nowMs = 5_000
   await write()
   await eventually(() => expect([looks, begun]).toEqual([2, 4]))
-  // The write has its outcome, whatever becomes of the look.
+  // The write has its outcome, whatever the check finds.
   await write(false)
   expect([looks, begun]).toEqual([3, 5])
   found = async () => 'a view'
   nowMs = 10_000
   await write()
   await eventually(() => expect([looks, begun]).toEqual([4, 6]))
-  // Each write asks again, so that a mended collection is written at once.
+  // Each write checks again, so a fixed collection can be written at once.
   await expect(write()).rejects.toMatchObject({ code: 'NOT_EXACT' })
   expect([looks, begun]).toEqual([5, 6])
   found = async () => undefined

@@ -11,7 +11,7 @@ afterAll(async () => {
   await db[Symbol.asyncDispose]()
 })
 
-/** What the tests store themselves, or look for. */
+/** Documents that the tests store or read directly. */
 interface Product {
   readonly _id: string
   readonly name: string
@@ -20,14 +20,14 @@ interface Product {
 
 const position = /^[0-9a-f]{8}\.[0-9a-f]{16}$/
 
-/** Makes a document and gives its tag. */
+/** Creates a document and returns its ETag. */
 async function make(id: string): Promise<string> {
   const { headers } = await writer.send('PUT', `products/${id}`, { body: { name: id } })
   return String(headers.get('etag'))
 }
 
 test.each(['PUT', 'PATCH', 'DELETE'])(
-  '%s If-Match goes through for the stored version only',
+  '%s If-Match succeeds only for the stored version',
   async (method) => {
     const id = `match-${method}`
     const etag = await make(id)
@@ -46,7 +46,7 @@ test.each(['PUT', 'PATCH', 'DELETE'])(
     }
     const done = await send(`"AAAAAAAAAAAAAAAAAAAAAA", ${etag}`)
     expect(done.status).toBe(method === 'DELETE' ? 204 : 200)
-    // The version is gone now.
+    // This version no longer exists.
     expect((await send(etag)).status).toBe(412)
   },
 )
@@ -63,14 +63,14 @@ test('If-None-Match: * creates and never replaces; If-Match: * replaces and neve
   expect((await writer.send('PUT', 'products/star', replace)).status).toBe(200)
 })
 
-test('a malformed condition is 400 and nothing is written', async () => {
+test('a malformed condition is 400, and nothing is written', async () => {
   const headers = { 'if-match': 'no quotes' }
   const got = await writer.send('PUT', 'products/malformed', { headers, body: { name: 'x' } })
   expect(got.json).toMatchObject({ status: 400, type: 'https://freshet.dev/problems/bad-header' })
   expect((await writer.send('DELETE', 'products/malformed')).status).toBe(404)
 })
 
-test('a collection that wants conditions answers 428 without one', async () => {
+test('a collection that requires conditions answers 428 without one', async () => {
   const authorization = await bearer()
   const patch = { authorization, 'content-type': 'application/merge-patch+json' }
   for (const [method, headers] of [
@@ -90,7 +90,7 @@ test('a collection that wants conditions answers 428 without one', async () => {
   expect((await writer.send('DELETE', 'orders/o', { headers })).status).toBe(204)
 })
 
-test('of two replacements of one version exactly one goes through, and it is the one that is stored', async () => {
+test('of two concurrent replacements of one version exactly one succeeds, and it is the one that is stored', async () => {
   let etag = await make('race')
   for (let round = 0; round < 100; round++) {
     const put = (name: string) =>
@@ -100,7 +100,7 @@ test('of two replacements of one version exactly one goes through, and it is the
     const winner = both.find(({ status }) => status === 200)
     const loser = both.find(({ status }) => status === 412)
     etag = String(winner?.headers.get('etag'))
-    // The loser is told the version that beat it, at a position where that is there.
+    // The loser gets the ETag of the winning version, at a position that includes it.
     expect(loser?.headers.get('etag')).toBe(etag)
     expect(
       String(loser?.headers.get('freshet-position')) >= String(winner?.headers.get('freshet-position')),
@@ -110,7 +110,7 @@ test('of two replacements of one version exactly one goes through, and it is the
   }
 })
 
-test('a stored value that JSON cannot carry is not replaced, unless the client is lenient', async () => {
+test('a stored value that JSON cannot represent is not replaced, unless the client is lenient', async () => {
   const price = Decimal128.fromString('1.10')
   await db.admin
     .db('shop')
@@ -129,7 +129,7 @@ test('a stored value that JSON cannot carry is not replaced, unless the client i
   const headers = { prefer: 'handling=lenient' }
   const done = await writer.send('PUT', 'products/exact', { headers, body: { name: 'y' } })
   expect([done.status, done.headers.get('preference-applied')]).toEqual([200, 'handling=lenient'])
-  // A text that is not UTF-8, as another program may have stored it.
+  // A string that is not UTF-8, as another program may have stored it.
   const bytes = Buffer.from(BSON.serialize({ _id: 'no-text', name: 'xQx' }))
   bytes[bytes.indexOf('Q')] = 0xff
   await db.admin.db('shop').command({ insert: 'products', documents: listOfOne('documents', bytes) })
@@ -137,7 +137,7 @@ test('a stored value that JSON cannot carry is not replaced, unless the client i
     status: 409,
     errors: [{ pointer: '/name' }],
   })
-  // Deeper than the server is asked to look by itself.
+  // Deeper than the server-side filter inspects.
   const deep = { name: 'x', a: { a: { a: { a: { a: { a: { a: { a: { a: 1 } } } } } } } } }
   for (const status of [201, 200])
     expect((await writer.send('PUT', 'products/deep', { body: deep })).status).toBe(status)

@@ -4,7 +4,7 @@ import { silentLog } from '@freshet/testkit'
 import { DatabaseConnection } from '../src/store/mongodb/connection.ts'
 
 test.each([100, 5_000, 30_000])(
-  'a server that is silent is not given up before a write has had its %i ms',
+  'a silent server is not given up on before a write has had its %i ms',
   async (acknowledgeWithinMs) => {
     const uri = 'mongodb://127.0.0.1:1'
     const own = { clock: systemClock, log: silentLog }
@@ -13,7 +13,7 @@ test.each([100, 5_000, 30_000])(
       const { connectTimeoutMS, socketTimeoutMS } = options
       expect(connectTimeoutMS).toBeGreaterThanOrEqual(acknowledgeWithinMs)
       expect(socketTimeoutMS).toBeGreaterThan(acknowledgeWithinMs)
-      // A connection takes more time than a short limit for writes.
+      // Connecting takes longer than a short limit for writes.
       expect(connectTimeoutMS).toBeGreaterThanOrEqual(2_000)
     }
     await connection.stop()

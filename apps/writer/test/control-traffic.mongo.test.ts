@@ -8,7 +8,7 @@ afterAll(() => db[Symbol.asyncDispose]())
 
 const MAX_WRITES = 20
 
-/** What the connections of a client do now, those that wait for work too. */
+/** The state of a client's connections, including requests waiting for one. */
 async function connectionsOf(appName: string, matching: Document = {}): Promise<readonly Document[]> {
   return await db.admin
     .db('admin')
@@ -23,7 +23,7 @@ const beats = async (): Promise<unknown> =>
   (await db.admin.db('shop').collection<{ _id: string; at: Date }>('freshet').findOne({ _id: 'heartbeat' }))
     ?.at
 
-/** A document that another transaction holds: each write of it waits at the server, with its connection. */
+/** A document locked by another transaction: each write to it waits at the server and occupies its connection. */
 async function hold(_id: string): Promise<{ release(): Promise<void> } & AsyncDisposable> {
   const products = db.admin.db('shop').collection<{ _id: string; name: string }>('products')
   await products.updateOne({ _id }, { $set: { name: 'x' } }, { upsert: true })
@@ -35,7 +35,7 @@ async function hold(_id: string): Promise<{ release(): Promise<void> } & AsyncDi
 
 const lenient = { prefer: 'handling=lenient' }
 
-test('W3 writes that take all connections, and wait for more, hold up neither the heartbeat nor the look', async () => {
+test('W3 writes that occupy all connections, with more waiting, delay neither the heartbeat nor the source check', async () => {
   const said: string[] = []
   const warn = (_fields: object, message: string): void => void said.push(message)
   const argv = [`--max-writes=${MAX_WRITES}`]
@@ -43,11 +43,11 @@ test('W3 writes that take all connections, and wait for more, hold up neither th
   const put = (id: string) =>
     writer.send('PUT', `products/${id}`, { headers: lenient, body: { name: `${Math.random()}` } })
   await using held = await hold('held')
-  // More than there are connections now.
+  // More than there are connections.
   const first = Array.from({ length: 5 }, () => put('held'))
   const loggedIn = { effectiveUsers: { $exists: true } }
   await eventually(async () => expect(await connectionsOf('freshet-writer', loggedIn)).toHaveLength(5))
-  // From now on a login takes longer than anything may wait for a connection.
+  // From here on a login takes longer than anything may wait for a connection.
   const data = { failCommands: ['saslContinue'], appName: 'freshet-writer' }
   await using _ = await db.failPoint('failCommand', 'alwaysOn', {
     ...data,
@@ -58,7 +58,7 @@ test('W3 writes that take all connections, and wait for more, hold up neither th
   await eventually(async () => expect(await writer.status()).toMatchObject({ inFlight: MAX_WRITES }))
   const during = await beats()
   const statuses = (await Promise.all(more)).map(({ status }) => status)
-  // All but those whose login it is.
+  // All except those that are logging in.
   expect(statuses.filter((status) => status === 503).length).toBeGreaterThan(MAX_WRITES / 2)
   expect(await beats()).not.toEqual(during)
   expect(await writer.status()).toMatchObject({ heartbeatFailing: false, source: expect.any(String) })
@@ -67,7 +67,7 @@ test('W3 writes that take all connections, and wait for more, hold up neither th
   for (const { status } of await Promise.all(first)) expect(status).toBe(200)
 })
 
-test('W3 the connections of a writer have a limit: one for each write, three of its own, and four monitors', async () => {
+test("W3 a writer's connections are limited: one for each write, three of its own, and four monitors", async () => {
   const argv = [`--max-writes=${MAX_WRITES}`]
   await using writer = await openWriter(db.uriFor('writer'), { argv })
   await using held = await hold('held')

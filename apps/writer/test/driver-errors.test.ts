@@ -22,18 +22,18 @@ const slow = () =>
 
 const rows: readonly (readonly [string, () => unknown, Readonly<Record<Stage, StoreErrorCode>>])[] = [
   [
-    // A commit that found no primary may be the driver's second attempt, after a first one that was lost under way.
+    // A commit that found no primary may be the driver's second attempt, after the first one was lost in flight.
     'no primary',
     noPrimary,
     { write: 'UNREACHABLE', transaction: 'UNREACHABLE', commit: 'OUTCOME_UNKNOWN', confirm: 'UNCONFIRMED' },
   ],
   [
-    'a login that failed',
+    'a failed login',
     () => labelled(server(18), MongoErrorLabel.HandshakeError),
     { write: 'UNREACHABLE', transaction: 'UNREACHABLE', commit: 'OUTCOME_UNKNOWN', confirm: 'UNCONFIRMED' },
   ],
   [
-    'a connection that broke',
+    'a broken connection',
     () => new MongoNetworkError('broken'),
     {
       write: 'OUTCOME_UNKNOWN',
@@ -53,13 +53,13 @@ const rows: readonly (readonly [string, () => unknown, Readonly<Record<Stage, St
     },
   ],
   [
-    'a server that is no primary',
+    'a server that is not the primary',
     () => server(10107),
     { write: 'UNREACHABLE', transaction: 'UNREACHABLE', commit: 'OUTCOME_UNKNOWN', confirm: 'UNCONFIRMED' },
   ],
   [
-    // Told of a commit, it may be the driver's second attempt, after a first one that went through.
-    'a transaction that the server gave up, for its age or a step-down',
+    // For a commit, it may be the driver's second attempt, after the first one succeeded.
+    'a transaction that the server aborted, because of its age or a step-down',
     () => server(251),
     {
       write: 'OUTCOME_UNKNOWN',
@@ -69,7 +69,7 @@ const rows: readonly (readonly [string, () => unknown, Readonly<Record<Stage, St
     },
   ],
   [
-    'a step-down in the middle',
+    'a step-down during the command',
     () => server(11602),
     {
       write: 'OUTCOME_UNKNOWN',
@@ -79,12 +79,12 @@ const rows: readonly (readonly [string, () => unknown, Readonly<Record<Stage, St
     },
   ],
   [
-    'a missing right',
+    'a missing privilege',
     () => server(13),
     { write: 'REJECTED', transaction: 'REJECTED', commit: 'OUTCOME_UNKNOWN', confirm: 'UNCONFIRMED' },
   ],
   [
-    'a rule of the collection',
+    'a validation rule of the collection',
     () => server(121),
     { write: 'UNFIT', transaction: 'UNFIT', commit: 'OUTCOME_UNKNOWN', confirm: 'UNCONFIRMED' },
   ],
@@ -100,13 +100,13 @@ test.each(rows)('%s', (_what, make, codes) => {
     expect([stage, storeErrorOf(make(), stage)]).toEqual([stage, expect.objectContaining({ code })])
 })
 
-test('an error that is not of the driver is a defect, and stays what it is', () => {
+test('an error that is not from the driver is a defect, and is returned unchanged', () => {
   const defect = new TypeError('x')
   expect(storeErrorOf(defect, 'write')).toBe(defect)
   expect(isTransient(defect)).toBe(false)
 })
 
-test('what may be tried again says so by its label', () => {
+test('a retryable error is recognized by its label', () => {
   expect(isTransient(labelled(server(112), MongoErrorLabel.TransientTransactionError))).toBe(true)
   expect(isTransient(server(112))).toBe(false)
 })

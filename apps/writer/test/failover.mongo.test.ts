@@ -9,10 +9,10 @@ afterAll(() => db[Symbol.asyncDispose]())
 const products = db.admin.db('shop').collection<{ _id: string; list?: number[] }>('products')
 const json = { 'content-type': 'application/json-patch+json' }
 
-/** What was answered to each write, by the kind of write and its number. */
+/** The answer to each write, by kind of write and number. */
 type Answers = Map<string, number>
 
-/** Ends the primary as a power cut does; settles when another one is there. The dead one is started again. */
+/** Kills the primary, like a power failure; resolves when there is a new one. The killed server is restarted. */
 async function killPrimary(): Promise<void> {
   const { me } = await db.admin.db('admin').command({ hello: 1 })
   const primary = db.servers.members.find(({ port }) => String(me).endsWith(`:${port}`))
@@ -21,7 +21,7 @@ async function killPrimary(): Promise<void> {
   await primary?.start()
 }
 
-test('whatever happens to the primary: 2xx is there to stay, and what is answered as not written is not', async () => {
+test('whatever happens to the primary, a 2xx write is durable, and a write reported as not written is not', async () => {
   const notUnderstood: string[] = []
   const log = {
     ...silentLog,
@@ -70,6 +70,6 @@ test('whatever happens to the primary: 2xx is there to stay, and what is answere
   expect(
     [...new Set(answers.values())].filter((status) => ![200, 201, 409, 503, 504].includes(status)),
   ).toEqual([])
-  // Nothing was done twice, although transactions are tried again.
+  // Nothing was applied twice, although transactions are retried.
   for (const { list = [] } of stored) expect(new Set(list).size).toBe(list.length)
 })

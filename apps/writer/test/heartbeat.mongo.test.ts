@@ -15,7 +15,7 @@ interface Control {
 const control = db.admin.db('shop').collection<Control>('freshet')
 
 interface Beats extends AsyncDisposable {
-  /** The number of each beat, and what time the server gave it, as the feed tells them. */
+  /** The counter of each beat, and the server time stored with it, from the feed. */
   readonly told: { readonly beats: number; readonly atMs: number }[]
 }
 
@@ -34,7 +34,7 @@ async function watchBeats(): Promise<Beats> {
   return { told, [Symbol.asyncDispose]: () => stream.close() }
 }
 
-test('W6 an idle writer moves the heartbeat, again and again', async () => {
+test('W6 an idle writer keeps beating', async () => {
   await using watched = await watchBeats()
   await using _ = await openWriter(db.uriFor('writer'))
   const before = watched.told.length
@@ -46,11 +46,11 @@ test('W6 an idle writer moves the heartbeat, again and again', async () => {
 const hourMs = 3_600_000
 
 test.each([
-  ['in an hour', { at: new Date(Date.now() + hourMs) }],
-  ['in a hundred years', { at: new Date(Date.now() + 876_000 * hourMs) }],
-  ['an hour ago', { at: new Date(Date.now() - hourMs) }],
-  ['no time at all', { at: 'soon' }],
-])('W6 the stored time is %s: the heart beats all the same', async (_what, fields) => {
+  ['an hour ahead', { at: new Date(Date.now() + hourMs) }],
+  ['a hundred years ahead', { at: new Date(Date.now() + 876_000 * hourMs) }],
+  ['an hour behind', { at: new Date(Date.now() - hourMs) }],
+  ['missing', { at: 'soon' }],
+])('W6 the stored time is %s: the writer beats all the same', async (_what, fields) => {
   await control.replaceOne({ _id: 'heartbeat' }, fields as never)
   await using watched = await watchBeats()
   await using writer = await openWriter(db.uriFor('writer'))
@@ -60,7 +60,7 @@ test.each([
   expect((await fetch(`${writer.service.managementUrl}/readyz`)).status).toBe(200)
 })
 
-test('W6 a beat on a state that is no longer the newest writes nothing: several idle writers beat as often as one', async () => {
+test('W6 a beat based on an outdated state writes nothing: several idle writers beat as often as one', async () => {
   let done: Document | undefined
   const once = (backend: Backend): Backend => ({
     ...backend,
@@ -84,7 +84,7 @@ test('W6 a beat on a state that is no longer the newest writes nothing: several 
   expect(done?.['ours']).toEqual(done?.['theirs'])
 })
 
-test('W7 a writer whose beats nobody takes is not ready, and says so', async () => {
+test('W7 a writer whose beats are not accepted is not ready, and says so', async () => {
   const over = new AbortController()
   const held = new Promise<never>((_, reject) =>
     over.signal.addEventListener('abort', () => reject(over.signal.reason)),
@@ -99,11 +99,11 @@ test('W7 a writer whose beats nobody takes is not ready, and says so', async () 
     const readyz = await fetch(`${writer.service.managementUrl}/readyz`)
     expect([readyz.status, await readyz.json()]).toEqual([
       503,
-      { ok: false, why: 'no majority took a write or a heartbeat for more than 100 ms' },
+      { ok: false, why: 'no write or heartbeat acknowledged by a majority for more than 100 ms' },
     ])
   })
   await eventually(async () => expect(await writer.status()).toMatchObject({ heartbeatFailing: true }))
-  // A write is a sign too.
+  // A write counts as a sign of life too.
   await eventually(async () => {
     expect(
       (await writer.send('PUT', 'products/sign', { body: { name: `${Math.random()}` } })).status,
@@ -113,7 +113,7 @@ test('W7 a writer whose beats nobody takes is not ready, and says so', async () 
   over.abort()
 })
 
-test('W7 a heartbeat that is gone is told, until it is there again', async () => {
+test('W7 a missing heartbeat document is reported until it is back', async () => {
   const said: string[] = []
   const warn = ({ err }: { err?: unknown }): void => void said.push(String(err))
   await using writer = await openWriter(db.uriFor('writer'), { log: { ...silentLog, warn } })

@@ -4,7 +4,7 @@ import { silentLog } from '@freshet/testkit'
 import { Heartbeat } from '../src/heartbeat.ts'
 import type { HeartbeatState } from '../src/store/contract.ts'
 
-/** A clock on which only sleeps take time; after so many of them it stands still. */
+/** A clock on which only sleeps take time; it stops after a number of sleeps. */
 class SleepingClock implements Clock {
   #now = 1_000
   #left: number
@@ -56,15 +56,15 @@ async function beatsDuring(
   return at
 }
 
-test('a process that has not written beats each quarter of a second', async () => {
+test('an idle process beats every quarter of a second', async () => {
   expect(await beatsDuring(3, () => undefined)).toEqual([1_000, 1_250, 1_500, 1_750])
 })
 
-test('a process whose writes are taken does not beat', async () => {
+test('a process whose writes are acknowledged does not beat', async () => {
   expect(await beatsDuring(20, (now) => now - 100)).toEqual([])
 })
 
-test('the first beat after writes comes as soon as they have been over for long enough', async () => {
+test('the first beat after writes comes as soon as they have been silent for long enough', async () => {
   expect(await beatsDuring(2, () => 900)).toEqual([1_150, 1_400])
 })
 
@@ -76,10 +76,10 @@ test('an outage is logged once, and its end once', async () => {
     if (++beats < 6) throw new Error('away')
   }
   await beatsDuring(10, () => undefined, { beat, log: { ...silentLog, warn: say, info: say } })
-  expect(said).toEqual(['the heartbeat is not taken', 'the heartbeat is taken again'])
+  expect(said).toEqual(['the heartbeat is not accepted', 'the heartbeat is accepted again'])
 })
 
-/** A heartbeat whose beats are answered by hand, on a clock that is set by hand. */
+/** A heartbeat whose beats are answered manually, on a manual clock. */
 function byHand() {
   let nowMs = 1_000
   let wroteAt: number | undefined
@@ -121,7 +121,7 @@ function byHand() {
   }
 }
 
-test('W7 a beat that is not answered is told as a failure as soon as readers no longer believe', async () => {
+test('W7 an unanswered beat is reported as a failure as soon as readers report `unproved`', async () => {
   const { heartbeat, pass, answer, wrote } = byHand()
   expect(heartbeat.failing).toBe(false)
   heartbeat.start()
@@ -140,7 +140,7 @@ test('W7 a beat that is not answered is told as a failure as soon as readers no 
   await stopped
 })
 
-test('W6 a state that is the same as before is no beat, whoever should have made it', async () => {
+test('W6 an unchanged state is no beat, whoever should have written it', async () => {
   const { heartbeat, asked, pass, answer } = byHand()
   heartbeat.start()
   await answer({ beats: 7 })

@@ -22,7 +22,7 @@ test.each<[string, 'numbered' | 'products', Foreign['_id'], string, string | num
   ['a decimal', 'numbered', Decimal128.fromString('43.0'), '43', 43],
   ['a negative zero', 'numbered', new Double(-0), '0', 0],
   ['a symbol', 'products', new BSONSymbol('sym'), 'sym', 'sym'],
-])('a document whose _id is %s is the one of its id for every write', async (_type, name, _id, id, plain) => {
+])('a document whose _id is %s is found by its id for every write', async (_type, name, _id, id, plain) => {
   const path = `${name}/${id}`
   await collection(name).insertOne({ _id, name: 'x' })
   const again = await writer.send('POST', name, { body: { id: plain, name: 'y' } })
@@ -37,7 +37,7 @@ test.each<[string, 'numbered' | 'products', Foreign['_id'], string, string | num
 })
 
 test.each(['042', '+1', '-0', '1.0', '1e3', '9007199254740992'])(
-  'another spelling of an id is 400 with the one form: %s',
+  'another spelling of an id is 400 with the canonical form: %s',
   async (id) => {
     expect(isValidId('integer', id)).toBe(false)
     const got = await writer.send('PUT', `numbered/${encodeURIComponent(id)}`, { body: { name: 'x' } })

@@ -8,17 +8,17 @@ import { writerOptions } from '../src/options.ts'
 const KiB = 2 ** 10
 const MiB = 2 ** 20
 
-/** What a writer is when nothing is said but where its database is. */
+/** A writer with default options. */
 const config = readConfig(defineOptions({ ...serviceOptions, ...writerOptions }), {
   argv: ['--database=shop'],
   env: { FRESHET_MONGODB_URI: 'mongodb://nowhere' },
   readFile: () => '',
 })
 
-/** Beyond it nothing is tried: there is no limit then. */
+/** Larger sizes are not tried: there is no limit then. */
 const FAR = 5_000
 
-/** The largest size up to which every size is taken. */
+/** The largest size such that this size and all smaller ones are accepted. */
 function largest(taken: (size: number) => boolean): number {
   let size = 0
   while (size < FAR && taken(size + 1)) size += 1
@@ -30,7 +30,7 @@ function isBody(json: string): boolean {
     mongodbCodec.readDocument(Buffer.from(json))
     return true
   } catch {
-    // Why it is refused, the tests of bodies tell.
+    // The reason for the refusal is tested with the bodies.
     return false
   }
 }
@@ -44,14 +44,14 @@ test.each([
   ['milliseconds for the headers', config.headersWithinMs, 10_000],
   ['milliseconds for the body', config.bodyWithinMs, 30_000],
   ['open sockets', config.maxSockets, 10_000],
-  ['writes at once', config.maxWrites, 100],
+  ['concurrent writes', config.maxWrites, 100],
   ['milliseconds for a majority', config.acknowledgeWithinMs, 5_000],
-  ['handlers in a row', config.maxHops, 1],
-  ['levels of a body', largest((levels) => isBody(nested(levels))), 64],
+  ['handlers in a lineage', config.maxHops, 1],
+  ['nesting levels of a body', largest((levels) => isBody(nested(levels))), 64],
   ['keys of an object', largest((keys) => isBody(wide(keys))), 1_000],
   ['characters of an id', largest((length) => isId('a'.repeat(length))), 256],
 ])(
-  'P9 unless it is told otherwise, the limit of a writer is what the design says: %s',
+  'P9 the default limit of a writer is as documented: %s',
   (_what, limit, wanted) => {
     expect(limit).toBe(wanted)
   },

@@ -28,7 +28,7 @@ async function metric(writer: OpenWriter, name: string): Promise<number> {
 }
 
 test.each(['standalone', 'another set'] as const)(
-  'W4 a set of one whose port answers for a while as %s: the writer is not ready meanwhile, and comes back',
+  'W4 a set of one whose port answers as %s for a while: the writer is not ready meanwhile, and recovers',
   async (kind) => {
     await using db = await openTestDatabase({ own: true, collections })
     const said: string[] = []
@@ -43,7 +43,7 @@ test.each(['standalone', 'another set'] as const)(
       expect(await readyz(writer)).toEqual({
         status: 503,
         ok: false,
-        why: 'the connection to the database is being made anew',
+        why: 'the database connection is being recreated',
       })
       const got = await writer.send('PUT', 'products/p', { body: { name: 'x' } })
       expect(got.json).toMatchObject({ status: 503, type: 'https://freshet.dev/problems/unavailable' })
@@ -59,7 +59,7 @@ test.each(['standalone', 'another set'] as const)(
   },
 )
 
-test('W4 a set of the same name whose elections were fewer takes the place of another: the writer follows it', async () => {
+test('W4 when a set of the same name with fewer elections replaces another, the writer follows it', async () => {
   await using old = await openTestDatabase({ own: true, collections, passwords })
   for (let election = 0; election < 2; election++) await old.stepDown()
   await using writer = await openWriter(old.uriFor('writer'))

@@ -11,10 +11,10 @@ afterAll(() => db[Symbol.asyncDispose]())
 
 const products = db.admin.db('shop').collection<{ _id: string; name: string }>('products')
 const merge = { 'content-type': 'application/merge-patch+json' }
-/** Long enough for a set at work, short enough for one that stands. */
+/** Long enough for a working set, short enough for one without a majority. */
 const argv = ['--acknowledge-within=1s']
 
-/** Nothing reaches this server until it is disposed of. */
+/** Isolates this server until disposed. */
 async function holdMember(port: number): Promise<AsyncDisposable> {
   const { username, password } = new URL(db.adminUri.replace(/,[^/]+/, ''))
   const uri = `mongodb://${username}:${password}@127.0.0.1:${port}/?directConnection=true&authSource=admin`
@@ -32,13 +32,13 @@ async function holdMember(port: number): Promise<AsyncDisposable> {
   }
 }
 
-/** Writes stay on the primary until it is disposed of: no majority has them. */
+/** Keeps writes on the primary until disposed: no majority has them. */
 async function holdReplication(): Promise<AsyncDisposable> {
   const { me } = await db.admin.db('admin').command({ hello: 1 })
   const held: AsyncDisposable[] = []
   for (const { port } of db.servers.members) {
     if (String(me).endsWith(`:${port}`)) continue
-    // A majority may be without this server: it knows its users only when it has come to them.
+    // A majority may lack this server: it only knows its users once it has replicated them.
     held.push(await eventually(() => holdMember(port)))
   }
   return {
@@ -48,7 +48,7 @@ async function holdReplication(): Promise<AsyncDisposable> {
   }
 }
 
-/** Asks for refusals that rest on writes which only the primary has; gives the statuses of the answers. */
+/** Sends requests whose refusals depend on writes that only the primary has; returns the statuses. */
 async function refusalsWithoutMajority(over: (backend: Backend) => Backend): Promise<readonly number[]> {
   await products.deleteMany({}, { writeConcern: { w: 'majority' } })
   await products.insertOne({ _id: 'replaced', name: 'old' }, { writeConcern: { w: 'majority' } })
@@ -69,11 +69,11 @@ async function refusalsWithoutMajority(over: (backend: Backend) => Backend): Pro
   return answers.map(({ status }) => status)
 }
 
-test('a refusal that rests on what no majority has is not answered as a fact', async () => {
+test('a refusal that depends on writes without a majority is not answered as a fact', async () => {
   expect(await refusalsWithoutMajority((backend) => backend)).toEqual([503, 503, 503, 503])
 })
 
-/** Refuses by what the primary says, without a majority behind it. */
+/** Refuses according to the primary, without a majority. */
 class HastyStore implements WriteStore {
   readonly #store: WriteStore
 
@@ -110,7 +110,7 @@ class HastyStore implements WriteStore {
   changeOnce: WriteStore['changeOnce'] = (...all) => this.#store.changeOnce(...all)
 }
 
-test('control: a store that refuses at once does answer such refusals', async () => {
+test('control: a store that refuses without a majority does answer such refusals', async () => {
   const statuses = await refusalsWithoutMajority((backend) => ({
     ...backend,
     store: new HastyStore(backend.store),
@@ -118,7 +118,7 @@ test('control: a store that refuses at once does answer such refusals', async ()
   expect(statuses).toEqual([412, 409, 412, 404])
 })
 
-test('an answer that only the primary keeps is not given again before a majority keeps it', async () => {
+test('a stored answer that only the primary has is not replayed before a majority has it', async () => {
   await using writer = await openWriter(db.uriFor('writer'), { argv })
   const headers = { authorization: await bearer(), 'idempotency-key': 'held' }
   const send = () => writer.send('POST', 'products', { headers, body: { name: 'once' } })
@@ -136,7 +136,7 @@ test('an answer that only the primary keeps is not given again before a majority
   expect(await products.countDocuments({ name: 'once' })).toBe(1)
 })
 
-test('a value that another document of no majority has already is not answered as a fact either', async () => {
+test('a unique value taken by a document without a majority is not answered as a fact either', async () => {
   await using writer = await openWriter(db.uriFor('writer'), { argv })
   await products.createIndex({ code: 1 }, { unique: true, sparse: true })
   for (const id of ['code-1', 'code-2'])
@@ -156,9 +156,9 @@ test('a value that another document of no majority has already is not answered a
   await eventually(async () => expect((await clash()).status).toBe(422))
 })
 
-test('a write that no majority takes in time is 504, in one command and in a transaction', async () => {
+test('a write that no majority acknowledges in time is 504, as one command and as a transaction', async () => {
   await using writer = await openWriter(db.uriFor('writer'), { argv })
-  // The others may still be catching up.
+  // The other members may still be catching up.
   for (const id of ['slow-2', 'slow-3'])
     await eventually(async () => {
       const got = await writer.send('PUT', `products/${id}`, { body: { name: 'x' } })
@@ -177,7 +177,7 @@ test('a write that no majority takes in time is 504, in one command and in a tra
       [504, 'slow-3'],
     ])
   }
-  // All are there once the others hear of them.
+  // All writes are there once the other members receive them.
   const majority = { readConcern: { level: 'majority' }, writeConcern: { w: 'majority' } } as const
   await products.updateOne({ _id: 'after' }, { $set: { name: 'x' } }, { upsert: true, ...majority })
   expect(await products.countDocuments({ _id: /^slow/, name: 'y' })).toBe(3)

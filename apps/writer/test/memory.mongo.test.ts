@@ -5,7 +5,7 @@ import { bearer, secret } from './support/open-writer.ts'
 
 const MiB = 2 ** 20
 
-/** The sizes of docs/operations.md: a heap of 64 MiB and 100 bodies, all that is under way, and 150 MiB. */
+/** The sizes of docs/operations.md: a heap of 64 MiB and 100 bodies, the memory in flight, and 150 MiB. */
 const HEAP_MIB = 164
 const IN_FLIGHT_MIB = 64
 const allowedBytes = (HEAP_MIB + IN_FLIGHT_MIB + 150) * MiB
@@ -18,7 +18,7 @@ afterAll(() => db[Symbol.asyncDispose]())
 
 const merge = { 'content-type': 'application/merge-patch+json' }
 
-test('P9 150 clients that patch a document of 15 MB and take nothing of the answer leave room for others', async () => {
+test('P9 150 clients that patch a document of 15 MB and never read the answer leave capacity for others', async () => {
   const products = db.admin
     .db('shop')
     .collection<{ _id: string; name: string; text: string; price: number; stock: number }>('products')
@@ -48,10 +48,10 @@ test('P9 150 clients that patch a document of 15 MB and take nothing of the answ
       headers: { authorization, 'content-type': 'application/json' },
       body: JSON.stringify({ name: 'small', price, stock: 1 }),
     })
-  // The first moment is one of 150 writes at once; then those about the large document wait, and have not all places.
+  // At first 150 writes arrive at once; then those to the large document queue, but do not take all slots.
   await eventually(async () => expect((await put('first', 1)).status).toBe(201))
   for (let n = 0; n < 20; n += 1) expect((await put(`small-${n}`, n)).status).toBe(201)
-  // One that is taken comes through as well, when those that are not have been cut off.
+  // A client that reads succeeds as well, once those that do not were disconnected.
   await eventually(async () => {
     const answer = await fetch(`${writer.url}/v1/products/large`, {
       method: 'PATCH',

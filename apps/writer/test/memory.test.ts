@@ -10,7 +10,7 @@ const collectGarbage: () => void = runInNewContext('gc')
 
 const MiB = 2 ** 20
 
-/** A body of a megabyte whose parsed value takes more than twenty. */
+/** A body of one megabyte whose parsed value takes more than twenty. */
 const many = `[${Array(340_000).fill('{}').join()}]`
 
 const unreachable = 'mongodb://127.0.0.1:1'
@@ -20,7 +20,7 @@ test.each([
   ['PUT', 'products/x', 'application/json', `{"name":"x","many":${many}}`],
   ['PATCH', 'products/x', 'application/merge-patch+json', `{"many":${many}}`],
   ['PATCH', 'products/x', 'application/json-patch+json', `[{"op":"add","path":"/many","value":${many}}]`],
-])('%s %s of %s keeps no parsed value while the database is waited for', async (method, path, type, body) => {
+])('%s %s of %s keeps no parsed value while waiting for the database', async (method, path, type, body) => {
   const backend = heldBackend()
   await using writer = await openWriter(unreachable, { argv: ['--stop-within=0s'], over: () => backend })
   collectGarbage()
@@ -37,19 +37,19 @@ test.each([
   await ended
 })
 
-/** The figure of one part of the budget. */
+/** The metric of one part of the budget. */
 async function figure(writer: OpenWriter, name: string, part: string): Promise<number> {
   const text = await (await fetch(`${writer.service.managementUrl}/metrics`)).text()
   return Number(new RegExp(`^freshet_${name}\\{part="${part}"\\} (\\d+)$`, 'm').exec(text)?.[1])
 }
 
-test('bodies that are being written count against the budget: more of them wait, then are 503, and it is told', async () => {
+test('bodies being written count against the budget: further ones wait, then get 503, and metrics report it', async () => {
   const backend = heldBackend()
   const argv = ['--stop-within=0s', '--max-body=40000B', '--in-flight-size=1MiB']
   await using writer = await openWriter(unreachable, { argv, over: () => backend })
   const body = { name: 'x'.repeat(35_000) }
   const merge = { 'content-type': 'application/merge-patch+json' }
-  // Each is held as it is stored and as it is sent, and there is no room left to read another one.
+  // Each body is held as stored and as sent, which leaves no capacity to read another one.
   const held = Promise.allSettled([1, 2, 3].map(() => writer.send('POST', 'products', { body })))
   await eventually(() => expect(backend.held()).toBe(3))
   const before = await figure(writer, 'in_flight_bytes', 'writes')
@@ -69,7 +69,7 @@ test('bodies that are being written count against the budget: more of them wait,
   await held
 })
 
-test('a budget for all bodies that does not hold one is refused at the start', async () => {
+test('a budget that cannot hold a single body is rejected at startup', async () => {
   const argv = ['--max-body=2MiB', '--in-flight-size=1MiB']
   await expect(openWriter(unreachable, { argv, over: heldBackend })).rejects.toThrow(/--in-flight-size/)
 })

@@ -3,7 +3,7 @@ import { eventually, openTestDatabase } from '@freshet/testkit'
 import { MongoClient, Timestamp } from 'mongodb'
 import { collections, openWriter, type Got } from './support/open-writer.ts'
 
-/** A server that has no keys to sign times with tells none; after a start it has none for some seconds. */
+/** A server without signing keys reports no times; after a start it has none for some seconds. */
 const noKeys = { 'failpoint.disableKeyGeneration': JSON.stringify({ mode: 'alwaysOn' }) }
 
 const merge = { 'content-type': 'application/merge-patch+json' }
@@ -12,7 +12,7 @@ const star = { 'if-match': '*' }
 
 const positionIn = (got: Got): string => String(got.headers.get('freshet-position')).slice(9)
 
-test('W5 a server whose replies tell no time: every answer has its position, none of them before what it speaks of', async () => {
+test('W5 a server whose replies have no time: every answer has a position, never before what it states', async () => {
   await using db = await openTestDatabase({ collections, setParameters: noKeys })
   await using client = new MongoClient(db.uriFor('writer'))
   const reply = await client.db('shop').command({ find: 'freshet' })
@@ -20,7 +20,7 @@ test('W5 a server whose replies tell no time: every answer has its position, non
   expect(reply['operationTime']).toBeUndefined()
   await using writer = await openWriter(db.uriFor('writer'))
   const times: string[] = []
-  // The oplog has each change in its order, with its time.
+  // The oplog has all changes in order, with their times.
   const lastTime = async (): Promise<string> => {
     const [last] = await db.admin
       .db('local')
@@ -55,7 +55,7 @@ test('W5 a server whose replies tell no time: every answer has its position, non
   expect(times).toEqual(times.toSorted())
 })
 
-test('W5 the time that stands in for it is the same one, wherever a server tells both', async () => {
+test('W5 the substitute time equals the reported one wherever a server has both', async () => {
   await using db = await openTestDatabase({ own: true, collections })
   const products = { insert: 'products', documents: [{ _id: 'a' }] }
   const update = { update: 'products', updates: [{ q: { _id: 'a' }, u: { $set: { n: 1 } } }] }
@@ -67,7 +67,7 @@ test('W5 the time that stands in for it is the same one, wherever a server tells
   }
 })
 
-test('W5 a set that is killed and comes back, again and again, under writes: no answer is 500', async () => {
+test('W5 a set that is killed and restarted repeatedly under writes: no answer is 500', async () => {
   await using db = await openTestDatabase({ own: true, collections })
   await using writer = await openWriter(db.uriFor('writer'))
   const counts = new Map<number, number>()

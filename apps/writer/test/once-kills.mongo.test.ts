@@ -3,7 +3,7 @@ import { eventually, openTestDatabase, seededRandom } from '@freshet/testkit'
 import { bearer, collections } from './support/open-writer.ts'
 import { WriterProcess } from './support/writer-process.ts'
 
-// A killed writer leaves transactions behind, which hold their documents and keys until the server gives them up.
+// A killed writer leaves open transactions, which lock their documents and keys until the server aborts them.
 const db = await openTestDatabase({ collections, setParameters: { transactionLifetimeLimitSeconds: 1 } })
 const writer = await WriterProcess.start(db.uriFor('writer'))
 afterAll(async () => {
@@ -30,7 +30,7 @@ interface Request {
   readonly body?: unknown
 }
 
-/** One request for each key; each kind shows in its own way how often it was done. */
+/** One request for each key; each kind reveals in its own way how often it was applied. */
 const kinds: readonly ((key: string, n: number) => Request)[] = [
   (name) => ({ method: 'POST', path: 'products', body: { name } }),
   (key, n) => ({
@@ -49,13 +49,13 @@ const kinds: readonly ((key: string, n: number) => Request)[] = [
 ]
 
 interface Play {
-  /** The final answer of each sending, by key. */
+  /** The final answer to each attempt, by key. */
   readonly answers: ReadonlyMap<string, readonly string[]>
-  /** Sendings that broke off. */
+  /** Number of attempts that were cut off. */
   readonly cut: number
 }
 
-/** Sends the request of each key three times in random order, and kills the writer now and then. */
+/** Sends the request of each key three times in random order, and kills the writer occasionally. */
 async function play(keys: readonly string[], kills: number, withKeys: boolean): Promise<Play> {
   const random = seededRandom()
   await products.deleteMany({})
@@ -100,7 +100,7 @@ async function play(keys: readonly string[], kills: number, withKeys: boolean): 
     for (let next = queue.pop(); next; next = queue.pop()) {
       const { key, n } = next
       const request = kinds[n % kinds.length]?.(key, n)
-      if (request === undefined) throw new Error('there is no such kind')
+      if (request === undefined) throw new Error('unknown kind')
       answers.get(key)?.push(await eventually(() => attempt(request, key), { everyMs: 20 }))
       done += 1
       if (kills > 0 && done % every === 0) {
@@ -114,7 +114,7 @@ async function play(keys: readonly string[], kills: number, withKeys: boolean): 
   return { answers, cut }
 }
 
-/** The keys whose write was not done exactly once, or that got different answers, with what came of them. */
+/** The keys whose write was not applied exactly once, or that got different answers, with details. */
 async function wrong(keys: readonly string[], { answers }: Play): Promise<readonly string[]> {
   const documents = await products.find().toArray()
   const times = new Map<string, number>()
@@ -127,21 +127,21 @@ async function wrong(keys: readonly string[], { answers }: Play): Promise<readon
     const once = n % kinds.length === 3 ? !left.has(`delete-${key}`) : times.get(key) === 1
     if (alike && once) return []
     const { method, path } = kinds[n % kinds.length]?.(key, n) ?? {}
-    return [`${method} ${path} with ${key}: ${once ? '' : 'not '}done once, answered\n${got.join('\n')}`]
+    return [`${method} ${path} with ${key}: ${once ? '' : 'not '}applied once, answered\n${got.join('\n')}`]
   })
 }
 
 const keysOf = (name: string, count: number) => Array.from({ length: count }, (_, n) => `${name}-${n}`)
 
-test('P1 50 clients send the writes of 1,000 keys three times each while the writer is killed: each is done once', async () => {
+test('P1 50 clients send the writes of 1,000 keys three times each while the writer is killed: each is applied once', async () => {
   const keys = keysOf('key', 1_000)
   const played = await play(keys, 4, true)
-  process.stderr.write(`${played.cut} sendings broke off\n`)
+  process.stderr.write(`${played.cut} attempts were cut off\n`)
   expect(played.cut).toBeGreaterThan(0)
   expect(await wrong(keys, played)).toEqual([])
 })
 
-test('control: without keys the same judge finds writes that were done three times, and other answers', async () => {
+test('control: without keys, the same check finds writes that were applied three times, and differing answers', async () => {
   const keys = keysOf('control', 40)
   expect((await wrong(keys, await play(keys, 0, false))).length).toBe(keys.length)
 })

@@ -1,36 +1,17 @@
 import { afterAll, expect, test } from '@jest/globals'
-import { openTestDatabase } from '@freshet/testkit'
-import { collections, openWriter, type Sent } from './support/open-writer.ts'
-import { problem, sendersOf, told } from './support/sending-once.ts'
+import type { Sent } from './support/open-writer.ts'
+import { append, merge, openKeyedWriter, problem, told } from './support/sending-once.ts'
 
-const db = await openTestDatabase({ collections })
-const writer = await openWriter(db.uriFor('writer'))
-const sender = sendersOf(writer)
-afterAll(async () => {
-  await writer[Symbol.asyncDispose]()
-  await db[Symbol.asyncDispose]()
-})
-
-interface Product {
-  readonly _id: string
-  readonly name: string
-  readonly tags?: readonly string[]
-}
-const products = db.admin.db('shop').collection<Product>('products')
-const records = db.admin.db('shop_internal').collection('idempotency')
-
-const merge = { 'content-type': 'application/merge-patch+json' }
-const append = {
-  headers: { 'content-type': 'application/json-patch+json' },
-  body: [{ op: 'add', path: '/tags/-', value: 'x' }],
-}
+const opened = await openKeyedWriter()
+const { db, writer, sender, products, records } = opened
+afterAll(() => opened[Symbol.asyncDispose]())
 
 const writes: readonly (readonly [name: string, method: string, path: string, sent: Sent, status: number])[] =
   [
     ['POST without an id', 'POST', 'products', { body: { name: 'new' } }, 201],
     ['POST', 'POST', 'products', { body: { id: 'made', name: 'new' } }, 201],
     ['POST of an integer id', 'POST', 'numbered', { body: { id: 9007199254740991 } }, 201],
-    ['PUT that makes', 'PUT', 'products/a%7Cb', { body: { name: 'new' } }, 201],
+    ['PUT that creates', 'PUT', 'products/a%7Cb', { body: { name: 'new' } }, 201],
     ['PUT that replaces', 'PUT', 'products/old', { body: { name: 'new' } }, 200],
     ['PUT If-Match', 'PUT', 'products/old', { headers: { 'if-match': '*' }, body: { name: 'new' } }, 200],
     [
@@ -48,7 +29,7 @@ const writes: readonly (readonly [name: string, method: string, path: string, se
       200,
     ],
     [
-      'PUT without an answer',
+      'PUT with return=minimal',
       'PUT',
       'products/y',
       { headers: { prefer: 'return=minimal' }, body: { name: 'n' } },
@@ -61,7 +42,7 @@ const writes: readonly (readonly [name: string, method: string, path: string, se
   ]
 
 test.each(writes)(
-  '%s is done once, and answered again by what was answered',
+  '%s is applied once, and replayed with the same answer',
   async (_, method, path, sent, status) => {
     await products.deleteMany({})
     await db.admin.db('shop').collection('numbered').deleteMany({})
@@ -70,7 +51,7 @@ test.each(writes)(
     const first = await send(method, path, sent)
     expect(first.status).toBe(status)
     expect(first.headers.get('idempotency-replayed')).toBeNull()
-    // Whatever happens to the document meanwhile: the answer is about what was done.
+    // Whatever happens to the document meanwhile, the answer is about what was done.
     await products.updateMany({}, { $set: { name: 'theirs' } })
     const after = await products.find().toArray()
     const again = await send(method, path, sent)
@@ -83,7 +64,7 @@ test.each(writes)(
   },
 )
 
-test('another request under the same key is 422 with a position, and nothing is written', async () => {
+test('another request with the same key is 422 with a position, and nothing is written', async () => {
   await products.insertOne({ _id: 'other', name: 'x' })
   const send = sender()
   const body = { name: 'first' }
@@ -111,7 +92,7 @@ test('another request under the same key is 422 with a position, and nothing is 
   expect((await send('PUT', 'products/mine', { body })).status).toBe(201)
 })
 
-test('the key of another caller is another key, whatever the two are called', async () => {
+test('the same key of another caller is a different key, whatever their names', async () => {
   const body = { name: 'x' }
   for (const [key, caller] of [
     ['shared', 'anna'],
@@ -123,7 +104,7 @@ test('the key of another caller is another key, whatever the two are called', as
   }
 })
 
-test('with quotes, as the draft wants it, or without, it is the same key', async () => {
+test('a key with quotes, as in the draft, equals the key without quotes', async () => {
   const body = { name: 'x' }
   const first = await sender('"8e03978e-40d5"')('POST', 'products', { body })
   const again = await sender('8e03978e-40d5')('POST', 'products', { body })
@@ -139,7 +120,7 @@ test.each(['a b', '"a', 'a,b', '"a", "a"', '""', 'x'.repeat(256), `"${'x'.repeat
   },
 )
 
-test('a key of nobody is 401, also where everybody may write, and says why', async () => {
+test('a key without a token is 401 even in a public collection, and the answer says why', async () => {
   const headers = { 'idempotency-key': 'k' }
   const got = await writer.send('PUT', 'products/nobody', { headers, body: { name: 'x' } })
   expect(got.json).toMatchObject({ status: 401, ...problem('unauthenticated') })
@@ -152,7 +133,7 @@ test('a key of nobody is 401, also where everybody may write, and says why', asy
   expect(await products.findOne({ _id: 'nobody' })).toBeNull()
 })
 
-test('a request that is still running is 409 in-progress for whoever repeats it; then it is answered', async () => {
+test('a repetition of a running request is 409 in-progress; afterwards it is replayed', async () => {
   const send = sender()
   const sent = { body: { name: 'slow' } }
   const statuses: number[] = []
@@ -170,7 +151,7 @@ test('a request that is still running is 409 in-progress for whoever repeats it;
   expect(await products.countDocuments({ name: 'slow' })).toBe(1)
 })
 
-test('only what was done is kept: after a refusal the same request may succeed', async () => {
+test('only completed writes are stored: after a refusal the same request may succeed', async () => {
   await products.deleteMany({})
   const [post, patch, condition] = [sender(), sender(), sender()]
   const body = { id: 'taken', name: 'mine' }
@@ -189,7 +170,7 @@ test('only what was done is kept: after a refusal the same request may succeed',
   expect((await condition('PUT', 'products/taken', ifNone)).status).toBe(201)
 })
 
-test('many write one document at once, each with a key: none is refused because of the others', async () => {
+test('concurrent keyed writes to one document are not refused because of each other', async () => {
   const statuses = await Promise.all(
     Array.from({ length: 20 }, async (_, n) => {
       const got = await sender()('PUT', 'products/hot', { body: { name: `x${n}` } })

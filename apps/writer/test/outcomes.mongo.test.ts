@@ -6,7 +6,7 @@ const db = await openTestDatabase({ own: true, collections })
 afterAll(() => db[Symbol.asyncDispose]())
 
 const products = db.admin.db('shop').collection<{ _id: string; name: string }>('products')
-/** Somebody must look at the stored version, in a transaction. */
+/** This header requires a read in a transaction. */
 const ifMatch = { 'if-match': '*' }
 const merge = { 'content-type': 'application/merge-patch+json' }
 
@@ -28,10 +28,10 @@ async function openDisturbed(argv: readonly string[] = []): Promise<Disturbed> {
 
 const unknown = { status: 504, type: 'https://freshet.dev/problems/outcome-unknown', retryable: false }
 
-test('a write whose answer is lost is 504 with its id, and the document is there all the same', async () => {
+test('a write whose reply is lost is 504 with its id, although the document is stored', async () => {
   await using disturbed = await openDisturbed()
   const { proxy, writer } = disturbed
-  // The connection that the write will use is made.
+  // Opens the connection that the write will use.
   await writer.send('PUT', 'products/warm', { body: { name: 'x' } })
   proxy.blackHole('replies')
   const answer = writer.send('POST', 'products', { body: { name: 'lost' } })
@@ -42,7 +42,7 @@ test('a write whose answer is lost is 504 with its id, and the document is there
   })
   proxy.cut()
   const got = await answer
-  // The id was made by the writer: only this answer can tell it.
+  // The writer generated the id, so only this answer can contain it.
   expect(got.json).toMatchObject({ ...unknown, id: there._id })
   expect(got.headers.get('freshet-position')).toBeNull()
   proxy.resume()
@@ -51,7 +51,7 @@ test('a write whose answer is lost is 504 with its id, and the document is there
   )
 })
 
-test('a connection that is silent after the write was sent is 504 too', async () => {
+test('a connection that goes silent after the write was sent is 504 too', async () => {
   await using disturbed = await openDisturbed(['--acknowledge-within=100ms'])
   const { proxy, writer } = disturbed
   await writer.send('PUT', 'products/warm', { body: { name: 'x' } })
@@ -64,13 +64,13 @@ test('a connection that is silent after the write was sent is 504 too', async ()
   expect(got.json).toMatchObject({ ...unknown, id: 'silent' })
 })
 
-test('a connection that takes no more bytes of a large write is 504, and gives its room back', async () => {
+test('a connection that accepts no more bytes of a large write is 504, and its memory is released', async () => {
   const argv = ['--acknowledge-within=100ms', '--max-writes=1', '--max-body=16MiB']
   await using disturbed = await openDisturbed(argv)
   const { proxy, writer } = disturbed
   await writer.send('PUT', 'products/warm', { body: { name: 'x' } })
   proxy.blackHole('requests')
-  // More than the buffers between here and there take.
+  // More than the buffers in between can take.
   const got = await writer.send('PUT', 'products/large', {
     headers: { prefer: 'handling=lenient' },
     body: { name: 'x'.repeat(15_000_000) },
@@ -82,7 +82,7 @@ test('a connection that takes no more bytes of a large write is 504, and gives i
   )
 })
 
-test('a database that is away is 503 with Retry-After, for each method, and nothing is written', async () => {
+test('an unavailable database is 503 with Retry-After for each method, and nothing is written', async () => {
   await using disturbed = await openDisturbed()
   const { proxy, writer } = disturbed
   proxy.cut()
@@ -102,7 +102,7 @@ test('a database that is away is 503 with Retry-After, for each method, and noth
   expect(await products.countDocuments({ _id: 'away' })).toBe(0)
 })
 
-test('a writer starts without its database, answers 503 meanwhile, and works when it is there', async () => {
+test('a writer starts without its database, answers 503 meanwhile, and works once it is available', async () => {
   await using proxy = await CutProxy.open(db.servers.members[0]?.port ?? 0)
   proxy.cut()
   await using writer = await openWriterAtOnce(proxy.uriThrough(db.uriFor('writer')))
@@ -110,7 +110,7 @@ test('a writer starts without its database, answers 503 meanwhile, and works whe
   const early = await writer.send('POST', 'products', { body: { id: 'early', name: 'x' } })
   expect(early.json).toMatchObject({ status: 503, type: 'https://freshet.dev/problems/unavailable' })
   expect((await ready()).status).toBe(503)
-  // The driver's first attempt to connect has failed for good by now.
+  // By now the driver's first attempt to connect has failed permanently.
   proxy.resume()
   await eventually(async () =>
     expect((await writer.send('PUT', 'products/early', { body: { name: 'x' } })).status).toBe(201),
@@ -118,25 +118,25 @@ test('a writer starts without its database, answers 503 meanwhile, and works whe
   await eventually(async () => expect((await ready()).status).toBe(200))
 })
 
-/** What the server says once to a command of this name. */
+/** A server response to one command with this name. */
 const failing = (command: string, data: object) =>
   db.failPoint('failCommand', { times: 1 }, { failCommands: [command], appName: 'freshet-writer', ...data })
 
 const writeConcernError = { writeConcernError: { code: 64, errmsg: 'waiting for replication timed out' } }
 
 test.each([
-  ['a write concern that fails', 'insert', writeConcernError, 504, 'outcome-unknown'],
-  ['a connection that closes', 'insert', { closeConnection: true }, 504, 'outcome-unknown'],
+  ['a write concern failure', 'insert', writeConcernError, 504, 'outcome-unknown'],
+  ['a closed connection', 'insert', { closeConnection: true }, 504, 'outcome-unknown'],
   ['an interruption by a step-down', 'insert', { errorCode: 11602 }, 504, 'outcome-unknown'],
-  ['a server that is no primary', 'insert', { errorCode: 10107 }, 503, 'unavailable'],
+  ['a server that is not the primary', 'insert', { errorCode: 10107 }, 503, 'unavailable'],
   [
-    'a server with too much to do',
+    'an overloaded server',
     'insert',
     { errorCode: 462, errorLabels: ['SystemOverloadedError'] },
     503,
     'unavailable',
   ],
-  ['a missing right', 'insert', { errorCode: 13 }, 500, 'internal'],
+  ['a missing privilege', 'insert', { errorCode: 13 }, 500, 'internal'],
 ])('POST after %s in the insert', async (_what, command, data, status, code) => {
   await using writer = await openWriter(db.uriFor('writer'))
   await using _ = await failing(command, data)
@@ -146,9 +146,9 @@ test.each([
 })
 
 test.each([
-  ['a write concern that fails', writeConcernError, 504, 'outcome-unknown'],
-  // The driver commits again: this is safe, and the outcome becomes known.
-  ['a connection that closes', { closeConnection: true }, 200, undefined],
+  ['a write concern failure', writeConcernError, 504, 'outcome-unknown'],
+  // The driver retries the commit, which is safe, so the outcome becomes known.
+  ['a closed connection', { closeConnection: true }, 200, undefined],
   ['an interruption', { errorCode: 11602, errorLabels: ['RetryableWriteError'] }, 200, undefined],
 ])('PUT If-Match after %s in the commit', async (_what, data, status, code) => {
   await using writer = await openWriter(db.uriFor('writer'))
@@ -160,7 +160,7 @@ test.each([
   if (code !== undefined) expect(got.json).toMatchObject({ ...unknown, id: 'commit' })
 })
 
-test('a connection that is lost before the commit is tried again, since nothing can be written yet', async () => {
+test('a connection lost before the commit is retried, because nothing can be written yet', async () => {
   await using writer = await openWriter(db.uriFor('writer'))
   for (const command of ['find', 'update']) {
     await writer.send('PUT', 'products/before', { body: { name: 'x' } })
@@ -170,7 +170,7 @@ test('a connection that is lost before the commit is tried again, since nothing 
   }
 })
 
-test('a document that others never let go is 409 busy, and stays as it was', async () => {
+test('a document that others keep locked is 409 busy, and stays unchanged', async () => {
   await using writer = await openWriter(db.uriFor('writer'))
   await writer.send('PUT', 'products/busy', { body: { name: 'x' } })
   await using session = db.admin.startSession()
@@ -186,7 +186,7 @@ test('a document that others never let go is 409 busy, and stays as it was', asy
   expect((await products.findOne({ _id: 'busy' }))?.name).toBe('x')
 })
 
-test('more writes at once than allowed are 503 at once, and room is made again', async () => {
+test('writes beyond the limit are 503 at once, and slots are released again', async () => {
   await using writer = await openWriter(db.uriFor('writer'), { argv: ['--max-writes=1'] })
   await using session = db.admin.startSession()
   session.startTransaction()
@@ -206,7 +206,7 @@ test('more writes at once than allowed are 503 at once, and room is made again',
   expect(metrics).toMatch(/^freshet_writer_writes_total 2$/m)
 })
 
-test('a value that another unique index has already is 422 without a word of the other document', async () => {
+test('a value that another unique index already has is 422, without revealing the other document', async () => {
   await using writer = await openWriter(db.uriFor('writer'))
   await products.createIndex({ name: 1 }, { unique: true, partialFilterExpression: { unique: true } })
   const body = { name: 'only one', unique: true }
@@ -224,7 +224,7 @@ test('a value that another unique index has already is 422 without a word of the
     const got = await writer.send(method, path, { headers, body })
     expect(got.json).toMatchObject({ status: 422, type: 'https://freshet.dev/problems/invalid-document' })
     expect(got.text).not.toMatch(/E11000|only one/)
-    // It is a fact about another document, so it holds at a position.
+    // This is a fact about another document, so it holds at a position.
     const at = String(got.headers.get('freshet-position'))
     expect(at >= String(there.headers.get('freshet-position'))).toBe(true)
     expect(at).toMatch(/^[0-9a-f]{8}\.[0-9a-f]{16}$/)

@@ -10,7 +10,7 @@ afterAll(async () => {
   await db[Symbol.asyncDispose]()
 })
 
-/** With whatever else: patches must keep it. */
+/** May contain anything: patches must preserve it. */
 interface Product extends Document {
   readonly _id: string
 }
@@ -45,7 +45,7 @@ test.each([
   ['merge', { name: 'y' }],
   ['json', [{ op: 'replace', path: '/name', value: 'y' }]],
 ] as const)(
-  'a %s patch changes what it names, and every other value keeps its bytes',
+  'a %s patch changes what it names, and all other values keep their bytes',
   async (format, body) => {
     await put(format, rich)
     const got = await patch(format, format, body)
@@ -57,7 +57,7 @@ test.each([
   },
 )
 
-test('a patch that goes inside a value that JSON cannot carry is 409 with its place', async () => {
+test('a patch of the inside of a value that JSON cannot represent is 409 with its location', async () => {
   await put('inside', rich)
   const before = await storedBytes('inside')
   const got = await patch('merge', 'inside', { at: { year: 1 } })
@@ -70,20 +70,20 @@ test('a patch that goes inside a value that JSON cannot carry is 409 with its pl
   expect(await storedBytes('inside')).toEqual(before)
 })
 
-test('a document that is not there is 404 with a position', async () => {
+test('a missing document is 404 with a position', async () => {
   const got = await patch('merge', 'nobody', { name: 'y' })
   expect(got.json).toMatchObject({ status: 404, type: 'https://freshet.dev/problems/not-found' })
   expect(got.headers.get('freshet-position')).toMatch(/^[0-9a-f]{8}\.[0-9a-f]{16}$/)
 })
 
-test('what a patch makes must fit the collection; else 422 and nothing is written', async () => {
+test('the result of a patch must match the schema; otherwise 422, and nothing is written', async () => {
   await put('fits', { name: 'x' })
   const got = await patch('merge', 'fits', { name: null })
   expect(got.json).toMatchObject({ status: 422, type: 'https://freshet.dev/problems/invalid-document' })
   expect(await storedBytes('fits')).toEqual(Buffer.from(BSON.serialize({ _id: 'fits', name: 'x' })))
 })
 
-test('a JSON patch whose test fails is 422 bad-patch with its place, and none of it is done', async () => {
+test('a JSON patch with a failing test is 422 bad-patch with its location, and nothing is applied', async () => {
   await put('tested', { name: 'x' })
   const got = await patch('json', 'tested', [
     { op: 'replace', path: '/name', value: 'y' },
@@ -94,7 +94,7 @@ test('a JSON patch whose test fails is 422 bad-patch with its place, and none of
   expect(await storedBytes('tested')).toEqual(Buffer.from(BSON.serialize({ _id: 'tested', name: 'x' })))
 })
 
-test('a patch in another format is 415 with those that are read', async () => {
+test('a patch in an unsupported format is 415 with the supported ones', async () => {
   for (const type of ['application/json', 'text/plain']) {
     const headers = { 'content-type': type }
     const got = await writer.send('PATCH', 'products/x', { headers, body: '{}' })
@@ -103,7 +103,7 @@ test('a patch in another format is 415 with those that are read', async () => {
   }
 })
 
-test('patches that meet are all applied: each is made again on what the other left', async () => {
+test('concurrent patches are all applied: each is reapplied to the result of the other', async () => {
   await put('counted', { name: 'x', list: [] })
   const one = (index: number) => patch('json', 'counted', [{ op: 'add', path: '/list/-', value: index }])
   for (let round = 0; round < 10; round++) {
@@ -114,7 +114,7 @@ test('patches that meet are all applied: each is made again on what the other le
   expect(list.toSorted((a, b) => a - b)).toEqual([...Array(20).keys()])
 })
 
-test('PUT keeps the names of a body in their order, also those that look like numbers', async () => {
+test('PUT keeps the order of names in a body, even of those that look like numbers', async () => {
   const body = '{"name":"x","2":"b","1":"a","id":"ordered"}'
   const got = await writer.send('PUT', 'products/ordered', { body })
   expect(got.text).toBe('{"id":"ordered","name":"x","2":"b","1":"a"}')

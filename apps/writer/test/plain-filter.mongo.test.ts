@@ -62,7 +62,7 @@ const oddValues: readonly unknown[] = [
   new MaxKey(),
 ]
 
-/** The ids of the documents that the filter matches. */
+/** The ids of the documents that match the filter. */
 async function matched(): Promise<ReadonlySet<string>> {
   const found = await products
     .find({ $expr: BSON.deserialize(isPlain) }, { projection: { _id: 1 } })
@@ -70,7 +70,7 @@ async function matched(): Promise<ReadonlySet<string>> {
   return new Set(found.map(({ _id }) => String(_id)))
 }
 
-test('the filter of the server finds the same documents plain as the mapping, whatever they hold', async () => {
+test('the filter on the server and the codec agree on which documents are plain, whatever they contain', async () => {
   const random = seededRandom()
   const { pick } = random
   const value = (levels: number): unknown => {
@@ -94,7 +94,7 @@ test('the filter of the server finds the same documents plain as the mapping, wh
   }
   add({ id: 1 })
   for (let count = 0; count < 3_000; count++) add(document(random.below(6)))
-  // Sent as bytes: the driver would change some of them.
+  // Sent as bytes, because the driver would change some of them.
   await products.deleteMany({})
   const all = [...documents.values()]
   for (let at = 0; at < all.length; at += 500)
@@ -109,13 +109,13 @@ test('the filter of the server finds the same documents plain as the mapping, wh
   expect(
     wrong.map((bytes) => BSON.EJSON.stringify(BSON.deserialize(bytes, exact), { relaxed: false })),
   ).toEqual([])
-  // Both kinds are there in numbers, or the comparison would say little.
+  // Both kinds are numerous; otherwise the comparison would prove little.
   expect(Math.min(plain.size, stored.length - plain.size)).toBeGreaterThan(300)
 })
 
 const exact = { promoteValues: false, promoteLongs: false, bsonRegExp: true } as const
 
-test('a document with a text or a name that is not UTF-8 is not replaced by the filter', async () => {
+test('a document with a string or name that is not UTF-8 is not replaced by the filter', async () => {
   for (const [id, member] of [
     ['text', { a: { b: ['xQx'] } }],
     ['name', { a: [{ xQx: 1 }] }],
@@ -131,7 +131,7 @@ test('a document with a text or a name that is not UTF-8 is not replaced by the 
   }
 })
 
-test('a document that goes too deep does not match, plain or not', async () => {
+test('a document that is too deep does not match, plain or not', async () => {
   await products.deleteMany({})
   const nested = (levels: number): object => (levels === 0 ? {} : { a: nested(levels - 1) })
   const named = db.admin.db('shop').collection<{ _id: string }>('products')
@@ -139,14 +139,14 @@ test('a document that goes too deep does not match, plain or not', async () => {
   expect([...(await matched())]).toEqual(['l6', 'l7'])
 })
 
-test('a document of more than 16 KiB does not match, and its content is not looked at', async () => {
+test('a document of more than 16 KiB does not match, and its content is not inspected', async () => {
   await products.deleteMany({})
   const named = db.admin.db('shop').collection<{ _id: string; text: string }>('products')
   const empty = BSON.calculateObjectSize({ _id: 'small', text: '' })
   await named.insertOne({ _id: 'small', text: 'x'.repeat(16_384 - empty) })
   await named.insertOne({ _id: 'large', text: 'x'.repeat(16_385 - empty) })
   expect([...(await matched())]).toEqual(['small'])
-  // A name or a text that is no UTF-8 is an error of the statement, if it is looked at.
+  // If it were inspected, a name or string that is not UTF-8 would fail the statement.
   const bytes = Buffer.from(BSON.serialize({ _id: 'odd', a: 'Q'.repeat(16_384) }))
   bytes[bytes.indexOf('Q')] = 0xff
   await db.admin.db('shop').command({ insert: 'products', documents: listOfOne('documents', bytes) })

@@ -18,13 +18,13 @@ function positionIn(got: Got): string {
   return String(got.headers.get('freshet-position')).slice(9)
 }
 
-/** When the change was made, as the change stream tells. */
+/** When the change was made, according to the change stream. */
 function timeOf({ clusterTime }: ChangeStreamDocument): string {
   if (!(clusterTime instanceof Timestamp)) throw new Error('an event without a time')
   return positionOf(clusterTime.t, clusterTime.i)
 }
 
-test('the position of each kind of write is the time of its change, whatever else is written meanwhile', async () => {
+test('the position of each kind of write is the time of its change, whatever else is written concurrently', async () => {
   await using stream = shop.collection('products').watch()
   const events: ChangeStreamDocument[] = []
   stream.on('change', (event) => events.push(event))
@@ -61,7 +61,7 @@ test('the position of each kind of write is the time of its change, whatever els
   expect(ours().map(timeOf)).toEqual(all.map(positionIn))
 })
 
-test('what writes nothing has a position that is not before the state it speaks of', async () => {
+test('the position of an answer that wrote nothing is not before the state it describes', async () => {
   const made = await writer.send('PUT', 'products/still', { body: { name: 'a' } })
   const at = positionIn(made)
   const wrongTag = { 'if-match': '"AAAAAAAAAAAAAAAAAAAAAA"' }
@@ -80,7 +80,7 @@ test('what writes nothing has a position that is not before the state it speaks 
   for (const answer of answers) expect(positionIn(answer) >= at).toBe(true)
 })
 
-test('the source is named after the timeline, and a new name is in use soon', async () => {
+test('the source id is derived from the timeline, and a new one is adopted soon', async () => {
   const named = (timeline: string) => createHash('sha256').update(timeline).digest('hex').slice(0, 8)
   const control = shop.collection<{ _id: string; timeline: string }>('freshet')
   const first = await control.findOne({ _id: 'source' })

@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { heldBackend } from './support/held-backend.ts'
 import { openWriter } from './support/open-writer.ts'
 
-/** The whole answer to a request that no client library sends. */
+/** The complete response to a request that no client library sends. */
 async function answerTo(url: string, request: string): Promise<string> {
   const socket = connect(Number(new URL(url).port), '127.0.0.1')
   let answer = ''
@@ -34,7 +34,7 @@ test.each([
   'DELETE /v1\\products/victim',
   'DELETE /v1/products/victim#/../../orders',
   'DELETE ftp://h/v1/products/victim',
-])('%s, which URL parsers read in different ways, is 400', async (line) => {
+])('%s, which URL parsers interpret differently, is 400', async (line) => {
   await using writer = await openWriter('mongodb://127.0.0.1:1', { over: heldBackend })
   expect(await answerTo(writer.service.url, `${line} HTTP/1.1`)).toMatch(/^HTTP\/1\.1 400 [^]*bad-url/)
 })

@@ -17,7 +17,7 @@ const merge = { 'content-type': 'application/merge-patch+json' }
 const star = { 'if-match': '*' }
 const lenient = { prefer: 'handling=lenient' }
 
-/** Every way in which a document comes into the database; `id` is stored already. */
+/** Every way to write a document; `id` already exists. */
 function everyWay(id: string, body: Document): Promise<readonly Got[]> {
   const path = `products/${id}`
   return Promise.all([
@@ -32,18 +32,18 @@ function everyWay(id: string, body: Document): Promise<readonly Got[]> {
 }
 
 test.each([
-  ['GeoJSON that is none', { place: '2dsphere' }, { place: { type: 'Point', coordinates: [999, 999] } }],
-  ['a point outside of its bounds', { spot: '2d' }, { spot: [999, 999] }],
-  ['a point that is none', { spot: '2d' }, { spot: [1, 'private'] }],
-  ['a point of other types', { spot: '2d' }, { spot: ['private', 1] }],
+  ['invalid GeoJSON', { place: '2dsphere' }, { place: { type: 'Point', coordinates: [999, 999] } }],
+  ['a point out of bounds', { spot: '2d' }, { spot: [999, 999] }],
+  ['an invalid point', { spot: '2d' }, { spot: [1, 'private'] }],
+  ['a point of the wrong types', { spot: '2d' }, { spot: ['private', 1] }],
   ['half a point', { spot: '2d' }, { spot: [1] }],
-  ['an array beside a text', { words: 'text', tag: 1 }, { words: 'private', tag: ['private'] }],
-  ['a number as a name in an array', { 'list.0': 1 }, { list: [{ 0: 'private' }] }],
+  ['an array beside a string', { words: 'text', tag: 1 }, { words: 'private', tag: ['private'] }],
+  ['a numeric name inside an array', { 'list.0': 1 }, { list: [{ 0: 'private' }] }],
   ['two arrays in one index', { left: 1, right: 1 }, { left: [1], right: ['private'] }],
-  ['a language that there is none of', { words: 'text' }, { words: 'private', language: 'private' }],
-  ['a language that is no text', { words: 'text' }, { words: 'private', language: 5 }],
+  ['an unknown language', { words: 'text' }, { words: 'private', language: 'private' }],
+  ['a language that is not a string', { words: 'text' }, { words: 'private', language: 5 }],
   ['an array in a hashed index', { hash: 'hashed' }, { hash: ['private'] }],
-] as const)('%s is 422 invalid-document without a word of the database', async (what, index, fields) => {
+] as const)("%s is 422 invalid-document, without the database's message", async (what, index, fields) => {
   const name = await products.createIndex(index)
   const id = what.replaceAll(' ', '-')
   await products.insertOne({ _id: id, name: 'x' })
@@ -52,13 +52,13 @@ test.each([
       type: 'https://freshet.dev/problems/invalid-document',
       title: expect.any(String),
       status: 422,
-      detail: 'A rule of the database, or one of its indexes, does not take this document.',
+      detail: 'A validation rule or an index of the database rejects this document.',
       retryable: false,
     })
   await products.dropIndex(name)
 })
 
-test('a document that a validator does not take is 422 invalid-document', async () => {
+test('a document that a validator rejects is 422 invalid-document', async () => {
   await products.insertOne({ _id: 'validated', name: 'x' })
   const validator = { $jsonSchema: { properties: { secret: { bsonType: 'int' } } } }
   await shop.command({ collMod: 'products', validator })
@@ -71,13 +71,13 @@ test('a document that a validator does not take is 422 invalid-document', async 
 
 test.each([
   ['a name that begins with $', { $price: 5 }, '/$price'],
-  ['a reference at the top', { $ref: 'a', $id: 'b' }, '/$ref'],
+  ['a reference at the top level', { $ref: 'a', $id: 'b' }, '/$ref'],
   ['a timestamp that the server fills in', { at: new Timestamp({ t: 0, i: 0 }) }, '/at'],
-])('a PATCH that leaves %s is 409 with its place and a position', async (what, fields, pointer) => {
+])('a PATCH that leaves %s is 409 with its location and a position', async (what, fields, pointer) => {
   const _id = what.replaceAll(/[ $]/g, '-')
   const bytes = BSON.serialize({ _id, name: 'x', ...fields })
   await shop.command({ insert: 'products', documents: listOfOne('documents', bytes) })
-  // An insert takes the names, and fills the timestamp in; as another program stores it, an update puts zero there.
+  // An insert accepts the names and sets the timestamp; an update stores zero, as another program might.
   if ('at' in fields) await products.updateOne({ _id }, [{ $set: { at: { $literal: fields.at } } }])
   const raw = (): Promise<unknown> => products.findOne({ _id }, { raw: true })
   const before = await raw()
@@ -143,7 +143,7 @@ const inexact: Readonly<Record<string, CreateCollectionOptions>> = {
 }
 
 test.each(Object.entries(inexact))(
-  'W8 nothing is written to a %s that is there before the first write, and a mended one is written at once',
+  'W8 nothing is written to a %s that exists before the first write, and a fixed collection is written at once',
   async (_kind, options) => {
     await shop.dropCollection('products')
     await shop.createCollection('products', options)
@@ -174,7 +174,7 @@ test.each(Object.entries(inexact))(
   },
 )
 
-test('W8 a capped collection is found out by what would be 500, and then takes nothing', async () => {
+test('W8 a capped collection is detected by what would be a 500, and then rejects everything', async () => {
   expect((await writer.send('POST', 'products', { body: { name: 'x' } })).status).toBe(201)
   await shop.dropCollection('products')
   await shop.createCollection('products', { capped: true, size: 100_000 })
@@ -194,7 +194,7 @@ test('W8 a capped collection is found out by what would be 500, and then takes n
   await shop.createCollection('products')
 })
 
-test('W8 a refusal whose reason is not the kind of a plain collection stays what it is', async () => {
+test('W8 an error in a plain collection is not attributed to its kind', async () => {
   const data = { failCommands: ['insert'], appName: 'freshet-writer' }
   for (const errorCode of [2, 20]) {
     await using _ = await db.failPoint('failCommand', { times: 1 }, { ...data, errorCode })
@@ -215,7 +215,7 @@ test('W8 a refusal whose reason is not the kind of a plain collection stays what
   expect(got.json).toMatchObject({ status: 409, type: 'https://freshet.dev/problems/busy', retryable: true })
 })
 
-test('a collection whose ids are compared by a collation never gets another document changed', async () => {
+test('in a collection whose collation compares ids, no other document is ever changed', async () => {
   await shop.dropCollection('products')
   const collated = { collation: { locale: 'en', strength: 2 } }
   const named = await shop.createCollection<{ _id: string; name: string }>('products', collated)
@@ -243,15 +243,15 @@ test('a collection whose ids are compared by a collation never gets another docu
   await shop.createCollection('products')
 })
 
-test('what nobody can explain is not called retryable', async () => {
+test('an unexplained error is not reported as retryable', async () => {
   const data = { failCommands: ['insert'], appName: 'freshet-writer', errorCode: 13 }
   await using _ = await db.failPoint('failCommand', { times: 1 }, data)
   const got = await writer.send('POST', 'products', { body: { name: 'x' } })
   expect(got.json).toMatchObject({ status: 500, retryable: false, instance: expect.any(String) })
 })
 
-test('a document that no reader could answer is 413, and is not stored', async () => {
-  // A control character is one byte in BSON and six in JSON: 16 copies of a megabyte would be 96.
+test("a document that is too large for a reader's answer is 413, and is not stored", async () => {
+  // A control character is one byte in BSON and six in JSON: 16 strings of a megabyte would be 96.
   const whole = '\u0001'.repeat(150_000)
   await writer.send('PUT', 'products/long', { body: { name: 'x', a: whole } })
   const copies = (from: number, to: number) =>

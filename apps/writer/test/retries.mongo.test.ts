@@ -12,19 +12,19 @@ afterAll(() => db[Symbol.asyncDispose]())
 const products = db.admin.db('shop').collection<{ _id: string; name: string }>('products')
 await products.insertOne({ _id: 'busy', name: 'x' })
 
-/** Waits for nothing, and remembers what it was asked to wait for. */
+/** Does not wait, and records the requested waits. */
 class HastyClock implements Clock {
   readonly sleeps: number[] = []
   readonly now = () => systemClock.now()
   readonly wallMs = () => systemClock.wallMs()
 
   async sleep(ms: number): Promise<void> {
-    // The wait for a primary to be seen is a longer one.
+    // Waiting for a primary takes longer.
     if (ms < 1_000) this.sleeps.push(ms)
   }
 }
 
-/** What the writer's own store does with a document that another transaction holds all the time. */
+/** What the writer's own store does with a document that another transaction keeps locked. */
 async function meetConflict(): Promise<{ readonly looks: number; readonly sleeps: readonly number[] }> {
   const clock = new HastyClock()
   const config = readConfig(writerOptions, {
@@ -51,12 +51,12 @@ async function meetConflict(): Promise<{ readonly looks: number; readonly sleeps
   return { looks, sleeps: clock.sleeps }
 }
 
-test('a write that meets another one is tried again 5 times, after waits that grow and are never the same', async () => {
+test('a write that conflicts with another is retried 5 times, after growing and jittered pauses', async () => {
   const runs = [await meetConflict(), await meetConflict()]
   for (const { looks, sleeps } of runs) {
     expect(looks).toBe(6)
     expect(sleeps.map((ms) => 2 ** Math.ceil(Math.log2(ms)))).toEqual([4, 8, 16, 32, 64])
   }
-  // Two that met must not meet again.
+  // Two conflicting writes must not stay in step.
   expect(runs[0]?.sleeps).not.toEqual(runs[1]?.sleeps)
 })

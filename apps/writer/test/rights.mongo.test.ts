@@ -25,20 +25,20 @@ test.each(['reader', 'auditor'] as const)(
   },
 )
 
-test('G4.5 nor where a collection was added and nobody migrated', async () => {
+test('G4.5 nor with a new collection before the next migration', async () => {
   await using fresh = await openTestDatabase({ own: true, collections: collections.slice(1) })
   const refusal = await refusalOf(fresh.uriFor('writer'))
   expect(String(refusal)).toContain(`may not find in shop.${collections[0]}`)
 })
 
-test('G4.5 nor where it may not keep answers, as before the migration of this version', async () => {
+test('G4.5 nor without permission to store answers, as before the migration of this version', async () => {
   await using fresh = await openTestDatabase({ own: true, collections })
   await fresh.admin.db('shop_internal').command({ updateRole: 'freshet-writer', privileges: [] })
   const refusal = await refusalOf(fresh.uriFor('writer'))
   expect(String(refusal)).toContain('may not find in shop_internal.idempotency')
 })
 
-test('G4.5 nor where it may not ask what collections are', async () => {
+test('G4.5 nor without permission to read the definitions of collections', async () => {
   await using fresh = await openTestDatabase({ own: true, collections })
   const shop = fresh.admin.db('shop')
   const resource = { db: 'shop', collection: '' }
@@ -60,7 +60,7 @@ test.each([
   expect(String(refusal)).not.toContain('wrong@')
 })
 
-test('G4.5 a user who may do more is fine for a writer, and a database that is away keeps none from starting', async () => {
+test("G4.5 a writer's user may have more privileges, and an unavailable database does not prevent startup", async () => {
   await using root = await openWriter(db.adminUri)
   expect((await root.send('PUT', 'products/x', { body: { name: 'x' } })).status).toBe(201)
   await using away = await openWriterAtOnce('mongodb://writer:x@127.0.0.1:1/?directConnection=true')

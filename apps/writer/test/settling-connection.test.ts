@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { SettlingConnection } from '../src/store/mongodb/client.ts'
 
-/** More than the buffers of the loopback take: Linux lets them grow to some megabytes. */
+/** More than the loopback buffers take: Linux lets them grow to some megabytes. */
 const large = { insert: 'products', documents: [{ text: 'x'.repeat(15_000_000) }] }
 
 /** A socket to a server that never reads. */
@@ -26,7 +26,7 @@ async function openSilent(): Promise<{ socket: Socket } & AsyncDisposable> {
   }
 }
 
-/** When the driver hands bytes to the socket, from now on. */
+/** Resolves when the driver passes bytes to the socket. */
 function handedOver(socket: Socket): Promise<void> {
   const write = socket.write.bind(socket)
   return new Promise((resolve) => {
@@ -37,7 +37,7 @@ function handedOver(socket: Socket): Promise<void> {
   })
 }
 
-/** What one large command over `Class` comes to, when its socket is made an end of before or after it is full. */
+/** The outcome of one large command over `Class` whose socket is destroyed before or after it is full. */
 async function outcome(
   Class: typeof Connection,
   end: (socket: Socket) => void,
@@ -54,29 +54,29 @@ async function outcome(
   Object.assign(connection, { hello: { maxWireVersion: 17, compression: [compressor] } })
   const written = handedOver(socket)
   const settled = connection.command({ db: 'shop' }, large, {}).catch((error: unknown) => error)
-  // Compressing goes on beside this turn.
+  // Compression continues in the background.
   if (compressor === 'none') await written
   end(socket)
   await Promise.all([written, once(socket, 'close').catch(() => undefined)])
-  // All that follows from the end of the socket has run by then.
+  // By then, everything triggered by the end of the socket has run.
   return await Promise.race([settled, new Promise((resolve) => setImmediate(resolve, 'never settles'))])
 }
 
 const reset = () => Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })
 
-test('a write that waits for a full socket ends as an error of the network when the socket does', async () => {
+test('a write that waits for a full socket fails with a network error when the socket closes', async () => {
   expect(await outcome(SettlingConnection, (socket) => socket.destroy())).toBeInstanceOf(MongoNetworkError)
   const error = await outcome(SettlingConnection, (socket) => socket.destroy(reset()))
   expect(error).toBeInstanceOf(MongoNetworkError)
   expect(error).toMatchObject({ cause: reset() })
 })
 
-test('a write that is compressed while its socket goes ends so too', async () => {
+test('a write that is being compressed when its socket closes fails the same way', async () => {
   const error = await outcome(SettlingConnection, (socket) => socket.destroy(), 'zlib')
   expect(error).toBeInstanceOf(MongoNetworkError)
 })
 
-test('the driver alone does not see to it: where this fails, it needs no help any more', async () => {
+test('the driver alone does not do this: if this test fails, the workaround is no longer needed', async () => {
   expect(await outcome(Connection, (socket) => socket.destroy())).toBe('never settles')
   expect(await outcome(Connection, (socket) => socket.destroy(), 'zlib')).toBe('never settles')
   expect(await outcome(Connection, (socket) => socket.destroy(reset()))).not.toBeInstanceOf(MongoNetworkError)

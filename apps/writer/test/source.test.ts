@@ -15,9 +15,9 @@ const second = sourceIdOf('second')
 
 interface World extends AsyncDisposable {
   readonly source: SourceWatch
-  /** What the next look finds. */
+  /** The result of the next check. */
   found: SourceId | undefined | Error
-  /** Ends the look that is under way; looks wait for it while it is set. */
+  /** Ends the current check; checks wait for it while it is set. */
   gate: Promise<void> | undefined
   looks: number
 }
@@ -49,7 +49,7 @@ function open(everyMs: number): World {
 
 const HOUR_MS = 3_600_000
 
-test('W2 without a control document the source stays unknown, and is found when there is one', async () => {
+test('W2 without a control document the source stays unknown, and is found once there is one', async () => {
   await using world = open(HOUR_MS)
   world.found = undefined
   world.source.doubt()
@@ -59,7 +59,7 @@ test('W2 without a control document the source stays unknown, and is found when 
   await eventually(() => expect(world.source.source).toBe(first))
 })
 
-test('W1 a doubt makes the source unknown at once, and it is looked at without waiting', async () => {
+test('W1 a doubt makes the source unknown at once, and triggers a check without a pause', async () => {
   await using world = open(HOUR_MS)
   await eventually(() => expect(world.source.source).toBe(first))
   world.found = second
@@ -68,7 +68,7 @@ test('W1 a doubt makes the source unknown at once, and it is looked at without w
   await eventually(() => expect(world.source.source).toBe(second))
 })
 
-test('W1 a doubt that comes during a look makes its answer worthless', async () => {
+test('W1 a doubt during a check invalidates its result', async () => {
   await using world = open(HOUR_MS)
   await eventually(() => expect(world.source.source).toBe(first))
   let letGo = (): void => undefined
@@ -77,7 +77,7 @@ test('W1 a doubt that comes during a look makes its answer worthless', async () 
   })
   world.source.doubt()
   await eventually(() => expect(world.looks).toBe(2))
-  // The look under way has read the old name already.
+  // The current check has already read the old source.
   world.found = second
   world.source.doubt()
   const seen: unknown[] = []
@@ -90,7 +90,7 @@ test('W1 a doubt that comes during a look makes its answer worthless', async () 
   expect(seen).not.toContain(first)
 })
 
-test('W1 an answer whose source came into doubt waits for the next look, and is told if it is another one', async () => {
+test('W1 an answer whose source came into doubt waits for the next check, which says whether it changed', async () => {
   await using world = open(HOUR_MS)
   await world.source.expect()
   expect(await world.source.stillIs(first)).toBe(true)
@@ -101,19 +101,19 @@ test('W1 an answer whose source came into doubt waits for the next look, and is 
   expect(await world.source.stillIs(first)).toBe(false)
 })
 
-test('a look that fails is repeated', async () => {
+test('a failed check is repeated', async () => {
   await using world = open(1)
   await eventually(() => expect(world.source.source).toBe(first))
   world.found = new Error('away')
   const { looks } = world
   await eventually(() => expect(world.looks).toBeGreaterThan(looks + 2))
-  // What is known stays known: a look that fails tells nothing about another server.
+  // The source stays known: a failed check proves nothing about another server.
   expect(world.source.source).toBe(first)
 })
 
 test('writes that gave up waiting for the source leave nothing behind', async () => {
   const signals: WeakRef<AbortSignal>[] = []
-  // It is never started, so the source is never known.
+  // It is never started, so the source never becomes known.
   const source = new SourceWatch({
     control: { source: async () => undefined },
     clock: {
@@ -131,7 +131,7 @@ test('writes that gave up waiting for the source leave nothing behind', async ()
   })
 })
 
-test('W2 a write is told whether the database cannot be reached, or was never migrated', async () => {
+test('W2 a write is told whether the database is unreachable or was never migrated', async () => {
   await using world = open(HOUR_MS)
   const refused = async (): Promise<unknown> =>
     await world.source.expect().catch((error: ProblemError) => error.code)
@@ -144,7 +144,7 @@ test('W2 a write is told whether the database cannot be reached, or was never mi
   await eventually(async () => expect(await refused()).toBe('unavailable'))
 })
 
-test('W1 a look that began before the write was acknowledged says nothing about it', async () => {
+test('W1 a check that began before the write was acknowledged proves nothing about it', async () => {
   await using world = open(HOUR_MS)
   await eventually(() => expect(world.source.source).toBe(first))
   await world.source.expect()
@@ -154,7 +154,7 @@ test('W1 a look that began before the write was acknowledged says nothing about 
   })
   const early = world.source.stillIs(first)
   await eventually(() => expect(world.looks).toBe(2))
-  // It has read the old name, and is under way still when this one is acknowledged.
+  // It has read the old source, and is still running when this write is acknowledged.
   world.found = second
   const late = world.source.stillIs(first)
   letGo()
@@ -163,7 +163,7 @@ test('W1 a look that began before the write was acknowledged says nothing about 
   expect(world.looks).toBe(3)
 })
 
-test('W1 a look that fails is no proof, although what is known stays known', async () => {
+test('W1 a failed check is no proof, although the source stays known', async () => {
   await using world = open(HOUR_MS)
   await eventually(() => expect(world.source.source).toBe(first))
   await world.source.expect()

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { ConfigError } from '@freshet/kit'
 import { openWriterAtOnce } from './support/open-writer.ts'
 
-test('an address that is none is refused before anything listens, and is not repeated', async () => {
+test('an invalid address is refused before anything listens, and is not printed', async () => {
   const refusal: unknown = await openWriterAtOnce('http://user:secret@nowhere').catch(
     (error: unknown) => error,
   )
@@ -11,7 +11,7 @@ test('an address that is none is refused before anything listens, and is not rep
   expect(String(refusal)).not.toMatch(/secret/)
 })
 
-test('a folder without collection files is refused', async () => {
+test('a directory without collection files is refused', async () => {
   const argv = ['--collections=/nowhere/at/all']
   const refusal: unknown = await openWriterAtOnce('mongodb://127.0.0.1:1', { argv }).catch(
     (error: unknown) => error,

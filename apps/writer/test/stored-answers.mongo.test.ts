@@ -1,33 +1,15 @@
 import { afterAll, expect, test } from '@jest/globals'
 import { formatLineage } from '@freshet/protocol'
-import { eventually, openTestDatabase } from '@freshet/testkit'
+import { eventually } from '@freshet/testkit'
 import { CommandTap } from './support/command-tap.ts'
-import { bearer, collections, openWriter } from './support/open-writer.ts'
-import { problem, sendersOf, told } from './support/sending-once.ts'
+import { bearer, openWriter } from './support/open-writer.ts'
+import { append, merge, openKeyedWriter, problem, told } from './support/sending-once.ts'
 
-const db = await openTestDatabase({ collections, setParameters: { ttlMonitorSleepSecs: 1 } })
-const writer = await openWriter(db.uriFor('writer'), { argv: ['--max-body=64KiB'] })
-const sender = sendersOf(writer)
-afterAll(async () => {
-  await writer[Symbol.asyncDispose]()
-  await db[Symbol.asyncDispose]()
-})
+const opened = await openKeyedWriter({ setParameters: { ttlMonitorSleepSecs: 1 } }, ['--max-body=64KiB'])
+const { db, writer, sender, products, records } = opened
+afterAll(() => opened[Symbol.asyncDispose]())
 
-interface Product {
-  readonly _id: string
-  readonly name: string
-  readonly tags?: readonly string[]
-}
-const products = db.admin.db('shop').collection<Product>('products')
-const records = db.admin.db('shop_internal').collection('idempotency')
-
-const merge = { 'content-type': 'application/merge-patch+json' }
-const append = {
-  headers: { 'content-type': 'application/json-patch+json' },
-  body: [{ op: 'add', path: '/tags/-', value: 'x' }],
-}
-
-test('a write whose outcome was unknown is done once when it is repeated with its key', async () => {
+test('a write with an unknown outcome is applied once when repeated with its key', async () => {
   await products.insertOne({ _id: 'list', name: 'x', tags: [] })
   for (const data of [
     { writeConcernError: { code: 64, errmsg: 'waiting for replication timed out' } },
@@ -43,13 +25,13 @@ test('a write whose outcome was unknown is done once when it is repeated with it
       return await send('PATCH', 'products/list', append)
     })()
     expect(first.json).toMatchObject({ status: 504, ...problem('outcome-unknown'), id: 'list' })
-    // One that was not committed has the key until it is given up.
+    // An uncommitted transaction keeps the key until the server aborts it.
     await eventually(async () => expect((await send('PATCH', 'products/list', append)).status).toBe(200))
   }
   expect((await products.findOne({ _id: 'list' }))?.tags).toEqual(['x', 'x'])
 })
 
-test('a write that descends from a change tells its cause once', async () => {
+test('a repeated write with a cause reports it once', async () => {
   const cause = formatLineage([{ handler: 'stock/recount', heard: 'orders/1', writes: ['products'] }])
   const send = sender('caused', 'tester', 'stock')
   const sent = { headers: { 'freshet-cause': cause }, body: { name: 'caused' } }
@@ -73,7 +55,7 @@ test('a write that descends from a change tells its cause once', async () => {
   expect((await send('POST', 'products', loop)).status).toBe(508)
 })
 
-test('an answer is kept for a day by the clock of the server, removed then, and the key is new again', async () => {
+test("an answer is stored for a day by the server's clock, then deleted, and the key can be used again", async () => {
   const indexes = await records.indexes()
   expect(indexes).toContainEqual(expect.objectContaining({ key: { expiresAt: 1 }, expireAfterSeconds: 0 }))
   await records.deleteMany({})
@@ -84,7 +66,7 @@ test('an answer is kept for a day by the clock of the server, removed then, and 
   expect(Object.keys(record ?? {}).toSorted()).toEqual(
     ['_id', 'etag', 'expiresAt', 'json', 'location', 'request', 'status'].toSorted(),
   )
-  // Neither the key nor who sent it can be read there.
+  // The record reveals neither the key nor its caller.
   expect(record).toMatchObject({ status: 201, etag: first.headers.get('etag') })
   expect([record?._id.toString('hex').length, record?.['request'].length]).toEqual([64, 32])
   const [now] = await db.admin
@@ -100,7 +82,7 @@ test('an answer is kept for a day by the clock of the server, removed then, and 
   expect(await products.countDocuments({ name: 'a day' })).toBe(2)
 })
 
-test('an answer that takes more room than a body may is refused before anything is written; a minimal one is kept', async () => {
+test('an answer that is larger than a body may be is refused before anything is written; a minimal one is stored', async () => {
   const text = 'x'.repeat(100_000)
   await products.insertOne({ _id: 'large', name: text })
   const body = { price: 1 }
@@ -117,13 +99,13 @@ test('an answer that takes more room than a body may is refused before anything 
   expect((await writer.send('PATCH', 'products/large', { headers: merge, body })).status).toBe(200)
 })
 
-test('a request without a key costs nothing more; with one it costs looks, a record and a transaction', async () => {
+test('a request without a key costs nothing extra; one with a key costs reads, a record and a transaction', async () => {
   await using tap = await CommandTap.open(db.servers.members[0]?.port ?? 0)
   await using tapped = await openWriter(tap.uriThrough(db.uriFor('writer')))
   const ofWrite = async (headers: Record<string, string>): Promise<readonly string[]> => {
     const from = tap.commands.length
     await tapped.send('POST', 'products', { headers, body: { name: 'x' } })
-    // Greetings, and what is said to the control documents, come when they like.
+    // Handshakes, and commands on the control documents, come at any time.
     return tap.commands
       .slice(from)
       .map((command) => Object.entries(command)[0]?.join(' ') ?? '')
@@ -133,7 +115,7 @@ test('a request without a key costs nothing more; with one it costs looks, a rec
   const headers = { 'idempotency-key': 'costs', authorization: await bearer() }
   const once = [
     'find idempotency',
-    // The second one asks how large it is: the first one finds neither large documents nor those that are not there.
+    // The second one reads its size, because the first one finds neither large nor missing documents.
     'find products',
     'find products',
     'update idempotency',

@@ -38,7 +38,7 @@ const changesOver = (
 
 const placeOf = (id: string): DocumentPlace => ({ collection: { stored: 'products', idType: 'string' }, id })
 
-test('writes that wait for another attempt do not wait for one and the same signal: Node.js would warn of a leak', async () => {
+test('writes waiting for a retry do not share one signal: Node.js would warn of a leak', async () => {
   const listening: number[] = []
   const clock: Clock = {
     now: () => systemClock.now(),
@@ -57,7 +57,7 @@ test('writes that wait for another attempt do not wait for one and the same sign
   expect(Math.max(...listening)).toBe(1)
 })
 
-test('W5 the time of a statement is never taken for the one of a commit whose reply tells none', async () => {
+test('W5 the time of a statement is never used for a commit whose reply has none', async () => {
   const statement = new Timestamp({ t: 5, i: 1 })
   const session = {
     operationTime: undefined as Timestamp | undefined,
@@ -88,7 +88,7 @@ test('W5 the time of a statement is never taken for the one of a commit whose re
   await expect(run(false, none)).rejects.toMatchObject({ code: 'UNCONFIRMED' })
 })
 
-test('W5 a transaction goes on with the client that began it, also when another one takes its place', async () => {
+test('W5 a transaction continues with the client that began it, even after the client is replaced', async () => {
   const other = new MongoClient(db.adminUri)
   try {
     for (const write of [BSON.serialize({ _id: 'renewed', n: 1 }), 'remove'] as const) {

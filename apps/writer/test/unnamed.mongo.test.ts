@@ -17,7 +17,7 @@ const sourceIn = (got: Got): string | undefined => got.headers.get('freshet-posi
 const merge = { 'content-type': 'application/merge-patch+json' }
 const lenient = { prefer: 'handling=lenient' }
 
-/** One of each way to write. */
+/** One write of each kind. */
 function everyWay(writer: OpenWriter, n: number): Promise<readonly Got[]> {
   const body = { name: `${n}` }
   return Promise.all([
@@ -30,16 +30,16 @@ function everyWay(writer: OpenWriter, n: number): Promise<readonly Got[]> {
   ])
 }
 
-/** What takes the name of the history away, and what gives the database one again. */
+/** Ways to remove the source, each with a way to restore it. */
 const losses: Readonly<Record<string, (db: TestDatabase) => Promise<unknown>>> = {
   'the database is dropped': (db) => db.admin.db('shop').dropDatabase({ writeConcern: { w: 'majority' } }),
   'the control collection is dropped': (db) => controlOf(db).drop({ writeConcern: { w: 'majority' } }),
-  'the document of the source is removed': (db) => controlOf(db).deleteOne({ _id: 'source' }),
-  'the document of the source has no name': (db) =>
+  'the source document is deleted': (db) => controlOf(db).deleteOne({ _id: 'source' }),
+  'the source document has no timeline': (db) =>
     controlOf(db).updateOne({ _id: 'source' }, { $unset: { timeline: 1 } }),
 }
 
-/** Answers that were sent after the loss, or had a part of their way still to go, and name the old history. */
+/** Answers that were sent after the loss, or whose writes were still running then, and that name the old source. */
 async function answersAfter(
   loss: (db: TestDatabase) => Promise<unknown>,
   over: (backend: Backend) => Backend = (backend) => backend,
@@ -52,7 +52,7 @@ async function answersAfter(
   const ending = new AbortController()
   const work = async (worker: number): Promise<void> => {
     for (let n = worker; !ending.signal.aborted; n += 4) {
-      // Only what is sent when the name is gone counts.
+      // Only requests sent after the source was gone count.
       const counts = lost
       const answers = await everyWay(writer, n)
       if (counts) after.push(...answers)
@@ -72,17 +72,17 @@ async function answersAfter(
 }
 
 test.each(Object.entries(losses))(
-  'W2 %s: from then on no answer has a position of the old history, and writes are refused',
+  'W2 %s: from then on no answer has a position of the old source, and writes are refused',
   async (_what, loss) => {
     const { old, statuses } = await answersAfter(loss)
     expect(old).toBe(0)
-    // What was on its way is 504: it may be there, in no history.
+    // Running writes are 504: they may be stored, in no known history.
     expect(statuses.filter((status) => status !== 503 && status !== 504)).toEqual([])
     expect(statuses).toContain(503)
   },
 )
 
-test('W1 control: a writer that goes by an older look answers with positions of a history that is over', async () => {
+test('W1 control: a writer that relies on an older check answers with positions of a history that is over', async () => {
   const { old } = await answersAfter(
     (db) => controlOf(db).deleteOne({ _id: 'source' }),
     (backend) => {
@@ -97,7 +97,7 @@ test('W1 control: a writer that goes by an older look answers with positions of 
   expect(old).toBeGreaterThan(0)
 })
 
-test('W2 a writer whose database lost its name says so, is not ready, and takes the next name when there is one', async () => {
+test('W2 a writer whose database lost its source says so, is not ready, and adopts the next source once there is one', async () => {
   await using db = await openTestDatabase({ collections })
   await using writer = await openWriter(db.uriFor('writer'))
   const { source: before } = await writer.status()
@@ -130,7 +130,7 @@ test('W2 a writer whose database lost its name says so, is not ready, and takes 
   await eventually(async () => expect(await readyz()).toEqual([200, { ok: true }]))
 })
 
-test('W1 a name that is another one under writes: each answer names the history that it is in', async () => {
+test('W1 the source changes during writes: each answer names the history that its write is in', async () => {
   await using db = await openTestDatabase({ collections })
   await using writer = await openWriter(db.uriFor('writer'))
   const { source: before } = await writer.status()

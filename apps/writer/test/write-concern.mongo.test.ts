@@ -14,14 +14,14 @@ afterAll(async () => {
   await db[Symbol.asyncDispose]()
 })
 
-/** On a majority and in the journal, within the time that the writer was told. */
+/** Majority and journaled, within the time limit of the writer. */
 const durable = { w: 'majority', j: true, wtimeout: 7_000 }
 
 const names = ['insert', 'update', 'delete', 'findAndModify', 'commitTransaction'] as const
 const nameOf = (command: Document) => names.find((name) => name in command)
 const isHeartbeat = ({ findAndModify }: Document): boolean => findAndModify === 'freshet'
 
-/** A command after which a write stands: statements of a transaction ask for nothing, their commit does. */
+/** A command after which a write is durable: the statements of a transaction have no write concern, its commit does. */
 const isFinal = (command: Document): boolean =>
   nameOf(command) !== undefined && (command['autocommit'] !== false || 'commitTransaction' in command)
 
@@ -35,15 +35,15 @@ const caused = {
 }
 
 type Verb = readonly [what: string, method: string, sent: Sent, status: number, commands: readonly string[]]
-/** Each way of the writer to write, in an order in which each finds what it needs. All of them are about `products/p`. */
+/** Every kind of write of the writer, in an order in which each finds what it needs. All of them write `products/p`. */
 const verbs: readonly Verb[] = [
   ['POST', 'POST', { body: { id: 'p', name: 'a' } }, 201, ['insert']],
-  ['POST of what is there', 'POST', { body: { id: 'p', name: 'b' } }, 409, ['insert']],
+  ['POST of an existing document', 'POST', { body: { id: 'p', name: 'b' } }, 409, ['insert']],
   ['PUT that replaces', 'PUT', { body: { name: 'c' } }, 200, ['update']],
-  ['PUT whatever is stored', 'PUT', { headers: lenient, body: { name: 'd' } }, 200, ['update']],
+  ['PUT over any version', 'PUT', { headers: lenient, body: { name: 'd' } }, 200, ['update']],
   ['PUT If-Match', 'PUT', { headers: { 'if-match': '*' }, body: { name: 'e' } }, 200, ['commitTransaction']],
   [
-    'PUT of another version',
+    'PUT over another version',
     'PUT',
     { headers: { 'if-match': '"AAAAAAAAAAAAAAAAAAAAAA"' }, body: { name: 'f' } },
     412,
@@ -52,14 +52,14 @@ const verbs: readonly Verb[] = [
   ['PATCH', 'PATCH', { headers: merge, body: { name: 'g' } }, 200, ['commitTransaction']],
   ['PUT with a cause', 'PUT', { headers: caused, body: { name: 'h' } }, 200, ['commitTransaction']],
   ['DELETE', 'DELETE', {}, 204, ['delete']],
-  ['DELETE of nothing', 'DELETE', {}, 404, ['delete']],
+  ['DELETE of a missing document', 'DELETE', {}, 404, ['delete']],
   ['PUT that creates', 'PUT', { body: { name: 'i' } }, 201, ['update', 'insert']],
   ['DELETE If-Match', 'DELETE', { headers: { 'if-match': '*' } }, 204, ['commitTransaction']],
   ['PUT If-None-Match', 'PUT', { headers: { 'if-none-match': '*' }, body: { name: 'j' } }, 201, ['insert']],
 ]
 
 test.each(verbs)(
-  'P1 %s asks for a majority and its journals',
+  'P1 %s requests a journaled majority',
   async (_what, method, sent, status, commands) => {
     const from = tap.commands.length
     const got = await writer.send(method, method === 'POST' ? 'products' : 'products/p', sent)
@@ -71,7 +71,7 @@ test.each(verbs)(
   },
 )
 
-test('P1 so does the heartbeat, which readers take for a sign of life of a majority', async () => {
+test('P1 so does the heartbeat, which readers take as a sign of life of a majority', async () => {
   const beat = await eventually(() => {
     const found = tap.commands.find(isHeartbeat)
     if (found === undefined) throw new Error('no beat yet')
@@ -80,7 +80,7 @@ test('P1 so does the heartbeat, which readers take for a sign of life of a major
   expect(beat['writeConcern']).toEqual(durable)
 })
 
-test('a command that looks into what is stored ends on the server when nobody waits for it any more', async () => {
+test('a command that inspects stored content ends on the server once nobody waits for it', async () => {
   const from = tap.commands.length
   await writer.send('PUT', 'products/p', { body: { name: 'k' } })
   const looking = tap.commands.slice(from).find((command) => 'update' in command && !isHeartbeat(command))

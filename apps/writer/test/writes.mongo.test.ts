@@ -13,7 +13,7 @@ afterAll(async () => {
 const position = /^[0-9a-f]{8}\.[0-9a-f]{16}$/
 const etag = /^"[\w-]{22}"$/
 
-/** What is stored, as the server gives it. */
+/** The stored document, as the server returns it. */
 async function stored(collection: string, id: string | number): Promise<Uint8Array | null> {
   return await db.admin
     .db('shop')
@@ -21,7 +21,7 @@ async function stored(collection: string, id: string | number): Promise<Uint8Arr
     .findOne<Uint8Array>({ _id: id }, { raw: true })
 }
 
-test('POST stores the document and answers 201 with where it is, its version and its position', async () => {
+test('POST stores the document and answers 201 with its location, version and position', async () => {
   const got = await writer.send('POST', 'products', { body: { price: 3, name: 'Lamp', id: 'lamp' } })
   expect(got.status).toBe(201)
   expect(got.text).toBe('{"id":"lamp","price":3,"name":"Lamp"}')
@@ -36,7 +36,7 @@ test('POST stores the document and answers 201 with where it is, its version and
   )
 })
 
-test('POST without an id makes one, and a second one comes later in the order of texts', async () => {
+test('POST without an id generates one, and later ids sort after earlier ones', async () => {
   const first = await writer.send('POST', 'products', { body: { name: 'A' } })
   const second = await writer.send('POST', 'products', { body: { name: 'B' } })
   const id = String(first.json['id'])
@@ -46,7 +46,7 @@ test('POST without an id makes one, and a second one comes later in the order of
   expect(await stored('products', id)).not.toBeNull()
 })
 
-test('POST with an id that is taken is 409 already-exists with a position, and changes nothing', async () => {
+test('POST with an existing id is 409 already-exists with a position, and changes nothing', async () => {
   await writer.send('POST', 'products', { body: { id: 'taken', name: 'first' } })
   const got = await writer.send('POST', 'products', { body: { id: 'taken', name: 'second' } })
   expect(got.status).toBe(409)
@@ -62,7 +62,7 @@ test.each([
   [{ name: 'x', id: '..' }, '/id'],
   [{ id: 'ok' }, ''],
   [{ name: 7, id: 'ok' }, '/name'],
-])('a document that does not fit is 422 with the place: %j', async (body, pointer) => {
+])('a document that violates the schema is 422 with the location: %j', async (body, pointer) => {
   const got = await writer.send('POST', 'products', { body })
   expect(got.status).toBe(422)
   expect(got.json).toMatchObject({
@@ -72,7 +72,7 @@ test.each([
   expect(got.headers.get('freshet-position')).toBeNull()
 })
 
-test('PUT makes a document with 201, replaces it with 200, and gives each version its own tag', async () => {
+test('PUT creates a document with 201, replaces it with 200, and gives each version its own ETag', async () => {
   const made = await writer.send('PUT', 'products/chair', { body: { name: 'Chair' } })
   expect([made.status, made.text]).toEqual([201, '{"id":"chair","name":"Chair"}'])
   expect(made.headers.get('location')).toBe('/v1/products/chair')
@@ -88,21 +88,21 @@ test('PUT makes a document with 201, replaces it with 200, and gives each versio
   )
 })
 
-test('a character of an id that URLs do not have is encoded in Location, and is the same document', async () => {
+test('a character of an id that is not valid in URLs is encoded in Location, and names the same document', async () => {
   const made = await writer.send('POST', 'products', { body: { id: 'a|b~c@d:e.f', name: 'x' } })
   expect(made.headers.get('location')).toBe('/v1/products/a%7Cb~c@d:e.f')
   const path = String(made.headers.get('location')).slice('/v1/'.length)
   expect((await writer.send('PUT', path, { body: { name: 'y' } })).status).toBe(200)
 })
 
-test('a body of more than a few kilobytes, and one that is not ASCII, are answered byte for byte', async () => {
+test('a body larger than a few kilobytes, or with non-ASCII characters, is answered byte for byte', async () => {
   for (const name of ['ä€😀', 'ä'.repeat(40_000)]) {
     const got = await writer.send('POST', 'products', { body: { id: `text-${name.length}`, name } })
     expect(got.text).toBe(JSON.stringify({ id: `text-${name.length}`, name }))
   }
 })
 
-test('PUT of what is stored already is 200 with a position and the same tag', async () => {
+test('PUT of the stored version is 200 with a position and the same ETag', async () => {
   const made = await writer.send('PUT', 'products/same', { body: { name: 'Same' } })
   const again = await writer.send('PUT', 'products/same', { body: { name: 'Same' } })
   expect(again.status).toBe(200)
@@ -112,7 +112,7 @@ test('PUT of what is stored already is 200 with a position and the same tag', as
   )
 })
 
-test('a document of very many objects can be replaced as any other', async () => {
+test('a document with very many objects can be replaced like any other', async () => {
   const list = Array.from({ length: 60_000 }, (_, a) => ({ a }))
   const bodies = [{ name: 'first', list }, { name: 'second', list }, { name: 'third' }]
   const statuses: number[] = []
@@ -126,7 +126,7 @@ test('PUT with another id in the body is 422 id-mismatch', async () => {
   expect(got.json).toMatchObject({ type: 'https://freshet.dev/problems/id-mismatch' })
 })
 
-test('PUT of a part is 400 and replaces nothing', async () => {
+test('PUT with Content-Range is 400 and replaces nothing', async () => {
   await writer.send('PUT', 'products/parts', { body: { name: 'whole' } })
   const headers = { 'content-range': 'bytes 0-13/20' }
   const got = await writer.send('PUT', 'products/parts', { headers, body: { name: 'part' } })
@@ -147,7 +147,7 @@ test('DELETE is 204 with a position, then 404 with a position that is not earlie
   expect(String(again.headers.get('freshet-position')) >= at).toBe(true)
 })
 
-test('Prefer: return=minimal leaves the body out and keeps status, tag and position', async () => {
+test('Prefer: return=minimal omits the body and keeps status, ETag and position', async () => {
   const prefer = { headers: { prefer: 'return=minimal' } }
   for (const [method, path, status] of [
     ['POST', 'products', 201],
@@ -167,11 +167,11 @@ test('Prefer: return=minimal leaves the body out and keeps status, tag and posit
   expect(post.headers.get('preference-applied')).toBeNull()
 })
 
-test('ids of another type are checked in their one form, and integers must be given', async () => {
+test('ids of other types are checked in their canonical form, and integers must be given', async () => {
   const put = await writer.send('PUT', 'numbered/42', { body: { name: 'x' } })
   expect(put.status).toBe(201)
   expect(await stored('numbered', 42)).not.toBeNull()
-  // What is shown can be sent back.
+  // What is returned can be sent back.
   expect(put.json).toEqual({ id: '42', name: 'x' })
   expect((await writer.send('PUT', 'numbered/42', { body: put.json })).status).toBe(200)
   expect((await writer.send('PUT', 'numbered/042', { body: { name: 'x' } })).json).toMatchObject({
@@ -181,7 +181,7 @@ test('ids of another type are checked in their one form, and integers must be gi
   expect((await writer.send('POST', 'numbered', { body: { name: 'x' } })).status).toBe(422)
 })
 
-test('a token is wanted unless the collection is public for writes', async () => {
+test('a token is required unless the collection is public for writes', async () => {
   const body = { id: 'o1' }
   const without = await writer.send('POST', 'orders', { body })
   expect(without.status).toBe(401)
@@ -192,7 +192,7 @@ test('a token is wanted unless the collection is public for writes', async () =>
   expect((await writer.send('POST', 'orders', { headers: { authorization }, body })).status).toBe(201)
 })
 
-test('GET and HEAD are 405 with what is allowed and where documents are read', async () => {
+test('GET and HEAD are 405 with the allowed methods and a link to a reader', async () => {
   for (const method of ['GET', 'HEAD']) {
     const got = await writer.send(method, 'products/lamp')
     expect(got.status).toBe(405)
@@ -221,7 +221,7 @@ test.each([
   expect(got.json).toMatchObject({ status, type: `https://freshet.dev/problems/${code}` })
 })
 
-test('a body that is not JSON by its type is 415, one that is too large 413', async () => {
+test('a body whose type is not JSON is 415, one that is too large is 413', async () => {
   for (const type of ['text/plain', 'application/json; charset=latin1', 'application/merge-patch+json']) {
     const got = await writer.send('POST', 'products', { headers: { 'content-type': type }, body: '{}' })
     expect([got.status, got.headers.get('accept-post')]).toEqual([415, 'application/json'])

@@ -69,7 +69,7 @@ test('G7.3 the loop stops within 110 writes, and the reason is reported', async 
     },
   ])
   expect(String(errors[0])).toBe(
-    'HandlerError: BREAKER_OPEN: stamper/stamp heard of orders/own and wanted to write to orders as often as only a loop does (orders/own → stamper/stamp)',
+    'HandlerError: BREAKER_OPEN: stamper/stamp tried to write to orders because of orders/own, as often as only a loop would (orders/own → stamper/stamp)',
   )
 })
 
@@ -110,7 +110,7 @@ test('G6.3 through the writer the loop ends after one round, because the writer 
   await eventually(() => expect(errors).toHaveLength(1))
   expect(String(errors[0])).toContain('the writer answered 508')
   expect(String(errors[0])).toContain(
-    'stamper/stamp heard of what it caused itself: orders/told → stamper/stamp → orders/told → stamper/stamp',
+    'stamper/stamp received a change that it caused itself: orders/told → stamper/stamp → orders/told → stamper/stamp',
   )
   expect(opened.stamper.handlers()).toMatchObject([{ heard: 2, failed: 0 }])
 })

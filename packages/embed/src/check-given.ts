@@ -30,7 +30,7 @@ type Members = Readonly<Record<string, unknown>>
  * @throws {ReplicaError} BAD_OPTION, which names the option.
  */
 export function checkGiven(given: object): ReadonlyMap<string, CollectionPlace> {
-  const members = membersOf('what openReplica is given', given)
+  const members = membersOf('the argument of openReplica', given)
   onlyNames('openReplica', members, Object.keys(known))
   for (const name of ['uri', 'database'] as const) textAt(members, name)
   methodsAt(members, 'encoder', ['encode', 'sizeOf'])
@@ -91,7 +91,7 @@ function limitAt(name: string, value: unknown): void {
 
 function checkHandlers({ service, writers = [] }: Members): void {
   if (typeof service !== 'string' || !isHandlerName(`${service}/x`))
-    throw bad('handlers.service', 'a name of 1 to 32 characters of a-z 0-9 _ -, a letter first', service)
+    throw bad('handlers.service', 'a name of 1 to 32 characters of a-z 0-9 _ -, starting with a letter', service)
   if (!Array.isArray(writers)) throw bad('handlers.writers', 'a list of origins', writers)
   const wrong: unknown = writers.find((writer) => typeof writer !== 'string' || !isHttpOrigin(writer))
   if (wrong !== undefined) throw bad('handlers.writers', "origins such as 'http://writer:8080'", wrong)
@@ -105,7 +105,7 @@ function onlyNames(of: string, given: Members, names: readonly string[]): void {
 
 function textAt(given: Members, name: string): void {
   const value = given[name]
-  if (typeof value !== 'string' || value === '') throw bad(name, 'a text that is not empty', value)
+  if (typeof value !== 'string' || value === '') throw bad(name, 'a non-empty string', value)
 }
 
 function methodsAt(given: Members, name: string, methods: readonly string[]): void {

@@ -16,9 +16,9 @@ const opened = (changed: object): Promise<unknown> => {
 }
 
 test.each<[object, string]>([
-  [{ uri: undefined }, 'uri: expected a text that is not empty, got undefined'],
+  [{ uri: undefined }, 'uri: expected a non-empty string, got undefined'],
   [{ uri: '' }, 'uri: '],
-  [{ database: 7 }, 'database: expected a text that is not empty, got 7'],
+  [{ database: 7 }, 'database: expected a non-empty string, got 7'],
   [{ collections: undefined }, 'collections: expected an object, got undefined'],
   [{ collections: ['orders'] }, 'collections: expected an object, got an array'],
   [{ collections: {} }, 'collections: expected at least one collection'],

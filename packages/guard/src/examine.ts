@@ -61,12 +61,12 @@ export async function examine(options: OpenOptions): Promise<Examination> {
       user: standing.user,
       roles: standing.roles,
       layers: [
-        finding('G3', 'veto', veto, 'a canary insert was refused before it left'),
+        finding('G3', 'veto', veto, 'a canary insert was refused before it was sent'),
         finding(
           'G4',
           'role',
           role,
-          `the server refused a delete without the veto, and it only reads: ${standing.roles.join(', ')}`,
+          `the server refused a delete without the veto, and the user can only read: ${standing.roles.join(', ')}`,
         ),
       ],
       grants: grantsOf(standing, options.database),

@@ -63,7 +63,7 @@ export function guardLine(proved: Proved): string {
   if (fault !== undefined) return `guard: NOTHING IS READ: ${fault}`
   const role =
     roleOf(proved) === 'standing'
-      ? `role stands (user ${standing.user}, roles ${standing.roles.join(', ')})`
+      ? `role in force (user ${standing.user}, roles ${standing.roles.join(', ')})`
       : 'NO ROLE: no access control'
-  return `guard: veto stands, ${role}`
+  return `guard: veto in force, ${role}`
 }

@@ -49,7 +49,7 @@ test('I.1 it installs by itself, and the programs of its README run', async () =
   await writeFile(join(folder, 'read.js'), reading.replaceAll("'shop'", "'app'"))
   const env = { ...process.env, MONGODB_URI: server.uri('builtin') }
   const { stdout } = await run(process.execPath, ['read.js'], { cwd: folder, env })
-  expect(stdout).toContain('guard: veto stands, role stands (user builtin@admin, roles read@app)')
+  expect(stdout).toContain('guard: veto in force, role in force (user builtin@admin, roles read@app)')
 })
 
 test('I.1 its types come with it: what is refused there does not compile elsewhere', async () => {

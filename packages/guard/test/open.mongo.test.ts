@@ -48,7 +48,7 @@ test('G4.2 opens for a role that can only read, and says so in one line', async 
     refusals: { command: 0, database: 0, message: 0, name: 0 },
   })
   expect(log.lines.map(({ level, message }) => [level, message])).toEqual([
-    ['info', 'guard: veto stands, role stands (user reader@admin, roles freshet-reader@app)'],
+    ['info', 'guard: veto in force, role in force (user reader@admin, roles freshet-reader@app)'],
   ])
   await connection.close()
   await connection.close()

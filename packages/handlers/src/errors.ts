@@ -16,32 +16,32 @@ export const failures = {
   WRITE_LOOP: {
     retry: false,
     exitCode: 70,
-    remedy: 'Break the loop: a handler must not cause what it hears. The message shows the chain.',
+    remedy: 'Break the loop: a handler must not cause the changes it receives. The message shows the chain.',
   },
   /** So many writes because of one document, or of the handler's own writes, that it must be a loop. */
   BREAKER_OPEN: {
     retry: true,
     exitCode: 70,
-    remedy: 'Break the loop. Writes because of this document are refused for some minutes; others go on.',
+    remedy: 'Break the loop. Writes because of this document are refused for some minutes; other writes are not affected.',
   },
   /** The `fetch` or `headers` of a call were used after it ended, or by another call of the handler. */
   STALE_CONTEXT: {
     retry: false,
     exitCode: 70,
-    remedy: 'Use the `fetch` and `headers` of the current call, and await in it what it starts.',
+    remedy: 'Use the `fetch` and `headers` of the current call, and await everything it starts.',
   },
   /** Invalid name of a service, handler, collection or writer. */
   BAD_HANDLER: {
     retry: false,
     exitCode: 78,
     remedy:
-      'Name services and handlers by a-z 0-9 _ -, each handler differently; name writers by their origin.',
+      'Use a-z 0-9 _ - in names of services and handlers, a different name for each handler, and origins for writers.',
   },
   /** The writes of this client cannot be observed. */
   UNWATCHABLE: {
     retry: false,
     exitCode: 78,
-    remedy: 'Make the client with the same driver, and pass it to `watchWrites` before it connects.',
+    remedy: 'Create the client with the same driver, and pass it to `watchWrites` before it connects.',
   },
 } as const satisfies Record<string, Failure>
 

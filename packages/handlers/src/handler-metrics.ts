@@ -10,7 +10,7 @@ interface Metric {
 const metrics: Readonly<Record<string, Metric>> = {
   freshet_handler_heard_total: {
     type: 'counter',
-    help: 'Changes that a handler heard of.',
+    help: 'Changes that a handler received.',
     values: ({ heard }) => heard,
   },
   freshet_handler_failed_total: {
@@ -20,27 +20,27 @@ const metrics: Readonly<Record<string, Metric>> = {
   },
   freshet_handler_resets_total: {
     type: 'counter',
-    help: 'Times that a handler may have missed changes.',
+    help: 'Resets of a handler, because it may have missed changes.',
     values: ({ resets }) => resets,
   },
   freshet_handler_writes_total: {
     type: 'counter',
-    help: 'Attempts of a handler to write, by a watched client or by its fetch.',
+    help: 'Attempts of a handler to write, with a watched client or its fetch.',
     values: ({ writes }) => writes,
   },
   freshet_handler_refusals_total: {
     type: 'counter',
-    help: 'Writes of a handler that were refused before they left.',
+    help: 'Writes of a handler that were refused before they were sent.',
     values: ({ refusals }) => refusals,
   },
   freshet_handler_unseen_starts_total: {
     type: 'counter',
-    help: 'Processes and threads that a handler started, whose writes are not seen.',
+    help: 'Processes and threads that a handler started; their writes are not observed.',
     values: ({ unseenStarts }) => unseenStarts,
   },
   freshet_handler_open_breakers: {
     type: 'gauge',
-    help: 'Breakers of a handler that are open now.',
+    help: 'Open breakers of a handler.',
     values: ({ openBreakers }) => openBreakers,
   },
 }

@@ -169,7 +169,7 @@ export class HandlerRuns {
   #started(what: UnseenStart, heard: string): void {
     const { log, name } = this.#parts
     if (this.#unseenStarts === 0)
-      log.warn({ handler: name, heard }, `a handler started a ${what}: what that writes is not seen`)
+      log.warn({ handler: name, heard }, `a handler started a ${what}, whose writes are not observed`)
     this.#unseenStarts += 1
   }
 
@@ -266,13 +266,13 @@ function sentenceOf(
   used: 'fetch' | 'headers',
 ): string {
   if (reason === 'stale-context')
-    return `${handler} used the ${used} of another call, which heard of ${heard}: use the ${used} of the current call`
+    return `${handler} used the ${used} of another call, for ${heard}: use the ${used} of the current call`
   const what = collection === undefined ? 'write' : `write to ${collection}`
   const why: Record<Exclude<HandlerRefusalReason, 'stale-context'>, string> = {
-    undeclared: 'without having declared it',
-    'own-entry': 'upon what it caused itself',
-    'too-many-hops': "too far from a change of nobody's",
-    breaker: 'as often as only a loop does',
+    undeclared: 'without declaring it',
+    'own-entry': 'a change that it caused itself',
+    'too-many-hops': 'too many handlers after the original write',
+    breaker: 'as often as only a loop would',
   }
-  return `${handler} heard of ${heard} and wanted to ${what} ${why[reason]} (${chain})`
+  return `${handler} tried to ${what} because of ${heard}, ${why[reason]} (${chain})`
 }

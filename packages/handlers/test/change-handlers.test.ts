@@ -46,7 +46,7 @@ test('G7.5 a refusal names the handler, document and chain; it is counted, logge
         chain: 'orders/42 → s/recount',
         err: expect.objectContaining({
           code: 'UNDECLARED_WRITE',
-          message: expect.stringContaining('s/recount heard of orders/42 and wanted to write to orders'),
+          message: expect.stringContaining('s/recount tried to write to orders because of orders/42, without declaring it'),
         }),
       },
       message: 'a handler failed',
@@ -83,7 +83,7 @@ test('G7.7 each process or thread that a handler starts is counted, and logged o
     {
       level: 'warn',
       fields: { handler: 's/starts', heard: 'orders/42' },
-      message: 'a handler started a process: what that writes is not seen',
+      message: 'a handler started a process, whose writes are not observed',
     },
   ])
   handlers.remove({ name: 'starts', collections: [], handle: () => undefined })

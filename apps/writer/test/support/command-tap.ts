@@ -5,10 +5,10 @@ import { createConnection, createServer, type AddressInfo, type Socket } from 'n
 /** OP_MSG: https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/#op_msg */
 const OP_MSG = 2013
 
-/** The header of a message, and the flags of this kind of it. */
+/** The header of a message, and the flags of this type. */
 const SECTIONS_AT = 20
 
-/** Stands before a server and hears which commands it is sent, byte for byte as they arrive there. */
+/** A proxy in front of a server that records the commands sent to it, byte for byte. */
 export class CommandTap implements AsyncDisposable {
   /** In the order in which they were sent. */
   readonly commands: Document[] = []
@@ -20,14 +20,14 @@ export class CommandTap implements AsyncDisposable {
     this.#targetPort = targetPort
   }
 
-  /** Opens a port on the loopback that leads to `targetPort`. */
+  /** Opens a loopback port that forwards to `targetPort`. */
   static async open(targetPort: number): Promise<CommandTap> {
     const tap = new CommandTap(targetPort)
     await once(tap.#server.listen(0, '127.0.0.1'), 'listening')
     return tap
   }
 
-  /** A connection string with one host, led through here. */
+  /** A connection string with one host, through this proxy. */
   uriThrough(uri: string): string {
     const { port } = this.#server.address() as AddressInfo
     const direct = uri.replace(/@[^/?]+/, `@127.0.0.1:${port}`).replace(/replicaSet=[^&]+/, '')
@@ -62,14 +62,14 @@ export class CommandTap implements AsyncDisposable {
 
   #hear(message: Buffer): void {
     if (message.readInt32LE(12) !== OP_MSG) return
-    // The driver puts the command first and the lists that stand outside of it behind.
+    // The driver puts the command first and its document sequences after it.
     if (message[SECTIONS_AT] !== 0) throw new Error('expected the command as the first section')
     const at = SECTIONS_AT + 1
     this.commands.push(BSON.deserialize(message.subarray(at, at + message.readInt32LE(at))))
   }
 }
 
-/** How long the first message is; more than there can be while that is not known. */
+/** Length of the first message; larger than any message while unknown. */
 function lengthOf(bytes: Buffer): number {
   return bytes.length < 4 ? Infinity : bytes.readInt32LE(0)
 }

@@ -2,14 +2,14 @@ import { mongodbCodec } from '@freshet/documents-mongodb'
 import { sourceIdOf } from '@freshet/mongodb-rules'
 import type { Backend } from '../../src/store/contract.ts'
 
-/** A backend without a database: what is asked of its store is never answered. */
+/** A backend without a database: calls of its store never resolve. */
 export interface HeldBackend extends Backend {
-  /** Calls of the store so far. */
+  /** Number of store calls. */
   readonly held: () => number
 }
 
 export function heldBackend(): HeldBackend {
-  // Kept, as a driver keeps them: what waits for a promise that nobody can settle any more is garbage.
+  // Keeps the promises reachable, as a driver does: whatever waits for an unreachable promise is garbage-collected.
   const waiting: unknown[] = []
   const hold = (): Promise<never> => new Promise((resolve) => waiting.push(resolve))
   return {

@@ -34,21 +34,21 @@ const files = {
   },
 } as const
 
-/** What the migration makes for these files. */
+/** The collections that the migration creates for these files. */
 export const collections = Object.keys(files)
 
-/** Puts the collection files of the tests into a folder. */
+/** Writes the collection files of the tests to a directory. */
 export async function writeCollectionFiles(folder: string): Promise<void> {
   for (const [name, file] of Object.entries(files))
     await writeFile(join(folder, `${name}.json`), JSON.stringify(file))
 }
 
-/** An `Authorization` header that is good for an hour. `handlers`: the services that it writes for. */
+/** An `Authorization` header that is valid for an hour. @param handlers the services that the bearer writes for */
 export function bearer(...handlers: readonly string[]): Promise<string> {
   return bearerOf('tester', handlers)
 }
 
-/** One of this caller. */
+/** One for the default caller. */
 export async function bearerOf(caller: string, handlers: readonly string[] = []): Promise<string> {
   const token = await new SignJWT(handlers.length > 0 ? { freshet_handlers: handlers } : {})
     .setProtectedHeader({ alg: 'HS256' })
@@ -60,45 +60,45 @@ export async function bearerOf(caller: string, handlers: readonly string[] = [])
   return `Bearer ${token}`
 }
 
-/** A request as the tests write it. */
+/** A request, as tests write it. */
 export interface Sent {
   readonly headers?: Readonly<Record<string, string>>
-  /** Sent as JSON; a text or bytes as they are. */
+  /** Sent as JSON, except strings and bytes, which are sent as is. */
   readonly body?: unknown
 }
 
-/** An answer, read whole. */
+/** A complete answer. */
 export interface Got {
   readonly status: number
   readonly headers: Headers
   readonly text: string
-  /** The body, which is a JSON object. */
+  /** The body, which must be a JSON object. */
   readonly json: Record<string, unknown>
 }
 
-/** A writer on real sockets, before a real database. */
+/** A writer on real sockets with a real database. */
 export interface OpenWriter extends AsyncDisposable {
   readonly service: RunningService
   send(method: string, path: string, sent?: Sent): Promise<Got>
   status(): Promise<Record<string, unknown>>
 }
 
-/** What may differ between the writers of the tests. */
+/** How writers of different tests differ. */
 export interface OpenWriterOptions {
   readonly argv?: readonly string[]
   readonly log?: Log
-  /** Puts something between the door and the database. */
+  /** Wraps or replaces the backend. */
   readonly over?: (backend: Backend) => Backend
 }
 
-/** Settles when the writer knows its source. */
+/** Resolves when the writer knows its source. */
 export async function openWriter(uri: string, options: OpenWriterOptions = {}): Promise<OpenWriter> {
   const writer = await openWriterAtOnce(uri, options)
   await eventually(async () => expect(await writer.status()).toMatchObject({ source: expect.any(String) }))
   return writer
 }
 
-/** Without a wait for the database. */
+/** Does not wait for the database. */
 export async function openWriterAtOnce(uri: string, options: OpenWriterOptions = {}): Promise<OpenWriter> {
   const { over = (backend: Backend) => backend, argv = [] } = options
   const folder = await mkdtemp(join(tmpdir(), 'freshet-writer-'))

@@ -1,9 +1,11 @@
-import { bearerOf, type Got, type OpenWriter, type Sent } from './open-writer.ts'
+import { openTestDatabase, type TestDatabase, type TestDatabaseOptions } from '@freshet/testkit'
+import type { Collection } from 'mongodb'
+import { bearerOf, collections, openWriter, type Got, type OpenWriter, type Sent } from './open-writer.ts'
 
-/** A request that is sent with a key, however often. */
+/** Sends a request with a key, any number of times. */
 export type Send = (method: string, path: string, sent?: Sent) => Promise<Got>
 
-/** Gives senders, each under a new key of the tester's, or under this one of this caller's. */
+/** Returns a function that creates senders, each with a new key of the default caller or with this key and caller. */
 export function sendersOf(
   writer: OpenWriter,
 ): (key?: string, caller?: string, ...handlers: readonly string[]) => Send {
@@ -22,10 +24,51 @@ export function sendersOf(
 
 const names = ['etag', 'location', 'content-type', 'content-length', 'preference-applied', 'cache-control']
 
-/** All of an answer that must be the same when it is given again. */
+/** The parts of an answer that must be equal when it is replayed. */
 export function told({ status, headers, text }: Got): object {
   return { status, text, headers: names.map((name) => headers.get(name)) }
 }
 
-/** The body of a problem, as far as its code goes. */
+/** Matches the body of a problem with this code. */
 export const problem = (code: string): object => ({ type: `https://freshet.dev/problems/${code}` })
+
+export const merge = { 'content-type': 'application/merge-patch+json' }
+/** A patch whose effect shows how often it was applied. */
+export const append = {
+  headers: { 'content-type': 'application/json-patch+json' },
+  body: [{ op: 'add', path: '/tags/-', value: 'x' }],
+}
+
+export interface Product {
+  readonly _id: string
+  readonly name: string
+  readonly tags?: readonly string[]
+}
+
+/** A writer for keyed requests, and direct access to its documents and stored answers. */
+export interface KeyedWriter extends AsyncDisposable {
+  readonly db: TestDatabase
+  readonly writer: OpenWriter
+  readonly sender: ReturnType<typeof sendersOf>
+  readonly products: Collection<Product>
+  readonly records: Collection
+}
+
+export async function openKeyedWriter(
+  options: TestDatabaseOptions = {},
+  argv: readonly string[] = [],
+): Promise<KeyedWriter> {
+  const db = await openTestDatabase({ collections, ...options })
+  const writer = await openWriter(db.uriFor('writer'), { argv })
+  return {
+    db,
+    writer,
+    sender: sendersOf(writer),
+    products: db.admin.db('shop').collection<Product>('products'),
+    records: db.admin.db('shop_internal').collection('idempotency'),
+    [Symbol.asyncDispose]: async () => {
+      await writer[Symbol.asyncDispose]()
+      await db[Symbol.asyncDispose]()
+    },
+  }
+}

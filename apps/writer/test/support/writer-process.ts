@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { appCommand } from '@freshet/testkit'
 import { secret, writeCollectionFiles } from './open-writer.ts'
 
-/** A writer as a process of its own; it can be killed and started again, elsewhere then. */
+/** A writer in a child process. It can be killed and restarted, on other ports. */
 export class WriterProcess implements AsyncDisposable {
   readonly #uri: string
   readonly #folder: string
@@ -27,12 +27,12 @@ export class WriterProcess implements AsyncDisposable {
     return writer
   }
 
-  /** Where it listens now. */
+  /** Its current URL. */
   get url(): string {
     return this.#url
   }
 
-  /** As if the machine had lost its power, and starts a new one. */
+  /** Kills the process, like a power failure, and starts a new one. */
   async killAndStart(): Promise<void> {
     await this.#kill()
     await this.#start()
@@ -66,7 +66,7 @@ export class WriterProcess implements AsyncDisposable {
       child.once('exit', () => reject(new Error('the writer ended before it listened')))
       createInterface({ input: child.stdout }).on('line', (line) => {
         const { msg, url }: { msg?: unknown; url?: unknown } = JSON.parse(line)
-        // Whatever else it logs is an error, and told to whoever reads why the test has failed.
+        // Anything else in the log is an error, and explains why a test failed.
         if (msg !== 'listening') return void process.stderr.write(`writer: ${line}\n`)
         this.#url = String(url)
         resolve()

@@ -42,7 +42,7 @@ export function watchWrites(client: MongoClient): MongoClient {
   if (!(client instanceof MongoClient))
     throw new HandlerError(
       'UNWATCHABLE',
-      'expected a client of the very driver that this package uses, mongodb 7.9',
+      'expected a client of the driver that this package uses, mongodb 7.9',
     )
   if (Reflect.get(client, 'topology') !== undefined)
     throw new HandlerError('UNWATCHABLE', 'expected a client that has not connected yet')
@@ -51,7 +51,7 @@ export function watchWrites(client: MongoClient): MongoClient {
     throw new HandlerError('UNWATCHABLE', 'expected a client without automatic encryption')
   const present: unknown = Reflect.get(options, 'connectionType')
   if (present !== undefined && present !== WatchingConnection)
-    throw new HandlerError('UNWATCHABLE', 'expected a client whose connections nobody else judges')
+    throw new HandlerError('UNWATCHABLE', 'expected a client whose connections no other code checks')
   Reflect.set(options, 'connectionType', WatchingConnection)
   return client
 }
