@@ -9,7 +9,7 @@ const row = (path: string, who: Route['who']): Route => ({
   answer: ({ response }) => void response.end(path),
 })
 
-/** The document, cached, behind each of these ids. */
+/** Requests the cached document behind each of these ids. */
 const ids = ['latest', 'a:history', 'a'] as const
 
 async function openWith(routes: readonly Route[]) {
@@ -23,7 +23,7 @@ async function openWith(routes: readonly Route[]) {
 }
 
 test.each(['/{collection}/latest', '/{collection}/{id}:history'])(
-  'a cached document does not answer in place of %s, which needs a role',
+  'a cached document does not answer for %s, which requires a role',
   async (path) => {
     await using reader = await openWith([row(path, 'role:shop')])
     const id = path.endsWith('latest') ? 'latest' : 'a:history'
@@ -35,13 +35,13 @@ test.each(['/{collection}/latest', '/{collection}/{id}:history'])(
           expect([url, (await reader.ask(url, { method, headers })).status]).toEqual([url, 403])
           expect([url, (await reader.ask(url, { method })).status]).toEqual([url, 401])
         }
-    // The other documents are still answered from the cache.
+    // Other documents are still answered from the cache.
     const hit = await reader.ask('/v1/products/a')
     expect([hit.status, hit.headers.get('cache-status')]).toEqual([200, 'freshet; hit'])
   },
 )
 
-test('a row for another method leaves 405 to its path, whatever is cached', async () => {
+test('a route for another method keeps its 405, whatever is cached', async () => {
   await using reader = await openWith([{ ...row('/{collection}/latest', 'public'), methods: ['POST'] }])
   const answer = await reader.ask('/v1/products/latest')
   expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST, OPTIONS'])
@@ -52,7 +52,7 @@ test.each([
   ['/{collection}/latest', '/v1/orders/l%61test'],
   ['/{collection}/{id}:history', '/v1/orders/a:history'],
   ['/{collection}/{id}/price', '/v1/orders/a/price'],
-])('the public row %s needs no token, whatever its collection needs', async (path, url) => {
+])('the public route %s needs no token, whatever its collection requires', async (path, url) => {
   await using reader = await openWith([row(path, 'public')])
   const answer = await reader.ask(url)
   expect([answer.status, await answer.text()]).toEqual([200, path])

@@ -4,7 +4,7 @@ import { documentEncoder } from '../src/cached-document.ts'
 
 const encoder = documentEncoder((document) => ({ json: Buffer.from(document), etag: '"tag"' }))
 
-test.each([10, 16 * 1024, 16 * 1024 + 1, 100_000])('%d bytes are kept as they are', (length) => {
+test.each([10, 16 * 1024, 16 * 1024 + 1, 100_000])('%d bytes are kept unchanged', (length) => {
   const document = Buffer.alloc(length, 'ä')
   const { body, etag } = encoder.encode(document)
   const bytes = typeof body === 'string' ? Buffer.from(body, 'latin1') : body
@@ -12,9 +12,9 @@ test.each([10, 16 * 1024, 16 * 1024 + 1, 100_000])('%d bytes are kept as they ar
   expect(etag).toBe('"tag"')
 })
 
-test('what is kept does not change with the buffer that it came in', () => {
+test('a cached document does not change with the buffer that it was read from', () => {
   for (const length of [10, 100_000]) {
-    // `{"a": "aa…"}` in BSON: its length, type 2, the name, the length of the text, the text, and the end.
+    // `{"a": "aa…"}` in BSON: length, type 2, name, length of the string, string, end.
     const document = Buffer.alloc(length + 13, 'a')
     document.writeInt32LE(document.length, 0)
     document.set([2, 0x61, 0], 4)
@@ -28,7 +28,7 @@ test('what is kept does not change with the buffer that it came in', () => {
   }
 })
 
-test('a value is counted with everything around it', () => {
+test('the size of a value includes its overhead', () => {
   const small = encoder.sizeOf(encoder.encode(Buffer.alloc(500)))
   expect(small - 500).toBeGreaterThan(60)
   expect(small - 500).toBeLessThan(200)

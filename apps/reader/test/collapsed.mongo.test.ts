@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { CutProxy, eventually, openTestDatabase } from '@freshet/testkit'
 import { startReader } from './support/real-reader.ts'
 
-test('of two that miss one key at once, one is fetched for, and the other is told that it joined', async () => {
+test('of two concurrent misses of one key, one causes a read, and the other is marked as collapsed', async () => {
   await using db = await openTestDatabase()
   await using proxy = await CutProxy.open(db.port)
   await using reader = await startReader(proxy.uriThrough(db.uriFor('reader')), ['--fill-within=60s'])
@@ -10,14 +10,14 @@ test('of two that miss one key at once, one is fetched for, and the other is tol
   const counted = async (): Promise<unknown> => (await fetch(`${reader.managementUrl}/statusz`)).json()
   await eventually(async () => expect((await ask('first')).status).toBe(404))
   expect(await counted()).toMatchObject({ misses: 1, fills: 1 })
-  // What the database says is under way until both have asked. One that is there could be known from the feed.
+  // The database reports what is running until both are waiting. A document that exists might be known from the feed.
   proxy.blackHole('replies')
   const both = [ask('none'), ask('none')]
   await eventually(async () => expect(await counted()).toMatchObject({ misses: 3, fills: 2 }))
   proxy.resume()
   const answers = await Promise.all(both)
   answers.push(await ask('none'))
-  // Without a writer nobody proves that a majority is alive.
+  // Without a writer nothing proves that a majority is alive.
   const told = answers.map(({ headers }) => `${headers.get('cache-status')}`.replace('; detail=unproved', ''))
   expect(told.toSorted()).toEqual([
     'freshet; fwd=miss; collapsed; stored',

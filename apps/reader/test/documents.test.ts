@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals'
 import { eventually } from '@freshet/testkit'
 import { bearer, openReader } from './support/open-reader.ts'
 
-test('a held document is answered with its bytes, its tag and where it stands', async () => {
+test('a cached document is answered with its bytes, ETag and position', async () => {
   await using reader = await openReader()
   const position = reader.replica.put('products/a', '{"id":"a","name":"Käse"}')
   reader.replica.hold('products/a')
@@ -22,7 +22,7 @@ test('a held document is answered with its bytes, its tag and where it stands', 
   expect(reader.replica.reads).toBe(0)
 })
 
-test('a document that is not held is fetched, and the next answer is a hit', async () => {
+test('an uncached document is fetched, and the next answer is a hit', async () => {
   await using reader = await openReader()
   reader.replica.put('products/a', '{"id":"a"}')
   const first = await reader.ask('/v1/products/a')
@@ -31,7 +31,7 @@ test('a document that is not held is fetched, and the next answer is a hit', asy
   expect([await second.text(), second.headers.get('cache-status')]).toEqual(['{"id":"a"}', 'freshet; hit'])
 })
 
-test('HEAD is GET without the body, of a hit and of a miss', async () => {
+test('HEAD is GET without the body, for hits and misses', async () => {
   await using reader = await openReader()
   reader.replica.put('products/a', '{"id":"a"}')
   for (const via of ['freshet; fwd=miss; stored', 'freshet; hit']) {
@@ -46,12 +46,12 @@ test('HEAD is GET without the body, of a hit and of a miss', async () => {
 })
 
 test.each([
-  ['its tag', (etag: string) => etag, 304],
-  ['its tag, marked weak', (etag: string) => `W/${etag}`, 304],
-  ['a list that names it', (etag: string) => `"other", ${etag}`, 304],
+  ['its ETag', (etag: string) => etag, 304],
+  ['its ETag, marked weak', (etag: string) => `W/${etag}`, 304],
+  ['a list that contains it', (etag: string) => `"other", ${etag}`, 304],
   ['a star', () => '*', 304],
-  ['another tag', () => '"other"', 200],
-  ['no tag at all', () => 'nonsense', 400],
+  ['another ETag', () => '"other"', 200],
+  ['no ETag at all', () => 'nonsense', 400],
 ])('If-None-Match with %s', async (_what, header, status) => {
   await using reader = await openReader()
   const position = reader.replica.put('products/a', '{"id":"a"}')
@@ -70,7 +70,7 @@ test.each([
   expect(answer.headers.get('content-length')).toBeNull()
 })
 
-test('If-Match of another version is 412 and tells the one there is', async () => {
+test('If-Match for another version is 412 with the current ETag', async () => {
   await using reader = await openReader()
   reader.replica.put('products/a', '{"id":"a"}')
   const answer = await reader.ask('/v1/products/a', { headers: { 'if-match': '"other"' } })
@@ -79,7 +79,7 @@ test('If-Match of another version is 412 and tells the one there is', async () =
   expect((await reader.ask('/v1/products/a', { headers: { 'if-match': etag } })).status).toBe(200)
 })
 
-test('that there is no such document is a fact with a position, and is remembered', async () => {
+test('a missing document is a fact with a position, and is remembered', async () => {
   await using reader = await openReader()
   for (const via of ['freshet; fwd=miss; stored', 'freshet; hit']) {
     const answer = await reader.ask('/v1/products/none', { headers: { 'if-none-match': '*' } })
@@ -89,7 +89,7 @@ test('that there is no such document is a fact with a position, and is remembere
   }
 })
 
-test('an encoded URL names the same document, a final slash another path', async () => {
+test('a percent-encoded URL names the same document, a trailing slash another path', async () => {
   await using reader = await openReader()
   reader.replica.put('products/a', '{"id":"a"}')
   reader.replica.hold('products/a')
@@ -119,7 +119,7 @@ test.each([
   expect(reader.replica.reads).toBe(0)
 })
 
-test('Age grows from the last proof, and a silent majority is told', async () => {
+test('Age grows from the last proof, and a silent majority is reported', async () => {
   await using reader = await openReader()
   reader.replica.put('products/a', '{"id":"a"}')
   reader.replica.hold('products/a')
@@ -130,7 +130,7 @@ test('Age grows from the last proof, and a silent majority is told', async () =>
   expect(answer.headers.get('cache-status')).toBe('freshet; hit; detail=unproved')
 })
 
-test('a collection that is not public wants a token, whether the document is held or not', async () => {
+test('a collection that is not public requires a token, whether or not the document is cached', async () => {
   await using reader = await openReader()
   reader.replica.put('orders/a', '{"id":"a"}')
   for (const path of ['/v1/orders/a', '/v1/orders/none', '/v1/orders?ids=a', '/v1/%6frders/a']) {
@@ -151,7 +151,7 @@ test('a collection that is not public wants a token, whether the document is hel
   }
 })
 
-test('a client that goes away ends its wait', async () => {
+test('a client that disconnects ends its wait', async () => {
   await using reader = await openReader()
   reader.replica.held = new Promise(() => undefined)
   const gone = new AbortController()
@@ -162,7 +162,7 @@ test('a client that goes away ends its wait', async () => {
   await eventually(() => expect(reader.replica.cancelled).toBe(1))
 })
 
-test('requests that come in one piece are answered whole and in order', async () => {
+test('requests that arrive in one packet are answered completely and in order', async () => {
   await using reader = await openReader()
   const { hostname, port } = new URL(reader.service.url)
   const bodies = ['a', 'b', 'c'].map((id) => `{"id":"${id}","text":"${id.repeat(12_000)}"}`)

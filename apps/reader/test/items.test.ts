@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { openReader } from './support/open-reader.ts'
 
-test('several documents come in the order asked, the missing ones by name, all of one position', async () => {
+test('several documents are returned in the requested order, with the missing ids listed, all at one position', async () => {
   await using reader = await openReader()
   reader.replica.put('products/a', '{"id":"a"}')
   const position = reader.replica.put('products/b', '{"id":"b","name":"Käse"}')
@@ -16,7 +16,7 @@ test('several documents come in the order asked, the missing ones by name, all o
   })
 })
 
-test('an id that is asked for twice is answered once', async () => {
+test('an id that is requested twice is answered once', async () => {
   await using reader = await openReader()
   reader.replica.put('products/a', '{"id":"a"}')
   const answer = await reader.ask('/v1/products?ids=a,x,a,x')
@@ -47,7 +47,7 @@ test.each([
   ])
 })
 
-test('without ids, the detail says how to name them, and that nothing lists all documents', async () => {
+test('without ids, the detail says how to pass them, and that there is no list of all documents', async () => {
   await using reader = await openReader()
   const answerTo = async (query: string): Promise<unknown> =>
     await (await reader.ask(`/v1/products${query}`)).json()
@@ -56,7 +56,7 @@ test('without ids, the detail says how to name them, and that nothing lists all 
   expect(await answerTo(`?ids=${many(201)}`)).toMatchObject({ detail: 'Expected 1 to 200 ids, got 201.' })
 })
 
-test('200 ids are taken, and an unknown parameter is told which ones there are', async () => {
+test('200 ids are accepted, and an unknown parameter is refused with the known ones', async () => {
   await using reader = await openReader()
   expect((await reader.ask(`/v1/products?ids=${many(200)}`)).status).toBe(200)
   const answer = await reader.ask('/v1/products?id=a')

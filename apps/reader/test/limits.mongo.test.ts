@@ -19,8 +19,8 @@ await eventually(async () => expect((await ask('/none')).status).toBe(404))
 
 const tooLarge = { status: 422, type: 'https://freshet.dev/problems/answer-too-large' }
 
-test('P9 an answer of a little less than 16 MiB is given whole, and one of a little more is 422', async () => {
-  // Sixteen of them and what stands around them are 16 MiB without some kilobytes.
+test('P9 an answer just below 16 MiB is returned completely, and one just above is 422', async () => {
+  // Sixteen of them and the JSON around them are a few kilobytes less than 16 MiB.
   const name = 'x'.repeat(MiB - 1_024)
   const ids = Array.from({ length: 16 }, (_, at) => `large-${at}`)
   await products.insertMany([
@@ -29,7 +29,7 @@ test('P9 an answer of a little less than 16 MiB is given whole, and one of a lit
   ])
   const wanted = JSON.stringify({ items: ids.map((id) => ({ id, name })), missing: [] })
   const headers = { 'freshet-at-least': 'now' }
-  // The second time all of them are held.
+  // The second time all of them are cached.
   for (const init of [{ headers }, {}]) {
     const below = await ask(`?ids=${ids.join()}`, init)
     expect([below.status, (await below.text()) === wanted]).toEqual([200, true])
@@ -40,7 +40,7 @@ test('P9 an answer of a little less than 16 MiB is given whole, and one of a lit
   expect((await ask('/small')).status).toBe(200)
 })
 
-/** As large as MongoDB stores them, and larger as JSON. */
+/** The largest that MongoDB stores, and larger as JSON. */
 const largest: readonly (readonly [string, (bytes: number) => unknown])[] = [
   ['characters that need escapes', (bytes) => '\u0001'.repeat(bytes)],
   ['plain text', (bytes) => 'x'.repeat(bytes)],
@@ -64,19 +64,19 @@ test.each(largest)(
       const answer = await ask(path, { headers })
       expect([answer.status, (await answer.text()) === body]).toEqual([200, true])
     }
-    // With another one it is more than an answer of several may be.
+    // Together with another one, it exceeds the limit for a multi-get.
     expect(await (await ask(`?ids=${_id},small`)).json()).toMatchObject(tooLarge)
   },
 )
 
-/** A position so many seconds after the one where the reader stands. */
+/** A position this many seconds after that of the reader. */
 async function ahead(seconds: number): Promise<string> {
   const now = parseSourcePosition((await ask('/none')).headers.get('freshet-position') ?? '')
   if (now === undefined) throw new Error('expected a position')
   return formatSourcePosition(now.source, positionOf(highOf(now.at) + seconds, 1))
 }
 
-/** What a client is told that waits for a position until the signal; `undefined`: nothing by then. */
+/** The answer to a client that waits for a position until the signal aborts; `undefined` if there is none by then. */
 async function waitFor(position: string, signal: AbortSignal): Promise<unknown> {
   const headers = { 'freshet-at-least': position, prefer: 'wait=30' }
   try {
@@ -87,10 +87,10 @@ async function waitFor(position: string, signal: AbortSignal): Promise<unknown> 
   }
 }
 
-test('P9 a position that is more than 60 s ahead is refused at once, while one that is less is waited for', async () => {
+test('P9 a position more than 60 s ahead is refused at once, a closer one is waited for', async () => {
   const enough = new AbortController()
   const near = waitFor(await ahead(55), enough.signal)
-  // While nobody writes, the reader moves on by ten seconds at a time.
+  // While nobody writes, the reader advances by ten seconds at a time.
   const far = waitFor(await ahead(75), enough.signal)
   const first = await Promise.race([near.then(() => 'near'), far.then(() => 'far')])
   enough.abort()
@@ -104,7 +104,7 @@ async function requests(): Promise<number> {
   return Number(/^freshet_http_requests_total (\d+)$/m.exec(metrics)?.[1])
 }
 
-test('P9 1,000 may wait for positions, and the next one is 503', async () => {
+test('P9 1,000 requests may wait for positions, and the next one is 503', async () => {
   const overloaded = { status: 503, type: 'https://freshet.dev/problems/overloaded' }
   const enough = new AbortController()
   const position = await ahead(40)
@@ -116,7 +116,7 @@ test('P9 1,000 may wait for positions, and the next one is 503', async () => {
   })
   await eventually(async () => expect(await requests()).toBe(before + waiting.length))
   await eventually(() => expect(told).toHaveLength(1))
-  // When this one has been answered, so have been all that were refused before it.
+  // Once this one is answered, all that were refused before it have been answered too.
   expect(await waitFor(position, enough.signal)).toMatchObject(overloaded)
   enough.abort()
   await Promise.all(waiting)

@@ -10,14 +10,14 @@ import { openReader } from './support/open-reader.ts'
 const KiB = 2 ** 10
 const MiB = 2 ** 20
 
-/** What a reader is when nothing is said but where its database is. */
+/** A reader with default options. */
 const config = readConfig(defineOptions({ ...serviceOptions, ...readerOptions }), {
   argv: ['--database=shop'],
   env: { FRESHET_MONGODB_URI: 'mongodb://nowhere' },
   readFile: () => '',
 })
 
-/** How long a client waits for a position that it asks for with these words. */
+/** How long a client waits for a position with this Prefer header. */
 const waitMs = (prefer?: string): number | undefined =>
   readMinFreshness({ 'freshet-at-least': 'now', ...(prefer !== undefined && { prefer }) })?.waitMs
 
@@ -27,14 +27,14 @@ test.each([
   ['milliseconds for the headers', config.headersWithinMs, 10_000],
   ['milliseconds for the body', config.bodyWithinMs, 30_000],
   ['open sockets', config.maxSockets, 10_000],
-  ['milliseconds of a wait for a position', waitMs(), 1_000],
-  ['milliseconds of the longest wait', waitMs('wait=86400'), 30_000],
-  ['milliseconds of a wait for a document that is not held', config.fillWaitMs, 5_000],
+  ['milliseconds of the default wait for a position', waitMs(), 1_000],
+  ['milliseconds of the longest wait for a position', waitMs('wait=86400'), 30_000],
+  ['milliseconds of a wait for an uncached document', config.fillWaitMs, 5_000],
   ['seconds that a position may be ahead', defaultReplicaOptions.maxAheadMs / 1_000, 60],
   ['waiters', defaultReplicaOptions.maxWaiters, 1_000],
   ['bytes of one answer', defaultReplicaOptions.maxAnswerBytes, 16 * MiB],
-  ['reads that wait for documents', defaultReplicaOptions.maxReads, 10_000],
-  ['bytes that are held', config.cacheBytes, 256 * MiB],
+  ['reads waiting for documents', defaultReplicaOptions.maxReads, 10_000],
+  ['cache bytes', config.cacheBytes, 256 * MiB],
 ])(
   'P9 unless it is told otherwise, the limit of a reader is what the design says: %s',
   (_what, limit, wanted) => {
@@ -42,7 +42,7 @@ test.each([
   },
 )
 
-test('P9 an id has 256 characters at most, in a URL and in a list, and a list has 200', async () => {
+test('P9 an id has at most 256 characters, in a URL and in a list, and a list has at most 200 ids', async () => {
   await using reader = await openReader()
   const statusOf = async (path: string): Promise<number> => (await reader.ask(`/v1/products${path}`)).status
   const id = 'a'.repeat(256)

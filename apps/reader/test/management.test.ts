@@ -24,14 +24,14 @@ test.each([
   expect(await page(reader, '/readyz')).toEqual([503, `${JSON.stringify({ ok: false, why })}\n`])
 })
 
-test('a hard limit on staleness holds where it is set', async () => {
+test('a staleness limit makes the reader unready if it is set', async () => {
   await using reader = await openReader({ unreadyAfterMs: 60_000 })
   expect((await page(reader, '/readyz'))[0]).toBe(200)
   reader.replica.provedAt -= 61_000
   expect((await page(reader, '/readyz'))[0]).toBe(503)
 })
 
-test('a reader whose guard has found a fault is not ready, and says which', async () => {
+test('a reader whose guard has detected a fault is not ready, and says which', async () => {
   let fault: string | undefined
   await using reader = await openReader({ fault: () => fault })
   expect((await page(reader, '/readyz'))[0]).toBe(200)
@@ -43,7 +43,7 @@ test('a reader whose guard has found a fault is not ready, and says which', asyn
   expect((await page(reader, '/readyz'))[0]).toBe(200)
 })
 
-test('the status and the metrics tell the replica and the guard', async () => {
+test('status and metrics report the replica and the guard', async () => {
   await using reader = await openReader()
   expect(JSON.parse((await page(reader, '/statusz'))[1])).toMatchObject({
     role: 'reader',

@@ -6,7 +6,7 @@ import { secret } from './support/open-reader.ts'
 
 const MiB = 2 ** 20
 
-/** The sizes of docs/operations.md: a heap of cache / 0.75 + 64 MiB, all that is under way, and 150 MiB. */
+/** The sizes of docs/operations.md: a heap of cache / 0.75 + 64 MiB, the memory in flight, and 150 MiB. */
 const IN_FLIGHT_MIB = 64
 const heapFor = (cacheMiB: number): number => Math.ceil(cacheMiB / 0.75) + 64
 const allowed = (cacheMiB: number): number => (heapFor(cacheMiB) + IN_FLIGHT_MIB + 150) * MiB
@@ -44,14 +44,14 @@ async function openReader(cacheMiB: number, fillWithin = '60s'): Promise<Child> 
   return child
 }
 
-/** The status of an answer, all of which is taken. */
+/** The status of a response whose whole body was read. */
 async function statusOf(url: string): Promise<number> {
   const answer = await fetch(url)
   await answer.arrayBuffer()
   return answer.status
 }
 
-/** The same, for hundreds of large answers: `fetch` would need more time for them than a reader does. */
+/** The same for hundreds of large responses: `fetch` would need more time for them than a reader does. */
 function statusOfLarge(url: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const asked = get(url, { agent: false }, (answer) => {
@@ -62,7 +62,7 @@ function statusOfLarge(url: string): Promise<number> {
   })
 }
 
-test('P9 one request for 100 documents of 4 MB is refused within the stated memory', async () => {
+test('P9 one request for 100 documents of 4 MB is refused within the documented memory', async () => {
   const ids = await fill('many', 100, 4_000_000)
   await using reader = await openReader(1)
   expect(await statusOf(`${reader.url}/v1/products?ids=${ids.join()}`)).toBe(422)
@@ -70,7 +70,7 @@ test('P9 one request for 100 documents of 4 MB is refused within the stated memo
 
   expect(await reader.peakBytes()).toBeLessThan(allowed(1))
 
-  // 100 at once, 400 MB together; some may be told to come again.
+  // 100 at once, 400 MB together; some may be asked to retry.
   const url = (n: number): string => `${reader.url}/v1/products/${ids[n % ids.length]}`
   const statuses = await Promise.all(Array.from({ length: 100 }, (_, n) => statusOfLarge(url(n))))
   expect(statuses.filter((status) => status !== 200 && status !== 503)).toEqual([])
@@ -79,9 +79,9 @@ test('P9 one request for 100 documents of 4 MB is refused within the stated memo
   expect(await reader.peakBytes()).toBeLessThan(allowed(1))
 })
 
-test('P9 400 clients that take nothing of answers of 8 MB are held within the stated memory, and others are answered', async () => {
+test('P9 400 clients that read nothing of 8 MB answers stay within the documented memory, and others are answered', async () => {
   const ids = await fill('slow', 30, 8_000_000)
-  // Those in the line before others are refused after that time, and those that take nothing are cut off.
+  // Clients queued before others are refused after that time, and those that read nothing are disconnected.
   await using reader = await openReader(64, '10s')
   const port = Number(new URL(reader.url).port)
   const slow = Array.from({ length: 400 }, (_, n) => {
@@ -99,7 +99,7 @@ test('P9 400 clients that take nothing of answers of 8 MB are held within the st
   await eventually(async () => expect(await reader.figure('in_flight_bytes', 'answers')).toBe(0))
 })
 
-test('P9 documents that answers wait with are bounded together, though one of each always changes', async () => {
+test('P9 documents held by waiting answers have a common limit, although one of each keeps changing', async () => {
   const ids = await fill('pinned', 80 * 190, 15_000)
   await products().insertOne({ _id: 'hot', name: 'hot', n: 0 })
   await using reader = await openReader(64)

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { expect, test } from '@jest/globals'
 import { openReader } from './support/open-reader.ts'
 
-test('every method that is not for reading is 405, on any path, and is counted', async () => {
+test('every method other than reads is 405, on any path, and is counted', async () => {
   await using reader = await openReader()
   const methods = ['POST', 'PUT', 'PATCH', 'DELETE', 'PROPFIND']
   for (const method of methods)
@@ -18,7 +18,7 @@ test('every method that is not for reading is 405, on any path, and is counted',
   expect(status.guard.refusedMethods).toBe(methods.length * 4)
 })
 
-test('the refusal comes before a byte of the body was sent', async () => {
+test('the refusal precedes any byte of the body', async () => {
   await using reader = await openReader()
   const { hostname, port } = new URL(reader.service.url)
   const socket = connect(Number(port), hostname)
@@ -28,13 +28,13 @@ test('the refusal comes before a byte of the body was sent', async () => {
   socket.destroy()
 })
 
-test('OPTIONS tells the methods', async () => {
+test('OPTIONS lists the methods', async () => {
   await using reader = await openReader()
   const answer = await reader.ask('/v1/products/a', { method: 'OPTIONS' })
   expect([answer.status, answer.headers.get('allow')]).toEqual([204, 'GET, HEAD, OPTIONS'])
 })
 
-test('pages of allowed origins may call and see the headers that carry meaning, others may not', async () => {
+test('pages of allowed origins may call and see the meaningful headers, others may not', async () => {
   await using reader = await openReader({ argv: ['--cors-origins=https://shop.example'] })
   reader.replica.put('products/a', '{"id":"a"}')
   reader.replica.hold('products/a')

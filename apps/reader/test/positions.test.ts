@@ -6,7 +6,7 @@ import { openReader } from './support/open-reader.ts'
 
 const ahead = '01234567.0000000000000009'
 
-test('a position that is reached is answered at once, from memory', async () => {
+test('a position that has been reached is answered at once, from memory', async () => {
   await using reader = await openReader()
   const position = reader.replica.put('products/a', '{"id":"a"}')
   reader.replica.hold('products/a')
@@ -15,7 +15,7 @@ test('a position that is reached is answered at once, from memory', async () => 
   expect(reader.replica.reads).toBe(0)
 })
 
-test('one that is not is waited for', async () => {
+test('a position that has not been reached is waited for', async () => {
   await using reader = await openReader()
   reader.replica.put('products/a', '{"id":"a","v":1}')
   reader.replica.hold('products/a')
@@ -32,7 +32,7 @@ test('one that is not is waited for', async () => {
   expect(await (await several).json()).toMatchObject({ items: [{ v: 2 }] })
 })
 
-test('one that is not reached in time is 503 with the position that is', async () => {
+test('a position that is not reached in time is 503 with the current one', async () => {
   await using reader = await openReader()
   reader.replica.hold('products/a')
   for (const path of ['/v1/products/a', '/v1/products?ids=a']) {
@@ -43,7 +43,7 @@ test('one that is not reached in time is 503 with the position that is', async (
   }
 })
 
-test('now asks the database, also when the document is held', async () => {
+test('now asks the database, even if the document is cached', async () => {
   await using reader = await openReader()
   reader.replica.put('products/a', '{"id":"a"}')
   reader.replica.hold('products/a')
@@ -86,7 +86,7 @@ const refusals: Record<AnsweredCode, readonly [number, string]> = {
 }
 
 test.each(Object.entries(refusals))(
-  'a replica that says %s is answered as %j',
+  'a replica that fails with %s is answered as %j',
   async (code, [status, name]) => {
     await using reader = await openReader()
     reader.replica.failure = code as ReplicaErrorCode

@@ -13,7 +13,7 @@ async function lamp({ url }: RunningService): Promise<readonly [number, string, 
   return [response.status, await response.text(), Number(response.headers.get('age'))]
 }
 
-test('cut off, a reader with a hard limit is not ready until it is current again, and one without stays ready; both answer', async () => {
+test('when disconnected, a reader with a staleness limit is not ready until it is current again, one without stays ready, and both answer', async () => {
   await using db = await openTestDatabase()
   await db.admin
     .db('shop')

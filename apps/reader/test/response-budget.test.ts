@@ -7,7 +7,7 @@ import { openReader, type OpenReader } from './support/open-reader.ts'
 
 const MiB = 2 ** 20
 
-/** More than the kernel takes of an answer that nobody reads. */
+/** More than the kernel buffers of an unread response. */
 const large = 12 * MiB
 
 function put(reader: OpenReader, key: string, body: string | Buffer): void {
@@ -15,7 +15,7 @@ function put(reader: OpenReader, key: string, body: string | Buffer): void {
   reader.replica.documents.set(key, new CachedDocument('"0123456789012345678901"', body))
 }
 
-/** Asks and takes nothing of the answer. */
+/** Sends a request and reads nothing of the response. */
 function askSilently(reader: OpenReader, path: string): Socket {
   const socket = connect(Number(new URL(reader.service.url).port), '127.0.0.1')
   socket.on('error', () => undefined).pause()
@@ -23,7 +23,7 @@ function askSilently(reader: OpenReader, path: string): Socket {
   return socket
 }
 
-/** Asks, and takes a little of the answer again and again. */
+/** Sends a request and repeatedly reads a little of the response. */
 function askSlowly(reader: OpenReader, path: string): Disposable & { readonly socket: Socket } {
   const socket = askSilently(reader, path)
   const timer = setInterval(() => socket.read(256 * 1024) ?? socket.read(), 100)
@@ -46,7 +46,7 @@ const waiting = (reader: OpenReader): Promise<number> => figure(reader, 'in_flig
 
 const paths = ['/v1/products?ids=a', '/v1/products/a']
 
-/** Room for one of the large answers. */
+/** Capacity for one of the large responses. */
 const argv = [`--in-flight-size=40MiB`]
 
 test.each(paths)(
@@ -70,7 +70,7 @@ test.each(paths)(
   },
 )
 
-test.each(paths)('P9 whoever takes nothing of an answer to %s is cut off for others', async (path) => {
+test.each(paths)('P9 a client that reads nothing of an answer to %s is disconnected when others need the memory', async (path) => {
   await using reader = await openReader({ argv })
   put(reader, 'products/a', Buffer.alloc(large, 'a'))
   const silent = askSilently(reader, path)
@@ -84,14 +84,14 @@ test.each(paths)('P9 whoever takes nothing of an answer to %s is cut off for oth
   await eventually(async () => expect(await taken(reader)).toBe(0))
 })
 
-test('P9 one answer that is larger than all together may be has room when it is the only one', async () => {
+test('P9 a single answer that exceeds the limit for all together has capacity if it is alone', async () => {
   await using reader = await openReader({ argv: ['--in-flight-size=1MiB'] })
   put(reader, 'products/a', Buffer.alloc(large, 'a'))
   const answer = await reader.ask('/v1/products/a')
   expect((await answer.arrayBuffer()).byteLength).toBe(large)
 })
 
-test('an answer that leaves in pieces is the same bytes', async () => {
+test('an answer sent in pieces has the same bytes', async () => {
   await using reader = await openReader()
   const body = Buffer.from(Array.from({ length: 3 * MiB }, (_, at) => at % 251))
   put(reader, 'products/a', body)

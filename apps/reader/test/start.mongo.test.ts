@@ -9,7 +9,7 @@ import { readerService } from '../src/reader-service.ts'
 import { FakeReplica } from './support/fake-replica.ts'
 import { secret } from './support/open-reader.ts'
 
-/** The service with real doors to the database and nothing behind them. */
+/** The service with real database connections and fake everything else. */
 function start(
   uri: string,
   argv: readonly string[] = [],
@@ -39,7 +39,7 @@ function start(
   return startService({ definition, config, log, clock: systemClock, signal })
 }
 
-test('a reader starts with the reader role, and with no user who may write', async () => {
+test('a reader starts with the reader role, but not with a user who can write', async () => {
   await using db = await openTestDatabase({ own: true })
   await using service = await start(db.uriFor('reader'))
   const status: unknown = await (await fetch(`${service.managementUrl}/statusz`)).json()
@@ -56,7 +56,7 @@ test('a reader starts with the reader role, and with no user who may write', asy
   }
 })
 
-test('G0.5 a reader whose keys could sign tokens says so, and one that only verifies them does not', async () => {
+test('G0.5 a reader whose keys could sign tokens logs a warning, one that can only verify them does not', async () => {
   await using db = await openTestDatabase({ own: true })
   const uri = db.uriFor('reader')
   const publicKeys = generateKeyPairSync('ed25519')
@@ -77,13 +77,13 @@ test('G0.5 a reader whose keys could sign tokens says so, and one that only veri
   }
 })
 
-test('a cache that the heap cannot hold is refused before anything is opened', async () => {
+test('a cache that does not fit into the heap is refused before anything is opened', async () => {
   await expect(start('mongodb://nowhere', ['--cache-size=1GiB'])).rejects.toThrow(
     /--cache-size is 1024MiB, but the heap limit is 1024MiB: .*--max-old-space-size=1366/,
   )
 })
 
-test('a database that is away when a reader starts is asked for again: the process lives, and is not ready', async () => {
+test('if the database is unavailable at startup, the reader retries: the process stays up and is not ready', async () => {
   await using db = await openTestDatabase({ own: true })
   await db.stop()
   const warnings: string[] = []

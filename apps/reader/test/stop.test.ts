@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { eventually } from '@freshet/testkit'
 import { openReader } from './support/open-reader.ts'
 
-test('what waits when the reader is stopped is answered at once: another reader may have it', async () => {
+test('waiting requests are answered at once when the reader stops: another reader may have the document', async () => {
   await using reader = await openReader({ argv: ['--stop-within=1h'] })
   reader.replica.held = new Promise(() => undefined)
   const ahead = reader.replica.positionText.slice(0, -1) + 'f'

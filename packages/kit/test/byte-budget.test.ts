@@ -4,7 +4,7 @@ import { settled } from './fake-clock.ts'
 
 const never = new AbortController().signal
 
-/** A clock that a test sets; every sleeper wakes when it is set. */
+/** A clock that the test sets, which wakes the sleepers. */
 class HandClock implements Clock {
   #now = 0
   readonly #wake = new Set<() => void>()
@@ -38,14 +38,14 @@ function open(maxBytes = 100): { clock: HandClock; budget: ByteBudget } {
   return { clock, budget: new ByteBudget({ maxBytes, clock }) }
 }
 
-/** What a wait has come to, looked at without waiting. */
+/** The current outcome of a wait, without waiting. */
 function watch(wait: Promise<boolean>): { held: boolean | undefined } {
   const seen: { held: boolean | undefined } = { held: undefined }
   void wait.then((held) => (seen.held = held))
   return seen
 }
 
-test('parts have one limit together and one each, and what is given back is there for others', () => {
+test('parts share one limit and have one each, and released bytes are available to others', () => {
   const { budget } = open()
   const answers = budget.part('answers', 60)
   const bodies = budget.part('bodies')
@@ -62,7 +62,7 @@ test('parts have one limit together and one each, and what is given back is ther
   ])
 })
 
-test('who is alone in a part has room, whatever it needs and whatever others have', () => {
+test('the only user of a part has capacity, whatever it needs and whatever others hold', () => {
   const { budget } = open()
   const [a, b] = [budget.part('a', 100), budget.part('b', 10)]
   expect(a.lease().tryAcquire(100)).toBe(true)
@@ -70,7 +70,7 @@ test('who is alone in a part has room, whatever it needs and whatever others hav
   expect([alone.tryAcquire(500), alone.tryAcquire(600), other.tryAcquire(1)]).toEqual([true, true, false])
 })
 
-test('what one takes beyond the limit of its part is taken from no other part', () => {
+test('what a single user takes beyond the limit of its part reduces no other part', () => {
   const { budget } = open()
   const [a, b] = [budget.part('a', 60), budget.part('b')]
   const [alone, one, two] = [a.lease(), b.lease(), b.lease()]
@@ -85,7 +85,7 @@ test('what one takes beyond the limit of its part is taken from no other part', 
   expect([two.tryAcquire(90), two.tryAcquire(91)]).toEqual([true, false])
 })
 
-test('who waits is served in order, and nobody passes by', async () => {
+test('waiting callers are served in order, without overtaking', async () => {
   const { budget } = open()
   const part = budget.part('part')
   const [a, b, c, d] = [part.lease(), part.lease(), part.lease(), part.lease()]
@@ -103,7 +103,7 @@ test('who waits is served in order, and nobody passes by', async () => {
   expect([small.held, budget.takenBytes]).toEqual([true, 55])
 })
 
-test('a wait ends with its signal or its lease, and makes way for those behind it', async () => {
+test('a wait ends with its signal or its lease, and unblocks those behind it', async () => {
   const { budget } = open()
   const part = budget.part('part')
   const [a, b, c, d] = [part.lease(), part.lease(), part.lease(), part.lease()]
@@ -121,20 +121,20 @@ test('a wait ends with its signal or its lease, and makes way for those behind i
   await expect(part.lease().acquire(1, AbortSignal.abort())).resolves.toBe(false)
 })
 
-test('to wait while something is held is refused: two could wait for each other', async () => {
+test('waiting while holding bytes is refused, because two callers could deadlock', async () => {
   const lease = open().budget.part('part').lease()
   lease.tryAcquire(1)
   await expect(lease.acquire(2, never)).rejects.toThrow(TypeError)
 })
 
-/** A lease that may be ended, and whether it was. */
+/** A lease that may be revoked, and whether it was. */
 function mayEnd(lease: ByteLease): { lease: ByteLease; ended: () => boolean } {
   let ended = false
   lease.makeRevocable(() => (ended = true))
   return { lease, ended: () => ended }
 }
 
-test('what stood still for four seconds makes room for others, the longest first, and no more than is needed', async () => {
+test('leases that stalled for four seconds are revoked for others, longest first, and no more than needed', async () => {
   const { clock, budget } = open()
   const [a, b] = [budget.part('a'), budget.part('b')]
   const [one, two, three] = [mayEnd(a.lease()), mayEnd(a.lease()), mayEnd(b.lease())]
@@ -149,7 +149,7 @@ test('what stood still for four seconds makes room for others, the longest first
   expect([two.lease.bytes, budget.takenBytes, budget.stats()[0]?.revoked]).toEqual([0, 80, 1])
 })
 
-test('who waits gets the room of what stops moving meanwhile', async () => {
+test('a waiting caller gets the capacity of a lease that stalls meanwhile', async () => {
   const { clock, budget } = open()
   const part = budget.part('part')
   const still = mayEnd(part.lease())

@@ -2,11 +2,11 @@ import { expect, jest, test } from '@jest/globals'
 import { systemClock } from '../src/clock.ts'
 
 test.each([2 ** 31, 2 ** 40, Number.POSITIVE_INFINITY])(
-  'a wait of %d ms, which no timer can hold, does not end at once',
+  'a wait of %d ms, which exceeds the limit of a timer, does not end at once',
   async (ms) => {
     const leaving = new AbortController()
     const ended: string[] = []
-    // Timers of the same length run in the order in which they were set; one that is too long runs after 1 ms.
+    // Timers of the same length fire in the order in which they were set; one that is too long fires after 1 ms.
     const long = systemClock.sleep(ms, leaving.signal).then(() => ended.push('long'))
     await systemClock.sleep(1, leaving.signal).then(() => ended.push('short'))
     await systemClock.sleep(1, leaving.signal)

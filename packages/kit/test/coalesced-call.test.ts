@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { CoalescedCall } from '../src/coalesced-call.ts'
 
-test('what is asked for while one is under way begins after it, and is one for all', async () => {
+test('a call requested during another one starts after it, and serves all callers', async () => {
   const ends: ((fails: boolean) => void)[] = []
   const shared = new CoalescedCall<number>(
     () =>

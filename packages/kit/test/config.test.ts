@@ -49,7 +49,7 @@ test('without settings every option has its default, and the result is frozen an
   expect(Object.isFrozen(config)).toBe(true)
 })
 
-test('flags hide the environment, which hides the file, which hides the default', () => {
+test('flags override the environment, which overrides the file, which overrides the default', () => {
   const files = {
     'f.json':
       '{"port": 1, "cache-size": "1KiB", "level": "debug", "quiet": true, "cors-origins": ["a", "b"]}',
@@ -76,7 +76,7 @@ test.each([
   expect(read(['--stale-after', given]).staleAfterMs).toBe(expected)
 })
 
-test('a flag alone is yes, with a value what it says', () => {
+test('a flag without a value is true; with one, it has that value', () => {
   expect(read(['--quiet', '--port', '5'])).toMatchObject({ quiet: true, port: 5 })
   expect(read(['--quiet=false'], { FRESHET_QUIET: 'true' }).quiet).toBe(false)
 })
@@ -91,11 +91,11 @@ test.each<[string, string[], Environment['env'], Record<string, string>, string,
     'BAD_VALUE',
     /--stale-after is "5"; expected .*ms, s/,
   ],
-  ['a duration that no timer can wait', ['--stale-after', '25d'], {}, {}, 'BAD_VALUE', /to 2147483647ms/],
+  ['a duration that exceeds the limit of a timer', ['--stale-after', '25d'], {}, {}, 'BAD_VALUE', /to 2147483647ms/],
   ['a decimal unit', ['--cache-size', '64MB'], {}, {}, 'BAD_VALUE', /--cache-size is "64MB".*MiB/],
-  ['a unit of the prototype', ['--cache-size', '1constructor'], {}, {}, 'BAD_VALUE', /unit/],
+  ['a unit from Object.prototype', ['--cache-size', '1constructor'], {}, {}, 'BAD_VALUE', /unit/],
   [
-    'a port too high',
+    'a port that is too high',
     [],
     { FRESHET_PORT: '65536' },
     {},
@@ -108,7 +108,7 @@ test.each<[string, string[], Environment['env'], Record<string, string>, string,
   ['an unknown flag', ['--prot', '1'], {}, {}, 'UNKNOWN', /"--prot"/],
   ['an argument', ['serve'], {}, {}, 'UNKNOWN', /"serve"/],
   ['an unknown variable', [], { FRESHET_PROT: '1' }, {}, 'UNKNOWN', /FRESHET_PROT/],
-  ['a variable in small letters', [], { FRESHET_port: '1' }, {}, 'UNKNOWN', /FRESHET_port/],
+  ['a variable in lower case', [], { FRESHET_port: '1' }, {}, 'UNKNOWN', /FRESHET_port/],
   ['an unknown key', ['--config', 'f.json'], {}, file('{"prot":1}'), 'UNKNOWN', /"prot" in f.json/],
   [
     'an object as value',
@@ -118,10 +118,10 @@ test.each<[string, string[], Environment['env'], Record<string, string>, string,
     'BAD_VALUE',
     /"port" in f.json is \{\}/,
   ],
-  ['a file that is no JSON', ['--config', 'f.json'], {}, file('{'), 'BAD_FILE', /f.json is not JSON/],
+  ['a file that is not JSON', ['--config', 'f.json'], {}, file('{'), 'BAD_FILE', /f.json is not JSON/],
   ['a file that is an array', ['--config', 'f.json'], {}, file('[]'), 'BAD_FILE', /not an object/],
   [
-    'a file that is not there',
+    'a missing file',
     ['--config', 'f.json'],
     {},
     {},
@@ -130,20 +130,20 @@ test.each<[string, string[], Environment['env'], Record<string, string>, string,
   ],
   ['a flag without its value', ['--port', '--quiet'], {}, {}, 'BAD_VALUE', /--port has no value/],
   ['a flag twice', ['--port', '1', '--port', '2'], {}, {}, 'CONFLICT', /--port is set twice/],
-])('%s is refused and the message says where', (_, argv, env, files, code, message) => {
+])('%s is refused, and the message says where', (_, argv, env, files, code, message) => {
   expect(() => read(argv, env, files)).toThrow(
     expect.objectContaining({ code, message: expect.stringMatching(message) }),
   )
 })
 
-test('a secret comes from a file or a variable, and from the nearest place', () => {
+test('a secret comes from a file or a variable, by precedence of the source', () => {
   const files = { s: 'from file\n', 'f.json': '{"token-secret-file":"s"}' }
   expect(read(['--token-secret-file', 's'], { FRESHET_TOKEN_SECRET: 'x' }, files).token).toBe('from file')
   expect(read(['--config=f.json'], { FRESHET_TOKEN_SECRET: 'from env' }, files).token).toBe('from env')
   expect(read(['--config=f.json'], {}, files).token).toBe('from file')
 })
 
-test('a secret is never taken where it can be seen, and never shown', () => {
+test('a secret is never accepted where it is visible, and never shown', () => {
   const failures = [
     () => read(['--token-secret', 'hush']),
     () => read(['--token-secrt=hush']),
@@ -156,7 +156,7 @@ test('a secret is never taken where it can be seen, and never shown', () => {
   }
 })
 
-test('a required option that is missing is named', () => {
+test('a missing required option is named', () => {
   const table = defineOptions({ db: text('db', REQUIRED, 'The database.') })
   expect(() => readConfig(table, { argv: [], env: {}, readFile: reading({}) })).toThrow(
     /--db is missing: The database/,
@@ -165,7 +165,7 @@ test('a required option that is missing is named', () => {
   expect(db).toBe('x')
 })
 
-test('a table with a name twice, a bad name or a taken one does not load', () => {
+test('a table with a duplicate, invalid or reserved name does not load', () => {
   for (const names of [['a', 'a'], ['A'], ['help'], ['a_b']])
     expect(() => defineOptions(Object.fromEntries(names.map((name, at) => [at, flag(name, '')])))).toThrow(
       TypeError,
@@ -175,7 +175,7 @@ test('a table with a name twice, a bad name or a taken one does not load', () =>
   )
 })
 
-test('help and the table for the documentation name every option with its default', () => {
+test('help and the documentation table list every option with its default', () => {
   const help = helpText(options)
   expect(help).toMatch(/^ {2}--cache-size SIZE +The budget\. \(default 64MiB\)$/m)
   expect(help).toMatch(/^ {2}--stale-after DURATION +The silence\.$/m)
@@ -185,7 +185,7 @@ test('help and the table for the documentation name every option with its defaul
   expect(table.trim().split('\n')).toHaveLength(2 + Object.keys(options).length)
 })
 
-test('the foot of a help speaks of the options above it alone', () => {
+test('the footer of a help text refers only to the options above it', () => {
   const foot = (text: string) => text.slice(text.indexOf('\n\n') + 2).split('\n')
   expect(foot(helpText(options))).toEqual([
     expect.stringMatching(/^DURATION: .* 5s/),
@@ -203,7 +203,7 @@ test('the foot of a help speaks of the options above it alone', () => {
   ])
 })
 
-test('a message ends with what to do only where it has not said so', () => {
+test('a message ends with the remedy unless it already contains it', () => {
   const refusal = (...given: Parameters<typeof read>): string => {
     try {
       read(...given)
@@ -222,7 +222,7 @@ test('a message ends with what to do only where it has not said so', () => {
   )
 })
 
-test('a duration that no timer waits may be longer than a timer can', () => {
+test('a duration that is not used for a timer may exceed the limit of a timer', () => {
   const { forMs } = defineOptions({ forMs: ms('for', 0, 'How long.', { max: 366 * 86_400_000 }) })
   expect(forMs.parse('30d')).toBe(30 * 86_400_000)
   expect(forMs.parse('367d')).toEqual({ expected: expect.stringContaining('to 366d') })

@@ -1,6 +1,6 @@
 import type { Clock } from '../src/index.ts'
 
-/** A clock that stands still until a sleeper is let go; remembers what it was asked to wait for. */
+/** A clock that stands still until a sleeper is released; records the requested waits. */
 export class FakeClock implements Clock {
   readonly sleeps: number[] = []
   readonly #wake: (() => void)[] = []
@@ -22,14 +22,14 @@ export class FakeClock implements Clock {
     })
   }
 
-  /** Ends every sleep that has begun, and lets what waited for it go on. */
+  /** Ends every sleep that has begun, and lets the sleepers continue. */
   async pass(): Promise<void> {
     for (const wake of this.#wake.splice(0)) wake()
     await settled()
   }
 }
 
-/** Lets everything run that waits for nothing but promises. */
+/** Runs everything that waits only for promises. */
 export function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }

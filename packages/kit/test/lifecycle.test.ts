@@ -19,7 +19,7 @@ function bench() {
   return { events, clock, part, lifecycle: new Lifecycle({ log, clock, stopWithinMs: 10 }) }
 }
 
-test('parts start in order and stop in reverse, once', async () => {
+test('parts start in order and stop once, in reverse', async () => {
   const { events, part, lifecycle } = bench()
   await lifecycle.start([part('a'), part('b')])
   await lifecycle.start([part('c')])
@@ -27,14 +27,14 @@ test('parts start in order and stop in reverse, once', async () => {
   expect(events).toEqual(['start a', 'start b', 'start c', 'stop c', 'stop b', 'stop a'])
 })
 
-test('a part that cannot start is stopped with those before it, and its error comes out', async () => {
+test('a part that cannot start is stopped with those before it, and its error is thrown', async () => {
   const { events, part, lifecycle } = bench()
   const bad = part('b', { start: () => Promise.reject(new Error('taken')) })
   await expect(lifecycle.start([part('a'), bad, part('c')])).rejects.toThrow('taken')
   expect(events).toEqual(['start a', 'stop b', 'stop a'])
 })
 
-test('a part that does not stop in time, or fails to, is reported and does not hold the others', async () => {
+test('a part that fails to stop, or not in time, is reported and does not block the others', async () => {
   const { events, clock, part, lifecycle } = bench()
   const stuck = part('b', { stop: () => new Promise(() => undefined) })
   const failing = part('c', { stop: () => Promise.reject(new Error('no')) })
@@ -47,7 +47,7 @@ test('a part that does not stop in time, or fails to, is reported and does not h
   expect(events.slice(4)).toEqual(['stop failed: {"part":"b","err":{}}', 'stop a'])
 })
 
-test('a stop during the start stops the part that is starting and waits for it no longer; no other one starts', async () => {
+test('a stop during startup stops the part that is starting without waiting for it; no other one starts', async () => {
   const { events, part, lifecycle } = bench()
   const stuck = part('b', { start: () => new Promise(() => undefined) })
   const starting = lifecycle.start([part('a'), stuck, part('c')])

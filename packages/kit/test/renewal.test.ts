@@ -6,7 +6,7 @@ interface Client {
   readonly n: number
 }
 
-/** Makes numbered clients; `outcomes` says of each attempt, from the first on, whether it succeeds. */
+/** Creates numbered clients; `outcomes` says for each attempt, starting with the first, whether it succeeds. */
 function bench(...outcomes: readonly ('fails' | 'works' | Promise<unknown>)[]) {
   const clock = new FakeClock()
   const ended: number[] = []
@@ -25,7 +25,7 @@ function bench(...outcomes: readonly ('fails' | 'works' | Promise<unknown>)[]) {
     },
     dispose: async ({ n }) => {
       ended.push(n)
-      if (n === 0) throw new Error('it was dead already')
+      if (n === 0) throw new Error('it was already dead')
     },
     clock,
     backoff: new Backoff({ firstMs: 100, maxMs: 400 }, () => 0),
@@ -34,7 +34,7 @@ function bench(...outcomes: readonly ('fails' | 'works' | Promise<unknown>)[]) {
   return { clock, ended, said, first, renewal, attempts: () => attempts }
 }
 
-test('what is worn is ended and made anew, with longer pauses while that fails', async () => {
+test('a worn client is closed and recreated, with longer pauses while that fails', async () => {
   const { clock, ended, said, first, renewal } = bench('fails', 'fails', 'works', 'fails', 'works')
   expect(renewal.current).toBe(first)
   renewal.renew(first, 'no server is left')
@@ -60,17 +60,17 @@ test('what is worn is ended and made anew, with longer pauses while that fails',
   expect([renewal.current, renewal.state.kind, ended]).toEqual([undefined, 'closed', [0, 3, 5]])
 })
 
-test('only what is current can be worn: of many who notice, the first one counts', async () => {
+test('only the current client can be reported as worn: of many reports, the first one counts', async () => {
   const { first, renewal, attempts } = bench('works', 'works')
-  renewal.renew(first, 'one noticed')
-  renewal.renew(first, 'another noticed')
+  renewal.renew(first, 'first report')
+  renewal.renew(first, 'second report')
   await settled()
-  renewal.renew(first, 'a late one noticed')
+  renewal.renew(first, 'late report')
   await settled()
   expect([attempts(), renewal.current]).toEqual([1, { n: 1 }])
 })
 
-test('close ends what is being made, and nothing is made after it', async () => {
+test('close ends a creation in progress, and nothing is created after it', async () => {
   let made = (): void => undefined
   const making = new Promise<void>((resolve) => {
     made = resolve
@@ -86,7 +86,7 @@ test('close ends what is being made, and nothing is made after it', async () => 
   expect([attempts(), ended, renewal.current]).toEqual([1, [0, 1], undefined])
 })
 
-test('close during a pause begins no other attempt', async () => {
+test('close during a pause starts no further attempt', async () => {
   const { first, renewal, attempts, clock } = bench('fails', 'works')
   renewal.renew(first, 'no server is left')
   await settled()

@@ -18,7 +18,7 @@ const forever = (signal: AbortSignal): Promise<void> =>
     signal.addEventListener('abort', () => reject(new Error('stopped')), { once: true }),
   )
 
-test('attempts that fail are judged and wait longer each time; a good one starts the waits again', async () => {
+test('failed attempts are judged and wait longer each time; a success resets the waits', async () => {
   let attempts = 0
   const { clock, judged, loop } = bench(async (signal) => {
     attempts++
@@ -38,7 +38,7 @@ test('attempts that fail are judged and wait longer each time; a good one starts
   expect([attempts, judged.length]).toEqual([7, 5])
 })
 
-test('an error that is not worth a retry ends the loop', async () => {
+test('a permanent error ends the loop', async () => {
   const { clock, judged, loop } = bench(() => Promise.reject(new Error('no')), 'give-up')
   loop.start()
   await settled()
@@ -46,7 +46,7 @@ test('an error that is not worth a retry ends the loop', async () => {
   await loop.stop()
 })
 
-test('stop settles only when the running attempt has ended, and nothing begins after it', async () => {
+test('stop resolves only once the running attempt has ended, and nothing starts after it', async () => {
   const events: string[] = []
   const { loop, judged } = bench(async (signal) => {
     events.push('begin')

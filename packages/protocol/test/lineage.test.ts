@@ -17,7 +17,7 @@ const hop: fc.Arbitrary<Hop> = fc.record({
   writes: fc.array(fc.stringMatching(/^[a-z][a-z0-9_-]{0,9}$/), { maxLength: 3 }),
 })
 
-test('a lineage comes back from its header as it went in', () => {
+test('a lineage survives a round trip through its header', () => {
   fc.assert(
     fc.property(fc.array(hop, { maxLength: MAX_HOPS + 1 }), (lineage) => {
       expect(parseLineage(formatLineage(lineage))).toEqual(lineage)
@@ -25,7 +25,7 @@ test('a lineage comes back from its header as it went in', () => {
   )
 })
 
-test('any text is read as a lineage or refused, and never ends in another error', () => {
+test('any text is parsed as a lineage or refused, without any other error', () => {
   fc.assert(
     fc.property(fc.string(), (text) => {
       const lineage = parseLineage(text)
@@ -37,22 +37,22 @@ test('any text is read as a lineage or refused, and never ends in another error'
 
 test.each([
   [
-    'a list that is longer than any lineage',
+    'a list longer than any lineage',
     Array(MAX_HOPS + 2)
       .fill('a/b;heard="c/d";writes=""')
       .join(),
   ],
-  ['a text where a token is wanted', '"a/b";heard="c/d";writes=""'],
+  ['a string instead of a token', '"a/b";heard="c/d";writes=""'],
   ['no document', 'a/b;writes=""'],
   ['no declaration', 'a/b;heard="c/d"'],
   ['a name without a service', 'b;heard="c/d";writes=""'],
-  ['a name with other letters', 'A/b;heard="c/d";writes=""'],
+  ['a name with invalid characters', 'A/b;heard="c/d";writes=""'],
   ['an inner list', '(a/b);heard="c/d";writes=""'],
 ])('refused: %s', (_, text) => {
   expect(parseLineage(text)).toBeUndefined()
 })
 
-test('the form is the one that is documented', () => {
+test('the format is as documented', () => {
   const lineage = [{ handler: 'stock/recount', heard: 'orders/42', writes: ['stock', 'prices'] }]
   expect(formatLineage(lineage)).toBe('stock/recount;heard="orders/42";writes="stock prices"')
   expect(describeLineage([...lineage, { handler: 'shop/notify', heard: 'stock/7', writes: [] }])).toBe(
@@ -67,6 +67,6 @@ test.each([
   ['Stock/recount', false],
   ['a/b/c', false],
   [`a/${'b'.repeat(65)}`, false],
-])('the name of a handler: %s is %s', (name, good) => {
+])('the handler name %s is %s', (name, good) => {
   expect(isHandlerName(name)).toBe(good)
 })

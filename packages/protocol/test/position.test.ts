@@ -8,18 +8,18 @@ import {
   POSITION_ZERO,
 } from '../src/index.ts'
 
-test('a position sorts as text in the order of time', () => {
+test('positions sort as text in chronological order', () => {
   expect(positionOf(1, 0xffffffff) < positionOf(2, 0)).toBe(true)
   expect(positionOf(2, 1) < positionOf(2, 10)).toBe(true)
 })
 
-test('the position before crosses the second and stops at zero', () => {
+test('the previous position crosses the second and stops at zero', () => {
   expect(before(positionOf(2, 0))).toBe(positionOf(1, 0xffffffff))
   expect(before(positionOf(2, 5))).toBe(positionOf(2, 4))
   expect(before(POSITION_ZERO)).toBe(POSITION_ZERO)
 })
 
-test('the header text is read back as it was written, and nothing else is', () => {
+test('header text is parsed exactly as it is formatted, and nothing else is accepted', () => {
   const text = '0123abcd.00000001000000ff'
   const parsed = parseSourcePosition(text)
   expect(parsed && formatSourcePosition(parsed.source, parsed.at)).toBe(text)

@@ -6,12 +6,12 @@ import { problemsPage } from '../src/problems-page.ts'
 
 const kinds = Object.entries<ProblemKind>(problems)
 
-test('docs/problems.md is what the table makes', async () => {
+test('docs/problems.md is generated from the table', async () => {
   const page = await readFile(new URL('../../../docs/problems.md', import.meta.url), 'utf8')
   expect(page).toBe(problemsPage())
 })
 
-test('every code is kebab-case, stands in the order of statuses and has a remedy in sentences', () => {
+test('every code is kebab-case, sorted by status, and has a remedy in sentences', () => {
   const statuses = kinds.map(([, { status }]) => status)
   expect(statuses).toEqual([...statuses].sort((a, b) => a - b))
   for (const [code, { title, remedy }] of kinds) {
@@ -21,12 +21,12 @@ test('every code is kebab-case, stands in the order of statuses and has a remedy
   }
 })
 
-test('a wait is named only where the same request may succeed later', () => {
+test('a Retry-After is only given if the same request may succeed later', () => {
   for (const [, { retryable, retryAfterS }] of kinds)
     expect(retryable || retryAfterS === undefined).toBe(true)
 })
 
-test('a body has the members that were given and no others', () => {
+test('a body has the given members and no others', () => {
   const given = {
     detail: 'd',
     instance: 'urn:uuid:1',
@@ -47,7 +47,7 @@ test('a body has the members that were given and no others', () => {
   expect(Object.keys(problemBody('busy'))).toEqual(['type', 'title', 'status', 'retryable'])
 })
 
-test('an error carries its code, headers and cause, and keeps the cause out of what is sent', () => {
+test('an error carries its code, headers and cause, and does not reveal the cause to clients', () => {
   const cause = new Error('driver')
   const error = new ProblemError('unavailable', { detail: 'Wait.', headers: { a: 'b' }, cause })
   expect(error).toMatchObject({

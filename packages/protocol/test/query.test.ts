@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { isId, ProblemError, readIds, readQuery } from '../src/index.ts'
 
-test('an id of 256 characters is one', () => {
+test('an id of 256 characters is valid', () => {
   expect([isId('a'.repeat(256)), isId('a'.repeat(257)), isId('')]).toEqual([true, false, false])
 })
 
@@ -14,7 +14,7 @@ const refusal = (run: () => unknown): string | undefined => {
   return undefined
 }
 
-test('a query is decoded once, with + as a space; a parameter twice or broken is refused', () => {
+test('a query is decoded once, with + as a space; a duplicate or malformed parameter is refused', () => {
   expect([...readQuery('a=1&b=x+y%2B%2525&&c&price[gte]=5&=e')]).toEqual([
     ['a', '1'],
     ['b', 'x y+%25'],
@@ -27,7 +27,7 @@ test('a query is decoded once, with + as a space; a parameter twice or broken is
     expect(refusal(() => readQuery(query))).toBe('bad-url')
 })
 
-test('ids keep their order and number, and each must be one', () => {
+test('ids keep their order and duplicates, and each must be valid', () => {
   expect(readIds('b,a,b', 3)).toEqual(['b', 'a', 'b'])
   expect(refusal(() => readIds('', 3))).toBe('bad-query')
   expect(refusal(() => readIds('a,b,c,d', 3))).toBe('bad-query')

@@ -23,7 +23,7 @@ test.each<[string, boolean, boolean]>([
   expect(holds(matchesWeak, header, '"a"')).toBe(weak)
 })
 
-test('nothing matches a document that is not there', () => {
+test('nothing matches a missing document', () => {
   for (const header of ['*', '"a"'])
     expect(holds(matchesWeak, header, undefined) || holds(matchesStrong, header, undefined)).toBe(false)
 })
@@ -35,12 +35,12 @@ test.each(['', ',', 'a', '"a', 'a"', '"a" "b"', 'w/"a"', 'W/ "a"', '*, "a"', '"a
   },
 )
 
-test('a long header is read in time that grows with its length', () => {
+test('a long header is parsed in linear time', () => {
   expect(readCondition(`${'"a" , '.repeat(2_000)}x`)).toBeUndefined()
   expect(readCondition(' '.repeat(16_000))).toBeUndefined()
 })
 
-test('preferences are read by name without regard to case; the first counts; what is not understood is ignored', () => {
+test('preferences are parsed case-insensitively by name; the first one counts; unknown ones are ignored', () => {
   expect(readPrefer(undefined)).toEqual({ waitS: undefined, minimal: false, lenient: false })
   expect(readPrefer('wait=5, return=minimal; x=1, Handling="lenient"')).toEqual({
     waitS: 5,
@@ -73,6 +73,6 @@ test.each([
   ['a"', undefined],
   ['"ä"', undefined],
   ['ä', undefined],
-])('the Idempotency-Key %j is %j', (header, key) => {
+])('the Idempotency-Key %j is parsed as %j', (header, key) => {
   expect(readIdempotencyKey(header)).toBe(key)
 })

@@ -9,12 +9,12 @@ const MAX_BODY = 1_000
 const MAX_BODIES = 1_500
 
 interface BenchOptions {
-  /** Of the body, once it was read. */
+  /** Of the body, after it was read. */
   readonly until?: Promise<unknown>
   readonly writesBytes?: number
 }
 
-/** Answers the length of a body, as soon as `until` is over. */
+/** Answers with the length of a body, once `until` resolves. */
 function bench({ until = Promise.resolve(), writesBytes = 1_000_000 }: BenchOptions = {}) {
   let skippedMs = 0
   const clock = { ...systemClock, now: () => systemClock.now() + skippedMs }
@@ -41,7 +41,7 @@ const gate = (): { until: Promise<unknown>; open: (value?: unknown) => void } =>
   return { until: new Promise((resolve) => (open = resolve)), open: (value) => open(value) }
 }
 
-test('heads that declare large bodies and send none take nothing from others', async () => {
+test('heads that declare large bodies but send none reserve nothing', async () => {
   const { bodies, handle } = bench()
   await using shell = await openShell(handle)
   const idle = Array.from({ length: 64 }, () => new RawClient(shell.url))
@@ -55,9 +55,9 @@ test('heads that declare large bodies and send none take nothing from others', a
 })
 
 test.each([
-  ['declares it', declaring(MAX_BODY)],
-  ['does not declare it', inPieces],
-])('a body that %s takes what has come and at most as much again', async (_how, head) => {
+  ['declares its length', declaring(MAX_BODY)],
+  ['does not declare its length', inPieces],
+])('a body that %s reserves what has arrived and at most the same again', async (_how, head) => {
   const { bodies, handle } = bench()
   await using shell = await openShell(handle)
   using client = new RawClient(shell.url)
@@ -70,7 +70,7 @@ test.each([
   await eventually(() => expect(bodies.takenBytes).toBe(MAX_BODY))
 })
 
-test('a body that finds no room while it comes is 503, and the others go on', async () => {
+test('a body without capacity while it arrives is 503, and the others continue', async () => {
   const { bodies, handle } = bench()
   await using shell = await openShell(handle)
   using first = new RawClient(shell.url)
@@ -89,7 +89,7 @@ test('a body that finds no room while it comes is 503, and the others go on', as
   await eventually(() => expect(bodies.takenBytes).toBe(0))
 })
 
-test('a body that stands still makes way for one that comes, and is told', async () => {
+test('a stalled body makes way for one that arrives, and is reported', async () => {
   const { bodies, handle, skip } = bench()
   await using shell = await openShell(handle)
   using still = new RawClient(shell.url)
@@ -105,7 +105,7 @@ test('a body that stands still makes way for one that comes, and is told', async
   await eventually(() => expect(still.text).toMatch(/^HTTP\/1\.1 503 [\s\S]*too slowly/))
 })
 
-test('a body in many small pieces comes back whole and takes no more than the largest body', async () => {
+test('a body in many small pieces is received whole and takes no more than the largest body', async () => {
   const { bodies, handle } = bench()
   await using shell = await openShell(handle)
   using client = new RawClient(shell.url)
@@ -115,7 +115,7 @@ test('a body in many small pieces comes back whole and takes no more than the la
   await eventually(() => expect(client.text).toContain(`length ${MAX_BODY}`))
 })
 
-test('what a client that goes away had begun to send is given back', async () => {
+test('what a disconnected client had begun to send is released', async () => {
   const { requests, handle } = bench()
   await using shell = await openShell(handle)
   const client = new RawClient(shell.url)
@@ -125,7 +125,7 @@ test('what a client that goes away had begun to send is given back', async () =>
   await eventually(() => expect(requests.takenBytes).toBe(0))
 })
 
-test('what is made of a body counts until the work has ended, also when its client is gone', async () => {
+test('what is made of a body counts until the work has ended, even after its client has disconnected', async () => {
   const { until, open } = gate()
   const { requests, bodies, writes, handle } = bench({ until })
   await using shell = await openShell(handle)
@@ -140,7 +140,7 @@ test('what is made of a body counts until the work has ended, also when its clie
   await eventually(() => expect(requests.takenBytes).toBe(0))
 })
 
-test('a whole body waits for the room that it may take while it is read, up to twenty times its size', async () => {
+test('a complete body waits for the capacity it may need while it is parsed, up to twenty times its size', async () => {
   const { until, open } = gate()
   const { writes, handle } = bench({ until, writesBytes: 20_000 })
   await using shell = await openShell(handle)
@@ -157,7 +157,7 @@ test('a whole body waits for the room that it may take while it is read, up to t
   await eventually(() => expect(writes.takenBytes).toBe(0))
 })
 
-test('a body that waits for room is forgotten when its client goes away', async () => {
+test('a body that waits for capacity is dropped when its client disconnects', async () => {
   const { until, open } = gate()
   const { requests, writes, handle } = bench({ until, writesBytes: 20_000 })
   await using shell = await openShell(handle)

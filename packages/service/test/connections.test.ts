@@ -7,7 +7,7 @@ import { openShell, RawClient } from './open-shell.ts'
 const none = { unread: 0, pipelining: 0, crowded: 0 }
 const get = (path = '/'): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
 
-/** A handler that lets the test make each answer. */
+/** A handler that lets the test complete each answer. */
 function held() {
   const taken: { readonly request: IncomingMessage; readonly response: ServerResponse }[] = []
   const handle = (request: IncomingMessage, response: ServerResponse): void =>
@@ -16,7 +16,7 @@ function held() {
   return { taken, handle, urls }
 }
 
-test('the last of 200 headers is heard, and one more is 431 instead of being left out', async () => {
+test('the last of 200 headers is received, and one more is 431 instead of being dropped', async () => {
   await using bench = await openShell((request, response) => void response.end(request.headers['if-match']))
   const ask = (others: number): string =>
     `GET / HTTP/1.1\r\nHost: x\r\n${'a:b\r\n'.repeat(others)}If-Match: "v"\r\n\r\n`
@@ -31,7 +31,7 @@ test('the last of 200 headers is heard, and one more is 431 instead of being lef
   expect(await flood.untilClosed()).toMatch(/^HTTP\/1\.1 431 /)
 })
 
-test('requests that come together are taken one by one, each when the answer before it has left', async () => {
+test('requests that arrive together are handled one by one, each after the previous answer was sent', async () => {
   const { taken, handle, urls } = held()
   await using bench = await openShell(handle)
   using client = new RawClient(bench.url)
@@ -52,7 +52,7 @@ test('requests that come together are taken one by one, each when the answer bef
   await eventually(() => expect(urls()).toHaveLength(5))
 })
 
-test('what stands behind a request that ends the connection is not done', async () => {
+test('requests behind one that ends the connection are not executed', async () => {
   const { taken, handle, urls } = held()
   await using bench = await openShell(handle)
   using client = new RawClient(bench.url)
@@ -63,7 +63,7 @@ test('what stands behind a request that ends the connection is not done', async 
   expect(urls()).toEqual(['/last'])
 })
 
-test('nor is what stands behind a refusal that ends it, or behind any answer while the service drains', async () => {
+test('nor are those behind a refusal that ends it, or behind any answer while the service drains', async () => {
   const urls: (string | undefined)[] = []
   await using bench = await openShell((request, response) => {
     urls.push(request.url)
@@ -81,7 +81,7 @@ test('nor is what stands behind a refusal that ends it, or behind any answer whi
   expect(urls).toEqual(['/idle', '/last'])
 })
 
-test('a client that sends more than a hundred requests ahead of its answers is cut off, and counted', async () => {
+test('a client that pipelines more than a hundred requests is disconnected, and counted', async () => {
   const { handle, urls } = held()
   await using bench = await openShell(handle)
   using patient = new RawClient(bench.url)
@@ -94,7 +94,7 @@ test('a client that sends more than a hundred requests ahead of its answers is c
   expect(bench.shell.openSockets).toBe(1)
 })
 
-test('a client that takes nothing of its answer is cut off, one that takes it slowly is not', async () => {
+test('a client that reads nothing of its answer is disconnected, one that reads it slowly is not', async () => {
   const much = Buffer.alloc(64 * 2 ** 20)
   await using bench = await openShell((_, response) => void response.end(much), { unreadMs: 2_000 })
   using silent = new RawClient(bench.url)
@@ -105,7 +105,7 @@ test('a client that takes nothing of its answer is cut off, one that takes it sl
   slow.socket.on('data', (chunk: string) => {
     bytes += chunk.length
     slow.text = ''
-    // It stops reading again and again, each time for less than the limit.
+    // It stops reading repeatedly, each time for less than the limit.
     slow.socket.pause()
     setTimeout(() => slow.socket.resume(), 1)
   })
@@ -115,7 +115,7 @@ test('a client that takes nothing of its answer is cut off, one that takes it sl
   expect(bench.shell.openSockets).toBe(1)
 })
 
-test('a client that takes nothing is cut off after the limit, and not after twice as long', async () => {
+test('a client that reads nothing is disconnected after the limit, and not after twice as long', async () => {
   const sockets: Socket[] = []
   const unreadMs = 1_000
   await using bench = await openShell(
@@ -129,13 +129,13 @@ test('a client that takes nothing is cut off after the limit, and not after twic
   silent.socket.pause()
   silent.send(get())
   await eventually(() => expect(sockets[0]?.timeout).toBe(unreadMs))
-  // Where Node.js takes a time-out for progress, it begins anew and tells nobody.
+  // When Node.js mistakes a timeout for progress, it starts over without an event.
   const begunAnew = jest.spyOn(Object(sockets[0]), '_unrefTimer')
   await eventually(() => expect(bench.shell.cuts.unread).toBe(1))
   expect(begunAnew).not.toHaveBeenCalled()
 })
 
-test('an answer that takes long to make is waited for, behind one that was taken slowly too', async () => {
+test('an answer that takes long to produce is waited for, even behind one that was read slowly', async () => {
   const { taken, handle, urls } = held()
   await using bench = await openShell(handle, { unreadMs: 100 })
   using client = new RawClient(bench.url)
@@ -147,13 +147,13 @@ test('an answer that takes long to make is waited for, behind one that was taken
   await eventually(() => expect(socket?.timeout).toBe(100))
   client.socket.resume()
   await eventually(() => expect(urls()).toEqual(['/large', '/late']))
-  // The limit of the first answer has run out meanwhile, and was taken back.
+  // The limit of the first answer has expired meanwhile, and was cancelled.
   await eventually(() => expect(socket?.timeout ?? 0).toBe(0))
   taken[1]?.response.end('late')
   await eventually(() => expect(client.text.endsWith('late')).toBe(true))
 })
 
-test('bytes behind a whole request are refused behind its answer', async () => {
+test('bytes behind a complete request are refused after its answer', async () => {
   const { taken, handle } = held()
   await using bench = await openShell(handle)
   using client = new RawClient(bench.url)
@@ -165,7 +165,7 @@ test('bytes behind a whole request are refused behind its answer', async () => {
   expect(taken).toHaveLength(1)
 })
 
-test('a request that was answered before its body came gets no second answer', async () => {
+test('a request that was answered before its body arrived gets no second answer', async () => {
   await using bench = await openShell(
     (_, response) => {
       response.statusCode = 405
@@ -183,7 +183,7 @@ test('a request that was answered before its body came gets no second answer', a
     expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 405'])
 })
 
-test('an expectation that is not known is 417 with a problem, and has the limits of every request', async () => {
+test('an unknown expectation is 417 with a problem, and has the limits of every request', async () => {
   const { taken, handle } = held()
   await using bench = await openShell(handle)
   const hope = 'GET / HTTP/1.1\r\nHost: x\r\nExpect: the-best\r\n\r\n'
@@ -201,7 +201,7 @@ test('an expectation that is not known is 417 with a problem, and has the limits
   expect(bench.shell.cuts).toEqual({ ...none, pipelining: 1 })
 })
 
-test('while a request waits for its turn nothing is read, so that TCP holds the client', async () => {
+test('while a request waits for its turn nothing is read, so that TCP slows the client down', async () => {
   const { taken, handle, urls } = held()
   await using bench = await openShell(handle)
   using client = new RawClient(bench.url)
@@ -212,7 +212,7 @@ test('while a request waits for its turn nothing is read, so that TCP holds the 
   const one = `GET /n HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(15_000)}\r\n\r\n`
   client.send(one.repeat(many))
   await eventually(() => expect(bench.heads.takenBytes).toBeGreaterThan(15_000))
-  // The client is stopped while most of it is not sent.
+  // The client is paused while most of it is unsent.
   await eventually(() => expect(client.socket.writableNeedDrain).toBe(true))
   const before = socket?.bytesRead
   expect(before).toBeLessThan(2 ** 18)
@@ -227,7 +227,7 @@ test('while a request waits for its turn nothing is read, so that TCP holds the 
   expect(bench.shell.cuts).toEqual(none)
 })
 
-test('the bytes of requests that wait have a limit for all connections together', async () => {
+test('the bytes of waiting requests have a common limit for all connections', async () => {
   const { taken, handle } = held()
   const headBytes = 200_000
   await using bench = await openShell(handle, { headBytes })
@@ -237,7 +237,7 @@ test('the bytes of requests that wait have a limit for all connections together'
   await eventually(() => expect(bench.shell.cuts.pipelining).toBeGreaterThan(15))
   expect(bench.heads.takenBytes).toBeLessThanOrEqual(headBytes)
   for (const client of clients) client[Symbol.dispose]()
-  // Nothing is read while something waits, so it is noticed with the next answer that they are gone.
+  // Nothing is read while something waits, so their disconnection is noticed with the next answer.
   await eventually(() => {
     for (const { response } of taken.splice(0)) response.end()
     expect(bench.shell.openSockets).toBe(0)
@@ -245,7 +245,7 @@ test('the bytes of requests that wait have a limit for all connections together'
   expect(bench.heads.takenBytes).toBe(0)
 })
 
-test('a body in chunks does not wait for its turn: the connection ends behind the answers before it', async () => {
+test('a chunked body does not wait for its turn: the connection ends after the answers before it', async () => {
   const { taken, handle, urls } = held()
   await using bench = await openShell(handle)
   using client = new RawClient(bench.url)

@@ -18,24 +18,24 @@ test.each([
   'https://xn--bcher-kva.example',
   'capacitor://localhost',
   'chrome-extension://abcdefghijklmnop',
-])('an origin as browsers send it is taken: %s', (origin) => {
+])('an origin as sent by browsers is accepted: %s', (origin) => {
   expect(originsOf(`${origin}, https://b.example`)).toEqual([origin, 'https://b.example'])
 })
 
 test.each([
-  ['a final slash', 'http://localhost:3000/', /send: http:\/\/localhost:3000\./],
+  ['a trailing slash', 'http://localhost:3000/', /send: http:\/\/localhost:3000\./],
   ['a path', 'https://shop.example/app', /send: https:\/\/shop\.example\./],
   ['no scheme', 'localhost:3000', /a scheme and without a path/],
   ['a bare name', 'shop.example', /a scheme and without a path/],
   ['upper case', 'https://Shop.example', /send: https:\/\/shop\.example\./],
   ['an upper-case scheme', 'HTTPS://shop.example', /send: https:\/\/shop\.example\./],
   ['a default port', 'https://shop.example:443', /send: https:\/\/shop\.example\./],
-  ['a name that is not in ASCII', 'https://bücher.example', /send: https:\/\/xn--bcher-kva\.example\./],
+  ['a non-ASCII name', 'https://bücher.example', /send: https:\/\/xn--bcher-kva\.example\./],
   ['a pattern', 'https://*.shop.example', /full origins/],
   ['a user', 'https://ann@shop.example', /send: https:\/\/shop\.example\./],
   ['null', 'null', /sandboxed/],
-  ['nothing but a scheme', 'https://', /a scheme and without a path/],
-])('an origin that would never match is refused at the start: %s', (_, origin, wants) => {
+  ['only a scheme', 'https://', /a scheme and without a path/],
+])('an origin that would never match is refused at startup: %s', (_, origin, wants) => {
   expect(() => originsOf(origin)).toThrow(wants)
   expect(() => originsOf(`https://good.example,${origin}`)).toThrow(wants)
 })

@@ -10,7 +10,7 @@ const crowdOf = (url: string, size: number): RawClient[] =>
   Array.from({ length: size }, () => new RawClient(url, true))
 
 test.each([
-  ['say nothing', ''],
+  ['send nothing', ''],
   ['have been answered', get()],
   ['are in the middle of a head', 'GET / HTTP/1.1\r\nHost: x\r\nX: '],
   ['were answered before they sent their body', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab'],
@@ -30,7 +30,7 @@ test.each([
   for (const client of crowd) client[Symbol.dispose]()
 })
 
-test('the one that was not used longest is closed, and counted', async () => {
+test('the least recently used connection is closed, and counted', async () => {
   await using bench = await openShell(ok, { maxSockets: 3 })
   const first = new RawClient(bench.url)
   const second = new RawClient(bench.url)
@@ -54,7 +54,7 @@ test('the one that was not used longest is closed, and counted', async () => {
 })
 
 test.each([
-  ['take nothing of their answers', '/large', ''],
+  ['read nothing of their answers', '/large', ''],
   ['do not send their bodies', '/', 'Content-Length: 9\r\n'],
 ])('connections that %s do not keep others out', async (_, path, header) => {
   const large = Buffer.alloc(64 * 2 ** 20)
@@ -76,7 +76,7 @@ test.each([
   for (const client of crowd) client[Symbol.dispose]()
 })
 
-test('a connection whose answer is being made is not closed for others: they are refused, and counted', async () => {
+test('connections whose answers are being produced are not closed for others: those are refused, and counted', async () => {
   const taken: ServerResponse[] = []
   await using bench = await openShell((_, response) => void taken.push(response), { maxSockets: 2 })
   const crowd = crowdOf(bench.url, 2)

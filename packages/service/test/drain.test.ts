@@ -6,7 +6,7 @@ import type { ServerResponse } from 'node:http'
 import { Drain, serviceOptions, startService, type Grace } from '../src/index.ts'
 import { LogBook, RawClient } from './open-shell.ts'
 
-/** The machine's clock, except that the wait of the drain lasts until the test ends it. */
+/** The system clock, except that the wait of the drain lasts until the test ends it. */
 class DrainClock implements Clock {
   readonly now = () => systemClock.now()
   readonly wallMs = () => systemClock.wallMs()
@@ -18,7 +18,7 @@ class DrainClock implements Clock {
   }
 }
 
-test('S6 while it drains it is not ready but answers; then running requests end before the parts stop', async () => {
+test('S6 while draining, the service is not ready but answers; then running requests finish before the parts stop', async () => {
   const answers: ServerResponse[] = []
   const events: string[] = []
   const clock = new DrainClock()
@@ -67,7 +67,7 @@ test('S6 while it drains it is not ready but answers; then running requests end 
   await expect(fetch(managementUrl)).rejects.toThrow()
 })
 
-test('S6 all that is registered drains at the same time, within the grace; who fails or is late is told', async () => {
+test('S6 everything registered drains concurrently within the grace period; failures and delays are reported', async () => {
   const log = new LogBook()
   const drain = new Drain(log, systemClock)
   const ended: string[] = []
@@ -90,7 +90,7 @@ test('S6 all that is registered drains at the same time, within the grace; who f
   ])
 })
 
-test('S6 with nothing registered a drain takes no time, and with what ends at once neither', async () => {
+test('S6 a drain takes no time if nothing is registered or everything ends at once', async () => {
   for (const names of [[], ['quick']]) {
     const drain = new Drain(new LogBook(), systemClock)
     for (const name of names) drain.add({ name, drain: () => undefined })

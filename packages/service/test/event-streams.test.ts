@@ -19,7 +19,7 @@ import { LogBook, openShell, RawClient } from './open-shell.ts'
 
 const get = 'GET /events HTTP/1.1\r\nHost: x\r\n\r\n'
 
-/** A port whose every request is answered with a stream. */
+/** A port that answers every request with a stream. */
 async function openStreams(
   changed: Partial<EventStreamsOptions> & { readonly budgetBytes?: number } = {},
   options: OpenStreamOptions | (() => OpenStreamOptions) = {},
@@ -59,7 +59,7 @@ async function openStreams(
   }
 }
 
-/** What a client of the `EventSource` of browsers hears. */
+/** What the client of a browser `EventSource` receives. */
 async function hear(url: string, types: readonly string[] = []) {
   const source = new EventSource(url)
   const heard: { readonly type: string; readonly data: string; readonly id: string }[] = []
@@ -71,7 +71,7 @@ async function hear(url: string, types: readonly string[] = []) {
   return { source, heard, [Symbol.dispose]: () => source.close() }
 }
 
-test('S7 the head of a stream keeps it from being cached, compressed or gathered on its way', async () => {
+test('S7 the head of a stream prevents caching, compression and buffering on the way', async () => {
   await using bench = await openStreams()
   using client = new RawClient(bench.url)
   client.send(get)
@@ -90,7 +90,7 @@ test('S7 the head of a stream keeps it from being cached, compressed or gathered
   expect(bench.streams.size).toBe(1)
 })
 
-test('S7 a client that nobody here wrote hears types, ids and lines as they were sent, and comes back with the last id', async () => {
+test('S7 a third-party client receives types, ids and lines as sent, and reconnects with the last id', async () => {
   await using bench = await openStreams()
   using client = await hear(bench.url, ['doc.put'])
   await eventually(() => expect(bench.opened).toHaveLength(1))
@@ -114,7 +114,7 @@ test('S7 a client that nobody here wrote hears types, ids and lines as they were
   expect(bench.streams.ends).toMatchObject({ ended: 1 })
 })
 
-test('S7 any text comes out as it went in, whatever its ends of lines', async () => {
+test('S7 any text is delivered unchanged, whatever its line endings', async () => {
   await using bench = await openStreams()
   using client = await hear(bench.url)
   await eventually(() => expect(bench.opened).toHaveLength(1))
@@ -140,11 +140,11 @@ test.each([
   [{ data: 'a\ud800b' }],
   [{ data: '\ude00\ud83d' }],
   [{}],
-])('S7 %j, which clients would read as something else or drop, is refused', (event) => {
+])('S7 %j, which clients would misread or drop, is refused', (event) => {
   expect(() => encodeEvent(event)).toThrow(TypeError)
 })
 
-test('S8 a silent stream is kept alive by a comment, or by what the app says instead', async () => {
+test('S8 a silent stream is kept alive by a comment, or by an event from the app', async () => {
   for (const [options, expected] of [
     [{}, '\n:\n\n'],
     [{ heartbeat: () => ({ id: 'w:7' }) }, 'id: w:7\n\n'],
@@ -187,7 +187,7 @@ test.each<[string, () => ServerEvent]>([
   },
 )
 
-test('S9 a client that does not take its events is cut off, the others are not, and it may come back', async () => {
+test('S9 a client that does not read its events is disconnected, others are not, and it may reconnect', async () => {
   await using bench = await openStreams({ maxBufferBytes: 100_000 })
   using slow = new RawClient(bench.url)
   slow.send(get)
@@ -217,7 +217,7 @@ test('S9 a client that does not take its events is cut off, the others are not, 
   await slow.untilClosed()
 })
 
-test('S9 what waits for all slow clients together has a limit too', async () => {
+test('S9 what is queued for all slow clients together is limited too', async () => {
   await using bench = await openStreams({ budgetBytes: 200_000, maxBufferBytes: 2 ** 30 })
   const clients = Array.from({ length: 4 }, () => new RawClient(bench.url))
   for (const client of clients) {
@@ -234,7 +234,7 @@ test('S9 what waits for all slow clients together has a limit too', async () => 
   await eventually(() => expect([bench.streams.size, bench.part.takenBytes]).toEqual([0, 0]))
 })
 
-test('S9 more streams than there may be are 503, and a place is free when a client has gone', async () => {
+test('S9 streams beyond the limit are 503, and a slot is free once a client has disconnected', async () => {
   await using bench = await openStreams({ maxStreams: 1 })
   using first = new RawClient(bench.url)
   first.send(get)
@@ -248,7 +248,7 @@ test('S9 more streams than there may be are 503, and a place is free when a clie
   await eventually(() => expect(bench.streams.size).toBe(1))
 })
 
-test('S10 a drain tells each stream, ends it behind what was sent, and takes no new one', async () => {
+test('S10 a drain notifies each stream, ends it after what was sent, and accepts no new one', async () => {
   await using bench = await openStreams({ maxStreams: 200 })
   const clients = Array.from({ length: 90 }, () => new RawClient(bench.url))
   for (const client of clients) client.send(get)

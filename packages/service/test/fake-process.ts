@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { HostProcess } from '../src/index.ts'
 
-/** A process whose end can be looked at. */
+/** A process whose exit can be observed. */
 export class FakeProcess extends EventEmitter implements HostProcess {
   readonly argv: readonly string[]
   readonly env: Readonly<Record<string, string>>
@@ -21,7 +21,7 @@ export class FakeProcess extends EventEmitter implements HostProcess {
     this.exits.push(code)
   }
 
-  /** The lines of the log, parsed. */
+  /** The parsed lines of the log. */
   get lines(): readonly Record<string, unknown>[] {
     return this.out
       .split('\n')
@@ -29,7 +29,7 @@ export class FakeProcess extends EventEmitter implements HostProcess {
       .map((line) => JSON.parse(line) as Record<string, unknown>)
   }
 
-  /** The one line with this message. */
+  /** The only line with this message. */
   line(message: string): Record<string, unknown> | undefined {
     return this.lines.find(({ msg }) => msg === message)
   }

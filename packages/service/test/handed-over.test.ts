@@ -8,20 +8,20 @@ const connect = 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n'
 const upgrade = (line: string, more = ''): string =>
   `${line} HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: h2c\r\n${more}\r\n`
 
-/** Says what it was asked. */
+/** Answers with the request. */
 async function echo(request: IncomingMessage, response: ServerResponse): Promise<void> {
   let body = ''
   for await (const chunk of request) body += String(chunk)
   response.end(`[${request.method} ${request.url} ${body}]`)
 }
 
-/** A handler that lets the test make each answer. */
+/** A handler that lets the test complete each answer. */
 function held() {
   const taken: ServerResponse[] = []
   return { taken, handle: (_: unknown, response: ServerResponse): void => void taken.push(response) }
 }
 
-test('CONNECT is a request like every other, and the last of its connection', async () => {
+test('CONNECT is answered like any request, and is the last of its connection', async () => {
   const { taken, handle } = held()
   await using bench = await openShell(handle)
   using tunnel = new RawClient(bench.url)
@@ -38,7 +38,7 @@ test.each([
   ['a request that is answered at once', get(), /^HTTP\/1\.1 200 [^]*200 /],
   ['an unknown expectation', 'GET / HTTP/1.1\r\nHost: x\r\nExpect: x\r\n\r\n', /^HTTP\/1\.1 417 /],
   ['an Upgrade', upgrade('GET /'), /^HTTP\/1\.1 200 [^]*200 /],
-])('CONNECT in one packet behind %s waits for its turn', async (_, first, answers) => {
+])('CONNECT in one packet after %s waits for its turn', async (_, first, answers) => {
   await using bench = await openShell((__, response) => void response.end('ok'))
   using client = new RawClient(bench.url)
   client.send(first + connect)
@@ -46,7 +46,7 @@ test.each([
   await eventually(() => expect(bench.shell.openSockets).toBe(0))
 })
 
-test('CONNECT behind a request that takes long waits for its turn', async () => {
+test('CONNECT after a slow request waits for its turn', async () => {
   const { taken, handle } = held()
   await using bench = await openShell(handle)
   using client = new RawClient(bench.url)
@@ -64,7 +64,7 @@ test.each([
   ['CONNECT', connect],
   ['an Upgrade', upgrade('GET /')],
 ])(
-  'a client that resets its connection behind %s, or behind what it waits for, ends nothing',
+  'a client that resets its connection after %s, or after what it waits for, crashes nothing',
   async (_, last) => {
     const { taken, handle } = held()
     await using bench = await openShell(handle)
@@ -85,7 +85,7 @@ test.each([
   },
 )
 
-test('an Upgrade is answered as if it had not been asked for: with its body, and with what stands behind it', async () => {
+test('an Upgrade is answered as if it had not been requested, with its body and what follows', async () => {
   await using bench = await openShell(echo)
   using client = new RawClient(bench.url)
   client.send(upgrade('POST /1', 'Content-Length: 3\r\n') + 'abc' + upgrade('GET /2') + get('/3'))
@@ -97,7 +97,7 @@ test('an Upgrade is answered as if it had not been asked for: with its body, and
   expect(bench.shell.openSockets).toBe(1)
 })
 
-test('an Upgrade keeps what its request asks for', async () => {
+test('an Upgrade keeps the other headers of its request', async () => {
   const seen: IncomingMessage[] = []
   await using bench = await openShell((request, response) => {
     seen.push(request)
@@ -116,7 +116,7 @@ test('an Upgrade keeps what its request asks for', async () => {
   ])
 })
 
-test('an Upgrade behind a request that takes long waits for its turn', async () => {
+test('an Upgrade after a slow request waits for its turn', async () => {
   const { taken, handle } = held()
   await using bench = await openShell(handle)
   using client = new RawClient(bench.url)
@@ -130,7 +130,7 @@ test('an Upgrade behind a request that takes long waits for its turn', async () 
   await eventually(() => expect(client.text).toMatch(/one[^]*two[^]*three$/))
 })
 
-test('a connection that was handed over and takes nothing of an answer before it is cut off', async () => {
+test('a handed-over connection that reads nothing of an earlier answer is closed', async () => {
   await using bench = await openShell((_, response) => void response.end(Buffer.alloc(64 * 2 ** 20)), {
     unreadMs: 100,
   })

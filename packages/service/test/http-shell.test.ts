@@ -7,7 +7,7 @@ import { eventually } from '@freshet/testkit'
 const ok = (_: unknown, response: ServerResponse): void => void response.end('ok')
 const get = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
 
-test('headers beyond the limit are 431 with a problem, and the handler sees nothing', async () => {
+test('headers beyond the limit are 431 with a problem, and do not reach the handler', async () => {
   await using bench = await openShell(ok)
   using client = new RawClient(bench.url)
   client.send(`GET / HTTP/1.1\r\nHost: x\r\nX-Big: ${'a'.repeat(17_000)}\r\n\r\n`)
@@ -17,13 +17,13 @@ test('headers beyond the limit are 431 with a problem, and the handler sees noth
   expect(bench.shell.requests).toBe(0)
 })
 
-test('headers just below the limit are taken', async () => {
+test('headers just below the limit are accepted', async () => {
   await using bench = await openShell(ok)
   const answer = await fetch(bench.url, { headers: { 'x-big': 'a'.repeat(15_000) } })
   expect(answer.status).toBe(200)
 })
 
-test('a request of HTTP/1.1 without a Host is 400 with a problem, one of HTTP/1.0 is taken', async () => {
+test('an HTTP/1.1 request without a Host is 400 with a problem, an HTTP/1.0 one is accepted', async () => {
   await using bench = await openShell(ok)
   using client = new RawClient(bench.url)
   client.send('GET / HTTP/1.1\r\nConnection: close\r\n\r\n')
@@ -33,7 +33,7 @@ test('a request of HTTP/1.1 without a Host is 400 with a problem, one of HTTP/1.
   expect(await old.untilClosed()).toMatch(/^HTTP\/1\.1 200 /)
 })
 
-test('bytes that are no HTTP are 400 with a problem', async () => {
+test('bytes that are not HTTP are 400 with a problem', async () => {
   await using bench = await openShell(ok)
   using client = new RawClient(bench.url)
   client.send('what?\r\n\r\n')
@@ -41,7 +41,7 @@ test('bytes that are no HTTP are 400 with a problem', async () => {
 })
 
 test.each(['patch', 'Patch', 'get', 'delete', 'BREW'])(
-  'the method %s is 400, and the problem names those that there are',
+  'the method %s is 400, and the problem lists the known ones',
   async (method) => {
     await using bench = await openShell(ok)
     using client = new RawClient(bench.url)
@@ -84,7 +84,7 @@ test.each([
   ],
   ['rejects', () => Promise.reject(new TypeError('secret detail'))],
 ])(
-  'a handler that %s is 500 without its message, logged under the id that the client gets',
+  'a handler that %s is 500 without its message, logged with the id that the client receives',
   async (_, handle) => {
     await using bench = await openShell(handle)
     const answer = await fetch(bench.url)
@@ -106,7 +106,7 @@ test('a handler that fails in the middle of its answer breaks the connection', a
   await expect(fetch(bench.url).then((answer) => answer.text())).rejects.toThrow()
 })
 
-test('a problem that is thrown is answered with its headers and without what described another answer', async () => {
+test('a thrown problem is answered with its headers, without those of the abandoned answer', async () => {
   await using bench = await openShell((_, response) => {
     response.setHeader('etag', '"x"')
     throw new ProblemError('method-not-allowed', { detail: 'No.', headers: { allow: 'GET' } })
@@ -128,7 +128,7 @@ test('a problem that is thrown is answered with its headers and without what des
   expect((await fetch(bench.url, { method: 'HEAD' })).status).toBe(405)
 })
 
-test('closing lets a running request end with Connection: close, closes idle and unused connections, and refuses new ones', async () => {
+test('closing lets a running request finish with Connection: close, closes idle and unused connections, and refuses new ones', async () => {
   const answers: ServerResponse[] = []
   await using bench = await openShell(
     (request, response) => void (request.url === '/slow' ? answers.push(response) : response.end('ok')),
@@ -151,7 +151,7 @@ test('closing lets a running request end with Connection: close, closes idle and
   await closing
 })
 
-test('closing cuts what does not end within its time', async () => {
+test('closing cuts whatever does not end within its time', async () => {
   await using bench = await openShell(() => undefined)
   using client = new RawClient(bench.url)
   client.send(get)
@@ -161,7 +161,7 @@ test('closing cuts what does not end within its time', async () => {
   expect(bench.shell.openSockets).toBe(0)
 })
 
-test('a port that is taken is an error that names the reason', async () => {
+test('a port in use is an error with the reason', async () => {
   await using bench = await openShell(ok)
   await expect(openShell(ok, {}, Number(new URL(bench.url).port))).rejects.toThrow(
     expect.objectContaining({ code: 'EADDRINUSE' }),

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import * as service from '../src/index.ts'
 
-test('the public names are these', () => {
+test('the public exports are these', () => {
   const names = `ResponseBudget BodyBudget ClientGone Drain EventStreams HttpShell Metrics RouteTable TokenVerifier
     Upgrades documentParameters encodeEvent endWithBytes endWithText exitCodes keySetCheck lastEventIdOf
     normalizeUrl openApp packageVersion parameterOf publicKeysCheck readPublicKeys receiveBody runService

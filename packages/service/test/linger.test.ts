@@ -8,8 +8,8 @@ import { openShell, RawClient } from './open-shell.ts'
 const MiB = 2 ** 20
 
 /**
- * As the plainest reverse proxy does it: one connection for each request, `Connection: close`, the whole body first. An
- * error while it writes is a bad gateway, whatever was answered meanwhile.
+ * Behaves like the simplest reverse proxy: one connection for each request, `Connection: close`, the whole body first.
+ * An error while writing is a bad gateway, whatever was answered meanwhile.
  */
 function throughProxy(url: string, head: string, body: Buffer): Promise<string> {
   return new Promise((resolve) => {
@@ -53,12 +53,12 @@ test.each([
   ['401', refuse('unauthenticated'), head().replace('HTTP/1.1', 'HTTP/1.0')],
   ['431', refuse('internal'), head(`\r\nX: ${'x'.repeat(20_000)}`)],
   ['400', refuse('internal'), `what ${head()}`],
-  // The body is no chunks: it is refused behind the answer, which is the one that counts.
+  // The body is not chunked: it is refused after the answer, which is the one that counts.
   ['405', refuse('method-not-allowed'), chunked],
   ['405', refuse('method-not-allowed'), head('\r\nConnection: Upgrade\r\nUpgrade: h2c')],
   ['405', refuse('method-not-allowed'), 'CONNECT a:1 HTTP/1.1\r\nHost: a'],
 ])(
-  'a %s is seen behind a proxy that sends the whole body first, 20 of 20 times',
+  'a %s is visible behind a proxy that sends the whole body first, 20 of 20 times',
   async (status, handle, text) => {
     await using bench = await openShell(handle)
     const body = Buffer.alloc(8 * MiB, 'x')
@@ -67,7 +67,7 @@ test.each([
   },
 )
 
-test('while it drains a refusal is seen too, and while it closes', async () => {
+test('a refusal is visible too while the service drains, and while it closes', async () => {
   await using bench = await openShell(refuse('unauthenticated'))
   bench.shell.drain()
   const body = Buffer.alloc(8 * MiB, 'x')
@@ -79,7 +79,7 @@ test('while it drains a refusal is seen too, and while it closes', async () => {
   await closed
 })
 
-test('requests behind the last answer are dropped, and the client sees that answer', async () => {
+test('requests after the last answer are dropped, and the client receives that answer', async () => {
   await using bench = await openShell((_, response) => void response.end('ok'))
   const get = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
   const answer = await throughProxy(bench.url, get.trim(), Buffer.from(get.repeat(100_000)))
@@ -87,7 +87,7 @@ test('requests behind the last answer are dropped, and the client sees that answ
   expect(bench.shell.requests).toBe(1)
 })
 
-test('a client that goes on to send, or does not close, is not waited for without end', async () => {
+test('a client that keeps sending, or does not close, is not waited for indefinitely', async () => {
   await using bench = await openShell(refuse('payload-too-large'))
   using silent = new RawClient(bench.url, true)
   silent.send(`${head()}\r\nConnection: close\r\n\r\n`)

@@ -31,7 +31,7 @@ test.each([
   ['never say anything', ''],
   ['never end their heads', 'GET /livez HTTP/1.1\r\nHost: x\r\nX: '],
   ['never send their bodies', 'POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n'],
-  ['ask for what does not exist', 'GET /livez HTTP/1.1\r\nHost: x\r\nExpect: x\r\n\r\n'],
+  ['request unknown paths', 'GET /livez HTTP/1.1\r\nHost: x\r\nExpect: x\r\n\r\n'],
 ])('300 clients that %s do not keep a probe out of the management port', async (_, sent) => {
   await using service = await openService()
   const crowd = Array.from({ length: 300 }, () => new RawClient(service.managementUrl, true))
@@ -44,7 +44,7 @@ test.each([
   for (const client of crowd) client[Symbol.dispose]()
 })
 
-test('what is cut is told by the metrics, one for each connection', async () => {
+test('metrics report what is cut, once for each connection', async () => {
   await using service = await openService()
   const metrics = async (): Promise<string> => await (await fetch(`${service.managementUrl}/metrics`)).text()
   using greedy = new RawClient(service.url)

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { Metrics } from '../src/index.ts'
 
-test('values are read when somebody asks, and labels that are gone are gone', async () => {
+test('values are read when scraped, and removed labels disappear', async () => {
   const metrics = new Metrics()
   const state = { hits: 1, reasons: ['a', 'b'] }
   metrics.counter('hits_total', 'Hits.', [], () => state.hits)
@@ -15,7 +15,7 @@ test('values are read when somebody asks, and labels that are gone are gone', as
   expect(text.match(/^freshet_waiting.*$/gm)).toEqual(['freshet_waiting{why="c"} 0'])
 })
 
-test('a name that is taken or malformed is refused', () => {
+test('a duplicate or malformed name is refused', () => {
   const metrics = new Metrics()
   metrics.counter('a_total', 'A.', [], () => 1)
   expect(() => metrics.gauge('a_total', 'A.', [], () => 1)).toThrow()

@@ -15,7 +15,7 @@ afterEach(() => eventually(() => expect(budget.takenBytes).toBe(0)))
 
 type Before = (request: IncomingMessage, next: (nothing?: undefined) => void) => void
 
-/** An app of the host's that does something to a request before the body is received. */
+/** A host app that does something to a request before the body is received. */
 async function openHost(before: Before, parser?: express.RequestHandler) {
   const counts = { entered: 0, settled: 0, errors: new Array<unknown>() }
   const app = express()
@@ -43,14 +43,14 @@ const sizes = ['{"a":"é"}', `"${'é'.repeat(40_000)}"`]
 test.each<[string, Before]>([
   ['paused', (request, next) => next(void request.pause())],
   [
-    'paused a turn before',
+    'paused a tick before',
     (request, next) => {
       request.pause()
       setImmediate(next)
     },
   ],
   [
-    'paused a turn later',
+    'paused a tick later',
     (request, next) => {
       next()
       request.pause()
@@ -66,7 +66,7 @@ test.each<[string, Before]>([
       next()
     },
   ],
-  ['piped to a stream that nobody reads', (request, next) => next(void request.pipe(new PassThrough()))],
+  ['piped to an unread stream', (request, next) => next(void request.pipe(new PassThrough()))],
   ['observed', (request, next) => next(void request.on('data', () => undefined))],
 ])('S13 a request that was %s is received whole', async (_how, before) => {
   await using host = await openHost(before)
@@ -81,7 +81,7 @@ test.each<[string, Before]>([
 test.each<[string, RegExp, Before]>([
   ['decoded', /decoded before/, (request, next) => next(void request.setEncoding('utf8'))],
   [
-    'decoded while it is received',
+    'decoded while being received',
     /decoded before/,
     (request, next) => {
       next()
@@ -110,7 +110,7 @@ test.each<[string, RegExp, Before]>([
   )
 })
 
-test('S13 a request whose client left settles, whether or not a parser read it', async () => {
+test('S13 a request whose client disconnected settles, whether or not a parser read it', async () => {
   for (const parser of [express.json(), undefined]) {
     const held: (() => void)[] = []
     await using host = await openHost((_request, next) => void held.push(next), parser)

@@ -8,7 +8,7 @@ import { HttpShell } from '../src/http-shell.ts'
 import type { HttpLimits } from '../src/http-shell.ts'
 import type { Upgrades } from '../src/upgrades.ts'
 
-/** Collects what is logged. */
+/** Collects log entries. */
 export class LogBook implements Log {
   readonly lines: { readonly level: string; readonly fields: object; readonly message: string }[] = []
   readonly debug = this.#writer('debug')
@@ -30,7 +30,7 @@ const limits: HttpLimits = {
   maxSockets: 100,
 }
 
-/** A real port with a handler behind the shell. */
+/** A real port with a handler behind the HTTP shell. */
 export async function openShell(
   handle: Handler,
   changed: Partial<HttpLimits> & { readonly headBytes?: number; readonly upgrades?: Upgrades } = {},
@@ -53,7 +53,7 @@ export async function openShell(
   return { shell, url, log, fail, heads, [Symbol.asyncDispose]: () => shell.close(0) }
 }
 
-/** A raw connection that keeps what it is sent. */
+/** A raw connection that stores what it receives. */
 export class RawClient {
   readonly socket: Socket
   text = ''
@@ -64,7 +64,7 @@ export class RawClient {
     this.socket = connect({ port: Number(new URL(url).port), host: '127.0.0.1', allowHalfOpen })
     this.socket.setEncoding('utf8').on('data', (chunk: string) => (this.text += chunk))
     this.socket.on('error', () => undefined)
-    // Not `once` of Node.js, which rejects when the connection is reset.
+    // Not Node's `once`, which rejects when the connection is reset.
     this.#ended = new Promise((resolve) => this.socket.once('close', resolve))
   }
 
@@ -72,7 +72,7 @@ export class RawClient {
     this.socket.write(text)
   }
 
-  /** Everything that came until the server closed the connection. */
+  /** Everything that arrived until the server closed the connection. */
   async untilClosed(): Promise<string> {
     await this.#ended
     return this.text

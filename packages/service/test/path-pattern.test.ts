@@ -4,7 +4,7 @@ import * as fc from 'fast-check'
 import { normalizeUrl, RouteTable, type Route } from '../src/index.ts'
 import { PathPattern } from '../src/path-pattern.ts'
 
-test('S1 every id comes back from its URL, however much of it is encoded', () => {
+test('S1 every id is parsed from its URL, however much of it is percent-encoded', () => {
   const pattern = new PathPattern('/{collection}/{id}')
   const char = fc.constantFrom(...'abzABZ019_~@|:.-'.split(''))
   const id = fc
@@ -21,7 +21,7 @@ test('S1 every id comes back from its URL, however much of it is encoded', () =>
   fc.assert(property)
 })
 
-test('S1 no path is taken apart with another error than a problem', () => {
+test('S1 parsing a path fails only with a problem', () => {
   const row: Route = { methods: ['GET'], path: '/{collection}/{id}', who: 'public', answer: () => undefined }
   const handle = new RouteTable({ routes: [row] }).handlerAt('/v1')
   fc.assert(
@@ -30,7 +30,7 @@ test('S1 no path is taken apart with another error than a problem', () => {
         const request = { method: 'GET', url, headers: {} }
         const response = { end: () => undefined }
         try {
-          // Only what the table looks at.
+          // The only part that the table uses.
           Reflect.apply(handle, undefined, [request, response])
         } catch (error) {
           expect(error).toBeInstanceOf(ProblemError)
@@ -46,7 +46,7 @@ const patterns = fc
   .map((segments) => segments.map((one, at) => one.replace(/[ab](?=\})/, (name) => name + 'xyz'[at])))
   .map((segments) => `/${segments.join('/')}`)
 
-/** A path for each pattern, made of what its own parameters may be. */
+/** A path for each pattern, made of valid values of its parameters. */
 const pathFor = (text: string, value: string): string => text.replaceAll(/\{[^}]*\}/g, value)
 
 test('S1 specificity is a total order, and the more specific path comes first', () => {
@@ -58,7 +58,7 @@ test('S1 specificity is a total order, and the more specific path comes first', 
       expect(compare(a, b) + compare(b, a)).toBe(0)
       expect(compare(a, b) === 0).toBe(a.shape === b.shape)
       if (compare(a, b) <= 0 && compare(b, c) <= 0) expect(compare(a, c)).toBeLessThanOrEqual(0)
-      // A pattern that matches another one's paths, and more, comes after it.
+      // A pattern that matches a superset of another one's paths comes after it.
       const wider = ['v', 'latest'].every((value) => b.match(pathFor(a.text, value)) !== undefined)
       if (wider && a.shape !== b.shape) expect(compare(a, b)).toBe(-1)
     }),

@@ -32,7 +32,7 @@ const fail: { current: (...given: [Parameters<Handler>[0], Parameters<Handler>[1
 }
 
 test.each([0, 1, 65_537, MAX_BYTES])(
-  'a body of %d bytes comes back whole, at once and in pieces',
+  'a body of %d bytes is received whole, at once and in pieces',
   async (size) => {
     await using bench = await openShell(echo)
     const body = 'é'.repeat(size / 2) + (size % 2 ? 'x' : '')
@@ -50,14 +50,14 @@ test.each([0, 1, 65_537, MAX_BYTES])(
   },
 )
 
-test('a body that says that it is too large is 413 before a byte of it is sent', async () => {
+test('a body that declares to be too large is 413 before a byte of it is sent', async () => {
   await using bench = await openShell(echo)
   using client = new RawClient(bench.url)
   client.send(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${MAX_BYTES + 1}\r\n\r\n`)
   await eventually(() => expect(client.text).toMatch(/^HTTP\/1\.1 413 [\s\S]*at most 100000 bytes/))
 })
 
-test('a body in pieces is 413 as soon as it is too large, and the connection is good for the next request', async () => {
+test('a body in pieces is 413 as soon as it is too large, and the connection can be reused', async () => {
   await using bench = await openShell(echo)
   using client = new RawClient(bench.url)
   const chunk = `${(60_000).toString(16)}\r\n${'a'.repeat(60_000)}\r\n`
@@ -67,7 +67,7 @@ test('a body in pieces is 413 as soon as it is too large, and the connection is 
   await eventually(() => expect(client.text).toContain(digest('a')))
 })
 
-test('a client that waits for 100 gets it when the body is wanted, and the refusal alone when it is not', async () => {
+test('a client that waits for 100 receives it when the body is wanted, and only the refusal when it is not', async () => {
   await using bench = await openShell(echo)
   const head = (length: number) =>
     `POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: ${length}\r\n\r\n`
@@ -84,7 +84,7 @@ test('a client that waits for 100 gets it when the body is wanted, and the refus
   expect(answer).toMatch(/connection: close/i)
 })
 
-test('a body with a content encoding is 415 with the one that is taken, which may be named', async () => {
+test('a body with a content encoding is 415 with the accepted one, which may be named', async () => {
   await using bench = await openShell(echo)
   const send = (encoding: string) =>
     fetch(bench.url, { method: 'POST', body: 'x', headers: { 'content-encoding': encoding } })
@@ -93,7 +93,7 @@ test('a body with a content encoding is 415 with the one that is taken, which ma
   for (const encoding of ['identity', 'Identity']) expect((await send(encoding)).status).toBe(200)
 })
 
-test('a client that goes away ends the wait with ClientGone, and nothing is logged as a failure', async () => {
+test('a client that disconnects ends the wait with ClientGone, and nothing is logged as a failure', async () => {
   const seen: unknown[] = []
   await using bench = await openShell(async (request, response) => {
     await budget
@@ -113,7 +113,7 @@ test('a client that goes away ends the wait with ClientGone, and nothing is logg
 
 afterEach(() => eventually(() => expect(budget.takenBytes).toBe(0)))
 
-test('an Express app behind the shell reads bodies and fails the same way', async () => {
+test('an Express app behind the HTTP shell reads bodies and fails the same way', async () => {
   await using bench = await openShell(inExpress)
   fail.current = bench.fail
   const good = await fetch(bench.url, { method: 'POST', body: 'abc' })

@@ -8,7 +8,7 @@ import { openShell, RawClient } from './open-shell.ts'
 
 type Middleware = (response: ServerResponse) => void
 
-/** What express `compression` does: no callbacks, the return value of the encoder, and its `drain` through `on`. */
+/** What Express's `compression` does: no callbacks, the encoder's return value, and its `drain` through `on`. */
 function compress(response: ServerResponse): void {
   const gzip = createGzip()
   const write = response.write.bind(response)
@@ -37,7 +37,7 @@ function compress(response: ServerResponse): void {
   Object.assign(response, replaced)
 }
 
-/** A `write` that drops callbacks; `result`: what it returns. */
+/** A `write` that drops callbacks. @param result what it returns */
 const dropping =
   (result: (written: boolean) => unknown): Middleware =>
   (response) => {
@@ -67,7 +67,7 @@ test.each<[string, Middleware]>([
   ['middleware that compresses', compress],
   ['a write without callbacks', dropping((written) => written)],
   ['a write that returns nothing', dropping(() => undefined)],
-])('S14 a response of any size leaves whole behind %s', async (_what, middleware) => {
+])('S14 a response of any size is sent completely with %s', async (_what, middleware) => {
   for (const size of [10, 256 * 1024, 256 * 1024 + 1, text.length]) {
     await using bench = await openServer(Buffer.from(text.slice(0, size)), middleware)
     const response = await fetch(bench.url)
@@ -76,7 +76,7 @@ test.each<[string, Middleware]>([
   }
 })
 
-test('S14 a large response waits for its client, counts until it is read, and is given back when the client leaves', async () => {
+test('S14 a large response waits for its client, counts until it is read, and is released when the client disconnects', async () => {
   const bytes = Buffer.alloc(2 ** 24, 'x')
   await using bench = await openServer(bytes, none)
   using slow = new RawClient(bench.url)
@@ -96,7 +96,7 @@ test('S14 a large response waits for its client, counts until it is read, and is
   await eventually(() => expect(bench.part.takenBytes).toBe(0))
 })
 
-test('S14 a response that the host ends meanwhile is left alone', async () => {
+test('S14 a response that the host app ends meanwhile is left alone', async () => {
   const bytes = Buffer.alloc(2 ** 24, 'x')
   await using bench = await openServer(bytes, none)
   using client = new RawClient(bench.url)

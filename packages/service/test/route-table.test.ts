@@ -14,7 +14,7 @@ import {
 } from '../src/index.ts'
 import { openShell, RawClient } from './open-shell.ts'
 
-/** Says which route was asked, and what it was told. */
+/** Answers with the matched route and its arguments. */
 const say =
   (name: string) =>
   ({ response, parameters, query, base, claims }: Call): void =>
@@ -40,7 +40,7 @@ const routes: readonly Route[] = [
 
 const known: Claims = { sub: 'ann', roles: ['shop'], handlers: [] }
 
-/** Takes `ann` at once, and `slow` with a promise. */
+/** Accepts `ann` synchronously, and `slow` with a promise. */
 const tokens: Verifier = {
   verify: (header) => {
     if (header === 'ann') return known
@@ -60,7 +60,7 @@ function tableOf(rows: readonly Route[] = routes): RouteTable {
 /** The table as the reader mounts it. */
 const byItself = (table: RouteTable): Handler => table.handlerAt('/v1')
 
-/** The table as middleware of Express: nothing else sees the URL first. */
+/** The table as Express middleware: nothing else sees the URL first. */
 function byExpress(table: RouteTable, fail: () => Fail): Handler {
   const app = express()
   app.enable('case sensitive routing')
@@ -75,10 +75,10 @@ function byExpress(table: RouteTable, fail: () => Fail): Handler {
   return (request, response) => void server.emit('request', request, response)
 }
 
-/** Whether Express, which matches the path of a mount as it is sent, finds another path there. */
+/** Whether Express, which matches mount paths without decoding them, finds another path there. */
 const missesMount = (url: string): boolean => /^\/(?:%|v1\\)/.test(url)
 
-/** What a port with these routes answers to a request line. */
+/** The answer of a port with these routes to a request line. */
 async function asked(
   mount: 'itself' | 'Express',
   line: string,
@@ -203,7 +203,7 @@ test.each(mounts)(
   },
 )
 
-test.each(mounts)('S1 mounted by %s, an encoded letter leads to the same row and role', async (mount) => {
+test.each(mounts)('S1 mounted by %s, a percent-encoded letter selects the same route and role', async (mount) => {
   const rows = routes.filter(({ path }) => path !== '/{collection}/latest')
   rows.push(row(['GET', 'PUT'], '/{collection}/latest', { who: 'role:admin' }))
   for (const method of ['GET', 'PUT'])
@@ -211,7 +211,7 @@ test.each(mounts)('S1 mounted by %s, an encoded letter leads to the same row and
       expect(await asked(mount, `${method} /v1/products/${id}`, rows, 'ann')).toMatch(/^HTTP\/1\.1 403 /)
 })
 
-test('S1 Express hands over the parameters of a route as its own', async () => {
+test('S1 Express passes on the parameters of a route as its own', async () => {
   const seen: unknown[] = []
   const look = ({ request }: Call & { readonly request: { readonly params?: unknown } }): unknown =>
     seen.push(request.params)
@@ -220,14 +220,14 @@ test('S1 Express hands over the parameters of a route as its own', async () => {
   expect(seen).toEqual([{ collection: 'products', id: 'a|b' }])
 })
 
-test('S1 a backslash in the query is read as it is: browsers send it so', async () => {
+test('S1 a backslash in the query is accepted, because browsers send it', async () => {
   for (const mount of mounts)
     expect(bodyOf(await asked(mount, 'GET /v1/products?ids=a\\b'))).toMatchObject({
       query: [['ids', 'a\\b']],
     })
 })
 
-test.each(mounts)('S2 mounted by %s, HEAD, OPTIONS and Allow follow from the rows', async (mount) => {
+test.each(mounts)('S2 mounted by %s, HEAD, OPTIONS and Allow follow from the routes', async (mount) => {
   const head = await asked(mount, 'HEAD /v1/products/p1')
   expect(head).toMatch(/^HTTP\/1\.1 200 [^]*\r\n\r\n$/)
   expect(await asked(mount, 'OPTIONS /v1/products/p1')).toMatch(
@@ -241,7 +241,7 @@ test.each(mounts)('S2 mounted by %s, HEAD, OPTIONS and Allow follow from the row
   expect(await asked(mount, 'GET /v1/:batch')).toMatch(/^HTTP\/1\.1 405 [^]*allow: POST, OPTIONS\r\n/i)
 })
 
-test('S2 a method that no row has is 405 wherever it is asked for', async () => {
+test('S2 a method without a route is 405 for every path', async () => {
   for (const url of ['/v1/products/p1', '/v1/other', '/nothing', '*'])
     expect(await asked('itself', `PROPFIND ${url}`)).toMatch(
       /^HTTP\/1\.1 405 [^]*allow: GET, HEAD, PUT, POST, DELETE, OPTIONS\r\n/i,
@@ -272,7 +272,7 @@ test.each(mounts)(
   },
 )
 
-test('S3 a table without tokens answers public routes only', () => {
+test('S3 a table without tokens answers only public routes', () => {
   const table = new RouteTable({ routes: [row(['GET'], '/x', { who: 'authenticated' })] })
   const request = { method: 'GET', url: '/x', headers: { authorization: 'ann' } }
   expect(() => Reflect.apply(table.handlerAt(''), undefined, [request, {}])).toThrow(/unauthenticated/)
@@ -284,15 +284,15 @@ test.each([
     [row(['GET'], '/{collection}'), row(['GET'], '/{name}')],
     /two routes answer GET/,
   ],
-  ['a path that is none', [row(['GET'], 'products')], /expected a path/],
-  ['a path with an empty part', [row(['GET'], '/a//b')], /expected a path/],
+  ['an invalid path', [row(['GET'], 'products')], /expected a path/],
+  ['a path with an empty segment', [row(['GET'], '/a//b')], /expected a path/],
   ['a path with the same parameter twice', [row(['GET'], '/{id}/{id}')], /each parameter once/],
-  ['a path with an unknown sign', [row(['GET'], '/a*')], /expected a path/],
-])('S4 %s is refused when the table is made', (_, rows, message) => {
+  ['a path with an invalid character', [row(['GET'], '/a*')], /expected a path/],
+])('S4 %s is refused when the table is created', (_, rows, message) => {
   expect(() => tableOf(rows)).toThrow(message)
 })
 
-test('S4 a collection cannot have the name of a path', () => {
+test('S4 a collection cannot have the same name as a path', () => {
   const table = tableOf([...routes, row(['GET'], '/status/now')])
   expect(() => table.rejectNameConflicts(['products', 'status'])).toThrow(/\/status\/now/)
   expect(() => table.rejectNameConflicts(['products'])).not.toThrow()

@@ -10,7 +10,7 @@ import { openShell } from './open-shell.ts'
 const options = defineOptions({ greeting: text('greeting', 'hello', 'What it says.') })
 const free = ['--port', '0', '--management-port', '0']
 
-/** A service whose app tells what happens to it. */
+/** A service whose app reports what happens to it. */
 function bench(
   argv: readonly string[],
   changed: Partial<App> = {},
@@ -47,7 +47,7 @@ function bench(
 
 const statusOf = async (url: string): Promise<number> => (await fetch(url)).status
 
-test('it starts its parts, tells both addresses in one line, answers, and ends with 0 after SIGTERM', async () => {
+test('it starts its parts, logs both addresses in one line, answers, and exits with 0 after SIGTERM', async () => {
   const { host, events, ended, listening } = bench([
     ...free,
     '--no-tokens',
@@ -88,7 +88,7 @@ test('a second signal ends it at once', async () => {
   await ended
 })
 
-test('a signal while a part is starting stops it and ends with 0', async () => {
+test('a signal while a part is starting stops it with exit code 0', async () => {
   const events: string[] = []
   const start = (): Promise<void> => {
     events.push('start')
@@ -116,17 +116,17 @@ test('an app that is not ready says why', async () => {
 
 test.each<[string, string[], Record<string, string>, RegExp]>([
   ['an unknown flag', ['--prot', '1'], {}, /"--prot"/],
-  ['no way to know who asks', [], {}, /Expected one of --token-secret-file/],
-  ['two ways to know who asks', ['--no-tokens', '--token-keys-url', 'http://x/'], {}, /got 2/],
+  ['no way to authenticate callers', [], {}, /Expected one of --token-secret-file/],
+  ['two ways to authenticate callers', ['--no-tokens', '--token-keys-url', 'http://x/'], {}, /got 2/],
   ['no tokens outside loopback', ['--no-tokens', '--host', '0.0.0.0'], {}, /--no-tokens requires a loopback/],
   [
-    'no tokens on a name',
+    'no tokens with a host name',
     ['--no-tokens', '--host', '127.0.0.1.example.com'],
     {},
     /--no-tokens requires a loopback/,
   ],
   [
-    'a private key where public ones belong',
+    'a private key instead of public ones',
     [],
     {
       FRESHET_TOKEN_PUBLIC_KEYS: generateKeyPairSync('ed25519')
@@ -169,15 +169,15 @@ test.each<[string, string[], Record<string, string>, RegExp]>([
   },
 )
 
-test('a configuration that only the app can judge ends it with 78 too', async () => {
+test('a configuration that only the app can validate ends it with 78 too', async () => {
   const host = new FakeProcess([...free, '--no-tokens'])
   const build = (): never => {
-    throw new ConfigError('CONFLICT', 'The folder of collections is empty.')
+    throw new ConfigError('CONFLICT', 'The directory of collections is empty.')
   }
   await runService({ role: 'greeter', version: '1', description: '', options, build }, host)
   expect([host.exits, host.err]).toEqual([
     [78],
-    expect.stringContaining('The folder of collections is empty.'),
+    expect.stringContaining('The directory of collections is empty.'),
   ])
 })
 
@@ -207,7 +207,7 @@ test.each(['uncaughtException', 'unhandledRejection'])(
   },
 )
 
-test('help names the options of the app and of every service, and starts nothing', async () => {
+test('help lists the options of the app and of every service, and starts nothing', async () => {
   const { host, ended } = bench(['--help'])
   await ended
   expect(host.exits).toEqual([0])
@@ -215,7 +215,7 @@ test('help names the options of the app and of every service, and starts nothing
     expect(host.out).toContain(flag)
 })
 
-test('pages of declared origins may read our headers and send theirs; others get no leave', async () => {
+test('pages of allowed origins may read our headers and send theirs; others may not', async () => {
   const { host, ended, listening } = bench([...free, '--no-tokens', '--cors-origins', 'https://a.example'])
   const { url } = await listening()
   const ask = (origin: string, extra: { method?: string; headers?: Record<string, string> } = {}) =>
@@ -240,7 +240,7 @@ test('pages of declared origins may read our headers and send theirs; others get
   await ended
 })
 
-test('while it is built the management port says so, and a signal ends it', async () => {
+test('during startup the management port says so, and a signal ends it', async () => {
   const unused = await openShell(() => undefined)
   const managementUrl = unused.url
   await unused[Symbol.asyncDispose]()

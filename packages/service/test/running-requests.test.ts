@@ -42,6 +42,6 @@ test('S15 closing waits for every running route, however it ends, and refuses ne
   expect(await (await running[1])?.text()).toBe('waited')
   await closing
   expect((await fetch(`${bench.url}/now`)).status).toBe(503)
-  // Nothing runs: it resolves at once.
+  // Nothing is running, so it resolves at once.
   await new RunningRequests().close()
 })

@@ -17,7 +17,7 @@ const sign = (payload: JWTPayload, alg = 'HS256', by = key): Promise<string> =>
   new SignJWT(payload).setProtectedHeader({ alg }).sign(by)
 const without = (name: keyof typeof good): JWTPayload => ({ ...good, [name]: undefined })
 
-/** A verifier that counts the signatures it proves, under a clock that a test may move. */
+/** A verifier that counts signature checks, with a clock that the test may advance. */
 function counting(check: TokenCheck = secretCheck(secret, terms), maxCached = 10) {
   const state = { proved: 0, wallMs: Date.now() }
   const verifier = new TokenVerifier({
@@ -32,7 +32,7 @@ function counting(check: TokenCheck = secretCheck(secret, terms), maxCached = 10
   return { state, verifier, verify: async (header: string | undefined) => await verifier.verify(header) }
 }
 
-test('a good token tells who is asking, in a frozen object', async () => {
+test('a valid token yields its claims, in a frozen object', async () => {
   const claims = await counting().verify(`Bearer ${await sign(good)}`)
   expect(claims).toEqual({ sub: 'ann', roles: ['editor'], handlers: [] })
   expect(Object.isFrozen(claims) && Object.isFrozen(claims.roles)).toBe(true)
@@ -50,7 +50,7 @@ test.each<[unknown, readonly string[]]>([
   expect(await counting().verify(`Bearer ${token}`)).toMatchObject({ handlers })
 })
 
-test('a remembered token is answered without a promise and without a signature, until it expires', async () => {
+test('a cached token is answered synchronously and without a signature check, until it expires', async () => {
   const { state, verifier, verify } = counting()
   const header = `Bearer ${await sign(good)}`
   const first = await verify(header)
@@ -63,7 +63,7 @@ test('a remembered token is answered without a promise and without a signature, 
   expect(state.proved).toBe(2)
 })
 
-test('a token that failed is proved again each time', async () => {
+test('an invalid token is checked again each time', async () => {
   const { state, verify } = counting()
   const header = `Bearer ${await sign({ ...good, exp: nowS - 60 })}`
   await expect(verify(header)).rejects.toThrow(/expired/)
@@ -71,7 +71,7 @@ test('a token that failed is proved again each time', async () => {
   expect(state.proved).toBe(2)
 })
 
-test('a remembered token with another payload before the same signature is proved, and refused', async () => {
+test('a cached token with another payload before the same signature is checked, and refused', async () => {
   const { state, verify } = counting()
   const token = await sign(good)
   await verify(`Bearer ${token}`)
@@ -83,7 +83,7 @@ test('a remembered token with another payload before the same signature is prove
   expect(state.proved).toBe(2)
 })
 
-test('the oldest token is forgotten when there are too many', async () => {
+test('the oldest token is evicted when there are too many', async () => {
   const { state, verify } = counting(secretCheck(secret, terms), 2)
   const headers = await Promise.all(
     ['a', 'b', 'c'].map(async (sub) => `Bearer ${await sign({ ...good, sub })}`),
@@ -103,8 +103,8 @@ test.each<[string, () => string | Promise<string>, RegExp]>([
   ['of another issuer', () => sign({ ...good, iss: 'other' }), /"iss"/],
   ['for another audience', () => sign({ ...good, aud: 'other' }), /"aud"/],
   ['without sub', () => sign(without('sub')), /"sub"/],
-  ['with handlers that are no texts', () => sign({ ...good, freshet_handlers: 1 }), /"freshet_handlers"/],
-  ['with one handler that is no text', () => sign({ ...good, freshet_handlers: [1] }), /"freshet_handlers"/],
+  ['with handlers that are not strings', () => sign({ ...good, freshet_handlers: 1 }), /"freshet_handlers"/],
+  ['with one handler that is not a string', () => sign({ ...good, freshet_handlers: [1] }), /"freshet_handlers"/],
   [
     'that expires in more days than allowed',
     () => sign({ ...good, exp: nowS + 367 * 86_400 }),
@@ -115,7 +115,7 @@ test.each<[string, () => string | Promise<string>, RegExp]>([
   ['without algorithm', () => new UnsecuredJWT(good).encode(), /three parts/],
   ['without algorithm but with a signature', () => `${new UnsecuredJWT(good).encode()}AA`, /algorithm/],
   ['of another key', () => sign(good, 'HS256', new Uint8Array(32)), /known key/],
-  ['that is no token', () => 'a.b.c', /malformed/],
+  ['that is malformed', () => 'a.b.c', /malformed/],
 ])('a token %s is 401 with a challenge', async (_, make, detail) => {
   await expect(counting().verify(`Bearer ${await make()}`)).rejects.toMatchObject({
     code: 'unauthenticated',
@@ -129,7 +129,7 @@ test.each<[string, unknown]>([
   ['numbers', [1]],
   ['an object', { editor: true }],
   ['null', null],
-])('a token whose roles are %s is good, and has none', async (_, roles) => {
+])('a token whose roles are %s is valid, and has none', async (_, roles) => {
   await expect(counting().verify(`Bearer ${await sign({ ...good, roles })}`)).resolves.toEqual({
     sub: 'ann',
     roles: [],
@@ -137,7 +137,7 @@ test.each<[string, unknown]>([
   })
 })
 
-test('a token within the tolerance for clocks is good', async () => {
+test('a token within the clock tolerance is valid', async () => {
   await expect(counting().verify(`Bearer ${await sign({ ...good, exp: nowS - 1 })}`)).resolves.toBeDefined()
 })
 
@@ -153,7 +153,7 @@ test.each(['Basic YW5uOnNlY3JldA==', 'Digest a="b"', 'Bearerish a.b.c', ''])(
 )
 
 test.each(['Bearer', 'Bearer ', 'bearer a.b', 'BEARER a b c'])(
-  'negative control: a bearer token that is none is: %j',
+  'negative control: a malformed bearer token is: %j',
   async (header) => {
     await expect(counting().verify(header)).rejects.toMatchObject({
       message: expect.stringContaining('three parts'),
@@ -168,7 +168,7 @@ test('without a header the challenge names no error', async () => {
   })
 })
 
-test('keys come from the set, a new key is found, and a set that cannot be fetched is 503, not 401', async () => {
+test('keys are fetched from the set, a new key is found, and an unavailable set is 503, not 401', async () => {
   const pairs = await Promise.all([generateKeyPair('ES256'), generateKeyPair('EdDSA')])
   const published = { keys: [] as object[], down: false }
   await using keySet = await openShell((_, response) => {
@@ -195,7 +195,7 @@ test('keys come from the set, a new key is found, and a set that cannot be fetch
   await expect(cold.verify(`Bearer ${tokens[0]}`)).rejects.toMatchObject({ code: 'unavailable' })
 })
 
-test('while keys are changed, a token that does not name its key is proved with each that fits', async () => {
+test('during key rotation, a token without a key id is checked with each matching key', async () => {
   const pairs = await Promise.all([
     generateKeyPair('ES256'),
     generateKeyPair('ES256'),
@@ -217,7 +217,7 @@ test('while keys are changed, a token that does not name its key is proved with 
   await expect(verify(`Bearer ${await signedBy(1, { ...good, exp: nowS - 60 })}`)).rejects.toThrow(/expired/)
 })
 
-test('keys that cannot be used are left out: a token of theirs is 401, and others need no key id', async () => {
+test('unusable keys are ignored: their tokens are 401, and others need no key id', async () => {
   const small = generateKeyPairSync('rsa', { modulusLength: 1_024 })
   const good2048 = generateKeyPairSync('rsa', { modulusLength: 2_048 })
   const other = generateKeyPairSync('ec', { namedCurve: 'secp521r1' })
@@ -229,7 +229,7 @@ test('keys that cannot be used are left out: a token of theirs is 401, and other
   const rs256 = { alg: 'RS256' }
   const fine = await new SignJWT(good).setProtectedHeader(rs256).sign(good2048.privateKey)
   await expect(verify(bearer(fine))).resolves.toMatchObject({ sub: 'ann' })
-  // jose signs with no key as small, so it is done by hand.
+  // jose does not sign with keys this small, so the test does it by hand.
   const head = Buffer.from(JSON.stringify(rs256)).toString('base64url')
   const body = Buffer.from(JSON.stringify(good)).toString('base64url')
   const signature = signBytes('sha256', Buffer.from(`${head}.${body}`), small.privateKey).toString(
@@ -243,7 +243,7 @@ test('keys that cannot be used are left out: a token of theirs is 401, and other
   await expect(without.verify(bearer(fine))).rejects.toMatchObject({ code: 'unauthenticated' })
 })
 
-test('a key set that never ends, or of too many keys, is given up; tokens are 503', async () => {
+test('a key set that never ends, or has too many keys, is abandoned; tokens are 503', async () => {
   const state = { sentBytes: 0, closed: false, keys: '' }
   await using keySet = await openShell((_, response) => {
     if (state.keys !== '') return void response.end(state.keys)
@@ -260,7 +260,7 @@ test('a key set that never ends, or of too many keys, is given up; tokens are 50
   const token = `Bearer ${await new SignJWT(good).setProtectedHeader({ alg: 'EdDSA' }).sign(privateKey)}`
   await expect(verify(token)).rejects.toMatchObject({ code: 'unavailable' })
   await eventually(() => expect(state.closed).toBe(true))
-  // What the sockets between the two hold comes on top of the limit.
+  // The socket buffers between the two come on top of the limit.
   expect(state.sentBytes).toBeLessThan(16 * 2 ** 20)
   state.keys = JSON.stringify({ keys: Array.from({ length: 101 }, () => ({ kty: 'oct' })) })
   await expect(verify(token)).rejects.toMatchObject({ code: 'unavailable' })

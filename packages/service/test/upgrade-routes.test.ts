@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import { Drain, Upgrades, type UpgradeRoute } from '../src/index.ts'
 import { LogBook, openShell, RawClient } from './open-shell.ts'
 
-/** A row that answers the handshake with its path, and then with what it reads. */
+/** A route that answers the handshake with its path, and then with what it reads. */
 const row = (path: string, protocol = 'echo'): UpgradeRoute => ({
   path,
   protocol,
@@ -68,7 +68,7 @@ test('S11 two routes for the same path and protocol are refused at startup', () 
   expect(() => upgradesOf([row('/chat', 'WebSocket')])).toThrow(/lower case/)
 })
 
-test('S11 in HTTP/1.0 the wish for another protocol is ignored', async () => {
+test('S11 HTTP/1.0 requests to upgrade are ignored', async () => {
   await using bench = await openEcho([row('/chat')])
   using client = new RawClient(bench.url)
   client.send(handshake('/chat', '', '1.0'))
@@ -79,8 +79,8 @@ test('S11 in HTTP/1.0 the wish for another protocol is ignored', async () => {
 test.each([
   ['a length', 'Content-Length: 5\r\n', 'hello'],
   ['chunks', 'Transfer-Encoding: chunked\r\n', '5\r\nhello\r\n0\r\n\r\n'],
-  ['chunks, and nothing in them', 'Transfer-Encoding: chunked\r\n', '0\r\n\r\n'],
-  ['a length, and no body yet', 'Content-Length: 5\r\n', ''],
+  ['a chunked body without chunks', 'Transfer-Encoding: chunked\r\n', '0\r\n\r\n'],
+  ['a length without a body', 'Content-Length: 5\r\n', ''],
 ])(
   'S11 an upgrade request with a body, by %s, is 400; elsewhere it is an ordinary body',
   async (_, header, body) => {

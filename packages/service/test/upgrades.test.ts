@@ -24,7 +24,7 @@ const tokens: Verifier = {
   },
 }
 
-/** A port whose path `/chat/{room}` says what it hears, by npm `ws`. */
+/** A port whose path `/chat/{room}` echoes what it receives, using npm `ws`. */
 async function openChat(
   changed: Partial<UpgradesOptions> & { readonly maxSockets?: number; readonly unreadMs?: number } = {},
 ) {
@@ -77,14 +77,14 @@ async function openChat(
 
 const asAnn = { headers: { authorization: 'ann' } }
 
-/** A client that is connected. */
+/** A connected client. */
 async function connected(url: string): Promise<WebSocket> {
   const client = new WebSocket(url, asAnn)
   await once(client, 'open')
   return client
 }
 
-/** The status and the body of a refused handshake. */
+/** The status and body of a refused handshake. */
 async function refusal(url: string, options: object): Promise<readonly [number | undefined, unknown]> {
   const client = new WebSocket(url, options)
   client.on('error', () => undefined)
@@ -98,7 +98,7 @@ const handshake = (path: string, more = ''): string =>
   `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nAuthorization: ann\r\n` +
   `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${more}\r\n`
 
-test('S11 a client that nobody here wrote is authorize by its token, and is heard on a path with parameters', async () => {
+test('S11 a third-party client is authorized by its token, and is connected on a path with parameters', async () => {
   await using bench = await openChat()
   const client = await connected(`${bench.chat}?v=1`)
   client.send('hello')
@@ -110,7 +110,7 @@ test('S11 a client that nobody here wrote is authorize by its token, and is hear
   await eventually(() => expect([bench.upgrades.size, bench.shell.openSockets]).toEqual([0, 0]))
 })
 
-test('S11 what is wrong is answered as a problem, before the app has the connection', async () => {
+test('S11 a refusal is answered as a problem, before the app has the connection', async () => {
   await using bench = await openChat()
   const { chat } = bench
   const pages = (origin: string): object => ({ ...asAnn, origin })
@@ -142,7 +142,7 @@ test('S11 what is wrong is answered as a problem, before the app has the connect
   await eventually(() => expect([bench.upgrades.size, bench.shell.openSockets]).toEqual([0, 0]))
 })
 
-test('S11 where nobody speaks another protocol the wish for it is ignored', async () => {
+test('S11 a request to upgrade is ignored where no route supports another protocol', async () => {
   await using bench = await openChat()
   for (const sent of [
     handshake('/chat'),
@@ -156,7 +156,7 @@ test('S11 where nobody speaks another protocol the wish for it is ignored', asyn
   expect(bench.plain.map(({ headers }) => headers.upgrade)).toEqual([undefined, undefined, undefined])
 })
 
-test('S11 what the app throws is 500 and logged, and after its own first byte the connection is cut', async () => {
+test('S11 an error of the app is 500 and logged, and after its first byte the connection is cut', async () => {
   await using bench = await openChat({
     routes: [
       {
@@ -179,7 +179,7 @@ test('S11 what the app throws is 500 and logged, and after its own first byte th
   expect(bench.upgradeLog.lines).toHaveLength(2)
 })
 
-test('S12 more connections than there may be are 503, and so is each one during a drain', async () => {
+test('S12 connections beyond the limit are 503, and so is each one during a drain', async () => {
   await using bench = await openChat({ maxOpen: 1 })
   const first = await connected(bench.chat)
   expect(await refusal(bench.chat, asAnn)).toMatchObject([503, { retryable: true }])
@@ -217,7 +217,7 @@ test('S12 an open connection is not closed to make room for others, however quie
   quiet.terminate()
 })
 
-test('S12 one that takes nothing of what it is sent is cut off, as every other connection is', async () => {
+test('S12 a client that does not read is disconnected, as on every other connection', async () => {
   await using bench = await openChat({ unreadMs: 100 })
   using slow = new RawClient(bench.url)
   slow.send(handshake('/chat/lobby'))
@@ -229,10 +229,10 @@ test('S12 one that takes nothing of what it is sent is cut off, as every other c
   await eventually(() => expect(bench.upgrades.size).toBe(0))
 })
 
-test('S12 a handshake behind other requests waits for its turn, and loses nothing that came with it', async () => {
+test('S12 a handshake after other requests waits for its turn, and loses nothing that came with it', async () => {
   await using bench = await openChat()
   using client = new RawClient(bench.url)
-  // A masked text frame: "hi" under a mask of zeros.
+  // A masked text frame: "hi" with a mask of zeros.
   const frame = '\x81\x82\0\0\0\0hi'
   client.socket.write(
     Buffer.from(`GET / HTTP/1.1\r\nHost: x\r\n\r\n${handshake('/chat/lobby')}${frame}`, 'latin1'),
@@ -240,7 +240,7 @@ test('S12 a handshake behind other requests waits for its turn, and loses nothin
   await eventually(() => expect(client.text).toMatch(/plain[^]*101 Switching Protocols[^]*ann in lobby: hi/))
 })
 
-test('S12 what a client sends while it is being authorize is kept for the app', async () => {
+test('S12 what a client sends during authorization is kept for the app', async () => {
   const asked: ((claims: Claims) => void)[] = []
   const slow: Verifier = { verify: () => new Promise((resolve) => asked.push(resolve)) }
   await using bench = await openChat({ tokens: slow })
@@ -248,7 +248,7 @@ test('S12 what a client sends while it is being authorize is kept for the app', 
   client.send(`GET / HTTP/1.1\r\nHost: x\r\n\r\n${handshake('/chat/lobby')}`)
   await eventually(() => expect(asked).toHaveLength(1))
   client.socket.write(Buffer.from('\x81\x82\0\0\0\0hi', 'latin1'))
-  // By the time that others are answered it has come.
+  // Others are answered, so it must have arrived by now.
   for (let times = 0; times < 5; times++) await (await fetch(bench.url)).text()
   asked[0]?.(known)
   await eventually(() => expect(client.text).toMatch(/101 Switching Protocols[^]*ann in lobby: hi/))

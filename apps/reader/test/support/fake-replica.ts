@@ -27,12 +27,12 @@ function checked<T>(value: T | undefined): T {
 
 export const source = checked(parseSourceId('01234567'))
 
-/** A position by a number, near the beginning of time. */
+/** A position made from a number, near the beginning of time. */
 export function position(number: number): Position {
   return checked(parsePosition(number.toString(16).padStart(16, '0')))
 }
 
-/** A replica whose database is a Map: everything the contract says, as simple as can be, and moved by hand. */
+/** A replica whose database is a Map: the simplest implementation of the contract, controlled by the test. */
 export class FakeReplica implements Replica<CachedDocument> {
   readonly documents = new Map<string, CachedDocument>()
   readonly #resident = new Set<string>()
@@ -41,16 +41,16 @@ export class FakeReplica implements Replica<CachedDocument> {
   state: ReplicaState = { kind: 'live' }
   provedAt = performance.now()
   aliveAt = performance.now()
-  /** What every read that needs the database fails with. */
+  /** The error that every database read fails with. */
   failure: ReplicaErrorCode | undefined
-  /** Reads of the database wait until it is back. */
+  /** Database reads wait until this is reset. */
   held: Promise<void> = Promise.resolve()
   reads = 0
-  /** Reads of the database that wait. */
+  /** Waiting database reads. */
   fetching = 0
   cancelled = 0
 
-  /** Writes a document and moves on by one position; returns the text of that position. */
+  /** Writes a document and advances by one position; returns the text of that position. */
   put(key: string, json: string): string {
     const tag = Buffer.from(`${key}${json}`).toString('base64url').slice(-22).padStart(22, '_')
     this.documents.set(key, new CachedDocument(`"${tag}"`, Buffer.from(json).toString('latin1')))
@@ -63,7 +63,7 @@ export class FakeReplica implements Replica<CachedDocument> {
     return this.positionText
   }
 
-  /** As if somebody had read it before. */
+  /** Caches a document, as if someone had read it before. */
   hold(...keys: readonly string[]): void {
     for (const key of keys) this.#resident.add(key)
   }

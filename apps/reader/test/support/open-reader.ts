@@ -8,7 +8,7 @@ import { FakeReplica } from './fake-replica.ts'
 
 export const secret = 'a secret of the tests that is long enough'
 
-/** An `Authorization` header that is good for a minute. */
+/** An `Authorization` header that is valid for a minute. */
 export async function bearer(): Promise<string> {
   const token = await new SignJWT({})
     .setProtectedHeader({ alg: 'HS256' })
@@ -29,7 +29,7 @@ const access = new Map<string, ReadAccess>([
 export interface OpenReader extends AsyncDisposable {
   readonly replica: FakeReplica
   readonly service: RunningService
-  /** Asks the public port. */
+  /** Sends a request to the public port. */
   ask(path: string, init?: RequestInit): Promise<Response>
 }
 
@@ -37,9 +37,9 @@ export interface OpenReaderOptions {
   readonly argv?: readonly string[]
   readonly unreadyAfterMs?: number
   readonly fillWaitMs?: number
-  /** Answered beside documents. */
+  /** Additional routes. */
   readonly routes?: readonly Route[]
-  /** What the guard has against reading. */
+  /** The guard's fault, if any. */
   readonly fault?: () => string | undefined
 }
 

@@ -9,7 +9,7 @@ import { secret } from './open-reader.ts'
 
 const collections = join(import.meta.dirname, '../../../../collections')
 
-/** A whole reader before a real database, as the process runs it. */
+/** A complete reader with a real database, as in production. */
 export function startReader(uri: string, argv: readonly string[]): Promise<RunningService> {
   return startService({
     definition: readerService({
