@@ -49,7 +49,7 @@ const largest: readonly (readonly [string, (bytes: number) => unknown])[] = [
 ]
 
 test.each(largest)(
-  'P9 the largest document that can be stored can be read alone: of %s',
+  'P9 the largest document that can be stored can be read alone: %s',
   async (what, valueOf) => {
     const _id = `largest-${what.replaceAll(' ', '-')}`
     const name = valueOf(16 * MiB - 200)

@@ -36,7 +36,7 @@ test.each([
   ['reads waiting for documents', defaultReplicaOptions.maxReads, 10_000],
   ['cache bytes', config.cacheBytes, 256 * MiB],
 ])(
-  'P9 unless it is told otherwise, the limit of a reader is what the design says: %s',
+  'P9 the default limit of a reader is as documented: %s',
   (_what, limit, wanted) => {
     expect(limit).toBe(wanted)
   },

@@ -50,7 +50,7 @@ const paths = ['/v1/products?ids=a', '/v1/products/a']
 const argv = [`--in-flight-size=40MiB`]
 
 test.each(paths)(
-  'P9 an answer to %s waits while others are not taken, and is 503 when none is in time; small ones go on',
+  'P9 an answer to %s waits while others are unread, and is 503 if none is read in time; small answers continue',
   async (path) => {
     await using reader = await openReader({ argv, fillWaitMs: 500 })
     put(reader, 'products/a', Buffer.alloc(large, 'a'))

@@ -184,7 +184,7 @@ test('F20 a change carries the cause that precedes it in its transaction, and no
 })
 
 test.each([0xff, 0xc0, 0])(
-  'F20 a record that is not text, because of byte %d, is ignored and stops nothing',
+  'F20 a record that is not text, because of byte %d, is ignored',
   (byte) => {
     const made = event(6, { ...record, cause: recount })
     made[made.indexOf(recount)] = byte

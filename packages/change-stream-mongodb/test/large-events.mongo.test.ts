@@ -159,7 +159,7 @@ test.each<[string, () => Promise<unknown>]>([
       }),
   ],
 ])(
-  'F23 a change without a readable position, caused by %s, stops no reader for good',
+  'F23 a change without a readable position, caused by %s, stops no reader permanently',
   async (_name, change) => {
     await using following = await follow()
     const { heard } = following

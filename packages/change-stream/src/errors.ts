@@ -7,61 +7,61 @@ export const failures = {
   DISCONNECTED: {
     retry: true,
     lost: false,
-    remedy: 'Wait; if it goes on, check that the database has a primary.',
+    remedy: 'Wait. If it persists, check that the database has a primary.',
   },
   /** The server ended the feed regularly (a dropped database). Read again from the last `through`. */
   ENDED: {
     retry: true,
     lost: false,
-    remedy: 'None is needed: the feed is opened again from where it ended.',
+    remedy: 'None needed: the feed resumes where it ended.',
   },
   /** The source no longer has the changes after the position. */
   HISTORY_LOST: {
     retry: true,
     lost: true,
-    remedy: 'Have the database keep its changes for longer if this comes often.',
+    remedy: 'If this happens often, keep changes in the database for longer.',
   },
   /** A change is too large to be delivered. */
-  EVENT_TOO_LARGE: { retry: true, lost: true, remedy: 'None is needed: the new epoch begins behind it.' },
+  EVENT_TOO_LARGE: { retry: true, lost: true, remedy: 'None needed: the new epoch starts after it.' },
   /** So far behind that the position will soon be unreadable. */
   TOO_FAR_BEHIND: {
     retry: true,
     lost: true,
-    remedy: 'Look for what held this process, or the database, for minutes.',
+    remedy: 'Find out what blocked this process, or the database, for minutes.',
   },
   /** Another history is behind the address: a restored copy or another database. */
   SOURCE_CHANGED: {
     retry: true,
     lost: true,
-    remedy: 'None is needed after a restore; else check the address.',
+    remedy: 'None needed after a restore; otherwise check the address.',
   },
   /** The database does not identify its history. */
   SOURCE_UNKNOWN: { retry: true, lost: true, remedy: 'Run `freshet migrate` for this database.' },
   /** The position cannot be read now. Use a later one. */
-  POSITION_UNAVAILABLE: { retry: true, lost: false, remedy: 'Ask again at a newer position.' },
+  POSITION_UNAVAILABLE: { retry: true, lost: false, remedy: 'Retry at a later position.' },
   /** A log must be cached completely, and its documents exceed the capacity. */
   TOO_LARGE: {
     retry: false,
     lost: true,
-    remedy: 'Give the cache more bytes, or declare fewer collections.',
+    remedy: 'Increase the cache size, or declare fewer collections.',
   },
   /** A log must be cached completely, but emitted a change without the document's content. */
   CONTENT_UNKNOWN: {
     retry: false,
     lost: true,
-    remedy: 'Have the log tell the whole document with every change.',
+    remedy: 'Configure the log to include the whole document in every change.',
   },
   /** The user lacks a right in the database. */
   DENIED: {
     retry: false,
     lost: false,
-    remedy: 'Give this process the user that `freshet migrate` makes for it.',
+    remedy: 'Use the user that `freshet migrate` creates for this process.',
   },
   /** This server cannot be followed exactly. */
   UNSUPPORTED: {
     retry: false,
     lost: true,
-    remedy: 'Use a database that can be followed, set up as the documentation says.',
+    remedy: 'Use a supported database, configured as documented.',
   },
 } as const satisfies Record<string, { retry: boolean; lost: boolean; remedy: string }>
 

@@ -7,7 +7,7 @@ import { Follower } from '../src/follower.ts'
 import { defaultPace, type PaceOptions } from '../src/pace.ts'
 import { Recorder } from '../src/conformance/recorder.ts'
 
-/** Sleeping is jumping: hours pass in no time, and nobody else runs meanwhile. */
+/** Sleeping advances the clock immediately: hours pass in no time, and nothing else runs meanwhile. */
 class JumpingClock implements Clock {
   #now = 0
 
@@ -25,10 +25,10 @@ class JumpingClock implements Clock {
   }
 }
 
-/** Where a source fails: when it is asked where to start, at the opening of a read, or after one batch. */
+/** Where a source fails: when it is asked where to start, when a read is opened, or after one batch. */
 const places = ['start', 'opening', 'batch'] as const
 
-/** Fails in the order of the list, always in the same place, and stops the follower at its end. */
+/** Fails with the errors of the list, always at the same place, and stops the follower at its end. */
 class FailingSource implements ChangeSource {
   readonly triedAt: number[] = []
   readonly #clock: Clock
@@ -89,7 +89,7 @@ async function follow(
   return { source, heard }
 }
 
-/** The most attempts in any one second. */
+/** The highest number of attempts in any one second. */
 function mostInASecond(times: readonly number[]): number {
   return Math.max(...times.map((from) => times.filter((time) => time >= from && time < from + 1_000).length))
 }
@@ -113,22 +113,22 @@ const everyCode: Readonly<Record<ChangeStreamErrorCode, ChangeStreamErrorCode>> 
 const loops = Object.values(everyCode).flatMap((code) => places.map((place) => [code, place] as const))
 
 test.each(loops)(
-  'F14 nothing loops faster than once a second when %s comes again and again, at the %s',
+  'F14 nothing loops faster than once a second if %s recurs at the %s',
   async (code, place) => {
     const { source } = await follow(hundred(code), { place })
     expect(source.triedAt).toHaveLength(101)
-    // The first attempt after a loss that comes alone is made at once.
+    // The first attempt after a single loss is made at once.
     expect(mostInASecond(source.triedAt.slice(2))).toBe(1)
   },
 )
 
-test('F14 the same test finds a follower that does not wait', async () => {
+test('F14 the same test detects a follower that does not wait', async () => {
   const pace = { firstMs: 50, maxMs: 400, spreadMs: 10 }
   const { source } = await follow(hundred('DISCONNECTED'), { pace })
   expect(mostInASecond(source.triedAt.slice(2))).toBeGreaterThan(1)
 })
 
-test('F14 a feed that ran for long is opened again within the spread', async () => {
+test('F14 a feed that ran for long is reopened within the jitter', async () => {
   const clock = new JumpingClock()
   const source = new FailingSource(clock, ['DISCONNECTED'])
   const read = source.read.bind(source)
@@ -147,13 +147,13 @@ test('F14 a feed that ran for long is opened again within the spread', async () 
   expect(source.triedAt).toEqual([60_000, 120_000 + defaultPace.spreadMs])
 })
 
-test('F4 after a broken connection it reads on, after a lost history it begins a new epoch', async () => {
+test('F4 after a broken connection it resumes, after a lost history it starts a new epoch', async () => {
   const { heard } = await follow(['DISCONNECTED', 'ENDED', 'HISTORY_LOST', 'DISCONNECTED'])
   expect(heard.errors).toEqual(['DISCONNECTED', 'ENDED', 'HISTORY_LOST', 'DISCONNECTED'])
   expect(heard.origins).toHaveLength(2)
 })
 
-test('F6 nothing is said after the stop, however late the source answers', async () => {
+test('F6 nothing is emitted after the stop, however late the source answers', async () => {
   let answer: (origin: Origin) => void = () => undefined
   const started = new Promise<Origin>((resolve) => {
     answer = resolve

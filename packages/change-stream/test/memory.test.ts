@@ -41,15 +41,15 @@ function openBench(source: MemorySource, reading: Reading): Promise<SourceBench>
   })
 }
 
-describeChangeSource('a memory that is read as it was', () =>
+describeChangeSource('a memory source with snapshot reads', () =>
   openBench(new MemorySource(parts), (source) => ({ reads: new SnapshotReads(source) })),
 )
 
-describeChangeSource('a memory that has only its present', () =>
+describeChangeSource('a memory source with current reads only', () =>
   openBench(new MemorySource(parts), (source) => {
     const reads = new FencedReads(source)
     return { reads, hold: () => reads.hold() }
   }),
 )
 
-describeChangeSource('a memory that is a log', () => openBench(new MemoryLog(parts), () => ({})))
+describeChangeSource('a memory source that is a log', () => openBench(new MemoryLog(parts), () => ({})))

@@ -14,8 +14,8 @@ beforeAll(async () => {
 })
 afterAll(() => bench[Symbol.asyncDispose]())
 
-test('G3.5 no attack through the guarded client puts one write on the wire, even as root', async () => {
-  // As root: only the veto stands between the attack and the data.
+test('G3.5 no attack through the guarded client puts a single write on the wire, even as root', async () => {
+  // As root, so that only the veto protects the data.
   const { client, refusals } = vetoing(bench.uri('root'))
   await using _ = client
   const through: string[] = []
@@ -30,13 +30,13 @@ test('G3.5 no attack through the guarded client puts one write on the wire, even
     refusedBefore = refused
   }
   expect(through).toEqual([])
-  // An attack that was never refused never was one.
+  // An attack that was never refused was no attack.
   expect(idle).toEqual([])
   expect(await bench.written(since)).toEqual([])
   expect(await bench.fingerprint()).toBe(untouched)
 })
 
-test('G3.5 G4.1 negative control: without the veto every attack is seen on the wire, and the role alone stops it', async () => {
+test('G3.5 G4.1 negative control: without the veto every attack reaches the wire, and the role alone stops it', async () => {
   await using client = new MongoClient(bench.uri('reader'), { maxPoolSize: 1, retryWrites: false })
   const since = await bench.now()
   const unseen: string[] = []
@@ -48,13 +48,13 @@ test('G3.5 G4.1 negative control: without the veto every attack is seen on the w
   }
   expect(surprises).toEqual([])
   expect(unseen).toEqual([])
-  // The server's own word: in the log for its members, and in that of its profiler.
+  // According to the server itself: its oplog and its profiler.
   expect(await bench.written(since)).toEqual([])
   expect(new Set(await bench.done('reader'))).toEqual(new Set(harmlessByRole))
   expect(await bench.fingerprint()).toBe(untouched)
 })
 
-test('G3.5 G4.1 negative control: where neither veto nor role stands, attacks do change the database', async () => {
+test('G3.5 G4.1 negative control: without veto and role, attacks do change the database', async () => {
   await using client = new MongoClient(bench.uri('root'), { maxPoolSize: 1, retryWrites: false })
   const since = await bench.now()
   for (const name of [
@@ -80,7 +80,7 @@ test('G3.5 G4.1 negative control: where neither veto nor role stands, attacks do
   expect(await bench.done('root')).toEqual(expect.arrayContaining(['update', 'dropIndexes', 'aggregate']))
 })
 
-/** What runs foreign code in the server and changes nothing. */
+/** Attacks that run foreign code in the server without changing anything. */
 const harmlessByRole = ['find', 'aggregate', 'mapReduce']
 
 function total(counts: Readonly<Record<string, number>>): number {

@@ -5,7 +5,7 @@ import { escapes } from './attacks/escapes.ts'
 import { foreignCode, pipelines } from './attacks/pipelines.ts'
 import { clientVerbs, collectionVerbs, databaseVerbs } from './attacks/verbs.ts'
 
-/** Everything that is tried: at the compiler, at the imports, at the veto and as the reader's user; see `Attack`. */
+/** Everything that is tried against the compiler, the imports, the veto and the reader's role; see `Attack`. */
 export const attacks: readonly Attack[] = [
   ...collectionVerbs,
   ...databaseVerbs,
@@ -18,8 +18,8 @@ export const attacks: readonly Attack[] = [
 ]
 
 /**
- * The driver's other methods, by class: they read, or change only what lies in this process, or end up in a method
- * that is attacked above. A method that is neither here nor in an attack fails the tests.
+ * The driver's other methods, by class: they read, change only objects in this process, or call a method that is
+ * attacked above. A method that is neither here nor in an attack fails the tests.
  */
 export const harmless: Readonly<Record<string, string>> = {
   AbstractCursor: `addCursorFlag batchSize bufferedCount cleanup client close closed cursorInit emitClose fetchBatch
@@ -53,7 +53,7 @@ export const harmless: Readonly<Record<string, string>> = {
     'batches bsonOptions handleWriteError length shouldForceServerObjectId writeConcern',
 }
 
-/** The driver's classes that say nothing to a server, by what they are instead. Errors need no entry. */
+/** The driver's classes that send nothing to a server, by what they are instead. Errors need no entry. */
 export const speechless: Readonly<Record<string, string>> = {
   'a value in a document': `Binary BSONRegExp BSONSymbol Code DBRef Decimal128 Double Int32 Long MaxKey MinKey ObjectId
     Timestamp UUID`,

@@ -6,7 +6,7 @@ import { readingCommands } from './reading.ts'
 import { TestServer } from './test-server.ts'
 import { WriterDoor } from './writer-door.ts'
 
-/** A server with something to lose, a recorder in front of it, and an eye on whether anything was lost. */
+/** A server with data, a recorder in front of it, and a check whether the data has changed. */
 export class AttackBench implements AsyncDisposable {
   readonly #server: TestServer
   readonly #recorder: WireRecorder
@@ -35,17 +35,17 @@ export class AttackBench implements AsyncDisposable {
     return new AttackBench(server, recorder, root, await WriterDoor.open())
   }
 
-  /** The address of the recorder, which stands before the server. */
+  /** The address of the recorder in front of the server. */
   uri(user: string): string {
     return this.#server.uri(user, this.#recorder.port)
   }
 
-  /** Where the writer would be asked. */
+  /** The URL of the fake writer. */
   get writer(): string {
     return this.#writer.url
   }
 
-  /** Everything of the database that an attack could change, as text. */
+  /** Everything in the database that an attack could change, as text. */
   async fingerprint(): Promise<string> {
     const admin = this.#root.db('admin')
     const parts = [
@@ -63,8 +63,8 @@ export class AttackBench implements AsyncDisposable {
   }
 
   /**
-   * Runs one attack and tells what it sent that is no read, to the database or to the writer. Wants a client with one
-   * connection: what the attack did not wait for has then passed when the ping behind it has.
+   * Runs one attack and returns what it sent other than reads, to the database or to the writer. Requires a client with
+   * one connection: requests that the attack did not wait for have been sent once the ping behind them returns.
    */
   async writesSeen(
     client: MongoClient,
@@ -86,23 +86,23 @@ export class AttackBench implements AsyncDisposable {
     return { error, writes: this.#writer.came > cameBefore ? [...writes, 'POST'] : writes }
   }
 
-  /** The newest operation now, for {@link written}. */
+  /** The latest operation, for {@link written}. */
   async now(): Promise<Timestamp> {
     const { operationTime } = await this.#root.db('admin').command({ ping: 1 })
     return operationTime
   }
 
-  /** What the server itself wrote down as changes of data since `since`: its log for the other members. */
+  /** Data changes since `since`, according to the server's oplog. */
   async written(since: Timestamp): Promise<readonly string[]> {
     const oplog = this.#root.db('local').collection('oplog.rs')
-    // Sessions and transactions are kept in `config` by the server for its own use; the profiler's lines are not logged.
+    // The server writes sessions and transactions to `config` for its own use; profiler entries are not in the oplog.
     const entries = await oplog
       .find({ ts: { $gt: since }, op: { $in: ['i', 'u', 'd', 'c'] }, ns: { $not: /^config\./ } })
       .toArray()
     return entries.map(({ op, ns }) => `${op} ${ns}`)
   }
 
-  /** Commands of a user that the server carried out and that were no reads, by its profiler. */
+  /** Commands of a user other than reads that the server executed, according to its profiler. */
   async done(user: string): Promise<readonly string[]> {
     const lines = await this.#root
       .db('app')
@@ -111,7 +111,7 @@ export class AttackBench implements AsyncDisposable {
       .toArray()
     return lines
       .map(({ op, command = {} }) => {
-        // A statement of a write is shown without its command.
+        // The profiler shows write statements without their command.
         const statement = op === 'insert' || op === 'update' || op === 'remove'
         return { name: statement ? op : (Object.keys(command)[0] ?? ''), body: command }
       })
@@ -130,7 +130,7 @@ export class AttackBench implements AsyncDisposable {
 /** How an attack ended. */
 export interface Outcome {
   readonly error: unknown
-  /** Names of the commands on the wire that were not reads, and `POST` if the writer was asked. */
+  /** Names of the commands on the wire other than reads, and `POST` if the writer received a request. */
   readonly writes: readonly string[]
 }
 
@@ -148,7 +148,7 @@ function targetOf({ client, ...rest }: Pick<Target, 'client' | 'uri' | 'writer' 
 
 const reads: ReadonlySet<string> = new Set(readingCommands)
 
-/** The tests' own idea of a read; nothing of it is shared with the code under test. */
+/** The tests' own definition of a read, which shares nothing with the code under test. */
 function isRead(name: string, body: Document): boolean {
   return reads.has(name) && !/"\$(out|merge|function|accumulator|where)"/.test(JSON.stringify(body))
 }

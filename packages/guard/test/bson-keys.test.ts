@@ -30,7 +30,7 @@ const { document } = fc.letrec<{ value: unknown; document: Document }>((tie) => 
   value: fc.oneof({ maxDepth: 5 }, leaf, fc.array(tie('value'), { maxLength: 4 }), tie('document')),
   document: fc.dictionary(key, tie('value'), { maxKeys: 5 }),
 }))
-/** Keys that no list may hold: real ones, and ones that nobody has thought of. */
+/** Keys that no list may contain: real ones, and ones that nobody has thought of. */
 const forbidden = fc.oneof(
   fc.constantFrom('$out', '$merge', '$where', '$'),
   fc.stringMatching(/^\$[a-z]{8,12}X$/),
@@ -38,7 +38,7 @@ const forbidden = fc.oneof(
 
 const serialized = (value: Document): Buffer => Buffer.from(BSON.serialize(value))
 
-test('G3.8 nothing is found in a command that has only allowed names', () => {
+test('G3.8 nothing is found in a command with only allowed names', () => {
   fc.assert(
     fc.property(document, (value) => {
       expect(findForbiddenName(serialized(value), 0, allowedNames)).toBeUndefined()
@@ -47,7 +47,7 @@ test('G3.8 nothing is found in a command that has only allowed names', () => {
   )
 })
 
-test('G3.8 a forbidden name is found wherever it is planted', () => {
+test('G3.8 a forbidden name is found wherever it is inserted', () => {
   fc.assert(
     fc.property(document, forbidden, leaf, fc.nat(), (value, name, inside, place) => {
       const spots = documentsIn(value)
@@ -59,7 +59,7 @@ test('G3.8 a forbidden name is found wherever it is planted', () => {
   )
 })
 
-test('G3.4 bent bytes are called malformed or judged, and never end in another error or a loop', () => {
+test('G3.4 corrupted bytes are reported as malformed or judged, without any other error or an endless loop', () => {
   fc.assert(
     fc.property(document, fc.nat(), fc.nat({ max: 255 }), (value, at, byte) => {
       const bytes = serialized(value)
@@ -74,14 +74,14 @@ test('G3.4 bent bytes are called malformed or judged, and never end in another e
   )
 })
 
-/** Every document of a tree, its root first. */
+/** Every document in a tree, root first. */
 function documentsIn(value: unknown): Record<string, unknown>[] {
   if (Array.isArray(value)) return value.flatMap(documentsIn)
   if (!isDocument(value)) return []
   return [value, ...Object.values(value).flatMap(documentsIn)]
 }
 
-/** fast-check makes dictionaries without a prototype. */
+/** fast-check creates dictionaries without a prototype. */
 function isDocument(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false
   const prototype: unknown = Object.getPrototypeOf(value)

@@ -3,13 +3,13 @@ import { MongoErrorLabel, MongoServerError, MongoServerSelectionError } from 'mo
 import type { TopologyDescription } from 'mongodb'
 import { guardErrorOf } from '../src/driver-errors.ts'
 
-/** What the driver throws that looked for these servers. */
+/** The driver's error when it looked for these servers. */
 function nobodyAt(...servers: readonly string[]): MongoServerSelectionError {
   const reason: unknown = { servers: new Map(servers.map((server) => [server, {}])) }
   return new MongoServerSelectionError('getaddrinfo ENOTFOUND mongo', reason as TopologyDescription)
 }
 
-test('a hosted server that refuses a login is told from one that refuses a command', () => {
+test('a hosted server that rejects a login is distinguished from one that rejects a command', () => {
   const refused = new MongoServerError({ code: 8000, message: 'CMD_NOT_ALLOWED: find' })
   expect(guardErrorOf(refused, [])).toBe(refused)
   const stranger = new MongoServerError({
@@ -20,7 +20,7 @@ test('a hosted server that refuses a login is told from one that refuses a comma
   expect(guardErrorOf(stranger, [])).toMatchObject({ code: 'NOT_AUTHENTICATED' })
 })
 
-test('servers that the address does not name are told, with what to put into it', () => {
+test('servers missing from the address are reported, with what to add to it', () => {
   expect(guardErrorOf(nobodyAt('mongo:27017'), ['localhost:27017'])).toMatchObject({
     code: 'UNREACHABLE',
     message: expect.stringMatching(

@@ -11,7 +11,7 @@ const root = join(import.meta.dirname, '../../..')
 let folder: string
 let server: TestServer
 
-/** A project of somebody else, with the packages as they would be published and nothing of this repository. */
+/** A third-party project with the packages as they would be published, and nothing else of this repository. */
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'freshet-guard-'))
   server = await TestServer.open({ accessControl: true })
@@ -28,7 +28,7 @@ beforeAll(async () => {
   )
   const manifest = { name: 'reports', type: 'module', dependencies: { ...own, mongodb: '7.9.0' } }
   await writeFile(join(folder, 'package.json'), JSON.stringify(manifest))
-  // Those below the guard are not in a registry here: the tarballs stand for them.
+  // The guard's dependencies are not in a registry here, so the tarballs replace them.
   const overrides = Object.entries(own).map(([name, file]) => `  '${name}': '${file}'`)
   await writeFile(join(folder, 'pnpm-workspace.yaml'), `overrides:\n${overrides.join('\n')}\n`)
   await pnpm(folder, 'install', '--prefer-offline', '--no-frozen-lockfile')
@@ -38,13 +38,13 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-/** The programs of the README, as they stand there. */
+/** The programs of the README, verbatim. */
 async function programs(): Promise<readonly string[]> {
   const text = await readFile(join(import.meta.dirname, '../README.md'), 'utf8')
   return [...text.matchAll(/```js\n(.*?)```/gs)].map(([, program]) => program ?? '')
 }
 
-test('I.1 it installs by itself, and the programs of its README run', async () => {
+test('I.1 it can be installed alone, and the programs of its README run', async () => {
   const [reading = ''] = await programs()
   await writeFile(join(folder, 'read.js'), reading.replaceAll("'shop'", "'app'"))
   const env = { ...process.env, MONGODB_URI: server.uri('builtin') }
@@ -52,7 +52,7 @@ test('I.1 it installs by itself, and the programs of its README run', async () =
   expect(stdout).toContain('guard: veto in force, role in force (user builtin@admin, roles read@app)')
 })
 
-test('I.1 its types come with it: what is refused there does not compile elsewhere', async () => {
+test('I.1 it includes its types: what is refused here does not compile elsewhere', async () => {
   const compile = async (source: string): Promise<string> => {
     await writeFile(join(folder, 'use.ts'), `import type { ReadConnection } from '@freshet/guard'\n${source}`)
     const options = [

@@ -27,7 +27,7 @@ const find = (filter: Document): Buffer => opMsg({ find: 'a', filter, $db: 'app'
 const aggregate = (...pipeline: Document[]): Buffer =>
   opMsg({ aggregate: 'a', pipeline, cursor: {}, $db: 'app' })
 
-test('G3.1 lets reads pass, whatever types their values have', () => {
+test('G3.1 permits reads, whatever the types of their values', () => {
   const values = [
     1,
     1.5,
@@ -52,7 +52,7 @@ test('G3.1 lets reads pass, whatever types their values have', () => {
   ).toBeUndefined()
 })
 
-test('G3.1 lets a change stream and nested read pipelines pass', () => {
+test('G3.1 permits change streams and nested read pipelines', () => {
   const joined = {
     $lookup: {
       from: 'b',
@@ -72,7 +72,7 @@ test('G3.1 lets a change stream and nested read pipelines pass', () => {
   ).toBeUndefined()
 })
 
-test('G3.2 lets a read in the order of the disk pass', () => {
+test('G3.2 permits reads in natural order', () => {
   for (const order of [{ hint: { $natural: 1 } }, { sort: { $natural: -1 } }])
     expect(checkMessage(opMsg({ find: 'a', ...order, $db: 'app' }), databases)).toBeUndefined()
 })
@@ -87,7 +87,7 @@ test.each(['insert', 'InSeRt', 'FIND', 'Aggregate', 'explain', 'count', '', '$qu
   },
 )
 
-test('G3.1 judges the first key, which is the one the server takes', () => {
+test('G3.1 judges the first key, which is the command for the server', () => {
   expect(checkMessage(opMsg({ insert: 'a', find: 'a', $db: 'app' }), databases)?.what).toBe('insert')
   expect(checkMessage(opMsg({ $db: 'app', find: 'a' }), databases)?.what).toBe('$db')
 })
@@ -119,17 +119,17 @@ test('G3.2 refuses code as a value, with and without a scope', () => {
   expect(checkMessage(find({ a: new Code('1', { b: 1 }) }), databases)?.what).toBe('code')
 })
 
-test('G3.2 judges what is sent, not what an object shows when it is asked', () => {
+test('G3.2 judges what is sent, not what an object shows when inspected', () => {
   expect(checkMessage(aggregate({ toBSON: () => ({ $out: 'x' }) }), databases)?.what).toBe('$out')
   expect(checkMessage(aggregate(new Map([['$out', 'x']])), databases)?.what).toBe('$out')
 })
 
-test('G3.1 refuses a transaction, even one that only reads: nobody here could end it', () => {
+test('G3.1 refuses transactions, even read-only ones, because nothing here could end them', () => {
   const read = { find: 'a', startTransaction: true, autocommit: false, $db: 'app' }
   expect(checkMessage(opMsg(read), databases)).toEqual({ reason: 'command', what: 'startTransaction' })
 })
 
-test('G3.3 refuses other databases, except to greet, to log in and to give back sessions', () => {
+test('G3.3 refuses other databases, except for the handshake, the login and ending sessions', () => {
   expect(checkMessage(opMsg({ find: 'a', $db: 'other' }), databases)).toEqual({
     reason: 'database',
     what: 'other',
@@ -148,7 +148,7 @@ test.each<[string, Document, string]>([
   ['$unionWith', { db: 'other', coll: 'b' }, 'other'],
   ['$unionWith', { coll: { db: 'other', coll: 'b' } }, 'other'],
   ['$lookup', { into: { db: 'other', coll: 'b' } }, 'other'],
-])('G3.3 refuses %s when it names another database, at any depth: %j', (name, argument, what) => {
+])('G3.3 refuses %s that names another database, at any depth: %j', (name, argument, what) => {
   const stage = { [name]: argument }
   const documents = { $documents: [{ a: 1 }] }
   for (const pipeline of [
@@ -159,7 +159,7 @@ test.each<[string, Document, string]>([
     expect(checkMessage(aggregate(...pipeline), databases)).toEqual({ reason: 'database', what })
 })
 
-test('G3.3 lets the own database be named, and documents with such fields be looked for', () => {
+test('G3.3 permits naming the own database, and searching for documents with such fields', () => {
   const own = { from: { db: 'app', coll: 'b' }, pipeline: [], as: 'x' }
   expect(checkMessage(aggregate({ $lookup: own }), databases)).toBeUndefined()
   const filter = { from: { db: 'other', coll: 'b' }, db: 'other' }
@@ -169,7 +169,7 @@ test('G3.3 lets the own database be named, and documents with such fields be loo
   expect(checkMessage(find(filter), databases)).toBeUndefined()
 })
 
-test('G3.4 refuses every message that is not one plain command', () => {
+test('G3.4 refuses every message that is not a single plain command', () => {
   const read = { find: 'a', $db: 'app' }
   const sequence = Buffer.concat([Buffer.from([1]), BSON.serialize({})])
   const cut = find({}).subarray(0, 30)
@@ -190,12 +190,12 @@ test('G3.4 refuses every message that is not one plain command', () => {
   )
 })
 
-test('G3.4 takes the old kind of message for a greeting only', () => {
+test('G3.4 accepts the old message type only for the handshake', () => {
   expect(checkMessage(opQuery({ ismaster: 1 }), databases)).toBeUndefined()
   expect(checkMessage(opQuery({ find: 'a', $db: 'app' }), databases)?.reason).toBe('message')
 })
 
-test('G3.4 refuses bytes that it cannot follow, at every place where they may be cut or bent', () => {
+test('G3.4 refuses bytes that it cannot parse, wherever they are truncated or corrupted', () => {
   const whole = aggregate(
     { $match: { a: [1, 'x', /y/, { b: Buffer.from('z') }], $or: [{ c: 1 }] } },
     { $out: 'b' },

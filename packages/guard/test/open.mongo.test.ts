@@ -35,7 +35,7 @@ async function codeOf(attempt: Promise<GuardedConnection>): Promise<string> {
   )
 }
 
-test('G4.2 opens for a role that can only read, and says so in one line', async () => {
+test('G4.2 opens for a role that can only read, and logs one line', async () => {
   const log = new KeptLog()
   const connection = await open(server.uri('reader'), { log })
   expect(connection.status()).toEqual({
@@ -54,7 +54,7 @@ test('G4.2 opens for a role that can only read, and says so in one line', async 
   await connection.close()
 })
 
-test.each(['auditor', 'builtin'])('G4.2 opens for %s, who only reads too', async (user) => {
+test.each(['auditor', 'builtin'])('G4.2 opens for %s, which can only read too', async (user) => {
   expect(await codeOf(open(server.uri(user)))).toBe('opened')
 })
 
@@ -73,12 +73,12 @@ test.each([
   expect(await codeOf(open(server.uri(user)))).toBe('PRIVILEGE 78')
 })
 
-test('G4.3 refuses to open without a user, or with a wrong one', async () => {
+test('G4.3 refuses to open without a user, or with an unknown one', async () => {
   expect(await codeOf(open(server.uri()))).toBe('NOT_AUTHENTICATED 78')
   expect(await codeOf(open(server.uri('nobody')))).toBe('NOT_AUTHENTICATED 78')
 })
 
-test('G4.3 refuses a server without access control, even one that shows a harmless user, unless told', async () => {
+test('G4.3 refuses a server without access control, even if it reports a harmless user, unless allowed', async () => {
   await using lax = await TestServer.open({ accessControl: false })
   expect(await codeOf(open(lax.uri()))).toBe('NO_ACCESS_CONTROL 78')
   expect(await codeOf(open(lax.uri('reader')))).toBe('NO_ACCESS_CONTROL 78')
@@ -90,7 +90,7 @@ test('G4.3 refuses a server without access control, even one that shows a harmle
   await connection.close()
 })
 
-test('G4.3 knows a server that enforces roles by the code that shared clusters of Atlas answer too', async () => {
+test('G4.3 recognizes that a server enforces roles by the error code of shared Atlas clusters too', async () => {
   await using shared = await TestServer.open({ accessControl: true, failPoints: true })
   await using root = new MongoClient(shared.uri('root'))
   await root.db('admin').command({
@@ -101,7 +101,7 @@ test('G4.3 knows a server that enforces roles by the code that shared clusters o
   expect(await codeOf(open(shared.uri('reader')))).toBe('opened')
 })
 
-test('G3.6 tells an address that cannot be reached from one that makes no sense, and never shows a password', async () => {
+test('G3.6 distinguishes an unreachable address from an invalid one, and never shows a password', async () => {
   expect(await codeOf(open('mongodb://127.0.0.1:1/?directConnection=true'))).toBe('UNREACHABLE 69')
   expect(await codeOf(open('mongodb://127.0.0.1/?nonsense=1'))).toBe('BAD_ADDRESS 78')
   const error = await open('https://user:secret@127.0.0.1/').catch((reason: unknown) => reason)
@@ -131,7 +131,7 @@ test('G3.7 the canary never reaches the server, and is not counted as a refusal'
   expect(names).toContain('connectionStatus')
 })
 
-test('G3.7 negative control: the canary sings for a client without the veto, and writes nothing even there', async () => {
+test('G3.7 negative control: without the veto the canary fails, and writes nothing even then', async () => {
   for (const user of ['root', 'reader']) {
     await using client = new MongoClient(server.uri(user))
     const refusals = new Refusals(new KeptLog(), undefined)
@@ -144,7 +144,7 @@ test('G3.7 negative control: the canary sings for a client without the veto, and
   expect(await root.db('app').listCollections().toArray()).toEqual([])
 })
 
-test('G4.7 an examination really sends a write without the veto, and the server refuses it or is found out', async () => {
+test('G4.7 an examination actually sends a write without the veto, and reports whether the server refused it', async () => {
   await using recorder = await WireRecorder.open({ host: '127.0.0.1', port: server.port })
   const common = { database: 'app', appName: 'test', log: new KeptLog() }
   const { layers } = await examine({ ...common, uri: server.uri('reader', recorder.port) })
@@ -152,7 +152,7 @@ test('G4.7 an examination really sends a write without the veto, and the server 
   expect(layers[1]?.seen).toContain('the server refused a delete without the veto')
   const writes = recorder.commands.filter(({ name }) => name === 'insert' || name === 'delete')
   expect(writes.map(({ body }) => body['deletes'])).toEqual([[{ q: { _id: { $in: [] } }, limit: 1 }]])
-  // Negative control: where nobody is refused, it is the delete that tells.
+  // Negative control: where nothing is refused, the delete reveals it.
   await using lax = await TestServer.open({ accessControl: false })
   const found = await examine({ ...common, uri: lax.uri('reader'), accessControl: 'optional' })
   expect(found.layers.map(({ stands }) => stands)).toEqual([true, false])
@@ -161,7 +161,7 @@ test('G4.7 an examination really sends a write without the veto, and the server 
   expect(await root.db('app').listCollections().toArray()).toEqual([])
 })
 
-test('G4.7 an examination tells of a server that asks nobody, and of every right that is too much', async () => {
+test('G4.7 an examination reports a server without access control, and every excessive privilege', async () => {
   await using open = await TestServer.open({ accessControl: false })
   const common = { database: 'app', appName: 'test', log: new KeptLog() }
   const bare = await examine({ ...common, uri: open.uri() })

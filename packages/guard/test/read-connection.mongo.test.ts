@@ -36,7 +36,7 @@ afterAll(async () => {
 const sent = (name: string): readonly Document[] =>
   recorder.commands.filter((seen) => seen.name === name).map(({ body }) => body)
 
-test('R.1 resolves with the whole reply, its documents unparsed when asked', async () => {
+test('R.1 resolves with the whole reply, with raw documents on request', async () => {
   const reply = await connection.run({ find: 'docs', filter: { _id: 3 } }, { raw: 'batches' })
   expect(reply['operationTime']).toBeDefined()
   const [document] = reply['cursor'].firstBatch
@@ -44,7 +44,7 @@ test('R.1 resolves with the whole reply, its documents unparsed when asked', asy
   expect(document.length).toBe(new DataView(document.buffer, document.byteOffset).getInt32(0, true))
 })
 
-test('R.2 cursor ids are Longs in replies, and are sent as Longs whatever they come as', async () => {
+test('R.2 cursor ids are Longs in replies, and are sent as Longs whatever their type', async () => {
   const session = connection.openSession()
   const reply = await connection.run({ find: 'docs', batchSize: 2 }, { session })
   expect(reply['cursor'].id).toBeInstanceOf(Long)
@@ -53,14 +53,14 @@ test('R.2 cursor ids are Longs in replies, and are sent as Longs whatever they c
     { session },
   )
   expect(next['cursor'].nextBatch).toHaveLength(2)
-  // Only about one id in a thousand is below 2^53, where the driver gives a number: so numbers are sent on purpose.
-  // As a double or a 32-bit number the server would answer TypeMismatch (14); a 64-bit one it does not know is 43.
+  // Only about one id in a thousand is below 2^53, where the driver returns a number, so the test sends numbers itself.
+  // For a double or a 32-bit number the server would answer TypeMismatch (14); for an unknown 64-bit one, 43.
   for (const id of [5, 5_000_000_000, 5n, Long.fromNumber(5)]) {
     await expect(connection.run({ getMore: id, collection: 'docs' }, { session })).rejects.toMatchObject({
       code: 43,
     })
   }
-  // The driver by itself sends what it was given: so the rule is what keeps a cursor alive.
+  // The driver alone sends the value unchanged, so this rule is what keeps a cursor alive.
   await using plain = new MongoClient(server.uri('reader'))
   await expect(plain.db('app').command({ getMore: 5, collection: 'docs' })).rejects.toMatchObject({
     code: 14,
@@ -72,7 +72,7 @@ test('R.2 cursor ids are Longs in replies, and are sent as Longs whatever they c
   await connection.endSession(session)
 })
 
-test('R.3 commands of one session carry one id and no afterClusterTime; an ended session is an error', async () => {
+test('R.3 commands of one session have one id and no afterClusterTime; an ended session is an error', async () => {
   const before = sent('find').length
   const session = connection.openSession()
   await connection.run({ find: 'docs' }, { session })
@@ -84,7 +84,7 @@ test('R.3 commands of one session carry one id and no afterClusterTime; an ended
   await expect(connection.run({ find: 'docs' }, { session })).rejects.toThrow('this session has ended')
 })
 
-test('R.4 gives up when a reply is late or the caller has gone, and the connection goes on', async () => {
+test('R.4 gives up when a reply is late or the caller has cancelled, and the connection remains usable', async () => {
   const session = connection.openSession()
   const opened = await connection.run(
     { aggregate: 1, pipeline: [{ $changeStream: {} }], cursor: {} },
@@ -118,7 +118,7 @@ async function someCareless(reads: GuardedConnection): Promise<unknown> {
   return await reads.run({ find: 'docs', filter: { $where: '1' } })
 }
 
-test('G1.6 R.5 refuses what is no read before the driver sees it; counts it, logs it with its stack, tells the listener', async () => {
+test('G1.6 R.5 refuses what is not a read before the driver sees it; counts it, logs it with its stack, notifies the listener', async () => {
   const before = recorder.commands.length
   const refused = { code: 'WRITE_REFUSED' }
   await expect(someWriting(connection)).rejects.toMatchObject(refused)
@@ -127,7 +127,7 @@ test('G1.6 R.5 refuses what is no read before the driver sees it; counts it, log
   expect(connection.status().refusals).toEqual({ command: 1, database: 0, message: 0, name: 2 })
   expect(heard.map(({ what }) => what)).toEqual(['insert', '$out', '$where'])
   const lines = log.lines.filter(({ level }) => level === 'error').map(({ fields }) => fields)
-  // Whoever asked is named, whether he was refused at once or only before the bytes left.
+  // The caller is identified, whether the refusal came at once or just before the bytes were sent.
   expect(lines.at(0)).toMatchObject({
     reason: 'command',
     what: 'insert',
@@ -144,7 +144,7 @@ test('G1.6 R.5 refuses what is no read before the driver sees it; counts it, log
   ).toEqual([])
 })
 
-test('R.6 nothing that is handed out leads to the client of the driver', async () => {
+test("R.6 nothing that is returned leads to the driver's client", async () => {
   const session = connection.openSession()
   const reply = await connection.run({ find: 'docs' }, { session })
   const error: unknown = await connection
@@ -161,12 +161,12 @@ test('R.6 nothing that is handed out leads to the client of the driver', async (
     'VetoingConnection',
   ]
   expect(driver.filter((name) => names.has(name))).toEqual([])
-  // Negative control: the walk does find the client where there is a way to it.
+  // Negative control: the search does find the client where there is a path to it.
   await using client = new MongoClient(server.uri())
   expect(reachable([client.db('app').collection('docs')]).has('MongoClient')).toBe(true)
 })
 
-/** The names of all classes that can be reached through properties, hidden ones, symbols and prototypes included. */
+/** The names of all classes reachable through properties, including hidden ones, symbols and prototypes. */
 function reachable(roots: readonly unknown[]): ReadonlySet<string> {
   const seen = new Set<unknown>()
   const names = new Set<string>()
@@ -183,7 +183,7 @@ function reachable(roots: readonly unknown[]): ReadonlySet<string> {
   return names
 }
 
-test('R.7 a reply tells which process of a server sent it, also while others are on their way, and when it is copied', async () => {
+test('R.7 a reply reports which server process sent it, also with concurrent replies, and when it is copied', async () => {
   const replies = await Promise.all(
     Array.from({ length: 5 }, (_, n) => connection.run(n % 2 === 0 ? { hello: 1 } : { ping: 1 })),
   )

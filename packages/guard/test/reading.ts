@@ -1,17 +1,17 @@
 /**
- * What may leave a reader's process, written down a second time: whoever makes the allow-lists longer meets a test that
- * asks him. Nothing here is taken from the code under test.
+ * What a reader's process may send, written down a second time: extending the allow-lists fails a test until this list
+ * agrees. Nothing here is taken from the code under test.
  */
 const words = (text: string): readonly string[] => text.trim().split(/\s+/)
 
-/** Commands that read, greet, log in, or give back what was held. */
+/** Commands that read, perform handshakes or logins, or release resources. */
 export const readingCommands = words(`
   aggregate authenticate connectionStatus endSessions find getMore hello ismaster killCursors listCollections
   ping saslContinue saslStart
 `)
 
 /**
- * Commands of a real server (6.0, and what is attacked of later ones) that no reader sends; those for its own use begin
+ * Commands of a real server (6.0, and attacked commands of later versions) that no reader sends; internal ones start
  * with `_`.
  */
 export const refusedCommands = words(`
@@ -41,7 +41,7 @@ export const refusedCommands = words(`
   whatsmyuri
 `)
 
-/** Every name with a leading `$` that a read may have. */
+/** Every name with a leading `$` that a read may contain. */
 export const readingNames = words(`
   $abs $acos $acosh $add $addFields $addToSet $all $allElementsTrue $and $anyElementTrue $arrayElemAt
   $arrayToObject $asin $asinh $atan $atan2 $atanh $avg $binarySize $bitAnd $bitNot $bitOr $bitXor

@@ -13,7 +13,7 @@ beforeAll(async () => {
 })
 afterAll(() => bench[Symbol.asyncDispose]())
 
-test.each(Object.entries(removals))('G3.9 the veto stays where it is after: %s', async (_, remove) => {
+test.each(Object.entries(removals))('G3.9 the veto remains after: %s', async (_, remove) => {
   const untouched = await bench.fingerprint()
   await using client = vetoing(bench.uri('root')).client
   await client.db('app').command({ ping: 1 })
@@ -26,7 +26,7 @@ test.each(Object.entries(removals))('G3.9 the veto stays where it is after: %s',
 })
 
 test.each(Object.entries(removals))(
-  'G3.9 negative control: a veto that is only overridden is taken off by: %s',
+  'G3.9 negative control: a veto that is a mere method override is removed by: %s',
   async (_, remove) => {
     class Removable extends Connection {
       override async writeCommand(message: WireMessage, options: WriteOptions): Promise<void> {
@@ -39,7 +39,7 @@ test.each(Object.entries(removals))(
       maxPoolSize: 1,
       retryWrites: false,
     }
-    // As the reader: what gets through is on the wire, and changes nothing.
+    // As the reader: what gets through is on the wire but changes nothing.
     await using client = new MongoClient(bench.uri('reader'), options)
     await client.db('app').command({ ping: 1 })
     const { writes } = await bench.writesSeen(client, async ({ docs }) => {

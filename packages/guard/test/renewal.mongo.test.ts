@@ -40,7 +40,7 @@ beforeEach(async () => {
 })
 afterEach(() => connection.close())
 
-/** The members alone: the driver of the test itself may have lost its last server. */
+/** Only the members: the test's own driver may have lost its last server. */
 async function startSet(): Promise<void> {
   await Promise.all(db.servers.members.map((member) => member.start()))
 }
@@ -91,7 +91,7 @@ describe('a server of another kind at its address', () => {
           'the client of test: recreated',
         ]),
       )
-      // What belonged to the old one ends with it.
+      // Whatever belonged to the old one ends with it.
       for (const old of [session, none]) {
         await expect(connection.run({ ping: 1 }, { session: old })).rejects.toMatchObject({
           code: 'UNREACHABLE',
@@ -104,7 +104,7 @@ describe('a server of another kind at its address', () => {
     },
   )
 
-  test('R.8 a client that was made anew is looked at before anything is read with it', async () => {
+  test('R.8 a recreated client is verified before it is used for reads', async () => {
     await losesItsServer('standalone')
     await during({ openSet: db.servers.name, dbPath }, async () => {
       await eventually(() => expect(read()).rejects.toMatchObject({ code: 'NO_ACCESS_CONTROL' }))
@@ -112,13 +112,13 @@ describe('a server of another kind at its address', () => {
     })
     await startSet()
     await readsAgain()
-    // The count of what was refused goes on.
+    // The count of refusals continues.
     const insert = { insert: 'products', documents: [], ping: 1 }
     await expect(connection.run(insert)).rejects.toMatchObject({ code: 'WRITE_REFUSED' })
     expect(connection.status().refusals.command).toBe(1)
   })
 
-  test('R.8 close ends what is being made', async () => {
+  test('R.8 close ends a recreation in progress', async () => {
     await losesItsServer('standalone')
     await connection.close()
     await expect(read()).rejects.toMatchObject({ code: 'UNREACHABLE' })
@@ -130,8 +130,8 @@ describe('a server of another kind at its address', () => {
 describe('its own set at its address, not as it was', () => {
   shareOneServer()
 
-  test('R.8 a set that was restored behind the address, whose elections are older, is found', async () => {
-    // A driver that saw the second election takes the primary of the first one for one that does not know it yet.
+  test('R.8 a restored set with older elections behind the same address is found', async () => {
+    // A driver that saw the second election considers the primary of the first one stale.
     await db.stepDown()
     await readsAgain()
     await db.stop()
@@ -146,7 +146,7 @@ describe('its own set at its address, not as it was', () => {
     await startSet()
   })
 
-  test('G4.8 access control that is switched off under a running client ends all reads, until it is on again', async () => {
+  test('G4.8 access control that is switched off at run time ends all reads, until it is on again', async () => {
     await readsAgain()
     await db.stop()
     await during({ openSet: db.servers.name, dbPath }, async () => {
@@ -163,7 +163,7 @@ describe('its own set at its address, not as it was', () => {
     expect(connection.status()).toMatchObject({ layers: { role: 'standing' }, fault: undefined, renewals: 0 })
   })
 
-  test('G4.8 a role that has become too large ends all reads at the next look, until it is small again', async () => {
+  test('G4.8 a role that becomes excessive ends all reads at the next check, until it is limited again', async () => {
     const give = (roles: readonly string[]): Promise<unknown> =>
       db.admin.db('shop').command({ updateUser: 'freshet-reader', roles })
     await give(['freshet-reader', 'freshet-writer'])

@@ -1,4 +1,4 @@
-/** Stages that a server has and a reader has no use for; none may become part of the allow-list by accident. */
+/** Stages of a server that a reader does not need; none may be added to the allow-list by accident. */
 export const refusedStages: readonly string[] = [
   '$backupCursor',
   '$backupCursorExtend',
@@ -20,7 +20,7 @@ export const refusedStages: readonly string[] = [
   '$sharded',
 ]
 
-/** Operators that run foreign code, or exist for the server's own use. */
+/** Operators that run foreign code, or are reserved for the server. */
 export const refusedNames: readonly string[] = [
   '$accumulator',
   '$alwaysFalse',
@@ -30,7 +30,7 @@ export const refusedNames: readonly string[] = [
   '$where',
 ]
 
-/** For filtering a list down to what this version of the server has. */
+/** Filters a list down to what this server version has. */
 export function known(names: readonly string[]): (name: string) => boolean {
   const set = new Set(names)
   return (name) => set.has(name)

@@ -6,7 +6,7 @@ const sorted = (values: Iterable<string | undefined>): readonly unknown[] =>
   [...values].map(String).toSorted((a, b) => (a < b ? -1 : 1))
 const here = import.meta.dirname
 
-test('the table of errors in SPEC.md says what the code says', async () => {
+test('the table of errors in SPEC.md matches the code', async () => {
   const spec = await readFile(`${here}/../SPEC.md`, 'utf8')
   const rows = [...spec.matchAll(/^\| `(\w+)` +\| (yes|no) +\| (\d+) +\|/gm)].map(
     ([, code, retry, exit]) => `${code} ${retry} ${exit}`,
@@ -17,7 +17,7 @@ test('the table of errors in SPEC.md says what the code says', async () => {
   expect(sorted(rows)).toEqual(sorted(table))
 })
 
-test('an error knows its remedy, whether to retry, and how a process ends by it', () => {
+test('an error has a remedy, a retry flag and an exit code', () => {
   const error = new guard.GuardError('UNREACHABLE', 'no primary', { cause: 'x' })
   expect(error).toMatchObject({
     name: 'GuardError',
@@ -29,7 +29,7 @@ test('an error knows its remedy, whether to retry, and how a process ends by it'
   expect(error.remedy).toBe(guard.failures.UNREACHABLE.remedy)
 })
 
-test('the package offers these names and no others', () => {
+test('the package exports these names and no others', () => {
   expect(Object.keys(guard).toSorted()).toEqual([
     'BSON',
     'Binary',

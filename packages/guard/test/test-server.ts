@@ -10,7 +10,7 @@ import { rolesOf } from '@freshet/roles'
 import { MongoClient } from 'mongodb'
 import { KeptLog } from '@freshet/testkit'
 
-/** A real server with one user for each role, whose password is its name. `root` may do everything. */
+/** A real server with one user for each role, whose password is its name. `root` has all privileges. */
 export class TestServer implements AsyncDisposable {
   readonly port: number
   readonly #stop: () => Promise<void>
@@ -34,7 +34,7 @@ export class TestServer implements AsyncDisposable {
     return server
   }
 
-  /** The address for `user`, or for nobody; through `port` if a proxy stands in between. */
+  /** The address for `user`, or without a user; through `port` if there is a proxy. */
   uri(user?: string, port: number = this.port): string {
     return `mongodb://${user === undefined ? '' : `${user}:${user}@`}127.0.0.1:${port}/?directConnection=true`
   }
@@ -46,7 +46,7 @@ export class TestServer implements AsyncDisposable {
   async #makeUsers(accessControl: boolean): Promise<void> {
     await using client = new MongoClient(this.uri(accessControl ? 'root' : undefined))
     const admin = client.db('admin')
-    // The roles are the ones that are deployed; what is proved of them here holds there.
+    // The deployed roles, so that the results apply to production.
     for (const { database, name, privileges } of rolesOf('app', ['docs'])) {
       await client.db(database).command({ createRole: name, privileges, roles: [] })
     }
@@ -54,11 +54,11 @@ export class TestServer implements AsyncDisposable {
       await admin.command({ createUser: name, pwd: name, roles: [{ role: `freshet-${name}`, db: 'app' }] })
     }
     await admin.command({ createUser: 'builtin', pwd: 'builtin', roles: [{ role: 'read', db: 'app' }] })
-    // A user as many services have one.
+    // A user with a built-in role, as many services have.
     const careless = { createUser: 'careless', pwd: 'careless', roles: [{ role: 'readWrite', db: 'app' }] }
     await admin.command(careless)
     await admin.command({ createUser: 'everywhere', pwd: 'everywhere', roles: ['readAnyDatabase'] })
-    // Readers of the database who read elsewhere too.
+    // Users that can read this database, and others too.
     for (const [user, db, collection] of [
       ['elsewhere', 'other', ''],
       ['hashes', 'admin', 'system.users'],
@@ -89,7 +89,7 @@ async function startGuarded(failPoints: boolean): Promise<Running> {
   return { port: member.port, stop: () => set.close() }
 }
 
-/** A server that asks nobody who he is: what a guard must notice. Nothing else starts such a one. */
+/** A server without access control, which a guard must detect. Nothing else starts one. */
 async function startOpen(): Promise<Running> {
   const { binary } = await findMongod({ env: process.env, log: new KeptLog() })
   const folder = await mkdtemp(join(tmpdir(), 'guard-'))

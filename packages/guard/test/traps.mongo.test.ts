@@ -17,7 +17,7 @@ beforeAll(async () => {
 })
 afterAll(() => server[Symbol.asyncDispose]())
 
-/** A guarded client with root's credentials: nothing but the veto is tried here. */
+/** A guarded client with root's credentials, so that only the veto is tested. */
 function vetoed(port = server.port, parameters = ''): MongoClient {
   return vetoingClient({
     uri: server.uri('root', port) + parameters,
@@ -35,7 +35,7 @@ const refused = { code: 'WRITE_REFUSED' }
 const insert = (client: MongoClient): Promise<unknown> =>
   client.db('app').collection('docs').insertOne({ a: 2 })
 
-test('T.1 taking away every listener and switching monitoring off changes nothing: the veto is no listener', async () => {
+test('T.1 removing all listeners and disabling monitoring changes nothing, because the veto is no listener', async () => {
   await using client = vetoed()
   await client.db('app').command({ ping: 1 })
   Reflect.set(client, 'monitorCommands', false)
@@ -48,7 +48,7 @@ test('T.1 taking away every listener and switching monitoring off changes nothin
   await expect(insert(client)).rejects.toMatchObject(refused)
 })
 
-test('T.2 a verb that swallows errors still puts nothing on the wire', async () => {
+test('T.2 a method that swallows errors still puts nothing on the wire', async () => {
   await using recorder = await WireRecorder.open({ host: '127.0.0.1', port: server.port })
   await using client = vetoed(recorder.port)
   await client
@@ -67,7 +67,7 @@ test('T.2 a verb that swallows errors still puts nothing on the wire', async () 
   expect(names.filter((name) => name === 'dropIndexes' || name === 'insert')).toEqual([])
 })
 
-test('T.3 what is sent is what was judged, even if it is written down differently the second time', async () => {
+test('T.3 what is sent is what was judged, even if it would be serialized differently the second time', async () => {
   await using recorder = await WireRecorder.open({ host: '127.0.0.1', port: server.port })
   await using client = vetoed(recorder.port)
   let times = 0
@@ -79,19 +79,19 @@ test('T.3 what is sent is what was judged, even if it is written down differentl
 })
 
 test.each(['', '&compressors=zlib'])(
-  'T.3 what was judged cannot be changed on its way to the socket, by code that reaches shared memory (%j)',
+  'T.3 code with access to shared memory cannot change what was judged on its way to the socket (%j)',
   async (parameters) => {
     await using client = vetoed(server.port, parameters)
     expect(await stolenWith(client)).toBe(false)
   },
 )
 
-test('T.3 negative control: bytes that are judged in shared memory, and sent by the driver, do become a write', async () => {
+test('T.3 negative control: bytes that are judged in shared memory and sent by the driver do become a write', async () => {
   await using client = new MongoClient(server.uri('root'), pooled)
   expect(await stolenWith(client)).toBe(true)
 })
 
-test('T.3 a message for which the socket has no room at once is sent whole, and the next one after it', async () => {
+test('T.3 a message that does not fit into the socket buffer is sent completely, and the next one after it', async () => {
   await using client = vetoed()
   const docs = client.db('app').collection('docs')
   const many = Array.from({ length: 100_000 }, (_, n) => `value ${n}`)
@@ -101,7 +101,10 @@ test('T.3 a message for which the socket has no room at once is sent whole, and 
   expect(found.map(({ length }) => length)).toEqual([1, 1, 1])
 })
 
-/** As the veto once was: the bytes lie where all small buffers lie, and the driver waits before it takes them. */
+/**
+ * The veto's former implementation: the bytes are in the shared pool of small buffers, and the driver waits before it
+ * uses them.
+ */
 class PooledConnection extends Connection {
   override async writeCommand(message: WireMessage, options: WriteOptions): Promise<void> {
     const bytes = Buffer.concat(message.toBin())
@@ -114,7 +117,7 @@ const pooled: MongoClientOptions & { readonly connectionType: unknown } = {
   maxPoolSize: 1,
 }
 
-/** Whether reads became writes, while other code changed `$set` into `$out` wherever it found it in shared memory. */
+/** Whether reads became writes while other code changed `$set` into `$out` wherever it found it in shared memory. */
 async function stolenWith(client: MongoClient): Promise<boolean> {
   await using root = new MongoClient(server.uri('root'))
   await root.db('app').collection('stolen').drop()
@@ -124,7 +127,7 @@ async function stolenWith(client: MongoClient): Promise<boolean> {
     const read = client.db('app').command({ aggregate: 'docs', pipeline: [{ $set: 'stolen' }], cursor: {} })
     const settled = Promise.allSettled([read]).then(() => over.abort())
     while (!over.signal.aborted) {
-      // Between any two steps of the driver, as far as they are not one.
+      // Between any two steps of the driver that are not atomic.
       for (let step = 0; step < 100; step++) {
         await Promise.resolve()
         const memory = Buffer.from(Buffer.allocUnsafe(1).buffer)
@@ -138,7 +141,7 @@ async function stolenWith(client: MongoClient): Promise<boolean> {
   return (await root.db('app').listCollections({ name: 'stolen' }).toArray()).length > 0
 }
 
-test('T.4 nothing is compressed, whatever the address asks for: a read passes as it was judged', async () => {
+test('T.4 nothing is compressed, whatever the address says: a read is sent as it was judged', async () => {
   await using recorder = await WireRecorder.open({ host: '127.0.0.1', port: server.port })
   await using client = vetoed(recorder.port, '&compressors=zlib')
   await expect(insert(client)).rejects.toMatchObject(refused)
@@ -146,13 +149,13 @@ test('T.4 nothing is compressed, whatever the address asks for: a read passes as
   const opcodes = (): readonly string[] =>
     recorder.commands.map(({ name }) => name).filter((name) => name.startsWith('opcode'))
   expect(opcodes()).toEqual([])
-  // Negative control: this server does take what is compressed.
+  // Negative control: this server does accept compressed messages.
   await using plain = new MongoClient(`${server.uri('root', recorder.port)}&compressors=zlib`)
   await plain.db('app').collection('docs').findOne()
   expect(opcodes()).toContain('opcode 2012')
 })
 
-test('T.5 a refusal costs no connection: reads go on over the same one', async () => {
+test('T.5 a refusal costs no connection: reads continue on the same one', async () => {
   await using client = vetoed()
   await client.db('app').command({ ping: 1 })
   let closed = 0

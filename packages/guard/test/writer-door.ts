@@ -4,10 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { Server } from 'node:http'
 import { loopFault, parseLineage } from '@freshet/protocol'
 
-/**
- * Stands where a writer would be and writes nothing: it takes down who came, and answers by what a request descends
- * from, as the writer does it.
- */
+/** A fake writer that writes nothing: it records requests, and answers by their lineage, as the writer does. */
 export class WriterDoor implements AsyncDisposable {
   readonly #server: Server
   #came = 0
@@ -33,7 +30,7 @@ export class WriterDoor implements AsyncDisposable {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
   }
 
-  /** How many requests reached it, whatever they were answered. */
+  /** The number of requests received, whatever the answers. */
   get came(): number {
     return this.#came
   }

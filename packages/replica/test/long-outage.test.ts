@@ -80,7 +80,7 @@ function callers(keys: number, feedRuns: boolean): (bench: Bench) => Promise<voi
 const soon = 8
 
 test.each([
-  ['stands too', false],
+  ['fails too', false],
   ['runs', true],
 ])('R16 a failing source is read once a second while the feed %s', async (_name, feedRuns) => {
   const [first, second] = await askedWhileCut(callers(1, feedRuns), { feedRuns })
@@ -91,7 +91,7 @@ test.each([
 })
 
 test.each([
-  ['stands too', false],
+  ['fails too', false],
   ['runs', true],
 ])('R16 forty keys share reads while the feed %s', async (_name, feedRuns) => {
   const [first, second] = await askedWhileCut(callers(40, feedRuns), { feedRuns })

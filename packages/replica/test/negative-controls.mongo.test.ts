@@ -34,25 +34,25 @@ const cached = (make: (options: CacheOptions<Buffer>) => Cache<Buffer>): Variant
 
 test.each<[string, Variant]>([
   ['a fill overwrites an event', cached((options) => new broken.FillOverwritesEvent(options))],
-  ['no content is taken as absent', cached((options) => new broken.TakesNullAsAbsent(options))],
+  ['missing content is treated as absence', cached((options) => new broken.TakesNullAsAbsent(options))],
   [
-    'what passed by is recalled after an update',
+    'an invalidated recent document is returned',
     cached(
       (options) =>
         new broken.RecallsTheInvalidated({ ...options, recent: { maxBytes: 200_000, encode: ownBuffer } }),
     ),
   ],
   [
-    'entries are cleared after W has jumped',
+    'entries are cleared after W has advanced',
     { ...cached((options) => new broken.ClearsMuchLater(options)), meanwhile: disturb.losesHistory },
   ],
-  ['a fill is not read at its position', { reads: readsTheNewest }],
-  ['ids of other types that the server holds equal are not known', { connection: knowsOneTypeOfEachId }],
+  ['a fill is not a read at its position', { reads: readsTheNewest }],
+  ['equal ids of other types are not recognized', { connection: knowsOneTypeOfEachId }],
   [
     'a missing position is ignored',
     { reads: takesSilenceAsAbsence, source: disturb.tellsDropsLate(20), meanwhile: disturb.dropsOften },
   ],
-  ['W moves per event', { wrapFeed: broken.movesPerEvent }],
+  ['W advances with each event', { wrapFeed: broken.movesPerEvent }],
 ])(`R3 the same run on a real server detects that %s (seed ${seed})`, async (name, variant) => {
   const { wrong } = await run(name, 30_000, variant)
   expect(wrong).not.toEqual([])

@@ -28,28 +28,28 @@ async function firstWrong(variant: () => BenchOptions, runs: number): Promise<st
 // that case deterministically.
 test.each<[string, () => BenchOptions]>([
   ['a fill overwrites an event', () => ({ cache: new broken.FillOverwritesEvent(cacheOptions) })],
-  ['entries are cleared after W has jumped', () => ({ cache: new broken.ClearsLater(cacheOptions) })],
-  ['no content is taken as absent', () => ({ cache: new broken.TakesNullAsAbsent(cacheOptions) })],
-  ['a fill is not read at its position', () => ({ reads: (history) => new broken.ReadsTheNewest(history) })],
+  ['entries are cleared after W has advanced', () => ({ cache: new broken.ClearsLater(cacheOptions) })],
+  ['missing content is treated as absence', () => ({ cache: new broken.TakesNullAsAbsent(cacheOptions) })],
+  ['a fill is not a read at its position', () => ({ reads: (history) => new broken.ReadsTheNewest(history) })],
   [
     'a missing position is ignored',
     () => ({ reads: (history) => new broken.TakesSilenceAsAbsence(history) }),
   ],
-  ['W moves per event', () => ({ wrapFeed: broken.movesPerEvent })],
+  ['W advances with each event', () => ({ wrapFeed: broken.movesPerEvent })],
   [
-    'a fenced read is taken for one at its position',
+    'a fenced read is treated as one at its position',
     () => ({ reads: (history, random) => new ForgetsTheFence(history, random) }),
   ],
   [
-    'a read is not held against what the feed has told',
+    'a read is not compared with what the feed has reported',
     () => ({ reads: (history, random) => new ForgetsTheLowerBound(history, random) }),
   ],
   ['a log drops an event', () => ({ log: true, wrapFeed: dropsEvents })],
   ['a log splits a transaction', () => ({ log: true, wrapFeed: broken.movesPerEvent })],
-  ['a log tells an old value again', () => ({ log: true, wrapFeed: repeatsTheOld })],
-  ['a log that begins anew is not heard before W', () => ({ log: true, wrapFeed: skipsWhatIsBeforeW })],
+  ['a log repeats an old value', () => ({ log: true, wrapFeed: repeatsTheOld })],
+  ['a restarted log is ignored up to W', () => ({ log: true, wrapFeed: skipsWhatIsBeforeW })],
   [
-    'of a log that begins anew the old is kept',
+    'entries are kept when a log restarts',
     () => ({
       log: true,
       cache: new broken.KeepsAcrossGaps({ maxBytes: 1e6, sizeOf: asText.sizeOf, complete: true }),

@@ -8,7 +8,7 @@ async function give(db: TestDatabase, roles: readonly string[]): Promise<void> {
   await db.admin.db('shop').command({ updateUser: 'freshet-reader', roles })
 }
 
-test('G4.4 a role that is taken away ends the live feed: the reader says why, grows old, and goes on when it is back', async () => {
+test('G4.4 a role that is revoked ends the live feed: the reader reports the reason, its age grows, and it continues once the role is back', async () => {
   await using db = await openTestDatabase()
   const products = db.admin.db('shop').collection<{ _id: string; value: number }>('products')
   await products.insertOne({ _id: 'held', value: 1 })
@@ -40,7 +40,7 @@ test('G4.4 a role that is taken away ends the live feed: the reader says why, gr
   )
 })
 
-test('G4.4 a role that becomes too large while the reader runs does not make it write: the veto stands', async () => {
+test('G4.4 a role that becomes excessive at run time does not make the reader write: the veto remains', async () => {
   await using db = await openTestDatabase()
   await using replica = await openReplica(db)
   await give(db, ['freshet-reader', 'freshet-writer'])
@@ -51,7 +51,7 @@ test('G4.4 a role that becomes too large while the reader runs does not make it 
   await expect(openReplica(db)).rejects.toMatchObject({ code: 'PRIVILEGE' })
 })
 
-test('G4.8 a role that has become too large ends the feed when it is opened again, until it is small again', async () => {
+test('G4.8 a role that has become excessive ends the feed when it is reopened, until it is limited again', async () => {
   await using db = await openTestDatabase()
   await using replica = await openReplica(db, { options: { lagAfterMs: 200, fillWaitMs: 300 } })
   await give(db, ['freshet-reader', 'freshet-writer'])
@@ -60,7 +60,7 @@ test('G4.8 a role that has become too large ends the feed when it is opened agai
   await eventually(() =>
     expect(replica.status()).toMatchObject({ brokenBy: 'DENIED', state: { kind: 'lagging' } }),
   )
-  // The connection of the reads was checked too.
+  // The connection for reads was checked too.
   await eventually(() =>
     expect(replica.get('products', 'unknown')).rejects.toMatchObject({ code: 'UNAVAILABLE' }),
   )

@@ -10,18 +10,18 @@ export const serviceOptions = defineOptions({
   managementPort: count('management-port', 9090, 'The port for health and metrics; 0 picks a free one.', {
     max: 65_535,
   }),
-  maxBodyBytes: bytes('max-body', 2 ** 20, 'The largest request body; more is 413.'),
+  maxBodyBytes: bytes('max-body', 2 ** 20, 'The maximum size of a request body; more is 413.'),
   inFlightBytes: bytes(
     'in-flight-size',
     64 * 2 ** 20,
     'The memory for work in progress: bodies, database reads, answers. Requests beyond it wait, then get 503.',
     { min: 2 ** 20 },
   ),
-  maxHeaderBytes: bytes('max-headers', 16 * 2 ** 10, 'The largest request headers; more is 431.'),
-  headersWithinMs: ms('headers-within', 10_000, 'The time in which the headers of a request must arrive.', {
+  maxHeaderBytes: bytes('max-headers', 16 * 2 ** 10, 'The maximum size of the request headers; more is 431.'),
+  headersWithinMs: ms('headers-within', 10_000, 'The time limit for receiving the headers of a request.', {
     min: 1,
   }),
-  bodyWithinMs: ms('body-within', 30_000, 'The time in which a whole request must arrive.', { min: 1 }),
+  bodyWithinMs: ms('body-within', 30_000, 'The time limit for receiving a whole request.', { min: 1 }),
   idleMs: ms('idle', 75_000, 'How long a connection may wait for its next request.', { min: 1 }),
   unreadMs: ms(
     'unread-within',
@@ -34,7 +34,7 @@ export const serviceOptions = defineOptions({
   maxSockets: count(
     'max-sockets',
     10_000,
-    'The most open connections; beyond that the least recently used one is closed.',
+    'The maximum number of open connections; beyond that the least recently used one is closed.',
     {
       min: 1,
     },
@@ -70,7 +70,7 @@ export const serviceOptions = defineOptions({
   ),
   tokenIssuer: text('token-issuer', 'freshet', 'The required issuer of tokens.'),
   tokenAudience: text('token-audience', 'freshet', 'The required audience of tokens.'),
-  tokenMaxDays: count('token-max-days', 366, 'A token that expires in more days than this is refused.', {
+  tokenMaxDays: count('token-max-days', 366, 'The maximum lifetime of a token in days; tokens that expire later are refused.', {
     min: 1,
     max: 36_500,
   }),

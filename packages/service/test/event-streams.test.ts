@@ -165,7 +165,7 @@ test.each<[string, () => ServerEvent]>([
   ],
   ['gives an event that cannot be sent', () => ({ event: 'x' })],
 ])(
-  'S8 a heartbeat that %s ends its own stream with a log, and the others go on',
+  'S8 a heartbeat that %s ends its own stream and is logged, and the others continue',
   async (_what, heartbeat) => {
     const all: OpenStreamOptions[] = [{ heartbeat }, {}]
     await using bench = await openStreams({ heartbeatMs: 20 }, () => all.shift() ?? {})

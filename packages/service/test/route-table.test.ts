@@ -177,7 +177,7 @@ const rejected: Readonly<Record<string, readonly string[]>> = {
 }
 
 test.each(mounts)(
-  'S1 a URL is read once, and mounted by %s as by the other: what is understood',
+  'S1 a URL is parsed once, and equally when mounted by %s: accepted',
   async (mount) => {
     for (const [url, expected] of understood) {
       if (mount === 'Express' && missesMount(url)) continue
@@ -190,7 +190,7 @@ test.each(mounts)(
 )
 
 test.each(mounts)(
-  'S1 a URL is read once, and mounted by %s as by the other: what is refused',
+  'S1 a URL is parsed once, and equally when mounted by %s: refused',
   async (mount) => {
     for (const [code, urls] of Object.entries(rejected))
       for (const url of urls) {
@@ -249,7 +249,7 @@ test('S2 a method without a route is 405 for every path', async () => {
 })
 
 test.each(mounts)(
-  'S3 mounted by %s, a row says who may, and a stranger is told nothing else',
+  'S3 mounted by %s, a route defines who has access, and others learn nothing else',
   async (mount) => {
     const rows = [
       row(['GET'], '/{collection}', { who: 'authenticated' }),

@@ -82,7 +82,7 @@ test.each([
   ['a chunked body without chunks', 'Transfer-Encoding: chunked\r\n', '0\r\n\r\n'],
   ['a length without a body', 'Content-Length: 5\r\n', ''],
 ])(
-  'S11 an upgrade request with a body, by %s, is 400; elsewhere it is an ordinary body',
+  'S11 an upgrade request with a body (%s) is 400; on other paths it is an ordinary body',
   async (_, header, body) => {
     await using bench = await openEcho([row('/chat')])
     using client = new RawClient(bench.url)

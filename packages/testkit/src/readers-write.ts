@@ -57,7 +57,7 @@ export async function writesOfReaders(rootUri: string, port: number): Promise<re
   } catch (error) {
     if (!(error instanceof MongoError)) throw error
     // A test may leave a server that does not answer or fails on purpose. That is no write by a reader.
-    standardErrorLog.warn({ port, reason: error.message }, 'could not check whether readers wrote')
+    standardErrorLog.warn({ port, reason: error.message }, 'could not check for writes by readers')
     return []
   }
 }

@@ -32,7 +32,7 @@ export class Hearing implements AsyncDisposable {
     clearTimeout(late)
     if (done()) return
     if (this.#failure !== undefined) throw this.#failure
-    throw new Error(`heard ${JSON.stringify(this.changes)} and not what was waited for`)
+    throw new Error(`received ${JSON.stringify(this.changes)}, but not the expected change`)
   }
 
   /** The error of the read. */

@@ -1,42 +1,42 @@
 import type { Admin, Collection, Db, GridFSBucket, MongoClient } from 'mongodb'
 
-/** What an attack gets: everything that the driver's own client leads to. */
+/** What an attack can use: everything reachable from the driver's own client. */
 export interface Target {
   readonly client: MongoClient
   readonly db: Db
-  /** A collection that holds `{_id: 1, a: 1}` and `{_id: 2, a: 2}`. */
+  /** A collection that contains `{_id: 1, a: 1}` and `{_id: 2, a: 2}`. */
   readonly docs: Collection
   readonly admin: Admin
   readonly files: GridFSBucket
-  /** The address that the client has, with its user. */
+  /** The address of the client, with its user. */
   readonly uri: string
-  /** Where the writer would hear. */
+  /** The URL of the writer. */
   readonly writer: string
-  /** By which it would be asked. */
+  /** The `fetch` for requests to it. */
   readonly fetch: typeof fetch
 }
 
 /**
- * What happens when a reader's user does it and nothing of the guard is in the way. `denied`: code 13. `invalid`: the
- * server (of this version) refuses it for everybody. `no error`: nobody hears of one, either because nobody waits for
- * the answer, or because it changes nothing and only runs foreign code in the server. `not asked`: it is the writer that
- * hears of it, and no role of a database is in the way. Data never changes.
+ * What happens when a reader's user does it without the guard. `denied`: code 13. `invalid`: the server (of this
+ * version) refuses it for everyone. `no error`: there is none, because nobody waits for the reply, or because it
+ * changes nothing and only runs foreign code in the server. `not asked`: it goes to the writer, and no database role
+ * applies. Data never changes.
  */
 export type ByRole = 'denied' | 'invalid' | 'no error' | 'not asked'
 
 /** One way to write, tried at every layer where it applies. */
 export interface Attack {
   readonly name: string
-  /** The driver's methods that this attack is the try of, as `Class.method`. */
+  /** The driver methods that this attack tries, as `Class.method`. */
   readonly methods: readonly string[]
   /**
-   * G1: the try through the reader's door, as source. It sees `connection`, and `guard`, the package. What
-   * the compiler cannot see says why.
+   * G1: the attempt through a `ReadConnection`, as source code. It has `connection`, and the package as `guard`. For
+   * what the compiler cannot see, the reason.
    */
   readonly source: string | { readonly unseen: string }
-  /** G2: the lines by which code imports, or finds in the world, what it must have; any of them refused is enough. */
+  /** G2: the lines by which code imports or finds what it needs; it is enough if one of them is refused. */
   readonly needs: readonly string[]
-  /** G3: why the veto is not in its way. */
+  /** G3: why the veto does not apply. */
   readonly besideVeto?: string
   /** G4 */
   readonly byRole: ByRole
@@ -46,7 +46,7 @@ export interface Attack {
 /** What most attacks have in common. */
 interface Details extends Partial<Pick<Attack, 'methods' | 'source' | 'needs' | 'besideVeto' | 'byRole'>> {}
 
-/** One row of the table. An attack that is named after a method of the driver is a try of that method. */
+/** One row of the table. An attack that is named after a driver method tries that method. */
 export function attack(name: string, run: Attack['run'], details: Details = {}): Attack {
   const methods = details.methods ?? (/^[A-Z]\w+\.\w+$/.test(name) ? [name] : [])
   const [first] = methods
@@ -54,7 +54,7 @@ export function attack(name: string, run: Attack['run'], details: Details = {}):
   return { name, run, methods, source, needs: ["import 'mongodb'"], byRole: 'denied', ...details }
 }
 
-/** How code that has only the reader's door would try to get at a class of the driver. */
+/** How code with only a `ReadConnection` would try to get an instance of a driver class. */
 const ways: Readonly<Record<string, string>> = {
   Admin: 'connection.admin()',
   AggregationCursor: "connection.collection('docs').aggregate([])",

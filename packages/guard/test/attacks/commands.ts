@@ -6,7 +6,7 @@ const row = { _id: 9, a: 9 }
 const map = 'function () { emit(1, 1) }'
 const reduce = 'function () { return 1 }'
 
-/** Commands by hand; each goes through `Db.command`, in its own spelling and with the case of its letters changed. */
+/** Raw commands; each is sent with `Db.command`, in its own spelling and with changed case. */
 const byHand: readonly (readonly [Document, ByRole?, 'admin'?])[] = [
   [{ insert: 'docs', documents: [row] }],
   [{ update: 'docs', updates: [{ q: {}, u: { $set: { a: 9 } } }] }],
@@ -41,7 +41,7 @@ const byHand: readonly (readonly [Document, ByRole?, 'admin'?])[] = [
   [{ explain: { delete: 'docs', deletes: [{ q: {}, limit: 0 }] } }],
 ]
 
-/** Commands without a method of their own, or past it. */
+/** Commands without a driver method, or bypassing it. */
 export const commands = byHand.flatMap(([body, byRole = 'denied', where]): readonly Attack[] => {
   const name = Object.keys(body)[0] ?? ''
   const odd = name.charAt(0).toUpperCase() + name.slice(1).toLowerCase()

@@ -6,7 +6,7 @@ import type { Attack, Target } from './attack.ts'
 const key = (): Document => ({ _id: new UUID(), keyMaterial: new Binary(Buffer.alloc(96)), masterKey: {} })
 const field = { path: 'a', bsonType: 'string', keyId: null }
 
-/** The driver's class for keys, by its own methods; each is an ordinary write to the collection of the keys. */
+/** The methods of the driver's class for keys; each is an ordinary write to the key collection. */
 export const encryption: readonly Attack[] = [
   attack('ClientEncryption.createDataKey', (target) => keysOf(target).createDataKey('local')),
   attack('ClientEncryption.deleteKey', (target) => keysOf(target).deleteKey(new UUID())),
@@ -21,14 +21,14 @@ export const encryption: readonly Attack[] = [
         provider: 'local',
         createCollectionOptions: { encryptedFields: { fields: [field] } },
       })
-      // The class tells what was half done, and keeps what stopped it as the cause.
+      // The class reports what was half done, and has the actual error as cause.
       .catch((error: Error) => Promise.reject(error.cause)),
   ),
 ]
 
 /**
- * The class as it is, without its constructor: that one wants a native package which computes the keys, and which would
- * be a dependency for the sake of these rows. What is computed is made up; what is sent of it, and how, is the driver's.
+ * The unmodified class without its constructor, which requires a native package that computes the keys; these rows do
+ * not justify that dependency. The results of the computation are made up; what is sent, and how, is the driver's.
  */
 function keysOf({ client, db }: Target): ClientEncryption {
   const made: unknown = Reflect.construct(Object, [], ClientEncryption)
@@ -47,7 +47,7 @@ function keysOf({ client, db }: Target): ClientEncryption {
 const READY = 5
 const DONE = 6
 
-/** A computation of the native package that is ready to give its result. */
+/** A computation of the native package whose result is ready. */
 class Computed {
   readonly status = { message: '' }
   readonly #result: Document

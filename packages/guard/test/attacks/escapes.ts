@@ -14,7 +14,7 @@ const insertWith = async (client: MongoClient): Promise<unknown> => {
   return await closing.db('app').collection<{ _id: number }>('docs').insertOne(row)
 }
 
-/** Ways to the server beside the client that the guard made. Only what cannot be imported, and the role, stand here. */
+/** Ways to the server that bypass the guard's client. Only the import rules and the role stop these. */
 export const escapes: readonly Attack[] = [
   attack('a second client of the same module', ({ uri }) => insertWith(new MongoClient(uri)), {
     source: 'new guard.MongoClient("mongodb://127.0.0.1")',
@@ -62,13 +62,13 @@ async function inWorker(uri: string): Promise<void> {
   if (refused !== undefined) throw serverError(refused)
 }
 
-/** What stands in its way is the list of names (G2) and the network (G5). */
+/** Stopped by the list of names (G2) and the network (G5). */
 async function post(fetch: Target['fetch'], url: string): Promise<void> {
   const { status } = await fetch(url, { method: 'POST', body: JSON.stringify(row) })
   if (status !== 201) throw new Error(`the writer answered ${status}`)
 }
 
-/** As the user of the address: whoever has the process has its credentials. */
+/** As the user in the address: code in the process has its credentials. */
 async function overSocket(uri: string): Promise<void> {
   using socket = await RawSocket.open(uri)
   await socket.send({ insert: 'docs', documents: [row], $db: 'app' })

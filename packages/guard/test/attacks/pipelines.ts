@@ -18,12 +18,12 @@ const accumulator = {
   lang: 'js',
 }
 
-/** A pipeline of the reader's door. */
+/** A pipeline through a `ReadConnection`. */
 const aggregateOf = (collection: string | number, stages: readonly Document[]): string =>
   `connection.run({ aggregate: ${JSON.stringify(collection)}, pipeline: ${JSON.stringify(stages)} })`
 const aggregate = (...stages: readonly Document[]): string => aggregateOf('docs', stages)
 
-/** Each writing stage in every place where a stage may stand. */
+/** Each writing stage at every place where a stage may occur. */
 export const pipelines = Object.entries(stages).flatMap(([name, stage]): readonly Attack[] => {
   const facet = { $facet: { f: [stage] } }
   const lookup = { $lookup: { from: 'docs', pipeline: [stage], as: 'x' } }
@@ -33,7 +33,7 @@ export const pipelines = Object.entries(stages).flatMap(([name, stage]): readonl
   const alone = aggregate(stage)
   return [
     attack(`${name} alone`, ({ docs }) => docs.aggregate([stage]).toArray(), { source: alone }),
-    attack(`${name} behind others`, ({ docs }) => docs.aggregate([...before, stage]).toArray(), {
+    attack(`${name} after others`, ({ docs }) => docs.aggregate([...before, stage]).toArray(), {
       source: aggregate(...before, stage),
     }),
     attack(`${name} on a view`, ({ db }) => db.collection('view').aggregate([stage]).toArray(), {
@@ -75,7 +75,7 @@ export const pipelines = Object.entries(stages).flatMap(([name, stage]): readonl
 
 const untyped = { unseen: 'expressions are not typed; the veto looks at every name in the bytes' }
 
-/** What runs JavaScript in the server. */
+/** Operators that run JavaScript in the server. */
 export const foreignCode: readonly Attack[] = [
   attack('$where', ({ docs }) => docs.find({ $where: 'this.a' }).toArray(), {
     byRole: 'no error',

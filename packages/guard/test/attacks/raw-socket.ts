@@ -5,11 +5,11 @@ import { Binary, BSON } from 'mongodb'
 import type { Document } from 'mongodb'
 
 const HASH = 'sha256'
-/** Header, flags, and the kind of the only section. */
+/** Header, flags, and the type of the only section. */
 const BODY_AT = 21
 const OP_MSG = 2013
 
-/** The protocol by hand, over a socket that no driver knows of. */
+/** The wire protocol by hand, over a socket unknown to the driver. */
 export class RawSocket implements Disposable {
   readonly #socket: Socket
 
@@ -17,7 +17,7 @@ export class RawSocket implements Disposable {
     this.#socket = socket
   }
 
-  /** Connects to the server of an address, and logs in as its user. */
+  /** Connects to the server in the address, and logs in as its user. */
   static async open(uri: string): Promise<RawSocket> {
     const { hostname, port, username, password } = new URL(uri)
     const socket = connect(Number(port), hostname)
@@ -27,7 +27,7 @@ export class RawSocket implements Disposable {
     return raw
   }
 
-  /** @throws what the server answered, in the form in which the driver would have thrown it. */
+  /** @throws the server's reply, in the form in which the driver would have thrown it */
   async send(body: Document): Promise<Document> {
     this.#socket.write(messageOf(body))
     let bytes: Buffer = Buffer.alloc(0)
@@ -70,7 +70,7 @@ export class RawSocket implements Disposable {
   }
 }
 
-/** What the server answered, in the form in which the driver would have thrown it. */
+/** The server's reply, in the form in which the driver would have thrown it. */
 export function serverError(code: unknown): Error {
   return Object.assign(new Error(`the server answered ${String(code)}`), { code })
 }

@@ -1,12 +1,12 @@
 import type { MongoClient } from 'mongodb'
 import { Connection } from 'mongodb/lib/cmap/connection.js'
 
-/** One way to take the veto off a client that has connected. What it meets on its way is not told: only what follows. */
+/** One way to remove the veto from a connected client. Errors on the way are ignored: only the result counts. */
 export type Removal = (client: MongoClient) => Promise<void>
 
 const driversOwn: unknown = Reflect.get(Connection.prototype, 'writeCommand')
 
-/** After each of these a plain insert is tried. */
+/** A plain insert is tried after each of these. */
 export const removals: Readonly<Record<string, Removal>> = {
   "the driver's method, assigned to a live connection": async (client) => {
     for (const connection of connectionsOf(client)) Reflect.set(connection, 'writeCommand', driversOwn)
@@ -27,13 +27,13 @@ export const removals: Readonly<Record<string, Removal>> = {
   },
   "the driver's class for the next connections": (client) =>
     again(client, () => Reflect.set(optionsOf(client), 'connectionType', Connection)),
-  "the driver's class, defined anew": (client) =>
+  "the driver's class, redefined": (client) =>
     again(client, () => Reflect.defineProperty(optionsOf(client), 'connectionType', { value: Connection })),
   'no class at all': (client) =>
     again(client, () => Reflect.deleteProperty(optionsOf(client), 'connectionType')),
   'other options': (client) =>
     again(client, () => Reflect.set(client, 'options', { ...optionsOf(client), connectionType: Connection })),
-  'an encrypter, for which the driver takes a class of its own': (client) =>
+  'an encrypter, for which the driver uses its own class': (client) =>
     again(client, () => {
       Reflect.set(optionsOf(client), 'autoEncrypter', encrypter)
       Reflect.set(optionsOf(client), 'encrypter', encrypter)
@@ -56,7 +56,7 @@ async function again(client: MongoClient, change: () => unknown): Promise<void> 
   await client.connect()
 }
 
-/** The live connections, by the ways that code which got hold of the client has. */
+/** The live connections, found as an attacker with the client would. */
 function connectionsOf(client: MongoClient): readonly object[] {
   const servers: unknown = within(client, 'topology', 's', 'servers')
   if (!(servers instanceof Map)) throw new Error('expected a client that has connected')

@@ -6,7 +6,7 @@ import type { Attack } from './attack.ts'
 const row = { _id: 9, a: 9 }
 const searchIndex = { name: 's', definition: {} }
 
-/** What the driver's `Collection` offers. */
+/** The methods of the driver's `Collection`. */
 export const collectionVerbs: readonly Attack[] = [
   attack('Collection.insertOne', ({ docs }) => docs.insertOne({ a: 9 })),
   attack('Collection.insertMany', ({ docs }) => docs.insertMany([{ a: 9 }, { a: 10 }])),
@@ -74,7 +74,7 @@ export const collectionVerbs: readonly Attack[] = [
   }),
 ]
 
-/** What its `Db` and `Admin` offer. */
+/** The methods of its `Db` and `Admin`. */
 export const databaseVerbs: readonly Attack[] = [
   attack('Db.createCollection', ({ db }) => db.createCollection('made')),
   attack('create a view', ({ db }) => db.createCollection('seen', { viewOn: 'docs', pipeline: [] }), {
@@ -95,7 +95,7 @@ export const databaseVerbs: readonly Attack[] = [
   attack('Admin.validateCollection', ({ admin }) => admin.validateCollection('docs')),
 ]
 
-/** What its client, its sessions and its file store offer. */
+/** The methods of its client, sessions and GridFS. */
 export const clientVerbs: readonly Attack[] = [
   attack(
     'MongoClient.bulkWrite',
@@ -134,7 +134,7 @@ export const clientVerbs: readonly Attack[] = [
   }),
   attack('GridFSBucketWriteStream.abort', async ({ files }) => {
     const stream = files.openUploadStream('name')
-    // What the stream asks at its beginning is then behind it.
+    // The stream's first request is then complete.
     await new Promise((resolve) => stream.on('error', resolve).write('bytes', resolve))
     await stream.abort()
   }),

@@ -15,13 +15,13 @@ export const codeOf = (error: unknown): unknown => Reflect.get(Object(error), 'c
 
 export const insert = { insert: 'docs', documents: [{ a: 9 }] }
 
-/** The same by a connection, past the compiler. */
+/** The same through a connection, bypassing the compiler. */
 export const refusesInsert = (connection: { run(command: Document): Promise<Document> }): Promise<boolean> =>
   isRefused(connection.run(insert))
 
-/** What is tried with the guard as it is imported now, which may be without one of its files. */
+/** Attempts with the guard as imported now, which may lack the protection of one file. */
 export function attemptsAt(server: TestServer, root: MongoClient) {
-  /** The guarded client, as root: nothing but the veto is in its way. */
+  /** The guarded client, as root, so that only the veto can stop it. */
   async function vetoed(user = 'root'): Promise<MongoClient> {
     const { vetoingClient } = await import('../../src/client.ts')
     const log = new KeptLog()
@@ -36,7 +36,7 @@ export function attemptsAt(server: TestServer, root: MongoClient) {
     return await isRefused(client.db('app').command(command))
   }
 
-  /** Opens a connection as a user, and closes it. */
+  /** Opens and closes a connection as a user. */
   async function opened<T>(uri: string, use: (connection: GuardedConnection) => Promise<T> | T): Promise<T> {
     const { openReadConnection } = await import('../../src/index.ts')
     const log = new KeptLog()
@@ -48,11 +48,11 @@ export function attemptsAt(server: TestServer, root: MongoClient) {
     }
   }
 
-  /** What opening a connection fails with. */
+  /** The error of opening a connection. */
   const failure = (uri: string): Promise<unknown> =>
     opened(uri, () => undefined).catch((error: unknown) => error)
 
-  /** Whether somebody whose role grows after the start is found out, by this sign. */
+  /** Whether a role that grows after startup is detected, by this sign. */
   const growing =
     (sign: (connection: GuardedConnection) => Promise<boolean>) => async (): Promise<boolean> => {
       const admin = root.db('admin')

@@ -19,7 +19,7 @@ afterAll(async () => {
 
 const rows = rowsAt(server, root)
 
-/** Whether a row holds where these files are without their protection. */
+/** Whether a rule holds if these files lack their protection. */
 async function holds({ stops }: Row, without: readonly string[]): Promise<boolean> {
   jest.resetModules()
   const paths = without.map((file) => [file, join(import.meta.dirname, `../../src/${file}.ts`)] as const)
@@ -45,8 +45,8 @@ test.each(Object.entries(rows).map(([file, row]) => [row.rule, file, row] as con
   },
 )
 
-/** Types alone: the compiler is its test. */
-test('G1.6 stands, and fails without contract.ts', async () => {
+/** Types only: the compiler is the test. */
+test('G1.6 holds, and fails without contract.ts', async () => {
   const write = 'connection.run({ insert: "docs", documents: [] })'
   const [[refused] = []] = await errorsOf([write], readersDoor)
   expect(refused).toMatch(/^TS/)
@@ -54,7 +54,7 @@ test('G1.6 stands, and fails without contract.ts', async () => {
   expect(await errorsOf([write], untyped)).toEqual([[]])
 })
 
-test('every file of the guard names, in its first line, the row that fails without it', async () => {
+test('the first line of every file of the guard names the rule that fails without it', async () => {
   const folder = join(import.meta.dirname, '../../src')
   const named: string[] = []
   for (const name of await readdir(folder)) {

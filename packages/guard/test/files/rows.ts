@@ -8,14 +8,14 @@ import type * as told from '../../src/status.ts'
 import type { TestServer } from '../test-server.ts'
 import { attemptsAt, codeOf, insert, inside, isRefused, refusesInsert } from './attempts.ts'
 
-/** What a file protects from, and the file without its protection. */
+/** What a file protects against, and the file without its protection. */
 export interface Row {
   readonly rule: string
-  /** Whether the attack is stopped. Imports the guard by itself. */
+  /** Whether the attack is stopped. Imports the guard itself. */
   readonly stops: () => Promise<boolean>
-  /** What stands in place of some exports of the file. */
+  /** Replacements for some exports of the file. */
   without(real: object): object | Promise<object>
-  /** Other walls that are down in both cases, by file: this one must hold without them. */
+  /** Other layers that are disabled in both cases, by file: this one must hold without them. */
   readonly down?: readonly string[]
 }
 
@@ -23,7 +23,7 @@ type Clients = ConstructorParameters<typeof readConnection.DriverReadConnection>
 
 const everything = { has: () => true }
 
-/** A row for each file. */
+/** One row for each file. */
 export function rowsAt(server: TestServer, root: MongoClient): Readonly<Record<string, Row>> {
   const { failure, growing, opened, refuses, vetoed } = attemptsAt(server, root)
   return {
@@ -83,7 +83,7 @@ export function rowsAt(server: TestServer, root: MongoClient): Readonly<Record<s
       stops: () =>
         opened(server.uri('builtin'), async (connection) => {
           const { Long } = await import('../../src/index.ts')
-          // None is left open: its id is zero.
+          // No open cursor: its id is zero.
           const reply = await connection.run({ find: 'docs', limit: 1, singleBatch: true })
           return reply['cursor'].id instanceof Long
         }),

@@ -12,16 +12,16 @@ export async function* tried(
   for (const attack of attacks) yield { attack, outcome: await bench.writesSeen(client, attack.run, user) }
 }
 
-/** Those that the veto can meet. */
+/** The attacks that the veto can see. */
 export const throughClient = (attacks: readonly Attack[]): readonly Attack[] =>
   attacks.filter(({ besideVeto }) => besideVeto === undefined)
 
-/** G3: why the veto let it pass: the commands on the wire that were no reads. */
+/** G3: why the veto let it pass: the commands on the wire other than reads. */
 export function passedVeto({ writes }: Outcome): string | undefined {
   return writes.length > 0 ? writes.join() : undefined
 }
 
-/** G4: why the role let it pass: the server did not answer as it answers a reader. */
+/** G4: why the role let it pass: the server's reply differs from its reply to a reader. */
 export function passedRole({ byRole }: Attack, outcome: Outcome): string | undefined {
   const answer = answerOf(outcome)
   return answer === byRole ? undefined : `${answer}, ${String(outcome.error)}`

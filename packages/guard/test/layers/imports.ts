@@ -1,6 +1,6 @@
 import { parse } from '@swc/core'
 
-/** Where code is that has a replica or is one. `apps/delivery` joins them when it is there. */
+/** Where code is that uses a replica or is one. `apps/delivery` is added once it exists. */
 export const readersSide: readonly string[] = [
   'apps/reader',
   'apps/delivery',
@@ -10,7 +10,7 @@ export const readersSide: readonly string[] = [
   'packages/replica',
 ]
 
-/** What code on the reader's side may import, beside its own files; a list of what may be, as everywhere in the guard. */
+/** What code on the reader's side may import besides its own files. An allow-list, as everywhere in the guard. */
 export const readersImports: ReadonlySet<string> = new Set([
   '@freshet/bson',
   '@freshet/cache',
@@ -31,7 +31,7 @@ export const readersImports: ReadonlySet<string> = new Set([
   'node:v8',
 ])
 
-/** Names of the world that lead out of the process, or to modules past the imports. */
+/** Globals that lead out of the process, or to modules other than by imports. */
 const worldly: ReadonlySet<string> = new Set([
   'EventSource',
   'Function',
@@ -47,15 +47,15 @@ const worldly: ReadonlySet<string> = new Set([
   'require',
 ])
 
-/** The members of `process` that may be used, each by its name behind the very word: its others load modules and programs. */
+/** The members of `process` that may be used, each accessed by name directly: others load modules and programs. */
 const ofProcess: ReadonlySet<string> = new Set(['exitCode', 'version'])
 
-/** Members of `node:http` that call others; a reader only answers. */
+/** Members of `node:http` that send requests; a reader only answers. */
 const ofHttp: ReadonlySet<string> = new Set(['request', 'get', 'ClientRequest', 'Agent', 'globalAgent'])
 
 /**
- * Everything in a file that a reader must not have: imports that are not on the list (of any kind: static, dynamic,
- * computed, by `require`, by handing on, of types alone), and names that lead out of the process.
+ * Everything in a file that a reader must not have: imports that are not on the list (static, dynamic, computed,
+ * `require`, re-exports, type-only), and names that lead out of the process.
  * @param inFolder whether a relative path stays in the package.
  */
 export async function refusedIn(
@@ -84,7 +84,7 @@ export async function refusedIn(
 
 type Node = Readonly<Record<string, unknown>> & { readonly type?: string }
 
-/** Nodes about types that hold an expression. */
+/** Type nodes that contain an expression. */
 const valuesOfTypes: ReadonlySet<string> = new Set([
   'TsAsExpression',
   'TsConstAssertion',
@@ -97,7 +97,7 @@ function isNode(value: unknown): value is Node {
   return typeof value === 'object' && value !== null
 }
 
-/** The module that a node brings in; `computed` when only its run can tell. */
+/** The module that a node imports; `computed` if it is only known at run time. */
 function moduleOf(node: Node): string | undefined {
   switch (node.type) {
     case 'ImportDeclaration':
@@ -117,7 +117,7 @@ function moduleOf(node: Node): string | undefined {
   }
 }
 
-/** `a of module` for each single thing that an import takes, said to be a type where it is one; else the module. */
+/** `a of module` for each name that an import takes, marked if it is a type; otherwise the module. */
 function takenBy({ type, specifiers, typeOnly }: Node, module: string): readonly string[] {
   if (type !== 'ImportDeclaration' || !Array.isArray(specifiers) || specifiers.length === 0) return [module]
   return specifiers.map((each) => {
@@ -137,9 +137,9 @@ function nameOf(node: Node): string | undefined {
     const name = String(node['value'])
     return worldly.has(name) ? name : undefined
   }
-  // `import { request } from 'node:http'`, under whatever name.
+  // `import { request } from 'node:http'`, under any local name.
   if (node.type === 'ImportDeclaration' && textOf(node['source']) === 'node:http') return clientOfHttp(node)
-  // Of a function it is `Function`, and of a connection the class that makes another one.
+  // The `constructor` of a function is `Function`, and that of a connection creates another one.
   return memberOf(node) === 'constructor' ? 'constructor' : undefined
 }
 
@@ -153,7 +153,7 @@ function isProcess({ type, value }: Node): boolean {
   return type === 'Identifier' && value === 'process'
 }
 
-/** The name under which a member is looked up or taken out, where the text has it. */
+/** The name by which a member is accessed or destructured, if the source contains it. */
 function memberOf(node: Node): string | undefined {
   const taken = node.type === 'KeyValuePatternProperty' || node.type === 'AssignmentPatternProperty'
   const name = taken ? node['key'] : node.type === 'MemberExpression' ? node['property'] : undefined
@@ -173,7 +173,7 @@ function clientOfHttp({ specifiers }: Node): string | undefined {
   return undefined
 }
 
-/** Names that label something, and are not looked up in the world: members and keys. */
+/** Names that are labels and not looked up as globals: members and keys. */
 function isLabel(node: Node, key: string): boolean {
   const child = node[key]
   if (isNode(child) && child.type === 'Computed') return false

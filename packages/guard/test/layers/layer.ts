@@ -1,9 +1,9 @@
-/** Tries one layer behind these walls: the number of attacks that come through. */
+/** Tries one layer with these dependencies: the number of attacks that pass it. */
 export type Trial<Walls> = (walls: Walls) => Promise<number>
 
 /**
- * Layers over a set of walls. Each is tried without the help of the others: it is given its own walls and sees no more,
- * so it is tried once for each of them, whatever stands or is gone beside.
+ * Defines layers over a set of dependencies. Each is tried without the others: it gets only its own dependencies, so it
+ * is tried once for each of them, whatever the state of the rest.
  */
 export const layerOver =
   <Walls>() =>
@@ -22,7 +22,7 @@ export const layerOver =
     }
   }
 
-/** The layers whose own tests fail behind these walls. */
+/** The layers whose own tests fail with these dependencies. */
 export async function failing<Walls>(
   layers: Readonly<Record<string, Trial<Walls>>>,
   walls: Walls,

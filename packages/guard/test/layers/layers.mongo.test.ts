@@ -8,7 +8,7 @@ import { readersImports, refusedIn } from './imports.ts'
 import { failing, layerOver } from './layer.ts'
 import { driversDoor, readersDoor, throughTypes, type Door } from './types.ts'
 
-/** What each layer stands on. Taking one away is giving another of its kind. */
+/** What each layer depends on. To remove a layer, replace its dependency. */
 interface Walls {
   readonly door: Door
   readonly imports: ReadonlySet<string>
@@ -23,7 +23,7 @@ const standing: Walls = {
   user: 'reader',
 }
 
-/** A list on which everything is. */
+/** A list that contains everything. */
 class Anything extends Set<string> {
   override has(): boolean {
     return true
@@ -32,7 +32,7 @@ class Anything extends Set<string> {
 const plain = (uri: string): MongoClient => new MongoClient(uri, { maxPoolSize: 1, retryWrites: false })
 
 let bench: AttackBench
-/** Where the role is gone: what was attacked there is not what it was. */
+/** Where the role is missing, the attacked data is no longer intact. */
 let spoilt: AttackBench
 beforeAll(async () => {
   bench = await AttackBench.open()
@@ -71,7 +71,7 @@ const layers = {
   }),
 }
 
-test('G1.7 G2.1 G3.5 G4.1 with every wall standing, the tests of every layer hold', async () => {
+test('G1.7 G2.1 G3.5 G4.1 with all layers in place, the tests of every layer pass', async () => {
   expect(await failing(layers, standing)).toEqual([])
 })
 
@@ -80,6 +80,6 @@ test.each<[string, Partial<Walls>]>([
   ['G2', { imports: new Anything() }],
   ['G3', { client: plain }],
   ['G4', { user: 'careless' }],
-])('negative control: %s taken away alone makes exactly its own tests fail', async (layer, without) => {
+])('negative control: removing only %s makes exactly its own tests fail', async (layer, without) => {
   expect(await failing(layers, { ...standing, ...without })).toEqual([layer])
 })

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '../../../..')
 
-/** The linter's rules about who may import and call what; the others have no say here. */
+/** The linter's rules about who may import and call what; other rules do not matter here. */
 const rulesOfTheGuard: ReadonlySet<string> = new Set([
   'eslint(no-eval)',
   'eslint(no-new-func)',
@@ -14,12 +14,12 @@ const rulesOfTheGuard: ReadonlySet<string> = new Set([
   'typescript(no-require-imports)',
 ])
 
-/** The repository's own configuration of the linter, as text. */
+/** The repository's linter configuration, as text. */
 export const repositorysRules = (): Promise<string> => readFile(join(root, '.oxlintrc.json'), 'utf8')
 
 /**
- * G2: the texts that the linter, by its real program, finds at fault when they stand in `side/src`; by their place in
- * the list. They stand in a folder of their own, beside a copy of the rules: those go by paths from where they lie.
+ * G2: the sources in which the real linter finds faults when they are in `side/src`, by their index. They are in their
+ * own directory with a copy of the rules, whose paths are relative to it.
  */
 export async function caughtByLint(
   sources: readonly string[],
@@ -37,7 +37,7 @@ export async function caughtByLint(
       readonly diagnostics: readonly { readonly code: string; readonly filename: string }[]
     }
     if (said.number_of_files !== sources.length)
-      throw new Error(`expected ${sources.length} files to be looked at, got ${said.number_of_files}`)
+      throw new Error(`expected ${sources.length} checked files, got ${said.number_of_files}`)
     return new Set(
       said.diagnostics
         .filter(({ code }) => rulesOfTheGuard.has(code))
@@ -52,7 +52,7 @@ function lint(folder: string): Promise<string> {
   const oxlint = join(root, 'node_modules/.bin/oxlint')
   return new Promise((resolve, reject) => {
     execFile(oxlint, ['--format=json', '.'], { cwd: folder, maxBuffer: 1 << 24 }, (error, stdout) => {
-      // Exit code 1 means faults, which are wanted.
+      // Exit code 1 means that there are faults, as intended.
       if (error && typeof error.code !== 'number') reject(error)
       else resolve(stdout)
     })

@@ -2,13 +2,13 @@ import { expect, test } from '@jest/globals'
 import { attacks } from '../attacks.ts'
 import { driversDoor, readersDoor, throughTypes } from './types.ts'
 
-test('G1.7 no attack compiles through the reader’s door, and what the compiler cannot see says why', async () => {
+test('G1.7 no attack compiles through a ReadConnection, and what the compiler cannot see has a reason', async () => {
   expect(await throughTypes(attacks, readersDoor)).toEqual([])
   const unseen = attacks.flatMap(({ name, source }) =>
     typeof source === 'string' ? [] : [[name, source.unseen]],
   )
   expect(unseen.filter(([, why]) => why === '')).toEqual([])
-  // Foreign code in expressions, and what begins without a door.
+  // Foreign code in expressions, and attacks that need no connection.
   expect(unseen.map(([name]) => name)).toEqual([
     '$where',
     '$function',

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Attack } from '../attacks/attack.ts'
 
-/** The names that attempts see, as declarations. */
+/** The names that attempts can use, as declarations. */
 export type Door = string
 
 /** What a reader has. */
@@ -12,7 +12,7 @@ export const readersDoor: Door = [
   `declare const connection: guard.ReadConnection`,
 ].join('; ')
 
-/** What somebody has whom no type holds back. */
+/** What code without restrictive types has. */
 export const driversDoor: Door = [
   `import * as guard from 'mongodb'`,
   `declare const connection: guard.Db & {
@@ -22,8 +22,9 @@ export const driversDoor: Door = [
 ].join('; ')
 
 /**
- * Errors that say "there is no such thing", and not merely "you forgot an argument": not assignable, no such property,
- * not callable, not constructable, an unknown key. https://github.com/microsoft/TypeScript/blob/main/src/compiler/diagnosticMessages.json
+ * Errors that mean "this does not exist" and not merely "an argument is missing": not assignable, no such property, not
+ * callable, not constructable, an unknown key.
+ * https://github.com/microsoft/TypeScript/blob/main/src/compiler/diagnosticMessages.json
  */
 const refusals: ReadonlySet<string> = new Set([
   'TS2322',
@@ -38,13 +39,13 @@ const refusals: ReadonlySet<string> = new Set([
   'TS2769',
 ])
 
-/** Reads that must compile; else the errors of the others would mean nothing. */
+/** Reads that must compile; otherwise the errors of the others would mean nothing. */
 export const reads: readonly string[] = [
   'connection.run({ aggregate: "docs", pipeline: [{ $match: { a: 1 } }, { $lookup: { from: "b", pipeline: [{ $limit: 1 }], as: "x" } }] })',
   'connection.run({ find: "docs", filter: {} })',
 ]
 
-/** What the compiler says about each source, by its real program and the repository's own settings. */
+/** The real compiler's errors for each source, with the repository's settings. */
 export async function errorsOf(
   sources: readonly string[],
   door: Door,
@@ -72,7 +73,7 @@ export async function errorsOf(
   }
 }
 
-/** G1: the names of attacks that the compiler lets pass, with what it said. */
+/** G1: the names of attacks that compile, with the output. */
 export async function throughTypes(attacks: readonly Attack[], door: Door): Promise<readonly string[]> {
   const tried = attacks.flatMap(({ name, source }) => (typeof source === 'string' ? [{ name, source }] : []))
   const sources = tried.map(({ source }) => source)
@@ -88,7 +89,7 @@ function compile(folder: string): Promise<string> {
   const tsc = join(import.meta.dirname, '../../../../node_modules/.bin/tsc')
   return new Promise((resolve, reject) => {
     execFile(tsc, ['-p', folder, '--pretty', 'false'], { maxBuffer: 1 << 24 }, (error, stdout) => {
-      // Exit codes 1 and 2 are errors of types, which are wanted.
+      // Exit codes 1 and 2 are type errors, as intended.
       if (error && typeof error.code !== 'number') reject(error)
       else resolve(stdout)
     })

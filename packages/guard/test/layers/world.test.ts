@@ -18,7 +18,7 @@ test.each([
   `const { constructor: Make } = () => 1`,
   `const { constructor } = () => 1`,
   `export const again = (q: { socket: object }) => new q.socket.constructor()`,
-])('G2.1 it is refused: %s', async (source) => {
+])('G2.1 refused: %s', async (source) => {
   expect(await refusedIn(source, readersImports)).not.toEqual([])
 })
 
@@ -27,6 +27,6 @@ test.each([
   `process.exitCode = 78`,
   `export class A { readonly #a: number; constructor(a: number) { this.#a = a } get a() { return this.#a } }`,
   `export const o = { process: 1 }\nexport const p = o.process`,
-])('G2.1 it is let pass: %s', async (source) => {
+])('G2.1 permitted: %s', async (source) => {
   expect(await refusedIn(source, readersImports)).toEqual([])
 })
