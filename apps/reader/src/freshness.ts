@@ -10,7 +10,7 @@ import {
 import type { Answer, Replica, Via } from '@freshet/replica'
 import type { IncomingHttpHeaders } from 'node:http'
 
-/** The headers that tell how fresh an answer is. */
+/** The headers that state how fresh an answer is. */
 export interface FreshnessHeaders {
   /** `Freshet-Position` */
   readonly position: string

@@ -76,7 +76,7 @@ export class Heartbeat implements Part {
     // Logged once per outage.
     if (!this.#refused) this.#options.log.warn({ err }, 'the heartbeat is not accepted')
     this.#refused = true
-    // Looked at anew: the document may be another one when it is there again.
+    // Read again first: the document may have been replaced meanwhile.
     this.#seen = undefined
     return 'retry'
   }

@@ -1,7 +1,7 @@
 import { writerRouter, type Writer } from '@freshet/writer'
 import express, { type Express } from 'express'
 
-/** An Express app with routes of its own that takes writes below `/data`. */
+/** An Express app with its own routes that accepts writes below `/data`. */
 export function writerInExpress(writer: Writer): Express {
   const app = express()
   app.get('/', (_request, response) => void response.send('my app'))

@@ -17,7 +17,7 @@ export class ChangeDecoder {
   #cause: { readonly lineage: Lineage; readonly time: ClusterTime } | undefined
 
   /**
-   * Appends the changes that an event stands for. An `update` carries a delta that cannot be applied byte by byte, so
+   * Appends the changes that an event represents. An `update` carries a delta that cannot be applied byte by byte, so
    * it becomes an invalidation. Unknown events invalidate everything.
    */
   add(event: EventReader, changes: Change[]): void {

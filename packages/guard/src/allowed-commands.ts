@@ -1,4 +1,4 @@
-// G3.1 fails without this file: a command that writes leaves the process.
+// G3.1 fails without this file: a write command is sent.
 /** Commands that a reader sends itself. Exact case: the server matches names exactly too. */
 export const readCommands = [
   'aggregate',

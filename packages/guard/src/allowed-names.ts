@@ -1,4 +1,4 @@
-// G3.2 fails without this file: a stage that writes leaves the process.
+// G3.2 fails without this file: a write stage is sent.
 /**
  * Every `$`-prefixed key allowed in a command, at any depth. One list for all positions, so that no sub-pipeline or
  * unusual position can hide a stage. Based on MongoDB's manual for 6.0 to 8.0.

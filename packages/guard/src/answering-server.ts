@@ -1,4 +1,4 @@
-// R.7 fails without this file: nobody knows which process answered, so one without roles passes for the one before.
+// R.7 fails without this file: it is unknown which process answered, so one without roles passes for the previous one.
 /// <reference path="../../../types/mongodb-connection.d.ts" />
 import { ObjectId, type Document } from 'mongodb'
 import type { ResponseType } from 'mongodb/lib/cmap/connection.js'

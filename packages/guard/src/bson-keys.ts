@@ -1,4 +1,4 @@
-// G3.2 fails without this file: what writes or runs code is not found in the bytes.
+// G3.2 fails without this file: names that write or run code are not found in the bytes.
 import { BsonCursor, bsonTypes } from '@freshet/bson'
 
 /**

@@ -1,4 +1,4 @@
-// G3.7 fails without this file: a process starts with a driver that sends its commands past the veto.
+// G3.7 fails without this file: a process starts with a driver whose commands bypass the veto.
 import { controlCollection } from '@freshet/mongodb-rules'
 import type { MongoClient } from 'mongodb'
 import { GuardError } from './errors.ts'

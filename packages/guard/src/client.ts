@@ -1,4 +1,4 @@
-// G3.9 fails without this file: the class of the next connections is changed on a live client.
+// G3.9 fails without this file: the connection class of a live client can be replaced.
 import { MongoClient, type MongoClientOptions } from 'mongodb'
 import type { Log } from '@freshet/kit'
 import { GuardError } from './errors.ts'

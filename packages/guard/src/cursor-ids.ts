@@ -1,4 +1,4 @@
-// R.2 fails without this file: the server gets the id of a cursor in a type that it refuses.
+// R.2 fails without this file: cursor ids are sent with a type that the server rejects.
 import { Long } from 'mongodb'
 import type { Document } from 'mongodb'
 

@@ -1,4 +1,4 @@
-// G4.2 fails without this file: a process with too large a role does not know how to end.
+// G4.2 fails without this file: a process with an excessive role has no exit code.
 
 import { CodedError, type Failure } from '@freshet/kit'
 

@@ -1,4 +1,4 @@
-// G4.7 fails without this file: an examination says that every wall stands.
+// G4.7 fails without this file: an examination reports every layer as in force.
 import { MongoClient } from 'mongodb'
 import { deleteNothing, proveVeto } from './canary.ts'
 import { seedsOf } from './client.ts'

@@ -1,4 +1,4 @@
-// G4.8 fails without this file: a role that grows after the start is not noticed.
+// G4.8 fails without this file: a role that grows after startup is not detected.
 import type { Clock, Log, MonotonicMs } from '@freshet/kit'
 import type { Document, MongoClient } from 'mongodb'
 import { serverOf } from './answering-server.ts'

@@ -1,4 +1,4 @@
-// G1.7 fails without this file: the package offers the client of the driver.
+// G1.7 fails without this file: the package exports the driver's client.
 export { Binary, BSON, Long, ObjectId, Timestamp, UUID } from 'mongodb'
 export { allowedCommands } from './allowed-commands.ts'
 export { serverOf } from './answering-server.ts'

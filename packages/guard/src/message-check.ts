@@ -1,4 +1,4 @@
-// G3.5 fails without this file: every message leaves the process.
+// G3.5 fails without this file: every message is sent.
 import { allowedCommands, databaseFreeCommands } from './allowed-commands.ts'
 import { allowedNames } from './allowed-names.ts'
 import { commandHead, findForbiddenName, findForeignDatabase } from './bson-keys.ts'

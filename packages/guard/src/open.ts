@@ -1,4 +1,4 @@
-// G3.6 fails without this file: an address that is wrong is an error of the driver.
+// G3.6 fails without this file: an invalid address is a driver error.
 import { Backoff, Renewal, systemClock, type Log } from '@freshet/kit'
 import { vetoingClient } from './client.ts'
 import type { VetoingClient } from './client.ts'

@@ -1,4 +1,4 @@
-// G4.2 fails without this file: a user who may write gets a connection.
+// G4.2 fails without this file: a user with write privileges gets a connection.
 import { MongoServerError } from 'mongodb'
 import type { Db, Document, MongoClient, RunCommandOptions } from 'mongodb'
 import { refusalOf } from '@freshet/mongodb-rules'

@@ -1,4 +1,4 @@
-// G1.6 fails without this file: `run` sends whatever it is given.
+// G1.6 fails without this file: `run` sends any command.
 import type { Renewal } from '@freshet/kit'
 import type { ClientSession, Document, RunCommandOptions } from 'mongodb'
 import { readCommands } from './allowed-commands.ts'

@@ -1,4 +1,4 @@
-// G3.5 fails without this file: a write leaves the process.
+// G3.5 fails without this file: a write is sent.
 /// <reference path="../../../types/mongodb-connection.d.ts" />
 import type { Socket } from 'node:net'
 import { MongoOperationTimeoutError } from 'mongodb'

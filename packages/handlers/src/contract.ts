@@ -32,7 +32,7 @@ export interface HandlerContext {
   readonly fetch: typeof fetch
   /**
    * Headers for requests to a writer by another HTTP client: `Freshet-Hops` and `Freshet-Cause`. Copy them for each
-   * request: a copy that is kept for later calls tells the writer the wrong lineage.
+   * request: a copy that is kept for later calls gives the writer the wrong lineage.
    */
   readonly headers: Readonly<Record<string, string>>
 }

@@ -159,7 +159,7 @@ export class HandlerRuns {
     return { signal, headers, fetch: lineageFetch({ headers: lineage, writers, admit }) }
   }
 
-  /** Kept for a later call, they would tell the writer a wrong lineage. @throws {HandlerError} STALE_CONTEXT */
+  /** Kept for a later call, they would send the writer a wrong lineage. @throws {HandlerError} STALE_CONTEXT */
   #checkCurrent(run: Run, what: 'fetch' | 'headers'): void {
     if (!run.ended && handlerOf(otherRun(run)) !== handlerOf(run)) return
     throw this.#refused('stale-context', run, undefined, what)

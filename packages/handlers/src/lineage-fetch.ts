@@ -57,7 +57,7 @@ function signalOf(target: Request | string, init: RequestInit | undefined): Abor
   return target.signal
 }
 
-/** The headers by which a request tells a writer what it descends from. */
+/** The headers that carry a request's lineage to a writer. */
 export function lineageHeaders(lineage: Lineage): Readonly<Record<string, string>> {
   return Object.freeze({ [names.hops]: String(lineage.length), [names.cause]: formatLineage(lineage) })
 }

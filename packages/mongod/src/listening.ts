@@ -18,7 +18,7 @@ export async function assertListening(host: string, port: number, withinMs: numb
       socket.destroy()
       resolve()
     })
-    // If several addresses were tried, the error has no message of its own.
+    // If several addresses were tried, the error itself has no message.
     socket.once('error', (cause) => fail(cause.message || String(cause), cause))
   })
 }

@@ -107,7 +107,7 @@ export function parameterOf({ parameters }: RequestHead, name: string): string {
 }
 
 /**
- * Checks `{collection}` and `{id}` in a path; for the `parameters` of a route table. `has` tells whether a collection
+ * Checks `{collection}` and `{id}` in a path; for the `parameters` of a route table. `has` says whether a collection
  * exists.
  */
 export function documentParameters(

@@ -13,7 +13,7 @@ import type { ServersInUse } from './shared-servers.ts'
 import { startServers } from './start-servers.ts'
 import type { ServerOptions } from './start-servers.ts'
 
-/** Options of a test database. Any of those of its servers gives it its own. */
+/** Options of a test database. Any server option gives it its own servers. */
 export interface TestDatabaseOptions extends ServerOptions {
   /** Its servers are not shared: for tests that stop, fail, reconfigure or fill them, or need two histories. */
   readonly own?: boolean

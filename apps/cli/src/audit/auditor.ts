@@ -56,7 +56,7 @@ export class Auditor {
   }
 
   /**
-   * Runs until `signal` aborts and each responding reader has been asked about each collection. Rejects if the database cannot
+   * Runs until `signal` aborts and each responding reader was queried about each collection. Rejects if the database cannot
    * be read at the start; later failures are retried.
    */
   async run(signal: AbortSignal): Promise<AuditSummary> {

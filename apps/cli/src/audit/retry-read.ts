@@ -4,7 +4,7 @@ import type { Unknown } from './contract.ts'
 const withinMs = 10_000
 const pauseMs = 200
 
-/** Permanent errors: the past is gone or never existed. https://www.mongodb.com/docs/manual/reference/error-codes/ */
+/** Permanent errors: the snapshot history is lost or never existed. https://www.mongodb.com/docs/manual/reference/error-codes/ */
 const finalCodes: ReadonlySet<unknown> = new Set([
   13, // Unauthorized
   72, // InvalidOptions: after the latest cluster time

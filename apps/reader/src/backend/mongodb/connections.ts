@@ -37,7 +37,7 @@ class Connections implements Part {
     }
   }
 
-  /** The combined status: a layer stands if it stands for both; counters are added up. */
+  /** The combined status: a layer is in force if it is for both; counters are added up. */
   guard(): GuardReport {
     const feed = this.feed.status()
     const fills = this.fills.status()

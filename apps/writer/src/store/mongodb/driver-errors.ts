@@ -68,7 +68,7 @@ const unknownAt: Record<Stage, StoreErrorCode> = {
   confirm: 'UNCONFIRMED',
 }
 
-/** Maps a failure to find the position of completed work: the client cannot be told when it happened. */
+/** Maps a failure to find the position of completed work: the client cannot learn when it happened. */
 export async function orUntimed(latestPosition: Promise<Position>, stage: Stage): Promise<Position> {
   try {
     return await latestPosition
