@@ -152,7 +152,10 @@ const lies: Record<string, (answer: Answer, at: number) => Answer> = {
   }),
   'reports another length': (answer) => ({ ...answer, body: Buffer.from('x'), contentLength: 1 }),
   'reports another content type': (answer) => ({ ...answer, contentType: 'text/html' }),
-  'reports a position that the database has not reached': (answer, at) => ({ ...answer, position: positionOf(0, at + 5_000) }),
+  'reports a position that the database has not reached': (answer, at) => ({
+    ...answer,
+    position: positionOf(0, at + 5_000),
+  }),
   'omits Age': (answer) => ({ ...answer, ageS: undefined }),
   'omits Cache-Status': (answer) => ({ ...answer, cacheStatus: undefined }),
   'reports a source that never existed': (answer) => ({ ...answer, source: parseSourceId('ffffffff') }),

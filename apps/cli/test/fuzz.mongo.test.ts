@@ -157,7 +157,10 @@ const lies: readonly (readonly [name: string, alter: Alter])[] = [
     (got) => (got.headers.etag ? withHeader(got, 'etag', '"AAAAAAAAAAAAAAAAAAAAAA"') : got),
   ],
   ['returns wrong documents', (got) => (got.status < 300 && got.text ? { ...got, text: '{"id":"x"}' } : got)],
-  ['reports existing documents as missing', (got) => (got.status === 200 ? { ...got, status: 404, text: '' } : got)],
+  [
+    'reports existing documents as missing',
+    (got) => (got.status === 200 ? { ...got, status: 404, text: '' } : got),
+  ],
   [
     'accepts what it should refuse',
     (got) => (got.status === 422 || got.status === 412 ? { ...got, status: 204 } : got),
@@ -165,10 +168,13 @@ const lies: readonly (readonly [name: string, alter: Alter])[] = [
   ['leaks internals', (got) => (got.status === 400 ? { ...got, text: `${got.text} TypeError` } : got)],
 ]
 
-test.each(lies)('control: a service that %s is detected by the write clients and by the read clients', async (_, alter) => {
-  expect(
-    (await write(1_000, 100 + CLIENTS * lies.findIndex(([, one]) => one === alter), alter)).length,
-  ).toBeGreaterThan(0)
-  // The expected state is from the honest run.
-  expect((await read(2_000, alter)).length).toBeGreaterThan(0)
-})
+test.each(lies)(
+  'control: a service that %s is detected by the write clients and by the read clients',
+  async (_, alter) => {
+    expect(
+      (await write(1_000, 100 + CLIENTS * lies.findIndex(([, one]) => one === alter), alter)).length,
+    ).toBeGreaterThan(0)
+    // The expected state is from the honest run.
+    expect((await read(2_000, alter)).length).toBeGreaterThan(0)
+  },
+)

@@ -98,9 +98,7 @@ test('P4 10,000 writes are read back at once from another process: none is stale
   }
   await Promise.all(Array.from({ length: clients }, () => work(clientOf(line))))
   const fills = (await Promise.all(line.management.readers.map(fillsOf))).reduce((sum, one) => sum + one, 0)
-  process.stderr.write(
-    `${rounds} reads of own writes: ${stale.length} stale, ${fills} from the database\n`,
-  )
+  process.stderr.write(`${rounds} reads of own writes: ${stale.length} stale, ${fills} from the database\n`)
   expect(stale).toEqual([])
   expect(fills).toBeLessThanOrEqual(rounds / 100)
 })

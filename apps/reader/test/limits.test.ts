@@ -35,12 +35,9 @@ test.each([
   ['bytes of one answer', defaultReplicaOptions.maxAnswerBytes, 16 * MiB],
   ['reads waiting for documents', defaultReplicaOptions.maxReads, 10_000],
   ['cache bytes', config.cacheBytes, 256 * MiB],
-])(
-  'P9 the default limit of a reader is as documented: %s',
-  (_what, limit, wanted) => {
-    expect(limit).toBe(wanted)
-  },
-)
+])('P9 the default limit of a reader is as documented: %s', (_what, limit, wanted) => {
+  expect(limit).toBe(wanted)
+})
 
 test('P9 an id has at most 256 characters, in a URL and in a list, and a list has at most 200 ids', async () => {
   await using reader = await openReader()

@@ -70,19 +70,22 @@ test.each(paths)(
   },
 )
 
-test.each(paths)('P9 a client that reads nothing of an answer to %s is disconnected when others need the memory', async (path) => {
-  await using reader = await openReader({ argv })
-  put(reader, 'products/a', Buffer.alloc(large, 'a'))
-  const silent = askSilently(reader, path)
-  await eventually(async () => expect(await taken(reader)).toBeGreaterThanOrEqual(large))
-  expect((await (await reader.ask(path)).arrayBuffer()).byteLength).toBeGreaterThanOrEqual(large)
-  expect(await figure(reader, 'in_flight_ended_total')).toBe(1)
-  let got = 0
-  silent.on('data', (bytes: Buffer) => (got += bytes.length)).resume()
-  await once(silent, 'close')
-  expect(got).toBeLessThan(large)
-  await eventually(async () => expect(await taken(reader)).toBe(0))
-})
+test.each(paths)(
+  'P9 a client that reads nothing of an answer to %s is disconnected when others need the memory',
+  async (path) => {
+    await using reader = await openReader({ argv })
+    put(reader, 'products/a', Buffer.alloc(large, 'a'))
+    const silent = askSilently(reader, path)
+    await eventually(async () => expect(await taken(reader)).toBeGreaterThanOrEqual(large))
+    expect((await (await reader.ask(path)).arrayBuffer()).byteLength).toBeGreaterThanOrEqual(large)
+    expect(await figure(reader, 'in_flight_ended_total')).toBe(1)
+    let got = 0
+    silent.on('data', (bytes: Buffer) => (got += bytes.length)).resume()
+    await once(silent, 'close')
+    expect(got).toBeLessThan(large)
+    await eventually(async () => expect(await taken(reader)).toBe(0))
+  },
+)
 
 test('P9 a single answer that exceeds the limit for all together has capacity if it is alone', async () => {
   await using reader = await openReader({ argv: ['--in-flight-size=1MiB'] })

@@ -14,7 +14,8 @@ import type { IncomingHttpHeaders } from 'node:http'
 const says: Record<LoopFault, (handler: string, collection: string, maxHops: number) => string> = {
   undeclared: (handler, collection) => `${handler} did not declare writes to ${collection}`,
   'own-entry': (handler) => `${handler} received a change that it caused itself`,
-  'too-many-hops': (handler, _, maxHops) => `${handler} is too far from the original write (--max-hops=${maxHops})`,
+  'too-many-hops': (handler, _, maxHops) =>
+    `${handler} is too far from the original write (--max-hops=${maxHops})`,
 }
 
 /** Whether a request has a cause, well-formed or not. */

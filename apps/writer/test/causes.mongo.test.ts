@@ -143,11 +143,7 @@ test('a write that needs no read is not refused because of concurrent writes, wi
 
 const refusals: readonly [name: string, lineage: readonly Hop[], says: string][] = [
   ['an undeclared collection', [hop('stock/recount', 'orders')], 'did not declare'],
-  [
-    'too many hops',
-    [hop('shop/price', 'orders'), recount],
-    'too far from the original write (--max-hops=1)',
-  ],
+  ['too many hops', [hop('shop/price', 'orders'), recount], 'too far from the original write (--max-hops=1)'],
   ['a change caused by the handler itself', [recount, recount], 'received a change that it caused itself'],
 ]
 

@@ -26,30 +26,27 @@ async function make(id: string): Promise<string> {
   return String(headers.get('etag'))
 }
 
-test.each(['PUT', 'PATCH', 'DELETE'])(
-  '%s If-Match succeeds only for the stored version',
-  async (method) => {
-    const id = `match-${method}`
-    const etag = await make(id)
-    const body = method === 'DELETE' ? {} : { body: { name: 'new' } }
-    const type = method === 'PATCH' ? { 'content-type': 'application/merge-patch+json' } : {}
-    const send = (tag: string) =>
-      writer.send(method, `products/${id}`, { headers: { 'if-match': tag, ...type }, ...body })
-    for (const other of ['"AAAAAAAAAAAAAAAAAAAAAA"', `W/${etag}`]) {
-      const refused = await send(other)
-      expect(refused.json).toMatchObject({
-        status: 412,
-        type: 'https://freshet.dev/problems/precondition-failed',
-      })
-      expect(refused.headers.get('etag')).toBe(etag)
-      expect(refused.headers.get('freshet-position')).toMatch(position)
-    }
-    const done = await send(`"AAAAAAAAAAAAAAAAAAAAAA", ${etag}`)
-    expect(done.status).toBe(method === 'DELETE' ? 204 : 200)
-    // This version no longer exists.
-    expect((await send(etag)).status).toBe(412)
-  },
-)
+test.each(['PUT', 'PATCH', 'DELETE'])('%s If-Match succeeds only for the stored version', async (method) => {
+  const id = `match-${method}`
+  const etag = await make(id)
+  const body = method === 'DELETE' ? {} : { body: { name: 'new' } }
+  const type = method === 'PATCH' ? { 'content-type': 'application/merge-patch+json' } : {}
+  const send = (tag: string) =>
+    writer.send(method, `products/${id}`, { headers: { 'if-match': tag, ...type }, ...body })
+  for (const other of ['"AAAAAAAAAAAAAAAAAAAAAA"', `W/${etag}`]) {
+    const refused = await send(other)
+    expect(refused.json).toMatchObject({
+      status: 412,
+      type: 'https://freshet.dev/problems/precondition-failed',
+    })
+    expect(refused.headers.get('etag')).toBe(etag)
+    expect(refused.headers.get('freshet-position')).toMatch(position)
+  }
+  const done = await send(`"AAAAAAAAAAAAAAAAAAAAAA", ${etag}`)
+  expect(done.status).toBe(method === 'DELETE' ? 204 : 200)
+  // This version no longer exists.
+  expect((await send(etag)).status).toBe(412)
+})
 
 test('If-None-Match: * creates and never replaces; If-Match: * replaces and never creates', async () => {
   const create = { headers: { 'if-none-match': '*' }, body: { name: 'x' } }

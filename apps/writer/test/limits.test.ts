@@ -50,9 +50,6 @@ test.each([
   ['nesting levels of a body', largest((levels) => isBody(nested(levels))), 64],
   ['keys of an object', largest((keys) => isBody(wide(keys))), 1_000],
   ['characters of an id', largest((length) => isId('a'.repeat(length))), 256],
-])(
-  'P9 the default limit of a writer is as documented: %s',
-  (_what, limit, wanted) => {
-    expect(limit).toBe(wanted)
-  },
-)
+])('P9 the default limit of a writer is as documented: %s', (_what, limit, wanted) => {
+  expect(limit).toBe(wanted)
+})

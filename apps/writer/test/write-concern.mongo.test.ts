@@ -58,18 +58,15 @@ const verbs: readonly Verb[] = [
   ['PUT If-None-Match', 'PUT', { headers: { 'if-none-match': '*' }, body: { name: 'j' } }, 201, ['insert']],
 ]
 
-test.each(verbs)(
-  'P1 %s requests a journaled majority',
-  async (_what, method, sent, status, commands) => {
-    const from = tap.commands.length
-    const got = await writer.send(method, method === 'POST' ? 'products' : 'products/p', sent)
-    expect(got.status).toBe(status)
-    const final = tap.commands.slice(from).filter((command) => isFinal(command) && !isHeartbeat(command))
-    expect(final.map((command) => ({ name: nameOf(command), asks: command['writeConcern'] }))).toEqual(
-      commands.map((name) => ({ name, asks: durable })),
-    )
-  },
-)
+test.each(verbs)('P1 %s requests a journaled majority', async (_what, method, sent, status, commands) => {
+  const from = tap.commands.length
+  const got = await writer.send(method, method === 'POST' ? 'products' : 'products/p', sent)
+  expect(got.status).toBe(status)
+  const final = tap.commands.slice(from).filter((command) => isFinal(command) && !isHeartbeat(command))
+  expect(final.map((command) => ({ name: nameOf(command), asks: command['writeConcern'] }))).toEqual(
+    commands.map((name) => ({ name, asks: durable })),
+  )
+})
 
 test('P1 so does the heartbeat, which readers take as a sign of life of a majority', async () => {
   const beat = await eventually(() => {

@@ -84,18 +84,21 @@ test.each([
   ["the program's `fetch`", [403], 0],
   // The handler's `fetch` replaces them, so the loop ends where it closes.
   ['headers of its own', [200, 508], 0],
-])('G6.6 with the token for its handlers, a loop through %s ends at once', async (way, statuses, unseenStarts) => {
-  const id = way.replaceAll(/[^a-z]/g, '-')
-  await using opened = await open(
-    (heard, context) => ways[way]?.(heard, tokenFor('stamper'), context) ?? Promise.reject(),
-  )
-  await orders.insertOne({ _id: id })
-  await eventually(() => expect(opened.statuses).toEqual(statuses))
-  // Every write was received and caused no further write.
-  await eventually(() => expect(opened.stamper.handlers()).toMatchObject([{ heard: statuses.length }]))
-  expect(opened.statuses).toEqual(statuses)
-  expect(opened.stamper.handlers()).toMatchObject([{ unseenStarts, failed: 0 }])
-})
+])(
+  'G6.6 with the token for its handlers, a loop through %s ends at once',
+  async (way, statuses, unseenStarts) => {
+    const id = way.replaceAll(/[^a-z]/g, '-')
+    await using opened = await open(
+      (heard, context) => ways[way]?.(heard, tokenFor('stamper'), context) ?? Promise.reject(),
+    )
+    await orders.insertOne({ _id: id })
+    await eventually(() => expect(opened.statuses).toEqual(statuses))
+    // Every write was received and caused no further write.
+    await eventually(() => expect(opened.stamper.handlers()).toMatchObject([{ heard: statuses.length }]))
+    expect(opened.statuses).toEqual(statuses)
+    expect(opened.stamper.handlers()).toMatchObject([{ unseenStarts, failed: 0 }])
+  },
+)
 
 test('G6.6 negative control: with a token without the claim, a loop through a worker continues and is counted', async () => {
   await using opened = await open(

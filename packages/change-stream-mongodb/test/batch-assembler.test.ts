@@ -183,18 +183,13 @@ test('F20 a change carries the cause that precedes it in its transaction, and no
   ])
 })
 
-test.each([0xff, 0xc0, 0])(
-  'F20 a record that is not text, because of byte %d, is ignored',
-  (byte) => {
-    const made = event(6, { ...record, cause: recount })
-    made[made.indexOf(recount)] = byte
-    const { batch } = assembler().next(
-      reply([made, event(6, { transaction: true }), event(7)], eventToken(7)),
-    )
-    expect(batch.changes).toHaveLength(2)
-    for (const change of batch.changes) expect(change).not.toHaveProperty('cause')
-  },
-)
+test.each([0xff, 0xc0, 0])('F20 a record that is not text, because of byte %d, is ignored', (byte) => {
+  const made = event(6, { ...record, cause: recount })
+  made[made.indexOf(recount)] = byte
+  const { batch } = assembler().next(reply([made, event(6, { transaction: true }), event(7)], eventToken(7)))
+  expect(batch.changes).toHaveLength(2)
+  for (const change of batch.changes) expect(change).not.toHaveProperty('cause')
+})
 
 test('F20 a cause and its document may arrive in separate replies', () => {
   const target = assembler()

@@ -91,7 +91,11 @@ function limitAt(name: string, value: unknown): void {
 
 function checkHandlers({ service, writers = [] }: Members): void {
   if (typeof service !== 'string' || !isHandlerName(`${service}/x`))
-    throw bad('handlers.service', 'a name of 1 to 32 characters of a-z 0-9 _ -, starting with a letter', service)
+    throw bad(
+      'handlers.service',
+      'a name of 1 to 32 characters of a-z 0-9 _ -, starting with a letter',
+      service,
+    )
   if (!Array.isArray(writers)) throw bad('handlers.writers', 'a list of origins', writers)
   const wrong: unknown = writers.find((writer) => typeof writer !== 'string' || !isHttpOrigin(writer))
   if (wrong !== undefined) throw bad('handlers.writers', "origins such as 'http://writer:8080'", wrong)

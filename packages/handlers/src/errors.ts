@@ -22,7 +22,8 @@ export const failures = {
   BREAKER_OPEN: {
     retry: true,
     exitCode: 70,
-    remedy: 'Break the loop. Writes because of this document are refused for some minutes; other writes are not affected.',
+    remedy:
+      'Break the loop. Writes because of this document are refused for some minutes; other writes are not affected.',
   },
   /** The `fetch` or `headers` of a call were used after it ended, or by another call of the handler. */
   STALE_CONTEXT: {

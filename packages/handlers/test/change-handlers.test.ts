@@ -46,7 +46,9 @@ test('G7.5 a refusal names the handler, document and chain; it is counted, logge
         chain: 'orders/42 → s/recount',
         err: expect.objectContaining({
           code: 'UNDECLARED_WRITE',
-          message: expect.stringContaining('s/recount tried to write to orders because of orders/42, without declaring it'),
+          message: expect.stringContaining(
+            's/recount tried to write to orders because of orders/42, without declaring it',
+          ),
         }),
       },
       message: 'a handler failed',
@@ -90,7 +92,7 @@ test('G7.7 each process or thread that a handler starts is counted, and logged o
 })
 
 test.each([
-  ["a change without a cause", [], 1, undefined],
+  ['a change without a cause', [], 1, undefined],
   ['a change made by a handler', [before], 1, 'WRITE_LOOP'],
   ['a change made by a handler, with two hops allowed', [before], 2, undefined],
   ['a change that the handler caused itself', [{ ...before, handler: 's/recount' }], 9, 'WRITE_LOOP'],

@@ -43,7 +43,7 @@ test('G6.1 other origins receive no lineage and get the plain fetch', async () =
   })
 })
 
-test("G6.1 the global fetch carries no lineage, inside and outside of handlers", async () => {
+test('G6.1 the global fetch carries no lineage, inside and outside of handlers', async () => {
   const outcome = await inHandler(async () => void (await fetch(`${originOf(server)}/200`)))
   expect(outcome.seen).toEqual(['writer GET /200 [|]'])
 })

@@ -108,9 +108,12 @@ test.each([
   ['by id, with a client whose replies report it', setting((id) => [`orders/${id}`], true)],
   ['by id, with a client whose replies do not', setting((id) => [`orders/${id}`], false)],
   ['by a condition', setting(() => [], true)],
-])('G7.4 nor if a handler responds to its own change by setting the same value again: %s', async (_, play) => {
-  expect(await play()).toMatchObject({ refused: 0 })
-})
+])(
+  'G7.4 nor if a handler responds to its own change by setting the same value again: %s',
+  async (_, play) => {
+    expect(await play()).toMatchObject({ refused: 0 })
+  },
+)
 
 test('G7.4 negative control: under the same load, a handler that writes back every change is stopped', async () => {
   const result = await load((id, write) => write(`orders/${id}`))

@@ -36,11 +36,7 @@ test('a server outside any replica set is reported as such, with or without repl
 
 // Most of these wait for a server that never answers, so they run concurrently.
 test.concurrent.each([
-  [
-    'another set name',
-    (uri: string) => uri.replace('replicaSet=freshet', 'replicaSet=other'),
-    'WRONG_SET',
-  ],
+  ['another set name', (uri: string) => uri.replace('replicaSet=freshet', 'replicaSet=other'), 'WRONG_SET'],
   [
     'another set name, with the option in upper case',
     (uri: string) => uri.replace('replicaSet=freshet', 'REPLICASET=other'),

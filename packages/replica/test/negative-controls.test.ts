@@ -30,7 +30,10 @@ test.each<[string, () => BenchOptions]>([
   ['a fill overwrites an event', () => ({ cache: new broken.FillOverwritesEvent(cacheOptions) })],
   ['entries are cleared after W has advanced', () => ({ cache: new broken.ClearsLater(cacheOptions) })],
   ['missing content is treated as absence', () => ({ cache: new broken.TakesNullAsAbsent(cacheOptions) })],
-  ['a fill is not a read at its position', () => ({ reads: (history) => new broken.ReadsTheNewest(history) })],
+  [
+    'a fill is not a read at its position',
+    () => ({ reads: (history) => new broken.ReadsTheNewest(history) }),
+  ],
   [
     'a missing position is ignored',
     () => ({ reads: (history) => new broken.TakesSilenceAsAbsence(history) }),

@@ -70,10 +70,15 @@ export const serviceOptions = defineOptions({
   ),
   tokenIssuer: text('token-issuer', 'freshet', 'The required issuer of tokens.'),
   tokenAudience: text('token-audience', 'freshet', 'The required audience of tokens.'),
-  tokenMaxDays: count('token-max-days', 366, 'The maximum lifetime of a token in days; tokens that expire later are refused.', {
-    min: 1,
-    max: 36_500,
-  }),
+  tokenMaxDays: count(
+    'token-max-days',
+    366,
+    'The maximum lifetime of a token in days; tokens that expire later are refused.',
+    {
+      min: 1,
+      max: 36_500,
+    },
+  ),
   noTokens: flag('no-tokens', 'Accepts all requests without a token; on loopback addresses only.'),
 })
 

@@ -104,7 +104,11 @@ test.each<[string, () => string | Promise<string>, RegExp]>([
   ['for another audience', () => sign({ ...good, aud: 'other' }), /"aud"/],
   ['without sub', () => sign(without('sub')), /"sub"/],
   ['with handlers that are not strings', () => sign({ ...good, freshet_handlers: 1 }), /"freshet_handlers"/],
-  ['with one handler that is not a string', () => sign({ ...good, freshet_handlers: [1] }), /"freshet_handlers"/],
+  [
+    'with one handler that is not a string',
+    () => sign({ ...good, freshet_handlers: [1] }),
+    /"freshet_handlers"/,
+  ],
   [
     'that expires in more days than allowed',
     () => sign({ ...good, exp: nowS + 367 * 86_400 }),

@@ -122,14 +122,16 @@ function* faultsOfProblem(app: App, { method }: Sent, got: Got): Iterable<string
 function* faultsOfReader({ method }: Sent, { status, headers, text }: Got): Iterable<string> {
   if (status !== 200 && status !== 304) return
   if (!/^\d+$/.test(String(headers.age))) yield 'Age is not a number'
-  if (!/^freshet; (hit|fwd=)/.test(String(headers['cache-status']))) yield 'Cache-Status is missing or invalid'
+  if (!/^freshet; (hit|fwd=)/.test(String(headers['cache-status'])))
+    yield 'Cache-Status is missing or invalid'
   if (status === 200 && method === 'GET' && headers['content-length'] !== String(Buffer.byteLength(text)))
     yield 'Content-Length differs from the length of the body'
 }
 
 function* faultsOfWriter({ headers: asked }: Sent, { status, headers, text }: Got): Iterable<string> {
   if (status === 304) yield '304 from a writer'
-  if ((status === 201) !== (headers.location !== undefined)) yield 'Location without 201, or 201 without Location'
+  if ((status === 201) !== (headers.location !== undefined))
+    yield 'Location without 201, or 201 without Location'
   if (status === 200 || status === 201) {
     if (!ETAG.test(String(headers.etag))) yield 'a document without an ETag'
     const minimal = /return=minimal/.test(headers['preference-applied']?.toString() ?? '')

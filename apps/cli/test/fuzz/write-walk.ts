@@ -66,9 +66,7 @@ export class WriteWalk {
     of.stored =
       leaves === 'none' || leaves === 'unknown' || etag === undefined ? undefined : { etag, json: leaves }
     if (got.text !== '' && of.stored && !shows(got.text, of.id, of.stored.json))
-      this.#parts.report(
-        `${says(sent)} should store ${JSON.stringify(of.stored.json)}, got ${tells(got)}`,
-      )
+      this.#parts.report(`${says(sent)} should store ${JSON.stringify(of.stored.json)}, got ${tells(got)}`)
     await this.#readBack(of, attempt.makesId ? location : slot.path, got)
   }
 

@@ -33,7 +33,7 @@ export const forbidden: Readonly<Record<string, string>> = {
   'HTTP as a client': `import { request } from 'node:http'`,
   'HTTP as a client, renamed': `import { get as look } from 'node:http'`,
   'all of HTTP': `import * as http from 'node:http'`,
-  'HTTPS': `import { request } from 'node:https'`,
+  HTTPS: `import { request } from 'node:https'`,
   'HTTP/2': `import { connect } from 'node:http2'`,
   'another HTTP client': `import { request } from 'undici'`,
   'fetch to the writer': `export const post = () => fetch('http://writer/v1/orders', { method: 'POST' })`,
