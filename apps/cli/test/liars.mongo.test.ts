@@ -119,8 +119,7 @@ const lies: Readonly<Record<string, Lie>> = {
   backwards: (told, { turn }) => (turn % 2 === 0 ? told : shifted(told, -seconds(2))),
   'backwards under an unknown source': (told, { turn }) =>
     placed(shifted(told, turn % 2 === 0 ? 0n : -seconds(2)), ({ at }) => `${unknownSource}.${at}`),
-  'backwards with correct old documents': async (told, asked) =>
-    asked.turn % 20 < 10 ? told : truly(asked, trueSource, past, 0),
+  'truly backwards': async (told, asked) => (asked.turn % 20 < 10 ? told : truly(asked, trueSource, past, 0)),
   'frozen at a position, with Age 0': standing(trueSource, 'freshet; hit', () => 0),
   'frozen at a position, with an Age that is too low': standing(
     trueSource,

@@ -5,9 +5,11 @@ import { CommandTap } from './support/command-tap.ts'
 import { bearer, openWriter } from './support/open-writer.ts'
 import { append, merge, openKeyedWriter, problem, told } from './support/sending-once.ts'
 
-const opened = await openKeyedWriter({ setParameters: { ttlMonitorSleepSecs: 1 } }, ['--max-body=64KiB'])
-const { db, writer, sender, products, records } = opened
-afterAll(() => opened[Symbol.asyncDispose]())
+const { db, writer, sender, products, records, close } = await openKeyedWriter(
+  { setParameters: { ttlMonitorSleepSecs: 1 } },
+  ['--max-body=64KiB'],
+)
+afterAll(close)
 
 test('a write with an unknown outcome is applied once when repeated with its key', async () => {
   await products.insertOne({ _id: 'list', name: 'x', tags: [] })

@@ -46,12 +46,13 @@ export interface Product {
 }
 
 /** A writer for keyed requests, and direct access to its documents and stored answers. */
-export interface KeyedWriter extends AsyncDisposable {
+export interface KeyedWriter {
   readonly db: TestDatabase
   readonly writer: OpenWriter
   readonly sender: ReturnType<typeof sendersOf>
   readonly products: Collection<Product>
   readonly records: Collection
+  readonly close: () => Promise<void>
 }
 
 export async function openKeyedWriter(
@@ -66,7 +67,7 @@ export async function openKeyedWriter(
     sender: sendersOf(writer),
     products: db.admin.db('shop').collection<Product>('products'),
     records: db.admin.db('shop_internal').collection('idempotency'),
-    [Symbol.asyncDispose]: async () => {
+    close: async () => {
       await writer[Symbol.asyncDispose]()
       await db[Symbol.asyncDispose]()
     },
