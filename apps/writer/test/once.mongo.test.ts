@@ -2,7 +2,7 @@ import { afterAll, expect, test } from '@jest/globals'
 import type { Sent } from './support/open-writer.ts'
 import { append, merge, openKeyedWriter, problem, told } from './support/sending-once.ts'
 
-const { writer, sender, products, records, close } = await openKeyedWriter()
+const { db, writer, sender, products, records, close } = await openKeyedWriter()
 afterAll(close)
 
 const writes: readonly (readonly [name: string, method: string, path: string, sent: Sent, status: number])[] =
