@@ -30,6 +30,10 @@ export interface BatchAssemblerParts {
   /** Whether an event outside a transaction is the only one at its cluster time. True for MongoDB 6.0. */
   readonly singlePositions: boolean
   readonly maxOpenBytes: number
+  /** The identity was read after this time, so earlier changes of it are known. */
+  readonly identityKnownThrough?: ClusterTime | undefined
+  /** Batches have `seconds`. */
+  readonly withSeconds?: boolean
 }
 
 /** How to reopen a feed. `startAfter` skips an end event; resuming there would end at once. */
@@ -51,6 +55,7 @@ export interface AssembledReply {
  */
 export class BatchAssembler {
   readonly #singlePositions: boolean
+  readonly #identityKnownThrough: ClusterTime | undefined
   readonly #event: EventReader
   readonly #buffered: BufferedChanges
   readonly #decoder = new ChangeDecoder()
@@ -65,6 +70,8 @@ export class BatchAssembler {
   /** Changes of this reply, and how many of them belong to completed positions. */
   #changes: Change[] = []
   #closed = 0
+  /** The second of each of them, if requested. */
+  #seconds: number[] | undefined
   #openingMark: ClusterTime | undefined
   /** The opening mark is not ahead of the node's latest operation, so the server has read up to it. */
   #openingMarkIsReal = false
@@ -73,9 +80,11 @@ export class BatchAssembler {
 
   constructor(parts: BatchAssemblerParts) {
     this.#singlePositions = parts.singlePositions
+    this.#identityKnownThrough = parts.identityKnownThrough
     this.#event = new EventReader(parts.watchList)
     this.#buffered = new BufferedChanges(parts.maxOpenBytes)
     this.#through = timeOf(parts.from)
+    if (parts.withSeconds === true) this.#seconds = []
   }
 
   /** Whether changes are buffered. If so, the next reply should be requested soon. */
@@ -106,6 +115,8 @@ export class BatchAssembler {
     this.#changes = this.#buffered.take()
     this.#closed = 0
     const carried = this.#changes.length
+    // They all belong to the open position.
+    this.#seconds &&= this.#changes.map(() => this.#open?.high ?? 0)
     let fresh = false
     for (const bytes of reply.events) {
       this.#event.read(bytes)
@@ -134,8 +145,14 @@ export class BatchAssembler {
     }
     this.#open ??= { high: event.high, low: event.low }
     this.#openInTransaction = event.inTransaction
-    if (mayChangeIdentity(event)) this.#openMayChangeIdentity = true
+    if (mayChangeIdentity(event)) this.#openMayChangeIdentity ||= !this.#isKnown(event)
     else this.#decoder.add(event, this.#changes)
+    while (this.#seconds && this.#seconds.length < this.#changes.length) this.#seconds.push(event.high)
+  }
+
+  #isKnown(time: ClusterTime): boolean {
+    const known = this.#identityKnownThrough
+    return known !== undefined && compareTimes(time, known) <= 0
   }
 
   #closeByToken(reply: FeedReply, first: boolean): void {
@@ -172,8 +189,10 @@ export class BatchAssembler {
 
   #result(changes: readonly Change[]): AssembledReply {
     const { provedAt, aliveAt } = this.#proof
+    const through = positionAt(this.#through)
+    const seconds = this.#seconds?.slice(0, changes.length)
     return {
-      batch: { changes, through: positionAt(this.#through), provedAt, aliveAt },
+      batch: { changes, ...(seconds && { seconds }), through, provedAt, aliveAt },
       identityTouched: this.#identityTouched,
     }
   }

@@ -4,7 +4,7 @@ import type { Position } from '@freshet/protocol'
 import { ChangeStreamError } from '@freshet/change-stream'
 import { timeOfTimestamp } from './cluster-time.ts'
 import { changeStreamErrorOf } from './driver-errors.ts'
-import { feedPipeline } from './feed-pipeline.ts'
+import { feedPipeline, type FeedSelection } from './feed-pipeline.ts'
 import type { MongoSourceOptions } from './options.ts'
 import type { FeedReply, Resume } from './batch-assembler.ts'
 
@@ -22,23 +22,22 @@ export class FeedCursor implements AsyncDisposable {
   readonly #connection: ReadConnection
   readonly #clock: Clock
   readonly #options: MongoSourceOptions
-  readonly #collections: readonly string[]
+  readonly #selection: FeedSelection
   readonly #signal: AbortSignal
   readonly #session: ReadSession
   #id: { isZero(): boolean } | undefined
   #server: string | undefined
   #asking = false
 
-  /** @param collections those whose contents are needed; for others, only that they changed. */
   constructor(
     { connection, clock, options }: FeedCursorParts,
-    collections: readonly string[],
+    selection: FeedSelection,
     signal: AbortSignal,
   ) {
     this.#connection = connection
     this.#clock = clock
     this.#options = options
-    this.#collections = collections
+    this.#selection = selection
     this.#signal = signal
     this.#session = connection.openSession()
   }
@@ -52,7 +51,7 @@ export class FeedCursor implements AsyncDisposable {
   async open(from: Position, resume: Resume | undefined, withinMs: number): Promise<FeedReply> {
     const command = {
       aggregate: 1,
-      pipeline: feedPipeline(from, resume, this.#collections),
+      pipeline: feedPipeline(from, resume, this.#selection),
       cursor: { batchSize: this.#options.batchSize },
       readConcern: { level: 'majority' },
     }

@@ -1,10 +1,11 @@
 import type { ReadConnection } from '@freshet/guard'
 import type { Clock } from '@freshet/kit'
-import { before, type CollectionPlace, type Position } from '@freshet/protocol'
+import { before, placeOf, type CollectionPlace, type Position } from '@freshet/protocol'
 import { type Batch, type ChangeSource, ChangeStreamError, type Origin } from '@freshet/change-stream'
-import { timeOf, wallTimeMsOf } from './cluster-time.ts'
+import { positionAt, timeOf, wallTimeMsOf } from './cluster-time.ts'
 import { changeStreamErrorOf } from './driver-errors.ts'
 import { FeedCursor } from './feed-cursor.ts'
+import type { FeedSelection } from './feed-pipeline.ts'
 import { FollowedServer } from './followed-server.ts'
 import { identify, requirePosition, type SourceIdentity, type IdentityRule } from './identity.ts'
 import type { MongoSourceOptions } from './options.ts'
@@ -22,6 +23,16 @@ export interface MongoSourceParts {
   readonly identity: IdentityRule
   readonly clock: Clock
   readonly options: MongoSourceOptions
+  /** For a consumer that passes changes on and does not keep documents. */
+  readonly events?: EventOptions
+}
+
+/** Batches then have `seconds`, and nothing is sent of documents in collections that are not followed. */
+export interface EventOptions {
+  /** Collections of which only inserts are emitted, by public name. */
+  readonly insertsOnly: readonly string[]
+  /** A start goes back this far, to the start of a second, as far as the server has the history. */
+  readonly startSecondsBack: number
 }
 
 /** Wait while a position is open, to prove its end soon. In milliseconds; 0 would mean no limit. */
@@ -33,6 +44,7 @@ export class MongoSource implements ChangeSource {
   /** Shared with the reads, whose replies must come from the same server. */
   readonly followed = new FollowedServer()
   readonly #watchList: WatchList
+  readonly #selection: FeedSelection
   readonly #deadline: ReplyDeadline
   /** The latest change is too large to be delivered. */
   #tooLarge = false
@@ -42,6 +54,10 @@ export class MongoSource implements ChangeSource {
   constructor(parts: MongoSourceParts) {
     this.#parts = parts
     this.#watchList = new WatchList(parts.collections)
+    this.#selection = {
+      collections: this.#watchList.names,
+      insertsOnly: parts.events?.insertsOnly.map((name) => storedName(name, parts.collections)),
+    }
     this.#deadline = new ReplyDeadline(parts.options.replyWithinMs, parts.options.longestReplyMs)
   }
 
@@ -61,23 +77,49 @@ export class MongoSource implements ChangeSource {
     this.followed.proved(server)
     // One tick earlier, so that the latest operation itself is seen: others with the same time may still follow. If
     // that operation is too large to deliver, start at its time instead; snapshots there include all of it.
-    return { source, at: tooLarge ? at : before(at) }
+    if (tooLarge) return { source, at }
+    return { source, at: await this.#earlier(before(at), signal) }
+  }
+
+  /** The end of an earlier second after which the server has every change; the position itself if there is none. */
+  async #earlier(at: Position, signal: AbortSignal): Promise<Position> {
+    const { high } = timeOf(at)
+    for (let back = this.#parts.events?.startSecondsBack ?? 0; back >= 1; back = Math.floor(back / 2)) {
+      const earlier = before(positionAt({ high: high - back, low: 0 }))
+      if (await this.#hasHistoryAfter(earlier, signal)) return earlier
+    }
+    return at
+  }
+
+  async #hasHistoryAfter(at: Position, signal: AbortSignal): Promise<boolean> {
+    const { options } = this.#parts
+    const parts = { ...this.#parts, options: { ...options, batchSize: 1 } }
+    await using cursor = new FeedCursor(parts, this.#selection, signal)
+    try {
+      await this.#deadline.wait((withinMs) => cursor.open(at, undefined, withinMs))
+      return true
+    } catch (error) {
+      if (error instanceof ChangeStreamError && error.lost) return false
+      throw error
+    }
   }
 
   async *read(origin: Origin, signal: AbortSignal): AsyncGenerator<Batch, void> {
     const { connection, options } = this.#parts
     await this.#prove()
     const server = await inspectServer(connection, options.replyWithinMs, signal)
+    await using cursor = new FeedCursor(this.#parts, this.#selection, signal)
+    const resume = this.#resumeAt(origin)
+    let reply = await this.#ask((withinMs) => cursor.open(origin.at, resume, withinMs))
+    await this.#checkSource(origin, cursor.server, signal)
     const assembler = new BatchAssembler({
       from: origin.at,
       watchList: this.#watchList,
       singlePositions: server.singlePositions,
       maxOpenBytes: options.maxOpenBytes,
+      identityKnownThrough: reply.operationTime,
+      withSeconds: this.#parts.events !== undefined,
     })
-    await using cursor = new FeedCursor(this.#parts, this.#watchList.names, signal)
-    const resume = this.#resumeAt(origin)
-    let reply = await this.#ask((withinMs) => cursor.open(origin.at, resume, withinMs))
-    await this.#checkSource(origin, cursor.server, signal)
     for (let assembled = assembler.opened(reply); ; assembled = assembler.next(reply)) {
       this.#lastYielded = {
         source: origin.source,
@@ -151,4 +193,10 @@ export class MongoSource implements ChangeSource {
     const { connection, identity, options } = this.#parts
     return identify(connection, identity, options.replyWithinMs, signal)
   }
+}
+
+function storedName(name: string, collections: ReadonlyMap<string, CollectionPlace>): string {
+  const place = collections.get(name)
+  if (place === undefined) throw new TypeError(`expected a followed collection, got '${name}'`)
+  return placeOf(name, place).stored
 }

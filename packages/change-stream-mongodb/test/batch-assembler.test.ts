@@ -200,3 +200,11 @@ test('F20 a cause and its document may arrive in separate replies', () => {
   )
   expect(batch.changes[0]).toEqual({ kind: 'delete', collection: 'things', id: 'k6', cause: lineage })
 })
+
+test('F29 a change of the identity from before it was read ends nothing', () => {
+  const parts = { kind: 'replace', collection: 'freshet', id: 'source' }
+  const known = assembler(5, { identityKnownThrough: { high: 1, low: 6 } })
+  known.opened(reply([], mark(5)))
+  expect(known.next(reply([event(6, parts)], eventToken(6))).identityTouched).toBe(false)
+  expect(known.next(reply([event(7, parts)], eventToken(7))).identityTouched).toBe(true)
+})

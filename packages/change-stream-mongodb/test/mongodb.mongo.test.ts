@@ -3,6 +3,7 @@ import { openTestDatabase } from '@freshet/testkit'
 import { deserialize } from 'bson'
 import type { ClientSession } from 'mongodb'
 import { describeChangeSource, type BenchWrite, type SourceBench } from '@freshet/change-stream/conformance'
+import type { EventOptions } from '../src/index.ts'
 import { openSource } from './support/open-source.ts'
 
 interface Stored {
@@ -11,9 +12,9 @@ interface Stored {
 }
 
 /** Few changes per reply, so that replies end in the middle of transactions. */
-async function openBench(batchSize: number): Promise<SourceBench> {
+async function openBench(batchSize: number, events?: EventOptions): Promise<SourceBench> {
   const db = await openTestDatabase()
-  const opened = await openSource(db, { options: { batchSize } })
+  const opened = await openSource(db, { options: { batchSize }, ...(events && { events }) })
   const products = db.admin.db(db.database).collection<Stored>('products')
   const one = async (write: BenchWrite, session?: ClientSession): Promise<void> => {
     const _id = write.id
@@ -26,6 +27,7 @@ async function openBench(batchSize: number): Promise<SourceBench> {
   return {
     source: opened.source,
     reads: opened.reads,
+    ...(events && { seconds: true }),
     collection: 'products',
     valueOf: (document) => deserialize(document)['value'],
     write: async (...writes) => {
@@ -60,3 +62,5 @@ async function openBench(batchSize: number): Promise<SourceBench> {
 
 describeChangeSource('MongoDB', () => openBench(1_000))
 describeChangeSource('MongoDB with one change per reply', () => openBench(1))
+const events = { insertsOnly: [], startSecondsBack: 0 }
+describeChangeSource('MongoDB for a consumer of events', () => openBench(2, events))

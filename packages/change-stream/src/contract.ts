@@ -14,6 +14,8 @@ export interface Origin {
 export interface Batch {
   /** In commit order. Contents are valid only until the consumer's next `await`. */
   readonly changes: readonly Change[]
+  /** The second of each change by the source's clock, since 1970. Only if the source was asked for it. */
+  readonly seconds?: readonly number[]
   /** Never decreases from batch to batch. */
   readonly through: Position
   /** The latest time at which the state at `through` was proved to be current. Never decreases within a read. */

@@ -22,6 +22,12 @@ export interface Claims {
    * space-separated string; empty if missing. `all` with `--no-tokens`.
    */
   readonly handlers: readonly string[] | 'all'
+  /** The claim `groups`: groups that the bearer is a member of; empty if it is missing or not an array of strings. */
+  readonly groups: readonly string[]
+  /** The claim `exp`, in seconds since 1970; `Infinity` with `--no-tokens`. */
+  readonly expiresAt: number
+  /** The claim `iat`, in seconds since 1970; 0 if it is missing. */
+  readonly issuedAt: number
 }
 
 /** Verifies bearer tokens. */

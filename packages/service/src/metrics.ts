@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 
 /** One line of a metric with labels. */
 export interface Sample {
@@ -38,6 +38,12 @@ export class Metrics {
         for (const { labels, value } of samples(read)) metric.set({ ...labels }, value)
       },
     })
+  }
+
+  /** Registers a histogram. The result records one value. @throws {Error} the name is taken or malformed. */
+  histogram(name: string, help: string, buckets: readonly number[]): (value: number) => void {
+    const metric = new Histogram({ ...this.#common(name, help, []), buckets: [...buckets] })
+    return (value) => metric.observe(value)
   }
 
   /** Adds the default Node.js metrics: CPU, memory, event loop. */

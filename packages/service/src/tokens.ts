@@ -103,16 +103,22 @@ function slotOf(header: string): number {
   return place
 }
 
-/** Malformed roles count as none: only routes that need a role refuse the token. */
-function claimsOf({ sub, roles, freshet_handlers: handlers }: JWTPayload): Claims {
+function claimsOf({ sub, roles, groups, exp = 0, iat = 0, freshet_handlers: handlers }: JWTPayload): Claims {
   if (typeof sub !== 'string' || sub === '')
     throw invalid('The claim "sub" must be a non-empty string.', undefined)
-  const texts = Array.isArray(roles) && roles.every((role) => typeof role === 'string') ? [...roles] : []
   return Object.freeze({
     sub,
-    roles: Object.freeze(texts),
+    roles: Object.freeze(textsIn(roles)),
     handlers: Object.freeze(handlersIn(handlers)),
+    groups: Object.freeze(textsIn(groups)),
+    expiresAt: exp,
+    issuedAt: iat,
   })
+}
+
+/** Malformed roles or groups count as none: only routes that need one refuse the token. */
+function textsIn(claim: unknown): readonly string[] {
+  return Array.isArray(claim) && claim.every((text) => typeof text === 'string') ? [...claim] : []
 }
 
 /** Malformed handlers are an error: ignoring them would let a service write without a cause. */
@@ -141,6 +147,11 @@ function refusal(cause: unknown): ProblemError {
     detail: 'The keys for tokens cannot be fetched.',
     cause,
   })
+}
+
+/** Whether a verifier rejected a token only because it has expired: everything else about it is right. */
+export function isExpired(error: unknown): boolean {
+  return error instanceof ProblemError && error.cause instanceof errors.JWTExpired
 }
 
 /** RFC 6750, 3.1: no error code if the request has no bearer token. */
@@ -228,7 +239,14 @@ function isLoopback(host: string): boolean {
 
 /** Treats every request as the same anonymous caller. */
 class AnonymousVerifier implements Verifier {
-  readonly #claims: Claims = Object.freeze({ sub: 'anybody', roles: Object.freeze([]), handlers: 'all' })
+  readonly #claims: Claims = Object.freeze({
+    sub: 'anybody',
+    roles: Object.freeze([]),
+    handlers: 'all',
+    groups: Object.freeze([]),
+    expiresAt: Infinity,
+    issuedAt: 0,
+  })
 
   verify(): Claims {
     return this.#claims

@@ -21,3 +21,17 @@ test('a duplicate or malformed name is refused', () => {
   expect(() => metrics.gauge('a_total', 'A.', [], () => 1)).toThrow()
   expect(() => metrics.gauge('a b', 'A.', [], () => 1)).toThrow()
 })
+
+test('a histogram counts values by bucket', async () => {
+  const metrics = new Metrics()
+  const observe = metrics.histogram('lag_seconds', 'Lag.', [0.1, 1])
+  for (const value of [0.05, 0.5, 5]) observe(value)
+  const text = await metrics.text()
+  expect(text.match(/^freshet_lag_seconds.*$/gm)).toEqual([
+    'freshet_lag_seconds_bucket{le="0.1"} 1',
+    'freshet_lag_seconds_bucket{le="1"} 2',
+    'freshet_lag_seconds_bucket{le="+Inf"} 3',
+    'freshet_lag_seconds_sum 5.55',
+    'freshet_lag_seconds_count 3',
+  ])
+})

@@ -38,7 +38,7 @@ const routes: readonly Route[] = [
   row(['GET', 'PUT'], '/{collection}/latest'),
 ]
 
-const known: Claims = { sub: 'ann', roles: ['shop'], handlers: [] }
+const known: Claims = { sub: 'ann', roles: ['shop'], handlers: [], groups: [], expiresAt: 0, issuedAt: 0 }
 
 /** Accepts `ann` synchronously, and `slow` with a promise. */
 const tokens: Verifier = {

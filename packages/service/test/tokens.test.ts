@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose'
 import type { JWTPayload } from 'jose'
 import { generateKeyPairSync, sign as signBytes } from 'node:crypto'
-import { keySetCheck, secretCheck, TokenVerifier } from '../src/index.ts'
+import { isExpired, keySetCheck, secretCheck, TokenVerifier } from '../src/index.ts'
 import type { TokenCheck } from '../src/index.ts'
 import { eventually } from '@freshet/testkit'
 import { openShell } from './open-shell.ts'
@@ -12,6 +12,7 @@ const key = new TextEncoder().encode(secret)
 const terms = { issuer: 'freshet', audience: 'freshet' }
 const nowS = Math.floor(Date.now() / 1_000)
 const good = { sub: 'ann', roles: ['editor'], iss: 'freshet', aud: 'freshet', exp: nowS + 60 }
+const plain = { sub: 'ann', roles: [], handlers: [], groups: [], expiresAt: good.exp, issuedAt: 0 }
 
 const sign = (payload: JWTPayload, alg = 'HS256', by = key): Promise<string> =>
   new SignJWT(payload).setProtectedHeader({ alg }).sign(by)
@@ -34,7 +35,7 @@ function counting(check: TokenCheck = secretCheck(secret, terms), maxCached = 10
 
 test('a valid token yields its claims, in a frozen object', async () => {
   const claims = await counting().verify(`Bearer ${await sign(good)}`)
-  expect(claims).toEqual({ sub: 'ann', roles: ['editor'], handlers: [] })
+  expect(claims).toEqual({ ...plain, roles: ['editor'] })
   expect(Object.isFrozen(claims) && Object.isFrozen(claims.roles)).toBe(true)
 })
 
@@ -134,11 +135,29 @@ test.each<[string, unknown]>([
   ['an object', { editor: true }],
   ['null', null],
 ])('a token whose roles are %s is valid, and has none', async (_, roles) => {
-  await expect(counting().verify(`Bearer ${await sign({ ...good, roles })}`)).resolves.toEqual({
-    sub: 'ann',
-    roles: [],
-    handlers: [],
+  expect(await counting().verify(`Bearer ${await sign({ ...good, roles })}`)).toEqual(plain)
+})
+
+test('a token tells its groups and when it was issued; malformed groups are none', async () => {
+  const claims = (payload: JWTPayload) => sign(payload).then((token) => counting().verify(`Bearer ${token}`))
+  expect(await claims({ ...good, groups: ['a', 'b'], iat: 5 })).toMatchObject({
+    groups: ['a', 'b'],
+    issuedAt: 5,
   })
+  for (const groups of ['a', [1], { a: 1 }, null])
+    expect(await claims({ ...good, groups })).toMatchObject({ groups: [] })
+})
+
+test('an expired token that is right otherwise is told from one that is not', async () => {
+  const refusalOf = (payload: JWTPayload, by = key) =>
+    sign(payload, 'HS256', by)
+      .then((token) => counting().verify(`Bearer ${token}`))
+      .catch((error: unknown) => error)
+  const expired = { ...good, exp: nowS - 60 }
+  expect(isExpired(await refusalOf(expired))).toBe(true)
+  expect(isExpired(await refusalOf({ ...expired, aud: 'other' }))).toBe(false)
+  expect(isExpired(await refusalOf(expired, new Uint8Array(32)))).toBe(false)
+  expect(isExpired(await refusalOf({ ...good, iss: 'other' }))).toBe(false)
 })
 
 test('a token within the clock tolerance is valid', async () => {

@@ -15,7 +15,7 @@ import {
 } from '../src/index.ts'
 import { LogBook, openShell, RawClient } from './open-shell.ts'
 
-const known: Claims = { sub: 'ann', roles: ['chat'], handlers: [] }
+const known: Claims = { sub: 'ann', roles: ['chat'], handlers: [], groups: [], expiresAt: 0, issuedAt: 0 }
 
 const tokens: Verifier = {
   verify: (header) => {

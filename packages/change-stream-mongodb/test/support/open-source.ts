@@ -4,6 +4,7 @@ import type { IdType } from '@freshet/protocol'
 import { silentLog, type TestDatabase } from '@freshet/testkit'
 import {
   defaultMongoSourceOptions,
+  type EventOptions,
   type IdentityRule,
   MongoReads,
   MongoSource,
@@ -23,6 +24,7 @@ export interface OpenSourceOptions {
   readonly options?: Partial<MongoSourceOptions>
   readonly collections?: ReadonlyMap<string, IdType>
   readonly identity?: IdentityRule
+  readonly events?: EventOptions
   /** Sits between the source and the server. */
   readonly wrap?: (connection: ReadConnection) => ReadConnection
 }
@@ -41,6 +43,7 @@ export async function openSource(db: TestDatabase, given: OpenSourceOptions = {}
     identity: given.identity ?? { kind: 'control' },
     clock: systemClock,
     options: { ...defaultMongoSourceOptions, ...given.options },
+    ...(given.events && { events: given.events }),
   }
   const source = new MongoSource(parts)
   return {

@@ -1,6 +1,7 @@
 import { positionOf, type Change, type IdType } from '@freshet/protocol'
 import { serialize, Timestamp, UUID } from 'bson'
 import { BatchAssembler, type FeedReply } from '../../src/batch-assembler.ts'
+import type { ClusterTime } from '../../src/cluster-time.ts'
 import { WatchList } from '../../src/watched.ts'
 
 const hex = (n: number): string => n.toString(16).toUpperCase().padStart(8, '0')
@@ -56,11 +57,12 @@ export const reply = (
 export interface Kind {
   readonly singlePositions?: boolean
   readonly idType?: IdType
+  readonly identityKnownThrough?: ClusterTime
 }
 
 export function assembler(
   from = 5,
-  { singlePositions = true, idType = 'string' }: Kind = {},
+  { singlePositions = true, idType = 'string', ...rest }: Kind = {},
 ): BatchAssembler {
   return new BatchAssembler({
     from: positionOf(1, from),
@@ -72,6 +74,7 @@ export function assembler(
     ),
     singlePositions,
     maxOpenBytes: 1_000_000,
+    ...rest,
   })
 }
 

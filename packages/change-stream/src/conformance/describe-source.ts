@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import type { Change } from '@freshet/protocol'
+import type { Change, Position } from '@freshet/protocol'
 import type { Origin } from '../contract.ts'
 import type { SourceBench } from './bench.ts'
 import { Hearing } from './hearing.ts'
@@ -178,6 +178,25 @@ export function describeChangeSource(name: string, open: () => Promise<SourceBen
         else throw new Error(`expected the whole content, got ${change.kind}`)
       }
       expect([...state]).toEqual([['t', 18]])
+    })
+
+    test('F28 each change has its second, if the source was asked for them', async () => {
+      const { source, seconds: asked } = bench
+      const secondOf = (position: Position): number => Math.floor((source.wallTimeMs(position) ?? 0) / 1_000)
+      const origin = await start()
+      await using heard = listen(origin)
+      await bench.write({ kind: 'upsert', id: 'v', value: 19 }, { kind: 'upsert', id: 'w', value: 20 })
+      await bench.write({ kind: 'upsert', id: 'v', value: 21 })
+      await heard.until(() => words(heard.changes).includes('upsert v 21'))
+      let after = secondOf(origin.at)
+      for (const { changes, seconds, through } of heard.batches) {
+        expect(seconds?.length).toBe(asked ? changes.length : undefined)
+        for (const second of seconds ?? []) {
+          expect(second).toBeGreaterThanOrEqual(after)
+          after = second
+        }
+        expect(after).toBeLessThanOrEqual(secondOf(through))
+      }
     })
 
     test('F9 does not resume if another history is behind the address', async () => {
