@@ -17,6 +17,7 @@ const arrows: Record<string, readonly string[]> = {
   guard: ['bson', 'kit', 'mongodb-rules', 'protocol'],
   handlers: ['kit', 'protocol'],
   cache: ['kit', 'protocol'],
+  messages: ['protocol'],
   'change-stream': ['kit', 'protocol'],
   'change-stream-mongodb': ['bson', 'change-stream', 'guard', 'kit', 'mongodb-rules', 'protocol'],
   replica: ['cache', 'change-stream', 'kit', 'protocol'],
@@ -25,8 +26,17 @@ const arrows: Record<string, readonly string[]> = {
   mongod: ['kit'],
   migration: ['kit', 'mongodb-rules', 'roles'],
   testkit: ['kit', 'migration', 'mongod', 'protocol', 'roles'],
-  delivery: ['kit', 'protocol', 'service'],
-  writer: ['documents', 'documents-mongodb', 'kit', 'mongodb-rules', 'protocol', 'roles', 'service'],
+  delivery: ['kit', 'messages', 'protocol', 'service'],
+  writer: [
+    'documents',
+    'documents-mongodb',
+    'kit',
+    'messages',
+    'mongodb-rules',
+    'protocol',
+    'roles',
+    'service',
+  ],
   reader: [
     'change-stream-mongodb',
     'documents',
@@ -148,9 +158,17 @@ test('the MongoDB driver is imported only in allowed places', () => {
 
 /** Packages that name no database and know no database encoding. The command line is a tool for one. */
 const nameless = [
-  ...['kit', 'protocol', 'cache', 'replica', 'change-stream', 'service', 'documents', 'handlers'].map(
-    (name) => `packages/${name}`,
-  ),
+  ...[
+    'kit',
+    'protocol',
+    'cache',
+    'messages',
+    'replica',
+    'change-stream',
+    'service',
+    'documents',
+    'handlers',
+  ].map((name) => `packages/${name}`),
   ...folders.filter((folder) => folder.startsWith('apps/') && folder !== 'apps/cli'),
 ]
 

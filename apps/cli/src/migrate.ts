@@ -14,6 +14,7 @@ const where = {
 const migrateOptions = defineOptions({
   ...where,
   collections: text('collections', 'collections', 'The directory of the collection files.'),
+  messages: flag('messages', 'Also creates what messages need. A database that has it keeps it.'),
   json: flag('json', 'Prints one JSON line.'),
 })
 
@@ -22,7 +23,7 @@ export const migrateCommand = defineCommand({
   name: 'migrate',
   summary: 'Creates collections, control documents, roles and one user per role. Idempotent.',
   options: migrateOptions,
-  async run({ db, database, collections: folder, json }, context) {
+  async run({ db, database, collections: folder, messages, json }, context) {
     const collections = [...(await loadCollections(folder, storedNameFault)).values()].map(
       ({ stored }) => stored,
     )
@@ -30,6 +31,7 @@ export const migrateCommand = defineCommand({
       uri: db,
       database,
       collections,
+      messages,
       passwords: {},
       signal: context.stopped,
     })

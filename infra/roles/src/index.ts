@@ -1,2 +1,2 @@
-export { idempotencyCollection, internalDatabase, roleNames, rolesOf } from './mongodb.ts'
+export { idempotencyCollection, internalDatabase, messageRolesOf, roleNames, rolesOf } from './mongodb.ts'
 export type { Privilege, Role, RoleName } from './mongodb.ts'

@@ -1,4 +1,9 @@
-import { causesCollection, controlCollection } from '@freshet/mongodb-rules'
+import {
+  causesCollection,
+  controlCollection,
+  messageCollections,
+  messagesDatabase,
+} from '@freshet/mongodb-rules'
 
 /**
  * MongoDB roles. A change stream on a database requires `find` and `changeStream` on all of it, so the database is the unit
@@ -19,8 +24,8 @@ export interface Role {
   readonly privileges: readonly Privilege[]
 }
 
-/** Roles. Each has one user of the same name. */
-export const roleNames = ['freshet-reader', 'freshet-writer', 'freshet-auditor'] as const
+/** Roles. Each has one user of the same name; that of deliveries exists only with messages. */
+export const roleNames = ['freshet-reader', 'freshet-writer', 'freshet-auditor', 'freshet-delivery'] as const
 
 /** Name of a role and of its user. */
 export type RoleName = (typeof roleNames)[number]
@@ -33,9 +38,11 @@ export const internalDatabase = (database: string): string => `${database}_inter
 
 const reading = ['find', 'changeStream', 'listCollections']
 const writing = ['find', 'insert', 'update', 'remove']
+/** Messages are never removed: a deletion replaces them. */
+const writingMessages = ['find', 'insert', 'update']
 
 /**
- * All roles of one application. None has `createCollection`, `createIndex`, `dropCollection` or access to `system.*`: the
+ * All roles of one application, without those for messages. None has `createCollection`, `createIndex`, `dropCollection` or access to `system.*`: the
  * migration creates what is needed as administrator.
  * @param collections the only collections of the application that the writer may access.
  */
@@ -61,6 +68,35 @@ export function rolesOf(database: string, collections: readonly string[]): reado
       name: 'freshet-writer',
       privileges: [
         { resource: { db: internalDatabase(database), collection: idempotencyCollection }, actions: writing },
+      ],
+    },
+  ]
+}
+
+/**
+ * The additional roles of an application with messages. The writer writes them, readers answer with their history, and
+ * deliveries follow their changes and nothing else.
+ */
+export function messageRolesOf(database: string): readonly Role[] {
+  const db = messagesDatabase(database)
+  const whole = { db, collection: '' }
+  return [
+    { database: db, name: 'freshet-reader', privileges: [{ resource: whole, actions: ['find'] }] },
+    {
+      database: db,
+      name: 'freshet-delivery',
+      privileges: [{ resource: whole, actions: ['find', 'changeStream'] }],
+    },
+    {
+      database: db,
+      name: 'freshet-writer',
+      privileges: [
+        ...Object.values(messageCollections).map((collection) => ({
+          resource: { db, collection },
+          actions: writingMessages,
+        })),
+        // As in the application's database: the heartbeat and the source id.
+        { resource: { db, collection: controlCollection }, actions: ['find', 'update'] },
       ],
     },
   ]

@@ -4,13 +4,14 @@ import { deleteNothing, proveVeto } from './canary.ts'
 import { seedsOf } from './client.ts'
 import { guardErrorOf } from './driver-errors.ts'
 import { failures, GuardError, type GuardErrorCode } from './errors.ts'
-import { clientFor, type OpenOptions } from './open.ts'
+import { alsoReadsOf, clientFor, type OpenOptions } from './open.ts'
 import {
   excess,
   harmlessActions,
   isUnauthorized,
   privilegeFault,
   readStanding,
+  type Readable,
   type Standing,
 } from './preflight.ts'
 
@@ -50,12 +51,13 @@ export interface Examination {
 export async function examine(options: OpenOptions): Promise<Examination> {
   const { client, refusals } = clientFor(options)
   const seeds = seedsOf(client)
+  const readable = { database: options.database, alsoReads: alsoReadsOf(options) }
   try {
     await client.connect()
     const veto = await faultOf(proveVeto(client, options.database, refusals))
     const standing = await readStanding(client, options.database)
     const role =
-      privilegeFault(standing, options.database, options.accessControl ?? 'required') ??
+      privilegeFault(standing, readable, options.accessControl ?? 'required') ??
       (await unguardedFault(options, standing))
     return {
       user: standing.user,
@@ -69,7 +71,7 @@ export async function examine(options: OpenOptions): Promise<Examination> {
           `the server refused a delete without the veto, and the user can only read: ${standing.roles.join(', ')}`,
         ),
       ],
-      grants: grantsOf(standing, options.database),
+      grants: grantsOf(standing, readable),
     }
   } catch (error) {
     throw guardErrorOf(error, seeds)
@@ -117,12 +119,12 @@ async function faultOf(proof: Promise<unknown>): Promise<GuardError | undefined>
   }
 }
 
-function grantsOf({ privileges }: Standing, database: string): readonly GrantFinding[] {
+function grantsOf({ privileges }: Standing, readable: Readable): readonly GrantFinding[] {
   return privileges.flatMap((privilege) =>
     privilege.actions.map((action) => ({
       resource: privilege.resource,
       action,
-      harmless: excess(privilege, action, database) === undefined ? harmlessActions[action] : undefined,
+      harmless: excess(privilege, action, readable) === undefined ? harmlessActions[action] : undefined,
     })),
   )
 }

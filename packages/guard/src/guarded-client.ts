@@ -6,13 +6,12 @@ import { proveVeto } from './canary.ts'
 import { seedsOf } from './client.ts'
 import { guardErrorOf } from './driver-errors.ts'
 import { GuardError } from './errors.ts'
-import { privilegeFault, readStanding } from './preflight.ts'
+import { privilegeFault, readStanding, type Readable } from './preflight.ts'
 import type { Refusals } from './refusals.ts'
 import { guardLine, type Proved } from './status.ts'
 
 /** Options for verifying a client. */
-export interface VerifyOptions {
-  readonly database: string
+export interface VerifyOptions extends Readable {
   readonly accessControl: 'required' | 'optional'
   /** Longest wait for a primary, and for a reply to one of our own commands. */
   readonly connectTimeoutMs: number
@@ -147,7 +146,7 @@ export class GuardedClient {
     try {
       const veto = await proveVeto(this.client, database, this.#refusals)
       const standing = await readStanding(this.client, database, signal)
-      const fault = privilegeFault(standing, database, accessControl)
+      const fault = privilegeFault(standing, this.#options, accessControl)
       this.#judge({ veto, standing, fault: fault?.message }, fault)
     } catch (error) {
       if (!(error instanceof GuardError) || error.code !== 'VETO_MISSING')

@@ -1,5 +1,6 @@
 // G3.6 fails without this file: an invalid address is a driver error.
 import { Backoff, Renewal, systemClock, type Log } from '@freshet/kit'
+import { messagesDatabase } from '@freshet/mongodb-rules'
 import { vetoingClient } from './client.ts'
 import type { VetoingClient } from './client.ts'
 import type { GuardedConnection } from './contract.ts'
@@ -17,6 +18,11 @@ export interface OpenOptions {
   readonly uri: string
   /** The database that commands are sent to. */
   readonly database: string
+  /**
+   * Other databases that the user may read too, though not by this connection. Default: the database of messages that
+   * belongs to `database`, since a reader's user may answer with their history.
+   */
+  readonly alsoReads?: readonly string[]
   /** Shown in the server's log and `currentOp`. */
   readonly appName: string
   readonly log: Log
@@ -46,6 +52,7 @@ export async function openReadConnection(options: OpenOptions): Promise<GuardedC
   const refusals = new Refusals(log, options.onRefusal)
   const look: VerifyOptions = {
     database,
+    alsoReads: alsoReadsOf(options),
     accessControl: options.accessControl ?? 'required',
     connectTimeoutMs: options.connectTimeoutMs ?? defaultConnectTimeoutMs,
     clock: systemClock,
@@ -62,6 +69,11 @@ export async function openReadConnection(options: OpenOptions): Promise<GuardedC
     log,
   })
   return new DriverReadConnection(clients, database, refusals)
+}
+
+/** The other databases that the user may read. */
+export function alsoReadsOf({ database, alsoReads }: OpenOptions): readonly string[] {
+  return alsoReads ?? [messagesDatabase(database)]
 }
 
 /** Creates the client without connecting. @throws {GuardError} BAD_ADDRESS, VETO_MISSING */

@@ -77,30 +77,38 @@ export async function readStanding(
   }
 }
 
+/** The databases that a user may read: the one being read, and those that belong to it. */
+export interface Readable {
+  readonly database: string
+  readonly alsoReads: readonly string[]
+}
+
 /**
- * Why a user may not have an action on a resource, if so. The unit of trust is the database: a reader of one must not
- * read another, least of all `admin` (password hashes) and `local` (the oplog of all databases).
+ * Why a user may not have an action on a resource, if so. The unit of trust is the database, with those that belong to
+ * it: a reader of one must not read another, least of all `admin` (password hashes) and `local` (the oplog of all
+ * databases).
  */
-export function excess({ database }: Privilege, action: string, watched: string): string | undefined {
+export function excess(privilege: Privilege, action: string, readable: Readable): string | undefined {
   if (!Object.hasOwn(harmlessActions, action)) return 'it does more than read'
-  return database === watched ? undefined : `it is not limited to the database ${JSON.stringify(watched)}`
+  const { database, alsoReads } = readable
+  const within = [database, ...alsoReads].some((name) => name === privilege.database)
+  return within ? undefined : `it is not limited to the database ${JSON.stringify(database)}`
 }
 
 /**
  * Judges the server's view of a user. Pure.
- * @param database the one being read.
  * @param accessControl `optional` accepts a server without access control; excessive roles are never accepted.
  * @returns why this process must not start, or `undefined`.
  */
 export function privilegeFault(
   standing: Standing,
-  database: string,
+  readable: Readable,
   accessControl: 'required' | 'optional',
 ): GuardError | undefined {
   const who = `user ${standing.user ?? '(none)'} with ${standing.roles.join(', ') || 'no role'}`
   for (const privilege of standing.privileges)
     for (const action of privilege.actions) {
-      const fault = excess(privilege, action, database)
+      const fault = excess(privilege, action, readable)
       if (fault !== undefined)
         return new GuardError('PRIVILEGE', `${who} may ${action} on ${privilege.resource}, and ${fault}`)
     }

@@ -58,6 +58,25 @@ test.each(['auditor', 'builtin'])('G4.2 opens for %s, which can only read too', 
   expect(await codeOf(open(server.uri(user)))).toBe('opened')
 })
 
+test('G4.2 opens for a reader whose role includes the messages of its database, from either side', async () => {
+  const uri = server.uri('historian')
+  expect(await codeOf(open(uri))).toBe('opened')
+  expect(await codeOf(open(uri, { database: 'app_messages', alsoReads: ['app'] }))).toBe('opened')
+  expect(await codeOf(open(uri, { alsoReads: [] }))).toBe('PRIVILEGE 78')
+  expect(await codeOf(open(uri, { database: 'app_messages' }))).toBe('PRIVILEGE 78')
+})
+
+test('G4.2 opens for a delivery on the messages, and for nothing else', async () => {
+  const connection = await open(server.uri('delivery'), { database: 'app_messages' })
+  expect(connection.status()).toMatchObject({ fault: undefined, roles: ['freshet-delivery@app_messages'] })
+  const stream = { aggregate: 1, pipeline: [{ $changeStream: {} }], cursor: {} } as const
+  expect(await connection.run(stream)).toMatchObject({ ok: 1 })
+  expect(await connection.run({ find: 'messages' })).toMatchObject({ ok: 1 })
+  await connection.close()
+  expect(await codeOf(open(server.uri('delivery'), { alsoReads: [] }))).toBe('PRIVILEGE 78')
+  expect(await codeOf(open(server.uri('delivery'), { database: 'other' }))).toBe('PRIVILEGE 78')
+})
+
 test.each([
   [
     'writer',

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findMongod, startReplicaSet } from '@freshet/mongod'
-import { rolesOf } from '@freshet/roles'
+import { messageRolesOf, rolesOf } from '@freshet/roles'
 import { MongoClient } from 'mongodb'
 import { KeptLog } from '@freshet/testkit'
 
@@ -47,12 +47,16 @@ export class TestServer implements AsyncDisposable {
     await using client = new MongoClient(this.uri(accessControl ? 'root' : undefined))
     const admin = client.db('admin')
     // The deployed roles, so that the results apply to production.
-    for (const { database, name, privileges } of rolesOf('app', ['docs'])) {
+    for (const { database, name, privileges } of [...rolesOf('app', ['docs']), ...messageRolesOf('app')]) {
       await client.db(database).command({ createRole: name, privileges, roles: [] })
     }
     for (const name of ['reader', 'writer', 'auditor']) {
       await admin.command({ createUser: name, pwd: name, roles: [{ role: `freshet-${name}`, db: 'app' }] })
     }
+    const ofMessages = (name: string) => ({ role: `freshet-${name}`, db: 'app_messages' })
+    await admin.command({ createUser: 'delivery', pwd: 'delivery', roles: [ofMessages('delivery')] })
+    const historian = [{ role: 'freshet-reader', db: 'app' }, ofMessages('reader')]
+    await admin.command({ createUser: 'historian', pwd: 'historian', roles: historian })
     await admin.command({ createUser: 'builtin', pwd: 'builtin', roles: [{ role: 'read', db: 'app' }] })
     // A user with a built-in role, as many services have.
     const careless = { createUser: 'careless', pwd: 'careless', roles: [{ role: 'readWrite', db: 'app' }] }

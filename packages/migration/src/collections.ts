@@ -1,3 +1,4 @@
+import { controlCollection, messageCollections, messagesDatabase } from '@freshet/mongodb-rules'
 import { idempotencyCollection, internalDatabase } from '@freshet/roles'
 import type { Db, MongoClient } from 'mongodb'
 
@@ -24,5 +25,26 @@ export async function createInternalCollections(
   const made = await createCollections(db, [idempotencyCollection])
   // Idempotent.
   await db.collection(idempotencyCollection).createIndex({ expiresAt: 1 }, { expireAfterSeconds: 0 })
+  return made
+}
+
+/** Creates the collections of messages and their indexes. */
+export async function createMessageCollections(
+  client: MongoClient,
+  database: string,
+): Promise<readonly string[]> {
+  const db = client.db(messagesDatabase(database))
+  const { messages, conversations, memberships, cursors } = messageCollections
+  const made = await createCollections(db, [controlCollection, ...Object.values(messageCollections)])
+  // All idempotent.
+  await db.collection(messages).createIndex({ conv: 1, seq: 1 }, { unique: true })
+  // A deletion has no `clientId`, and a missing value would count as equal to another.
+  const named = { partialFilterExpression: { clientId: { $exists: true } } }
+  await db.collection(messages).createIndex({ from: 1, clientId: 1 }, { unique: true, ...named })
+  // Only direct conversations list their members.
+  await db.collection(conversations).createIndex({ members: 1 }, { sparse: true })
+  await db.collection(memberships).createIndex({ user: 1 })
+  await db.collection(memberships).createIndex({ group: 1 })
+  await db.collection(cursors).createIndex({ user: 1 })
   return made
 }

@@ -1,8 +1,8 @@
 import { causesCollection, controlCollection } from '@freshet/mongodb-rules'
-import { rolesOf } from '@freshet/roles'
+import { messageRolesOf, rolesOf } from '@freshet/roles'
 import { asAdmin } from './admin.ts'
-import { createCollections, createInternalCollections } from './collections.ts'
-import { createControlDocuments } from './control.ts'
+import { createCollections, createInternalCollections, createMessageCollections } from './collections.ts'
+import { createControlDocuments, createMessageControlDocuments, hasMessages } from './control.ts'
 import { MigrationError } from './errors.ts'
 import { syncRoles } from './grants.ts'
 import { syncUsers, requireOwnUsers } from './users.ts'
@@ -15,6 +15,11 @@ export interface MigrationOptions {
   readonly database: string
   /** Names of the collections that have a collection file. */
   readonly collections: readonly string[]
+  /**
+   * Whether to create what messages need: their database, roles and the user of deliveries. A database that has it keeps
+   * it. Default: no.
+   */
+  readonly messages?: boolean
   readonly passwords: Passwords
   /** Fails before any change if users exist with other passwords. */
   readonly ownUsersOnly?: boolean
@@ -32,7 +37,7 @@ export interface MigrationResult {
 
 /**
  * Creates what writer and readers need in a database: collections, control documents, roles and one user for each role.
- * Idempotent; removes nothing except privileges. Takes about 20 commands. Changes nothing on an unsupported server.
+ * Idempotent; removes nothing except privileges. Takes about 20 commands, 45 with messages. Changes nothing on an unsupported server.
  * @throws {MigrationError} RESERVED_NAME, USERS_OF_OTHERS, NOT_ALLOWED, and what `asAdmin` throws
  */
 export async function migrate(options: MigrationOptions): Promise<MigrationResult> {
@@ -43,12 +48,16 @@ export async function migrate(options: MigrationOptions): Promise<MigrationResul
     throw new MigrationError('RESERVED_NAME', `no collection may be named ${reserved}.`)
   return asAdmin(uri, options.signal, async (client) => {
     const db = client.db(database)
-    const roles = rolesOf(database, collections)
-    if (options.ownUsersOnly === true) await requireOwnUsers({ client, uri, database }, options.passwords)
+    const messages = options.messages === true || (await hasMessages(client, database))
+    const roles = [...rolesOf(database, collections), ...(messages ? messageRolesOf(database) : [])]
+    if (options.ownUsersOnly === true)
+      await requireOwnUsers({ client, uri, database }, roles, options.passwords)
     const made = [
       ...(await createCollections(db, [...own, ...collections])),
       ...(await createControlDocuments(db)),
       ...(await createInternalCollections(client, database)),
+      ...(messages ? await createMessageCollections(client, database) : []),
+      ...(messages ? await createMessageControlDocuments(client, database) : []),
       ...(await syncRoles(client, roles)),
     ]
     const users = await syncUsers({ client, uri, database }, roles, options.passwords)

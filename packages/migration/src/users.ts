@@ -26,7 +26,7 @@ export async function syncUsers(
   const db = admin.client.db(admin.database)
   const changes: string[] = []
   const passwords: Partial<Record<RoleName, string>> = {}
-  for (const user of roleNames) {
+  for (const user of usersOf(roles)) {
     const granted = roles
       .filter(({ name }) => name === user)
       .map(({ name, database }) => ({ role: name, db: database }))
@@ -60,15 +60,20 @@ export async function syncUsers(
  */
 export async function requireOwnUsers(
   admin: { readonly client: MongoClient; readonly uri: string; readonly database: string },
+  roles: readonly Role[],
   wanted: Passwords,
 ): Promise<void> {
   const { client, uri, database } = admin
-  for (const user of roleNames) {
+  for (const user of usersOf(roles)) {
     if (firstOf(await client.db(database).command({ usersInfo: user }), 'users') === undefined) continue
     const password = wanted[user]
     if (password !== undefined && (await logsIn(withCredentials(uri, { user, password, database })))) continue
     throw new MigrationError('USERS_OF_OTHERS', `the user ${user}@${database} exists with another password.`)
   }
+}
+
+function usersOf(roles: readonly Role[]): readonly RoleName[] {
+  return roleNames.filter((user) => roles.some(({ name }) => name === user))
 }
 
 function sameRoles(

@@ -23,6 +23,8 @@ export interface TestDatabaseOptions extends ServerOptions {
   readonly passwords?: Passwords
   /** Collections that the migration creates; `products` and `orders` by default. */
   readonly collections?: readonly string[]
+  /** Whether the migration creates what messages need; not by default. */
+  readonly messages?: boolean
 }
 
 /** Short names of the roles: `reader` for `freshet-reader`. */
@@ -38,13 +40,20 @@ export async function openTestDatabase(options: TestDatabaseOptions = {}): Promi
     database = 'shop',
     collections = ['products', 'orders'],
     passwords: provided = {},
+    messages = false,
     own = false,
     ...servers
   } = options
   const shared = own || Object.keys(servers).length > 0 ? undefined : await takeSharedServers()
   const inUse = shared ?? ownServers(await startServers(servers))
   try {
-    const { passwords } = await migrate({ uri: inUse.rootUri, database, collections, passwords: provided })
+    const { passwords } = await migrate({
+      uri: inUse.rootUri,
+      database,
+      collections,
+      messages,
+      passwords: provided,
+    })
     return new TestDatabase(inUse, database, passwords)
   } catch (error) {
     await inUse.close()
