@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
-import { problems } from '../../packages/protocol/src/problems.ts'
+import { problems } from '../../packages/protocol/src/problem.ts'
 import { root } from './readme-text.ts'
 
 /** Packages that answer requests or throw problems. */

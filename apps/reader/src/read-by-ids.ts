@@ -3,10 +3,9 @@ import { readIds } from '@freshet/protocol'
 import { ABSENT, type Absent } from '@freshet/replica'
 import { parameterOf, type ResponseBudget, type Route } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { freshnessHeaders } from './read-document.ts'
+import { type CachedDocument, freshnessHeaders } from './read-document.ts'
 import { readMinFreshness, type FreshnessHeaders } from './freshness.ts'
-import type { CachedDocument } from './cached-document.ts'
-import type { ReaderRouteParts } from './routes.ts'
+import type { ReaderRouteParts } from './reader-handler.ts'
 
 /** The most ids of one `?ids=`. */
 const MAX_IDS = 200

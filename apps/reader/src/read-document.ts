@@ -1,11 +1,47 @@
-import { headers as names, matchesStrong, matchesWeak, ProblemError, readCondition } from '@freshet/protocol'
-import { ABSENT, type Absent } from '@freshet/replica'
+import type { DocumentCodec } from '@freshet/documents'
 import type { ByteLease } from '@freshet/kit'
+import { headers as names, matchesStrong, matchesWeak, ProblemError, readCondition } from '@freshet/protocol'
+import { ABSENT, bufferBytes, textBytes, type Absent, type Encoder } from '@freshet/replica'
 import { endWithText, parameterOf, sendProblem, type ResponseBudget, type Route } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readMinFreshness, type FreshnessHeaders } from './freshness.ts'
-import type { CachedDocument } from './cached-document.ts'
-import type { ReaderRouteParts } from './routes.ts'
+import type { ReaderRouteParts } from './reader-handler.ts'
+
+/**
+ * Longer bodies are cached as a Buffer. Up to this size a Latin-1 string is as fast to send, since node:http joins it
+ * with the head into one write, and takes 350 bytes less. At 100 KB a Buffer is a fifth cheaper to send.
+ */
+const LONGEST_TEXT_BYTES = 16 * 1024
+
+/** The object and its two fields. */
+const OVERHEAD_BYTES = 40
+
+/** One version of a document, ready to send. Immutable. */
+export class CachedDocument {
+  /** Including the quotes. */
+  readonly etag: string
+  /** The JSON bytes: a `latin1` string, or a Buffer that owns its memory. */
+  readonly body: string | Buffer
+
+  constructor(etag: string, body: string | Buffer) {
+    this.etag = etag
+    this.body = body
+  }
+}
+
+/** Encodes documents for the cache: all expensive work is done here, once per version. */
+export function documentEncoder(encode: DocumentCodec['encode']): Encoder<CachedDocument> {
+  return {
+    encode: (document) => {
+      const { json, etag: tag } = encode(document)
+      // Flattens the string: a concatenated one would retain its parts.
+      const etag = Buffer.from(tag, 'latin1').toString('latin1')
+      return new CachedDocument(etag, json.length <= LONGEST_TEXT_BYTES ? json.toString('latin1') : json)
+    },
+    sizeOf: ({ etag, body }) =>
+      OVERHEAD_BYTES + textBytes(etag) + (typeof body === 'string' ? textBytes(body) : bufferBytes(body)),
+  }
+}
 
 /** `GET /{collection}/{id}` for requests that are not cache hits. */
 export function readDocument({ freshness, reads, documents }: ReaderRouteParts): Route['answer'] {

@@ -4,12 +4,10 @@ import type { Replica } from '@freshet/replica'
 import { ResponseBudget, type App, type Route, type ServiceTools } from '@freshet/service'
 import { Freshness } from './freshness.ts'
 import { ReaderHealth, type ReaderStatus } from './health.ts'
-import type { CachedDocument } from './cached-document.ts'
+import { type CachedDocument, DocumentAnswer } from './read-document.ts'
 import { WaitingReads } from './waiting-reads.ts'
-import { DocumentAnswer } from './read-document.ts'
-import { readerHandler, type Reader } from './reader-handler.ts'
+import { type ReadAccess, type Reader, readerHandler } from './reader-handler.ts'
 import { addReaderMetrics } from './reader-metrics.ts'
-import type { ReadAccess } from './routes.ts'
 
 export interface ReaderAppParts {
   readonly replica: Replica<CachedDocument>

@@ -1,17 +1,34 @@
+import type { Replica } from '@freshet/replica'
 import {
   authorize,
   documentParameters,
+  parameterOf,
   RouteTable,
   type Fail,
   type Handler,
+  type RequestHead,
+  type ResponseBudget,
   type Route,
   type RunningRequests,
   type Verifier,
 } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { documentUrlTest } from './document-url.ts'
-import { readerRoutes, type ReaderRouteParts } from './routes.ts'
-import { readMinFreshness } from './freshness.ts'
+import { readMinFreshness, type Freshness } from './freshness.ts'
+import { readItems } from './read-by-ids.ts'
+import { readDocument, type CachedDocument, type DocumentAnswer } from './read-document.ts'
+import type { WaitingReads } from './waiting-reads.ts'
+
+/** Who may read a collection: everyone, or everyone with a valid token. */
+export type ReadAccess = 'public' | 'authenticated'
+
+export interface ReaderRouteParts {
+  readonly replica: Replica<CachedDocument>
+  readonly access: ReadonlyMap<string, ReadAccess>
+  readonly freshness: Freshness
+  readonly reads: WaitingReads<CachedDocument>
+  readonly documents: DocumentAnswer
+  readonly room: ResponseBudget
+}
 
 /** The parts of a reader; created by `readerApp` and `openReader`. */
 export interface Reader extends ReaderRouteParts {
@@ -30,6 +47,16 @@ export interface ReaderHandlerOptions {
   readonly prefix?: string
   /** Additional routes. */
   readonly routes?: readonly Route[]
+}
+
+/** The routes of a reader. A new route is one file and one row. */
+function readerRoutes(parts: ReaderRouteParts): readonly Route[] {
+  const who = (head: RequestHead): ReadAccess =>
+    parts.access.get(parameterOf(head, 'collection')) ?? 'authenticated'
+  return [
+    { methods: ['GET'], path: '/{collection}/{id}', who, answer: readDocument(parts) },
+    { methods: ['GET'], path: '/{collection}', who, query: ['ids'], answer: readItems(parts) },
+  ]
 }
 
 /**
@@ -95,4 +122,19 @@ export function readerHandler(
       fail(request, response, error)
     }
   }
+}
+
+/** `/{collection}/{id}` as cache keys are spelled: nothing encoded, and no query. */
+const PLAIN = /^\/[^/?%#\\]+\/[^/?%#\\]+$/
+
+/**
+ * A test for URLs, passed without their prefix, that only the document route can answer, so that the cache may be asked
+ * before the route table. `undefined`: no other route has a path below a collection, so no test is needed.
+ */
+function documentUrlTest({ paths }: RouteTable): ((url: string) => boolean) | undefined {
+  const others = paths
+    .map(({ pattern }) => pattern)
+    .filter(({ shape }) => shape.startsWith('/{}/') && shape !== '/{}/{}')
+  if (others.length === 0) return undefined
+  return (url) => PLAIN.test(url) && !others.some((pattern) => pattern.covers(url))
 }

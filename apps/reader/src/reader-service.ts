@@ -1,6 +1,6 @@
+import { ConfigError } from '@freshet/kit'
 import type { ServiceConfig, ServiceDefinition, ServiceTools } from '@freshet/service'
 import type { Backend, GuardReport } from './backend/contract.ts'
-import { checkHeap } from './heap.ts'
 import { readerOptions, type ReaderConfig } from './options.ts'
 import { readerApp, type ReaderApp } from './reader-app.ts'
 
@@ -45,4 +45,23 @@ export function readerService(parts: ReaderServiceParts): ServiceDefinition<type
 /** `standing`: this process can verify tokens but not sign them, so it cannot impersonate a caller to the writer. */
 function tokensLayer({ tokenSecret, noTokens }: ServiceConfig): 'standing' | 'absent' {
   return tokenSecret === undefined && !noTokens ? 'standing' : 'absent'
+}
+
+/** The largest share of the heap for the cache; the rest is for requests, the driver, and garbage. */
+const CACHE_SHARE = 0.75
+
+const MiB = 2 ** 20
+
+/**
+ * Checks that the cache takes at most three quarters of the heap: running out of heap crashes the process. @throws
+ * {ConfigError}
+ */
+function checkHeap(cacheBytes: number, heapBytes: number): void {
+  if (cacheBytes <= heapBytes * CACHE_SHARE) return
+  const required = Math.ceil(cacheBytes / CACHE_SHARE / MiB)
+  throw new ConfigError(
+    'CONFLICT',
+    `--cache-size is ${Math.round(cacheBytes / MiB)}MiB, but the heap limit is ` +
+      `${Math.round(heapBytes / MiB)}MiB: start Node.js with --max-old-space-size=${required} or more.`,
+  )
 }

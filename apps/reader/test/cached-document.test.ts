@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { mongodbCodec } from '@freshet/documents-mongodb'
-import { documentEncoder } from '../src/cached-document.ts'
+import { documentEncoder } from '../src/read-document.ts'
 
 const encoder = documentEncoder((document) => ({ json: Buffer.from(document), etag: '"tag"' }))
 

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import type { ReplicaErrorCode } from '@freshet/replica'
-import type { AnsweredCode } from '../src/replica-problem.ts'
+import type { AnsweredCode } from '../src/waiting-reads.ts'
 import { eventually } from '@freshet/testkit'
 import { openReader } from './support/open-reader.ts'
 

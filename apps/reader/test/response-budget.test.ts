@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { eventually } from '@freshet/testkit'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { CachedDocument } from '../src/cached-document.ts'
+import { CachedDocument } from '../src/read-document.ts'
 import { openReader, type OpenReader } from './support/open-reader.ts'
 
 const MiB = 2 ** 20

@@ -1,23 +1,14 @@
 import type { Collection } from '@freshet/documents'
 import type { Part } from '@freshet/kit'
-import { ProblemError, type ProblemCode } from '@freshet/protocol'
-import {
-  BodyBudget,
-  normalizeUrl,
-  type App,
-  type Handler,
-  type Route,
-  type ServiceTools,
-} from '@freshet/service'
-import express from 'express'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ProblemCode } from '@freshet/protocol'
+import { BodyBudget, type App, type Route, type ServiceTools } from '@freshet/service'
 import { WriterHealth, type WriterStatus } from './health.ts'
 import { Heartbeat } from './heartbeat.ts'
 import type { Backend } from './store/contract.ts'
 import { SourceWatch } from './source.ts'
 import { WriteLimit } from './write-limit.ts'
 import { addWriterMetrics } from './writer-metrics.ts'
-import { answerProblem, answerProblems, writerRouter, type Writer } from './writer-router.ts'
+import { writerHandler, type Writer } from './writer-router.ts'
 
 /**
  * An idle writer beats after this silence. Readers report `unproved` after 2 s, which leaves time for a slow beat or
@@ -93,40 +84,9 @@ export function writerApp(parts: WriterAppParts, tools: ServiceTools): WriterApp
     unreadyAfterMs,
   })
   return {
-    handle: writerExpress(writer, parts.routes ?? []),
+    handle: writerHandler(writer, parts.routes ?? []),
     writer,
     parts: [...parts.before, source, heartbeat],
     health,
-  }
-}
-
-/** An Express app, as its router calls it: the published types require a request that Express has already extended. */
-interface InExpress {
-  take(request: IncomingMessage, response: ServerResponse, done: (error: unknown) => void): void
-}
-
-/** The writer's Express application: its router below `/v1`, and a problem for everything else. */
-function writerExpress(writer: Writer, routes: readonly Route[]): Handler {
-  const app = express()
-  app.disable('x-powered-by')
-  app.disable('etag')
-  app.enable('case sensitive routing')
-  app.enable('strict routing')
-  app.use('/v1', writerRouter(writer, { routes, errors: 'passed' }))
-  app.use(() => {
-    throw new ProblemError('unknown-path', { detail: 'Expected /v1/{collection}/{id} or /v1/{collection}.' })
-  })
-  app.use(answerProblems(writer))
-  const inExpress: InExpress = { take: app }
-  // Express runs no middleware for a URL that it cannot parse, and would answer with its own page.
-  const answer = (request: IncomingMessage, response: ServerResponse, error: unknown): void =>
-    answerProblem(writer, request, response, error ?? new ProblemError('unknown-path'))
-  return (request, response) => {
-    try {
-      request.url = normalizeUrl(request.url ?? '')
-      inExpress.take(request, response, (error) => answer(request, response, error))
-    } catch (error) {
-      answer(request, response, error)
-    }
   }
 }

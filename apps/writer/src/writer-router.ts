@@ -2,17 +2,18 @@ import { ProblemError, type ProblemCode } from '@freshet/protocol'
 import {
   ClientGone,
   documentParameters,
+  normalizeUrl,
   RouteTable,
   type Fail,
+  type Handler,
   type Route,
   type RunningRequests,
   type Verifier,
 } from '@freshet/service'
-import { Router, type ErrorRequestHandler } from 'express'
+import express, { Router, type ErrorRequestHandler } from 'express'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { documentPath } from './operations/documents.ts'
-import { writerRoutes } from './routes.ts'
-import type { WriterRouteParts } from './write-route.ts'
+import { type WriterRouteParts, writerRoutes } from './routes.ts'
 
 /** The dependencies of a writer's router; `openWriter` creates them. */
 export interface Writer extends WriterRouteParts {
@@ -73,13 +74,44 @@ export function writerRouter(
   return router
 }
 
+/** An Express app, as its router calls it: the published types require a request that Express has already extended. */
+interface InExpress {
+  take(request: IncomingMessage, response: ServerResponse, done: (error: unknown) => void): void
+}
+
+/** The writer's Express application: its router below `/v1`, and a problem for everything else. */
+export function writerHandler(writer: Writer, routes: readonly Route[]): Handler {
+  const app = express()
+  app.disable('x-powered-by')
+  app.disable('etag')
+  app.enable('case sensitive routing')
+  app.enable('strict routing')
+  app.use('/v1', writerRouter(writer, { routes, errors: 'passed' }))
+  app.use(() => {
+    throw new ProblemError('unknown-path', { detail: 'Expected /v1/{collection}/{id} or /v1/{collection}.' })
+  })
+  app.use(answerProblems(writer))
+  const inExpress: InExpress = { take: app }
+  // Express runs no middleware for a URL that it cannot parse, and would answer with its own page.
+  const answer = (request: IncomingMessage, response: ServerResponse, error: unknown): void =>
+    answerProblem(writer, request, response, error ?? new ProblemError('unknown-path'))
+  return (request, response) => {
+    try {
+      request.url = normalizeUrl(request.url ?? '')
+      inExpress.take(request, response, (error) => answer(request, response, error))
+    } catch (error) {
+      answer(request, response, error)
+    }
+  }
+}
+
 /** Error middleware that answers with problems and counts them. Other errors are logged and answered with 500. */
 export function answerProblems(writer: Pick<Writer, 'fail' | 'counts'>): ErrorRequestHandler {
   return (error: unknown, request, response, _next) => answerProblem(writer, request, response, error)
 }
 
 /** The same, for errors outside of Express's middleware. */
-export function answerProblem(
+function answerProblem(
   { fail, counts: { problems } }: Pick<Writer, 'fail' | 'counts'>,
   request: IncomingMessage,
   response: ServerResponse,

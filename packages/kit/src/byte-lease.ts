@@ -1,17 +1,22 @@
-import { CAPACITY_WAIT_MS, type ByteLedger } from './byte-ledger.ts'
-import type { BytePart } from './byte-part.ts'
+import type { BytePart, Ledger } from './byte-budget.ts'
 import type { MonotonicMs } from './clock.ts'
+
+/**
+ * How long a request waits for bytes, in milliseconds. Stalled leases are revoked after 5 s at the latest, so clients that
+ * stop reading never make other requests fail.
+ */
+export const CAPACITY_WAIT_MS = 10_000
 
 /** The bytes one caller holds of a {@link BytePart}. Dispose it, or its bytes are never released. */
 export class ByteLease implements Disposable {
   readonly part: BytePart
-  readonly #ledger: ByteLedger
+  readonly #ledger: Ledger
   #onRevoke: (() => void) | undefined
   #bytes = 0
   #touchedAt: MonotonicMs
 
   /** @internal Use {@link BytePart.lease}. */
-  constructor(part: BytePart, ledger: ByteLedger) {
+  constructor(part: BytePart, ledger: Ledger) {
     this.part = part
     this.#ledger = ledger
     this.#touchedAt = ledger.clock.now()
@@ -93,12 +98,10 @@ export class ByteLease implements Disposable {
     const more = bytes - this.#bytes
     this.#bytes = bytes
     this.part.add(more)
-    if (more < 0) this.#ledger.wake()
   }
 
   /** @internal */
   revoke(): void {
-    this.part.countRevoked()
     this.#onRevoke?.()
     this[Symbol.dispose]()
   }

@@ -1,9 +1,6 @@
 import { ConfigError } from './config-error.ts'
-import { isRefusal, REQUIRED } from './option.ts'
-import type { ConfigOf, Option, OptionTable } from './option.ts'
-import { settingsOf } from './settings.ts'
-import type { Setting } from './setting.ts'
-import type { Environment } from './settings.ts'
+import { type ConfigOf, isRefusal, type Option, type OptionTable, REQUIRED, type Setting } from './option.ts'
+import { type Environment, settingsOf } from './settings.ts'
 
 /** Validates a table at load time: names must be unique, kebab-case and not reserved. Returns it frozen. */
 export function defineOptions<const Table extends OptionTable>(table: Table): Table {

@@ -1,6 +1,5 @@
 import { ConfigError } from './config-error.ts'
-import type { Option } from './option.ts'
-import type { Setting } from './setting.ts'
+import type { Option, Setting } from './option.ts'
 
 type Names = ReadonlyMap<string, Option<unknown>['style']>
 

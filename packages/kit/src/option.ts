@@ -43,3 +43,9 @@ export type ConfigOf<Table extends OptionTable> = {
 export function isRefusal(value: unknown): value is Refusal {
   return typeof value === 'object' && value !== null && 'expected' in value
 }
+
+/** The text of one setting, and its source for messages. */
+export interface Setting {
+  readonly source: string
+  readonly text: string
+}

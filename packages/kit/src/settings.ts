@@ -1,7 +1,6 @@
 import { ConfigError } from './config-error.ts'
-import type { Option, OptionTable } from './option.ts'
+import type { Option, OptionTable, Setting } from './option.ts'
 import { readFlags } from './flags.ts'
-import type { Setting } from './setting.ts'
 
 /** The environment of the process; only `main.ts` reads it from `process`. */
 export interface Environment {

@@ -1,4 +1,4 @@
-import type { ProblemKind } from './problem-kind.ts'
+import type { ProblemKind } from './problem.ts'
 
 /** Problems caused by the client or by unexpected state: 4xx, ordered by status. */
 export const clientProblems = {

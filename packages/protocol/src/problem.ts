@@ -1,5 +1,24 @@
-import { problems } from './problems.ts'
-import type { ProblemCode } from './problems.ts'
+import { clientProblems } from './client-problems.ts'
+import { serverProblems } from './server-problems.ts'
+
+/** The meaning of a problem code. */
+export interface ProblemKind {
+  readonly status: number
+  /** The same for every occurrence of the code. */
+  readonly title: string
+  /** Whether the same request may succeed later. */
+  readonly retryable: boolean
+  /** What the client's developer should do, in one or two sentences. */
+  readonly remedy: string
+  /** Value of `Retry-After` in seconds, if the wait is known. */
+  readonly retryAfterS?: number
+}
+
+/** All problems of Freshet's services. `docs/problems.md` is generated from this table. */
+export const problems = { ...clientProblems, ...serverProblems } as const
+
+/** The name of a problem; the last part of its `type`. */
+export type ProblemCode = keyof typeof problems
 
 /** One error in the request's body. */
 export interface ProblemPlace {

@@ -1,5 +1,4 @@
-import { problems } from './problems.ts'
-import type { ProblemKind } from './problem-kind.ts'
+import { type ProblemKind, problems } from './problem.ts'
 
 const OPENING = `# Problems
 

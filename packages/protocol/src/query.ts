@@ -1,5 +1,5 @@
 import { ProblemError } from './problem.ts'
-import { isId } from './id-form.ts'
+import { isId } from './source.ts'
 
 /**
  * Parses a raw query (without `?`) and decodes its parameters once; `+` is a space, as in browsers.

@@ -1,4 +1,4 @@
-import type { ProblemKind } from './problem-kind.ts'
+import type { ProblemKind } from './problem.ts'
 
 /** Problems caused by the service or its dependencies: 5xx, ordered by status. */
 export const serverProblems = {

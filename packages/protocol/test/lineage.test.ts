@@ -4,6 +4,7 @@ import {
   describeLineage,
   formatLineage,
   isHandlerName,
+  loopFault,
   MAX_HOPS,
   parseLineage,
   type Hop,
@@ -69,4 +70,27 @@ test.each([
   [`a/${'b'.repeat(65)}`, false],
 ])('the handler name %s is %s', (name, good) => {
   expect(isHandlerName(name)).toBe(good)
+})
+
+const hopOf = (handler: string, ...writes: string[]): Hop => ({ handler, heard: 'c/1', writes })
+
+test.each<[string, readonly Hop[], string, number, ReturnType<typeof loopFault>]>([
+  ['a write without a cause', [], 'c', 0, undefined],
+  ['a declared write', [hopOf('s/a', 'b', 'c')], 'c', 1, undefined],
+  ['a write to another collection', [hopOf('s/a', 'b')], 'c', 1, 'undeclared'],
+  ['a write with no hops allowed', [hopOf('s/a', 'c')], 'c', 0, 'too-many-hops'],
+  ['a second hop', [hopOf('s/a', 'b'), hopOf('s/b', 'c')], 'c', 1, 'too-many-hops'],
+  ['a second hop with two allowed', [hopOf('s/a', 'b'), hopOf('s/b', 'c')], 'c', 2, undefined],
+  [
+    'a write caused by the handler itself',
+    [hopOf('s/a', 'b'), hopOf('s/b', 'c'), hopOf('s/a', 'b')],
+    'b',
+    9,
+    'own-entry',
+  ],
+  ['handlers with the same name in two services', [hopOf('s/a', 'b'), hopOf('t/a', 'c')], 'c', 2, undefined],
+  // A repetition by earlier hops is not the fault of this write.
+  ['an older repetition', [hopOf('s/a', 'b'), hopOf('s/a', 'b'), hopOf('s/b', 'c')], 'c', 9, undefined],
+])('%s', (_, lineage, collection, maxHops, fault) => {
+  expect(loopFault(lineage, collection, maxHops)).toBe(fault)
 })

@@ -5,7 +5,7 @@ import type { Drain } from './drain.ts'
 import type { InFlight } from './in-flight.ts'
 import type { Metrics } from './metrics.ts'
 import type { ServiceConfig } from './options.ts'
-import type { RunningRequests } from './running-requests.ts'
+import type { RunningRequests } from './route-table.ts'
 import type { Upgrades } from './upgrades.ts'
 
 /** Answers one request. A thrown or rejected `ProblemError` is sent as that problem; any other error as 500. */

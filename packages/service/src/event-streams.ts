@@ -2,8 +2,7 @@ import type { BytePart, Clock, Log } from '@freshet/kit'
 import { ProblemError } from '@freshet/protocol'
 import type { ServerResponse } from 'node:http'
 import type { Drain, Grace } from './drain.ts'
-import { EventStream, type StreamEnd } from './event-stream.ts'
-import { COMMENT, encodeEvent, type ServerEvent } from './server-event.ts'
+import { COMMENT, encodeEvent, EventStream, type ServerEvent, type StreamEnd } from './event-stream.ts'
 
 /** Options of {@link EventStreams}. */
 export interface EventStreamsOptions {

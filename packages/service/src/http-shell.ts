@@ -1,15 +1,13 @@
 import type { BytePart, Clock } from '@freshet/kit'
 import { ProblemError } from '@freshet/protocol'
 import { once } from 'node:events'
-import { createServer, ServerResponse } from 'node:http'
-import type { IncomingMessage, Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { answerSocket, clientDetail, clientProblem } from './client-error.ts'
+import { answerSocket, clientDetail, clientProblem } from './answers.ts'
 import { Connections, type CutReason } from './connections.ts'
 import type { Fail, Handler } from './contract.ts'
-import { deferContinue } from './expectation.ts'
-import { headWithoutUpgrade } from './ignored-upgrade.ts'
-import type { Upgrades } from './upgrades.ts'
+import { deferContinue } from './receive-body.ts'
+import { headWithoutUpgrade, type Upgrades } from './upgrades.ts'
 
 /** Limits of one port. */
 export interface HttpLimits {

@@ -1,8 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Handler, Health, ServiceStatus } from './contract.ts'
 import type { Metrics } from './metrics.ts'
-import { RouteTable } from './route-table.ts'
-import type { Route } from './route.ts'
+import { type Route, RouteTable } from './route-table.ts'
 
 export interface ManagementOptions {
   readonly health: Pick<Health, 'started' | 'unready'>

@@ -1,6 +1,17 @@
-import type { ConfigOf } from '@freshet/kit'
-import { bytes, choice, count, defineOptions, flag, list, ms, secret, text, url } from '@freshet/kit'
-import { readOrigin } from './cors-origin.ts'
+import {
+  bytes,
+  choice,
+  type ConfigOf,
+  count,
+  defineOptions,
+  flag,
+  list,
+  ms,
+  secret,
+  text,
+  url,
+} from '@freshet/kit'
+import { readOrigin } from './cors.ts'
 
 /** Options common to all services. */
 export const serviceOptions = defineOptions({

@@ -1,5 +1,6 @@
-import { isId, ProblemError } from '@freshet/protocol'
-import type { RequestHead } from './route.ts'
+import { isId, ProblemError, readQuery } from '@freshet/protocol'
+import type { IncomingMessage } from 'node:http'
+import type { RequestHead } from './route-table.ts'
 
 const PARAMETER = /\{([a-z][a-zA-Z]*)\}/
 const SEGMENT = /^(?:(?:\{[a-z][a-zA-Z]*\})?(?::[a-z]+)?|[a-z][a-z0-9_.-]*)$/
@@ -94,9 +95,29 @@ export function pathOf(url: string): string {
 }
 
 /** The raw query of a request target; empty if there is none. */
-export function rawQueryOf(url: string): string {
+function rawQueryOf(url: string): string {
   const mark = url.indexOf('?')
   return mark < 0 ? '' : url.slice(mark + 1)
+}
+
+const none: ReadonlyMap<string, string> = new Map()
+
+/** Parses the query and rejects unknown parameters. @throws {ProblemError} bad-url, bad-query */
+export function queryOf(
+  { url = '' }: IncomingMessage,
+  known: readonly string[] | 'any',
+): ReadonlyMap<string, string> {
+  const raw = rawQueryOf(url)
+  if (raw === '' || known === 'any') return none
+  const parameters = readQuery(raw)
+  for (const name of parameters.keys()) {
+    if (known.includes(name)) continue
+    const wanted = known.length === 0 ? 'no parameters' : known.join(', ')
+    throw new ProblemError('bad-query', {
+      detail: `Expected ${wanted}; got ${JSON.stringify(name.slice(0, 80))}.`,
+    })
+  }
+  return parameters
 }
 
 /** A path parameter. @throws {TypeError} the route has no such parameter. */

@@ -1,8 +1,7 @@
 import { ProblemError } from '@freshet/protocol'
-import type { IncomingMessage } from 'node:http'
-import type { BodyShare } from './body-share.ts'
-import { ClientGone } from './client-gone.ts'
-import { sendContinue } from './expectation.ts'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { ClientGone } from './answers.ts'
+import type { BodyShare } from './body-budget.ts'
 
 /**
  * Receives the whole body; call it once, and parse the result in the turn in which it resolves, while the memory for
@@ -129,6 +128,29 @@ function readAll(request: IncomingMessage, buffer: BodyBuffer, share: BodyShare)
     request.on('pause', flow)
     flow()
   })
+}
+
+/** Requests whose client waits for "100 Continue". */
+const waiting = new WeakMap<
+  IncomingMessage,
+  { readonly response: ServerResponse; readonly keepAlive: boolean }
+>()
+
+/**
+ * Delays "100 Continue" until the body is needed, so that a refusal costs the client no upload. After a refusal the
+ * connection closes, because the next bytes could be the body or the next request.
+ */
+export function deferContinue(request: IncomingMessage, response: ServerResponse): void {
+  waiting.set(request, { response, keepAlive: response.shouldKeepAlive })
+  response.shouldKeepAlive = false
+}
+
+function sendContinue(request: IncomingMessage): void {
+  const waits = waiting.get(request)
+  if (!waits) return
+  waiting.delete(request)
+  waits.response.shouldKeepAlive = waits.keepAlive
+  waits.response.writeContinue()
 }
 
 /** @throws {TypeError} the events of its body are over, go to someone else, or carry text. */

@@ -1,11 +1,52 @@
 import { ProblemError } from '@freshet/protocol'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { authorize, noTokens, queryOf } from './admission.ts'
+import { authorize, noTokens } from './admission.ts'
+import { sendProblem } from './answers.ts'
 import type { Claims, Handler, Verifier } from './contract.ts'
-import { normalizeUrl, PathPattern, pathOf } from './path-pattern.ts'
-import type { RequestHead, Route } from './route.ts'
-import type { RunningRequests } from './running-requests.ts'
-import { sendProblem } from './send-problem.ts'
+import { normalizeUrl, PathPattern, pathOf, queryOf } from './path-pattern.ts'
+
+/** The method of a route. `GET` includes `HEAD`; `OPTIONS` is answered automatically. */
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+
+/** Who may use a route: everyone, everyone with a valid token, or everyone with this role in the claim `roles`. */
+export type Who = 'public' | 'authenticated' | `role:${string}`
+
+/** Who may use a route, and why a token is needed where that is not obvious. */
+export interface Need {
+  readonly who: Who
+  /** One sentence for a client that sends no token. */
+  readonly why: string
+}
+
+/** A request whose path is matched. Only its head has been read. */
+export interface RequestHead {
+  readonly request: IncomingMessage
+  /** The path parameters, decoded once. */
+  readonly parameters: Readonly<Record<string, string>>
+  /** The URL path before the route, for `Location` and links: `/v1`; empty at the root. */
+  readonly base: string
+}
+
+/** An authorized request. */
+export interface Call extends RequestHead {
+  readonly response: ServerResponse
+  /** The parameters that {@link Route.query} lists, decoded once. */
+  readonly query: ReadonlyMap<string, string>
+  /** `undefined` for a public route. */
+  readonly claims: Claims | undefined
+}
+
+/** A row of a route table. */
+export interface Route {
+  readonly methods: readonly Method[]
+  /** `/{collection}/{id}`, `/{collection}:changes`, `/:batch`. A name in braces matches one path segment. */
+  readonly path: string
+  readonly who: Who | ((head: RequestHead) => Who | Need)
+  /** Allowed query parameters; others are 400 `bad-query`. Default: none. `any`: the query is not checked. */
+  readonly query?: readonly string[] | 'any'
+  /** Handles the request. A thrown or rejected `ProblemError` is sent as that problem; any other error as 500. */
+  answer(call: Call): void | Promise<void>
+}
 
 export interface RouteTableOptions {
   readonly routes: readonly Route[]
@@ -111,6 +152,39 @@ type Middleware = (
 interface PathMatch {
   readonly path: RoutePath
   readonly parameters: Readonly<Record<string, string>>
+}
+
+/** The requests of a mounted app that routes are working on, so that `close` can wait for them. */
+export class RunningRequests {
+  #running = 0
+  #closing = false
+  #idle: () => void = () => undefined
+
+  /** Returns what `work` does. @throws {ProblemError} not-ready: the app is closing or closed. */
+  run(work: () => void | Promise<void>): void | Promise<void> {
+    if (this.#closing) throw new ProblemError('not-ready', { detail: 'The app was closed.' })
+    this.#running += 1
+    let result: void | Promise<void>
+    try {
+      result = work()
+    } catch (error) {
+      this.#end()
+      throw error
+    }
+    if (result instanceof Promise) return result.finally(() => this.#end())
+    this.#end()
+  }
+
+  /** Refuses new requests, and resolves when those in progress have ended. */
+  async close(): Promise<void> {
+    this.#closing = true
+    if (this.#running > 0) await new Promise<void>((resolve) => (this.#idle = resolve))
+  }
+
+  #end(): void {
+    this.#running -= 1
+    if (this.#running === 0) this.#idle()
+  }
 }
 
 /** One path and its routes by method. */

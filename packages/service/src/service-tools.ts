@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
+import { createVerifier } from './admission.ts'
+import { createFail } from './answers.ts'
 import type { ServiceTools } from './contract.ts'
 import { Drain } from './drain.ts'
-import { createFail } from './fail.ts'
 import { addInFlightMetrics, openInFlight } from './in-flight.ts'
-import { createVerifier } from './tokens.ts'
 import { Metrics } from './metrics.ts'
 import type { ServiceConfig } from './options.ts'
-import { RunningRequests } from './running-requests.ts'
+import { RunningRequests } from './route-table.ts'
 
 /** The tools that `build` receives. */
 export interface AppTools extends ServiceTools {

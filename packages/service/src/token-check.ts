@@ -1,6 +1,8 @@
+import { ConfigError } from '@freshet/kit'
 import { createLocalJWKSet, createRemoteJWKSet, customFetch, errors, jwtVerify } from 'jose'
 import type { CryptoKey, FetchImplementation, JWK, JWTPayload, JWTVerifyGetKey } from 'jose'
-import { KeySetError, PUBLIC_KEY_ALGORITHMS, usableKeys } from './key-set.ts'
+import { KeySetError, PUBLIC_KEY_ALGORITHMS, readPublicKeys, usableKeys } from './key-set.ts'
+import type { ServiceConfig } from './options.ts'
 
 /** Required claims of tokens. */
 export interface TokenTerms {
@@ -16,6 +18,53 @@ export const CLOCK_TOLERANCE_S = 5
 
 /** A set of 100 RSA keys with certificates takes some 300 KB. */
 const MAX_KEY_SET_BYTES = 2 ** 20
+
+const MIN_SECRET_BYTES = 32
+
+export type TokenConfig = Pick<
+  ServiceConfig,
+  | 'host'
+  | 'tokenSecret'
+  | 'tokenPublicKeys'
+  | 'tokenKeysUrl'
+  | 'tokenIssuer'
+  | 'tokenAudience'
+  | 'tokenMaxDays'
+  | 'noTokens'
+>
+
+/** The configured check. @throws {ConfigError} BAD_VALUE: the secret or the keys are not usable. */
+export function checkOf({
+  tokenSecret,
+  tokenPublicKeys,
+  tokenKeysUrl = '',
+  ...config
+}: TokenConfig): TokenCheck {
+  const terms = { issuer: config.tokenIssuer, audience: config.tokenAudience }
+  if (tokenPublicKeys !== undefined) return publicKeysCheck(publicKeysOf(tokenPublicKeys), terms)
+  if (tokenSecret === undefined) return keySetCheck(tokenKeysUrl, terms)
+  if (Buffer.byteLength(tokenSecret) < MIN_SECRET_BYTES)
+    throw new ConfigError(
+      'BAD_VALUE',
+      `The token secret is too short; expected at least ${MIN_SECRET_BYTES} bytes.`,
+    )
+  return secretCheck(tokenSecret, terms)
+}
+
+function publicKeysOf(text: string): readonly JWK[] {
+  try {
+    return readPublicKeys(text)
+  } catch (cause) {
+    if (!(cause instanceof KeySetError)) throw cause
+    throw new ConfigError(
+      'BAD_VALUE',
+      `The public keys for tokens are not usable; expected ${cause.expected}.`,
+      {
+        cause,
+      },
+    )
+  }
+}
 
 /** Verifies tokens with a shared secret (HS256) of at least 32 bytes. */
 export function secretCheck(secret: string, terms: TokenTerms): TokenCheck {

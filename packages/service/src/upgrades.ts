@@ -2,12 +2,12 @@ import type { Log } from '@freshet/kit'
 import { ProblemError, problems, type ProblemCode, type RefusalOptions } from '@freshet/protocol'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { authorize, noTokens, queryOf } from './admission.ts'
-import { answerSocket } from './client-error.ts'
+import { authorize, noTokens } from './admission.ts'
+import { answerSocket } from './answers.ts'
 import type { Verifier } from './contract.ts'
 import type { Drain } from './drain.ts'
-import { normalizeUrl, PathPattern, pathOf } from './path-pattern.ts'
-import type { Call, Route } from './route.ts'
+import { normalizeUrl, PathPattern, pathOf, queryOf } from './path-pattern.ts'
+import type { Call, Route } from './route-table.ts'
 
 /** An authorized upgrade request. */
 export interface UpgradeCall extends Omit<Call, 'response'> {
@@ -171,4 +171,26 @@ export class Upgrades {
 function expectNoBody({ headers }: IncomingMessage): void {
   if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0) return
   throw new ProblemError('bad-request', { detail: 'Expected no body in a request that asks for an upgrade.' })
+}
+
+/**
+ * The head of an upgrade request without its `Upgrade` header, which RFC 9110, 7.8 lets a server ignore. Never longer
+ * than the original, so no limit is exceeded.
+ */
+export function headWithoutUpgrade({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {
+  const lines = [`${method} ${url} HTTP/${httpVersion}`]
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? ''
+    const value = rawHeaders[at + 1] ?? ''
+    const lower = name.toLowerCase()
+    if (lower === 'upgrade') continue
+    lines.push(`${name}:${lower === 'connection' ? withoutUpgrade(value) : value}`)
+  }
+  // Node.js decodes heads as Latin-1.
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
+}
+
+function withoutUpgrade(connection: string): string {
+  const options = connection.split(',').map((option) => option.trim())
+  return options.filter((option) => option !== '' && option.toLowerCase() !== 'upgrade').join()
 }

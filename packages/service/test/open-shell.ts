@@ -1,11 +1,8 @@
-import { ByteBudget, systemClock } from '@freshet/kit'
-import type { Log } from '@freshet/kit'
-import { connect } from 'node:net'
-import type { Socket } from 'node:net'
+import { ByteBudget, type Log, systemClock } from '@freshet/kit'
+import { connect, type Socket } from 'node:net'
 import type { Handler } from '../src/contract.ts'
-import { createFail } from '../src/fail.ts'
-import { HttpShell } from '../src/http-shell.ts'
-import type { HttpLimits } from '../src/http-shell.ts'
+import { createFail } from '../src/answers.ts'
+import { type HttpLimits, HttpShell } from '../src/http-shell.ts'
 import type { Upgrades } from '../src/upgrades.ts'
 
 /** Collects log entries. */

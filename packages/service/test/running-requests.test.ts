@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { eventually } from '@freshet/testkit'
 import { RouteTable, type Route } from '../src/index.ts'
-import { RunningRequests } from '../src/running-requests.ts'
+import { RunningRequests } from '../src/route-table.ts'
 import { openShell } from './open-shell.ts'
 
 test('S15 closing waits for every running route, however it ends, and refuses new requests', async () => {

@@ -1,8 +1,8 @@
 import type { Part } from '@freshet/kit'
 import type { Replica } from '@freshet/replica'
 import type { ServiceTools } from '@freshet/service'
-import type { CachedDocument } from '../cached-document.ts'
-import type { ReadAccess } from '../routes.ts'
+import type { CachedDocument } from '../read-document.ts'
+import type { ReadAccess } from '../reader-handler.ts'
 
 /** The status of the database guard. */
 export interface GuardReport {

@@ -18,7 +18,7 @@ import {
   type ReplicaState,
   type ReplicaStatus,
 } from '@freshet/replica'
-import { CachedDocument } from '../../src/cached-document.ts'
+import { CachedDocument } from '../../src/read-document.ts'
 
 function checked<T>(value: T | undefined): T {
   if (value === undefined) throw new Error('malformed')

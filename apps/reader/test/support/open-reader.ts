@@ -2,7 +2,7 @@ import { readConfig, systemClock } from '@freshet/kit'
 import { serviceOptions, startService, type Route, type RunningService } from '@freshet/service'
 import { silentLog } from '@freshet/testkit'
 import { SignJWT } from 'jose'
-import type { ReadAccess } from '../../src/routes.ts'
+import type { ReadAccess } from '../../src/reader-handler.ts'
 import { readerApp } from '../../src/reader-app.ts'
 import { FakeReplica } from './fake-replica.ts'
 

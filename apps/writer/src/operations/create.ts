@@ -1,10 +1,9 @@
 import type { Collection, DocumentCodec, JsonObject } from '@freshet/documents'
 import { ProblemError, type Id } from '@freshet/protocol'
 import type { Answer } from '../answer.ts'
-import type { WriteRequest } from '../write-request.ts'
-import { readBody, expectJson, withBodyProblems } from '../request-body.ts'
+import { expectJson, readBody, withBodyProblems, type WriteRequest } from '../write-request.ts'
 import { costOf, documentPath, newVersionOf, idIn, storedAnswerBytes, type NewVersion } from './documents.ts'
-import { placed, refusedAt, type OperationParts } from './parts.ts'
+import { placed, refusedAt, type OperationParts } from './placed.ts'
 
 /** `POST /v1/{collection}`: a single insert. */
 export async function create(parts: OperationParts, asked: WriteRequest): Promise<Answer> {

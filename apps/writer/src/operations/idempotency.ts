@@ -1,7 +1,7 @@
 import type { Collection, DocumentCodec, StoredDocument } from '@freshet/documents'
 import { ProblemError, headers as names, type Lineage, type Position } from '@freshet/protocol'
 import type { Answer } from '../answer.ts'
-import type { IdempotentRequest } from '../idempotent-request.ts'
+import type { IdempotentRequest } from '../write-request.ts'
 import type { StoredAnswer, WriteStore } from '../store/contract.ts'
 import { documentPath } from './documents.ts'
 import type { Change } from './read-modify-write-store.ts'

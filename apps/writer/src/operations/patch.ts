@@ -1,10 +1,8 @@
 import { ProblemError } from '@freshet/protocol'
 import type { Answer } from '../answer.ts'
-import type { DocumentRequest } from '../write-request.ts'
-import { readBody, expectPatch, withBodyProblems } from '../request-body.ts'
+import { type DocumentRequest, expectPatch, readBody, withBodyProblems } from '../write-request.ts'
 import { storedAnswerBytes, patchedVersionOf } from './documents.ts'
-import type { OperationParts } from './parts.ts'
-import { expectPreconditions, readModifyWrite } from './read-modify-write.ts'
+import { expectPreconditions, type OperationParts, readModifyWrite } from './placed.ts'
 
 /** `PATCH /v1/{collection}/{id}`: modifies a document. Untouched values keep their bytes. */
 export async function patch(parts: OperationParts, asked: DocumentRequest): Promise<Answer> {

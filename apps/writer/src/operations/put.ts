@@ -1,8 +1,7 @@
 import type { Collection, DocumentCodec } from '@freshet/documents'
 import { ProblemError, type Id } from '@freshet/protocol'
 import type { Answer } from '../answer.ts'
-import type { DocumentRequest } from '../write-request.ts'
-import { readBody, expectJson, withBodyProblems } from '../request-body.ts'
+import { type DocumentRequest, expectJson, readBody, withBodyProblems } from '../write-request.ts'
 import {
   costOf,
   documentPath,
@@ -12,8 +11,14 @@ import {
   storedAnswerBytes,
   type NewVersion,
 } from './documents.ts'
-import { placed, refusedAt, type OperationParts, type Placed } from './parts.ts'
-import { expectPreconditions, readModifyWrite } from './read-modify-write.ts'
+import {
+  expectPreconditions,
+  type OperationParts,
+  placed,
+  type Placed,
+  readModifyWrite,
+  refusedAt,
+} from './placed.ts'
 import type { Outcome } from '../store/contract.ts'
 
 /** The outcome and its position. */

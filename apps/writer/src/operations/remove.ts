@@ -1,8 +1,7 @@
 import { ProblemError } from '@freshet/protocol'
 import type { Answer } from '../answer.ts'
 import type { DocumentRequest } from '../write-request.ts'
-import { placed, refusedAt, type OperationParts } from './parts.ts'
-import { expectPreconditions, readModifyWrite } from './read-modify-write.ts'
+import { expectPreconditions, type OperationParts, placed, readModifyWrite, refusedAt } from './placed.ts'
 
 /** `DELETE /v1/{collection}/{id}`: a single delete, or with preconditions a read-modify-write. */
 export async function remove(parts: OperationParts, asked: DocumentRequest): Promise<Answer> {

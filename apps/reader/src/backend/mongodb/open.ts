@@ -4,7 +4,7 @@ import { mongodbCodec } from '@freshet/documents-mongodb'
 import { ConfigError, defineOptions, REQUIRED, secret, type ConfigOf } from '@freshet/kit'
 import { storedNameFault } from '@freshet/mongodb-rules'
 import { createReplica, defaultReplicaOptions } from '@freshet/replica'
-import { documentEncoder } from '../../cached-document.ts'
+import { documentEncoder } from '../../read-document.ts'
 import type { Backend, BackendSettings, BackendTools } from '../contract.ts'
 import { openConnections } from './connections.ts'
 

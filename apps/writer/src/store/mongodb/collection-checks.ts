@@ -3,8 +3,7 @@ import { reasonAgainst } from '@freshet/mongodb-rules'
 import { MongoServerError } from 'mongodb'
 import type { Acknowledged } from '../contract.ts'
 import { StoreError } from '../errors.ts'
-import { databaseOf } from './client.ts'
-import type { DatabaseConnection } from './connection.ts'
+import { databaseOf, type DatabaseConnection } from './connection.ts'
 import { mayBeOfKind, storeErrorOf } from './driver-errors.ts'
 
 /** Successful writes say nothing about the collection's kind, so it is checked at this interval while written. */

@@ -3,9 +3,8 @@ import { controlCollection, identityId, sourceIdOf } from '@freshet/mongodb-rule
 import type { Position, SourceId } from '@freshet/protocol'
 import type { Document } from 'mongodb'
 import type { ControlStore, HeartbeatState } from '../contract.ts'
-import { databaseOf } from './client.ts'
-import type { DatabaseConnection } from './connection.ts'
-import { positionIn, writeErrorOf } from './replies.ts'
+import { databaseOf, type DatabaseConnection } from './connection.ts'
+import { positionIn, writeErrorOf } from './statements.ts'
 
 /**
  * The two control documents, over connections reserved for them. Connects on demand, since it is used before any write.

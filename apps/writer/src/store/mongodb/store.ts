@@ -3,13 +3,20 @@ import { idToBson } from '@freshet/documents-mongodb'
 import type { Lineage, Position } from '@freshet/protocol'
 import type { Document } from 'mongodb'
 import type { Acknowledged, Decide, DocumentPlace, Once, OnceKey, Outcome, WriteStore } from '../contract.ts'
-import { databaseOf } from './client.ts'
 import type { CollectionChecks } from './collection-checks.ts'
-import type { DatabaseConnection } from './connection.ts'
+import { databaseOf, type DatabaseConnection } from './connection.ts'
 import { orUntimed, storeErrorOf, wroteNothing } from './driver-errors.ts'
 import type { ReadModifyWrites } from './read-modify-writes.ts'
-import { isTakenId, positionIn, refusedStatement, writeErrorOf } from './replies.ts'
-import { listOfOne, plainReplacement, removal, replacement } from './statements.ts'
+import {
+  isTakenId,
+  listOfOne,
+  plainReplacement,
+  positionIn,
+  refusedStatement,
+  removal,
+  replacement,
+  writeErrorOf,
+} from './statements.ts'
 
 /** Dependencies of the store. */
 export interface MongoStoreOptions {

@@ -3,7 +3,7 @@ import { Binary, type Document } from 'mongodb'
 import type { StoredAnswer } from '../contract.ts'
 import { isWriteConflict } from './driver-errors.ts'
 import { StoreError } from '../errors.ts'
-import { refusedStatement, writeErrorOf } from './replies.ts'
+import { refusedStatement, writeErrorOf } from './statements.ts'
 import type { Transaction } from './transactions.ts'
 
 /** Longer than any client retries; beyond that, records only take space. */

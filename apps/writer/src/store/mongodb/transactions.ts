@@ -1,12 +1,11 @@
 import type { Clock, RetryDelays } from '@freshet/kit'
 import { ReadConcern, type Document, type RunCommandOptions, type TransactionOptions } from 'mongodb'
-import type { DatabaseConnection } from './connection.ts'
+import { databaseOf, type DatabaseConnection } from './connection.ts'
 import type { Position } from '@freshet/protocol'
 import type { Acknowledged } from '../contract.ts'
-import { databaseOf } from './client.ts'
 import { isConflict, isTransient, orUntimed, storeErrorOf } from './driver-errors.ts'
 import { StoreError } from '../errors.ts'
-import { positionOfTime } from './replies.ts'
+import { positionOfTime } from './statements.ts'
 
 /** Retries after conflicts between transactions. */
 export interface Retries {
@@ -66,8 +65,8 @@ export class SnapshotTransactions {
   async run<T>(
     work: (transaction: Transaction) => Promise<Work<T>>,
   ): Promise<Acknowledged & { readonly value: T }> {
-    const { times, clock } = this.#retries
-    const pauses = this.#retries.pauses()
+    const { times, pauses, clock } = this.#retries
+    let pause: RetryDelays | undefined
     // A run continues after its client has disconnected, since it may have written. A signal shared by all runs would
     // collect a listener per wait, and Node.js warns above ten.
     const never = new AbortController().signal
@@ -77,7 +76,8 @@ export class SnapshotTransactions {
       } catch (error) {
         if (!isTransient(error)) throw error
         if (attempt === times) throw lastOf(error, times + 1)
-        await clock.sleep(pauses.next(), never)
+        pause ??= pauses()
+        await clock.sleep(pause.next(), never)
       }
     }
   }

@@ -1,6 +1,99 @@
 import type { Clock } from './clock.ts'
 import type { Log } from './log.ts'
-import type { RetryDelays } from './run-loop.ts'
+
+/** Delays between failed attempts, usually a `Backoff`. */
+export interface RetryDelays {
+  /** The delay before the next attempt, in milliseconds. */
+  next(): number
+  /** Call it after a success. */
+  reset(): void
+}
+
+/** Delays between attempts: doubling from `firstMs` up to `maxMs`. */
+export interface BackoffOptions {
+  readonly firstMs: number
+  readonly maxMs: number
+}
+
+/**
+ * Exponential back-off with jitter over the upper half of each delay, so that a thousand readers that lost the same
+ * primary do not reconnect in the same millisecond. `random` returns numbers in [0, 1).
+ */
+export class Backoff {
+  readonly #options: BackoffOptions
+  readonly #random: () => number
+  #nextMs: number
+
+  constructor(options: BackoffOptions, random: () => number) {
+    this.#options = options
+    this.#random = random
+    this.#nextMs = options.firstMs
+  }
+
+  /** The delay before the next attempt, in milliseconds. Each call doubles the following one. */
+  next(): number {
+    const ceilingMs = this.#nextMs
+    this.#nextMs = Math.min(ceilingMs * 2, this.#options.maxMs)
+    return ceilingMs / 2 + (this.#random() * ceilingMs) / 2
+  }
+
+  /** Call it after a success: restarts at `firstMs`. */
+  reset(): void {
+    this.#nextMs = this.#options.firstMs
+  }
+}
+
+/** Options of a loop. */
+export interface RunLoopOptions {
+  /** One attempt: open, work, always close. The next one starts as soon as it returns. */
+  readonly attempt: (signal: AbortSignal) => Promise<void>
+  /** Called for each failed attempt, to report it and to decide whether to retry. */
+  readonly onFailure: (error: unknown) => 'retry' | 'give-up'
+  readonly clock: Clock
+  readonly backoff: RetryDelays
+}
+
+/**
+ * Runs attempts one after the other until it is stopped or `onFailure` gives up. Errors after `stop` are caused by the
+ * stop and are not reported.
+ */
+export class RunLoop implements AsyncDisposable {
+  readonly #options: RunLoopOptions
+  readonly #stopping = new AbortController()
+  #running: Promise<void> | undefined
+
+  constructor(options: RunLoopOptions) {
+    this.#options = options
+  }
+
+  /** Starts the loop. Has no effect on a started or stopped loop. */
+  start(): void {
+    if (!this.#stopping.signal.aborted) this.#running ??= this.#run(this.#stopping.signal)
+  }
+
+  /** Resolves when the current attempt has ended. Idempotent. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#running
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { attempt, onFailure, clock, backoff } = this.#options
+    while (!signal.aborted) {
+      try {
+        await attempt(signal)
+        backoff.reset()
+      } catch (error) {
+        if (signal.aborted || onFailure(error) === 'give-up') return
+        await clock.sleep(backoff.next(), signal)
+      }
+    }
+  }
+}
 
 /** Options of a renewal. */
 export interface RenewalOptions<T> {
