@@ -24,17 +24,17 @@ export default {
     ],
   },
   modulePathIgnorePatterns: ['/dist/'],
-  // It ends a test that hangs and measures nothing: a busy machine takes six times as long for the longest of them.
+  // Only ends tests that hang; it is no timing assertion: a busy machine takes six times as long for the longest tests.
   testTimeout: 300_000,
-  // A promise that nobody awaits and that fails, fails the test it belongs to; without this it kills the whole worker.
+  // An unhandled rejection fails its test; without this it would kill the whole worker.
   waitForUnhandledRejections: true,
-  // One more than the processors of the smallest machine: a third of the time of the longest files is waiting.
+  // One more than the smallest machine has CPUs: the longest files spend a third of their time waiting.
   maxWorkers: 3,
-  // The servers that test files share.
+  // Starts and stops the servers shared by test files.
   globalSetup: '<rootDir>/scripts/jest-setup.js',
   globalTeardown: '<rootDir>/scripts/jest-teardown.js',
   testSequencer: '<rootDir>/scripts/jest-sequencer.js',
-  // Modules of finished files are never freed, and a heap full of them makes all that follows slow: a third of the run.
+  // Modules of finished files are never freed, and the full heap slows down all later files, by a third of the run.
   workerIdleMemoryLimit: '600MB',
   reporters: ['default', '<rootDir>/scripts/jest-closing-line.js'],
 }

@@ -2,14 +2,14 @@
 import { readConfig, systemClock } from '@freshet/kit'
 import { readerApp } from '@freshet/reader'
 import { serviceOptions, startService } from '@freshet/service'
-import { HeldReplica } from './held-replica.ts'
+import { CachedReplica } from './cached-replica.ts'
 import { collection, documents, idOf, jsonOf, secret } from './world.ts'
 
 const bodyBytes = Number(process.argv[2])
 const weighed = 100_000
 
 const silent = (): void => undefined
-const replica = new HeldReplica()
+const replica = new CachedReplica()
 let moves = 1
 setInterval(() => replica.move(++moves), 100).unref()
 replica.move(moves)
@@ -22,7 +22,7 @@ function usedBytes(): number {
 
 /** Overhead of a cache entry, without its document. */
 function overheadBytes(): number {
-  const heavy = new HeldReplica()
+  const heavy = new CachedReplica()
   const before = usedBytes()
   for (let index = 0; index < weighed; index++)
     heavy.hold(`${collection}/${idOf(index)}`, jsonOf(index, bodyBytes))

@@ -213,7 +213,7 @@ test.each(groups)(
       // During the first second there is no evidence against an Age.
       const asked = eventually(
         () => {
-          const left = liars.filter(({ name, liar }) => name in lies && !liar.gaveItselfAway())
+          const left = liars.filter(({ name, liar }) => name in lies && !liar.wasRevealed())
           expect(left.map(({ name }) => name)).toEqual([])
           if (named.some(([name]) => name === '304 with an old ETag'))
             expect(falselyUnchanged).toBeGreaterThan(3)

@@ -4,7 +4,7 @@ import { eventually, openTestDatabase, seededRandom, type SeededRandom } from '@
 import { connect } from 'node:net'
 import { ServiceProcess } from './support/service-process.ts'
 
-/** As in docs/operations.md: the heap is cache / 0.75 + 64 MiB, plus the memory beside the heap. */
+/** As in docs/operations.md: the heap is cache / 0.75 + 64 MiB, and more memory is needed outside of it. */
 const CACHE_MIB = 64
 const READER_HEAP_MIB = 150
 const BESIDE_MIB = 64 + 150

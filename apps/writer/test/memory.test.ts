@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { eventually } from '@freshet/testkit'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { heldBackend } from './support/held-backend.ts'
+import { stalledBackend } from './support/stalled-backend.ts'
 import { openWriter, type OpenWriter } from './support/open-writer.ts'
 
 setFlagsFromString('--expose-gc')
@@ -21,7 +21,7 @@ test.each([
   ['PATCH', 'products/x', 'application/merge-patch+json', `{"many":${many}}`],
   ['PATCH', 'products/x', 'application/json-patch+json', `[{"op":"add","path":"/many","value":${many}}]`],
 ])('%s %s of %s keeps no parsed value while waiting for the database', async (method, path, type, body) => {
-  const backend = heldBackend()
+  const backend = stalledBackend()
   await using writer = await openWriter(unreachable, { argv: ['--stop-within=0s'], over: () => backend })
   collectGarbage()
   const before = process.memoryUsage().heapUsed
@@ -44,7 +44,7 @@ async function figure(writer: OpenWriter, name: string, part: string): Promise<n
 }
 
 test('bodies being written count against the budget: further ones wait, then get 503, and metrics report it', async () => {
-  const backend = heldBackend()
+  const backend = stalledBackend()
   const argv = ['--stop-within=0s', '--max-body=40000B', '--in-flight-size=1MiB']
   await using writer = await openWriter(unreachable, { argv, over: () => backend })
   const body = { name: 'x'.repeat(35_000) }
@@ -71,5 +71,5 @@ test('bodies being written count against the budget: further ones wait, then get
 
 test('a budget that cannot hold a single body is rejected at startup', async () => {
   const argv = ['--max-body=2MiB', '--in-flight-size=1MiB']
-  await expect(openWriter(unreachable, { argv, over: heldBackend })).rejects.toThrow(/--in-flight-size/)
+  await expect(openWriter(unreachable, { argv, over: stalledBackend })).rejects.toThrow(/--in-flight-size/)
 })

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from '@jest/globals'
 import type { Sent } from './support/open-writer.ts'
-import { append, merge, openKeyedWriter, problem, told } from './support/sending-once.ts'
+import { append, merge, openKeyedWriter, problem, told } from './support/keyed-writer.ts'
 
 const { db, writer, sender, products, records, close } = await openKeyedWriter()
 afterAll(close)

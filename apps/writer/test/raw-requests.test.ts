@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { heldBackend } from './support/held-backend.ts'
+import { stalledBackend } from './support/stalled-backend.ts'
 import { openWriter } from './support/open-writer.ts'
 
 /** The complete response to a request that no client library sends. */
@@ -22,7 +22,7 @@ test.each([
   'PUT // HTTP/1.1',
   'PUT /%00 HTTP/1.1',
 ])('%s is answered with a problem', async (line) => {
-  await using writer = await openWriter('mongodb://127.0.0.1:1', { over: heldBackend })
+  await using writer = await openWriter('mongodb://127.0.0.1:1', { over: stalledBackend })
   const answer = await answerTo(writer.service.url, line)
   expect(answer).toMatch(/^HTTP\/1\.1 4\d\d [\s\S]*content-type: application\/problem\+json/i)
   expect(answer).not.toMatch(/html/i)
@@ -35,6 +35,6 @@ test.each([
   'DELETE /v1/products/victim#/../../orders',
   'DELETE ftp://h/v1/products/victim',
 ])('%s, which URL parsers interpret differently, is 400', async (line) => {
-  await using writer = await openWriter('mongodb://127.0.0.1:1', { over: heldBackend })
+  await using writer = await openWriter('mongodb://127.0.0.1:1', { over: stalledBackend })
   expect(await answerTo(writer.service.url, `${line} HTTP/1.1`)).toMatch(/^HTTP\/1\.1 400 [^]*bad-url/)
 })

@@ -3,7 +3,7 @@ import { formatLineage } from '@freshet/protocol'
 import { eventually } from '@freshet/testkit'
 import { CommandTap } from './support/command-tap.ts'
 import { bearer, openWriter } from './support/open-writer.ts'
-import { append, merge, openKeyedWriter, problem, told } from './support/sending-once.ts'
+import { append, merge, openKeyedWriter, problem, told } from './support/keyed-writer.ts'
 
 const { db, writer, sender, products, records, close } = await openKeyedWriter(
   { setParameters: { ttlMonitorSleepSecs: 1 } },

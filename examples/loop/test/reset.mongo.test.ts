@@ -16,7 +16,7 @@ afterAll(() => db[Symbol.asyncDispose]())
 const orders = db.admin.db('shop').collection<{ _id: string }>('orders')
 
 /** Rebuilds `stock` from all orders whenever changes may have been missed, replacing the whole collection. */
-async function openRemaker(
+async function openRebuilder(
   collections: ChangeHandler['collections'],
   client: MongoClient,
 ): Promise<{ replica: EmbeddedReplica<StoredDocument>; refusals: readonly HandlerRefusal[] }> {
@@ -26,10 +26,10 @@ async function openRemaker(
     database: 'shop',
     collections: { orders: 'string', stock: 'string' },
     encoder: asDocuments,
-    handlers: { service: 'remaker', onRefusal: (refusal) => refusals.push(refusal) },
+    handlers: { service: 'rebuilder', onRefusal: (refusal) => refusals.push(refusal) },
   })
   replica.onChange({
-    name: 'remake',
+    name: 'rebuild',
     collections,
     allowWrites: [{ collection: 'stock', reason: 'rebuilt from all orders' }],
     handle: () => undefined,
@@ -48,7 +48,7 @@ const ownClient = (): MongoClient => watchWrites(new MongoClient(db.adminUri))
 
 test('G7.3 a reset that causes the next one is stopped', async () => {
   await using client = ownClient()
-  const { replica, refusals } = await openRemaker(['orders', 'stock'], client)
+  const { replica, refusals } = await openRebuilder(['orders', 'stock'], client)
   await using _ = replica
   const startedMs = performance.now()
   await orders.insertOne({ _id: 'a' })
@@ -58,7 +58,7 @@ test('G7.3 a reset that causes the next one is stopped', async () => {
   const seconds = Math.ceil((performance.now() - startedMs) / 1_000)
   expect(refusals[0]).toMatchObject({
     reason: 'breaker',
-    handler: 'remaker/remake',
+    handler: 'rebuilder/rebuild',
     heard: '*',
     collection: 'stock',
   })
@@ -69,7 +69,7 @@ test('G7.3 a reset that causes the next one is stopped', async () => {
 
 test('R15 a reset that changes only collections its handler does not receive causes no further reset', async () => {
   await using client = ownClient()
-  const { replica } = await openRemaker(['orders'], client)
+  const { replica } = await openRebuilder(['orders'], client)
   await using _ = replica
   await orders.drop()
   await eventually(() => expect(replica.handlers()).toMatchObject([{ writes: 1 }]))

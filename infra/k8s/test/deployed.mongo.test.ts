@@ -14,7 +14,7 @@ import { Deployed } from './deployed.ts'
 import { environmentOf } from './environment.ts'
 import { at, listAt, manifest, manifests, type Manifest } from './manifests.ts'
 import { allows } from './network.ts'
-import { unbuckled } from './seat-belts.ts'
+import { securityFaults } from './security-settings.ts'
 import { writesIn } from './writes-in.ts'
 
 const run = promisify(execFile)
@@ -107,7 +107,7 @@ async function failing({ deployed, manifests }: LayerParts): Promise<readonly st
   const holds = {
     G0: (await traces(deployed)).every((trace) => onlyTraces.includes(trace)),
     G5: calls.every(([, call, allowed]) => allows(policies, call) === allowed),
-    G8: deployments.length > 1 && deployments.every((each) => unbuckled(each).length === 0),
+    G8: deployments.length > 1 && deployments.every((each) => securityFaults(each).length === 0),
   }
   return Object.entries(holds).flatMap(([layer, held]) => (held ? [] : [layer]))
 }

@@ -4,16 +4,16 @@ import type { Document, Timestamp } from 'mongodb'
 import type { Target } from './attacks/attack.ts'
 import { readingCommands } from './reading.ts'
 import { TestServer } from './test-server.ts'
-import { WriterDoor } from './writer-door.ts'
+import { FakeWriter } from './fake-writer.ts'
 
 /** A server with data, a recorder in front of it, and a check whether the data has changed. */
 export class AttackBench implements AsyncDisposable {
   readonly #server: TestServer
   readonly #recorder: WireRecorder
   readonly #root: MongoClient
-  readonly #writer: WriterDoor
+  readonly #writer: FakeWriter
 
-  private constructor(server: TestServer, recorder: WireRecorder, root: MongoClient, writer: WriterDoor) {
+  private constructor(server: TestServer, recorder: WireRecorder, root: MongoClient, writer: FakeWriter) {
     this.#server = server
     this.#recorder = recorder
     this.#root = root
@@ -32,7 +32,7 @@ export class AttackBench implements AsyncDisposable {
     await app.collection('docs').createIndex({ b: 1 })
     await app.createCollection('view', { viewOn: 'docs', pipeline: [] })
     await app.command({ profile: 2 })
-    return new AttackBench(server, recorder, root, await WriterDoor.open())
+    return new AttackBench(server, recorder, root, await FakeWriter.open())
   }
 
   /** The address of the recorder in front of the server. */

@@ -12,18 +12,18 @@ import { change, HandClock, never, serviceOf } from './support.ts'
 /** Long enough that the initial burst does not suffice for the busiest document. */
 const SECONDS = 180
 const CHANGES_PER_S = 200
-const LIVELIEST_PER_S = 1.5
+const BUSIEST_PER_S = 1.5
 
 /** Which document changes, busiest first; the same in each run. */
-function pick(n: number, liveliestPerS: number): number {
-  const everyNth = Math.round(CHANGES_PER_S / liveliestPerS)
+function pick(n: number, busiestPerS: number): number {
+  const everyNth = Math.round(CHANGES_PER_S / busiestPerS)
   if (n % everyNth === 0) return 0
   return 1 + ((n * 7919) % 499)
 }
 
 async function load(
   handle: (id: string, write: Write) => void,
-  { liveliestPerS = LIVELIEST_PER_S, bucket = defaultBucketLimits }: LoadOptions = {},
+  { busiestPerS = BUSIEST_PER_S, bucket = defaultBucketLimits }: LoadOptions = {},
 ): Promise<Outcome> {
   const { handlers, clock } = serviceOf({ bucket })
   const handler: ChangeHandler = {
@@ -44,7 +44,7 @@ async function load(
   const writes: Write = Object.assign(write, { heard })
   const runs = handlers.add(handler)
   for (let n = 0; n < SECONDS * CHANGES_PER_S; n += 1) {
-    await runs.hear(change(`orders/${pick(n, liveliestPerS)}`), never)
+    await runs.hear(change(`orders/${pick(n, busiestPerS)}`), never)
     for (const key of echoed.splice(0)) await runs.hear(change(key), never)
     clock.pass(1_000 / CHANGES_PER_S)
   }
@@ -53,7 +53,7 @@ async function load(
 }
 
 interface LoadOptions {
-  readonly liveliestPerS?: number
+  readonly busiestPerS?: number
   readonly bucket?: BucketLimits
 }
 
@@ -88,18 +88,18 @@ test('G7.4 nor if a handler marks each document once and then leaves it alone', 
 })
 
 /** Sets a value that is already set the second time, so the server changes nothing and emits no event. */
-function setting(keys: (id: string) => readonly string[], tellsHowMuch: boolean): () => Promise<Outcome> {
+function setting(keys: (id: string) => readonly string[], reportsChanges: boolean): () => Promise<Outcome> {
   return async () => {
     let foreign = true
     return load(
       (id, write) => {
         const settle = currentCause()?.judge({ collections: ['orders'], keys: keys(id) })
         if (foreign) write.heard(`orders/${id}`)
-        else if (tellsHowMuch) settle?.(0)
+        else if (reportsChanges) settle?.(0)
         foreign = !foreign
         // If nobody can see that nothing changed, both calls count for the document.
       },
-      { liveliestPerS: tellsHowMuch ? LIVELIEST_PER_S : LIVELIEST_PER_S / 2 },
+      { busiestPerS: reportsChanges ? BUSIEST_PER_S : BUSIEST_PER_S / 2 },
     )
   }
 }

@@ -165,7 +165,7 @@ function idsOf(documents: Documents, id: string, handler: number): readonly stri
   return documents === 'several' ? [`${id}.${handler}a`, `${id}.${handler}b`] : [`${id}.${handler}`]
 }
 
-/** How a door responds to a request: the cause that the feed will report, or a refusal. */
+/** How a writer responds to a request: the cause that the feed will report, or a refusal. */
 type Door = (header: string, collection: string, maxHops: number) => Lineage | undefined
 
 const theWriter: Door = (header, collection, maxHops) => {

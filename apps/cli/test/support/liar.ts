@@ -57,7 +57,7 @@ export async function openLiar(reader: string, lie: Lie) {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     /** Whether it was asked and has lied often enough to be detected. */
-    gaveItselfAway: () => turn > 40 && lies > 2,
+    wasRevealed: () => turn > 40 && lies > 2,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))

@@ -1,33 +1,33 @@
 /** Tries one layer with these dependencies: the number of attacks that pass it. */
-export type Trial<Walls> = (walls: Walls) => Promise<number>
+export type Trial<Parts> = (parts: Parts) => Promise<number>
 
 /**
  * Defines layers over a set of dependencies. Each is tried without the others: it gets only its own dependencies, so it
  * is tried once for each of them, whatever the state of the rest.
  */
 export const layerOver =
-  <Walls>() =>
-  <K extends keyof Walls>(
+  <Parts>() =>
+  <K extends keyof Parts>(
     standsOn: readonly K[],
-    trial: (walls: Pick<Walls, K>) => Promise<number>,
-  ): Trial<Walls> => {
+    trial: (parts: Pick<Parts, K>) => Promise<number>,
+  ): Trial<Parts> => {
     const trials: { readonly own: readonly unknown[]; readonly through: Promise<number> }[] = []
-    return (walls) => {
-      const own = standsOn.map((name) => walls[name])
-      const before = trials.find((each) => each.own.every((wall, place) => wall === own[place]))
+    return (parts) => {
+      const own = standsOn.map((name) => parts[name])
+      const before = trials.find((each) => each.own.every((part, place) => part === own[place]))
       if (before) return before.through
-      const through = trial(walls)
+      const through = trial(parts)
       trials.push({ own, through })
       return through
     }
   }
 
 /** The layers whose own tests fail with these dependencies. */
-export async function failing<Walls>(
-  layers: Readonly<Record<string, Trial<Walls>>>,
-  walls: Walls,
+export async function failing<Parts>(
+  layers: Readonly<Record<string, Trial<Parts>>>,
+  parts: Parts,
 ): Promise<readonly string[]> {
   const names: string[] = []
-  for (const [name, through] of Object.entries(layers)) if ((await through(walls)) > 0) names.push(name)
+  for (const [name, through] of Object.entries(layers)) if ((await through(parts)) > 0) names.push(name)
   return names
 }

@@ -9,14 +9,14 @@ import { failing, layerOver } from './layer.ts'
 import { driversDoor, readersDoor, throughTypes, type Door } from './types.ts'
 
 /** What each layer depends on. To remove a layer, replace its dependency. */
-interface Walls {
+interface Parts {
   readonly door: Door
   readonly imports: ReadonlySet<string>
   readonly client: (uri: string) => MongoClient
   readonly user: string
 }
 
-const standing: Walls = {
+const intact: Parts = {
   door: readersDoor,
   imports: readersImports,
   client: (uri) => vetoing(uri).client,
@@ -43,7 +43,7 @@ afterAll(async () => {
   await spoilt[Symbol.asyncDispose]()
 })
 
-const layer = layerOver<Walls>()
+const layer = layerOver<Parts>()
 const layers = {
   G1: layer(['door'], async ({ door }) => (await throughTypes(attacks, door)).length),
   G2: layer(['imports'], async ({ imports }) => {
@@ -72,14 +72,14 @@ const layers = {
 }
 
 test('G1.7 G2.1 G3.5 G4.1 with all layers in place, the tests of every layer pass', async () => {
-  expect(await failing(layers, standing)).toEqual([])
+  expect(await failing(layers, intact)).toEqual([])
 })
 
-test.each<[string, Partial<Walls>]>([
+test.each<[string, Partial<Parts>]>([
   ['G1', { door: driversDoor }],
   ['G2', { imports: new Anything() }],
   ['G3', { client: plain }],
   ['G4', { user: 'careless' }],
 ])('negative control: removing only %s makes exactly its own tests fail', async (layer, without) => {
-  expect(await failing(layers, { ...standing, ...without })).toEqual([layer])
+  expect(await failing(layers, { ...intact, ...without })).toEqual([layer])
 })

@@ -1,7 +1,7 @@
 import { deserialize, type Document } from 'bson'
 import type { Encoder } from '../../../src/contract.ts'
 
-/** A document as a test looks at it. */
+/** A document as tests inspect it. */
 export interface Parsed {
   readonly document: Document
   readonly bytes: number

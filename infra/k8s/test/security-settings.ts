@@ -1,21 +1,21 @@
 import { at, listAt, type Manifest } from './manifests.ts'
 
 /** The exact security contexts of pods and containers. An extra field could undo the others. */
-const securityOfPod = {
+const podSecurity = {
   runAsNonRoot: true,
   runAsUser: 65532,
   runAsGroup: 65532,
   fsGroup: 65532,
   seccompProfile: { type: 'RuntimeDefault' },
 }
-const securityOfContainer = {
+const containerSecurity = {
   allowPrivilegeEscalation: false,
   readOnlyRootFilesystem: true,
   capabilities: { drop: ['ALL'] },
 }
 
 /** Allowed fields of pods and containers. Not allowed: other containers, host network and processes, hooks, arguments. */
-const wordsOfPod: ReadonlySet<string> = new Set([
+const podFields: ReadonlySet<string> = new Set([
   'automountServiceAccountToken',
   'containers',
   'enableServiceLinks',
@@ -25,7 +25,7 @@ const wordsOfPod: ReadonlySet<string> = new Set([
   'topologySpreadConstraints',
   'volumes',
 ])
-const wordsOfContainer: ReadonlySet<string> = new Set([
+const containerFields: ReadonlySet<string> = new Set([
   'command',
   'env',
   'image',
@@ -41,23 +41,23 @@ const wordsOfContainer: ReadonlySet<string> = new Set([
 const probes = ['startupProbe', 'readinessProbe', 'livenessProbe']
 
 /** What is missing in a Deployment; empty if nothing is. */
-export function unbuckled({ spec }: Manifest): readonly string[] {
+export function securityFaults({ spec }: Manifest): readonly string[] {
   const pod = at(spec, 'template', 'spec')
   return [
-    ...strange(pod, wordsOfPod),
+    ...strange(pod, podFields),
     ...different(pod, 'automountServiceAccountToken', false),
     ...different(pod, 'enableServiceLinks', false),
-    ...different(pod, 'securityContext', securityOfPod),
+    ...different(pod, 'securityContext', podSecurity),
     ...listAt(pod, 'volumes').flatMap((volume) => strange(volume, new Set(['configMap', 'name', 'secret']))),
-    ...listAt(pod, 'containers').flatMap(unbuckledIn),
+    ...listAt(pod, 'containers').flatMap(faultsInContainer),
   ]
 }
 
-function unbuckledIn(container: unknown): readonly string[] {
+function faultsInContainer(container: unknown): readonly string[] {
   const [program, ...args] = listAt(container, 'command')
   return [
-    ...strange(container, wordsOfContainer),
-    ...different(container, 'securityContext', securityOfContainer),
+    ...strange(container, containerFields),
+    ...different(container, 'securityContext', containerSecurity),
     // Excludes a shell or anything else that could start one.
     ...(program === 'node' ? [] : [`the program ${String(program)}`]),
     ...(args.includes('--disable-proto=delete') ? [] : ['--disable-proto=delete']),

@@ -13,7 +13,7 @@ const encoder = documentEncoder((document) => ({
 }))
 
 /** A replica that caches what it receives in the real cache and whose position advances ten times a second. */
-export class HeldReplica implements Replica<CachedDocument> {
+export class CachedReplica implements Replica<CachedDocument> {
   readonly #cache = new Cache<CachedDocument>({ maxBytes: 1024 * MiB, sizeOf: encoder.sizeOf })
   readonly state: ReplicaState = { kind: 'live' }
   #at = positionOf(1_800_000_000, 1)

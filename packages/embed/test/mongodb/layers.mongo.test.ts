@@ -7,14 +7,14 @@ import { watchWrites } from '../../src/index.ts'
 import { inHandler, passedWatch, throughWatch } from './at-handler.ts'
 
 /** What each layer depends on. To remove a layer, replace its dependency. */
-interface Walls {
+interface Parts {
   /** The writers that a service declares. */
   readonly writersOf: (bench: AttackBench) => readonly string[]
   /** What a service does with its own client. */
   readonly watch: (client: MongoClient) => MongoClient
 }
 
-const standing: Walls = { writersOf: ({ writer }) => [new URL(writer).origin], watch: watchWrites }
+const intact: Parts = { writersOf: ({ writer }) => [new URL(writer).origin], watch: watchWrites }
 
 let bench: AttackBench
 beforeAll(async () => {
@@ -24,7 +24,7 @@ afterAll(() => bench[Symbol.asyncDispose]())
 
 const plain = (): MongoClient => new MongoClient(bench.uri('reader'), { maxPoolSize: 1, retryWrites: false })
 
-const layer = layerOver<Walls>()
+const layer = layerOver<Parts>()
 const layers = {
   G6: layer(['writersOf'], async ({ writersOf }) => {
     await using client = plain()
@@ -49,12 +49,12 @@ const layers = {
 }
 
 test('G6.2 G7.1 with all layers in place, the tests of both layers pass', async () => {
-  expect(await failing(layers, standing)).toEqual([])
+  expect(await failing(layers, intact)).toEqual([])
 })
 
-test.each<[string, Partial<Walls>]>([
+test.each<[string, Partial<Parts>]>([
   ['G6', { writersOf: () => [] }],
   ['G7', { watch: (client) => client }],
 ])('negative control: removing only %s makes exactly its own tests fail', async (name, without) => {
-  expect(await failing(layers, { ...standing, ...without })).toEqual([name])
+  expect(await failing(layers, { ...intact, ...without })).toEqual([name])
 })

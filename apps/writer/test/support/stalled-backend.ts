@@ -3,12 +3,12 @@ import { sourceIdOf } from '@freshet/mongodb-rules'
 import type { Backend } from '../../src/store/contract.ts'
 
 /** A backend without a database: calls of its store never resolve. */
-export interface HeldBackend extends Backend {
+export interface StalledBackend extends Backend {
   /** Number of store calls. */
   readonly held: () => number
 }
 
-export function heldBackend(): HeldBackend {
+export function stalledBackend(): StalledBackend {
   // Keeps the promises reachable, as a driver does: whatever waits for an unreachable promise is garbage-collected.
   const waiting: unknown[] = []
   const hold = (): Promise<never> => new Promise((resolve) => waiting.push(resolve))

@@ -5,7 +5,7 @@ import type { Server } from 'node:http'
 import { loopFault, parseLineage } from '@freshet/protocol'
 
 /** A fake writer that writes nothing: it records requests, and answers by their lineage, as the writer does. */
-export class WriterDoor implements AsyncDisposable {
+export class FakeWriter implements AsyncDisposable {
   readonly #server: Server
   #came = 0
 
@@ -19,8 +19,8 @@ export class WriterDoor implements AsyncDisposable {
     })
   }
 
-  static async open(): Promise<WriterDoor> {
-    const door = new WriterDoor()
+  static async open(): Promise<FakeWriter> {
+    const door = new FakeWriter()
     door.#server.listen(0, '127.0.0.1')
     await once(door.#server, 'listening')
     return door

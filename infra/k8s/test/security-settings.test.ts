@@ -1,11 +1,11 @@
 import { expect, test } from '@jest/globals'
 import { manifest, type Manifest } from './manifests.ts'
-import { unbuckled } from './seat-belts.ts'
+import { securityFaults } from './security-settings.ts'
 
 const deployments = ['freshet-reader', 'freshet-writer']
 
 test.each(deployments)('G8.1 %s has all security settings', (name) => {
-  expect(unbuckled(manifest('Deployment', name))).toEqual([])
+  expect(securityFaults(manifest('Deployment', name))).toEqual([])
 })
 
 /** The same manifest with one string replaced. */
@@ -48,5 +48,5 @@ test.each([
   ['"limits":{"memory"', '"limits":{"cpu"'],
   ['"readOnly":true}', '"readOnly":false}'],
 ])('G8.1 negative control: a manifest without %s is rejected', (from, to) => {
-  expect(unbuckled(altered('freshet-reader', from, to))).not.toEqual([])
+  expect(securityFaults(altered('freshet-reader', from, to))).not.toEqual([])
 })
