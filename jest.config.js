@@ -10,7 +10,7 @@ export default {
     '<rootDir>/scripts',
   ],
   testMatch: ['**/test/**/*.test.ts'],
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/scripts/jest-environment.js',
   testEnvironmentOptions: { customExportConditions: ['@freshet/source', 'node', 'node-addons'] },
   extensionsToTreatAsEsm: ['.ts'],
   transform: {

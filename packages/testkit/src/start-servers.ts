@@ -19,7 +19,12 @@ export async function startServers({ setParameters, ...others }: ServerOptions =
     root: { user: 'root', password: randomBytes(12).toString('base64url') },
     ...others,
     profiled: writtenByReaders,
-    // Required for fail points.
-    setParameters: { enableTestCommands: 1, ...setParameters },
+    // Fail points require test commands. Passwords of tests need no strength, so they are hashed as fast as a server allows.
+    setParameters: {
+      enableTestCommands: 1,
+      scramIterationCount: 5_000,
+      scramSHA256IterationCount: 5_000,
+      ...setParameters,
+    },
   })
 }

@@ -74,12 +74,16 @@ const facts: ReadonlySet<string> = new Set([
 
 export type App = 'writer' | 'reader'
 
+const codes: ReadonlyMap<unknown, string> = new Map(
+  Object.keys(problems).map((code) => [problemType(code as ProblemCode), code]),
+)
+
 /** The problem code; `''` if the answer is not a problem or its type is unknown. */
 export function codeOf({ status, text }: Got): string {
   if (status < 400) return ''
   try {
     const { type }: { type?: unknown } = JSON.parse(text)
-    return Object.keys(problems).find((code) => problemType(code as ProblemCode) === type) ?? ''
+    return codes.get(type) ?? ''
   } catch {
     return ''
   }
