@@ -26,7 +26,17 @@ const arrows: Record<string, readonly string[]> = {
   mongod: ['kit'],
   migration: ['kit', 'mongodb-rules', 'roles'],
   testkit: ['kit', 'migration', 'mongod', 'protocol', 'roles'],
-  delivery: ['kit', 'messages', 'protocol', 'service'],
+  delivery: [
+    'bson',
+    'change-stream',
+    'change-stream-mongodb',
+    'guard',
+    'kit',
+    'messages',
+    'mongodb-rules',
+    'protocol',
+    'service',
+  ],
   writer: [
     'documents',
     'documents-mongodb',

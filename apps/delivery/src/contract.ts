@@ -1,3 +1,4 @@
+import type { Membership, Message, ReadCursor, Revocation } from '@freshet/messages'
 import type { SourcePosition } from '@freshet/protocol'
 
 /** Where a feed is: everything up to `position` has been reported. */
@@ -13,76 +14,40 @@ export interface FeedStart {
   readonly epoch: string
   /**
    * The feed reports every change from the start of this second on. It may also report earlier changes: memberships and
-   * revocations are applied, messages are ignored. After lost history: the second after the one in which the feed restarts.
+   * revocations are applied, messages are ignored.
    */
   readonly second: number
 }
 
-/** The addressees of a message. Its sender receives it too. */
-export type Recipients =
-  { readonly user: string } | { readonly users: readonly string[] } | { readonly group: string }
-
-/** One stored message, edit or deletion. */
-export interface Message {
-  readonly type: 'message' | 'edited' | 'deleted'
-  readonly id: string
-  readonly conv: string
-  /** In its conversation: 1, 2, 3, … without holes. */
-  readonly seq: number
-  readonly from: string
-  readonly to: Recipients
-  /** Milliseconds since 1970. */
-  readonly atMs: number
-  readonly clientId?: string
-  /** The message that an edit or a deletion replaces. */
-  readonly ref?: string
-  /** Any JSON value; a deletion has none. */
-  readonly body?: unknown
+/** A message as it is delivered. */
+export interface DeliveredMessage extends Omit<Message, 'body'> {
+  /** The stored JSON text of the body, on one line: it is passed on as it is. */
+  readonly bodyJson?: string
 }
 
-/** A part of a group's conversation that a member may see: `from <= seq`, and `seq <= to` once the member has left. */
-export interface Interval {
-  readonly from: number
-  readonly to?: number
-}
-
-/** What one user may see of one group. Always the complete document, so a later one replaces an earlier one. */
-export interface Membership {
-  readonly group: string
-  readonly user: string
-  /** In order; they do not overlap. */
-  readonly intervals: readonly Interval[]
-}
-
-/** How far a user has read a conversation. */
-export interface ReadCursor {
-  readonly conv: string
-  readonly user: string
-  readonly delivered: number
-  readonly read: number
-}
-
-/** Tokens of `sub` that were issued before this second are not valid any more. */
-export interface Revocation {
-  readonly sub: string
-  readonly notBefore: number
-}
-
-/** One change of the feed. */
-export type FeedChange = {
-  /** The second of the source's clock, since 1970. */
-  readonly second: number
-} & (
-  | { readonly kind: 'message'; readonly message: Message }
+/** What a change stands for. */
+export type ChangeContent =
+  | { readonly kind: 'message'; readonly message: DeliveredMessage }
   | { readonly kind: 'membership'; readonly membership: Membership }
   | { readonly kind: 'cursor'; readonly cursor: ReadCursor }
   | { readonly kind: 'revocation'; readonly revocation: Revocation }
-)
+  /** The state of some users has changed in an unknown way: every client is disconnected, and comes back. */
+  | { readonly kind: 'reset' }
+  /** Nothing to deliver. It has an offset, since another instance may be able to read it. */
+  | { readonly kind: 'unreadable' }
+
+/** One change of the feed. */
+export type FeedChange = ChangeContent & {
+  /** The second of the source's clock, since 1970. */
+  readonly second: number
+}
 
 /** All changes of whole positions, in stream order, the same on every instance. An empty batch is proof of progress. */
 export interface FeedBatch {
   readonly changes: readonly FeedChange[]
   readonly through: FeedPoint
+  /** The feed still reads what was stored before it began: nobody is served yet. */
+  readonly behind?: true
 }
 
 /** Consumer of the feed, implemented by `Delivery`. Both calls are synchronous. */

@@ -1,3 +1,4 @@
+import type { Part } from '@freshet/kit'
 import { ProblemError } from '@freshet/protocol'
 import {
   EventStreams,
@@ -8,8 +9,11 @@ import {
   type UpgradeCall,
   type UpgradeRoute,
 } from '@freshet/service'
+import type { GuardReport } from './backend/contract.ts'
+import type { Feed } from './backend/feed.ts'
 import type { Tickets, TokenCheck } from './contract.ts'
-import type { Delivery, DeliveryFigures } from './delivery.ts'
+import type { Delivery } from './delivery.ts'
+import { addDeliveryMetrics, type DeliveryStatus } from './delivery-metrics.ts'
 import { eventStreamRoutes } from './transports/event-stream-routes.ts'
 import { openWebSocket, type WebSocketLike } from './transports/web-socket.ts'
 import type { DeliveryConfig } from './options.ts'
@@ -22,25 +26,28 @@ export interface DeliveryAppParts {
   readonly tokens: TokenCheck
   readonly tickets: Tickets
   readonly random: () => number
+  /** What passes changes to `delivery`. */
+  readonly feed: Part & Pick<Feed, 'unready' | 'status'>
+  readonly guard: () => GuardReport
+  /** What the feed needs. */
+  readonly before: readonly Part[]
   /** Origins of pages that may connect, beside those of this host. */
   readonly origins: readonly string[]
   /** Answers the handshake: `handleUpgrade` of a `WebSocketServer` of npm `ws` that has no port. */
   readonly upgrade: (call: UpgradeCall, onOpen: (webSocket: WebSocketLike) => void) => void
 }
 
-/** The app's part of `/statusz`. */
-export interface DeliveryStatus extends DeliveryFigures {
-  readonly streams: number
-}
+/** A delivery app, as the service runs it. */
+export type DeliveryApp = App<DeliveryStatus>
 
 /** Proxies close what is silent for a minute. */
 const HEARTBEAT_MS = 25_000
 const RETRY_MS = 2_000
 
 /** The public port of the service: web-sockets and event streams. */
-export function deliveryApp(parts: DeliveryAppParts, tools: ServiceTools): App<DeliveryStatus> {
-  const { delivery, config, random } = parts
-  const { clock, drain, inFlight, log } = tools
+export function deliveryApp(parts: DeliveryAppParts, tools: ServiceTools): DeliveryApp {
+  const { delivery, feed, guard, config, random } = parts
+  const { clock, drain, inFlight, log, requests } = tools
   const streams = new EventStreams({
     part: inFlight.budget.part('events', config.eventBytes),
     drain,
@@ -68,15 +75,24 @@ export function deliveryApp(parts: DeliveryAppParts, tools: ServiceTools): App<D
   }
   const { origins } = parts
   const upgrades = new Upgrades({ routes: [sockets], origins, maxOpen: config.maxConnections, drain, log })
-  const table = new RouteTable({ routes: eventStreamRoutes({ ...parts, streams }) })
+  const table = new RouteTable({ routes: eventStreamRoutes({ ...parts, streams }), requests })
+  const status = (): DeliveryStatus => ({
+    ...delivery.figures(),
+    streams: streams.size,
+    feed: feed.status(),
+    guard: guard(),
+  })
+  const unready = (): string | undefined => {
+    const { fault } = guard()
+    if (fault !== undefined) return `guard: ${fault}`
+    return feed.unready() ?? (delivery.now() === undefined ? 'the feed has not reached its start' : undefined)
+  }
+  addDeliveryMetrics(tools.metrics, status, () => unready() === undefined)
+  let started = false
   return {
     handle: table.handlerAt(''),
-    parts: [delivery],
+    parts: [...parts.before, delivery, feed],
     upgrades,
-    health: {
-      started: () => delivery.now() !== undefined,
-      unready: () => (delivery.now() === undefined ? 'the feed has not begun' : undefined),
-      status: () => ({ ...delivery.figures(), streams: streams.size }),
-    },
+    health: { started: () => (started ||= delivery.now() !== undefined), unready, status },
   }
 }

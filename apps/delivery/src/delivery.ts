@@ -3,6 +3,7 @@ import { BufferBudget } from './buffer-budget.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionTools } from './connection-tools.ts'
 import type {
+  DeliveredMessage,
   FeedBatch,
   FeedChange,
   FeedPoint,
@@ -14,6 +15,7 @@ import type {
 import type { Defer } from './defer.ts'
 import { ConnectionDrain, type Closable } from './drain.ts'
 import { Hub } from './hub.ts'
+import type { LagFigures, LagMeter } from './lag.ts'
 import { OffsetCounter, offsetOf, type Offset } from './offset.ts'
 import type { DeliveryConfig } from './options.ts'
 import { PositionSweep } from './position-sweep.ts'
@@ -38,6 +40,8 @@ export interface DeliveryParts {
   readonly newId: () => string
   readonly node: string
   readonly version: string
+  /** Receives how long each live message took from its own timestamp until it is sent, in milliseconds. */
+  readonly lag: LagMeter
 }
 
 /** Counters and gauges for metrics and `/statusz`. */
@@ -47,6 +51,8 @@ export interface DeliveryFigures {
   /** Publications sent live, since the start. */
   readonly deliveries: number
   readonly closes: Readonly<Record<CloseCode | 'disconnected', number>>
+  /** From a message's own timestamp, set by the writer, until it is sent. */
+  readonly lag: LagFigures
   /** Bytes buffered for web-sockets. */
   readonly bufferedBytes: number
   readonly ring: { readonly bytes: number; readonly publications: number; readonly windowSeconds: number }
@@ -63,6 +69,8 @@ export class Delivery implements FeedSink, Part {
   readonly #budget: BufferBudget
   readonly #sweep: PositionSweep
   readonly #tools: ConnectionTools
+  readonly #clock: Pick<Clock, 'wallMs'>
+  readonly #lag: LagMeter
   readonly #open = new Set<Closable>()
   readonly #closes: Record<CloseCode | 'disconnected', number>
   #start: FeedStart | undefined
@@ -76,6 +84,8 @@ export class Delivery implements FeedSink, Part {
     const stream = (): Stream | undefined => this.#stream()
     const now = (): ReturnType<typeof this.now> => this.now()
     this.wheel = wheel
+    this.#clock = clock
+    this.#lag = parts.lag
     this.#ring = new Ring(config.ringBytes)
     this.#closes = { disconnected: 0, ...zeros() }
     this.drain = new ConnectionDrain(this.#open, clock)
@@ -119,6 +129,7 @@ export class Delivery implements FeedSink, Part {
       users: this.#hub.users,
       deliveries: this.#hub.deliveries,
       closes: { ...this.#closes },
+      lag: this.#lag.figures(),
       bufferedBytes: this.#budget.bytes,
       ring: {
         bytes: ring.bytes,
@@ -136,7 +147,7 @@ export class Delivery implements FeedSink, Part {
     this.#hub.clear('insufficientState')
   }
 
-  apply({ changes, through }: FeedBatch): void {
+  apply({ changes, through, behind }: FeedBatch): void {
     const counter = this.#counter
     const start = this.#start
     if (counter === undefined || start === undefined) throw new TypeError('expected begin before apply')
@@ -146,7 +157,7 @@ export class Delivery implements FeedSink, Part {
       this.#apply(change, offset)
     }
     counter.reach(through.second)
-    this.#point = through.second < start.second ? undefined : through
+    this.#point = behind || through.second < start.second ? undefined : through
   }
 
   /** A client of the frame protocol. Pass the frames that the socket receives to the connection. */
@@ -178,14 +189,24 @@ export class Delivery implements FeedSink, Part {
         return this.#hub.applyMembership(change.membership)
       case 'revocation':
         return this.#hub.applyRevocation(change.revocation)
+      case 'reset':
+        return this.#hub.clear('insufficientState')
+      case 'unreadable':
+        return
       case 'cursor':
         if (offset === undefined) return
         return this.#publish(cursorPublication(change.cursor, offset, change.second * 1_000))
       case 'message':
         if (offset === undefined) return
-        if (change.message.ref !== undefined) this.#ring.dropBody(change.message.ref)
-        return this.#publish(messagePublication(change.message, offset))
+        return this.#message(change.message, offset)
     }
+  }
+
+  #message(message: DeliveredMessage, offset: Offset): void {
+    if (message.ref !== undefined) this.#ring.dropBody(message.ref)
+    const before = this.#hub.deliveries
+    this.#publish(messagePublication(message, offset))
+    if (this.#hub.deliveries > before) this.#lag.add(this.#clock.wallMs() - message.atMs)
   }
 
   #publish(publication: Publication): void {

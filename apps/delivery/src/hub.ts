@@ -1,5 +1,5 @@
-import type { Interval, Membership, Revocation, UserState } from './contract.ts'
-import { isMember, sees } from './intervals.ts'
+import { isMember, sees, type Interval, type Membership, type Revocation } from '@freshet/messages'
+import type { UserState } from './contract.ts'
 import type { CloseCode } from './protocol/codes.ts'
 import type { Publication } from './publication.ts'
 import { UserEntry, type Member } from './user-entry.ts'

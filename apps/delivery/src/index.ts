@@ -1,16 +1,12 @@
 export { Connection } from './connection.ts'
 export type {
+  ChangeContent,
+  DeliveredMessage,
   FeedBatch,
   FeedChange,
   FeedPoint,
   FeedSink,
   FeedStart,
-  Interval,
-  Membership,
-  Message,
-  ReadCursor,
-  Recipients,
-  Revocation,
   Tickets,
   TokenCheck,
   TokenClaims,
@@ -21,7 +17,9 @@ export type {
 export { Delivery } from './delivery.ts'
 export type { DeliveryFigures, DeliveryParts } from './delivery.ts'
 export { deliveryApp } from './delivery-app.ts'
-export type { DeliveryAppParts, DeliveryStatus } from './delivery-app.ts'
+export type { DeliveryApp, DeliveryAppParts } from './delivery-app.ts'
+export { LagMeter } from './lag.ts'
+export type { LagFigures } from './lag.ts'
 export { openEventStream } from './transports/event-stream.ts'
 export type { EventStreamCall } from './transports/event-stream.ts'
 export { openWebSocket } from './transports/web-socket.ts'

@@ -1,4 +1,5 @@
-import type { Message, ReadCursor, Recipients } from './contract.ts'
+import type { Message, ReadCursor, Recipients } from '@freshet/messages'
+import type { DeliveredMessage } from './contract.ts'
 import type { Offset } from './offset.ts'
 
 /** Recipients of a publication: these users, or the members of a group who may see this seq. */
@@ -17,6 +18,8 @@ export interface Publication {
   readonly json: string
   /** Index in `json` where `data`, the last field, starts. */
   readonly dataStart: number
+  /** Index in `json` where the body starts, comma and key included: the last field of `data`. `undefined`: none. */
+  readonly bodyStart: number | undefined
   /** Of `json` in UTF-8. */
   readonly bytes: number
 }
@@ -27,23 +30,27 @@ export function dataOf({ json, dataStart }: Publication): string {
 }
 
 /** A stored message, edit or deletion as a publication. */
-export function messagePublication(message: Message, offset: Offset): Publication {
-  const { type, conv, from, to, seq, atMs, id } = message
-  const data = JSON.stringify({
-    ...publicPart(message),
-    ...(message.body !== undefined && { body: message.body }),
+export function messagePublication(message: DeliveredMessage, offset: Offset): Publication {
+  const { type, conv, from, to, seq, atMs, id, bodyJson } = message
+  const data = JSON.stringify(publicPart(message))
+  return publicationOf({
+    offset,
+    timeMs: atMs,
+    type,
+    conv,
+    data,
+    ...(bodyJson !== undefined && { bodyJson }),
+    audience: audienceOf(from, to, seq),
+    id,
   })
-  return publicationOf({ offset, timeMs: atMs, type, conv, data, audience: audienceOf(from, to, seq), id })
 }
 
 /** The same message without its body, after it was edited or deleted. */
 export function withoutBody(publication: Publication): Publication {
-  const { json, dataStart } = publication
-  const head = json.slice(0, dataStart)
-  const data = JSON.stringify(JSON.parse(dataOf(publication)), (key, value: unknown) =>
-    key === 'body' ? undefined : value,
-  )
-  return assembled(publication, head, data)
+  const { json, bodyStart } = publication
+  if (bodyStart === undefined) return publication
+  const bare = `${json.slice(0, bodyStart)}}}`
+  return { ...publication, json: bare, bodyStart: undefined, bytes: Buffer.byteLength(bare) }
 }
 
 /** A read cursor, addressed to its own user only. */
@@ -61,7 +68,7 @@ export function positionPublication(offset: Offset, timeMs: number): Publication
   return publicationOf({ offset, timeMs, type: 'position', data, audience, id: undefined })
 }
 
-function publicPart({ id, clientId, conv, seq, from, to, atMs, type, ref }: Message): object {
+function publicPart({ id, clientId, conv, seq, from, to, atMs, type, ref }: DeliveredMessage): object {
   const at = new Date(atMs).toISOString()
   return {
     id,
@@ -85,17 +92,17 @@ function audienceOf(from: string, to: Recipients, seq: number): Audience {
 interface Parts extends Pick<Publication, 'offset' | 'audience' | 'type' | 'id'> {
   readonly timeMs: number
   readonly conv?: string
+  /** An object, serialized. */
   readonly data: string
+  /** Becomes its last field. */
+  readonly bodyJson?: string
 }
 
-function publicationOf({ timeMs, conv, data, ...parts }: Parts): Publication {
-  const { offset, type } = parts
+function publicationOf({ offset, audience, type, id, timeMs, conv, data, bodyJson }: Parts): Publication {
   const tags = JSON.stringify({ ...(conv !== undefined && { conv }), type })
-  return assembled(parts, `{"offset":${offset},"time":${timeMs},"tags":${tags},"data":`, data)
-}
-
-function assembled(parts: Omit<Parts, 'timeMs' | 'conv' | 'data'>, head: string, data: string): Publication {
-  const { offset, audience, type, id } = parts
-  const json = `${head}${data}}`
-  return { offset, audience, type, id, json, dataStart: head.length, bytes: Buffer.byteLength(json) }
+  const head = `{"offset":${offset},"time":${timeMs},"tags":${tags},"data":`
+  const bodyStart = bodyJson === undefined ? undefined : head.length + data.length - 1
+  const json = bodyJson === undefined ? `${head}${data}}` : `${head}${data.slice(0, -1)},"body":${bodyJson}}}`
+  const bytes = Buffer.byteLength(json)
+  return { offset, audience, type, id, json, dataStart: head.length, bodyStart, bytes }
 }

@@ -1,4 +1,4 @@
-import { EVERYTHING } from './intervals.ts'
+import { EVERYTHING } from '@freshet/messages'
 import { secondOf, type Offset } from './offset.ts'
 import type { StreamPosition } from './protocol/command.ts'
 import { positionPublication, type Publication } from './publication.ts'

@@ -1,5 +1,4 @@
-import type { Interval } from './contract.ts'
-import { EVERYTHING } from './intervals.ts'
+import { EVERYTHING, type Interval } from '@freshet/messages'
 import type { Offset } from './offset.ts'
 import type { Publication } from './publication.ts'
 

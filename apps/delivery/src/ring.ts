@@ -1,4 +1,4 @@
-import type { Interval } from './contract.ts'
+import type { Interval } from '@freshet/messages'
 import { secondOf, type Offset } from './offset.ts'
 import { withoutBody, type Publication } from './publication.ts'
 import { cut, RingLane, type Range } from './ring-lane.ts'

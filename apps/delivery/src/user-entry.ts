@@ -1,4 +1,4 @@
-import type { Interval } from './contract.ts'
+import type { Interval } from '@freshet/messages'
 import type { Offset } from './offset.ts'
 import type { CloseCode } from './protocol/codes.ts'
 import type { Publication } from './publication.ts'

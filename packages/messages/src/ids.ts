@@ -51,3 +51,8 @@ export function membershipId(group: string, user: string): string {
 export function cursorId(conv: string, user: string): string {
   return compositeId(conv, user)
 }
+
+/** The id of a revocation. The name of a user may contain what ids of documents must not. */
+export function revocationId(sub: string): string {
+  return compositeId(sub)
+}

@@ -1,5 +1,14 @@
 export type * from './contract.ts'
-export { compositeId, conversationId, cursorId, isGroupId, isUser, membershipId, membersOf } from './ids.ts'
+export {
+  compositeId,
+  conversationId,
+  cursorId,
+  isGroupId,
+  isUser,
+  membershipId,
+  membersOf,
+  revocationId,
+} from './ids.ts'
 export { EVERYTHING, isMember, joined, lastVisible, left, sees } from './intervals.ts'
 export {
   MAX_ACKS,

@@ -1,13 +1,14 @@
 import { readConfig } from '@freshet/kit'
+import type { Membership } from '@freshet/messages'
 import { silentLog } from '@freshet/testkit'
 import {
   closes,
   Delivery,
   deliveryOptions,
   frameSchemas,
+  LagMeter,
   type DeliveryConfig,
   type FeedSink,
-  type Membership,
   type Socket,
   type UserReads,
   type UserState,
@@ -141,6 +142,7 @@ export function openBench(
     newId: () => `id-${(ids += 1)}`,
     node: 'node-1',
     version: '0.0.0',
+    lag: new LagMeter(),
   })
   delivery.start()
   feed.follow(wrap(delivery))

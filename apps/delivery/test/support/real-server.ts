@@ -3,7 +3,15 @@ import { serviceOptions, startService } from '@freshet/service'
 import { silentLog } from '@freshet/testkit'
 import { randomUUID } from 'node:crypto'
 import { WebSocketServer, type RawData, type WebSocket } from 'ws'
-import { Delivery, deliveryApp, deliveryOptions, FRAME_LIMITS, type DeliveryConfig } from '../../src/index.ts'
+import {
+  Delivery,
+  deliveryApp,
+  deliveryOptions,
+  FRAME_LIMITS,
+  LagMeter,
+  type DeliveryAppParts,
+  type DeliveryConfig,
+} from '../../src/index.ts'
 import { FakeReads } from './bench.ts'
 import { ScriptedFeed } from './scripted-feed.ts'
 import { PlainTickets, PlainTokens } from './tokens.ts'
@@ -11,6 +19,23 @@ import { PlainTickets, PlainTokens } from './tokens.ts'
 /** What a web-socket of npm `ws` received, as text. */
 export function textOf(data: RawData): string {
   return Buffer.isBuffer(data) ? data.toString() : ''
+}
+
+/** The test drives the feed itself. */
+const scriptedPart: DeliveryAppParts['feed'] = {
+  name: 'feed',
+  start: () => undefined,
+  stop: () => undefined,
+  unready: () => undefined,
+  status: () => ({
+    state: 'live',
+    position: undefined,
+    lagSeconds: undefined,
+    ageMs: undefined,
+    restarts: 0,
+    breaks: {},
+    unreadable: {},
+  }),
 }
 
 /** The service on a real port, with real web-sockets and event streams, over a feed that the test writes. */
@@ -30,6 +55,7 @@ export async function openServer(changed: Partial<DeliveryConfig> = {}, feed = n
     newId: randomUUID,
     node: 'node-1',
     version: '0.0.0',
+    lag: new LagMeter(),
   })
   feed.follow(delivery)
   const webSockets = new WebSocketServer({ noServer: true, maxPayload: FRAME_LIMITS.bytes, maxFragments: 64 })
@@ -62,6 +88,9 @@ export async function openServer(changed: Partial<DeliveryConfig> = {}, feed = n
             tokens,
             tickets,
             random: Math.random,
+            feed: scriptedPart,
+            guard: () => ({ layers: {}, fault: undefined, refusals: {}, renewals: 0 }),
+            before: [],
             origins: [],
             upgrade: ({ request, socket, behind }, onOpen) =>
               webSockets.handleUpgrade(request, socket, behind, (webSocket) => {

@@ -1,11 +1,11 @@
 import { positionOf, type SourceId } from '@freshet/protocol'
+import type { Interval, Message } from '@freshet/messages'
 import {
   epochOf,
+  type DeliveredMessage,
   type FeedChange,
   type FeedPoint,
   type FeedSink,
-  type Interval,
-  type Message,
 } from '../../src/index.ts'
 
 export const SOURCE = '0a0b0c0d' as SourceId
@@ -40,19 +40,20 @@ export class ScriptedFeed {
     return this.#seqs.get(conv) ?? 0
   }
 
-  message(fields: Partial<Message> & Pick<Message, 'from' | 'to'>): Message {
+  /** `body`: any JSON value. */
+  message({ body, ...fields }: Partial<Message> & Pick<Message, 'from' | 'to'>): DeliveredMessage {
     const { to } = fields
     const conv = fields.conv ?? ('group' in to ? to.group : `conv-${JSON.stringify([fields.from, to])}`)
     const seq = this.seqOf(conv) + 1
     this.#seqs.set(conv, seq)
     const atMs = this.#second * 1_000
-    const message: Message = {
+    const message: DeliveredMessage = {
       type: 'message',
       id: `${conv}/${seq}`,
       conv,
       seq,
       atMs,
-      body: { text: `${seq}` },
+      ...(fields.type !== 'deleted' && { bodyJson: JSON.stringify(body ?? { text: `${seq}` }) }),
       ...fields,
     }
     this.#emit({ second: this.#second, kind: 'message', message })

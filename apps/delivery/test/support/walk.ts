@@ -1,5 +1,6 @@
 import type { SeededRandom } from '@freshet/testkit'
-import type { FeedSink, Interval } from '../../src/index.ts'
+import type { Interval } from '@freshet/messages'
+import type { FeedSink } from '../../src/index.ts'
 import { offsetOf } from '../../src/offset.ts'
 import { openBench } from './bench.ts'
 import { EPOCH, ScriptedFeed, SECOND } from './scripted-feed.ts'

@@ -1,6 +1,6 @@
 import { parse } from '@swc/core'
 
-/** Where code is that uses a replica or is one. `apps/delivery` is added once it exists. */
+/** Where code is that uses a replica or is one. */
 export const readersSide: readonly string[] = [
   'apps/reader',
   'apps/delivery',
@@ -20,6 +20,7 @@ export const readersImports: ReadonlySet<string> = new Set([
   '@freshet/documents-mongodb',
   '@freshet/guard',
   '@freshet/kit',
+  '@freshet/messages',
   '@freshet/mongodb-rules',
   '@freshet/protocol',
   '@freshet/replica',

@@ -1,0 +1,153 @@
+import type { FollowedServer } from '@freshet/change-stream-mongodb'
+import { serverOf, Timestamp, type ReadCommand, type ReadConnection, type RunOptions } from '@freshet/guard'
+import { revocationId, type Membership } from '@freshet/messages'
+import { messageCollections } from '@freshet/mongodb-rules'
+import { highOf, lowOf, type Bytes, type SourcePosition } from '@freshet/protocol'
+import type { UserReads, UserState } from '../../contract.ts'
+import { membershipIn, revocationIn } from './decode.ts'
+
+/** Users of one read. */
+const MAX_USERS = 100
+/** Reads at a time; further users wait and share the next ones. */
+const MAX_RUNNING = 8
+/** Users that may wait, some three seconds of handshakes. Beyond that they are refused and come back later. */
+const MAX_WAITING = 10_000
+/** Memberships of the users of one read. */
+const MAX_DOCUMENTS = 200_000
+const DOCUMENTS_PER_REPLY = 5_000
+/** The server's time limit for a command. */
+const COMMAND_MS = 3_000
+/** How much later its reply may be. */
+const REPLY_EXTRA_MS = 1_000
+
+export interface MongoUserReadsParts {
+  readonly connection: ReadConnection
+  /** The server that holds the feed: a position says nothing about the history of another. */
+  readonly followed: Pick<FollowedServer, 'expect'>
+}
+
+interface Waiting {
+  readonly user: string
+  readonly at: SourcePosition
+  readonly signal: AbortSignal
+  readonly resolve: (state: UserState) => void
+  readonly reject: (error: unknown) => void
+}
+
+type Reply = Awaited<ReturnType<ReadConnection['run']>>
+
+/** Snapshot reads of memberships and revocations. Users who wait for the same position share a read. */
+export class MongoUserReads implements UserReads {
+  readonly #parts: MongoUserReadsParts
+  #waiting: Waiting[] = []
+  #running = 0
+  #scheduled = false
+
+  constructor(parts: MongoUserReadsParts) {
+    this.#parts = parts
+  }
+
+  load(user: string, at: SourcePosition, signal: AbortSignal): Promise<UserState> {
+    return new Promise((resolve, reject) => {
+      if (this.#waiting.length >= MAX_WAITING)
+        return reject(new Error(`expected fewer users who connect at once; ${MAX_WAITING} wait`))
+      this.#waiting.push({ user, at, signal, resolve, reject })
+      this.#schedule()
+    })
+  }
+
+  /** Clients whose frames arrived together are read together. */
+  #schedule(): void {
+    if (this.#scheduled || this.#waiting.length === 0 || this.#running >= MAX_RUNNING) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      while (this.#running < MAX_RUNNING && this.#waiting.length > 0) void this.#run(this.#take())
+    })
+  }
+
+  /** The first of those who wait, with others at the same position. */
+  #take(): readonly Waiting[] {
+    const waiting = this.#waiting.filter(({ signal }) => !signal.aborted)
+    const at = waiting[0]?.at.at
+    const taken = waiting.filter((one) => one.at.at === at).slice(0, MAX_USERS)
+    const set = new Set(taken)
+    this.#waiting = waiting.filter((one) => !set.has(one))
+    return taken
+  }
+
+  async #run(taken: readonly Waiting[]): Promise<void> {
+    const [first] = taken
+    if (first === undefined) return
+    this.#running += 1
+    try {
+      const states = await this.#read([...new Set(taken.map(({ user }) => user))], first.at)
+      for (const { user, resolve } of taken) resolve(states(user))
+    } catch (error) {
+      for (const { reject } of taken) reject(error)
+    } finally {
+      this.#running -= 1
+      this.#schedule()
+    }
+  }
+
+  async #read(users: readonly string[], { at }: SourcePosition): Promise<(user: string) => UserState> {
+    const readConcern = {
+      level: 'snapshot',
+      atClusterTime: new Timestamp({ t: highOf(at), i: lowOf(at) }),
+    }
+    const [ofMembers, ofRevoked] = await Promise.all([
+      this.#find({ find: messageCollections.memberships, filter: { user: { $in: users } }, readConcern }),
+      this.#find({
+        find: messageCollections.revocations,
+        filter: { _id: { $in: users.map(revocationId) } },
+        readConcern,
+      }),
+    ])
+    const groups = new Map<string, Membership[]>(users.map((user) => [user, []]))
+    for (const document of ofMembers) {
+      const membership = membershipIn(document)
+      if (membership) groups.get(membership.user)?.push(membership)
+    }
+    const notBefore = new Map<string, number>()
+    for (const document of ofRevoked) {
+      const revocation = revocationIn(document)
+      if (revocation)
+        notBefore.set(revocation.sub, Math.max(revocation.notBefore, notBefore.get(revocation.sub) ?? 0))
+    }
+    return (user) => ({ memberships: groups.get(user) ?? [], notBefore: notBefore.get(user) ?? 0 })
+  }
+
+  /** All documents of a `find`. */
+  async #find(command: ReadCommand & { readonly find: string }): Promise<readonly Bytes[]> {
+    const { connection } = this.#parts
+    const session = connection.openSession()
+    const how: RunOptions = { session, raw: 'batches', timeoutMs: COMMAND_MS + REPLY_EXTRA_MS }
+    try {
+      const first = await this.#ask(
+        { ...command, batchSize: DOCUMENTS_PER_REPLY, maxTimeMS: COMMAND_MS },
+        how,
+      )
+      const found: Bytes[] = [...first['cursor'].firstBatch]
+      for (let { id } = first['cursor']; !id.isZero();) {
+        if (found.length > MAX_DOCUMENTS)
+          throw new Error(`expected at most ${MAX_DOCUMENTS} memberships of ${MAX_USERS} users`)
+        const more = await this.#ask(
+          { getMore: id, collection: command.find, batchSize: DOCUMENTS_PER_REPLY },
+          how,
+        )
+        found.push(...more['cursor'].nextBatch)
+        id = more['cursor'].id
+      }
+      return found
+    } finally {
+      await connection.endSession(session)
+    }
+  }
+
+  async #ask(command: ReadCommand, how: RunOptions): Promise<Reply> {
+    const reply = await this.#parts.connection.run(command, how)
+    this.#parts.followed.expect(serverOf(reply))
+    return reply
+  }
+}

@@ -1,0 +1,101 @@
+import type { Metrics, Sample } from '@freshet/service'
+import type { GuardReport } from './backend/contract.ts'
+import type { FeedStatus } from './backend/feed.ts'
+import type { DeliveryFigures } from './delivery.ts'
+
+/** The app's part of `/statusz`. */
+export interface DeliveryStatus extends DeliveryFigures {
+  readonly streams: number
+  readonly feed: FeedStatus
+  readonly guard: GuardReport
+}
+
+/** Registers the metrics of a delivery service, read at scrape time. `healthy`: the service is ready. */
+export function addDeliveryMetrics(
+  metrics: Metrics,
+  status: () => DeliveryStatus,
+  healthy: () => boolean,
+): void {
+  metrics.gauge('delivery_connections', 'Connected clients, by transport.', ['transport'], () => {
+    const { connections, streams } = status()
+    return labelled('transport', { sse: streams, websocket: connections - streams })
+  })
+  metrics.gauge('delivery_users', 'Users who are connected or connecting.', [], () => status().users)
+  metrics.counter(
+    'delivery_sent_total',
+    'Messages and cursors sent live to clients.',
+    [],
+    () => status().deliveries,
+  )
+  metrics.counter('delivery_closes_total', 'Connections that ended, by reason.', ['reason'], () =>
+    labelled('reason', status().closes),
+  )
+  metrics.gauge(
+    'delivery_buffered_bytes',
+    'Bytes that wait for clients of web-sockets.',
+    [],
+    () => status().bufferedBytes,
+  )
+  metrics.gauge('delivery_ring_bytes', 'Memory of the messages for recovery.', [], () => status().ring.bytes)
+  metrics.gauge(
+    'delivery_ring_seconds',
+    'How far back a client can recover.',
+    [],
+    () => status().ring.windowSeconds,
+  )
+  metrics.gauge('delivery_feed_healthy', '1 while the feed is current and the service is ready.', [], () =>
+    healthy() ? 1 : 0,
+  )
+  metrics.gauge(
+    'delivery_feed_proof_age_seconds',
+    'Time since everything stored was last proved to have arrived; absent before the first proof.',
+    [],
+    () => {
+      const { ageMs } = status().feed
+      return ageMs === undefined ? [] : ageMs / 1_000
+    },
+  )
+  metrics.gauge(
+    'delivery_feed_lag_seconds',
+    'How far the position lags; up to 10 s without writes.',
+    [],
+    () => status().feed.lagSeconds ?? [],
+  )
+  metrics.counter(
+    'delivery_feed_restarts_total',
+    'Times that the feed was lost, and all clients disconnected.',
+    [],
+    () => status().feed.restarts,
+  )
+  metrics.counter('delivery_feed_breaks_total', 'Times that the feed broke, by code.', ['code'], () =>
+    labelled('code', status().feed.breaks),
+  )
+  metrics.counter(
+    'delivery_unreadable_total',
+    'Changes that were skipped because they could not be read.',
+    ['collection'],
+    () => labelled('collection', status().feed.unreadable),
+  )
+  metrics.counter('guard_refusals_total', 'Attempts to write that were refused.', ['layer', 'what'], () =>
+    Object.entries(status().guard.refusals).map(([what, value]) => ({
+      labels: { layer: 'database', what },
+      value,
+    })),
+  )
+  metrics.gauge('guard_layer_standing', '1 for each layer of the guard that is in force.', ['layer'], () =>
+    Object.entries(status().guard.layers).map(([layer, state]) => ({
+      labels: { layer },
+      value: state === 'standing' ? 1 : 0,
+    })),
+  )
+  metrics.counter(
+    'database_client_renewals_total',
+    'Clients recreated because every server had left the replica set or joined another.',
+    [],
+    () => status().guard.renewals,
+  )
+}
+
+function labelled(label: string, numbers: Readonly<Record<string, number>>): readonly Sample[] {
+  return Object.entries(numbers).map(([name, value]) => ({ labels: { [label]: name }, value }))
+}

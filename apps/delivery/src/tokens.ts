@@ -1,0 +1,84 @@
+import type { Clock } from '@freshet/kit'
+import { ProblemError } from '@freshet/protocol'
+import { isExpired, type Verifier } from '@freshet/service'
+import { errors, jwtVerify, SignJWT } from 'jose'
+import type { Tickets, TokenCheck, TokenClaims, TokenOutcome } from './contract.ts'
+
+/** Without tokens nothing expires; SDKs still want to know when to refresh. */
+const ANONYMOUS_S = 86_400
+
+/** Checks tokens with the verifier of the service, like every other request. */
+export class VerifiedTokens implements TokenCheck {
+  readonly #verifier: Verifier
+  readonly #clock: Pick<Clock, 'wallMs'>
+
+  constructor(verifier: Verifier, clock: Pick<Clock, 'wallMs'>) {
+    this.#verifier = verifier
+    this.#clock = clock
+  }
+
+  async check(token: string): Promise<TokenOutcome> {
+    try {
+      const { sub, expiresAt, issuedAt, groups } = await this.#verifier.verify(`Bearer ${token}`)
+      const latest = Math.floor(this.#clock.wallMs() / 1_000) + ANONYMOUS_S
+      return {
+        kind: 'valid',
+        claims: { sub, issuedAt, groups, expiresAt: Number.isFinite(expiresAt) ? expiresAt : latest },
+      }
+    } catch (error) {
+      if (isExpired(error)) return { kind: 'expired' }
+      const refused = error instanceof ProblemError && error.code === 'unauthenticated'
+      return { kind: refused ? 'invalid' : 'unavailable' }
+    }
+  }
+}
+
+/** Long enough to open the stream, too short to be worth stealing from a log. */
+const TICKET_S = 30
+const AUDIENCE = 'sse'
+const ALGORITHM = 'HS256'
+
+/** Tickets as JWTs with a secret that all instances share, so that each is good at every instance. */
+export class SignedTickets implements Tickets {
+  readonly #key: Uint8Array
+  readonly #clock: Pick<Clock, 'wallMs'>
+
+  constructor(secret: string, clock: Pick<Clock, 'wallMs'>) {
+    this.#key = new TextEncoder().encode(secret)
+    this.#clock = clock
+  }
+
+  issue({ sub, ...token }: TokenClaims): Promise<string> {
+    const now = Math.floor(this.#clock.wallMs() / 1_000)
+    return new SignJWT({ token })
+      .setProtectedHeader({ alg: ALGORITHM })
+      .setSubject(sub)
+      .setAudience(AUDIENCE)
+      .setExpirationTime(now + TICKET_S)
+      .sign(this.#key)
+  }
+
+  async check(ticket: string): Promise<TokenOutcome> {
+    try {
+      const { payload } = await jwtVerify(ticket, this.#key, {
+        algorithms: [ALGORITHM],
+        audience: AUDIENCE,
+        requiredClaims: ['sub', 'exp'],
+        currentDate: new Date(this.#clock.wallMs()),
+      })
+      const claims = claimsIn(payload.sub, payload['token'])
+      return claims ? { kind: 'valid', claims } : { kind: 'invalid' }
+    } catch (error) {
+      return { kind: error instanceof errors.JWTExpired ? 'expired' : 'invalid' }
+    }
+  }
+}
+
+/** What `issue` has signed. */
+function claimsIn(sub: string | undefined, token: unknown): TokenClaims | undefined {
+  if (sub === undefined || typeof token !== 'object' || token === null) return undefined
+  const { expiresAt, issuedAt, groups }: Partial<Record<keyof TokenClaims, unknown>> = token
+  if (typeof expiresAt !== 'number' || typeof issuedAt !== 'number' || !Array.isArray(groups))
+    return undefined
+  return { sub, expiresAt, issuedAt, groups: groups.map(String) }
+}
