@@ -49,7 +49,7 @@ const acyclic = graph.map((nodes) =>
   nodes.map((node) => ({ ...node, writes: node.writes.filter((to) => to > node.hears) })),
 )
 
-/** The part of a graph whose handlers write the document with the id they received. */
+/** The same graph, but handlers write the document with the id they received. */
 const same = (nodes: readonly Node[]): readonly Node[] =>
   nodes.map((node) => ({ ...node, documents: 'same' }))
 /** The same handlers, all in one service. */
