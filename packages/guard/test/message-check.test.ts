@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
-import { BSON, Code, DBRef, Long, MaxKey, MinKey, ObjectId, Timestamp } from 'mongodb'
+import { bsonValues } from '@freshet/testkit'
+import { BSON, Code, DBRef, ObjectId } from 'mongodb'
 import type { Document } from 'mongodb'
 import { checkMessage } from '../src/message-check.ts'
 
@@ -28,27 +29,10 @@ const aggregate = (...pipeline: Document[]): Buffer =>
   opMsg({ aggregate: 'a', pipeline, cursor: {}, $db: 'app' })
 
 test('G3.1 permits reads, whatever the types of their values', () => {
-  const values = [
-    1,
-    1.5,
-    'x',
-    null,
-    true,
-    new Date(0),
-    /a/i,
-    Long.MAX_VALUE,
-    new ObjectId(),
-    Buffer.from('abc'),
-  ]
-  const rare = [
-    new Timestamp({ t: 1, i: 2 }),
-    new MinKey(),
-    new MaxKey(),
-    BSON.Decimal128.fromString('1.5'),
-    undefined,
-  ]
+  const native = [1, 1.5, /a/i, Buffer.from('abc'), undefined]
+  const values = Object.values(bsonValues).filter((value) => !(value instanceof Code))
   expect(
-    checkMessage(find({ a: { $in: [...values, ...rare] }, 'b.c': { $gt: { d: [[{}]] } } }), databases),
+    checkMessage(find({ a: { $in: [...values, ...native] }, 'b.c': { $gt: { d: [[{}]] } } }), databases),
   ).toBeUndefined()
 })
 

@@ -1,4 +1,5 @@
 export { appCommand, fromSource } from './app-command.ts'
+export { bsonValues } from './bson-values.ts'
 export { openChild } from './child.ts'
 export type { Child, ChildOptions } from './child.ts'
 export { CutProxy } from './cut-proxy.ts'
