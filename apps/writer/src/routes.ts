@@ -97,7 +97,7 @@ function causeOf(
   { request, claims }: Call,
 ): Lineage | undefined {
   const cause = readCause(request.headers)
-  expectNoLoop(cause, name, maxHops)
+  if (cause.length > 0) expectNoLoop(cause, name, maxHops)
   expectMayClaim(cause, claims?.handlers ?? [])
   return cause.length === 0 ? undefined : cause
 }
