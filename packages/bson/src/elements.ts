@@ -1,5 +1,4 @@
-import { BsonCursor } from './cursor.ts'
-import { bsonSize, bsonTypes, nameEnd } from './types.ts'
+import { BsonCursor, bsonSize, bsonTypes, nameEnd } from './raw-bson.ts'
 
 /** The offset of the value of the element at `at`. */
 export function valueStart(bytes: Uint8Array, at: number): number {

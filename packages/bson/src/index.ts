@@ -1,5 +1,3 @@
-export { BsonWriter } from './writer.ts'
-export { BsonCursor } from './cursor.ts'
 export { deeperThan, elementEnd, valueStart } from './elements.ts'
-export { idFromBson, idFromDocument } from './id.ts'
-export { bsonTypes, nameEnd, uint32At } from './types.ts'
+export { BsonCursor, bsonTypes, idFromBson, idFromDocument, nameEnd, uint32At } from './raw-bson.ts'
+export { BsonWriter } from './writer.ts'
