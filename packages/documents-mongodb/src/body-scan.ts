@@ -1,7 +1,6 @@
 import { type BsonWriter, bsonTypes } from '@freshet/bson'
 import { BodyError, pointerTo, type BodyErrorCode } from '@freshet/documents'
-import { NameList } from './name-list.ts'
-import { nameFault } from './names.ts'
+import { NameList } from './json-writer.ts'
 import { readsBack } from './exact-numbers.ts'
 
 /** Limits of a body. Whatever is stored within them can be read back by any JSON reader. */
@@ -12,6 +11,13 @@ const BACKSLASH = 0x5c
 const COMMA = 0x2c
 const ZERO = 0x30
 const NINE = 0x39
+const DOLLAR = 0x24
+const DOT = 0x2e
+
+/** Names that are dangerous to JavaScript programs (prototype pollution). */
+const dangerous = ['__proto__', 'constructor', 'prototype'].map((name) => Buffer.from(name))
+const shortest = 9
+const ID = Buffer.from('_id')
 
 /** Matches an unpaired surrogate: with the `u` flag, a pair is one character. */
 const loneSurrogate = /\p{Surrogate}/u
@@ -239,4 +245,24 @@ export class BodyScan {
     }
     throw new BodyError(code, pointer, detail)
   }
+}
+
+/** Why a name may not be stored, or `undefined` if it may. `top`: it is at the top level. */
+export function nameFault(bytes: Uint8Array, from: number, to: number, top: boolean): string | undefined {
+  if (bytes[from] === DOLLAR && to > from) return "expected a name that does not begin with '$'"
+  for (let i = from; i < to; i += 1) {
+    const byte = bytes[i]
+    if (byte === DOT || byte === 0) return "expected a name without '.' or NUL"
+  }
+  // Nearly all names are shorter than these.
+  if (to - from >= shortest)
+    for (const name of dangerous)
+      if (isName(bytes, from, to, name)) return 'expected a name that is not reserved'
+  return top && isName(bytes, from, to, ID) ? "expected the document's id as 'id', got '_id'" : undefined
+}
+
+function isName(bytes: Uint8Array, from: number, to: number, name: Uint8Array): boolean {
+  if (to - from !== name.length) return false
+  for (let i = 0; i < name.length; i += 1) if (bytes[from + i] !== name[i]) return false
+  return true
 }

@@ -1,14 +1,12 @@
 import { idFromDocument } from '@freshet/bson'
-import { etagOf, type DocumentCodec, type Patch, type PatchFormat } from '@freshet/documents'
-import { readArrayBody, readBody } from './body.ts'
+import { type DocumentCodec, type Patch, type PatchFormat } from '@freshet/documents'
+import { readArrayBody, readBody, toStored } from './body.ts'
 import { newId } from './ids.ts'
 import { applyJsonPatch } from './json-patch.ts'
 import { applyMergePatch } from './merge-patch.ts'
-import { firstNotPlain } from './not-plain.ts'
-import { firstNotStorable } from './not-storable.ts'
+import { firstNotPlain, firstNotStorable } from './not-plain.ts'
 import { maxDocumentBytes } from './patch-rules.ts'
-import { encodeJson } from './encode-json.ts'
-import { toStored } from './body.ts'
+import { encodeDocument } from './encode-json.ts'
 
 /** Keeps only the BSON of a patch; the parsed JSON is not needed to apply it. */
 const readPatch: Record<PatchFormat, (body: Uint8Array) => Patch> = {
@@ -25,10 +23,7 @@ const readPatch: Record<PatchFormat, (body: Uint8Array) => Patch> = {
 /** Documents in BSON, as MongoDB stores them. */
 export const mongodbCodec: DocumentCodec = Object.freeze({
   maxStoredBytes: maxDocumentBytes,
-  encode: (stored) => {
-    const json = encodeJson(stored)
-    return { json, etag: etagOf(json) }
-  },
+  encode: encodeDocument,
   readDocument: (bytes) => {
     const body = readBody(bytes)
     return { json: body.json, toStored: (idType, id) => toStored(body.bson, idType, id) }

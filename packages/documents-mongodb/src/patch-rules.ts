@@ -1,6 +1,6 @@
 import type { BsonNode } from './tree.ts'
 import { BodyError, type PatchRules } from '@freshet/documents'
-import { encodeValue } from './encode-value.ts'
+import { encodeValue } from './encode-json.ts'
 
 /** The size limit of a stored document: https://www.mongodb.com/docs/manual/reference/limits/ */
 export const maxDocumentBytes = 16 * 1024 * 1024
