@@ -1,7 +1,13 @@
-import { RunLoop, type Clock, type MonotonicMs } from '@freshet/kit'
+import {
+  Backoff,
+  type BackoffOptions,
+  type Clock,
+  type MonotonicMs,
+  type RetryDelays,
+  RunLoop,
+} from '@freshet/kit'
 import type { Batch, ChangeSource, Origin } from './contract.ts'
 import { ChangeStreamError } from './errors.ts'
-import { defaultPace, Pace, type PaceOptions } from './pace.ts'
 
 /** The consumer of a follower. Each call is synchronous: the follower does nothing until it returns. */
 export interface Sink {
@@ -109,4 +115,49 @@ export class Follower implements AsyncDisposable {
 
 function asError(cause: unknown): Error {
   return cause instanceof Error ? cause : new Error(`expected an Error to be thrown, got ${String(cause)}`)
+}
+
+/** How fast a broken feed is reopened. */
+export interface PaceOptions extends BackoffOptions {
+  /**
+   * Random delay of the first attempt after a break, so that a thousand readers do not reconnect in the same
+   * millisecond.
+   */
+  readonly spreadMs: number
+}
+
+/**
+ * At least one second between the starts of attempts, doubling while they fail. A feed that ran for long is reopened at
+ * once, and one that breaks immediately does not loop.
+ */
+export const defaultPace: PaceOptions = Object.freeze({ firstMs: 2_000, maxMs: 8_000, spreadMs: 250 })
+
+/** Pauses between attempts, measured from the start of the previous one. */
+export class Pace implements RetryDelays {
+  readonly #backoff: Backoff
+  readonly #clock: Clock
+  readonly #random: () => number
+  readonly #spreadMs: number
+  #begunAt: MonotonicMs = Number.NEGATIVE_INFINITY
+
+  constructor(options: PaceOptions, clock: Clock, random: () => number) {
+    this.#backoff = new Backoff(options, random)
+    this.#clock = clock
+    this.#random = random
+    this.#spreadMs = options.spreadMs
+  }
+
+  /** Records the start of an attempt. */
+  begin(): void {
+    this.#begunAt = this.#clock.now()
+  }
+
+  next(): number {
+    const elapsedMs = this.#clock.now() - this.#begunAt
+    return Math.max(this.#backoff.next() - elapsedMs, this.#random() * this.#spreadMs)
+  }
+
+  reset(): void {
+    this.#backoff.reset()
+  }
 }

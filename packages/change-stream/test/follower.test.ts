@@ -3,8 +3,7 @@ import type { Clock, MonotonicMs } from '@freshet/kit'
 import { parseSourceId, positionOf } from '@freshet/protocol'
 import type { Batch, ChangeSource, Origin } from '../src/contract.ts'
 import { ChangeStreamError, type ChangeStreamErrorCode } from '../src/errors.ts'
-import { Follower } from '../src/follower.ts'
-import { defaultPace, type PaceOptions } from '../src/pace.ts'
+import { defaultPace, Follower, type PaceOptions } from '../src/follower.ts'
 import { Recorder } from '../src/conformance/recorder.ts'
 
 /** Sleeping advances the clock immediately: hours pass in no time, and nothing else runs meanwhile. */

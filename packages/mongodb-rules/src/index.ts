@@ -1,12 +1,12 @@
-export { reasonAgainst } from './collection-definition.ts'
-export type { CollectionDefinition } from './collection-definition.ts'
 export {
   causesCollection,
   controlCollection,
   identityId,
   messageCollections,
   messagesDatabase,
-} from './own-collections.ts'
+  reasonAgainst,
+  sourceIdOf,
+  storedNameFault,
+} from './collections.ts'
+export type { CollectionDefinition } from './collections.ts'
 export { membersToldBy, refusalOf } from './refusals.ts'
-export { sourceIdOf } from './source-id.ts'
-export { storedNameFault } from './stored-name.ts'
