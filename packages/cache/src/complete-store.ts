@@ -1,7 +1,6 @@
-import { ABSENT, type Absent, type Value } from './absent.ts'
+import { ABSENT, type Absent, type Loss, type Store, type StoreOptions, type Value } from './store.ts'
 import { collectionOf } from './generations.ts'
-import { entryBytes } from './sizes.ts'
-import type { Loss, Store, StoreOptions } from './store.ts'
+import { entryBytes } from './partial-store.ts'
 
 /** A value with the bytes counted when it was stored; the same number is released when it is removed. */
 interface Entry<V> {

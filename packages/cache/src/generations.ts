@@ -1,4 +1,4 @@
-import { ABSENT, type Absent } from './absent.ts'
+import { ABSENT, type Absent } from './store.ts'
 
 /** How often a collection was dropped. Nothing is known about entries of generations below `unknownBelow`. */
 interface Drops {
@@ -25,15 +25,10 @@ export type Slot<V> = V | Absent | Stamped<V>
 /**
  * Forgets a collection of any size in constant time: a drop increments its generation, and entries of older generations
  * no longer count. Removing a million entries at once would block the process for 650 ms. Until the first drop, values
- * are stored bare and the check costs one comparison.
+ * are stored bare, without an instance of this class.
  */
 export class Generations<V> {
   readonly #drops = new Map<string, Drops>()
-
-  /** Whether bare values need {@link Generations.resolve}. */
-  get active(): boolean {
-    return this.#drops.size > 0
-  }
 
   /** The collection was dropped: its older entries count as {@link ABSENT}. */
   empty(collection: string): void {
@@ -46,13 +41,8 @@ export class Generations<V> {
     drops.unknownBelow = drops.generation
   }
 
-  /** Call it when the store is empty. */
-  reset(): void {
-    this.#drops.clear()
-  }
-
   stamp(key: string, value: V | Absent): Slot<V> {
-    const drops = this.active ? this.#drops.get(collectionOf(key)) : undefined
+    const drops = this.#drops.get(collectionOf(key))
     return drops ? new Stamped(value, drops) : value
   }
 

@@ -1,9 +1,5 @@
-export { ABSENT } from './absent.ts'
-export type { Absent, Value } from './absent.ts'
-export { Cache } from './cache.ts'
-export type { CacheOptions, RecentOptions } from './cache.ts'
-export { MAX_RETRIES } from './fill.ts'
-export type { Fill, FillDecision, FillOutcome } from './fill.ts'
+export { Cache, MAX_RETRIES } from './cache.ts'
+export type { Fill, FillDecision, FillOutcome } from './cache.ts'
 export {
   BUFFER_OVERHEAD_BYTES,
   bufferBytes,
@@ -11,5 +7,6 @@ export {
   ownBuffer,
   textBytes,
   TEXT_OVERHEAD_BYTES,
-} from './sizes.ts'
-export type { Loss } from './store.ts'
+} from './partial-store.ts'
+export { ABSENT } from './store.ts'
+export type { Absent, CacheOptions, Loss, RecentOptions, Value } from './store.ts'

@@ -1,8 +1,6 @@
 import { LRUCache } from 'lru-cache'
-import { ABSENT, type Absent, type Value } from './absent.ts'
+import { ABSENT, type Absent, type Store, type StoreOptions, type Value } from './store.ts'
 import { Generations, Stamped, type Slot } from './generations.ts'
-import { entryBytes } from './sizes.ts'
-import type { Store, StoreOptions } from './store.ts'
 
 /** A pinned slot with the bytes counted when it was stored; the same number is released when it is removed. */
 interface Pinned<V> {
@@ -19,7 +17,8 @@ export class PartialStore<V extends Value> implements Store<V> {
   /** Kept outside the LRU, which cannot exempt entries from eviction and drops any entry larger than its budget. */
   readonly #pinned = new Map<string, Pinned<V>>()
   readonly #pins = new Map<string, number>()
-  readonly #generations = new Generations<V>()
+  /** Created when the first collection is dropped. */
+  #generations: Generations<V> | undefined
   readonly #sizeOf: (value: V) => number
   #pinnedBytes = 0
   #evictions = 0
@@ -52,7 +51,7 @@ export class PartialStore<V extends Value> implements Store<V> {
   get(key: string): V | Absent | undefined {
     const slot = this.#lru.get(key) ?? (this.#pinned.size === 0 ? undefined : this.#pinned.get(key)?.slot)
     if (slot === undefined) return undefined
-    if (slot instanceof Stamped || this.#generations.active) return this.#resolve(key, slot)
+    if (slot instanceof Stamped || this.#generations !== undefined) return this.#resolve(key, slot)
     return slot
   }
 
@@ -64,7 +63,7 @@ export class PartialStore<V extends Value> implements Store<V> {
   /** Holds the value. One that does not fit stays only as long as it is pinned; an older value never stays. */
   set(key: string, value: V | Absent): void {
     const entry: Pinned<V> = {
-      slot: this.#generations.stamp(key, value),
+      slot: this.#generations?.stamp(key, value) ?? value,
       bytes: entryBytes(key, value, this.#sizeOf),
     }
     if (this.#pins.has(key)) this.#setPinned(key, entry)
@@ -100,11 +99,13 @@ export class PartialStore<V extends Value> implements Store<V> {
 
   /** Makes all entries of the collection count as {@link ABSENT}, in constant time. */
   emptyCollection(collection: string): void {
+    this.#generations ??= new Generations()
     this.#generations.empty(collection)
   }
 
   /** Makes all entries of the collection count as not cached, in constant time. */
   invalidateCollection(collection: string): void {
+    this.#generations ??= new Generations()
     this.#generations.invalidate(collection)
   }
 
@@ -116,11 +117,11 @@ export class PartialStore<V extends Value> implements Store<V> {
     this.#lru.clear()
     this.#pinned.clear()
     this.#pinnedBytes = 0
-    this.#generations.reset()
+    this.#generations = undefined
   }
 
   #resolve(key: string, slot: Slot<V>): V | Absent | undefined {
-    const value = this.#generations.resolve(key, slot)
+    const value = this.#generations?.resolve(key, slot)
     if (value === undefined) this.invalidate(key)
     // The document was dropped with its collection: release its memory. An absence has none to release, whatever its
     // generation, and would be recreated at every hit.
@@ -145,4 +146,45 @@ export class PartialStore<V extends Value> implements Store<V> {
 
 function valueOf<V>(slot: Slot<V>): V | Absent {
   return slot instanceof Stamped ? slot.value : slot
+}
+
+/**
+ * Memory per entry beyond its value and the characters of its key: the map slot, the list links and the key's header.
+ * Measured: 136 B when the table is just full, 190 B when it has just doubled.
+ */
+export const ENTRY_OVERHEAD_BYTES = 192
+
+/** Overhead of a Buffer that owns its memory (`Buffer.allocUnsafeSlow`). Measured: 376 B. */
+export const BUFFER_OVERHEAD_BYTES = 376
+
+/** Header and padding of a string of one-byte characters. */
+export const TEXT_OVERHEAD_BYTES = 24
+
+/** The size of a Buffer that owns its memory. A pooled Buffer may pin 8 KiB and must not be cached. */
+export function bufferBytes(buffer: Uint8Array): number {
+  return buffer.byteLength + BUFFER_OVERHEAD_BYTES
+}
+
+/** The size of a string of one-byte characters (`latin1`); two-byte strings cost twice their length. */
+export function textBytes(text: string): number {
+  return text.length + TEXT_OVERHEAD_BYTES
+}
+
+/**
+ * A copy that owns its memory. `Buffer.from` slices small buffers from an 8 KiB pool, and one surviving slice keeps the
+ * whole pool alive: after evictions a cache could hold many times its budget.
+ */
+export function ownBuffer(bytes: Uint8Array): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.byteLength)
+  copy.set(bytes)
+  return copy
+}
+
+/** Larger than any budget, yet small enough that sums of thousands stay exact. */
+const TOO_LARGE_BYTES = 2 ** 40
+
+/** The cost of an entry. `sizeOf` is rounded up; NaN or a negative size never fits. */
+export function entryBytes<V>(key: string, value: V | Absent, sizeOf: (value: V) => number): number {
+  const bytes = value === ABSENT ? 0 : Math.ceil(sizeOf(value))
+  return ENTRY_OVERHEAD_BYTES + key.length + (bytes >= 0 ? Math.min(bytes, TOO_LARGE_BYTES) : TOO_LARGE_BYTES)
 }

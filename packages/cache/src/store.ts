@@ -1,4 +1,9 @@
-import type { Absent, Value } from './absent.ts'
+/** "There is no such document": a fact from a read or from the feed, cached like a value. */
+export const ABSENT: unique symbol = Symbol('absent')
+export type Absent = typeof ABSENT
+
+/** What may be cached: anything but `undefined` and `null`, which mean "not cached". */
+export type Value = object | string | number | boolean | bigint
 
 export interface StoreOptions<V> {
   /** Bytes of all entries, overhead included. Pinned values may exceed it while they are pinned. */
@@ -8,6 +13,23 @@ export interface StoreOptions<V> {
    * size is NaN or negative never fits and is kept only while it is pinned.
    */
   readonly sizeOf: (value: V) => number
+}
+
+export interface RecentOptions<V> {
+  /** In addition to the bytes of the cached values. */
+  readonly maxBytes: number
+  /** Encodes a document on first read. Must copy what it keeps. If it throws, the document is not cached. */
+  readonly encode: (document: Uint8Array) => V
+}
+
+export interface CacheOptions<V> extends StoreOptions<V> {
+  /** Also keeps recently changed documents that are not cached. Off by default. */
+  readonly recent?: RecentOptions<V>
+  /**
+   * Caches every document of the feed and treats any other document as absent. For feeds that start at the first document
+   * and have no point reads. Nothing is evicted; see {@link Loss}.
+   */
+  readonly complete?: boolean
 }
 
 /**

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
-import { ABSENT } from '../src/absent.ts'
+import { ABSENT } from '../src/store.ts'
 import { Cache } from '../src/cache.ts'
-import { ENTRY_OVERHEAD_BYTES } from '../src/sizes.ts'
+import { ENTRY_OVERHEAD_BYTES } from '../src/partial-store.ts'
 
 const entry = ENTRY_OVERHEAD_BYTES + 'a/1'.length
 const complete = (maxBytes: number): Cache<Uint8Array> =>

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
-import { ABSENT } from '../src/absent.ts'
-import { decide, MAX_RETRIES, type Fill, type FillDecision, type FillOutcome } from '../src/fill.ts'
+import { ABSENT } from '../src/store.ts'
+import { decide, MAX_RETRIES, type Fill, type FillDecision, type FillOutcome } from '../src/cache.ts'
 import { position } from './world.ts'
 
 const fill: Fill<string> = {

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from '@jest/globals'
-import { ENTRY_OVERHEAD_BYTES } from '../src/sizes.ts'
+import { ENTRY_OVERHEAD_BYTES } from '../src/partial-store.ts'
 
 const MiB = 1024 * 1024
 

@@ -1,7 +1,6 @@
 import { expect, test } from '@jest/globals'
-import { ABSENT } from '../src/absent.ts'
-import { PartialStore } from '../src/partial-store.ts'
-import { ENTRY_OVERHEAD_BYTES } from '../src/sizes.ts'
+import { ABSENT } from '../src/store.ts'
+import { ENTRY_OVERHEAD_BYTES, PartialStore } from '../src/partial-store.ts'
 
 const entry = ENTRY_OVERHEAD_BYTES + 'a/1'.length
 const sized = (maxBytes: number): PartialStore<Uint8Array> =>
