@@ -40,7 +40,7 @@ export interface ReadOptions {
   readonly signal?: AbortSignal
 }
 
-/** The state of a replica. `state.ts` has the transitions. */
+/** The state of a replica. `watermark.ts` has the transitions. */
 export type ReplicaState =
   | { readonly kind: 'loading' }
   | { readonly kind: 'live' }

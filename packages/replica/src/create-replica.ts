@@ -1,7 +1,8 @@
 import { Cache, type CacheOptions, type Value } from '@freshet/cache'
 import { Follower, type ChangeSource } from '@freshet/change-stream'
 import type { Encoder, Replica } from './contract.ts'
-import { ExactReplica, type ReplicaBase, type ReplicaParts } from './replica.ts'
+import type { ReplicaBase, ReplicaParts } from './parts.ts'
+import { ExactReplica } from './replica.ts'
 
 export interface SourceReplicaParts<V extends Value> extends Omit<ReplicaBase<V>, 'wallTimeMs'> {
   readonly source: ChangeSource

@@ -5,13 +5,11 @@ import { PinnedKeys, answerTooLarge, isWithin, type PinFailure } from './pinned-
 import type { Answer, Encoder, Via } from './contract.ts'
 import type { Deadline } from './deadline.ts'
 import { ReplicaError } from './errors.ts'
-import type { FillResult, FillTicket } from './fill-job.ts'
-import type { Filler } from './filler.ts'
-import { expectSource, fillTimeout, type Floor } from './floor.ts'
+import type { Filler, FillResult, FillTicket } from './filler.ts'
 import type { ReplicationProgress } from './progress.ts'
-import { SMALL_BYTES } from './read-plan.ts'
+import { fillTimeout, SMALL_BYTES } from './bounded-reads.ts'
 import type { Snapshots } from './snapshots.ts'
-import type { Watermark } from './watermark.ts'
+import type { Floor, Watermark } from './watermark.ts'
 
 export interface MultiGetParts<V extends Value> {
   readonly cache: Cache<V>
@@ -82,7 +80,7 @@ export class MultiGet<V extends Value> {
     let via: Via = 'hit'
     for (let round = 0; ; round += 1) {
       await progress.untilReadable(collection, deadline)
-      expectSource(watermark, floor)
+      watermark.expectSource(floor)
       const answer = this.#fromCache(keys, via)
       const missing =
         answer === undefined ? ids.filter((id) => cache.get(`${collection}/${id}`) === undefined) : []

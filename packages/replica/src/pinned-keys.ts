@@ -1,6 +1,6 @@
 import { ABSENT, type Cache, type Value } from '@freshet/cache'
 import type { ByteLease } from '@freshet/kit'
-import { deferred } from './deferred.ts'
+import { deferred } from './deadline.ts'
 import { ReplicaError } from './errors.ts'
 
 export interface PinnedKeysParts<V extends Value> {

@@ -1,156 +1,47 @@
-import type { Absent, Cache, Value } from '@freshet/cache'
-import type { SourceReads } from '@freshet/change-stream'
-import { ByteBudget, type Clock, type Log, type MonotonicMs } from '@freshet/kit'
-import type { CollectionPlace, Id, Position, SourcePosition } from '@freshet/protocol'
-import { BoundedReads } from './bounded-reads.ts'
+import { ABSENT, type Absent, type Cache, type Value } from '@freshet/cache'
+import type { MonotonicMs } from '@freshet/kit'
+import type { Id, Position, SourcePosition } from '@freshet/protocol'
 import type {
   Answer,
-  Encoder,
   Notification,
   ReadOptions,
   Replica,
   ReplicaState,
   ReplicaStatus,
   SubscribeOptions,
+  Via,
 } from './contract.ts'
 import { Deadline, StopSignal } from './deadline.ts'
-import { Feed } from './feed.ts'
-import { LogReads } from './log-reads.ts'
-import { Filler } from './filler.ts'
-import { MultiGet } from './multi-get.ts'
-import type { ReplicaOptions } from './options.ts'
-import { ReplicationProgress } from './progress.ts'
-import { Reads } from './reads.ts'
-import { ServedCollections } from './served-collections.ts'
-import { Snapshots } from './snapshots.ts'
-import { Subscriptions } from './subscriptions.ts'
-import { Watermark } from './watermark.ts'
+import { ReplicaError } from './errors.ts'
+import type { FillResult, FillTicket } from './filler.ts'
+import { replicaCore, type FollowerHandle, type ReplicaCore, type ReplicaParts } from './parts.ts'
+import type { ServedCollections } from './served-collections.ts'
+import { fillTimeout } from './bounded-reads.ts'
+import type { Floor, Watermark } from './watermark.ts'
 
-/** Delivers the source's changes to the feed. */
-export interface FollowerHandle {
-  start(): void
-  /** Resolves when the feed will not be called again. */
-  stop(): Promise<void>
-}
+type WaitOptions = Pick<ReadOptions, 'waitMs' | 'signal'>
 
-/** The parts of every replica, wherever its changes come from. */
-export interface ReplicaBase<V extends Value> {
-  /** Missing for a log, whose documents are all cached. */
-  readonly reads?: SourceReads
-  /** The source's clock at a position; see `ChangeSource`. */
-  readonly wallTimeMs: (position: Position) => number | undefined
-  readonly collections: ReadonlyMap<string, CollectionPlace>
-  readonly encoder: Encoder<V>
-  readonly options: ReplicaOptions
-  readonly clock: Clock
-  /** In [0, 1). */
-  readonly random: () => number
-  readonly log: Log
-  /** For memory outside the cache. Default: a separate budget of `inFlightBytes`. */
-  readonly budget?: ByteBudget
-}
-
-export interface ReplicaParts<V extends Value> extends ReplicaBase<V> {
-  readonly cache: Cache<V>
-  readonly follow: (feed: Feed<V>) => FollowerHandle
-  readonly defer: (run: () => void) => void
-}
-
-/** Shares of the budget. Waiting for one does not block another. */
-const READS_SHARE = 1 / 4
-const LARGE_READS_SHARE = 1 / 2
-const PINNED_SHARE = 1 / 4
-
-/** Combines feed, cache and point reads. `contract.ts` documents its behavior. */
+/** Answers reads from the cache if possible, otherwise after the necessary waits and fills. `contract.ts` documents it. */
 export class ExactReplica<V extends Value> implements Replica<V> {
   readonly #parts: ReplicaParts<V>
-  readonly #stopSignal = new StopSignal()
+  readonly #core: ReplicaCore<V>
+  readonly #cache: Cache<V>
   readonly #watermark: Watermark
   readonly #collections: ServedCollections
-  readonly #subscriptions: Subscriptions<V>
-  readonly #sourceReads: BoundedReads
-  readonly #progress: ReplicationProgress
-  readonly #filler: Filler<V>
-  readonly #multiGet: MultiGet<V>
-  readonly #reads: Reads<V>
-  readonly #feed: Feed<V>
   readonly #following: FollowerHandle
-  readonly #cache: Cache<V>
-  #peekHits = 0
+  readonly #stopSignal = new StopSignal()
+  #running = 0
+  #hits = 0
+  #misses = 0
   #stopped: Promise<void> | undefined
 
   constructor(parts: ReplicaParts<V>) {
-    const { cache, encoder, options, clock, random, log, wallTimeMs } = parts
-    const { retry, maxAnswerBytes } = options
-    const budget = parts.budget ?? new ByteBudget({ maxBytes: options.inFlightBytes, clock })
-    const stopSignal = this.#stopSignal
-    const watermark = new Watermark(clock, options.lagAfterMs)
-    const subscriptions = new Subscriptions<V>(options.maxSubscriptionBytes, encoder.sizeOf)
-    const sourceReads = new BoundedReads({
-      reads: parts.reads ?? new LogReads(watermark, clock),
-      maxConcurrent: options.maxSourceReads,
-      small: budget.part('reads', budget.maxBytes * READS_SHARE),
-      large: budget.part('large_reads', budget.maxBytes * LARGE_READS_SHARE),
-      readMs: options.sourceReadMs,
-      clock,
-      log,
-    })
-    const collections = new ServedCollections({
-      collections: parts.collections,
-      sourceReads,
-      clock,
-      log,
-      retry,
-      random,
-    })
-    const progress = new ReplicationProgress({
-      watermark,
-      collections,
-      sourceReads,
-      clock,
-      wallTimeMs,
-      maxWaiters: options.maxWaiters,
-      maxAheadMs: options.maxAheadMs,
-    })
-    const { defer } = parts
-    const filler = new Filler({ cache, sourceReads, encoder, watermark, clock, random, log, retry, defer })
-    const snapshots = new Snapshots({ cache, sourceReads, watermark, collections, encoder, maxAnswerBytes })
-    const pins = budget.part('pinned', Math.max(budget.maxBytes * PINNED_SHARE, maxAnswerBytes))
-    const multiGet = new MultiGet({
-      cache,
-      encoder,
-      watermark,
-      progress,
-      filler,
-      snapshots,
-      pinBudget: pins,
-      maxAnswerBytes,
-    })
     this.#parts = parts
-    this.#cache = cache
-    this.#watermark = watermark
-    this.#subscriptions = subscriptions
-    this.#sourceReads = sourceReads
-    this.#collections = collections
-    this.#progress = progress
-    this.#filler = filler
-    this.#multiGet = multiGet
-    this.#reads = new Reads({
-      cache,
-      collections,
-      watermark,
-      progress,
-      filler,
-      multiGet,
-      clock,
-      stopSignal,
-      positionWaitMs: options.positionWaitMs,
-      fillWaitMs: options.fillWaitMs,
-      maxReads: options.maxReads,
-    })
-    const resume = (): void => filler.resume()
-    this.#feed = new Feed({ cache, encoder, watermark, collections, subscriptions, log, resume })
-    this.#following = parts.follow(this.#feed)
+    this.#core = replicaCore(parts)
+    this.#cache = parts.cache
+    this.#watermark = this.#core.watermark
+    this.#collections = this.#core.collections
+    this.#following = parts.follow(this.#core.feed)
   }
 
   get at(): Position {
@@ -183,56 +74,71 @@ export class ExactReplica<V extends Value> implements Replica<V> {
     if (this.#collections.blocked > 0 && this.#collections.isBlocked(key.slice(0, key.indexOf('/'))))
       return undefined
     const value = this.#cache.peek(key)
-    if (value !== undefined) this.#peekHits += 1
+    if (value !== undefined) this.#hits += 1
     return value
   }
 
-  get(collection: string, id: Id, options: ReadOptions = {}): Promise<Answer<V>> {
-    return this.#reads.get(collection, id, options)
+  async get(collection: string, id: Id, options: ReadOptions = {}): Promise<Answer<V>> {
+    const known = this.#isReadable(collection, options)
+    const cached = known ? this.#cached(collection, id) : undefined
+    if (cached !== undefined && cached.values[0] !== ABSENT) return cached
+    this.#collections.expectIds(collection, [id])
+    if (cached !== undefined) return cached
+    return await this.#readWithWaits(collection, options, known, (floor, deadline) =>
+      this.#fill(collection, id, floor, deadline, known),
+    )
   }
 
-  many(collection: string, ids: readonly Id[], options: ReadOptions = {}): Promise<Answer<V>> {
-    return this.#reads.many(collection, ids, options)
+  async many(collection: string, ids: readonly Id[], options: ReadOptions = {}): Promise<Answer<V>> {
+    const [only] = ids
+    if (only !== undefined && ids.length === 1) return await this.get(collection, only, options)
+    const { multiGet } = this.#core
+    const known = this.#isReadable(collection, options)
+    const cached = known ? multiGet.cached(collection, ids) : undefined
+    if (cached !== undefined && !cached.values.includes(ABSENT)) return cached
+    this.#collections.expectIds(collection, ids)
+    if (cached !== undefined) return cached
+    return await this.#readWithWaits(collection, options, known, (floor, deadline) =>
+      multiGet.read(collection, ids, floor, deadline),
+    )
   }
 
-  async atLeast(
-    position: Position | SourcePosition,
-    options: Pick<ReadOptions, 'waitMs' | 'signal'> = {},
-  ): Promise<void> {
+  async atLeast(position: Position | SourcePosition, options: WaitOptions = {}): Promise<void> {
     await this.#reach(position, options)
   }
 
-  async now(options: Pick<ReadOptions, 'waitMs' | 'signal'> = {}): Promise<Position> {
+  async now(options: WaitOptions = {}): Promise<Position> {
     return await this.#reach('now', options)
   }
 
   changes(options: SubscribeOptions): AsyncIterable<Notification<V>> {
-    return this.#subscriptions.subscribe(options)
+    return this.#core.subscriptions.subscribe(options)
   }
 
   status(): ReplicaStatus {
-    const { clock, options } = this.#parts
+    const { clock, options, wallTimeMs } = this.#parts
+    const { feed, filler, multiGet } = this.#core
     const { provedAt, aliveAt, source, at } = this.#watermark
     const now = clock.now()
     return {
       state: this.state,
       source,
-      wallTimeMs: source === undefined ? undefined : this.#parts.wallTimeMs(at),
+      wallTimeMs: source === undefined ? undefined : wallTimeMs(at),
       epoch: this.#cache.epoch,
       at,
       ageMs: Number.isFinite(provedAt) ? now - provedAt : undefined,
       proved: now - aliveAt <= options.aliveWithinMs,
       entries: this.#cache.entries,
       bytes: this.#cache.bytes,
-      hits: this.#peekHits + this.#reads.hits + this.#multiGet.hits,
-      misses: this.#reads.misses + this.#multiGet.misses,
-      fills: this.#filler.fills,
-      refills: this.#filler.refills,
+      hits: this.#hits + multiGet.hits,
+      misses: this.#misses + multiGet.misses,
+      fills: filler.fills,
+      refills: filler.refills,
       evictions: this.#cache.evictions,
-      changesApplied: this.#feed.changesApplied,
-      reopens: this.#feed.reopens,
-      brokenBy: this.#feed.brokenBy,
-      resyncs: this.#feed.resyncs,
+      changesApplied: feed.changesApplied,
+      reopens: feed.reopens,
+      brokenBy: feed.brokenBy,
+      resyncs: feed.resyncs,
       refusedCollections: this.#collections.refused(),
     }
   }
@@ -247,22 +153,110 @@ export class ExactReplica<V extends Value> implements Replica<V> {
   }
 
   async #stop(): Promise<void> {
+    const { sourceReads, subscriptions } = this.#core
     this.#stopSignal.end()
     this.#watermark.stop()
     this.#collections.stop()
-    this.#sourceReads.stop()
-    this.#subscriptions.close()
+    sourceReads.stop()
+    subscriptions.close()
     await this.#following.stop()
   }
 
-  async #reach(
-    wanted: NonNullable<ReadOptions['atLeast']>,
-    options: Pick<ReadOptions, 'waitMs' | 'signal'>,
-  ): Promise<Position> {
-    const { clock } = this.#parts
-    const waitMs = options.waitMs ?? this.#parts.options.positionWaitMs
+  async #reach(wanted: NonNullable<ReadOptions['atLeast']>, options: WaitOptions): Promise<Position> {
+    const { clock, options: defaults } = this.#parts
+    const waitMs = options.waitMs ?? defaults.positionWaitMs
     using deadline = new Deadline(clock, waitMs, this.#stopSignal, options.signal)
-    await this.#progress.untilServing(deadline)
-    return await this.#progress.reach(wanted, deadline)
+    await this.#core.progress.untilServing(deadline)
+    return await this.#core.progress.reach(wanted, deadline)
+  }
+
+  /** Whether the collection may be served from memory right now. @throws {ReplicaError} UNKNOWN_COLLECTION, COLLECTION_NOT_EXACT */
+  #isReadable(collection: string, { atLeast }: ReadOptions): boolean {
+    this.#collections.expect(collection)
+    return atLeast === undefined && this.#watermark.serving && this.#collections.mayRead(collection)
+  }
+
+  async #readWithWaits(
+    collection: string,
+    options: ReadOptions,
+    known: boolean,
+    read: (floor: Floor, deadline: Deadline) => Promise<Answer<V>>,
+  ): Promise<Answer<V>> {
+    const { clock, options: defaults } = this.#parts
+    if (this.#running >= defaults.maxReads)
+      throw new ReplicaError('TOO_MANY_WAITERS', `${this.#running} reads are already waiting`)
+    this.#running += 1
+    try {
+      const waitMs = options.waitMs ?? defaults.fillWaitMs
+      using deadline = new Deadline(clock, waitMs, this.#stopSignal, options.signal)
+      if (!known) await this.#untilReadable(collection, options, deadline)
+      const { source, at: position } = this.#watermark
+      if (source === undefined) throw new ReplicaError('SOURCE_UNKNOWN', 'no source has been followed yet')
+      return await read({ source, position }, deadline)
+    } finally {
+      this.#running -= 1
+    }
+  }
+
+  /** Waits until the collection may be served and W has reached the requested position. W never falls. */
+  async #untilReadable(collection: string, options: ReadOptions, deadline: Deadline): Promise<void> {
+    const { progress } = this.#core
+    const { atLeast } = options
+    const positionWaitMs = options.positionWaitMs ?? options.waitMs ?? this.#parts.options.positionWaitMs
+    if (atLeast !== undefined) deadline.limit(positionWaitMs)
+    await progress.untilReadable(collection, deadline)
+    if (atLeast !== undefined) await progress.reach(atLeast, deadline)
+    deadline.limit(Infinity)
+  }
+
+  /** @param missed whether the cache was already checked in this turn. */
+  async #fill(
+    collection: string,
+    id: Id,
+    floor: Floor,
+    deadline: Deadline,
+    missed: boolean,
+  ): Promise<Answer<V>> {
+    const { filler, progress } = this.#core
+    const watermark = this.#watermark
+    if (missed) this.#misses += 1
+    let via: Via = 'hit'
+    for (; ; missed = false) {
+      if (!missed) {
+        await progress.untilReadable(collection, deadline)
+        watermark.expectSource(floor)
+        const cached = this.#cached(collection, id, via)
+        if (cached !== undefined) return cached
+        if (via === 'hit') this.#misses += 1
+      }
+      const ticket = filler.fill(collection, id, floor.position)
+      if (!ticket.joined) via = 'miss'
+      else if (via === 'hit') via = 'collapsed'
+      const filled = await awaitFill(ticket, deadline)
+      if (filled.kind === 'failed') throw filled.error
+      if (filled.kind === 'source-changed') continue
+      const { value, at } = filled
+      const { source } = floor
+      if (filled.kind === 'earlier') return { source, at, values: [value], via, stored: false }
+      // The state at `at` is a valid answer even if W has moved on since.
+      if (watermark.serving && watermark.source === source && this.#collections.mayRead(collection))
+        return { source, at, values: [value], via, stored: this.#cache.has(`${collection}/${id}`) }
+    }
+  }
+
+  #cached(collection: string, id: Id, via: Via = 'hit'): Answer<V> | undefined {
+    const { serving, source, at } = this.#watermark
+    const value = serving ? this.#cache.get(`${collection}/${id}`) : undefined
+    if (value === undefined || source === undefined) return undefined
+    if (via === 'hit') this.#hits += 1
+    return { source, at, values: [value], via, stored: true }
+  }
+}
+
+async function awaitFill<V>(ticket: FillTicket<V>, deadline: Deadline): Promise<FillResult<V>> {
+  try {
+    return await deadline.race(ticket.result, fillTimeout)
+  } finally {
+    ticket.cancel()
   }
 }

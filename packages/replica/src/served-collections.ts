@@ -7,7 +7,7 @@ import {
   type Id,
   type IdType,
 } from '@freshet/protocol'
-import { deferred } from './deferred.ts'
+import { deferred } from './deadline.ts'
 import { ReplicaError } from './errors.ts'
 import type { BoundedReads } from './bounded-reads.ts'
 

@@ -2,13 +2,18 @@ import { ABSENT, type Absent, type Cache, type Value } from '@freshet/cache'
 import type { Bytes, Id, Position, SourceId } from '@freshet/protocol'
 import { answerTooLarge, isWithin } from './pinned-keys.ts'
 import type { Encoder } from './contract.ts'
-import type { Deadline } from './deadline.ts'
-import { deferred } from './deferred.ts'
+import { type Deadline, deferred } from './deadline.ts'
 import { ReplicaError } from './errors.ts'
-import { fillTimeout } from './floor.ts'
 import type { ServedCollections } from './served-collections.ts'
-import type { BoundedReads } from './bounded-reads.ts'
-import { planReads, SIZE_ONLY, SMALL_BYTES, type ReadPlan, type Wanted } from './read-plan.ts'
+import {
+  type BoundedReads,
+  fillTimeout,
+  planReads,
+  type ReadPlan,
+  SIZE_ONLY,
+  SMALL_BYTES,
+  type Wanted,
+} from './bounded-reads.ts'
 import type { Watermark } from './watermark.ts'
 
 /** Documents as of one position, in the order of the requested ids. `inconclusive`: start over. */

@@ -1,8 +1,7 @@
 import type { Value } from '@freshet/cache'
 import type { Position } from '@freshet/protocol'
-import { AbortCallbacks } from './abort-callbacks.ts'
 import type { ChangedDocument, Notification, SubscribeOptions } from './contract.ts'
-import { deferred, type Deferred } from './deferred.ts'
+import { deferred, type Deferred } from './deadline.ts'
 
 /** The overhead of a queued change beyond its document. */
 const CHANGE_BYTES = 256
@@ -179,5 +178,40 @@ async function* readAll<V>(subscriber: Subscriber<V>): AsyncGenerator<Notificati
     }
     await subscriber.arrived.promise
     subscriber.arrived = deferred()
+  }
+}
+
+interface Entry {
+  readonly callbacks: Set<() => void>
+  readonly listener: () => void
+}
+
+/**
+ * Calls functions when a signal aborts, with one listener per signal: Node.js warns about a leak from the eleventh
+ * listener on.
+ */
+class AbortCallbacks {
+  readonly #bySignal = new WeakMap<AbortSignal, Entry>()
+
+  add(signal: AbortSignal, callback: () => void): void {
+    const known = this.#bySignal.get(signal)
+    if (known !== undefined) {
+      known.callbacks.add(callback)
+      return
+    }
+    const callbacks = new Set([callback])
+    const listener = (): void => {
+      for (const each of callbacks) each()
+    }
+    this.#bySignal.set(signal, { callbacks, listener })
+    signal.addEventListener('abort', listener, { once: true })
+  }
+
+  /** Idempotent. The last one removes the listener. */
+  delete(signal: AbortSignal, callback: () => void): void {
+    const entry = this.#bySignal.get(signal)
+    if (!entry?.callbacks.delete(callback) || entry.callbacks.size > 0) return
+    this.#bySignal.delete(signal)
+    signal.removeEventListener('abort', entry.listener)
   }
 }

@@ -2,12 +2,18 @@ import type { Batch, Origin } from '@freshet/change-stream'
 import type { Clock, MonotonicMs } from '@freshet/kit'
 import { formatSourcePosition, POSITION_ZERO, type Position, type SourceId } from '@freshet/protocol'
 import type { ReplicaState } from './contract.ts'
-import { deferred, type Deferred } from './deferred.ts'
-import { next, serves, type ReplicaEvent } from './state.ts'
+import { deferred, type Deferred } from './deadline.ts'
+import { ReplicaError } from './errors.ts'
 import { Waiters, type Waiter } from './waiters.ts'
 
 /** The number of previous sources to remember. An address that alternates between two databases needs two. */
 const MAX_SOURCES = 8
+
+/** The oldest state that may answer a read, and its source. */
+export interface Floor {
+  readonly position: Position
+  readonly source: SourceId
+}
 
 /** W, the watermark: the replica's source, position and last proof, and the callers waiting for later positions. */
 export class Watermark {
@@ -83,6 +89,12 @@ export class Watermark {
     const from = Math.max(since, this.#epochStartedAt)
     if (source === this.#source || this.state.kind !== 'live' || this.#provedAt < from) return false
     return this.#previous.has(source) || this.#aliveAt >= from
+  }
+
+  /** @throws {ReplicaError} UNAVAILABLE: one answer never mixes documents of two databases. */
+  expectSource({ source }: Floor): void {
+    if (this.#source === source) return
+    throw new ReplicaError('UNAVAILABLE', 'the database was replaced during the read')
   }
 
   /** Starts an epoch. W of one source never falls: nothing is served until the feed has reached the previous W again. */
@@ -172,4 +184,44 @@ export class Watermark {
     this.#stateChanged = deferred()
     moved.resolve()
   }
+}
+
+/** Events of a replica; they carry their time. */
+export type ReplicaEvent =
+  /** The source provided a history and a start position. */
+  | { readonly type: 'begun' }
+  /** The feed proved that the state was current at `provedAt`. */
+  | { readonly type: 'proved'; readonly provedAt: MonotonicMs }
+  /** The last proof, at `provedAt`, is too old, or the connection broke. */
+  | { readonly type: 'silent'; readonly provedAt: MonotonicMs }
+  /** The history can no longer be followed. */
+  | { readonly type: 'lost'; readonly reason: string }
+  | { readonly type: 'stop' }
+
+const loading: ReplicaState = { kind: 'loading' }
+const live: ReplicaState = { kind: 'live' }
+const stopped: ReplicaState = { kind: 'stopped' }
+
+/** Pure. Returns the same object when the event changes nothing (R2). */
+export function next(state: ReplicaState, event: ReplicaEvent): ReplicaState {
+  if (state.kind === 'stopped') return state // R1: stopped is final
+  switch (event.type) {
+    case 'begun':
+      return state.kind === 'loading' ? state : loading
+    case 'proved':
+      return state.kind === 'lost' || state.kind === 'live' ? state : live
+    case 'silent':
+      return state.kind === 'live' ? { kind: 'lagging', since: event.provedAt } : state
+    case 'lost':
+      return state.kind === 'lost' && state.reason === event.reason
+        ? state
+        : { kind: 'lost', reason: event.reason }
+    case 'stop':
+      return stopped
+  }
+}
+
+/** Whether cached values may be served. A lagging answer names its position and is exact; a lost state proves nothing. */
+export function serves(state: ReplicaState): boolean {
+  return state.kind === 'live' || state.kind === 'lagging'
 }

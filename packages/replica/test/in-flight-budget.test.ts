@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { Cache } from '@freshet/cache'
 import { ByteBudget, systemClock } from '@freshet/kit'
-import { SMALL_BYTES } from '../src/read-plan.ts'
+import { SMALL_BYTES } from '../src/bounded-reads.ts'
 import { asText, Bench } from './support/bench.ts'
 
 const MiB = 2 ** 20

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { Cache } from '@freshet/cache'
 import { positionOf } from '@freshet/protocol'
-import { MAX_IDS_PER_READ } from '../src/read-plan.ts'
+import { MAX_IDS_PER_READ } from '../src/bounded-reads.ts'
 import { asText, Bench } from './support/bench.ts'
 
 const upsert = (id: string) => ({ kind: 'upsert', collection: 'a', id }) as const
