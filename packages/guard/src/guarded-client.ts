@@ -1,7 +1,7 @@
 // G4.8 fails without this file: a role that grows after startup is not detected.
 import type { Clock, Log, MonotonicMs } from '@freshet/kit'
 import type { Document, MongoClient } from 'mongodb'
-import { serverOf } from './answering-server.ts'
+import { serverOf } from './vetoing-connection.ts'
 import { proveVeto } from './canary.ts'
 import { seedsOf } from './client.ts'
 import { guardErrorOf } from './driver-errors.ts'

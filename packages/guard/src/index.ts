@@ -1,7 +1,7 @@
 // G1.7 fails without this file: the package exports the driver's client.
 export { Binary, BSON, Long, ObjectId, Timestamp, UUID } from 'mongodb'
 export { allowedCommands } from './allowed-commands.ts'
-export { serverOf } from './answering-server.ts'
+export { serverOf } from './vetoing-connection.ts'
 export type {
   GuardedConnection,
   ReadCommand,

@@ -1,8 +1,7 @@
 // G4.2 fails without this file: a user with write privileges gets a connection.
-import { MongoServerError } from 'mongodb'
-import type { Db, Document, MongoClient, RunCommandOptions } from 'mongodb'
+import { type Db, type Document, type MongoClient, MongoServerError, type RunCommandOptions } from 'mongodb'
 import { refusalOf } from '@freshet/mongodb-rules'
-import { serverOf } from './answering-server.ts'
+import { serverOf } from './vetoing-connection.ts'
 import { GuardError } from './errors.ts'
 
 /** The server's view of the user and its rights. */

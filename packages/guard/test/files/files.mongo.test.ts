@@ -19,8 +19,8 @@ afterAll(async () => {
 
 const rows = rowsAt(server, root)
 
-/** Whether a rule holds if these files lack their protection. */
-async function holds({ stops }: Row, without: readonly string[]): Promise<boolean> {
+/** Whether an attack is stopped if these files lack their protection. */
+async function holds(stops: Row['stops'], without: readonly string[]): Promise<boolean> {
   jest.resetModules()
   const paths = without.map((file) => [file, join(import.meta.dirname, `../../src/${file}.ts`)] as const)
   for (const [file, path] of paths) {
@@ -34,16 +34,19 @@ async function holds({ stops }: Row, without: readonly string[]): Promise<boolea
   }
 }
 
-test.each(Object.entries(rows).map(([file, row]) => [row.rule, file, row] as const))(
-  '%s stands, and fails without %s.ts',
-  async (_, file, row) => {
-    const down = row.down ?? []
-    expect({ held: await holds(row, down), without: await holds(row, [...down, file]) }).toEqual({
-      held: true,
-      without: false,
-    })
-  },
-)
+const rulesOf = ({ rule, stops, also }: Row): readonly (readonly [string, Row['stops']])[] =>
+  Object.entries({ [rule]: stops, ...also })
+
+test.each(
+  Object.entries(rows).flatMap(([file, row]) =>
+    rulesOf(row).map(([rule, stops]) => [rule, file, stops, row.down ?? []] as const),
+  ),
+)('%s stands, and fails without %s.ts', async (_, file, stops, down) => {
+  expect({ held: await holds(stops, down), without: await holds(stops, [...down, file]) }).toEqual({
+    held: true,
+    without: false,
+  })
+})
 
 /** Types only: the compiler is the test. */
 test('G1.6 holds, and fails without contract.ts', async () => {
@@ -54,15 +57,16 @@ test('G1.6 holds, and fails without contract.ts', async () => {
   expect(await errorsOf([write], untyped)).toEqual([[]])
 })
 
-test('the first line of every file of the guard names the rule that fails without it', async () => {
+test('the first line of every file of the guard names the rules that fail without it', async () => {
   const folder = join(import.meta.dirname, '../../src')
   const named: string[] = []
   for (const name of await readdir(folder)) {
-    const [, rule] = /^\/\/ ([A-Z]\d?\.\d+) fails without this file: /.exec(
-      await readFile(join(folder, name), 'utf8'),
-    ) ?? [name, 'none']
-    named.push(`${name} ${rule}`)
+    const [, list = 'none'] =
+      /^\/\/ (.+) fails? without this file: /.exec(await readFile(join(folder, name), 'utf8')) ?? []
+    named.push(...list.split(/, | and /).map((rule) => `${name} ${rule}`))
   }
-  const rules = Object.entries({ ...rows, contract: { rule: 'G1.6' } })
-  expect(named.toSorted()).toEqual(rules.map(([file, { rule }]) => `${file}.ts ${rule}`).toSorted())
+  const rules = Object.entries(rows).flatMap(([file, row]) =>
+    rulesOf(row).map(([rule]) => `${file}.ts ${rule}`),
+  )
+  expect(named.toSorted()).toEqual([...rules, 'contract.ts G1.6'].toSorted())
 })

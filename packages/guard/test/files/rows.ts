@@ -13,6 +13,8 @@ export interface Row {
   readonly rule: string
   /** Whether the attack is stopped. Imports the guard itself. */
   readonly stops: () => Promise<boolean>
+  /** Other rules that fail without the file. */
+  readonly also?: Readonly<Record<string, () => Promise<boolean>>>
   /** Replacements for some exports of the file. */
   without(real: object): object | Promise<object>
   /** Other layers that are disabled in both cases, by file: this one must hold without them. */
@@ -36,20 +38,6 @@ export function rowsAt(server: TestServer, root: MongoClient): Readonly<Record<s
       rule: 'G3.2',
       stops: refuses({ aggregate: 'docs', pipeline: [{ $out: 'stolen' }], cursor: {} }),
       without: () => ({ allowedNames: everything }),
-    },
-    'answering-server': {
-      rule: 'R.7',
-      stops: () =>
-        opened(server.uri('builtin'), async (connection) => {
-          const { serverOf } = await import('../../src/index.ts')
-          return /^[0-9a-f]{24}$/.test(serverOf(await connection.run({ ping: 1 })) ?? '')
-        }),
-      without: () => ({ taggedResponseType: (_: unknown, type: unknown) => type }),
-    },
-    'bson-keys': {
-      rule: 'G3.2',
-      stops: refuses({ find: 'docs', filter: { $or: [{ $where: 'true' }] } }),
-      without: () => ({ findForbiddenName: () => undefined }),
     },
     canary: {
       rule: 'G3.7',
@@ -77,17 +65,6 @@ export function rowsAt(server: TestServer, root: MongoClient): Readonly<Record<s
           },
         }
       },
-    },
-    'cursor-ids': {
-      rule: 'R.2',
-      stops: () =>
-        opened(server.uri('builtin'), async (connection) => {
-          const { Long } = await import('../../src/index.ts')
-          // No open cursor: its id is zero.
-          const reply = await connection.run({ find: 'docs', limit: 1, singleBatch: true })
-          return reply['cursor'].id instanceof Long
-        }),
-      without: () => ({ makeCursorIdLong: (reply: unknown) => reply }),
     },
     'driver-errors': {
       rule: 'G3.6',
@@ -133,11 +110,6 @@ export function rowsAt(server: TestServer, root: MongoClient): Readonly<Record<s
       stops: async () => !('MongoClient' in (await import('../../src/index.ts'))),
       without: async () => await import('mongodb'),
     },
-    'message-check': {
-      rule: 'G3.5',
-      stops: refuses(insert),
-      without: () => ({ checkMessage: () => undefined }),
-    },
     open: {
       rule: 'G3.6',
       stops: async () => codeOf(await failure('mongodb//reader:secret@nowhere')) === 'BAD_ADDRESS',
@@ -152,6 +124,15 @@ export function rowsAt(server: TestServer, root: MongoClient): Readonly<Record<s
       rule: 'G1.6',
       down: ['vetoing-connection', 'canary'],
       stops: () => opened(server.uri('builtin'), refusesInsert),
+      also: {
+        'R.2': () =>
+          opened(server.uri('builtin'), async (connection) => {
+            const { Long } = await import('../../src/index.ts')
+            // No open cursor: its id is zero.
+            const reply = await connection.run({ find: 'docs', limit: 1, singleBatch: true })
+            return reply['cursor'].id instanceof Long
+          }),
+      },
       without: ({ DriverReadConnection }: typeof readConnection) => ({
         DriverReadConnection: class extends DriverReadConnection {
           readonly #clients: Clients
@@ -195,7 +176,16 @@ export function rowsAt(server: TestServer, root: MongoClient): Readonly<Record<s
     },
     'vetoing-connection': {
       rule: 'G3.5',
+      down: ['canary'],
       stops: refuses(insert),
+      also: {
+        'G3.2': refuses({ find: 'docs', filter: { $or: [{ $where: 'true' }] } }),
+        'R.7': () =>
+          opened(server.uri('builtin'), async (connection) => {
+            const { serverOf } = await import('../../src/index.ts')
+            return /^[0-9a-f]{24}$/.test(serverOf(await connection.run({ ping: 1 })) ?? '')
+          }),
+      },
       without: async () => {
         const { Connection } = await import('mongodb/lib/cmap/connection.js')
         return { vetoingConnection: () => Connection }
