@@ -2,7 +2,7 @@
 // @boundaries-ignore measured apart from the server
 export { BatchAssembler } from '../../packages/change-stream-mongodb/src/batch-assembler.ts'
 // @boundaries-ignore measured apart from the server
-export { WatchList } from '../../packages/change-stream-mongodb/src/watched.ts'
+export { WatchList } from '../../packages/change-stream-mongodb/src/event.ts'
 // @boundaries-ignore measured apart from the server
 export type { Feed } from '../../packages/replica/src/feed.ts'
 // @boundaries-ignore measured apart from the server

@@ -2,13 +2,20 @@ import type { MonotonicMs } from '@freshet/kit'
 import type { Change, Position } from '@freshet/protocol'
 import type { Batch } from '@freshet/change-stream'
 import { ChangeDecoder, mayChangeIdentity } from './change-decoder.ts'
-import { compareTimes, positionAt, timeBefore, timeOf, type ClusterTime } from './cluster-time.ts'
+import {
+  type ClusterTime,
+  compareTimes,
+  positionAt,
+  readToken,
+  type ResumeToken,
+  timeBefore,
+  timeOf,
+  type TokenTime,
+} from './cluster-time.ts'
 import { unsupported } from './driver-errors.ts'
-import { EventReader } from './event.ts'
+import { EventReader, type WatchList } from './event.ts'
 import { BufferedChanges } from './buffered-changes.ts'
 import { FreshnessProof } from './freshness-proof.ts'
-import { readToken, type ResumeToken, type TokenTime } from './token.ts'
-import type { WatchList } from './watched.ts'
 
 /** One reply of the feed's cursor. */
 export interface FeedReply {

@@ -1,6 +1,6 @@
 export { Connections } from './connections.ts'
 export type { ConnectionsStatus, OpenConnectionsOptions } from './connections.ts'
-export type { FollowedServer } from './followed-server.ts'
+export type { FollowedServer } from './reads.ts'
 export type { IdentityRule } from './identity.ts'
 export { mongoSource } from './mongo-source.ts'
 export type { MongoConnections } from './mongo-source.ts'

@@ -7,7 +7,7 @@ export interface MongoSourceOptions {
   /** The feed's wait doubles when replies are late, up to this. A later reply ends the epoch. */
   readonly longestReplyMs: number
   /** The server's time limit for one snapshot read. */
-  readonly pastReadMs: number
+  readonly snapshotReadMs: number
   /** Bytes of one transaction that are buffered with contents. Beyond that, only keys are kept. */
   readonly maxOpenBytes: number
   /** A feed that lags more than this starts a new epoch. The server keeps snapshots for 300 s by default. */
@@ -21,7 +21,7 @@ export const defaultMongoSourceOptions: MongoSourceOptions = Object.freeze({
   maxAwaitMs: 100,
   replyWithinMs: 5_000,
   longestReplyMs: 60_000,
-  pastReadMs: 5_000,
+  snapshotReadMs: 5_000,
   maxOpenBytes: 64 * 1024 * 1024,
   maxBehindSeconds: 240,
   batchSize: 1_000,

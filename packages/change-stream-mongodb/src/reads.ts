@@ -1,21 +1,32 @@
-import { BSON, serverOf, type ReadCommand, type ReadConnection, type RunOptions } from '@freshet/guard'
 import {
-  placeOf,
+  BSON,
+  Long,
+  ObjectId,
+  type ReadCommand,
+  type ReadConnection,
+  type RunOptions,
+  serverOf,
+  Timestamp,
+  UUID,
+} from '@freshet/guard'
+import {
   type Bytes,
+  highOf,
   type Id,
   type IdType,
+  isValidId,
+  lowOf,
+  placeOf,
   type Position,
   type StoredCollection,
 } from '@freshet/protocol'
 import { idFromDocument } from '@freshet/bson'
-import { ChangeStreamError, type SourceReply, type SourceReads } from '@freshet/change-stream'
-import { positionAt, timeOfTimestamp, timestampOf } from './cluster-time.ts'
-import { reasonsAgainst } from './collection-check.ts'
+import { ChangeStreamError, type SourceReads, type SourceReply } from '@freshet/change-stream'
+import { positionAt, timeOfTimestamp } from './cluster-time.ts'
 import { changeStreamErrorOf } from './driver-errors.ts'
-import type { FollowedServer } from './followed-server.ts'
 import { identify, requirePosition } from './identity.ts'
 import type { MongoSourceParts } from './source.ts'
-import { storedId } from './stored-ids.ts'
+import { reasonAgainst, type CollectionDefinition } from '@freshet/mongodb-rules'
 
 type Reply = Awaited<ReturnType<ReadConnection['run']>>
 
@@ -41,9 +52,11 @@ export interface MongoReadsParts extends MongoSourceParts {
 /** Snapshot reads of MongoDB at a cluster time. */
 export class MongoReads implements SourceReads {
   readonly #parts: MongoReadsParts
+  readonly #places: ReadonlyMap<string, StoredCollection>
 
   constructor(parts: MongoReadsParts) {
     this.#parts = parts
+    this.#places = new Map([...parts.collections].map(([name, place]) => [name, placeOf(name, place)]))
   }
 
   async read(
@@ -55,7 +68,7 @@ export class MongoReads implements SourceReads {
   ): Promise<SourceReply> {
     const { stored, idType } = this.#placeOf(collection)
     const { connection, options } = this.#parts
-    const timeoutMs = options.pastReadMs + options.replyWithinMs
+    const timeoutMs = options.snapshotReadMs + options.replyWithinMs
     const session = connection.openSession()
     try {
       const how: RunOptions = { session, signal, raw: 'batches', timeoutMs }
@@ -114,7 +127,7 @@ export class MongoReads implements SourceReads {
       filter: { _id: stored.length === 1 ? only : { $in: stored }, ...filter },
       ...(projection && { projection }),
       batchSize: ids.length + 1,
-      maxTimeMS: options.pastReadMs,
+      maxTimeMS: options.snapshotReadMs,
       // Has no effect on a replica set, but is an error on a view. A view that replaced a collection would otherwise be
       // readable at any position, as if it had always existed.
       allowPartialResults: true,
@@ -122,7 +135,7 @@ export class MongoReads implements SourceReads {
     }
     const reply = await this.#ask(command, how)
     // A missing collection gives an empty result without a snapshot time.
-    if (timeOfTimestamp(reply['cursor'].atClusterTime) === undefined) return timeOfReply(reply)
+    if (reply['cursor'].atClusterTime === undefined) return timeOfReply(reply)
     gather(idType, reply['cursor'].firstBatch, found)
     for (let { id } = reply['cursor']; !id.isZero();) {
       const more: Reply = await this.#more(id, collection, how)
@@ -153,9 +166,9 @@ export class MongoReads implements SourceReads {
   }
 
   #placeOf(collection: string): StoredCollection {
-    const place = this.#parts.collections.get(collection)
+    const place = this.#places.get(collection)
     if (place === undefined) throw new TypeError(`expected a followed collection, got '${collection}'`)
-    return placeOf(collection, place)
+    return place
   }
 }
 
@@ -174,6 +187,11 @@ function sizesIn(replies: ReadonlyMap<Id, Bytes>): ReadonlyMap<Id, number> {
   return new Map([...replies].map(([id, bytes]) => [id, Number(BSON.deserialize(bytes)[size])]))
 }
 
+/** A position as the cluster time in commands. */
+function timestampOf(position: Position): Timestamp {
+  return new Timestamp({ t: highOf(position), i: lowOf(position) })
+}
+
 /** Everything a reply saw existed at its operationTime. */
 function timeOfReply(reply: Reply): Position {
   const time = timeOfTimestamp(reply['operationTime'])
@@ -187,4 +205,67 @@ function gather(idType: IdType, batch: readonly Bytes[], documents: Map<Id, Byte
     const id = idFromDocument(idType, document)
     if (id !== undefined) documents.set(id, document)
   }
+}
+
+/**
+ * The server process that holds the feed and whose history was verified. Another one may appear behind the same address
+ * at any time, for example after a restore, and its history is unknown until verified. Only replies from the verified
+ * process count.
+ */
+export class FollowedServer {
+  #id: string | undefined
+
+  /** Records that this process was verified to have the followed history. */
+  proved(id: string | undefined): void {
+    this.#id = id
+  }
+
+  /** Accepts any server until one is verified. @throws {ChangeStreamError} POSITION_UNAVAILABLE */
+  expect(id: string | undefined): void {
+    if (this.#id === undefined || this.#id === id) return
+    throw new ChangeStreamError(
+      'POSITION_UNAVAILABLE',
+      `expected a reply from the followed server ${this.#id}, got one from ${String(id)}`,
+    )
+  }
+}
+
+/** An id in a filter. */
+type StoredId = string | Long | ObjectId | UUID
+
+/**
+ * Converts an id for use in a filter; `undefined` if it is not valid for the type, so no document has it. Numbers match
+ * across int, long, double and decimal; strings match symbols.
+ */
+function storedId(idType: IdType, id: Id): StoredId | undefined {
+  if (!isValidId(idType, id)) return undefined
+  switch (idType) {
+    case 'string':
+      return id
+    case 'objectid':
+      return ObjectId.createFromHexString(id)
+    case 'integer':
+      return Long.fromString(id)
+    case 'uuid':
+      return new UUID(id)
+  }
+}
+
+/** One collection of the reply. */
+type Named = CollectionDefinition & { readonly name: string }
+
+/** Why collections cannot be followed exactly. `undefined` for those that can, including ones that do not exist yet. */
+async function reasonsAgainst(
+  ask: (command: ReadCommand) => Promise<Reply>,
+  collections: readonly string[],
+): Promise<ReadonlyMap<string, string | undefined>> {
+  const command = {
+    listCollections: 1,
+    filter: { name: { $in: [...collections] } },
+    cursor: { batchSize: collections.length + 1 },
+  }
+  const reply = await ask(command)
+  const found = new Map<string, Named>()
+  for (const definition of reply['cursor'].firstBatch) found.set(definition.name, definition)
+  return new Map(collections.map((name) => [name, reasonAgainst(found.get(name))]))
 }

@@ -1,4 +1,4 @@
-import type { ReadConnection } from '@freshet/guard'
+import { GuardError, type ReadConnection } from '@freshet/guard'
 import type { Clock } from '@freshet/kit'
 import { before, placeOf, type CollectionPlace, type Position } from '@freshet/protocol'
 import { type Batch, type ChangeSource, ChangeStreamError, type Origin } from '@freshet/change-stream'
@@ -6,13 +6,12 @@ import { positionAt, timeOf, wallTimeMsOf } from './cluster-time.ts'
 import { changeStreamErrorOf } from './driver-errors.ts'
 import { FeedCursor } from './feed-cursor.ts'
 import type { FeedSelection } from './feed-pipeline.ts'
-import { FollowedServer } from './followed-server.ts'
+import { FollowedServer } from './reads.ts'
 import { identify, requirePosition, type SourceIdentity, type IdentityRule } from './identity.ts'
 import type { MongoSourceOptions } from './options.ts'
 import { BatchAssembler, type AssembledReply, type FeedReply, type Resume } from './batch-assembler.ts'
-import { ReplyDeadline } from './reply-deadline.ts'
 import { inspectServer } from './server.ts'
-import { WatchList } from './watched.ts'
+import { WatchList } from './event.ts'
 
 export interface MongoSourceParts {
   readonly connection: ReadConnection
@@ -199,4 +198,46 @@ function storedName(name: string, collections: ReadonlyMap<string, CollectionPla
   const place = collections.get(name)
   if (place === undefined) throw new TypeError(`expected a followed collection, got '${name}'`)
   return placeOf(name, place).stored
+}
+
+/**
+ * The deadline for a reply of the feed. The server replies when it finds a change of the database or reaches the end of
+ * its log, and reads through all unrelated changes on the way. After a long break this can exceed the timeout for a
+ * broken connection, so each late reply doubles the next wait.
+ */
+class ReplyDeadline {
+  readonly #firstMs: number
+  readonly #longestMs: number
+  #waitMs: number
+
+  constructor(firstMs: number, longestMs: number) {
+    this.#firstMs = firstMs
+    this.#longestMs = longestMs
+    this.#waitMs = firstMs
+  }
+
+  /** Runs one command of the feed. @throws {ChangeStreamError} TOO_FAR_BEHIND: the longest wait was not enough. */
+  async wait<T>(ask: (waitMs: number) => Promise<T>): Promise<T> {
+    try {
+      const reply = await ask(this.#waitMs)
+      this.#waitMs = this.#firstMs
+      return reply
+    } catch (error) {
+      if (!isLate(error)) throw error
+      const waitedMs = this.#waitMs
+      this.#waitMs = Math.min(waitedMs * 2, this.#longestMs)
+      if (waitedMs < this.#longestMs) throw error
+      throw new ChangeStreamError('TOO_FAR_BEHIND', `the server did not reply within ${waitedMs} ms`, {
+        cause: error,
+      })
+    }
+  }
+}
+
+function isLate(error: unknown): boolean {
+  return (
+    error instanceof ChangeStreamError &&
+    error.cause instanceof GuardError &&
+    error.cause.code === 'REPLY_TIMEOUT'
+  )
 }

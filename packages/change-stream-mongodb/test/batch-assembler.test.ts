@@ -2,7 +2,17 @@ import { expect, test } from '@jest/globals'
 import { positionOf, type IdType } from '@freshet/protocol'
 import { ObjectId, serialize, UUID } from 'bson'
 import type { FeedReply } from '../src/batch-assembler.ts'
-import { event, eventToken, mark, assembler, reply, run, words, type EventParts } from './support/replies.ts'
+import {
+  assembler,
+  event,
+  type EventParts,
+  eventToken,
+  type Kind,
+  mark,
+  reply,
+  run,
+  words,
+} from './support/replies.ts'
 
 test('F2 a transaction at the end of a reply is buffered until its end is proved', () => {
   const part = (n: number): Buffer => event(7, { id: `t${n}`, transaction: true })
@@ -207,4 +217,53 @@ test('F29 a change of the identity from before it was read ends nothing', () => 
   known.opened(reply([], mark(5)))
   expect(known.next(reply([event(6, parts)], eventToken(6))).identityTouched).toBe(false)
   expect(known.next(reply([event(7, parts)], eventToken(7))).identityTouched).toBe(true)
+})
+
+test('F13 the end of a cursor closes the open position, and the feed resumes after it', () => {
+  const target = assembler()
+  const end = eventToken(8)
+  expect(
+    run(
+      target,
+      reply([event(6, { transaction: true }), event(8, { kind: 'invalidate' })], end, { ended: true }),
+    ),
+  ).toEqual([[8, 'upsert k6', 'invalidate-all']])
+  expect(target.resume).toEqual({ how: 'startAfter', token: { _data: end } })
+})
+
+/** The last event before the end, buffered because only the end proves that its position is complete. */
+const held: readonly [string, Kind, EventParts][] = [
+  ['of a transaction', {}, { transaction: true }],
+  ['that may have neighbours at its time', { singlePositions: false }, {}],
+]
+const end = eventToken(6)
+
+test.each(held)('F13 the end of a cursor delivers the last event, one %s', (_name, kind, parts) => {
+  const last = reply([event(6, parts)], end, { ended: true })
+  const opened = assembler(5, kind)
+  expect(run(opened, last)).toEqual([[6, 'upsert k6']])
+  const later = assembler(5, kind)
+  expect(run(later, reply([], mark(5)), last)).toEqual([[5], [6, 'upsert k6']])
+  for (const target of [opened, later]) {
+    expect(target.hasOpenPosition).toBe(false)
+    expect(target.resume).toEqual({ how: 'startAfter', token: { _data: end } })
+  }
+})
+
+test.each(held)(
+  'F13 the end of a cursor delivers what was buffered before it too, one %s',
+  (_name, kind, parts) => {
+    const replies = [
+      reply([event(6, parts)], end),
+      reply([event(6, { ...parts, id: 'last' })], end, { ended: true }),
+    ] as const
+    expect(run(assembler(5, kind), ...replies)).toEqual([[5], [6, 'upsert k6', 'upsert last']])
+  },
+)
+
+test.each(held)('F13 the same replies do not deliver it if the end is ignored, one %s', (...given) => {
+  const [, kind, parts] = given
+  const unseen = reply([event(6, parts)], end)
+  expect(run(assembler(5, kind), unseen)).toEqual([[5]])
+  expect(run(assembler(5, kind), reply([], mark(5)), unseen)).toEqual([[5], [5]])
 })

@@ -1,8 +1,41 @@
 import { Cache, type CacheOptions, type Value } from '@freshet/cache'
-import { Follower, type ChangeSource } from '@freshet/change-stream'
+import { Follower, type ChangeSource, type SourceReads } from '@freshet/change-stream'
+import type { ByteBudget, Clock, Log } from '@freshet/kit'
+import type { CollectionPlace, Position } from '@freshet/protocol'
 import type { Encoder, Replica } from './contract.ts'
-import type { ReplicaBase, ReplicaParts } from './parts.ts'
+import type { Feed } from './feed.ts'
+import type { ReplicaOptions } from './options.ts'
 import { ExactReplica } from './replica.ts'
+
+/** Delivers the source's changes to the feed. */
+export interface FollowerHandle {
+  start(): void
+  /** Resolves when the feed will not be called again. */
+  stop(): Promise<void>
+}
+
+/** The parts of every replica, wherever its changes come from. */
+export interface ReplicaBase<V extends Value> {
+  /** Missing for a log, whose documents are all cached. */
+  readonly reads?: SourceReads
+  /** The source's clock at a position; see `ChangeSource`. */
+  readonly wallTimeMs: (position: Position) => number | undefined
+  readonly collections: ReadonlyMap<string, CollectionPlace>
+  readonly encoder: Encoder<V>
+  readonly options: ReplicaOptions
+  readonly clock: Clock
+  /** In [0, 1). */
+  readonly random: () => number
+  readonly log: Log
+  /** For memory outside the cache. Default: a separate budget of `inFlightBytes`. */
+  readonly budget?: ByteBudget
+}
+
+export interface ReplicaParts<V extends Value> extends ReplicaBase<V> {
+  readonly cache: Cache<V>
+  readonly follow: (feed: Feed<V>) => FollowerHandle
+  readonly defer: (run: () => void) => void
+}
 
 export interface SourceReplicaParts<V extends Value> extends Omit<ReplicaBase<V>, 'wallTimeMs'> {
   readonly source: ChangeSource

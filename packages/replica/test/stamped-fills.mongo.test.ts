@@ -46,7 +46,7 @@ async function changeBehindTheRead(given: OpenReplicaOptions) {
   const products = db.admin.db(db.database).collection<Product>('products')
   await products.replaceOne({ _id: 'p' }, { value: 1 }, { ...durable, upsert: true })
   // The read stays blocked for as long as the test needs.
-  const patience = { pastReadMs: 60_000, replyWithinMs: 60_000 }
+  const patience = { snapshotReadMs: 60_000, replyWithinMs: 60_000 }
   const limits = { options: { sourceReadMs: 60_000 }, source: patience }
   await using replica = await openReplica(db, { ...limits, ...given })
   const data = { ns: `${db.database}.products`, commands: ['find'] }

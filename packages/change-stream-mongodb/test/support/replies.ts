@@ -2,7 +2,7 @@ import { positionOf, type Change, type IdType } from '@freshet/protocol'
 import { serialize, Timestamp, UUID } from 'bson'
 import { BatchAssembler, type FeedReply } from '../../src/batch-assembler.ts'
 import type { ClusterTime } from '../../src/cluster-time.ts'
-import { WatchList } from '../../src/watched.ts'
+import { WatchList } from '../../src/event.ts'
 
 const hex = (n: number): string => n.toString(16).toUpperCase().padStart(8, '0')
 export const eventToken = (t: number): string => `82${hex(1)}${hex(t)}2B022C0100296E5A1004`

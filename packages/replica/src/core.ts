@@ -1,49 +1,16 @@
-import type { Cache, Value } from '@freshet/cache'
-import type { SourceReads } from '@freshet/change-stream'
-import { ByteBudget, type Clock, type Log } from '@freshet/kit'
-import type { CollectionPlace, Position } from '@freshet/protocol'
-import type { Encoder } from './contract.ts'
+import type { Value } from '@freshet/cache'
+import { ByteBudget } from '@freshet/kit'
+import type { ReplicaParts } from './create-replica.ts'
 import { Feed } from './feed.ts'
 import { Filler } from './filler.ts'
 import { LogReads } from './log-reads.ts'
 import { MultiGet } from './multi-get.ts'
-import type { ReplicaOptions } from './options.ts'
 import { ReplicationProgress } from './progress.ts'
 import { ServedCollections } from './served-collections.ts'
 import { Snapshots } from './snapshots.ts'
 import { BoundedReads } from './bounded-reads.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { Watermark } from './watermark.ts'
-
-/** Delivers the source's changes to the feed. */
-export interface FollowerHandle {
-  start(): void
-  /** Resolves when the feed will not be called again. */
-  stop(): Promise<void>
-}
-
-/** The parts of every replica, wherever its changes come from. */
-export interface ReplicaBase<V extends Value> {
-  /** Missing for a log, whose documents are all cached. */
-  readonly reads?: SourceReads
-  /** The source's clock at a position; see `ChangeSource`. */
-  readonly wallTimeMs: (position: Position) => number | undefined
-  readonly collections: ReadonlyMap<string, CollectionPlace>
-  readonly encoder: Encoder<V>
-  readonly options: ReplicaOptions
-  readonly clock: Clock
-  /** In [0, 1). */
-  readonly random: () => number
-  readonly log: Log
-  /** For memory outside the cache. Default: a separate budget of `inFlightBytes`. */
-  readonly budget?: ByteBudget
-}
-
-export interface ReplicaParts<V extends Value> extends ReplicaBase<V> {
-  readonly cache: Cache<V>
-  readonly follow: (feed: Feed<V>) => FollowerHandle
-  readonly defer: (run: () => void) => void
-}
 
 /** What a replica is put together from. */
 export interface ReplicaCore<V extends Value> {
