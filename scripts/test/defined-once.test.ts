@@ -15,7 +15,7 @@ const once: readonly (readonly [what: string, pattern: RegExp, place: string])[]
     'packages/mongodb-rules/src/collections.ts',
   ],
   ['the name of the collection of causes', /'freshet_causes'/, 'packages/mongodb-rules/src/collections.ts'],
-  ['the name of the database of messages', /_messages[`']/, 'packages/mongodb-rules/src/own-collections.ts'],
+  ['the name of the database of messages', /_messages[`']/, 'packages/mongodb-rules/src/collections.ts'],
   [
     'the construction of a source id',
     /createHash\('sha256'\)\.update\(timeline\)/,

@@ -15,7 +15,7 @@ export interface FollowerHandle {
 }
 
 /** The parts of every replica, wherever its changes come from. */
-export interface ReplicaBase<V extends Value> {
+interface ReplicaBase<V extends Value> {
   /** Missing for a log, whose documents are all cached. */
   readonly reads?: SourceReads
   /** The source's clock at a position; see `ChangeSource`. */
