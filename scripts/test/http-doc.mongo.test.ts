@@ -25,12 +25,21 @@ const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 /** The documented methods of each path, for the writer or the readers. */
 function promisedBy(column: 1 | 2): ReadonlyMap<string, string> {
   const promised = new Map<string, string>()
-  for (const row of tableUnder('# HTTP')) {
+  const ofMessages = column === 1 ? tableUnder('## Messages') : []
+  for (const row of [...tableUnder('# HTTP'), ...ofMessages]) {
     // The query only selects documents.
     const [path = ''] = (row[0] ?? '').split('?')
     promised.set(path, [promised.get(path), row[column]].filter(Boolean).join(', '))
   }
   return promised
+}
+
+/** A path with values for its parameters. */
+function filled(path: string): string {
+  return path
+    .replace('{collection}', 'products')
+    .replace('{message}', '00000000-0000-7000-8000-000000000000')
+    .replaceAll(/\{(id|group|user)\}/g, 'nothing-here')
 }
 
 let program: Program
@@ -54,7 +63,7 @@ test.each([
     expect(promised.size).toBeGreaterThanOrEqual(2)
     const url = column === 1 ? dev.writer : dev.readers[0]
     for (const [path, said] of promised) {
-      const place = `${url}${path.replace('{collection}', 'products').replace('{id}', 'nothing-here')}`
+      const place = `${url}${filled(path)}`
       const taken: string[] = []
       for (const method of methods) {
         const answer = await fetch(place, { method, headers: { authorization } })

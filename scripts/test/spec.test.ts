@@ -48,7 +48,7 @@ test.each([
 )
 
 test.each([
-  ['writer', 'W'],
+  ['writer', '[WM]'],
   ['delivery', 'D'],
 ])(
   'every promise in the SPEC.md of the app %s has a test with its number, and every numbered test a promise',

@@ -8,8 +8,8 @@ export interface Answer {
   readonly status: 200 | 201 | 204
   /** `Freshet-Position` */
   readonly position: string
-  /** The stored version, if any. */
-  readonly version: EncodedDocument | undefined
+  /** The stored version, if any. Messages have no ETag. */
+  readonly version: (Pick<EncodedDocument, 'json'> & Partial<Pick<EncodedDocument, 'etag'>>) | undefined
   /** Path of a created document below `/v1`, wherever the routes are mounted, because it may be stored. */
   readonly location: string | undefined
   /** Replayed: the same `Idempotency-Key` was answered before. */
@@ -48,7 +48,7 @@ export function sendAnswer(
   const { status, position, version, location, replayed } = answer
   const list = ['Freshet-Position', position, 'Cache-Control', 'no-cache']
   if (location !== undefined) list.push('Location', base + location.slice(STORED_BASE.length))
-  if (version) list.push('ETag', version.etag)
+  if (version?.etag !== undefined) list.push('ETag', version.etag)
   if (replayed) list.push('Idempotency-Replayed', 'true')
   const applied = appliedOf(followed)
   if (applied !== '') list.push(names.preferenceApplied, applied)

@@ -7,11 +7,17 @@ import type { SourceWatch } from './source.ts'
 import type { WriteLimit } from './write-limit.ts'
 import type { WriteCounts } from './writer-router.ts'
 
+/** A database that is written to: that of the documents, or that of the messages. */
+export interface WatchedDatabase {
+  readonly source: SourceWatch
+  readonly heartbeat: Heartbeat
+  readonly limit: WriteLimit
+}
+
 /** What a writer reports on its management port. */
 export interface WriterHealthParts {
-  readonly source: Pick<SourceWatch, 'source' | 'unnamed' | 'seenAt'>
-  readonly heartbeat: Pick<Heartbeat, 'lastBeatAt' | 'failing'>
-  readonly limit: Pick<WriteLimit, 'inFlight' | 'acknowledged' | 'lastAt' | 'wroteAt'>
+  /** That of the documents first. */
+  readonly databases: readonly WatchedDatabase[]
   readonly counts: WriteCounts
   readonly bodies: Pick<BodyBudget, 'takenBytes'>
   readonly connection: Backend['connection']
@@ -51,16 +57,23 @@ export class WriterHealth implements Health<WriterStatus> {
 
   /** Whether the source has ever been known. */
   started(): boolean {
-    this.#started ||= this.#parts.source.source !== undefined
+    this.#started ||= this.#parts.databases.every(({ source }) => source.source !== undefined)
     return this.#started
   }
 
   unready(): string | undefined {
-    const { source, heartbeat, limit, connection, clock, unreadyAfterMs } = this.#parts
+    const { databases, connection } = this.#parts
     if (connection.state === 'renewing') return 'the database connection is being recreated'
+    const [documents, messages] = databases.map((database) => this.#unready(database))
+    return documents ?? (messages === undefined ? undefined : `messages: ${messages}`)
+  }
+
+  #unready(database: WatchedDatabase): string | undefined {
+    const { source, heartbeat, limit } = database
+    const { clock, unreadyAfterMs } = this.#parts
     if (source.unnamed) return 'the database has no source document: run freshet migrate'
     if (source.source === undefined) return 'source unknown'
-    if (this.#silentMs() > unreadyAfterMs) return `database silent for more than ${unreadyAfterMs} ms`
+    if (this.#silentMs(database) > unreadyAfterMs) return `database silent for more than ${unreadyAfterMs} ms`
     const takenAt = Math.max(heartbeat.lastBeatAt ?? -Infinity, limit.wroteAt ?? -Infinity)
     return clock.now() - takenAt > unreadyAfterMs
       ? `no write or heartbeat acknowledged by a majority for more than ${unreadyAfterMs} ms`
@@ -68,30 +81,30 @@ export class WriterHealth implements Health<WriterStatus> {
   }
 
   status(): WriterStatus {
-    const { source, heartbeat, limit, counts, bodies, connection } = this.#parts
-    const silentMs = this.#silentMs()
+    const { databases, counts, bodies, connection } = this.#parts
+    const silentMs = Math.max(...databases.map((database) => this.#silentMs(database)))
     return {
-      source: source.source,
+      source: databases[0]?.source.source,
       databaseSilentMs: Number.isFinite(silentMs) ? Math.round(silentMs) : undefined,
       connection: connection.state,
       connectionRenewals: connection.renewals,
-      heartbeatFailing: heartbeat.failing,
-      inFlight: limit.inFlight,
+      heartbeatFailing: databases.some(({ heartbeat }) => heartbeat.failing),
+      // All databases count together.
+      inFlight: databases[0]?.limit.inFlight ?? 0,
       bodiesBytes: bodies.takenBytes,
-      acknowledged: limit.acknowledged,
+      acknowledged: databases.reduce((sum, { limit }) => sum + limit.acknowledged, 0),
       writes: counts.done,
       problems: Object.fromEntries(counts.problems),
     }
   }
 
-  /** Time since the database last answered anything. */
-  #silentMs(): number {
-    const { source, heartbeat, limit, clock } = this.#parts
+  /** Time since this database last answered anything. */
+  #silentMs({ source, heartbeat, limit }: WatchedDatabase): number {
     const heard = Math.max(
       source.seenAt ?? -Infinity,
       heartbeat.lastBeatAt ?? -Infinity,
       limit.lastAt ?? -Infinity,
     )
-    return clock.now() - heard
+    return this.#parts.clock.now() - heard
   }
 }

@@ -1,4 +1,4 @@
-import { count, defineOptions, ms, REQUIRED, text, url, type ConfigOf } from '@freshet/kit'
+import { count, defineOptions, flag, ms, REQUIRED, text, url, type ConfigOf } from '@freshet/kit'
 import { MAX_HOPS } from '@freshet/protocol'
 import { backendOptions } from './store/backend.ts'
 
@@ -21,6 +21,12 @@ export const writerOptions = defineOptions({
     'acknowledge-within',
     5_000,
     'How long a majority may take to journal a write; after that its outcome is unknown: 504.',
+  ),
+  messages: flag('messages', 'Takes messages too, which `freshet migrate --messages` prepares.'),
+  messagesAdminRole: text(
+    'messages-admin-role',
+    'messages-admin',
+    'The role, in the claim `roles`, that may manage every group and revoke tokens.',
   ),
   readerUrl: url('reader-url', undefined, 'Base URL of a reader; answers to GET requests link to it.'),
   unreadyAfterMs: ms('unready-after', 5_000, 'Not ready after the database has been silent for this long.'),

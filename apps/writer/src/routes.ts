@@ -91,9 +91,9 @@ function collectionOf({ collections }: WriterRouteParts, head: RequestHead): Col
 }
 
 /** The cause of a write that descends from a change; `undefined`: of nobody's. @throws {ProblemError} */
-function causeOf(
-  { maxHops }: WriterRouteParts,
-  { name }: Collection,
+export function causeOf(
+  { maxHops }: Pick<WriterRouteParts, 'maxHops'>,
+  { name }: Pick<Collection, 'name'>,
   { request, claims }: Call,
 ): Lineage | undefined {
   const cause = readCause(request.headers)

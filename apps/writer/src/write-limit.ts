@@ -9,19 +9,21 @@ import type { Acknowledged } from './store/contract.ts'
 export class WriteLimit {
   readonly #maxWrites: number
   readonly #clock: Clock
-  #inFlight = 0
+  readonly #shared: { inFlight: number }
   #acknowledged = 0
   #lastAt: number | undefined
   #wroteAt: number | undefined
 
-  constructor(maxWrites: number, clock: Clock) {
+  /** @param other counts together with this one; acknowledgements are remembered separately. */
+  constructor(maxWrites: number, clock: Clock, other?: WriteLimit) {
     this.#maxWrites = maxWrites
     this.#clock = clock
+    this.#shared = other === undefined ? { inFlight: 0 } : other.#shared
   }
 
   /** Writes in progress. */
   get inFlight(): number {
-    return this.#inFlight
+    return this.#shared.inFlight
   }
 
   /** Operations that a majority acknowledged, since the start. */
@@ -41,15 +43,15 @@ export class WriteLimit {
 
   /** @throws {ProblemError} overloaded; otherwise rejects as `work` does. */
   async run<T extends Acknowledged>(work: () => Promise<T>): Promise<T> {
-    if (this.#inFlight >= this.#maxWrites)
+    if (this.#shared.inFlight >= this.#maxWrites)
       throw new ProblemError('overloaded', { detail: `${this.#maxWrites} writes are in progress.` })
-    this.#inFlight++
+    this.#shared.inFlight++
     try {
       const done = await work()
       this.heard(done.wrote)
       return done
     } finally {
-      this.#inFlight--
+      this.#shared.inFlight--
     }
   }
 

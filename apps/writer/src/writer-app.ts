@@ -1,8 +1,8 @@
 import type { Collection } from '@freshet/documents'
 import type { Part } from '@freshet/kit'
-import type { ProblemCode } from '@freshet/protocol'
+import type { Id, ProblemCode } from '@freshet/protocol'
 import { BodyBudget, type App, type Route, type ServiceTools } from '@freshet/service'
-import { WriterHealth, type WriterStatus } from './health.ts'
+import { WriterHealth, type WatchedDatabase, type WriterStatus } from './health.ts'
 import { Heartbeat } from './heartbeat.ts'
 import type { Backend } from './store/contract.ts'
 import { SourceWatch } from './source.ts'
@@ -28,6 +28,7 @@ export interface WriterAppParts extends Omit<Backend, 'parts'> {
   readonly maxWrites: number
   readonly maxHops: number
   readonly readerUrl: string | undefined
+  readonly messagesAdminRole: string
   readonly unreadyAfterMs: number
   /** Parts to start first and stop last: the connection. */
   readonly before: readonly Part[]
@@ -43,19 +44,15 @@ export interface WriterApp extends App<WriterStatus> {
 /** Connects the routes to a store. */
 export function writerApp(parts: WriterAppParts, tools: ServiceTools): WriterApp {
   const { codec, store, control, collections, maxBodyBytes, maxHops, readerUrl, unreadyAfterMs } = parts
-  const { clock, log, inFlight } = tools
-  const limit = new WriteLimit(parts.maxWrites, clock)
+  const { clock, inFlight } = tools
   const bodies = new BodyBudget({ bodies: inFlight.bodies, writes: inFlight.budget.part('writes') })
-  const source = new SourceWatch({ control, clock, log, everyMs: CHECK_EVERY_MS })
-  parts.onBroken(() => source.doubt())
-  const heartbeat = new Heartbeat({
-    control,
-    clock,
-    log,
-    quietMs: QUIET_MS,
-    lateAfterMs: LATE_AFTER_MS,
-    lastWriteAt: () => limit.wroteAt,
-  })
+  const documents = watched(control, new WriteLimit(parts.maxWrites, clock), tools)
+  const { limit, source } = documents
+  // Deliveries follow another database, so what is written to one proves nothing about the other.
+  const messages =
+    parts.messages && watched(parts.messages.control, new WriteLimit(parts.maxWrites, clock, limit), tools)
+  const databases = messages ? [documents, messages] : [documents]
+  parts.onBroken(() => databases.forEach((database) => database.source.doubt()))
   const counts = { done: 0, replayed: 0, problems: new Map<ProblemCode, number>() }
   const writer: Writer = {
     codec,
@@ -71,12 +68,21 @@ export function writerApp(parts: WriterAppParts, tools: ServiceTools): WriterApp
     requests: tools.requests,
     readerUrl: readerUrl?.replace(/\/+$/, ''),
     counts,
+    messages:
+      parts.messages && messages
+        ? {
+            store: parts.messages.store,
+            limit: messages.limit,
+            source: messages.source,
+            newId: () => newMessageId(codec),
+            clock,
+            adminRole: parts.messagesAdminRole,
+          }
+        : undefined,
   }
-  addWriterMetrics(tools.metrics, { counts, limit, source, heartbeat, bodies, connection: parts.connection })
+  addWriterMetrics(tools.metrics, { counts, databases, bodies, connection: parts.connection })
   const health = new WriterHealth({
-    source,
-    heartbeat,
-    limit,
+    databases,
     counts,
     bodies,
     connection: parts.connection,
@@ -86,7 +92,33 @@ export function writerApp(parts: WriterAppParts, tools: ServiceTools): WriterApp
   return {
     handle: writerHandler(writer, parts.routes ?? []),
     writer,
-    parts: [...parts.before, source, heartbeat],
+    parts: [...parts.before, ...databases.flatMap((database) => [database.source, database.heartbeat])],
     health,
   }
+}
+
+/** What is known of one database. */
+function watched(
+  control: Backend['control'],
+  limit: WriteLimit,
+  { clock, log }: Pick<ServiceTools, 'clock' | 'log'>,
+): WatchedDatabase {
+  return {
+    limit,
+    source: new SourceWatch({ control, clock, log, everyMs: CHECK_EVERY_MS }),
+    heartbeat: new Heartbeat({
+      control,
+      clock,
+      log,
+      quietMs: QUIET_MS,
+      lateAfterMs: LATE_AFTER_MS,
+      lastWriteAt: () => limit.wroteAt,
+    }),
+  }
+}
+
+function newMessageId(codec: Backend['codec']): Id {
+  const id = codec.newId('uuid')
+  if (id === undefined) throw new TypeError('expected a codec that makes UUIDs')
+  return id
 }

@@ -1,16 +1,12 @@
 import type { BodyBudget, Metrics } from '@freshet/service'
-import type { Heartbeat } from './heartbeat.ts'
+import type { WatchedDatabase } from './health.ts'
 import type { Backend } from './store/contract.ts'
-import type { SourceWatch } from './source.ts'
-import type { WriteLimit } from './write-limit.ts'
 import type { WriteCounts } from './writer-router.ts'
 
 /** What the metrics are read from, at each scrape. */
 export interface WriterNumbers {
   readonly counts: WriteCounts
-  readonly limit: Pick<WriteLimit, 'inFlight' | 'acknowledged'>
-  readonly source: Pick<SourceWatch, 'source'>
-  readonly heartbeat: Pick<Heartbeat, 'failing'>
+  readonly databases: readonly WatchedDatabase[]
   readonly bodies: Pick<BodyBudget, 'takenBytes'>
   readonly connection: Backend['connection']
 }
@@ -18,7 +14,7 @@ export interface WriterNumbers {
 /** Registers a writer's metrics. They cost nothing until they are scraped. */
 export function addWriterMetrics(
   metrics: Metrics,
-  { counts, limit, source, heartbeat, bodies, connection }: WriterNumbers,
+  { counts, databases, bodies, connection }: WriterNumbers,
 ): void {
   metrics.counter('writer_writes_total', 'Writes completed.', [], () => counts.done)
   metrics.counter(
@@ -34,9 +30,9 @@ export function addWriterMetrics(
     'writer_acknowledged_total',
     'Operations acknowledged by a majority of the database.',
     [],
-    () => limit.acknowledged,
+    () => databases.reduce((sum, { limit }) => sum + limit.acknowledged, 0),
   )
-  metrics.gauge('writer_in_flight', 'Writes in progress.', [], () => limit.inFlight)
+  metrics.gauge('writer_in_flight', 'Writes in progress.', [], () => databases[0]?.limit.inFlight ?? 0)
   metrics.gauge(
     'writer_bodies_bytes',
     'Bytes of bodies being received, written or returned.',
@@ -44,7 +40,7 @@ export function addWriterMetrics(
     () => bodies.takenBytes,
   )
   metrics.gauge('writer_heartbeat_failing', '1 while the database does not accept the heartbeat.', [], () =>
-    heartbeat.failing ? 1 : 0,
+    databases.some(({ heartbeat }) => heartbeat.failing) ? 1 : 0,
   )
   metrics.counter(
     'writer_connection_renewals_total',
@@ -53,6 +49,6 @@ export function addWriterMetrics(
     () => connection.renewals,
   )
   metrics.gauge('writer_source_known', '1 while the source is known.', [], () =>
-    source.source === undefined ? 0 : 1,
+    databases.every(({ source }) => source.source !== undefined) ? 1 : 0,
   )
 }

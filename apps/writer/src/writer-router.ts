@@ -13,6 +13,8 @@ import {
 import express, { Router, type ErrorRequestHandler } from 'express'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { documentPath } from './operations/documents.ts'
+import { messageParameters, messageRoutes } from './messages/routes.ts'
+import type { MessageParts } from './messages/parts.ts'
 import { type WriterRouteParts, writerRoutes } from './routes.ts'
 
 /** The dependencies of a writer's router; `openWriter` creates them. */
@@ -23,6 +25,8 @@ export interface Writer extends WriterRouteParts {
   /** Where documents are read, without a trailing slash. */
   readonly readerUrl: string | undefined
   readonly counts: WriteCounts
+  /** `undefined`: messages are off. */
+  readonly messages: MessageParts | undefined
 }
 
 /** Number of answers since the start. */
@@ -52,12 +56,15 @@ export function writerRouter(
   writer: Writer,
   { routes = [], errors = 'answered' }: WriterRouterOptions = {},
 ): Router {
-  const { collections, tokens, requests, readerUrl } = writer
+  const { collections, tokens, requests, readerUrl, messages } = writer
   const table = new RouteTable({
-    routes: [...writerRoutes(writer), ...routes],
+    routes: [...writerRoutes(writer), ...(messages ? messageRoutes(writer, messages) : []), ...routes],
     tokens,
     requests,
-    parameters: documentParameters((name) => collections.has(name)),
+    parameters: {
+      ...documentParameters((name) => collections.has(name)),
+      ...(messages && messageParameters),
+    },
     methodNotAllowedHeaders: ({ request: { method }, parameters: { collection, id } }) => {
       if (readerUrl === undefined || collection === undefined || (method !== 'GET' && method !== 'HEAD'))
         return {}

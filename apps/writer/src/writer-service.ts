@@ -1,5 +1,6 @@
 import { CollectionFileError, loadCollections, type Collection } from '@freshet/documents'
 import { ConfigError } from '@freshet/kit'
+import { occupiedName } from '@freshet/messages'
 import type { ServiceDefinition, ServiceTools } from '@freshet/service'
 import { storedNameFault } from './store/backend.ts'
 import type { Backend } from './store/contract.ts'
@@ -32,6 +33,12 @@ export function writerService({
           '--max-body is larger than --in-flight-size, which all bodies share.',
         )
       const collections = await collectionsIn(config.collections)
+      const occupied = config.messages ? occupiedName(collections.keys()) : undefined
+      if (occupied !== undefined)
+        throw new ConfigError(
+          'CONFLICT',
+          `--collections: with --messages, no collection may be named ${occupied}, since /v1/${occupied} is a path of messages.`,
+        )
       const { parts: before, ...backend } = open(config, tools)
       try {
         await backend.expectRights([...collections.values()].map(({ stored }) => stored))
@@ -40,7 +47,8 @@ export function writerService({
         throw error
       }
       const limits = { maxBodyBytes, maxWrites, maxHops, unreadyAfterMs }
-      return writerApp({ ...backend, ...limits, collections, readerUrl, before }, tools)
+      const { messagesAdminRole } = config
+      return writerApp({ ...backend, ...limits, collections, readerUrl, messagesAdminRole, before }, tools)
     },
   }
 }

@@ -8,7 +8,13 @@ test.each([100, 5_000, 30_000])(
   async (acknowledgeWithinMs) => {
     const uri = 'mongodb://127.0.0.1:1'
     const own = { clock: systemClock, log: silentLog }
-    const connection = new DatabaseConnection({ uri, maxWrites: 1, acknowledgeWithinMs, ...own })
+    const connection = new DatabaseConnection({
+      uri,
+      databases: 1,
+      maxWrites: 1,
+      acknowledgeWithinMs,
+      ...own,
+    })
     for (const { options } of [connection.writes, connection.control]) {
       const { connectTimeoutMS, socketTimeoutMS } = options
       expect(connectTimeoutMS).toBeGreaterThanOrEqual(acknowledgeWithinMs)

@@ -64,6 +64,12 @@ export const clientProblems = {
     retryable: false,
     remedy: 'Use a token with the permission that the detail names.',
   },
+  'not-a-member': {
+    status: 403,
+    title: 'Only members may send to this group',
+    retryable: false,
+    remedy: 'Ask the owner of the group to add the user.',
+  },
   'not-found': {
     status: 404,
     title: 'The document does not exist',
@@ -82,6 +88,24 @@ export const clientProblems = {
     retryable: false,
     remedy:
       'Paths are /v1/{collection}/{id} and /v1/{collection}, case-sensitive and without a trailing slash.',
+  },
+  'unknown-message': {
+    status: 404,
+    title: 'The message does not exist',
+    retryable: false,
+    remedy: 'Use the id of a message, not that of an edit or deletion.',
+  },
+  'unknown-group': {
+    status: 404,
+    title: 'The group does not exist',
+    retryable: false,
+    remedy: 'Create it with PUT /v1/groups/{group}.',
+  },
+  'unknown-conversation': {
+    status: 404,
+    title: 'The conversation does not exist',
+    retryable: false,
+    remedy: 'Use the "conv" of a message that the user has received.',
   },
   'method-not-allowed': {
     status: 405,
@@ -113,6 +137,18 @@ export const clientProblems = {
     retryable: true,
     remedy:
       'Retry with the same key after a moment. If the writer was killed, the key may stay in use for up to a minute.',
+  },
+  'message-deleted': {
+    status: 409,
+    title: 'The message has been deleted',
+    retryable: false,
+    remedy: 'Send a new message.',
+  },
+  'membership-full': {
+    status: 409,
+    title: 'The user has left and joined this group too often',
+    retryable: false,
+    remedy: 'Use a new group: each time out of a group takes space in the membership.',
   },
   'not-plain-json': {
     status: 409,
@@ -181,6 +217,18 @@ export const clientProblems = {
     title: 'The patch cannot be applied',
     retryable: false,
     remedy: 'Read the document again: a path in the patch does not exist, or one of its tests failed.',
+  },
+  'invalid-message': {
+    status: 422,
+    title: 'The request about messages is invalid',
+    retryable: false,
+    remedy: 'Correct the fields listed in "errors".',
+  },
+  'client-id-reused': {
+    status: 422,
+    title: 'The clientId was used for a different message',
+    retryable: false,
+    remedy: 'Use a new clientId for each message. To repeat one, send the same recipients and body.',
   },
   'idempotency-mismatch': {
     status: 422,

@@ -82,6 +82,7 @@ export class DevDatabase implements Part {
         uri: this.#adminUri,
         database,
         collections,
+        messages: true,
         passwords: Object.fromEntries(this.#passwords),
         // A forgotten variable may point to the database of running services: do not lock them out.
         ownUsersOnly: fromVariable,

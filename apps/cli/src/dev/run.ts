@@ -75,7 +75,7 @@ export async function runDev(
         name: 'writer',
         index: 0,
         uri: mongodb.uriFor('freshet-writer'),
-        args: readerUrl(config),
+        args: [...readerUrl(config), '--messages'],
         heapMiB: writerHeapMiB,
       }),
   })

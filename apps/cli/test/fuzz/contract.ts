@@ -61,6 +61,14 @@ const answered: Readonly<Record<App, ReadonlySet<string>>> = {
     'precondition-required',
     'outcome-unknown',
     'write-loop',
+    'not-a-member',
+    'unknown-message',
+    'unknown-group',
+    'unknown-conversation',
+    'message-deleted',
+    'membership-full',
+    'invalid-message',
+    'client-id-reused',
   ]),
 }
 

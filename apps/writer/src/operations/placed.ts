@@ -73,6 +73,7 @@ function atPosition(refusal: ProblemError, position: string): ProblemError {
   return refusedAt(position, code, { ...options, headers, cause })
 }
 
+/** A value, or a refusal that is a fact about what was read. */
 type Verdict<T> =
   { readonly kind: 'done'; readonly value: T } | { readonly kind: 'refused'; readonly refusal: ProblemError }
 
@@ -85,7 +86,7 @@ export async function readModifyWrite<T>(
   { collection, id }: DocumentRequest,
   decide: Decide<T>,
 ): Promise<{ readonly value: T; readonly position: string }> {
-  const { done, position } = await placed(parts, id, () =>
+  const read = await placed(parts, id, () =>
     parts.store.change<Verdict<T>>({ collection, id }, (stored) => {
       try {
         const { write, value } = decide(stored)
@@ -96,6 +97,27 @@ export async function readModifyWrite<T>(
       }
     }),
   )
+  return settled(read)
+}
+
+/** Runs a decision. If it throws a `ProblemError`, that is its verdict, and it must not have written anything. */
+export async function verdictOf<T>(
+  decide: () => Promise<{ readonly value: T; readonly wrote: boolean }>,
+): Promise<{ readonly value: Verdict<T>; readonly wrote: boolean }> {
+  try {
+    const { value, wrote } = await decide()
+    return { value: { kind: 'done', value }, wrote }
+  } catch (error) {
+    if (!(error instanceof ProblemError)) throw error
+    return { value: { kind: 'refused', refusal: error }, wrote: false }
+  }
+}
+
+/** The value of a verdict. @throws {ProblemError} the refusal, with its position. */
+export function settled<T>({ done, position }: Placed<{ readonly value: Verdict<T> }>): {
+  readonly value: T
+  readonly position: string
+} {
   if (done.value.kind === 'refused') throw atPosition(done.value.refusal, position)
   return { value: done.value.value, position }
 }

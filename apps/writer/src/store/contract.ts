@@ -1,6 +1,7 @@
 import type { DocumentCodec, StoredDocument } from '@freshet/documents'
 import type { ByteBudget, Clock, Log, Part } from '@freshet/kit'
 import type { Id, Lineage, Position, SourceId, StoredCollection } from '@freshet/protocol'
+import type { MessageStore } from './message-store.ts'
 
 /** Identifies one document. The id is valid for the collection. */
 export interface DocumentPlace {
@@ -120,6 +121,8 @@ export interface Backend {
   readonly codec: DocumentCodec
   readonly store: WriteStore
   readonly control: ControlStore
+  /** Messages and the control documents of their database, if they are on. */
+  readonly messages?: { readonly store: MessageStore; readonly control: ControlStore } | undefined
   /** Calls the listener before a broken connection is replaced, which may lead to another server. */
   readonly onBroken: (listener: () => void) => void
   /**
@@ -135,6 +138,8 @@ export interface Backend {
 /** Settings for every kind of database. */
 export interface BackendSettings {
   readonly database: string
+  /** Whether messages are written too. */
+  readonly messages: boolean
   readonly maxWrites: number
   /** How long a majority may take to acknowledge, in milliseconds. After that, the outcome is unknown. */
   readonly acknowledgeWithinMs: number

@@ -48,9 +48,13 @@ export function bearer(...handlers: readonly string[]): Promise<string> {
   return bearerOf('tester', handlers)
 }
 
-/** One for the default caller. */
-export async function bearerOf(caller: string, handlers: readonly string[] = []): Promise<string> {
-  const token = await new SignJWT(handlers.length > 0 ? { freshet_handlers: handlers } : {})
+/** One for this caller, with these roles. */
+export async function bearerOf(
+  caller: string,
+  handlers: readonly string[] = [],
+  roles: readonly string[] = [],
+): Promise<string> {
+  const token = await new SignJWT({ ...(handlers.length > 0 && { freshet_handlers: handlers }), roles })
     .setProtectedHeader({ alg: 'HS256' })
     .setIssuer('freshet')
     .setAudience('freshet')

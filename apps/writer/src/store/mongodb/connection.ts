@@ -3,8 +3,8 @@ import type { Db, MongoClient, MongoClientOptions } from 'mongodb'
 import { StoreError } from '../errors.ts'
 import { makeClient, watchTopology, type ClientOptions } from './client.ts'
 
-/** One each for the heartbeat and the source check, and a spare for when one breaks. */
-const CONTROL_CONNECTIONS = 3
+/** One each for the heartbeat and the source check of each database, and a spare for when one breaks. */
+const controlConnections = (databases: number): number => 2 * databases + 1
 
 /**
  * An outage that lasts longer than this counts as lost servers; see
@@ -17,6 +17,8 @@ const RENEWAL_PAUSES = { firstMs: 100, maxMs: 1_000 }
 
 /** Options of a database connection. */
 export interface ConnectionOptions extends ClientOptions {
+  /** Databases with control documents. */
+  readonly databases: number
   readonly maxWrites: number
   readonly clock: Clock
   readonly log: Log
@@ -114,14 +116,14 @@ export class DatabaseConnection implements Part {
   }
 
   #clients(): Clients {
-    const { clock, maxWrites } = this.#options
+    const { clock, maxWrites, databases } = this.#options
     const clients = {
       writes: this.#client({ appName: 'freshet-writer', maxPoolSize: maxWrites }),
       // Opened in advance: while writes keep the process busy, handshake and login take too long.
       control: this.#client({
         appName: 'freshet-writer-control',
-        maxPoolSize: CONTROL_CONNECTIONS,
-        minPoolSize: CONTROL_CONNECTIONS,
+        maxPoolSize: controlConnections(databases),
+        minPoolSize: controlConnections(databases),
       }),
     }
     for (const client of Object.values(clients))

@@ -1,13 +1,16 @@
 import { mongodbCodec } from '@freshet/documents-mongodb'
 import { Backoff, defineOptions, REQUIRED, secret, type ConfigOf } from '@freshet/kit'
+import { messagesDatabase } from '@freshet/mongodb-rules'
 import type { Backend, BackendSettings, BackendTools } from '../contract.ts'
 import { CollectionChecks, followableBy } from './collection-checks.ts'
 import { DatabaseConnection } from './connection.ts'
 import { ControlDocuments } from './control-documents.ts'
+import { MongoMessages } from './messages.ts'
 import { ReadBudget, ReadModifyWrites } from './read-modify-writes.ts'
 import { expectRights } from './rights.ts'
 import { MongoStore } from './store.ts'
 import { SnapshotTransactions } from './transactions.ts'
+import { Turns } from './turns.ts'
 
 /** Options of a writer for MongoDB. */
 export const mongodbOptions = defineOptions({
@@ -18,6 +21,9 @@ export const mongodbOptions = defineOptions({
 const RETRIES = 5
 const PAUSES = { firstMs: 4, maxMs: 100 }
 
+/** Every message of a conversation conflicts with those that other writers store at the same time. */
+const MESSAGE_RETRIES = 15
+
 /** Share of the memory budget. */
 const READS_SHARE = 1 / 4
 const LARGE_READS_SHARE = 1 / 2
@@ -27,14 +33,18 @@ export function openMongodb(
   config: ConfigOf<typeof mongodbOptions> & BackendSettings,
   { clock, log, inFlight: { budget } }: BackendTools,
 ): Backend {
-  const { mongodbUri: uri, database, maxWrites, acknowledgeWithinMs } = config
-  const connection = new DatabaseConnection({ uri, maxWrites, acknowledgeWithinMs, clock, log })
+  const { mongodbUri: uri, database, messages, maxWrites, acknowledgeWithinMs } = config
+  const databases = messages ? 2 : 1
+  const connection = new DatabaseConnection({ uri, databases, maxWrites, acknowledgeWithinMs, clock, log })
   const control = new ControlDocuments(connection, database, acknowledgeWithinMs)
   const latestPosition = () => control.latestPosition()
-  const retries = { times: RETRIES, pauses: () => new Backoff(PAUSES, Math.random), clock }
+  const transactions = (times: number): SnapshotTransactions => {
+    const retries = { times, pauses: () => new Backoff(PAUSES, Math.random), clock }
+    return new SnapshotTransactions({ connection, acknowledgeWithinMs, retries, latestPosition })
+  }
   const changes = new ReadModifyWrites({
     database,
-    transactions: new SnapshotTransactions({ connection, acknowledgeWithinMs, retries, latestPosition }),
+    transactions: transactions(RETRIES),
     readBudget: new ReadBudget({
       small: budget.part('looks', budget.maxBytes * READS_SHARE),
       large: budget.part('large_looks', budget.maxBytes * LARGE_READS_SHARE),
@@ -46,8 +56,18 @@ export function openMongodb(
     codec: mongodbCodec,
     store: new MongoStore({ connection, database, acknowledgeWithinMs, latestPosition, changes, checks }),
     control,
+    messages: messages
+      ? {
+          store: new MongoMessages(
+            messagesDatabase(database),
+            transactions(MESSAGE_RETRIES),
+            new Turns(clock),
+          ),
+          control: new ControlDocuments(connection, messagesDatabase(database), acknowledgeWithinMs),
+        }
+      : undefined,
     onBroken: (listener) => connection.onBroken(listener),
-    expectRights: (collections) => expectRights({ connection, database, collections, log }),
+    expectRights: (collections) => expectRights({ connection, database, collections, messages, log }),
     connection,
     parts: [connection],
   }

@@ -1,5 +1,11 @@
 import { ConfigError, type Log } from '@freshet/kit'
-import { causesCollection, controlCollection, refusalOf } from '@freshet/mongodb-rules'
+import {
+  causesCollection,
+  controlCollection,
+  messageCollections,
+  messagesDatabase,
+  refusalOf,
+} from '@freshet/mongodb-rules'
 import { idempotencyCollection, internalDatabase } from '@freshet/roles'
 import { MongoServerError, type Document, type MongoClient } from 'mongodb'
 import type { DatabaseConnection } from './connection.ts'
@@ -21,11 +27,21 @@ function ofOwn(database: string): readonly Wanted[] {
   ]
 }
 
+/** What messages need in addition. */
+function ofMessages(database: string): readonly Wanted[] {
+  const name = messagesDatabase(database)
+  return [
+    [name, controlCollection, ['find', 'update']],
+    ...Object.values(messageCollections).map((one): Wanted => [name, one, ['find', 'insert', 'update']]),
+  ]
+}
+
 /** Whose rights to check. */
 export interface RightsQuestion {
   readonly connection: Pick<DatabaseConnection, 'control' | 'ready'>
   readonly database: string
   readonly collections: Iterable<string>
+  readonly messages: boolean
   readonly log: Log
 }
 
@@ -38,15 +54,17 @@ export async function expectRights(question: RightsQuestion): Promise<void> {
   if (missing === undefined) return
   throw new ConfigError(
     'BAD_VALUE',
-    `--mongodb-uri-file: ${missing}; run freshet migrate and use the address of freshet-writer.`,
+    `--mongodb-uri-file: ${missing}; run freshet migrate${question.messages ? ' --messages' : ''} and use the address of freshet-writer.`,
   )
 }
 
 async function missingFor(question: RightsQuestion): Promise<string | undefined> {
-  const { connection, database, collections, log } = question
+  const { connection, database, collections, messages, log } = question
+  const documents = [...collections].map((name): Wanted => [database, name, ofDocuments])
+  const wanted = [...documents, ...ofOwn(database), ...(messages ? ofMessages(database) : [])]
   try {
     await connection.ready()
-    return await missingRight(connection.control, database, collections)
+    return await missingRight(connection.control, database, wanted)
   } catch (err) {
     if (isUnknownUser(err)) return 'unknown user or wrong password'
     log.warn({ err }, 'the rights of the user cannot be checked now')
@@ -66,17 +84,16 @@ function isUnknownUser(error: unknown): boolean {
 async function missingRight(
   client: MongoClient,
   database: string,
-  collections: Iterable<string>,
+  wanted: readonly Wanted[],
 ): Promise<string | undefined> {
   const db = client.db(database)
   const { authInfo } = await db.command({ connectionStatus: 1, showPrivileges: true })
   const [user] = authInfo.authenticatedUsers
   if (user === undefined)
     return await refusedWithoutUser(() => db.command({ find: controlCollection, limit: 1 }))
-  const documents = [...collections].map((name): Wanted => [database, name, ofDocuments])
-  for (const [where, collection, wanted] of [...documents, ...ofOwn(database)]) {
+  for (const [where, collection, actions] of wanted) {
     const allowed = actionsOn(authInfo.authenticatedUserPrivileges, where, collection)
-    const missing = wanted.find((action) => !allowed.has(action))
+    const missing = actions.find((action) => !allowed.has(action))
     if (missing !== undefined)
       return `the user ${user.user}@${user.db} may not ${missing} in ${collection === '' ? where : `${where}.${collection}`}`
   }

@@ -60,10 +60,12 @@ export class SnapshotTransactions {
   /**
    * Runs `work` until it commits without a conflict. Read-only work is committed too: its snapshot may contain writes
    * that are not majority-committed yet, and the commit waits for them, so what was read at the position is durable.
+   * @param committing called before each commit is sent.
    * @throws {StoreError}
    */
   async run<T>(
     work: (transaction: Transaction) => Promise<Work<T>>,
+    committing?: () => void,
   ): Promise<Acknowledged & { readonly value: T }> {
     const { times, pauses, clock } = this.#retries
     let pause: RetryDelays | undefined
@@ -72,7 +74,7 @@ export class SnapshotTransactions {
     const never = new AbortController().signal
     for (let attempt = 0; ; attempt++) {
       try {
-        return await this.#attempt(work)
+        return await this.#attempt(work, committing)
       } catch (error) {
         if (!isTransient(error)) throw error
         if (attempt === times) throw lastOf(error, times + 1)
@@ -85,6 +87,7 @@ export class SnapshotTransactions {
   /** Retryable errors are rethrown as driver errors. */
   async #attempt<T>(
     work: (transaction: Transaction) => Promise<Work<T>>,
+    committing?: () => void,
   ): Promise<Acknowledged & { readonly value: T }> {
     // `commitTransaction` does not return its reply; the session keeps the operation time of the last one.
     const client = this.#connection.writes
@@ -99,6 +102,7 @@ export class SnapshotTransactions {
       // Clear a statement's time: a commit whose reply has no time would otherwise get that earlier one.
       delete session.operationTime
       const stage = wrote ? 'commit' : 'confirm'
+      committing?.()
       await orStoreError(session.commitTransaction(), stage)
       const at = positionOfTime(session.operationTime) ?? (await orUntimed(this.#latestPosition(), stage))
       return { value, wrote, at }
