@@ -1,13 +1,14 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, expect, jest, test } from '@jest/globals'
-import { MongoClient } from 'mongodb'
+import * as driver from 'mongodb'
+import * as driversConnection from 'mongodb/lib/cmap/connection.js'
 import { errorsOf, readersDoor } from '../layers/types.ts'
 import { TestServer } from '../test-server.ts'
 import { rowsAt, type Row } from './rows.ts'
 
 const server = await TestServer.open({ accessControl: true })
-const root = new MongoClient(server.uri('root'))
+const root = new driver.MongoClient(server.uri('root'))
 await root
   .db('app')
   .collection('docs')
@@ -16,6 +17,10 @@ afterAll(async () => {
   await root.close()
   await server[Symbol.asyncDispose]()
 })
+
+// Resetting the modules would load the driver twice for each row.
+jest.unstable_mockModule('mongodb', () => driver)
+jest.unstable_mockModule('mongodb/lib/cmap/connection.js', () => driversConnection)
 
 const rows = rowsAt(server, root)
 
