@@ -53,8 +53,14 @@ test('P2 honest readers pass through an election and two new timelines, after wh
     await untilAsked(200)
     await run.db.stepDown()
     await renameTimeline(run.db.adminUri, 'shop')
+    await untilAllFollow()
+    await untilAsked(200)
   }
-  const [summary] = await Promise.all([run.audit(run.readers, 12_000), disturb()])
+  const enough = new AbortController()
+  const [summary] = await Promise.all([
+    run.audit(run.readers, enough.signal),
+    disturb().finally(() => enough.abort()),
+  ])
   expect(summary).toMatchObject(right)
   const after = await run.truth.now()
   expect(after.source).not.toBe(before.source)

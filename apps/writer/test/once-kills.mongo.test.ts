@@ -35,7 +35,7 @@ const kinds: readonly ((key: string, n: number) => Request)[] = [
   (name) => ({ method: 'POST', path: 'products', body: { name } }),
   (key, n) => ({
     method: 'PATCH',
-    path: `products/list-${n % LISTS}`,
+    path: `products/list-${Math.floor(n / kinds.length) % LISTS}`,
     headers: { 'content-type': 'application/json-patch+json' },
     body: [{ op: 'add', path: '/tags/-', value: key }],
   }),

@@ -3,6 +3,7 @@ import { ConfigError } from '@freshet/kit'
 import { openTestDatabase } from '@freshet/testkit'
 import { collections, openWriter, openWriterAtOnce } from './support/open-writer.ts'
 
+// Open during the whole file, so it leaves the shared server to the others.
 const db = await openTestDatabase({ own: true, collections })
 afterAll(() => db[Symbol.asyncDispose]())
 
@@ -26,20 +27,20 @@ test.each(['reader', 'auditor'] as const)(
 )
 
 test('G4.5 nor with a new collection before the next migration', async () => {
-  await using fresh = await openTestDatabase({ own: true, collections: collections.slice(1) })
+  await using fresh = await openTestDatabase({ collections: collections.slice(1) })
   const refusal = await refusalOf(fresh.uriFor('writer'))
   expect(String(refusal)).toContain(`may not find in shop.${collections[0]}`)
 })
 
 test('G4.5 nor without permission to store answers, as before the migration of this version', async () => {
-  await using fresh = await openTestDatabase({ own: true, collections })
+  await using fresh = await openTestDatabase({ collections })
   await fresh.admin.db('shop_internal').command({ updateRole: 'freshet-writer', privileges: [] })
   const refusal = await refusalOf(fresh.uriFor('writer'))
   expect(String(refusal)).toContain('may not find in shop_internal.idempotency')
 })
 
 test('G4.5 nor without permission to read the definitions of collections', async () => {
-  await using fresh = await openTestDatabase({ own: true, collections })
+  await using fresh = await openTestDatabase({ collections })
   const shop = fresh.admin.db('shop')
   const resource = { db: 'shop', collection: '' }
   const privileges = [{ resource, actions: ['listCollections'] }]
