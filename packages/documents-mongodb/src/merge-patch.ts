@@ -1,6 +1,7 @@
 import { bsonTypes } from '@freshet/bson'
 import { BsonNode } from './tree.ts'
 import { BodyError, pointerTo, type PatchRules } from '@freshet/documents'
+import { isPlainType } from './not-plain.ts'
 import { expectSize, expectSameId } from './patch-rules.ts'
 
 /** An empty object, created by a patch on its way down. */
@@ -41,7 +42,7 @@ function merged(
   path: readonly string[],
   rules: PatchRules,
 ): BsonNode {
-  if (old !== undefined && isNotPlain(old) && !rules.lenient)
+  if (old !== undefined && !isPlainType(old.type) && !rules.lenient)
     throw new BodyError(
       'not-plain-json',
       pointerTo(path),
@@ -51,19 +52,3 @@ function merged(
   merge(target, patch, path, rules)
   return target
 }
-
-/** Types that clients see as an object or a string but that are neither. */
-function isNotPlain({ type }: BsonNode): boolean {
-  return !plainTypes.has(type)
-}
-
-const plainTypes: ReadonlySet<number> = new Set([
-  bsonTypes.string,
-  bsonTypes.document,
-  bsonTypes.array,
-  bsonTypes.boolean,
-  bsonTypes.null,
-  bsonTypes.int32,
-  bsonTypes.int64,
-  bsonTypes.double,
-])

@@ -8,6 +8,23 @@ const STORED_ID = Buffer.from('_id')
 /** Shown as `$id`, since `id` is the document's id. */
 const FIELD_ID = Buffer.from('id')
 
+/** The BSON types of the values that JSON has. */
+const plainTypes: ReadonlySet<number> = new Set([
+  bsonTypes.string,
+  bsonTypes.document,
+  bsonTypes.array,
+  bsonTypes.boolean,
+  bsonTypes.null,
+  bsonTypes.int32,
+  bsonTypes.int64,
+  bsonTypes.double,
+])
+
+/** Whether JSON has values of this BSON type. Not every value of the type is plain: see {@link firstNotPlain}. */
+export function isPlainType(type: number): boolean {
+  return plainTypes.has(type)
+}
+
 /**
  * RFC 6901 pointer to the first value that JSON cannot represent (a date, an ObjectId, a decimal, a stored field `id`,
  * a string or name that is not UTF-8, …), as clients see the document. `undefined` if there is none. Ignores `_id`.
@@ -38,10 +55,6 @@ function inValue(type: number, bytes: Uint8Array, at: number): string | undefine
   switch (type) {
     case bsonTypes.string:
       return isUtf8(bytes.subarray(at + 4, at + 3 + uint32At(bytes, at))) ? undefined : ''
-    case bsonTypes.boolean:
-    case bsonTypes.null:
-    case bsonTypes.int32:
-      return undefined
     case bsonTypes.document:
       return inDocument(bytes, at, false, false)
     case bsonTypes.array:
@@ -51,7 +64,7 @@ function inValue(type: number, bytes: Uint8Array, at: number): string | undefine
     case bsonTypes.int64:
       return exactLong(bytes, at) === undefined ? '' : undefined
     default:
-      return ''
+      return isPlainType(type) ? undefined : ''
   }
 }
 
