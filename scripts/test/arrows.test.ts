@@ -48,11 +48,13 @@ const arrows: Record<string, readonly string[]> = {
     'service',
   ],
   reader: [
+    'change-stream',
     'change-stream-mongodb',
     'documents',
     'documents-mongodb',
     'guard',
     'kit',
+    'messages',
     'mongodb-rules',
     'protocol',
     'replica',

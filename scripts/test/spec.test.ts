@@ -50,6 +50,7 @@ test.each([
 test.each([
   ['writer', '[WM]'],
   ['delivery', 'D'],
+  ['reader', 'H'],
 ])(
   'every promise in the SPEC.md of the app %s has a test with its number, and every numbered test a promise',
   async (name, letter) => {
@@ -97,6 +98,7 @@ test.each([
   'packages/service',
   'apps/writer',
   'apps/delivery',
+  'apps/reader',
 ])('the SPEC.md of %s names only files that exist', async (name) => {
   const folder = join(root, name)
   const spec = await readFile(join(folder, 'SPEC.md'), 'utf8')

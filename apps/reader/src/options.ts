@@ -1,4 +1,4 @@
-import { bytes, defineOptions, ms, REQUIRED, text, type ConfigOf } from '@freshet/kit'
+import { bytes, defineOptions, flag, ms, REQUIRED, text, type ConfigOf } from '@freshet/kit'
 import { backendOptions } from './backend/backend.ts'
 
 /** Options of a reader, in addition to those of every service. */
@@ -6,6 +6,7 @@ export const readerOptions = defineOptions({
   ...backendOptions,
   database: text('database', REQUIRED, 'The database whose collections are served.'),
   collections: text('collections', 'collections', 'The directory of the collection files.'),
+  messages: flag('messages', 'Answers reads of messages too, which `freshet migrate --messages` prepares.'),
   cacheBytes: bytes('cache-size', 256 * 2 ** 20, 'The memory for cached documents.'),
   fillWaitMs: ms(
     'fill-within',

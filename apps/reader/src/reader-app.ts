@@ -1,5 +1,5 @@
 import type { Part } from '@freshet/kit'
-import type { GuardReport } from './backend/contract.ts'
+import type { GuardReport, MessageReads } from './backend/contract.ts'
 import type { Replica } from '@freshet/replica'
 import { ResponseBudget, type App, type Route, type ServiceTools } from '@freshet/service'
 import { Freshness } from './freshness.ts'
@@ -7,12 +7,16 @@ import { ReaderHealth, type ReaderStatus } from './health.ts'
 import { type CachedDocument, DocumentAnswer } from './read-document.ts'
 import { WaitingReads } from './waiting-reads.ts'
 import { type ReadAccess, type Reader, readerHandler } from './reader-handler.ts'
+import type { MessageRouteParts } from './messages/routes.ts'
+import { MAX_RUNNING, MessageSnapshots, READ_BYTES } from './messages/snapshots.ts'
 import { addReaderMetrics } from './reader-metrics.ts'
 
 export interface ReaderAppParts {
   readonly replica: Replica<CachedDocument>
   readonly access: ReadonlyMap<string, ReadAccess>
   readonly guard: () => GuardReport
+  /** `undefined`: messages are off. */
+  readonly messages?: MessageReads | undefined
   readonly fillWaitMs: number
   readonly aliveWithinMs: number
   readonly unreadyAfterMs: number | undefined
@@ -37,6 +41,7 @@ export function readerApp(
   const reads = new WaitingReads({ replica, room, clock, fillWaitMs: parts.fillWaitMs })
   const reader: Reader = {
     replica,
+    messages: parts.messages && messagesOf(parts.messages, parts, { inFlight, clock, log }),
     access: parts.access,
     freshness: new Freshness(replica, clock, parts.aliveWithinMs),
     reads,
@@ -65,4 +70,19 @@ export function readerApp(
   drain.add({ name: 'waiting reads', drain: () => reads.drain() })
   const handle = readerHandler(reader, { prefix: '/v1', ...(parts.routes && { routes: parts.routes }) })
   return { handle, reader, parts: [...parts.before, following], health }
+}
+
+/** At most this share of the memory for work in progress. */
+const MESSAGES_SHARE = 1 / 4
+
+function messagesOf(
+  reads: MessageReads,
+  { replica, fillWaitMs }: Pick<ReaderAppParts, 'replica' | 'fillWaitMs'>,
+  { inFlight, clock, log }: Pick<ServiceTools, 'inFlight' | 'clock' | 'log'>,
+): MessageRouteParts {
+  const { budget: all } = inFlight
+  const bytes = Math.min(MAX_RUNNING * READ_BYTES, all.maxBytes * MESSAGES_SHARE)
+  const budget = all.part('messages', bytes)
+  const snapshots = new MessageSnapshots({ replica, budget, clock, log, withinMs: fillWaitMs })
+  return { reads, snapshots }
 }

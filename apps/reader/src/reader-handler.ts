@@ -14,6 +14,7 @@ import {
 } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readMinFreshness, type Freshness } from './freshness.ts'
+import { messageParameters, messageRoutes, type MessageRouteParts } from './messages/routes.ts'
 import { readItems } from './read-by-ids.ts'
 import { readDocument, type CachedDocument, type DocumentAnswer } from './read-document.ts'
 import type { WaitingReads } from './waiting-reads.ts'
@@ -22,6 +23,8 @@ import type { WaitingReads } from './waiting-reads.ts'
 export type ReadAccess = 'public' | 'authenticated'
 
 export interface ReaderRouteParts {
+  /** `undefined`: messages are off. */
+  readonly messages: MessageRouteParts | undefined
   readonly replica: Replica<CachedDocument>
   readonly access: ReadonlyMap<string, ReadAccess>
   readonly freshness: Freshness
@@ -56,6 +59,7 @@ function readerRoutes(parts: ReaderRouteParts): readonly Route[] {
   return [
     { methods: ['GET'], path: '/{collection}/{id}', who, answer: readDocument(parts) },
     { methods: ['GET'], path: '/{collection}', who, query: ['ids'], answer: readItems(parts) },
+    ...(parts.messages ? messageRoutes(parts, parts.messages) : []),
   ]
 }
 
@@ -73,7 +77,10 @@ export function readerHandler(
     routes: [...readerRoutes(reader), ...routes],
     tokens,
     requests,
-    parameters: documentParameters((name) => access.has(name)),
+    parameters: {
+      ...documentParameters((name) => access.has(name)),
+      ...(reader.messages && messageParameters),
+    },
     methodNotAllowedHeaders: () => {
       refused.methods += 1
       return {}

@@ -59,7 +59,7 @@ export class WaitingReads<V> {
   ): Promise<Read<V>> {
     const { replica, fillWaitMs } = this.#parts
     const provedAtArrival = replica.provedAt
-    return await this.#withCancellation(response, async (signal) => {
+    return await this.withCancellation(response, async (signal) => {
       // Separate limits: a client that does not wait for a position may still wait for a document.
       const options: ReadOptions = required
         ? {
@@ -96,7 +96,7 @@ export class WaitingReads<V> {
   /** Waits for response memory. @throws {ProblemError} overloaded, not-ready. @throws {ClientGone} */
   async #acquire(bytes: number, response: ServerResponse): Promise<ByteLease> {
     const { room, clock, fillWaitMs } = this.#parts
-    return await this.#withCancellation(response, async (signal) => {
+    return await this.withCancellation(response, async (signal) => {
       const late = new AbortController()
       const timer = AbortSignal.any([signal, late.signal])
       void clock.sleep(fillWaitMs, timer).then(() => late.abort())
@@ -108,10 +108,8 @@ export class WaitingReads<V> {
     })
   }
 
-  async #withCancellation<T>(
-    response: ServerResponse,
-    work: (signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
+  /** Runs `work` until the client disconnects or the process drains. @throws {ProblemError} see `replicaProblem`. @throws {ClientGone} */
+  async withCancellation<T>(response: ServerResponse, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const waiting = new AbortController()
     const giveUp = (): void => waiting.abort()
     if (this.#draining) giveUp()

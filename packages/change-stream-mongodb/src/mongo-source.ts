@@ -2,6 +2,7 @@ import type { ChangeSource, SourceReads } from '@freshet/change-stream'
 import type { ReadConnection } from '@freshet/guard'
 import type { Clock } from '@freshet/kit'
 import type { CollectionPlace } from '@freshet/protocol'
+import type { FollowedServer } from './followed-server.ts'
 import type { IdentityRule } from './identity.ts'
 import { defaultMongoSourceOptions } from './options.ts'
 import { MongoReads } from './reads.ts'
@@ -11,20 +12,29 @@ export interface MongoConnections {
   /** Used only by the change stream, so that slow reads do not block it. May be the same as `reads`. */
   readonly feed: ReadConnection
   readonly reads: ReadConnection
+  /** Other connections of the same user, checked together with these two. */
+  readonly others?: readonly ReadConnection[]
   readonly collections: ReadonlyMap<string, CollectionPlace>
   readonly identity: IdentityRule
   readonly clock: Clock
 }
 
-/** The feed of a MongoDB database and its reads. Both accept replies only from the same server process. */
-export function mongoSource({ feed, reads, ...shared }: MongoConnections): {
+/**
+ * The feed of a MongoDB database and its reads. Both accept replies only from the same server process, `followed`, which
+ * other snapshot reads must check too.
+ */
+export function mongoSource({ feed, reads, others = [], ...shared }: MongoConnections): {
   readonly source: ChangeSource
   readonly reads: SourceReads
+  readonly followed: FollowedServer
 } {
   const parts = { ...shared, options: defaultMongoSourceOptions }
-  const source = new MongoSource({ ...parts, connection: feed, ...(reads !== feed && { alsoCheck: reads }) })
+  const checked = [...(reads === feed ? [] : [reads]), ...others]
+  const prove = async (): Promise<void> => void (await Promise.all(checked.map((one) => one.prove())))
+  const source = new MongoSource({ ...parts, connection: feed, alsoCheck: { prove } })
   return {
     source,
+    followed: source.followed,
     reads: new MongoReads({ ...parts, connection: reads, followed: source.followed }),
   }
 }

@@ -15,8 +15,8 @@ import { WatchList } from './event.ts'
 
 export interface MongoSourceParts {
   readonly connection: ReadConnection
-  /** Another connection of the same user, also checked whenever the feed is opened, but not awaited. */
-  readonly alsoCheck?: ReadConnection
+  /** Other connections of the same user, also checked whenever the feed is opened, but not awaited. */
+  readonly alsoCheck?: Pick<ReadConnection, 'prove'>
   /** The collections whose changes are emitted, by public name, with their id types. */
   readonly collections: ReadonlyMap<string, CollectionPlace>
   readonly identity: IdentityRule

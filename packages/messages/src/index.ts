@@ -9,7 +9,18 @@ export {
   membersOf,
   revocationId,
 } from './ids.ts'
-export { EVERYTHING, isMember, joined, lastVisible, left, sees } from './intervals.ts'
+export {
+  countVisibleAfter,
+  EVERYTHING,
+  isMember,
+  joined,
+  lastVisible,
+  left,
+  sees,
+  visibleSeqs,
+} from './intervals.ts'
+export type { SeqRange } from './intervals.ts'
+export { messageJson } from './message-json.ts'
 export {
   MAX_ACKS,
   MAX_BODY_BYTES,

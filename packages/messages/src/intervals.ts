@@ -42,3 +42,36 @@ export function left(intervals: readonly Interval[], lastSeq: number): readonly 
   const closed = intervals.map(({ from, to = lastSeq }) => ({ from, to }))
   return closed.filter(({ from, to }) => from <= to)
 }
+
+/** Where to go on: after a seq in ascending order, or before one in descending order. */
+export type SeqRange = { readonly after: number } | { readonly before: number }
+
+/** The first seqs of a range that such a member may see of a conversation with this `lastSeq`, in the range's order. */
+export function visibleSeqs(
+  intervals: readonly Interval[],
+  lastSeq: number,
+  range: SeqRange,
+  limit: number,
+): readonly number[] {
+  const seqs: number[] = []
+  const visible = bounded(intervals, lastSeq)
+  if ('after' in range) {
+    for (const { from, to } of visible)
+      for (let seq = Math.max(from, range.after + 1); seq <= to && seqs.length < limit; seq++) seqs.push(seq)
+  } else {
+    for (const { from, to } of visible.toReversed())
+      for (let seq = Math.min(to, range.before - 1); seq >= from && seqs.length < limit; seq--) seqs.push(seq)
+  }
+  return seqs
+}
+
+/** How many messages after a seq such a member may see. */
+export function countVisibleAfter(intervals: readonly Interval[], lastSeq: number, after: number): number {
+  const counts = bounded(intervals, lastSeq).map(({ from, to }) => to - Math.max(from - 1, after))
+  return counts.reduce((sum, count) => sum + Math.max(0, count), 0)
+}
+
+/** The messages that exist within the intervals. */
+function bounded(intervals: readonly Interval[], lastSeq: number): readonly Required<Interval>[] {
+  return intervals.map(({ from, to = lastSeq }) => ({ from: Math.max(from, 1), to: Math.min(to, lastSeq) }))
+}

@@ -1,6 +1,16 @@
 import { expect, test } from '@jest/globals'
 import * as fc from 'fast-check'
-import { isMember, joined, lastVisible, left, sees, type Interval } from '../src/index.ts'
+import {
+  countVisibleAfter,
+  EVERYTHING,
+  isMember,
+  joined,
+  lastVisible,
+  left,
+  sees,
+  visibleSeqs,
+  type Interval,
+} from '../src/index.ts'
 
 test('joining shows what follows, leaving shows nothing more, and both are idempotent', () => {
   const first = joined([], 0)
@@ -48,6 +58,13 @@ test('in any order of messages, joins and leaves, a member sees exactly what was
       const all = Array.from({ length: lastSeq }, (_, at) => at + 1)
       expect(all.filter((seq) => sees(intervals, seq))).toEqual(expected)
       expect(lastVisible(intervals, lastSeq)).toBe(expected.at(-1) ?? 0)
+      for (let at = 0; at <= lastSeq + 1; at++) {
+        const later = expected.filter((seq) => seq > at)
+        expect(visibleSeqs(intervals, lastSeq, { after: at }, 3)).toEqual(later.slice(0, 3))
+        expect(countVisibleAfter(intervals, lastSeq, at)).toBe(later.length)
+        const earlier = expected.filter((seq) => seq < at).toReversed()
+        expect(visibleSeqs(intervals, lastSeq, { before: at }, 3)).toEqual(earlier.slice(0, 3))
+      }
       for (const [at, { from, to }] of intervals.entries()) {
         expect(from).toBeLessThanOrEqual(to ?? Infinity)
         const before = intervals[at - 1]
@@ -55,4 +72,11 @@ test('in any order of messages, joins and leaves, a member sees exactly what was
       }
     }),
   )
+})
+
+test('who may see everything sees the messages that exist', () => {
+  expect(visibleSeqs(EVERYTHING, 3, { after: 0 }, 9)).toEqual([1, 2, 3])
+  expect(visibleSeqs(EVERYTHING, 3, { before: Infinity }, 9)).toEqual([3, 2, 1])
+  expect(countVisibleAfter(EVERYTHING, 3, 0)).toBe(3)
+  expect(visibleSeqs(EVERYTHING, 0, { after: 0 }, 9)).toEqual([])
 })

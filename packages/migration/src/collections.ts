@@ -42,8 +42,10 @@ export async function createMessageCollections(
   const named = { partialFilterExpression: { clientId: { $exists: true } } }
   await db.collection(messages).createIndex({ from: 1, clientId: 1 }, { unique: true, ...named })
   // Only direct conversations list their members.
-  await db.collection(conversations).createIndex({ members: 1 }, { sparse: true })
-  await db.collection(memberships).createIndex({ user: 1 })
+  const direct = { partialFilterExpression: { members: { $exists: true } } }
+  // With the id behind it, readers page through the conversations of a user without sorting them.
+  await db.collection(conversations).createIndex({ members: 1, _id: 1 }, direct)
+  await db.collection(memberships).createIndex({ user: 1, group: 1 })
   await db.collection(memberships).createIndex({ group: 1 })
   await db.collection(cursors).createIndex({ user: 1 })
   return made

@@ -8,13 +8,13 @@ import { FakeReplica } from './fake-replica.ts'
 
 export const secret = 'a secret of the tests that is long enough'
 
-/** An `Authorization` header that is valid for a minute. */
-export async function bearer(): Promise<string> {
-  const token = await new SignJWT({})
+/** An `Authorization` header that is valid for a minute. @param groups the claim `groups`. */
+export async function bearer(user = 'tester', groups?: readonly string[]): Promise<string> {
+  const token = await new SignJWT({ ...(groups && { groups }) })
     .setProtectedHeader({ alg: 'HS256' })
     .setIssuer('freshet')
     .setAudience('freshet')
-    .setSubject('tester')
+    .setSubject(user)
     .setExpirationTime('1m')
     .sign(new TextEncoder().encode(secret))
   return `Bearer ${token}`

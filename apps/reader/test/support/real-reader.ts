@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { defineOptions, readConfig, systemClock } from '@freshet/kit'
 import { serviceOptions, startService, type RunningService } from '@freshet/service'
 import { silentLog } from '@freshet/testkit'
+import type { MessageReads } from '../../src/backend/contract.ts'
 import { openBackend } from '../../src/backend/backend.ts'
 import { readerOptions } from '../../src/options.ts'
 import { readerService } from '../../src/reader-service.ts'
@@ -10,13 +11,21 @@ import { secret } from './open-reader.ts'
 const collections = join(import.meta.dirname, '../../../../collections')
 
 /** A complete reader with a real database, as in production. */
-export function startReader(uri: string, argv: readonly string[]): Promise<RunningService> {
+export function startReader(
+  uri: string,
+  argv: readonly string[],
+  /** Replaces how messages are read. */
+  change: (reads: MessageReads) => MessageReads = (reads) => reads,
+): Promise<RunningService> {
   return startService({
     definition: readerService({
       version: '0.0.0',
       heapBytes: 2 ** 30,
       aliveWithinMs: 2_000,
-      open: openBackend,
+      open: async (config, tools) => {
+        const backend = await openBackend(config, tools)
+        return { ...backend, messages: backend.messages && change(backend.messages) }
+      },
     }),
     config: readConfig(defineOptions({ ...serviceOptions, ...readerOptions }), {
       argv: ['--port=0', '--management-port=0', '--database=shop', `--collections=${collections}`, ...argv],

@@ -2,11 +2,13 @@ import { mongoSource } from '@freshet/change-stream-mongodb'
 import { CollectionFileError, loadCollections } from '@freshet/documents'
 import { mongodbCodec } from '@freshet/documents-mongodb'
 import { ConfigError, defineOptions, REQUIRED, secret, type ConfigOf } from '@freshet/kit'
+import { occupiedName } from '@freshet/messages'
 import { storedNameFault } from '@freshet/mongodb-rules'
 import { createReplica, defaultReplicaOptions } from '@freshet/replica'
 import { documentEncoder } from '../../read-document.ts'
 import type { Backend, BackendSettings, BackendTools } from '../contract.ts'
 import { openConnections } from './connections.ts'
+import { MongoMessageReads } from './message-reads.ts'
 
 /** Options of a reader on MongoDB. */
 export const mongodbOptions = defineOptions({
@@ -27,11 +29,25 @@ export async function openMongodb(
     if (!(error instanceof CollectionFileError)) throw error
     throw new ConfigError('BAD_VALUE', `--collections: ${error.message}`, { cause: error })
   })
+  const occupied = config.messages ? occupiedName(collections.keys()) : undefined
+  if (occupied !== undefined)
+    throw new ConfigError(
+      'CONFLICT',
+      `--collections: with --messages, no collection may be named ${occupied}, since /v1/${occupied} is a path of messages.`,
+    )
   const connections = await openConnections(config, tools, Math.random)
   const places = new Map([...collections].map(([name, { idType, stored }]) => [name, { idType, stored }]))
-  const { feed, fills } = connections
+  const { feed, fills, messages } = connections
+  const { followed, ...source } = mongoSource({
+    feed,
+    reads: fills,
+    ...(messages && { others: [messages] }),
+    collections: places,
+    identity: { kind: 'control' },
+    clock,
+  })
   const replica = createReplica({
-    ...mongoSource({ feed, reads: fills, collections: places, identity: { kind: 'control' }, clock }),
+    ...source,
     collections: places,
     budget: inFlight.budget,
     encoder: documentEncoder(mongodbCodec.encode),
@@ -41,5 +57,11 @@ export async function openMongodb(
     log,
   })
   const access = new Map([...collections].map(([name, { access: declared }]) => [name, declared.read]))
-  return { replica, access, guard: () => connections.guard(), parts: [connections] }
+  return {
+    replica,
+    access,
+    guard: () => connections.guard(),
+    messages: messages && new MongoMessageReads({ connection: messages, followed, log }),
+    parts: [connections],
+  }
 }
