@@ -2,10 +2,9 @@ import type { ChangeSource, SourceReads } from '@freshet/change-stream'
 import type { ReadConnection } from '@freshet/guard'
 import type { Clock } from '@freshet/kit'
 import type { CollectionPlace } from '@freshet/protocol'
-import type { FollowedServer } from './followed-server.ts'
 import type { IdentityRule } from './identity.ts'
 import { defaultMongoSourceOptions } from './options.ts'
-import { MongoReads } from './reads.ts'
+import { MongoReads, type FollowedServer } from './reads.ts'
 import { MongoSource } from './source.ts'
 
 export interface MongoConnections {

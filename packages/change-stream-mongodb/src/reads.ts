@@ -188,7 +188,7 @@ function sizesIn(replies: ReadonlyMap<Id, Bytes>): ReadonlyMap<Id, number> {
 }
 
 /** A position as the cluster time in commands. */
-function timestampOf(position: Position): Timestamp {
+export function timestampOf(position: Position): Timestamp {
   return new Timestamp({ t: highOf(position), i: lowOf(position) })
 }
 

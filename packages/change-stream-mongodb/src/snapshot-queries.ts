@@ -1,9 +1,9 @@
 import { serverOf, type ReadCommand, type ReadConnection } from '@freshet/guard'
 import { ChangeStreamError } from '@freshet/change-stream'
 import type { Position } from '@freshet/protocol'
-import { compareTimes, timeOf, timeOfTimestamp, timestampOf } from './cluster-time.ts'
+import { compareTimes, timeOf, timeOfTimestamp } from './cluster-time.ts'
 import { changeStreamErrorOf } from './driver-errors.ts'
-import type { FollowedServer } from './followed-server.ts'
+import { timestampOf, type FollowedServer } from './reads.ts'
 
 /** How much later than the server's time limit a reply may come. */
 const REPLY_EXTRA_MS = 1_000

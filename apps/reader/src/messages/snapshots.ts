@@ -12,7 +12,7 @@ export const MAX_RUNNING = 8
 export const READ_BYTES = 2 * 2 ** 20
 
 /** Requests that may wait for the others. Beyond that they are refused. */
-export const MAX_WAITING = 1_000
+const MAX_WAITING = 1_000
 
 /** Pause before a read is repeated at a later position. */
 const RETRY_MS = 50
