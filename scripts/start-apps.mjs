@@ -14,7 +14,7 @@ const [wanted] = process.argv.slice(2)
 assert.equal(process.versions.node.split('.')[0], wanted, `this is Node ${process.versions.node}`)
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const options = ['--json', '--port=0', '--ephemeral', '--no-sample', '--readers=1']
+const options = ['--json', '--port=0', '--ephemeral', '--no-sample', '--readers=1', '--deliveries=1']
 // It starts the services on the same Node.js.
 const dev = spawn(process.execPath, [join(root, 'apps/cli/dist/main.js'), 'dev', ...options], {
   cwd: root,

@@ -60,9 +60,10 @@ const arrows: Record<string, readonly string[]> = {
     'replica',
     'service',
   ],
-  // The two apps are started as processes: declared so that they are built first, but never imported.
+  // The apps are started as processes: declared so that they are built first, but never imported.
   cli: [
     'bson',
+    'delivery',
     'documents',
     'documents-mongodb',
     'guard',

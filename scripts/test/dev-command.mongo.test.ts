@@ -33,10 +33,10 @@ test.each(Object.entries(ends))(
     expect(line).toMatchObject({ ready: true })
     expect(await talk(devLineOf(line))).toEqual([[201, 200, 200], 1])
     const commands = dev.family().map((pid) => Program.commandOf(pid))
-    for (const built of ['cli', 'writer', 'reader'])
+    for (const built of ['cli', 'writer', 'reader', 'delivery'])
       expect(commands).toContainEqual(expect.stringMatching(new RegExp(`apps/${built}/dist/main\\.js `)))
-    // run.mjs, the command line, three services, the database and its watchdog.
-    expect(commands.length).toBeGreaterThanOrEqual(7)
+    // run.mjs, the command line, five services, the database and its watchdog.
+    expect(commands.length).toBeGreaterThanOrEqual(9)
     end(dev)
     const { code, printed } = await dev.outcome
     expect({ code, printed }).toEqual({ code: 0, printed: `${JSON.stringify(line)}\n` })

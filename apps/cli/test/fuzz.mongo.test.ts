@@ -25,7 +25,7 @@ let line: DevLine
 beforeAll(async () => {
   collections = await makeCollections()
   poolsFor = makePools(collections.all, random.seed)
-  const argv = ['--json', '--port=0', '--no-sample', '--ephemeral', '--readers=1']
+  const argv = ['--json', '--port=0', '--no-sample', '--ephemeral', '--readers=1', '--deliveries=0']
   dev = new Program(['dev', ...argv, `--collections=${collections.folder}`])
   line = devLineOf(await dev.json())
 })

@@ -22,10 +22,12 @@ test('a port in use is reported before anything starts, with a remedy', async ()
   await using taken = await squatter()
   const words = (use: string) =>
     new RegExp(`^PORT_TAKEN: port ${taken.port} on 127.0.0.1, required for ${use}, is in use.*--port=0`)
-  await expect(requireFreePorts(taken.port, 1, '127.0.0.1')).rejects.toThrow(words('the writer'))
-  await expect(requireFreePorts(taken.port - 1, 2, '127.0.0.1')).rejects.toThrow(words('reader 1'))
-  await expect(requireFreePorts(taken.port - 100, 1, '127.0.0.1')).rejects.toThrow(
+  await expect(requireFreePorts(taken.port, ['the writer'], '127.0.0.1')).rejects.toThrow(words('the writer'))
+  await expect(requireFreePorts(taken.port - 1, ['the writer', 'reader 1'], '127.0.0.1')).rejects.toThrow(
+    words('reader 1'),
+  )
+  await expect(requireFreePorts(taken.port - 100, ['the writer'], '127.0.0.1')).rejects.toThrow(
     words('health and metrics of the writer'),
   )
-  await expect(requireFreePorts(0, 64, '127.0.0.1')).resolves.toBeUndefined()
+  await expect(requireFreePorts(0, ['the writer'], '127.0.0.1')).resolves.toBeUndefined()
 })

@@ -5,9 +5,13 @@ import { openProxy } from './support/proxied.ts'
 test('dev, its sample data and an audit bypass the proxy of the shell', async () => {
   await using proxy = await openProxy()
   const { env } = proxy
-  await using dev = new Program(['dev', '--json', '--port=0', '--ephemeral', '--readers=1'], undefined, {
-    env,
-  })
+  await using dev = new Program(
+    ['dev', '--json', '--port=0', '--ephemeral', '--readers=1', '--deliveries=0'],
+    undefined,
+    {
+      env,
+    },
+  )
   expect(await dev.json()).toMatchObject({ ready: true })
   await using audit = new Program(['audit', '--for=1s', '--json'], dev.cwd, { env })
   const { code, printed, said } = await audit.outcome

@@ -12,7 +12,7 @@ let dev: Program
 let line: DevLine
 
 beforeAll(async () => {
-  dev = new Program(['dev', '--json', '--port=0', '--no-sample', '--ephemeral'])
+  dev = new Program(['dev', '--json', '--port=0', '--no-sample', '--ephemeral', '--deliveries=0'])
   line = devLineOf(await dev.json())
 })
 afterAll(() => dev[Symbol.asyncDispose]())

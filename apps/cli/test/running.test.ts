@@ -15,6 +15,7 @@ const doors = { url: 'http://127.0.0.1:1', managementUrl: 'http://127.0.0.1:2' }
 const run: RunningDev = {
   writer: doors,
   readers: [doors, doors],
+  deliveries: [doors],
   mongodb: 'mongodb://developer:hidden@127.0.0.1',
   reader: 'mongodb://reader:hidden@127.0.0.1',
   writerMongodb: 'mongodb://writer:hidden@127.0.0.1',

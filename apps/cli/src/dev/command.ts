@@ -12,10 +12,11 @@ import { runDev } from './run.ts'
 
 const options = defineOptions({
   readers: count('readers', 2, 'How many readers to start.', { min: 1, max: 64 }),
+  deliveries: count('deliveries', 2, 'How many delivery services to start.', { max: 32 }),
   port: count(
     'port',
     7400,
-    'Port of the writer; readers use the next ones, and health and metrics are 100 ports higher. 0 uses any free ports.',
+    'Port of the writer; readers and then deliveries use the next ones, and health and metrics are 100 ports higher. 0 uses any free ports.',
     {
       max: 65_000,
     },
@@ -23,7 +24,7 @@ const options = defineOptions({
   host: text(
     'host',
     '127.0.0.1',
-    'Address that writer and readers listen on; 0.0.0.0 for other machines. MongoDB, health and metrics stay local.',
+    'Address that writer, readers and deliveries listen on; 0.0.0.0 for other machines. MongoDB, health and metrics stay local.',
   ),
   corsOrigins: serviceOptions.corsOrigins,
   db: text(
@@ -75,7 +76,8 @@ function reportMongodbUri({ db, database }: DevConfig, { env, say }: CommandCont
 /** `freshet dev`: runs the whole system on this machine until Ctrl-C. */
 export const devCommand = defineCommand({
   name: 'dev',
-  summary: 'Runs MongoDB, a writer, readers and changing sample data on this machine until Ctrl-C.',
+  summary:
+    'Runs MongoDB, a writer, readers, deliveries and changing sample data on this machine until Ctrl-C.',
   options,
   async run(config, context) {
     if (config.sample && (config.noSample || config.collections !== undefined))

@@ -1,9 +1,10 @@
 /** Options of `freshet dev`. */
 export interface DevConfig {
   readonly readers: number
-  /** Port of the writer; readers use the next ones. 0: any free ports. */
+  readonly deliveries: number
+  /** Port of the writer; readers and then deliveries use the next ones. 0: any free ports. */
   readonly port: number
-  /** Address that writer and readers listen on. Everything else listens on the loopback interface. */
+  /** Address that writer, readers and deliveries listen on. Everything else listens on the loopback interface. */
   readonly host: string
   /** Origins for CORS; `*` for all. */
   readonly corsOrigins: readonly string[]

@@ -1,27 +1,38 @@
+import type { Endpoints } from './child.ts'
 import type { RunningDev } from './running.ts'
 
 /** Describes the run, as one JSON line for programs and as text for people. */
 export function describeRun(running: RunningDev): { readonly json: string; readonly text: string } {
-  const { writer, readers, mongodb, database, token } = running
+  const { writer, readers, deliveries, mongodb, database, token } = running
   const json = JSON.stringify({
     ready: true,
     writer: writer.url,
     readers: readers.map(({ url }) => url),
-    management: { writer: writer.managementUrl, readers: readers.map(({ managementUrl }) => managementUrl) },
+    deliveries: deliveries.map(({ url }) => url),
+    management: {
+      writer: writer.managementUrl,
+      readers: readers.map(({ managementUrl }) => managementUrl),
+      deliveries: deliveries.map(({ managementUrl }) => managementUrl),
+    },
     mongodb,
     database,
     token,
   })
   const rows = [
     ['writer', writer.url, `metrics and health: ${writer.managementUrl}/statusz`],
-    ...readers.map(({ url, managementUrl }, at) => [
-      `reader ${at + 1}`,
-      url,
-      `metrics and health: ${managementUrl}/statusz`,
-    ]),
+    ...rowsOf('reader', readers),
+    ...rowsOf('delivery', deliveries),
     ['MongoDB', mongodb, `database ${database}`],
     ['token', token, ''],
   ]
-  const lines = rows.map(([name = '', url = '', note = '']) => `${name.padEnd(10)} ${url}  ${note}`.trimEnd())
+  const lines = rows.map(([name = '', url = '', note = '']) => `${name.padEnd(11)} ${url}  ${note}`.trimEnd())
   return { json, text: `${lines.join('\n')}\n\nEverything is ready. Press Ctrl-C to stop.` }
+}
+
+function rowsOf(name: string, services: readonly Endpoints[]): readonly (readonly string[])[] {
+  return services.map(({ url, managementUrl }, at) => [
+    `${name} ${at + 1}`,
+    url,
+    `metrics and health: ${managementUrl}/statusz`,
+  ])
 }

@@ -10,21 +10,24 @@ export interface PortPair {
   readonly managementPort: number
 }
 
-/** The ports of the service with this index: 0 for the writer, 1 and up for the readers. */
+/** The ports of the service with this index: 0 for the writer, then the readers, then the deliveries. */
 export function portsAt(base: number, index: number): PortPair {
   if (base === 0) return { port: 0, managementPort: 0 }
   return { port: base + index, managementPort: base + index + managementOffset }
 }
 
 /**
- * Checks all ports before anything is started.
+ * Checks all ports before anything is started. `services`: names of the services, by index.
  * @throws {CliError} PORT_TAKEN
  */
-export async function requireFreePorts(base: number, services: number, host: string): Promise<void> {
+export async function requireFreePorts(
+  base: number,
+  services: readonly string[],
+  host: string,
+): Promise<void> {
   if (base === 0) return
-  for (let index = 0; index < services; index++) {
+  for (const [index, name] of services.entries()) {
     const { port, managementPort } = portsAt(base, index)
-    const name = index === 0 ? 'the writer' : `reader ${index}`
     await requireFree(port, host, name)
     await requireFree(managementPort, '127.0.0.1', `health and metrics of ${name}`)
   }

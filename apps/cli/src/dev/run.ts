@@ -19,7 +19,7 @@ import { externalHosts, loopbackOf, requireHost, localUrlOf, urlOf } from './hos
 import { portsAt, requireFreePorts } from './ports.ts'
 import { SampleData } from './sample.ts'
 import { ServicePart } from './service-part.ts'
-import { childOptions, readerHeapMiB, writerHeapMiB } from './services.ts'
+import { childOptions, deliveryHeapMiB, readerHeapMiB, writerHeapMiB } from './services.ts'
 
 const stopWithinMs = 20_000
 const tokenForMs = 30 * 86_400_000
@@ -38,7 +38,9 @@ export async function runDev(
   const { clock, say, stopped } = context
   const log = terminalLog(say)
   await requireHost(config.host)
-  await requireFreePorts(config.port, 1 + config.readers, config.host)
+  const readerNames = namesOf('reader', config.readers)
+  const deliveryNames = namesOf('delivery', config.deliveries)
+  await requireFreePorts(config.port, ['the writer', ...readerNames, ...deliveryNames], config.host)
   using announcement = new Announcement(context)
   let failure: string | undefined
   const ended = new AbortController()
@@ -79,8 +81,7 @@ export async function runDev(
         heapMiB: writerHeapMiB,
       }),
   })
-  const readers = Array.from({ length: config.readers }, (_, at) => {
-    const name = `reader ${at + 1}`
+  const readers = readerNames.map((name, at) => {
     const args = [`--cache-size=${config.cacheSizeBytes}B`]
     return new ServicePart({
       context,
@@ -97,6 +98,25 @@ export async function runDev(
         }),
     })
   })
+  const deliveries = deliveryNames.map(
+    (name, at) =>
+      new ServicePart({
+        context,
+        name,
+        onEnd,
+        restarts: true,
+        child: (ports) =>
+          childOptions(shared, {
+            app: 'delivery',
+            name,
+            ports,
+            index: 1 + config.readers + at,
+            uri: mongodb.uriFor('freshet-delivery'),
+            args: [],
+            heapMiB: deliveryHeapMiB,
+          }),
+      }),
+  )
   const sampleMode = sampleModeFor(config, mongodb.externalUri)
   const sample = new SampleData({ writer: () => localUrlOf(writer.endpoints.url), token, clock, log })
 
@@ -115,7 +135,7 @@ export async function runDev(
     await lifecycle.start([
       mongodb,
       writer,
-      together('readers', readers),
+      together('readers and deliveries', [...readers, ...deliveries]),
       ...(sampleMode === 'written' ? [sample] : []),
     ])
   } catch (error) {
@@ -126,6 +146,7 @@ export async function runDev(
     const running = {
       writer: localEndpoints(writer.endpoints),
       readers: readers.map(({ endpoints }) => localEndpoints(endpoints)),
+      deliveries: deliveries.map(({ endpoints }) => localEndpoints(endpoints)),
       mongodb: mongodb.adminUri,
       reader: mongodb.uriFor('freshet-reader'),
       writerMongodb: mongodb.uriFor('freshet-writer'),
@@ -152,6 +173,10 @@ function sampleModeFor({ sample, noSample, collections }: DevConfig, externalUri
   return externalUri === undefined || sample ? 'written' : 'not requested'
 }
 
+/** `reader 1`, `reader 2`, … */
+const namesOf = (name: string, services: number): readonly string[] =>
+  Array.from({ length: services }, (_, at) => `${name} ${at + 1}`)
+
 /** The writer refers GET requests to the first reader, if its port is fixed. */
 function readerUrl({ host, port, readers }: DevConfig): readonly string[] {
   if (port === 0 || readers === 0) return []
@@ -169,7 +194,7 @@ function externalAccessNote(host: string): readonly string[] {
   if (hosts.length === 0) return []
   return [
     '',
-    `Other machines can reach writer and readers on the same ports at ${hosts.join(', ')}.`,
+    `Other machines can reach writer, readers and deliveries on the same ports at ${hosts.join(', ')}.`,
     'Collections that are not public require the token.',
   ]
 }

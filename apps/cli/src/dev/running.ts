@@ -14,6 +14,7 @@ export const runningLock = 'running.lock'
 export interface RunningDev {
   readonly writer: Endpoints
   readonly readers: readonly Endpoints[]
+  readonly deliveries: readonly Endpoints[]
   /** Address with an administrator, for development only. */
   readonly mongodb: string
   /** Address with the readers' user. */
@@ -41,7 +42,8 @@ export function readRunning(context: { readonly cwd: string }): RunningDev | und
   const run = objectIn(parsed(content), 'the file')
   return {
     writer: endpointsIn(run['writer'], 'writer'),
-    readers: listIn(run['readers'], 'readers').map((reader, at) => endpointsIn(reader, `readers[${at}]`)),
+    readers: servicesIn(run, 'readers'),
+    deliveries: servicesIn(run, 'deliveries'),
     mongodb: textIn(run, 'mongodb'),
     reader: textIn(run, 'reader'),
     writerMongodb: textIn(run, 'writerMongodb'),
@@ -69,6 +71,10 @@ function endpointsIn(value: unknown, place: string): Endpoints {
     url: textIn(endpoints, 'url', `${place}.`),
     managementUrl: textIn(endpoints, 'managementUrl', `${place}.`),
   }
+}
+
+function servicesIn(run: Fields, name: 'readers' | 'deliveries'): readonly Endpoints[] {
+  return listIn(run[name], name).map((service, at) => endpointsIn(service, `${name}[${at}]`))
 }
 
 function objectIn(value: unknown, place: string): Fields {

@@ -4,6 +4,7 @@ import type { CommandContext } from '../command.ts'
 import { CliError } from '../errors.ts'
 import { Child } from './child.ts'
 import type { ChildOptions, Endpoints } from './child.ts'
+import type { PortPair } from './ports.ts'
 
 const readyWithinMs = 60_000
 const pollEveryMs = 50
@@ -12,9 +13,11 @@ const maxAnswerBytes = 64 * 2 ** 10
 /** Options of a service. */
 export interface ServicePartOptions {
   readonly context: CommandContext
-  /** Called at start, when all addresses are known. */
-  readonly child: () => ChildOptions
+  /** Called at start, when all addresses are known. `ports`: those of an earlier process. */
+  readonly child: (ports?: PortPair) => ChildOptions
   readonly name: string
+  /** A process that was ready and ends is started again, on the same ports: its clients come back by themselves. */
+  readonly restarts?: true
   /** Called when the process ends unexpectedly. */
   readonly onEnd: (how: string, logFile: string) => void
 }
@@ -26,6 +29,7 @@ export class ServicePart implements Part {
   #child: Child | undefined
   #endpoints: Endpoints | undefined
   #stopping = false
+  #ready = false
 
   constructor(options: ServicePartOptions) {
     this.name = options.name
@@ -37,12 +41,18 @@ export class ServicePart implements Part {
     return this.#endpoints ?? { url: '', managementUrl: '' }
   }
 
-  async start(): Promise<void> {
-    const child = new Child(this.#options.child())
+  start(): Promise<void> {
+    return this.#launch()
+  }
+
+  async #launch(ports?: PortPair): Promise<void> {
+    this.#ready = false
+    const child = new Child(this.#options.child(ports))
     this.#child = child
     this.#endpoints = await child.endpoints()
     void this.#watch(child)
     await this.#waitUntilReady(this.#endpoints.managementUrl, child.logFile)
+    this.#ready = true
   }
 
   async stop(): Promise<void> {
@@ -52,7 +62,16 @@ export class ServicePart implements Part {
 
   async #watch(child: Child): Promise<void> {
     const how = await child.ended
-    if (!this.#stopping) this.#options.onEnd(how, child.logFile)
+    const { restarts, context, onEnd } = this.#options
+    if (this.#stopping) return
+    if (!this.#ready || restarts !== true) return onEnd(how, child.logFile)
+    context.say(`${how}: starting it again.`)
+    try {
+      await this.#launch(portsOf(this.endpoints))
+    } catch (error) {
+      if (!this.#stopping)
+        onEnd(`${this.name} could not be started again: ${messageOf(error)}`, child.logFile)
+    }
   }
 
   async #waitUntilReady(managementUrl: string, logFile: string): Promise<void> {
@@ -81,6 +100,14 @@ async function unreadyReason(managementUrl: string): Promise<string | undefined>
     })
     return status === 200 ? undefined : `${status} ${body.toString().trim()}`
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    return messageOf(error)
   }
+}
+
+function portsOf({ url, managementUrl }: Endpoints): PortPair {
+  return { port: Number(new URL(url).port), managementPort: Number(new URL(managementUrl).port) }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

@@ -6,7 +6,7 @@ import type { StateFolder } from '../state-folder.ts'
 import { newTokenKey, publicKeysOf } from '../token-key.ts'
 import type { ChildOptions } from './child.ts'
 import type { DevConfig } from './config.ts'
-import { portsAt } from './ports.ts'
+import { portsAt, type PortPair } from './ports.ts'
 
 /** Options shared by all services of a run. */
 export interface SharedServiceOptions {
@@ -19,10 +19,12 @@ export interface SharedServiceOptions {
 
 /** Options of one service. */
 export interface ServiceSpec {
-  readonly app: 'reader' | 'writer'
+  readonly app: 'reader' | 'writer' | 'delivery'
   readonly name: string
-  /** Offset from the first port: 0 for the writer, 1 and up for the readers. */
+  /** Offset from the first port: 0 for the writer, then the readers, then the deliveries. */
   readonly index: number
+  /** Instead of those of its index. */
+  readonly ports?: PortPair | undefined
   readonly uri: string
   readonly args: readonly string[]
   /** Heap limit in MiB. Without one, Node.js collects garbage late and uses several times its budget. */
@@ -38,6 +40,10 @@ export function readerHeapMiB(cacheBytes: number): number {
 }
 
 const addressFile = 'mongodb-uri'
+/** Enough for the ring, and for the buffers of some hundred slow clients. */
+export const deliveryHeapMiB = 512
+
+const ticketSecretFile = 'ticket-secret'
 const publicKeysFile = 'token-public-keys'
 
 const ext = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
@@ -54,7 +60,8 @@ export function childOptions(shared: SharedServiceOptions, spec: ServiceSpec): C
   state.folder(slug)
   state.write(own(addressFile), spec.uri)
   state.write(own(publicKeysFile), publicKeysOf(state.secret(tokenKeyFile, newTokenKey)))
-  const { port, managementPort } = portsAt(config.port, spec.index)
+  if (spec.app === 'delivery') state.write(own(ticketSecretFile), state.secret(ticketSecretFile))
+  const { port, managementPort } = spec.ports ?? portsAt(config.port, spec.index)
   return {
     name: spec.name,
     main: mainOf(spec.app),
@@ -64,7 +71,9 @@ export function childOptions(shared: SharedServiceOptions, spec: ServiceSpec): C
       `--management-port=${managementPort}`,
       `--mongodb-uri-file=${state.file(own(addressFile))}`,
       `--database=${config.database}`,
-      `--collections=${collections}`,
+      spec.app === 'delivery'
+        ? `--ticket-secret-file=${state.file(own(ticketSecretFile))}`
+        : `--collections=${collections}`,
       `--token-public-keys-file=${state.file(own(publicKeysFile))}`,
       ...(config.corsOrigins.length === 0 ? [] : [`--cors-origins=${config.corsOrigins.join()}`]),
       ...spec.args,
@@ -82,6 +91,7 @@ function withoutFreshetVariables(env: CommandContext['env']): CommandContext['en
 }
 
 const entryPoints = {
+  delivery: () => import.meta.resolve('@freshet/delivery'),
   reader: () => import.meta.resolve('@freshet/reader'),
   writer: () => import.meta.resolve('@freshet/writer'),
 }

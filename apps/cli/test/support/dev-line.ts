@@ -2,20 +2,27 @@
 export interface DevLine {
   readonly writer: string
   readonly readers: readonly string[]
-  readonly management: { readonly writer: string; readonly readers: readonly string[] }
+  readonly deliveries: readonly string[]
+  readonly management: {
+    readonly writer: string
+    readonly readers: readonly string[]
+    readonly deliveries: readonly string[]
+  }
   readonly token: string
 }
 
 /** Checks the parsed line. @throws {TypeError} names what is missing or invalid */
 export function devLineOf(line: unknown): DevLine {
-  const { writer, readers, management, token } = objectIn(line, 'the line')
+  const { writer, readers, deliveries, management, token } = objectIn(line, 'the line')
   const ports = objectIn(management, 'management')
   return {
     writer: textIn(writer, 'writer'),
     readers: textsIn(readers, 'readers'),
+    deliveries: textsIn(deliveries, 'deliveries'),
     management: {
       writer: textIn(ports['writer'], 'management.writer'),
       readers: textsIn(ports['readers'], 'management.readers'),
+      deliveries: textsIn(ports['deliveries'], 'management.deliveries'),
     },
     token: textIn(token, 'token'),
   }

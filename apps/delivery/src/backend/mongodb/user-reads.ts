@@ -68,6 +68,7 @@ export class MongoUserReads implements UserReads {
 
   /** The first of those who wait, with others at the same position. */
   #take(): readonly Waiting[] {
+    for (const { signal, reject } of this.#waiting) if (signal.aborted) reject(signal.reason)
     const waiting = this.#waiting.filter(({ signal }) => !signal.aborted)
     const at = waiting[0]?.at.at
     const taken = waiting.filter((one) => one.at.at === at).slice(0, MAX_USERS)

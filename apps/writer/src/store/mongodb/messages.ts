@@ -1,4 +1,4 @@
-import { cursorId, membershipId } from '@freshet/messages'
+import { cursorId, membershipId, revocationId } from '@freshet/messages'
 import type { Membership, ReadCursor, Recipients, Revocation } from '@freshet/messages'
 import { messageCollections as collections } from '@freshet/mongodb-rules'
 import type { Document } from 'mongodb'
@@ -85,7 +85,7 @@ class Messages implements MessageTransaction {
   }
 
   async revocation(sub: string): Promise<Revocation | undefined> {
-    const [found] = await this.#find(collections.revocations, { _id: sub })
+    const [found] = await this.#find(collections.revocations, { _id: revocationId(sub) })
     return found && { sub, notBefore: found['notBefore'] }
   }
 
@@ -141,7 +141,10 @@ class Messages implements MessageTransaction {
   }
 
   async putRevocation({ sub, notBefore }: Revocation): Promise<void> {
-    await this.#write({ update: collections.revocations, updates: [replacement(sub, { notBefore })] })
+    await this.#write({
+      update: collections.revocations,
+      updates: [replacement(revocationId(sub), { sub, notBefore })],
+    })
   }
 
   async #find(collection: string, filter: Document, limit = 1): Promise<readonly Document[]> {
