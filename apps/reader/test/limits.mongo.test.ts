@@ -5,7 +5,7 @@ import { startReader } from './support/real-reader.ts'
 
 const MiB = 2 ** 20
 
-const db = await openTestDatabase({ own: true })
+const db = await openTestDatabase()
 const reader = await startReader(db.uriFor('reader'), [])
 afterAll(async () => {
   await reader[Symbol.asyncDispose]()

@@ -12,7 +12,7 @@ import { timestampOf } from './support/mongo/positions.ts'
 let db: TestDatabase
 
 beforeAll(async () => {
-  db = await openTestDatabase({ own: true })
+  db = await openTestDatabase()
 })
 afterAll(async () => {
   await db[Symbol.asyncDispose]()

@@ -15,7 +15,7 @@ interface Product {
 let db: TestDatabase
 
 beforeAll(async () => {
-  db = await openTestDatabase({ own: true })
+  db = await openTestDatabase()
 })
 afterAll(async () => {
   await db[Symbol.asyncDispose]()
