@@ -1,6 +1,6 @@
 /**
  * Jest's environment for Node.js, with an ordinary global object. The one that Jest creates is a proxy behind an interceptor
- * of `node:vm`, so each access to `Map`, `Buffer` or `process` is a slow call: about a tenth of the CPU time of a run.
+ * of `node:vm`, so each access to `Map`, `Buffer` or `process` is a slow call: 6 to 16 % of the CPU time of the files measured.
  */
 import { constants, createContext } from 'node:vm'
 import { TestEnvironment } from 'jest-environment-node'
