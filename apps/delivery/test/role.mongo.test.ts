@@ -8,7 +8,7 @@ import { StoredMessages } from './support/stored-messages.ts'
 
 const toAnn = { from: 'bob', to: { user: 'ann' } }
 
-test('D68 the user of delivery can read messages and nothing else', async () => {
+test('G4.9 the user of delivery can read the database of messages and nothing else, and can write nothing', async () => {
   await using db = await openTestDatabase({ own: true, messages: true })
   await db.admin.db('shop').collection<{ _id: string }>('products').insertOne({ _id: 'lamp' })
   await using client = new MongoClient(db.uriFor('delivery'))
