@@ -1,6 +1,8 @@
 import { afterAll, expect, test } from '@jest/globals'
 import { conversationId, sees, type Interval } from '@freshet/messages'
 import { CutProxy, eventually, openTestDatabase, seededRandom } from '@freshet/testkit'
+import type { Backend } from '../src/store/contract.ts'
+import type { MessageStore, MessageTransaction } from '../src/store/message-store.ts'
 import { collections, openWriter, type Got } from './support/open-writer.ts'
 import { refusal, talkOf, type Talk } from './support/talk.ts'
 
@@ -34,7 +36,8 @@ test('M2 50 senders at once through two writers: no seq is missing or used twice
   const answers = await Promise.all(
     users.flatMap(async (user, n) => {
       const talk = await talkOf(n % 2 === 0 ? one : other, user)
-      return [await talk.say({ group: 'crowd' }, n), await talk.say({ group: 'crowd' }, n)]
+      const say = (clientId: string) => insist(() => talk.say({ group: 'crowd' }, n, clientId))
+      return [await say('first'), await say('second')]
     }),
   )
   expect(answers.flat().map(({ status }) => status)).toEqual(Array(100).fill(201))
@@ -146,6 +149,65 @@ test('M3 members join, leave and send at the same time: each message lies in an 
   const [first] = sent
   await memberships.updateMany({ group: 'race', user: first?.user ?? '' }, { $set: { intervals: [] } })
   expect((await outside('race', sent)).length).toBeGreaterThan(0)
+})
+
+/** What a test puts in the place of methods of a transaction. */
+type Replace = (transaction: MessageTransaction) => Partial<MessageTransaction>
+
+/** A backend whose transactions differ. */
+function changed(replace: Replace): (backend: Backend) => Backend {
+  return (backend) => {
+    const { messages: of } = backend
+    if (of === undefined) return backend
+    const store: MessageStore = {
+      run: (work, conversation) =>
+        of.store.run((transaction) => {
+          const own: Partial<Record<PropertyKey, unknown>> = { ...replace(transaction) }
+          const get = (_: MessageTransaction, name: PropertyKey): unknown =>
+            own[name] ?? Reflect.get(transaction, name).bind(transaction)
+          return work(new Proxy<MessageTransaction>(transaction, { get }))
+        }, conversation),
+    }
+    return { ...backend, messages: { ...of, store } }
+  }
+}
+
+test.each([
+  ['the message is refused', {}, '403 not-a-member', []],
+  // Control: without the conflict the message falls between check and change.
+  [
+    'control: without the conflict it is stored outside',
+    { touchGroup: async () => undefined },
+    '201 message',
+    ['leaver 1'],
+  ],
+])('M3 a member leaves between the check and the message: %s', async (name, replaced, answer, found) => {
+  const group = name.replaceAll(/\W/g, '-')
+  let reached = (): void => undefined
+  let go = (): void => undefined
+  const checked = new Promise<void>((resolve) => (reached = resolve))
+  const left = new Promise<void>((resolve) => (go = resolve))
+  const pausing: Replace = (transaction) => ({
+    memberships: async (groups, user) => {
+      const memberships = await transaction.memberships(groups, user)
+      reached()
+      await left
+      return memberships
+    },
+  })
+  await using sending = await openWriter(db.uriFor('writer'), { argv, over: changed(pausing) })
+  await using leaving = await openWriter(db.uriFor('writer'), { argv, over: changed(() => replaced) })
+  const owner = await talkOf(one, 'owner')
+  await owner.send('PUT', `groups/${group}`)
+  await owner.send('PUT', `groups/${group}/members/leaver`)
+  const said = (await talkOf(sending, 'leaver')).say({ group }, 'still here')
+  await checked
+  const gone = await (await talkOf(leaving, 'leaver')).send('DELETE', `groups/${group}/members/leaver`)
+  expect(gone.status).toBe(204)
+  go()
+  expect(refusal(await said)).toBe(answer)
+  const sent = (await seqsOf(group)).map((seq) => ({ user: 'leaver', seq }))
+  expect(await outside(group, sent)).toEqual(found)
 })
 
 test('M1 M2 connections are cut while many send: each clientId is one message, and no seq is missing', async () => {
