@@ -35,26 +35,33 @@ function tokenFor(subject: string): Promise<string> {
 }
 
 async function newToken(subject: string): Promise<string> {
-  await using program = new Program(['token', `--subject=${subject}`, '--for=1h'], dev.cwd)
+  const roles = subject === 'chief' ? ['--roles=messages-admin'] : []
+  await using program = new Program(['token', `--subject=${subject}`, '--for=1h', ...roles], dev.cwd)
   return (await program.outcome).printed.trim()
 }
 
-/** Sends a message through the writer. Resolves with its id. */
-async function send(from: string, to: object, text: string): Promise<string> {
-  const response = await fetch(`${line.writer}/v1/messages`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${await tokenFor(from)}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ to, body: { text }, clientId: randomUUID() }),
+/** A request to the writer. Resolves with the id in its answer, if there is one. */
+async function write(sub: string, method: string, path: string, body?: object): Promise<string> {
+  const response = await fetch(`${line.writer}/v1/${path}`, {
+    method,
+    headers: { authorization: `Bearer ${await tokenFor(sub)}`, 'content-type': 'application/json' },
+    ...(body && { body: JSON.stringify(body) }),
   })
-  const answer: { readonly id?: string } = JSON.parse(await response.text())
-  if (response.status !== 201 || answer.id === undefined) throw new Error(JSON.stringify(answer))
-  return answer.id
+  const text = await response.text()
+  if (!response.ok) throw new Error(`${response.status} ${text}`)
+  const answer: { readonly id?: string } = text === '' ? {} : JSON.parse(text)
+  return answer.id ?? ''
 }
+
+/** Sends a message through the writer. Resolves with its id. */
+const send = (from: string, to: object, text: string): Promise<string> =>
+  write(from, 'POST', 'messages', { to, body: { text }, clientId: randomUUID() })
 
 /** The unmodified npm `centrifuge`. */
 async function connected(url: string, subject: string) {
   const ids: string[] = []
   const recoveries: boolean[] = []
+  const disconnects: number[] = []
   const client = new Centrifuge(`${url.replace('http', 'ws')}/connection/websocket`, {
     websocket: WebSocket,
     token: await tokenFor(subject),
@@ -62,14 +69,15 @@ async function connected(url: string, subject: string) {
     maxReconnectDelay: 500,
   })
   client.on('publication', ({ data }) => {
-    if (data.type === 'message') ids.push(data.id)
+    if (data.type !== 'position') ids.push(data.id ?? data.type)
   })
+  client.on('disconnected', ({ code }) => disconnects.push(code))
   client.on('subscribed', ({ wasRecovering, recovered }) => {
     if (wasRecovering) recoveries.push(recovered)
   })
   client.connect()
   await client.ready()
-  return { client, ids, recoveries, [Symbol.dispose]: () => client.disconnect() }
+  return { client, ids, recoveries, disconnects, [Symbol.dispose]: () => client.disconnect() }
 }
 
 /** What curl prints of an event stream. */
@@ -132,6 +140,33 @@ test('an instance that is killed is started again, and its clients recover what 
   expect(dev.said).toContain('delivery 1 ended with SIGKILL: starting it again.')
   ids.push(await send('bob', { user: 'ann' }, 'after'))
   await eventually(() => expect(ann.ids).toEqual(ids))
+})
+
+test('groups, edits, deletions, read cursors and revocations of the writer take effect at both instances', async () => {
+  const [one = '', other = ''] = line.deliveries
+  using ann = await connected(one, 'ann')
+  using bob = await connected(other, 'bob')
+  using cem = await connected(other, 'cem')
+  await write('ann', 'PUT', 'groups/team')
+  await write('ann', 'PUT', 'groups/team/members/bob')
+  const toTeam = { group: 'team' }
+  const ids = [await send('bob', toTeam, 'first'), await send('ann', toTeam, 'second')]
+  await write('ann', 'PUT', 'groups/team/members/cem')
+  const third = await send('ann', toTeam, 'third')
+  await write('ann', 'DELETE', 'groups/team/members/cem')
+  ids.push(third, await send('ann', toTeam, 'fourth'))
+  const clientId = randomUUID()
+  ids.push(await write('ann', 'PATCH', `messages/${ids[1]}`, { body: 'better', clientId }))
+  ids.push(await write('ann', 'DELETE', `messages/${third}`))
+  await eventually(() => expect([ann.ids, bob.ids]).toEqual([ids, ids]))
+  expect(cem.ids).toEqual([third])
+  await write('bob', 'POST', 'acks', [{ conv: 'team', read: 3 }])
+  await eventually(() => expect(bob.ids).toEqual([...ids, 'cursor']))
+  const { publications } = await cem.client.history('#cem', { limit: 300 })
+  expect(publications.map(({ data }) => [data.id, data.body])).toEqual([[third, undefined]])
+  await write('chief', 'POST', 'revocations', { sub: 'cem', notBefore: Math.floor(Date.now() / 1_000) })
+  await eventually(() => expect(cem.disconnects).toEqual([3_500]))
+  expect([ann.ids, ann.disconnects, bob.disconnects]).toEqual([ids, [], []])
 })
 
 test('no delivery service wrote anything', async () => {

@@ -203,7 +203,6 @@ export class Delivery implements FeedSink, Part {
   }
 
   #message(message: DeliveredMessage, offset: Offset): void {
-    if (message.ref !== undefined) this.#ring.dropBody(message.ref)
     const before = this.#hub.deliveries
     this.#publish(messagePublication(message, offset))
     if (this.#hub.deliveries > before) this.#lag.add(this.#clock.wallMs() - message.atMs)

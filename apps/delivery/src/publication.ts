@@ -14,6 +14,8 @@ export interface Publication {
   readonly type: Message['type'] | 'cursor' | 'position'
   /** The message; `undefined`: a cursor. */
   readonly id: string | undefined
+  /** The message that it edits or deletes. */
+  readonly ref: string | undefined
   /** The protocol's `Publication` object. */
   readonly json: string
   /** Index in `json` where `data`, the last field, starts. */
@@ -31,7 +33,7 @@ export function dataOf({ json, dataStart }: Publication): string {
 
 /** A stored message, edit or deletion as a publication. */
 export function messagePublication(message: DeliveredMessage, offset: Offset): Publication {
-  const { type, conv, from, to, seq, atMs, id, bodyJson } = message
+  const { type, conv, from, to, seq, atMs, id, ref, bodyJson } = message
   const data = JSON.stringify(publicPart(message))
   return publicationOf({
     offset,
@@ -42,6 +44,7 @@ export function messagePublication(message: DeliveredMessage, offset: Offset): P
     ...(bodyJson !== undefined && { bodyJson }),
     audience: audienceOf(from, to, seq),
     id,
+    ref,
   })
 }
 
@@ -58,14 +61,23 @@ export function cursorPublication(cursor: ReadCursor, offset: Offset, timeMs: nu
   const { conv, user, delivered, read } = cursor
   const data = JSON.stringify({ type: 'cursor', conv, delivered, read })
   const audience: Audience = { kind: 'users', users: [user] }
-  return publicationOf({ offset, timeMs, type: 'cursor', conv, data, audience, id: undefined })
+  return publicationOf({
+    offset,
+    timeMs,
+    type: 'cursor',
+    conv,
+    data,
+    audience,
+    id: undefined,
+    ref: undefined,
+  })
 }
 
 /** Carries only the current offset, so that a quiet client stays within the ring. */
 export function positionPublication(offset: Offset, timeMs: number): Publication {
   const audience: Audience = { kind: 'users', users: [] }
   const data = '{"type":"position"}'
-  return publicationOf({ offset, timeMs, type: 'position', data, audience, id: undefined })
+  return publicationOf({ offset, timeMs, type: 'position', data, audience, id: undefined, ref: undefined })
 }
 
 function publicPart({ id, clientId, conv, seq, from, to, atMs, type, ref }: DeliveredMessage): object {
@@ -89,7 +101,7 @@ function audienceOf(from: string, to: Recipients, seq: number): Audience {
   return { kind: 'users', users: [...new Set([from, ...others])] }
 }
 
-interface Parts extends Pick<Publication, 'offset' | 'audience' | 'type' | 'id'> {
+interface Parts extends Pick<Publication, 'offset' | 'audience' | 'type' | 'id' | 'ref'> {
   readonly timeMs: number
   readonly conv?: string
   /** An object, serialized. */
@@ -98,11 +110,21 @@ interface Parts extends Pick<Publication, 'offset' | 'audience' | 'type' | 'id'>
   readonly bodyJson?: string
 }
 
-function publicationOf({ offset, audience, type, id, timeMs, conv, data, bodyJson }: Parts): Publication {
+function publicationOf({
+  offset,
+  audience,
+  type,
+  id,
+  ref,
+  timeMs,
+  conv,
+  data,
+  bodyJson,
+}: Parts): Publication {
   const tags = JSON.stringify({ ...(conv !== undefined && { conv }), type })
   const head = `{"offset":${offset},"time":${timeMs},"tags":${tags},"data":`
   const bodyStart = bodyJson === undefined ? undefined : head.length + data.length - 1
   const json = bodyJson === undefined ? `${head}${data}}` : `${head}${data.slice(0, -1)},"body":${bodyJson}}}`
   const bytes = Buffer.byteLength(json)
-  return { offset, audience, type, id, json, dataStart: head.length, bodyStart, bytes }
+  return { offset, audience, type, id, ref, json, dataStart: head.length, bodyStart, bytes }
 }

@@ -31,6 +31,8 @@ export class Ring {
   readonly #all = new RingLane()
   readonly #lanes = new Map<string, RingLane>()
   readonly #byId = new Map<string, Publication>()
+  /** The latest edit of each message that has one. */
+  readonly #edits = new Map<string, string>()
   #floor: Offset = 0
   #bytes = 0
 
@@ -62,21 +64,29 @@ export class Ring {
     this.#floor = floor
   }
 
-  /** Adds the latest publication and evicts the oldest ones. One that is larger than the ring is evicted at once. */
+  /**
+   * Adds the latest publication and evicts the oldest ones. One that is larger than the ring is evicted at once. An edit or
+   * deletion removes the body of the original and of the edit before.
+   */
   add(publication: Publication): void {
+    const { id, ref } = publication
+    if (ref !== undefined) {
+      this.#dropBody(ref)
+      this.#dropBody(this.#edits.get(ref))
+      if (id !== undefined) this.#edits.set(ref, id)
+    }
     this.#all.push(publication)
     for (const lane of lanesOf(publication)) this.#laneFor(lane).push(publication)
-    if (publication.id !== undefined) this.#byId.set(publication.id, publication)
+    if (id !== undefined) this.#byId.set(id, publication)
     this.#bytes += sizeOf(publication)
     while (this.#bytes > this.#maxBytes) this.#evict()
   }
 
-  /** Removes the body of a message that was edited or deleted. */
-  dropBody(id: string): void {
-    const old = this.#byId.get(id)
-    if (old === undefined) return
+  #dropBody(id: string | undefined): void {
+    const old = id === undefined ? undefined : this.#byId.get(id)
+    if (old?.id === undefined) return
     const bare = withoutBody(old)
-    this.#byId.set(id, bare)
+    this.#byId.set(old.id, bare)
     this.#all.replace(bare)
     for (const lane of lanesOf(bare)) this.#lanes.get(lane)?.replace(bare)
     this.#bytes += sizeOf(bare) - sizeOf(old)
@@ -117,7 +127,9 @@ export class Ring {
       lane?.shift()
       if (lane?.size === 0) this.#lanes.delete(name)
     }
-    if (publication.id !== undefined) this.#byId.delete(publication.id)
+    const { id, ref } = publication
+    if (id !== undefined) this.#byId.delete(id)
+    if (ref !== undefined && this.#edits.get(ref) === id) this.#edits.delete(ref)
     this.#bytes -= sizeOf(publication)
     this.#floor = publication.offset
   }

@@ -241,33 +241,6 @@ test('D17 a connect that was under way when history was lost is answered with a 
   expect(socket.lines[0]?.error?.code).toBe(100)
 })
 
-test.each(['edited', 'deleted'] as const)(
-  'D18 the body of a message that was %s is not shown again',
-  async (type) => {
-    const { client, feed, settle } = openBench()
-    const live = await client({ id: 1, connect: { token } })
-    const { id } = feed.message({ ...toAnn, body: 'a secret' })
-    const after = feed.message({
-      ...toAnn,
-      type,
-      ref: id,
-      ...(type === 'edited' ? { body: 'fine' } : { body: undefined }),
-    })
-    await settle()
-    expect(live.socket.publications).toMatchObject([
-      { data: { body: 'a secret' } },
-      { data: { type, ref: id } },
-    ])
-    const { socket, send } = await client(back(offsetOf(SECOND, 0)))
-    await send({ id: 2, history: { channel: '#ann', limit: -1 } })
-    const replayed = subOf(socket.lines[0]).publications
-    expect(socket.frames.join()).not.toContain('secret')
-    expect(replayed.map(({ data }) => data.id)).toEqual([id, after.id])
-    expect(replayed[0]?.data).not.toHaveProperty('body')
-    expect(socket.lines[1]?.history?.publications).toEqual(replayed)
-  },
-)
-
 test('D19 history reads what the ring holds for the own channel', async () => {
   const { client, feed } = openBench()
   const ids = Array.from({ length: 400 }, () => feed.message(toAnn).id)
