@@ -10,6 +10,8 @@ import { secret } from './open-reader.ts'
 
 const collections = join(import.meta.dirname, '../../../../collections')
 
+const defaults = ['--port=0', '--management-port=0', '--database=shop', `--collections=${collections}`]
+
 /** A complete reader with a real database, as in production. */
 export function startReader(
   uri: string,
@@ -28,7 +30,10 @@ export function startReader(
       },
     }),
     config: readConfig(defineOptions({ ...serviceOptions, ...readerOptions }), {
-      argv: ['--port=0', '--management-port=0', '--database=shop', `--collections=${collections}`, ...argv],
+      argv: [
+        ...defaults.filter((one) => !argv.some((other) => other.startsWith(one.replace(/=.*/, '=')))),
+        ...argv,
+      ],
       env: { FRESHET_TOKEN_SECRET: secret, FRESHET_MONGODB_URI: uri },
       readFile: () => '',
     }),

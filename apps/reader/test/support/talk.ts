@@ -17,6 +17,13 @@ type Session = ReturnType<TestDatabase['admin']['startSession']>
 
 interface Stored {
   readonly _id: string
+  readonly conv?: string
+  readonly seq?: number
+  readonly from?: string
+  readonly to?: Recipients
+  readonly at?: Date
+  readonly type?: string
+  readonly clientId?: string
   readonly lastSeq?: number
   readonly version?: number
   readonly group?: true | string
