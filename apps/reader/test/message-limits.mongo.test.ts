@@ -41,8 +41,6 @@ test('H15 an answer has at most 300 messages and 512 KiB of them, and paging goe
     expect(bytes).toBeLessThan(600 * 1024)
     forward.push(...seqsOf(answer))
     more = answer.more
-    // Only documents that are not shown are left.
-    if (answer.messages.length === 0) break
     after = forward.at(-1) ?? 0
   }
   const all = Array.from({ length: 80 }, (_, at) => at + 1)
@@ -90,7 +88,7 @@ test('H16 reads of messages are bounded in number and bytes, and delay neither t
   await untilServing(ann)
   const left = new AbortController()
   let answered = 0
-  const slow = { failCommands: ['find', 'aggregate'], blockConnection: true, blockTimeMS: 20_000 }
+  const slow = { failCommands: ['find', 'aggregate'], blockConnection: true, blockTimeMS: 10_000 }
   await using _ = await db.failPoint('failCommand', 'alwaysOn', {
     ...slow,
     appName: 'freshet-reader-messages',

@@ -82,7 +82,7 @@ export async function runDev(
       }),
   })
   const readers = readerNames.map((name, at) => {
-    const args = [`--cache-size=${config.cacheSizeBytes}B`]
+    const args = [`--cache-size=${config.cacheSizeBytes}B`, '--messages']
     return new ServicePart({
       context,
       name,

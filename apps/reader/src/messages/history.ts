@@ -34,7 +34,10 @@ export async function readHistory(
   const seqs = visibleSeqs(intervals, conversation.lastSeq, range, limit + 1)
   const page = seqs.slice(0, limit)
   if (page.length === 0) return pageJson(conv, [], false)
-  const found = await reads.messages(conv, page, MAX_PAGE_BYTES, read)
+  let found = await reads.messages(conv, page, MAX_PAGE_BYTES, read)
+  // Documents that are not shown must not look like the end.
+  while (found.items.length === 0 && !found.complete && found.reached !== undefined)
+    found = await reads.messages(conv, page.slice(page.indexOf(found.reached) + 1), MAX_PAGE_BYTES, read)
   const shown = await withoutUnseenEdits(reads, found.items, intervals, read)
   const ordered = 'after' in range ? shown : shown.toReversed()
   return pageJson(conv, ordered, seqs.length > limit || !found.complete)
