@@ -41,6 +41,7 @@ test('the package exports these names and no others', () => {
     'allowedCommands',
     'examine',
     'failures',
+    'isUnauthorized',
     'openReadConnection',
     'serverOf',
   ])
