@@ -1,7 +1,4 @@
-import { loadCollections } from '@freshet/documents'
-import { storedNameFault } from '@freshet/mongodb-rules'
 import { defineOptions, flag, REQUIRED, secret, text } from '@freshet/kit'
-import { migrate, renameTimeline, withCredentials } from '@freshet/migration'
 import { defineCommand } from './command.ts'
 import { databaseName } from './database-name.ts'
 import { exitCodes } from './exit-codes.ts'
@@ -24,23 +21,14 @@ export const migrateCommand = defineCommand({
   summary: 'Creates collections, control documents, roles and one user per role. Idempotent.',
   options: migrateOptions,
   async run({ db, database, collections: folder, messages, json }, context) {
-    const collections = [...(await loadCollections(folder, storedNameFault)).values()].map(
-      ({ stored }) => stored,
-    )
-    const { changes, passwords } = await migrate({
-      uri: db,
+    const { createAll } = await import('./run-migration.ts')
+    const { changes, addresses } = await createAll({
+      db,
       database,
-      collections,
+      folder,
       messages,
-      passwords: {},
       signal: context.stopped,
     })
-    const addresses = Object.fromEntries(
-      Object.entries(passwords).map(([user, password]) => [
-        user,
-        withCredentials(db, { user, password, database }),
-      ]),
-    )
     if (json) context.print(JSON.stringify({ changes, addresses }))
     else context.print(formatChanges(changes, addresses))
     return exitCodes.done
@@ -53,6 +41,7 @@ export const timelineCommand = defineCommand({
   summary: 'Starts a new timeline for the database. Required after every restore.',
   options: defineOptions(where),
   async run({ db, database }, context) {
+    const { renameTimeline } = await import('@freshet/migration')
     context.print(await renameTimeline(db, database, context.stopped))
     return exitCodes.done
   },

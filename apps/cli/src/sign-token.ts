@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { SignJWT } from 'jose'
+import { SignJWT } from 'jose/jwt/sign'
 
 /** Claims of a token. */
 export interface TokenContent {

@@ -5,7 +5,6 @@ import { defineCommand } from './command.ts'
 import type { CommandContext } from './command.ts'
 import { readRunning } from './dev/running.ts'
 import { exitCodes } from './exit-codes.ts'
-import { signToken } from './sign-token.ts'
 import { readIfExists, readStateFile, tokenKeyFile } from './state-folder.ts'
 import { privateKeyIn, sharedSecretIn } from './token-key.ts'
 
@@ -49,6 +48,7 @@ export const tokenCommand = defineCommand({
         'BAD_VALUE',
         `--handlers contains ${JSON.stringify(unknown)}; expected service names of a-z 0-9 _ -, such as stock.`,
       )
+    const { signToken } = await import('./sign-token.ts')
     context.print(await signToken(key, content))
     return exitCodes.done
   },

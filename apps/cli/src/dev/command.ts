@@ -1,6 +1,5 @@
 import { bytes, ConfigError, count, defineOptions, flag, text } from '@freshet/kit'
-import { hostsOf } from '@freshet/migration'
-import { serviceOptions } from '@freshet/service'
+import { serviceOptions } from '@freshet/service/options'
 import { defineCommand } from '../command.ts'
 import type { CommandContext } from '../command.ts'
 import { databaseName } from '../database-name.ts'
@@ -8,7 +7,6 @@ import { CliError } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { StateFolder } from '../state-folder.ts'
 import type { DevConfig } from './config.ts'
-import { runDev } from './run.ts'
 
 const options = defineOptions({
   readers: count('readers', 2, 'How many readers to start.', { min: 1, max: 64 }),
@@ -67,10 +65,11 @@ async function claimed({ cwd, clock, say, stopped }: CommandContext): Promise<St
 }
 
 /** Printed first, because a shell variable is easily forgotten. @throws {MigrationError} BAD_ADDRESS */
-function reportMongodbUri({ db, database }: DevConfig, { env, say }: CommandContext): void {
+async function reportMongodbUri({ db, database }: DevConfig, { env, say }: CommandContext): Promise<void> {
   const uri = env['MONGODB_URI'] ?? ''
-  if (db === undefined && uri !== '')
-    say(`Using MongoDB from MONGODB_URI (${hostsOf(uri)}, database ${database}).`)
+  if (db !== undefined || uri === '') return
+  const { hostsOf } = await import('@freshet/migration')
+  say(`Using MongoDB from MONGODB_URI (${hostsOf(uri)}, database ${database}).`)
 }
 
 /** `freshet dev`: runs the whole system on this machine until Ctrl-C. */
@@ -82,12 +81,13 @@ export const devCommand = defineCommand({
   async run(config, context) {
     if (config.sample && (config.noSample || config.collections !== undefined))
       throw new ConfigError('CONFLICT', '--sample cannot be combined with --no-sample or --collections.')
-    reportMongodbUri(config, context)
+    await reportMongodbUri(config, context)
     StateFolder.removeOrphaned()
     const state = config.ephemeral ? StateFolder.temporary() : await claimed(context)
     if (state === undefined) return exitCodes.done
     let outcome: 'stopped' | 'failed' = 'failed'
     try {
+      const { runDev } = await import('./run.ts')
       outcome = await runDev(config, state, context)
       return outcome === 'stopped' ? exitCodes.done : exitCodes.failed
     } finally {

@@ -1,5 +1,5 @@
-import { examine, failures, GuardError } from '@freshet/guard'
-import { defineOptions, flag, secret, type Log } from '@freshet/kit'
+import { defineOptions, flag, secret } from '@freshet/kit'
+import type { Log } from '@freshet/kit'
 import { defineCommand } from '../command.ts'
 import { databaseName } from '../database-name.ts'
 import { readRunning } from '../dev/running.ts'
@@ -39,6 +39,7 @@ export const doctorGuardCommand = defineCommand({
     const name = database ?? running?.database
     if (uri === undefined || name === undefined)
       throw new CliError('NO_RUN', 'the address or the database is missing.')
+    const { examine, failures, GuardError } = await import('@freshet/guard')
     try {
       const found = await examine({ uri, database: name, appName: 'freshet doctor', log: silent })
       context.print(json ? JSON.stringify(found) : tableOf(found))
