@@ -16,6 +16,8 @@ beforeAll(async () => {
   dev = new Program(['dev', '--json', '--port=0', '--readers=1', '--no-sample', '--ephemeral'])
   const parsed = await dev.json()
   line = devLineOf(parsed)
+  // It comes with the sample data.
+  expect(parsed).not.toHaveProperty('chat')
   mongodb = new MongoClient(String(parsed['mongodb']))
   // The server now records every change and its user.
   const filter = { op: { $nin: ['query', 'getmore'] } }

@@ -38,6 +38,7 @@ test('the JSON line lists every URL, and each one answers', async () => {
     management: { writer: door, readers: [door, door], deliveries: [door, door] },
     mongodb: expect.stringMatching(/^mongodb:\/\/developer:/),
     database: 'shop',
+    chat: door,
     token: expect.stringMatching(/^ey/),
   })
   for (const url of [devLineOf(line).management.writer, ...doors])

@@ -6,6 +6,7 @@ import { systemClock } from '@freshet/kit'
 import { eventually, fromSource } from '@freshet/testkit'
 import { Child } from '../src/dev/child.ts'
 import type { ChildOptions } from '../src/dev/child.ts'
+import type { PortPair } from '../src/dev/ports.ts'
 import { ServicePart } from '../src/dev/service-part.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'freshet-child-'))
@@ -27,8 +28,9 @@ function optionsFor(behaviour: string, said: string[]): ChildOptions {
   }
 }
 
-function partFor(behaviour: string) {
+function partFor(behaviour: string, options: { readonly restarts?: true } = {}) {
   const said: string[] = []
+  const ports: (PortPair | undefined)[] = []
   const ends: string[] = []
   const context = {
     env: {},
@@ -39,11 +41,15 @@ function partFor(behaviour: string) {
     say: (text: string) => void said.push(text),
     stopped: new AbortController().signal,
   }
-  const child = () => optionsFor(behaviour, said)
+  const child = (earlier?: PortPair): ChildOptions => {
+    ports.push(earlier)
+    return optionsFor(behaviour, said)
+  }
   return {
     said,
     ends,
-    part: new ServicePart({ context, name: 'reader 1', child, onEnd: (how) => ends.push(how) }),
+    ports,
+    part: new ServicePart({ context, name: 'reader 1', child, onEnd: (how) => ends.push(how), ...options }),
   }
 }
 
@@ -70,4 +76,21 @@ test('a killed service is reported; a stopped one is not', async () => {
   process.kill(child.pid ?? 0, 'SIGKILL')
   expect(await child.ended).toBe('reader 1 ended with SIGKILL')
   await eventually(() => expect(runs(child.pid)).toBe(false))
+})
+
+test('a service that is killed starts again after its time away, on its ports, unless everything stops', async () => {
+  const { part, said, ends, ports } = partFor('good', { restarts: true })
+  await part.start()
+  const { port } = new URL(part.endpoints.url)
+  part.kill(1)
+  await eventually(() => expect(ports).toHaveLength(2))
+  expect(ports[1]).toEqual({ port: Number(port), managementPort: Number(port) })
+  expect(said).toContain('reader 1 ended with SIGKILL: starting it again in 0.001 s.')
+  // It is starting: it would be away for too long if it were killed again.
+  part.kill(3_600_000)
+  await eventually(() => expect(part.ready).toBe(true))
+  part.kill(3_600_000)
+  await eventually(() => expect(part.ready).toBe(false))
+  await part.stop()
+  expect([ends, ports.length]).toEqual([[], 2])
 })

@@ -71,6 +71,11 @@ export class Child {
     return this.#endpoints
   }
 
+  /** Ends the process at once, as a crash would. */
+  kill(): void {
+    this.#process.kill('SIGKILL')
+  }
+
   /** Stops the process, and kills it if that takes too long. Resolves when it has ended. */
   async stop(): Promise<void> {
     this.#process.kill('SIGTERM')

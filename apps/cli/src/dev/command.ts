@@ -14,7 +14,7 @@ const options = defineOptions({
   port: count(
     'port',
     7400,
-    'Port of the writer; readers and then deliveries use the next ones, and health and metrics are 100 ports higher. 0 uses any free ports.',
+    'Port of the writer; readers, deliveries and the chat page use the next ones, and health and metrics are 100 ports higher. 0 uses any free ports.',
     {
       max: 65_000,
     },
@@ -42,7 +42,7 @@ const options = defineOptions({
     'sample',
     'Also writes sample data to your own MongoDB; a MongoDB started here always gets it.',
   ),
-  noSample: flag('no-sample', 'Writes no sample data.'),
+  noSample: flag('no-sample', 'Writes no sample data, and serves no chat page.'),
   json: flag('json', 'Prints one JSON line when everything is ready: npm run --silent dev -- --json.'),
 })
 

@@ -2,7 +2,10 @@ import type { Endpoints } from './child.ts'
 import type { RunningDev } from './running.ts'
 
 /** Describes the run, as one JSON line for programs and as text for people. */
-export function describeRun(running: RunningDev): { readonly json: string; readonly text: string } {
+export function describeRun(
+  running: RunningDev,
+  chat: string | undefined,
+): { readonly json: string; readonly text: string } {
   const { writer, readers, deliveries, mongodb, database, token } = running
   const json = JSON.stringify({
     ready: true,
@@ -17,6 +20,7 @@ export function describeRun(running: RunningDev): { readonly json: string; reado
     mongodb,
     database,
     token,
+    chat,
   })
   const rows = [
     ['writer', writer.url, `metrics and health: ${writer.managementUrl}/statusz`],
@@ -24,6 +28,7 @@ export function describeRun(running: RunningDev): { readonly json: string; reado
     ...rowsOf('delivery', deliveries),
     ['MongoDB', mongodb, `database ${database}`],
     ['token', token, ''],
+    ...(chat === undefined ? [] : [['chat', chat, 'two people on two deliveries; kill one and watch']]),
   ]
   const lines = rows.map(([name = '', url = '', note = '']) => `${name.padEnd(11)} ${url}  ${note}`.trimEnd())
   return { json, text: `${lines.join('\n')}\n\nEverything is ready. Press Ctrl-C to stop.` }

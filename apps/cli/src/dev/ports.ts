@@ -33,7 +33,8 @@ export async function requireFreePorts(
   }
 }
 
-async function requireFree(port: number, host: string, use: string): Promise<void> {
+/** Checks one port. @throws {CliError} PORT_TAKEN */
+export async function requireFree(port: number, host: string, use: string): Promise<void> {
   if (!(await isPortFree(port, host)))
     throw new CliError('PORT_TAKEN', `port ${port} on ${host}, required for ${use}, is in use.`)
 }

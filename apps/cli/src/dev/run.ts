@@ -11,18 +11,22 @@ import { newTokenKey } from '../token-key.ts'
 import { tokenKeyFile } from '../state-folder.ts'
 import type { StateFolder } from '../state-folder.ts'
 import { Announcement } from './announcement.ts'
+import { ChatPage, chatHost } from './chat-page.ts'
 import type { DevConfig } from './config.ts'
 import { DevDatabase } from './database.ts'
 import { describeRun } from './describe-run.ts'
 import type { Endpoints } from './child.ts'
 import { externalHosts, loopbackOf, requireHost, localUrlOf, urlOf } from './host.ts'
-import { portsAt, requireFreePorts } from './ports.ts'
+import { portsAt, requireFree, requireFreePorts } from './ports.ts'
 import { SampleData } from './sample.ts'
 import { ServicePart } from './service-part.ts'
 import { childOptions, deliveryHeapMiB, readerHeapMiB, writerHeapMiB } from './services.ts'
 
 const stopWithinMs = 20_000
 const tokenForMs = 30 * 86_400_000
+/** Pages get another when it has expired. */
+const pageTokenForMs = 3_600_000
+const sampleUsers = ['ann', 'bob'] as const
 const sampleFolder = fileURLToPath(new URL('../../../../collections', import.meta.url))
 
 /**
@@ -54,7 +58,8 @@ export async function runDev(
   const names = [...(await loadCollections(collections, storedNameFault)).values()].map(
     ({ stored }) => stored,
   )
-  const token = await developerToken(state)
+  const tokenFor = (subject: string, forMs: number) => signedToken(state, subject, forMs)
+  const token = await tokenFor('developer', tokenForMs)
 
   const { database } = config
   const mongodb = new DevDatabase({
@@ -66,7 +71,12 @@ export async function runDev(
     collections: names,
     onEnd,
   })
-  const shared = { context, config, state, collections }
+  const sampleMode = sampleModeFor(config, mongodb.externalUri)
+  const chatPort = portsAt(config.port, 1 + config.readers + config.deliveries).port
+  const withChat = sampleMode === 'written' && config.deliveries > 0
+  if (withChat && chatPort !== 0) await requireFree(chatPort, chatHost, 'the chat page')
+  const origins = (): readonly string[] => (withChat ? [...config.corsOrigins, chat.url] : config.corsOrigins)
+  const shared = { context, config, state, collections, origins }
   const writer = new ServicePart({
     context,
     name: 'writer',
@@ -117,8 +127,26 @@ export async function runDev(
           }),
       }),
   )
-  const sampleMode = sampleModeFor(config, mongodb.externalUri)
-  const sample = new SampleData({ writer: () => localUrlOf(writer.endpoints.url), token, clock, log })
+  const [ann, bob] = sampleUsers
+  const sample = new SampleData({
+    writer: () => localUrlOf(writer.endpoints.url),
+    token,
+    people: [
+      { user: ann, token: await tokenFor(ann, pageTokenForMs) },
+      { user: bob, token: await tokenFor(bob, pageTokenForMs) },
+    ],
+    clock,
+    log,
+  })
+  const chat = new ChatPage({
+    port: chatPort,
+    users: sampleUsers,
+    writer,
+    readers,
+    deliveries,
+    tokenFor: (user) => tokenFor(user, pageTokenForMs),
+    log,
+  })
 
   await using lifecycle = new Lifecycle({ log, clock, stopWithinMs })
   stopped.addEventListener('abort', () => {
@@ -134,6 +162,8 @@ export async function runDev(
   try {
     await lifecycle.start([
       mongodb,
+      // Its origin is needed to start the services.
+      ...(withChat ? [chat] : []),
       writer,
       together('readers and deliveries', [...readers, ...deliveries]),
       ...(sampleMode === 'written' ? [sample] : []),
@@ -159,7 +189,7 @@ export async function runDev(
     await announcement.publish(running)
     if (sampleMode === 'not requested')
       say('No sample data is written to your own MongoDB; use --sample to write it.')
-    const { json, text } = describeRun(running)
+    const { json, text } = describeRun(running, withChat ? chat.url : undefined)
     context.print(config.json ? json : [text, ...externalAccessNote(config.host)].join('\n'))
     await untilAborted(ended.signal)
   }
@@ -199,13 +229,13 @@ function externalAccessNote(host: string): readonly string[] {
   ]
 }
 
-function developerToken(state: StateFolder): Promise<string> {
+function signedToken(state: StateFolder, subject: string, forMs: number): Promise<string> {
   const content = {
-    subject: 'developer',
+    subject,
     roles: [],
     issuer: 'freshet',
     audience: 'freshet',
-    forMs: tokenForMs,
+    forMs,
   }
   return signToken(createPrivateKey(state.secret(tokenKeyFile, newTokenKey)), content)
 }

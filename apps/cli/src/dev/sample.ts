@@ -2,11 +2,19 @@ import { Backoff, RunLoop } from '@freshet/kit'
 import type { Clock, Log, Part } from '@freshet/kit'
 import { requestDirectly } from '../direct-request.ts'
 
+/** A user of the sample data. */
+interface Person {
+  readonly user: string
+  readonly token: string
+}
+
 /** Options of the sample data. */
 export interface SampleOptions {
   /** Base URL of the writer, known once it has started. */
   readonly writer: () => string
   readonly token: string
+  /** The tokens of the two people who have written to each other; `undefined`: no messages are written. */
+  readonly people?: readonly [Person, Person]
   readonly clock: Clock
   readonly log: Log
 }
@@ -16,6 +24,12 @@ const kinds = ['oak', 'steel', 'linen', 'glass', 'cork']
 const products = names.flatMap((name) =>
   kinds.map((kind) => ({ id: slug(name, kind), name: `${name}, ${kind}` })),
 )
+const conversation = [
+  'Hi Bob! Is the oak desk still in stock?',
+  'Yes. Shall I put one aside for you?',
+  'Please do. And a steel lamp, if there is one.',
+  'Done: one desk, one lamp.',
+]
 const changeEveryMs = 250
 const maxAnswerBytes = 64 * 2 ** 10
 /** Order ids are reused after this many, so that a long run does not fill the disk. */
@@ -51,7 +65,25 @@ export class SampleData implements Part {
   async start(): Promise<void> {
     for (const [at, { id }] of products.entries())
       await this.#put(`products/${id}`, productAt(at, 0), undefined)
+    await this.#converse()
     this.#loop.start()
+  }
+
+  /** Repeated by each run, but stored once, because each message has a `clientId` of its own. */
+  async #converse(): Promise<void> {
+    const [one, other] = this.#options.people ?? []
+    if (one === undefined || other === undefined) return
+    let conv: unknown
+    for (const [at, text] of conversation.entries()) {
+      const [from, to] = at % 2 === 0 ? [one, other] : [other, one]
+      const message = { to: { user: to.user }, body: { text }, clientId: `sample-${at + 1}` }
+      const sent = await this.#send('POST', 'messages', message, { token: from.token })
+      conv = (JSON.parse(sent) as { readonly conv?: unknown }).conv
+    }
+    const last = conversation.length
+    // The first one has not read the last message.
+    for (const [{ token }, read] of [[one, last - 1] as const, [other, last] as const])
+      await this.#send('POST', 'acks', [{ conv, delivered: last, read }], { token })
   }
 
   stop(): Promise<void> {
@@ -65,7 +97,7 @@ export class SampleData implements Part {
     const order = `order-${turn % orderSlots}`
     // Every eighth turn cancels an order, so that readers see deletes too.
     if (turn % 8 === 0)
-      await this.#send('DELETE', `orders/order-${(turn - 6) % orderSlots}`, undefined, signal)
+      await this.#send('DELETE', `orders/order-${(turn - 6) % orderSlots}`, undefined, { signal })
     else if (turn % 2 === 0) await this.#put(`orders/${order}`, { id: order, ...orderAt(turn, at) }, signal)
     else await this.#put(`products/${products[at]?.id ?? ''}`, productAt(at, turn), signal)
     if (this.#failing) this.#options.log.info({}, 'the sample data is changing again')
@@ -73,17 +105,17 @@ export class SampleData implements Part {
     await this.#options.clock.sleep(changeEveryMs, signal)
   }
 
-  #put(path: string, document: object, signal: AbortSignal | undefined): Promise<void> {
-    return this.#send('PUT', path, document, signal)
+  async #put(path: string, document: object, signal: AbortSignal | undefined): Promise<void> {
+    await this.#send('PUT', path, document, { signal })
   }
 
   async #send(
     method: string,
     path: string,
     document: object | undefined,
-    signal?: AbortSignal,
-  ): Promise<void> {
-    const { writer, token } = this.#options
+    { signal, token = this.#options.token }: { signal?: AbortSignal | undefined; token?: string },
+  ): Promise<string> {
+    const { writer } = this.#options
     const { status, body } = await requestDirectly(`${writer()}/v1/${path}`, {
       method,
       headers: {
@@ -98,6 +130,7 @@ export class SampleData implements Part {
     // The order may have been cancelled already.
     if (status >= 300 && !(method === 'DELETE' && status === 404))
       throw new Error(`${method} ${path} was answered ${status} ${body.toString().slice(0, 200)}`)
+    return body.toString()
   }
 }
 

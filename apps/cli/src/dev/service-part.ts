@@ -28,8 +28,9 @@ export class ServicePart implements Part {
   readonly #options: ServicePartOptions
   #child: Child | undefined
   #endpoints: Endpoints | undefined
-  #stopping = false
+  readonly #stopped = new AbortController()
   #ready = false
+  #awayMs = 0
 
   constructor(options: ServicePartOptions) {
     this.name = options.name
@@ -39,6 +40,15 @@ export class ServicePart implements Part {
   /** URLs of the service; empty until it has started. */
   get endpoints(): Endpoints {
     return this.#endpoints ?? { url: '', managementUrl: '' }
+  }
+
+  /** Whether it is running and was ready. */
+  get ready(): boolean {
+    return this.#ready
+  }
+
+  get #stopping(): boolean {
+    return this.#stopped.signal.aborted
   }
 
   start(): Promise<void> {
@@ -56,16 +66,29 @@ export class ServicePart implements Part {
   }
 
   async stop(): Promise<void> {
-    this.#stopping = true
+    this.#stopped.abort()
     await this.#child?.stop()
+  }
+
+  /** Kills a process that is ready, with SIGKILL. It is started again after this time, if {@link ServicePartOptions.restarts}. */
+  kill(awayMs: number): void {
+    if (!this.#ready) return
+    this.#awayMs = awayMs
+    this.#child?.kill()
   }
 
   async #watch(child: Child): Promise<void> {
     const how = await child.ended
     const { restarts, context, onEnd } = this.#options
+    const wasReady = this.#ready
+    this.#ready = false
     if (this.#stopping) return
-    if (!this.#ready || restarts !== true) return onEnd(how, child.logFile)
-    context.say(`${how}: starting it again.`)
+    if (!wasReady || restarts !== true) return onEnd(how, child.logFile)
+    const awayMs = this.#awayMs
+    this.#awayMs = 0
+    context.say(`${how}: starting it again${awayMs === 0 ? '' : ` in ${awayMs / 1_000} s`}.`)
+    await context.clock.sleep(awayMs, this.#stopped.signal)
+    if (this.#stopping) return
     try {
       await this.#launch(portsOf(this.endpoints))
     } catch (error) {

@@ -15,6 +15,8 @@ export interface SharedServiceOptions {
   readonly state: StateFolder
   /** Absolute path of the collections directory. */
   readonly collections: string
+  /** Pages that may call the services, known when they start. */
+  readonly origins: () => readonly string[]
 }
 
 /** Options of one service. */
@@ -55,6 +57,7 @@ const endWithParent = new URL(`./end-with-parent.${ext}`, import.meta.url).href
  */
 export function childOptions(shared: SharedServiceOptions, spec: ServiceSpec): ChildOptions {
   const { context, config, state, collections } = shared
+  const origins = shared.origins()
   const slug = spec.name.replaceAll(' ', '-')
   const own = (name: string): string => join(slug, name)
   state.folder(slug)
@@ -75,7 +78,7 @@ export function childOptions(shared: SharedServiceOptions, spec: ServiceSpec): C
         ? `--ticket-secret-file=${state.file(own(ticketSecretFile))}`
         : `--collections=${collections}`,
       `--token-public-keys-file=${state.file(own(publicKeysFile))}`,
-      ...(config.corsOrigins.length === 0 ? [] : [`--cors-origins=${config.corsOrigins.join()}`]),
+      ...(origins.length === 0 ? [] : [`--cors-origins=${origins.join()}`]),
       ...spec.args,
     ],
     nodeArgs: [...process.execArgv, `--max-old-space-size=${spec.heapMiB}`, `--import=${endWithParent}`],
