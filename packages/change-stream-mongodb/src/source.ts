@@ -80,7 +80,7 @@ export class MongoSource implements ChangeSource {
     return { source, at: await this.#earlier(before(at), signal) }
   }
 
-  /** The end of an earlier second after which the server has every change; the position itself if there is none. */
+  /** The end of an earlier second from which the feed can be read; the position itself if there is none. */
   async #earlier(at: Position, signal: AbortSignal): Promise<Position> {
     const { high } = timeOf(at)
     for (let back = this.#parts.events?.startSecondsBack ?? 0; back >= 1; back = Math.floor(back / 2)) {
@@ -90,13 +90,16 @@ export class MongoSource implements ChangeSource {
     return at
   }
 
+  /** Whether the server has every change after `at`, and none of them drops the database, which ends every change stream. */
   async #hasHistoryAfter(at: Position, signal: AbortSignal): Promise<boolean> {
-    const { options } = this.#parts
-    const parts = { ...this.#parts, options: { ...options, batchSize: 1 } }
-    await using cursor = new FeedCursor(parts, this.#selection, signal)
+    const { batchSize, maxAwaitMs } = this.#parts.options
+    await using cursor = new FeedCursor(this.#parts, { collections: [], insertsOnly: [] }, signal)
     try {
-      await this.#deadline.wait((withinMs) => cursor.open(at, undefined, withinMs))
-      return true
+      let reply = await this.#deadline.wait((withinMs) => cursor.open(at, undefined, withinMs))
+      // A reply that is not full has reached the latest change.
+      while (!reply.ended && reply.events.length >= batchSize)
+        reply = await this.#deadline.wait((withinMs) => cursor.next(maxAwaitMs, withinMs))
+      return !reply.ended
     } catch (error) {
       if (error instanceof ChangeStreamError && error.lost) return false
       throw error

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { Hearing } from '@freshet/change-stream/conformance'
 import type { ReadConnection } from '@freshet/guard'
+import { controlCollection } from '@freshet/mongodb-rules'
 import { highOf, lowOf, type IdType } from '@freshet/protocol'
 import { eventually, openTestDatabase, overrunOplog, type TestDatabase } from '@freshet/testkit'
 import { FaultyConnection } from './support/faulty-connection.ts'
@@ -13,7 +14,8 @@ const collections = new Map<string, IdType>([
 ])
 let db: TestDatabase
 beforeAll(async () => {
-  db = await openTestDatabase()
+  // A shared server's history contains the drops of earlier files.
+  db = await openTestDatabase({ own: true })
 })
 afterAll(() => db[Symbol.asyncDispose]())
 
@@ -71,6 +73,20 @@ test('F29 a start goes back only as far as the server has the history', async ()
   expect(highOf(now) - highOf(at)).toBeLessThan(1_800)
   await using heard = new Hearing(opened.source, { source, at })
   await heard.until(() => heard.changes.some((change) => 'id' in change && change.id === 'a'))
+})
+
+test('F29 a start does not go back beyond a drop of the database, which ends every change stream', async () => {
+  await using dropped = await openTestDatabase({ own: true })
+  const control = dropped.admin.db(dropped.database).collection(controlCollection)
+  const kept = await control.find().toArray()
+  await collection('products', dropped).insertOne({ _id: 'before' })
+  await dropped.admin.db(dropped.database).dropDatabase()
+  await control.insertMany(kept)
+  await using opened = await openSource(dropped, { events: { insertsOnly: [], startSecondsBack: 60 } })
+  await using heard = new Hearing(opened.source, await opened.source.start(signal))
+  await collection('products', dropped).insertOne({ _id: 'after' })
+  await heard.until(() => heard.changes.some((change) => 'id' in change && change.id === 'after'))
+  expect(heard.changes.filter((change) => 'id' in change && change.id === 'before')).toEqual([])
 })
 
 test('F29 a start that cannot go back begins at the latest change', async () => {
