@@ -1,6 +1,6 @@
 // G3.7 fails without this file: a process starts with a driver whose commands bypass the veto.
 import { controlCollection } from '@freshet/mongodb-rules'
-import type { MongoClient } from 'mongodb'
+import { MongoServerError, type MongoClient } from 'mongodb'
 import { GuardError } from './errors.ts'
 import type { Refusals } from './refusals.ts'
 
@@ -16,7 +16,8 @@ export function deleteNothing(client: MongoClient, database: string): Promise<un
 
 /**
  * Proves that the veto is in effect: an insert must be rejected by the guard, not by the server. It carries no
- * documents, so even without any protection nothing could be written. @throws {GuardError} VETO_MISSING
+ * documents, so even without any protection nothing could be written.
+ * @throws {GuardError} VETO_MISSING: the server replied to it. Any other error: it was not sent, and nothing is proved.
  */
 export async function proveVeto(
   client: MongoClient,
@@ -27,7 +28,11 @@ export async function proveVeto(
     client.db(database).command({ insert: controlCollection, documents: [] })
   const outcome = await refusals.rehearse('insert', insert).then(
     () => 'the server accepted it',
-    (error: unknown) => (error instanceof GuardError ? undefined : String(error)),
+    (error: unknown) => {
+      if (error instanceof GuardError) return undefined
+      if (isReply(error)) return String(error)
+      throw error
+    },
   )
   if (outcome !== undefined) {
     throw new GuardError(
@@ -36,4 +41,9 @@ export async function proveVeto(
     )
   }
   return 'standing'
+}
+
+/** Whether the server replied to the command itself, not to the handshake of a new connection for it. */
+function isReply(error: unknown): boolean {
+  return error instanceof MongoServerError && !error.hasErrorLabel('HandshakeError')
 }

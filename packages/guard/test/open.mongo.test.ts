@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { WireRecorder } from '@freshet/testkit'
-import { MongoClient } from 'mongodb'
+import { MongoClient, MongoError } from 'mongodb'
 import { proveVeto } from '../src/canary.ts'
 import { examine, GuardError, openReadConnection } from '../src/index.ts'
 import type { GuardedConnection, OpenOptions } from '../src/index.ts'
@@ -161,6 +161,20 @@ test('G3.7 negative control: without the veto the canary fails, and writes nothi
   }
   await using root = new MongoClient(server.uri('root'))
   expect(await root.db('app').listCollections().toArray()).toEqual([])
+})
+
+test('G3.7 a canary that could not be sent does not count as a missing veto', async () => {
+  const unsent = {
+    'a new connection cannot log in': server.uri('reader').replace(/:[^:@]+@/, ':wrong@'),
+    'no server is found': 'mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=100',
+  }
+  for (const [name, uri] of Object.entries(unsent)) {
+    await using client = new MongoClient(uri)
+    const refusals = new Refusals(new KeptLog(), undefined)
+    const error: unknown = await proveVeto(client, 'app', refusals).catch((reason: unknown) => reason)
+    expect({ name, error }).not.toMatchObject({ error: { code: 'VETO_MISSING' } })
+    expect({ name, error }).toMatchObject({ error: expect.any(MongoError) })
+  }
 })
 
 test('G4.7 an examination actually sends a write without the veto, and reports whether the server refused it', async () => {
