@@ -33,6 +33,8 @@ export type ChangeContent =
   | { readonly kind: 'revocation'; readonly revocation: Revocation }
   /** The state of some users has changed in an unknown way: every client is disconnected, and comes back. */
   | { readonly kind: 'reset' }
+  /** A message whose contents did not arrive. Nobody recovers from before it: clients load what is stored. */
+  | { readonly kind: 'gap' }
   /** Nothing to deliver. It has an offset, since another instance may be able to read it. */
   | { readonly kind: 'unreadable' }
 

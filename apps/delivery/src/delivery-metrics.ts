@@ -56,6 +56,15 @@ export function addDeliveryMetrics(
     },
   )
   metrics.gauge(
+    'delivery_feed_alive_age_seconds',
+    'Time since a message or a heartbeat of a writer showed a majority of the database alive; absent before the first proof.',
+    [],
+    () => {
+      const { aliveAgeMs } = status().feed
+      return aliveAgeMs === undefined ? [] : aliveAgeMs / 1_000
+    },
+  )
+  metrics.gauge(
     'delivery_feed_lag_seconds',
     'How far the position lags; up to 10 s without writes.',
     [],
@@ -63,7 +72,7 @@ export function addDeliveryMetrics(
   )
   metrics.counter(
     'delivery_feed_restarts_total',
-    'Times that the feed was lost, and all clients disconnected.',
+    'Times that the feed was lost or had a gap, and all clients were disconnected.',
     [],
     () => status().feed.restarts,
   )

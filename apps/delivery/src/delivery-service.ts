@@ -25,6 +25,12 @@ export const deliveryServiceOptions = defineOptions({
   unreadyAfterMs: ms('unready-after', 5_000, 'Not ready when not proved current for this long.', {
     min: 1_000,
   }),
+  aliveWithinMs: ms(
+    'alive-within',
+    2_000,
+    'Not ready when no heartbeat of a writer and no message came for this long: the primary may be isolated.',
+    { min: 1_000 },
+  ),
   ticketSecret: secret(
     'ticket-secret',
     undefined,
@@ -106,6 +112,7 @@ function appOf(
     log,
     random,
     unreadyAfterMs: config.unreadyAfterMs,
+    aliveWithinMs: config.aliveWithinMs,
   })
   const layer = config.tokenSecret === undefined && !config.noTokens ? 'standing' : 'absent'
   const guard = (): GuardReport => {

@@ -191,6 +191,10 @@ export class Delivery implements FeedSink, Part {
         return this.#hub.applyRevocation(change.revocation)
       case 'reset':
         return this.#hub.clear('insufficientState')
+      case 'gap':
+        if (offset === undefined) return
+        this.#ring.clear(offset)
+        return this.#hub.clear('insufficientState')
       case 'unreadable':
         return
       case 'cursor':

@@ -228,6 +228,21 @@ test('D17 when history is lost clients come back, and are told that something ma
   expect(floor.socket.ids).toEqual([id])
 })
 
+test('D70 a message without its contents is a gap: clients come back, and recover from after it only', async () => {
+  const { client, feed, settle } = openBench()
+  const first = await client({ id: 1, connect: { token } })
+  feed.message(toAnn)
+  await settle()
+  feed.gap()
+  expect(first.socket.closed).toBe('insufficientState')
+  const { id } = feed.message(toAnn)
+  const before = await client(back(offsetOf(SECOND, 1)))
+  expect(subOf(before.socket.lines[0])).toMatchObject({ recovered: false, offset: offsetOf(SECOND, 3) })
+  expect(before.socket.ids).toEqual([])
+  const after = await client(back(offsetOf(SECOND, 2)))
+  expect(after.socket.ids).toEqual([id])
+})
+
 test('D17 a connect that was under way when history was lost is answered with a temporary error', async () => {
   const { client, feed, reads, settle } = openBench()
   let open = (): void => undefined

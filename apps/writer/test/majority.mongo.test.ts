@@ -1,7 +1,6 @@
 import { afterAll, expect, test } from '@jest/globals'
 import { POSITION_ZERO } from '@freshet/protocol'
-import { eventually, failPoint, openTestDatabase } from '@freshet/testkit'
-import { MongoClient } from 'mongodb'
+import { eventually, holdReplication, openTestDatabase } from '@freshet/testkit'
 import type { Backend } from '../src/store/contract.ts'
 import type { WriteStore } from '../src/store/contract.ts'
 import { bearer, collections, openWriter } from './support/open-writer.ts'
@@ -14,40 +13,6 @@ const merge = { 'content-type': 'application/merge-patch+json' }
 /** Long enough for a working set, short enough for one without a majority. */
 const argv = ['--acknowledge-within=1s']
 
-/** Isolates this server until disposed. */
-async function holdMember(port: number): Promise<AsyncDisposable> {
-  const { username, password } = new URL(db.adminUri.replace(/,[^/]+/, ''))
-  const uri = `mongodb://${username}:${password}@127.0.0.1:${port}/?directConnection=true&authSource=admin`
-  const client = new MongoClient(uri)
-  try {
-    const point = await failPoint(client, 'stopReplProducer', 'alwaysOn', {})
-    const release = async (): Promise<void> => {
-      await point[Symbol.asyncDispose]()
-      await client.close()
-    }
-    return { [Symbol.asyncDispose]: release }
-  } catch (error) {
-    await client.close()
-    throw error
-  }
-}
-
-/** Keeps writes on the primary until disposed: no majority has them. */
-async function holdReplication(): Promise<AsyncDisposable> {
-  const { me } = await db.admin.db('admin').command({ hello: 1 })
-  const held: AsyncDisposable[] = []
-  for (const { port } of db.servers.members) {
-    if (String(me).endsWith(`:${port}`)) continue
-    // A majority may lack this server: it only knows its users once it has replicated them.
-    held.push(await eventually(() => holdMember(port)))
-  }
-  return {
-    [Symbol.asyncDispose]: async () => {
-      for (const one of held) await one[Symbol.asyncDispose]()
-    },
-  }
-}
-
 /** Sends requests whose refusals depend on writes that only the primary has; returns the statuses. */
 async function refusalsWithoutMajority(over: (backend: Backend) => Backend): Promise<readonly number[]> {
   await products.deleteMany({}, { writeConcern: { w: 'majority' } })
@@ -55,7 +20,7 @@ async function refusalsWithoutMajority(over: (backend: Backend) => Backend): Pro
   await using writer = await openWriter(db.uriFor('writer'), { argv, over })
   const seen = await writer.send('PUT', 'products/replaced', { body: { name: 'seen' } })
   const ifMatch = { 'if-match': String(seen.headers.get('etag')) }
-  await using _ = await holdReplication()
+  await using _ = await holdReplication(db)
   await products.updateOne({ _id: 'replaced' }, { $set: { name: 'new' } }, { writeConcern: { w: 1 } })
   await products.insertOne({ _id: 'made', name: 'new' }, { writeConcern: { w: 1 } })
   const answers = await Promise.all([
@@ -123,7 +88,7 @@ test('a stored answer that only the primary has is not replayed before a majorit
   const headers = { authorization: await bearer(), 'idempotency-key': 'held' }
   const send = () => writer.send('POST', 'products', { headers, body: { name: 'once' } })
   {
-    await using _ = await holdReplication()
+    await using _ = await holdReplication(db)
     expect((await send()).json).toMatchObject({ type: 'https://freshet.dev/problems/outcome-unknown' })
     expect((await send()).json).toMatchObject({ type: 'https://freshet.dev/problems/unavailable' })
   }
@@ -146,7 +111,7 @@ test('a unique value taken by a document without a majority is not answered as a
     })
   const clash = () => writer.send('PATCH', 'products/code-2', { headers: merge, body: { code: 7 } })
   {
-    await using _ = await holdReplication()
+    await using _ = await holdReplication(db)
     await products.updateOne({ _id: 'code-1' }, { $set: { code: 7 } }, { writeConcern: { w: 1 } })
     expect((await clash()).json).toMatchObject({
       status: 503,
@@ -165,7 +130,7 @@ test('a write that no majority acknowledges in time is 504, as one command and a
       expect([200, 201]).toContain(got.status)
     })
   {
-    await using _ = await holdReplication()
+    await using _ = await holdReplication(db)
     const answers = await Promise.all([
       writer.send('POST', 'products', { body: { id: 'slow-1', name: 'y' } }),
       writer.send('PUT', 'products/slow-2', { body: { name: 'y' } }),

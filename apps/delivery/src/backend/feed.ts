@@ -21,6 +21,8 @@ export interface FeedParts {
   readonly random: () => number
   /** Unhealthy without a proof of being current for this long. */
   readonly unreadyAfterMs: number
+  /** Unhealthy when a majority of the source was not shown to be alive for this long. */
+  readonly aliveWithinMs: number
 }
 
 /** The feed as operators see it. */
@@ -33,7 +35,12 @@ export interface FeedStatus {
   readonly lagSeconds: number | undefined
   /** Time since everything stored was last proved to have arrived; `undefined` before the first proof. */
   readonly ageMs: number | undefined
-  /** How often the feed was lost, and all clients with it. */
+  /**
+   * Time since a majority of the source was last shown to be alive, by a message or a writer's heartbeat. An isolated primary
+   * looks current without it. `undefined` before the first proof.
+   */
+  readonly aliveAgeMs: number | undefined
+  /** How often the feed was lost or had a gap, and all clients were disconnected. */
   readonly restarts: number
   /** Breaks since the start, by error code. */
   readonly breaks: Readonly<Record<string, number>>
@@ -63,6 +70,8 @@ export class Feed implements Part {
   /** The source has shown that nothing was missing, since the feed began. */
   #caughtUp = false
   #provedAt: MonotonicMs = Number.NEGATIVE_INFINITY
+  #aliveAt: MonotonicMs = Number.NEGATIVE_INFINITY
+  #gaps = 0
   #broken: string | undefined
   #loggedAt: MonotonicMs = Number.NEGATIVE_INFINITY
 
@@ -85,13 +94,20 @@ export class Feed implements Part {
     await this.#follower.stop()
   }
 
-  /** Why the feed is not healthy; `undefined` if it is. A feed that breaks or falls silent is not. */
+  /**
+   * Why the feed is not healthy; `undefined` if it is. A feed that breaks or falls silent is not, nor one whose empty replies
+   * may come from a primary that has lost its majority.
+   */
   unready(): string | undefined {
     const because = this.#broken === undefined ? '' : `: ${this.#broken}`
     if (!this.#caughtUp) return `the feed is ${this.status().state}${because}`
-    const { clock, unreadyAfterMs } = this.#parts
-    if (clock.now() - this.#provedAt <= unreadyAfterMs) return undefined
-    return `the feed was not proved current for more than ${unreadyAfterMs} ms${because}`
+    const { clock, unreadyAfterMs, aliveWithinMs } = this.#parts
+    const now = clock.now()
+    if (now - this.#provedAt > unreadyAfterMs)
+      return `the feed was not proved current for more than ${unreadyAfterMs} ms${because}`
+    return now - this.#aliveAt > aliveWithinMs
+      ? `no heartbeat of a writer and no message for more than ${aliveWithinMs} ms${because}`
+      : undefined
   }
 
   status(): FeedStatus {
@@ -99,13 +115,15 @@ export class Feed implements Part {
     const origin = this.#origin
     const at = this.#through ?? origin?.at
     const atMs = at && source.wallTimeMs(at)
-    const ageMs = clock.now() - this.#provedAt
+    const since = (time: MonotonicMs): number | undefined =>
+      Number.isFinite(time) ? Math.round(clock.now() - time) : undefined
     return {
       state: this.#state(),
       position: origin && at && formatSourcePosition(origin.source, at),
       lagSeconds: atMs === undefined ? undefined : Math.max(0, Math.floor((clock.wallMs() - atMs) / 1_000)),
-      ageMs: Number.isFinite(ageMs) ? Math.round(ageMs) : undefined,
-      restarts: Math.max(0, this.#begun - 1),
+      ageMs: since(this.#provedAt),
+      aliveAgeMs: since(this.#aliveAt),
+      restarts: Math.max(0, this.#begun - 1) + this.#gaps,
       breaks: { ...this.#breaks },
       unreadable: { ...this.#unreadable },
     }
@@ -134,12 +152,15 @@ export class Feed implements Part {
   #apply(batch: Batch): void {
     const origin = this.#origin
     if (origin === undefined) throw new TypeError('expected begin before apply')
-    const { through: at, provedAt } = batch
+    const { through: at, provedAt, aliveAt } = batch
     this.#broken = undefined
     this.#through = at
     this.#provedAt = Math.max(this.#provedAt, provedAt)
+    // The first proof counts once, so that an instance that starts need not wait for a heartbeat.
+    this.#aliveAt = Math.max(this.#aliveAt, this.#caughtUp ? aliveAt : provedAt)
     this.#caughtUp ||= Number.isFinite(provedAt)
     const changes = batch.changes.map((change, index) => this.#decode(change, batch.seconds?.[index]))
+    if (changes.some(({ kind }) => kind === 'gap')) this.#reportGap()
     const through = { position: { source: origin.source, at }, second: this.#secondOf(at) }
     this.#parts.sink.apply({ changes, through, ...(!this.#caughtUp && { behind: true }) })
   }
@@ -147,8 +168,16 @@ export class Feed implements Part {
   #decode(change: Change, second: number | undefined): FeedChange {
     if (second === undefined) throw new TypeError('expected a source that reports the second of each change')
     const content = this.#parts.contentOf(change)
-    if (content.kind === 'unreadable' && 'id' in change) this.#skip(change)
+    if ((content.kind === 'unreadable' || content.kind === 'gap') && 'id' in change) this.#skip(change)
     return { second, ...content }
+  }
+
+  #reportGap(): void {
+    this.#gaps += 1
+    this.#parts.log.warn(
+      {},
+      'messages arrived without their contents: clients are disconnected and come back',
+    )
   }
 
   /** Another program may write anything; it must not stop the delivery of messages. */

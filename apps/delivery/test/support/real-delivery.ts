@@ -22,20 +22,28 @@ export function signedToken(sub: string, claims: Record<string, unknown> = {}): 
 export interface DeliveryStart {
   readonly uri: string
   readonly argv?: readonly string[]
+  /** Default: an hour, since nothing sends heartbeats in most tests. */
+  readonly aliveWithin?: string
   readonly log?: Log
   /** Stands between the service and its database. */
   readonly wrap?: (backend: Backend) => Backend
 }
 
 /** The complete service with a real database, as in production. */
-export async function startDelivery({ uri, argv = [], log = silentLog, wrap = (one) => one }: DeliveryStart) {
+export async function startDelivery({
+  uri,
+  argv = [],
+  aliveWithin = '1h',
+  log = silentLog,
+  wrap = (one) => one,
+}: DeliveryStart) {
   const service: RunningService = await startService({
     definition: deliveryService({
       version: '0.0.0',
       open: async (config, tools) => wrap(await openBackend(config, tools)),
     }),
     config: readConfig(defineOptions({ ...serviceOptions, ...deliveryServiceOptions }), {
-      argv: ['--port=0', '--management-port=0', '--database=shop', ...argv],
+      argv: ['--port=0', '--management-port=0', '--database=shop', `--alive-within=${aliveWithin}`, ...argv],
       env: { FRESHET_TOKEN_SECRET: SECRET, FRESHET_TICKET_SECRET: TICKETS, FRESHET_MONGODB_URI: uri },
       readFile: () => '',
     }),

@@ -32,6 +32,7 @@ const scriptedPart: DeliveryAppParts['feed'] = {
     position: undefined,
     lagSeconds: undefined,
     ageMs: undefined,
+    aliveAgeMs: undefined,
     restarts: 0,
     breaks: {},
     unreadable: {},

@@ -77,6 +77,11 @@ export class ScriptedFeed {
     this.#emit({ second: this.#second, kind: 'revocation', revocation: { sub, notBefore } })
   }
 
+  /** A message that arrives without its contents. */
+  gap(): void {
+    this.#emit({ second: this.#second, kind: 'gap' })
+  }
+
   /** Time goes on in the source. */
   pass(seconds: number): void {
     this.#second += seconds

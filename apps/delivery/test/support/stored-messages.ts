@@ -7,10 +7,11 @@ import {
   type Interval,
   type Recipients,
 } from '@freshet/messages'
-import { messageCollections, messagesDatabase } from '@freshet/mongodb-rules'
+import { controlCollection, messageCollections, messagesDatabase } from '@freshet/mongodb-rules'
 import type { TestDatabase } from '@freshet/testkit'
 import type { Collection, Document } from 'mongodb'
 import { randomUUID } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 
 /** What a test wants to be different from a plain message. */
 export interface SentFields {
@@ -76,6 +77,36 @@ export class StoredMessages {
       }),
     )
     return message._id
+  }
+
+  /** What idle writers do, until disposed. */
+  beat(everyMs = 100): AsyncDisposable {
+    const { admin, database } = this.#db
+    const control = admin.db(messagesDatabase(database)).collection<{ _id: string }>(controlCollection)
+    const stopped = new AbortController()
+    const beats = (async () => {
+      while (!stopped.signal.aborted) {
+        await control.updateOne({ _id: 'heartbeat' }, { $inc: { beats: 1 } }, { writeConcern: { w: 1 } })
+        await setTimeout(everyMs)
+      }
+    })()
+    return {
+      [Symbol.asyncDispose]: async () => {
+        stopped.abort()
+        await beats
+      },
+    }
+  }
+
+  /** Messages of one transaction, each with a body of this many bytes. */
+  async sendTogether(count: number, bodyBytes: number, fields: SentFields): Promise<void> {
+    const body = JSON.stringify('x'.repeat(bodyBytes - 2))
+    await this.#db.admin.withSession((session) =>
+      session.withTransaction(async () => {
+        const messages = Array.from({ length: count }, () => this.next({ ...fields, body }))
+        await this.collection('messages').insertMany(messages, { session })
+      }),
+    )
   }
 
   async member(user: string, group: string, intervals?: readonly Interval[]): Promise<void> {

@@ -12,6 +12,7 @@ const MAX_LEVELS = 4
 
 const UNREADABLE: ChangeContent = { kind: 'unreadable' }
 const RESET: ChangeContent = { kind: 'reset' }
+const GAP: ChangeContent = { kind: 'gap' }
 
 /** A value of a document; `undefined`: another type, or nested too deep. */
 type Value = string | number | Date | Fields | readonly Value[] | undefined
@@ -26,6 +27,8 @@ export function contentOf(change: Change): ChangeContent {
   if (!('collection' in change)) return RESET
   const { collection } = change
   if (change.kind === 'upsert') return contentIn(collection, change.document)
+  // Only new messages are followed. The contents of a very large transaction do not arrive.
+  if (change.kind === 'invalidate' && collection === messageCollections.messages) return GAP
   return collection === messageCollections.memberships || collection === messageCollections.revocations
     ? RESET
     : UNREADABLE
