@@ -185,6 +185,8 @@ function afterQueryHead(message: Buffer): number {
 // RangeError: a command that this process has just serialized is never malformed.
 
 const DOLLAR = 0x24
+const DATABASE = Buffer.from('$db')
+const AUTOCOMMIT = Buffer.from('autocommit')
 
 /** Properties of a command's top level. */
 interface CommandHead {
@@ -203,10 +205,9 @@ function commandHead(bytes: Buffer, start: number): CommandHead {
   let inTransaction = false
   const cursor = new BsonCursor(bytes, start)
   while (cursor.next()) {
-    const key = nameAt(bytes, cursor)
-    name ??= key
-    if (key === '$db') database = textAt(bytes, cursor)
-    else if (key === 'autocommit') inTransaction = true
+    name ??= nameAt(bytes, cursor)
+    if (cursor.isNamed(DATABASE)) database = textAt(bytes, cursor)
+    else if (cursor.isNamed(AUTOCOMMIT)) inTransaction = true
   }
   cursor.expectComplete()
   return { name: name ?? '', database, inTransaction }
