@@ -13,6 +13,7 @@ const podOf = (name: string): Party => {
 }
 const reader = podOf('freshet-reader')
 const writer = podOf('freshet-writer')
+const delivery = podOf('freshet-delivery')
 const address = '10.244.2.7'
 const client: Party = { pod: { app: 'shop' }, namespace: {}, address }
 const database: Party = { pod: { 'freshet.dev/role': 'database' }, namespace: { any: 'where' }, address }
@@ -70,6 +71,27 @@ export const calls: readonly [what: string, call: Call, allowed: boolean][] = [
   ['monitoring to the management of the writer', { from: prometheus, to: writer, port: 9090 }, true],
 ]
 
+/** The same for the component `messages`. */
+export const deliveryCalls: readonly [what: string, call: Call, allowed: boolean][] = [
+  ['a delivery to the writer', { from: delivery, to: writer, port: 8080 }, false],
+  ['a delivery to the management of the writer', { from: delivery, to: writer, port: 9090 }, false],
+  ['a delivery to a reader', { from: delivery, to: reader, port: 8080 }, false],
+  ['a delivery to another delivery', { from: delivery, to: delivery, port: 8080 }, false],
+  ['a delivery to the database', { from: delivery, to: database, port: 27017 }, true],
+  ['a delivery to another port of the database', { from: delivery, to: database, port: 22 }, false],
+  ['a delivery to DNS', { from: delivery, to: names, port: 53, protocol: 'UDP' }, true],
+  ['a delivery to telemetry', { from: delivery, to: collector, port: 4317 }, true],
+  ['a delivery to another pod', { from: delivery, to: client, port: 80 }, false],
+  ['a delivery to the internet', { from: delivery, to: internet, port: 443 }, false],
+  ['a client to a delivery', { from: client, to: delivery, port: 8080 }, true],
+  ['a node to a delivery', { from: node, to: delivery, port: 8080 }, true],
+  ['the internet to a delivery', { from: internet, to: delivery, port: 8080 }, true],
+  ['a reader to a delivery', { from: reader, to: delivery, port: 8080 }, false],
+  ['the writer to a delivery', { from: writer, to: delivery, port: 8080 }, false],
+  ['a client to the management of a delivery', { from: client, to: delivery, port: 9090 }, false],
+  ['monitoring to the management of a delivery', { from: prometheus, to: delivery, port: 9090 }, true],
+]
+
 /** A component for callers of the writer, with the range that an overlay would use instead of the example. */
 export interface WriterCase {
   readonly component: string
@@ -109,4 +131,4 @@ export const writerCases: readonly WriterCase[] = [
   },
 ]
 
-export const parties = { reader, writer }
+export const parties = { reader, writer, delivery }

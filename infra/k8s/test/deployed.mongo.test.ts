@@ -9,10 +9,10 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { eventually, openTestDatabase } from '@freshet/testkit'
-import { calls } from './calls.ts'
+import { calls, deliveryCalls } from './calls.ts'
 import { Deployed } from './deployed.ts'
 import { environmentOf } from './environment.ts'
-import { at, listAt, manifest, manifests, type Manifest } from './manifests.ts'
+import { at, listAt, manifest, withMessages as manifests, type Manifest } from './manifests.ts'
 import { allows } from './network.ts'
 import { securityFaults } from './security-settings.ts'
 import { writesIn } from './writes-in.ts'
@@ -20,13 +20,16 @@ import { writesIn } from './writes-in.ts'
 const run = promisify(execFile)
 let reader: Deployed
 let writer: Deployed
+let delivery: Deployed
 beforeAll(async () => {
   reader = await Deployed.make('reader')
   writer = await Deployed.make('writer')
+  delivery = await Deployed.make('delivery')
 })
 afterAll(async () => {
   await reader[Symbol.asyncDispose]()
   await writer[Symbol.asyncDispose]()
+  await delivery[Symbol.asyncDispose]()
 })
 
 const onlyTraces = [
@@ -84,6 +87,24 @@ test('G0.2 in the deployed reader, only the guard’s own probes attempt writes,
   expect(files.get('guard/canary.js')).toMatch(/deletes: \[\{ q: \{ _id: \{ \$in: \[\] \} \}/)
 })
 
+test('G0.2 in the deployed delivery, which contains no package that writes, only these probes attempt writes', async () => {
+  const own = (await delivery.packages()).filter((name) => name.startsWith('@freshet/'))
+  expect(own.toSorted()).toEqual(
+    [
+      'bson',
+      'change-stream',
+      'change-stream-mongodb',
+      'guard',
+      'kit',
+      'messages',
+      'mongodb-rules',
+      'protocol',
+      'service',
+    ].map((name) => `@freshet/${name}`),
+  )
+  expect(await traces(delivery)).toEqual(onlyTraces)
+})
+
 test('G0.2 negative control: the same check of the deployed writer finds its writes', async () => {
   expect(await traces(writer)).toEqual(
     expect.arrayContaining([
@@ -106,7 +127,7 @@ async function failing({ deployed, manifests }: LayerParts): Promise<readonly st
   const deployments = manifests.filter(({ kind }) => kind === 'Deployment')
   const holds = {
     G0: (await traces(deployed)).every((trace) => onlyTraces.includes(trace)),
-    G5: calls.every(([, call, allowed]) => allows(policies, call) === allowed),
+    G5: [...calls, ...deliveryCalls].every(([, call, allowed]) => allows(policies, call) === allowed),
     G8: deployments.length > 1 && deployments.every((each) => securityFaults(each).length === 0),
   }
   return Object.entries(holds).flatMap(([layer, held]) => (held ? [] : [layer]))
@@ -150,19 +171,24 @@ test('G0.4 in the deployed reader, the driver resolves only from the guard', asy
   ).toBe(true)
 })
 
-test.each(['reader', 'writer'] as const)(
+test.each(['reader', 'writer', 'delivery'] as const)(
   'G8.2 the deployed %s runs with the command and environment of its manifest, answers its probes, and stops in time',
   async (app) => {
-    await using db = await openTestDatabase({ own: true, collections: ['orders', 'products'] })
+    await using db = await openTestDatabase({
+      own: true,
+      collections: ['orders', 'products'],
+      messages: true,
+    })
     const secrets = await mkdtemp(join(tmpdir(), 'freshet-secrets-'))
     await writeFile(join(secrets, 'mongodb-uri'), db.uriFor(app))
     const { publicKey } = generateKeyPairSync('ed25519')
     await writeFile(join(secrets, 'token-public-keys'), publicKey.export({ type: 'spki', format: 'pem' }))
+    await writeFile(join(secrets, 'ticket-secret'), 'x'.repeat(32))
     const name = `freshet-${app}`
     const container = at(manifest('Deployment', name).spec, 'template', 'spec', 'containers', 0)
     const [, ...args] = listAt(container, 'command').map(String)
     const managementPort = await freePort()
-    const { folder } = app === 'reader' ? reader : writer
+    const { folder } = { reader, writer, delivery }[app]
     const child = spawn(process.execPath, args, {
       cwd: folder,
       stdio: 'ignore',
@@ -174,10 +200,17 @@ test.each(['reader', 'writer'] as const)(
         FRESHET_PORT: '0',
         FRESHET_MANAGEMENT_HOST: '127.0.0.1',
         FRESHET_MANAGEMENT_PORT: String(managementPort),
-        FRESHET_COLLECTIONS: join(import.meta.dirname, '../../../collections'),
+        ...(app !== 'delivery' && {
+          FRESHET_COLLECTIONS: join(import.meta.dirname, '../../../collections'),
+        }),
         FRESHET_MONGODB_URI_FILE: join(secrets, 'mongodb-uri'),
         FRESHET_TOKEN_PUBLIC_KEYS_FILE: join(secrets, 'token-public-keys'),
         FRESHET_DRAIN: '0s',
+        // No writer runs beside it.
+        ...(app === 'delivery' && {
+          FRESHET_TICKET_SECRET_FILE: join(secrets, 'ticket-secret'),
+          FRESHET_ALIVE_WITHIN: '1h',
+        }),
       },
     })
     const exit = once(child, 'exit')

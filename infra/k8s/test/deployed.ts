@@ -16,7 +16,7 @@ export class Deployed implements AsyncDisposable {
     this.folder = folder
   }
 
-  /** @param app `reader`, `writer`. */
+  /** @param app `reader`, `writer`, `delivery`. */
   static async make(app: string): Promise<Deployed> {
     // The real path, to compare links inside the directory with.
     const folder = realpathSync(await mkdtemp(join(tmpdir(), `freshet-${app}-`)))

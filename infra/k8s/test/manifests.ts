@@ -28,7 +28,7 @@ function manifestsIn(path: string): readonly Manifest[] {
 
 /**
  * The objects of the base with one component of `components`, as built by kustomize: its additions and patches. Supports only
- * the operation `replace`.
+ * `replace`, and `add` at the end of a list.
  */
 export function withComponent(name: string): readonly Manifest[] {
   const folder = join(import.meta.dirname, '../components', name)
@@ -41,24 +41,31 @@ export function withComponent(name: string): readonly Manifest[] {
         kind === at(each, 'target', 'kind') && metadata.name === at(each, 'target', 'name'),
     )
     if (!target) throw new Error(`expected an object that ${name} patches`)
-    for (const operation of parse(String(at(each, 'patch')))) replace(target, operation)
+    for (const operation of parse(String(at(each, 'patch')))) patch(target, operation)
   }
   return all
 }
 
-/** RFC 6902, 4.3: the target of a replace must exist. */
-function replace(target: Manifest, operation: Tree): void {
+/** RFC 6902, 4.1 and 4.3: the target of a replace must exist. */
+function patch(target: Manifest, operation: Tree): void {
   const path = String(operation['path']).split('/').slice(1)
   const place = at(target, ...path.slice(0, -1))
   const last = path.at(-1) ?? ''
+  if (operation['op'] === 'add' && last === '-' && Array.isArray(place)) {
+    place.push(operation['value'])
+    return
+  }
   if (operation['op'] !== 'replace' || typeof place !== 'object' || place === null || !(last in place))
     throw new Error(`expected something to replace, got ${JSON.stringify(operation)}`)
   Reflect.set(place, last, operation['value'])
 }
 
-/** The object with this kind and name. */
+/** The objects of the base and the component `messages`. */
+export const withMessages: readonly Manifest[] = withComponent('messages')
+
+/** The object with this kind and name, with messages. */
 export function manifest(kind: string, name: string): Manifest {
-  const [found] = manifests.filter((each) => each.kind === kind && each.metadata.name === name)
+  const [found] = withMessages.filter((each) => each.kind === kind && each.metadata.name === name)
   if (!found) throw new Error(`expected a ${kind} ${name}`)
   return found
 }

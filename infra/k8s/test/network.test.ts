@@ -1,20 +1,29 @@
 import { expect, test } from '@jest/globals'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { calls, exampleRange, parties, writerCases } from './calls.ts'
-import { manifests, withComponent, type Manifest } from './manifests.ts'
+import { calls, deliveryCalls, exampleRange, parties, writerCases } from './calls.ts'
+import { manifests, withComponent, withMessages, type Manifest } from './manifests.ts'
 import { allows } from './network.ts'
 
-const policies = manifests.filter(({ kind }) => kind === 'NetworkPolicy')
+const policiesIn = (all: readonly Manifest[]): readonly Manifest[] =>
+  all.filter(({ kind }) => kind === 'NetworkPolicy')
+const base = policiesIn(manifests)
+const policies = policiesIn(withMessages)
 
 test.each(calls)('G5.1 policies: %s', (_, call, allowed) => {
+  expect([allows(base, call), allows(policies, call)]).toEqual([allowed, allowed])
+})
+
+test.each(deliveryCalls)('G5.1 policies with messages: %s', (_, call, allowed) => {
   expect(allows(policies, call)).toBe(allowed)
 })
 
-test('G5.2 two independent locks keep readers from the writer', () => {
-  const [, call] = calls[0] ?? []
-  if (!call) throw new Error('no call')
-  // Without the reader's own policies, the writer still refuses it.
+test.each([
+  ['readers', parties.reader],
+  ['deliveries', parties.delivery],
+])('G5.2 two independent locks keep %s from the writer', (_, from) => {
+  const call = { from, to: parties.writer, port: 8080 }
+  // Without its own policies, the writer still refuses it.
   const out = ['freshet-out', 'freshet-nothing']
   expect(
     allows(
@@ -22,7 +31,7 @@ test('G5.2 two independent locks keep readers from the writer', () => {
       call,
     ),
   ).toBe(false)
-  // The reader's egress policy alone is sufficient; the default deny is not needed for it.
+  // Its egress policy alone is sufficient; the default deny is not needed for it.
   const own = policies.filter(({ metadata }) => metadata.name === 'freshet-out')
   expect(own).toHaveLength(1)
   expect(allows(own, call)).toBe(false)
@@ -50,16 +59,17 @@ function policiesOf(component: string, range = exampleRange): readonly Manifest[
 }
 
 test('each component is tested here and documented', () => {
-  expect(readdirSync(components).toSorted()).toEqual(writerCases.map((one) => one.component).toSorted())
+  const all = ['messages', ...writerCases.map(({ component }) => component)]
+  expect(readdirSync(components).toSorted()).toEqual(all.toSorted())
   const operations = readFileSync(join(import.meta.dirname, '../../../docs/operations.md'), 'utf8')
-  for (const { component } of writerCases) expect(operations).toContain(`\`${component}\``)
+  for (const component of all) expect(operations).toContain(`\`${component}\``)
 })
 
 test.each(writerCases)(
   'with $component, exactly the intended callers can reach the writer',
   ({ component, range, may, mayNot }) => {
     const own = policiesOf(component, range)
-    const { writer, reader } = parties
+    const { writer, reader, delivery } = parties
     for (const from of may) {
       expect([from, allows(own, { from, to: writer, port: 8080 })]).toEqual([from, true])
       // The management port stays closed.
@@ -67,22 +77,13 @@ test.each(writerCases)(
     }
     for (const from of mayNot)
       expect([from, allows(own, { from, to: writer, port: 8080 })]).toEqual([from, false])
-    // Both locks between readers and the writer still hold independently.
-    const call = { from: reader, to: writer, port: 8080 }
-    expect(allows(own, call)).toBe(false)
+    // Both locks between readers or deliveries and the writer still hold independently.
     const out = ['freshet-out', 'freshet-nothing']
-    expect(
-      allows(
-        own.filter(({ metadata }) => !out.includes(metadata.name)),
-        call,
-      ),
-    ).toBe(false)
-    expect(
-      allows(
-        own.filter(({ metadata }) => metadata.name === 'freshet-out'),
-        call,
-      ),
-    ).toBe(false)
+    const ingress = own.filter(({ metadata }) => !out.includes(metadata.name))
+    const egress = own.filter(({ metadata }) => metadata.name === 'freshet-out')
+    for (const from of [reader, delivery])
+      for (const some of [own, ingress, egress])
+        expect(allows(some, { from, to: writer, port: 8080 })).toBe(false)
   },
 )
 

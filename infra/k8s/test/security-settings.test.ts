@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { manifest, type Manifest } from './manifests.ts'
 import { securityFaults } from './security-settings.ts'
 
-const deployments = ['freshet-reader', 'freshet-writer']
+const deployments = ['freshet-reader', 'freshet-writer', 'freshet-delivery']
 
 test.each(deployments)('G8.1 %s has all security settings', (name) => {
   expect(securityFaults(manifest('Deployment', name))).toEqual([])
