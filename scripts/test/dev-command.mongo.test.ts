@@ -19,25 +19,46 @@ async function talk({ writer, readers, token }: DevLine): Promise<readonly [read
   return [[posted, ...got].map(({ status }) => status), new Set(texts).size]
 }
 
-const ends: Record<string, (program: Program) => void> = {
-  'Ctrl-C in its terminal': (program) => program.signalGroup('SIGINT'),
-  'SIGINT to it alone': (program) => program.signal('SIGINT'),
+interface Run {
+  readonly stop: (program: Program) => void
+  readonly args: readonly string[]
+  readonly apps: readonly string[]
+  readonly statuses: readonly number[]
+  readonly processes: number
 }
 
-test.each(Object.entries(ends))(
+/** The whole system once, and a small one for the other way to stop. */
+const runs: Record<string, Run> = {
+  'Ctrl-C in its terminal': {
+    stop: (program) => program.signalGroup('SIGINT'),
+    args: [],
+    apps: ['cli', 'writer', 'reader', 'delivery'],
+    statuses: [201, 200, 200],
+    // run.mjs, the command line, five services, the database and its watchdog.
+    processes: 9,
+  },
+  'SIGINT to it alone': {
+    stop: (program) => program.signal('SIGINT'),
+    args: ['--readers=1', '--deliveries=0'],
+    apps: ['cli', 'writer', 'reader'],
+    statuses: [201, 200],
+    processes: 6,
+  },
+}
+
+test.each(Object.entries(runs))(
   'the README command runs the build, prints one line, serves requests, and stops after %s',
-  async (_name, end) => {
+  async (_name, { stop, args, apps, statuses, processes }) => {
     const program = [join(root, 'scripts/run.mjs')]
-    await using dev = new Program(['dev', '--json', '--port=0', '--ephemeral'], root, { program })
+    await using dev = new Program(['dev', '--json', '--port=0', '--ephemeral', ...args], root, { program })
     const line = await dev.json()
     expect(line).toMatchObject({ ready: true })
-    expect(await talk(devLineOf(line))).toEqual([[201, 200, 200], 1])
+    expect(await talk(devLineOf(line))).toEqual([statuses, 1])
     const commands = dev.family().map((pid) => Program.commandOf(pid))
-    for (const built of ['cli', 'writer', 'reader', 'delivery'])
+    for (const built of apps)
       expect(commands).toContainEqual(expect.stringMatching(new RegExp(`apps/${built}/dist/main\\.js `)))
-    // run.mjs, the command line, five services, the database and its watchdog.
-    expect(commands.length).toBeGreaterThanOrEqual(9)
-    end(dev)
+    expect(commands.length).toBeGreaterThanOrEqual(processes)
+    stop(dev)
     const { code, printed } = await dev.outcome
     expect({ code, printed }).toEqual({ code: 0, printed: `${JSON.stringify(line)}\n` })
     await dev.gone()

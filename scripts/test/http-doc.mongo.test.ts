@@ -25,11 +25,11 @@ const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 /** The documented methods of each path, for the writer or the readers. */
 function promisedBy(column: 1 | 2): ReadonlyMap<string, string> {
   const promised = new Map<string, string>()
-  const ofMessages = column === 1 ? tableUnder('## Messages') : []
-  for (const row of [...tableUnder('# HTTP'), ...ofMessages]) {
-    // The query only selects documents.
+  for (const row of [...tableUnder('# HTTP'), ...tableUnder('## Messages')]) {
+    // The query only selects what is returned.
     const [path = ''] = (row[0] ?? '').split('?')
-    promised.set(path, [promised.get(path), row[column]].filter(Boolean).join(', '))
+    const said = row[column] ?? ''
+    if (said !== '') promised.set(path, said)
   }
   return promised
 }
@@ -39,7 +39,7 @@ function filled(path: string): string {
   return path
     .replace('{collection}', 'products')
     .replace('{message}', '00000000-0000-7000-8000-000000000000')
-    .replaceAll(/\{(id|group|user)\}/g, 'nothing-here')
+    .replaceAll(/\{(id|group|user|conv)\}/g, 'nothing-here')
 }
 
 let program: Program
@@ -47,7 +47,15 @@ let dev: DevLine
 let authorization: string
 
 beforeAll(async () => {
-  program = new Program(['dev', '--json', '--port=0', '--ephemeral'])
+  program = new Program([
+    'dev',
+    '--json',
+    '--port=0',
+    '--ephemeral',
+    '--no-sample',
+    '--readers=1',
+    '--deliveries=0',
+  ])
   dev = devLineOf(await program.json())
   authorization = `Bearer ${dev.token}`
 })

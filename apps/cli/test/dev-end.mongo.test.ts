@@ -7,7 +7,7 @@ import { afterAll, expect, test } from '@jest/globals'
 import { eventually } from '@freshet/testkit'
 import { Program } from './support/program.ts'
 
-const started = ['dev', '--json', '--port=0', '--no-sample', '--readers=1']
+const started = ['dev', '--json', '--port=0', '--no-sample', '--readers=1', '--deliveries=0']
 
 /** A separate temporary directory: runs of other tests remove orphans from the shared one. */
 const TMPDIR = mkdtempSync(join(tmpdir(), 'freshet-apart-'))

@@ -2,15 +2,21 @@ import { readdirSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { expect, test } from '@jest/globals'
+import { afterAll, expect, test } from '@jest/globals'
 import { eventually, openTestDatabase } from '@freshet/testkit'
 import type { TestDatabase } from '@freshet/testkit'
 import { Program } from './support/program.ts'
 
-const started = ['dev', '--json', '--port=0', '--readers=1', '--database=given']
+const started = ['dev', '--json', '--port=0', '--readers=1', '--deliveries=0', '--database=given']
+
+/** The MongoDB that exists, and the run that uses it from the first test to the last. */
+let db: TestDatabase
+let meant: Program
+afterAll(() => meant[Symbol.asyncDispose]())
+afterAll(() => db[Symbol.asyncDispose]())
 
 test('an existing MongoDB is named before it is used, and keeps its data and passwords', async () => {
-  await using db = await openTestDatabase({ own: true })
+  db = await openTestDatabase({ own: true })
   const { hosts } = db.servers
   await using dev = new Program([...started, '--ephemeral'], undefined, {
     env: { MONGODB_URI: db.adminUri },
@@ -27,20 +33,19 @@ test('an existing MongoDB is named before it is used, and keeps its data and pas
     code: 0,
     said: expect.stringMatching(`Stopping …; the data remains in the MongoDB at ${hosts}.\n$`),
   })
-  expect(await documentsIn(db)).toBe(0)
+  expect(await documents()).toBe(0)
   // The next run has other passwords but must not lock out the users of this one.
   await using other = new Program([...started, '--ephemeral', '--sample'], undefined, {
     env: { MONGODB_URI: db.adminUri },
   })
   expect(await other.outcome).toMatchObject({ code: 78, said: expect.stringContaining('USERS_OF_OTHERS') })
-  expect(await documentsIn(db)).toBe(0)
-  await using meant = new Program([...started, '--sample', `--db=${db.adminUri}`])
+  expect(await documents()).toBe(0)
+  meant = new Program([...started, '--sample', `--db=${db.adminUri}`])
   await meant.json()
-  await eventually(async () => expect(await documentsIn(db)).toBeGreaterThan(0))
+  await eventually(async () => expect(await documents()).toBeGreaterThan(0))
 })
 
-const documentsIn = (db: TestDatabase): Promise<number> =>
-  db.admin.db('given').collection('products').countDocuments()
+const documents = (): Promise<number> => db.admin.db('given').collection('products').countDocuments()
 
 test('Ctrl-C while connecting to a MongoDB that does not answer stops the run', async () => {
   const silent = createServer()
@@ -75,13 +80,11 @@ test('an unreachable MongoDB is reported with a code and a remedy', async () => 
 })
 
 test('a forgotten MONGODB_URI is named first, even if another run uses the directory or nothing answers', async () => {
-  await using first = new Program(['dev', '--json', '--port=0', '--readers=1', '--no-sample'])
   const env = { MONGODB_URI: 'mongodb://root:secret@127.0.0.1:1/' }
-  // This one spends some seconds connecting while the others run.
-  await using third = new Program([...started, '--ephemeral'], first.cwd, { env })
-  await first.json()
+  // This one spends some seconds connecting while the other one runs.
+  await using third = new Program([...started, '--ephemeral'], meant.cwd, { env })
   const named = 'Using MongoDB from MONGODB_URI (127.0.0.1:1, database given).'
-  await using second = new Program(started, first.cwd, { env })
+  await using second = new Program(started, meant.cwd, { env })
   await eventually(() => expect(second.said.split('\n')[1]).toContain('Another run is using'))
   expect(second.said.split('\n')[0]).toBe(named)
   second.signal('SIGINT')

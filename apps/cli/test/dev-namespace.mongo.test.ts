@@ -7,7 +7,7 @@ import { devLineOf } from './support/dev-line.ts'
 import { hasPidNamespaces, inPidNamespace } from './support/pid-namespace.ts'
 import { Program } from './support/program.ts'
 
-const started = ['dev', '--json', '--port=0', '--readers=1']
+const started = ['dev', '--json', '--port=0', '--readers=1', '--deliveries=0']
 const ephemeral = [...started, '--no-sample', '--ephemeral']
 const inNamespaces = hasPidNamespaces() ? test : test.skip
 const within = inPidNamespace()

@@ -149,7 +149,7 @@ test('Ctrl-C shuts down gracefully and leaves no process behind; the next run ha
   await dev.gone()
   expect(existsSync(join(dev.cwd, '.freshet', 'running.json'))).toBe(false)
 
-  await using again = new Program([...started, '--no-sample'], dev.cwd)
+  await using again = new Program([...started, '--no-sample', '--readers=1', '--deliveries=0'], dev.cwd)
   const [reader] = (await again.json())['readers'] as readonly string[]
   expect((await get(`${reader}/v1/products/lamp-oak`)).status).toBe(200)
 })

@@ -8,7 +8,8 @@ import { Program } from './support/program.ts'
 
 test('when npm is killed, a run still shuts down gracefully and keeps its data', async () => {
   using clone = new Clone()
-  const { shell, printed, code } = clone.run('dev', '--json', '--port=0', '--no-sample', '--readers=1')
+  const lean = ['--no-sample', '--readers=1', '--deliveries=0']
+  const { shell, printed, code } = clone.run('dev', '--json', '--port=0', ...lean)
   await eventually(() => expect(printed.text).toContain('"ready":true'))
   using family = new Family(shell.pid ?? 0)
   expect(family.running().length).toBeGreaterThanOrEqual(6)

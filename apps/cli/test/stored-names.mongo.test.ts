@@ -23,7 +23,15 @@ test('collections of another program are served under other names: read, written
   writeFileSync(join(folder, 'files.json'), JSON.stringify({ ...open, 'x-collection': 'fs.files' }))
   writeFileSync(join(folder, 'things.json'), JSON.stringify({ ...open, 'x-id': 'uuid' }))
   try {
-    const args = ['dev', '--json', '--port=0', '--readers=1', '--database=given', `--db=${db.adminUri}`]
+    const args = [
+      'dev',
+      '--json',
+      '--port=0',
+      '--readers=1',
+      '--deliveries=0',
+      '--database=given',
+      `--db=${db.adminUri}`,
+    ]
     await using dev = new Program([...args, `--collections=${folder}`])
     const { writer, readers } = devLineOf(await dev.json())
     const [reader = ''] = readers

@@ -93,6 +93,7 @@ export async function openAuditedRun(readers = 1) {
       '--port=0',
       '--ephemeral',
       `--readers=${readers}`,
+      '--deliveries=0',
       '--database=shop',
       `--collections=${folder}`,
     ],
