@@ -21,7 +21,8 @@ export class AttackBench implements AsyncDisposable {
   }
 
   static async open(): Promise<AttackBench> {
-    const server = await TestServer.open({ accessControl: true })
+    // An attack that succeeds must not damage a server of other tests.
+    const server = await TestServer.open({ accessControl: true, own: true })
     const recorder = await WireRecorder.open({ host: '127.0.0.1', port: server.port })
     const root = new MongoClient(server.uri('root'))
     const app = root.db('app')
@@ -31,7 +32,8 @@ export class AttackBench implements AsyncDisposable {
     ])
     await app.collection('docs').createIndex({ b: 1 })
     await app.createCollection('view', { viewOn: 'docs', pipeline: [] })
-    await app.command({ profile: 2 })
+    // Test servers record only what readers write; here everything is recorded.
+    await app.command({ profile: 2, filter: { op: { $exists: true } } })
     return new AttackBench(server, recorder, root, await FakeWriter.open())
   }
 

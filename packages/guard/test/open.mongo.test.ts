@@ -110,14 +110,13 @@ test('G4.3 refuses a server without access control, even if it reports a harmles
 })
 
 test('G4.3 recognizes that a server enforces roles by the error code of shared Atlas clusters too', async () => {
-  await using shared = await TestServer.open({ accessControl: true, failPoints: true })
-  await using root = new MongoClient(shared.uri('root'))
+  await using root = new MongoClient(server.uri('root'))
   await root.db('admin').command({
     configureFailPoint: 'failCommand',
     mode: { times: 1 },
     data: { failCommands: ['find'], errorCode: 8000, appName: 'test' },
   })
-  expect(await codeOf(open(shared.uri('reader')))).toBe('opened')
+  expect(await codeOf(open(server.uri('reader')))).toBe('opened')
 })
 
 test('G3.6 distinguishes an unreachable address from an invalid one, and never shows a password', async () => {

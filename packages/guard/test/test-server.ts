@@ -5,38 +5,43 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { findMongod, startReplicaSet } from '@freshet/mongod'
+import { findMongod } from '@freshet/mongod'
 import { messageRolesOf, rolesOf } from '@freshet/roles'
 import { MongoClient } from 'mongodb'
-import { KeptLog } from '@freshet/testkit'
+import { KeptLog, ownServers, startServers, takeSharedServers } from '@freshet/testkit'
 
-/** A real server with one user for each role, whose password is its name. `root` has all privileges. */
+/**
+ * A real server with one user for each role, whose password is its name. `root` has all privileges. With access control it
+ * is the server that the test files of a Jest worker share, unless that is in use or `own` is set.
+ */
 export class TestServer implements AsyncDisposable {
   readonly port: number
+  readonly #rootPassword: string
   readonly #stop: () => Promise<void>
 
-  private constructor(port: number, stop: () => Promise<void>) {
+  private constructor({ port, rootPassword, stop }: Running) {
     this.port = port
+    this.#rootPassword = rootPassword
     this.#stop = stop
   }
 
-  /** @param failPoints whether root may make commands fail on purpose. */
+  /** With access control, root may also make commands fail on purpose. */
   static async open({
     accessControl,
-    failPoints = false,
+    own = false,
   }: {
     accessControl: boolean
-    failPoints?: boolean
+    own?: boolean
   }): Promise<TestServer> {
-    const { port, stop } = accessControl ? await startGuarded(failPoints) : await startOpen()
-    const server = new TestServer(port, stop)
+    const server = new TestServer(accessControl ? await startGuarded(own) : await startOpen())
     await server.#makeUsers(accessControl)
     return server
   }
 
   /** The address for `user`, or without a user; through `port` if there is a proxy. */
   uri(user?: string, port: number = this.port): string {
-    return `mongodb://${user === undefined ? '' : `${user}:${user}@`}127.0.0.1:${port}/?directConnection=true`
+    const password = user === 'root' ? this.#rootPassword : user
+    return `mongodb://${user === undefined ? '' : `${user}:${password}@`}127.0.0.1:${port}/?directConnection=true`
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -78,19 +83,17 @@ export class TestServer implements AsyncDisposable {
 
 interface Running {
   readonly port: number
+  readonly rootPassword: string
   readonly stop: () => Promise<void>
 }
 
-async function startGuarded(failPoints: boolean): Promise<Running> {
-  const mongod = await findMongod({ env: process.env, log: new KeptLog() })
-  const set = await startReplicaSet({
-    mongod,
-    root: { user: 'root', password: 'root' },
-    setParameters: failPoints ? { enableTestCommands: 1 } : {},
-  })
-  const [member] = set.members
-  if (!member) throw new Error('a replica set without a member')
-  return { port: member.port, stop: () => set.close() }
+async function startGuarded(own: boolean): Promise<Running> {
+  const shared = own ? undefined : await takeSharedServers()
+  const servers = shared ?? ownServers(await startServers())
+  const { password } = new URL(servers.rootUri)
+  const [port] = servers.ports()
+  if (port === undefined) throw new Error('a replica set without a member')
+  return { port, rootPassword: password, stop: () => servers.close() }
 }
 
 /** A server without access control, which a guard must detect. Nothing else starts one. */
@@ -103,6 +106,7 @@ async function startOpen(): Promise<Running> {
   })
   return {
     port,
+    rootPassword: 'root',
     stop: async () => {
       mongod.kill('SIGKILL')
       await once(mongod, 'exit')
