@@ -57,7 +57,7 @@ test.each([
       'json',
     ],
   ],
-  ['doctor guard', ['db-file', 'database', 'json']],
+  ['doctor guard', ['db-file', 'delivery-db-file', 'database', 'json']],
   ['token', ['subject', 'roles', 'handlers', 'for', 'token-key-file', 'token-secret-file']],
   ['migrate', ['db-file', 'database', 'collections', 'json']],
   ['timeline new', ['db-file', 'database']],

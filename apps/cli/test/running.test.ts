@@ -18,6 +18,7 @@ const run: RunningDev = {
   deliveries: [doors],
   mongodb: 'mongodb://developer:hidden@127.0.0.1',
   reader: 'mongodb://reader:hidden@127.0.0.1',
+  delivery: 'mongodb://delivery:hidden@127.0.0.1',
   writerMongodb: 'mongodb://writer:hidden@127.0.0.1',
   auditor: 'mongodb://auditor:hidden@127.0.0.1',
   database: 'shop',

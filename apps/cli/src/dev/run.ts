@@ -179,6 +179,7 @@ export async function runDev(
       deliveries: deliveries.map(({ endpoints }) => localEndpoints(endpoints)),
       mongodb: mongodb.adminUri,
       reader: mongodb.uriFor('freshet-reader'),
+      delivery: mongodb.uriFor('freshet-delivery'),
       writerMongodb: mongodb.uriFor('freshet-writer'),
       auditor: mongodb.uriFor('freshet-auditor'),
       database,

@@ -19,6 +19,8 @@ export interface RunningDev {
   readonly mongodb: string
   /** Address with the readers' user. */
   readonly reader: string
+  /** Address with the deliveries' user. */
+  readonly delivery: string
   /** Address with the writer's user. */
   readonly writerMongodb: string
   /** Address with the auditor's user, which can only read. */
@@ -46,6 +48,7 @@ export function readRunning(context: { readonly cwd: string }): RunningDev | und
     deliveries: servicesIn(run, 'deliveries'),
     mongodb: textIn(run, 'mongodb'),
     reader: textIn(run, 'reader'),
+    delivery: textIn(run, 'delivery'),
     writerMongodb: textIn(run, 'writerMongodb'),
     auditor: textIn(run, 'auditor'),
     database: textIn(run, 'database'),

@@ -1,5 +1,6 @@
 import { defineOptions, flag, secret } from '@freshet/kit'
 import type { Log } from '@freshet/kit'
+import type { Examination } from '@freshet/guard'
 import { defineCommand } from '../command.ts'
 import { databaseName } from '../database-name.ts'
 import { readRunning } from '../dev/running.ts'
@@ -13,6 +14,11 @@ const options = defineOptions({
     undefined,
     "MongoDB address with the readers' user (default: that of `freshet dev` here).",
   ),
+  deliveryDb: secret(
+    'delivery-db',
+    undefined,
+    "MongoDB address with the deliveries' user, to check it too (default: that of `freshet dev` here).",
+  ),
   database: databaseName(undefined),
   json: flag('json', 'Prints one JSON line.'),
 })
@@ -20,11 +26,14 @@ const options = defineOptions({
 /** The examination contains everything the guard would log. */
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {} }
 
-/** `freshet doctor guard`, or `freshet doctor`: checks each layer between a reader's credentials and a write. Exit code 78 if one is missing. */
+/**
+ * `freshet doctor guard`, or `freshet doctor`: checks each layer between the credentials of a reader or a delivery and a
+ * write. Exit code 78 if one is missing.
+ */
 export const doctorGuardCommand = defineCommand({
   name: 'doctor guard',
   summary:
-    'Attempts a write with the credentials of a reader, reads its role, and reports which layers are in place.',
+    'Attempts a write with the credentials of a reader and of a delivery, reads their roles, and reports which layers are in place.',
   options,
   isDefault: true,
   exits: {
@@ -33,17 +42,29 @@ export const doctorGuardCommand = defineCommand({
     [exitCodes.unavailable]: 'The database does not answer.',
     [exitCodes.badConfig]: 'A layer is missing, or an option, a file or the address is invalid.',
   },
-  async run({ db, database, json }, context) {
+  async run({ db, deliveryDb, database, json }, context) {
     const running = readRunning(context)
     const uri = db ?? running?.reader
+    // That of a run only together with its reader: otherwise it may be of another database.
+    const deliveryUri = deliveryDb ?? (db === undefined ? running?.delivery : undefined)
     const name = database ?? running?.database
     if (uri === undefined || name === undefined)
       throw new CliError('NO_RUN', 'the address or the database is missing.')
     const { examine, failures, GuardError } = await import('@freshet/guard')
+    const { examineDelivery } = await import('./delivery.ts')
     try {
-      const found = await examine({ uri, database: name, appName: 'freshet doctor', log: silent })
-      context.print(json ? JSON.stringify(found) : tableOf(found))
-      return found.layers.every(({ stands }) => stands) ? exitCodes.done : exitCodes.badConfig
+      const how = { database: name, appName: 'freshet doctor', log: silent }
+      const reader = await examine({ ...how, uri })
+      const delivery =
+        deliveryUri === undefined ? undefined : await examineDelivery({ ...how, uri: deliveryUri })
+      context.print(
+        json
+          ? JSON.stringify({ ...reader, ...(delivery && { delivery }) })
+          : [tableOf(reader, 'reader'), ...(delivery ? [tableOf(delivery, 'delivery')] : [])].join('\n\n'),
+      )
+      return stands(reader) && (delivery === undefined || stands(delivery))
+        ? exitCodes.done
+        : exitCodes.badConfig
     } catch (error) {
       if (!(error instanceof GuardError)) throw error
       context.say(`freshet doctor guard: ${error.message}\nTo do: ${failures[error.code].remedy}`)
@@ -51,3 +72,5 @@ export const doctorGuardCommand = defineCommand({
     }
   },
 })
+
+const stands = ({ layers }: Examination): boolean => layers.every((layer) => layer.stands)

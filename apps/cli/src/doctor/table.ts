@@ -1,26 +1,39 @@
 import type { Examination } from '@freshet/guard'
 
+type Service = 'reader' | 'delivery'
+
+const manifests = { reader: 'infra/k8s/base', delivery: 'infra/k8s/components/messages' } as const
+
+const ofHandlers = [
+  ['G6', 'lineage', 'enforced by the writer, for services with change handlers'],
+  ['G7', 'breaker', 'enforced by watchWrites, in services with change handlers'],
+]
+
 /** Layers that cannot be checked here, and how they are enforced. */
-const elsewhere = [
-  ['G0', 'apart', 'enforced at deployment: the reader contains no code that writes'],
+const elsewhere = (service: Service) => [
+  ['G0', 'apart', `enforced at deployment: the ${service} contains no code that writes`],
   ['G1', 'types', 'enforced by the compiler: no type accepts a write command'],
   ['G2', 'imports', 'enforced at build time: an allow-list of imports'],
   ['G5', 'network', 'enforced by the network policies in infra/k8s/base'],
-  ['G6', 'lineage', 'enforced by the writer, for services with change handlers'],
-  ['G7', 'breaker', 'enforced by watchWrites, in services with change handlers'],
-  ['G8', 'seat belts', 'enforced by the manifests in infra/k8s/base'],
-] as const
+  ...(service === 'reader' ? ofHandlers : []),
+  ['G8', 'seat belts', `enforced by the manifests in ${manifests[service]}`],
+]
 
 /** Formats an examination as a table. */
-export function tableOf({ user, roles, layers, grants }: Examination): string {
+export function tableOf({ user, roles, layers, grants }: Examination, service: Service): string {
   const seen = layers.map(({ layer, name, stands, seen }) => [layer, name, stands ? 'ok' : 'MISSING', seen])
-  const unchecked = elsewhere.map(([layer, name, held]) => [layer, name, 'not checked', held])
+  const unchecked = elsewhere(service).map(([layer = '', name = '', held = '']) => [
+    layer,
+    name,
+    'not checked',
+    held,
+  ])
   const rows = [...seen, ...unchecked].toSorted(([one = ''], [other = '']) => (one < other ? -1 : 1))
   const remedies = new Set(
     layers.flatMap(({ stands, remedy }) => (stands || remedy === undefined ? [] : [remedy])),
   )
   return [
-    `user ${user ?? '(none)'}, roles ${roles.join(', ') || '(none)'}`,
+    `${service}: user ${user ?? '(none)'}, roles ${roles.join(', ') || '(none)'}`,
     ...[...remedies].map((remedy) => `To do: ${remedy}`),
     '',
     ...columns(rows),
