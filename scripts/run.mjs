@@ -41,6 +41,19 @@ const commands = {
       ],
     },
   ],
+  // Clients, instances and the database of messages under random failures.
+  chaos: [
+    build,
+    {
+      argv: [
+        process.execPath,
+        '--conditions=@freshet/source',
+        '--import=./packages/testkit/hooks/from-source.mjs',
+        'apps/delivery/test/chaos/main.ts',
+        ...args,
+      ],
+    },
+  ],
   check: [
     { title: 'Format', argv: ['prettier', '--check', '--log-level', 'warn', '.'] },
     { title: 'Lint', argv: ['oxlint', '--type-aware', '--deny-warnings'] },

@@ -49,7 +49,7 @@ test.each([
 
 test.each([
   ['writer', '[WM]'],
-  ['delivery', 'D'],
+  ['delivery', '[AD]'],
   ['reader', 'H'],
 ])(
   'every promise in the SPEC.md of the app %s has a test with its number, and every numbered test a promise',

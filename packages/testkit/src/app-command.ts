@@ -11,7 +11,7 @@ export const fromSource: readonly string[] = [
 ]
 
 /** Node arguments that run an app: the build if it is up to date, because it starts twice as fast, or else the sources. */
-export function appCommand(app: 'cli' | 'reader' | 'writer'): readonly string[] {
+export function appCommand(app: 'cli' | 'delivery' | 'reader' | 'writer'): readonly string[] {
   built ??= ['apps', 'packages', 'infra'].every((folder) =>
     readdirSync(join(root, folder)).every((name) => isBuilt(join(root, folder, name))),
   )

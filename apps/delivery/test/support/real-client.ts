@@ -1,4 +1,5 @@
 import { Centrifuge } from 'centrifuge'
+import { Centrifuge as Centrifuge57 } from 'centrifuge-5-7'
 import { WebSocket } from 'ws'
 import { signedToken } from './real-delivery.ts'
 
@@ -8,19 +9,38 @@ interface Heard {
   readonly bodies: unknown[]
   readonly events: string[]
   readonly recoveries: boolean[]
+  /** Of the database at each connection, as `Freshet-At-Least` takes it. */
+  readonly positions: string[]
 }
 
 type Options = NonNullable<ConstructorParameters<typeof Centrifuge>[1]>
 
-/** The unmodified npm `centrifuge`, connected as a user, with what it hears. */
+/** Both differ in how they keep positions. */
+export const sdks = { '5.8.0': Centrifuge, '5.7.4': Centrifuge57 } as const
+
+/** How a client differs from a plain one. */
+export interface ClientOptions extends Partial<Options> {
+  readonly claims?: Record<string, unknown>
+  readonly sdk?: keyof typeof sdks
+}
+
+/** The unmodified npm `centrifuge`, connected as a user, with what it hears. A function chooses the URL of each connection. */
 export async function openClient(
-  url: string,
+  url: string | (() => string),
   sub: string,
-  { claims = {}, ...options }: Partial<Options> & { readonly claims?: Record<string, unknown> } = {},
+  { claims = {}, sdk = '5.8.0', ...options }: ClientOptions = {},
 ) {
-  const heard: Heard = { ids: [], offsets: [], bodies: [], events: [], recoveries: [] }
-  const client = new Centrifuge(url, {
-    websocket: WebSocket,
+  const heard: Heard = { ids: [], offsets: [], bodies: [], events: [], recoveries: [], positions: [] }
+  const choose = typeof url === 'string' ? () => url : url
+  const sockets: WebSocket[] = []
+  class Balanced extends WebSocket {
+    constructor() {
+      super(choose())
+      sockets.push(this)
+    }
+  }
+  const client = new sdks[sdk](choose(), {
+    websocket: Balanced,
     token: await signedToken(sub, claims),
     minReconnectDelay: 10,
     maxReconnectDelay: 100,
@@ -40,9 +60,12 @@ export async function openClient(
   client.on('subscribed', ({ recovered, wasRecovering }) => {
     if (wasRecovering) heard.recoveries.push(recovered)
   })
+  client.on('connected', ({ data }: { readonly data?: { readonly position: string } }) =>
+    heard.positions.push(data?.position ?? ''),
+  )
   client.on('connecting', ({ code }) => heard.events.push(`connecting ${code}`))
   client.on('disconnected', ({ code }) => heard.events.push(`disconnected ${code}`))
   client.on('error', ({ error }) => heard.events.push(`error ${error.code}`))
   client.connect()
-  return { client, heard, [Symbol.dispose]: () => client.disconnect() }
+  return { client, heard, sockets, [Symbol.dispose]: () => client.disconnect() }
 }

@@ -8,7 +8,7 @@ import { deliveryService, deliveryServiceOptions } from '../../src/delivery-serv
 import type { DeliveryStatus } from '../../src/delivery-metrics.ts'
 
 export const SECRET = 'a secret for tokens of more than 32 bytes'
-const TICKETS = 'a secret for tickets of more than 32 bytes'
+export const TICKETS = 'a secret for tickets of more than 32 bytes'
 const key = new TextEncoder().encode(SECRET)
 
 /** A token of the service's own issuer. */

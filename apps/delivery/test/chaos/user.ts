@@ -1,0 +1,178 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { WebSocket } from 'ws'
+import { sdks } from '../support/real-client.ts'
+import type { System } from '../support/system.ts'
+
+/** Stands between a client and its connection. Negative controls take a rule away with it. */
+export interface Lens {
+  readonly sent?: (frame: string) => string
+  readonly received?: (frame: string) => string
+}
+
+/** A message as a client got it. */
+export interface Got {
+  readonly id: string
+  readonly conv: string
+  readonly seq: number
+}
+
+/** Options of a user. */
+export interface ChaosUserOptions {
+  readonly name: string
+  readonly system: System
+  readonly sdk: keyof typeof sdks
+  /** Chooses the instance for each connection. */
+  readonly url: () => string
+  readonly lens?: () => Lens
+}
+
+/** A reader may be unready for as long as there is no primary. */
+const SYNC_WITHIN_MS = 60_000
+
+/** A user of the unmodified npm `centrifuge`, who does what the documentation says after a gap: load what is stored. */
+export class ChaosUser implements Disposable {
+  readonly name: string
+  /** Live and replayed messages in the order of arrival, with repeats. */
+  readonly live: Got[] = []
+  /** Loaded after gaps. */
+  readonly loaded: Got[] = []
+  recoveries = 0
+  gaps = 0
+  readonly #system: System
+  readonly #client: InstanceType<(typeof sdks)[keyof typeof sdks]>
+  readonly #last = new Map<string, number>()
+  readonly #sockets = new Set<WebSocket>()
+  #position = ''
+  #syncing: Promise<void> = Promise.resolve()
+
+  static async open(options: ChaosUserOptions): Promise<ChaosUser> {
+    const user = new ChaosUser(options, await options.system.tokenOf(options.name))
+    user.#client.connect()
+    await user.#client.ready()
+    return user
+  }
+
+  private constructor({ name, system, sdk, url, lens = () => ({}) }: ChaosUserOptions, token: string) {
+    this.name = name
+    this.#system = system
+    const sockets = this.#sockets
+    class Balanced extends WebSocket {
+      readonly #lens = lens()
+      constructor() {
+        super(url())
+        sockets.add(this)
+        this.on('close', () => sockets.delete(this))
+      }
+      override send(data: Parameters<WebSocket['send']>[0]): void {
+        super.send(this.#lens.sent?.(String(data)) ?? data)
+      }
+      override emit(event: string | symbol, ...args: unknown[]): boolean {
+        const { received } = this.#lens
+        if (event !== 'message' || received === undefined) return super.emit(event, ...args)
+        return super.emit(event, Buffer.from(received(String(args[0]))), false)
+      }
+    }
+    this.#client = new sdks[sdk](url(), {
+      websocket: Balanced,
+      token,
+      minReconnectDelay: 50,
+      maxReconnectDelay: 500,
+    })
+    this.#client.on('connected', ({ data }: { readonly data?: { readonly position: string } }) => {
+      this.#position = data?.position ?? ''
+    })
+    this.#client.on('publication', ({ data }: { readonly data: Got & { readonly type: string } }) => {
+      const { id, conv, seq, type } = data
+      if (type === 'position' || type === 'cursor') return
+      this.live.push({ id, conv, seq })
+      this.#last.set(conv, Math.max(seq, this.#last.get(conv) ?? 0))
+    })
+    this.#client.on('subscribed', ({ wasRecovering, recovered }) => {
+      if (wasRecovering && recovered) this.recoveries += 1
+      if (wasRecovering && !recovered) this.#gap()
+    })
+    this.#client.on('error', () => undefined)
+  }
+
+  get isConnected(): boolean {
+    return this.#client.state === 'connected'
+  }
+
+  /** Everything it has got, each message once. */
+  get ids(): ReadonlySet<string> {
+    return new Set([...this.live, ...this.loaded].map(({ id }) => id))
+  }
+
+  /** Resolves when what was missing at the gaps so far has been loaded. */
+  get synced(): Promise<void> {
+    return this.#syncing
+  }
+
+  /** Its connection breaks without a close frame. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.terminate()
+  }
+
+  /** Asleep for this long. */
+  async nap(ms: number): Promise<void> {
+    this.#client.disconnect()
+    await sleep(ms)
+    this.#client.connect()
+  }
+
+  [Symbol.dispose](): void {
+    this.#client.disconnect()
+  }
+
+  #gap(): void {
+    this.gaps += 1
+    const known = new Map(this.#last)
+    const before = this.#syncing
+    this.#syncing = (async () => {
+      await before
+      await this.#load(known)
+    })()
+    // The end of the run awaits it.
+    this.#syncing.catch(() => undefined)
+  }
+
+  /** Everything stored after what was known, at the position of the connection or later. */
+  async #load(known: ReadonlyMap<string, number>): Promise<void> {
+    const position = this.#position
+    let cursor: string | undefined = ''
+    while (cursor !== undefined) {
+      const page: { readonly conversations: readonly { readonly conv: string }[]; readonly next?: string } =
+        await this.#read(
+          `conversations?limit=300${cursor && `&cursor=${encodeURIComponent(cursor)}`}`,
+          position,
+        )
+      for (const { conv } of page.conversations)
+        await this.#loadConversation(conv, known.get(conv) ?? 0, position)
+      cursor = page.next
+    }
+  }
+
+  async #loadConversation(conv: string, after: number, position: string): Promise<void> {
+    for (let from = after, more = true; more;) {
+      const page: { readonly messages: readonly Got[]; readonly more: boolean } = await this.#read(
+        `conversations/${conv}/messages?after=${from}&limit=300`,
+        position,
+      )
+      this.loaded.push(...page.messages)
+      from = page.messages.at(-1)?.seq ?? from
+      more = page.more
+    }
+  }
+
+  async #read<T>(path: string, position: string): Promise<T> {
+    const startedMs = performance.now()
+    for (;;) {
+      try {
+        return (await this.#system.read(this.name, path, position)) as T
+      } catch (error) {
+        if (performance.now() - startedMs > SYNC_WITHIN_MS) throw error
+        await sleep(100)
+      }
+    }
+  }
+}
