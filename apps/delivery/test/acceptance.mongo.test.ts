@@ -231,7 +231,7 @@ test('A9 a message that is sent twice is stored and delivered once', async () =>
   using ann = await openBoth(other.webSocketUrl, 'a9-ann')
   const message = { to: { user: 'a9-ann' }, body: { text: 'once' }, clientId: randomUUID() }
   const answers = await Promise.all([1, 2, 3].map(() => system.write('zoe', 'POST', 'messages', message)))
-  expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 201])
+  expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 200, 201])
   const ids = [...new Set(answers.map(({ body }) => body.id))]
   expect(ids).toHaveLength(1)
   ids.push((await system.send('zoe', { user: 'a9-ann' })).id)

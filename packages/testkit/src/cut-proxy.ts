@@ -61,13 +61,13 @@ export class CutProxy implements AsyncDisposable {
   /** Resets every connection and refuses new ones until `resume`. */
   cut(): void {
     this.#refusing = true
-    for (const socket of this.#sockets) socket.resetAndDestroy()
+    for (const socket of this.#sockets) reset(socket)
   }
 
   /** Resets every connection and forwards new ones to another server, as if the address pointed elsewhere. */
   redirectTo(port: number): void {
     this.#targetPort = port
-    for (const socket of this.#sockets) socket.resetAndDestroy()
+    for (const socket of this.#sockets) reset(socket)
   }
 
   /** Holds back all bytes until `resume`. Connections stay open, and new ones are accepted. */
@@ -132,4 +132,10 @@ export class CutProxy implements AsyncDisposable {
       // One side has closed; its `close` event closes the other.
     }
   }
+}
+
+/** Node.js never closes the handle of a socket that is reset after `end`: the system refuses to reset after a shutdown. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy()
+  else socket.resetAndDestroy()
 }

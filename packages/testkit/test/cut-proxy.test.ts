@@ -55,6 +55,24 @@ test('cut resets connections and refuses new ones until resume', async () => {
   await eventually(() => expect(after.said).toBe('b'))
 })
 
+test('cut ends a connection of which one side has finished', async () => {
+  const ended: Socket[] = []
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => undefined)
+    socket.resume().on('end', () => ended.push(socket))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await using proxy = await CutProxy.open((server.address() as AddressInfo).port)
+  createConnection(proxy.port, '127.0.0.1')
+    .on('error', () => undefined)
+    .end('a')
+  await eventually(() => expect(ended).toHaveLength(1))
+  proxy.cut()
+  await eventually(() => expect(proxy.connections).toBe(0))
+  for (const socket of ended) socket.destroy()
+  await new Promise((resolve) => server.close(resolve))
+})
+
 test('a black hole for replies forwards requests, and holds replies back until resume', async () => {
   await using echo = await openEcho()
   const client = echo.connect()

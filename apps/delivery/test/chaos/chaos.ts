@@ -33,11 +33,11 @@ export interface ChaosReport {
 }
 
 /** A small ring, so that those who sleep for long have gaps. */
-export const CHAOS_ARGS: readonly string[] = ['--ring-size=128KiB', '--stop-within=1s']
+export const CHAOS_ARGS: readonly string[] = ['--ring-size=16KiB', '--stop-within=1s']
 
 const USERS = 20
 const GROUPS = 5
-const PAUSE_MS = 700
+const PAUSE_MS = 400
 
 const nameOf = (user: number): string => `user-${user}`
 const groupOf = (group: number): string => `group-${group}`
@@ -212,7 +212,7 @@ async function disturb({ system, users, random, end }: Disturbing): Promise<Reco
     },
     nap: () => {
       const user = random.pick(users)
-      once(user, () => user.nap(random.below(2) === 0 ? 500 : 6_000))
+      once(user, () => user.nap(random.below(2) === 0 ? 500 : 8_000))
     },
   }
   const counts: Record<string, number> = Object.fromEntries(Object.keys(kinds).map((kind) => [kind, 0]))
@@ -224,7 +224,7 @@ async function disturb({ system, users, random, end }: Disturbing): Promise<Reco
       kinds[kind]?.()
       counts[kind] = (counts[kind] ?? 0) + 1
     }
-    await sleep(400 + random.below(1_200))
+    await sleep(400 + random.below(2_400))
   }
   await Promise.all(running)
   return counts

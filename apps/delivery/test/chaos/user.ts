@@ -64,7 +64,8 @@ export class ChaosUser implements Disposable {
         this.on('close', () => sockets.delete(this))
       }
       override send(data: Parameters<WebSocket['send']>[0]): void {
-        super.send(this.#lens.sent?.(String(data)) ?? data)
+        const { sent } = this.#lens
+        super.send(typeof data === 'string' && sent !== undefined ? sent(data) : data)
       }
       override emit(event: string | symbol, ...args: unknown[]): boolean {
         const { received } = this.#lens
@@ -92,10 +93,6 @@ export class ChaosUser implements Disposable {
       if (wasRecovering && !recovered) this.#gap()
     })
     this.#client.on('error', () => undefined)
-  }
-
-  get isConnected(): boolean {
-    return this.#client.state === 'connected'
   }
 
   /** Everything it has got, each message once. */

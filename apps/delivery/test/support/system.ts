@@ -25,9 +25,6 @@ export interface StoredMessage {
   readonly seq: number
 }
 
-/** Whether the same request may succeed later. */
-const isTemporary = (status: number): boolean => status === 503 || status === 504 || status === 409
-
 const GIVE_UP_MS = 60_000
 
 /** A replica set, a writer, a reader and deliveries, each a process of its own. */
@@ -57,12 +54,13 @@ export async function openSystem({ deliveries: count = 2, args = [], ...options 
         headers: { authorization: `Bearer ${await tokenOf(sub)}`, 'content-type': 'application/json' },
         ...(body && { body: JSON.stringify(body) }),
       }).catch((error: unknown) => String(error))
-      const isAnswer = typeof response !== 'string'
-      if (isAnswer && !isTemporary(response.status)) {
-        const text = await response.text()
-        return { status: response.status, body: text === '' ? {} : JSON.parse(text) }
+      let because = typeof response === 'string' ? response : ''
+      if (typeof response !== 'string') {
+        because = await response.text()
+        const answer: Readonly<Record<string, unknown>> = because === '' ? {} : JSON.parse(because)
+        if (answer['retryable'] !== true)
+          return { status: response.status, body: answer as unknown as StoredMessage }
       }
-      const because = isAnswer ? `${response.status} ${await response.text()}` : response
       if (performance.now() - startedMs > GIVE_UP_MS) throw new Error(`${method} ${path}: ${because}`)
       await sleep(50)
     }
