@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { createHmac, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { eventually } from '@freshet/testkit'
 import { Centrifuge } from 'centrifuge'
@@ -169,6 +170,38 @@ test('groups, edits, deletions, read cursors and revocations of the writer take 
   await write('chief', 'POST', 'revocations', { sub: 'cem', notBefore: Math.floor(Date.now() / 1_000) })
   await eventually(() => expect(cem.disconnects).toEqual([3_500]))
   expect([ann.ids, ann.disconnects, bob.disconnects]).toEqual([ids, [], []])
+})
+
+test('G4.10 what a delivery holds is no token for the writer, which takes no message from it', async () => {
+  const [url = ''] = line.deliveries
+  const token = await tokenFor('ann')
+  const asked = await fetch(`${url}/connection/ticket`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}` },
+  })
+  const { ticket }: { readonly ticket: string } = JSON.parse(await asked.text())
+  // A token in its form and for the right audience, signed with a secret that only deliveries have.
+  const encoded = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const now = Math.floor(Date.now() / 1_000)
+  const claims = { sub: 'ann', iss: 'freshet', aud: 'freshet', iat: now, exp: now + 60 }
+  const signed = `${encoded({ alg: 'HS256' })}.${encoded(claims)}`
+  const secrets = dev
+    .family()
+    .flatMap((pid) => /--ticket-secret-file=(\S+)/.exec(Program.commandOf(pid))?.[1] ?? [])
+  const [secretFile = ''] = secrets
+  const signature = createHmac('sha256', readFileSync(secretFile)).update(signed).digest('base64url')
+  const post = async (bearer: string): Promise<number> => {
+    const response = await fetch(`${line.writer}/v1/messages`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ to: { user: 'bob' }, body: 'x', clientId: randomUUID() }),
+    })
+    await response.arrayBuffer()
+    return response.status
+  }
+  expect([await post(ticket), await post(`${signed}.${signature}`)]).toEqual([401, 401])
+  // Negative control: the same request with the user's own token.
+  expect(await post(token)).toBe(201)
 })
 
 test('no delivery service wrote anything', async () => {

@@ -4,7 +4,7 @@ import { openTestDatabase } from '@freshet/testkit'
 import { collections, openWriter, openWriterAtOnce } from './support/open-writer.ts'
 
 // Open during the whole file, so it leaves the shared server to the others.
-const db = await openTestDatabase({ own: true, collections })
+const db = await openTestDatabase({ own: true, collections, messages: true })
 afterAll(() => db[Symbol.asyncDispose]())
 
 const refusalOf = (uri: string): Promise<unknown> =>
@@ -16,15 +16,16 @@ const refusalOf = (uri: string): Promise<unknown> =>
     (error: unknown) => error,
   )
 
-test.each(['reader', 'auditor'] as const)(
-  'G4.5 a writer does not start with the credentials of the %s',
-  async (part) => {
-    const refusal = await refusalOf(db.uriFor(part))
-    expect(refusal).toBeInstanceOf(ConfigError)
-    expect(String(refusal)).toContain(`the user freshet-${part}@shop may not insert in shop.numbered`)
-    expect(String(refusal)).toContain('freshet-writer')
-  },
-)
+test.each([
+  ['reader', 'insert'],
+  ['auditor', 'insert'],
+  ['delivery', 'find'],
+] as const)('G4.5 G4.10 a writer does not start with the credentials of the %s', async (part, action) => {
+  const refusal = await refusalOf(db.uriFor(part))
+  expect(refusal).toBeInstanceOf(ConfigError)
+  expect(String(refusal)).toContain(`the user freshet-${part}@shop may not ${action} in shop.numbered`)
+  expect(String(refusal)).toContain('freshet-writer')
+})
 
 test('G4.5 nor with a new collection before the next migration', async () => {
   await using fresh = await openTestDatabase({ collections: collections.slice(1) })
