@@ -185,7 +185,7 @@ test('H19 the reads of messages go through the guard, which reports them', async
   expect(status).toMatchObject({
     guard: {
       layers: { veto: 'standing', role: 'standing' },
-      client: { feed: expect.any(String), fills: expect.any(String), messages: expect.any(String) },
+      client: { feed: expect.any(String), reads: expect.any(String), messages: expect.any(String) },
       refusals: {},
     },
   })

@@ -25,7 +25,7 @@ function start(
       return {
         replica: new FakeReplica(),
         access: new Map(),
-        guard: () => connections.guard(),
+        guard: () => connections.status(),
         parts: [connections],
       }
     },

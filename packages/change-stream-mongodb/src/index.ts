@@ -1,5 +1,5 @@
 export { Connections } from './connections.ts'
-export type { ConnectionsStatus, OpenConnectionsOptions } from './connections.ts'
+export type { AlsoOptions, ConnectionsStatus, OpenConnectionsOptions } from './connections.ts'
 export type { FollowedServer } from './reads.ts'
 export type { IdentityRule } from './identity.ts'
 export { mongoSource } from './mongo-source.ts'

@@ -16,7 +16,7 @@ export interface GuardReport {
   /** How often database clients were recreated after they lost all servers. */
   readonly renewals: number
   /** The state of the database clients, by purpose. */
-  readonly client?: Readonly<Record<'feed' | 'fills', string> & { messages?: string }>
+  readonly client?: Readonly<Record<string, string>>
 }
 
 /** A database to read from. */

@@ -37,10 +37,10 @@ export async function openMongodb(
     )
   const connections = await openConnections(config, tools, Math.random)
   const places = new Map([...collections].map(([name, { idType, stored }]) => [name, { idType, stored }]))
-  const { feed, fills, messages } = connections
+  const { feed, reads, also: messages } = connections
   const { followed, ...source } = mongoSource({
     feed,
-    reads: fills,
+    reads,
     ...(messages && { others: [messages] }),
     collections: places,
     identity: { kind: 'control' },
@@ -60,7 +60,7 @@ export async function openMongodb(
   return {
     replica,
     access,
-    guard: () => connections.guard(),
+    guard: () => connections.status(),
     messages: messages && new MongoMessageReads({ connection: messages, followed, log }),
     parts: [connections],
   }
