@@ -60,7 +60,6 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       return ChaosUser.open({
         name: nameOf(user),
         system,
-        sdk: user % 2 === 0 ? '5.8.0' : '5.7.4',
         url: () => urlOf?.(user) ?? choice.pick(system.deliveries).webSocketUrl,
         ...(lens && { lens }),
       })

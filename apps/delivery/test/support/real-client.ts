@@ -16,7 +16,7 @@ interface Heard {
 type Options = NonNullable<ConstructorParameters<typeof Centrifuge>[1]>
 
 /** Both differ in how they keep positions. */
-export const sdks = { '5.8.0': Centrifuge, '5.7.4': Centrifuge57 } as const
+const sdks = { '5.8.0': Centrifuge, '5.7.4': Centrifuge57 } as const
 
 /** How a client differs from a plain one. */
 export interface ClientOptions extends Partial<Options> {
