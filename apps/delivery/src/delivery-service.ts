@@ -27,7 +27,7 @@ export const deliveryServiceOptions = defineOptions({
   }),
   aliveWithinMs: ms(
     'alive-within',
-    2_000,
+    10_000,
     'Not ready when no heartbeat of a writer and no message came for this long: the primary may be isolated.',
     { min: 1_000 },
   ),
