@@ -29,8 +29,8 @@ export interface ChaosUserOptions {
 const SYNC_WITHIN_MS = 60_000
 
 /**
- * A user of the unmodified npm `centrifuge` 5.8.0, who does what the documentation says after a gap: load what is stored. 5.7.4 has
- * changed the order of messages here, which is not explained yet.
+ * A user of the unmodified npm `centrifuge` 5.8.0, who does what the documentation says after a gap: load what is stored. Not
+ * 5.7.4, which swaps publications by itself (D55).
  */
 export class ChaosUser implements Disposable {
   readonly name: string
