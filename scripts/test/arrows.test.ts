@@ -88,7 +88,7 @@ const testing = new Set(['kit', 'migration', 'mongod', 'protocol', 'roles', 'tes
 
 /** Additional packages for tests of single packages. */
 const provedWith: Readonly<Record<string, readonly string[]>> = {
-  k8s: ['reader', 'service', 'writer'],
+  k8s: ['delivery', 'reader', 'service', 'writer'],
   replica: ['change-stream-mongodb', 'guard', 'mongodb-rules'],
 }
 
