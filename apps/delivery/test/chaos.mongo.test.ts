@@ -18,14 +18,17 @@ beforeAll(async () => {
 }, 120_000)
 afterAll(() => (chaos === test ? system[Symbol.asyncDispose]() : undefined))
 
-chaos('A15 under random failures everyone gets exactly what is addressed to them, in order, and is told of each gap', async () => {
-  const report = await runChaos({ system, random: seededRandom(), seconds: 30 })
-  process.stderr.write(`${describeReport(report)}\n`)
-  expect(report.faults).toEqual(new Map())
-  expect(report.lostByWriter).toEqual([])
-  expect(report.recoveries).toBeGreaterThan(0)
-  expect(report.gaps).toBeGreaterThan(0)
-})
+chaos(
+  'A15 under random failures everyone gets exactly what is addressed to them, in order, and is told of each gap',
+  async () => {
+    const report = await runChaos({ system, random: seededRandom(), seconds: 30 })
+    process.stderr.write(`${describeReport(report)}\n`)
+    expect(report.faults).toEqual(new Map())
+    expect(report.lostByWriter).toEqual([])
+    expect(report.recoveries).toBeGreaterThan(0)
+    expect(report.gaps).toBeGreaterThan(0)
+  },
+)
 
 /** Never says where it was. */
 const withoutRecovery = (): Lens => ({
@@ -87,27 +90,30 @@ function withoutIntervals(backend: Backend): Backend {
   }
 }
 
-chaos('A16 the run notices when recovery, the floor of the ring, the order or the membership intervals are taken away', async () => {
-  await using faulty = await startDelivery({ uri: system.db.uriFor('delivery'), wrap: withoutIntervals })
-  await faulty.ready()
-  const lenses = [withoutRecovery, withoutFloor, withoutOrder, undefined]
-  await eventually(async () => {
-    const report = await runChaos({
-      system,
-      random: seededRandom(),
-      seconds: 10,
-      lensOf: (user) => lenses[user % lenses.length],
-      urlOf: (user) => (user % lenses.length === 3 ? faulty.webSocketUrl : undefined),
+chaos(
+  'A16 the run notices when recovery, the floor of the ring, the order or the membership intervals are taken away',
+  async () => {
+    await using faulty = await startDelivery({ uri: system.db.uriFor('delivery'), wrap: withoutIntervals })
+    await faulty.ready()
+    const lenses = [withoutRecovery, withoutFloor, withoutOrder, undefined]
+    await eventually(async () => {
+      const report = await runChaos({
+        system,
+        random: seededRandom(),
+        seconds: 10,
+        lensOf: (user) => lenses[user % lenses.length],
+        urlOf: (user) => (user % lenses.length === 3 ? faulty.webSocketUrl : undefined),
+      })
+      process.stderr.write(`${describeReport(report)}\n`)
+      const found = lenses.map((_, kind) =>
+        [...report.faults]
+          .filter(([user]) => user % lenses.length === kind)
+          .flatMap(([, faults]) => [...faults.keys()]),
+      )
+      expect(found[0]).toContain('missing')
+      expect(found[1]).toContain('missing')
+      expect(found[2]).toContain('inversion')
+      expect(found[3]).toContain('foreign')
     })
-    process.stderr.write(`${describeReport(report)}\n`)
-    const found = lenses.map((_, kind) =>
-      [...report.faults]
-        .filter(([user]) => user % lenses.length === kind)
-        .flatMap(([, faults]) => [...faults.keys()]),
-    )
-    expect(found[0]).toContain('missing')
-    expect(found[1]).toContain('missing')
-    expect(found[2]).toContain('inversion')
-    expect(found[3]).toContain('foreign')
-  })
-})
+  },
+)
