@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { eventually, seededRandom } from '@freshet/testkit'
 import type { UserReads } from '../src/contract.ts'
 import type { Backend } from '../src/backend/contract.ts'
@@ -9,27 +9,9 @@ import { startDelivery } from './support/real-delivery.ts'
 import { openSystem, type System } from './support/system.ts'
 
 /** A few runs in ten find a message that one user did not get, and the cause is not known yet: see SPEC.md. */
-const chaos = process.env['TEST_CHAOS'] === undefined ? test.skip : test
+const describeChaos = process.env['TEST_CHAOS'] === undefined ? describe.skip : describe
 
 let system: System
-beforeAll(async () => {
-  if (chaos !== test) return
-  system = await openSystem({ nodes: 3, args: CHAOS_ARGS })
-}, 120_000)
-afterAll(() => (chaos === test ? system[Symbol.asyncDispose]() : undefined))
-
-chaos(
-  'A15 under random failures everyone gets exactly what is addressed to them, in order, and is told of each gap',
-  async () => {
-    const report = await runChaos({ system, random: seededRandom(), seconds: 30 })
-    process.stderr.write(`${describeReport(report)}\n`)
-    expect(report.faults).toEqual(new Map())
-    expect(report.lostByWriter).toEqual([])
-    expect(report.recoveries).toBeGreaterThan(0)
-    expect(report.gaps).toBeGreaterThan(0)
-  },
-)
-
 /** Never says where it was. */
 const withoutRecovery = (): Lens => ({
   sent: (frame) =>
@@ -90,9 +72,22 @@ function withoutIntervals(backend: Backend): Backend {
   }
 }
 
-chaos(
-  'A16 the run notices when recovery, the floor of the ring, the order or the membership intervals are taken away',
-  async () => {
+describeChaos('chaos', () => {
+  beforeAll(async () => {
+    system = await openSystem({ nodes: 3, args: CHAOS_ARGS })
+  }, 120_000)
+  afterAll(() => system[Symbol.asyncDispose]())
+
+  test('A15 under random failures everyone gets exactly what is addressed to them, in order, and is told of each gap', async () => {
+    const report = await runChaos({ system, random: seededRandom(), seconds: 30 })
+    process.stderr.write(`${describeReport(report)}\n`)
+    expect(report.faults).toEqual(new Map())
+    expect(report.lostByWriter).toEqual([])
+    expect(report.recoveries).toBeGreaterThan(0)
+    expect(report.gaps).toBeGreaterThan(0)
+  })
+
+  test('A16 the run notices when recovery, the floor of the ring, the order or the membership intervals are taken away', async () => {
     await using faulty = await startDelivery({ uri: system.db.uriFor('delivery'), wrap: withoutIntervals })
     await faulty.ready()
     const lenses = [withoutRecovery, withoutFloor, withoutOrder, undefined]
@@ -115,5 +110,5 @@ chaos(
       expect(found[2]).toContain('inversion')
       expect(found[3]).toContain('foreign')
     })
-  },
-)
+  })
+})
