@@ -73,7 +73,13 @@ const controls: readonly (readonly [string, (reads: MessageReads) => MessageRead
   ],
 ]
 
+/** One walk may not come by: an edit, for example, that somebody joined too late to see. */
+const MAX_WALKS = 10
+
 test.each(controls)('H10 control: it is noticed if %s', async (what, change) => {
-  const { wrong } = await walkWith(what.replaceAll(' ', '-'), change)
-  expect(wrong.length).toBeGreaterThan(0)
+  const name = what.replaceAll(' ', '-')
+  let noticed = 0
+  for (let walk = 0; noticed === 0 && walk < MAX_WALKS; walk++)
+    noticed = (await walkWith(`${name}-${walk}`, change)).wrong.length
+  expect(noticed).toBeGreaterThan(0)
 })
