@@ -1,4 +1,4 @@
-import type { Message, ReadCursor, Recipients } from '@freshet/messages'
+import { membersOf, messageJson, type Message, type ReadCursor, type Recipients } from '@freshet/messages'
 import type { DeliveredMessage } from './contract.ts'
 import type { Offset } from './offset.ts'
 
@@ -34,7 +34,7 @@ export function dataOf({ json, dataStart }: Publication): string {
 /** A stored message, edit or deletion as a publication. */
 export function messagePublication(message: DeliveredMessage, offset: Offset): Publication {
   const { type, conv, from, to, seq, atMs, id, ref, bodyJson } = message
-  const data = JSON.stringify(publicPart(message))
+  const data = messageJson(message, undefined)
   return publicationOf({
     offset,
     timeMs: atMs,
@@ -80,25 +80,10 @@ export function positionPublication(offset: Offset, timeMs: number): Publication
   return publicationOf({ offset, timeMs, type: 'position', data, audience, id: undefined, ref: undefined })
 }
 
-function publicPart({ id, clientId, conv, seq, from, to, atMs, type, ref }: DeliveredMessage): object {
-  const at = new Date(atMs).toISOString()
-  return {
-    id,
-    ...(clientId !== undefined && { clientId }),
-    conv,
-    seq,
-    from,
-    to,
-    at,
-    type,
-    ...(ref !== undefined && { ref }),
-  }
-}
-
 function audienceOf(from: string, to: Recipients, seq: number): Audience {
-  if ('group' in to) return { kind: 'group', group: to.group, seq }
-  const others = 'user' in to ? [to.user] : to.users
-  return { kind: 'users', users: [...new Set([from, ...others])] }
+  return 'group' in to
+    ? { kind: 'group', group: to.group, seq }
+    : { kind: 'users', users: membersOf(from, to) }
 }
 
 interface Parts extends Pick<Publication, 'offset' | 'audience' | 'type' | 'id' | 'ref'> {

@@ -1,4 +1,4 @@
-import { conversationId, isMember, membersOf, type Recipients } from '@freshet/messages'
+import { conversationId, isMember, membersOf, messageJson, type Recipients } from '@freshet/messages'
 import { isValidId, ProblemError, type ProblemCode } from '@freshet/protocol'
 import { createHash } from 'node:crypto'
 import type { Answer } from '../answer.ts'
@@ -37,7 +37,7 @@ export async function sendMessage(
   )
   const { message, isNew } = value
   const location = isNew ? `/v1/messages/${message.id}` : undefined
-  return jsonAnswer(isNew ? 201 : 200, position, jsonOf(message), location)
+  return jsonAnswer(isNew ? 201 : 200, position, messageJson(message, message.text), location)
 }
 
 /** `PATCH /v1/messages/{message}`: the edit is a message of its own, and the original gets the new body. */
@@ -64,7 +64,7 @@ export async function editMessage(parts: MessageParts, asked: MessageRequest): P
     },
     (error) => ifTaken(draft)(error),
   )
-  return jsonAnswer(200, position, jsonOf(value.message))
+  return jsonAnswer(200, position, messageJson(value.message, value.message.text))
 }
 
 /** `DELETE /v1/messages/{message}`: the deletion is a message of its own, and the text is gone everywhere. */
@@ -83,7 +83,7 @@ export async function deleteMessage(parts: MessageParts, asked: MessageRequest):
     await transaction.replaceMessages([{ id: ref, text: undefined, last: id }, ...withoutText(last)])
     return sent
   })
-  return jsonAnswer(200, position, jsonOf(value.message))
+  return jsonAnswer(200, position, messageJson(value.message, value.message.text))
 }
 
 /** Gives a message the next place in its conversation. Everything was checked, in the same transaction. */
@@ -158,13 +158,6 @@ function digestOf(target: Recipients | string, text: string): string {
   return createHash('sha256')
     .update(`${JSON.stringify(target)}\n${text}`)
     .digest('base64url')
-}
-
-/** A message as deliveries and readers show it; the body is inserted as it is stored. */
-function jsonOf({ id, clientId, conv, seq, from, to, atMs, type, ref, text }: StoredMessage): string {
-  const at = new Date(atMs).toISOString()
-  const json = JSON.stringify({ id, clientId, conv, seq, from, to, at, type, ref })
-  return text === undefined ? json : `${json.slice(0, -1)},"body":${text}}`
 }
 
 function refused(code: ProblemCode, detail?: string): ProblemError {
