@@ -5,11 +5,11 @@ import {
   RouteTable,
   Upgrades,
   type App,
+  type GuardReport,
   type ServiceTools,
   type UpgradeCall,
   type UpgradeRoute,
 } from '@freshet/service'
-import type { GuardReport } from './backend/contract.ts'
 import type { Feed } from './backend/feed.ts'
 import type { Tickets, TokenCheck } from './contract.ts'
 import type { Delivery } from './delivery.ts'

@@ -1,5 +1,4 @@
-import type { Metrics, Sample } from '@freshet/service'
-import type { GuardReport } from './backend/contract.ts'
+import { addGuardMetrics, type GuardReport, type Metrics, type Sample } from '@freshet/service'
 import type { FeedStatus } from './backend/feed.ts'
 import type { DeliveryFigures } from './delivery.ts'
 
@@ -85,24 +84,7 @@ export function addDeliveryMetrics(
     ['collection'],
     () => labelled('collection', status().feed.unreadable),
   )
-  metrics.counter('guard_refusals_total', 'Attempts to write that were refused.', ['layer', 'what'], () =>
-    Object.entries(status().guard.refusals).map(([what, value]) => ({
-      labels: { layer: 'database', what },
-      value,
-    })),
-  )
-  metrics.gauge('guard_layer_standing', '1 for each layer of the guard that is in force.', ['layer'], () =>
-    Object.entries(status().guard.layers).map(([layer, state]) => ({
-      labels: { layer },
-      value: state === 'standing' ? 1 : 0,
-    })),
-  )
-  metrics.counter(
-    'database_client_renewals_total',
-    'Clients recreated because every server had left the replica set or joined another.',
-    [],
-    () => status().guard.renewals,
-  )
+  addGuardMetrics(metrics, () => status().guard)
 }
 
 function labelled(label: string, numbers: Readonly<Record<string, number>>): readonly Sample[] {

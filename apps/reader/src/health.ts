@@ -1,7 +1,6 @@
 import type { Clock } from '@freshet/kit'
 import type { Replica, ReplicaStatus } from '@freshet/replica'
-import type { Health } from '@freshet/service'
-import type { GuardReport } from './backend/contract.ts'
+import type { GuardReport, Health } from '@freshet/service'
 
 /** The reader fields of `/statusz`. */
 export interface ReaderStatus extends ReplicaStatus {

@@ -1,7 +1,7 @@
 export { CachedDocument, documentEncoder } from './read-document.ts'
 export { readerOptions } from './options.ts'
 export { readerApp } from './reader-app.ts'
-export type { GuardReport } from './backend/contract.ts'
+export type { GuardReport } from '@freshet/service'
 export type { ReaderAppParts } from './reader-app.ts'
 export type { ReadAccess } from './reader-handler.ts'
 export { openReader } from './open-reader.ts'

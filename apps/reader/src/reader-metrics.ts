@@ -1,6 +1,5 @@
 import type { Replica, ReplicaStatus } from '@freshet/replica'
-import type { Metrics } from '@freshet/service'
-import type { GuardReport } from './backend/contract.ts'
+import { addGuardMetrics, type GuardReport, type Metrics } from '@freshet/service'
 
 type Numbers = {
   readonly [Key in keyof ReplicaStatus as ReplicaStatus[Key] extends number ? Key : never]: number
@@ -56,23 +55,5 @@ export function addReaderMetrics(
   metrics.counter('replica_resyncs_total', 'Times that the whole cache was dropped.', ['reason'], () =>
     Object.entries(replica.status().resyncs).map(([reason, value]) => ({ labels: { reason }, value })),
   )
-  metrics.counter('guard_refusals_total', 'Attempts to write that were refused.', ['layer', 'what'], () => [
-    { labels: { layer: 'http', what: 'method' }, value: refusedMethods() },
-    ...Object.entries(guard().refusals).map(([what, value]) => ({
-      labels: { layer: 'database', what },
-      value,
-    })),
-  ])
-  metrics.gauge('guard_layer_standing', '1 for each layer of the guard that is in force.', ['layer'], () =>
-    Object.entries(guard().layers).map(([layer, state]) => ({
-      labels: { layer },
-      value: state === 'standing' ? 1 : 0,
-    })),
-  )
-  metrics.counter(
-    'database_client_renewals_total',
-    'Clients recreated because every server had left the replica set or joined another.',
-    [],
-    () => guard().renewals,
-  )
+  addGuardMetrics(metrics, guard, refusedMethods)
 }

@@ -1,6 +1,6 @@
 import { ConfigError } from '@freshet/kit'
-import type { ServiceConfig, ServiceDefinition, ServiceTools } from '@freshet/service'
-import type { Backend, GuardReport } from './backend/contract.ts'
+import type { GuardReport, ServiceConfig, ServiceDefinition, ServiceTools } from '@freshet/service'
+import type { Backend } from './backend/contract.ts'
 import { readerOptions, type ReaderConfig } from './options.ts'
 import { readerApp, type ReaderApp } from './reader-app.ts'
 

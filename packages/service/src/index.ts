@@ -21,6 +21,8 @@ export type {
   ServiceTools,
   Verifier,
 } from './contract.ts'
+export { addGuardMetrics } from './guard-metrics.ts'
+export type { GuardReport } from './guard-metrics.ts'
 export { HttpShell } from './http-shell.ts'
 export type { HttpLimits, HttpShellOptions } from './http-shell.ts'
 export { Metrics } from './metrics.ts'

@@ -1,19 +1,8 @@
 import type { ChangeSource } from '@freshet/change-stream'
 import type { Part } from '@freshet/kit'
 import type { Change } from '@freshet/protocol'
-import type { ServiceTools } from '@freshet/service'
+import type { GuardReport, ServiceTools } from '@freshet/service'
 import type { ChangeContent, UserReads } from '../contract.ts'
-
-/** The status of the database guard. */
-export interface GuardReport {
-  /** Which layers are in force. */
-  readonly layers: Readonly<Record<string, 'standing' | 'absent'>>
-  /** Why reading is stopped until the fault is fixed; `undefined`: no fault. */
-  readonly fault: string | undefined
-  readonly refusals: Readonly<Record<string, number>>
-  /** How often database clients were recreated after they lost all servers. */
-  readonly renewals: number
-}
 
 /** A database whose messages are delivered. */
 export interface Backend {

@@ -2,22 +2,9 @@ import type { Part } from '@freshet/kit'
 import type { Interval, Message } from '@freshet/messages'
 import type { Position } from '@freshet/protocol'
 import type { Replica } from '@freshet/replica'
-import type { ServiceTools } from '@freshet/service'
+import type { GuardReport, ServiceTools } from '@freshet/service'
 import type { CachedDocument } from '../read-document.ts'
 import type { ReadAccess } from '../reader-handler.ts'
-
-/** The status of the database guard. */
-export interface GuardReport {
-  /** Which layers are in force. */
-  readonly layers: Readonly<Record<string, 'standing' | 'absent'>>
-  /** Why reading is stopped until the fault is fixed; `undefined`: no fault. */
-  readonly fault: string | undefined
-  readonly refusals: Readonly<Record<string, number>>
-  /** How often database clients were recreated after they lost all servers. */
-  readonly renewals: number
-  /** The state of the database clients, by purpose. */
-  readonly client?: Readonly<Record<string, string>>
-}
 
 /** A database to read from. */
 export interface Backend {
