@@ -23,8 +23,7 @@ let products: Collection<Stored>
 let others: Collection<Stored>
 
 beforeAll(async () => {
-  // Large enough for a transaction of some megabytes.
-  db = await openTestDatabase({ cacheSizeGb: 1 })
+  db = await openTestDatabase()
   products = db.admin.db('shop').collection<Stored>('products')
   others = db.admin.db('shop').collection<Stored>('others')
   await others.insertOne({ _id: 'first' })

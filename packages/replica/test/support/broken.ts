@@ -22,9 +22,9 @@ export class ClearsLater<V extends Value> extends Cache<V> {
   }
 }
 
-/** The same, so late that a real server has already proved the new position. */
+/** The same, so late that a real server has proved the new position and many reads have been answered. */
 export class ClearsMuchLater<V extends Value> extends ClearsLater<V> {
-  protected override readonly laterMs = 100
+  protected override readonly laterMs = 2_000
 }
 
 /** Old entries survive lost history. */
