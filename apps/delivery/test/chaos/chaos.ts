@@ -20,6 +20,8 @@ export interface ChaosOptions {
 export interface ChaosReport {
   /** By user; without faults, it is empty. */
   readonly faults: ReadonlyMap<number, ReadonlyMap<Fault, string>>
+  /** What happened to the connections of those users. */
+  readonly traces: ReadonlyMap<number, readonly string[]>
   readonly stored: number
   /** Messages that the writer acknowledged and that are not stored. */
   readonly lostByWriter: readonly string[]
@@ -53,6 +55,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     for (let user = group; user < USERS; user += GROUPS)
       await system.write('chief', 'PUT', `groups/${groupOf(group)}/members/${nameOf(user)}`)
   }
+  const earlier = await Addressed.read(system.db)
   const choice = random.fork(1_000)
   const users = await Promise.all(
     Array.from({ length: USERS }, (_, user) => {
@@ -72,24 +75,27 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     const disturbances = await disturb({ system, users, random: random.fork(2_000), end })
     await Promise.all(writing)
     await recover(system)
-    const addressed = await Addressed.read(system.db)
+    const addressed = await Addressed.read(system.db, earlier)
     // Not a condition: what is still missing then is a fault.
     await eventually(
-      async () => {
+      () => {
         for (const user of users) {
-          await user.synced
-          const got = user.ids
-          if ([...addressed.to(user.name)].some((id) => !got.has(id))) throw new Error('something is missing')
+          if (!user.synced) throw new Error('a load is due')
+          if (addressed.missing(user).length > 0) throw new Error('something is missing')
         }
       },
       { withinMs: lensOf ? 3_000 : 30_000, everyMs: 200 },
     ).catch(() => undefined)
     const stored = new Set(addressed.messages.map(({ _id }) => _id))
     const faults = users.map((user, at) => [at, faultsOf(user, addressed)] as const)
+    const traces = faults
+      .filter(([, found]) => found.size > 0)
+      .map(([at]) => [at, users[at]?.trace ?? []] as const)
     const sum = (of: (user: ChaosUser) => number): number => users.reduce((all, user) => all + of(user), 0)
     return {
       faults: new Map(faults.filter(([, found]) => found.size > 0)),
-      stored: stored.size,
+      traces: new Map(traces),
+      stored: stored.size - earlier.messages.length,
       lostByWriter: acknowledged.filter((id) => !stored.has(id)),
       delivered: sum(({ live }) => live.length),
       repeats: sum(({ live }) => live.length - new Set(live.map(({ id }) => id)).size),

@@ -20,26 +20,39 @@ interface StoredMembership {
 /** What is stored, and so what is addressed to whom. */
 export class Addressed {
   readonly messages: readonly StoredMessage[]
+  /** Ids of what was stored before. Users who connected later need not have it. */
+  readonly #earlier: ReadonlySet<string>
   readonly #intervals: ReadonlyMap<string, readonly Interval[]>
 
-  private constructor(messages: readonly StoredMessage[], memberships: readonly StoredMembership[]) {
+  private constructor(
+    messages: readonly StoredMessage[],
+    memberships: readonly StoredMembership[],
+    earlier: ReadonlySet<string>,
+  ) {
     this.messages = messages
+    this.#earlier = earlier
     this.#intervals = new Map(
       memberships.map(({ group, user, intervals }) => [`${group} ${user}`, intervals]),
     )
   }
 
-  static async read({ admin, database }: TestDatabase): Promise<Addressed> {
+  static async read({ admin, database }: TestDatabase, earlier?: Addressed): Promise<Addressed> {
     const db = admin.db(messagesDatabase(database))
     return new Addressed(
       await db.collection<StoredMessage>(messageCollections.messages).find().toArray(),
       await db.collection<StoredMembership>(messageCollections.memberships).find().toArray(),
+      new Set(earlier?.messages.map(({ _id }) => _id)),
     )
   }
 
   /** Ids of what a user may see. */
   to(user: string): ReadonlySet<string> {
     return new Set(this.messages.filter((message) => this.#isFor(user, message)).map(({ _id }) => _id))
+  }
+
+  /** Ids of what a user must have. */
+  missing({ name, ids }: Pick<ChaosUser, 'name' | 'ids'>): readonly string[] {
+    return [...this.to(name)].filter((id) => !ids.has(id) && !this.#earlier.has(id))
   }
 
   #isFor(user: string, { from, to, seq }: StoredMessage): boolean {
@@ -56,7 +69,7 @@ export function faultsOf(user: ChaosUser, addressed: Addressed): ReadonlyMap<Fau
   const faults = new Map<Fault, string>()
   const expected = addressed.to(user.name)
   const got = user.ids
-  for (const id of expected) if (!got.has(id)) faults.set('missing', id)
+  for (const id of addressed.missing(user)) faults.set('missing', id)
   for (const id of got) if (!expected.has(id)) faults.set('foreign', id)
   const seen = new Set<string>()
   const last = new Map<string, number>()

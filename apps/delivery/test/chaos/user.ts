@@ -9,6 +9,11 @@ export interface Lens {
   readonly received?: (frame: string) => string
 }
 
+interface Publication {
+  readonly data: Got & { readonly type: string }
+  readonly offset?: number
+}
+
 /** A message as a client got it. */
 export interface Got {
   readonly id: string
@@ -25,9 +30,6 @@ export interface ChaosUserOptions {
   readonly lens?: () => Lens
 }
 
-/** A reader may be unready for as long as there is no primary. */
-const SYNC_WITHIN_MS = 60_000
-
 /**
  * A user of the unmodified npm `centrifuge` 5.8.0, who does what the documentation says after a gap: load what is stored. Not
  * 5.7.4, which swaps publications by itself (D55).
@@ -38,6 +40,8 @@ export class ChaosUser implements Disposable {
   readonly live: Got[] = []
   /** Loaded after gaps. */
   readonly loaded: Got[] = []
+  /** What happened to its connection, for the report of a fault. */
+  readonly trace: string[] = []
   recoveries = 0
   gaps = 0
   readonly #system: System
@@ -45,6 +49,9 @@ export class ChaosUser implements Disposable {
   readonly #last = new Map<string, number>()
   readonly #sockets = new Set<WebSocket>()
   #position = ''
+  #disposed = false
+  /** Gaps whose load is not complete. */
+  #due = 0
   #syncing: Promise<void> = Promise.resolve()
 
   static async open(options: ChaosUserOptions): Promise<ChaosUser> {
@@ -85,18 +92,25 @@ export class ChaosUser implements Disposable {
     })
     this.#client.on('connected', ({ data }: { readonly data?: { readonly position: string } }) => {
       this.#position = data?.position ?? ''
+      this.#note(`connected at ${this.#position}`)
     })
-    this.#client.on('publication', ({ data }: { readonly data: Got & { readonly type: string } }) => {
+    this.#client.on('publication', ({ data, offset }: Publication) => {
       const { id, conv, seq, type } = data
-      if (type === 'position' || type === 'cursor') return
+      if (type === 'position' || type === 'cursor') return this.#note(`${type} at ${offset}`)
+      this.#note(`${type} ${id} ${conv.slice(0, 8)}/${seq} at ${offset}`)
       this.live.push({ id, conv, seq })
       this.#last.set(conv, Math.max(seq, this.#last.get(conv) ?? 0))
     })
-    this.#client.on('subscribed', ({ wasRecovering, recovered }) => {
+    this.#client.on('subscribed', ({ wasRecovering, recovered, streamPosition }) => {
+      this.#note(
+        `${recovered ? 'recovered' : wasRecovering ? 'gap' : 'fresh'} ${JSON.stringify(streamPosition)}`,
+      )
       if (wasRecovering && recovered) this.recoveries += 1
       if (wasRecovering && !recovered) this.#gap()
     })
-    this.#client.on('error', () => undefined)
+    this.#client.on('disconnected', ({ code, reason }) => this.#note(`disconnected ${code} ${reason}`))
+    this.#client.on('connecting', ({ code, reason }) => this.#note(`connecting ${code} ${reason}`))
+    this.#client.on('error', ({ error }) => this.#note(`error ${error.message}`))
   }
 
   /** Everything it has got, each message once. */
@@ -104,9 +118,9 @@ export class ChaosUser implements Disposable {
     return new Set([...this.live, ...this.loaded].map(({ id }) => id))
   }
 
-  /** Resolves when what was missing at the gaps so far has been loaded. */
-  get synced(): Promise<void> {
-    return this.#syncing
+  /** Whether what was missing at the gaps so far has been loaded. */
+  get synced(): boolean {
+    return this.#due === 0
   }
 
   /** Its connection breaks without a close frame. */
@@ -122,19 +136,35 @@ export class ChaosUser implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#disposed = true
     this.#client.disconnect()
+  }
+
+  #note(what: string): void {
+    this.trace.push(`${new Date().toISOString()} ${what}`)
   }
 
   #gap(): void {
     this.gaps += 1
+    this.#due += 1
     const known = new Map(this.#last)
     const before = this.#syncing
-    this.#syncing = (async () => {
-      await before
-      await this.#load(known)
-    })()
-    // The end of the run awaits it.
-    this.#syncing.catch(() => undefined)
+    this.#syncing = before.then(() => this.#loadUntilDone(known))
+  }
+
+  /** As the documentation says: what is due is loaded again until it is there. */
+  async #loadUntilDone(known: ReadonlyMap<string, number>): Promise<void> {
+    for (;;) {
+      try {
+        await this.#load(known)
+        this.#due -= 1
+        return this.#note('loaded')
+      } catch (error) {
+        if (this.#disposed) return
+        this.#note(`load failed: ${String(error)}`)
+        await sleep(200)
+      }
+    }
   }
 
   /** Everything stored after what was known, at the position of the connection or later. */
@@ -166,14 +196,6 @@ export class ChaosUser implements Disposable {
   }
 
   async #read<T>(path: string, position: string): Promise<T> {
-    const startedMs = performance.now()
-    for (;;) {
-      try {
-        return (await this.#system.read(this.name, path, position)) as T
-      } catch (error) {
-        if (performance.now() - startedMs > SYNC_WITHIN_MS) throw error
-        await sleep(100)
-      }
-    }
+    return (await this.#system.read(this.name, path, position)) as T
   }
 }
