@@ -16,6 +16,10 @@ export class ServerChild implements AsyncDisposable {
     this.#process.once('exit', () => this.#ended.abort())
   }
 
+  get pid(): number | undefined {
+    return this.#process.pid
+  }
+
   /** Sends a request to the process and resolves with its answer. */
   async ask(question: object): Promise<unknown> {
     const answered = once(this.#process, 'message', { signal: this.#ended.signal })
@@ -25,6 +29,7 @@ export class ServerChild implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#ended.signal.aborted) return
     this.#process.kill()
     await once(this.#process, 'exit')
   }

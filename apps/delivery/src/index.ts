@@ -1,3 +1,4 @@
+export { openBackend } from './backend/backend.ts'
 export { Connection } from './connection.ts'
 export type {
   ChangeContent,
@@ -18,7 +19,8 @@ export { Delivery } from './delivery.ts'
 export type { DeliveryFigures, DeliveryParts } from './delivery.ts'
 export { deliveryApp } from './delivery-app.ts'
 export type { DeliveryApp, DeliveryAppParts } from './delivery-app.ts'
-export { deliveryServiceOptions } from './delivery-service.ts'
+export { deliveryService, deliveryServiceOptions } from './delivery-service.ts'
+export type { DeliveryServiceParts } from './delivery-service.ts'
 export { LagMeter } from './lag.ts'
 export type { LagFigures } from './lag.ts'
 export { openEventStream } from './transports/event-stream.ts'
