@@ -2,7 +2,7 @@ import type { ChaosReport } from './chaos.ts'
 
 /** The report in lines for people. */
 export function describeReport(report: ChaosReport): string {
-  const { faults, stored, lostByWriter, traces, delivered, repeats, recoveries, gaps, disturbances } = report
+  const { faults, stored, lostByWriter, delivered, repeats, recoveries, gaps, disturbances } = report
   return [
     `${stored} messages stored, ${delivered} delivered, ${repeats} repeated, ${recoveries} recoveries, ${gaps} gaps told`,
     `disturbances: ${Object.entries(disturbances)
@@ -13,6 +13,10 @@ export function describeReport(report: ChaosReport): string {
       ([user, found]) =>
         `FAULT: user ${user}: ${[...found].map(([fault, example]) => `${fault} (${example})`).join(', ')}`,
     ),
-    ...[...traces].flatMap(([user, lines]) => lines.map((line) => `user ${user}: ${line}`)),
   ].join('\n')
+}
+
+/** What happened to the connections of users with faults, a line each. */
+export function describeTraces({ traces }: ChaosReport): string {
+  return [...traces].flatMap(([user, lines]) => lines.map((line) => `user ${user}: ${line}\n`)).join('')
 }
