@@ -20,6 +20,8 @@ const arrows: Record<string, readonly string[]> = {
   messages: ['protocol'],
   'change-stream': ['kit', 'protocol'],
   'change-stream-mongodb': ['bson', 'change-stream', 'guard', 'kit', 'mongodb-rules', 'protocol'],
+  'change-stream-postgres': ['change-stream', 'kit', 'protocol'],
+  postgres: [],
   replica: ['cache', 'change-stream', 'kit', 'protocol'],
   embed: ['change-stream-mongodb', 'guard', 'handlers', 'kit', 'mongodb-rules', 'protocol', 'replica'],
   service: ['kit', 'protocol'],
@@ -83,13 +85,16 @@ const arrows: Record<string, readonly string[]> = {
 const mayImportMongodb =
   /^(packages\/(guard|migration|testkit)\/src\/|packages\/embed\/src\/mongodb\/|apps\/writer\/src\/store\/)/
 
+/** Where the PostgreSQL driver may be imported. */
+const mayImportPg = /^packages\/change-stream-postgres\/src\//
+
 /** Packages that any test may use. */
-const testing = new Set(['kit', 'migration', 'mongod', 'protocol', 'roles', 'testkit'])
+const testing = new Set(['kit', 'migration', 'mongod', 'postgres', 'protocol', 'roles', 'testkit'])
 
 /** Additional packages for tests of single packages. */
 const provedWith: Readonly<Record<string, readonly string[]>> = {
   k8s: ['delivery', 'reader', 'service', 'writer'],
-  replica: ['change-stream-mongodb', 'guard', 'mongodb-rules'],
+  replica: ['change-stream-mongodb', 'change-stream-postgres', 'guard', 'mongodb-rules'],
 }
 
 interface Manifest {
@@ -167,6 +172,14 @@ test('the MongoDB driver is imported only in allowed places', () => {
     )
     .filter((file) => !mayImportMongodb.test(file))
   expect(strays).toEqual([])
+})
+
+test('the PostgreSQL driver is imported only in allowed places', () => {
+  const users = folders
+    .flatMap(sourcesOf)
+    .filter((file) => importsOf(file).some((specifier) => /^pg(-|\/|$)/.test(specifier)))
+  expect(users.filter((file) => !mayImportPg.test(file))).toEqual([])
+  expect(users).not.toEqual([])
 })
 
 /** Packages that name no database and know no database encoding. The command line is a tool for one. */

@@ -21,12 +21,16 @@ const promisesOf = async (name: string): Promise<readonly string[]> =>
   numbersIn([await readFile(join(root, 'packages', name, 'SPEC.md'), 'utf8')], /^\| ([A-Z]\d+) +\|/gm)
 
 /** Packages whose tests also enforce the promises of another package. */
-const keeps: Readonly<Record<string, string>> = { 'change-stream-mongodb': 'change-stream' }
+const keeps: Readonly<Record<string, string>> = {
+  'change-stream-mongodb': 'change-stream',
+  'change-stream-postgres': 'change-stream',
+}
 
 test.each([
   'cache',
   'change-stream',
   'change-stream-mongodb',
+  'change-stream-postgres',
   'documents',
   'documents-mongodb',
   'replica',
@@ -89,6 +93,7 @@ test.each([
   'packages/cache',
   'packages/change-stream',
   'packages/change-stream-mongodb',
+  'packages/change-stream-postgres',
   'packages/documents',
   'packages/documents-mongodb',
   'packages/embed',

@@ -65,7 +65,13 @@ export type SourceReply =
       /** If only sizes were requested: those of existing documents, in bytes. */
       readonly sizes?: ReadonlyMap<Id, number>
     }
-  | { readonly kind: 'fenced'; readonly documents: ReadonlyMap<Id, Bytes>; readonly until: Position }
+  | {
+      readonly kind: 'fenced'
+      readonly documents: ReadonlyMap<Id, Bytes>
+      readonly until: Position
+      /** The sizes of existing documents above the limit, which were omitted, in bytes. */
+      readonly sizes?: ReadonlyMap<Id, number>
+    }
   | { readonly kind: 'behind-feed' }
 
 /** Reads from the source, for documents that a replica has not cached. A log has none. */

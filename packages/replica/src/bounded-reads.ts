@@ -13,7 +13,13 @@ export type ReadResult =
       /** Whether an id without a document may belong to one that is too large. */
       readonly limited: boolean
     }
-  | { readonly kind: 'fenced'; readonly documents: ReadonlyMap<Id, Bytes>; readonly until: Position }
+  | {
+      readonly kind: 'fenced'
+      readonly documents: ReadonlyMap<Id, Bytes>
+      readonly until: Position
+      /** The size of each existing document that is too large, in bytes. */
+      readonly sizes: ReadonlyMap<Id, number>
+    }
   | { readonly kind: 'behind-feed' }
   /** May succeed later. `positionUnavailable`: may succeed immediately at a later position. */
   | { readonly kind: 'unavailable'; readonly positionUnavailable: boolean }
@@ -89,7 +95,8 @@ export class BoundedReads {
       const answer = await this.#bounded((signal) =>
         this.#reads.read(position, collection, ids, signal, maxDocumentBytes),
       )
-      if (answer.kind !== 'exact') return answer
+      if (answer.kind === 'behind-feed') return answer
+      if (answer.kind === 'fenced') return { sizes: none, ...answer }
       const { documents, sizes = none, limited = false } = answer
       return { kind: 'exact', documents, sizes, limited }
     } catch (error) {

@@ -179,8 +179,9 @@ export class Filler<V extends Value> {
     if (result.kind === 'unavailable') job.failures += 1
     if (result.kind === 'unavailable' || result.kind === 'behind-feed') return this.#applyOutcome(job, result)
     const document = result.documents.get(job.id)
-    if (result.kind === 'exact' && document === undefined) {
-      const bytes = result.limited ? SIZE_ONLY : result.sizes.get(job.id)
+    if (document === undefined) {
+      const unknown = result.kind === 'exact' && result.limited
+      const bytes = unknown ? SIZE_ONLY : result.sizes.get(job.id)
       if (bytes !== undefined) return this.#requeue(job, bytes)
     }
     this.#failOnError(job, () => {

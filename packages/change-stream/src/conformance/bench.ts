@@ -17,6 +17,8 @@ export interface SourceBench extends AsyncDisposable {
    * that can do so.
    */
   readonly hold?: () => () => void
+  /** The source forgets its position with the connection: a broken connection loses the history. */
+  readonly forgets?: true
   /** The source was asked for the second of each change. */
   readonly seconds?: true
   /** An existing, followed collection, initially empty. */

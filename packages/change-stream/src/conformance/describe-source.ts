@@ -13,6 +13,7 @@ export function describeChangeSource(name: string, open: () => Promise<SourceBen
     /** A log starts at its beginning. */
     const fromNow = async (): Promise<Origin> => {
       const origin = await start()
+      if (bench.forgets) return origin
       await using heard = listen(origin)
       await heard.until(() => heard.batches.some(({ provedAt }) => Number.isFinite(provedAt)))
       return { ...origin, at: heard.batches.at(-1)?.through ?? origin.at }
@@ -83,7 +84,17 @@ export function describeChangeSource(name: string, open: () => Promise<SourceBen
       await bench.cut()
       expect(await heard.failure()).toMatchObject({ code: 'DISCONNECTED', retry: true, lost: false })
       await bench.write({ kind: 'upsert', id: 'a', value: 7 })
-      await using again = listen({ ...origin, at: heard.batches.at(-1)?.through ?? origin.at })
+      const last = { ...origin, at: heard.batches.at(-1)?.through ?? origin.at }
+      if (bench.forgets) {
+        await using forgotten = listen(last)
+        expect(await forgotten.failure()).toMatchObject({ code: 'HISTORY_LOST', lost: true })
+        expect(forgotten.batches).toEqual([])
+        const next = await start()
+        expect(next.source).toBe(origin.source)
+        expect(next.at > last.at).toBe(true)
+        return
+      }
+      await using again = listen(last)
       await bench.write({ kind: 'upsert', id: 'a', value: 8 })
       await again.until(() => again.changes.length >= 2)
       expect(words(again.changes)).toEqual(['upsert a 7', 'upsert a 8'])
@@ -109,6 +120,7 @@ export function describeChangeSource(name: string, open: () => Promise<SourceBen
     test('F7 a read returns the state at the position, or one up to its fence', async () => {
       const { reads } = bench
       if (reads === undefined) return
+      await using heard = listen(await start())
       await bench.write({ kind: 'upsert', id: 'p', value: 10 }, { kind: 'delete', id: 'q' })
       const then = await reads.head(signal)
       await bench.write({ kind: 'upsert', id: 'p', value: 11 }, { kind: 'upsert', id: 'q', value: 12 })
@@ -123,7 +135,6 @@ export function describeChangeSource(name: string, open: () => Promise<SourceBen
       ]
       expect([before, after]).toContainEqual(seen)
       expect(reply.until >= then).toBe(true)
-      await using heard = listen({ ...(await start()), at: then })
       await heard.until(() => heard.batches.some(({ through }) => through >= reply.until))
       const told = words(
         heard.batches.filter(({ through }) => through <= reply.until).flatMap(({ changes }) => changes),

@@ -1,0 +1,114 @@
+import { ChangeStreamError } from '@freshet/change-stream'
+import type { IdType } from '@freshet/protocol'
+import type { Table } from './collections.ts'
+import type { Column, Field } from './pgoutput.ts'
+import { eventTriggers } from './set-up.ts'
+
+/** Runs a statement; all values are text. */
+export type Query = (statement: string, values?: readonly unknown[]) => Promise<readonly (readonly Field[])[]>
+
+/** The layout of a table that a read was made for. */
+export interface Layout {
+  readonly columns: readonly Column[]
+  readonly key: Column
+  /** Changes with the columns or the key. */
+  readonly fingerprint: string
+}
+
+/** A hash of everything that decides how a row becomes a document. @param oid an expression. */
+export const fingerprintOf = (oid: string): string => `(select md5(
+  coalesce((select string_agg(attnum || ':' || attname || ':' || atttypid, ',' order by attnum)
+    from pg_attribute where attrelid = ${oid} and attnum > 0 and not attisdropped and attgenerated = ''), '')
+  || '/' || coalesce((select indkey::text from pg_index where indrelid = ${oid} and indisprimary), '')))`
+
+/** The types of a key column whose values have one text each, by OID. */
+const keyTypes: Readonly<Record<IdType, readonly number[]>> = {
+  string: [25, 1043],
+  objectid: [25, 1043],
+  integer: [20, 21, 23],
+  uuid: [2950],
+}
+
+const tableQuery = `
+select c.relkind, c.relpersistence, c.relispartition, c.relreplident, row_security_active(c.oid),
+  has_table_privilege(c.oid, 'SELECT') and has_schema_privilege(n.oid, 'USAGE'),
+  (select count(*) from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped and attgenerated <> ''),
+  (select json_agg(json_build_object('name', attname, 'type', atttypid::int8) order by attnum)
+    from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped and attgenerated = ''),
+  (select json_agg(a.attname) from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any(i.indkey)
+    where i.indrelid = c.oid and i.indisprimary and i.indimmediate),
+  exists (select from pg_publication_tables pt
+    where pt.pubname = $3 and pt.schemaname = n.nspname and pt.tablename = c.relname),
+  exists (select from pg_publication_rel pr join pg_publication p on p.oid = pr.prpubid
+    where p.pubname = $3 and pr.prrelid = c.oid
+      and (to_jsonb(pr) ->> 'prqual' is not null or to_jsonb(pr) ->> 'prattrs' is not null)),
+  (select p.pubinsert and p.pubupdate and p.pubdelete and p.pubtruncate
+    from pg_publication p where p.pubname = $3),
+  (select count(*) from pg_event_trigger where evtname = any($4::text[]) and evtenabled in ('O', 'A')),
+  ${fingerprintOf('c.oid')}
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = $1 and c.relname = $2`
+
+/** What is wrong with a table, or how it is read. */
+export type Found = { readonly fault: string } | { readonly layout: Layout }
+
+/** Looks a table up, and whether its rows can be followed and read exactly. */
+export async function findTable(query: Query, table: Table, publication: string): Promise<Found> {
+  const { schema, name, idType } = table
+  const [row] = await query(tableQuery, [schema, name, publication, eventTriggers])
+  if (row === undefined) return { fault: `the table ${schema}.${name} does not exist` }
+  const [kind, persistence, partition, identity, rowSecurity, readable, generated] = row
+  const [columnsJson, keyJson, published, filtered, allKinds, triggers, fingerprint] = row.slice(7)
+  const columns = columnsIn(columnsJson)
+  const [key, ...others] = namesIn(keyJson).map((one) => columns.find((column) => column.name === one))
+  const faults: readonly (readonly [boolean, string])[] = [
+    [kind !== 'r', 'only ordinary tables can be followed, no views, partitioned or foreign tables'],
+    [persistence !== 'p', 'an unlogged or temporary table has no changes in the log'],
+    [partition === 't', 'a partition may be published under the name of its parent'],
+    [readable !== 't', `the user may not read it: grant select on ${schema}.${name}`],
+    [rowSecurity === 't', 'row-level security hides rows from the user: grant it bypassrls'],
+    [generated !== '0', 'generated columns are not in the log: remove them, or serve a table without them'],
+    [others.length > 0 || key === undefined, 'it needs a primary key of one column that is not deferrable'],
+    [
+      key !== undefined && !keyTypes[idType].includes(key.type),
+      `ids of the type ${idType} need a key of a matching type: text or varchar, an integer, or uuid`,
+    ],
+    [
+      identity !== 'd',
+      `its replica identity must be the primary key: alter table ${schema}.${name} replica identity default`,
+    ],
+    [published !== 't', `it is not published: alter publication ${publication} add table ${schema}.${name}`],
+    [filtered === 't', 'its publication has a row filter or a column list'],
+    [allKinds !== 't', `the publication ${publication} must publish insert, update, delete and truncate`],
+    [
+      triggers !== String(eventTriggers.length),
+      `changes of its definition are not reported: create the event triggers ${eventTriggers.join(' and ')}`,
+    ],
+  ]
+  const fault = faults.find(([found]) => found)?.[1]
+  if (fault !== undefined) return { fault }
+  if (key === undefined || typeof fingerprint !== 'string')
+    throw new ChangeStreamError('UNSUPPORTED', `expected the key and the layout of ${schema}.${name}`)
+  return { layout: { columns, key, fingerprint } }
+}
+
+function columnsIn(json: Field): readonly Column[] {
+  const list: unknown = JSON.parse(json ?? '[]')
+  return Array.isArray(list) ? list.filter(isColumn) : []
+}
+
+function isColumn(value: unknown): value is Column {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'name' in value &&
+    typeof value.name === 'string' &&
+    'type' in value &&
+    typeof value.type === 'number'
+  )
+}
+
+function namesIn(json: Field): readonly string[] {
+  const list: unknown = JSON.parse(json ?? '[]')
+  return Array.isArray(list) ? list.filter((name) => typeof name === 'string') : []
+}

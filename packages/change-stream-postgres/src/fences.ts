@@ -1,0 +1,88 @@
+import type { Clock, MonotonicMs } from '@freshet/kit'
+import { POSITION_ZERO, type Position } from '@freshet/protocol'
+
+export interface FencesParts {
+  readonly clock: Clock
+  readonly nudgeAfterMs: number
+  /** Moves the log on. */
+  readonly nudge: () => Promise<void>
+}
+
+/** The longest pause between two nudges, in milliseconds. */
+const longestPauseMs = 1_000
+
+/**
+ * The positions that somebody waits for. A visible change may not be on disk yet, in which case the server does not report it,
+ * and nobody else may write for seconds. So a position that the feed does not reach by itself is pursued.
+ */
+export class Fences {
+  readonly #parts: FencesParts
+  #reached: Position = POSITION_ZERO
+  #wanted: Position = POSITION_ZERO
+  #pursuing = false
+  readonly #stopping = new AbortController()
+  #nudges = 0
+
+  constructor(parts: FencesParts) {
+    this.#parts = parts
+  }
+
+  /** Messages sent. */
+  get nudges(): number {
+    return this.#nudges
+  }
+
+  /** The feed has come to this position. */
+  reach(position: Position): void {
+    this.#reached = position
+  }
+
+  /** Sees to it that the feed comes to this position. */
+  want(position: Position): void {
+    if (position > this.#wanted) this.#wanted = position
+    if (!this.#pursuing && !this.#stopping.signal.aborted && this.#wanted > this.#reached) void this.#pursue()
+  }
+
+  stop(): void {
+    this.#stopping.abort()
+  }
+
+  async #pursue(): Promise<void> {
+    this.#pursuing = true
+    const { clock, nudgeAfterMs, nudge } = this.#parts
+    const { signal } = this.#stopping
+    for (let pauseMs = nudgeAfterMs; !signal.aborted; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+      const reached = this.#reached
+      await clock.sleep(pauseMs, signal)
+      if (this.#wanted <= this.#reached) break
+      // The feed is busy with older changes.
+      if (this.#reached > reached) continue
+      this.#nudges += 1
+      await nudge().catch(() => undefined)
+    }
+    this.#pursuing = false
+  }
+}
+
+interface Proof {
+  readonly askedAt: MonotonicMs
+  readonly head: Position
+}
+
+/** Proofs of freshness: a feed that has reached the head of the log was current when the head was asked for. */
+export class Proofs {
+  #open: Proof[] = []
+  #provedAt: MonotonicMs = Number.NEGATIVE_INFINITY
+
+  add(proof: Proof): void {
+    this.#open.push(proof)
+  }
+
+  /** The latest time at which the state at `position` was current. */
+  at(position: Position): MonotonicMs {
+    for (const { askedAt, head } of this.#open)
+      if (head <= position) this.#provedAt = Math.max(this.#provedAt, askedAt)
+    this.#open = this.#open.filter(({ head }) => head > position)
+    return this.#provedAt
+  }
+}

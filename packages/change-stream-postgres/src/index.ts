@@ -1,0 +1,7 @@
+export { tableNameFault } from './collections.ts'
+export { defaultPostgresSourceOptions } from './options.ts'
+export type { PostgresSourceOptions } from './options.ts'
+export { postgresSource } from './postgres-source.ts'
+export type { PostgresConnection, PostgresSourceAndReads } from './postgres-source.ts'
+export { setUpStatements } from './set-up.ts'
+export type { SetUp } from './set-up.ts'

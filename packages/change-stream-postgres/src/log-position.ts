@@ -1,0 +1,51 @@
+import type { Position } from '@freshet/protocol'
+import { changeStreamErrorOf } from './errors.ts'
+import type { FollowedServer } from './identity.ts'
+import { endOfLastRecord, positionOfLsn, type WalLayout } from './lsn.ts'
+import type { Query } from './catalog.ts'
+import { NUDGE_PREFIX } from './set-up.ts'
+
+/** The time at which the server started, which identifies the process. */
+export const serverExpression = 'pg_postmaster_start_time()::text'
+
+/** What is read of the log besides the changes. */
+export class LogPosition {
+  readonly #query: Query
+  readonly #followed: FollowedServer
+  #layout: Promise<WalLayout> | undefined
+
+  constructor(query: Query, followed: FollowedServer) {
+    this.#query = query
+    this.#followed = followed
+  }
+
+  /** A position at or after everything that was visible before the call. */
+  async head(): Promise<Position> {
+    const [row] = await this.#query(`select pg_current_wal_insert_lsn()::text, ${serverExpression}`)
+    this.#followed.expect(row?.[1] ?? '')
+    return await this.endOf(row?.[0] ?? '')
+  }
+
+  /** The end of the last record before an insert position. */
+  async endOf(insertLsn: string): Promise<Position> {
+    this.#layout ??= this.#readLayout()
+    return endOfLastRecord(positionOfLsn(insertLsn), await this.#layout)
+  }
+
+  /** Writes everything before it to disk, so that the feed gets there. Changes no data. */
+  async nudge(): Promise<void> {
+    await this.#query(`select pg_logical_emit_message(true, '${NUDGE_PREFIX}', '')`)
+  }
+
+  async #readLayout(): Promise<WalLayout> {
+    try {
+      const [row] = await this.#query(
+        `select current_setting('wal_block_size'), setting from pg_settings where name = 'wal_segment_size'`,
+      )
+      return { blockBytes: Number(row?.[0]), segmentBytes: Number(row?.[1]) }
+    } catch (error) {
+      this.#layout = undefined
+      throw changeStreamErrorOf(error, 'read the layout of the log')
+    }
+  }
+}

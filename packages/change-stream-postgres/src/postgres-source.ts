@@ -1,0 +1,67 @@
+import type { ChangeSource, SourceReads } from '@freshet/change-stream'
+import type { Clock } from '@freshet/kit'
+import type { CollectionPlace } from '@freshet/protocol'
+import { tablesOf } from './collections.ts'
+import { Fences } from './fences.ts'
+import { FollowedServer } from './identity.ts'
+import { LogPosition } from './log-position.ts'
+import { defaultPostgresSourceOptions, type PostgresSourceOptions } from './options.ts'
+import { PostgresReads } from './reads.ts'
+import { ReplicationStream } from './replication-stream.ts'
+import { Sessions } from './session.ts'
+import { PostgresSource } from './source.ts'
+import { AppliedTransactions } from './transactions.ts'
+
+export interface PostgresConnection {
+  /** The connection string of a user with LOGIN and REPLICATION who may only read. */
+  readonly uri: string
+  /** Shown in `pg_stat_activity`; the feed's has `-feed` behind it. */
+  readonly appName: string
+  /** The publication with the tables of all collections. */
+  readonly publication: string
+  /** `stored`: a table, such as `orders` or `sales.orders`. */
+  readonly collections: ReadonlyMap<string, CollectionPlace>
+  readonly clock: Clock
+  readonly options?: Partial<PostgresSourceOptions>
+}
+
+/** The feed of a PostgreSQL database and its reads. */
+export interface PostgresSourceAndReads {
+  readonly source: ChangeSource
+  readonly reads: SourceReads
+  /** Closes all connections. */
+  readonly close: () => Promise<void>
+}
+
+/** Opens nothing yet: connections are made when they are needed. @throws {TypeError} a collection has no valid table. */
+export function postgresSource(connection: PostgresConnection): PostgresSourceAndReads {
+  const { uri, appName, publication, collections, clock } = connection
+  const options = { ...defaultPostgresSourceOptions, ...connection.options }
+  const tables = tablesOf(collections)
+  const withinMs = options.replyWithinMs
+  const control = new Sessions({ uri, appName, withinMs, max: controlSessions })
+  const sessions = new Sessions({ uri, appName, withinMs, max: readSessions })
+  const query: Sessions['query'] = (...args) => control.query(...args)
+  const applied = new AppliedTransactions()
+  const followed = new FollowedServer()
+  const log = new LogPosition(query, followed)
+  const fences = new Fences({ clock, nudgeAfterMs: options.nudgeAfterMs, nudge: () => log.nudge() })
+  const shared = { tables, publication, applied, followed, log, fences }
+  const open = (): Promise<ReplicationStream> =>
+    ReplicationStream.open({ uri, appName: `${appName}-feed`, withinMs })
+  const source = new PostgresSource({ ...shared, open, query, clock, options })
+  return {
+    source,
+    reads: new PostgresReads({ ...shared, query: (...args) => sessions.query(...args) }),
+    close: async () => {
+      fences.stop()
+      source.close()
+      await Promise.all([control.close(), sessions.close()])
+    },
+  }
+}
+
+/** As many as a replica reads at the same time. */
+const readSessions = 8
+/** For heads and nudges. */
+const controlSessions = 2

@@ -1,0 +1,102 @@
+import { Client, Pool, type ClientConfig } from 'pg'
+import { changeStreamErrorOf } from './errors.ts'
+import type { Field } from './pgoutput.ts'
+
+export interface SessionOptions {
+  /** The connection string of a user who can only read, with the attribute REPLICATION. */
+  readonly uri: string
+  readonly appName: string
+  /** The time limit of connecting and of one statement, in milliseconds. */
+  readonly withinMs: number
+}
+
+/** Settings that decide how values are printed: the same for the feed and for reads, whatever the server's defaults. */
+const format: Readonly<Record<string, string>> = {
+  DateStyle: 'ISO',
+  IntervalStyle: 'iso_8601',
+  TimeZone: 'UTC',
+  extra_float_digits: '1',
+  bytea_output: 'hex',
+  xmlbinary: 'base64',
+  search_path: 'pg_catalog',
+}
+
+/**
+ * Nothing can be written. `synchronous_commit`: a message that only moves the log on must not wait for a standby.
+ */
+const readOnly: Readonly<Record<string, string>> = {
+  default_transaction_read_only: 'on',
+  synchronous_commit: 'local',
+  idle_in_transaction_session_timeout: '60s',
+}
+
+function configOf({ uri, appName, withinMs }: SessionOptions): ClientConfig {
+  const settings = Object.entries({ ...format, ...readOnly }).map(([name, value]) => `-c ${name}=${value}`)
+  return {
+    connectionString: uri,
+    application_name: appName,
+    client_encoding: 'UTF8',
+    connectionTimeoutMillis: withinMs,
+    keepAlive: true,
+    options: settings.join(' '),
+  }
+}
+
+/** Connects for replication. @throws {ChangeStreamError} DISCONNECTED, DENIED, UNSUPPORTED */
+export async function connectForReplication(options: SessionOptions): Promise<Client> {
+  // The types of pg omit it.
+  const replication = { replication: 'database' }
+  const client = new Client({ ...configOf(options), ...replication })
+  // An error also fails the running statement, or the next one.
+  client.on('error', () => undefined)
+  try {
+    await client.connect()
+    return client
+  } catch (error) {
+    client.end().catch(() => undefined)
+    throw changeStreamErrorOf(error, 'connect')
+  }
+}
+
+/** Statements that a session may send: reads, and the message that moves the log on. The server refuses writes anyway. */
+const allowed = /^\s*(?:select|with)\s/i
+
+const asText = { getTypeParser: () => (value: string) => value }
+
+/** Connections for statements that only read, opened when they are needed. */
+export class Sessions {
+  readonly #pool: Pool
+
+  constructor({ max, ...options }: SessionOptions & { readonly max: number }) {
+    this.#pool = new Pool({
+      ...configOf(options),
+      query_timeout: options.withinMs,
+      max,
+      idleTimeoutMillis: 60_000,
+    })
+    // A broken idle connection is removed from the pool.
+    this.#pool.on('error', () => undefined)
+  }
+
+  /** Runs one statement. All values are text. @throws {ChangeStreamError} DISCONNECTED, DENIED, UNSUPPORTED */
+  async query(statement: string, values: readonly unknown[] = []): Promise<readonly (readonly Field[])[]> {
+    if (!allowed.test(statement)) throw new TypeError(`expected a statement that reads, got: ${statement}`)
+    try {
+      // A connection whose statement failed in any way is removed from the pool, so none is left running behind another.
+      const { rows } = await this.#pool.query<Field[], unknown[]>({
+        text: statement,
+        values: [...values],
+        rowMode: 'array',
+        types: asText,
+      })
+      return rows
+    } catch (error) {
+      throw changeStreamErrorOf(error, 'read from the database')
+    }
+  }
+
+  /** Idempotent. */
+  async close(): Promise<void> {
+    if (!this.#pool.ending) await this.#pool.end()
+  }
+}

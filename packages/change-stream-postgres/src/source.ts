@@ -1,0 +1,239 @@
+import { ChangeStreamError, type Batch, type ChangeSource, type Origin } from '@freshet/change-stream'
+import type { Clock, MonotonicMs } from '@freshet/kit'
+import type { Position } from '@freshet/protocol'
+import { randomBytes } from 'node:crypto'
+import { TransactionAssembler, type Assembled } from './assembler.ts'
+import type { Query } from './catalog.ts'
+import type { Table } from './collections.ts'
+import { changeStreamErrorOf } from './errors.ts'
+import { Proofs, type Fences } from './fences.ts'
+import { identify, type FollowedServer } from './identity.ts'
+import type { LogPosition } from './log-position.ts'
+import { positionOfLsn } from './lsn.ts'
+import type { PostgresSourceOptions } from './options.ts'
+import type { ReplicationStream } from './replication-stream.ts'
+import { inspectServer, waitForRunning } from './server.ts'
+import type { AppliedTransactions } from './transactions.ts'
+
+export interface PostgresSourceParts {
+  /** Opens the connection of the feed. */
+  readonly open: () => Promise<ReplicationStream>
+  readonly query: Query
+  readonly tables: ReadonlyMap<string, Table>
+  readonly publication: string
+  readonly applied: AppliedTransactions
+  readonly followed: FollowedServer
+  readonly log: LogPosition
+  readonly fences: Fences
+  readonly clock: Clock
+  readonly options: PostgresSourceOptions
+}
+
+/** A temporary slot with the connection that owns it. */
+interface Held extends Origin {
+  readonly stream: ReplicationStream
+  readonly slot: string
+}
+
+/**
+ * The changes of one PostgreSQL database by logical replication. The slot is temporary: a reader that dies retains no log. So a
+ * broken connection loses the history, and the next epoch begins with a new slot.
+ */
+export class PostgresSource implements ChangeSource {
+  readonly #parts: PostgresSourceParts
+  #held: Held | undefined
+
+  constructor(parts: PostgresSourceParts) {
+    this.#parts = parts
+  }
+
+  /** Log positions carry no time. */
+  wallTimeMs(): undefined {
+    return undefined
+  }
+
+  /** Takes as long as transactions that are running now, because their commits may be in the log but not visible yet. */
+  async start(signal: AbortSignal): Promise<Origin> {
+    const { query, publication, options, followed, applied, clock } = this.#parts
+    this.close()
+    const stream = await this.#parts.open()
+    const close = (): void => stream.close()
+    signal.addEventListener('abort', close, { once: true })
+    try {
+      const source = await identify(stream, options.replyWithinMs)
+      followed.followed(await inspectServer(query, publication))
+      const slot = `freshet_${randomBytes(8).toString('hex')}`
+      const created = await stream.command(
+        `CREATE_REPLICATION_SLOT ${slot} TEMPORARY LOGICAL pgoutput NOEXPORT_SNAPSHOT`,
+        options.startWithinMs,
+      )
+      await waitForRunning(query, clock, options.startWithinMs, signal)
+      applied.clear()
+      const at = positionOfLsn(created.get('consistent_point') ?? '')
+      this.#held = { source, at, stream, slot }
+      return { source, at }
+    } catch (error) {
+      stream.close()
+      throw changeStreamErrorOf(error, 'start to follow the database')
+    } finally {
+      signal.removeEventListener('abort', close)
+    }
+  }
+
+  async *read(origin: Origin, signal: AbortSignal): AsyncGenerator<Batch, void> {
+    const { stream, slot } = await this.#take(origin)
+    const { fences, options, publication, tables, applied } = this.#parts
+    const assembler = new TransactionAssembler({
+      from: origin.at,
+      tables,
+      maxOpenBytes: options.maxOpenBytes,
+    })
+    const feed = new Receiving(stream, assembler, options.maxReadyBytes)
+    const proofs = new Proofs()
+    const ending = new AbortController()
+    const end = (): void => {
+      ending.abort()
+      feed.wake()
+    }
+    signal.addEventListener('abort', end, { once: true })
+    if (signal.aborted) end()
+    stream.start(slot, origin.at, publication, feed)
+    const proving = this.#prove(feed, proofs, ending.signal)
+    try {
+      let { at } = origin
+      let provedAt: MonotonicMs = Number.NEGATIVE_INFINITY
+      for (;;) {
+        const taken = feed.take()
+        fences.reach(taken.through)
+        const proved = proofs.at(taken.through)
+        if (!ending.signal.aborted && (taken.through > at || proved > provedAt)) {
+          applied.add(taken.applied)
+          yield { changes: taken.changes, through: taken.through, provedAt: proved, aliveAt: proved }
+          at = taken.through
+          provedAt = proved
+          feed.consumed = at
+        } else {
+          if (ending.signal.aborted) return
+          if (feed.failure !== undefined) throw feed.failure
+          await feed.woken()
+        }
+      }
+    } finally {
+      signal.removeEventListener('abort', end)
+      ending.abort()
+      stream.close()
+      await proving
+    }
+  }
+
+  /** Drops the slot of a start that was not read. */
+  close(): void {
+    this.#held?.stream.close()
+    this.#held = undefined
+  }
+
+  /** The slot for a read. @throws {ChangeStreamError} SOURCE_CHANGED, HISTORY_LOST, DISCONNECTED */
+  async #take(origin: Origin): Promise<Held> {
+    const held = this.#held
+    this.#held = undefined
+    if (held?.source === origin.source && held.at <= origin.at) return { ...held, ...origin }
+    held?.stream.close()
+    // While the database is unreachable, the state so far is still exact, and may be served.
+    const stream = await this.#parts.open()
+    try {
+      const source = await identify(stream, this.#parts.options.replyWithinMs)
+      if (source !== origin.source)
+        throw new ChangeStreamError('SOURCE_CHANGED', `expected source ${origin.source}, got ${source}`)
+      throw new ChangeStreamError('HISTORY_LOST', 'the connection broke, and its temporary slot with it', {
+        remedy: 'None needed. If it happens often, check the network and wal_sender_timeout.',
+      })
+    } finally {
+      stream.close()
+    }
+  }
+
+  /** Asks for the head of the log again and again, and reports progress to the server. */
+  async #prove(feed: Receiving, proofs: Proofs, signal: AbortSignal): Promise<void> {
+    const { clock, log, fences, options } = this.#parts
+    while (!signal.aborted) {
+      const askedAt = clock.now()
+      // Without an answer nothing is proved, and the age of the state grows.
+      const head: Position | undefined = await log.head().catch(() => undefined)
+      if (signal.aborted) return
+      if (head !== undefined) {
+        proofs.add({ askedAt, head })
+        fences.want(head)
+        feed.wake()
+      }
+      feed.report()
+      await clock.sleep(options.proveEveryMs, signal)
+    }
+  }
+}
+
+/** Receives a stream, as fast as its changes are consumed. */
+class Receiving {
+  readonly #stream: ReplicationStream
+  readonly #assembler: TransactionAssembler
+  readonly #maxReadyBytes: number
+  #paused = false
+  #wake: () => void = () => undefined
+  #awake = false
+  /** Why the stream ended. */
+  failure: ChangeStreamError | undefined
+  /** What the consumer has applied. */
+  consumed: Position | undefined
+
+  constructor(stream: ReplicationStream, assembler: TransactionAssembler, maxReadyBytes: number) {
+    this.#stream = stream
+    this.#assembler = assembler
+    this.#maxReadyBytes = maxReadyBytes
+  }
+
+  message(bytes: Buffer): void {
+    this.#assembler.message(bytes)
+    if (!this.#paused && this.#assembler.readyBytes > this.#maxReadyBytes) {
+      this.#paused = true
+      this.#stream.pause()
+    }
+    this.wake()
+  }
+
+  keepalive(end: Position): void {
+    this.#assembler.keepalive(end)
+    this.wake()
+  }
+
+  ended(error: ChangeStreamError): void {
+    this.failure = error
+    this.wake()
+  }
+
+  /** Tells the server what it need not keep, so also that this side is alive. */
+  report(): void {
+    if (this.consumed !== undefined) this.#stream.status(this.consumed, false)
+  }
+
+  take(): Assembled {
+    this.#awake = false
+    const taken = this.#assembler.take()
+    if (this.#paused) {
+      this.#paused = false
+      this.#stream.resume()
+    }
+    return taken
+  }
+
+  wake(): void {
+    this.#awake = true
+    this.#wake()
+  }
+
+  /** Resolves when something has happened since the latest `take`. */
+  async woken(): Promise<void> {
+    if (this.#awake) return
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve
+    })
+  }
+}

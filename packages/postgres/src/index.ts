@@ -1,0 +1,2 @@
+export { startPostgres } from './server.ts'
+export type { Postgres, PostgresOptions } from './server.ts'

@@ -1,0 +1,152 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { findFreePort } from './port.ts'
+import { BIN_VARIABLE, copyPrograms } from './programs.ts'
+
+const run = promisify(execFile)
+
+export interface PostgresOptions {
+  /** Server settings, for example `{ wal_level: 'logical' }`. */
+  readonly settings?: Readonly<Record<string, string>>
+}
+
+/** PostgreSQL refuses to run as root, which then uses the unprivileged user of every system. */
+const nobody = 65_534
+const identity = process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {}
+
+const superuser = 'postgres'
+
+/** For data that is thrown away. */
+const defaults: Readonly<Record<string, string>> = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  shared_buffers: '16MB',
+  fsync: 'off',
+}
+
+/**
+ * Starts a PostgreSQL on the loopback interface with new data and a superuser, in about two seconds. If this process is killed,
+ * a watchdog stops the server.
+ */
+export async function startPostgres({ settings = {} }: PostgresOptions = {}): Promise<Postgres> {
+  const folder = await mkdtemp(join(tmpdir(), 'freshet-postgres-'))
+  await chmod(folder, 0o755)
+  try {
+    const bin = process.env[BIN_VARIABLE] ?? (await copyPrograms(join(folder, 'programs'))).bin
+    const data = join(folder, 'data')
+    await mkdir(data, { mode: 0o700 })
+    const password = randomBytes(12).toString('base64url')
+    const passwordFile = join(folder, 'password')
+    await writeFile(passwordFile, password, { mode: 0o600 })
+    if (identity.uid !== undefined)
+      for (const path of [data, passwordFile]) await chown(path, identity.uid, identity.gid)
+    const rules = ['--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', '--no-sync', '--no-instructions']
+    await run(
+      join(bin, 'initdb'),
+      [...rules, `--pgdata=${data}`, `--username=${superuser}`, `--pwfile=${passwordFile}`],
+      { ...identity, cwd: folder },
+    )
+    await rm(passwordFile)
+    const port = await findFreePort()
+    const server = new Postgres({ bin, folder, port, password, settings: { ...defaults, ...settings } })
+    await server.start()
+    return server
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true })
+    throw error
+  }
+}
+
+interface PostgresParts {
+  readonly bin: string
+  readonly folder: string
+  readonly port: number
+  readonly password: string
+  readonly settings: Readonly<Record<string, string>>
+}
+
+/** How a server stops: `fast` ends all sessions first, `immediate` is like a power failure. */
+export type StopMode = 'fast' | 'immediate'
+
+/** One server with its data. It can be stopped and started again. */
+export class Postgres implements AsyncDisposable {
+  readonly port: number
+  readonly #parts: PostgresParts
+  #child: ChildProcess | undefined
+  #watchdog: ChildProcess | undefined
+  /** The end of the server's log. */
+  #printed = ''
+
+  constructor(parts: PostgresParts) {
+    this.#parts = parts
+    this.port = parts.port
+  }
+
+  /** The connection string of a user; of the superuser without one. */
+  uri(database = 'postgres', user = superuser, password = this.#parts.password): string {
+    const credentials = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`
+    return `postgres://${credentials}@127.0.0.1:${this.port}/${database}`
+  }
+
+  /** Resolves when it accepts connections. */
+  async start(): Promise<void> {
+    const { bin, folder, port, settings } = this.#parts
+    const flags = Object.entries({ ...settings, port: String(port) }).flatMap(([name, value]) => [
+      '-c',
+      `${name}=${value}`,
+    ])
+    this.#printed = ''
+    const child = spawn(join(bin, 'postgres'), ['-D', join(folder, 'data'), ...flags], {
+      ...identity,
+      cwd: folder,
+      // It must not receive the Ctrl-C of a terminal.
+      detached: true,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    this.#child = child
+    this.#watch(child)
+    await new Promise<void>((resolve, reject) => {
+      child.once('error', reject)
+      child.once('exit', () => reject(new Error(`PostgreSQL did not start: ${this.#printed}`)))
+      child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+        this.#printed = (this.#printed + text).slice(-10_000)
+        if (this.#printed.includes('is ready to accept connections')) resolve()
+      })
+    })
+  }
+
+  /** Resolves when the process has ended. */
+  async stop(mode: StopMode = 'fast'): Promise<void> {
+    const child = this.#child
+    this.#child = undefined
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    child.kill(mode === 'fast' ? 'SIGINT' : 'SIGQUIT')
+    await ended
+    this.#watchdog?.kill()
+  }
+
+  /** Stops the server and deletes its data. */
+  async close(): Promise<void> {
+    await this.stop('immediate')
+    await rm(this.#parts.folder, { recursive: true, force: true })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** Stops the server when the standard input from this process ends. */
+  #watch({ pid }: ChildProcess): void {
+    if (pid === undefined || process.platform === 'win32') return
+    this.#watchdog = spawn('sh', ['-c', `cat >/dev/null; kill -INT ${pid}`], {
+      detached: true,
+      stdio: ['pipe', 'ignore', 'ignore'],
+    })
+    this.#watchdog.unref()
+  }
+}
