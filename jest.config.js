@@ -34,7 +34,7 @@ export default {
   globalSetup: '<rootDir>/scripts/jest-setup.js',
   globalTeardown: '<rootDir>/scripts/jest-teardown.js',
   testSequencer: '<rootDir>/scripts/jest-sequencer.js',
-  // Modules of finished files are never freed, and the full heap slows down all later files, by a third of the run.
+  // What a file leaves behind must not slow down all later files.
   workerIdleMemoryLimit: '600MB',
   reporters: ['default', '<rootDir>/scripts/jest-closing-line.js'],
 }
