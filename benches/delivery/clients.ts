@@ -10,7 +10,7 @@ export type ClientsQuestion =
   | { readonly expect: number }
   /** When each message came since the last answer; the first one starts it. */
   | { readonly arrivals: true }
-  /** Cuts all connections at once. They come back at once, and with growing pauses where they are refused, like the SDK. */
+  /** Cuts all connections at once. They come back after the pauses of the SDK. */
   | { readonly cut: true }
 
 /** What came since the last answer. */
@@ -30,9 +30,8 @@ export interface Returned {
 export type Arrival = readonly [n: number, at: number]
 
 const WITHIN_MS = 60_000
-/** Defaults of npm `centrifuge`. */
-const FIRST_PAUSE_MS = 500
-const MAX_PAUSE_MS = 20_000
+/** The pause before a client of npm `centrifuge` connects again, by its defaults. */
+const pauseMs = (attempts: number): number => Math.min(20_000, 500 + Math.random() * 500 * 2 ** attempts)
 
 /** All clients of one process. */
 export class Clients {
@@ -73,8 +72,9 @@ export class Clients {
   #connect(user: string, address: Address): void {
     let attempts = 0
     const client = new RawClient(user, address, {
-      connected: (recovered) => {
+      connected: (recovered, replayed) => {
         attempts = 0
+        this.#messages += replayed
         this.#tookMs.push(performance.now() - this.#startedAt)
         if (recovered) this.#recovered += 1
         this.#changed()
@@ -87,9 +87,8 @@ export class Clients {
       },
       ended: () => {
         this.#refusals += 1
-        const cap = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempts)
         attempts += 1
-        setTimeout(() => client.connect(), Math.random() * cap)
+        setTimeout(() => client.connect(), pauseMs(attempts))
       },
     })
     this.#clients.push(client)
@@ -107,7 +106,7 @@ export class Clients {
   async #cut(): Promise<Returned> {
     this.#restart()
     for (const client of this.#clients) client.cut()
-    for (const client of this.#clients) client.connect()
+    for (const client of this.#clients) setTimeout(() => client.connect(), pauseMs(0))
     await this.#until(() => this.#tookMs.length === this.#clients.length, 'clients are back')
     return this.#returned()
   }

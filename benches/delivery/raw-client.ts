@@ -9,13 +9,13 @@ export interface Address {
 
 /** What a client tells its owner. */
 export interface RawClientEvents {
-  /** The reply to its connect. */
-  connected(recovered: boolean): void
+  /** The reply to its connect, with as many messages that were missed. */
+  connected(recovered: boolean, replayed: number): void
   /** The line of a message, between two indexes. */
   message(payload: Buffer, start: number, end: number): void
   /** After the messages of a frame. */
   frame(messages: number): void
-  /** The handshake was refused, or the connection ended. */
+  /** The handshake or the connect was refused, or the connection ended. */
   ended(status: string): void
 }
 
@@ -31,9 +31,8 @@ export class RawClient {
   #socket: Socket | undefined
   #open = false
   #pending: Buffer = Buffer.alloc(0)
-  /** The position to recover from. */
-  epoch: string | undefined
-  offset = 0
+  /** The position of the last connect reply, to recover from. */
+  #since: { readonly epoch: string; readonly offset: number } | undefined
 
   constructor(user: string, address: Address, events: RawClientEvents) {
     this.#user = user
@@ -97,8 +96,8 @@ export class RawClient {
     }
     this.#open = true
     this.#pending = this.#pending.subarray(end + 4)
-    const subs = { [`#${this.#user}`]: { recover: true, epoch: this.epoch, offset: this.offset } }
-    const request = { token: tokenOf(this.#user), ...(this.epoch !== undefined && { subs }) }
+    const subs = { [`#${this.#user}`]: { recover: true, ...this.#since } }
+    const request = { token: tokenOf(this.#user), ...(this.#since && { subs }) }
     this.#socket?.write(maskedText(JSON.stringify({ id: 1, connect: request })))
     return true
   }
@@ -122,10 +121,24 @@ export class RawClient {
   }
 
   #connected(text: string): void {
-    this.epoch = /"epoch":"(\w+)"/.exec(text)?.[1]
-    this.offset = Number(/"offset":(\d+)/.exec(text)?.[1] ?? 0)
-    this.#events.connected(text.includes('"recovered":true'))
+    const { connect }: { readonly connect?: { readonly subs?: Readonly<Record<string, Subscription>> } } =
+      JSON.parse(text)
+    if (!connect) {
+      this.cut()
+      return this.#events.ended(text)
+    }
+    const sub = connect.subs?.[`#${this.#user}`]
+    this.#since = sub && { epoch: sub.epoch, offset: sub.offset }
+    this.#events.connected(sub?.recovered === true, sub?.publications?.length ?? 0)
   }
+}
+
+/** The part of a connect reply that is used here. */
+interface Subscription {
+  readonly epoch: string
+  readonly offset: number
+  readonly recovered?: boolean
+  readonly publications?: readonly object[]
 }
 
 /** A text frame, masked with zeros. */

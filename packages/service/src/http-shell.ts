@@ -52,6 +52,12 @@ const HOST =
 /** The same match as in Node.js. */
 const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i
 
+/**
+ * Connections that may wait to be accepted; Linux caps it at `net.core.somaxconn`, 4,096. With the 511 of Node.js, a mass
+ * reconnect overflows the queue, and clients whose handshake was lost wait up to a minute for the kernel to notice.
+ */
+const BACKLOG = 16_384
+
 /** How often `close` checks for idle connections, in milliseconds. */
 const SWEEP_MS = 20
 
@@ -118,7 +124,7 @@ export class HttpShell {
   async listen(port: number, host: string): Promise<string> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
-      this.#server.listen({ port, host }, () => {
+      this.#server.listen({ port, host, backlog: BACKLOG }, () => {
         this.#server.off('error', reject)
         // `accept` failed: no file descriptor is left, or the client is already gone.
         this.#server.on('error', () => this.#connections.reject())
