@@ -9,6 +9,10 @@ const counters: Readonly<Record<string, readonly [keyof Numbers, string]>> = {
   replica_hits_total: ['hits', 'Documents that were cached when they were requested.'],
   replica_misses_total: ['misses', 'Documents that were not cached when they were requested.'],
   replica_fills_total: ['fills', 'Reads of the database for documents that were not cached.'],
+  replica_refreshes_total: [
+    'refreshes',
+    'Cached documents read again because another program changed them in place.',
+  ],
   replica_refills_total: ['refills', 'Fills repeated because the document changed meanwhile.'],
   replica_evictions_total: ['evictions', 'Entries evicted to free memory.'],
   replica_changes_applied_total: ['changesApplied', 'Changes applied from the feed.'],

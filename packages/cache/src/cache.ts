@@ -175,6 +175,16 @@ export class Cache<V extends Value> {
     if (fill !== undefined) markOvertaken(fill)
   }
 
+  /** Whether the key is cached and was requested since it was last refreshed: if so, it is worth reading after a change. */
+  isUsed(key: string): boolean {
+    return this.#store.isUsed(key)
+  }
+
+  /** The value was read without a request for it. */
+  markRefreshed(key: string): void {
+    this.#store.markRefreshed(key)
+  }
+
   /** Every document of the collection was deleted. */
   emptyCollection(collection: string): void {
     this.#recent.clear()

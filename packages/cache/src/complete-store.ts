@@ -64,6 +64,13 @@ export class CompleteStore<V extends Value> implements Store<V> {
 
   unpin(): void {}
 
+  /** Nothing is read, so nothing is refreshed. */
+  isUsed(): boolean {
+    return false
+  }
+
+  markRefreshed(): void {}
+
   invalidate(): void {
     this.#fail('CONTENT_UNKNOWN')
   }

@@ -8,6 +8,9 @@ interface Pinned<V> {
   readonly bytes: number
 }
 
+/** Further ones count as used, so they are read again at their next change. */
+const MAX_UNUSED = 50_000
+
 /** An LRU store with a byte budget. Pinned entries are never evicted. */
 export class PartialStore<V extends Value> implements Store<V> {
   /** What is not cached is read again. */
@@ -20,6 +23,8 @@ export class PartialStore<V extends Value> implements Store<V> {
   /** Created when the first collection is dropped. */
   #generations: Generations<V> | undefined
   readonly #sizeOf: (value: V) => number
+  /** Refreshed and not used since. */
+  readonly #unused = new Set<string>()
   #pinnedBytes = 0
   #evictions = 0
 
@@ -29,8 +34,10 @@ export class PartialStore<V extends Value> implements Store<V> {
     // throws on fractions.
     this.#lru = new LRUCache({
       maxSize: Math.max(1, Math.floor(options.maxBytes)),
-      dispose: (_value, _key, reason) => {
-        if (reason === 'evict') this.#evictions += 1
+      dispose: (_value, key, reason) => {
+        if (reason !== 'evict') return
+        this.#evictions += 1
+        this.#unused.delete(key)
       },
     })
   }
@@ -47,8 +54,9 @@ export class PartialStore<V extends Value> implements Store<V> {
     return this.#evictions
   }
 
-  /** Counts as a use. One lookup as long as nothing is pinned and no collection was ever dropped. */
+  /** Counts as a use. One lookup as long as nothing is pinned or refreshed, and no collection was ever dropped. */
   get(key: string): V | Absent | undefined {
+    if (this.#unused.size > 0) this.#unused.delete(key)
     const slot = this.#lru.get(key) ?? (this.#pinned.size === 0 ? undefined : this.#pinned.get(key)?.slot)
     if (slot === undefined) return undefined
     if (slot instanceof Stamped || this.#generations !== undefined) return this.#resolve(key, slot)
@@ -93,8 +101,17 @@ export class PartialStore<V extends Value> implements Store<V> {
   }
 
   invalidate(key: string): void {
+    this.#unused.delete(key)
     this.#lru.delete(key)
     this.#takePinned(key)
+  }
+
+  isUsed(key: string): boolean {
+    return this.has(key) && !this.#unused.has(key)
+  }
+
+  markRefreshed(key: string): void {
+    if (this.#unused.size < MAX_UNUSED && this.has(key)) this.#unused.add(key)
   }
 
   /** Makes all entries of the collection count as {@link ABSENT}, in constant time. */
@@ -116,6 +133,7 @@ export class PartialStore<V extends Value> implements Store<V> {
   clear(): void {
     this.#lru.clear()
     this.#pinned.clear()
+    this.#unused.clear()
     this.#pinnedBytes = 0
     this.#generations = undefined
   }

@@ -58,6 +58,10 @@ export interface Store<V extends Value> {
   unpin(key: string): void
   /** The document changed and its new state is unknown. */
   invalidate(key: string): void
+  /** Whether the value is cached, and used since it was last marked as refreshed. */
+  isUsed(key: string): boolean
+  /** The value was read without a request for it. */
+  markRefreshed(key: string): void
   /** Every document of the collection was deleted. */
   emptyCollection(collection: string): void
   /** Every document of the collection may have changed. */

@@ -66,6 +66,8 @@ export interface ReplicaStatus {
   readonly misses: number
   readonly fills: number
   readonly refills: number
+  /** Cached documents read again because another program changed them in place. */
+  readonly refreshes: number
   readonly evictions: number
   readonly changesApplied: number
   readonly reopens: number

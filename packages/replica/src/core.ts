@@ -6,6 +6,7 @@ import { Filler } from './filler.ts'
 import { LogReads } from './log-reads.ts'
 import { MultiGet } from './multi-get.ts'
 import { ReplicationProgress } from './progress.ts'
+import { Refresher } from './refresher.ts'
 import { ServedCollections } from './served-collections.ts'
 import { Snapshots } from './snapshots.ts'
 import { BoundedReads } from './bounded-reads.ts'
@@ -20,6 +21,7 @@ export interface ReplicaCore<V extends Value> {
   readonly sourceReads: BoundedReads
   readonly progress: ReplicationProgress
   readonly filler: Filler<V>
+  readonly refresher: Refresher<V>
   readonly multiGet: MultiGet<V>
   readonly feed: Feed<V>
 }
@@ -75,7 +77,9 @@ export function replicaCore<V extends Value>(parts: ReplicaParts<V>): ReplicaCor
     pinBudget,
     maxAnswerBytes,
   })
+  const { maxRefreshes: maxQueued, fillWaitMs: withinMs } = options
+  const refresher = new Refresher({ cache, filler, watermark, clock, maxQueued, withinMs })
   const resume = (): void => filler.resume()
-  const feed = new Feed({ cache, encoder, watermark, collections, subscriptions, log, resume })
-  return { watermark, collections, subscriptions, sourceReads, progress, filler, multiGet, feed }
+  const feed = new Feed({ cache, encoder, watermark, collections, subscriptions, log, resume, refresher })
+  return { watermark, collections, subscriptions, sourceReads, progress, filler, refresher, multiGet, feed }
 }

@@ -1,8 +1,9 @@
 import { ChangeStreamError, type Batch, type Origin, type Sink } from '@freshet/change-stream'
 import type { Cache, Loss, Value } from '@freshet/cache'
 import type { Log } from '@freshet/kit'
-import type { Change, Position, Upsert } from '@freshet/protocol'
+import type { Change, Id, Position, Upsert } from '@freshet/protocol'
 import type { Encoder } from './contract.ts'
+import type { Refresher } from './refresher.ts'
 import type { ServedCollections } from './served-collections.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import type { Watermark } from './watermark.ts'
@@ -16,6 +17,7 @@ export interface FeedParts<V extends Value> {
   readonly log: Log
   /** Called when reads may be sent again. */
   readonly resume: () => void
+  readonly refresher: Pick<Refresher<V>, 'add' | 'clear'>
 }
 
 /** Applies what the follower receives from the source. Every method is synchronous, so readers never see it half done. */
@@ -49,10 +51,11 @@ export class Feed<V extends Value> implements Sink {
 
   /** Starts a new epoch at `origin`. Clears the cache and moves W in one turn, or old entries would count as current. */
   begin(origin: Origin): void {
-    const { cache, watermark, collections, subscriptions, log } = this.#parts
+    const { cache, watermark, collections, subscriptions, refresher, log } = this.#parts
     const reason = this.#lostBy
     this.#resyncs[reason] = (this.#resyncs[reason] ?? 0) + 1
     cache.newEpoch()
+    refresher.clear()
     watermark.begin(origin)
     collections.recheckAll()
     subscriptions.reset(reason, watermark.at)
@@ -101,7 +104,7 @@ export class Feed<V extends Value> implements Sink {
         if (at !== undefined) subscriptions.add(change)
         return
       case 'invalidate':
-        cache.invalidate(`${change.collection}/${change.id}`)
+        this.#invalidate(change.collection, change.id, at !== undefined)
         if (at !== undefined) subscriptions.add(change)
         return
       case 'drop-collection':
@@ -117,6 +120,14 @@ export class Feed<V extends Value> implements Sink {
         cache.invalidateAll()
         if (at !== undefined) subscriptions.reset(change.kind, at)
     }
+  }
+
+  #invalidate(collection: string, id: Id, current: boolean): void {
+    const { cache, refresher } = this.#parts
+    const key = `${collection}/${id}`
+    const used = current && cache.isUsed(key)
+    cache.invalidate(key)
+    if (used) refresher.add(collection, id)
   }
 
   #upsert(change: Upsert, notify: boolean): void {

@@ -18,6 +18,11 @@ export interface ReplicaOptions {
   readonly maxReads: number
   /** The most concurrent reads of the source. */
   readonly maxSourceReads: number
+  /**
+   * The most cached documents waiting to be read again because another program changed them in place. Others are dropped, as
+   * all are with 0.
+   */
+  readonly maxRefreshes: number
   /** Bytes of an answer of several documents, by the encoder's `sizeOf`. A single document may have any size. */
   readonly maxAnswerBytes: number
   /** A position further ahead than this by the source's clock is refused immediately. */
@@ -44,6 +49,7 @@ export const defaultReplicaOptions: ReplicaOptions = Object.freeze({
   maxWaiters: 1_000,
   maxReads: 10_000,
   maxSourceReads: 8,
+  maxRefreshes: 50_000,
   maxAnswerBytes: 16 * MiB,
   maxAheadMs: 60_000,
   lagAfterMs: 5_000,

@@ -118,7 +118,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
 
   status(): ReplicaStatus {
     const { clock, options, wallTimeMs } = this.#parts
-    const { feed, filler, multiGet } = this.#core
+    const { feed, filler, refresher, multiGet } = this.#core
     const { provedAt, aliveAt, source, at } = this.#watermark
     const now = clock.now()
     return {
@@ -135,6 +135,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
       misses: this.#misses + multiGet.misses,
       fills: filler.fills,
       refills: filler.refills,
+      refreshes: refresher.refreshes,
       evictions: this.#cache.evictions,
       changesApplied: feed.changesApplied,
       reopens: feed.reopens,
@@ -154,10 +155,11 @@ export class ExactReplica<V extends Value> implements Replica<V> {
   }
 
   async #stop(): Promise<void> {
-    const { sourceReads, subscriptions } = this.#core
+    const { sourceReads, subscriptions, refresher } = this.#core
     this.#stopSignal.end()
     this.#watermark.stop()
     this.#collections.stop()
+    refresher.clear()
     sourceReads.stop()
     subscriptions.close()
     await this.#following.stop()

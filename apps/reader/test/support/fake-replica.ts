@@ -147,6 +147,7 @@ export class FakeReplica implements Replica<CachedDocument> {
       misses: 7,
       fills: this.reads,
       refills: 0,
+      refreshes: 0,
       evictions: 0,
       changesApplied: 0,
       reopens: 0,
