@@ -76,11 +76,15 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     await Promise.all(writing)
     await recover(system)
     const addressed = await Addressed.read(system.db, earlier)
+    const synced = (): void => {
+      for (const { name, synced: done } of users) if (!done) throw new Error(`${name} is still loading`)
+    }
+    await eventually(synced)
     // Not a condition: what is still missing then is a fault.
     await eventually(
       () => {
+        synced()
         for (const user of users) {
-          if (!user.synced) throw new Error('a load is due')
           if (addressed.missing(user).length > 0) throw new Error('something is missing')
         }
       },

@@ -14,6 +14,11 @@ interface Publication {
   readonly offset?: number
 }
 
+interface ConversationPage {
+  readonly conversations: readonly { readonly conv: string; readonly lastSeq: number }[]
+  readonly next?: string
+}
+
 /** A message as a client got it. */
 export interface Got {
   readonly id: string
@@ -49,10 +54,10 @@ export class ChaosUser implements Disposable {
   readonly #last = new Map<string, number>()
   readonly #sockets = new Set<WebSocket>()
   #position = ''
+  /** The last `seq` of each conversation before a gap that is not being loaded yet. */
+  #due: ReadonlyMap<string, number> | undefined
+  #loading = false
   #disposed = false
-  /** Gaps whose load is not complete. */
-  #due = 0
-  #syncing: Promise<void> = Promise.resolve()
 
   static async open(options: ChaosUserOptions): Promise<ChaosUser> {
     const user = new ChaosUser(options, await options.system.tokenOf(options.name))
@@ -120,7 +125,7 @@ export class ChaosUser implements Disposable {
 
   /** Whether what was missing at the gaps so far has been loaded. */
   get synced(): boolean {
-    return this.#due === 0
+    return !this.#loading
   }
 
   /** Its connection breaks without a close frame. */
@@ -144,42 +149,46 @@ export class ChaosUser implements Disposable {
     this.trace.push(`${new Date().toISOString()} ${what}`)
   }
 
+  /** A gap during a load is loaded after it, together with further ones. */
   #gap(): void {
     this.gaps += 1
-    this.#due += 1
-    const known = new Map(this.#last)
-    const before = this.#syncing
-    this.#syncing = before.then(() => this.#loadUntilDone(known))
+    this.#due ??= new Map(this.#last)
+    if (this.#loading) return
+    this.#loading = true
+    void this.#loadDue()
   }
 
   /** As the documentation says: what is due is loaded again until it is there. */
-  async #loadUntilDone(known: ReadonlyMap<string, number>): Promise<void> {
-    for (;;) {
-      try {
-        await this.#load(known)
-        this.#due -= 1
-        return this.#note('loaded')
-      } catch (error) {
-        if (this.#disposed) return
-        this.#note(`load failed: ${String(error)}`)
-        await sleep(200)
-      }
+  async #loadDue(): Promise<void> {
+    while (this.#due !== undefined && !this.#disposed) {
+      const known = this.#due
+      this.#due = undefined
+      while (!this.#disposed && !(await this.#load(known))) await sleep(200)
     }
+    this.#loading = false
   }
 
-  /** Everything stored after what was known, at the position of the connection or later. */
-  async #load(known: ReadonlyMap<string, number>): Promise<void> {
+  /** Everything stored after what was known, at the position of the connection or later. Resolves to whether it was complete. */
+  async #load(known: ReadonlyMap<string, number>): Promise<boolean> {
     const position = this.#position
-    let cursor: string | undefined = ''
-    while (cursor !== undefined) {
-      const page: { readonly conversations: readonly { readonly conv: string }[]; readonly next?: string } =
-        await this.#read(
+    try {
+      for (let cursor = ''; ;) {
+        const { conversations, next }: ConversationPage = await this.#read(
           `conversations?limit=300${cursor && `&cursor=${encodeURIComponent(cursor)}`}`,
           position,
         )
-      for (const { conv } of page.conversations)
-        await this.#loadConversation(conv, known.get(conv) ?? 0, position)
-      cursor = page.next
+        for (const { conv, lastSeq } of conversations) {
+          const after = known.get(conv) ?? 0
+          if (lastSeq > after) await this.#loadConversation(conv, after, position)
+        }
+        if (next === undefined) break
+        cursor = next
+      }
+      this.#note('loaded')
+      return true
+    } catch (error) {
+      this.#note(`load failed: ${String(error)}`)
+      return false
     }
   }
 
