@@ -81,7 +81,7 @@ test('E2 a handler receives a reset for a gap and when it falls behind; no queue
     await orders.updateOne({ _id: 'slow' }, { $inc: { n: 1 } })
     await eventually(() => expect(replica.at > at).toBe(true))
   }
-  await replica.now()
+  await replica.now({ waitMs: 60_000 })
   release()
   await eventually(() => expect(handler.resets).toEqual(['too-slow']))
   await eventually(() => {

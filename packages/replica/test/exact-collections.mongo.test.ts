@@ -61,7 +61,7 @@ test.each(kinds)(
     await replica.get('products', 'p')
     await orders.drop()
     await shop().createCollection('orders', options)
-    await replica.now()
+    await replica.now({ waitMs: 60_000 })
     await expect(replica.get('orders', 'o')).rejects.toMatchObject({
       ...refused,
       message: expect.stringContaining(reason),
@@ -70,7 +70,7 @@ test.each(kinds)(
     expect(await replica.get('products', 'p')).toMatchObject({ via: 'hit' })
     await orders.drop()
     await orders.insertOne({ _id: 'o', value: 2 })
-    await replica.now()
+    await replica.now({ waitMs: 60_000 })
     await eventually(async () => expect(await replica.get('orders', 'o')).toMatchObject({ stored: true }))
     expect(replica.status()).toMatchObject({ epoch: 1, refusedCollections: {} })
   },
@@ -82,7 +82,7 @@ test('R9 a collection converted to a capped one in place is refused', async () =
   await using replica = await openReplica(db, { collections: strings('products', 'orders') })
   await replica.get('orders', 'o', { atLeast: 'now' })
   await shop().command({ convertToCapped: 'orders', size: 100_000 })
-  await replica.now()
+  await replica.now({ waitMs: 60_000 })
   await expect(replica.get('orders', 'o')).rejects.toMatchObject(refused)
 })
 

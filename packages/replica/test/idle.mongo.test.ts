@@ -8,7 +8,7 @@ test('R5 without writes the initial state is reached immediately', async () => {
   // The latest operation belongs to another database, so the feed never delivers a change for it.
   await db.admin.db('elsewhere').collection('c').insertOne({})
   await using replica = await openReplica(db)
-  await expect(replica.now()).resolves.toBe(replica.at)
+  await expect(replica.now({ waitMs: 60_000 })).resolves.toBe(replica.at)
   const { operationTime } = await db.admin.db('admin').command({ ping: 1 })
   expect(Number.parseInt(replica.at.slice(0, 8), 16)).toBeGreaterThanOrEqual(operationTime.t)
   // The collection does not exist, so the read has no position of its own and W must reach the reply's.

@@ -31,7 +31,7 @@ beforeEach(async () => {
 /** Another program changes all documents in place. Resolves when the replica has seen it. */
 async function increment(replica: Replica<Parsed>): Promise<void> {
   await products.updateMany({}, { $inc: { value: 1 } }, durable)
-  await replica.now()
+  await replica.now({ waitMs: 60_000 })
 }
 
 /** How each document was found, and with which value. */
@@ -85,7 +85,7 @@ test('R25 what waits to be read again is bounded, and the rest is dropped', asyn
       await products.updateMany({}, { $inc: { value: 1 } }, { session })
     }),
   )
-  await replica.now()
+  await replica.now({ waitMs: 60_000 })
   await eventually(() => expect(replica.status()).toMatchObject({ entries: 10, refreshes: 10 }))
 })
 

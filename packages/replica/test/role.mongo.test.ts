@@ -45,7 +45,7 @@ test('G4.4 a role that becomes excessive at run time does not make the reader wr
   await using replica = await openReplica(db)
   await give(db, ['freshet-reader', 'freshet-writer'])
   await db.admin.db('shop').collection('products').insertOne({})
-  await replica.now()
+  await replica.now({ waitMs: 60_000 })
   expect(replica.status()).toMatchObject({ brokenBy: undefined, state: { kind: 'live' } })
   // The next start is refused.
   await expect(openReplica(db)).rejects.toMatchObject({ code: 'PRIVILEGE' })

@@ -71,7 +71,7 @@ test('R10 without its control document the database is not served until the docu
     () => replica.get('products', 'p'),
     () => replica.get('products', 'p', { atLeast: 'now' }),
     () => replica.many('products', ['p', 'q']),
-    () => replica.now(),
+    () => replica.now({ waitMs: 60_000 }),
   ])
     await expect(read()).rejects.toMatchObject({ code: 'SOURCE_UNKNOWN' })
   await products.updateOne({ _id: 'p' }, { $set: { value: 2 } })
