@@ -6,6 +6,7 @@ import { root } from './readme-text.ts'
 
 /** Packages that answer requests or throw problems. */
 const answering = [
+  'apps/delivery',
   'apps/reader',
   'apps/writer',
   'packages/documents',

@@ -19,11 +19,19 @@ import { welcome } from './welcome.ts'
 /** Commands that may queue behind a pending connect. */
 const MAX_QUEUED = 128
 
+/** What a connection reports, each at most once. */
+export interface ConnectionEvents {
+  /** It has a session. */
+  onOpen(): void
+  /** With the code of our close, or `undefined` when the client disconnected. */
+  onClose(code: CloseCode | undefined): void
+}
+
 /** One client of the frame protocol, from its first frame to its close. */
 export class Connection implements Outlet {
   readonly #tools: ConnectionTools
   readonly #socket: Socket
-  readonly #onClose: (code: CloseCode | undefined) => void
+  readonly #events: ConnectionEvents
   readonly #queue: SendQueue
   readonly #rate: RateLimit
   readonly #stale: WheelTimer
@@ -35,12 +43,11 @@ export class Connection implements Outlet {
   #pushHead = ''
   #pushBytes = 0
 
-  /** `onClose` is called once, with the code of our close or `undefined` when the client disconnected. */
-  constructor(tools: ConnectionTools, socket: Socket, onClose: (code: CloseCode | undefined) => void) {
+  constructor(tools: ConnectionTools, socket: Socket, events: ConnectionEvents) {
     const { wheel, clock, defer, budget, limits, newId } = tools
     this.#tools = tools
     this.#socket = socket
-    this.#onClose = onClose
+    this.#events = events
     this.#client = newId()
     this.#rate = new RateLimit(limits.commandsPerSecond, clock)
     this.#queue = new SendQueue({
@@ -71,6 +78,11 @@ export class Connection implements Outlet {
     }
   }
 
+  /** A ping or pong of the transport was received. Each costs as much as a command. */
+  receiveControl(): void {
+    if (this.#state !== 'closed' && !this.#rate.take(1)) this.end('tooManyRequests')
+  }
+
   publication({ json, bytes }: Publication): void {
     this.#queue.push(`${this.#pushHead}${json}${PUSH_TAIL}`, this.#pushBytes + bytes)
   }
@@ -83,9 +95,21 @@ export class Connection implements Outlet {
     this.#leave(code)
   }
 
+  /** The transport has refused what the client sent, and closes the connection with a code of its own. Idempotent. */
+  abandon(): void {
+    this.#leave('badRequest')
+  }
+
+  /** Closes the connection and frees its memory at once, whether the client reads or not. Idempotent. */
+  expel(code: CloseCode): void {
+    this.end(code)
+    this.#socket.cut()
+  }
+
   /** The client has disconnected. Idempotent. */
   disconnected(): void {
     this.#leave(undefined)
+    this.#tools.budget.forget(this.#socket)
   }
 
   #leave(code: CloseCode | undefined): void {
@@ -96,8 +120,11 @@ export class Connection implements Outlet {
     this.#heartbeat?.stop()
     this.#queue.close()
     this.#session?.close()
-    if (code !== undefined) this.#socket.close(code)
-    this.#onClose(code)
+    if (code !== undefined) {
+      this.#socket.close(code)
+      this.#tools.budget.closing(this.#socket)
+    }
+    this.#events.onClose(code)
   }
 
   #take(command: Command): void {
@@ -135,6 +162,7 @@ export class Connection implements Outlet {
     const { wheel, random, limits } = this.#tools
     this.#state = 'open'
     this.#session = opened.session
+    this.#events.onOpen()
     this.#pushHead = pushHead(opened.user)
     this.#pushBytes = Buffer.byteLength(this.#pushHead) + PUSH_TAIL.length
     wheel.cancel(this.#stale)

@@ -6,16 +6,18 @@ import {
   Upgrades,
   type App,
   type GuardReport,
+  type Route,
   type ServiceTools,
-  type UpgradeCall,
   type UpgradeRoute,
 } from '@freshet/service'
 import type { Feed } from './backend/feed.ts'
 import type { Tickets, TokenCheck } from './contract.ts'
 import type { Delivery } from './delivery.ts'
 import { addDeliveryMetrics, type DeliveryStatus } from './delivery-metrics.ts'
+import { expectRoom } from './transports/event-stream.ts'
 import { eventStreamRoutes } from './transports/event-stream-routes.ts'
-import { openWebSocket, type WebSocketLike } from './transports/web-socket.ts'
+import type { Handshake } from './transports/handshake.ts'
+import { openWebSocket } from './transports/web-socket.ts'
 import type { DeliveryConfig } from './options.ts'
 import { RateLimit } from './rate-limit.ts'
 
@@ -33,12 +35,26 @@ export interface DeliveryAppParts {
   readonly before: readonly Part[]
   /** Origins of pages that may connect, beside those of this host. */
   readonly origins: readonly string[]
-  /** Answers the handshake: `handleUpgrade` of a `WebSocketServer` of npm `ws` that has no port. */
-  readonly upgrade: (call: UpgradeCall, onOpen: (webSocket: WebSocketLike) => void) => void
+  readonly handshake: Handshake
 }
 
 /** A delivery app, as the service runs it. */
 export type DeliveryApp = App<DeliveryStatus>
+
+/** What a request without an upgrade gets, such as one from a proxy that removed its headers. */
+function withoutUpgrade({ path, protocol }: UpgradeRoute): Route {
+  return {
+    methods: ['GET'],
+    path,
+    who: 'public',
+    answer: () => {
+      throw new ProblemError('upgrade-required', {
+        detail: `Expected the headers "Connection: Upgrade" and "Upgrade: ${protocol}", in HTTP/1.1.`,
+        headers: { upgrade: protocol },
+      })
+    },
+  }
+}
 
 /** Proxies close what is silent for a minute. */
 const HEARTBEAT_MS = 25_000
@@ -68,14 +84,18 @@ export function deliveryApp(parts: DeliveryAppParts, tools: ServiceTools): Deliv
     who: 'public',
     open: (call) => {
       if (!rate.take(1)) throw new ProblemError('overloaded', { detail: 'Too many clients connect at once.' })
-      parts.upgrade(call, (webSocket) =>
-        openWebSocket(webSocket, (socket) => delivery.accept(socket), delivery.wheel),
-      )
+      expectRoom(delivery)
+      parts.handshake(call, (webSocket) => openWebSocket(webSocket, call.socket, delivery))
     },
   }
   const { origins } = parts
-  const upgrades = new Upgrades({ routes: [sockets], origins, maxOpen: config.maxConnections, drain, log })
-  const table = new RouteTable({ routes: eventStreamRoutes({ ...parts, streams }), requests })
+  // Those that are being closed count here too.
+  const maxOpen = 2 * config.maxConnections
+  const upgrades = new Upgrades({ routes: [sockets], origins, maxOpen, drain, log })
+  const table = new RouteTable({
+    routes: [...eventStreamRoutes({ ...parts, streams }), withoutUpgrade(sockets)],
+    requests,
+  })
   const status = (): DeliveryStatus => ({
     ...delivery.figures(),
     streams: streams.size,

@@ -1,7 +1,6 @@
 import { ConfigError, defineOptions, ms, REQUIRED, secret, text, type ConfigOf } from '@freshet/kit'
 import type { GuardReport, ServiceConfig, ServiceDefinition, ServiceTools } from '@freshet/service'
 import { randomBytes, randomUUID } from 'node:crypto'
-import { WebSocketServer } from 'ws'
 import { backendOptions } from './backend/backend.ts'
 import type { Backend } from './backend/contract.ts'
 import { Feed } from './backend/feed.ts'
@@ -9,7 +8,7 @@ import { Delivery } from './delivery.ts'
 import { deliveryApp, type DeliveryApp } from './delivery-app.ts'
 import { LAG_BUCKETS_S, LagMeter } from './lag.ts'
 import { deliveryOptions } from './options.ts'
-import { FRAME_LIMITS } from './protocol/read-frame.ts'
+import { handshake } from './transports/handshake.ts'
 import { SignedTickets, VerifiedTokens } from './tokens.ts'
 
 /** Options of the service, in addition to those of every service. */
@@ -50,9 +49,6 @@ export interface DeliveryServiceParts {
 
 /** https://datatracker.ietf.org/doc/html/rfc7518#section-3.2 */
 const MIN_SECRET_BYTES = 32
-
-/** A frame that is limited in bytes may still come in as many fragments, each of which costs memory. */
-const MAX_FRAGMENTS = 64
 
 /** The service definition of delivery. */
 export function deliveryService({
@@ -119,14 +115,6 @@ function appOf(
     const report = backend.guard()
     return { ...report, layers: { ...report.layers, tokens: layer } }
   }
-  // Compression would cost hundreds of kilobytes for each client.
-  const webSockets = new WebSocketServer({
-    noServer: true,
-    perMessageDeflate: false,
-    clientTracking: false,
-    maxPayload: FRAME_LIMITS.bytes,
-    maxFragments: MAX_FRAGMENTS,
-  })
   return deliveryApp(
     {
       delivery,
@@ -138,8 +126,7 @@ function appOf(
       guard,
       before: backend.parts,
       origins: config.corsOrigins,
-      upgrade: ({ request, socket, behind }, onOpen) =>
-        webSockets.handleUpgrade(request, socket, behind, onOpen),
+      handshake: handshake(),
     },
     tools,
   )

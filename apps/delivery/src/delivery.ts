@@ -64,6 +64,8 @@ export class Delivery implements FeedSink, Part {
   readonly drain: ConnectionDrain
   readonly opener: SessionOpener
   readonly wheel: TimerWheel
+  /** Bytes that clients have sent of frames that are not complete. */
+  readonly frames: BufferBudget
   readonly #hub = new Hub()
   readonly #ring: Ring
   readonly #budget: BufferBudget
@@ -72,6 +74,9 @@ export class Delivery implements FeedSink, Part {
   readonly #clock: Pick<Clock, 'wallMs'>
   readonly #lag: LagMeter
   readonly #open = new Set<Closable>()
+  /** Those without a session, longest first. */
+  readonly #waiting = new Set<Connection>()
+  readonly #maxConnections: number
   readonly #closes: Record<CloseCode | 'disconnected', number>
   #start: FeedStart | undefined
   #counter: OffsetCounter | undefined
@@ -88,6 +93,7 @@ export class Delivery implements FeedSink, Part {
     this.#lag = parts.lag
     this.#ring = new Ring(config.ringBytes)
     this.#closes = { disconnected: 0, ...zeros() }
+    this.#maxConnections = config.maxConnections
     this.drain = new ConnectionDrain(this.#open, clock)
     this.#sweep = new PositionSweep({ hub, wheel, wallMs: () => clock.wallMs(), stream })
     this.opener = new SessionOpener({
@@ -100,6 +106,7 @@ export class Delivery implements FeedSink, Part {
       maxSessionsPerUser: config.maxSessionsPerUser,
       graceMs: config.expiryGraceMs,
     })
+    this.frames = new BufferBudget(config.frameBytes, wheel)
     this.#budget = new BufferBudget(config.socketBytes, wheel)
     this.#tools = { ...parts, opener: this.opener, wheel, stream, budget: this.#budget, limits: config }
   }
@@ -160,10 +167,28 @@ export class Delivery implements FeedSink, Part {
     this.#point = behind || through.second < start.second ? undefined : through
   }
 
+  /**
+   * Whether another client may connect. At the limit, the one that has been without a session for longest is closed for it:
+   * connections without a token must not keep others out.
+   */
+  makeRoom(): boolean {
+    if (this.#open.size < this.#maxConnections) return true
+    const [longest] = this.#waiting
+    longest?.expel('stale')
+    return longest !== undefined
+  }
+
   /** A client of the frame protocol. Pass the frames that the socket receives to the connection. */
   accept(socket: Socket): Connection {
-    const connection = new Connection(this.#tools, socket, (code) => this.closed(connection, code))
+    const connection = new Connection(this.#tools, socket, {
+      onOpen: () => this.#waiting.delete(connection),
+      onClose: (code) => {
+        this.#waiting.delete(connection)
+        this.closed(connection, code)
+      },
+    })
     this.#open.add(connection)
+    this.#waiting.add(connection)
     return connection
   }
 

@@ -64,6 +64,12 @@ export const deliveryOptions = defineOptions({
     256 * 2 ** 20,
     'What may wait for all clients of web-sockets together.',
   ),
+  frameBytes: bytes(
+    'frame-buffers',
+    64 * 2 ** 20,
+    'What all clients of web-sockets together may have sent of frames that are not complete.',
+    { min: 2 ** 20 },
+  ),
   eventBytes: bytes(
     'event-buffers',
     64 * 2 ** 20,

@@ -1,4 +1,4 @@
-import { EVERYTHING, type Interval } from '@freshet/messages'
+import { EVERYTHING, sees, type Interval } from '@freshet/messages'
 import type { Offset } from './offset.ts'
 import type { Publication } from './publication.ts'
 
@@ -11,16 +11,20 @@ export interface Range {
   readonly latest: boolean
 }
 
-/** The publications of one audience in the ring, in order of offset; those of a group also in order of seq. A queue. */
+/** The publications of one audience in the ring, in order of offset; those of a group usually also in order of seq. A queue. */
 export class RingLane {
   #items: Publication[] = []
   #first = 0
+  /** The order of seq is that of the offsets. Only another program than the writer breaks it. */
+  #inOrder = true
 
   get size(): number {
     return this.#items.length - this.#first
   }
 
   push(publication: Publication): void {
+    const last = this.#items.at(-1)
+    if (last !== undefined && seqOf(publication) < seqOf(last)) this.#inOrder = false
     this.#items.push(publication)
   }
 
@@ -49,6 +53,10 @@ export class RingLane {
   ): readonly Publication[] {
     const start = this.#search((item) => item.offset > after)
     const end = this.#search((item) => item.offset >= before)
+    if (!this.#inOrder) {
+      const seen = this.#items.slice(start, end).filter((item) => sees(intervals, seqOf(item)))
+      return cut(seen, limit, latest)
+    }
     const found = intervals.flatMap(({ from, to = Infinity }) => {
       const first = Math.max(
         start,

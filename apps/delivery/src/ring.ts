@@ -128,7 +128,7 @@ export class Ring {
       if (lane?.size === 0) this.#lanes.delete(name)
     }
     const { id, ref } = publication
-    if (id !== undefined) this.#byId.delete(id)
+    if (id !== undefined && this.#byId.get(id) === publication) this.#byId.delete(id)
     if (ref !== undefined && this.#edits.get(ref) === id) this.#edits.delete(ref)
     this.#bytes -= sizeOf(publication)
     this.#floor = publication.offset

@@ -4,7 +4,7 @@ import type { Socket } from './socket.ts'
 
 /** What one queue is made of. */
 export interface SendQueueParts {
-  readonly socket: Pick<Socket, 'send' | 'bufferedBytes'>
+  readonly socket: Omit<Socket, 'close'>
   readonly defer: Defer
   /** Limit of the bytes buffered for the client, in this queue and in the socket each. */
   readonly maxBytes: number
@@ -37,6 +37,7 @@ export class SendQueue {
   push(line: string, bytes: number): void {
     if (this.#closed) return
     if (this.#frameBytes > 0 && this.#frameBytes + bytes > MAX_FRAME_BYTES) this.#write()
+    if (this.#closed) return
     this.#lines.push(line)
     this.#frameBytes += bytes + 1
     this.#waitingBytes += bytes + 1
@@ -52,6 +53,8 @@ export class SendQueue {
     this.#waitingBytes = 0
     if (this.#closed) return
     this.#write()
+    // The client turned out to be disconnected.
+    if (this.#closed) return
     const { socket, budget, maxBytes } = this.#parts
     if (!budget.allows(socket) || socket.bufferedBytes > maxBytes) this.#slow()
   }
@@ -60,7 +63,6 @@ export class SendQueue {
   close(): void {
     this.#closed = true
     this.#lines = []
-    this.#parts.budget.forget(this.#parts.socket)
   }
 
   #write(): void {

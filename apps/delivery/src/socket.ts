@@ -8,4 +8,6 @@ export interface Socket {
   readonly bufferedBytes: number
   /** Closes the connection after what was sent, with a code and its reason. Idempotent. */
   close(code: CloseCode): void
+  /** Ends the connection at once; what waits for the client is dropped. */
+  cut(): void
 }

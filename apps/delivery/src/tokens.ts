@@ -1,4 +1,5 @@
 import type { Clock } from '@freshet/kit'
+import { isUser } from '@freshet/messages'
 import { ProblemError } from '@freshet/protocol'
 import { isExpired, type Verifier } from '@freshet/service'
 import { JWTExpired } from 'jose/errors'
@@ -9,7 +10,10 @@ import type { Tickets, TokenCheck, TokenClaims, TokenOutcome } from './contract.
 /** Without tokens nothing expires; SDKs still want to know when to refresh. */
 const ANONYMOUS_S = 86_400
 
-/** Checks tokens with the verifier of the service, like every other request. */
+/** How far clocks may differ. A token that was issued later than now would outlive revocations. */
+const CLOCK_TOLERANCE_S = 60
+
+/** Checks tokens with the verifier of the service, like every other request; the subject must be the name of a user. */
 export class VerifiedTokens implements TokenCheck {
   readonly #verifier: Verifier
   readonly #clock: Pick<Clock, 'wallMs'>
@@ -22,10 +26,16 @@ export class VerifiedTokens implements TokenCheck {
   async check(token: string): Promise<TokenOutcome> {
     try {
       const { sub, expiresAt, issuedAt, groups } = await this.#verifier.verify(`Bearer ${token}`)
-      const latest = Math.floor(this.#clock.wallMs() / 1_000) + ANONYMOUS_S
+      const nowS = Math.floor(this.#clock.wallMs() / 1_000)
+      if (!isUser(sub) || issuedAt > nowS + CLOCK_TOLERANCE_S) return { kind: 'invalid' }
       return {
         kind: 'valid',
-        claims: { sub, issuedAt, groups, expiresAt: Number.isFinite(expiresAt) ? expiresAt : latest },
+        claims: {
+          sub,
+          issuedAt,
+          groups,
+          expiresAt: Number.isFinite(expiresAt) ? expiresAt : nowS + ANONYMOUS_S,
+        },
       }
     } catch (error) {
       if (isExpired(error)) return { kind: 'expired' }
@@ -51,12 +61,12 @@ export class SignedTickets implements Tickets {
   }
 
   issue({ sub, ...token }: TokenClaims): Promise<string> {
-    const now = Math.floor(this.#clock.wallMs() / 1_000)
+    const expiresAt = Math.floor(this.#clock.wallMs() / 1_000) + TICKET_S
     return new SignJWT({ token })
       .setProtectedHeader({ alg: ALGORITHM })
       .setSubject(sub)
       .setAudience(AUDIENCE)
-      .setExpirationTime(now + TICKET_S)
+      .setExpirationTime(Math.min(expiresAt, Math.floor(token.expiresAt)))
       .sign(this.#key)
   }
 

@@ -46,6 +46,12 @@ test.each<[string, object]>([
   ['recipients that are no document', { to: 'bob' }],
   ['a body that is not JSON', { body: 'hello' }],
   ['a body of another type', { body: true }],
+  ['a body that is nested too deep for other parsers', { body: `${'['.repeat(64)}${']'.repeat(64)}` }],
+  ['a seq of 0', { seq: 0 }],
+  ['a time before 1970', { at: new Date(-1) }],
+  ['a time after the year 9999', { at: new Date(253_402_300_800_000) }],
+  ['a list of no recipients', { to: { users: [] } }],
+  ['a recipient without a name', { to: { users: ['bob', ''] } }],
   ['an edit of nothing', { type: 'edited' }],
   ['256 KiB more', { more: 'x'.repeat(2 ** 18) }],
 ])('D64 a message with %s is not read', (_, fields) => {

@@ -142,6 +142,41 @@ test('D44 what waits for all clients is bounded: those with more than their shar
   expect(delivery.figures().bufferedBytes).toBe(0)
 })
 
+test('D44 what a client that is being closed has not read counts until it has disconnected, and is dropped first', async () => {
+  const { client, feed, settle, delivery } = openBench({ socketBytes: 2 ** 21, pingMs: 3_600_000 })
+  const [slow, other] = [await client(connect), await client(connect)]
+  slow.socket.bufferedBytes = 2 ** 20 + 1
+  feed.message({ from: 'bob', to: { user: 'ann' } })
+  await settle()
+  expect(slow.socket).toMatchObject({ closed: 'slow', isCut: false })
+  expect(delivery.figures().bufferedBytes).toBe(2 ** 20 + 1)
+  other.socket.bufferedBytes = 2 ** 20
+  feed.message({ from: 'bob', to: { user: 'ann' } })
+  await settle()
+  expect(slow.socket.isCut).toBe(true)
+  expect(other.socket.closed).toBeUndefined()
+  expect(delivery.figures().bufferedBytes).toBe(2 ** 20)
+  slow.connection.disconnected()
+  other.connection.disconnected()
+  expect(delivery.figures()).toMatchObject({ bufferedBytes: 0, closes: { slow: 1, disconnected: 1 } })
+})
+
+test('D58 at the limit, the client that has been without a session for longest makes room; sessions stay', async () => {
+  const { client, delivery } = openBench({ maxConnections: 3 })
+  const ann = await client(connect)
+  const [first, second] = [await client(), await client()]
+  expect(delivery.makeRoom()).toBe(true)
+  expect(first.socket).toMatchObject({ closed: 'stale', isCut: true })
+  const bob = await client({ id: 1, connect: { token: tokenOf('bob') } })
+  expect(delivery.makeRoom()).toBe(true)
+  expect(second.socket).toMatchObject({ closed: 'stale', isCut: true })
+  const cem = await client({ id: 1, connect: { token: tokenOf('cem') } })
+  expect(delivery.makeRoom()).toBe(false)
+  for (const { socket } of [ann, bob, cem]) expect(socket.closed).toBeUndefined()
+  cem.connection.disconnected()
+  expect(delivery.makeRoom()).toBe(true)
+})
+
 test('D42 a timer runs once, never early and at most a slot late, whatever was set and canceled', () => {
   const delays = fc.array(fc.record({ delayMs: fc.nat(400_000), cancel: fc.boolean() }), { maxLength: 50 })
   const steps = fc.array(fc.integer({ min: 1, max: 250 }), { minLength: 1, maxLength: 20 })

@@ -95,6 +95,12 @@ test('D2 a frame is bounded in bytes, commands and depth', () => {
   expect(() => readFrame(`{"id":1,"rpc":{"x":${'['.repeat(30_000)}`)).toThrow('deep')
 })
 
+test('D2 empty lines hide no command, however many there are', () => {
+  const rpc = '{"id":1,"rpc":{}}'
+  expect(readFrame(`${rpc}${'\n'.repeat(500)}${rpc}`)).toHaveLength(2)
+  expect(readFrame(`${'\n'.repeat(500)}${rpc}`)).toHaveLength(1)
+})
+
 test('D2 any text is commands or a fault, and nothing else', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.json(), fc.constantFrom(...known)), fc.string(), (head, tail) => {

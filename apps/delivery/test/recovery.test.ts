@@ -1,9 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { offsetOf } from '../src/offset.ts'
-import { messagePublication } from '../src/publication.ts'
-import { Ring } from '../src/ring.ts'
 import { openBench, type Line, type Sub } from './support/bench.ts'
-import { EPOCH, ScriptedFeed, SECOND } from './support/scripted-feed.ts'
+import { EPOCH, SECOND } from './support/scripted-feed.ts'
 import { tokenOf } from './support/tokens.ts'
 
 const token = tokenOf('ann')
@@ -21,43 +19,6 @@ const subOf = (line: Line | undefined): Sub => {
 }
 
 const toAnn = { from: 'bob', to: { user: 'ann' } }
-
-test('D11 a ring holds every publication after its floor, within its bytes', () => {
-  const ring = new Ring(50_000)
-  ring.clear(offsetOf(SECOND, 0))
-  const feed = new ScriptedFeed()
-  for (let index = 1; index <= 500; index++) {
-    const users = index % 2 ? { user: 'ann' } : { users: ['ann', 'cem'] }
-    const message = feed.message({
-      from: `bob${index % 7}`,
-      to: users,
-      conv: 'c',
-      body: 'é'.repeat(index % 50),
-    })
-    ring.add(messagePublication(message, offsetOf(SECOND, index)))
-    expect(ring.bytes).toBeLessThanOrEqual(50_000)
-    const held = ring.select(
-      { after: 0, before: Infinity, limit: 1_000, latest: false },
-      { user: 'ann', groups: new Map() },
-    )
-    expect(held).toHaveLength(ring.size)
-    expect(held[0]?.offset).toBe(index - ring.size + 1 + offsetOf(SECOND, 0))
-    expect(ring.floor).toBe((held[0]?.offset ?? 0) - 1)
-  }
-  expect(ring.size).toBeGreaterThan(20)
-  expect(ring.size).toBeLessThan(200)
-  ring.clear(offsetOf(SECOND + 9, 0))
-  expect([ring.size, ring.bytes, ring.floor]).toEqual([0, 0, offsetOf(SECOND + 9, 0)])
-})
-
-test('D11 a publication that is larger than the ring is not held, and is not said to be', () => {
-  const ring = new Ring(1_000)
-  const message = new ScriptedFeed().message({ ...toAnn, body: 'x'.repeat(2_000) })
-  const offset = offsetOf(SECOND, 1)
-  ring.add(messagePublication(message, offset))
-  expect([ring.size, ring.floor]).toEqual([0, offset])
-  expect(ring.holdsAfter(offset - 1)).toBe(false)
-})
 
 test('D13 what was missed is in the connect reply, in order, behind the offset that was asked for', async () => {
   const { client, feed } = openBench()

@@ -15,6 +15,8 @@ class FakeConnection implements ReadConnection {
   running = 0
   mostRunning = 0
   failure: Error | undefined
+  /** Has 250,000 memberships. */
+  heavy = ''
   release: () => void = () => undefined
   gate: Promise<void> = Promise.resolve()
 
@@ -39,11 +41,18 @@ class FakeConnection implements ReadConnection {
     if (command['find'] === 'revocations') return replyOf('firstBatch', [], 0)
     const [user = '', ...others] = filter.user?.$in ?? []
     this.#users = others
-    return replyOf('firstBatch', [membershipOf(user)], others.length === 0 ? 0 : 7)
+    if (user === this.heavy || others.includes(this.heavy))
+      this.#users = Array<string>(50_000).fill(this.heavy)
+    this.#replies = this.#users.includes(this.heavy) ? 5 : 1
+    return replyOf('firstBatch', [membershipOf(user)], this.#users.length === 0 ? 0 : 7)
   }
 
+  #replies = 1
+
   #rest() {
-    return replyOf('nextBatch', this.#users.map(membershipOf), 0)
+    this.#replies -= 1
+    const documents = this.#users.length < 1_000 ? this.#users.map(membershipOf) : Array(50_000).fill(many)
+    return replyOf('nextBatch', documents, this.#replies > 0 ? 7 : 0)
   }
 
   prove = () => Promise.resolve()
@@ -54,6 +63,8 @@ class FakeConnection implements ReadConnection {
 
 const membershipOf = (user: string) =>
   BSON.serialize({ _id: 'x', group: 'team', user, intervals: [{ from: 1 }] })
+
+const many = membershipOf('mallory')
 
 const replyOf = (batch: string, documents: readonly Uint8Array[], id: number) => ({
   cursor: { [batch]: documents, id: Long.fromNumber(id) },
@@ -109,4 +120,14 @@ test('D63 who has left is not read, and a failed read fails for those who waited
   await expect(reads.load('bob', at(2), signal)).rejects.toThrow('no primary')
   connection.failure = undefined
   expect(await reads.load('bob', at(3), signal)).toMatchObject({ notBefore: 0 })
+})
+
+test('D63 one who has more memberships than a read may have fails alone', async () => {
+  const { connection, reads } = open()
+  connection.heavy = 'mallory'
+  const users = ['ann', 'bob', 'mallory', 'cem', 'dee']
+  const outcomes = await Promise.allSettled(users.map((user) => reads.load(user, at(1), signal)))
+  expect(outcomes.map(({ status }) => status)).toEqual(
+    users.map((user) => (user === 'mallory' ? 'rejected' : 'fulfilled')),
+  )
 })

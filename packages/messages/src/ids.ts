@@ -1,4 +1,4 @@
-import { isId } from '@freshet/protocol'
+import { isId, ProblemError } from '@freshet/protocol'
 import { createHash } from 'node:crypto'
 import type { Recipients } from './contract.ts'
 import { MAX_USER_LENGTH } from './rules.ts'
@@ -25,6 +25,14 @@ export function isUser(text: string): boolean {
   const { length } = text
   if (length === 0 || length > MAX_USER_LENGTH) return false
   return !controlCharacter.test(text) && !loneSurrogate.test(text)
+}
+
+/** The user whom a token names. @throws {ProblemError} forbidden: its `sub` cannot be the name of a user. */
+export function userOf({ sub }: { readonly sub: string }): string {
+  if (isUser(sub)) return sub
+  throw new ProblemError('forbidden', {
+    detail: `Expected a claim "sub" of at most ${MAX_USER_LENGTH} characters, none of them control characters.`,
+  })
 }
 
 /** Whether a text can be the id of a group: an id that cannot be that of a direct conversation. */

@@ -8,6 +8,7 @@ export {
   membershipId,
   membersOf,
   revocationId,
+  userOf,
 } from './ids.ts'
 export {
   countVisibleAfter,
@@ -24,6 +25,7 @@ export { messageJson } from './message-json.ts'
 export {
   MAX_ACKS,
   MAX_BODY_BYTES,
+  MAX_BODY_LEVELS,
   MAX_CLIENT_ID_LENGTH,
   MAX_INTERVALS,
   MAX_RECIPIENTS,

@@ -1,6 +1,9 @@
 /** Largest body of a message: its JSON text without white space between tokens, in bytes of UTF-8. */
 export const MAX_BODY_BYTES = 16 * 1024
 
+/** Deepest body of a message: objects and arrays within each other. */
+export const MAX_BODY_LEVELS = 63
+
 /** Most users that a message without a group may name. */
 export const MAX_RECIPIENTS = 100
 

@@ -9,6 +9,7 @@ import {
   membershipId,
   membersOf,
   occupiedName,
+  userOf,
 } from '../src/index.ts'
 
 test('a composite id tells parts apart whatever they contain', () => {
@@ -50,4 +51,9 @@ test('a user is well-formed text without control characters', () => {
 test('a collection with the name of a route is found', () => {
   expect(occupiedName(['products', 'orders'])).toBeUndefined()
   expect(occupiedName(['products', 'groups'])).toBe('groups')
+})
+
+test('a token whose sub cannot be the name of a user is refused', () => {
+  expect(userOf({ sub: 'ann' })).toBe('ann')
+  for (const sub of ['a\0', '\ud800', 'x'.repeat(257)]) expect(() => userOf({ sub })).toThrow('forbidden')
 })

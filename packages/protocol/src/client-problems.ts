@@ -244,6 +244,13 @@ export const clientProblems = {
     remedy:
       'Request fewer documents at once. For a write with an Idempotency-Key, send "Prefer: return=minimal", because its answer is stored.',
   },
+  'upgrade-required': {
+    status: 426,
+    title: 'The path speaks another protocol',
+    retryable: false,
+    remedy:
+      'Open a web-socket of version 13. A proxy in between must pass on the headers Upgrade and Connection, with HTTP/1.1.',
+  },
   'precondition-required': {
     status: 428,
     title: 'This collection requires a condition for each update',

@@ -72,6 +72,9 @@ const DAY_MS = 86_400_000
 /** Longer headers are not cached, so that the cache is bounded in bytes too. */
 const MAX_CACHED_LENGTH = 4_096
 
+/** With the flag `u`, a pair of surrogates is one character. */
+const loneSurrogate = /\p{Surrogate}/u
+
 /** A scheme ends at a space or at the end: https://www.rfc-editor.org/rfc/rfc9110#section-11.4 */
 const bearerScheme = /^bearer(?: |$)/i
 const bearer = /^bearer +([\w-]+\.[\w-]+\.[\w-]+)$/i
@@ -144,6 +147,9 @@ function slotOf(header: string): number {
 function claimsOf({ sub, roles, groups, exp = 0, iat = 0, freshet_handlers: handlers }: JWTPayload): Claims {
   if (typeof sub !== 'string' || sub === '')
     throw invalid('The claim "sub" must be a non-empty string.', undefined)
+  // Hashes and databases encode strings as UTF-8, where all of them become U+FFFD: two subjects would be one.
+  if (loneSurrogate.test(sub))
+    throw invalid('The claim "sub" must be Unicode text; it has a lone surrogate.', undefined)
   return Object.freeze({
     sub,
     roles: Object.freeze(textsIn(roles)),

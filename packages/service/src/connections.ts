@@ -25,6 +25,7 @@ export type CutReason = 'unread' | 'pipelining' | 'crowded'
 
 export interface ConnectionsOptions {
   readonly take: (request: IncomingMessage, response: ServerResponse) => void
+  /** Without those that were handed over. */
   readonly maxSockets: number
   readonly unreadMs: number
   /** Budget for queued requests, over all connections. */
@@ -65,6 +66,7 @@ export class Connections {
   readonly #options: ConnectionsOptions
   readonly #open = new Map<Socket, Connection>()
   readonly #cuts: Record<CutReason, number> = { unread: 0, pipelining: 0, crowded: 0 }
+  #handedOver = 0
   #refused = 0
   #uses = 0
 
@@ -89,7 +91,8 @@ export class Connections {
   /** Registers a connection. Does nothing for one that Node.js emits again. */
   add(socket: Socket): void {
     if (this.#open.has(socket)) return
-    if (this.#open.size >= this.#options.maxSockets && !this.#evict()) return this.reject(socket)
+    const { maxSockets } = this.#options
+    if (this.#open.size - this.#handedOver >= maxSockets && !this.#evict()) return this.reject(socket)
     const connection: Connection = {
       socket,
       queue: [],
@@ -111,6 +114,7 @@ export class Connections {
     socket.destroySoon = () => this.#linger(connection)
     socket.once('close', () => {
       this.#open.delete(socket)
+      if (connection.handedOver) this.#handedOver -= 1
       this.#clearQueue(connection)
     })
   }
@@ -151,13 +155,11 @@ export class Connections {
     if (connection) this.#begin(connection, request, response)
   }
 
-  /**
-   * Hands the connection to the app. Only the timeout for unread output still applies, and it is never closed to make
-   * space.
-   */
+  /** Hands the connection to the app, once. It counts no more, and only the timeout for unread output still applies. */
   handOver(socket: Socket): void {
     const connection = this.#open.get(socket)
     if (connection) connection.handedOver = true
+    if (connection) this.#handedOver += 1
     socket.setTimeout(0)
   }
 

@@ -45,7 +45,7 @@ export const serviceOptions = defineOptions({
   maxSockets: count(
     'max-sockets',
     10_000,
-    'The maximum number of open connections; beyond that the least recently used one is closed.',
+    'The maximum number of open HTTP connections; beyond that the least recently used one is closed.',
     {
       min: 1,
     },

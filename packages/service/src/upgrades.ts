@@ -149,7 +149,7 @@ export class Upgrades {
   #expectOrigin({ headers: { origin, host } }: IncomingMessage): void {
     const { origins } = this.#options
     if (origin === undefined || origins.includes('*') || origins.includes(origin)) return
-    if (URL.canParse(origin) && new URL(origin).host === host) return
+    if (host !== undefined && (origin === `http://${host}` || origin === `https://${host}`)) return
     throw new ProblemError('forbidden', {
       detail: 'This origin may not connect; see --cors-origins.',
     })

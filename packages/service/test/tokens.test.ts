@@ -104,6 +104,7 @@ test.each<[string, () => string | Promise<string>, RegExp]>([
   ['of another issuer', () => sign({ ...good, iss: 'other' }), /"iss"/],
   ['for another audience', () => sign({ ...good, aud: 'other' }), /"aud"/],
   ['without sub', () => sign(without('sub')), /"sub"/],
+  ['with a sub that UTF-8 cannot encode', () => sign({ ...good, sub: 'a\ud800' }), /lone surrogate/],
   ['with handlers that are not strings', () => sign({ ...good, freshet_handlers: 1 }), /"freshet_handlers"/],
   [
     'with one handler that is not a string',

@@ -253,3 +253,34 @@ test('S12 what a client sends during authorization is kept for the app', async (
   asked[0]?.(known)
   await eventually(() => expect(client.text).toMatch(/101 Switching Protocols[^]*ann in lobby: hi/))
 })
+
+test('S12 only the origin in the form of browsers is that of this host', async () => {
+  await using bench = await openChat({ maxOpen: 100 })
+  const { host } = new URL(bench.url)
+  for (const origin of [
+    'null',
+    `http://evil@${host}`,
+    `ftp://${host}`,
+    `http://${host}/page`,
+    `HTTP://${host}`,
+  ]) {
+    const [status] = await refusal(bench.chat, { ...asAnn, origin })
+    expect([origin, status]).toEqual([origin, 403])
+  }
+  for (const scheme of ['http', 'https']) {
+    const client = new WebSocket(bench.chat, { ...asAnn, origin: `${scheme}://${host}` })
+    await once(client, 'open')
+    client.terminate()
+  }
+})
+
+test('S12 connections of another protocol do not count as HTTP connections', async () => {
+  await using bench = await openChat({ maxOpen: 3, maxSockets: 2 })
+  const clients = [await connected(bench.chat), await connected(bench.chat), await connected(bench.chat)]
+  expect((await fetch(bench.url)).status).toBe(200)
+  expect((await refusal(bench.chat, asAnn))[0]).toBe(503)
+  expect(bench.shell.droppedSockets).toBe(0)
+  for (const client of clients) client.terminate()
+  await eventually(() => expect(bench.upgrades.size).toBe(0))
+  expect((await fetch(bench.url)).status).toBe(200)
+})

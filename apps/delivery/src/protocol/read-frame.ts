@@ -20,8 +20,7 @@ export const FRAME_LIMITS: FrameLimits = { bytes: 64 * 2 ** 10, commands: 128, d
 export function readFrame(text: string, limits: FrameLimits = FRAME_LIMITS): readonly Command[] {
   if (Buffer.byteLength(text) > limits.bytes)
     throw new ProtocolFault(`expected a frame of at most ${limits.bytes} bytes`)
-  // Enough lines to detect that there are too many.
-  const lines = text.split('\n', limits.commands + 2).filter((line) => line.trim() !== '')
+  const lines = text.split('\n').filter((line) => line.trim() !== '')
   if (lines.length === 0) throw new ProtocolFault('expected at least one command in the frame')
   if (lines.length > limits.commands)
     throw new ProtocolFault(`expected at most ${limits.commands} commands in a frame`)
@@ -38,7 +37,7 @@ function parsed(line: string, maxDepth: number): unknown {
 }
 
 /** The greatest depth of brackets outside of strings. Text that is not JSON is refused by the parser. */
-function depthOf(json: string): number {
+export function depthOf(json: string): number {
   let depth = 0
   let deepest = 0
   let inString = false

@@ -35,10 +35,19 @@ export async function openEventStream(
     since: () => (place === undefined ? undefined : positionIn(place)),
     outlet: client,
     onOpen: (opened) =>
-      client.open(opened, () => streams.open(response, { heartbeat: () => client.heartbeat() })),
+      client.open(opened, () => {
+        expectRoom(delivery)
+        return streams.open(response, { heartbeat: () => client.heartbeat() })
+      }),
     abandoned: () => response.closed,
   })
   if (refusal !== undefined) throw problemFor(refusal)
+}
+
+/** @throws {ProblemError} overloaded: as many clients are connected as may be. */
+export function expectRoom(delivery: Delivery): void {
+  if (delivery.makeRoom()) return
+  throw new ProblemError('overloaded', { detail: 'As many clients are connected as may be.' })
 }
 
 /** Malformed text yields a position that cannot be recovered, so the client gets a gap. */
@@ -51,12 +60,20 @@ function positionIn(text: string): StreamPosition {
 export function problemFor(refusal: Refusal): ProblemError {
   switch (refusal) {
     case 'expired':
-      return new ProblemError('unauthenticated', { detail: 'The token has expired.' })
+      return unauthenticated('The token has expired.')
     case 'invalid':
-      return new ProblemError('unauthenticated', { detail: 'The token is not valid.' })
+      return unauthenticated('Expected a valid token, as "Authorization: Bearer <token>" or as a ticket.')
     case 'tooManyConnections':
       return new ProblemError('overloaded', { detail: 'This user has as many connections as one may have.' })
     case 'unavailable':
       return new ProblemError('not-ready', { detail: 'Messages cannot be delivered now.' })
   }
+}
+
+/** A 401 has a challenge: https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2 */
+function unauthenticated(detail: string): ProblemError {
+  return new ProblemError('unauthenticated', {
+    detail,
+    headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
+  })
 }

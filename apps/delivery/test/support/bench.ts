@@ -38,6 +38,13 @@ export class FakeSocket implements Socket {
     checkClose(closes[code])
   }
 
+  isCut = false
+
+  cut(): void {
+    this.isCut = true
+    this.bufferedBytes = 0
+  }
+
   /** Every line that was sent. */
   get lines(): readonly Line[] {
     return this.frames.flatMap((frame) => frame.split('\n').map((line): Line => JSON.parse(line)))

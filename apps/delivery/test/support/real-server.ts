@@ -2,15 +2,16 @@ import { readConfig, systemClock } from '@freshet/kit'
 import { serviceOptions, startService } from '@freshet/service'
 import { silentLog } from '@freshet/testkit'
 import { randomUUID } from 'node:crypto'
-import { WebSocketServer, type RawData, type WebSocket } from 'ws'
+import type { RawData } from 'ws'
 import {
   Delivery,
   deliveryApp,
   deliveryOptions,
-  FRAME_LIMITS,
+  handshake,
   LagMeter,
   type DeliveryAppParts,
   type DeliveryConfig,
+  type WebSocketLike,
 } from '../../src/index.ts'
 import { FakeReads } from './bench.ts'
 import { ScriptedFeed } from './scripted-feed.ts'
@@ -59,8 +60,8 @@ export async function openServer(changed: Partial<DeliveryConfig> = {}, feed = n
     lag: new LagMeter(),
   })
   feed.follow(delivery)
-  const webSockets = new WebSocketServer({ noServer: true, maxPayload: FRAME_LIMITS.bytes, maxFragments: 64 })
-  const sockets = new Set<WebSocket>()
+  const accept = handshake()
+  const sockets = new Set<WebSocketLike>()
   /** The first messages of clients, as they came. */
   const connects: string[] = []
   const pongs: string[] = []
@@ -93,12 +94,16 @@ export async function openServer(changed: Partial<DeliveryConfig> = {}, feed = n
             guard: () => ({ layers: {}, fault: undefined, refusals: {}, renewals: 0 }),
             before: [],
             origins: [],
-            upgrade: ({ request, socket, behind }, onOpen) =>
-              webSockets.handleUpgrade(request, socket, behind, (webSocket) => {
+            handshake: (call, onOpen) =>
+              accept(call, (webSocket) => {
                 sockets.add(webSocket)
-                webSocket.once('close', () => sockets.delete(webSocket))
-                webSocket.once('message', (data) => connects.push(textOf(data)))
-                webSocket.on('message', (data) => textOf(data) === '{}' && pongs.push('{}'))
+                webSocket.on('close', () => sockets.delete(webSocket))
+                let isFirst = true
+                webSocket.on('message', (data) => {
+                  if (isFirst) connects.push(textOf(data))
+                  if (textOf(data) === '{}') pongs.push('{}')
+                  isFirst = false
+                })
                 onOpen(webSocket)
               }),
           },

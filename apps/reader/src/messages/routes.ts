@@ -1,4 +1,4 @@
-import type { SeqRange } from '@freshet/messages'
+import { userOf, type SeqRange } from '@freshet/messages'
 import { isId, ProblemError } from '@freshet/protocol'
 import { parameterOf, sendProblem, type Call, type Claims, type Route } from '@freshet/service'
 import { createHash } from 'node:crypto'
@@ -84,7 +84,7 @@ async function answer(
 
 function viewerOf(claims: Claims | undefined): Viewer {
   if (claims === undefined) throw new TypeError('expected the claims of a token')
-  return { user: claims.sub, groups: claims.groups }
+  return { user: userOf(claims), groups: claims.groups }
 }
 
 type Query = Call['query']

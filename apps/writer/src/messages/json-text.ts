@@ -1,8 +1,9 @@
+import { MAX_BODY_LEVELS } from '@freshet/messages'
 import { ProblemError, type ProblemCode } from '@freshet/protocol'
 import { isUtf8 } from 'node:buffer'
 
 /** Deeper values break some JSON readers. The same limit as for documents. */
-const MAX_LEVELS = 64
+const MAX_LEVELS = MAX_BODY_LEVELS + 1
 
 /** Strings, punctuation, and numbers or words; white space between them is skipped. */
 const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/g

@@ -1,6 +1,6 @@
 import type { Clock } from '@freshet/kit'
-import { isUser } from '@freshet/messages'
-import { ProblemError, type Id } from '@freshet/protocol'
+import { userOf } from '@freshet/messages'
+import type { Id } from '@freshet/protocol'
 import { parameterOf, type BodyShare, type Call, type Claims } from '@freshet/service'
 import type { IncomingMessage } from 'node:http'
 import type { Answer } from '../answer.ts'
@@ -44,10 +44,8 @@ export function toMessageRequest({ adminRole }: MessageParts, call: Call, share:
 }
 
 function userIn(claims: Claims | undefined): string {
-  if (claims !== undefined && isUser(claims.sub)) return claims.sub
-  throw new ProblemError('forbidden', {
-    detail: 'Expected a claim "sub" of at most 256 characters, none of them control characters.',
-  })
+  if (claims === undefined) throw new TypeError('expected the claims of a token')
+  return userOf(claims)
 }
 
 /** What a transaction decided, and whether it wrote anything. */

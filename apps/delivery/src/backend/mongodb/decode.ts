@@ -1,14 +1,18 @@
 import { BsonCursor, bsonTypes, uint32At } from '@freshet/bson'
-import { MAX_BODY_BYTES, MAX_INTERVALS, MAX_RECIPIENTS } from '@freshet/messages'
+import { MAX_BODY_BYTES, MAX_BODY_LEVELS, MAX_INTERVALS, MAX_RECIPIENTS } from '@freshet/messages'
 import type { Interval, Membership, ReadCursor, Recipients, Revocation } from '@freshet/messages'
 import { messageCollections } from '@freshet/mongodb-rules'
 import type { Bytes, Change } from '@freshet/protocol'
 import type { ChangeContent, DeliveredMessage } from '../../contract.ts'
+import { depthOf } from '../../protocol/read-frame.ts'
 
 /** The writer's documents are smaller. Larger ones are not read. */
 const MAX_DOCUMENT_BYTES = 256 * 2 ** 10
 
 const MAX_LEVELS = 4
+
+/** The end of the year 9999: RFC 3339 has no later dates. */
+const MAX_TIME_MS = 253_402_300_799_999
 
 const UNREADABLE: ChangeContent = { kind: 'unreadable' }
 const RESET: ChangeContent = { kind: 'reset' }
@@ -67,7 +71,7 @@ function messageIn(document: Bytes): DeliveredMessage | undefined {
   const to = recipientsOf(fields?.get('to'))
   const atMs = timeOf(fields, 'at')
   const type = textOf(fields, 'type')
-  if (id === undefined || conv === undefined || seq === undefined || from === undefined) return undefined
+  if (id === undefined || conv === undefined || !seq || from === undefined) return undefined
   if (to === undefined || atMs === undefined) return undefined
   if (type !== 'message' && type !== 'edited' && type !== 'deleted') return undefined
   const ref = textOf(fields, 'ref')
@@ -125,8 +129,8 @@ function recipientsOf(to: Value): Recipients | undefined {
   const group = textOf(to, 'group')
   if (group !== undefined) return { group }
   const users = to.get('users')
-  if (!isList(users) || users.length > MAX_RECIPIENTS) return undefined
-  const names = users.filter((one) => typeof one === 'string')
+  if (!isList(users) || users.length === 0 || users.length > MAX_RECIPIENTS) return undefined
+  const names = users.filter((one): one is string => typeof one === 'string' && one !== '')
   return names.length === users.length ? { users: names } : undefined
 }
 
@@ -150,11 +154,12 @@ function intervalsOf(list: Value): readonly Interval[] {
 }
 
 /**
- * The JSON text of a body, on one line: frames are separated by newlines. Checked, because text that is not JSON would make a
- * whole frame unreadable; passed on as it is.
+ * The JSON text of a body, on one line: frames are separated by newlines. Checked, because text that is not JSON, or nested
+ * too deep for the parsers of some clients, would make a whole frame unreadable; passed on as it is.
  */
 function jsonLine(body: Value): string | undefined {
   if (typeof body !== 'string' || Buffer.byteLength(body) > MAX_BODY_BYTES) return undefined
+  if (depthOf(body) > MAX_BODY_LEVELS) return undefined
   try {
     JSON.parse(body)
   } catch {
@@ -213,11 +218,11 @@ function countOf(fields: Fields | undefined, name: string): number | undefined {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined
 }
 
-/** Milliseconds since 1970; `undefined` outside the range of dates. */
+/** Milliseconds since 1970; `undefined` before 1970 and after the year 9999. */
 function timeOf(fields: Fields | undefined, name: string): number | undefined {
   const value = fields?.get(name)
   const ms = value instanceof Date ? value.getTime() : Number.NaN
-  return Number.isNaN(ms) ? undefined : ms
+  return ms >= 0 && ms <= MAX_TIME_MS ? ms : undefined
 }
 
 const isFields = (value: Value): value is Fields => value instanceof Map

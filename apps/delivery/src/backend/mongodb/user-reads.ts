@@ -34,6 +34,11 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
+/** The users of one read have too many memberships; one of them may have most. */
+class TooManyMemberships extends Error {
+  override readonly name = 'TooManyMemberships'
+}
+
 type Reply = Awaited<ReturnType<ReadConnection['run']>>
 
 /** Snapshot reads of memberships and revocations. Users who wait for the same position share a read. */
@@ -78,18 +83,32 @@ export class MongoUserReads implements UserReads {
   }
 
   async #run(taken: readonly Waiting[]): Promise<void> {
+    this.#running += 1
+    await this.#settle(taken)
+    this.#running -= 1
+    this.#schedule()
+  }
+
+  /** Resolves or rejects all of them. Never rejects itself. */
+  async #settle(taken: readonly Waiting[]): Promise<void> {
     const [first] = taken
     if (first === undefined) return
-    this.#running += 1
+    const users = [...new Set(taken.map(({ user }) => user))]
     try {
-      const states = await this.#read([...new Set(taken.map(({ user }) => user))], first.at)
+      const states = await this.#read(users, first.at)
       for (const { user, resolve } of taken) resolve(states(user))
     } catch (error) {
+      // The others must not fail with the one who has that many.
+      if (error instanceof TooManyMemberships && users.length > 1)
+        return await this.#settleHalves(taken, users)
       for (const { reject } of taken) reject(error)
-    } finally {
-      this.#running -= 1
-      this.#schedule()
     }
+  }
+
+  async #settleHalves(taken: readonly Waiting[], users: readonly string[]): Promise<void> {
+    const half = new Set(users.slice(0, users.length >> 1))
+    await this.#settle(taken.filter(({ user }) => half.has(user)))
+    await this.#settle(taken.filter(({ user }) => !half.has(user)))
   }
 
   async #read(users: readonly string[], { at }: SourcePosition): Promise<(user: string) => UserState> {
@@ -132,7 +151,7 @@ export class MongoUserReads implements UserReads {
       const found: Bytes[] = [...first['cursor'].firstBatch]
       for (let { id } = first['cursor']; !id.isZero();) {
         if (found.length > MAX_DOCUMENTS)
-          throw new Error(`expected at most ${MAX_DOCUMENTS} memberships of ${MAX_USERS} users`)
+          throw new TooManyMemberships(`expected at most ${MAX_DOCUMENTS} memberships in one read`)
         const more = await this.#ask(
           { getMore: id, collection: command.find, batchSize: DOCUMENTS_PER_REPLY },
           how,
