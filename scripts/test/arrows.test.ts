@@ -86,7 +86,7 @@ const mayImportMongodb =
   /^(packages\/(guard|migration|testkit)\/src\/|packages\/embed\/src\/mongodb\/|apps\/writer\/src\/store\/)/
 
 /** Where the PostgreSQL driver may be imported. */
-const mayImportPg = /^packages\/change-stream-postgres\/src\//
+const mayImportPg = /^packages\/(change-stream-postgres|postgres)\/src\//
 
 /** Packages that any test may use. */
 const testing = new Set(['kit', 'migration', 'mongod', 'postgres', 'protocol', 'roles', 'testkit'])

@@ -1,3 +1,4 @@
+import { ChangeStreamError } from '@freshet/change-stream'
 import type { Change, DocumentChange, Position } from '@freshet/protocol'
 import { idIn, type Table } from './collections.ts'
 import { decode, type Field, type Message, type Relation } from './pgoutput.ts'
@@ -97,7 +98,7 @@ export class TransactionAssembler {
         return this.#row(message.oid, message.old, undefined)
       case 'truncate':
         for (const oid of message.oids) {
-          const collection = this.#relations.get(oid)?.table.collection
+          const collection = this.#followed(oid)?.table.collection
           if (collection !== undefined) this.#add({ kind: 'drop-collection', collection })
         }
         return
@@ -138,13 +139,21 @@ export class TransactionAssembler {
 
   /** Documents may look different now, and it is unknown of which tables. */
   #definitionsChanged(): void {
-    this.#relations.clear()
     for (const { collection } of this.#tables.values())
       this.#add({ kind: 'invalidate-collection', collection })
   }
 
+  /** @throws {ChangeStreamError} UNSUPPORTED: ignoring the change of an unknown table could lose it. */
+  #followed(oid: number): Followed | undefined {
+    if (this.#relations.has(oid)) return this.#relations.get(oid)
+    throw new ChangeStreamError(
+      'UNSUPPORTED',
+      `pgoutput sent a change of the table ${oid} without describing it`,
+    )
+  }
+
   #row(oid: number, old: readonly Field[] | undefined, row: readonly Field[] | undefined): void {
-    const followed = this.#relations.get(oid)
+    const followed = this.#followed(oid)
     if (followed === undefined) return
     const { table, mapping, key } = followed
     const { collection, idType } = table

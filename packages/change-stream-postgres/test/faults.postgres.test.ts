@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { eventually } from '@freshet/testkit'
+import type { TestDatabase } from '@freshet/postgres'
 import type { IdType } from '@freshet/protocol'
-import { publication, TestDatabase } from './support/open-database.ts'
+import { openDatabase, publication } from './support/open-database.ts'
 import { inWords, listen, openSource } from './support/open-source.ts'
 
 const collections: ReadonlyMap<string, IdType> = new Map([['products', 'string']])
@@ -10,7 +11,7 @@ const { signal } = new AbortController()
 let db: TestDatabase
 
 beforeAll(async () => {
-  db = await TestDatabase.open({
+  db = await openDatabase({
     collections,
     tables: ['create table products (id text primary key, value text)'],
   })

@@ -1,10 +1,10 @@
 import { describeChangeSource, type BenchWrite, type SourceBench } from '@freshet/change-stream/conformance'
 import { systemClock } from '@freshet/kit'
+import { HeldWriter, heldCommits } from '@freshet/postgres'
 import type { IdType } from '@freshet/protocol'
 import { CutProxy } from '@freshet/testkit'
 import { postgresSource } from '../src/index.ts'
-import { HeldWriter, heldCommits } from './support/held-writer.ts'
-import { publication, TestDatabase } from './support/open-database.ts'
+import { openDatabase, publication } from './support/open-database.ts'
 
 const collections: ReadonlyMap<string, IdType> = new Map([['products', 'string']])
 
@@ -15,8 +15,8 @@ const tables = [
 
 /** Two servers behind one address. */
 async function openBench(): Promise<SourceBench> {
-  const db = await TestDatabase.open({ collections, tables, settings: heldCommits })
-  const other = await TestDatabase.open({ collections, tables })
+  const db = await openDatabase({ collections, tables, settings: heldCommits })
+  const other = await openDatabase({ collections, tables })
   const proxy = await CutProxy.open(db.server.port)
   const uri = (port: number): string => db.uri.replace(`:${db.server.port}/`, `:${port}/`)
   const { source, reads, close } = postgresSource({

@@ -1,8 +1,9 @@
 import { Hearing } from '@freshet/change-stream/conformance'
 import { systemClock } from '@freshet/kit'
+import type { TestDatabase } from '@freshet/postgres'
 import type { CollectionPlace } from '@freshet/protocol'
 import { postgresSource, type PostgresSourceAndReads, type PostgresSourceOptions } from '../../src/index.ts'
-import { publication, type TestDatabase } from './open-database.ts'
+import { publication } from './open-database.ts'
 
 export interface OpenedSource extends PostgresSourceAndReads, AsyncDisposable {}
 

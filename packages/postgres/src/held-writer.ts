@@ -1,5 +1,8 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Client } from 'pg'
-import type { TestDatabase } from './open-database.ts'
+import type { TestDatabase } from './test-database.ts'
+
+const RETRY_MS = 10
 
 /** Settings of a server whose commits wait for a standby that does not exist, unless a session asks for less. */
 export const heldCommits = { synchronous_standby_names: 'nobody', synchronous_commit: 'local' } as const
@@ -43,8 +46,12 @@ export class HeldWriter {
   /** Shows the held commit. */
   async release(): Promise<void> {
     this.#held = false
-    await this.#db.admin.query('select pg_cancel_backend($1)', [this.#pid])
-    await this.#committing
+    const committed = this.#committing?.then(() => true)
+    for (let ended = committed === undefined; !ended;) {
+      // A wait that has not begun yet cannot be ended.
+      await this.#db.admin.query('select pg_cancel_backend($1)', [this.#pid])
+      ended = (await Promise.race([committed, pause(RETRY_MS)])) === true
+    }
     await this.#client.query('set synchronous_commit = local')
   }
 
