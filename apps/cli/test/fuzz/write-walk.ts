@@ -122,21 +122,28 @@ export class WriteWalk {
   async #send(sent: Sent, wanted: readonly string[] | undefined): Promise<Got | undefined> {
     const { writer, report } = this.#parts
     this.#sent += 1
-    let got: Got
-    try {
-      got = await writer.send(sent)
-    } catch (error) {
-      report(`${says(sent)}: ${String(error)}`)
-      return undefined
+    for (let refused = 0; ; refused += 1) {
+      let got: Got
+      try {
+        got = await writer.send(sent)
+      } catch (error) {
+        report(`${says(sent)}: ${String(error)}`)
+        return undefined
+      }
+      const outcome = codeOf(got) || String(got.status)
+      this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1)
+      for (const fault of faultsOf('writer', sent, got)) report(`${says(sent)}: ${fault}: ${tells(got)}`)
+      if (wanted === undefined || wanted.includes(outcome)) return got
+      if (outcome !== 'unavailable' || refused === REFUSALS) {
+        report(`${says(sent)}: wanted ${wanted.join(' or ')}, got ${tells(got)}`)
+        return got
+      }
     }
-    const outcome = codeOf(got) || String(got.status)
-    this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1)
-    for (const fault of faultsOf('writer', sent, got)) report(`${says(sent)}: ${fault}: ${tells(got)}`)
-    if (wanted && !wanted.includes(outcome))
-      report(`${says(sent)}: wanted ${wanted.join(' or ')}, got ${tells(got)}`)
-    return got
   }
 }
+
+/** How often in a row a busy writer may refuse a request before it has written anything. */
+const REFUSALS = 5
 
 /**
  * Possible answers to another method with the same path and key: 405 if the path does not accept it, otherwise a

@@ -9,8 +9,8 @@ export interface Sent {
   readonly body?: string | Buffer | undefined
 }
 
-/** Nothing may take longer: services wait for at most 30 s. */
-const HANGS_AFTER_MS = 45_000
+/** Nothing may take longer: services wait for at most 30 s, and a busy machine takes some time too. */
+const HANGS_AFTER_MS = 120_000
 
 /**
  * A client of a service, with one connection. `fetch` would normalize paths and methods, and takes most of the time of
