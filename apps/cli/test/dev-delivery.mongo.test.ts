@@ -23,7 +23,7 @@ beforeAll(async () => {
   // The server now records every change and its user.
   const filter = { op: { $nin: ['query', 'getmore'] } }
   await mongodb.db('shop_messages').command({ profile: 2, filter })
-}, 120_000)
+})
 afterAll(async () => {
   await mongodb.close()
   await dev[Symbol.asyncDispose]()

@@ -88,11 +88,14 @@ const requests = (): Promise<readonly number[]> =>
 
 test('P2 an audit of the running system with changing data covers every reader and finds nothing wrong', async () => {
   const before = await requests()
-  await using program = new Program(['audit', '--for=3s', '--json'], dev.cwd)
-  const { code, printed, said } = await program.outcome
-  const { audited, wrong, examples } = JSON.parse(printed)
-  expect({ said, wrong, examples, code }).toEqual({ said: '', wrong: 0, examples: [], code: 0 })
-  expect(audited).toBeGreaterThan(100)
+  // Once is enough unless the machine is busy.
+  for (let audited = 0; audited <= 100;) {
+    await using program = new Program(['audit', '--for=3s', '--json'], dev.cwd)
+    const { code, printed, said } = await program.outcome
+    const { wrong, examples, ...report } = JSON.parse(printed)
+    expect({ said, wrong, examples, code }).toEqual({ said: '', wrong: 0, examples: [], code: 0 })
+    audited += report.audited
+  }
   const asked = (await requests()).map((count, at) => count - (before[at] ?? count))
   expect(Math.min(...asked)).toBeGreaterThan(0)
 })

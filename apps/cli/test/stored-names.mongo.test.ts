@@ -88,4 +88,4 @@ test('collections of another program are served under other names: read, written
   } finally {
     rmSync(folder, { recursive: true })
   }
-}, 120_000)
+})

@@ -18,7 +18,7 @@ beforeAll(async () => {
   if (!first || !second) throw new Error('expected two instances')
   one = first
   other = second
-}, 120_000)
+})
 afterAll(() => system[Symbol.asyncDispose]())
 
 /** Clients to cut at once; 10,000 need `ulimit -n 65536` and some minutes. */

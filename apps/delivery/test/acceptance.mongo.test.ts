@@ -17,7 +17,7 @@ beforeAll(async () => {
   if (!first || !second) throw new Error('expected two instances')
   one = first
   other = second
-}, 120_000)
+})
 afterAll(() => system[Symbol.asyncDispose]())
 
 /** The same user on two devices, with both versions of npm `centrifuge`. */

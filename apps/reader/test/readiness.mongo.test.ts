@@ -26,7 +26,7 @@ test('when disconnected, a reader with a staleness limit is not ready until it i
   const both = [strict, patient]
   for (const reader of both) {
     await eventually(async () => expect(await readiness(reader)).toMatch(/^200/))
-    expect(await lamp(reader)).toEqual([200, '{"id":"lamp","name":"Lamp"}', 0])
+    await eventually(async () => expect(await lamp(reader)).toEqual([200, '{"id":"lamp","name":"Lamp"}', 0]))
   }
   proxy.cut()
   await eventually(async () => expect(await readiness(strict)).toMatch(/^503 .*stale: not proved current/))

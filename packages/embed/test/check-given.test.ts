@@ -85,4 +85,4 @@ test('E1 negative control: valid options get as far as the network', async () =>
     log: console,
   }
   await expect(opened(all)).rejects.toMatchObject({ code: 'UNREACHABLE' })
-}, 20_000)
+})

@@ -18,7 +18,7 @@ test('E4 an embedded replica whose address pointed to another server for a while
     encoder: asDocuments,
     options,
   })
-  expect((await replica.get('products', 'held')).values).not.toEqual([ABSENT])
+  await eventually(async () => expect((await replica.get('products', 'held')).values).not.toEqual([ABSENT]))
   await db.stop()
   const impostor = await startImpostor(db.servers.members[0]?.port ?? 0, 'standalone')
   const before = replica.status().reopens

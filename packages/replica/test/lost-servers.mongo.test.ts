@@ -13,7 +13,7 @@ test('R22 a replica recovers by itself, with its cache, after its address led to
   await db.admin.db('shop').collection<Stored>('products').insertOne({ _id: 'held' })
   const options = { lagAfterMs: 200, fillWaitMs: 300 }
   await using replica = await openReplica(db, { options })
-  expect((await replica.get('products', 'held')).values).not.toEqual([ABSENT])
+  await eventually(async () => expect((await replica.get('products', 'held')).values).not.toEqual([ABSENT]))
   await db.stop()
   const impostor = await startImpostor(db.servers.members[0]?.port ?? 0, 'standalone')
   const before = replica.status().reopens
