@@ -52,6 +52,7 @@ const arrows: Record<string, readonly string[]> = {
   reader: [
     'change-stream',
     'change-stream-mongodb',
+    'change-stream-postgres',
     'documents',
     'documents-mongodb',
     'guard',

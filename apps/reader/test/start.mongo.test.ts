@@ -21,7 +21,7 @@ function start(
     heapBytes: 2 ** 30,
     aliveWithinMs: 2_000,
     open: async (config, tools) => {
-      const connections = await openConnections(config, tools, () => 0)
+      const connections = await openConnections({ ...config, mongodbUri: uri }, tools, () => 0)
       return {
         replica: new FakeReplica(),
         access: new Map(),

@@ -6,6 +6,7 @@ import { Fences } from './fences.ts'
 import { FollowedServer } from './identity.ts'
 import { LogPosition } from './log-position.ts'
 import { defaultPostgresSourceOptions, type PostgresSourceOptions } from './options.ts'
+import { ReadOnlyUser, type ReadOnlyStatus } from './read-only-user.ts'
 import { PostgresReads } from './reads.ts'
 import { ReplicationStream } from './replication-stream.ts'
 import { Sessions } from './session.ts'
@@ -29,6 +30,11 @@ export interface PostgresConnection {
 export interface PostgresSourceAndReads {
   readonly source: ChangeSource
   readonly reads: SourceReads
+  readonly user: {
+    /** Rejects if the user may write. Also checked by each start. @throws {ChangeStreamError} */
+    readonly prove: () => Promise<void>
+    readonly status: () => ReadOnlyStatus
+  }
   /** Closes all connections. */
   readonly close: () => Promise<void>
 }
@@ -49,8 +55,10 @@ export function postgresSource(connection: PostgresConnection): PostgresSourceAn
   const shared = { tables, publication, applied, followed, log, fences }
   const open = (): Promise<ReplicationStream> =>
     ReplicationStream.open({ uri, appName: `${appName}-feed`, withinMs })
-  const source = new PostgresSource({ ...shared, open, query, clock, options })
+  const user = new ReadOnlyUser({ query, tables, session: { uri, appName, withinMs } })
+  const source = new PostgresSource({ ...shared, open, query, user, clock, options })
   return {
+    user: { prove: () => user.prove(), status: () => user.status() },
     source,
     reads: new PostgresReads({ ...shared, query: (...args) => sessions.query(...args) }),
     close: async () => {

@@ -43,10 +43,14 @@ function configOf({ uri, appName, withinMs }: SessionOptions): ClientConfig {
 }
 
 /** Connects for replication. @throws {ChangeStreamError} DISCONNECTED, DENIED, UNSUPPORTED */
-export async function connectForReplication(options: SessionOptions): Promise<Client> {
+export function connectForReplication(options: SessionOptions): Promise<Client> {
   // The types of pg omit it.
-  const replication = { replication: 'database' }
-  const client = new Client({ ...configOf(options), ...replication })
+  return openClient(options, { replication: 'database' })
+}
+
+/** Connects. @throws {ChangeStreamError} DISCONNECTED, DENIED, UNSUPPORTED */
+export async function openClient(options: SessionOptions, more: object = {}): Promise<Client> {
+  const client = new Client({ ...configOf(options), ...more })
   // An error also fails the running statement, or the next one.
   client.on('error', () => undefined)
   try {

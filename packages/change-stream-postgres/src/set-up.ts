@@ -7,6 +7,22 @@ export const DDL_PREFIX = 'freshet.ddl'
 /** The prefix of the message that moves the log on. */
 export const NUDGE_PREFIX = 'freshet.nudge'
 
+/** What decides which rows are documents and how they look. Indexes and refreshed views do not. */
+const kinds = [
+  'table',
+  'table column',
+  'table constraint',
+  'domain constraint',
+  'type',
+  'schema',
+  'policy',
+  'publication',
+  'publication relation',
+  'publication namespace',
+]
+  .map((kind) => `'${kind}'`)
+  .join(', ')
+
 /** The names of the event triggers. Both must be enabled. */
 export const eventTriggers = ['freshet_ddl', 'freshet_drop'] as const
 
@@ -33,12 +49,16 @@ export function setUpStatements({ publication, user, collections }: SetUp): read
     `grant select on ${names} to ${quoted(user)}`,
     `alter role ${quoted(user)} set default_transaction_read_only = on`,
     `create function public.freshet_ddl() returns event_trigger language plpgsql security definer set search_path = pg_catalog as $$
+declare
+  kinds text[] := array[${kinds}];
 begin
   if tg_event = 'sql_drop' then
-    if not exists (select from pg_event_trigger_dropped_objects() where not is_temporary) then return; end if;
+    if not exists (
+      select from pg_event_trigger_dropped_objects() where object_type = any(kinds) and not is_temporary
+    ) then return; end if;
   elsif not exists (
     select from pg_event_trigger_ddl_commands()
-    where schema_name is null or schema_name not like 'pg\\_temp%'
+    where object_type = any(kinds) and (schema_name is null or schema_name not like 'pg\\_temp%')
   ) then return; end if;
   perform pg_logical_emit_message(true, ${literal(DDL_PREFIX)}, '');
 end $$`,

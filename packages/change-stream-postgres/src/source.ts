@@ -11,6 +11,7 @@ import { identify, type FollowedServer } from './identity.ts'
 import type { LogPosition } from './log-position.ts'
 import { positionOfLsn } from './lsn.ts'
 import type { PostgresSourceOptions } from './options.ts'
+import type { ReadOnlyUser } from './read-only-user.ts'
 import type { ReplicationStream } from './replication-stream.ts'
 import { inspectServer, waitForRunning } from './server.ts'
 import type { AppliedTransactions } from './transactions.ts'
@@ -19,6 +20,7 @@ export interface PostgresSourceParts {
   /** Opens the connection of the feed. */
   readonly open: () => Promise<ReplicationStream>
   readonly query: Query
+  readonly user: Pick<ReadOnlyUser, 'prove'>
   readonly tables: ReadonlyMap<string, Table>
   readonly publication: string
   readonly applied: AppliedTransactions
@@ -54,8 +56,9 @@ export class PostgresSource implements ChangeSource {
 
   /** Takes as long as transactions that are running now, because their commits may be in the log but not visible yet. */
   async start(signal: AbortSignal): Promise<Origin> {
-    const { query, publication, options, followed, applied, clock } = this.#parts
+    const { query, user, publication, options, followed, applied, clock } = this.#parts
     this.close()
+    await user.prove()
     const stream = await this.#parts.open()
     const close = (): void => stream.close()
     signal.addEventListener('abort', close, { once: true })

@@ -50,6 +50,7 @@ const tables = [
   'create domain positive as integer check (value > 0)',
   `create table all_types (id integer primary key, ${values.map(([type], n) => `c${n} ${type}`).join(', ')})`,
   'create table texts (id text primary key, value integer, long text)',
+  'create materialized view a_copy as select 1 as one',
   'create table keys (id uuid primary key, value integer)',
 ]
 
@@ -167,6 +168,8 @@ test('P5 a changed definition invalidates the collections at its own position', 
   )
   const invalidated = heard.changes.length
   await db.admin.query('create temporary table of_a_session (id integer)')
+  await db.admin.query('create index on texts (value)')
+  await db.admin.query('refresh materialized view a_copy')
   // The server describes only the changed table again.
   await db.admin.query(`insert into texts values ('a', 1)`)
   await heard.until(() => heard.changes.length > invalidated)

@@ -34,7 +34,10 @@ export function startReader(
         ...defaults.filter((one) => !argv.some((other) => other.startsWith(one.replace(/=.*/, '=')))),
         ...argv,
       ],
-      env: { FRESHET_TOKEN_SECRET: secret, FRESHET_MONGODB_URI: uri },
+      env: {
+        FRESHET_TOKEN_SECRET: secret,
+        [uri.startsWith('mongodb') ? 'FRESHET_MONGODB_URI' : 'FRESHET_POSTGRES_URI']: uri,
+      },
       readFile: () => '',
     }),
     log: silentLog,

@@ -1,7 +1,7 @@
 import { mongoSource } from '@freshet/change-stream-mongodb'
 import { CollectionFileError, loadCollections } from '@freshet/documents'
 import { mongodbCodec } from '@freshet/documents-mongodb'
-import { ConfigError, defineOptions, REQUIRED, secret, type ConfigOf } from '@freshet/kit'
+import { ConfigError, defineOptions, secret, type ConfigOf } from '@freshet/kit'
 import { occupiedName } from '@freshet/messages'
 import { storedNameFault } from '@freshet/mongodb-rules'
 import { createReplica, defaultReplicaOptions } from '@freshet/replica'
@@ -14,14 +14,14 @@ import { MongoMessageReads } from './message-reads.ts'
 export const mongodbOptions = defineOptions({
   mongodbUri: secret(
     'mongodb-uri',
-    REQUIRED,
+    undefined,
     'The MongoDB URI of a read-only user; a user who may write is refused.',
   ),
 })
 
 /** Loads the collection files, opens the guarded connections, and creates the replica. @throws {ConfigError} */
 export async function openMongodb(
-  config: ConfigOf<typeof mongodbOptions> & BackendSettings,
+  config: ConfigOf<typeof mongodbOptions> & BackendSettings & { readonly mongodbUri: string },
   tools: BackendTools,
 ): Promise<Backend> {
   const { log, clock, inFlight } = tools
