@@ -26,6 +26,7 @@ const NEWLINE = 10
 /** A web-socket client as thin as can be, so that it takes little of the machine that it shares with the server. */
 export class RawClient {
   readonly #user: string
+  readonly #token: string
   readonly #address: Address
   readonly #events: RawClientEvents
   #socket: Socket | undefined
@@ -36,6 +37,7 @@ export class RawClient {
 
   constructor(user: string, address: Address, events: RawClientEvents) {
     this.#user = user
+    this.#token = tokenOf(user)
     this.#address = address
     this.#events = events
   }
@@ -97,7 +99,7 @@ export class RawClient {
     this.#open = true
     this.#pending = this.#pending.subarray(end + 4)
     const subs = { [`#${this.#user}`]: { recover: true, ...this.#since } }
-    const request = { token: tokenOf(this.#user), ...(this.#since && { subs }) }
+    const request = { token: this.#token, ...(this.#since && { subs }) }
     this.#socket?.write(maskedText(JSON.stringify({ id: 1, connect: request })))
     return true
   }

@@ -28,9 +28,8 @@ export class BufferBudget {
     return this.#bytes
   }
 
-  /** Measures a client's buffer; `false`: the budget is exceeded and the client has more than its fair share. */
-  allows(socket: Buffered): boolean {
-    const bytes = socket.bufferedBytes
+  /** Notes the size of a client's buffer; `false`: the budget is exceeded and the client has more than its fair share. */
+  allows(socket: Buffered, bytes = socket.bufferedBytes): boolean {
     // The usual case: the kernel has taken everything.
     if (bytes === 0 && !this.#waiting.has(socket)) return true
     this.#set(socket, bytes)

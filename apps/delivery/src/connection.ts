@@ -19,44 +19,28 @@ import { welcome } from './welcome.ts'
 /** Commands that may queue behind a pending connect. */
 const MAX_QUEUED = 128
 
-/** What a connection reports, each at most once. */
-export interface ConnectionEvents {
-  /** It has a session. */
-  onOpen(): void
-  /** With the code of our close, or `undefined` when the client disconnected. */
-  onClose(code: CloseCode | undefined): void
-}
-
 /** One client of the frame protocol, from its first frame to its close. */
 export class Connection implements Outlet {
   readonly #tools: ConnectionTools
   readonly #socket: Socket
-  readonly #events: ConnectionEvents
   readonly #queue: SendQueue
   readonly #rate: RateLimit
-  readonly #stale: WheelTimer
   readonly #client: string
   #state: ConnectionState = 'waiting'
-  #waiting: Command[] = []
+  #waiting: Command[] | undefined
+  #stale: WheelTimer | undefined
   #session: Session | undefined
   #heartbeat: Heartbeat | undefined
   #pushHead = ''
   #pushBytes = 0
 
-  constructor(tools: ConnectionTools, socket: Socket, events: ConnectionEvents) {
-    const { wheel, clock, defer, budget, limits, newId } = tools
+  constructor(tools: ConnectionTools, socket: Socket) {
+    const { wheel, clock, limits, newId } = tools
     this.#tools = tools
     this.#socket = socket
-    this.#events = events
     this.#client = newId()
     this.#rate = new RateLimit(limits.commandsPerSecond, clock)
-    this.#queue = new SendQueue({
-      socket,
-      defer,
-      budget,
-      maxBytes: limits.maxBufferBytes,
-      onSlow: () => this.end('slow'),
-    })
+    this.#queue = new SendQueue(tools, socket, this)
     this.#stale = wheel.set(limits.connectWithinMs, () => this.end('stale'))
   }
 
@@ -87,6 +71,10 @@ export class Connection implements Outlet {
     this.#queue.push(`${this.#pushHead}${json}${PUSH_TAIL}`, this.#pushBytes + bytes)
   }
 
+  ping(): void {
+    this.#send(PING)
+  }
+
   /** Sends what is queued, unless the client is too slow, and closes the connection. Idempotent. */
   end(code: CloseCode): void {
     if (this.#state === 'closed') return
@@ -115,7 +103,7 @@ export class Connection implements Outlet {
   #leave(code: CloseCode | undefined): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
-    this.#waiting = []
+    this.#waiting = undefined
     this.#tools.wheel.cancel(this.#stale)
     this.#heartbeat?.stop()
     this.#queue.close()
@@ -124,7 +112,7 @@ export class Connection implements Outlet {
       this.#socket.close(code)
       this.#tools.budget.closing(this.#socket)
     }
-    this.#events.onClose(code)
+    this.#tools.events.onClose(this, code)
   }
 
   #take(command: Command): void {
@@ -132,6 +120,7 @@ export class Connection implements Outlet {
       case 'connect':
         return command.method === 'connect' ? this.#connect(command.id, command.request) : undefined
       case 'queue':
+        this.#waiting ??= []
         if (this.#waiting.length >= MAX_QUEUED) return this.end('tooManyRequests')
         return void this.#waiting.push(command)
       case 'answer':
@@ -155,24 +144,24 @@ export class Connection implements Outlet {
       onOpen: (opened) => this.#open(id, opened),
       abandoned: () => this.#state === 'closed',
     })
-    opening.then((refusal) => this.#refuse(id, refusal), this.#fail)
+    opening.then(
+      (refusal) => this.#refuse(id, refusal),
+      (error: unknown) => this.#fail(error),
+    )
   }
 
   #open(id: number, opened: Opened): void {
-    const { wheel, random, limits } = this.#tools
     this.#state = 'open'
     this.#session = opened.session
-    this.#events.onOpen()
+    this.#tools.events.onOpen(this)
     this.#pushHead = pushHead(opened.user)
     this.#pushBytes = Buffer.byteLength(this.#pushHead) + PUSH_TAIL.length
-    wheel.cancel(this.#stale)
-    const { pingMs, pongMs } = limits
-    const onPing = (): void => this.#send(PING)
-    const onSilence = (): void => this.end('noPong')
-    this.#heartbeat = new Heartbeat({ wheel, random, pingMs, pongMs, onPing, onSilence })
+    this.#tools.wheel.cancel(this.#stale)
+    this.#stale = undefined
+    this.#heartbeat = new Heartbeat(this.#tools, this)
     this.#send(welcome(id, this.#client, opened, this.#tools))
-    const waiting = this.#waiting
-    this.#waiting = []
+    const waiting = this.#waiting ?? []
+    this.#waiting = undefined
     for (const command of waiting) this.#take(command)
   }
 
@@ -181,7 +170,7 @@ export class Connection implements Outlet {
     if (refusal === 'invalid') return this.end('invalidToken')
     if (refusal === 'tooManyConnections') return this.end('tooManyConnections')
     this.#state = 'refused'
-    this.#waiting = []
+    this.#waiting = undefined
     this.#send(errorReply(id, refusal === 'expired' ? 'tokenExpired' : 'internal'))
   }
 
@@ -190,7 +179,9 @@ export class Connection implements Outlet {
     const stream = this.#tools.stream()
     if (method === 'pong' || method === 'send' || method === 'connect' || !this.#session) return
     if (method === 'refresh')
-      return void this.#refresh(command.id, command.token, this.#session).catch(this.#fail)
+      return void this.#refresh(command.id, command.token, this.#session).catch((error: unknown) =>
+        this.#fail(error),
+      )
     // The feed has restarted, so this connection is about to close.
     if (stream === undefined) return this.#send(errorReply(command.id, 'internal'))
     this.#send(answerTo(command, this.#session, stream))
@@ -207,7 +198,7 @@ export class Connection implements Outlet {
   }
 
   /** An internal error: the client reconnects. */
-  readonly #fail = (err: unknown): void => {
+  #fail(err: unknown): void {
     this.#tools.log.error({ err }, 'connection failed')
     this.end('error')
   }

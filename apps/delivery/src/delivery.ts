@@ -23,6 +23,7 @@ import { closes, type CloseCode } from './protocol/codes.ts'
 import { cursorPublication, messagePublication, type Publication } from './publication.ts'
 import type { Stream } from './recovery.ts'
 import { Ring } from './ring.ts'
+import { SendTurn } from './send-queue.ts'
 import { SessionOpener } from './session-opener.ts'
 import type { Socket } from './socket.ts'
 import { TimerWheel } from './timer-wheel.ts'
@@ -108,7 +109,22 @@ export class Delivery implements FeedSink, Part {
     })
     this.frames = new BufferBudget(config.frameBytes, wheel)
     this.#budget = new BufferBudget(config.socketBytes, wheel)
-    this.#tools = { ...parts, opener: this.opener, wheel, stream, budget: this.#budget, limits: config }
+    this.#tools = {
+      ...parts,
+      opener: this.opener,
+      wheel,
+      stream,
+      turn: new SendTurn(parts.defer),
+      budget: this.#budget,
+      limits: config,
+      events: {
+        onOpen: (connection) => this.#waiting.delete(connection),
+        onClose: (connection, code) => {
+          this.#waiting.delete(connection)
+          this.closed(connection, code)
+        },
+      },
+    }
   }
 
   start(): void {
@@ -180,13 +196,7 @@ export class Delivery implements FeedSink, Part {
 
   /** A client of the frame protocol. Pass the frames that the socket receives to the connection. */
   accept(socket: Socket): Connection {
-    const connection = new Connection(this.#tools, socket, {
-      onOpen: () => this.#waiting.delete(connection),
-      onClose: (code) => {
-        this.#waiting.delete(connection)
-        this.closed(connection, code)
-      },
-    })
+    const connection = new Connection(this.#tools, socket)
     this.#open.add(connection)
     this.#waiting.add(connection)
     return connection

@@ -1,26 +1,34 @@
 import type { TimerWheel, WheelTimer } from './timer-wheel.ts'
 
-/** Dependencies of a heartbeat. */
-export interface HeartbeatParts {
+/** What all heartbeats share. */
+export interface HeartbeatTools {
   readonly wheel: TimerWheel
   /** In [0, 1): spreads the first pings of clients that connected together. */
   readonly random: () => number
-  readonly pingMs: number
-  /** Deadline of the pong; less than `pingMs`. */
-  readonly pongMs: number
-  readonly onPing: () => void
-  readonly onSilence: () => void
+  readonly limits: {
+    readonly pingMs: number
+    /** Deadline of the pong; less than `pingMs`. */
+    readonly pongMs: number
+  }
+}
+
+/** The client that is pinged. */
+export interface HeartbeatOwner {
+  ping(): void
+  end(code: 'noPong'): void
 }
 
 /** Pings a client and detects a missing pong, with one timer at a time. */
 export class Heartbeat {
-  readonly #parts: HeartbeatParts
+  readonly #tools: HeartbeatTools
+  readonly #owner: HeartbeatOwner
   #timer: WheelTimer
   #received = false
 
-  constructor(parts: HeartbeatParts) {
-    this.#parts = parts
-    this.#timer = parts.wheel.set(parts.random() * parts.pingMs, () => this.#ping())
+  constructor(tools: HeartbeatTools, owner: HeartbeatOwner) {
+    this.#tools = tools
+    this.#owner = owner
+    this.#timer = tools.wheel.set(tools.random() * tools.limits.pingMs, () => this.#ping())
   }
 
   /** A frame was received from the client. */
@@ -29,19 +37,19 @@ export class Heartbeat {
   }
 
   stop(): void {
-    this.#parts.wheel.cancel(this.#timer)
+    this.#tools.wheel.cancel(this.#timer)
   }
 
   #ping(): void {
-    const { wheel, pongMs, onPing } = this.#parts
+    const { wheel, limits } = this.#tools
     this.#received = false
-    this.#timer = wheel.set(pongMs, () => this.#expectPong())
-    onPing()
+    this.#timer = wheel.set(limits.pongMs, () => this.#expectPong())
+    this.#owner.ping()
   }
 
   #expectPong(): void {
-    const { wheel, pingMs, pongMs, onSilence } = this.#parts
-    if (!this.#received) return onSilence()
-    this.#timer = wheel.set(pingMs - pongMs, () => this.#ping())
+    const { wheel, limits } = this.#tools
+    if (!this.#received) return this.#owner.end('noPong')
+    this.#timer = wheel.set(limits.pingMs - limits.pongMs, () => this.#ping())
   }
 }

@@ -56,12 +56,12 @@ export class Hub {
   }
 
   join(entry: UserEntry, member: Member): void {
-    entry.members.add(member)
+    entry.members = [...entry.members, member]
     for (const group of member.groups) addTo(this.#byToken, group, member)
   }
 
   leave(entry: UserEntry, member: Member): void {
-    entry.members.delete(member)
+    entry.members = entry.members.filter((one) => one !== member)
     for (const group of member.groups) removeFrom(this.#byToken, group, member)
   }
 
@@ -105,7 +105,7 @@ export class Hub {
   }
 
   #set(entry: UserEntry, group: string, intervals: readonly Interval[]): void {
-    entry.groups.set(group, intervals)
+    entry.setGroup(group, intervals)
     if (isMember(intervals)) addTo(this.#groups, group, entry)
     else removeFrom(this.#groups, group, entry)
   }

@@ -2,35 +2,65 @@ import type { BufferBudget } from './buffer-budget.ts'
 import type { Defer } from './defer.ts'
 import type { Socket } from './socket.ts'
 
-/** What one queue is made of. */
-export interface SendQueueParts {
-  readonly socket: Omit<Socket, 'close'>
-  readonly defer: Defer
-  /** Limit of the bytes buffered for the client, in this queue and in the socket each. */
-  readonly maxBytes: number
+/** What all queues share. */
+export interface SendQueueTools {
+  readonly turn: SendTurn
   /** Shared by all clients. */
   readonly budget: BufferBudget
+  readonly limits: {
+    /** Limit of the bytes buffered for a client, in its queue and in its socket each. */
+    readonly maxBufferBytes: number
+  }
+}
+
+/** The client of a queue. */
+export interface SendQueueOwner {
   /** Called once, when a limit is exceeded. */
-  readonly onSlow: () => void
+  end(code: 'slow'): void
 }
 
 /** PyPI `websockets` refuses frames above 1 MiB by default. A larger message gets a frame of its own. */
 const MAX_FRAME_BYTES = 256 * 2 ** 10
+
+/** Flushes all queues that were filled in one turn of the event loop, with one deferred call for all of them. */
+export class SendTurn {
+  readonly #defer: Defer
+  #queues: SendQueue[] = []
+
+  constructor(defer: Defer) {
+    this.#defer = defer
+  }
+
+  /** Flushes the queue after this turn. */
+  add(queue: SendQueue): void {
+    if (this.#queues.push(queue) === 1) this.#defer(this.#flush)
+  }
+
+  readonly #flush = (): void => {
+    const queues = this.#queues
+    this.#queues = []
+    for (const queue of queues) queue.flush()
+  }
+}
 
 /**
  * Joins the lines of one turn of the event loop into one frame, so that a socket gets one write a turn however many messages
  * arrive.
  */
 export class SendQueue {
-  readonly #parts: SendQueueParts
-  #lines: string[] = []
+  readonly #tools: SendQueueTools
+  readonly #socket: Omit<Socket, 'close'>
+  readonly #owner: SendQueueOwner
+  #frame = ''
   #frameBytes = 0
   #waitingBytes = 0
   #deferred = false
   #closed = false
 
-  constructor(parts: SendQueueParts) {
-    this.#parts = parts
+  constructor(tools: SendQueueTools, socket: Omit<Socket, 'close'>, owner: SendQueueOwner) {
+    this.#tools = tools
+    this.#socket = socket
+    this.#owner = owner
   }
 
   /** Queues a line for the frame of this turn. `bytes` is its length in UTF-8. */
@@ -38,13 +68,13 @@ export class SendQueue {
     if (this.#closed) return
     if (this.#frameBytes > 0 && this.#frameBytes + bytes > MAX_FRAME_BYTES) this.#write()
     if (this.#closed) return
-    this.#lines.push(line)
+    this.#frame = this.#frameBytes === 0 ? line : `${this.#frame}\n${line}`
     this.#frameBytes += bytes + 1
     this.#waitingBytes += bytes + 1
-    if (this.#waitingBytes > this.#parts.maxBytes) return this.#slow()
+    if (this.#waitingBytes > this.#tools.limits.maxBufferBytes) return this.#slow()
     if (this.#deferred) return
     this.#deferred = true
-    this.#parts.defer(() => this.flush())
+    this.#tools.turn.add(this)
   }
 
   /** Sends what is queued. */
@@ -55,26 +85,30 @@ export class SendQueue {
     this.#write()
     // The client turned out to be disconnected.
     if (this.#closed) return
-    const { socket, budget, maxBytes } = this.#parts
-    if (!budget.allows(socket) || socket.bufferedBytes > maxBytes) this.#slow()
+    const { budget, limits } = this.#tools
+    const buffered = this.#socket.bufferedBytes
+    if (!budget.allows(this.#socket, buffered) || buffered > limits.maxBufferBytes) this.#slow()
   }
 
   /** Drops what is queued and ignores later lines. */
   close(): void {
     this.#closed = true
-    this.#lines = []
+    this.#frame = ''
+    this.#frameBytes = 0
   }
 
   #write(): void {
-    if (this.#lines.length === 0) return
-    const frame = this.#lines.join('\n')
-    this.#lines = []
+    if (this.#frameBytes === 0) return
+    const frame = this.#frame
+    // Newlines are between lines, not after the last one.
+    const bytes = this.#frameBytes - 1
+    this.#frame = ''
     this.#frameBytes = 0
-    this.#parts.socket.send(frame)
+    this.#socket.send(frame, bytes)
   }
 
   #slow(): void {
     this.close()
-    this.#parts.onSlow()
+    this.#owner.end('slow')
   }
 }

@@ -74,17 +74,17 @@ export class SessionOpener {
 
   /** Synchronous, so no change can fall between the replay and the first live publication. */
   #begin(entry: UserEntry, claims: TokenClaims, opening: Opening): Refusal | undefined {
-    const { hub, wheel, clock, now, maxSessionsPerUser, graceMs } = this.#parts
+    const { clock, now, maxSessionsPerUser } = this.#parts
     const current = now()
     if (current === undefined || entry.lapsed || opening.abandoned()) return 'unavailable'
     if (claims.issuedAt < entry.notBefore) return 'invalid'
-    if (entry.members.size >= maxSessionsPerUser) return 'tooManyConnections'
+    if (entry.members.length >= maxSessionsPerUser) return 'tooManyConnections'
     const { point, stream } = current
     const { outlet, since } = opening
     const viewer = viewerOf(entry, claims.groups)
     const recovery = recover(stream, viewer, since(entry.user), clock.wallMs())
     const offset = recovery.publications.at(-1)?.offset ?? recovery.offset
-    const session = new Session({ entry, claims, offset, outlet, hub, wheel, clock, graceMs })
+    const session = new Session(this.#parts, { entry, claims, offset, outlet })
     const { source, at } = point.position
     const position = formatSourcePosition(source, at)
     opening.onOpen({ session, user: entry.user, epoch: stream.epoch, position, recovery })

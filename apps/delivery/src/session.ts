@@ -14,13 +14,8 @@ export interface Outlet {
   end(code: CloseCode): void
 }
 
-/** What one session is made of. */
-export interface SessionParts {
-  readonly entry: UserEntry
-  readonly claims: TokenClaims
-  /** The client has everything up to here once it has the connect reply. */
-  readonly offset: Offset
-  readonly outlet: Outlet
+/** What all sessions share. */
+export interface SessionTools {
   readonly hub: Hub
   readonly wheel: TimerWheel
   readonly clock: Pick<Clock, 'wallMs'>
@@ -28,24 +23,33 @@ export interface SessionParts {
   readonly graceMs: number
 }
 
+/** What one session is made of. */
+export interface SessionParts {
+  readonly entry: UserEntry
+  readonly claims: TokenClaims
+  /** The client has everything up to here once it has the connect reply. */
+  readonly offset: Offset
+  readonly outlet: Outlet
+}
+
 /** An authenticated client, until it disconnects or its token expires or is revoked. The constructor joins the hub. */
 export class Session implements Member {
-  readonly #parts: SessionParts
+  readonly entry: UserEntry
+  readonly #tools: SessionTools
+  readonly #outlet: Outlet
   #claims: TokenClaims
   #offset: Offset
   #expiry: WheelTimer | undefined
   #over = false
 
-  constructor(parts: SessionParts) {
-    this.#parts = parts
-    this.#claims = parts.claims
-    this.#offset = parts.offset
-    parts.hub.join(parts.entry, this)
+  constructor(tools: SessionTools, { entry, claims, offset, outlet }: SessionParts) {
+    this.entry = entry
+    this.#tools = tools
+    this.#outlet = outlet
+    this.#claims = claims
+    this.#offset = offset
+    tools.hub.join(entry, this)
     this.#watchExpiry()
-  }
-
-  get entry(): UserEntry {
-    return this.#parts.entry
   }
 
   get groups(): readonly string[] {
@@ -63,19 +67,20 @@ export class Session implements Member {
 
   /** Whole seconds until the token expires, 1 or more. */
   get ttlSeconds(): number {
-    return Math.max(1, Math.floor(this.#claims.expiresAt - this.#parts.clock.wallMs() / 1_000))
+    return Math.max(1, Math.floor(this.#claims.expiresAt - this.#tools.clock.wallMs() / 1_000))
   }
 
   push(publication: Publication): boolean {
     if (publication.offset <= this.#offset || this.#over) return false
     this.#offset = publication.offset
-    this.#parts.outlet.publication(publication)
+    this.#outlet.publication(publication)
     return true
   }
 
   /** Replaces the token. Ends the session if the new one is revoked or of another user. */
   renew(claims: TokenClaims): void {
-    const { entry, hub } = this.#parts
+    const { entry } = this
+    const { hub } = this.#tools
     if (this.#over) return
     if (claims.sub !== entry.user || claims.issuedAt < entry.notBefore) return this.end('invalidToken')
     hub.leave(entry, this)
@@ -88,21 +93,22 @@ export class Session implements Member {
   end(code: CloseCode): void {
     if (this.#over) return
     this.close()
-    this.#parts.outlet.end(code)
+    this.#outlet.end(code)
   }
 
   /** Leaves the hub; the connection is already closed. Idempotent. */
   close(): void {
     if (this.#over) return
     this.#over = true
-    const { entry, hub, wheel } = this.#parts
+    const { entry } = this
+    const { hub, wheel } = this.#tools
     wheel.cancel(this.#expiry)
     hub.leave(entry, this)
     hub.release(entry)
   }
 
   #watchExpiry(): void {
-    const { wheel, clock, graceMs } = this.#parts
+    const { wheel, clock, graceMs } = this.#tools
     wheel.cancel(this.#expiry)
     const leftMs = this.#claims.expiresAt * 1_000 - clock.wallMs()
     this.#expiry = wheel.set(Math.max(0, leftMs) + graceMs, () => this.end('expired'))

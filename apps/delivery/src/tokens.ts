@@ -25,18 +25,11 @@ export class VerifiedTokens implements TokenCheck {
 
   async check(token: string): Promise<TokenOutcome> {
     try {
-      const { sub, expiresAt, issuedAt, groups } = await this.#verifier.verify(`Bearer ${token}`)
+      const claims = await this.#verifier.verify(`Bearer ${token}`)
       const nowS = Math.floor(this.#clock.wallMs() / 1_000)
-      if (!isUser(sub) || issuedAt > nowS + CLOCK_TOLERANCE_S) return { kind: 'invalid' }
-      return {
-        kind: 'valid',
-        claims: {
-          sub,
-          issuedAt,
-          groups,
-          expiresAt: Number.isFinite(expiresAt) ? expiresAt : nowS + ANONYMOUS_S,
-        },
-      }
+      if (!isUser(claims.sub) || claims.issuedAt > nowS + CLOCK_TOLERANCE_S) return { kind: 'invalid' }
+      if (Number.isFinite(claims.expiresAt)) return { kind: 'valid', claims }
+      return { kind: 'valid', claims: { ...claims, expiresAt: nowS + ANONYMOUS_S } }
     } catch (error) {
       if (isExpired(error)) return { kind: 'expired' }
       const refused = error instanceof ProblemError && error.code === 'unauthenticated'

@@ -17,11 +17,14 @@ export interface Member {
   end(code: CloseCode): void
 }
 
+const NO_GROUPS: ReadonlyMap<string, readonly Interval[]> = new Map()
+
 /** A user who is connected or connecting, with the state from the database and the feed. */
 export class UserEntry implements Viewer {
   readonly user: string
-  readonly members = new Set<Member>()
-  readonly groups = new Map<string, readonly Interval[]>()
+  /** Replaced as a whole, so it may change while it is iterated. A set would take 200 bytes more for each user. */
+  members: readonly Member[] = []
+  #groups: Map<string, readonly Interval[]> | undefined
   /** Tokens issued before this second are revoked. */
   notBefore = 0
   /** Reference count: sessions and pending connects. */
@@ -34,5 +37,14 @@ export class UserEntry implements Viewer {
 
   constructor(user: string) {
     this.user = user
+  }
+
+  get groups(): ReadonlyMap<string, readonly Interval[]> {
+    return this.#groups ?? NO_GROUPS
+  }
+
+  setGroup(group: string, intervals: readonly Interval[]): void {
+    this.#groups ??= new Map()
+    this.#groups.set(group, intervals)
   }
 }

@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 import { BufferBudget } from '../src/buffer-budget.ts'
 import { ConnectionDrain } from '../src/drain.ts'
 import { closes } from '../src/index.ts'
-import { SendQueue } from '../src/send-queue.ts'
+import { SendQueue, SendTurn } from '../src/send-queue.ts'
 import { TimerWheel } from '../src/timer-wheel.ts'
 import { FakeSocket, openBench } from './support/bench.ts'
 import { HeldClock } from './support/held-clock.ts'
@@ -104,12 +104,9 @@ test('D41 a burst in one turn is bounded too', () => {
   const socket = new FakeSocket()
   let slow = 0
   const budget = new BufferBudget(2 ** 20, new TimerWheel(new HeldClock(SECOND)))
-  const queue = new SendQueue({
-    budget,
-    socket,
-    defer: () => undefined,
-    maxBytes: 1_000,
-    onSlow: () => (slow += 1),
+  const turn = new SendTurn(() => undefined)
+  const queue = new SendQueue({ turn, budget, limits: { maxBufferBytes: 1_000 } }, socket, {
+    end: () => (slow += 1),
   })
   for (let count = 0; count < 11; count++) queue.push('x'.repeat(99), 99)
   expect(slow).toBe(1)

@@ -162,6 +162,26 @@ async function raw(url: string, options: object = {}) {
   return { socket, closed }
 }
 
+test('D40 frames of every length arrive whole, whatever they contain', async () => {
+  await using server = await openServer()
+  const { socket } = await raw(server.webSocketUrl)
+  const frames: string[] = []
+  socket.on('message', (data) => frames.push(textOf(data)))
+  const receive = async (make: () => unknown): Promise<string> => {
+    const count = frames.length + 1
+    make()
+    await eventually(() => expect(frames).toHaveLength(count))
+    return frames.at(-1) ?? ''
+  }
+  const send = (body: string): Promise<string> => receive(() => server.feed.message({ ...toAnn, body }))
+  expect(JSON.parse(await receive(() => socket.send('{"id":2,"strange":{}}')))).toMatchObject({ id: 2 })
+  const { length: empty } = await send('')
+  for (const bytes of [65_535, 65_536, 300_000])
+    expect(await send('x'.repeat(bytes - empty))).toHaveLength(bytes)
+  for (const text of ['café', 'Zürich 🙂', `${'x'.repeat(70_000)}ü`]) expect(await send(text)).toContain(text)
+  socket.close()
+})
+
 test.each([
   ['a binary frame', (socket: WebSocket) => socket.send(Buffer.from('{}')), [3_501, 'bad request']],
   ['a frame that is not JSON', (socket: WebSocket) => socket.send('hello'), [3_501, 'bad request']],

@@ -103,10 +103,10 @@ test('D63 reads are limited in number, and so are the users who wait', async () 
   const loads = Array.from({ length: 10_800 }, (_, index) => reads.load(`user-${index}`, at(1), signal))
   const refused = loads.slice(10_000).map((load) => load.catch((error: unknown) => String(error)))
   expect(await refused.at(-1)).toMatch(/expected fewer users/)
-  await eventually(() => expect(connection.running).toBe(16))
+  await eventually(() => expect(connection.running).toBe(8))
   connection.release()
   await Promise.all(loads.slice(0, 10_000))
-  expect(connection.mostRunning).toBeLessThanOrEqual(16)
+  expect(connection.mostRunning).toBeLessThanOrEqual(8)
 })
 
 test('D63 who has left is not read, and a failed read fails for those who waited and for nobody else', async () => {

@@ -160,9 +160,13 @@ function claimsOf({ sub, roles, groups, exp = 0, iat = 0, freshet_handlers: hand
   })
 }
 
+/** Claims stay in memory as long as their token, for each client. */
+const NONE: readonly string[] = Object.freeze([])
+
 /** Malformed roles or groups count as none: only routes that need one refuse the token. */
 function textsIn(claim: unknown): readonly string[] {
-  return Array.isArray(claim) && claim.every((text) => typeof text === 'string') ? [...claim] : []
+  if (!Array.isArray(claim) || !claim.every((text) => typeof text === 'string')) return NONE
+  return claim.length === 0 ? NONE : [...claim]
 }
 
 /** Malformed handlers are an error: ignoring them would let a service write without a cause. */
@@ -170,7 +174,7 @@ function handlersIn(claim: unknown = []): readonly string[] {
   const names = typeof claim === 'string' ? claim.split(' ').filter((name) => name !== '') : claim
   if (!Array.isArray(names) || !names.every((name) => typeof name === 'string'))
     throw invalid('The claim "freshet_handlers" must be an array of strings.', undefined)
-  return [...names]
+  return names.length === 0 ? NONE : [...names]
 }
 
 /** Classes and codes: https://github.com/panva/jose/blob/main/docs/util/errors/README.md */

@@ -112,7 +112,7 @@ export class Connections {
     })
     // Node.js calls this after the last response. The default loses responses: see `lingerBeforeClose`.
     socket.destroySoon = () => this.#linger(connection)
-    socket.once('close', () => {
+    socket.on('close', () => {
       this.#open.delete(socket)
       if (connection.handedOver) this.#handedOver -= 1
       this.#clearQueue(connection)

@@ -70,6 +70,8 @@ export class HttpShell {
   readonly #server: Server
   readonly #connections: Connections
   readonly #rules = new HeadRules()
+  /** A listener of its own for each connection would keep the request as long as the connection is open. */
+  readonly #onTimeout: (this: Socket) => void
   #draining = false
   #requests = 0
 
@@ -83,6 +85,10 @@ export class HttpShell {
       heads,
       clock,
     })
+    const connections = this.#connections
+    this.#onTimeout = function () {
+      connections.timeOut(this)
+    }
     this.#server = createServer({
       maxHeaderSize: limits.maxHeaderBytes,
       headersTimeout: limits.headersWithinMs,
@@ -201,8 +207,7 @@ export class HttpShell {
 
   /** CONNECT is answered like any other method, then the connection closes. Node.js hands over the bare socket. */
   #takeConnect(request: IncomingMessage, socket: Socket): void {
-    const onTimeout = (): void => this.#connections.timeOut(socket)
-    socket.on('timeout', onTimeout)
+    socket.on('timeout', this.#onTimeout)
     this.#connections.handleLast(socket, () => {
       const response = new ServerResponse(request)
       response.shouldKeepAlive = false
@@ -218,7 +223,7 @@ export class HttpShell {
     const match = upgrades?.find(request)
     if (upgrades === undefined || match === undefined) return this.#ignoreUpgrade(request, socket, behind)
     const connections = this.#connections
-    socket.on('timeout', () => connections.timeOut(socket))
+    socket.on('timeout', this.#onTimeout)
     connections.handleLast(socket, () => {
       this.#requests++
       connections.handOver(socket)
@@ -228,10 +233,9 @@ export class HttpShell {
 
   /** Ignores `Upgrade`: gives the socket back to Node.js with the header removed. */
   #ignoreUpgrade(request: IncomingMessage, socket: Socket, behind: Buffer): void {
-    const onTimeout = (): void => this.#connections.timeOut(socket)
-    socket.on('timeout', onTimeout)
+    socket.on('timeout', this.#onTimeout)
     this.#connections.handleLast(socket, () => {
-      socket.off('timeout', onTimeout)
+      socket.off('timeout', this.#onTimeout)
       this.#connections.reopen(socket)
       socket.unshift(Buffer.concat([headWithoutUpgrade(request), behind]))
       this.#server.emit('connection', socket)

@@ -64,6 +64,10 @@ export class Upgrades {
   readonly #patterns: readonly (readonly [PathPattern, UpgradeRoute])[]
   readonly #refusals = new Map<ProblemCode, number>()
   #open = 0
+  /** One for all connections, for which it stays. */
+  readonly #onClose = (): void => {
+    this.#open -= 1
+  }
 
   /** @throws {TypeError} two routes for the same protocol and path, a malformed path, or a protocol in upper case. */
   constructor(options: UpgradesOptions) {
@@ -113,7 +117,7 @@ export class Upgrades {
   async take({ request, socket, behind, match, fault }: UpgradeRequest): Promise<void> {
     const sentBytes = socket.bytesWritten
     this.#open += 1
-    socket.once('close', () => (this.#open -= 1))
+    socket.on('close', this.#onClose)
     try {
       if (fault) throw fault
       await this.#authorize(request, socket, behind, match)

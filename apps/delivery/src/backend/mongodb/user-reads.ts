@@ -9,7 +9,7 @@ import { membershipIn, revocationIn } from './decode.ts'
 /** Users of one read. */
 const MAX_USERS = 100
 /** Reads at a time; further users wait and share the next ones. */
-const MAX_RUNNING = 8
+const MAX_RUNNING = 4
 /** Users that may wait, some three seconds of handshakes. Beyond that they are refused and come back later. */
 const MAX_WAITING = 10_000
 /** Memberships of the users of one read. */
