@@ -5,6 +5,8 @@ import { SignJWT } from 'jose/jwt/sign'
 export interface TokenContent {
   readonly subject: string
   readonly roles: readonly string[]
+  /** Groups whose messages the bearer receives and reads. If empty, the claim is omitted. */
+  readonly groups?: readonly string[]
   /** Services whose change handlers the bearer writes for. If empty, the claim is omitted. */
   readonly handlers?: readonly string[]
   readonly issuer: string
@@ -18,9 +20,12 @@ export interface TokenContent {
  */
 export function signToken(key: KeyObject, content: TokenContent): Promise<string> {
   const nowS = Math.floor(Date.now() / 1_000)
-  const { handlers = [] } = content
-  const forHandlers = handlers.length > 0 ? { freshet_handlers: [...handlers] } : {}
-  return new SignJWT({ roles: [...content.roles], ...forHandlers })
+  const { groups = [], handlers = [] } = content
+  return new SignJWT({
+    roles: [...content.roles],
+    ...(groups.length > 0 && { groups: [...groups] }),
+    ...(handlers.length > 0 && { freshet_handlers: [...handlers] }),
+  })
     .setProtectedHeader({ alg: algorithmOf(key) })
     .setSubject(content.subject)
     .setIssuer(content.issuer)

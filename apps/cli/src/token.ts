@@ -14,6 +14,7 @@ const longestMs = 366 * 86_400_000
 const options = defineOptions({
   subject: text('subject', 'developer', 'The bearer (claim sub).'),
   roles: list('roles', 'The roles of the bearer (claim roles).'),
+  groups: list('groups', 'Groups whose messages the bearer receives and reads (claim groups).'),
   handlers: list(
     'handlers',
     'Services whose change handlers the bearer writes for (claim freshet_handlers). Such a token is accepted for ' +

@@ -58,7 +58,7 @@ test.each([
     ],
   ],
   ['doctor guard', ['db-file', 'delivery-db-file', 'database', 'json']],
-  ['token', ['subject', 'roles', 'handlers', 'for', 'token-key-file', 'token-secret-file']],
+  ['token', ['subject', 'roles', 'groups', 'handlers', 'for', 'token-key-file', 'token-secret-file']],
   ['migrate', ['db-file', 'database', 'collections', 'json']],
   ['timeline new', ['db-file', 'database']],
 ])('%s --help lists every option', async (name, options) => {

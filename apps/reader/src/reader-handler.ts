@@ -14,7 +14,7 @@ import {
 } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readMinFreshness, type Freshness } from './freshness.ts'
-import { messageParameters, messageRoutes, type MessageRouteParts } from './messages/routes.ts'
+import { messageParameters, messageRoutes, writerPaths, type MessageRouteParts } from './messages/routes.ts'
 import { readItems } from './read-by-ids.ts'
 import { readDocument, type CachedDocument, type DocumentAnswer } from './read-document.ts'
 import type { WaitingReads } from './waiting-reads.ts'
@@ -78,7 +78,7 @@ export function readerHandler(
     tokens,
     requests,
     parameters: {
-      ...documentParameters((name) => access.has(name)),
+      ...documentParameters((name) => access.has(name), reader.messages && writerPaths),
       ...(reader.messages && messageParameters),
     },
     methodNotAllowedHeaders: () => {

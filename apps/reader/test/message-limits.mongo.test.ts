@@ -164,6 +164,21 @@ test('H18 without --messages, the paths are unknown as before', async () => {
   expect(await (await ann('/conversations/x/messages')).json()).toMatchObject(problem('unknown-path'))
 })
 
+test('H18 paths that only the writer has say so', async () => {
+  await using db = await openTestDatabase({ messages: true })
+  await using reader = await startReader(db.uriFor('reader'), ['--messages'])
+  const ann = await asking(reader, 'ann')
+  for (const [path, name] of [
+    ['/messages/x', 'messages'],
+    ['/groups/team', 'groups'],
+    ['/acks', 'acks'],
+  ] as const)
+    expect(await (await ann(path)).json()).toMatchObject({
+      ...problem('unknown-path'),
+      detail: `Only the writer has /v1/${name}.`,
+    })
+})
+
 test('H18 --messages is refused before the migration, and if a collection has the name of a path', async () => {
   await using db = await openTestDatabase()
   await expect(startReader(db.uriFor('reader'), ['--messages'])).rejects.toThrow(

@@ -13,7 +13,7 @@ import {
 import express, { Router, type ErrorRequestHandler } from 'express'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { documentPath } from './operations/documents.ts'
-import { messageParameters, messageRoutes } from './messages/routes.ts'
+import { messageParameters, messageRoutes, readerPaths } from './messages/routes.ts'
 import type { MessageParts } from './messages/parts.ts'
 import { type WriterRouteParts, writerRoutes } from './routes.ts'
 
@@ -62,7 +62,7 @@ export function writerRouter(
     tokens,
     requests,
     parameters: {
-      ...documentParameters((name) => collections.has(name)),
+      ...documentParameters((name) => collections.has(name), messages && readerPaths),
       ...(messages && messageParameters),
     },
     methodNotAllowedHeaders: ({ request: { method }, parameters: { collection, id } }) => {

@@ -147,6 +147,26 @@ test('M7 cursors only move forward, within what the reader may see, and no chang
   expect(refusal(await ack({ conv: 'acks', read: 5 }))).toBe('422 invalid-message')
 })
 
+test('M7 who is a member by the token acknowledges the whole group, and never a direct conversation', async () => {
+  await ann.send('PUT', 'groups/claimed')
+  for (const n of [1, 2]) await ann.say({ group: 'claimed' }, n)
+  await ann.say({ user: 'eve' }, 1)
+  const direct = conversationId(['ann', 'eve'])
+  const fay = await talkOf(writer, 'fay', [], ['claimed', 'nowhere', direct])
+  const ack = (conv: string, read: number) => fay.send('POST', 'acks', [{ conv, read }])
+  expect((await ack('claimed', 2)).json).toEqual([{ conv: 'claimed', user: 'fay', delivered: 2, read: 2 }])
+  expect(refusal(await ack('claimed', 3))).toBe('422 invalid-message')
+  for (const other of ['nowhere', direct])
+    expect(refusal(await ack(other, 1))).toBe('404 unknown-conversation')
+  // It does not permit sending.
+  expect(refusal(await fay.say({ group: 'claimed' }, 3))).toBe('403 not-a-member')
+})
+
+test('M12 a path that only readers have says so', async () => {
+  const { status, json } = await ann.send('GET', 'conversations')
+  expect([status, json['detail']]).toEqual([404, 'Only readers have /v1/conversations.'])
+})
+
 test.each([
   ['no list', {}],
   ['an empty list', []],

@@ -129,14 +129,17 @@ export function parameterOf({ parameters }: RequestHead, name: string): string {
 
 /**
  * Checks `{collection}` and `{id}` in a path; for the `parameters` of a route table. `has` says whether a collection
- * exists.
+ * exists; `elsewhere` has details for names that another service answers.
  */
 export function documentParameters(
   has: (collection: string) => boolean,
+  elsewhere: ReadonlyMap<string, string> = new Map(),
 ): Record<'collection' | 'id', (text: string) => void> {
   return {
     collection: (name) => {
       if (has(name)) return
+      const detail = elsewhere.get(name)
+      if (detail !== undefined) throw new ProblemError('unknown-path', { detail })
       // Not a valid collection name, so it must be an unknown path such as `/{collection}:changes`.
       const path = name.includes(':') || name.includes('/')
       throw new ProblemError(path ? 'unknown-path' : 'unknown-collection')

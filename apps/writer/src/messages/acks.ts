@@ -1,4 +1,4 @@
-import { lastVisible, type Membership, type ReadCursor } from '@freshet/messages'
+import { EVERYTHING, lastVisible, type Interval, type ReadCursor } from '@freshet/messages'
 import { ProblemError } from '@freshet/protocol'
 import type { Answer } from '../answer.ts'
 import type { Conversation } from '../store/message-store.ts'
@@ -7,7 +7,7 @@ import { invalid, readAcks, readRevocation, type Ack } from './request.ts'
 
 /** `POST /v1/acks`: moves the caller's read cursors forward. What is behind them already changes nothing. */
 export async function acknowledge(parts: MessageParts, asked: MessageRequest): Promise<Answer> {
-  const { user } = asked
+  const { user, groups: ofToken } = asked
   const acks = await readAcks(asked.request, asked.share)
   const convs = acks.map(({ conv }) => conv)
   const { value, position } = await transact(parts, { id: convs[0] ?? '' }, async (transaction) => {
@@ -17,7 +17,8 @@ export async function acknowledge(parts: MessageParts, asked: MessageRequest): P
     const memberships = byKey(found, ({ group }) => group)
     const before = byKey(await transaction.cursors(convs, user), ({ conv }) => conv)
     const cursors = acks.map((ack, at) => {
-      const limit = limitOf(conversations.get(ack.conv), memberships.get(ack.conv), user)
+      const intervals = ofToken.includes(ack.conv) ? EVERYTHING : memberships.get(ack.conv)?.intervals
+      const limit = limitOf(conversations.get(ack.conv), intervals, user)
       if (limit === undefined)
         throw new ProblemError('unknown-conversation', {
           errors: [{ pointer: `/${at}/conv`, detail: 'expected a conversation of yours' }],
@@ -49,13 +50,13 @@ export async function revoke(parts: MessageParts, asked: MessageRequest): Promis
 /** The seq of the latest message of a conversation that a user may see; `undefined`: it is not theirs. */
 function limitOf(
   conversation: Conversation | undefined,
-  membership: Membership | undefined,
+  intervals: readonly Interval[] | undefined,
   user: string,
 ): number | undefined {
   if (conversation === undefined) return undefined
   const { lastSeq, members } = conversation
   if (members !== undefined) return members.includes(user) ? lastSeq : undefined
-  return membership && lastVisible(membership.intervals, lastSeq)
+  return intervals && lastVisible(intervals, lastSeq)
 }
 
 /** Reading a message implies that it was delivered. */

@@ -1,7 +1,7 @@
 import type { Clock } from '@freshet/kit'
 import { userOf } from '@freshet/messages'
 import type { Id } from '@freshet/protocol'
-import { parameterOf, type BodyShare, type Call, type Claims } from '@freshet/service'
+import { parameterOf, type BodyShare, type Call } from '@freshet/service'
 import type { IncomingMessage } from 'node:http'
 import type { Answer } from '../answer.ts'
 import { placed, settled, verdictOf, type OperationParts } from '../operations/placed.ts'
@@ -23,6 +23,8 @@ export interface MessageRequest {
   readonly share: BodyShare
   /** Who asks: the claim `sub`. */
   readonly user: string
+  /** The groups that the token names: the user reads them, but does not send to them. */
+  readonly groups: readonly string[]
   readonly isAdmin: boolean
   /** A parameter of the path. */
   readonly parameter: (name: 'message' | 'group' | 'user') => string
@@ -34,18 +36,15 @@ export type MessageOperation = (parts: MessageParts, asked: MessageRequest) => P
 /** @throws {ProblemError} forbidden: the token's `sub` cannot be the name of a user. */
 export function toMessageRequest({ adminRole }: MessageParts, call: Call, share: BodyShare): MessageRequest {
   const { request, claims } = call
+  if (claims === undefined) throw new TypeError('expected the claims of a token')
   return {
     request,
     share,
-    user: userIn(claims),
-    isAdmin: claims?.roles.includes(adminRole) === true,
+    user: userOf(claims),
+    groups: claims.groups,
+    isAdmin: claims.roles.includes(adminRole),
     parameter: (name) => parameterOf(call, name),
   }
-}
-
-function userIn(claims: Claims | undefined): string {
-  if (claims === undefined) throw new TypeError('expected the claims of a token')
-  return userOf(claims)
 }
 
 /** What a transaction decided, and whether it wrote anything. */

@@ -48,13 +48,18 @@ export function bearer(...handlers: readonly string[]): Promise<string> {
   return bearerOf('tester', handlers)
 }
 
-/** One for this caller, with these roles. */
+/** One for this caller, with these roles and groups. */
 export async function bearerOf(
   caller: string,
   handlers: readonly string[] = [],
   roles: readonly string[] = [],
+  groups: readonly string[] = [],
 ): Promise<string> {
-  const token = await new SignJWT({ ...(handlers.length > 0 && { freshet_handlers: handlers }), roles })
+  const token = await new SignJWT({
+    ...(handlers.length > 0 && { freshet_handlers: handlers }),
+    roles,
+    groups,
+  })
     .setProtectedHeader({ alg: 'HS256' })
     .setIssuer('freshet')
     .setAudience('freshet')

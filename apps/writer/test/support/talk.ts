@@ -16,8 +16,9 @@ export async function talkOf(
   writer: Pick<OpenWriter, 'send'>,
   user: string,
   roles: readonly string[] = [],
+  groups: readonly string[] = [],
 ): Promise<Talk> {
-  const authorization = await bearerOf(user, [], roles)
+  const authorization = await bearerOf(user, [], roles, groups)
   const send: Talk['send'] = (method, path, body, headers = {}) =>
     writer.send(method, path, {
       headers: { authorization, ...headers },
