@@ -23,6 +23,12 @@ test('G6.6 a token contains the handlers it writes for, and no such claim if the
   )
 })
 
+test('a token contains the groups that it is signed with, and no such claim if there are none', async () => {
+  const { groups } = await check(await signToken(secret, { ...content, groups: ['team'] }))
+  expect(groups).toEqual(['team'])
+  expect(await check(await signToken(secret, content))).not.toHaveProperty('groups')
+})
+
 test('a token with another audience or secret, or an expired one, is refused', async () => {
   await expect(check(await signToken(secret, { ...content, audience: 'b' }))).rejects.toThrow()
   await expect(
