@@ -51,14 +51,24 @@ export class Fences {
     this.#pursuing = true
     const { clock, nudgeAfterMs, nudge } = this.#parts
     const { signal } = this.#stopping
-    for (let pauseMs = nudgeAfterMs; !signal.aborted; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
-      const reached = this.#reached
+    let pauseMs = nudgeAfterMs
+    let seen = this.#reached
+    /** What the latest message was for. */
+    let aim: Position | undefined
+    while (this.#wanted > this.#reached) {
       await clock.sleep(pauseMs, signal)
-      if (this.#wanted <= this.#reached) break
-      // The feed is busy with older changes.
-      if (this.#reached > reached) continue
+      if (signal.aborted) return
+      const moved = this.#reached > seen
+      seen = this.#reached
+      if (moved) pauseMs = nudgeAfterMs
+      // Without a message: the feed is busy with older changes, or others write.
+      if (moved && (aim === undefined || aim > seen)) continue
+      if (this.#wanted <= seen) break
+      aim = this.#wanted
       this.#nudges += 1
+      // If it fails, the next one follows later.
       await nudge().catch(() => undefined)
+      if (!moved) pauseMs = Math.min(2 * pauseMs, longestPauseMs)
     }
     this.#pursuing = false
   }

@@ -21,7 +21,7 @@ export const defaultPostgresSourceOptions: PostgresSourceOptions = Object.freeze
   proveEveryMs: 250,
   replyWithinMs: 5_000,
   startWithinMs: 60_000,
-  nudgeAfterMs: 10,
+  nudgeAfterMs: 5,
   maxOpenBytes: 64 * 1024 * 1024,
   maxReadyBytes: 1024 * 1024,
 })

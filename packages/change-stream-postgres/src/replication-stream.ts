@@ -38,7 +38,7 @@ const DATA_HEADER = 25
 
 /**
  * One connection for logical replication: statements first, then the stream of a slot. Why not a library:
- * `docs/decisions/0021-own-replication-client.md`.
+ * `docs/decisions/0023-own-replication-client.md`.
  * https://www.postgresql.org/docs/current/protocol-replication.html
  */
 export class ReplicationStream {

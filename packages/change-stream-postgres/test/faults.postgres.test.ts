@@ -14,6 +14,8 @@ beforeAll(async () => {
   db = await openDatabase({
     collections,
     tables: ['create table products (id text primary key, value text)'],
+    // What nobody commits stays in memory for long.
+    settings: { wal_writer_delay: '10s' },
   })
 }, 60_000)
 afterAll(async () => {

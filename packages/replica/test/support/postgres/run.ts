@@ -178,13 +178,13 @@ class Readers {
   async #ask(): Promise<Claim> {
     const { random, replica, judge, options } = this.#parts
     const dice = random.int(10)
-    const collection = dice < 2 ? random.pick(twinTables) : dice < 3 ? 'products' : random.pick(collections)
+    const collection = dice < 2 ? random.pick(twinTables) : dice < 4 ? 'products' : random.pick(collections)
     const some = (ids: readonly string[], length: number): readonly string[] =>
       Array.from({ length }, () => random.pick(ids))
     const wanted =
       dice < 2
         ? twins
-        : dice < 3 && options.held
+        : dice < 4 && options.held
           ? some(heldIds, 8)
           : some(idsOf(collection), dice < 5 ? 1 : 8)
     const floor = replica.at

@@ -116,12 +116,13 @@ export class Writers {
     const writer = await HeldWriter.open(this.#db)
     while (!this.#stopped) {
       writer.hold()
-      // Rows that no other writer would wait for.
+      // Rows that no other writer would wait for, and that are too large to be recalled from what just changed.
       await writer.query(
-        `insert into products (id) select unnest($1::text[]) on conflict (id) do update set stamp = excluded.stamp`,
+        `insert into products (id, text) select unnest($1::text[]), repeat('x', 1500)
+         on conflict (id) do update set stamp = excluded.stamp`,
         [heldIds],
       )
-      await pause(this.#random.int(40))
+      await pause(20 + this.#random.int(40))
       await writer.release()
     }
     await writer.close()
