@@ -85,6 +85,24 @@ test('D63 users who connect together share a read, also when it takes several re
   expect(connection.commands.map((command) => Object.keys(command)[0])).toEqual(['find', 'find', 'getMore'])
 })
 
+test('D63 users who connect while others are read share the next read', async () => {
+  const { connection, reads } = open()
+  connection.hold()
+  const loads: Promise<unknown>[] = []
+  for (let index = 0; index < 10; index++) {
+    loads.push(reads.load(`user-${index}`, at(1), signal))
+    await new Promise(setImmediate)
+    await new Promise(setImmediate)
+  }
+  connection.release()
+  await Promise.all(loads)
+  const users = connection.commands.flatMap(({ filter }) => {
+    const { user } = (filter ?? {}) as { readonly user?: { readonly $in: readonly string[] } }
+    return user ? [user.$in.length] : []
+  })
+  expect(users).toEqual([1, 1, 8])
+})
+
 test('D63 users at different positions do not', async () => {
   const { connection, reads } = open()
   await Promise.all([1, 1, 2].map((low) => reads.load('ann', at(low), signal)))
@@ -103,10 +121,10 @@ test('D63 reads are limited in number, and so are the users who wait', async () 
   const loads = Array.from({ length: 10_800 }, (_, index) => reads.load(`user-${index}`, at(1), signal))
   const refused = loads.slice(10_000).map((load) => load.catch((error: unknown) => String(error)))
   expect(await refused.at(-1)).toMatch(/expected fewer users/)
-  await eventually(() => expect(connection.running).toBe(8))
+  await eventually(() => expect(connection.running).toBe(16))
   connection.release()
   await Promise.all(loads.slice(0, 10_000))
-  expect(connection.mostRunning).toBeLessThanOrEqual(8)
+  expect(connection.mostRunning).toBeLessThanOrEqual(16)
 })
 
 test('D63 who has left is not read, and a failed read fails for those who waited and for nobody else', async () => {

@@ -8,8 +8,12 @@ import { membershipIn, revocationIn } from './decode.ts'
 
 /** Users of one read. */
 const MAX_USERS = 100
-/** Reads at a time; further users wait and share the next ones. */
-const MAX_RUNNING = 4
+/** Reads at a time, however many users wait. */
+const MAX_RUNNING = 8
+/** Reads at a time while few users wait, so that those of a mass reconnect gather and share reads. */
+const USUALLY_RUNNING = 2
+/** One more read for each of these users who wait. */
+const USERS_PER_READ = 20
 /** Users that may wait, some three seconds of handshakes. Beyond that they are refused and come back later. */
 const MAX_WAITING = 10_000
 /** Memberships of the users of one read. */
@@ -63,12 +67,18 @@ export class MongoUserReads implements UserReads {
 
   /** Clients whose frames arrived together are read together. */
   #schedule(): void {
-    if (this.#scheduled || this.#waiting.length === 0 || this.#running >= MAX_RUNNING) return
+    if (this.#scheduled || !this.#mayRun()) return
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
-      while (this.#running < MAX_RUNNING && this.#waiting.length > 0) void this.#run(this.#take())
+      while (this.#mayRun()) void this.#run(this.#take())
     })
+  }
+
+  #mayRun(): boolean {
+    const { length } = this.#waiting
+    const most = Math.min(MAX_RUNNING, USUALLY_RUNNING + Math.floor(length / USERS_PER_READ))
+    return length > 0 && this.#running < most
   }
 
   /** The first of those who wait, with others at the same position. */
