@@ -105,7 +105,8 @@ test.each(attacks)('D57 %s ends that connection with its code, and no other', as
   using raw = await connected()
   raw.write(bytes)
   await eventually(() => expect(raw.closed?.[0]).toBe(code))
-  // Also a client that answers no close frame and keeps the connection open has left the hub.
+  // A client that answers no close frame and keeps the connection open has left the hub all the same.
+  expect(server.delivery.figures()).toMatchObject({ connections: 1, users: 1 })
   await expectUnharmed()
 })
 
@@ -114,6 +115,8 @@ test('D57 a client that has sent its close frame gets nothing more', async () =>
   raw.write(frameOf(close, codeOf(1_000)))
   await eventually(() => expect(raw.closed?.[0]).toBe(1_000))
   server.feed.message({ from: 'bob', to: { user: 'eve' } })
+  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
+  expect(server.delivery.figures()).toMatchObject({ connections: 1, users: 1, bufferedBytes: 0 })
   await expectUnharmed()
   expect(raw.texts).toHaveLength(1)
 })
@@ -191,6 +194,21 @@ test('D7 a client that pings at a moderate rate gets its pongs', async () => {
   raw.write(many(20, () => frameOf(ping, 'x')))
   const pong = frameOf(opcodes.pong, 'x', { masked: false }).toString('latin1')
   await eventually(() => expect(raw.text.split(pong)).toHaveLength(21))
+})
+
+test('D57 a client that answers no ping is closed with 3012, and one that does stays', async () => {
+  await using small = await openServer({ pingMs: 1_000, pongMs: 500 })
+  const open = async (user: string): Promise<RawSocket> => {
+    const raw = await RawSocket.open(small.url)
+    raw.write(says(JSON.stringify({ id: 1, connect: { token: tokenOf(user) } })))
+    return raw
+  }
+  using silent = await open('ann')
+  using other = await open('bob')
+  other.socket.on('data', () => other.write(says('{}')))
+  await eventually(() => expect(silent.closed).toEqual([3_012, 'no pong']))
+  expect(other.closed).toBeUndefined()
+  expect(small.delivery.figures()).toMatchObject({ connections: 1, closes: { noPong: 1 } })
 })
 
 /** Connections of an attacker; 10,000 need `ulimit -n 65536`. */

@@ -58,7 +58,7 @@ test('D18 a message that was stored again with the same id loses its body too', 
     const message = feed.message({ ...toAnn, ...fields })
     ring.add(messagePublication(message, offsetOf(SECOND, (index += 1))))
   }
-  add({ id: 'a', body: 'one' })
+  add({ id: 'a', body: 'x'.repeat(1_000) })
   add({ id: 'a', body: 'secret' })
   // The first of the two is evicted.
   while (ring.size > index - 1) add({ body: 'x'.repeat(200) })
