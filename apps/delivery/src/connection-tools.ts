@@ -1,4 +1,4 @@
-import type { Clock, Log } from '@freshet/kit'
+import type { Clock, Log, TokenBucketLimits } from '@freshet/kit'
 import type { BufferBudget } from './buffer-budget.ts'
 import type { TokenCheck } from './contract.ts'
 import type { Connection } from './connection.ts'
@@ -34,6 +34,8 @@ export interface ConnectionTools {
   readonly node: string
   readonly version: string
   readonly limits: ConnectionLimits
+  /** Of each client. */
+  readonly commandRate: TokenBucketLimits
 }
 
 /** The limits of one connection. */
@@ -42,5 +44,4 @@ interface ConnectionLimits {
   readonly pingMs: number
   readonly pongMs: number
   readonly maxBufferBytes: number
-  readonly commandsPerSecond: number
 }

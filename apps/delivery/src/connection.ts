@@ -1,3 +1,4 @@
+import { TokenBucket } from '@freshet/kit'
 import { answerTo } from './answers.ts'
 import type { ConnectionTools } from './connection-tools.ts'
 import { Heartbeat } from './heartbeat.ts'
@@ -7,7 +8,6 @@ import { ProtocolFault } from './protocol/fault.ts'
 import { readFrame } from './protocol/read-frame.ts'
 import { channelOf, errorReply, PING, pushHead, PUSH_TAIL, refreshReply } from './protocol/write.ts'
 import type { Publication } from './publication.ts'
-import { RateLimit } from './rate-limit.ts'
 import { SendQueue } from './send-queue.ts'
 import type { Outlet, Session } from './session.ts'
 import type { Opened, Refusal } from './session-opener.ts'
@@ -24,7 +24,7 @@ export class Connection implements Outlet {
   readonly #tools: ConnectionTools
   readonly #socket: Socket
   readonly #queue: SendQueue
-  readonly #rate: RateLimit
+  readonly #rate: TokenBucket
   readonly #client: string
   #state: ConnectionState = 'waiting'
   #waiting: Command[] | undefined
@@ -39,7 +39,7 @@ export class Connection implements Outlet {
     this.#tools = tools
     this.#socket = socket
     this.#client = newId()
-    this.#rate = new RateLimit(limits.commandsPerSecond, clock)
+    this.#rate = new TokenBucket(tools.commandRate, clock)
     this.#queue = new SendQueue(tools, socket, this)
     this.#stale = wheel.set(limits.connectWithinMs, () => this.end('stale'))
   }
@@ -64,7 +64,7 @@ export class Connection implements Outlet {
 
   /** A ping or pong of the transport was received. Each costs as much as a command. */
   receiveControl(): void {
-    if (this.#state !== 'closed' && !this.#rate.take(1)) this.end('tooManyRequests')
+    if (this.#state !== 'closed' && !this.#rate.take()) this.end('tooManyRequests')
   }
 
   publication({ json, bytes }: Publication): void {

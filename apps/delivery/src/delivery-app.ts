@@ -1,4 +1,4 @@
-import type { Part } from '@freshet/kit'
+import { TokenBucket, type Part } from '@freshet/kit'
 import { ProblemError } from '@freshet/protocol'
 import {
   EventStreams,
@@ -18,8 +18,7 @@ import { expectRoom } from './transports/event-stream.ts'
 import { eventStreamRoutes } from './transports/event-stream-routes.ts'
 import type { Handshake } from './transports/handshake.ts'
 import { openWebSocket } from './transports/web-socket.ts'
-import type { DeliveryConfig } from './options.ts'
-import { RateLimit } from './rate-limit.ts'
+import { rateOf, type DeliveryConfig } from './options.ts'
 
 /** What the app is put together from. */
 export interface DeliveryAppParts {
@@ -76,14 +75,14 @@ export function deliveryApp(parts: DeliveryAppParts, tools: ServiceTools): Deliv
     retryMs: RETRY_MS,
   })
   drain.add(delivery.drain)
-  const rate = new RateLimit(config.handshakesPerSecond, clock)
+  const rate = new TokenBucket(rateOf(config.handshakesPerSecond), clock)
   const sockets: UpgradeRoute = {
     path: '/connection/websocket',
     protocol: 'websocket',
     // The token is in the first frame: in a URL it would be in logs.
     who: 'public',
     open: (call) => {
-      if (!rate.take(1)) throw new ProblemError('overloaded', { detail: 'Too many clients connect at once.' })
+      if (!rate.take()) throw new ProblemError('overloaded', { detail: 'Too many clients connect at once.' })
       expectRoom(delivery)
       parts.handshake(call, (webSocket) => openWebSocket(webSocket, call.socket, delivery))
     },

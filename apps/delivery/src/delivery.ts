@@ -17,7 +17,7 @@ import { ConnectionDrain, type Closable } from './drain.ts'
 import { Hub } from './hub.ts'
 import type { LagFigures, LagMeter } from './lag.ts'
 import { OffsetCounter, offsetOf, type Offset } from './offset.ts'
-import type { DeliveryConfig } from './options.ts'
+import { rateOf, type DeliveryConfig } from './options.ts'
 import { PositionSweep } from './position-sweep.ts'
 import { closes, type CloseCode } from './protocol/codes.ts'
 import { cursorPublication, messagePublication, type Publication } from './publication.ts'
@@ -117,6 +117,7 @@ export class Delivery implements FeedSink, Part {
       turn: new SendTurn(parts.defer),
       budget: this.#budget,
       limits: config,
+      commandRate: rateOf(config.commandsPerSecond),
       events: {
         onOpen: (connection) => this.#waiting.delete(connection),
         onClose: (connection, code) => {

@@ -1,4 +1,4 @@
-import { bytes, count, defineOptions, ms, type ConfigOf } from '@freshet/kit'
+import { bytes, count, defineOptions, ms, type ConfigOf, type TokenBucketLimits } from '@freshet/kit'
 
 /** The options of the delivery core, beside those that every service has. */
 export const deliveryOptions = defineOptions({
@@ -79,3 +79,8 @@ export const deliveryOptions = defineOptions({
 
 /** What `deliveryOptions` are read into. */
 export type DeliveryConfig = ConfigOf<typeof deliveryOptions>
+
+/** A rate that may be doubled for a moment. */
+export function rateOf(perSecond: number): TokenBucketLimits {
+  return { burst: 2 * perSecond, refillPerS: perSecond }
+}

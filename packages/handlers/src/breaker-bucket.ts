@@ -1,4 +1,4 @@
-import type { Clock, MonotonicMs } from '@freshet/kit'
+import { TokenBucket, type Clock, type MonotonicMs } from '@freshet/kit'
 
 /** How often a handler may write for one reason. */
 export interface BucketLimits {
@@ -11,18 +11,16 @@ export interface BucketLimits {
 }
 
 /** A token bucket that stays closed for a while after it was empty: a loop would take every new token at once. */
-export class TokenBucket {
+export class BreakerBucket {
   readonly #limits: BucketLimits
   readonly #clock: Clock
-  #tokens: number
-  #countedAt: MonotonicMs
+  readonly #tokens: TokenBucket
   #openUntil: MonotonicMs = Number.NEGATIVE_INFINITY
 
   constructor(limits: BucketLimits, clock: Clock) {
     this.#limits = limits
     this.#clock = clock
-    this.#tokens = limits.burst
-    this.#countedAt = clock.now()
+    this.#tokens = new TokenBucket(limits, clock)
   }
 
   /** Whether the breaker is open and refuses everything. */
@@ -33,24 +31,13 @@ export class TokenBucket {
   /** Takes one token. Without one, returns `false` and refuses for `openMs`. */
   take(): boolean {
     if (this.open) return false
-    this.#refill()
-    if (this.#tokens < 1) {
-      this.#openUntil = this.#clock.now() + this.#limits.openMs
-      return false
-    }
-    this.#tokens -= 1
-    return true
+    if (this.#tokens.take()) return true
+    this.#openUntil = this.#clock.now() + this.#limits.openMs
+    return false
   }
 
   /** Returns an unused token. Does not end the refusal. */
   giveBack(): void {
-    if (!this.open) this.#tokens = Math.min(this.#limits.burst, this.#tokens + 1)
-  }
-
-  #refill(): void {
-    const now = this.#clock.now()
-    const { burst, refillPerS } = this.#limits
-    this.#tokens = Math.min(burst, this.#tokens + ((now - this.#countedAt) / 1_000) * refillPerS)
-    this.#countedAt = now
+    if (!this.open) this.#tokens.giveBack()
   }
 }

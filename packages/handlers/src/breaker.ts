@@ -1,6 +1,6 @@
 import type { Clock } from '@freshet/kit'
 import type { Echo } from './echoes.ts'
-import { TokenBucket, type BucketLimits } from './token-bucket.ts'
+import { BreakerBucket, type BucketLimits } from './breaker-bucket.ts'
 
 /** Number of documents with a bucket, most recently used first. A looping document is always among them. */
 const MAX_BUCKETS = 10_000
@@ -23,16 +23,16 @@ export const defaultBucketLimits: BucketLimits = Object.freeze({
 export class Breaker {
   readonly #limits: BucketLimits
   readonly #clock: Clock
-  readonly #byDocument = new Map<string, TokenBucket>()
-  readonly #ofEchoes: TokenBucket
-  readonly #byCollection = new Map<string, TokenBucket>()
-  readonly #ofResets: TokenBucket
+  readonly #byDocument = new Map<string, BreakerBucket>()
+  readonly #ofEchoes: BreakerBucket
+  readonly #byCollection = new Map<string, BreakerBucket>()
+  readonly #ofResets: BreakerBucket
 
   constructor(limits: BucketLimits, clock: Clock) {
     this.#limits = limits
     this.#clock = clock
-    this.#ofEchoes = new TokenBucket(limits, clock)
-    this.#ofResets = new TokenBucket(limits, clock)
+    this.#ofEchoes = new BreakerBucket(limits, clock)
+    this.#ofResets = new BreakerBucket(limits, clock)
   }
 
   /** Number of open breakers. */
@@ -65,7 +65,7 @@ export class Breaker {
     this.#ofCollection(heard).giveBack()
   }
 
-  #sharedBucket(heard: string, handler: string, { by, rounds }: Echo): TokenBucket | undefined {
+  #sharedBucket(heard: string, handler: string, { by, rounds }: Echo): BreakerBucket | undefined {
     const own = rounds.get(handler) ?? 0
     if (by === 'collection') return own > 0 ? this.#ofCollection(heard) : undefined
     const all = [...rounds.values()].reduce((sum, times) => sum + times, 0)
@@ -77,16 +77,16 @@ export class Breaker {
     return this.#ofResets.take()
   }
 
-  #ofCollection(heard: string): TokenBucket {
+  #ofCollection(heard: string): BreakerBucket {
     const collection = heard.slice(0, heard.indexOf('/'))
-    const bucket = this.#byCollection.get(collection) ?? new TokenBucket(this.#limits, this.#clock)
+    const bucket = this.#byCollection.get(collection) ?? new BreakerBucket(this.#limits, this.#clock)
     this.#byCollection.set(collection, bucket)
     return bucket
   }
 
-  #bucketOf(heard: string): TokenBucket {
+  #bucketOf(heard: string): BreakerBucket {
     const known = this.#byDocument.get(heard)
-    const bucket = known ?? new TokenBucket(this.#limits, this.#clock)
+    const bucket = known ?? new BreakerBucket(this.#limits, this.#clock)
     // A map keeps insertion order, so the most recently used comes last.
     if (known) this.#byDocument.delete(heard)
     this.#byDocument.set(heard, bucket)

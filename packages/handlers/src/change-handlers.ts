@@ -7,7 +7,7 @@ import { HandlerError } from './errors.ts'
 import { HandlerRuns } from './handler-runs.ts'
 import { writerOrigins } from './lineage-fetch.ts'
 import { hearStarts } from './unseen-starts.ts'
-import type { BucketLimits } from './token-bucket.ts'
+import type { BucketLimits } from './breaker-bucket.ts'
 
 /** Options for a service's handlers. Only `service` is required. */
 export interface HandlerOptions {

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { currentCause } from '../src/cause.ts'
 import { defaultBucketLimits } from '../src/breaker.ts'
 import type { ChangeHandler } from '../src/contract.ts'
-import { TokenBucket, type BucketLimits } from '../src/token-bucket.ts'
+import { BreakerBucket, type BucketLimits } from '../src/breaker-bucket.ts'
 import { change, HandClock, never, serviceOf } from './support.ts'
 
 /**
@@ -133,7 +133,7 @@ test.each([
 /** How many of `writes`, one every `everyMs`, pass with one bucket for the whole handler. */
 function throughOneBucket(limits: BucketLimits, writes: number, everyMs: number): number {
   const clock = new HandClock()
-  const bucket = new TokenBucket(limits, clock)
+  const bucket = new BreakerBucket(limits, clock)
   let passed = 0
   for (let n = 0; n < writes; n += 1) {
     if (bucket.take()) passed += 1

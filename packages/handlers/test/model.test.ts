@@ -6,7 +6,7 @@ import { defaultBucketLimits } from '../src/breaker.ts'
 import { ChangeHandlers } from '../src/change-handlers.ts'
 import type { HandlerContext } from '../src/contract.ts'
 import type { HandlerRuns } from '../src/handler-runs.ts'
-import type { BucketLimits } from '../src/token-bucket.ts'
+import type { BucketLimits } from '../src/breaker-bucket.ts'
 import { KeptLog } from '@freshet/testkit'
 import { change, HandClock, never } from './support.ts'
 
