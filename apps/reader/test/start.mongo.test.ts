@@ -40,7 +40,7 @@ function start(
 }
 
 test('a reader starts with the reader role, but not with a user who can write', async () => {
-  await using db = await openTestDatabase({ own: true })
+  await using db = await openTestDatabase()
   await using service = await start(db.uriFor('reader'))
   const status: unknown = await (await fetch(`${service.managementUrl}/statusz`)).json()
   expect(status).toMatchObject({
@@ -57,7 +57,7 @@ test('a reader starts with the reader role, but not with a user who can write', 
 })
 
 test('G0.5 a reader whose keys could sign tokens logs a warning, one that can only verify them does not', async () => {
-  await using db = await openTestDatabase({ own: true })
+  await using db = await openTestDatabase()
   const uri = db.uriFor('reader')
   const publicKeys = generateKeyPairSync('ed25519')
     .publicKey.export({ type: 'spki', format: 'pem' })

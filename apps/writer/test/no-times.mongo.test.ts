@@ -56,7 +56,7 @@ test('W5 a server whose replies have no time: every answer has a position, never
 })
 
 test('W5 the substitute time equals the reported one wherever a server has both', async () => {
-  await using db = await openTestDatabase({ own: true, collections })
+  await using db = await openTestDatabase({ collections })
   const products = { insert: 'products', documents: [{ _id: 'a' }] }
   const update = { update: 'products', updates: [{ q: { _id: 'a' }, u: { $set: { n: 1 } } }] }
   const remove = { delete: 'products', deletes: [{ q: { _id: 'a' }, limit: 1 }] }
