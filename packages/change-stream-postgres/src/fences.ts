@@ -74,6 +74,8 @@ export class Fences {
   }
 }
 
+const MAX_OPEN_PROOFS = 100
+
 interface Proof {
   readonly askedAt: MonotonicMs
   readonly head: Position
@@ -84,8 +86,9 @@ export class Proofs {
   #open: Proof[] = []
   #provedAt: MonotonicMs = Number.NEGATIVE_INFINITY
 
+  /** Ignored while too many heads have not been reached: the feed reaches the oldest ones first. */
   add(proof: Proof): void {
-    this.#open.push(proof)
+    if (this.#open.length < MAX_OPEN_PROOFS) this.#open.push(proof)
   }
 
   /** The latest time at which the state at `position` was current. */

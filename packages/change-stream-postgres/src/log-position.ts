@@ -4,6 +4,7 @@ import type { FollowedServer } from './identity.ts'
 import { endOfLastRecord, positionOfLsn, type WalLayout } from './lsn.ts'
 import type { Query } from './catalog.ts'
 import { NUDGE_PREFIX } from './set-up.ts'
+import { Snapshot, type AppliedTransactions } from './transactions.ts'
 
 /** The time at which the server started, which identifies the process. */
 export const serverExpression = 'pg_postmaster_start_time()::text'
@@ -12,18 +13,27 @@ export const serverExpression = 'pg_postmaster_start_time()::text'
 export class LogPosition {
   readonly #query: Query
   readonly #followed: FollowedServer
+  readonly #applied: AppliedTransactions
   #layout: Promise<WalLayout> | undefined
 
-  constructor(query: Query, followed: FollowedServer) {
+  constructor(query: Query, followed: FollowedServer, applied: AppliedTransactions) {
     this.#query = query
     this.#followed = followed
+    this.#applied = applied
   }
 
-  /** A position at or after everything that was visible before the call. */
+  /**
+   * A position at or after everything that was visible before the call. The feed asks for it all the time, so transactions that
+   * are visible are forgotten even if nothing is read.
+   */
   async head(): Promise<Position> {
-    const [row] = await this.#query(`select pg_current_wal_insert_lsn()::text, ${serverExpression}`)
-    this.#followed.expect(row?.[1] ?? '')
-    return await this.endOf(row?.[0] ?? '')
+    const [row] = await this.#query(
+      `select pg_current_wal_insert_lsn()::text, ${serverExpression}, pg_current_snapshot()::text`,
+    )
+    const [lsn, server, snapshot] = row ?? []
+    this.#followed.expect(server ?? '')
+    this.#applied.saw(new Snapshot(snapshot ?? ''))
+    return await this.endOf(lsn ?? '')
   }
 
   /** The end of the last record before an insert position. */

@@ -2,6 +2,8 @@
 export interface PostgresSourceOptions {
   /** How often an idle feed proves its freshness, and reports its progress to the server, in milliseconds. */
   readonly proveEveryMs: number
+  /** A feed that hears nothing from the server for this long, though it asks, is given up. In milliseconds. */
+  readonly silentAfterMs: number
   /** The time limit of connecting and of one statement, in milliseconds. */
   readonly replyWithinMs: number
   /** A start waits for the transactions that are running. At most this long, in milliseconds. */
@@ -19,6 +21,7 @@ export interface PostgresSourceOptions {
 
 export const defaultPostgresSourceOptions: PostgresSourceOptions = Object.freeze({
   proveEveryMs: 250,
+  silentAfterMs: 30_000,
   replyWithinMs: 5_000,
   startWithinMs: 60_000,
   nudgeAfterMs: 5,

@@ -50,7 +50,7 @@ export function postgresSource(connection: PostgresConnection): PostgresSourceAn
   const query: Sessions['query'] = (...args) => control.query(...args)
   const applied = new AppliedTransactions()
   const followed = new FollowedServer()
-  const log = new LogPosition(query, followed)
+  const log = new LogPosition(query, followed, applied)
   const fences = new Fences({ clock, nudgeAfterMs: options.nudgeAfterMs, nudge: () => log.nudge() })
   const shared = { tables, publication, applied, followed, log, fences }
   const open = (): Promise<ReplicationStream> =>

@@ -1,6 +1,6 @@
 import { ChangeStreamError, type Batch, type ChangeSource, type Origin } from '@freshet/change-stream'
 import type { Clock, MonotonicMs } from '@freshet/kit'
-import type { Position } from '@freshet/protocol'
+import { POSITION_ZERO, type Position } from '@freshet/protocol'
 import { randomBytes } from 'node:crypto'
 import { TransactionAssembler, type Assembled } from './assembler.ts'
 import type { Query } from './catalog.ts'
@@ -85,13 +85,13 @@ export class PostgresSource implements ChangeSource {
 
   async *read(origin: Origin, signal: AbortSignal): AsyncGenerator<Batch, void> {
     const { stream, slot } = await this.#take(origin)
-    const { fences, options, publication, tables, applied } = this.#parts
+    const { fences, options, publication, tables, applied, clock } = this.#parts
     const assembler = new TransactionAssembler({
       from: origin.at,
       tables,
       maxOpenBytes: options.maxOpenBytes,
     })
-    const feed = new Receiving(stream, assembler, options.maxReadyBytes)
+    const feed = new Receiving(stream, assembler, clock, options)
     const proofs = new Proofs()
     const ending = new AbortController()
     const end = (): void => {
@@ -178,7 +178,9 @@ export class PostgresSource implements ChangeSource {
 class Receiving {
   readonly #stream: ReplicationStream
   readonly #assembler: TransactionAssembler
-  readonly #maxReadyBytes: number
+  readonly #clock: Clock
+  readonly #options: PostgresSourceOptions
+  #heardAt: MonotonicMs
   #paused = false
   #wake: () => void = () => undefined
   #awake = false
@@ -187,15 +189,23 @@ class Receiving {
   /** What the consumer has applied. */
   consumed: Position | undefined
 
-  constructor(stream: ReplicationStream, assembler: TransactionAssembler, maxReadyBytes: number) {
+  constructor(
+    stream: ReplicationStream,
+    assembler: TransactionAssembler,
+    clock: Clock,
+    options: PostgresSourceOptions,
+  ) {
     this.#stream = stream
     this.#assembler = assembler
-    this.#maxReadyBytes = maxReadyBytes
+    this.#clock = clock
+    this.#options = options
+    this.#heardAt = clock.now()
   }
 
   message(bytes: Buffer): void {
+    this.#heardAt = this.#clock.now()
     this.#assembler.message(bytes)
-    if (!this.#paused && this.#assembler.readyBytes > this.#maxReadyBytes) {
+    if (!this.#paused && this.#assembler.readyBytes > this.#options.maxReadyBytes) {
       this.#paused = true
       this.#stream.pause()
     }
@@ -203,6 +213,7 @@ class Receiving {
   }
 
   keepalive(end: Position): void {
+    this.#heardAt = this.#clock.now()
     this.#assembler.keepalive(end)
     this.wake()
   }
@@ -212,9 +223,15 @@ class Receiving {
     this.wake()
   }
 
-  /** Tells the server what it need not keep, so also that this side is alive. */
+  /** Tells the server what it need not keep, so also that this side is alive, and checks whether the server is. */
   report(): void {
-    if (this.consumed !== undefined) this.#stream.status(this.consumed, false)
+    const { silentAfterMs } = this.#options
+    const silentMs = this.#paused ? 0 : this.#clock.now() - this.#heardAt
+    if (silentMs > silentAfterMs)
+      this.ended(
+        new ChangeStreamError('DISCONNECTED', `the server sent nothing for ${Math.round(silentMs)} ms`),
+      )
+    else this.#stream.status(this.consumed ?? POSITION_ZERO, silentMs > silentAfterMs / 2)
   }
 
   take(): Assembled {
@@ -222,6 +239,7 @@ class Receiving {
     const taken = this.#assembler.take()
     if (this.#paused) {
       this.#paused = false
+      this.#heardAt = this.#clock.now()
       this.#stream.resume()
     }
     return taken

@@ -45,7 +45,12 @@ interface Applied {
  * the feed before it shows it to other sessions.
  */
 export class AppliedTransactions {
-  #unseen: readonly Applied[] = []
+  #unseen: Applied[] = []
+
+  /** How many transactions are remembered. */
+  get size(): number {
+    return this.#unseen.length
+  }
 
   /** Starts over with another feed. */
   clear(): void {
@@ -54,7 +59,7 @@ export class AppliedTransactions {
 
   /** Call it before the consumer learns of the transactions. */
   add(applied: readonly Applied[]): void {
-    if (applied.length > 0) this.#unseen = [...this.#unseen, ...applied]
+    for (const one of applied) this.#unseen.push(one)
   }
 
   /**

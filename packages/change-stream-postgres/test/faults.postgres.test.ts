@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { eventually } from '@freshet/testkit'
+import { Hearing } from '@freshet/change-stream/conformance'
+import { systemClock } from '@freshet/kit'
+import { CutProxy, eventually } from '@freshet/testkit'
 import type { TestDatabase } from '@freshet/postgres'
 import type { IdType } from '@freshet/protocol'
+import { postgresSource } from '../src/index.ts'
 import { openDatabase, publication } from './support/open-database.ts'
 import { inWords, listen, openSource } from './support/open-source.ts'
 
@@ -220,4 +223,27 @@ test('P15 a restarted server loses the history, and the next start follows it', 
     lost: true,
   })
   expect((await opened.source.start(signal)).source).toBe(origin.source)
+})
+
+test('P19 a feed whose connection went silent is given up', async () => {
+  await using proxy = await CutProxy.open(db.server.port)
+  const { source, close } = postgresSource({
+    uri: db.uri.replace(`:${db.server.port}/`, `:${proxy.port}/`),
+    appName: 'test',
+    publication,
+    collections,
+    clock: systemClock,
+    options: { silentAfterMs: 500, replyWithinMs: 300, proveEveryMs: 50 },
+  })
+  const heard = new Hearing(source, await source.start(signal))
+  // An idle feed is not silent: it asks.
+  const since = performance.now()
+  await heard.until(() => performance.now() - since > 1_500)
+  proxy.blackHole()
+  expect(await heard.failure()).toMatchObject({
+    code: 'DISCONNECTED',
+    message: expect.stringMatching(/sent nothing/),
+  })
+  proxy.resume()
+  await close()
 })
