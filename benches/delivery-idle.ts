@@ -11,7 +11,7 @@ import { median, printMachine, rangeOf } from './orders/figures.ts'
 const users = 5_000
 const few = 5
 const rounds = 5
-const messagesARound = 400
+const messagesARound = 250
 
 await using database = await openDatabase()
 
