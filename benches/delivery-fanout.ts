@@ -11,7 +11,7 @@ import { median, printMachine, rangeOf } from './orders/figures.ts'
 const users = 1_000
 const rounds = 5
 const loads = [
-  { name: 'one at a time', bursts: 12, messages: 1, bar: 60 },
+  { name: 'one at a time', bursts: 20, messages: 1, bar: 60 },
   { name: 'bursts of 100', bursts: 2, messages: 100, bar: 400 },
 ]
 
