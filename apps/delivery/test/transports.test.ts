@@ -91,7 +91,9 @@ test('D51 a stream without a valid token is 401, and so is one that comes back w
     await eventually(() => expect(one.codes).toEqual([401]))
     expect(one.source.readyState).toBe(2)
   }
-  expect((await fetch(server.eventsUrl)).status).toBe(401)
+  const { status, headers } = await fetch(server.eventsUrl)
+  expect(status).toBe(401)
+  expect(headers.get('www-authenticate')).toContain('Bearer')
 })
 
 test('D53 a ticket opens a stream without a header, for as long as it is good and the token behind it', async () => {
