@@ -27,6 +27,15 @@ async function deployedWithReaders(): Promise<ReadonlyMap<string, string>> {
 const exceptions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   '@freshet/reader': {
     'process in main.ts': 'main.ts hands environment and signals to the service, and nothing else',
+    '@freshet/change-stream-postgres':
+      'exports a source and its reads; its sessions are read-only, and its role is checked at the start',
+  },
+  '@freshet/change-stream-postgres': {
+    'Client of pg': 'opens sessions that are read-only; the server refuses writes of its role',
+    'Pool of pg': 'opens sessions that are read-only; the server refuses writes of its role',
+    'type Client of pg': 'a type',
+    'type ClientConfig of pg': 'a type',
+    'type EventEmitter of node:events': 'a type',
   },
   '@freshet/delivery': {
     'process in main.ts': 'main.ts hands environment and signals to the service, and nothing else',
@@ -126,6 +135,7 @@ test('G2.2 no file of the reader, or of a package deployed with it, contains any
       'cache',
       'change-stream',
       'change-stream-mongodb',
+      'change-stream-postgres',
       'delivery',
       'documents',
       'documents-mongodb',
