@@ -3,6 +3,7 @@
  * of `node:vm`, so each access to `Map`, `Buffer` or `process` is a slow call: 6 to 16 % of the CPU time of the files measured.
  */
 import asyncHooks from 'node:async_hooks'
+import { PerformanceObserver } from 'node:perf_hooks'
 import { setFlagsFromString } from 'node:v8'
 import vm, { constants, createContext } from 'node:vm'
 import { TestEnvironment } from 'jest-environment-node'
@@ -60,6 +61,14 @@ vm.SourceTextModule = class extends vm.SourceTextModule {
   }
 }
 
+/** What the running file observes and never ends: prom-client observes each garbage collection. */
+const observers = new Set()
+const { observe } = PerformanceObserver.prototype
+PerformanceObserver.prototype.observe = function (...args) {
+  observers.add(this)
+  return observe.apply(this, args)
+}
+
 /**
  * Makes the modules of a finished file collectable. Node.js 20 keeps a strong reference to each dependency until a module is
  * instantiated through its own wrapper, which it does only for the module that was linked first.
@@ -70,6 +79,8 @@ function forgetModules() {
     if (module.status === 'evaluated') module[wrapper]?.instantiate?.()
   }
   modules.clear()
+  for (const observer of observers) observer.disconnect()
+  observers.clear()
 }
 
 export default class PlainEnvironment extends TestEnvironment {
