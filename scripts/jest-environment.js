@@ -3,7 +3,7 @@
  * of `node:vm`, so each access to `Map`, `Buffer` or `process` is a slow call: 6 to 16 % of the CPU time of the files measured.
  */
 import asyncHooks from 'node:async_hooks'
-import { PerformanceObserver } from 'node:perf_hooks'
+import perfHooks from 'node:perf_hooks'
 import { setFlagsFromString } from 'node:v8'
 import vm, { constants, createContext } from 'node:vm'
 import { TestEnvironment } from 'jest-environment-node'
@@ -63,10 +63,11 @@ vm.SourceTextModule = class extends vm.SourceTextModule {
 
 /** What the running file observes and never ends: prom-client observes each garbage collection. */
 const observers = new Set()
-const { observe } = PerformanceObserver.prototype
-PerformanceObserver.prototype.observe = function (...args) {
-  observers.add(this)
-  return observe.apply(this, args)
+perfHooks.PerformanceObserver = class extends perfHooks.PerformanceObserver {
+  observe(...args) {
+    super.observe(...args)
+    observers.add(this)
+  }
 }
 
 /**
