@@ -13,7 +13,7 @@ import { median, printMachine, quantile, rangeOf } from './orders/figures.ts'
 
 const documents = 20_000
 const updatesPerSecond = 1_000
-const requestsPerSecond = 500
+const requestsPerSecond = 2_000
 const rounds = 5
 const seconds = 5
 

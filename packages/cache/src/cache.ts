@@ -175,7 +175,7 @@ export class Cache<V extends Value> {
     if (fill !== undefined) markOvertaken(fill)
   }
 
-  /** Whether the key is cached and was requested since it was last refreshed: if so, it is worth reading after a change. */
+  /** Whether the key is cached and was requested since one of its last few refreshes: then it is worth another one. */
   isUsed(key: string): boolean {
     return this.#store.isUsed(key)
   }

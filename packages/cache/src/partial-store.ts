@@ -8,8 +8,14 @@ interface Pinned<V> {
   readonly bytes: number
 }
 
-/** Further ones count as used, so they are read again at their next change. */
-const MAX_UNUSED = 50_000
+/**
+ * An entry that was refreshed this often without a request counts as unused. With uniform requests at twice the rate of
+ * updates, one of two hundred then needs a read; after one refresh, it would be one of nine.
+ */
+const MAX_UNUSED_REFRESHES = 4
+
+/** Further entries count as used. */
+const MAX_COUNTED = 50_000
 
 /** An LRU store with a byte budget. Pinned entries are never evicted. */
 export class PartialStore<V extends Value> implements Store<V> {
@@ -23,8 +29,8 @@ export class PartialStore<V extends Value> implements Store<V> {
   /** Created when the first collection is dropped. */
   #generations: Generations<V> | undefined
   readonly #sizeOf: (value: V) => number
-  /** Refreshed and not used since. */
-  readonly #unused = new Set<string>()
+  /** Refreshes since the last request, of entries that have any. */
+  readonly #refreshes = new Map<string, number>()
   #pinnedBytes = 0
   #evictions = 0
 
@@ -37,7 +43,7 @@ export class PartialStore<V extends Value> implements Store<V> {
       dispose: (_value, key, reason) => {
         if (reason !== 'evict') return
         this.#evictions += 1
-        this.#unused.delete(key)
+        this.#refreshes.delete(key)
       },
     })
   }
@@ -56,7 +62,7 @@ export class PartialStore<V extends Value> implements Store<V> {
 
   /** Counts as a use. One lookup as long as nothing is pinned or refreshed, and no collection was ever dropped. */
   get(key: string): V | Absent | undefined {
-    if (this.#unused.size > 0) this.#unused.delete(key)
+    if (this.#refreshes.size > 0) this.#refreshes.delete(key)
     const slot = this.#lru.get(key) ?? (this.#pinned.size === 0 ? undefined : this.#pinned.get(key)?.slot)
     if (slot === undefined) return undefined
     if (slot instanceof Stamped || this.#generations !== undefined) return this.#resolve(key, slot)
@@ -101,17 +107,19 @@ export class PartialStore<V extends Value> implements Store<V> {
   }
 
   invalidate(key: string): void {
-    this.#unused.delete(key)
+    if (!this.isUsed(key)) this.#refreshes.delete(key)
     this.#lru.delete(key)
     this.#takePinned(key)
   }
 
   isUsed(key: string): boolean {
-    return this.has(key) && !this.#unused.has(key)
+    return this.has(key) && (this.#refreshes.get(key) ?? 0) < MAX_UNUSED_REFRESHES
   }
 
   markRefreshed(key: string): void {
-    if (this.#unused.size < MAX_UNUSED && this.has(key)) this.#unused.add(key)
+    const refreshes = this.#refreshes.get(key) ?? 0
+    if ((refreshes > 0 || this.#refreshes.size < MAX_COUNTED) && this.has(key))
+      this.#refreshes.set(key, refreshes + 1)
   }
 
   /** Makes all entries of the collection count as {@link ABSENT}, in constant time. */
@@ -133,7 +141,7 @@ export class PartialStore<V extends Value> implements Store<V> {
   clear(): void {
     this.#lru.clear()
     this.#pinned.clear()
-    this.#unused.clear()
+    this.#refreshes.clear()
     this.#pinnedBytes = 0
     this.#generations = undefined
   }

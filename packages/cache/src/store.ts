@@ -58,7 +58,7 @@ export interface Store<V extends Value> {
   unpin(key: string): void
   /** The document changed and its new state is unknown. */
   invalidate(key: string): void
-  /** Whether the value is cached, and used since it was last marked as refreshed. */
+  /** Whether the value is cached and was requested since one of its last few refreshes. */
   isUsed(key: string): boolean
   /** The value was read without a request for it. */
   markRefreshed(key: string): void

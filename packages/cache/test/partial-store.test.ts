@@ -147,23 +147,41 @@ test('C6 after a clear nothing is cached and pins remain', () => {
   expect(store.get('a/1')).toHaveLength(500)
 })
 
-test('C16 a refreshed entry is unused until it is requested; other cached entries are used', () => {
+/** Refreshed until it counts as unused. */
+function unused(store: PartialStore<Uint8Array>, key: string): void {
+  for (let n = 0; n < 4; n += 1) store.markRefreshed(key)
+}
+
+test('C16 an entry that was refreshed four times is unused until it is requested; other cached entries are used', () => {
   const store = sized(3 * entry + 30)
   for (const key of ['a/1', 'a/2']) store.set(key, bytes(10))
+  for (let n = 0; n < 3; n += 1) store.markRefreshed('a/1')
+  expect(store.isUsed('a/1')).toBe(true)
   store.markRefreshed('a/1')
   expect(['a/1', 'a/2', 'a/3'].map((key) => store.isUsed(key))).toEqual([false, true, false])
   store.get('a/1')
   expect(store.isUsed('a/1')).toBe(true)
 })
 
+test('C16 an invalidation keeps the count of an entry that is read again', () => {
+  const store = sized(3 * entry + 30)
+  store.set('a/1', bytes(10))
+  for (let n = 0; n < 4; n += 1) {
+    store.invalidate('a/1')
+    store.set('a/1', bytes(10))
+    store.markRefreshed('a/1')
+  }
+  expect(store.isUsed('a/1')).toBe(false)
+})
+
 test.each<[string, (store: PartialStore<Uint8Array>) => void]>([
-  ['an invalidation', (store) => store.invalidate('a/1')],
+  ['the invalidation of an unused entry', (store) => store.invalidate('a/1')],
   ['an eviction', (store) => store.set('a/2', bytes(10))],
   ['a gap', (store) => store.clear()],
 ])('C16 %s ends what is known of the use of an entry', (_, removed) => {
   const store = sized(entry + 10)
   store.set('a/1', bytes(10))
-  store.markRefreshed('a/1')
+  unused(store, 'a/1')
   removed(store)
   expect(store.isUsed('a/1')).toBe(false)
   store.set('a/1', bytes(10))

@@ -42,7 +42,7 @@ export class Refresher<V extends Value> {
     return this.#refreshes
   }
 
-  /** The document was used and has just been invalidated. Dropped when the queue is full. */
+  /** The document was in use and has just been invalidated. Dropped when the queue is full. */
   add(collection: string, id: Id): void {
     if (this.#queue.size >= this.#parts.maxQueued) return
     this.#queue.set(`${collection}/${id}`, { collection, id })
