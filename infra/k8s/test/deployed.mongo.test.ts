@@ -69,6 +69,7 @@ test('G0.1 the deployed reader contains only its allowed packages, and none that
       'cache',
       'change-stream',
       'change-stream-mongodb',
+      'change-stream-postgres',
       'documents',
       'documents-mongodb',
       'guard',
