@@ -1,6 +1,7 @@
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from '@jest/globals'
+import { eventually } from '@freshet/testkit'
 import { portsAt, requireFreePorts } from '../src/dev/ports.ts'
 
 /** Listens on a port of 127.0.0.1, like another program would. */
@@ -19,15 +20,20 @@ test('each service has its own public port and management port; 0 lets the syste
 })
 
 test('a port in use is reported before anything starts, with a remedy', async () => {
-  await using taken = await squatter()
-  const words = (use: string) =>
-    new RegExp(`^PORT_TAKEN: port ${taken.port} on 127.0.0.1, required for ${use}, is in use.*--port=0`)
-  await expect(requireFreePorts(taken.port, ['the writer'], '127.0.0.1')).rejects.toThrow(words('the writer'))
-  await expect(requireFreePorts(taken.port - 1, ['the writer', 'reader 1'], '127.0.0.1')).rejects.toThrow(
-    words('reader 1'),
-  )
-  await expect(requireFreePorts(taken.port - 100, ['the writer'], '127.0.0.1')).rejects.toThrow(
-    words('health and metrics of the writer'),
-  )
-  await expect(requireFreePorts(0, ['the writer'], '127.0.0.1')).resolves.toBeUndefined()
+  // The ports beside it may be taken by other programs, in which case another one is tried.
+  await eventually(async () => {
+    await using taken = await squatter()
+    const words = (use: string) =>
+      new RegExp(`^PORT_TAKEN: port ${taken.port} on 127.0.0.1, required for ${use}, is in use.*--port=0`)
+    await expect(requireFreePorts(taken.port, ['the writer'], '127.0.0.1')).rejects.toThrow(
+      words('the writer'),
+    )
+    await expect(requireFreePorts(taken.port - 1, ['the writer', 'reader 1'], '127.0.0.1')).rejects.toThrow(
+      words('reader 1'),
+    )
+    await expect(requireFreePorts(taken.port - 100, ['the writer'], '127.0.0.1')).rejects.toThrow(
+      words('health and metrics of the writer'),
+    )
+    await expect(requireFreePorts(0, ['the writer'], '127.0.0.1')).resolves.toBeUndefined()
+  })
 })
