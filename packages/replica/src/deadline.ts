@@ -16,7 +16,7 @@ export function deferred<T>(): Deferred<T> {
 }
 
 /** Never read. Without a reason, `abort` creates an exception with a stack, which costs every miss. */
-const TIMER_ENDED = 'the wait is over'
+export const TIMER_ENDED = 'the wait is over'
 
 /** What ends a wait early. */
 type EndReason = 'timeout' | 'cancelled' | 'stopped'

@@ -1,6 +1,7 @@
 import type { Cache, Value } from '@freshet/cache'
 import type { Clock } from '@freshet/kit'
 import type { Id } from '@freshet/protocol'
+import { TIMER_ENDED } from './deadline.ts'
 import type { Filler, FillTicket } from './filler.ts'
 import type { Watermark } from './watermark.ts'
 
@@ -54,7 +55,7 @@ export class Refresher<V extends Value> {
   /** Forgets what is queued and waits for nothing any more. */
   clear(): void {
     this.#queue.clear()
-    this.#batch?.abort(ENDED)
+    this.#batch?.abort(TIMER_ENDED)
   }
 
   async #run(): Promise<void> {
@@ -83,7 +84,7 @@ export class Refresher<V extends Value> {
     )
     const filled = Promise.all([...tickets].map(([key, ticket]) => this.#mark(key, ticket)))
     await Promise.race([filled, clock.sleep(withinMs, done.signal)])
-    done.abort(ENDED)
+    done.abort(TIMER_ENDED)
     for (const { cancel } of tickets.values()) cancel()
   }
 
@@ -95,6 +96,3 @@ export class Refresher<V extends Value> {
     this.#parts.cache.markRefreshed(key)
   }
 }
-
-/** Never read. Without a reason, `abort` creates an exception with a stack. */
-const ENDED = 'the wait is over'
