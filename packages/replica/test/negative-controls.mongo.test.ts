@@ -6,7 +6,7 @@ import { knowsOneTypeOfEachId } from './support/mongo/faulty-connection.ts'
 import { readsTheNewest, takesSilenceAsAbsence } from './support/mongo/broken-reads.ts'
 import * as disturb from './support/mongo/disturbances.ts'
 import { runStress, type RunResult, type Variant } from './support/mongo/run.ts'
-import { collections } from './support/mongo/writers.ts'
+import { collections } from './support/stress-documents.ts'
 
 const seed = Number(process.env['FRESHET_TEST_SEED'] ?? Date.now() % 2 ** 31)
 

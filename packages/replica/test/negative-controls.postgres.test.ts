@@ -3,7 +3,8 @@ import type { TestDatabase } from '@freshet/postgres'
 import { movesPerEvent, TakesNullAsAbsent } from './support/broken.ts'
 import { dropsEvents } from './support/faulty-log.ts'
 import { forgetsTheFence, forgetsWhatTheFeedReported } from './support/postgres/broken.ts'
-import { runStress, type Variant } from './support/postgres/run.ts'
+import { runStress } from './support/postgres/run.ts'
+import type { StressVariant } from './support/stress-replica.ts'
 import { openDatabase } from './support/postgres/tables.ts'
 
 const seed = Number(process.env['FRESHET_TEST_SEED'] ?? Date.now() % 2 ** 31)
@@ -18,7 +19,7 @@ afterAll(async () => {
 })
 
 // `change-stream-postgres` has the race without a standby, which takes more reads than these.
-test.each<[string, held: boolean, Variant]>([
+test.each<[string, held: boolean, StressVariant]>([
   ['a read may miss a commit that waits for a standby', true, { reads: forgetsWhatTheFeedReported }],
   ['a read is taken for the state at its position', false, { reads: forgetsTheFence }],
   ['a transaction is released before its end', false, { wrapFeed: movesPerEvent }],

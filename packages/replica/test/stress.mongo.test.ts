@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { openTestDatabase } from '@freshet/testkit'
 import { runStress } from './support/mongo/run.ts'
-import { collections } from './support/mongo/writers.ts'
+import { collections } from './support/stress-documents.ts'
 
 const seed = Number(process.env['FRESHET_TEST_SEED'] ?? Date.now() % 2 ** 31)
 

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Change, Id, Position } from '@freshet/protocol'
 import type { Batch, ChangeSource, Origin, SourceReply, SourceReads } from '@freshet/change-stream'
-import type { Random } from '../random.ts'
+import type { Random } from './random.ts'
 
 /** Delays reads before the server receives them and replies afterwards. The delays are the fault; nothing waits for them. */
 export class DelayedReads implements SourceReads {

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { ChangeSource } from '@freshet/change-stream'
 import { eventually, type TestDatabase } from '@freshet/testkit'
 import type { Replica } from '../../../src/contract.ts'
-import { copied } from './delays.ts'
+import { copied } from '../delays.ts'
 
 /** A fault injector that runs alongside writers and readers until the signal aborts. */
 export type Disturbance = (db: TestDatabase, replica: Replica<Buffer>, signal: AbortSignal) => Promise<void>

@@ -5,7 +5,7 @@ import { MongoServerError, type Db, type Document } from 'mongodb'
 import { textOfId } from './foreign-ids.ts'
 import type { StampedHistory } from './stamped-history.ts'
 import { timestampOf } from './positions.ts'
-import { idTypes } from './writers.ts'
+import { idTypes } from '../stress-documents.ts'
 
 /** One answer of a replica: documents of a collection at one position. */
 export interface Claim {

@@ -8,7 +8,7 @@ import {
 import { openReadConnection, type ReadConnection } from '@freshet/guard'
 import { systemClock } from '@freshet/kit'
 import { silentLog, type TestDatabase } from '@freshet/testkit'
-import { idTypes } from './writers.ts'
+import { idTypes } from '../stress-documents.ts'
 
 /**
  * The product's source over a test database, with the reader's user and few changes per reply. `wrap` intercepts its

@@ -1,36 +1,21 @@
-import {
-  ABSENT,
-  bufferBytes,
-  Cache,
-  ENTRY_OVERHEAD_BYTES,
-  ownBuffer,
-  type CacheOptions,
-} from '@freshet/cache'
-import { systemClock } from '@freshet/kit'
+import { ABSENT } from '@freshet/cache'
 import type { ReadConnection } from '@freshet/guard'
 import type { TestDatabase } from '@freshet/testkit'
 import { deserialize } from 'bson'
 import type { Answer } from '../../../src/contract.ts'
-import { defaultReplicaOptions } from '../../../src/options.ts'
-import { ExactReplica } from '../../../src/replica.ts'
-import { Follower, type ChangeSource, type SourceReads } from '@freshet/change-stream'
-import type { FeedSide } from '../bench.ts'
-import { silentLog } from '../bench.ts'
+import type { ExactReplica } from '../../../src/replica.ts'
 import { Random } from '../random.ts'
-import { DelayedReads, DelayedSource } from './delays.ts'
+import { collections, idsOf, twins } from '../stress-documents.ts'
+import { stressReplica, type StressVariant } from '../stress-replica.ts'
 import type { Disturbance } from './disturbances.ts'
 import { openSource } from './open-source.ts'
 import { Judge, type Claim } from './judge.ts'
 import { StampedHistory } from './stamped-history.ts'
-import { collections, idsOf, idTypes, twins, Writers } from './writers.ts'
+import { Writers } from './writers.ts'
 
 /** How a run deviates from the product. */
-export interface Variant {
-  readonly cache?: (options: CacheOptions<Buffer>) => Cache<Buffer>
-  readonly reads?: (inner: SourceReads) => SourceReads
+export interface Variant extends StressVariant {
   readonly connection?: (inner: ReadConnection) => ReadConnection
-  readonly source?: (inner: ChangeSource) => ChangeSource
-  readonly wrapFeed?: (feed: FeedSide) => FeedSide
   /** Runs alongside the readers until the signal aborts. */
   readonly meanwhile?: Disturbance
 }
@@ -55,13 +40,6 @@ export interface RunResult {
   readonly wrong: readonly string[]
 }
 
-/** Capacity for about a quarter of the documents. */
-const cacheOptions: CacheOptions<Buffer> = {
-  maxBytes: 45 * (ENTRY_OVERHEAD_BYTES + 700),
-  recent: { maxBytes: 10 * (ENTRY_OVERHEAD_BYTES + 300), encode: ownBuffer },
-  sizeOf: bufferBytes,
-}
-
 /** Runs writers and readers concurrently on a real server and checks every answer. */
 export async function runStress(db: TestDatabase, options: RunOptions): Promise<RunResult> {
   const random = new Random(options.seed)
@@ -78,26 +56,12 @@ export async function runStress(db: TestDatabase, options: RunOptions): Promise<
   try {
     const { variant } = options
     await using opened = await openSource(db, variant.connection)
-    const reads = new DelayedReads(variant.reads?.(opened.reads) ?? opened.reads, random)
-    const source = new DelayedSource(variant.source?.(opened.source) ?? opened.source, random)
-    await using replica = new ExactReplica<Buffer>({
-      reads,
-      wallTimeMs: (position) => source.wallTimeMs(position),
-      collections: idTypes,
-      encoder: { encode: ownBuffer, sizeOf: bufferBytes },
-      options: defaultReplicaOptions,
-      clock: systemClock,
-      random: random.next,
-      log: silentLog,
-      cache: variant.cache?.(cacheOptions) ?? new Cache(cacheOptions),
-      follow: (feed) =>
-        new Follower({
-          source,
-          sink: variant.wrapFeed?.(feed) ?? feed,
-          clock: systemClock,
-          random: random.next,
-        }),
-      defer: setImmediate,
+    await using replica = stressReplica({
+      source: opened.source,
+      reads: opened.reads,
+      variant,
+      random,
+      documentBytes: 700,
     })
     await replica.start()
     const judge = new Judge(app, history)

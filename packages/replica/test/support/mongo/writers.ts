@@ -1,6 +1,6 @@
-import type { IdType } from '@freshet/protocol'
 import { MongoServerError, type Collection, type Db, type MongoClient } from 'mongodb'
 import type { Random } from '../random.ts'
+import { collections, idsOf, idTypes, twins } from '../stress-documents.ts'
 import { foreignId, type ForeignId } from './foreign-ids.ts'
 
 /** A stored document. `stamp` is unique per write; `pair` is written to two documents by one transaction. */
@@ -10,25 +10,6 @@ export interface Stamped {
   readonly pair?: number
   readonly text?: string
 }
-
-/** Collections with their id types. Each `_id` is any value that the server considers equal to the id. */
-export const idTypes: ReadonlyMap<string, IdType> = new Map<string, IdType>([
-  ['products', 'string'],
-  ['orders', 'string'],
-  ['scratch', 'string'],
-  ['numbers', 'integer'],
-])
-export const collections = [...idTypes.keys()]
-const texts: readonly string[] = Array.from({ length: 60 }, (_, n) => `k${n}`)
-const numbers: readonly string[] = Array.from({ length: 60 }, (_, n) => String(n - 30))
-
-/** The ids written in a collection. */
-export function idsOf(collection: string): readonly string[] {
-  return idTypes.get(collection) === 'integer' ? numbers : texts
-}
-
-/** Always written together, by transactions. */
-export const twins = ['left', 'right'] as const
 
 /** Concurrent writers to the same documents, using every kind of write, independent of any replica. */
 export class Writers {
@@ -129,7 +110,7 @@ export class Writers {
     const scratch = this.#db.collection<Stamped>('scratch')
     if (this.#random.chance(0.5)) await scratch.drop()
     else await scratch.rename('scratch_old', { dropTarget: true })
-    await scratch.insertOne(this.#document('scratch', this.#random.pick(texts)))
+    await scratch.insertOne(this.#document('scratch', this.#random.pick(idsOf('scratch'))))
   }
 
   #document(collection: string, id: string): Stamped {

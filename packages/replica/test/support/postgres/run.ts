@@ -1,25 +1,15 @@
-import { bufferBytes, Cache, ENTRY_OVERHEAD_BYTES, ownBuffer, type CacheOptions } from '@freshet/cache'
-import { Follower, type ChangeSource, type SourceReads } from '@freshet/change-stream'
+import type { SourceReads } from '@freshet/change-stream'
 import { postgresSource } from '@freshet/change-stream-postgres'
 import { systemClock } from '@freshet/kit'
 import type { TestDatabase } from '@freshet/postgres'
-import { defaultReplicaOptions } from '../../../src/options.ts'
-import { ExactReplica } from '../../../src/replica.ts'
-import { silentLog, type FeedSide } from '../bench.ts'
-import { DelayedReads, DelayedSource } from '../mongo/delays.ts'
+import type { ExactReplica } from '../../../src/replica.ts'
 import { Random } from '../random.ts'
+import { collections, idsOf, idTypes, twins } from '../stress-documents.ts'
+import { stressReplica, type StressVariant } from '../stress-replica.ts'
 import { DecodedHistory } from './decoded-history.ts'
 import { digestOf, Judge, type Claim } from './judge.ts'
-import { collections, idsOf, idTypes, publication, twins, twinTables } from './tables.ts'
+import { publication, twinTables } from './tables.ts'
 import { heldIds, Writers } from './writers.ts'
-
-/** How a run deviates from the product. */
-export interface Variant {
-  readonly cache?: (options: CacheOptions<Buffer>) => Cache<Buffer>
-  readonly reads?: (inner: SourceReads) => SourceReads
-  readonly source?: (inner: ChangeSource) => ChangeSource
-  readonly wrapFeed?: (feed: FeedSide) => FeedSide
-}
 
 export interface RunOptions {
   readonly seed: number
@@ -29,7 +19,7 @@ export interface RunOptions {
   readonly untilWrong: boolean
   /** Some commits are in the log for a while before they are visible. */
   readonly held: boolean
-  readonly variant: Variant
+  readonly variant: StressVariant
 }
 
 export interface RunResult {
@@ -42,13 +32,6 @@ export interface RunResult {
   readonly behindFeed: number
   readonly resyncs: Readonly<Record<string, number>>
   readonly wrong: readonly string[]
-}
-
-/** Capacity for about a quarter of the documents. */
-const cacheOptions: CacheOptions<Buffer> = {
-  maxBytes: 45 * (ENTRY_OVERHEAD_BYTES + 1_500),
-  recent: { maxBytes: 10 * (ENTRY_OVERHEAD_BYTES + 300), encode: ownBuffer },
-  sizeOf: bufferBytes,
 }
 
 /** Runs writers and readers concurrently on a real server and checks every answer. */
@@ -66,29 +49,14 @@ export async function runStress(db: TestDatabase, options: RunOptions): Promise<
     clock: systemClock,
   })
   try {
-    const { variant } = options
-    const counted = new CountedReads(opened.reads)
-    const reads = new DelayedReads(variant.reads?.(counted) ?? counted, random)
-    const source = new DelayedSource(variant.source?.(opened.source) ?? opened.source, random)
+    const reads = new CountedReads(opened.reads)
     const judge = new Judge(history)
-    await using replica = new ExactReplica<Buffer>({
+    await using replica = stressReplica({
+      source: opened.source,
       reads,
-      wallTimeMs: () => undefined,
-      collections: idTypes,
-      encoder: { encode: ownBuffer, sizeOf: bufferBytes },
-      options: defaultReplicaOptions,
-      clock: systemClock,
-      random: random.next,
-      log: silentLog,
-      cache: variant.cache?.(cacheOptions) ?? new Cache(cacheOptions),
-      follow: (feed) =>
-        new Follower({
-          source,
-          sink: variant.wrapFeed?.(feed) ?? feed,
-          clock: systemClock,
-          random: random.next,
-        }),
-      defer: setImmediate,
+      variant: options.variant,
+      random,
+      documentBytes: 1_500,
     })
     await replica.start()
     const readers = new Readers({ replica, judge, history, random, options })
@@ -99,7 +67,7 @@ export async function runStress(db: TestDatabase, options: RunOptions): Promise<
     await judge.compareRecorded(db, readers.all)
     const { refills, evictions, misses, resyncs } = replica.status()
     const { decoded, recorded, wrong } = judge
-    const counts = { refills, evictions, misses, resyncs, behindFeed: counted.behindFeed }
+    const counts = { refills, evictions, misses, resyncs, behindFeed: reads.behindFeed }
     return { decoded, recorded, writes: writers.writes, ...counts, wrong }
   } finally {
     writers.stop()

@@ -1,28 +1,11 @@
 import { setUpStatements } from '@freshet/change-stream-postgres'
 import { heldCommits, TestDatabase, testUser } from '@freshet/postgres'
-import { positionOf, type IdType, type Position } from '@freshet/protocol'
+import { positionOf, type Position } from '@freshet/protocol'
+import { collections, idTypes } from '../stress-documents.ts'
 
 export const publication = 'freshet'
 
-/** Collections with their id types. `scratch` is truncated and altered. */
-export const idTypes: ReadonlyMap<string, IdType> = new Map<string, IdType>([
-  ['products', 'string'],
-  ['orders', 'string'],
-  ['scratch', 'string'],
-  ['numbers', 'integer'],
-])
-export const collections = [...idTypes.keys()]
-
-const texts: readonly string[] = Array.from({ length: 60 }, (_, n) => `k${n}`)
-const numbers: readonly string[] = Array.from({ length: 60 }, (_, n) => String(n - 30))
-
-/** The ids written in a collection. */
-export function idsOf(collection: string): readonly string[] {
-  return idTypes.get(collection) === 'integer' ? numbers : texts
-}
-
-/** Always written together, in both of two tables, by transactions. */
-export const twins = ['left', 'right'] as const
+/** The tables in both of which the twins are written, by one transaction. */
 export const twinTables = ['products', 'orders'] as const
 
 /**

@@ -3,7 +3,8 @@ import { HeldWriter, type TestDatabase } from '@freshet/postgres'
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Random } from '../random.ts'
-import { collections, idsOf, twins, twinTables } from './tables.ts'
+import { collections, idsOf, twins } from '../stress-documents.ts'
+import { twinTables } from './tables.ts'
 
 export interface WriterOptions {
   /** Commits that are in the log but not visible, as with a slow standby. */
