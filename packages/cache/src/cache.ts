@@ -236,7 +236,8 @@ export class Cache<V extends Value> {
       readAt: undefined,
       epoch: this.#epoch,
       // While an epoch begins, values may be cached that are not served yet.
-      latest: this.#store.get(key),
+      // A look at what is missing is no use of it.
+      latest: this.#store.has(key) ? this.#store.get(key) : undefined,
       overtaken: false,
       retries: 0,
     }

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { ABSENT } from '../src/store.ts'
+import { Cache } from '../src/cache.ts'
 import { ENTRY_OVERHEAD_BYTES, PartialStore } from '../src/partial-store.ts'
 
 const entry = ENTRY_OVERHEAD_BYTES + 'a/1'.length
@@ -172,6 +173,21 @@ test('C16 an invalidation keeps the count of an entry that is read again', () =>
     store.markRefreshed('a/1')
   }
   expect(store.isUsed('a/1')).toBe(false)
+})
+
+test('C16 the fill of a refresh is no use, a request is', () => {
+  const cache = new Cache<Uint8Array>({ maxBytes: 1_000, sizeOf: (value) => value.byteLength })
+  const refresh = (): void => {
+    cache.invalidate('a/1')
+    cache.install(cache.beginFill('a/1'), bytes(10))
+    cache.markRefreshed('a/1')
+  }
+  cache.install(cache.beginFill('a/1'), bytes(10))
+  for (let n = 0; n < 4; n += 1) refresh()
+  expect(cache.isUsed('a/1')).toBe(false)
+  cache.get('a/1')
+  refresh()
+  expect(cache.isUsed('a/1')).toBe(true)
 })
 
 test.each<[string, (store: PartialStore<Uint8Array>) => void]>([

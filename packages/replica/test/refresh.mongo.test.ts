@@ -69,7 +69,8 @@ test('R25 what nobody requests is read again four times, and dropped at its next
     )
   }
   await increment(replica)
-  expect(replica.status()).toMatchObject({ entries: 0, refreshes: 4 * ids.length })
+  expect(await request(replica)).toEqual(ids.map(() => ['miss', 5]))
+  expect(replica.status()).toMatchObject({ refreshes: 4 * ids.length })
 })
 
 test('R25 control: without refreshes every document is a miss', async () => {
