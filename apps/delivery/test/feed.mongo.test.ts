@@ -46,6 +46,29 @@ test('D60 messages reach recipients at two instances, with the same offsets wher
   expect(cem.heard.ids).toEqual([])
 })
 
+test('D55 what arrives in one read is in order on the wire, and so hears 5.8.0', async () => {
+  await using delivery = await start()
+  using newer = await openClient(delivery.webSocketUrl, 'ann')
+  using older = await openClient(delivery.webSocketUrl, 'ann', { sdk: '5.7.4' })
+  using prompt = await openClient(delivery.webSocketUrl, 'ann')
+  await Promise.all([newer, older, prompt].map(({ client }) => client.ready()))
+  for (const { sockets } of [newer, older]) sockets.at(-1)?.pause()
+  // ASCII and other frames are written in different ways.
+  for (let batches = 0; batches < 10; batches++)
+    await stored.sendMany(50, { ...toAnn, body: batches % 2 === 0 ? '"e"' : '"é"' })
+  await eventually(() => expect(prompt.heard.ids).toHaveLength(500))
+  for (const { sockets } of [newer, older]) sockets.at(-1)?.resume()
+  await eventually(() => {
+    for (const { heard } of [newer, older]) expect(heard.ids).toHaveLength(500)
+  })
+  const inOrder = prompt.heard.frames.toSorted((a, b) => a - b)
+  expect(inOrder).toHaveLength(500)
+  expect([prompt.heard.frames, newer.heard.frames, older.heard.frames, newer.heard.offsets]).toEqual(
+    Array.from({ length: 4 }, () => inOrder),
+  )
+  expect(older.heard.offsets.toSorted((a, b) => a - b)).toEqual(inOrder)
+})
+
 test('D61 an instance is not ready, and serves nobody, before it has caught up', async () => {
   let release: () => void = () => undefined
   const held = new Promise<void>((resolve) => (release = resolve))

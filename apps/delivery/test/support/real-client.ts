@@ -3,9 +3,12 @@ import { Centrifuge as Centrifuge57 } from 'centrifuge-5-7'
 import { WebSocket } from 'ws'
 import { signedToken } from './real-delivery.ts'
 
-interface Heard {
+/** What a client heard. */
+export interface Heard {
   readonly ids: (string | undefined)[]
   readonly offsets: number[]
+  /** The offsets of all publications in the order of the frames, whatever the client makes of it. */
+  readonly frames: number[]
   readonly bodies: unknown[]
   readonly events: string[]
   readonly recoveries: boolean[]
@@ -30,13 +33,28 @@ export async function openClient(
   sub: string,
   { claims = {}, sdk = '5.8.0', ...options }: ClientOptions = {},
 ) {
-  const heard: Heard = { ids: [], offsets: [], bodies: [], events: [], recoveries: [], positions: [] }
+  const heard: Heard = {
+    ids: [],
+    offsets: [],
+    frames: [],
+    bodies: [],
+    events: [],
+    recoveries: [],
+    positions: [],
+  }
   const choose = typeof url === 'string' ? () => url : url
   const sockets: WebSocket[] = []
   class Balanced extends WebSocket {
     constructor() {
       super(choose())
       sockets.push(this)
+      this.on('message', (frame: Buffer) => {
+        for (const line of frame.toString().split('\n')) {
+          const { push }: { readonly push?: { readonly pub?: { readonly offset?: number } } } =
+            JSON.parse(line)
+          if (push?.pub?.offset !== undefined) heard.frames.push(push.pub.offset)
+        }
+      })
     }
   }
   const client = new sdks[sdk](choose(), {

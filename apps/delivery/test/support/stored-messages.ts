@@ -67,6 +67,11 @@ export class StoredMessages {
     return message._id
   }
 
+  /** At once, far faster than through the writer. */
+  async sendMany(count: number, fields: SentFields): Promise<void> {
+    await this.collection('messages').insertMany(Array.from({ length: count }, () => this.next(fields)))
+  }
+
   /** An edit or, without a body, a deletion: in one transaction with the original. */
   async change(ref: string, fields: SentFields): Promise<string> {
     const message = this.next({ ...fields, ref })
