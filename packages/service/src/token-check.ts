@@ -4,7 +4,6 @@ import { createLocalJWKSet } from 'jose/jwks/local'
 import { createRemoteJWKSet, customFetch } from 'jose/jwks/remote'
 import { jwtVerify } from 'jose/jwt/verify'
 import type { CryptoKey, FetchImplementation, JWK, JWTPayload, JWTVerifyGetKey } from 'jose'
-import { createSecretKey } from 'node:crypto'
 import { KeySetError, PUBLIC_KEY_ALGORITHMS, readPublicKeys, usableKeys } from './key-set.ts'
 import type { ServiceConfig } from './options.ts'
 
@@ -72,10 +71,11 @@ function publicKeysOf(text: string): readonly JWK[] {
 
 /** Verifies tokens with a shared secret (HS256) of at least 32 bytes. */
 export function secretCheck(secret: string, terms: TokenTerms): TokenCheck {
-  // From bytes, the key would be imported for each token, which takes as long as the verification.
-  const key = createSecretKey(secret, 'utf8')
+  // `jose` imports any other kind of key again for each token, which takes as long as the verification.
+  const algorithm = { name: 'HMAC', hash: 'SHA-256' }
+  const key = crypto.subtle.importKey('raw', Buffer.from(secret), algorithm, false, ['verify'])
   const options = { ...common(terms), algorithms: ['HS256'] }
-  return async (token) => (await jwtVerify(token, key, options)).payload
+  return async (token) => (await jwtVerify(token, await key, options)).payload
 }
 
 /** Verifies tokens with fixed public keys. */

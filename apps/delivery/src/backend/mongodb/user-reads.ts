@@ -10,10 +10,8 @@ import { membershipIn, revocationIn } from './decode.ts'
 const MAX_USERS = 100
 /** Reads at a time, however many users wait. */
 const MAX_RUNNING = 8
-/** Reads at a time while few users wait, so that those of a mass reconnect gather and share reads. */
-const USUALLY_RUNNING = 2
-/** One more read for each of these users who wait. */
-const USERS_PER_READ = 20
+/** One read runs at a time while fewer users wait, and one more for each of these, so that users gather and share reads. */
+const USERS_PER_READ = 50
 /** Users that may wait, some three seconds of handshakes. Beyond that they are refused and come back later. */
 const MAX_WAITING = 10_000
 /** Memberships of the users of one read. */
@@ -77,7 +75,7 @@ export class MongoUserReads implements UserReads {
 
   #mayRun(): boolean {
     const { length } = this.#waiting
-    const most = Math.min(MAX_RUNNING, USUALLY_RUNNING + Math.floor(length / USERS_PER_READ))
+    const most = Math.min(MAX_RUNNING, 1 + Math.floor(length / USERS_PER_READ))
     return length > 0 && this.#running < most
   }
 
