@@ -24,23 +24,28 @@ const freshet = (...argv) => [
   { argv: [process.execPath, 'apps/cli/dist/main.js', ...argv], channel: true },
 ]
 
+/** Runs Jest. */
+const jest = (...argv) => ({
+  argv: [
+    process.execPath,
+    '--experimental-vm-modules',
+    '--disable-warning=ExperimentalWarning',
+    'node_modules/jest/bin/jest.js',
+    ...argv,
+  ],
+})
+
+/** Test files that take minutes because they prove their rules by volume, or by many starts and kills. */
+const longTests = JSON.parse(readFileSync(join(root, 'scripts/long-tests.json'), 'utf8'))
+const withoutLongTests = `--testPathIgnorePatterns=/node_modules/|/(${longTests.join('|').replaceAll('.', '\\.')})$`
+
 /** The steps of each command, after installation. The first failure ends the run. */
 const commands = {
   dev: freshet('dev', ...args),
   freshet: freshet(...args),
-  test: [
-    // Some tests start built programs.
-    build,
-    {
-      argv: [
-        process.execPath,
-        '--experimental-vm-modules',
-        '--disable-warning=ExperimentalWarning',
-        'node_modules/jest/bin/jest.js',
-        ...args,
-      ],
-    },
-  ],
+  // Some tests start built programs. What is named is run, long or not.
+  test: [build, jest(...(args.length === 0 ? [withoutLongTests] : args))],
+  'test:long': [build, jest('--runTestsByPath', ...longTests)],
   // Clients, instances and the database of messages under random failures.
   chaos: [
     build,
@@ -63,7 +68,12 @@ const commands = {
     { title: 'Types', argv: ['tsc', '--noEmit'] },
     { title: 'Build', argv: ['turbo', 'run', 'build', '--output-logs=errors-only'] },
     { title: 'Public surface', argv: [process.execPath, 'scripts/api-report.mjs'] },
-    ...(args.includes('--no-tests') ? [] : [{ title: 'Tests', argv: ['npm', 'test'] }]),
+    ...(args.includes('--no-tests')
+      ? []
+      : [
+          { title: 'Tests', argv: ['npm', 'test'] },
+          { title: 'Long tests', argv: ['npm', 'run', 'test:long'] },
+        ]),
   ],
 }
 
