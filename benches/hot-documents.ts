@@ -34,6 +34,7 @@ await products.insertMany(
 const reader = spawn(
   process.execPath,
   [
+    '--max-old-space-size=406',
     ...appCommand('reader'),
     '--port=0',
     '--management-port=0',

@@ -1,5 +1,12 @@
-import { packageVersion, runService } from '@freshet/service'
-import { openBackend } from './backend/backend.ts'
-import { deliveryService } from './delivery-service.ts'
+import { startWithHeap } from '@freshet/service/start'
+import { deliveryHeap } from './heap.ts'
 
-await runService(deliveryService({ version: packageVersion(import.meta.url), open: openBackend }), process)
+// Imported later: most starts only set the heap and start again.
+await startWithHeap(deliveryHeap, process, async () => {
+  const [{ packageVersion, runService }, { openBackend }, { deliveryService }] = await Promise.all([
+    import('@freshet/service'),
+    import('./backend/backend.ts'),
+    import('./delivery-service.ts'),
+  ])
+  await runService(deliveryService({ version: packageVersion(import.meta.url), open: openBackend }), process)
+})

@@ -1,5 +1,6 @@
-import { bytes, defineOptions, flag, ms, REQUIRED, text, type ConfigOf } from '@freshet/kit'
+import { defineOptions, flag, ms, REQUIRED, text, type ConfigOf } from '@freshet/kit'
 import { backendOptions } from './backend/backend.ts'
+import { cacheSize } from './heap.ts'
 
 /** Options of a reader, in addition to those of every service. */
 export const readerOptions = defineOptions({
@@ -7,7 +8,7 @@ export const readerOptions = defineOptions({
   database: text('database', REQUIRED, 'The database whose collections are served.'),
   collections: text('collections', 'collections', 'The directory of the collection files.'),
   messages: flag('messages', 'Answers reads of messages too, which `freshet migrate --messages` prepares.'),
-  cacheBytes: bytes('cache-size', 256 * 2 ** 20, 'The memory for cached documents.'),
+  cacheBytes: cacheSize,
   fillWaitMs: ms(
     'fill-within',
     5_000,

@@ -1,6 +1,7 @@
 import { ConfigError } from '@freshet/kit'
 import type { GuardReport, ServiceConfig, ServiceDefinition, ServiceTools } from '@freshet/service'
 import type { Backend } from './backend/contract.ts'
+import { CACHE_SHARE } from './heap.ts'
 import { readerOptions, type ReaderConfig } from './options.ts'
 import { readerApp, type ReaderApp } from './reader-app.ts'
 
@@ -46,9 +47,6 @@ export function readerService(parts: ReaderServiceParts): ServiceDefinition<type
 function tokensLayer({ tokenSecret, noTokens }: ServiceConfig): 'standing' | 'absent' {
   return tokenSecret === undefined && !noTokens ? 'standing' : 'absent'
 }
-
-/** The largest share of the heap for the cache; the rest is for requests, the driver, and garbage. */
-const CACHE_SHARE = 0.75
 
 const MiB = 2 ** 20
 

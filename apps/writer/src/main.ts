@@ -1,10 +1,12 @@
-import { packageVersion, runService } from '@freshet/service'
-import { openBackend } from './store/backend.ts'
-import { writerService } from './writer-service.ts'
+import { startWithHeap } from '@freshet/service/start'
+import { writerHeap } from './heap.ts'
 
-const definition = writerService({
-  version: packageVersion(import.meta.url),
-  open: openBackend,
+// Imported later: most starts only set the heap and start again.
+await startWithHeap(writerHeap, process, async () => {
+  const [{ packageVersion, runService }, { openBackend }, { writerService }] = await Promise.all([
+    import('@freshet/service'),
+    import('./store/backend.ts'),
+    import('./writer-service.ts'),
+  ])
+  await runService(writerService({ version: packageVersion(import.meta.url), open: openBackend }), process)
 })
-
-await runService(definition, process)

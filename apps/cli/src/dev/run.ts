@@ -20,7 +20,7 @@ import { externalHosts, loopbackOf, requireHost, localUrlOf, urlOf } from './hos
 import { portsAt, requireFree, requireFreePorts } from './ports.ts'
 import { SampleData } from './sample.ts'
 import { ServicePart } from './service-part.ts'
-import { childOptions, deliveryHeapMiB, readerHeapMiB, writerHeapMiB } from './services.ts'
+import { childOptions } from './services.ts'
 
 const stopWithinMs = 20_000
 const tokenForMs = 30 * 86_400_000
@@ -88,7 +88,6 @@ export async function runDev(
         index: 0,
         uri: mongodb.uriFor('freshet-writer'),
         args: [...readerUrl(config), '--messages'],
-        heapMiB: writerHeapMiB,
       }),
   })
   const readers = readerNames.map((name, at) => {
@@ -104,7 +103,6 @@ export async function runDev(
           index: at + 1,
           uri: mongodb.uriFor('freshet-reader'),
           args,
-          heapMiB: readerHeapMiB(config.cacheSizeBytes),
         }),
     })
   })
@@ -123,7 +121,6 @@ export async function runDev(
             index: 1 + config.readers + at,
             uri: mongodb.uriFor('freshet-delivery'),
             args: [],
-            heapMiB: deliveryHeapMiB,
           }),
       }),
   )

@@ -1,5 +1,9 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { deliveryHeap } from '@freshet/delivery/heap'
+import { readerHeap } from '@freshet/reader/heap'
+import { heapFlagsOf } from '@freshet/service/start'
+import { writerHeap } from '@freshet/writer/heap'
 import type { CommandContext } from '../command.ts'
 import { tokenKeyFile } from '../state-folder.ts'
 import type { StateFolder } from '../state-folder.ts'
@@ -29,22 +33,9 @@ export interface ServiceSpec {
   readonly ports?: PortPair | undefined
   readonly uri: string
   readonly args: readonly string[]
-  /** Heap limit in MiB. Without one, Node.js collects garbage late and uses several times its budget. */
-  readonly heapMiB: number
-}
-
-/** Enough for a hundred concurrent writes of 1 MiB each. */
-export const writerHeapMiB = 512
-
-/** The cache may use three quarters of the heap. */
-export function readerHeapMiB(cacheBytes: number): number {
-  return Math.ceil(cacheBytes / 2 ** 20 / 0.75) + 64
 }
 
 const addressFile = 'mongodb-uri'
-/** Enough for the ring, and for the buffers of some hundred slow clients. */
-export const deliveryHeapMiB = 512
-
 const ticketSecretFile = 'ticket-secret'
 const publicKeysFile = 'token-public-keys'
 
@@ -65,23 +56,26 @@ export function childOptions(shared: SharedServiceOptions, spec: ServiceSpec): C
   state.write(own(publicKeysFile), publicKeysOf(state.secret(tokenKeyFile, newTokenKey)))
   if (spec.app === 'delivery') state.write(own(ticketSecretFile), state.secret(ticketSecretFile))
   const { port, managementPort } = spec.ports ?? portsAt(config.port, spec.index)
+  const args = [
+    `--host=${config.host}`,
+    `--port=${port}`,
+    `--management-port=${managementPort}`,
+    `--mongodb-uri-file=${state.file(own(addressFile))}`,
+    `--database=${config.database}`,
+    spec.app === 'delivery'
+      ? `--ticket-secret-file=${state.file(own(ticketSecretFile))}`
+      : `--collections=${collections}`,
+    `--token-public-keys-file=${state.file(own(publicKeysFile))}`,
+    ...(origins.length === 0 ? [] : [`--cors-origins=${origins.join()}`]),
+    ...spec.args,
+  ]
+  // The service would start a second process for it.
+  const heap = heapFlagsOf(heaps[spec.app], { argv: args, env: {}, readFile: context.readFile })
   return {
     name: spec.name,
     main: mainOf(spec.app),
-    args: [
-      `--host=${config.host}`,
-      `--port=${port}`,
-      `--management-port=${managementPort}`,
-      `--mongodb-uri-file=${state.file(own(addressFile))}`,
-      `--database=${config.database}`,
-      spec.app === 'delivery'
-        ? `--ticket-secret-file=${state.file(own(ticketSecretFile))}`
-        : `--collections=${collections}`,
-      `--token-public-keys-file=${state.file(own(publicKeysFile))}`,
-      ...(origins.length === 0 ? [] : [`--cors-origins=${origins.join()}`]),
-      ...spec.args,
-    ],
-    nodeArgs: [...process.execArgv, `--max-old-space-size=${spec.heapMiB}`, `--import=${endWithParent}`],
+    args,
+    nodeArgs: [...process.execArgv, ...heap, `--import=${endWithParent}`],
     env: withoutFreshetVariables(context.env),
     logFile: state.logFile(slug),
     say: context.say,
@@ -92,6 +86,8 @@ export function childOptions(shared: SharedServiceOptions, spec: ServiceSpec): C
 function withoutFreshetVariables(env: CommandContext['env']): CommandContext['env'] {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('FRESHET_')))
 }
+
+const heaps = { delivery: deliveryHeap, reader: readerHeap, writer: writerHeap }
 
 const entryPoints = {
   delivery: () => import.meta.resolve('@freshet/delivery'),

@@ -100,7 +100,13 @@ async function spawned({ app, uri, args = [] }: ServiceProcessOptions) {
   const own = ['--port=0', '--management-port=0', '--database=shop', '--log-level=error']
   const child = spawn(
     process.execPath,
-    [...appCommand(app), ...own, ...(app === 'delivery' ? [] : [`--collections=${collections}`]), ...args],
+    [
+      '--max-old-space-size=768',
+      ...appCommand(app),
+      ...own,
+      ...(app === 'delivery' ? [] : [`--collections=${collections}`]),
+      ...args,
+    ],
     {
       env: {
         ...process.env,

@@ -55,7 +55,7 @@ export class WriterProcess implements AsyncDisposable {
     const options = ['--port=0', '--management-port=0', '--database=shop', '--log-level=error']
     const child = spawn(
       process.execPath,
-      [...appCommand('writer'), ...options, `--collections=${this.#folder}`],
+      ['--max-old-space-size=512', ...appCommand('writer'), ...options, `--collections=${this.#folder}`],
       {
         env: { ...process.env, FRESHET_TOKEN_SECRET: secret, FRESHET_MONGODB_URI: this.#uri },
         stdio: ['ignore', 'pipe', 'inherit'],

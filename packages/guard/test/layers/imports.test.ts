@@ -27,6 +27,7 @@ async function deployedWithReaders(): Promise<ReadonlyMap<string, string>> {
 const exceptions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   '@freshet/reader': {
     'process in main.ts': 'main.ts hands environment and signals to the service, and nothing else',
+    '@freshet/service/start': 'starts Node.js again with a heap limit, before anything is opened',
     '@freshet/change-stream-postgres':
       'exports a source and its reads; its sessions are read-only, and its role is checked at the start',
   },
@@ -39,6 +40,7 @@ const exceptions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   '@freshet/delivery': {
     'process in main.ts': 'main.ts hands environment and signals to the service, and nothing else',
+    '@freshet/service/start': 'starts Node.js again with a heap limit, before anything is opened',
     'WebSocketServer of ws': 'answers handshakes on sockets that the service has accepted; it has no port',
     'SignJWT of jose/jwt/sign': 'signs tickets for event streams, which only deliveries accept',
     'jwtVerify of jose/jwt/verify': 'verifies these tickets',
@@ -46,6 +48,8 @@ const exceptions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   '@freshet/service': {
     'isIPv4 of node:net': 'looks at a text',
+    'spawn of node:child_process': 'starts the same program again with a heap limit, and becomes its parent',
+    'constants of node:os': 'numbers of signals',
     'isUtf8 of node:buffer': 'inspects bytes',
     'type Socket of node:net': 'the type of what a server hears on',
     'once of node:events': 'waits',
