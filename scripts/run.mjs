@@ -37,7 +37,7 @@ const jest = (...argv) => ({
 
 /** Test files that take minutes because they prove their rules by volume, or by many starts and kills. */
 const longTests = JSON.parse(readFileSync(join(root, 'scripts/long-tests.json'), 'utf8'))
-const withoutLongTests = `--testPathIgnorePatterns=/node_modules/|/(${longTests.join('|').replaceAll('.', '\\.')})$`
+const withoutLongTests = `--testPathIgnorePatterns=/node_modules/|\\.debezium\\.test\\.ts$|/(${longTests.join('|').replaceAll('.', '\\.')})$`
 
 /** The steps of each command, after installation. The first failure ends the run. */
 const commands = {
@@ -46,6 +46,11 @@ const commands = {
   // Some tests start built programs. What is named is run, long or not.
   test: [build, jest(...(args.length === 0 ? [withoutLongTests] : args))],
   'test:long': [build, jest('--runTestsByPath', ...longTests)],
+  // Kafka and Debezium, from Maven Central.
+  'test:debezium': [
+    build,
+    jest('-i', '--testPathIgnorePatterns=/node_modules/', '--testPathPatterns=debezium.test', ...args),
+  ],
   // Clients, instances and the database of messages under random failures.
   chaos: [
     build,

@@ -19,9 +19,11 @@ const arrows: Record<string, readonly string[]> = {
   cache: ['kit', 'protocol'],
   messages: ['protocol'],
   'change-stream': ['kit', 'protocol'],
+  'change-stream-log': ['change-stream', 'kit', 'protocol'],
   'change-stream-mongodb': ['bson', 'change-stream', 'guard', 'kit', 'mongodb-rules', 'protocol'],
   'change-stream-postgres': ['change-stream', 'kit', 'protocol'],
   postgres: [],
+  debezium: ['postgres'],
   replica: ['cache', 'change-stream', 'kit', 'protocol'],
   embed: ['change-stream-mongodb', 'guard', 'handlers', 'kit', 'mongodb-rules', 'protocol', 'replica'],
   service: ['kit', 'protocol'],
@@ -51,6 +53,7 @@ const arrows: Record<string, readonly string[]> = {
   ],
   reader: [
     'change-stream',
+    'change-stream-log',
     'change-stream-mongodb',
     'change-stream-postgres',
     'documents',
@@ -90,7 +93,16 @@ const mayImportMongodb =
 const mayImportPg = /^packages\/(change-stream-postgres|postgres)\/src\//
 
 /** Packages that any test may use. */
-const testing = new Set(['kit', 'migration', 'mongod', 'postgres', 'protocol', 'roles', 'testkit'])
+const testing = new Set([
+  'debezium',
+  'kit',
+  'migration',
+  'mongod',
+  'postgres',
+  'protocol',
+  'roles',
+  'testkit',
+])
 
 /** Additional packages for tests of single packages. */
 const provedWith: Readonly<Record<string, readonly string[]>> = {
@@ -205,7 +217,11 @@ const mayNameDatabase = /^apps\/[a-z]+\/src\/(store|backend)\/(backend\.ts$|[a-z
 test('databases are named only in their own directories, and in the one file that selects them', () => {
   const named = nameless
     .flatMap(sourcesOf)
-    .filter((file) => /mongo|\bbson\b|postgres/i.test(`${file} ${readFileSync(join(root, file), 'utf8')}`))
+    .filter((file) =>
+      /mongo|\bbson\b|postgres|debezium|kafka|\bnats\b/i.test(
+        `${file} ${readFileSync(join(root, file), 'utf8')}`,
+      ),
+    )
   expect(named.filter((file) => !mayNameDatabase.test(file))).toEqual([])
   // Finding nothing at all would prove nothing.
   expect(named).toEqual(

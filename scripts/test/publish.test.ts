@@ -89,7 +89,13 @@ async function programs(name: string, language: 'js' | 'ts'): Promise<readonly s
 const withDatabase = ['guard', 'embed', 'handlers']
 
 /** Their examples are TypeScript, because there is nothing they could run against. */
-const onlyTyped = ['change-stream-mongodb', 'change-stream-postgres', 'replica', 'service']
+const onlyTyped = [
+  'change-stream-log',
+  'change-stream-mongodb',
+  'change-stream-postgres',
+  'replica',
+  'service',
+]
 
 test.each(packages.filter((name) => ![...withDatabase, ...onlyTyped].includes(name)))(
   'the program in the README of %s prints the documented output, in plain JavaScript',

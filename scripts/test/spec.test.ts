@@ -24,12 +24,14 @@ const promisesOf = async (name: string): Promise<readonly string[]> =>
 const keeps: Readonly<Record<string, string>> = {
   'change-stream-mongodb': 'change-stream',
   'change-stream-postgres': 'change-stream',
+  'change-stream-log': 'change-stream',
 }
 
 test.each([
   'cache',
   'change-stream',
   'change-stream-mongodb',
+  'change-stream-log',
   'change-stream-postgres',
   'documents',
   'documents-mongodb',
@@ -93,6 +95,7 @@ test.each([
   'packages/cache',
   'packages/change-stream',
   'packages/change-stream-mongodb',
+  'packages/change-stream-log',
   'packages/change-stream-postgres',
   'packages/documents',
   'packages/documents-mongodb',

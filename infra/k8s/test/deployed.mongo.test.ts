@@ -68,6 +68,7 @@ test('G0.1 the deployed reader contains only its allowed packages, and none that
       'bson',
       'cache',
       'change-stream',
+      'change-stream-log',
       'change-stream-mongodb',
       'change-stream-postgres',
       'documents',

@@ -12,6 +12,11 @@ const collections = join(import.meta.dirname, '../../../../collections')
 
 const defaults = ['--port=0', '--management-port=0', '--database=shop', `--collections=${collections}`]
 
+const variableOf = (uri: string): string => {
+  if (/^(?:kafka|nats)/.test(uri)) return 'FRESHET_LOG_URI'
+  return uri.startsWith('mongodb') ? 'FRESHET_MONGODB_URI' : 'FRESHET_POSTGRES_URI'
+}
+
 /** A complete reader with a real database, as in production. */
 export function startReader(
   uri: string,
@@ -36,7 +41,7 @@ export function startReader(
       ],
       env: {
         FRESHET_TOKEN_SECRET: secret,
-        [uri.startsWith('mongodb') ? 'FRESHET_MONGODB_URI' : 'FRESHET_POSTGRES_URI']: uri,
+        [variableOf(uri)]: uri,
       },
       readFile: () => '',
     }),

@@ -28,8 +28,16 @@ const exceptions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   '@freshet/reader': {
     'process in main.ts': 'main.ts hands environment and signals to the service, and nothing else',
     '@freshet/service/start': 'starts Node.js again with a heap limit, before anything is opened',
+    '@freshet/change-stream-log': 'exports a source, which only consumes; the log is not the database',
     '@freshet/change-stream-postgres':
       'exports a source and its reads; its sessions are read-only, and its role is checked at the start',
+  },
+  '@freshet/change-stream-log': {
+    'Consumer of @platformatic/kafka': 'fetches records; the producer is another class',
+    'type RecordsBatch of @platformatic/kafka': 'a type',
+    '@nats-io/jetstream': 'reads one stream by ordered consumers; publishing is never called',
+    'connect of @nats-io/transport-node': 'connects to the log, which is not the database',
+    'type NatsConnection of @nats-io/transport-node': 'a type',
   },
   '@freshet/change-stream-postgres': {
     'Client of pg': 'opens sessions that are read-only; the server refuses writes of its role',
@@ -138,6 +146,7 @@ test('G2.2 no file of the reader, or of a package deployed with it, contains any
       'bson',
       'cache',
       'change-stream',
+      'change-stream-log',
       'change-stream-mongodb',
       'change-stream-postgres',
       'delivery',

@@ -1,0 +1,8 @@
+export { loggedNameFault } from './collections.ts'
+export { defaultLogSourceOptions } from './options.ts'
+export type { LogSourceOptions } from './options.ts'
+export { LogSource } from './source.ts'
+export type { LogSourceParts } from './source.ts'
+export type { LogChunk, LogIdentity, LogRecord, LogTransport } from './transport.ts'
+export { openLog, parseLogAddress } from './transports/address.ts'
+export type { LogAddress } from './transports/address.ts'

@@ -1,0 +1,162 @@
+import { ChangeStreamError } from '@freshet/change-stream'
+import { membersOf } from './json-text.ts'
+import { orderOf, type SourceBlock, type SourceOrder } from './order.ts'
+import type { LogRecord } from './transport.ts'
+
+/** The table of a row, with the names that its connector gives. */
+export interface TableName {
+  readonly database: string
+  readonly schema: string | undefined
+  readonly table: string
+}
+
+/** A row that was written, deleted, or read by a snapshot. */
+export interface RowRecord {
+  readonly kind: 'row'
+  readonly op: 'c' | 'u' | 'd' | 'r'
+  readonly table: TableName
+  /** The text of each column of the key. */
+  readonly key: ReadonlyMap<string, string>
+  /** The text of the new row. */
+  readonly after: string | undefined
+  readonly origin: RecordOrigin
+}
+
+/** Where a record comes from. */
+export interface RecordOrigin {
+  /** `topic.prefix`: one connector. */
+  readonly server: string
+  readonly connector: string
+  readonly order: SourceOrder | undefined
+  /** The value of `source.snapshot`; `undefined` for changes that were followed. */
+  readonly snapshot: string | undefined
+  /** `undefined` without a transaction. */
+  readonly transaction: string | undefined
+}
+
+export type DebeziumRecord =
+  | RowRecord
+  | { readonly kind: 'truncate'; readonly table: TableName; readonly origin: RecordOrigin }
+  | { readonly kind: 'message'; readonly origin: RecordOrigin }
+  | { readonly kind: 'begin'; readonly transaction: string }
+  | { readonly kind: 'end'; readonly transaction: string; readonly events: number }
+  /** Heartbeats, tombstones and changed definitions. */
+  | { readonly kind: 'other' }
+
+const other: DebeziumRecord = { kind: 'other' }
+
+/** Added to keys by the router that puts all tables into one topic. */
+const addedToKeys = '__dbz__physicalTableIdentifier'
+
+/** Decodes one record of Debezium, as written by the JSON converter with or without schemas. */
+export class RecordDecoder {
+  /** @throws {ChangeStreamError} UNSUPPORTED: not a record of Debezium, or not as configured in the documentation. */
+  decode({ offset, key, value }: LogRecord): DebeziumRecord {
+    if (value === undefined || value.length === 0) return other
+    const members = payloadOf(value)
+    if (members === undefined) throw unknown(offset, 'a JSON object as the value')
+    const status = jsonIn(members, 'status')
+    if (status === 'BEGIN' || status === 'END') return markOf(status, members, offset)
+    const sourceText = members.get('source')
+    const op = jsonIn(members, 'op')
+    if (sourceText === undefined || op === undefined) {
+      // A heartbeat, or a changed definition.
+      if (members.has('ts_ms') || members.has('ddl')) return other
+      throw unknown(
+        offset,
+        'an envelope with source and op',
+        'Do not use the transform ExtractNewRecordState.',
+      )
+    }
+    const source = objectOf(sourceText)
+    const origin = originOf(source, members)
+    if (op === 'm') return { kind: 'message', origin }
+    const table = tableOf(source, offset)
+    if (op === 't') return { kind: 'truncate', table, origin }
+    if (op !== 'c' && op !== 'u' && op !== 'd' && op !== 'r')
+      throw unknown(offset, `an operation c, u, d, r, t or m, got ${JSON.stringify(op)}`)
+    const after = members.get('after')
+    if (op !== 'd' && (after === undefined || after === 'null')) throw unknown(offset, 'the row in after')
+    return { kind: 'row', op, table, key: keyOf(key, members, offset), after, origin }
+  }
+}
+
+function unknown(offset: number, expected: string, remedy?: string): ChangeStreamError {
+  return new ChangeStreamError('UNSUPPORTED', `expected ${expected}, in the record at offset ${offset}`, {
+    remedy: remedy ?? 'Configure Debezium as described in docs/debezium.md.',
+  })
+}
+
+/** The members of a JSON object, which the JSON converter may have wrapped with its schema. */
+function payloadOf(bytes: Uint8Array): ReadonlyMap<string, string> | undefined {
+  const members = membersOf(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'))
+  if (members?.size !== 2 || !members.has('schema')) return members
+  const payload = members.get('payload')
+  return payload === undefined ? members : membersOf(payload)
+}
+
+function jsonIn(members: ReadonlyMap<string, string>, name: string): unknown {
+  const text = members.get(name)
+  return text === undefined ? undefined : JSON.parse(text)
+}
+
+function objectOf(text: string): SourceBlock {
+  const value: unknown = JSON.parse(text)
+  return value !== null && typeof value === 'object' ? { ...value } : {}
+}
+
+function markOf(
+  status: 'BEGIN' | 'END',
+  members: ReadonlyMap<string, string>,
+  offset: number,
+): DebeziumRecord {
+  const id = jsonIn(members, 'id')
+  if (typeof id !== 'string') throw unknown(offset, 'the id of a transaction')
+  const transaction = transactionOf(id)
+  if (status === 'BEGIN') return { kind: 'begin', transaction }
+  const events = jsonIn(members, 'event_count')
+  return { kind: 'end', transaction, events: typeof events === 'number' ? events : 0 }
+}
+
+/** For PostgreSQL the number of the transaction: behind the colon is the place of one record of it. */
+function transactionOf(id: string): string {
+  return /^\d+:\d+$/.test(id) ? id.slice(0, id.indexOf(':')) : id
+}
+
+function originOf(source: SourceBlock, members: ReadonlyMap<string, string>): RecordOrigin {
+  const { name, connector, snapshot } = source
+  const block = members.get('transaction')
+  const id = block === undefined ? undefined : objectOf(block)['id']
+  return {
+    server: String(name),
+    connector: String(connector),
+    order: orderOf(source),
+    snapshot: typeof snapshot === 'string' && snapshot !== 'false' ? snapshot : undefined,
+    transaction: typeof id === 'string' ? transactionOf(id) : undefined,
+  }
+}
+
+function tableOf({ db, schema, table, collection }: SourceBlock, offset: number): TableName {
+  const name = table ?? collection
+  if (typeof db !== 'string' || typeof name !== 'string') throw unknown(offset, 'the table in source')
+  return { database: db, schema: typeof schema === 'string' ? schema : undefined, table: name }
+}
+
+/** Without a key, as from NATS, the column `id` of the row has to do. */
+function keyOf(
+  key: Uint8Array | undefined,
+  row: ReadonlyMap<string, string>,
+  offset: number,
+): ReadonlyMap<string, string> {
+  const members = key && payloadOf(key)
+  if (members !== undefined) return new Map([...members].filter(([name]) => name !== addedToKeys))
+  const texts = [row.get('after'), row.get('before')]
+  const id = texts.map((text) => text && membersOf(text)?.get('id')).find((one) => one !== undefined)
+  if (id === undefined)
+    throw unknown(
+      offset,
+      'a key, or a column id',
+      'Give the table a primary key, or set message.key.columns.',
+    )
+  return new Map([['id', id]])
+}

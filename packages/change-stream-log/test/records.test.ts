@@ -1,0 +1,101 @@
+import { expect, test } from '@jest/globals'
+import { eventually } from '@freshet/testkit'
+import { documentOf, membersOf } from '../src/json-text.ts'
+import { DebeziumWriter } from './support/debezium-writer.ts'
+import { MemoryTopic } from './support/memory-topic.ts'
+import { FollowedTable } from './support/table.ts'
+
+const set = (id: string, value: unknown) => ({ op: 'u', id, after: { id, value } }) as const
+
+function opened(): { readonly topic: MemoryTopic; readonly writer: DebeziumWriter } {
+  const topic = new MemoryTopic()
+  return { topic, writer: new DebeziumWriter(topic) }
+}
+
+test('L1 a document has the bytes of the row: numbers as written, large integers as strings', () => {
+  const row =
+    ' { "id" : "a b:1", "n": 1.50, "big": 9007199254740993, "small": 9007199254740991,\n"e":1234567890123456e2, "s": "12345678901234567 \\" x" } '
+  expect(documentOf(row).toString()).toBe(
+    '{"id":"a b:1","n":1.50,"big":"9007199254740993","small":9007199254740991,"e":1234567890123456e2,"s":"12345678901234567 \\" x"}',
+  )
+  expect([...(membersOf('{"a":{"b":[1,{"c":"}"}]},"d" : null, "e":"x,y"}') ?? [])]).toEqual([
+    ['a', '{"b":[1,{"c":"}"}]}'],
+    ['d', 'null'],
+    ['e', '"x,y"'],
+  ])
+  expect(membersOf('[1]')).toBeUndefined()
+  expect(membersOf('{}')?.size).toBe(0)
+})
+
+test('L1 rows with invalid ids, tombstones, heartbeats and other tables are passed over', async () => {
+  const { topic, writer } = opened()
+  writer.commit(set('a', 1), set('no/id', 2), { ...set('x', 3), table: 'elsewhere' }, { op: 'd', id: 'b' })
+  writer.beat()
+  await using table = new FollowedTable(topic)
+  await table.reached()
+  expect(table.content()).toEqual({ a: 1 })
+})
+
+test.each<[string, unknown, unknown, RegExp]>([
+  ['no JSON', '{"id":1}', 'text', /a JSON object as the value/],
+  ['a row without its envelope', { id: 'a' }, { id: 'a', value: 1 }, /ExtractNewRecordState/],
+])('L9 %s is refused with what to change', async (_name, key, value, message) => {
+  const { topic } = opened()
+  topic.append([key, value])
+  await using table = new FollowedTable(topic)
+  await table.failed('UNSUPPORTED')
+  expect(table.reasons.join()).toMatch(message)
+})
+
+test('L9 changes without transactions, of two connectors, or with keys of several columns are refused', async () => {
+  const refused = async (change: (text: string) => string, message: RegExp): Promise<void> => {
+    const { topic, writer } = opened()
+    writer.commit(set('a', 1))
+    const before = writer.transaction(set('a', 2))
+    topic.append(
+      ...before.map(([key, value]) => [change(JSON.stringify(key)), change(JSON.stringify(value))] as const),
+    )
+    await using table = new FollowedTable(topic)
+    await table.failed('UNSUPPORTED')
+    expect(table.reasons.join()).toMatch(message)
+  }
+  await refused(
+    (text) => text.replace(/"transaction":\{[^}]*\}/, '"transaction":null'),
+    /provide.transaction.metadata/,
+  )
+  await refused((text) => text.replace('"name":"app"', '"name":"app2"'), /got app and app2/)
+  await refused((text) => text.replace('{"id":"a","__', '{"id":"a","n":1,"__'), /a key of one column/)
+})
+
+test('L8 a value that the database did not log is refused, until the row is written again', async () => {
+  const { topic, writer } = opened()
+  writer.commit(set('a', 1), set('b', 1))
+  writer.commit(set('a', '__debezium_unavailable_value'))
+  await using table = new FollowedTable(topic)
+  await table.failed('CONTENT_UNKNOWN')
+  expect(table.reasons.join()).toMatch(/a value of products\/a.*REPLICA IDENTITY FULL/)
+  expect(table.shown).toEqual([])
+  writer.commit(set('a', 3))
+  await table.reached()
+  expect(table.content()).toEqual({ a: 3, b: 1 })
+  writer.commit(set('b', 'X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ=='))
+  await eventually(() =>
+    expect(table.errors.filter((code) => code === 'CONTENT_UNKNOWN').length).toBeGreaterThan(1),
+  )
+  expect(table.shown.some((text) => text.includes('X19k'))).toBe(false)
+})
+
+test('L10 while Debezium is silent, the state is not proved current, and again when it writes', async () => {
+  const { topic, writer } = opened()
+  writer.commit(set('a', 1))
+  await using table = new FollowedTable(topic, { beatWithinMs: 50 })
+  await table.reached()
+  await eventually(() => {
+    const proofs = table.batches.slice(-5).map(({ provedAt }) => provedAt)
+    expect(proofs.length).toBe(5)
+    expect(new Set(proofs).size).toBe(1)
+  })
+  const before = table.last?.provedAt ?? 0
+  writer.beat()
+  await eventually(() => expect(table.last?.provedAt).toBeGreaterThan(before))
+})

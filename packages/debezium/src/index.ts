@@ -1,0 +1,6 @@
+export { Connect } from './connect.ts'
+export type { ConnectOptions } from './connect.ts'
+export { ifInstalled, installJars, installNats } from './installed.ts'
+export { Kafka } from './kafka.ts'
+export { Nats } from './nats.ts'
+export type { Server } from './server.ts'
