@@ -1,4 +1,4 @@
-import { helpText, readConfig, variablesOf } from '@freshet/kit'
+import { ConfigError, helpText, readConfig, variablesOf } from '@freshet/kit'
 import type { Clock, ConfigOf, OptionTable } from '@freshet/kit'
 import { exitCodeOf } from './exit-code-of.ts'
 import { commonExits, exitCodes } from './exit-codes.ts'
@@ -26,8 +26,6 @@ export interface Command {
   readonly summary: string
   /** Environment variables that it reads. */
   readonly variables: readonly string[]
-  /** Whether its first word alone runs it. */
-  readonly isDefault: boolean
   /** Reads `argv` (without the name) and runs; resolves with the exit code. */
   run(argv: readonly string[], context: CommandContext): Promise<number>
 }
@@ -37,39 +35,38 @@ export interface CommandDefinition<Table extends OptionTable> {
   readonly name: string
   readonly summary: string
   readonly options: Table
-  /** Set for the default command among those that start with the same word. It must be harmless. */
-  readonly isDefault?: boolean
+  /** A word that must come first, such as `COLLECTION/ID`. */
+  readonly operand?: string
   /** Exit codes and their meanings for `--help`, if they differ from the usual ones. */
   readonly exits?: Readonly<Record<number, string>>
   /** Exit code for errors that are not ours; `failed` by default. */
   readonly unexpected?: number
-  run(config: ConfigOf<Table>, context: CommandContext): Promise<number>
+  /** @param operand the first word, if the command has one; else empty. */
+  run(config: ConfigOf<Table>, context: CommandContext, operand: string): Promise<number>
 }
 
 /** Creates a command that supports `--help` and reports errors in one line. */
 export function defineCommand<Table extends OptionTable>(definition: CommandDefinition<Table>): Command {
-  const {
-    name,
-    summary,
-    options,
-    exits = commonExits,
-    unexpected = exitCodes.failed,
-    isDefault = false,
-  } = definition
+  const { name, summary, options, exits = commonExits, unexpected = exitCodes.failed, operand } = definition
   return {
     name,
     summary,
     variables: variablesOf(options),
-    isDefault,
     async run(argv, context) {
       if (argv.includes('--help') || argv.includes('-h')) {
-        context.print(`${summary}\n\nfreshet ${name} [options]\n${helpText(options)}${exitCodeHelp(exits)}`)
+        const usage = [`freshet ${name}`, ...(operand === undefined ? [] : [operand]), '[options]'].join(' ')
+        context.print(`${summary}\n\n${usage}\n${helpText(options)}${exitCodeHelp(exits)}`)
         return exitCodes.done
       }
       try {
         const { env, readFile } = context
         rejectNpmFlags(name, options, env)
-        return await definition.run(readConfig(options, { argv, env, readFile }), context)
+        const [first = '-'] = argv
+        if (operand !== undefined && first.startsWith('-'))
+          throw new ConfigError('MISSING', `${operand} is missing: freshet ${name} ${operand} [options].`)
+        const flags = operand === undefined ? argv : argv.slice(1)
+        const config = readConfig(options, { argv: flags, env, readFile })
+        return await definition.run(config, context, operand === undefined ? '' : first)
       } catch (error) {
         context.say(`freshet ${name}: ${error instanceof Error ? error.message : String(error)}`)
         return exitCodeOf(error) ?? unexpected

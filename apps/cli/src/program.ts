@@ -3,6 +3,7 @@ import { auditCommand } from './audit/command.ts'
 import type { Command, CommandContext } from './command.ts'
 import { devCommand } from './dev/command.ts'
 import { doctorGuardCommand } from './doctor/command.ts'
+import { doctorCommand } from './doctor/doctor-command.ts'
 import { exitCodes } from './exit-codes.ts'
 import { migrateCommand, timelineCommand } from './migrate.ts'
 import { tokenCommand } from './token.ts'
@@ -10,6 +11,7 @@ import { tokenCommand } from './token.ts'
 const commands: readonly Command[] = [
   devCommand,
   auditCommand,
+  doctorCommand,
   doctorGuardCommand,
   tokenCommand,
   migrateCommand,
@@ -45,11 +47,12 @@ export async function runProgram(argv: readonly string[], context: CommandContex
 }
 
 /** How many arguments name the command; 0 if they name another one. */
-function typedWordsOf({ name, isDefault }: Command, argv: readonly string[]): number {
+function typedWordsOf({ name }: Command, argv: readonly string[]): number {
   const words = name.split(' ')
-  if (words.every((word, at) => argv[at] === word)) return words.length
-  const [word, next = '-'] = argv
-  return isDefault && word === words[0] && next.startsWith('-') ? 1 : 0
+  if (!words.every((word, at) => argv[at] === word)) return 0
+  // The next word belongs to a longer name, even if there is none.
+  const isOther = groupOf(name).length > 0 && argv[words.length]?.startsWith('-') === false
+  return isOther ? 0 : words.length
 }
 
 /** The two-word commands that start with this word. */

@@ -21,7 +21,7 @@ async function freshetIn(env: Readonly<Record<string, string>>, ...argv: string[
 test('without a command, all commands are listed', async () => {
   const { code, printed } = await freshet()
   expect(code).toBe(0)
-  for (const name of ['dev', 'audit', 'doctor guard', 'token', 'migrate', 'timeline new'])
+  for (const name of ['dev', 'audit', 'doctor', 'doctor guard', 'token', 'migrate', 'timeline new'])
     expect(printed).toContain(`  ${name} `)
 })
 
@@ -54,6 +54,19 @@ test.each([
       'for',
       'concurrency',
       'pause',
+      'json',
+    ],
+  ],
+  [
+    'doctor',
+    [
+      'management-urls',
+      'admin-db-file',
+      'db-file',
+      'delivery-db-file',
+      'database',
+      'collections',
+      'manifests',
       'json',
     ],
   ],
@@ -133,10 +146,10 @@ test('help of one command, the version, and an incomplete command', async () => 
   expect(said).toMatch(/^freshet: "timeline" is not a command; expected: timeline new\./)
 })
 
-test('doctor runs its only subcommand, and a word that begins several commands lists them', async () => {
+test('doctor checks everything, and a word that begins several commands lists them', async () => {
   expect(await freshet('doctor')).toMatchObject({
     code: 78,
-    said: expect.stringContaining('freshet doctor guard: NO_RUN'),
+    said: expect.stringContaining('freshet doctor: NO_RUN'),
   })
   for (const argv of [
     ['doctor', '--help'],
@@ -199,7 +212,7 @@ test('a token may be valid for as long as services accept', async () => {
   expect(exp - iat).toBe(366 * 86_400)
 })
 
-test.each(['dev', 'audit', 'doctor guard', 'token', 'migrate', 'timeline new'])(
+test.each(['dev', 'audit', 'doctor', 'doctor guard', 'token', 'migrate', 'timeline new'])(
   '%s --help lists its exit codes, and mentions no unknown option',
   async (name) => {
     const { printed } = await freshet(...name.split(' '), '--help')
@@ -215,6 +228,7 @@ test.each(['dev', 'audit', 'doctor guard', 'token', 'migrate', 'timeline new'])(
 
 const unreachable = 'mongodb://a:b@127.0.0.1:1/?directConnection=true'
 test.each([
+  ['doctor', {}, 78],
   ['doctor guard', {}, 78],
   ['audit', {}, 78],
   ['migrate --database=shop --collections=/nowhere', { FRESHET_DB: unreachable }, 78],

@@ -36,6 +36,12 @@ export function addReaderMetrics(
     () => replica.status().bytes,
   )
   metrics.gauge(
+    'replica_budget_bytes',
+    'The memory for cached documents: --cache-size.',
+    [],
+    () => replica.status().maxBytes,
+  )
+  metrics.gauge(
     'replica_epoch',
     'Times that the feed restarted with a gap.',
     [],

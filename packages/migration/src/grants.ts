@@ -21,6 +21,24 @@ export async function syncRoles(client: MongoClient, roles: readonly Role[]): Pr
   return changes
 }
 
+/** How the roles of the database differ from the declaration, one line for each. Changes nothing. */
+export async function roleDifferences(
+  client: MongoClient,
+  roles: readonly Role[],
+): Promise<readonly string[]> {
+  const found = await Promise.all(
+    roles.map(async ({ database, name, privileges }) => {
+      const present = firstOf(
+        await client.db(database).command({ rolesInfo: name, showPrivileges: true }),
+        'roles',
+      )
+      if (present === undefined) return [`the role ${name}@${database} is missing`]
+      return sameGrants(present, privileges) ? [] : [`the role ${name}@${database} has other privileges`]
+    }),
+  )
+  return found.flat()
+}
+
 const sameGrants = (present: Document, wanted: Role['privileges']): boolean =>
   canonical(present['privileges']) === canonical(wanted) && canonical(present['roles']) === canonical([])
 

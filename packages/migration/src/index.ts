@@ -1,4 +1,6 @@
 export { newTimeline, timelineOf } from './control.ts'
+export { examineDatabase } from './examine-database.ts'
+export type { DatabaseReport, MemberReport, OplogReport } from './examine-database.ts'
 export { MigrationError } from './errors.ts'
 export { migrate } from './migrate.ts'
 export type { MigrationOptions, MigrationResult } from './migrate.ts'

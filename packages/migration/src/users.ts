@@ -27,9 +27,7 @@ export async function syncUsers(
   const changes: string[] = []
   const passwords: Partial<Record<RoleName, string>> = {}
   for (const user of usersOf(roles)) {
-    const granted = roles
-      .filter(({ name }) => name === user)
-      .map(({ name, database }) => ({ role: name, db: database }))
+    const granted = grantedTo(user, roles)
     const present = firstOf(await db.command({ usersInfo: user }), 'users')
     const provided = wanted[user]
     if (present === undefined) {
@@ -53,6 +51,27 @@ export async function syncUsers(
   }
   return { changes, passwords }
 }
+
+/** How the users of the database differ from what `syncUsers` would make, one line for each. Changes nothing. */
+export async function userDifferences(
+  client: MongoClient,
+  database: string,
+  roles: readonly Role[],
+): Promise<readonly string[]> {
+  const found = await Promise.all(
+    usersOf(roles).map(async (user) => {
+      const present = firstOf(await client.db(database).command({ usersInfo: user }), 'users')
+      if (present === undefined) return [`the user ${user}@${database} is missing`]
+      return sameRoles(present, grantedTo(user, roles))
+        ? []
+        : [`the user ${user}@${database} has other roles`]
+    }),
+  )
+  return found.flat()
+}
+
+const grantedTo = (user: RoleName, roles: readonly Role[]) =>
+  roles.filter(({ name }) => name === user).map(({ name, database }) => ({ role: name, db: database }))
 
 /**
  * Checks that no user exists with a different password, which a running service may be using.

@@ -62,6 +62,8 @@ export interface ReplicaStatus {
   readonly proved: boolean
   readonly entries: number
   readonly bytes: number
+  /** The budget of {@link bytes}: the option `cacheBytes`. */
+  readonly maxBytes: number
   readonly hits: number
   readonly misses: number
   readonly fills: number

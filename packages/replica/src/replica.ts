@@ -131,6 +131,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
       proved: now - aliveAt <= options.aliveWithinMs,
       entries: this.#cache.entries,
       bytes: this.#cache.bytes,
+      maxBytes: options.cacheBytes,
       hits: this.#hits + multiGet.hits,
       misses: this.#misses + multiGet.misses,
       fills: filler.fills,

@@ -1,3 +1,6 @@
+import { totalmem } from 'node:os'
+import { constrainedMemory } from 'node:process'
+import { getHeapStatistics } from 'node:v8'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 
 /** One line of a metric with labels. */
@@ -35,7 +38,10 @@ export class Metrics {
       ...this.#common(name, help, labelNames),
       collect: () => {
         metric.reset()
-        for (const { labels, value } of samples(read)) metric.set({ ...labels }, value)
+        const all = samples(read)
+        // Otherwise, without labels, the value would be 0.
+        if (all.length === 0) metric.remove()
+        for (const { labels, value } of all) metric.set({ ...labels }, value)
       },
     })
   }
@@ -46,9 +52,21 @@ export class Metrics {
     return (value) => metric.observe(value)
   }
 
-  /** Adds the default Node.js metrics: CPU, memory, event loop. */
+  /** Adds the default Node.js metrics: CPU, memory, event loop. And the limits of the memory. */
   addProcess(): void {
     collectDefaultMetrics({ register: this.#registry, prefix: PREFIX })
+    this.gauge(
+      'heap_limit_bytes',
+      'The most that the heap of V8 may take.',
+      [],
+      () => getHeapStatistics().heap_size_limit,
+    )
+    this.gauge(
+      'memory_limit_bytes',
+      'The most that the container may take; absent without a limit.',
+      [],
+      () => memoryLimitBytes() ?? [],
+    )
   }
 
   /** The content type of {@link text}. */
@@ -64,6 +82,12 @@ export class Metrics {
   #common(name: string, help: string, labelNames: readonly string[]) {
     return { name: PREFIX + name, help, labelNames: [...labelNames], registers: [this.#registry] }
   }
+}
+
+/** Without a limit, the system reports 0 or more than the machine has. */
+function memoryLimitBytes(): number | undefined {
+  const bytes = constrainedMemory()
+  return bytes > 0 && bytes < totalmem() ? bytes : undefined
 }
 
 function samples(read: Reading): readonly Sample[] {

@@ -15,6 +15,17 @@ test('values are read when scraped, and removed labels disappear', async () => {
   expect(text.match(/^freshet_waiting.*$/gm)).toEqual(['freshet_waiting{why="c"} 0'])
 })
 
+test('a gauge without a value is absent, not 0', async () => {
+  const metrics = new Metrics()
+  const state: { age: number | undefined } = { age: undefined }
+  metrics.gauge('age_seconds', 'Age.', [], () => state.age ?? [])
+  expect(await metrics.text()).not.toMatch(/^freshet_age_seconds/m)
+  state.age = 3
+  expect(await metrics.text()).toMatch(/^freshet_age_seconds 3$/m)
+  state.age = undefined
+  expect(await metrics.text()).not.toMatch(/^freshet_age_seconds/m)
+})
+
 test('a duplicate or malformed name is refused', () => {
   const metrics = new Metrics()
   metrics.counter('a_total', 'A.', [], () => 1)

@@ -1,4 +1,5 @@
-import { ConfigError, count, defineOptions, flag, list, ms, secret, text } from '@freshet/kit'
+import { count, defineOptions, flag, list, ms, secret, text } from '@freshet/kit'
+import { baseUrlOf } from '../base-url.ts'
 import { defineCommand } from '../command.ts'
 import type { CommandContext } from '../command.ts'
 import { databaseName } from '../database-name.ts'
@@ -70,7 +71,7 @@ function targetOf(provided: ProvidedTarget, context: CommandContext): AuditTarge
   const running = readRunning(context)
   const readers =
     provided.readers.length > 0
-      ? provided.readers.map(baseOf)
+      ? provided.readers.map((url) => baseUrlOf('reader-urls', url))
       : (running?.readers.map(({ url }) => url) ?? [])
   const db = provided.db ?? running?.auditor
   const database = provided.database ?? running?.database
@@ -78,15 +79,4 @@ function targetOf(provided: ProvidedTarget, context: CommandContext): AuditTarge
   if (readers.length === 0 || db === undefined || database === undefined || collections === undefined)
     throw new CliError('NO_RUN', 'the readers, the address, the database or the collections are missing.')
   return { readers, db, database, collections, token: provided.token ?? running?.token }
-}
-
-/** Normalizes a base URL. @throws {ConfigError} BAD_VALUE */
-function baseOf(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '')
-    throw new ConfigError(
-      'BAD_VALUE',
-      `--reader-urls contains ${JSON.stringify(text)}; expected http or https URLs, such as http://host:7401.`,
-    )
-  return url.href.replace(/\/$/, '')
 }

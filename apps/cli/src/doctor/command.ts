@@ -27,7 +27,7 @@ const options = defineOptions({
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {} }
 
 /**
- * `freshet doctor guard`, or `freshet doctor`: checks each layer between the credentials of a reader or a delivery and a
+ * `freshet doctor guard`: checks each layer between the credentials of a reader or a delivery and a
  * write. Exit code 78 if one is missing.
  */
 export const doctorGuardCommand = defineCommand({
@@ -35,7 +35,6 @@ export const doctorGuardCommand = defineCommand({
   summary:
     'Attempts a write with the credentials of a reader and of a delivery, reads their roles, and reports which layers are in place.',
   options,
-  isDefault: true,
   exits: {
     [exitCodes.done]: 'Every layer that can be checked is in place.',
     [exitCodes.failed]: 'Failure; the message says why.',

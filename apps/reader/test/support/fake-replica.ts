@@ -143,6 +143,7 @@ export class FakeReplica implements Replica<CachedDocument> {
       proved: true,
       entries: this.#resident.size,
       bytes: 0,
+      maxBytes: 1_024,
       hits: 0,
       misses: 7,
       fills: this.reads,

@@ -58,6 +58,8 @@ const exceptions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'isIPv4 of node:net': 'looks at a text',
     'spawn of node:child_process': 'starts the same program again with a heap limit, and becomes its parent',
     'constants of node:os': 'numbers of signals',
+    'totalmem of node:os': 'a number',
+    'constrainedMemory of node:process': 'a number',
     'isUtf8 of node:buffer': 'inspects bytes',
     'type Socket of node:net': 'the type of what a server hears on',
     'once of node:events': 'waits',
