@@ -1,4 +1,4 @@
-import { defineOptions, flag, REQUIRED, secret, text } from '@freshet/kit'
+import { defineOptions, flag, ms, REQUIRED, secret, text } from '@freshet/kit'
 import { defineCommand } from './command.ts'
 import { databaseName } from './database-name.ts'
 import { exitCodes } from './exit-codes.ts'
@@ -12,6 +12,13 @@ const migrateOptions = defineOptions({
   ...where,
   collections: text('collections', 'collections', 'The directory of the collection files.'),
   messages: flag('messages', 'Also creates what messages need. A database that has it keeps it.'),
+  users: text(
+    'users',
+    undefined,
+    'A directory with addresses of users (ROLE/mongodb-uri), which get these names and passwords.',
+  ),
+  initiate: flag('initiate', 'First makes a server without a replica set one of a single member.'),
+  waitMs: ms('wait', 0, 'How long to wait for a database that does not answer.'),
   json: flag('json', 'Prints one JSON line.'),
 })
 
@@ -20,13 +27,18 @@ export const migrateCommand = defineCommand({
   name: 'migrate',
   summary: 'Creates collections, control documents, roles and one user per role. Idempotent.',
   options: migrateOptions,
-  async run({ db, database, collections: folder, messages, json }, context) {
+  async run({ db, database, collections: folder, messages, users, initiate, waitMs, json }, context) {
     const { createAll } = await import('./run-migration.ts')
     const { changes, addresses } = await createAll({
       db,
       database,
       folder,
       messages,
+      usersFolder: users,
+      initiates: initiate,
+      waitMs,
+      clock: context.clock,
+      readFile: context.readFile,
       signal: context.stopped,
     })
     if (json) context.print(JSON.stringify({ changes, addresses }))

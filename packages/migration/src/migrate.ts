@@ -6,7 +6,7 @@ import { createControlDocuments, createMessageControlDocuments, hasMessages } fr
 import { MigrationError } from './errors.ts'
 import { syncRoles } from './grants.ts'
 import { syncUsers, requireOwnUsers } from './users.ts'
-import type { Passwords } from './users.ts'
+import type { Passwords, UserNames } from './users.ts'
 
 /** Options of `migrate`. */
 export interface MigrationOptions {
@@ -21,6 +21,8 @@ export interface MigrationOptions {
    */
   readonly messages?: boolean
   readonly passwords: Passwords
+  /** Names of users that differ from those of their roles. Users with other names are left alone. */
+  readonly users?: UserNames
   /** Fails before any change if users exist with other passwords. */
   readonly ownUsersOnly?: boolean
   /** Cancels at any point. Running the migration again completes it. */
@@ -60,7 +62,7 @@ export async function migrate(options: MigrationOptions): Promise<MigrationResul
       ...(messages ? await createMessageControlDocuments(client, database) : []),
       ...(await syncRoles(client, roles)),
     ]
-    const users = await syncUsers({ client, uri, database }, roles, options.passwords)
+    const users = await syncUsers({ client, uri, database }, roles, options.passwords, options.users)
     return { changes: [...made, ...users.changes], passwords: users.passwords }
   })
 }

@@ -25,6 +25,21 @@ export function withCredentials(uri: string, { user, password, database }: Crede
   return address.toString()
 }
 
+/** The user and password in an address; empty if it has none. @throws {MigrationError} BAD_ADDRESS */
+export function credentialsOf(uri: string): Pick<Credentials, 'user' | 'password'> {
+  const { username, password } = parsed(uri)
+  return { user: decodeURIComponent(username), password: decodeURIComponent(password) }
+}
+
+/** The same address for the first of its servers, whatever its replica set. */
+export function withoutSet(uri: string): string {
+  const address = parsed(uri)
+  address.hosts = address.hosts.slice(0, 1)
+  address.searchParams.delete('replicaSet')
+  address.searchParams.set('directConnection', 'true')
+  return address.toString()
+}
+
 /** Hosts and ports of an address: the part that may be logged. */
 export function hostsOf(uri: string): string {
   return parsed(uri).hosts.join()

@@ -11,29 +11,34 @@ import { withCredentials } from './uri.ts'
 /** Passwords to set. An omitted user keeps its password, or gets a random one if it is new. */
 export type Passwords = Partial<Readonly<Record<RoleName, string>>>
 
+/** Names of users that differ from those of their roles. With a second user, credentials can be replaced without a gap. */
+export type UserNames = Partial<Readonly<Record<RoleName, string>>>
+
 /** What changed, and the passwords that are known: provided or generated ones. */
 export interface UserChanges {
   readonly changes: readonly string[]
   readonly passwords: Passwords
 }
 
-/** Creates or updates one user for each role, in the application database. Each has exactly the roles of its name. */
+/** Creates or updates one user for each role, in the application database. Each has exactly the roles of this name. */
 export async function syncUsers(
   admin: { readonly client: MongoClient; readonly uri: string; readonly database: string },
   roles: readonly Role[],
   wanted: Passwords,
+  names: UserNames = {},
 ): Promise<UserChanges> {
   const db = admin.client.db(admin.database)
   const changes: string[] = []
   const passwords: Partial<Record<RoleName, string>> = {}
-  for (const user of usersOf(roles)) {
-    const granted = grantedTo(user, roles)
+  for (const roleName of usersOf(roles)) {
+    const user = names[roleName] ?? roleName
+    const granted = grantedTo(roleName, roles)
     const present = firstOf(await db.command({ usersInfo: user }), 'users')
-    const provided = wanted[user]
+    const provided = wanted[roleName]
     if (present === undefined) {
       const pwd = provided ?? randomBytes(24).toString('base64url')
       await db.command({ createUser: user, pwd, roles: granted })
-      passwords[user] = pwd
+      passwords[roleName] = pwd
       changes.push(`user ${user}@${admin.database}`)
       continue
     }
@@ -42,7 +47,7 @@ export async function syncUsers(
       changes.push(`roles of user ${user}@${admin.database}`)
     }
     if (provided !== undefined) {
-      passwords[user] = provided
+      passwords[roleName] = provided
       if (await logsIn(withCredentials(admin.uri, { user, password: provided, database: admin.database })))
         continue
       await db.command({ updateUser: user, pwd: provided })

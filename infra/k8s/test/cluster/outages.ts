@@ -1,0 +1,141 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { eventually } from '@freshet/testkit'
+import type { Kubectl } from './kubectl.ts'
+import type { Counts, Load } from './load.ts'
+import { listOf, podOf } from './pods.ts'
+import { expectNothingLost, Skipped, told } from './report.ts'
+import { during, type UnderLoad } from './scenarios.ts'
+
+/** Runs in a pod with the administrator's address: a command for MongoDB. The driver is the one of the migration. */
+const commandScript = `
+const { readdirSync } = require('node:fs')
+const store = '/app/node_modules/.pnpm'
+const own = readdirSync(store).find((name) => name.startsWith('@freshet+migration@'))
+const { MongoClient } = require(require.resolve('mongodb', { paths: [store + '/' + own + '/node_modules/@freshet/migration'] }))
+const client = new MongoClient(process.env.ADMIN.replace(/replicaSet=[^&]*/, 'directConnection=true'), { serverSelectionTimeoutMS: 60000 })
+client.db('admin').command(JSON.parse(process.argv[1])).then(
+  () => process.exit(0),
+  // A server that ends does not answer.
+  (error) => { console.log(error.message); process.exit(0) },
+)`
+
+/** A pod that administers the database of the overlay \`try\`. */
+export async function startOperator(kubectl: Kubectl, image: string, node: string): Promise<void> {
+  const admin = { valueFrom: { secretKeyRef: { name: 'freshet-admin', key: 'mongodb-uri' } } }
+  const labels = { 'app.kubernetes.io/part-of': 'freshet' }
+  const command = ['node', '-e', 'setInterval(() => undefined, 1_000_000)']
+  const env = [{ name: 'ADMIN', ...admin }]
+  await kubectl.apply(listOf(podOf('operator', { image, node, labels, command, env, programs: false })))
+  await kubectl.run(['wait', '--for=condition=Ready', 'pod/operator', '--timeout=60s'])
+}
+
+async function commandDatabase(kubectl: Kubectl, command: unknown): Promise<void> {
+  await kubectl.exec('operator', 'node', '-e', commandScript, JSON.stringify(command))
+}
+
+const services = 'app.kubernetes.io/name in (freshet-reader,freshet-writer,freshet-delivery)'
+
+/** The primary steps down, and for ten seconds there is none. */
+export async function stepDown({ kubectl, load }: UnderLoad): Promise<string> {
+  return outage(kubectl, load, () =>
+    commandDatabase(kubectl, { replSetStepDown: 10, secondaryCatchUpPeriodSecs: 0, force: true }),
+  )
+}
+
+/**
+ * MongoDB ends three times. The kubelet restarts it at once, then after about ten seconds, then after about twenty, and the data
+ * stays since the pod does.
+ */
+export async function databaseOutage({ kubectl, load }: UnderLoad): Promise<string> {
+  return outage(kubectl, load, async () => {
+    for (let round = 1; round <= 3; round++) {
+      const before = await kubectl.restarts('app.kubernetes.io/name=mongodb')
+      await commandDatabase(kubectl, { shutdown: 1, force: true, timeoutSecs: 0 })
+      await eventually(
+        async () => {
+          const after = await kubectl.restarts('app.kubernetes.io/name=mongodb')
+          if (after === before) throw new Error('MongoDB has not been restarted')
+        },
+        { everyMs: 500 },
+      )
+    }
+  })
+}
+
+/** Cached documents are answered throughout, everything else is refused with the reason, and nothing restarts. */
+async function outage(kubectl: Kubectl, load: Load, work: () => Promise<void>): Promise<string> {
+  const before = await kubectl.restarts(services)
+  const counts = await during(load, work)
+  const restarted = (await kubectl.restarts(services)) - before
+  const { plain = {} } = counts.kinds
+  const hits = plain['200'] ?? 0
+  const others = Object.entries(plain).reduce(
+    (sum, [status, count]) => sum + (status === '200' ? 0 : count),
+    0,
+  )
+  const line = `${told(counts)}; plain reads ${JSON.stringify(plain)}, restarts ${restarted}`
+  if (counts.lost + counts.wrong + restarted > 0 || counts.refused === 0 || others > 0.1 * hits)
+    throw new Error(`${line}; ${counts.examples.join('; ')}`)
+  // Then everything works again.
+  return `${line}; afterwards ${expectNothingLost(await recovered(load), 500)}`
+}
+
+/** The counts of ten seconds in which nothing is refused any more. */
+async function recovered(load: Load): Promise<Counts> {
+  await eventually(
+    async () => {
+      await load.take()
+      await new Promise((resolve) => setTimeout(resolve, 2_000))
+      const { refused, lost } = await load.take()
+      if (refused + lost > 0) throw new Error('requests are still refused')
+    },
+    { withinMs: 60_000, everyMs: 100 },
+  )
+  return during(load, async () => undefined)
+}
+
+const shell = promisify(execFile)
+
+/**
+ * A node stops without a word. Only requests to that node may be lost, and only until Kubernetes has noticed. Killing a node is
+ * different in each cluster: FRESHET_CRASH_NODE and FRESHET_RESTORE_NODE are commands, which get its name.
+ */
+export async function crashNode({ kubectl, load, others }: UnderLoad): Promise<string> {
+  const { FRESHET_CRASH_NODE: crash, FRESHET_RESTORE_NODE: restore } = process.env
+  const [node = ''] = others
+  if (!crash || !restore) throw new Skipped('FRESHET_CRASH_NODE and FRESHET_RESTORE_NODE are not set')
+  await load.take()
+  await shell('sh', ['-c', `${crash} "$0"`, node])
+  await eventually(
+    async () => {
+      if (await isReady(kubectl, node)) throw new Error('the node is still Ready')
+    },
+    { everyMs: 500 },
+  )
+  const lost = await load.take()
+  // Connections that were open wait for their timeout.
+  await during(load, async () => undefined)
+  const after = await during(load, async () => undefined)
+  await shell('sh', ['-c', `${restore} "$0"`, node], { timeout: 120_000 })
+  await eventually(
+    async () => {
+      if (!(await isReady(kubectl, node))) throw new Error('the node is not Ready again')
+    },
+    { everyMs: 500 },
+  )
+  for (const role of ['reader', 'writer', 'delivery']) await kubectl.rolledOut(`freshet-${role}`)
+  if (lost.wrong > 0) throw new Error(told(lost))
+  return `until the node was NotReady ${told(lost)}; afterwards ${expectNothingLost(after, 500)}`
+}
+
+async function isReady(kubectl: Kubectl, node: string): Promise<boolean> {
+  const { status } = await kubectl.get('node', node)
+  const conditions = status?.['conditions']
+  return (
+    Array.isArray(conditions) &&
+    conditions.some(
+      ({ type, status: state }: { type: string; status: string }) => type === 'Ready' && state === 'True',
+    )
+  )
+}

@@ -1,0 +1,35 @@
+/** Stands in for an ingress: one address in front of writer, readers and deliveries, by path and method. It repeats nothing. */
+import { Agent, createServer, request } from 'node:http'
+
+const namespace = process.env.NAMESPACE
+const agent = new Agent({ keepAlive: true, maxSockets: 8 })
+const streams = new Agent({ keepAlive: false })
+
+const serviceOf = ({ url, method }) => {
+  if (url.startsWith('/connection')) return 'delivery'
+  return method === 'GET' || method === 'HEAD' ? 'reader' : 'writer'
+}
+
+createServer((incoming, answer) => {
+  const service = serviceOf(incoming)
+  const upstream = request({
+    host: `freshet-${service}.${namespace}`,
+    method: incoming.method,
+    path: incoming.url,
+    headers: { ...incoming.headers, connection: undefined },
+    agent: service === 'delivery' ? streams : agent,
+  })
+  upstream.on('response', (response) => {
+    const { connection, 'keep-alive': _, ...headers } = response.headers
+    answer.writeHead(response.statusCode, headers)
+    answer.flushHeaders()
+    response.pipe(answer)
+    response.on('error', () => answer.destroy())
+  })
+  upstream.on('error', (error) => {
+    if (answer.headersSent) return answer.destroy()
+    answer.writeHead(502, { 'content-type': 'text/plain' }).end(`gate: ${error.code ?? error.message}`)
+  })
+  answer.on('close', () => upstream.destroy())
+  incoming.pipe(upstream)
+}).listen(8080, '0.0.0.0', () => console.log('listening'))
