@@ -64,6 +64,19 @@ const commands = {
       ],
     },
   ],
+  // Installs Freshet in the cluster of KUBECONFIG and disturbs it.
+  'test:cluster': [
+    build,
+    {
+      argv: [
+        process.execPath,
+        '--conditions=@freshet/source',
+        '--import=./packages/testkit/hooks/from-source.mjs',
+        'infra/k8s/test/cluster/main.ts',
+        ...args,
+      ],
+    },
+  ],
   check: [
     { title: 'Format', argv: ['prettier', '--check', '--log-level', 'warn', '.'] },
     { title: 'Lint', argv: ['oxlint', '--type-aware', '--deny-warnings'] },

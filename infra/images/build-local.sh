@@ -7,6 +7,7 @@ out=$(mkdir -p "$1" && cd "$1" && pwd)
 cd "$(dirname "$(readlink -f "$0")")/../.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+tag=${TAG:-$(node -p 'require("./apps/reader/package.json").version')}
 node_version=${NODE_VERSION:-$(cat .nvmrc)}
 # Layers are kept between runs, so that only what changed is built.
 store=${BUILDAH_STORE:-$out/.buildah}
@@ -57,10 +58,10 @@ for base in run build; do
   b bud --quiet --isolation chroot --layers --timestamp 0 -f "$work/Base" -t "$(tag $base)" "$work/$base" >/dev/null
 done
 for target in writer reader delivery migrate; do
-  b bud --quiet --isolation chroot --layers -f infra/images/Dockerfile --target "$target" -t "docker.io/freshet/$target:${TAG:-local}" \
+  b bud --quiet --isolation chroot --layers -f infra/images/Dockerfile --target "$target" -t "docker.io/freshet/$target:$tag" \
     --build-arg BUILD_BASE="$(tag build)" --build-arg RUN_BASE="$(tag run)" \
     --build-arg REVISION="$(git rev-parse HEAD 2>/dev/null || echo unknown)" . >/dev/null
   rm -f "$out/$target.tar"
-  b push --quiet "docker.io/freshet/$target:${TAG:-local}" "oci-archive:$out/$target.tar:docker.io/freshet/$target:${TAG:-local}"
+  b push --quiet "docker.io/freshet/$target:$tag" "oci-archive:$out/$target.tar:docker.io/freshet/$target:$tag"
   echo "$target $(($(stat -c %s "$out/$target.tar") >> 20)) MiB"
 done

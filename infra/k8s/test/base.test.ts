@@ -3,13 +3,16 @@ import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { defineOptions, readConfig, type OptionTable } from '@freshet/kit'
 import { deliveryServiceOptions } from '@freshet/delivery'
+import { deliveryHeap } from '@freshet/delivery/heap'
 import { readerOptions } from '@freshet/reader'
+import { readerHeap } from '@freshet/reader/heap'
 import { serviceOptions } from '@freshet/service'
+import { heapFlagsOf, type HeapRule } from '@freshet/service/start'
 import { writerOptions } from '@freshet/writer'
+import { writerHeap } from '@freshet/writer/heap'
 import { environmentOf } from './environment.ts'
 import { at, listAt, listed, manifest } from './manifests.ts'
 
-const MiB = 2 ** 20
 const deployment = (name: string): unknown => manifest('Deployment', name).spec
 const container = (name: string): unknown => at(deployment(name), 'template', 'spec', 'containers', 0)
 
@@ -61,43 +64,28 @@ test('G0.3 each app has the credentials of its own user and no others', () => {
   expect(new Set(names.map((name) => at(container(name), 'image'))).size).toBe(names.length)
 })
 
-/** Limits of the heap and of the container. */
-function memoryOf(name: string): { readonly heapBytes: number; readonly limitBytes: number } {
-  const flag = listAt(container(name), 'command').find((word) => String(word).includes('old-space'))
-  const limit = String(at(container(name), 'resources', 'limits', 'memory'))
-  return {
-    heapBytes: Number(String(flag).split('=')[1]) * MiB,
-    limitBytes: Number(limit.replace('Mi', '')) * MiB,
-  }
-}
+const heaps: readonly [name: string, rule: HeapRule][] = [
+  ['freshet-reader', readerHeap],
+  ['freshet-writer', writerHeap],
+  ['freshet-delivery', deliveryHeap],
+]
 
-test('the heap of a reader is large enough for its cache, and its container for the heap', () => {
-  const { FRESHET_CACHE_SIZE: cache, FRESHET_IN_FLIGHT_SIZE: inFlight } = environmentOf('freshet-reader', {
-    database: 'shop',
-  })
-  const cacheBytes = Number(cache?.replace('MiB', '')) * MiB
-  const inFlightBytes = Number(inFlight?.replace('MiB', '')) * MiB
-  const { heapBytes, limitBytes } = memoryOf('freshet-reader')
-  expect(heapBytes).toBeGreaterThanOrEqual(cacheBytes / 0.75 + 64 * MiB)
-  expect(limitBytes).toBeGreaterThanOrEqual(heapBytes + inFlightBytes + 150 * MiB)
-})
+test.each(heaps)(
+  '%s computes its heap itself, and its container is large enough for that and all bytes in flight',
+  (name, rule) => {
+    const env = environmentOf(name, { database: 'shop' })
+    expect(listAt(container(name), 'command').join()).not.toContain('old-space')
+    const flags = heapFlagsOf(rule, { argv: [], env, readFile: () => '' })
+    const heapMiB = Number(/old-space-size=(\d+)/.exec(flags.join())?.[1])
+    const inFlightMiB = Number(env['FRESHET_IN_FLIGHT_SIZE']?.replace('MiB', ''))
+    const limitMiB = Number(String(at(container(name), 'resources', 'limits', 'memory')).replace('Mi', ''))
+    expect(limitMiB).toBeGreaterThanOrEqual(heapMiB + inFlightMiB + 150)
+  },
+)
 
-test('the heap of a writer is large enough for one parsed body, and its container for the heap and all bytes in flight', () => {
-  const { FRESHET_IN_FLIGHT_SIZE: inFlight } = environmentOf('freshet-writer', { database: 'shop' })
-  const inFlightBytes = Number(inFlight?.replace('MiB', '')) * MiB
-  const { heapBytes, limitBytes } = memoryOf('freshet-writer')
-  expect(heapBytes).toBeGreaterThanOrEqual(64 * MiB + 100 * Number(serviceOptions.maxBodyBytes.defaultValue))
-  expect(limitBytes).toBeGreaterThanOrEqual(heapBytes + inFlightBytes + 150 * MiB)
-})
-
-test('the heap of a delivery is large enough for all that may wait, and its container for the heap', () => {
+test('event streams of deliveries have a part of what may be in flight', () => {
   const environment = environmentOf('freshet-delivery', { database: 'shop' })
-  const bytesOf = (name: string): number => Number(environment[name]?.replace('MiB', '')) * MiB
-  const { heapBytes, limitBytes } = memoryOf('freshet-delivery')
-  const buffers = ['FRESHET_RING_SIZE', 'FRESHET_SOCKET_BUFFERS', 'FRESHET_EVENT_BUFFERS'].map(bytesOf)
-  expect(heapBytes).toBeGreaterThanOrEqual(buffers.reduce((sum, each) => sum + each, 300 * MiB))
-  expect(limitBytes).toBeGreaterThanOrEqual(heapBytes + bytesOf('FRESHET_IN_FLIGHT_SIZE') + 150 * MiB)
-  // Event streams have a part of what may be in flight.
+  const bytesOf = (name: string): number => Number(environment[name]?.replace('MiB', ''))
   expect(bytesOf('FRESHET_EVENT_BUFFERS')).toBeLessThan(bytesOf('FRESHET_IN_FLIGHT_SIZE'))
 })
 
@@ -106,6 +94,16 @@ test.each(apps.map(([name]) => name))('%s has time to drain before it is killed'
   const seconds = [drain, stop].map((value) => Number(value?.replace('s', '')))
   const grace = Number(at(deployment(name), 'template', 'spec', 'terminationGracePeriodSeconds'))
   expect(grace).toBeGreaterThanOrEqual(seconds.reduce((sum, each) => sum + each, 5))
+})
+
+test.each(apps.map(([name]) => name))('P8 %s is not restarted while it waits for the database', (name) => {
+  const pathOf = (probe: string): unknown => at(container(name), probe, 'httpGet', 'path')
+  // `/startupz` and `/readyz` say no until the database has answered; a failed start-up probe ends the container.
+  expect(['startupProbe', 'livenessProbe', 'readinessProbe'].map(pathOf)).toEqual([
+    '/livez',
+    '/livez',
+    '/readyz',
+  ])
 })
 
 test('services and policies select existing pods', () => {

@@ -28,13 +28,13 @@ function manifestsIn(path: string): readonly Manifest[] {
 
 /**
  * The objects of the base with one component of `components`, as built by kustomize: its additions and patches. Supports only
- * `replace`, and `add` at the end of a list.
+ * `replace`, `remove` of a field, and `add` at the end of a list.
  */
-export function withComponent(name: string): readonly Manifest[] {
+export function withComponent(name: string, others: readonly Manifest[] = manifests): readonly Manifest[] {
   const folder = join(import.meta.dirname, '../components', name)
   const component: Tree = parse(readFileSync(join(folder, 'kustomization.yaml'), 'utf8'))
   const added = listAt(component, 'resources').flatMap((file) => manifestsIn(join(folder, String(file))))
-  const all = structuredClone([...manifests, ...added])
+  const all = structuredClone([...others, ...added])
   for (const each of listAt(component, 'patches')) {
     const [target] = all.filter(
       ({ kind, metadata }) =>
@@ -46,13 +46,17 @@ export function withComponent(name: string): readonly Manifest[] {
   return all
 }
 
-/** RFC 6902, 4.1 and 4.3: the target of a replace must exist. */
+/** RFC 6902, 4.1 to 4.3: the target of a replace must exist. */
 function patch(target: Manifest, operation: Tree): void {
   const path = String(operation['path']).split('/').slice(1)
   const place = at(target, ...path.slice(0, -1))
   const last = path.at(-1) ?? ''
   if (operation['op'] === 'add' && last === '-' && Array.isArray(place)) {
     place.push(operation['value'])
+    return
+  }
+  if (operation['op'] === 'remove' && typeof place === 'object' && place !== null) {
+    Reflect.deleteProperty(place, last)
     return
   }
   if (operation['op'] !== 'replace' || typeof place !== 'object' || place === null || !(last in place))

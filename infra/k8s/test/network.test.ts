@@ -58,11 +58,16 @@ function policiesOf(component: string, range = exampleRange): readonly Manifest[
   return all.filter(({ kind }) => kind === 'NetworkPolicy')
 }
 
-test('each component is tested here and documented', () => {
-  const all = ['messages', ...writerCases.map(({ component }) => component)]
+/** Components without a policy. `rendered.test.ts` builds them. */
+const others = ['gateway', 'ingress', 'scale-deliveries-by-connections', 'scale-readers-by-requests']
+
+test('each component is tested and documented', () => {
+  const all = ['messages', ...others, ...writerCases.map(({ component }) => component)]
   expect(readdirSync(components).toSorted()).toEqual(all.toSorted())
-  const operations = readFileSync(join(import.meta.dirname, '../../../docs/operations.md'), 'utf8')
-  for (const component of all) expect(operations).toContain(`\`${component}\``)
+  const docs = ['operations.md', 'kubernetes.md']
+    .map((file) => readFileSync(join(import.meta.dirname, '../../../docs', file), 'utf8'))
+    .join()
+  for (const component of all) expect(docs).toContain(`${component}\``)
 })
 
 test.each(writerCases)(

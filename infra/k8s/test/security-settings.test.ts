@@ -8,6 +8,10 @@ test.each(deployments)('G8.1 %s has all security settings', (name) => {
   expect(securityFaults(manifest('Deployment', name))).toEqual([])
 })
 
+test('G8.1 the migration has all security settings', () => {
+  expect(securityFaults(manifest('Job', 'freshet-migrate'))).toEqual([])
+})
+
 /** The same manifest with one string replaced. */
 function altered(name: string, from: string, to: string): Manifest {
   const text = JSON.stringify(manifest('Deployment', name))

@@ -20,6 +20,7 @@ const podFields: ReadonlySet<string> = new Set([
   'containers',
   'enableServiceLinks',
   'securityContext',
+  'restartPolicy',
   'serviceAccountName',
   'terminationGracePeriodSeconds',
   'topologySpreadConstraints',
@@ -36,6 +37,7 @@ const containerFields: ReadonlySet<string> = new Set([
   'resources',
   'securityContext',
   'startupProbe',
+  'terminationMessagePolicy',
   'volumeMounts',
 ])
 const probes = ['startupProbe', 'readinessProbe', 'livenessProbe']
@@ -48,7 +50,9 @@ export function securityFaults({ spec }: Manifest): readonly string[] {
     ...different(pod, 'automountServiceAccountToken', false),
     ...different(pod, 'enableServiceLinks', false),
     ...different(pod, 'securityContext', podSecurity),
-    ...listAt(pod, 'volumes').flatMap((volume) => strange(volume, new Set(['configMap', 'name', 'secret']))),
+    ...listAt(pod, 'volumes').flatMap((volume) =>
+      strange(volume, new Set(['configMap', 'name', 'projected', 'secret'])),
+    ),
     ...listAt(pod, 'containers').flatMap(faultsInContainer),
   ]
 }

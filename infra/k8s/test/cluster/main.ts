@@ -114,7 +114,9 @@ async function run(): Promise<number> {
 }
 
 try {
-  process.exitCode = await run()
+  if (process.env['KUBECONFIG']) process.exitCode = await run()
+  else
+    say('SKIPPED: KUBECONFIG is not set, so there is no cluster to test on.\n0 passed, 0 failed, 1 skipped')
 } finally {
   rmSync(keys, { recursive: true })
 }

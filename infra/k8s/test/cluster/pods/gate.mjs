@@ -12,11 +12,12 @@ const serviceOf = ({ url, method }) => {
 
 createServer((incoming, answer) => {
   const service = serviceOf(incoming)
+  const { connection: _hop, ...passed } = incoming.headers
   const upstream = request({
     host: `freshet-${service}.${namespace}`,
     method: incoming.method,
     path: incoming.url,
-    headers: { ...incoming.headers, connection: undefined },
+    headers: passed,
     agent: service === 'delivery' ? streams : agent,
   })
   upstream.on('response', (response) => {
