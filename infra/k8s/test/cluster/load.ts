@@ -57,26 +57,37 @@ export class Load {
     const literals = Object.entries(tokens).map(([name, token]) => `--from-literal=${name}=${token}`)
     await own.run(['create', 'secret', 'generic', 'tokens', ...literals])
     const shared = { image, node }
+    // Addresses instead of names: the load does not judge the DNS of the cluster.
+    const addressOf = async (service: string, of: Kubectl): Promise<string> =>
+      String((await of.get('service', service)).spec?.['clusterIP'])
+    const where = await Promise.all(
+      ['reader', 'writer', 'delivery'].map(async (role) => ({
+        name: role.toUpperCase(),
+        value: `http://${await addressOf(`freshet-${role}`, kubectl.in(target))}`,
+      })),
+    )
+    await own.apply(
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: 'gate' },
+        spec: { selector: { app: 'gate' }, ports: [{ port: 80, targetPort: 8080 }] },
+      }),
+    )
+    const gate = `http://${await addressOf('gate', own)}`
     const secret = (name: string, key: string): unknown => ({
       name,
       valueFrom: { secretKeyRef: { name: 'tokens', key } },
     })
-    const where = { name: 'NAMESPACE', value: target }
     await own.apply(
       listOf(
-        podOf('gate', { ...shared, command: ['node', '/programs/gate.mjs'], env: [where], port: 8080 }),
-        {
-          apiVersion: 'v1',
-          kind: 'Service',
-          metadata: { name: 'gate' },
-          spec: { selector: { app: 'gate' }, ports: [{ port: 80, targetPort: 8080 }] },
-        },
+        podOf('gate', { ...shared, command: ['node', '/programs/gate.mjs'], env: where, port: 8080 }),
         podOf('load', {
           ...shared,
           command: ['node', '/programs/load.mjs'],
           env: [
-            where,
-            { name: 'GATE', value: 'http://gate' },
+            ...where,
+            { name: 'GATE', value: gate },
             secret('TOKEN', 'writer'),
             secret('SENDER_TOKEN', 'sender'),
             secret('RECEIVER_TOKEN', 'receiver'),

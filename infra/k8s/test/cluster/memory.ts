@@ -7,10 +7,10 @@ const documentBytes = 500_000
 /** In the pod of the load: `fill` writes all documents, `read` reads random ones for twenty seconds, some of them changed before. */
 const script = `
 const [, mode] = process.argv
-const base = (role) => 'http://freshet-' + role + '.' + process.env.NAMESPACE + '/v1/products/'
+const base = (role) => process.env[role] + '/v1/products/'
 const body = (n) => JSON.stringify({ name: 'Large', price: n, stock: 1, text: String(n % 10).repeat(${documentBytes}) })
 const headers = { 'content-type': 'application/json', authorization: 'Bearer ' + process.env.TOKEN }
-const put = (n) => fetch(base('writer') + 'large-' + n, { method: 'PUT', headers, body: body(n) })
+const put = (n) => fetch(base('WRITER') + 'large-' + n, { method: 'PUT', headers, body: body(n) })
 const counts = {}
 const tally = async (asked) => {
   const status = await asked.then(async (a) => { await a.arrayBuffer(); return a.status }, () => 'lost')
@@ -21,7 +21,7 @@ const main = async () => {
   else for (const end = Date.now() + 20_000; Date.now() < end; ) {
     const n = Math.floor(Math.random() * ${documents})
     if (n % 10 === 0) await tally(put(n))
-    await Promise.all([0, 1, 2, 3].map((m) => tally(fetch(base('reader') + 'large-' + ((n + m) % ${documents})))))
+    await Promise.all([0, 1, 2, 3].map((m) => tally(fetch(base('READER') + 'large-' + ((n + m) % ${documents})))))
   }
   console.log(JSON.stringify(counts))
 }

@@ -1,24 +1,23 @@
 /** Stands in for an ingress: one address in front of writer, readers and deliveries, by path and method. It repeats nothing. */
 import { Agent, createServer, request } from 'node:http'
 
-const namespace = process.env.NAMESPACE
 const agent = new Agent({ keepAlive: true, maxSockets: 8 })
 const streams = new Agent({ keepAlive: false })
 
 const serviceOf = ({ url, method }) => {
-  if (url.startsWith('/connection')) return 'delivery'
-  return method === 'GET' || method === 'HEAD' ? 'reader' : 'writer'
+  if (url.startsWith('/connection')) return 'DELIVERY'
+  return method === 'GET' || method === 'HEAD' ? 'READER' : 'WRITER'
 }
 
 createServer((incoming, answer) => {
   const service = serviceOf(incoming)
   const { connection: _hop, ...passed } = incoming.headers
   const upstream = request({
-    host: `freshet-${service}.${namespace}`,
+    host: new URL(process.env[service]).hostname,
     method: incoming.method,
     path: incoming.url,
     headers: passed,
-    agent: service === 'delivery' ? streams : agent,
+    agent: service === 'DELIVERY' ? streams : agent,
   })
   upstream.on('response', (response) => {
     const { connection, 'keep-alive': _, ...headers } = response.headers

@@ -6,7 +6,7 @@
 import { Agent, createServer, request } from 'node:http'
 import { EventStreams } from './streams.mjs'
 
-const { NAMESPACE, GATE, TOKEN, SENDER_TOKEN, RECEIVER_TOKEN, CLIENTS = '20', STREAMS = '10' } = process.env
+const { GATE, TOKEN, SENDER_TOKEN, RECEIVER_TOKEN, CLIENTS = '20', STREAMS = '10' } = process.env
 const run = Math.random().toString(36).slice(2, 8)
 const timeoutMs = 15_000
 let perSecond = Number(process.env.RATE ?? 100)
@@ -64,7 +64,7 @@ async function one(kind, url, options, judge) {
   }
 }
 
-const service = (role) => `http://freshet-${role}.${NAMESPACE}`
+const service = (role) => process.env[role.toUpperCase()]
 const json = { 'content-type': 'application/json' }
 
 /** One client: its document, the value it must have, and the latest position that it has seen. */
