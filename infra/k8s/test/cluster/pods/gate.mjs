@@ -11,7 +11,7 @@ const serviceOf = ({ url, method }) => {
 
 createServer((incoming, answer) => {
   const service = serviceOf(incoming)
-  const { connection: _hop, ...passed } = incoming.headers
+  const { connection: _connection, ...passed } = incoming.headers
   const upstream = request({
     host: new URL(process.env[service]).hostname,
     method: incoming.method,
@@ -20,7 +20,7 @@ createServer((incoming, answer) => {
     agent: service === 'DELIVERY' ? streams : agent,
   })
   upstream.on('response', (response) => {
-    const { connection, 'keep-alive': _, ...headers } = response.headers
+    const { connection: _hop, 'keep-alive': _kept, ...headers } = response.headers
     answer.writeHead(response.statusCode, headers)
     answer.flushHeaders()
     response.pipe(answer)

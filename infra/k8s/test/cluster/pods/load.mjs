@@ -146,7 +146,7 @@ setInterval(() => {
 }, 5)
 
 const streams = new EventStreams({ gate: GATE, token: RECEIVER_TOKEN, count: Number(STREAMS) })
-setInterval(async () => {
+async function sendMessage() {
   const clientId = `${run}-${Math.random()}`
   const options = {
     method: 'POST',
@@ -157,7 +157,8 @@ setInterval(async () => {
     status === 201 ? undefined : String(status),
   )
   if (answer?.status === 201) streams.expect(JSON.parse(answer.text).id)
-}, 200)
+}
+setInterval(() => void sendMessage(), 200)
 
 createServer((asked, answer) => {
   const url = new URL(asked.url, 'http://load')
