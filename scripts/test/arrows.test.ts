@@ -21,7 +21,9 @@ const arrows: Record<string, readonly string[]> = {
   'change-stream': ['kit', 'protocol'],
   'change-stream-log': ['change-stream', 'kit', 'protocol'],
   'change-stream-mongodb': ['bson', 'change-stream', 'guard', 'kit', 'mongodb-rules', 'protocol'],
-  'change-stream-postgres': ['change-stream', 'kit', 'protocol'],
+  'postgres-rules': ['protocol'],
+  'documents-postgres': ['documents', 'postgres-rules', 'protocol'],
+  'change-stream-postgres': ['change-stream', 'kit', 'postgres-rules', 'protocol'],
   postgres: [],
   debezium: ['postgres'],
   replica: ['cache', 'change-stream', 'kit', 'protocol'],
@@ -29,6 +31,7 @@ const arrows: Record<string, readonly string[]> = {
   service: ['kit', 'protocol'],
   mongod: ['kit'],
   migration: ['kit', 'mongodb-rules', 'roles'],
+  'migration-postgres': ['postgres-rules', 'protocol'],
   testkit: ['kit', 'migration', 'mongod', 'protocol', 'roles'],
   delivery: [
     'bson',
@@ -44,9 +47,11 @@ const arrows: Record<string, readonly string[]> = {
   writer: [
     'documents',
     'documents-mongodb',
+    'documents-postgres',
     'kit',
     'messages',
     'mongodb-rules',
+    'postgres-rules',
     'protocol',
     'roles',
     'service',
@@ -87,16 +92,18 @@ const arrows: Record<string, readonly string[]> = {
 
 /** Where the MongoDB driver may be imported. */
 const mayImportMongodb =
-  /^(packages\/(guard|migration|testkit)\/src\/|packages\/embed\/src\/mongodb\/|apps\/writer\/src\/store\/)/
+  /^(packages\/(guard|migration|testkit)\/src\/|packages\/embed\/src\/mongodb\/|apps\/writer\/src\/store\/mongodb\/)/
 
 /** Where the PostgreSQL driver may be imported. */
-const mayImportPg = /^packages\/(change-stream-postgres|postgres)\/src\//
+const mayImportPg =
+  /^(packages\/(change-stream-postgres|migration-postgres|postgres)\/src\/|apps\/writer\/src\/store\/postgres\/)/
 
 /** Packages that any test may use. */
 const testing = new Set([
   'debezium',
   'kit',
   'migration',
+  'migration-postgres',
   'mongod',
   'postgres',
   'protocol',
@@ -106,6 +113,9 @@ const testing = new Set([
 
 /** Additional packages for tests of single packages. */
 const provedWith: Readonly<Record<string, readonly string[]>> = {
+  'documents-postgres': ['documents-mongodb'],
+  writer: ['change-stream-postgres'],
+  'migration-postgres': ['change-stream-postgres'],
   k8s: ['delivery', 'reader', 'service', 'writer'],
   replica: ['change-stream-mongodb', 'change-stream-postgres', 'guard', 'mongodb-rules'],
 }

@@ -35,6 +35,7 @@ test.each([
   'change-stream-postgres',
   'documents',
   'documents-mongodb',
+  'documents-postgres',
   'replica',
   'service',
 ])(
@@ -99,6 +100,7 @@ test.each([
   'packages/change-stream-postgres',
   'packages/documents',
   'packages/documents-mongodb',
+  'packages/documents-postgres',
   'packages/embed',
   'packages/replica',
   'packages/guard',

@@ -2,7 +2,7 @@ import { CollectionFileError, loadCollections, type Collection } from '@freshet/
 import { ConfigError } from '@freshet/kit'
 import { occupiedName } from '@freshet/messages'
 import type { ServiceDefinition, ServiceTools } from '@freshet/service'
-import { storedNameFault } from './store/backend.ts'
+import { storedNameFaultOf } from './store/backend.ts'
 import type { Backend } from './store/contract.ts'
 import { writerOptions, type WriterConfig } from './options.ts'
 import { writerApp, type WriterApp } from './writer-app.ts'
@@ -32,7 +32,7 @@ export function writerService({
           'CONFLICT',
           '--max-body is larger than --in-flight-size, which all bodies share.',
         )
-      const collections = await collectionsIn(config.collections)
+      const collections = await collectionsIn(config)
       const occupied = config.messages ? occupiedName(collections.keys()) : undefined
       if (occupied !== undefined)
         throw new ConfigError(
@@ -53,9 +53,9 @@ export function writerService({
   }
 }
 
-async function collectionsIn(folder: string): Promise<ReadonlyMap<string, Collection>> {
+async function collectionsIn(config: WriterConfig): Promise<ReadonlyMap<string, Collection>> {
   try {
-    return await loadCollections(folder, storedNameFault)
+    return await loadCollections(config.collections, storedNameFaultOf(config))
   } catch (error) {
     if (!(error instanceof CollectionFileError)) throw error
     throw new ConfigError('BAD_VALUE', `--collections: ${error.message}`, { cause: error })

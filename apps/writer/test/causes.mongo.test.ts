@@ -1,14 +1,7 @@
 import { afterAll, expect, test } from '@jest/globals'
 import { formatLineage, type Hop } from '@freshet/protocol'
 import { eventually, openTestDatabase } from '@freshet/testkit'
-import {
-  bearer,
-  collections,
-  openWriter,
-  type Got,
-  type OpenWriter,
-  type Sent,
-} from './support/open-writer.ts'
+import { bearer, collections, openWriter, type Got, type OpenWriter } from './support/open-writer.ts'
 
 const db = await openTestDatabase({ own: true, collections })
 afterAll(() => db[Symbol.asyncDispose]())
@@ -16,15 +9,12 @@ afterAll(() => db[Symbol.asyncDispose]())
 interface Product {
   readonly _id: string
   readonly name: string
-  readonly when?: Date
 }
 const products = db.admin.db('shop').collection<Product>('products')
 const causes = db.admin.db('shop').collection('freshet_causes')
 
 const hop = (handler: string, ...writes: string[]): Hop => ({ handler, heard: 'orders/42', writes })
 const recount = hop('stock/recount', 'products')
-const ifMatch = { 'if-match': '*' }
-const merge = { 'content-type': 'application/merge-patch+json' }
 
 const authorization = await bearer('stock', 'shop')
 
@@ -76,69 +66,6 @@ test('a write without a cause takes no transaction and reports no cause', async 
   await using writer = await openWriter(db.uriFor('writer'))
   const heard = await heardWhile(() => writer.send('PUT', 'products/plain', { body: { name: 'x' } }))
   expect(heard.map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual(['products insert'])
-})
-
-type Step = readonly [method: string, path: string, sent?: Sent]
-/** Each verb with each of its outcomes, in an order that produces all of them. */
-const steps: readonly Step[] = [
-  ['POST', 'products', { body: { id: 'p', name: 'a' } }],
-  ['POST', 'products', { body: { id: 'p', name: 'a' } }],
-  ['PUT', 'products/p', { body: { name: 'b' } }],
-  ['PUT', 'products/p', { headers: { prefer: 'handling=lenient' }, body: { name: 'c' } }],
-  ['PUT', 'products/p', { headers: { 'if-none-match': '*' }, body: { name: 'd' } }],
-  ['PUT', 'products/p', { headers: ifMatch, body: { name: 'e' } }],
-  ['PATCH', 'products/p', { headers: merge, body: { price: 1 } }],
-  ['PATCH', 'products/q', { headers: merge, body: { price: 1 } }],
-  ['PUT', 'products/r', { body: { name: 'f' } }],
-  ['PUT', 'products/odd', { body: { name: 'lost' } }],
-  ['DELETE', 'products/p', { headers: ifMatch }],
-  ['DELETE', 'products/p'],
-  ['DELETE', 'products/r'],
-  ['POST', 'numbered', { body: { id: 9007199254740991 } }],
-  ['PUT', 'numbered/9007199254740991', { body: { n: 1 } }],
-  ['DELETE', 'numbered/9007199254740991'],
-]
-
-test('a write with a cause gets the same answer as one without, for every outcome', async () => {
-  await using writer = await openWriter(db.uriFor('writer'))
-  const play = async (headers: Record<string, string>): Promise<readonly Pick<Got, 'status' | 'text'>[]> => {
-    await products.deleteMany({})
-    await products.insertOne({ _id: 'odd', name: 'x', when: new Date(0) })
-    const answers = []
-    for (const [method, path, sent] of steps) {
-      const { status, text } = await writer.send(method, path, {
-        ...sent,
-        headers: { ...sent?.headers, ...headers },
-      })
-      answers.push({ status, text: text.replace(/urn:uuid:[0-9a-f-]+/, '') })
-    }
-    return answers
-  }
-  const plain = await play({})
-  expect(await play(caused(hop('stock/recount', 'products', 'numbered')))).toEqual(plain)
-  expect(new Set(plain.map(({ status }) => status))).toEqual(new Set([201, 409, 200, 412, 404, 204]))
-})
-
-test('concurrent handlers may write: the records of their causes do not conflict', async () => {
-  await using writer = await openWriter(db.uriFor('writer'))
-  const answers = await Promise.all(
-    Array.from({ length: 50 }, (_, n) =>
-      writer.send('PUT', `products/many-${n}`, { headers: caused(recount), body: { name: 'x' } }),
-    ),
-  )
-  expect(answers.map(({ status }) => status)).toEqual(Array(50).fill(201))
-})
-
-test('a write that needs no read is not refused because of concurrent writes, with or without a cause', async () => {
-  await using writer = await openWriter(db.uriFor('writer'))
-  for (const headers of [{}, caused(recount)]) {
-    const send = async (n: number): Promise<number> => {
-      const put = await writer.send('PUT', 'products/hot', { headers, body: { name: `x${n}` } })
-      return put.status
-    }
-    const statuses = await Promise.all(Array.from({ length: 30 }, (_, n) => send(n)))
-    expect(statuses.filter((status) => status !== 200 && status !== 201)).toEqual([])
-  }
 })
 
 const refusals: readonly [name: string, lineage: readonly Hop[], says: string][] = [

@@ -2,22 +2,23 @@ import { expect, test } from '@jest/globals'
 import { systemClock } from '@freshet/kit'
 import { POSITION_ZERO } from '@freshet/protocol'
 import { eventually } from '@freshet/testkit'
-import { CollectionChecks } from '../src/store/mongodb/collection-checks.ts'
+import { CollectionChecks } from '../src/store/collection-checks.ts'
 
 test('W8 a collection that is written is checked every five seconds, and no write waits for it', async () => {
   let nowMs = 0
   let looks = 0
   let found: () => Promise<string | undefined> = async () => undefined
-  const checks = new CollectionChecks(
-    async () => {
+  const checks = new CollectionChecks({
+    check: async () => {
       looks += 1
       return await found()
     },
-    { ...systemClock, now: () => nowMs },
-  )
+    mayExplain: () => true,
+    clock: { ...systemClock, now: () => nowMs },
+  })
   let begun = 0
   const write = (wrote = true): Promise<unknown> =>
-    checks.around('a', async () => {
+    checks.around({ stored: 'a', idType: 'string' }, async () => {
       begun += 1
       return { wrote, at: POSITION_ZERO }
     })

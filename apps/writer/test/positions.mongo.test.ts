@@ -61,25 +61,6 @@ test('the position of each kind of write is the time of its change, whatever els
   expect(ours().map(timeOf)).toEqual(all.map(positionIn))
 })
 
-test('the position of an answer that wrote nothing is not before the state it describes', async () => {
-  const made = await writer.send('PUT', 'products/still', { body: { name: 'a' } })
-  const at = positionIn(made)
-  const wrongTag = { 'if-match': '"AAAAAAAAAAAAAAAAAAAAAA"' }
-  const answers = [
-    await writer.send('PUT', 'products/still', { body: { name: 'a' } }),
-    await writer.send('PUT', 'products/still', {
-      headers: { prefer: 'handling=lenient' },
-      body: { name: 'a' },
-    }),
-    await writer.send('POST', 'products', { body: { id: 'still', name: 'b' } }),
-    await writer.send('PUT', 'products/still', { headers: wrongTag, body: { name: 'b' } }),
-    await writer.send('DELETE', 'products/never'),
-    await writer.send('DELETE', 'products/never', { headers: { 'if-match': '*' } }),
-  ]
-  expect(answers.map(({ status }) => status)).toEqual([200, 200, 409, 412, 404, 412])
-  for (const answer of answers) expect(positionIn(answer) >= at).toBe(true)
-})
-
 test('the source id is derived from the timeline, and a new one is adopted soon', async () => {
   const named = (timeline: string) => createHash('sha256').update(timeline).digest('hex').slice(0, 8)
   const control = shop.collection<{ _id: string; timeline: string }>('freshet')

@@ -5,7 +5,8 @@ import { positionOf, type Position } from '@freshet/protocol'
 import { openTestDatabase } from '@freshet/testkit'
 import { BSON, MongoClient, Timestamp } from 'mongodb'
 import type { DocumentPlace } from '../src/store/contract.ts'
-import { ReadBudget, ReadModifyWrites } from '../src/store/mongodb/read-modify-writes.ts'
+import { ReadModifyWrites } from '../src/store/mongodb/read-modify-writes.ts'
+import { ReadBudget } from '../src/store/read-budget.ts'
 import {
   SnapshotTransactions,
   type Retries,

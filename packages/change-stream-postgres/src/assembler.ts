@@ -1,9 +1,14 @@
 import { ChangeStreamError } from '@freshet/change-stream'
-import type { Change, DocumentChange, Position } from '@freshet/protocol'
-import { idIn, type Table } from './collections.ts'
-import { decode, type Field, type Message, type Relation } from './pgoutput.ts'
+import {
+  parseLineage,
+  type Change,
+  type DocumentChange,
+  type Lineage,
+  type Position,
+} from '@freshet/protocol'
+import { CAUSE_PREFIX, DDL_PREFIX, idIn, type Field, type Table } from '@freshet/postgres-rules'
+import { decode, type Message, type Relation } from './pgoutput.ts'
 import { RowMapping } from './row-json.ts'
-import { DDL_PREFIX } from './set-up.ts'
 
 /** Whole transactions that are ready for the consumer. */
 export interface Assembled {
@@ -34,6 +39,8 @@ interface Open {
   changes: Change[]
   bytes: number
   kept: 'documents' | 'keys' | 'collections'
+  /** Why the next change was made, as far as the writer said so. */
+  cause: Lineage | undefined
 }
 
 /** An estimate of the memory of a change without its document. */
@@ -84,7 +91,7 @@ export class TransactionAssembler {
   #apply(message: Message): void {
     switch (message.kind) {
       case 'begin':
-        this.#open = { xid: message.xid, changes: [], bytes: 0, kept: 'documents' }
+        this.#open = { xid: message.xid, changes: [], bytes: 0, kept: 'documents', cause: undefined }
         return
       case 'commit':
         return this.#commit(message.end)
@@ -103,7 +110,10 @@ export class TransactionAssembler {
         }
         return
       case 'message':
-        if (message.prefix === DDL_PREFIX && message.transactional) this.#definitionsChanged()
+        if (!message.transactional) return
+        if (message.prefix === DDL_PREFIX) this.#definitionsChanged()
+        if (message.prefix === CAUSE_PREFIX && this.#open !== undefined)
+          this.#open.cause = parseLineage(message.content)
         return
       case 'other':
     }
@@ -157,16 +167,25 @@ export class TransactionAssembler {
     if (followed === undefined) return
     const { table, mapping, key } = followed
     const { collection, idType } = table
+    const why = this.#takeCause()
     // Such a table is not served, but it may have been until now.
     if (key === undefined) return this.#add({ kind: 'invalidate-collection', collection })
     const oldId = old && idIn(idType, old[key])
     const id = row && idIn(idType, row[key])
-    if (oldId !== undefined && oldId !== id) this.#add({ kind: 'delete', collection, id: oldId })
+    if (oldId !== undefined && oldId !== id) this.#add({ kind: 'delete', collection, id: oldId, ...why })
     if (row === undefined || id === undefined) return
     // Also if an unchanged TOAST value is missing: the document can be read, but not made here.
     const document = this.#open?.kept === 'documents' ? mapping.document(row) : undefined
-    if (document === undefined) this.#add({ kind: 'invalidate', collection, id })
-    else this.#add({ kind: 'upsert', collection, id, document })
+    if (document === undefined) this.#add({ kind: 'invalidate', collection, id, ...why })
+    else this.#add({ kind: 'upsert', collection, id, document, ...why })
+  }
+
+  /** A cause belongs to the first row that follows it. */
+  #takeCause(): { readonly cause?: Lineage } {
+    const cause = this.#open?.cause
+    if (this.#open === undefined || cause === undefined) return {}
+    this.#open.cause = undefined
+    return { cause }
   }
 
   #add(change: Change): void {
@@ -201,8 +220,8 @@ function withoutDocuments(changes: readonly Change[], kept: 'keys' | 'collection
   return [...collections].map((collection) => ({ kind: 'invalidate-collection', collection }))
 }
 
-function keyOf({ collection, id }: DocumentChange): Change {
-  return { kind: 'invalidate', collection, id }
+function keyOf({ collection, id, cause }: DocumentChange): Change {
+  return { kind: 'invalidate', collection, id, ...(cause && { cause }) }
 }
 
 function same(one: Relation, other: Relation): boolean {

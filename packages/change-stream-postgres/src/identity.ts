@@ -1,19 +1,13 @@
 import { ChangeStreamError } from '@freshet/change-stream'
-import { parseSourceId, type SourceId } from '@freshet/protocol'
-import { createHash } from 'node:crypto'
+import { sourceIdOf } from '@freshet/postgres-rules'
+import type { SourceId } from '@freshet/protocol'
 import type { ReplicationStream } from './replication-stream.ts'
 
-/**
- * A history is one timeline of one database of one cluster: a fail-over or a restore by recovery begins a new timeline. A copy
- * of the files that starts without recovery keeps all three, so it must not replace the original.
- */
+/** The history that a connection leads to. */
 export async function identify(stream: ReplicationStream, withinMs: number): Promise<SourceId> {
   const row = await stream.command('IDENTIFY_SYSTEM', withinMs)
-  const text = ['systemid', 'timeline', 'dbname'].map((name) => row.get(name)).join('/')
-  const id = parseSourceId(createHash('sha256').update(`postgresql/${text}`).digest('hex').slice(0, 8))
-  if (id === undefined)
-    throw new ChangeStreamError('UNSUPPORTED', 'could not hash the identity of the source')
-  return id
+  const [systemId, timeline, database] = ['systemid', 'timeline', 'dbname'].map((name) => row.get(name) ?? '')
+  return sourceIdOf({ systemId: systemId ?? '', timeline: timeline ?? '', database: database ?? '' })
 }
 
 /** The server process that holds the feed. Reads from another one prove nothing about it. */

@@ -1,9 +1,13 @@
 import type { Position } from '@freshet/protocol'
+import {
+  endOfLastRecord,
+  NUDGE_PREFIX,
+  positionOfLsn,
+  type Query,
+  type WalLayout,
+} from '@freshet/postgres-rules'
 import { changeStreamErrorOf } from './errors.ts'
 import type { FollowedServer } from './identity.ts'
-import { endOfLastRecord, positionOfLsn, type WalLayout } from './lsn.ts'
-import type { Query } from './catalog.ts'
-import { NUDGE_PREFIX } from './set-up.ts'
 import { Snapshot, type AppliedTransactions } from './transactions.ts'
 
 /** The time at which the server started, which identifies the process. */

@@ -1,15 +1,6 @@
 import type { Position } from '@freshet/protocol'
 import { ChangeStreamError } from '@freshet/change-stream'
-import { positionInBuffer } from './lsn.ts'
-
-/** A value in PostgreSQL's text form, NULL, or `undefined` for a TOAST value that did not change and was not sent. */
-export type Field = string | null | undefined
-
-export interface Column {
-  readonly name: string
-  /** The OID of its type, which may be a domain. */
-  readonly type: number
-}
+import { positionInBuffer, type Column, type Field } from '@freshet/postgres-rules'
 
 /** A table as the following changes describe it. */
 export interface Relation {
@@ -42,7 +33,12 @@ export type Message =
   | { readonly kind: 'delete'; readonly oid: number; readonly old: readonly Field[] }
   | { readonly kind: 'truncate'; readonly oids: readonly number[] }
   /** A message of `pg_logical_emit_message`. */
-  | { readonly kind: 'message'; readonly transactional: boolean; readonly prefix: string }
+  | {
+      readonly kind: 'message'
+      readonly transactional: boolean
+      readonly prefix: string
+      readonly content: string
+    }
   /** The origin of a transaction, or a type: nothing that is used here. */
   | { readonly kind: 'other' }
 
@@ -87,7 +83,7 @@ export function decode(bytes: Buffer): Message {
     case 'M': {
       const transactional = (input.int8() & 1) === 1
       input.skip(8)
-      return { kind: 'message', transactional, prefix: input.text() }
+      return { kind: 'message', transactional, prefix: input.text(), content: input.sized() }
     }
     case 'O':
     case 'Y':
@@ -176,6 +172,11 @@ class Input {
     if (type === 'u') return undefined
     if (type !== 't')
       throw new ChangeStreamError('UNSUPPORTED', `pgoutput sent a value of the unknown type '${type}'`)
+    return this.sized()
+  }
+
+  /** Text after its length. */
+  sized(): string {
     const length = this.uint32()
     const value = this.#bytes.toString('utf8', this.#at, this.#at + length)
     this.#at += length

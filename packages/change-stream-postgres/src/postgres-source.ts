@@ -1,7 +1,7 @@
 import type { ChangeSource, SourceReads } from '@freshet/change-stream'
 import type { Clock } from '@freshet/kit'
 import type { CollectionPlace } from '@freshet/protocol'
-import { tablesOf } from './collections.ts'
+import { tablesOf } from '@freshet/postgres-rules'
 import { Fences } from './fences.ts'
 import { FollowedServer } from './identity.ts'
 import { LogPosition } from './log-position.ts'

@@ -1,6 +1,5 @@
 import { ChangeStreamError } from '@freshet/change-stream'
-import type { Query } from './catalog.ts'
-import { quoted, type Table } from './collections.ts'
+import { quoted, type Query, type Table } from '@freshet/postgres-rules'
 import { changeStreamErrorOf, sqlStateOf } from './errors.ts'
 import { openClient, type SessionOptions } from './session.ts'
 

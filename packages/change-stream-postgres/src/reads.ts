@@ -1,12 +1,18 @@
 import { ChangeStreamError, type SourceReads, type SourceReply } from '@freshet/change-stream'
 import type { Bytes, Id, IdType, Position } from '@freshet/protocol'
-import { findTable, fingerprintOf, type Layout, type Query } from './catalog.ts'
-import { quoted, type Table } from './collections.ts'
+import {
+  findTable,
+  fingerprintOf,
+  quoted,
+  type Field,
+  type Layout,
+  type Query,
+  type Table,
+} from '@freshet/postgres-rules'
 import { sqlStateOf } from './errors.ts'
 import type { Fences } from './fences.ts'
 import type { FollowedServer } from './identity.ts'
 import { serverExpression, type LogPosition } from './log-position.ts'
-import type { Field } from './pgoutput.ts'
 import { RowMapping } from './row-json.ts'
 import { Snapshot, type AppliedTransactions } from './transactions.ts'
 

@@ -2,8 +2,8 @@ import { ChangeStreamError } from '@freshet/change-stream'
 import type { Position } from '@freshet/protocol'
 import type { EventEmitter } from 'node:events'
 import type { Client } from 'pg'
+import { lsnOf, positionInBuffer } from '@freshet/postgres-rules'
 import { changeStreamErrorOf } from './errors.ts'
-import { lsnOf, positionInBuffer } from './lsn.ts'
 import { connectForReplication, type SessionOptions } from './session.ts'
 
 /** What a stream delivers, synchronously and in order. */

@@ -1,4 +1,4 @@
-import type { Column, Field } from './pgoutput.ts'
+import { documentJson, holdsDocuments, onOneLine, type Column, type Field } from '@freshet/postgres-rules'
 
 /** JSON of a non-null value in PostgreSQL's text form. */
 type ToJson = (text: string) => string
@@ -29,7 +29,7 @@ const scalars: ReadonlyMap<number, ToJson> = new Map([
   [21, verbatim],
   [23, verbatim],
   [26, verbatim],
-  [114, verbatim],
+  [114, onOneLine],
   [700, float],
   [701, float],
   [1114, timestamp],
@@ -102,12 +102,14 @@ function endOfQuoted(value: string, from: number): number {
 
 /**
  * The one mapping of rows to documents, for the feed and for reads, so that both give the same bytes: a JSON object with the
- * columns in their order. README.md has the table of types.
+ * columns in their order, or the document of a table of documents. README.md has the table of types.
  */
 export class RowMapping {
   readonly #columns: readonly (readonly [prefix: string, toJson: ToJson])[]
+  readonly #ofDocuments: boolean
 
   constructor(columns: readonly Column[]) {
+    this.#ofDocuments = holdsDocuments(columns)
     this.#columns = columns.map(({ name, type }, index) => [
       `${index === 0 ? '{' : ','}${JSON.stringify(name)}:`,
       toJsonOf(type),
@@ -116,6 +118,7 @@ export class RowMapping {
 
   /** The document of a row; `undefined` if a value was not sent. @param from the index of the first column in `row`. */
   document(row: readonly Field[], from = 0): Buffer | undefined {
+    if (this.#ofDocuments) return documentOf(row[from], row[from + 1])
     let json = ''
     let at = from
     for (const [prefix, toJson] of this.#columns) {
@@ -126,4 +129,10 @@ export class RowMapping {
     }
     return Buffer.from(`${json}}`)
   }
+}
+
+/** A row of a table of documents; `undefined` if the document was not sent. A key is never NULL. */
+function documentOf(id: Field, document: Field): Buffer | undefined {
+  if (document === undefined) return undefined
+  return Buffer.from(documentJson(id ?? '', document ?? 'null'))
 }

@@ -1,6 +1,6 @@
 import { Client, Pool, type ClientConfig } from 'pg'
+import type { Field } from '@freshet/postgres-rules'
 import { changeStreamErrorOf } from './errors.ts'
-import type { Field } from './pgoutput.ts'
 
 export interface SessionOptions {
   /** The connection string of a user who can only read, with the attribute REPLICATION. */

@@ -1,10 +1,13 @@
 import { type BsonWriter, bsonTypes } from '@freshet/bson'
-import { BodyError, pointerTo, type BodyErrorCode } from '@freshet/documents'
+import {
+  BodyError,
+  bodyLimits,
+  pointerTo,
+  readsBack,
+  reservedNames,
+  type BodyErrorCode,
+} from '@freshet/documents'
 import { NameList } from './json-writer.ts'
-import { readsBack } from './exact-numbers.ts'
-
-/** Limits of a body. Whatever is stored within them can be read back by any JSON reader. */
-export const bodyLimits = Object.freeze({ maxLevels: 64, maxKeys: 1_000 })
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -14,8 +17,7 @@ const NINE = 0x39
 const DOLLAR = 0x24
 const DOT = 0x2e
 
-/** Names that are dangerous to JavaScript programs (prototype pollution). */
-const dangerous = ['__proto__', 'constructor', 'prototype'].map((name) => Buffer.from(name))
+const reserved = reservedNames.map((name) => Buffer.from(name))
 const shortest = 9
 const ID = Buffer.from('_id')
 
@@ -256,7 +258,7 @@ export function nameFault(bytes: Uint8Array, from: number, to: number, top: bool
   }
   // Nearly all names are shorter than these.
   if (to - from >= shortest)
-    for (const name of dangerous)
+    for (const name of reserved)
       if (isName(bytes, from, to, name)) return 'expected a name that is not reserved'
   return top && isName(bytes, from, to, ID) ? "expected the document's id as 'id', got '_id'" : undefined
 }

@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto'
-
+import { uuidV7 } from '@freshet/documents'
 import { Long, ObjectId, UUID, type Binary } from 'bson'
 
 import { isValidId, type Id, type IdType } from '@freshet/protocol'
@@ -45,10 +44,4 @@ export function idToBson(idType: IdType, id: Id): StoredId {
 
 function integer(value: number): number | Long {
   return value === (value | 0) ? value : Long.fromNumber(value)
-}
-
-/** Random bits come from a version 4 UUID, which Node.js takes from a pool; `randomBytes` costs 19 us a call. */
-function uuidV7(nowMs: number): string {
-  const time = nowMs.toString(16).padStart(12, '0')
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`
 }

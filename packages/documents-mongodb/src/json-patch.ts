@@ -2,9 +2,16 @@ import { bsonTypes } from '@freshet/bson'
 import { BsonNode } from './tree.ts'
 import { expectSameId, expectSize, PatchBudget } from './patch-rules.ts'
 import { isDeepStrictEqual } from 'node:util'
-import { bodyLimits, nameFault } from './body-scan.ts'
+import { nameFault } from './body-scan.ts'
 import type { Members } from './members.ts'
-import { BodyError, type JsonValue, type PatchRules, pointerTo, readPointer } from '@freshet/documents'
+import {
+  BodyError,
+  bodyLimits,
+  type JsonValue,
+  type PatchRules,
+  pointerTo,
+  readPointer,
+} from '@freshet/documents'
 import { firstNotPlain } from './not-plain.ts'
 import { encodeJson, encodeValue, storedName } from './encode-json.ts'
 

@@ -86,6 +86,11 @@ export class Postgres implements AsyncDisposable {
     this.port = parts.port
   }
 
+  /** The end of what the server has logged since its start. */
+  get printed(): string {
+    return this.#printed
+  }
+
   /** The connection string of a user; of the superuser without one. */
   uri(database = 'postgres', user = superuser, password = this.#parts.password): string {
     const credentials = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`

@@ -121,7 +121,7 @@ export async function openWriterAtOnce(uri: string, options: OpenWriterOptions =
       ...argv,
     ],
     env: {
-      FRESHET_MONGODB_URI: uri,
+      [uri.startsWith('postgres:') ? 'FRESHET_POSTGRES_URI' : 'FRESHET_MONGODB_URI']: uri,
       ...(!argv.includes('--no-tokens') && { FRESHET_TOKEN_SECRET: secret }),
     },
     readFile: () => '',

@@ -157,6 +157,7 @@ test('G2.2 no file of the reader, or of a package deployed with it, contains any
       'kit',
       'messages',
       'mongodb-rules',
+      'postgres-rules',
       'protocol',
       'reader',
       'replica',

@@ -1,12 +1,15 @@
 import { mongodbCodec } from '@freshet/documents-mongodb'
-import { Backoff, defineOptions, REQUIRED, secret, type ConfigOf } from '@freshet/kit'
+import { Backoff, defineOptions, secret } from '@freshet/kit'
 import { messagesDatabase } from '@freshet/mongodb-rules'
 import type { Backend, BackendSettings, BackendTools } from '../contract.ts'
-import { CollectionChecks, followableBy } from './collection-checks.ts'
+import { CollectionChecks } from '../collection-checks.ts'
+import { readBudgetOf } from '../read-budget.ts'
+import { followableBy } from './collection-checks.ts'
 import { DatabaseConnection } from './connection.ts'
 import { ControlDocuments } from './control-documents.ts'
+import { mayBeOfKind } from './driver-errors.ts'
 import { MongoMessages } from './messages.ts'
-import { ReadBudget, ReadModifyWrites } from './read-modify-writes.ts'
+import { ReadModifyWrites } from './read-modify-writes.ts'
 import { expectRights } from './rights.ts'
 import { MongoStore } from './store.ts'
 import { SnapshotTransactions } from './transactions.ts'
@@ -14,7 +17,7 @@ import { Turns } from './turns.ts'
 
 /** Options of a writer for MongoDB. */
 export const mongodbOptions = defineOptions({
-  mongodbUri: secret('mongodb-uri', REQUIRED, 'The database address, with the user of the writer.'),
+  mongodbUri: secret('mongodb-uri', undefined, 'The MongoDB address, with the user of the writer.'),
 })
 
 /** Retries of a transaction after conflicts, and the pauses between them. */
@@ -28,13 +31,9 @@ const PAUSES = { firstMs: 4, maxMs: 100 }
 const MESSAGE_RETRIES = 100
 const MESSAGE_PAUSES = { firstMs: 2, maxMs: 25 }
 
-/** Share of the memory budget. */
-const READS_SHARE = 1 / 4
-const LARGE_READS_SHARE = 1 / 2
-
 /** Opens the backend for a MongoDB database. Connects on first use. @throws {ConfigError} */
 export function openMongodb(
-  config: ConfigOf<typeof mongodbOptions> & BackendSettings,
+  config: BackendSettings & { readonly mongodbUri: string },
   { clock, log, inFlight: { budget } }: BackendTools,
 ): Backend {
   const { mongodbUri: uri, database, messages, maxWrites, acknowledgeWithinMs } = config
@@ -49,13 +48,13 @@ export function openMongodb(
   const changes = new ReadModifyWrites({
     database,
     transactions: transactions(RETRIES, PAUSES),
-    readBudget: new ReadBudget({
-      small: budget.part('looks', budget.maxBytes * READS_SHARE),
-      large: budget.part('large_looks', budget.maxBytes * LARGE_READS_SHARE),
-      maxLargeWaiting: Math.floor(maxWrites / 2),
-    }),
+    readBudget: readBudgetOf(budget, maxWrites),
   })
-  const checks = new CollectionChecks(followableBy(connection, database), clock)
+  const checks = new CollectionChecks({
+    check: followableBy(connection, database),
+    mayExplain: mayBeOfKind,
+    clock,
+  })
   return {
     codec: mongodbCodec,
     store: new MongoStore({ connection, database, acknowledgeWithinMs, latestPosition, changes, checks }),

@@ -1,11 +1,11 @@
 import type { StoredDocument } from '@freshet/documents'
 import { idToBson, type StoredId } from '@freshet/documents-mongodb'
-import { CAPACITY_WAIT_MS, type ByteLease, type BytePart } from '@freshet/kit'
 import { causesCollection } from '@freshet/mongodb-rules'
 import { formatLineage, type Lineage } from '@freshet/protocol'
 import { BSON, ObjectId, type Document, type RunCommandOptions } from 'mongodb'
 import type { Acknowledged, Decide, Decision, DocumentPlace, Once, OnceKey } from '../contract.ts'
 import { StoreError } from '../errors.ts'
+import { VersionTooLarge, type ReadBudget } from '../read-budget.ts'
 import { exactly, listOfOne, refusedStatement, removal, replacement, writeErrorOf } from './statements.ts'
 import { StoredAnswers } from './stored-answers.ts'
 import type { SnapshotTransactions, Transaction, Work } from './transactions.ts'
@@ -14,7 +14,7 @@ import type { SnapshotTransactions, Transaction, Work } from './transactions.ts'
 export interface ReadModifyWritesOptions {
   readonly database: string
   readonly transactions: Pick<SnapshotTransactions, 'run'>
-  readonly readBudget: ReadBudget
+  readonly readBudget: Pick<ReadBudget, 'run'>
 }
 
 /** One document being changed within a transaction. */
@@ -31,7 +31,7 @@ interface Changing {
 export class ReadModifyWrites {
   readonly #database: string
   readonly #transactions: Pick<SnapshotTransactions, 'run'>
-  readonly #readBudget: ReadBudget
+  readonly #readBudget: Pick<ReadBudget, 'run'>
   readonly #answers: StoredAnswers
 
   constructor({ database, transactions, readBudget }: ReadModifyWritesOptions) {
@@ -168,69 +168,4 @@ function commandOf(
   if (write === 'remove') return { delete: collection, deletes: [removal(id)] }
   if (!exists) return { insert: collection, documents: listOfOne('documents', write) }
   return { update: collection, updates: listOfOne('updates', replacement(id, write, false)) }
-}
-
-/** Stored versions up to this size are read without querying their size first. */
-const SMALL_BYTES = 16 * 1024
-
-/** A reply is held twice while it is assembled; then come the next version, its statement and its message. */
-const COPIES = 5
-
-/** A version may grow between two reads; after this many, report a conflict. */
-const MAX_READS = 4
-
-/** The stored version is larger than the reserved capacity. */
-class VersionTooLarge extends Error {
-  override readonly name = 'VersionTooLarge'
-  readonly bytes: number
-
-  constructor(bytes: number) {
-    super(`the stored version has ${bytes} bytes`)
-    this.bytes = bytes
-  }
-}
-
-/** Memory budgets for reads. Small reads never queue behind large ones. */
-export interface ReadBudgetParts {
-  readonly small: BytePart
-  readonly large: BytePart
-  /** Large reads that may wait for capacity. Each occupies a slot for writes in flight, and small writes need some. */
-  readonly maxLargeWaiting: number
-}
-
-/** Memory budget for stored versions that are read: a tiny request may be about a document of 16 MiB. */
-export class ReadBudget {
-  readonly #parts: ReadBudgetParts
-
-  constructor(parts: ReadBudgetParts) {
-    this.#parts = parts
-  }
-
-  /**
-   * Runs work that may read a version of up to `maxBytes` and throws {@link VersionTooLarge} for a larger one, before
-   * it has written anything. It is then run again with more capacity. @throws {StoreError} CROWDED, CONFLICT
-   */
-  async run<T>(work: (maxBytes: number) => Promise<T>): Promise<T> {
-    let maxBytes = SMALL_BYTES
-    for (let read = 1; read <= MAX_READS; read += 1) {
-      const part = maxBytes > SMALL_BYTES ? this.#parts.large : this.#parts.small
-      using lease = part.lease()
-      if (!lease.tryAcquire(maxBytes * COPIES)) await this.#wait(lease, maxBytes * COPIES)
-      try {
-        return await work(maxBytes)
-      } catch (error) {
-        if (!(error instanceof VersionTooLarge)) throw error
-        maxBytes = error.bytes
-      }
-    }
-    throw new StoreError('CONFLICT', `the version grew ${MAX_READS} times`)
-  }
-
-  async #wait(lease: ByteLease, bytes: number): Promise<void> {
-    const { large, maxLargeWaiting } = this.#parts
-    if (lease.part === large && large.waiting >= maxLargeWaiting)
-      throw new StoreError('CROWDED', `${maxLargeWaiting} writes are waiting to read a large document`)
-    if (!(await lease.acquireInTime(bytes)))
-      throw new StoreError('CROWDED', `no capacity for ${bytes} bytes within ${CAPACITY_WAIT_MS} ms`)
-  }
 }

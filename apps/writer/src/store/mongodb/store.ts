@@ -3,7 +3,7 @@ import { idToBson } from '@freshet/documents-mongodb'
 import type { Lineage, Position } from '@freshet/protocol'
 import type { Document } from 'mongodb'
 import type { Acknowledged, Decide, DocumentPlace, Once, OnceKey, Outcome, WriteStore } from '../contract.ts'
-import type { CollectionChecks } from './collection-checks.ts'
+import type { CollectionChecks } from '../collection-checks.ts'
 import { databaseOf, type DatabaseConnection } from './connection.ts'
 import { orUntimed, storeErrorOf, wroteNothing } from './driver-errors.ts'
 import type { ReadModifyWrites } from './read-modify-writes.ts'
@@ -120,7 +120,7 @@ export class MongoStore implements WriteStore {
     { collection }: DocumentPlace,
     write: (collection: DocumentPlace['collection']) => Promise<T>,
   ): Promise<T> {
-    return this.#options.checks.around(collection.stored, () => write(collection))
+    return this.#options.checks.around(collection, () => write(collection))
   }
 
   async #write(command: Document): Promise<Reply> {

@@ -1,11 +1,6 @@
-import { quoted, tablesOf } from './collections.ts'
 import type { CollectionPlace } from '@freshet/protocol'
-
-/** The prefix of the message that the event triggers emit in every transaction that changes a definition. */
-export const DDL_PREFIX = 'freshet.ddl'
-
-/** The prefix of the message that moves the log on. */
-export const NUDGE_PREFIX = 'freshet.nudge'
+import { DDL_PREFIX } from './names.ts'
+import { quoted, tablesOf } from './tables.ts'
 
 /** What decides which rows are documents and how they look. Indexes and refreshed views do not. */
 const kinds = [
@@ -33,7 +28,30 @@ export interface SetUp {
   readonly collections: ReadonlyMap<string, CollectionPlace>
 }
 
-const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
+/** Quotes a string. */
+export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
+
+/** The function of the event triggers, after `create function` or `create or replace function`. */
+export const ddlFunction = `public.freshet_ddl() returns event_trigger language plpgsql security definer set search_path = pg_catalog as $$
+declare
+  kinds text[] := array[${kinds}];
+begin
+  if tg_event = 'sql_drop' then
+    if not exists (
+      select from pg_event_trigger_dropped_objects() where object_type = any(kinds) and not is_temporary
+    ) then return; end if;
+  elsif not exists (
+    select from pg_event_trigger_ddl_commands()
+    where object_type = any(kinds) and (schema_name is null or schema_name not like 'pg\\_temp%')
+  ) then return; end if;
+  perform pg_logical_emit_message(true, ${literal(DDL_PREFIX)}, '');
+end $$`
+
+/** The statement that creates each event trigger. */
+export const eventTriggerStatements: Readonly<Record<(typeof eventTriggers)[number], string>> = {
+  freshet_ddl: 'create event trigger freshet_ddl on ddl_command_end execute function public.freshet_ddl()',
+  freshet_drop: 'create event trigger freshet_drop on sql_drop execute function public.freshet_ddl()',
+}
 
 /**
  * The statements that prepare a database, to be run once by a superuser: the publication, the event triggers that report changed
@@ -48,21 +66,7 @@ export function setUpStatements({ publication, user, collections }: SetUp): read
     `grant usage on schema ${schemas} to ${quoted(user)}`,
     `grant select on ${names} to ${quoted(user)}`,
     `alter role ${quoted(user)} set default_transaction_read_only = on`,
-    `create function public.freshet_ddl() returns event_trigger language plpgsql security definer set search_path = pg_catalog as $$
-declare
-  kinds text[] := array[${kinds}];
-begin
-  if tg_event = 'sql_drop' then
-    if not exists (
-      select from pg_event_trigger_dropped_objects() where object_type = any(kinds) and not is_temporary
-    ) then return; end if;
-  elsif not exists (
-    select from pg_event_trigger_ddl_commands()
-    where object_type = any(kinds) and (schema_name is null or schema_name not like 'pg\\_temp%')
-  ) then return; end if;
-  perform pg_logical_emit_message(true, ${literal(DDL_PREFIX)}, '');
-end $$`,
-    `create event trigger ${eventTriggers[0]} on ddl_command_end execute function public.freshet_ddl()`,
-    `create event trigger ${eventTriggers[1]} on sql_drop execute function public.freshet_ddl()`,
+    `create function ${ddlFunction}`,
+    ...Object.values(eventTriggerStatements),
   ]
 }

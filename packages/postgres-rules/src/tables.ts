@@ -21,12 +21,19 @@ export function tableNameFault(name: string): string | undefined {
     : `a table such as "orders" or "sales.orders", whose names have at most ${MAX_NAME_BYTES} bytes`
 }
 
-/** The tables of all collections. Without a schema, a table is in `public`. @throws {TypeError} */
+/** The table that a collection names. Without a schema, it is in `public`. */
+export function tableAt(stored: string): Pick<Table, 'schema' | 'name'> {
+  const dot = stored.indexOf('.')
+  return dot === -1
+    ? { schema: 'public', name: stored }
+    : { schema: stored.slice(0, dot), name: stored.slice(dot + 1) }
+}
+
+/** The tables of all collections. @throws {TypeError} */
 export function tablesOf(declared: ReadonlyMap<string, CollectionPlace>): ReadonlyMap<string, Table> {
   const tables = new Map<string, Table>()
   for (const [collection, { idType, stored: name }] of placesOf(declared, tableNameFault)) {
-    const dot = name.indexOf('.')
-    const [schema, table] = dot === -1 ? ['public', name] : [name.slice(0, dot), name.slice(dot + 1)]
+    const { schema, name: table } = tableAt(name)
     if ([...tables.values()].some((other) => other.schema === schema && other.name === table))
       throw new TypeError(`expected each table once, got '${schema}.${table}' twice`)
     tables.set(collection, { collection, idType, schema, name: table })

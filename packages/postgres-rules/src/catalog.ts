@@ -1,8 +1,15 @@
-import { ChangeStreamError } from '@freshet/change-stream'
 import type { IdType } from '@freshet/protocol'
-import type { Table } from './collections.ts'
-import type { Column, Field } from './pgoutput.ts'
 import { eventTriggers } from './set-up.ts'
+import type { Table } from './tables.ts'
+
+/** A value in PostgreSQL's text form, NULL, or `undefined` for a TOAST value that did not change and was not sent. */
+export type Field = string | null | undefined
+
+export interface Column {
+  readonly name: string
+  /** The OID of its type, which may be a domain. */
+  readonly type: number
+}
 
 /** Runs a statement; all values are text. */
 export type Query = (statement: string, values?: readonly unknown[]) => Promise<readonly (readonly Field[])[]>
@@ -88,7 +95,7 @@ export async function findTable(query: Query, table: Table, publication: string)
   const fault = faults.find(([found]) => found)?.[1]
   if (fault !== undefined) return { fault }
   if (key === undefined || typeof fingerprint !== 'string')
-    throw new ChangeStreamError('UNSUPPORTED', `expected the key and the layout of ${schema}.${name}`)
+    throw new TypeError(`expected the key and the layout of ${schema}.${name}`)
   return { layout: { columns, key, fingerprint } }
 }
 

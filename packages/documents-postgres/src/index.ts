@@ -1,0 +1,1 @@
+export { postgresCodec } from './codec.ts'

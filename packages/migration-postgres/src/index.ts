@@ -1,0 +1,6 @@
+export { withCredentials } from './admin.ts'
+export type { Credentials } from './admin.ts'
+export { PostgresMigrationError } from './errors.ts'
+export { migratePostgres } from './migrate.ts'
+export type { PostgresMigrationOptions, PostgresMigrationResult } from './migrate.ts'
+export type { Passwords } from './users.ts'

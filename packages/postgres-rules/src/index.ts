@@ -1,0 +1,22 @@
+export { findTable, fingerprintOf } from './catalog.ts'
+export type { Column, Field, Found, Layout, Query } from './catalog.ts'
+export { documentColumns, documentJson, documentTextOf, holdsDocuments, onOneLine } from './document-rows.ts'
+export { historyColumns, sourceIdOf } from './identity.ts'
+export type { History } from './identity.ts'
+export { endOfLastRecord, lsnOf, positionInBuffer, positionOfLsn } from './lsn.ts'
+export type { WalLayout } from './lsn.ts'
+export {
+  CAUSE_PREFIX,
+  DDL_PREFIX,
+  NUDGE_PREFIX,
+  ownSchema,
+  ownTables,
+  publicationName,
+  roleOf,
+  userNames,
+} from './names.ts'
+export type { UserName } from './names.ts'
+export { ddlFunction, eventTriggers, eventTriggerStatements, literal, setUpStatements } from './set-up.ts'
+export type { SetUp } from './set-up.ts'
+export { idIn, quoted, tableAt, tableNameFault, tablesOf } from './tables.ts'
+export type { Table } from './tables.ts'
