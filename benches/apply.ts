@@ -6,8 +6,8 @@
 import { randomUUID } from 'node:crypto'
 import { StoredEvent } from './apply/events.ts'
 import { FedReplica, PlainMap } from './apply/levels.ts'
-import { firstVersion } from './orders/documents.ts'
-import { median, printMachine, quantile } from './orders/figures.ts'
+import { firstVersion } from './shared/documents.ts'
+import { median, printMachine, quantile } from './shared/figures.ts'
 
 const batch = 1_000
 const heldKeys = 20_000

@@ -6,7 +6,7 @@
  */
 import { kinds, openDatabase, startAll, type Contestant } from './delivery/contestants.ts'
 import { userName } from './delivery/world.ts'
-import { median, printMachine, rangeOf } from './orders/figures.ts'
+import { median, printMachine, rangeOf } from './shared/figures.ts'
 
 const users = 1_000
 const rounds = 5

@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Contestant, kinds, openDatabase } from './delivery/contestants.ts'
 import { userName } from './delivery/world.ts'
-import { median, printMachine, rangeOf } from './orders/figures.ts'
+import { median, printMachine, rangeOf } from './shared/figures.ts'
 
 const users = 5_000
 const few = 5

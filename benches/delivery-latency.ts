@@ -7,8 +7,8 @@ import { messageCollections, messagesDatabase } from '@freshet/mongodb-rules'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Contestant, kinds, openDatabase, startAll } from './delivery/contestants.ts'
 import { database as name, userName } from './delivery/world.ts'
-import { median, printMachine, quantile } from './orders/figures.ts'
-import { sharedNow } from './visible/world.ts'
+import { median, printMachine, quantile } from './shared/figures.ts'
+import { sharedNow } from './shared/figures.ts'
 
 const users = 5_000
 const perSecond = 1_000

@@ -5,8 +5,8 @@
  */
 import { openTestDatabase } from '@freshet/testkit'
 import { collection, documents } from './guard-read/world.ts'
-import { median, printMachine, rangeOf } from './orders/figures.ts'
-import { ServerChild } from './reader-get/child.ts'
+import { median, printMachine, rangeOf } from './shared/figures.ts'
+import { ServerChild } from './shared/child.ts'
 
 const rounds = 9
 const readsARound = 10_000

@@ -1,6 +1,6 @@
 import type { Change } from '@freshet/protocol'
 import { BSON, Timestamp, UUID } from 'mongodb'
-import { orderOf } from '../orders/documents.ts'
+import { orderOf } from '../shared/documents.ts'
 
 export const collection = 'order'
 

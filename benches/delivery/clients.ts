@@ -1,4 +1,4 @@
-import { sharedNow } from '../visible/world.ts'
+import { sharedNow } from '../shared/figures.ts'
 import { RawClient, type Address } from './raw-client.ts'
 import { userName } from './world.ts'
 

@@ -6,12 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
-import { ServerChild } from '../reader-get/child.ts'
+import { cpuSecondsOf, ServerChild } from '../shared/child.ts'
 import type { Arrival, ClientsQuestion, Received, Returned } from './clients.ts'
-import { Messages, plainCollection, secret, userName } from './world.ts'
-
-/** Of the kernel: `getconf CLK_TCK`. */
-const TICKS_PER_SECOND = 100
+import { secret } from '../shared/tokens.ts'
+import { Messages, plainCollection, userName } from './world.ts'
 
 /** A server that delivers, in a process of its own, with clients in other processes. */
 export class Contestant implements AsyncDisposable {
@@ -80,13 +78,7 @@ export class Contestant implements AsyncDisposable {
 
   /** CPU time of the server process so far, in seconds, in steps of 10 ms. */
   async cpuSeconds(): Promise<number> {
-    const stat = await readFile(`/proc/${this.#pid}/stat`, 'utf8')
-    // Fields 14 and 15; the second one is a name in parentheses.
-    const [user = '', system = ''] = stat
-      .slice(stat.lastIndexOf(')') + 2)
-      .split(' ')
-      .slice(11, 13)
-    return (Number(user) + Number(system)) / TICKS_PER_SECOND
+    return await cpuSecondsOf(this.#pid)
   }
 
   /** Resident memory of the server process, after a collection where that can be asked for. */

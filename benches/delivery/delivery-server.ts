@@ -4,7 +4,8 @@ import { deliveryService, deliveryServiceOptions, openBackend } from '@freshet/d
 import { serviceOptions, startService } from '@freshet/service'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { answerQuestions } from './server.ts'
-import { database, secret } from './world.ts'
+import { secret } from '../shared/tokens.ts'
+import { database } from './world.ts'
 
 const [uri = ''] = process.argv.slice(2)
 const silent = (): void => undefined

@@ -4,7 +4,8 @@ import { messagesDatabase } from '@freshet/mongodb-rules'
 import { MongoClient, type Document } from 'mongodb'
 import { WebSocketServer, type WebSocket } from 'ws'
 import { answerQuestions } from './server.ts'
-import { database, plainCollection, secret } from './world.ts'
+import { secret } from '../shared/tokens.ts'
+import { database, plainCollection } from './world.ts'
 
 interface Message extends Document {
   readonly from: string

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import { tokenOf } from './world.ts'
+import { tokenOf } from '../shared/tokens.ts'
 
 /** Where a client connects to. */
 export interface Address {

@@ -2,25 +2,15 @@ import { conversationId, membershipId } from '@freshet/messages'
 import { messageCollections, messagesDatabase } from '@freshet/mongodb-rules'
 import type { TestDatabase } from '@freshet/testkit'
 import type { Collection, Document } from 'mongodb'
-import { createHmac, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 
 export const database = 'shop'
-export const secret = 'a secret of the benches that is long enough'
 /** The plain server and the Go engine follow a collection of their own, so that nobody pays for the messages of another. */
 export const plainCollection = 'plain_messages'
 
 /** The name of a user, by number. */
 export function userName(index: number): string {
   return `user-${String(index).padStart(5, '0')}`
-}
-
-/** A token of the service's own issuer, for an hour. */
-export function tokenOf(user: string): string {
-  const now = Math.floor(Date.now() / 1_000)
-  const claims = { sub: user, iss: 'freshet', aud: 'freshet', iat: now - 1, exp: now + 3_600 }
-  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
-  const text = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(claims)}`
-  return `${text}.${createHmac('sha256', secret).update(text).digest('base64url')}`
 }
 
 interface Stored extends Document {

@@ -1,5 +1,5 @@
 /** What all processes read, and how. */
-import { orderOf } from '../orders/documents.ts'
+import { orderOf } from '../shared/documents.ts'
 
 export const database = 'shop'
 export const collection = 'orders'

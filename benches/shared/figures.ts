@@ -22,3 +22,8 @@ export function printMachine(): void {
 export function rangeOf(values: readonly number[], digits = 3): string {
   return `${Math.min(...values).toFixed(digits)} to ${Math.max(...values).toFixed(digits)}`
 }
+
+/** The current time in nanoseconds, from a clock that all processes of a machine share. */
+export function sharedNow(): number {
+  return Number(process.hrtime.bigint())
+}
