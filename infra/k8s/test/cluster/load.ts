@@ -23,7 +23,6 @@ export interface Counts {
     readonly gaps: number
     readonly reconnects: number
     readonly open: number
-    readonly pending: number
   }
 }
 

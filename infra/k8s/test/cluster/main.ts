@@ -1,13 +1,15 @@
 /**
  * `npm run test:cluster`: installs Freshet in the cluster of KUBECONFIG as docs/kubernetes.md says, and disturbs it under load. The
  * images must be in the cluster: see the page. `--only PATTERN` runs some checks; the first one always runs. `--memory MINUTES` is how
- * long a full cache is under load. Uses and deletes the namespaces `freshet` and `freshet-load`.
+ * long a full cache is under load. `--no-install` disturbs what the overlay `try` has installed before, `--no-helm` leaves out the chart,
+ * and `--keep` leaves everything in place. Uses and deletes the namespaces `freshet` and `freshet-load`.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { typeDocumented } from './documented.ts'
+import { imagesHold } from './images.ts'
 import { Kubectl } from './kubectl.ts'
 import { Load, tokenOf } from './load.ts'
 import { fullCache } from './memory.ts'
@@ -35,6 +37,7 @@ const { values } = parseArgs({
     memory: { type: 'string', default: '10' },
     helm: { type: 'boolean', default: true },
     keep: { type: 'boolean', default: false },
+    install: { type: 'boolean', default: true },
   },
   allowNegative: true,
 })
@@ -77,10 +80,13 @@ async function underLoad(): Promise<UnderLoad> {
 async function run(): Promise<number> {
   const report = new Report(new RegExp(values.only), say)
   const always = new Report(/./, say)
-  await clean()
-  await always.check('first answer by kubectl apply -k, as documented', () =>
-    typeDocumented('## Try it with kubectl'),
-  )
+  await report.check('images', imagesHold)
+  if (values.install) await clean()
+  else await kubectl.run(['delete', 'namespace', 'freshet-load', '--ignore-not-found'])
+  if (values.install)
+    await always.check('first answer by kubectl apply -k, as documented', () =>
+      typeDocumented('## Try it with kubectl'),
+    )
   if (always.failed > 0) return 1
   const state = await underLoad()
   const { load } = state

@@ -99,12 +99,12 @@ const shell = promisify(execFile)
 
 /**
  * A node stops without a word. Only requests to that node may be lost, and only until Kubernetes has noticed. Killing a node is
- * different in each cluster: FRESHET_CRASH_NODE and FRESHET_RESTORE_NODE are commands, which get its name.
+ * different in each cluster: CLUSTER_CRASH_NODE and CLUSTER_RESTORE_NODE are commands, which get its name.
  */
 export async function crashNode({ kubectl, load, others }: UnderLoad): Promise<string> {
-  const { FRESHET_CRASH_NODE: crash, FRESHET_RESTORE_NODE: restore } = process.env
+  const { CLUSTER_CRASH_NODE: crash, CLUSTER_RESTORE_NODE: restore } = process.env
   const [node = ''] = others
-  if (!crash || !restore) throw new Skipped('FRESHET_CRASH_NODE and FRESHET_RESTORE_NODE are not set')
+  if (!crash || !restore) throw new Skipped('CLUSTER_CRASH_NODE and CLUSTER_RESTORE_NODE are not set')
   await load.take()
   await shell('sh', ['-c', `${crash} "$0"`, node])
   await eventually(

@@ -13,8 +13,8 @@ export interface UnderLoad {
   readonly others: readonly string[]
 }
 
-/** Until what an action caused has reached everyone, and late messages count as missing. */
-const settleMs = 16_000
+/** How long the load goes on after an action. */
+const settleMs = 15_000
 
 /** The counts while something happens, and until it has settled. */
 export async function during(load: Load, work: () => Promise<void>): Promise<Counts> {

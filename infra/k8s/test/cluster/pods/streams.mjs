@@ -1,8 +1,9 @@
 /** Clients of event streams, all of one user. Each comes back with its position and must receive every message that was acknowledged. */
 import { request } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 /** A message that has not arrived after this time is missing. */
-const patienceMs = 15_000
+const patienceMs = 60_000
 
 export class EventStreams {
   #streams
@@ -20,28 +21,27 @@ export class EventStreams {
     this.#expected.set(id, performance.now())
   }
 
-  /** Counts since the last call. `missing`: messages, times the streams that did not receive them. */
-  take() {
+  /** Counts since the last call, when all messages until now have arrived or are missing: `missing` counts each stream. */
+  async take() {
     let [delivered, missing] = [0, 0]
-    for (const [id, atMs] of this.#expected) {
-      const without = this.#streams.filter(({ seen }) => !seen.has(id)).length
-      if (without > 0 && performance.now() - atMs < patienceMs) continue
-      missing += without
-      delivered += this.#streams.length - without
+    const until = Array.from(this.#expected)
+    for (const [id, atMs] of until) {
+      const without = () => this.#streams.filter(({ seen }) => !seen.has(id)).length
+      while (without() > 0 && performance.now() - atMs < patienceMs) await sleep(100)
+      missing += without()
+      delivered += this.#streams.length - without()
       this.#expected.delete(id)
       for (const { seen } of this.#streams) seen.delete(id)
     }
-    const taken = {
-      delivered,
-      missing,
-      pending: this.#expected.size,
-      gaps: this.#gaps,
-      reconnects: this.#reconnects,
-      open: this.#streams.filter(({ open }) => open).length,
-    }
+    const taken = { ...this.now(), delivered, missing }
     this.#gaps = 0
     this.#reconnects = 0
     return taken
+  }
+
+  now() {
+    const open = this.#streams.filter((stream) => stream.open).length
+    return { delivered: 0, missing: 0, gaps: this.#gaps, reconnects: this.#reconnects, open }
   }
 
   #follow(stream, gate, token) {
