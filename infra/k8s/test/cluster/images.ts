@@ -23,15 +23,14 @@ function imageIn(archive: string): Image {
   try {
     execFileSync('tar', ['-xf', archive, '-C', folder])
     const blob = (digest: string): string => join(folder, 'blobs', ...digest.split(':'))
-    const read = (path: string): Record<string, never> => JSON.parse(readFileSync(path, 'utf8'))
-    const [{ digest }] = read(join(folder, 'index.json'))['manifests'] as [{ digest: string }]
-    const manifest = read(blob(digest)) as unknown as {
-      config: { digest: string }
-      layers: readonly { digest: string }[]
-    }
-    const { config } = read(blob(manifest.config.digest)) as unknown as {
-      config: { User: string; Labels: Readonly<Record<string, string>> }
-    }
+    const read = (path: string) => JSON.parse(readFileSync(path, 'utf8'))
+    const { manifests }: { manifests: readonly { digest: string }[] } = read(join(folder, 'index.json'))
+    const manifest: { config: { digest: string }; layers: readonly { digest: string }[] } = read(
+      blob(manifests[0]?.digest ?? ''),
+    )
+    const { config }: { config: { User: string; Labels: Readonly<Record<string, string>> } } = read(
+      blob(manifest.config.digest),
+    )
     const lines = manifest.layers.flatMap((layer) =>
       execFileSync('tar', ['-tvf', blob(layer.digest), '--numeric-owner'], {
         encoding: 'utf8',

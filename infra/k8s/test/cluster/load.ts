@@ -120,7 +120,8 @@ export class Load {
 
   async #ask(path: string): Promise<Counts> {
     const script = `fetch('http://127.0.0.1:9000${path}').then(async (a) => console.log(await a.text()))`
-    return JSON.parse(await this.#own.exec('load', 'node', '-e', script))
+    const printed = await this.#own.run(['exec', 'load', '--', 'node', '-e', script], { withinMs: 240_000 })
+    return JSON.parse(printed)
   }
 }
 
