@@ -14,6 +14,8 @@ export interface CommandContext {
   readonly print: (text: string) => void
   /** Prints progress and errors to standard error. */
   readonly say: (text: string) => void
+  /** The width of the terminal in columns; `undefined` if standard output is not one. */
+  readonly columns?: number | undefined
   /** Aborts on Ctrl-C. */
   readonly stopped: AbortSignal
 }

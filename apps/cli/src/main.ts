@@ -27,6 +27,7 @@ const exitCode = await runProgram(process.argv.slice(2), {
   readFile: (path) => readFileSync(path, 'utf8'),
   print: (text) => void process.stdout.write(text.endsWith('\n') ? text : `${text}\n`),
   say: (text) => void process.stderr.write(text.endsWith('\n') ? text : `${text}\n`),
+  columns: process.stdout.isTTY ? process.stdout.columns : undefined,
   stopped: stop.signal,
 })
 

@@ -6,6 +6,8 @@ import { doctorGuardCommand } from './doctor/command.ts'
 import { doctorCommand } from './doctor/doctor-command.ts'
 import { exitCodes } from './exit-codes.ts'
 import { migrateCommand, timelineCommand } from './migrate.ts'
+import { topCommand } from './top/command.ts'
+import { whyCommand } from './why/command.ts'
 import { tokenCommand } from './token.ts'
 
 const commands: readonly Command[] = [
@@ -13,6 +15,8 @@ const commands: readonly Command[] = [
   auditCommand,
   doctorCommand,
   doctorGuardCommand,
+  topCommand,
+  whyCommand,
   tokenCommand,
   migrateCommand,
   timelineCommand,

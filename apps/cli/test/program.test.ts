@@ -21,7 +21,17 @@ async function freshetIn(env: Readonly<Record<string, string>>, ...argv: string[
 test('without a command, all commands are listed', async () => {
   const { code, printed } = await freshet()
   expect(code).toBe(0)
-  for (const name of ['dev', 'audit', 'doctor', 'doctor guard', 'token', 'migrate', 'timeline new'])
+  for (const name of [
+    'dev',
+    'audit',
+    'doctor',
+    'doctor guard',
+    'top',
+    'why',
+    'token',
+    'migrate',
+    'timeline new',
+  ])
     expect(printed).toContain(`  ${name} `)
 })
 
@@ -71,6 +81,8 @@ test.each([
     ],
   ],
   ['doctor guard', ['db-file', 'delivery-db-file', 'database', 'json']],
+  ['top', ['management-urls', 'interval', 'once', 'json']],
+  ['why', ['management-urls', 'reader-urls', 'token-file', 'look', 'json']],
   ['token', ['subject', 'roles', 'groups', 'handlers', 'for', 'token-key-file', 'token-secret-file']],
   ['migrate', ['db-file', 'database', 'collections', 'json']],
   ['timeline new', ['db-file', 'database']],
@@ -212,7 +224,7 @@ test('a token may be valid for as long as services accept', async () => {
   expect(exp - iat).toBe(366 * 86_400)
 })
 
-test.each(['dev', 'audit', 'doctor', 'doctor guard', 'token', 'migrate', 'timeline new'])(
+test.each(['dev', 'audit', 'doctor', 'doctor guard', 'top', 'why', 'token', 'migrate', 'timeline new'])(
   '%s --help lists its exit codes, and mentions no unknown option',
   async (name) => {
     const { printed } = await freshet(...name.split(' '), '--help')
@@ -229,6 +241,10 @@ test.each(['dev', 'audit', 'doctor', 'doctor guard', 'token', 'migrate', 'timeli
 const unreachable = 'mongodb://a:b@127.0.0.1:1/?directConnection=true'
 test.each([
   ['doctor', {}, 78],
+  ['top --once', {}, 78],
+  ['why products/1', {}, 78],
+  ['why', {}, 78],
+  ['why products', {}, 78],
   ['doctor guard', {}, 78],
   ['audit', {}, 78],
   ['migrate --database=shop --collections=/nowhere', { FRESHET_DB: unreachable }, 78],

@@ -7,6 +7,7 @@ import { ReaderHealth, type ReaderStatus } from './health.ts'
 import { type CachedDocument, DocumentAnswer } from './read-document.ts'
 import { WaitingReads } from './waiting-reads.ts'
 import { type ReadAccess, type Reader, readerHandler } from './reader-handler.ts'
+import { inspectRoute } from './inspect.ts'
 import type { MessageRouteParts } from './messages/routes.ts'
 import { MAX_RUNNING, MessageSnapshots, READ_BYTES } from './messages/snapshots.ts'
 import { addReaderMetrics } from './reader-metrics.ts'
@@ -69,7 +70,8 @@ export function readerApp(
   }
   drain.add({ name: 'waiting reads', drain: () => reads.drain() })
   const handle = readerHandler(reader, { prefix: '/v1', ...(parts.routes && { routes: parts.routes }) })
-  return { handle, reader, parts: [...parts.before, following], health }
+  const management = [inspectRoute(replica, reader.access)]
+  return { handle, reader, parts: [...parts.before, following], health, management }
 }
 
 /** At most this share of the memory for work in progress. */

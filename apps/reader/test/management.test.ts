@@ -61,3 +61,32 @@ test('status and metrics report the replica and the guard', async () => {
   expect(metrics).toContain('freshet_guard_layer_standing{layer="role"} 0\n')
   expect(metrics).toContain('freshet_database_client_renewals_total 2\n')
 })
+
+test('H20 an entry is inspected without its content, on the management port alone', async () => {
+  await using reader = await openReader()
+  const { replica, service } = reader
+  const key = 'products/1'
+  replica.put(key, '{"_id":"1"}')
+  const before = { hits: replica.status().hits, reads: replica.reads }
+  const inspect = async (path: string): Promise<unknown> =>
+    JSON.parse((await page(reader, `/cachez/${path}`))[1])
+  expect(await inspect(key)).toEqual({
+    held: 'no',
+    position: replica.positionText,
+    ageMs: expect.any(Number),
+  })
+  replica.hold(key, 'products/unknown')
+  expect(await inspect(key)).toEqual({
+    held: 'document',
+    etag: replica.documents.get(key)?.etag,
+    bytes: replica.documents.get(key)?.body.length,
+    position: replica.positionText,
+    ageMs: expect.any(Number),
+  })
+  expect(await inspect('products/unknown')).toMatchObject({ held: 'absence' })
+  expect((await page(reader, '/cachez/nothing/1'))[0]).toBe(404)
+  expect((await page(reader, '/cachez/products'))[0]).toBe(404)
+  expect({ hits: replica.status().hits, reads: replica.reads }).toEqual(before)
+  for (const path of [`/cachez/${key}`, `/v1/cachez/${key}`])
+    expect((await fetch(service.url + path)).status).toBe(404)
+})

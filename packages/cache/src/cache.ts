@@ -113,18 +113,16 @@ export class Cache<V extends Value> {
 
   /** As {@link Cache.peek}, or made from a document that just passed by; absent where all documents are cached. */
   get(key: string): V | Absent | undefined {
-    const value = this.#store.get(key)
-    if (value !== undefined || this.#encode === undefined) return value ?? this.#store.missing
-    const document = this.getRecent(key)
-    if (document === undefined) return undefined
-    try {
-      const made = this.#encode(document)
-      this.promote(key, made)
-      return made
-    } catch {
-      // The caller falls back to reading the source, which fails on the same document and reports the error.
-      return undefined
-    }
+    const value = this.#store.get(key) ?? this.#store.missing
+    if (value !== undefined) return value
+    const made = this.#fromRecent(key)
+    if (made !== undefined) this.promote(key, made)
+    return made
+  }
+
+  /** As {@link Cache.get}, without counting as a use or caching anything: for operators. */
+  look(key: string): V | Absent | undefined {
+    return this.#store.look(key) ?? this.#store.missing ?? this.#fromRecent(key)
   }
 
   /** Whether the key has an entry, even one of a collection dropped since. */
@@ -268,7 +266,6 @@ export class Cache<V extends Value> {
     this.#store.set(fill.key, value)
   }
 
-  /** Ends a fill without a result. */
   abandon(fill: Fill<V>): void {
     this.#fills.delete(fill.key)
   }
@@ -276,6 +273,15 @@ export class Cache<V extends Value> {
   /** Whether a state at `at` may answer a caller who must not see anything older than `floor`. */
   mayAnswer(floor: Position, at: Position): boolean {
     return floor <= at
+  }
+
+  #fromRecent(key: string): V | undefined {
+    const document = this.#encode && this.getRecent(key)
+    try {
+      return document && this.#encode?.(document)
+    } catch {
+      return undefined // Reading the source fails on the same document, and reports the error.
+    }
   }
 
   #markAllOvertaken(): void {

@@ -44,6 +44,10 @@ export class CompleteStore<V extends Value> implements Store<V> {
     return this.#collections.get(collectionOf(key))?.documents.get(key)?.value
   }
 
+  look(key: string): V | undefined {
+    return this.get(key)
+  }
+
   has(): boolean {
     return true
   }

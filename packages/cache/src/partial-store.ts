@@ -69,6 +69,13 @@ export class PartialStore<V extends Value> implements Store<V> {
     return slot
   }
 
+  look(key: string): V | Absent | undefined {
+    const slot = this.#lru.peek(key) ?? this.#pinned.get(key)?.slot
+    if (slot === undefined) return undefined
+    if (slot instanceof Stamped) return this.#generations?.resolve(key, slot)
+    return this.#generations === undefined ? slot : this.#generations.resolve(key, slot)
+  }
+
   /** Whether there is a slot, even one of an older generation. */
   has(key: string): boolean {
     return this.#lru.has(key) || (this.#pinned.size > 0 && this.#pinned.has(key))

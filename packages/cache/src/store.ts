@@ -50,6 +50,8 @@ export interface Store<V extends Value> {
   readonly loss: Loss | undefined
   /** `undefined` if not cached. */
   get(key: string): V | Absent | undefined
+  /** As {@link get}, without counting as a use. */
+  look(key: string): V | Absent | undefined
   /** Whether a change of this key matters. */
   has(key: string): boolean
   set(key: string, value: V | Absent): void

@@ -18,6 +18,34 @@ test('C2 evicts the least recently used entries, and the budget counts keys and 
   expect(store.evictions).toBe(1)
 })
 
+test('C17 looking at an entry is no use: it is evicted as if nobody had looked', () => {
+  const store = sized(3 * entry + 30)
+  for (const key of ['a/1', 'a/2', 'a/3']) store.set(key, bytes(10))
+  store.set('b/1', ABSENT)
+  store.set('a/4', bytes(10))
+  const looked = sized(3 * entry + 30)
+  for (const key of ['a/1', 'a/2', 'a/3']) looked.set(key, bytes(10))
+  expect(looked.look('a/1')).toEqual(bytes(10))
+  expect(looked.look('a/9')).toBeUndefined()
+  looked.set('b/1', ABSENT)
+  looked.set('a/4', bytes(10))
+  for (const key of ['a/1', 'a/2', 'a/3', 'a/4', 'b/1']) expect(looked.has(key)).toBe(store.has(key))
+  expect(looked.has('a/1')).toBe(false)
+})
+
+test('C17 what is dropped, absent or pinned looks as it is read, and looking does not count against refreshes', () => {
+  const store = sized(10 * entry + 100)
+  for (const key of ['a/1', 'b/1', 'c/1']) store.set(key, bytes(10))
+  store.emptyCollection('a')
+  store.invalidateCollection('b')
+  store.pin('c/1')
+  expect(['a/1', 'b/1', 'c/1'].map((key) => store.look(key))).toEqual([ABSENT, undefined, bytes(10)])
+  store.unpin('c/1')
+  for (let refresh = 0; refresh < 4; refresh++) store.markRefreshed('c/1')
+  store.look('c/1')
+  expect(store.isUsed('c/1')).toBe(false)
+})
+
 test('C2 an absence costs an entry', () => {
   const store = sized(entry)
   store.set('a/1', ABSENT)

@@ -130,6 +130,11 @@ export interface Replica<V> extends AsyncDisposable {
    * `undefined` if it is not cached or nothing may be served now; {@link get} then reads it or throws the reason.
    */
   peek(key: string): V | Absent | undefined
+  /**
+   * For operators: what a request for `<collection>/<id>` would find in memory, whatever the state. Counts neither as a request
+   * nor as a use of the entry. `undefined`: the source would be read.
+   */
+  inspect(key: string): V | Absent | undefined
   /** @throws {ReplicaError} BAD_POSITION, BEHIND, WRONG_SOURCE, SOURCE_UNKNOWN, UNKNOWN_COLLECTION, BAD_ID, COLLECTION_NOT_EXACT, UNAVAILABLE, ANSWER_TOO_LARGE, TOO_MANY_WAITERS, CANCELLED, STOPPED */
   get(collection: string, id: Id, options?: ReadOptions): Promise<Answer<V>>
   /** Several documents of one collection, all from one position. Errors as {@link get}. */

@@ -79,6 +79,10 @@ export class ExactReplica<V extends Value> implements Replica<V> {
     return value
   }
 
+  inspect(key: string): V | Absent | undefined {
+    return this.#cache.look(key)
+  }
+
   async get(collection: string, id: Id, options: ReadOptions = {}): Promise<Answer<V>> {
     const known = this.#isReadable(collection, options)
     const cached = known ? this.#cached(collection, id) : undefined

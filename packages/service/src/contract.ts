@@ -5,7 +5,7 @@ import type { Drain } from './drain.ts'
 import type { InFlight } from './in-flight.ts'
 import type { Metrics } from './metrics.ts'
 import type { ServiceConfig } from './options.ts'
-import type { RunningRequests } from './route-table.ts'
+import type { Route, RunningRequests } from './route-table.ts'
 import type { Upgrades } from './upgrades.ts'
 
 /** Answers one request. A thrown or rejected `ProblemError` is sent as that problem; any other error as 500. */
@@ -90,6 +90,8 @@ export interface App<Status extends object = object> {
   readonly health: Health<Status>
   /** Other protocols on the public port, such as WebSocket. */
   readonly upgrades?: Upgrades
+  /** Additional routes on the management port, which whoever reaches it may use. */
+  readonly management?: readonly Route[]
 }
 
 /** How an app is declared to `runService`. */

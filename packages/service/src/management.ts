@@ -9,6 +9,8 @@ export interface ManagementOptions {
   /** While true, `/readyz` is 503. */
   readonly draining: () => boolean
   readonly status: () => ServiceStatus
+  /** Those of the app, once it is built. */
+  readonly routes?: () => readonly Route[] | undefined
 }
 
 interface Page {
@@ -23,7 +25,13 @@ const JSON_TYPE = 'application/json'
  * Handles the management port: `/livez` `/startupz` `/readyz` `/metrics` `/statusz`. None of them accesses a database,
  * so that an outage does not make an orchestrator kill processes that can still answer.
  */
-export function managementHandler({ health, metrics, draining, status }: ManagementOptions): Handler {
+export function managementHandler({
+  health,
+  metrics,
+  draining,
+  status,
+  routes = () => undefined,
+}: ManagementOptions): Handler {
   const page = (path: string, read: () => Page | Promise<Page>): Route => ({
     methods: ['GET'],
     path,
@@ -32,15 +40,25 @@ export function managementHandler({ health, metrics, draining, status }: Managem
     query: 'any',
     answer: async ({ response }) => send(response, await read()),
   })
-  return new RouteTable({
-    routes: [
-      page('/livez', () => probe(undefined)),
-      page('/startupz', () => probe(health.started() ? undefined : 'starting')),
-      page('/readyz', () => probe(draining() ? 'draining' : health.unready())),
-      page('/statusz', () => json(200, status())),
-      page('/metrics', async () => ({ status: 200, type: metrics.contentType, text: await metrics.text() })),
-    ],
-  }).handlerAt('')
+  const own = [
+    page('/livez', () => probe(undefined)),
+    page('/startupz', () => probe(health.started() ? undefined : 'starting')),
+    page('/readyz', () => probe(draining() ? 'draining' : health.unready())),
+    page('/statusz', () => json(200, status())),
+    page('/metrics', async () => ({ status: 200, type: metrics.contentType, text: await metrics.text() })),
+  ]
+  const handlerWith = (more: readonly Route[]): Handler =>
+    new RouteTable({ routes: [...own, ...more] }).handlerAt('')
+  let known = routes()
+  let handle = handlerWith(known ?? [])
+  return (request, response) => {
+    const now = routes()
+    if (now !== known) {
+      known = now
+      handle = handlerWith(known ?? [])
+    }
+    return handle(request, response)
+  }
 }
 
 function probe(why: string | undefined): Page {

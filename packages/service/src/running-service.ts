@@ -145,7 +145,7 @@ function managementOf(
     draining: state.draining,
     ...state.app?.health.status(),
   })
-  return { health, metrics, draining: () => state.draining, status }
+  return { health, metrics, draining: () => state.draining, status, routes: () => state.app?.management }
 }
 
 function addMetrics(metrics: Metrics, port: HttpShell): void {

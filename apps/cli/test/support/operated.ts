@@ -20,6 +20,11 @@ export class Operated implements AsyncDisposable {
 
   static async start(): Promise<Operated> {
     const db = await openTestDatabase({ own: true })
+    // Before readers follow, or they would know them as recent changes.
+    await db.admin
+      .db('shop')
+      .collection<{ _id: string }>('products')
+      .insertMany(['a', 'b', 'c'].map((_id) => ({ _id, name: _id, price: 1, stock: 1 })))
     const reader = { app: 'reader', uri: db.uriFor('reader'), heapMiB, args } as const
     const [writer, ...readers] = await Promise.all([
       ServiceProcess.start({ app: 'writer', uri: db.uriFor('writer'), heapMiB, args }),
@@ -53,7 +58,12 @@ export async function freshet(
   {
     files = {},
     stopped = new AbortController().signal,
-  }: { readonly files?: Readonly<Record<string, string>>; readonly stopped?: AbortSignal } = {},
+    columns,
+  }: {
+    readonly files?: Readonly<Record<string, string>>
+    readonly stopped?: AbortSignal
+    readonly columns?: number
+  } = {},
 ) {
   const lines = { printed: '', said: '' }
   const code = await runProgram(argv, {
@@ -68,6 +78,7 @@ export async function freshet(
     print: (text) => (lines.printed += text),
     say: (text) => (lines.said += text),
     stopped,
+    columns,
   })
   return { code, ...lines }
 }

@@ -89,6 +89,10 @@ export class FakeReplica implements Replica<CachedDocument> {
     return this.#resident.has(key) ? (this.documents.get(key) ?? ABSENT) : undefined
   }
 
+  inspect(key: string): CachedDocument | Absent | undefined {
+    return this.#resident.has(key) ? (this.documents.get(key) ?? ABSENT) : undefined
+  }
+
   get(collection: string, id: string, options?: ReadOptions): Promise<Answer<CachedDocument>> {
     return this.many(collection, [id], options)
   }
