@@ -151,11 +151,12 @@ export async function fillReader(
   documents: number,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  for (let n = 0; n < documents; n += idsOfRequest) {
-    const ids = Array.from({ length: idsOfRequest }, (_, k) => idOf(n + k)).join()
-    const { status, body } = await clients.ask(requestOf('GET', `/v1/${collection}?ids=${ids}`, headers))
-    if (status !== 200) throw new Error(`the reader answered ${status}: ${body}`)
+  let filled = 0
+  const next = (): Buffer => {
+    const ids = Array.from({ length: idsOfRequest }, () => idOf(filled++)).join()
+    return requestOf('GET', `/v1/${collection}?ids=${ids}`, headers)
   }
+  await clients.send(documents / idsOfRequest, next, 200)
 }
 
 /** nginx as a cache in front of a server; `undefined` where it is not installed. */

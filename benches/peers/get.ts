@@ -10,9 +10,8 @@ import {
   type Contestant,
 } from './contestant.ts'
 import { alternate, figure, mongodCpuSeconds, openOrders, ratioOf, roundsOr, type Row } from './rounds.ts'
-import { collection, idOf } from './world.ts'
+import { cachedOrders, collection, idOf } from './world.ts'
 
-const documents = 100_000
 const hits = { rounds: roundsOr(9), requests: 8_000 }
 const misses = { rounds: roundsOr(7), requests: 2_000 }
 const missable = (misses.rounds + 1) * misses.requests
@@ -47,7 +46,7 @@ const column = (costs: readonly Cost[] | undefined, name: keyof Cost): readonly 
 
 /** Reads of cached documents and of others, beside servers that cache. */
 export async function comparedGets(): Promise<readonly Row[]> {
-  await using database = await openOrders(documents + missable)
+  await using database = await openOrders(cachedOrders + missable)
   await using started = new Contestants()
   const add = async (
     starting: Promise<Contestant>,
@@ -60,9 +59,9 @@ export async function comparedGets(): Promise<readonly Row[]> {
   const path = `/v1/${collection}`
   const bearer = { Authorization: `Bearer ${tokenOf('bench')}` }
   const reader = await add(startService('reader', database), path)
-  await fillReader(reader.contestant, documents)
+  await fillReader(reader.contestant, cachedOrders)
   const authenticated = await add(startService('reader', database, 'authenticated'), path, bearer)
-  await fillReader(authenticated.contestant, documents, bearer)
+  await fillReader(authenticated.contestant, cachedOrders, bearer)
   const bare = await add(startPeer('bare node:http, Map', 'bare-server.ts', database))
   const fastify = await add(startPeer('fastify, lru-cache', 'fastify-server.ts', database, 'fill'))
   const express = await add(startPeer('Express, lru-cache', 'express-server.ts', database, 'fill'))
@@ -71,11 +70,11 @@ export async function comparedGets(): Promise<readonly Row[]> {
   if (nginx) {
     const cache = await add(Promise.resolve(nginx))
     let next = 0
-    await nginx.clients.send(documents, () => cache.requestFor(next++), 200)
+    await nginx.clients.send(cachedOrders, () => cache.requestFor(next++), 200)
     served.push(cache)
   } else console.log('without nginx, which is not installed')
 
-  const any = (): number => Math.floor(Math.random() * documents)
+  const any = (): number => Math.floor(Math.random() * cachedOrders)
   const byHit = await alternate(served, hits.rounds, (one) =>
     costOf(database, one, hits.requests, () => one.requestFor(any())),
   )
@@ -94,7 +93,7 @@ export async function comparedGets(): Promise<readonly Row[]> {
     }
   })
 
-  let nextMiss = [documents, documents]
+  let nextMiss = [cachedOrders, cachedOrders]
   const missing = [reader, fastify]
   const byMiss = await alternate(missing, misses.rounds, async (one) => {
     const which = missing.indexOf(one)

@@ -2,7 +2,7 @@
 import { MongoClient, type Collection } from 'mongodb'
 import { createServer, type Server } from 'node:http'
 import { Ajv } from 'ajv'
-import { bodySchema, collection, database, type order } from './world.ts'
+import { bodySchema, cachedOrders, collection, database, idOf, type order } from './world.ts'
 
 export type Order = typeof order
 /** As stored. */
@@ -29,9 +29,10 @@ export function jsonOf({ _id: id, ...fields }: Stored): string {
   return JSON.stringify({ id, ...fields })
 }
 
-/** Calls `put` with every order of the collection. */
+/** Calls `put` with every order that is cached from the start. */
 export async function readAll(put: (id: string, json: string) => void): Promise<void> {
-  for await (const stored of orders.find({}, { batchSize: 5_000 })) put(stored._id, jsonOf(stored))
+  for await (const stored of orders.find({ _id: { $lt: idOf(cachedOrders) } }, { batchSize: 5_000 }))
+    put(stored._id, jsonOf(stored))
 }
 
 /** Opens a port, and says so as a service does. */

@@ -1,6 +1,8 @@
 /** What all contestants serve: orders of 870 bytes. */
 export const database = 'shop'
 export const collection = 'orders'
+/** Orders that caches have from the start; those after them are missing. */
+export const cachedOrders = 100_000
 const bodyBytes = 870
 
 const text = { type: 'string', minLength: 1, maxLength: 2_000 }
