@@ -1,4 +1,5 @@
 import { eventually } from '@freshet/testkit'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kubectl } from './kubectl.ts'
 import type { Counts, Load } from './load.ts'
@@ -134,22 +135,12 @@ export async function changeConfiguration({ kubectl, load }: UnderLoad): Promise
 
 /** Runs the migration again, as after every change of the collection files or of a user. */
 export async function migrateAgain(kubectl: Kubectl): Promise<void> {
-  const { spec } = await kubectl.get('job', 'freshet-migrate').catch(() => savedJob)
-  const template: unknown = spec?.['template']
-  savedJob = { metadata: { name: 'freshet-migrate' }, spec: { template } }
+  const overlay = await kubectl.run(['kustomize', join(import.meta.dirname, '../../overlays/try')])
+  const job = overlay.split(/^---$/m).find((object) => /^kind: Job$/m.test(object))
+  if (job === undefined) throw new Error('the overlay has no Job')
   await kubectl.run(['delete', 'job', 'freshet-migrate', '--ignore-not-found'])
-  const labels = { 'app.kubernetes.io/name': 'freshet-migrate', 'app.kubernetes.io/part-of': 'freshet' }
-  const job = {
-    apiVersion: 'batch/v1',
-    kind: 'Job',
-    metadata: { name: 'freshet-migrate' },
-    spec: { template: { metadata: { labels }, spec: Reflect.get(Object(template), 'spec') } },
-  }
-  await kubectl.apply(JSON.stringify(job))
+  await kubectl.apply(job)
   await kubectl.run(['wait', '--for=condition=complete', 'job/freshet-migrate', '--timeout=120s'])
-}
-let savedJob: { metadata: { name: string }; spec?: Readonly<Record<string, unknown>> } = {
-  metadata: { name: 'freshet-migrate' },
 }
 
 async function readyCount(kubectl: Kubectl): Promise<number> {

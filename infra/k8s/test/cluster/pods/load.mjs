@@ -19,7 +19,8 @@ let counts
 const reset = () =>
   (counts = { sent: 0, answered: 0, lost: 0, wrong: 0, refused: 0, kinds: {}, examples: [] })
 reset()
-const example = (text) => counts.examples.length < 8 && counts.examples.push(text)
+/** What is lost or wrong comes first. */
+const example = (text) => (counts.examples = [text, ...counts.examples.slice(0, 99)])
 
 /** Resolves with status, headers and text. Rejects if there is no complete answer. */
 function send(url, { method = 'GET', headers = {}, body, agent = fresh } = {}) {
@@ -50,7 +51,8 @@ async function one(kind, url, options, judge) {
     // A refusal is an honest answer: it names its problem.
     if (answer.status >= 500 && answer.text.includes('/problems/')) {
       taken.refused += 1
-      example(`${kind} ${answer.status} ${answer.text.slice(0, 120)}`)
+      if (counts.examples.length < 100)
+        counts.examples.push(`${kind} ${answer.status} ${answer.text.slice(0, 300)}`)
       return answer
     }
     if (answer.status >= 500) throw new Error(`${answer.status} ${answer.text.slice(0, 120)}`)
@@ -170,7 +172,7 @@ async function take() {
   const taken = counts
   reset()
   while (taken.answered + taken.lost < taken.sent) await sleep(100)
-  return { ...taken, streams: await streams.take() }
+  return { ...taken, examples: taken.examples.slice(0, 8), streams: await streams.take() }
 }
 
 async function serve(asked, answer) {
