@@ -51,6 +51,19 @@ const commands = {
     build,
     jest('-i', '--testPathIgnorePatterns=/node_modules/', '--testPathPatterns=debezium.test', ...args),
   ],
+  // PostgreSQL, Debezium, Kafka and two readers.
+  debezium: [
+    build,
+    {
+      argv: [
+        process.execPath,
+        '--conditions=@freshet/source',
+        '--import=./packages/testkit/hooks/from-source.mjs',
+        'examples/debezium/src/main.ts',
+        ...args,
+      ],
+    },
+  ],
   // Clients, instances and the database of messages under random failures.
   chaos: [
     build,

@@ -74,6 +74,8 @@ const arrows: Record<string, readonly string[]> = {
   // The apps are started as processes: declared so that they are built first, but never imported.
   cli: [
     'bson',
+    'change-stream',
+    'change-stream-log',
     'delivery',
     'documents',
     'documents-mongodb',

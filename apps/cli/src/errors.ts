@@ -36,6 +36,10 @@ export const cliFailures = {
     exitCode: badConfig,
     remedy: 'Start `npm run dev` in this directory, or pass the addresses as options.',
   },
+  BAD_LOG: {
+    exitCode: badConfig,
+    remedy: 'Pass a file with the address as --log-uri-file.',
+  },
   BAD_RUN_FILE: {
     exitCode: badConfig,
     remedy: 'Restart `npm run dev` in this directory, or delete the file.',

@@ -4,6 +4,7 @@ import type { Command, CommandContext } from './command.ts'
 import { devCommand } from './dev/command.ts'
 import { doctorGuardCommand } from './doctor/command.ts'
 import { doctorCommand } from './doctor/doctor-command.ts'
+import { doctorLogCommand } from './doctor/log-command.ts'
 import { exitCodes } from './exit-codes.ts'
 import { migrateCommand, timelineCommand } from './migrate.ts'
 import { topCommand } from './top/command.ts'
@@ -15,6 +16,7 @@ const commands: readonly Command[] = [
   auditCommand,
   doctorCommand,
   doctorGuardCommand,
+  doctorLogCommand,
   topCommand,
   whyCommand,
   tokenCommand,

@@ -26,6 +26,7 @@ test('without a command, all commands are listed', async () => {
     'audit',
     'doctor',
     'doctor guard',
+    'doctor log',
     'top',
     'why',
     'token',
@@ -81,6 +82,7 @@ test.each([
     ],
   ],
   ['doctor guard', ['db-file', 'delivery-db-file', 'database', 'json']],
+  ['doctor log', ['log-uri-file', 'log-heartbeat-within', 'json']],
   ['top', ['management-urls', 'interval', 'once', 'json']],
   ['why', ['management-urls', 'reader-urls', 'token-file', 'look', 'json']],
   ['token', ['subject', 'roles', 'groups', 'handlers', 'for', 'token-key-file', 'token-secret-file']],
@@ -170,7 +172,7 @@ test('doctor checks everything, and a word that begins several commands lists th
     expect(await freshet(...argv)).toMatchObject({ code: 0, printed: expect.stringContaining('--db-file') })
   expect(await freshet('doctor', 'teeth')).toMatchObject({
     code: 2,
-    said: expect.stringContaining('expected: doctor guard.'),
+    said: expect.stringContaining('expected: doctor guard, doctor log.'),
   })
   for (const argv of [
     ['timeline', '--help'],
@@ -224,19 +226,27 @@ test('a token may be valid for as long as services accept', async () => {
   expect(exp - iat).toBe(366 * 86_400)
 })
 
-test.each(['dev', 'audit', 'doctor', 'doctor guard', 'top', 'why', 'token', 'migrate', 'timeline new'])(
-  '%s --help lists its exit codes, and mentions no unknown option',
-  async (name) => {
-    const { printed } = await freshet(...name.split(' '), '--help')
-    expect(printed).toMatch(/^Exit codes:\n {2}0 /m)
-    const [table = '', foot = ''] = printed
-      .split(/\n\n(?=[A-Z])/)
-      .slice(1)
-      .join('\n\n')
-      .split(/\n\n/)
-    for (const [flag] of foot.matchAll(/--[a-z-]+/g)) expect(table).toContain(`  ${flag} `)
-  },
-)
+test.each([
+  'dev',
+  'audit',
+  'doctor',
+  'doctor guard',
+  'doctor log',
+  'top',
+  'why',
+  'token',
+  'migrate',
+  'timeline new',
+])('%s --help lists its exit codes, and mentions no unknown option', async (name) => {
+  const { printed } = await freshet(...name.split(' '), '--help')
+  expect(printed).toMatch(/^Exit codes:\n {2}0 /m)
+  const [table = '', foot = ''] = printed
+    .split(/\n\n(?=[A-Z])/)
+    .slice(1)
+    .join('\n\n')
+    .split(/\n\n/)
+  for (const [flag] of foot.matchAll(/--[a-z-]+/g)) expect(table).toContain(`  ${flag} `)
+})
 
 const unreachable = 'mongodb://a:b@127.0.0.1:1/?directConnection=true'
 test.each([
@@ -246,6 +256,9 @@ test.each([
   ['why', {}, 78],
   ['why products', {}, 78],
   ['doctor guard', {}, 78],
+  ['doctor log', {}, 78],
+  ['doctor log', { FRESHET_LOG_URI: 'nats://127.0.0.1:1/app' }, 69],
+  ['doctor log', { FRESHET_LOG_URI: 'kafka://127.0.0.1:1/app' }, 69],
   ['audit', {}, 78],
   ['migrate --database=shop --collections=/nowhere', { FRESHET_DB: unreachable }, 78],
   ['migrate --database=shop --collections=collections', { FRESHET_DB: unreachable }, 69],

@@ -4,12 +4,15 @@ import { idOf, type FollowedTables } from './collections.ts'
 import { documentOf } from './json-text.ts'
 import { KnownRows } from './known-rows.ts'
 import { isBefore } from './order.ts'
-import { RecordDecoder, type DebeziumRecord, type RecordOrigin, type RowRecord } from './record.ts'
+import {
+  lacksValue,
+  RecordDecoder,
+  type DebeziumRecord,
+  type RecordOrigin,
+  type RowRecord,
+} from './record.ts'
 import { Transactions, type Event, type Open } from './transactions.ts'
 import type { LogRecord } from './transport.ts'
-
-/** What Debezium writes for a value that the database did not log, as text and in base64. */
-const UNAVAILABLE = /"(?:__debezium_unavailable_value|X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==)"/
 
 /** The value of `source.snapshot` in rows that are read while changes are followed. */
 const INCREMENTAL = 'incremental'
@@ -226,7 +229,7 @@ export class LogAssembler {
       return
     }
     this.#rows.upsert(collection, id, order)
-    if (UNAVAILABLE.test(row.after)) this.#unavailable(`${collection}/${id}`)
+    if (lacksValue(row.after)) this.#unavailable(`${collection}/${id}`)
     // MongoDB's connector puts the document into a string.
     const json = row.after.startsWith('"') ? String(JSON.parse(row.after)) : row.after
     this.#changes.push({ kind: 'upsert', collection, id, document: documentOf(json) })

@@ -43,6 +43,14 @@ export type DebeziumRecord =
   /** Heartbeats, tombstones and changed definitions. */
   | { readonly kind: 'other' }
 
+/** What Debezium writes for a value that the database did not log, as text and in base64. */
+const unavailable = /"(?:__debezium_unavailable_value|X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==)"/
+
+/** Whether the text of a row lacks a value. */
+export function lacksValue(row: string): boolean {
+  return unavailable.test(row)
+}
+
 const other: DebeziumRecord = { kind: 'other' }
 
 /** Added to keys by the router that puts all tables into one topic. */

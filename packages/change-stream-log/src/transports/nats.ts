@@ -62,7 +62,7 @@ export class NatsTransport implements LogTransport {
     /** The next message, requested when there was none. */
     let waiting: Promise<readonly LogRecord[]> | undefined
     while (!signal.aborted) {
-      const came = waiting && (await Promise.race([waiting, this.#clock.sleep(IDLE_MS, signal)]))
+      const came = waiting && (await this.#orIdle(waiting))
       const askedAt = this.#clock.now()
       const { end, isSame } = await this.#end(id)
       if (!isSame)
@@ -77,16 +77,28 @@ export class NatsTransport implements LogTransport {
       waiting = undefined
       const { num_pending: pending } = await this.#run('read the stream', () => consumer.info())
       const count = Math.min(pending, CHUNK_MESSAGES)
-      const records = count > 0 ? [...first, ...(await this.#fetch(consumer, count))] : first
+      const more = count > 0 ? await this.#fetch(consumer, count) : []
+      const records = [...first, ...more]
       const last = records.at(-1)?.offset ?? next - 1
-      // What is left up to the end was deleted.
-      const after = count === pending ? Math.max(end, last + 1) : last + 1
+      // If everything that was left came, what is missing up to the end was deleted. A slow server may send less in time.
+      const after = count === pending && more.length === count ? Math.max(end, last + 1) : last + 1
       const removed = records.length < after - next
       next = after
       yield { records, next, end: Math.max(end, next), askedAt, removed }
       if (next < end) continue
       waiting = this.#fetch(consumer, 1)
       waiting.catch(() => undefined)
+    }
+  }
+
+  /** `undefined` if there is nothing for a while. */
+  async #orIdle(waiting: Promise<readonly LogRecord[]>): Promise<readonly LogRecord[] | undefined> {
+    const ended = new AbortController()
+    const idle = this.#clock.sleep(IDLE_MS, ended.signal).then(() => undefined)
+    try {
+      return await Promise.race([waiting, idle])
+    } finally {
+      ended.abort()
     }
   }
 

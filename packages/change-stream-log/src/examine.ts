@@ -1,0 +1,232 @@
+import { ChangeStreamError } from '@freshet/change-stream'
+import { LogAssembler } from './assembler.ts'
+import { FollowedTables } from './collections.ts'
+import { documentOf } from './json-text.ts'
+import { defaultLogSourceOptions } from './options.ts'
+import { lacksValue, RecordDecoder, type DebeziumRecord, type RowRecord } from './record.ts'
+import type { LogIdentity, LogRecord, LogTransport } from './transport.ts'
+
+/** What was found out about one requirement of a log. */
+export interface LogFinding {
+  readonly name: string
+  readonly stands: boolean
+  readonly seen: string
+  /** What to change. */
+  readonly remedy?: string | undefined
+}
+
+/** One table in a log. */
+export interface LoggedTable {
+  /** As `source` names it: `database.schema.table`. */
+  readonly name: string
+  readonly records: number
+  readonly keyColumns: readonly string[]
+  /** The document of the latest row. */
+  readonly sample: string | undefined
+}
+
+export interface LogExamination {
+  /** Offsets that were read: from the beginning to the end at the time. */
+  readonly records: number
+  readonly findings: readonly LogFinding[]
+  readonly tables: readonly LoggedTable[]
+}
+
+/**
+ * Reads a log from its beginning to its present end, and checks everything that a reader needs of it.
+ * @param silentAfterMs the age of the latest record above which Debezium counts as silent.
+ * @throws {ChangeStreamError} the log cannot be read.
+ */
+export async function examineLog(
+  transport: LogTransport,
+  wallMs: () => number,
+  silentAfterMs: number,
+  signal: AbortSignal,
+): Promise<LogExamination> {
+  const identity = await transport.identify(signal)
+  const seen = new Seen()
+  for await (const chunk of transport.read(identity.id, 0, signal)) {
+    if (chunk.removed) seen.removed(chunk.end)
+    for (const record of chunk.records) seen.record(record)
+    if (chunk.next >= chunk.end) break
+  }
+  return seen.examination(identity, wallMs(), silentAfterMs)
+}
+
+interface Table {
+  records: number
+  keyColumns: readonly string[]
+  sample: RowRecord | undefined
+  lacking: number
+}
+
+class Seen {
+  readonly #decoder = new RecordDecoder()
+  /** No table is followed: only the transactions are checked. */
+  readonly #assembler = new LogAssembler(
+    new FollowedTables('', new Map()),
+    defaultLogSourceOptions.maxOpenBytes,
+  )
+  readonly #tables = new Map<string, Table>()
+  readonly #counts = { records: 0, heartbeats: 0, transactions: 0, loose: 0 }
+  /** The offset of the first record of each snapshot. */
+  readonly #snapshots = new Map<string, number>()
+  readonly #servers = new Set<string>()
+  #malformed: string | undefined
+  #fault: ChangeStreamError | undefined
+  #lastMs: number | undefined
+  #removed = false
+
+  removed(end: number): void {
+    this.#removed = true
+    this.#assembler.removed(end)
+  }
+
+  record(record: LogRecord): void {
+    this.#counts.records += 1
+    this.#lastMs = record.timestampMs
+    try {
+      this.#decoded(this.#decoder.decode(record), record)
+    } catch (error) {
+      if (!(error instanceof ChangeStreamError)) throw error
+      this.#malformed ??= error.message
+      return
+    }
+    this.#assemble(() => this.#assembler.record(record))
+  }
+
+  #assemble(step: () => void): void {
+    if (this.#fault !== undefined) return
+    try {
+      step()
+    } catch (error) {
+      if (!(error instanceof ChangeStreamError)) throw error
+      this.#fault = error
+    }
+  }
+
+  examination({ fault, remedy }: LogIdentity, nowMs: number, silentAfterMs: number): LogExamination {
+    this.#assemble(() => this.#assembler.goLive())
+    const { records, heartbeats, transactions, loose } = this.#counts
+    const ageMs = this.#lastMs === undefined ? undefined : Math.max(0, Math.round(nowMs - this.#lastMs))
+    const findings: readonly LogFinding[] = [
+      finding(
+        'complete',
+        fault === undefined,
+        fault ?? 'one order, and nothing is deleted by age or size',
+        remedy,
+      ),
+      finding(
+        'records',
+        records > 0,
+        `${records} records`,
+        'Start the connector, and route its topics to this one.',
+      ),
+      finding(
+        'format',
+        this.#malformed === undefined,
+        this.#malformed ?? 'every record is one of Debezium',
+        'Use the JSON converter, and no ExtractNewRecordState.',
+      ),
+      finding(
+        'one connector',
+        this.#servers.size <= 1,
+        [...this.#servers].join(', ') || 'no changes yet',
+        'Let each connector write to a topic of its own.',
+      ),
+      finding(
+        'transactions',
+        loose === 0 && (transactions > 0 || this.#tables.size === 0 || this.#snapshots.size > 0),
+        `${transactions} transactions, ${loose} changes outside of one`,
+        'Set provide.transaction.metadata=true, and create the topic anew.',
+      ),
+      finding(
+        'nothing missing',
+        this.#fault === undefined,
+        this.#fault?.message ??
+          (this.#removed ? 'compacted: it cannot be checked' : 'every transaction is whole'),
+        'Take a new snapshot into a new topic.',
+      ),
+      finding(
+        'heartbeats',
+        heartbeats > 0,
+        `${heartbeats} heartbeats`,
+        'Set heartbeat.interval.ms=1000, and route the topic of heartbeats to this one too.',
+      ),
+      finding(
+        'alive',
+        ageMs !== undefined && ageMs <= silentAfterMs,
+        ageMs === undefined ? 'no record' : `the latest record is ${ageMs} ms old`,
+        'Start the connector, or raise --log-heartbeat-within.',
+      ),
+      finding(
+        'one snapshot',
+        this.#snapshots.size <= 1,
+        [...this.#snapshots.values()].map((offset) => `at offset ${offset}`).join(', ') || 'none',
+        'Create the topic anew: what was deleted between two snapshots left no trace.',
+      ),
+      ...this.#keys(),
+      ...this.#values(),
+    ]
+    const tables = [...this.#tables].map(([name, { sample, records: count, keyColumns }]) => ({
+      name,
+      records: count,
+      keyColumns,
+      sample: sample?.after === undefined ? undefined : documentOf(sample.after).toString(),
+    }))
+    return { records, findings, tables }
+  }
+
+  #keys(): readonly LogFinding[] {
+    return [...this.#tables]
+      .filter(([, { keyColumns, records }]) => records > 0 && keyColumns.length !== 1)
+      .map(([name, { keyColumns }]) =>
+        finding(
+          `key of ${name}`,
+          false,
+          keyColumns.join(', ') || 'none',
+          'Serve another table, or set message.key.columns to one unique column.',
+        ),
+      )
+  }
+
+  #values(): readonly LogFinding[] {
+    return [...this.#tables]
+      .filter(([, { lacking }]) => lacking > 0)
+      .map(([name, { lacking }]) =>
+        finding(
+          `values of ${name}`,
+          false,
+          `${lacking} rows lack one`,
+          `Run ALTER TABLE ${name} REPLICA IDENTITY FULL.`,
+        ),
+      )
+  }
+
+  #decoded(decoded: DebeziumRecord, { offset, value }: LogRecord): void {
+    if (decoded.kind === 'begin') this.#counts.transactions += 1
+    if (decoded.kind === 'other' && value !== undefined && value.length > 0) this.#counts.heartbeats += 1
+    if (!('origin' in decoded)) return
+    const { server, snapshot, transaction, order } = decoded.origin
+    this.#servers.add(server)
+    if (transaction === undefined && snapshot === undefined) this.#counts.loose += 1
+    if (snapshot !== undefined && snapshot !== 'incremental') {
+      const id = `${server} ${order?.change ?? ''}`
+      if (!this.#snapshots.has(id)) this.#snapshots.set(id, offset)
+    }
+    if (decoded.kind !== 'row') return
+    const { database, schema, table } = decoded.table
+    const name = [database, schema, table].filter((part) => part !== undefined).join('.')
+    const known = this.#tables.get(name) ?? { records: 0, keyColumns: [], sample: undefined, lacking: 0 }
+    this.#tables.set(name, known)
+    known.records += 1
+    known.keyColumns = [...decoded.key.keys()]
+    if (decoded.after === undefined) return
+    known.sample = decoded
+    if (lacksValue(decoded.after)) known.lacking += 1
+  }
+}
+
+function finding(name: string, stands: boolean, seen: string, remedy: string | undefined): LogFinding {
+  return { name, stands, seen, remedy: stands ? undefined : remedy }
+}

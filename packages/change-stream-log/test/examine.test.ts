@@ -1,0 +1,60 @@
+import { expect, test } from '@jest/globals'
+import { examineLog } from '../src/index.ts'
+import { DebeziumWriter } from './support/debezium-writer.ts'
+import { MemoryTopic, type Entry } from './support/memory-topic.ts'
+
+const set = (id: string, value: unknown) => ({ op: 'u', id, after: { id, value } }) as const
+
+/** The names of what is missing in a log that is complete but for one change. */
+async function missingIn(
+  change: (log: { topic: MemoryTopic; writer: DebeziumWriter }) => void,
+): Promise<readonly string[]> {
+  const topic = new MemoryTopic()
+  const writer = new DebeziumWriter(topic)
+  change({ topic, writer })
+  const { findings } = await examineLog(topic, () => Date.now(), 60_000, new AbortController().signal)
+  for (const { stands, remedy } of findings) expect(remedy === undefined).toBe(stands)
+  return findings.flatMap(({ name, stands }) => (stands ? [] : [name]))
+}
+
+const edited = (entries: readonly Entry[], edit: (text: string) => string): readonly Entry[] =>
+  entries.map(([key, value]) => [
+    edit(JSON.stringify(key)),
+    value === undefined ? undefined : edit(JSON.stringify(value)),
+  ])
+
+test('L15 a log is examined: what is missing is named, with the setting', async () => {
+  const complete = ({ topic, writer }: { topic: MemoryTopic; writer: DebeziumWriter }): void => {
+    topic.append(...writer.snapshot([{ id: 'a', value: 1 }]))
+    writer.commit(set('a', 2), set('b', 1))
+    writer.beat()
+  }
+  expect(await missingIn(complete)).toEqual([])
+  expect(await missingIn(() => undefined)).toEqual(['records', 'heartbeats', 'alive'])
+  expect(await missingIn(({ writer }) => writer.commit(set('a', 2)))).toEqual(['heartbeats'])
+  const found = async (entries: (writer: DebeziumWriter) => readonly Entry[]): Promise<readonly string[]> =>
+    await missingIn((log) => {
+      complete(log)
+      log.topic.append(...entries(log.writer))
+    })
+  const one = (writer: DebeziumWriter): readonly Entry[] => writer.transaction(set('a', 3))
+  expect(
+    await found((writer) =>
+      edited(one(writer), (text) => text.replace(/"transaction":\{[^}]*\}/, '"transaction":null')),
+    ),
+  ).toEqual(['transactions', 'nothing missing'])
+  expect(
+    await found((writer) => edited(one(writer), (text) => text.replace('"name":"app"', '"name":"x"'))),
+  ).toEqual(['one connector', 'nothing missing'])
+  expect(await found((writer) => one(writer).slice(2))).toEqual(['nothing missing'])
+  expect(await found((writer) => writer.snapshot([{ id: 'a', value: 1 }]))).toEqual(['one snapshot'])
+  expect(await found(() => [[{ id: 'a' }, { id: 'a', value: 1 }]])).toEqual(['format'])
+  expect(await found((writer) => writer.transaction(set('a', '__debezium_unavailable_value')))).toEqual([
+    'values of shop.public.products',
+  ])
+  expect(
+    await found((writer) =>
+      edited(one(writer), (text) => text.replace('{"id":"a","__', '{"id":"a","n":1,"__')),
+    ),
+  ).toEqual(['key of shop.public.products'])
+})

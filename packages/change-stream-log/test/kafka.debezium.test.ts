@@ -1,0 +1,144 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { ifInstalled, installJars, Kafka } from '@freshet/debezium'
+import { systemClock } from '@freshet/kit'
+import { Admin, Producer } from '@platformatic/kafka'
+import { eventually } from '@freshet/testkit'
+import { openLog, parseLogAddress, type LogChunk, type LogTransport } from '../src/index.ts'
+
+const jars = await ifInstalled('Kafka', installJars)
+
+const describeIfKafka = jars === undefined ? describe.skip : describe
+
+describeIfKafka('a topic of Kafka', () => {
+  let kafka: Kafka
+  let admin: Admin
+  let producer: Producer
+  const opened: LogTransport[] = []
+  const signal = new AbortController().signal
+
+  const logOf = (topic: string): LogTransport => {
+    const address = parseLogAddress(`kafka://${kafka.address}/${topic}`)
+    if (address === undefined) throw new Error('expected a valid address')
+    const log = openLog(address, systemClock)
+    opened.push(log)
+    return log
+  }
+  const create = async (topic: string, partitions: number, settings: Readonly<Record<string, string>> = {}) =>
+    await admin.createTopics({
+      topics: [topic],
+      partitions,
+      replicas: 1,
+      configs: Object.entries(settings).map(([name, value]) => ({ name, value })),
+    })
+  const send = async (topic: string, ...texts: readonly string[]): Promise<void> => {
+    const messages = texts.map((text) => ({
+      topic,
+      key: Buffer.from(text),
+      value: Buffer.from(text.toUpperCase()),
+    }))
+    await producer.send({ messages })
+  }
+  const until = async (
+    log: LogTransport,
+    from: number,
+    done: (chunk: LogChunk) => boolean,
+  ): Promise<LogChunk[]> => {
+    const chunks: LogChunk[] = []
+    const { id } = await log.identify(signal)
+    for await (const chunk of log.read(id, from, signal)) {
+      chunks.push(chunk)
+      if (done(chunk)) break
+    }
+    return chunks
+  }
+  const atEnd = ({ next, end }: LogChunk): boolean => next === end
+  const keys = (chunks: readonly LogChunk[]): readonly string[] =>
+    chunks.flatMap(({ records }) => records.map(({ key }) => Buffer.from(key ?? []).toString()))
+
+  beforeAll(async () => {
+    kafka = await Kafka.open(String(jars))
+    admin = new Admin({ clientId: 'test', bootstrapBrokers: [kafka.address], retries: 10 })
+    producer = new Producer({ clientId: 'test', bootstrapBrokers: [kafka.address], retries: 10 })
+  })
+  afterAll(async () => {
+    for (const log of opened) await log.close()
+    await producer.close()
+    await admin.close()
+    await kafka[Symbol.asyncDispose]()
+  })
+
+  test('L13 every record is read in order, from any offset, and what comes later too', async () => {
+    await create('plain', 1)
+    const texts = Array.from({ length: 500 }, (_, n) => `k${n}`)
+    await send('plain', ...texts.slice(0, 300))
+    await send('plain', ...texts.slice(300))
+    const log = logOf('plain')
+    const chunks = await until(log, 0, atEnd)
+    expect(keys(chunks)).toEqual(texts)
+    expect(chunks.some(({ removed }) => removed)).toBe(false)
+    let sent = false
+    const later = await until(log, 250, (chunk) => {
+      if (atEnd(chunk) && !sent) void send('plain', 'late')
+      sent ||= atEnd(chunk)
+      return keys([chunk]).includes('late')
+    })
+    expect(keys(later)).toEqual([...texts.slice(250), 'late'])
+    expect(later.at(-1)?.next).toBe(501)
+  })
+
+  test('L13 a compacted topic reports what was removed, and is complete', async () => {
+    await create('compacted', 1, {
+      'cleanup.policy': 'compact',
+      'segment.bytes': '1048576',
+      'segment.ms': '200',
+      'min.cleanable.dirty.ratio': '0.01',
+      'max.compaction.lag.ms': '200',
+    })
+    for (let n = 0; n < 5; n += 1) await send('compacted', 'a', 'b')
+    const log = logOf('compacted')
+    await eventually(
+      async () => {
+        // A segment is closed by the next record.
+        await send('compacted', 'c')
+        const chunks = await until(log, 0, atEnd)
+        expect(chunks.some(({ removed }) => removed)).toBe(true)
+        expect(keys(chunks).filter((key) => key !== 'c')).toEqual(['a', 'b'])
+      },
+      { everyMs: 500 },
+    )
+    expect((await log.identify(signal)).fault).toBeUndefined()
+  })
+
+  test('L13 two partitions and deleted records are refused, and a topic that is created anew is another one', async () => {
+    await create('two', 2)
+    expect((await logOf('two').identify(signal)).fault).toMatch(/has 2 partitions/)
+    await create('short', 1)
+    await send('short', 'a', 'b', 'c')
+    const log = logOf('short')
+    const { id, fault } = await log.identify(signal)
+    expect(fault).toBeUndefined()
+    await admin.deleteRecords({ topics: [{ name: 'short', partitions: [{ partition: 0, offset: 2n }] }] })
+    expect((await log.identify(signal)).fault).toMatch(/before offset 2 were deleted/)
+    await expect(until(log, 0, () => false)).rejects.toMatchObject({ code: 'HISTORY_LOST' })
+    await expect(until(log, 9, () => false)).rejects.toMatchObject({ code: 'HISTORY_LOST' })
+    const reading = (async () => {
+      for await (const chunk of log.read(id, 3, signal)) void chunk
+    })()
+    await admin.deleteTopics({ topics: ['short'] })
+    await expect(reading).rejects.toMatchObject({
+      code: expect.stringMatching(/SOURCE_CHANGED|DISCONNECTED/),
+    })
+    await expect(log.identify(signal)).rejects.toMatchObject({ code: 'DISCONNECTED' })
+    await eventually(() => create('short', 1))
+    await eventually(async () => expect((await log.identify(signal)).id).not.toBe(id))
+  })
+
+  test('L13 a broker that is killed breaks the connection, and the topic is read on afterwards', async () => {
+    const log = logOf('plain')
+    const reading = until(log, 0, () => false)
+    await kafka.server.stop('SIGKILL')
+    await expect(reading).rejects.toMatchObject({ code: 'DISCONNECTED', retry: true })
+    await kafka.server.start()
+    await eventually(async () => expect(keys(await until(log, 0, atEnd)).length).toBe(501))
+  })
+})
