@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the tools of the static checks into ~/.cache/freshet/tools with Go, which must be installed: helm, kubeconform,
-# kube-score, and strict schemas of Kubernetes 1.33 to 1.36. The tests use them if they are there or in the PATH, and otherwise
+# kube-score, promtool, and strict schemas of Kubernetes 1.33 to 1.36. The tests use them if they are there or in the PATH, and otherwise
 # say that they were skipped. Takes some minutes once.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -12,6 +12,13 @@ for module in github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0 github.com/zeg
   name=$(basename "${module%@*}")
   [ -x "$tools/$name" ] || go install -ldflags '-s -w' "$module"
 done
+# Its module has replacements, with which `go install` refuses it.
+[ -x "$tools/promtool" ] || {
+  work=$(mktemp -d)
+  (cd "$work" && go mod init promtool && go get github.com/prometheus/prometheus/cmd/promtool@v0.313.0 &&
+    go build -mod=mod -ldflags '-s -w' -o "$tools/promtool" github.com/prometheus/prometheus/cmd/promtool)
+  rm -rf "$work"
+}
 # The Go module of Kubernetes contains the description of its API.
 for version in 1.33.0 1.34.0 1.35.0 1.36.0; do
   [ -d "$tools/schemas/$version" ] || {
