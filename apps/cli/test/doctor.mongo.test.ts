@@ -128,8 +128,8 @@ test.each<[string, RegExp, string, string, RegExp]>([
   ],
   [
     'liveness that depends on the database',
-    /path: \/livez/,
-    'path: /readyz',
+    /(livenessProbe:\s+httpGet:\s+path:) \/livez/,
+    '$1 /readyz',
     'freshet-reader: livenessProbe',
     /^Use GET \/livez/,
   ],
@@ -138,7 +138,7 @@ test.each<[string, RegExp, string, string, RegExp]>([
     /startupProbe:/,
     'otherProbe:',
     'freshet-reader: startupProbe',
-    /^Add it: GET \/startupz/,
+    /^Add it: GET \/livez/,
   ],
   [
     'no time to drain',
