@@ -65,7 +65,9 @@ async function one(kind, url, options, judge) {
   } catch (error) {
     if (answered) taken.answered -= 1
     taken.lost += 1
-    told('lost')
+    // Without a ready pod, the Service refuses connections: nothing was sent.
+    const refused = error.code === 'ECONNREFUSED' || error.message.includes('gate: ECONNREFUSED')
+    told(refused ? 'unserved' : 'lost')
     example(`lost ${kind} ${url}: ${error.code ?? error.message}`)
     return undefined
   }
@@ -80,6 +82,8 @@ class Client {
   #acknowledged = 0
   /** Values that the document may have: more than one while a write has no answer. */
   #possible = new Set()
+  /** Values of writes whose outcome is unknown: they may take effect later. */
+  #unknown = new Set()
   #next = 1
   #position
   #writing = false
@@ -113,6 +117,7 @@ class Client {
       this.#possible = new Set([value])
       this.#position = later(this.#position, answer.headers['freshet-position'])
     }
+    if (answer === undefined || answer.status === 504) this.#unknown.add(value)
     this.#writing = false
   }
 
@@ -127,7 +132,7 @@ class Client {
       // A plain read may be older.
       if (plain) return got <= this.#next ? undefined : `stock ${got}`
       if (at < sent) return `position ${at} before ${sent}`
-      const known = got >= Math.min(...before) && got < this.#next
+      const known = (got >= Math.min(...before) && got < this.#next) || this.#unknown.has(got)
       return known ? undefined : `stock ${got}, expected at least ${Math.min(...before)}`
     })
   }
