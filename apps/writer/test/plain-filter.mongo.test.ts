@@ -3,7 +3,7 @@ import { mongodbCodec } from '@freshet/documents-mongodb'
 import { bsonValues, openTestDatabase, seededRandom } from '@freshet/testkit'
 import { BSON, Decimal128, Double, Int32, Long } from 'mongodb'
 import { isPlain } from '../src/store/mongodb/plain-filter.ts'
-import { listOfOne, plainReplacement } from '../src/store/mongodb/statements.ts'
+import { listOf, plainReplacement } from '../src/store/mongodb/statements.ts'
 
 const { firstNotPlain } = mongodbCodec
 
@@ -102,10 +102,10 @@ test('a document with a string or name that is not UTF-8 is not replaced by the 
   ] as const) {
     const bytes = Buffer.from(BSON.serialize({ _id: id, ...member }))
     bytes[bytes.indexOf('Q')] = 0xff
-    await db.admin.db('shop').command({ insert: 'orders', documents: listOfOne('documents', bytes) })
+    await db.admin.db('shop').command({ insert: 'orders', documents: listOf('documents', bytes) })
     expect(firstNotPlain(bytes)).toBeDefined()
     const next = BSON.serialize({ _id: id, next: 1 })
-    const updates = listOfOne('updates', plainReplacement(id, next))
+    const updates = listOf('updates', plainReplacement(id, next))
     const reply = await db.admin.db('shop').command({ update: 'orders', updates })
     expect(reply).toMatchObject({ n: 0, writeErrors: [{ index: 0 }] })
   }
@@ -129,8 +129,8 @@ test('a document of more than 16 KiB does not match, and its content is not insp
   // If it were inspected, a name or string that is not UTF-8 would fail the statement.
   const bytes = Buffer.from(BSON.serialize({ _id: 'odd', a: 'Q'.repeat(16_384) }))
   bytes[bytes.indexOf('Q')] = 0xff
-  await db.admin.db('shop').command({ insert: 'products', documents: listOfOne('documents', bytes) })
-  const updates = listOfOne('updates', plainReplacement('odd', BSON.serialize({ _id: 'odd', next: 1 })))
+  await db.admin.db('shop').command({ insert: 'products', documents: listOf('documents', bytes) })
+  const updates = listOf('updates', plainReplacement('odd', BSON.serialize({ _id: 'odd', next: 1 })))
   const reply = await db.admin.db('shop').command({ update: 'products', updates })
   expect([reply['n'], reply['writeErrors']]).toEqual([0, undefined])
 })

@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from '@jest/globals'
 import { openTestDatabase } from '@freshet/testkit'
 import { BSON, Timestamp, type CreateCollectionOptions, type Document } from 'mongodb'
-import { listOfOne } from '../src/store/mongodb/statements.ts'
+import { listOf } from '../src/store/mongodb/statements.ts'
 import { bearer, collections, openWriter, type Got } from './support/open-writer.ts'
 
 const db = await openTestDatabase({ collections })
@@ -76,7 +76,7 @@ test.each([
 ])('a PATCH that leaves %s is 409 with its location and a position', async (what, fields, pointer) => {
   const _id = what.replaceAll(/[ $]/g, '-')
   const bytes = BSON.serialize({ _id, name: 'x', ...fields })
-  await shop.command({ insert: 'products', documents: listOfOne('documents', bytes) })
+  await shop.command({ insert: 'products', documents: listOf('documents', bytes) })
   // An insert accepts the names and sets the timestamp; an update stores zero, as another program might.
   if ('at' in fields) await products.updateOne({ _id }, [{ $set: { at: { $literal: fields.at } } }])
   const raw = (): Promise<unknown> => products.findOne({ _id }, { raw: true })

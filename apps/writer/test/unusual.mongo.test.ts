@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from '@jest/globals'
 import { openTestDatabase } from '@freshet/testkit'
 import { BSON } from 'mongodb'
-import { listOfOne } from '../src/store/mongodb/statements.ts'
+import { listOf } from '../src/store/mongodb/statements.ts'
 import { collections, openWriter } from './support/open-writer.ts'
 
 const db = await openTestDatabase({ collections })
@@ -15,7 +15,7 @@ test('a stored string that is not UTF-8, or a document that is too deep to inspe
   // A string that is not UTF-8, as another program may have stored it.
   const bytes = Buffer.from(BSON.serialize({ _id: 'no-text', name: 'xQx' }))
   bytes[bytes.indexOf('Q')] = 0xff
-  await db.admin.db('shop').command({ insert: 'products', documents: listOfOne('documents', bytes) })
+  await db.admin.db('shop').command({ insert: 'products', documents: listOf('documents', bytes) })
   expect((await writer.send('PUT', 'products/no-text', { body: { name: 'y' } })).json).toMatchObject({
     status: 409,
     errors: [{ pointer: '/name' }],

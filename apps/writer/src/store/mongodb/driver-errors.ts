@@ -69,11 +69,16 @@ const unknownAt: Record<Stage, StoreErrorCode> = {
 }
 
 /** Maps a failure to find the position of completed work: the client cannot learn when it happened. */
+export function untimed(cause: unknown, stage: Stage): StoreError {
+  return new StoreError(unknownAt[stage], 'no position could be determined for completed work', { cause })
+}
+
+/** The position, or the failure to find it as {@link untimed}. */
 export async function orUntimed(latestPosition: Promise<Position>, stage: Stage): Promise<Position> {
   try {
     return await latestPosition
   } catch (cause) {
-    throw new StoreError(unknownAt[stage], 'no position could be determined for completed work', { cause })
+    throw untimed(cause, stage)
   }
 }
 
@@ -94,6 +99,11 @@ export function isTransient(error: unknown): boolean {
 /** A write concern timeout for a statement that was rejected or matched nothing. */
 export function wroteNothing(error: unknown): boolean {
   return error instanceof MongoWriteConcernError && error.result['n'] === 0
+}
+
+/** Whether the server refused because it is not the primary. */
+export function isNotPrimary(error: unknown): boolean {
+  return error instanceof MongoServerError && notPrimaryCodes.has(error.code)
 }
 
 /** SnapshotUnavailable: always for capped collections; for others while their definition changes. */
@@ -141,7 +151,7 @@ function codeOf(error: MongoError, stage: Stage): StoreErrorCode {
   if (error instanceof MongoClientClosedError) return unknownAt[stage]
   if (error instanceof MongoExpiredSessionError) return unknownAt[stage]
   if (!(error instanceof MongoServerError)) return 'REJECTED'
-  if (notPrimaryCodes.has(error.code)) return 'UNREACHABLE'
+  if (isNotPrimary(error)) return 'UNREACHABLE'
   return interrupted.has(error.code) ? unknownAt[stage] : refusedBy(error.code)
 }
 

@@ -6,7 +6,7 @@ import { BSON, ObjectId, type Document, type RunCommandOptions } from 'mongodb'
 import type { Acknowledged, Decide, Decision, DocumentPlace, Once, OnceKey } from '../contract.ts'
 import { StoreError } from '../errors.ts'
 import { VersionTooLarge, type ReadBudget } from '../read-budget.ts'
-import { exactly, listOfOne, refusedStatement, removal, replacement, writeErrorOf } from './statements.ts'
+import { exactly, listOf, refusedStatement, removal, replacement, writeErrorOf } from './statements.ts'
 import { StoredAnswers } from './stored-answers.ts'
 import type { SnapshotTransactions, Transaction, Work } from './transactions.ts'
 
@@ -166,6 +166,6 @@ function commandOf(
   write: Exclude<Decision<unknown>['write'], 'keep'>,
 ): Document {
   if (write === 'remove') return { delete: collection, deletes: [removal(id)] }
-  if (!exists) return { insert: collection, documents: listOfOne('documents', write) }
-  return { update: collection, updates: listOfOne('updates', replacement(id, write, false)) }
+  if (!exists) return { insert: collection, documents: listOf('documents', write) }
+  return { update: collection, updates: listOf('updates', replacement(id, write, false)) }
 }

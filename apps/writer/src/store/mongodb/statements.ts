@@ -11,10 +11,10 @@ import { isPlain } from './plain-filter.ts'
 /** Hidden from command monitoring, which sees this instead. */
 const unseen = {}
 
-/** A command's array with one document, passed as bytes. */
-export function listOfOne(field: string, bytes: Uint8Array): DocumentSequence {
+/** A command's array of documents, passed as bytes. */
+export function listOf(field: string, ...documents: readonly Uint8Array[]): DocumentSequence {
   const list = new DocumentSequence(field)
-  list.push(unseen, bytes)
+  for (const bytes of documents) list.push(unseen, bytes)
   return list
 }
 
@@ -72,10 +72,17 @@ export function positionOfTime(time: unknown): Position | undefined {
   return time instanceof Timestamp && time.t > 0 ? positionOf(time.t, time.i) : undefined
 }
 
+/** The errors of a write command's statements, by their index. */
+export function writeErrorsOf(reply: Document): ReadonlyMap<number, Document> {
+  const errors: unknown = reply['writeErrors']
+  return new Map(
+    Array.isArray(errors) ? errors.map((error: Document) => [Number(error['index']), error]) : [],
+  )
+}
+
 /** The error of a write command's only statement; `undefined` if it succeeded. */
 export function writeErrorOf(reply: Document): Document | undefined {
-  const errors: unknown = reply['writeErrors']
-  return Array.isArray(errors) ? (errors[0] as Document | undefined) : undefined
+  return writeErrorsOf(reply).get(0)
 }
 
 /**

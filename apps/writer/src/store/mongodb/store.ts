@@ -6,10 +6,10 @@ import type { Acknowledged, Decide, DocumentPlace, Once, OnceKey, Outcome, Write
 import type { CollectionChecks } from '../collection-checks.ts'
 import { databaseOf, type DatabaseConnection } from './connection.ts'
 import { orUntimed, storeErrorOf, wroteNothing } from './driver-errors.ts'
+import { GroupedInserts } from './grouped-inserts.ts'
 import type { ReadModifyWrites } from './read-modify-writes.ts'
 import {
-  isTakenId,
-  listOfOne,
+  listOf,
   plainReplacement,
   positionIn,
   refusedStatement,
@@ -43,28 +43,22 @@ interface Reply {
 export class MongoStore implements WriteStore {
   readonly #options: MongoStoreOptions
   readonly #durable: Document
+  readonly #inserts: GroupedInserts
 
   constructor(options: MongoStoreOptions) {
     this.#options = options
-    this.#durable = { w: 'majority', j: true, wtimeout: options.acknowledgeWithinMs }
+    const { latestPosition, acknowledgeWithinMs } = options
+    this.#durable = { w: 'majority', j: true, wtimeout: acknowledgeWithinMs }
+    this.#inserts = new GroupedInserts({ run: (command) => this.#run(command), latestPosition })
   }
 
   insert(place: DocumentPlace, document: StoredDocument): Promise<Outcome<'created' | 'taken'>> {
-    return this.#checked(place, async ({ stored: collection }) => {
-      const { reply, at } = await this.#write({
-        insert: collection,
-        documents: listOfOne('documents', document),
-      })
-      const error = writeErrorOf(reply)
-      if (error && !isTakenId(error)) throw refusedStatement(error, at)
-      // After a rejected statement the server also waits for a majority, up to the latest operation it had seen.
-      return { outcome: error ? 'taken' : 'created', wrote: !error, at }
-    })
+    return this.#checked(place, ({ stored: collection }) => this.#inserts.insert(collection, document))
   }
 
   replace(place: DocumentPlace, document: StoredDocument): Promise<Outcome<'created' | 'replaced'>> {
     return this.#checked(place, async ({ stored: collection }) => {
-      const updates = listOfOne('updates', replacement(idIn(place), document, true))
+      const updates = listOf('updates', replacement(idIn(place), document, true))
       const { reply, at } = await this.#write({ update: collection, updates })
       const error = writeErrorOf(reply)
       if (error) throw refusedStatement(error, at)
@@ -79,7 +73,7 @@ export class MongoStore implements WriteStore {
 
   replacePlain(place: DocumentPlace, document: StoredDocument): Promise<Outcome<'replaced' | 'unsure'>> {
     return this.#checked(place, async ({ stored: collection }) => {
-      const updates = listOfOne('updates', plainReplacement(idIn(place), document))
+      const updates = listOf('updates', plainReplacement(idIn(place), document))
       // The only command whose filter inspects document contents. `maxTimeMS` ends it when nobody waits any more.
       const maxTimeMS = this.#options.acknowledgeWithinMs
       const { reply, at } = await this.#write({ update: collection, updates, maxTimeMS })
@@ -124,17 +118,22 @@ export class MongoStore implements WriteStore {
   }
 
   async #write(command: Document): Promise<Reply> {
-    const { connection, database, latestPosition } = this.#options
     let reply: Document
     try {
-      const db = databaseOf(connection.writes, database)
-      reply = await db.command({ ...command, writeConcern: this.#durable })
+      reply = await this.#run(command)
     } catch (error) {
       throw storeErrorOf(error, wroteNothing(error) ? 'confirm' : 'write')
     }
-    const at =
-      positionIn(reply) ?? (await orUntimed(latestPosition(), reply['n'] === 0 ? 'confirm' : 'write'))
-    return { reply, at }
+    const stage = reply['n'] === 0 ? 'confirm' : 'write'
+    return {
+      reply,
+      at: positionIn(reply) ?? (await orUntimed(this.#options.latestPosition(), stage)),
+    }
+  }
+
+  async #run(command: Document): Promise<Document> {
+    const { connection, database } = this.#options
+    return await databaseOf(connection.writes, database).command({ ...command, writeConcern: this.#durable })
   }
 }
 

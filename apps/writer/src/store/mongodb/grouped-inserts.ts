@@ -1,0 +1,123 @@
+import type { StoredDocument } from '@freshet/documents'
+import type { Position } from '@freshet/protocol'
+import { MongoWriteConcernError, type Document } from 'mongodb'
+import type { Outcome } from '../contract.ts'
+import { StoreError } from '../errors.ts'
+import { isNotPrimary, storeErrorOf, untimed } from './driver-errors.ts'
+import { isTakenId, listOf, positionIn, refusedStatement, writeErrorsOf } from './statements.ts'
+
+/**
+ * Commands at a time for each collection. While they run, further documents wait and then share one: a document in a command
+ * of ten costs the database and the driver a fraction of a command of its own.
+ */
+const MAX_RUNNING = 4
+const MAX_DOCUMENTS = 100
+/** The server stores up to 256 KiB of a command in one storage transaction (`insertVectorMaxBytes`). */
+const MAX_BYTES = 256 * 2 ** 10
+
+type Inserted = Outcome<'created' | 'taken'>
+
+interface Waiting {
+  readonly document: StoredDocument
+  readonly resolve: (inserted: Inserted) => void
+  readonly reject: (error: unknown) => void
+}
+
+interface Queue {
+  waiting: Waiting[]
+  running: number
+}
+
+export interface GroupedInsertsParts {
+  /** Runs a durable write. Rejects with errors of the driver. */
+  readonly run: (command: Document) => Promise<Document>
+  /** A position that is not before the majority's current one, for replies without a time. */
+  readonly latestPosition: () => Promise<Position>
+}
+
+/** Inserts documents that arrive together with one command. Each has its own outcome, as if it had been inserted alone. */
+export class GroupedInserts {
+  readonly #parts: GroupedInsertsParts
+  readonly #queues = new Map<string, Queue>()
+
+  constructor(parts: GroupedInsertsParts) {
+    this.#parts = parts
+  }
+
+  /** @throws {StoreError} */
+  insert(collection: string, document: StoredDocument): Promise<Inserted> {
+    const queue = this.#queues.get(collection) ?? { waiting: [], running: 0 }
+    this.#queues.set(collection, queue)
+    return new Promise((resolve, reject) => {
+      queue.waiting.push({ document, resolve, reject })
+      this.#send(collection, queue)
+    })
+  }
+
+  #send(collection: string, queue: Queue): void {
+    while (queue.waiting.length > 0 && queue.running < MAX_RUNNING) {
+      queue.running += 1
+      void this.#run(collection, queue, takeGroup(queue))
+    }
+    if (queue.running === 0) this.#queues.delete(collection)
+  }
+
+  async #run(collection: string, queue: Queue, group: readonly Waiting[]): Promise<void> {
+    await this.#settle(collection, group)
+    queue.running -= 1
+    this.#send(collection, queue)
+  }
+
+  /** Resolves or rejects each of the group. Never rejects itself. */
+  async #settle(collection: string, group: readonly Waiting[]): Promise<void> {
+    const documents = listOf('documents', ...group.map(({ document }) => document))
+    let reply: Document
+    try {
+      reply = await this.#parts.run({ insert: collection, documents, ordered: false })
+    } catch (error) {
+      const rejected = writeErrorsOf(error instanceof MongoWriteConcernError ? error.result : {})
+      for (const [index, { reject }] of group.entries())
+        reject(failureOf(error, rejected.has(index), group.length > 1))
+      return
+    }
+    const errors = writeErrorsOf(reply)
+    let at = positionIn(reply)
+    try {
+      at ??= await this.#parts.latestPosition()
+    } catch (cause) {
+      for (const [index, { reject }] of group.entries())
+        reject(untimed(cause, errors.has(index) ? 'confirm' : 'write'))
+      return
+    }
+    for (const [index, { resolve, reject }] of group.entries()) {
+      const error = errors.get(index)
+      if (error && !isTakenId(error)) reject(refusedStatement(error, at))
+      // After a rejected statement the server also waits for a majority, up to the latest operation it had seen.
+      else resolve({ outcome: error ? 'taken' : 'created', wrote: !error, at })
+    }
+  }
+}
+
+/** The first of those who wait, as many as fit into one command. */
+function takeGroup(queue: Queue): readonly Waiting[] {
+  let bytes = 0
+  let count = 0
+  for (const { document } of queue.waiting) {
+    bytes += document.length
+    if (count === MAX_DOCUMENTS || (count > 0 && bytes > MAX_BYTES)) break
+    count += 1
+  }
+  const group = queue.waiting.slice(0, count)
+  queue.waiting = queue.waiting.slice(count)
+  return group
+}
+
+/** @param rejected whether the server rejected this document. */
+function failureOf(error: unknown, rejected: boolean, shared: boolean): unknown {
+  const failure = storeErrorOf(error, rejected ? 'confirm' : 'write')
+  // A server that is no longer primary refuses a command before it starts, or the rest of one that it has begun.
+  if (!shared || !isNotPrimary(error)) return failure
+  return new StoreError('OUTCOME_UNKNOWN', 'the server stopped being primary during a group of inserts', {
+    cause: error,
+  })
+}
