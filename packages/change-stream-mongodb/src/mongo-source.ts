@@ -16,18 +16,20 @@ export interface MongoConnections {
   readonly collections: ReadonlyMap<string, CollectionPlace>
   readonly identity: IdentityRule
   readonly clock: Clock
+  /** Default: 0, each change as soon as possible. See `MongoSourceOptions`. */
+  readonly batchEveryMs?: number
 }
 
 /**
  * The feed of a MongoDB database and its reads. Both accept replies only from the same server process, `followed`, which
  * other snapshot reads must check too.
  */
-export function mongoSource({ feed, reads, others = [], ...shared }: MongoConnections): {
+export function mongoSource({ feed, reads, others = [], batchEveryMs = 0, ...shared }: MongoConnections): {
   readonly source: ChangeSource
   readonly reads: SourceReads
   readonly followed: FollowedServer
 } {
-  const parts = { ...shared, options: defaultMongoSourceOptions }
+  const parts = { ...shared, options: { ...defaultMongoSourceOptions, batchEveryMs } }
   const checked = [...(reads === feed ? [] : [reads]), ...others]
   const prove = async (): Promise<void> => void (await Promise.all(checked.map((one) => one.prove())))
   const source = new MongoSource({ ...parts, connection: feed, alsoCheck: { prove } })

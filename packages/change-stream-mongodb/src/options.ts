@@ -14,6 +14,8 @@ export interface MongoSourceOptions {
   readonly maxBehindSeconds: number
   /** Maximum changes per reply. A reply is applied in one turn of the event loop, which blocks everything else. */
   readonly batchSize: number
+  /** After a reply with changes, the next one is requested this much later, so that it carries what has come meanwhile. */
+  readonly batchEveryMs: number
 }
 
 /** Suited to a server with the default snapshot window of 300 seconds. */
@@ -25,4 +27,5 @@ export const defaultMongoSourceOptions: MongoSourceOptions = Object.freeze({
   maxOpenBytes: 64 * 1024 * 1024,
   maxBehindSeconds: 240,
   batchSize: 1_000,
+  batchEveryMs: 0,
 })

@@ -107,7 +107,7 @@ export class MongoSource implements ChangeSource {
   }
 
   async *read(origin: Origin, signal: AbortSignal): AsyncGenerator<Batch, void> {
-    const { connection, options } = this.#parts
+    const { connection, options, clock } = this.#parts
     await this.#prove()
     const server = await inspectServer(connection, options.replyWithinMs, signal)
     await using cursor = new FeedCursor(this.#parts, this.#selection, signal)
@@ -131,6 +131,7 @@ export class MongoSource implements ChangeSource {
       yield assembled.batch
       if (signal.aborted) return
       this.#checkEnd(assembled, reply)
+      if (isPartlyFull(reply, options)) await clock.sleep(options.batchEveryMs, signal)
       const waitMs = assembler.hasOpenPosition ? openPositionWaitMs : options.maxAwaitMs
       reply = await this.#ask((withinMs) => cursor.next(waitMs, withinMs))
     }
@@ -195,6 +196,11 @@ export class MongoSource implements ChangeSource {
     const { connection, identity, options } = this.#parts
     return identify(connection, identity, options.replyWithinMs, signal)
   }
+}
+
+/** A full reply may be one of many, and an empty one has already waited. */
+function isPartlyFull({ events }: FeedReply, { batchEveryMs, batchSize }: MongoSourceOptions): boolean {
+  return batchEveryMs > 0 && events.length > 0 && events.length < batchSize
 }
 
 function storedName(name: string, collections: ReadonlyMap<string, CollectionPlace>): string {

@@ -1,7 +1,7 @@
 import { mongoSource } from '@freshet/change-stream-mongodb'
 import { CollectionFileError, loadCollections } from '@freshet/documents'
 import { mongodbCodec } from '@freshet/documents-mongodb'
-import { ConfigError, defineOptions, secret, type ConfigOf } from '@freshet/kit'
+import { ConfigError, defineOptions, ms, secret, type ConfigOf } from '@freshet/kit'
 import { occupiedName } from '@freshet/messages'
 import { storedNameFault } from '@freshet/mongodb-rules'
 import { createReplica, defaultReplicaOptions } from '@freshet/replica'
@@ -16,6 +16,12 @@ export const mongodbOptions = defineOptions({
     'mongodb-uri',
     undefined,
     'The MongoDB URI of a read-only user; a user who may write is refused.',
+  ),
+  feedBatchMs: ms(
+    'feed-batch',
+    0,
+    'Takes changes of MongoDB in batches, at most one in this time: cheaper, and visible that much later.',
+    { max: 1_000 },
   ),
 })
 
@@ -45,6 +51,7 @@ export async function openMongodb(
     collections: places,
     identity: { kind: 'control' },
     clock,
+    batchEveryMs: config.feedBatchMs,
   })
   const replica = createReplica({
     ...source,
