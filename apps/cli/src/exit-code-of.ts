@@ -1,6 +1,7 @@
 import type { CollectionFileError } from '@freshet/documents'
 import { CodedError, ConfigError } from '@freshet/kit'
 import type { MigrationError } from '@freshet/migration'
+import type { PostgresMigrationError } from '@freshet/migration-postgres'
 import { CliError, cliFailures } from './errors.ts'
 import { exitCodes } from './exit-codes.ts'
 
@@ -13,6 +14,8 @@ export function exitCodeOf(error: unknown): number | undefined {
   if (isNamed<CollectionFileError>(error, 'CollectionFileError')) return exitCodes.badConfig
   if (isNamed<MigrationError>(error, 'MigrationError'))
     return error.code.endsWith('UNREACHABLE') ? exitCodes.unavailable : exitCodes.badConfig
+  if (isNamed<PostgresMigrationError>(error, 'PostgresMigrationError'))
+    return error.code === 'UNREACHABLE' ? exitCodes.unavailable : exitCodes.badConfig
   // Driver errors are passed through unchanged.
   return error instanceof Error && error.name.startsWith('Mongo') ? exitCodes.unavailable : undefined
 }

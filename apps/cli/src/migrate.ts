@@ -4,7 +4,7 @@ import { databaseName } from './database-name.ts'
 import { exitCodes } from './exit-codes.ts'
 
 const where = {
-  db: secret('db', REQUIRED, 'MongoDB address with a user that may create roles and users.'),
+  db: secret('db', REQUIRED, 'Address of MongoDB or PostgreSQL with a user that may create roles and users.'),
   database: databaseName(REQUIRED),
 }
 

@@ -5,6 +5,7 @@ import { storedNameFault } from '@freshet/mongodb-rules'
 import type { Clock } from '@freshet/kit'
 import { roleNames } from '@freshet/roles'
 import { join } from 'node:path'
+import { kindOf } from './dev/run-database.ts'
 
 /** What to create, and where. */
 export interface MigrationRequest {
@@ -36,6 +37,10 @@ const retryEveryMs = 500
 
 /** Creates what writer and readers need. Idempotent. @throws {MigrationError | CollectionFileError} */
 export async function createAll(request: MigrationRequest): Promise<Migrated> {
+  if (kindOf(request.db) === 'postgres') {
+    const { createInPostgres } = await import('./run-postgres-migration.ts')
+    return await createInPostgres(request)
+  }
   const { db, database, folder, messages, signal, clock, waitMs } = request
   const collections = [...(await loadCollections(folder, storedNameFault)).values()].map(
     ({ stored }) => stored,

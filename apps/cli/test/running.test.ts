@@ -16,6 +16,7 @@ const run: RunningDev = {
   writer: doors,
   readers: [doors, doors],
   deliveries: [doors],
+  databaseKind: 'mongodb',
   mongodb: 'mongodb://developer:hidden@127.0.0.1',
   reader: 'mongodb://reader:hidden@127.0.0.1',
   delivery: 'mongodb://delivery:hidden@127.0.0.1',

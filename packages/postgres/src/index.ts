@@ -1,6 +1,6 @@
 export { HeldWriter, heldCommits } from './held-writer.ts'
 export { findFreePort } from './port.ts'
-export { startPostgres } from './server.ts'
+export { runsAsOther, startPostgres } from './server.ts'
 export type { Postgres, PostgresOptions } from './server.ts'
 export { TestDatabase, testUser } from './test-database.ts'
 export type { TestDatabaseOptions } from './test-database.ts'

@@ -1,5 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,47 +13,54 @@ const run = promisify(execFile)
 export interface PostgresOptions {
   /** Server settings, for example `{ wal_level: 'logical' }`. */
   readonly settings?: Readonly<Record<string, string>>
+  /** Keeps the data, durably, and starts again on what is there. Not for root, who cannot run PostgreSQL. */
+  readonly kept?: {
+    readonly folder: string
+    /** That of the superuser, who gets it with new data. */
+    readonly password: string
+  }
 }
+
+/** Whether this process runs PostgreSQL as another user, who cannot read the private files of this one. */
+export const runsAsOther = process.getuid?.() === 0
 
 /** PostgreSQL refuses to run as root, which then uses the unprivileged user of every system. */
 const nobody = 65_534
-const identity = process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {}
+const identity = runsAsOther ? { uid: nobody, gid: nobody } : {}
 
 const superuser = 'postgres'
 
-/** For data that is thrown away. */
 const defaults: Readonly<Record<string, string>> = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
   shared_buffers: '16MB',
-  fsync: 'off',
 }
+
+/** For data that is thrown away. */
+const throwAway: Readonly<Record<string, string>> = { fsync: 'off' }
 
 /**
  * Starts a PostgreSQL on the loopback interface with new data and a superuser, in about two seconds. If this process is killed,
  * a watchdog stops the server.
  */
-export async function startPostgres({ settings = {} }: PostgresOptions = {}): Promise<Postgres> {
+export async function startPostgres({ settings = {}, kept }: PostgresOptions = {}): Promise<Postgres> {
   const folder = await mkdtemp(join(tmpdir(), 'freshet-postgres-'))
   await chmod(folder, 0o755)
   try {
     const bin = process.env[BIN_VARIABLE] ?? (await copyPrograms(join(folder, 'programs'))).bin
-    const data = join(folder, 'data')
-    await mkdir(data, { mode: 0o700 })
-    const password = randomBytes(12).toString('base64url')
-    const passwordFile = join(folder, 'password')
-    await writeFile(passwordFile, password, { mode: 0o600 })
-    if (identity.uid !== undefined)
-      for (const path of [data, passwordFile]) await chown(path, identity.uid, identity.gid)
-    const rules = ['--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', '--no-sync', '--no-instructions']
-    await run(
-      join(bin, 'initdb'),
-      [...rules, `--pgdata=${data}`, `--username=${superuser}`, `--pwfile=${passwordFile}`],
-      { ...identity, cwd: folder },
-    )
-    await rm(passwordFile)
+    const data = kept?.folder ?? join(folder, 'data')
+    await mkdir(data, { mode: 0o700, recursive: true })
+    const password = kept?.password ?? randomBytes(12).toString('base64url')
+    await initialize(bin, folder, data, password)
     const port = await findFreePort()
-    const server = new Postgres({ bin, folder, port, password, settings: { ...defaults, ...settings } })
+    const server = new Postgres({
+      bin,
+      folder,
+      data,
+      port,
+      password,
+      settings: { ...defaults, ...(kept ? {} : throwAway), ...settings },
+    })
     await server.start()
     return server
   } catch (error) {
@@ -61,9 +69,27 @@ export async function startPostgres({ settings = {} }: PostgresOptions = {}): Pr
   }
 }
 
+/** Makes new data, unless there is some. */
+async function initialize(bin: string, folder: string, data: string, password: string): Promise<void> {
+  if (existsSync(join(data, 'PG_VERSION'))) return
+  const passwordFile = join(folder, 'password')
+  await writeFile(passwordFile, password, { mode: 0o600 })
+  if (identity.uid !== undefined)
+    for (const path of [data, passwordFile]) await chown(path, identity.uid, identity.gid)
+  const rules = ['--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', '--no-sync', '--no-instructions']
+  await run(
+    join(bin, 'initdb'),
+    [...rules, `--pgdata=${data}`, `--username=${superuser}`, `--pwfile=${passwordFile}`],
+    { ...identity, cwd: folder },
+  )
+  await rm(passwordFile)
+}
+
 interface PostgresParts {
   readonly bin: string
+  /** Deleted at the end. */
   readonly folder: string
+  readonly data: string
   readonly port: number
   readonly password: string
   readonly settings: Readonly<Record<string, string>>
@@ -99,13 +125,13 @@ export class Postgres implements AsyncDisposable {
 
   /** Resolves when it accepts connections. */
   async start(): Promise<void> {
-    const { bin, folder, port, settings } = this.#parts
+    const { bin, folder, data, port, settings } = this.#parts
     const flags = Object.entries({ ...settings, port: String(port) }).flatMap(([name, value]) => [
       '-c',
       `${name}=${value}`,
     ])
     this.#printed = ''
-    const child = spawn(join(bin, 'postgres'), ['-D', join(folder, 'data'), ...flags], {
+    const child = spawn(join(bin, 'postgres'), ['-D', data, ...flags], {
       ...identity,
       cwd: folder,
       // It must not receive the Ctrl-C of a terminal.
@@ -124,6 +150,13 @@ export class Postgres implements AsyncDisposable {
     })
   }
 
+  /** Resolves when the running process has ended, for whatever reason. */
+  async ended(): Promise<void> {
+    const child = this.#child
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    await new Promise((resolve) => child.once('exit', resolve))
+  }
+
   /** Resolves when the process has ended. */
   async stop(mode: StopMode = 'fast'): Promise<void> {
     const child = this.#child
@@ -135,9 +168,9 @@ export class Postgres implements AsyncDisposable {
     this.#watchdog?.kill()
   }
 
-  /** Stops the server and deletes its data. */
+  /** Stops the server and deletes its data, unless that is kept. */
   async close(): Promise<void> {
-    await this.stop('immediate')
+    await this.stop(this.#parts.data.startsWith(this.#parts.folder) ? 'immediate' : 'fast')
     await rm(this.#parts.folder, { recursive: true, force: true })
   }
 

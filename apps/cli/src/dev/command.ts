@@ -1,4 +1,4 @@
-import { bytes, ConfigError, count, defineOptions, flag, text } from '@freshet/kit'
+import { bytes, choice, ConfigError, count, defineOptions, flag, text } from '@freshet/kit'
 import { serviceOptions } from '@freshet/service/options'
 import { defineCommand } from '../command.ts'
 import type { CommandContext } from '../command.ts'
@@ -7,6 +7,7 @@ import { CliError } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { StateFolder } from '../state-folder.ts'
 import type { DevConfig } from './config.ts'
+import { databaseKinds, kindOf } from './run-database.ts'
 
 const options = defineOptions({
   readers: count('readers', 2, 'How many readers to start.', { min: 1, max: 64 }),
@@ -28,8 +29,14 @@ const options = defineOptions({
   db: text(
     'db',
     undefined,
-    'Your own MongoDB: a replica set with access control, with a user that may create roles and users. It is ' +
-      'migrated, and its freshet-… users get new passwords. MONGODB_URI does the same but never changes passwords.',
+    'Your own MongoDB, a replica set with access control, or PostgreSQL, with a user that may create roles and users. It is ' +
+      'migrated, and its freshet… users get new passwords. MONGODB_URI does the same but never changes passwords.',
+  ),
+  databaseKind: choice(
+    'database-kind',
+    databaseKinds,
+    'mongodb',
+    'The database to start. PostgreSQL has no messages, so no deliveries and no chat page either.',
   ),
   database: databaseName('shop'),
   collections: text('collections', undefined, 'The directory of the collection files (default: the sample).'),
@@ -72,13 +79,27 @@ async function reportMongodbUri({ db, database }: DevConfig, { env, say }: Comma
   say(`Using MongoDB from MONGODB_URI (${hostsOf(uri)}, database ${database}).`)
 }
 
+/** An address decides the kind. PostgreSQL stores no messages. @throws {ConfigError} */
+function withKind<C extends DevConfig>(config: C, { env }: CommandContext): C {
+  const databaseKind = config.db === undefined ? config.databaseKind : kindOf(config.db)
+  if (databaseKind === 'mongodb') {
+    if (config.databaseKind === 'postgres')
+      throw new ConfigError('CONFLICT', '--db is not an address of PostgreSQL: expected postgres://….')
+    return config
+  }
+  if (config.db === undefined && (env['MONGODB_URI'] ?? '') !== '')
+    throw new ConfigError('CONFLICT', 'MONGODB_URI is set. Unset it to use PostgreSQL.')
+  return { ...config, databaseKind, deliveries: 0 }
+}
+
 /** `freshet dev`: runs the whole system on this machine until Ctrl-C. */
 export const devCommand = defineCommand({
   name: 'dev',
   summary:
-    'Runs MongoDB, a writer, readers, deliveries and changing sample data on this machine until Ctrl-C.',
+    'Runs a database, a writer, readers, deliveries and changing sample data on this machine until Ctrl-C.',
   options,
-  async run(config, context) {
+  async run(given, context) {
+    const config = withKind(given, context)
     if (config.sample && (config.noSample || config.collections !== undefined))
       throw new ConfigError('CONFLICT', '--sample cannot be combined with --no-sample or --collections.')
     await reportMongodbUri(config, context)

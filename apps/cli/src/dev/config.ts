@@ -1,3 +1,5 @@
+import type { DatabaseKind } from './run-database.ts'
+
 /** Options of `freshet dev`. */
 export interface DevConfig {
   readonly readers: number
@@ -8,14 +10,15 @@ export interface DevConfig {
   readonly host: string
   /** Origins for CORS; `*` for all. */
   readonly corsOrigins: readonly string[]
-  /** Address of an existing MongoDB. */
+  readonly databaseKind: DatabaseKind
+  /** Address of an existing database. */
   readonly db: string | undefined
   readonly database: string
   /** Directory of the collection files; the sample by default. */
   readonly collections: string | undefined
   readonly cacheSizeBytes: number
   readonly noSample: boolean
-  /** Also write sample data to an existing MongoDB. */
+  /** Also write sample data to an existing database. */
   readonly sample: boolean
   readonly json: boolean
 }

@@ -1,4 +1,4 @@
-import type { Log, Part } from '@freshet/kit'
+import type { Log } from '@freshet/kit'
 import { hostsOf, migrate, withCredentials } from '@freshet/migration'
 import { findMongod, isPortFree, startReplicaSet } from '@freshet/mongod'
 import type { FoundMongod, Member, ReplicaSet } from '@freshet/mongod'
@@ -6,6 +6,7 @@ import { roleNames } from '@freshet/roles'
 import type { RoleName } from '@freshet/roles'
 import type { CommandContext } from '../command.ts'
 import type { StateFolder } from '../state-folder.ts'
+import type { RunDatabase } from './run-database.ts'
 
 /** Options of the database of a run. */
 export interface DevDatabaseOptions {
@@ -25,7 +26,7 @@ const releasedWithinMs = 10_000
 const pollEveryMs = 100
 
 /** Connects to or starts MongoDB, and migrates it. */
-export class DevDatabase implements Part {
+export class DevDatabase implements RunDatabase {
   readonly name = 'MongoDB'
   readonly #options: DevDatabaseOptions
   readonly #passwords: ReadonlyMap<RoleName, string>
@@ -56,6 +57,10 @@ export class DevDatabase implements Part {
   uriFor(user: RoleName): string {
     const password = this.#passwords.get(user) ?? ''
     return withCredentials(this.#adminUri, { user, password, database: this.#options.database })
+  }
+
+  deliveryUri(): string {
+    return this.uriFor('freshet-delivery')
   }
 
   start(): Promise<void> {

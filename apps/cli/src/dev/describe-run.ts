@@ -1,12 +1,14 @@
 import type { Endpoints } from './child.ts'
 import type { RunningDev } from './running.ts'
 
+const databaseNames = { mongodb: 'MongoDB', postgres: 'PostgreSQL' } as const
+
 /** Describes the run, as one JSON line for programs and as text for people. */
 export function describeRun(
   running: RunningDev,
   chat: string | undefined,
 ): { readonly json: string; readonly text: string } {
-  const { writer, readers, deliveries, mongodb, database, token } = running
+  const { writer, readers, deliveries, databaseKind, mongodb: uri, database, token } = running
   const json = JSON.stringify({
     ready: true,
     writer: writer.url,
@@ -17,7 +19,7 @@ export function describeRun(
       readers: readers.map(({ managementUrl }) => managementUrl),
       deliveries: deliveries.map(({ managementUrl }) => managementUrl),
     },
-    mongodb,
+    [databaseKind]: uri,
     database,
     token,
     chat,
@@ -26,7 +28,7 @@ export function describeRun(
     ['writer', writer.url, `metrics and health: ${writer.managementUrl}/statusz`],
     ...rowsOf('reader', readers),
     ...rowsOf('delivery', deliveries),
-    ['MongoDB', mongodb, `database ${database}`],
+    [databaseNames[databaseKind], uri, `database ${database}`],
     ['token', token, ''],
     ...(chat === undefined ? [] : [['chat', chat, 'two people on two deliveries; kill one and watch']]),
   ]

@@ -1,10 +1,9 @@
 import { createPrivateKey } from 'node:crypto'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { loadCollections } from '@freshet/documents'
-import { storedNameFault } from '@freshet/mongodb-rules'
 import { Lifecycle } from '@freshet/kit'
 import type { Log } from '@freshet/kit'
+import { collectionsFor } from '../collection-places.ts'
 import type { CommandContext } from '../command.ts'
 import { signToken } from '../sign-token.ts'
 import { newTokenKey } from '../token-key.ts'
@@ -13,7 +12,7 @@ import type { StateFolder } from '../state-folder.ts'
 import { Announcement } from './announcement.ts'
 import { ChatPage, chatHost } from './chat-page.ts'
 import type { DevConfig } from './config.ts'
-import { DevDatabase } from './database.ts'
+import { openDatabase } from './open-database.ts'
 import { describeRun } from './describe-run.ts'
 import type { Endpoints } from './child.ts'
 import { externalHosts, loopbackOf, requireHost, localUrlOf, urlOf } from './host.ts'
@@ -55,23 +54,22 @@ export async function runDev(
     ended.abort()
   }
   const collections = resolve(context.cwd, config.collections ?? sampleFolder)
-  const names = [...(await loadCollections(collections, storedNameFault)).values()].map(
-    ({ stored }) => stored,
-  )
+  const places = await collectionsFor(config.databaseKind, collections)
   const tokenFor = (subject: string, forMs: number) => signedToken(state, subject, forMs)
   const token = await tokenFor('developer', tokenForMs)
 
   const { database } = config
-  const mongodb = new DevDatabase({
+  const db = openDatabase(config.databaseKind, {
     context,
     log,
     state,
     uri: config.db,
     database,
-    collections: names,
+    collections: places,
     onEnd,
   })
-  const sampleMode = sampleModeFor(config, mongodb.externalUri)
+  const messages = config.databaseKind === 'mongodb' ? ['--messages'] : []
+  const sampleMode = sampleModeFor(config, db.externalUri)
   const chatPort = portsAt(config.port, 1 + config.readers + config.deliveries).port
   const withChat = sampleMode === 'written' && config.deliveries > 0
   if (withChat && chatPort !== 0) await requireFree(chatPort, chatHost, 'the chat page')
@@ -86,12 +84,12 @@ export async function runDev(
         app: 'writer',
         name: 'writer',
         index: 0,
-        uri: mongodb.uriFor('freshet-writer'),
-        args: [...readerUrl(config), '--messages'],
+        uri: db.uriFor('freshet-writer'),
+        args: [...readerUrl(config), ...messages],
       }),
   })
   const readers = readerNames.map((name, at) => {
-    const args = [`--cache-size=${config.cacheSizeBytes}B`, '--messages']
+    const args = [`--cache-size=${config.cacheSizeBytes}B`, ...messages]
     return new ServicePart({
       context,
       name,
@@ -101,7 +99,7 @@ export async function runDev(
           app: 'reader',
           name,
           index: at + 1,
-          uri: mongodb.uriFor('freshet-reader'),
+          uri: db.uriFor('freshet-reader'),
           args,
         }),
     })
@@ -119,7 +117,7 @@ export async function runDev(
             name,
             ports,
             index: 1 + config.readers + at,
-            uri: mongodb.uriFor('freshet-delivery'),
+            uri: db.deliveryUri(),
             args: [],
           }),
       }),
@@ -128,10 +126,12 @@ export async function runDev(
   const sample = new SampleData({
     writer: () => localUrlOf(writer.endpoints.url),
     token,
-    people: [
-      { user: ann, token: await tokenFor(ann, pageTokenForMs) },
-      { user: bob, token: await tokenFor(bob, pageTokenForMs) },
-    ],
+    ...(messages.length > 0 && {
+      people: [
+        { user: ann, token: await tokenFor(ann, pageTokenForMs) },
+        { user: bob, token: await tokenFor(bob, pageTokenForMs) },
+      ] as const,
+    }),
     clock,
     log,
   })
@@ -147,18 +147,14 @@ export async function runDev(
 
   await using lifecycle = new Lifecycle({ log, clock, stopWithinMs })
   stopped.addEventListener('abort', () => {
-    say(
-      mongodb.dataLocation === undefined
-        ? 'Stopping …'
-        : `Stopping …; the data remains in ${mongodb.dataLocation}.`,
-    )
+    say(db.dataLocation === undefined ? 'Stopping …' : `Stopping …; the data remains in ${db.dataLocation}.`)
     ended.abort()
   })
   ended.signal.addEventListener('abort', () => void lifecycle.stop(), { once: true })
   if (stopped.aborted) return 'stopped'
   try {
     await lifecycle.start([
-      mongodb,
+      db,
       // Its origin is needed to start the services.
       ...(withChat ? [chat] : []),
       writer,
@@ -174,11 +170,12 @@ export async function runDev(
       writer: localEndpoints(writer.endpoints),
       readers: readers.map(({ endpoints }) => localEndpoints(endpoints)),
       deliveries: deliveries.map(({ endpoints }) => localEndpoints(endpoints)),
-      mongodb: mongodb.adminUri,
-      reader: mongodb.uriFor('freshet-reader'),
-      delivery: mongodb.uriFor('freshet-delivery'),
-      writerMongodb: mongodb.uriFor('freshet-writer'),
-      auditor: mongodb.uriFor('freshet-auditor'),
+      databaseKind: config.databaseKind,
+      mongodb: db.adminUri,
+      reader: db.uriFor('freshet-reader'),
+      delivery: db.deliveryUri(),
+      writerMongodb: db.uriFor('freshet-writer'),
+      auditor: db.uriFor('freshet-auditor'),
       database,
       collections,
       token,
@@ -186,7 +183,7 @@ export async function runDev(
     }
     await announcement.publish(running)
     if (sampleMode === 'not requested')
-      say('No sample data is written to your own MongoDB; use --sample to write it.')
+      say('No sample data is written to your own database; use --sample to write it.')
     const { json, text } = describeRun(running, withChat ? chat.url : undefined)
     context.print(config.json ? json : [text, ...externalAccessNote(config.host)].join('\n'))
     await untilAborted(ended.signal)

@@ -3,6 +3,7 @@ import { CliError } from '../errors.ts'
 import { FileLock } from '../file-lock.ts'
 import { readStateFile, stateFolderName } from '../state-folder.ts'
 import type { Endpoints } from './child.ts'
+import { kindOf, type DatabaseKind } from './run-database.ts'
 
 /** Describes the current run for other commands. Deleted when it ends. */
 export const runningFile = 'running.json'
@@ -15,7 +16,8 @@ export interface RunningDev {
   readonly writer: Endpoints
   readonly readers: readonly Endpoints[]
   readonly deliveries: readonly Endpoints[]
-  /** Address with an administrator, for development only. */
+  readonly databaseKind: DatabaseKind
+  /** Address of the database with an administrator, for development only. */
   readonly mongodb: string
   /** Address with the readers' user. */
   readonly reader: string
@@ -46,6 +48,7 @@ export function readRunning(context: { readonly cwd: string }): RunningDev | und
     writer: endpointsIn(run['writer'], 'writer'),
     readers: servicesIn(run, 'readers'),
     deliveries: servicesIn(run, 'deliveries'),
+    databaseKind: kindOf(textIn(run, 'mongodb')),
     mongodb: textIn(run, 'mongodb'),
     reader: textIn(run, 'reader'),
     delivery: textIn(run, 'delivery'),

@@ -35,7 +35,8 @@ export interface ServiceSpec {
   readonly args: readonly string[]
 }
 
-const addressFile = 'mongodb-uri'
+/** Also the names of the options. */
+const addressFiles = { mongodb: 'mongodb-uri', postgres: 'postgres-uri' } as const
 const ticketSecretFile = 'ticket-secret'
 const publicKeysFile = 'token-public-keys'
 
@@ -52,6 +53,7 @@ export function childOptions(shared: SharedServiceOptions, spec: ServiceSpec): C
   const slug = spec.name.replaceAll(' ', '-')
   const own = (name: string): string => join(slug, name)
   state.folder(slug)
+  const addressFile = addressFiles[config.databaseKind]
   state.write(own(addressFile), spec.uri)
   state.write(own(publicKeysFile), publicKeysOf(state.secret(tokenKeyFile, newTokenKey)))
   if (spec.app === 'delivery') state.write(own(ticketSecretFile), state.secret(ticketSecretFile))
@@ -60,7 +62,7 @@ export function childOptions(shared: SharedServiceOptions, spec: ServiceSpec): C
     `--host=${config.host}`,
     `--port=${port}`,
     `--management-port=${managementPort}`,
-    `--mongodb-uri-file=${state.file(own(addressFile))}`,
+    `--${addressFile}-file=${state.file(own(addressFile))}`,
     `--database=${config.database}`,
     spec.app === 'delivery'
       ? `--ticket-secret-file=${state.file(own(ticketSecretFile))}`
