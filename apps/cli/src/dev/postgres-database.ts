@@ -86,7 +86,7 @@ export class DevPostgres implements RunDatabase {
   }
 
   async #startOwn(): Promise<string> {
-    const { state, context, onEnd } = this.#options
+    const { state, context } = this.#options
     if (!state.ephemeral && runsAsOther)
       context.say(
         'PostgreSQL does not run as root: it runs as another user, and its data is deleted at the end.',
@@ -101,9 +101,12 @@ export class DevPostgres implements RunDatabase {
     }
     const server = await startPostgres({ settings, ...kept })
     this.#server = server
-    void server.ended().then(() => {
-      if (!this.#stopping.signal.aborted) onEnd('PostgreSQL ended unexpectedly')
-    })
+    void this.#watch(server)
     return server.uri()
+  }
+
+  async #watch(server: Postgres): Promise<void> {
+    await server.ended()
+    if (!this.#stopping.signal.aborted) this.#options.onEnd('PostgreSQL ended unexpectedly')
   }
 }
