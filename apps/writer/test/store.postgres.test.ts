@@ -12,7 +12,16 @@ import { openWriter } from './support/open-writer.ts'
 
 const db = await openHttpPostgres()
 const writer = await openWriter(db.uri)
-afterAll(async () => await db[Symbol.asyncDispose]())
+let closed = false
+async function closeWriter(): Promise<void> {
+  if (closed) return
+  closed = true
+  await writer[Symbol.asyncDispose]()
+}
+afterAll(async () => {
+  await closeWriter()
+  await db[Symbol.asyncDispose]()
+})
 
 const { admin } = db
 const lenient = { prefer: 'handling=lenient' }
@@ -225,7 +234,7 @@ test('W6 a beat based on an outdated state writes nothing', async () => {
     },
   })
   // It would beat too. This is the last test.
-  await writer[Symbol.asyncDispose]()
+  await closeWriter()
   await using _ = await openWriter(db.uri, { over: once })
   await eventually(() => expect(done).toBeDefined())
   expect(done?.[0]).toBe(done?.[1])
