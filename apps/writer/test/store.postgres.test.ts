@@ -194,6 +194,7 @@ test('answers are deleted once they have expired', async () => {
 test('W9 a commit that a required standby does not confirm in time is 504, and a refusal is 503', async () => {
   await db.openAdmin(async (own) => {
     await put('held', 'x')
+    await put('changed', 'x')
     for (const [name, value] of Object.entries(heldCommits))
       await own.query(`alter system set ${name} = '${value}'`)
     await own.query('select pg_reload_conf()')
@@ -207,7 +208,9 @@ test('W9 a commit that a required standby does not confirm in time is 504, and a
       }),
     )
     const patch = { headers: { 'if-match': '*' }, body: { name: 'z' } }
-    expect((await other.send('PUT', 'products/held', patch)).json).toMatchObject({ status: 504, id: 'held' })
+    // Not the same row, which stays locked until its commit is confirmed.
+    const changed = await other.send('PUT', 'products/changed', patch)
+    expect(changed.json).toMatchObject({ status: 504, id: 'changed' })
     const absent = await other.send('DELETE', 'products/absent')
     expect(absent.json).toMatchObject({ status: 503, ...problem('unavailable') })
     await eventually(async () => expect(await other.status()).toMatchObject({ heartbeatFailing: true }))
