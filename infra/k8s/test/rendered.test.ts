@@ -87,6 +87,18 @@ withHelm('the chart', () => {
     expect(of(images(helm('--set', values.join())))).toEqual(of(images(withComponents(...components))))
   })
 
+  test('has a value for the component of Prometheus', () => {
+    writeFileSync(
+      join(scratch, 'kustomization.yaml'),
+      'kind: Kustomization\ncomponents:\n  - ../../monitoring\n',
+    )
+    const component = normal(runTool('kubectl', ['kustomize', scratch]))
+    const ofChart = normal(helm('--set', 'monitoring.enabled=true'))
+    expect(Object.keys(component)).toHaveLength(3)
+    expect(Object.fromEntries(Object.keys(component).map((name) => [name, ofChart[name]]))).toEqual(component)
+    expect(helm()).not.toMatch(/PodMonitor|PrometheusRule|dashboard/)
+  })
+
   test('negative control: a chart whose objects differ in one word is not the same', () => {
     expect(normal(helm('--values', join(chart, 'try.yaml'), '--set', 'reader.cpu=101m'))).not.toEqual(
       normal(overlay('try')),
