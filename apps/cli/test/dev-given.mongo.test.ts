@@ -26,7 +26,7 @@ test('an existing MongoDB is named before it is used, and keeps its data and pas
   expect(dev.said.split('\n').slice(0, 3)).toEqual([
     `Using MongoDB from MONGODB_URI (${hosts}, database given).`,
     `Connecting to ${hosts}, database given …`,
-    'No sample data is written to your own MongoDB; use --sample to write it.',
+    'No sample data is written to your own database; use --sample to write it.',
   ])
   dev.signal('SIGINT')
   expect(await dev.outcome).toMatchObject({
