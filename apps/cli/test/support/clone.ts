@@ -21,7 +21,7 @@ export class Clone implements Disposable {
   constructor() {
     for (const part of ['scripts', 'node_modules/.bin', 'apps/cli/dist'])
       mkdirSync(join(this.folder, part), { recursive: true })
-    for (const file of ['scripts/run.mjs', 'package.json', 'pnpm-lock.yaml'])
+    for (const file of ['scripts/run.mjs', 'scripts/long-tests.json', 'package.json', 'pnpm-lock.yaml'])
       copyFileSync(join(root, file), join(this.folder, file))
     const lock = createHash('sha256').update(readFileSync(join(root, 'pnpm-lock.yaml')))
     this.write('node_modules/.freshet-installed', lock.digest('hex'))
