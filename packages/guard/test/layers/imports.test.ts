@@ -45,7 +45,8 @@ const exceptions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'type Client of pg': 'a type',
     'type ClientConfig of pg': 'a type',
     'type EventEmitter of node:events': 'a type',
-    '@freshet/postgres-rules': 'names, positions, texts of statements, and checks of tables by a query that it is given',
+    '@freshet/postgres-rules':
+      'names, positions, texts of statements, and checks of tables by a query that it is given',
   },
   '@freshet/delivery': {
     'process in main.ts': 'main.ts hands environment and signals to the service, and nothing else',
