@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { BSON, Long, type ReadCommand, type ReadConnection } from '@freshet/guard'
+import { systemClock } from '@freshet/kit'
 import { positionOf, type SourceId, type SourcePosition } from '@freshet/protocol'
 import { eventually } from '@freshet/testkit'
 import { MongoUserReads } from '../src/backend/mongodb/user-reads.ts'
@@ -72,7 +73,8 @@ const replyOf = (batch: string, documents: readonly Uint8Array[], id: number) =>
 
 function open() {
   const connection = new FakeConnection()
-  return { connection, reads: new MongoUserReads({ connection, followed: { expect: () => undefined } }) }
+  const followed = { expect: () => undefined }
+  return { connection, reads: new MongoUserReads({ connection, clock: systemClock, followed }) }
 }
 
 test('D63 users who connect together share a read, also when it takes several replies', async () => {

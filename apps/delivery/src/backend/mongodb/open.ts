@@ -48,7 +48,7 @@ export async function openMongodb(
   return {
     source,
     contentOf,
-    reads: new MongoUserReads({ connection: reads, followed: source.followed }),
+    reads: new MongoUserReads({ connection: reads, clock, followed: source.followed }),
     guard: () => connections.status(),
     parts: [connections],
   }

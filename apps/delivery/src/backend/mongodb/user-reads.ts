@@ -1,3 +1,4 @@
+import type { Clock } from '@freshet/kit'
 import type { FollowedServer } from '@freshet/change-stream-mongodb'
 import { serverOf, Timestamp, type ReadCommand, type ReadConnection, type RunOptions } from '@freshet/guard'
 import { revocationId, type Membership } from '@freshet/messages'
@@ -12,6 +13,8 @@ const MAX_USERS = 100
 const MAX_RUNNING = 8
 /** One read runs at a time while fewer users wait, and one more for each of these, so that users gather and share reads. */
 const USERS_PER_READ = 50
+/** After a read of several users, the next one waits this long for more: many connect at once, and each read costs much. */
+const GATHER_MS = 15
 /** Users that may wait, some three seconds of handshakes. Beyond that they are refused and come back later. */
 const MAX_WAITING = 10_000
 /** Memberships of the users of one read. */
@@ -24,6 +27,7 @@ const REPLY_EXTRA_MS = 1_000
 
 export interface MongoUserReadsParts {
   readonly connection: ReadConnection
+  readonly clock: Clock
   /** The server that holds the feed: a position says nothing about the history of another. */
   readonly followed: Pick<FollowedServer, 'expect'>
 }
@@ -41,6 +45,8 @@ class TooManyMemberships extends Error {
   override readonly name = 'TooManyMemberships'
 }
 
+const unending = new AbortController().signal
+
 type Reply = Awaited<ReturnType<ReadConnection['run']>>
 
 /** Snapshot reads of memberships and revocations. Users who wait for the same position share a read. */
@@ -49,6 +55,8 @@ export class MongoUserReads implements UserReads {
   #waiting: Waiting[] = []
   #running = 0
   #scheduled = false
+  /** Several users shared the last read. */
+  #many = false
 
   constructor(parts: MongoUserReadsParts) {
     this.#parts = parts
@@ -67,10 +75,14 @@ export class MongoUserReads implements UserReads {
   #schedule(): void {
     if (this.#scheduled || !this.#mayRun()) return
     this.#scheduled = true
-    setImmediate(() => {
-      this.#scheduled = false
-      while (this.#mayRun()) void this.#run(this.#take())
-    })
+    void this.#gather()
+  }
+
+  async #gather(): Promise<void> {
+    if (this.#many) await this.#parts.clock.sleep(GATHER_MS, unending)
+    else await new Promise(setImmediate)
+    this.#scheduled = false
+    while (this.#mayRun()) void this.#run(this.#take())
   }
 
   #mayRun(): boolean {
@@ -92,6 +104,7 @@ export class MongoUserReads implements UserReads {
 
   async #run(taken: readonly Waiting[]): Promise<void> {
     this.#running += 1
+    this.#many = taken.length > 1
     await this.#settle(taken)
     this.#running -= 1
     this.#schedule()
