@@ -20,8 +20,8 @@ export const mongodbOptions = defineOptions({
   mongodbUri: secret('mongodb-uri', undefined, 'The MongoDB address, with the user of the writer.'),
 })
 
-/** Retries of a transaction after conflicts, and the pauses between them. */
-const RETRIES = 5
+/** Retries of a transaction after conflicts, and the pauses between them: for about a second. */
+const RETRIES = 15
 const PAUSES = { firstMs: 4, maxMs: 100 }
 
 /**
