@@ -203,7 +203,7 @@ test('W8 an error in a plain collection is not attributed to its kind', async ()
   }
   await using _ = await db.failPoint(
     'failCommand',
-    { times: 6 },
+    { times: 16 },
     {
       failCommands: ['find'],
       appName: 'freshet-writer',
