@@ -18,22 +18,23 @@ async function freshetIn(env: Readonly<Record<string, string>>, ...argv: string[
   return { code, ...lines }
 }
 
+const commands = [
+  'dev',
+  'audit',
+  'doctor',
+  'doctor guard',
+  'doctor log',
+  'top',
+  'why',
+  'token',
+  'migrate',
+  'timeline new',
+]
+
 test('without a command, all commands are listed', async () => {
   const { code, printed } = await freshet()
   expect(code).toBe(0)
-  for (const name of [
-    'dev',
-    'audit',
-    'doctor',
-    'doctor guard',
-    'doctor log',
-    'top',
-    'why',
-    'token',
-    'migrate',
-    'timeline new',
-  ])
-    expect(printed).toContain(`  ${name} `)
+  for (const name of commands) expect(printed).toContain(`  ${name} `)
 })
 
 test.each([
@@ -226,18 +227,7 @@ test('a token may be valid for as long as services accept', async () => {
   expect(exp - iat).toBe(366 * 86_400)
 })
 
-test.each([
-  'dev',
-  'audit',
-  'doctor',
-  'doctor guard',
-  'doctor log',
-  'top',
-  'why',
-  'token',
-  'migrate',
-  'timeline new',
-])('%s --help lists its exit codes, and mentions no unknown option', async (name) => {
+test.each(commands)('%s --help lists its exit codes, and mentions no unknown option', async (name) => {
   const { printed } = await freshet(...name.split(' '), '--help')
   expect(printed).toMatch(/^Exit codes:\n {2}0 /m)
   for (const [flag] of printed.matchAll(/(?<!npm run )--[a-z][a-z-]*/g))

@@ -22,6 +22,8 @@ export async function openBackend(
       'Set one of --mongodb-uri-file, --postgres-uri-file and --log-uri-file, and not several.',
     )
   if (mongodbUri !== undefined) return await openMongodb({ ...config, mongodbUri }, tools)
+  if (config.messages && (postgresUri ?? logUri) !== undefined)
+    throw new ConfigError('CONFLICT', '--messages: messages are stored in MongoDB. Serve them from there.')
   if (postgresUri !== undefined) return await openPostgres({ ...config, postgresUri }, tools)
   if (logUri !== undefined) return await openLogBackend({ ...config, logUri }, tools)
   throw new ConfigError(

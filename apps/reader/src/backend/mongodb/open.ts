@@ -1,5 +1,4 @@
 import { mongoSource } from '@freshet/change-stream-mongodb'
-import { CollectionFileError, loadCollections } from '@freshet/documents'
 import { mongodbCodec } from '@freshet/documents-mongodb'
 import { ConfigError, defineOptions, ms, secret, type ConfigOf } from '@freshet/kit'
 import { occupiedName } from '@freshet/messages'
@@ -7,6 +6,7 @@ import { storedNameFault } from '@freshet/mongodb-rules'
 import { createReplica, defaultReplicaOptions } from '@freshet/replica'
 import { documentEncoder } from '../../read-document.ts'
 import type { Backend, BackendSettings, BackendTools } from '../contract.ts'
+import { loadServed } from '../served.ts'
 import { openConnections } from './connections.ts'
 import { MongoMessageReads } from './message-reads.ts'
 
@@ -31,18 +31,14 @@ export async function openMongodb(
   tools: BackendTools,
 ): Promise<Backend> {
   const { log, clock, inFlight } = tools
-  const collections = await loadCollections(config.collections, storedNameFault).catch((error: unknown) => {
-    if (!(error instanceof CollectionFileError)) throw error
-    throw new ConfigError('BAD_VALUE', `--collections: ${error.message}`, { cause: error })
-  })
-  const occupied = config.messages ? occupiedName(collections.keys()) : undefined
+  const { places, access } = await loadServed(config.collections, storedNameFault)
+  const occupied = config.messages ? occupiedName(places.keys()) : undefined
   if (occupied !== undefined)
     throw new ConfigError(
       'CONFLICT',
       `--collections: with --messages, no collection may be named ${occupied}, since /v1/${occupied} is a path of messages.`,
     )
   const connections = await openConnections(config, tools, Math.random)
-  const places = new Map([...collections].map(([name, { idType, stored }]) => [name, { idType, stored }]))
   const { feed, reads, also: messages } = connections
   const { followed, ...source } = mongoSource({
     feed,
@@ -63,7 +59,6 @@ export async function openMongodb(
     random: Math.random,
     log,
   })
-  const access = new Map([...collections].map(([name, { access: declared }]) => [name, declared.read]))
   return {
     replica,
     access,

@@ -1,11 +1,10 @@
-import { ChangeStreamError } from '@freshet/change-stream'
 import { postgresSource, tableNameFault, type PostgresSourceAndReads } from '@freshet/change-stream-postgres'
-import { CollectionFileError, etagOf, loadCollections } from '@freshet/documents'
-import { Backoff, ConfigError, defineOptions, secret, text, type ConfigOf, type Part } from '@freshet/kit'
+import { ConfigError, defineOptions, secret, text, type ConfigOf, type Part } from '@freshet/kit'
 import { createReplica, defaultReplicaOptions } from '@freshet/replica'
 import type { GuardReport } from '@freshet/service'
-import { documentEncoder } from '../../read-document.ts'
 import type { Backend, BackendSettings, BackendTools } from '../contract.ts'
+import { checked, rowEncoder } from '../rows.ts'
+import { loadServed } from '../served.ts'
 
 /** Options of a reader on PostgreSQL. */
 export const postgresOptions = defineOptions({
@@ -21,12 +20,6 @@ export const postgresOptions = defineOptions({
   ),
 })
 
-/** A row is JSON already when it leaves the source. The copy owns its memory. */
-const encode = documentEncoder((document) => {
-  const json = Buffer.from(document)
-  return { json, etag: etagOf(json) }
-})
-
 /**
  * Loads the collection files, checks that the user cannot write, and creates the replica.
  * @throws {ConfigError} nothing is left open.
@@ -36,13 +29,7 @@ export async function openPostgres(
   tools: BackendTools,
 ): Promise<Backend> {
   const { log, clock, inFlight } = tools
-  if (config.messages)
-    throw new ConfigError('CONFLICT', '--messages: messages are stored in MongoDB. Serve them from there.')
-  const collections = await loadCollections(config.collections, tableNameFault).catch((error: unknown) => {
-    if (!(error instanceof CollectionFileError)) throw error
-    throw new ConfigError('BAD_VALUE', `--collections: ${error.message}`, { cause: error })
-  })
-  const places = new Map([...collections].map(([name, { idType, stored }]) => [name, { idType, stored }]))
+  const { places, access } = await loadServed(config.collections, tableNameFault)
   const opened = postgresSource({
     uri: uriOf(config),
     appName: 'freshet-reader',
@@ -56,7 +43,7 @@ export async function openPostgres(
     stop: () => opened.close(),
   }
   try {
-    await proveReadOnly(opened, tools, Math.random)
+    await checked('the database', '--postgres-uri-file', () => opened.user.prove(), tools)
   } catch (error) {
     await opened.close()
     throw error
@@ -66,13 +53,12 @@ export async function openPostgres(
     reads: opened.reads,
     collections: places,
     budget: inFlight.budget,
-    encoder: encode,
+    encoder: rowEncoder,
     options: { ...defaultReplicaOptions, cacheBytes: config.cacheBytes, fillWaitMs: config.fillWaitMs },
     clock,
     random: Math.random,
     log,
   })
-  const access = new Map([...collections].map(([name, { access: declared }]) => [name, declared.read]))
   return { replica, access, guard: () => reportOf(opened), parts: [connections] }
 }
 
@@ -89,30 +75,6 @@ function uriOf({
   const uri = new URL(postgresUri)
   uri.pathname = `/${encodeURIComponent(database)}`
   return uri.href
-}
-
-/** Retries while the database is unreachable: an outage during a rollout must not end new processes. */
-const BACKOFF = { firstMs: 1_000, maxMs: 10_000 } as const
-
-/** @throws {ConfigError} retrying cannot help, for example if the user may write. */
-async function proveReadOnly(
-  { user }: PostgresSourceAndReads,
-  { log, clock, signal }: BackendTools,
-  random: () => number,
-): Promise<void> {
-  const backoff = new Backoff(BACKOFF, random)
-  for (;;) {
-    try {
-      return await user.prove()
-    } catch (error) {
-      if (!(error instanceof ChangeStreamError)) throw error
-      if (!error.retry)
-        throw new ConfigError('BAD_VALUE', `--postgres-uri-file: ${error.message}`, { cause: error })
-      log.warn({ err: error }, 'the database is unreachable, retrying')
-      await clock.sleep(backoff.next(), signal)
-      signal.throwIfAborted()
-    }
-  }
 }
 
 function reportOf({ user }: PostgresSourceAndReads): GuardReport & { readonly user: string | undefined } {
