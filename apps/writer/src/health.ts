@@ -22,8 +22,8 @@ export interface WriterHealthParts {
   readonly bodies: Pick<BodyBudget, 'takenBytes'>
   readonly connection: Backend['connection']
   readonly clock: Clock
-  /** Not ready after the database has been silent for this long, in milliseconds. */
-  readonly unreadyAfterMs: number
+  /** Not ready after the database has been silent for this long, in milliseconds; `undefined`: silence is ignored. */
+  readonly unreadyAfterMs: number | undefined
 }
 
 /** A writer's part of `/statusz`. */
@@ -46,10 +46,12 @@ export interface WriterStatus {
   readonly problems: Readonly<Partial<Record<ProblemCode, number>>>
 }
 
-/** Whether a writer can serve requests. Without its database it cannot, so load balancers should use another one. */
+/**
+ * Readiness of a writer. An outage of the database alone does not make it unready unless configured: it ends by itself and
+ * meets all writers at once, and then clients get a 503 that says that nothing was written instead of no connection.
+ */
 export class WriterHealth implements Health<WriterStatus> {
   readonly #parts: WriterHealthParts
-  #started = false
 
   constructor(parts: WriterHealthParts) {
     this.#parts = parts
@@ -57,13 +59,11 @@ export class WriterHealth implements Health<WriterStatus> {
 
   /** Whether the source has ever been known. */
   started(): boolean {
-    this.#started ||= this.#parts.databases.every(({ source }) => source.source !== undefined)
-    return this.#started
+    return this.#parts.databases.every(({ source }) => source.everKnown)
   }
 
   unready(): string | undefined {
-    const { databases, connection } = this.#parts
-    if (connection.state === 'renewing') return 'the database connection is being recreated'
+    const { databases } = this.#parts
     const [documents, messages] = databases.map((database) => this.#unready(database))
     return documents ?? (messages === undefined ? undefined : `messages: ${messages}`)
   }
@@ -71,8 +71,10 @@ export class WriterHealth implements Health<WriterStatus> {
   #unready(database: WatchedDatabase): string | undefined {
     const { source, heartbeat, limit } = database
     const { clock, unreadyAfterMs } = this.#parts
+    // Waiting does not mend this.
     if (source.unnamed) return 'the database has no source document: run freshet migrate'
-    if (source.source === undefined) return 'source unknown'
+    if (!source.everKnown) return 'source unknown'
+    if (unreadyAfterMs === undefined) return undefined
     if (this.#silentMs(database) > unreadyAfterMs) return `database silent for more than ${unreadyAfterMs} ms`
     const takenAt = Math.max(heartbeat.lastBeatAt ?? -Infinity, limit.wroteAt ?? -Infinity)
     return clock.now() - takenAt > unreadyAfterMs

@@ -29,7 +29,11 @@ export const writerOptions = defineOptions({
     'The role, in the claim `roles`, that may manage every group and revoke tokens.',
   ),
   readerUrl: url('reader-url', undefined, 'Base URL of a reader; answers to GET requests link to it.'),
-  unreadyAfterMs: ms('unready-after', 5_000, 'Not ready after the database has been silent for this long.'),
+  unreadyAfterMs: ms(
+    'unready-after',
+    undefined,
+    'Not ready after the database has been silent for this long; by default writes are only refused.',
+  ),
 })
 
 /** The parsed `writerOptions`. */

@@ -40,6 +40,7 @@ export class SourceWatch implements Part {
   )
   #beganAt = -Infinity
   #source: SourceId | undefined
+  #everKnown = false
   #seenAt: number | undefined
   /** Aborts when the current check, or the last one, becomes invalid. */
   #doubted = new AbortController()
@@ -64,6 +65,11 @@ export class SourceWatch implements Part {
   /** `undefined` before the first check, if the last one found no source document, and while in doubt. */
   get source(): SourceId | undefined {
     return this.#source
+  }
+
+  /** Whether any check has found a source. */
+  get everKnown(): boolean {
+    return this.#everKnown
   }
 
   /** Whether the last check found no source document: the database was dropped, or never migrated. */
@@ -139,6 +145,7 @@ export class SourceWatch implements Part {
     this.#seenAt = clock.now()
     if (source !== undefined && source !== this.#source) log.info({ source }, 'writing to this source')
     this.#source = source
+    this.#everKnown ||= source !== undefined
     this.#unnamed = source === undefined
     for (const wake of this.#waiting) wake()
     return true

@@ -29,7 +29,7 @@ export interface WriterAppParts extends Omit<Backend, 'parts'> {
   readonly maxHops: number
   readonly readerUrl: string | undefined
   readonly messagesAdminRole: string
-  readonly unreadyAfterMs: number
+  readonly unreadyAfterMs: number | undefined
   /** Parts to start first and stop last: the connection. */
   readonly before: readonly Part[]
   /** Additional routes. */

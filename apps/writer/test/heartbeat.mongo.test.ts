@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from '@jest/globals'
-import { eventually, openTestDatabase, silentLog } from '@freshet/testkit'
+import { CutProxy, eventually, openTestDatabase, silentLog } from '@freshet/testkit'
 import type { Document } from 'mongodb'
 import type { Backend } from '../src/store/contract.ts'
 import { collections, openWriter } from './support/open-writer.ts'
@@ -111,6 +111,25 @@ test('W7 a writer whose beats are not accepted is not ready, and says so', async
     expect((await fetch(`${writer.service.managementUrl}/readyz`)).status).toBe(200)
   })
   over.abort()
+})
+
+test('W7 without its database, a writer that has started stays ready and refuses writes, unless it is told otherwise', async () => {
+  await using proxy = await CutProxy.open(db.port)
+  const uri = proxy.uriThrough(db.uriFor('writer'))
+  await using patient = await openWriter(uri)
+  await using strict = await openWriter(uri, { argv: ['--unready-after=500ms'] })
+  const readiness = async ({ service }: typeof patient): Promise<number> =>
+    (await fetch(`${service.managementUrl}/readyz`)).status
+  await eventually(async () => expect(await readiness(strict)).toBe(200))
+  proxy.cut()
+  await eventually(async () => expect(await readiness(strict)).toBe(503))
+  // Also while the clients are recreated, after some time without a server.
+  await eventually(async () => expect(await patient.status()).toMatchObject({ connection: 'renewing' }))
+  expect(await readiness(patient)).toBe(200)
+  const refused = await patient.send('PUT', 'products/away', { body: { name: 'x' } })
+  expect(refused.json).toMatchObject({ status: 503, type: 'https://freshet.dev/problems/unavailable' })
+  proxy.resume()
+  for (const writer of [patient, strict]) await eventually(async () => expect(await readiness(writer)).toBe(200))
 })
 
 test('W7 a missing heartbeat document is reported until it is back', async () => {
