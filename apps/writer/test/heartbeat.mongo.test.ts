@@ -129,7 +129,8 @@ test('W7 without its database, a writer that has started stays ready and refuses
   const refused = await patient.send('PUT', 'products/away', { body: { name: 'x' } })
   expect(refused.json).toMatchObject({ status: 503, type: 'https://freshet.dev/problems/unavailable' })
   proxy.resume()
-  for (const writer of [patient, strict]) await eventually(async () => expect(await readiness(writer)).toBe(200))
+  for (const writer of [patient, strict])
+    await eventually(async () => expect(await readiness(writer)).toBe(200))
 })
 
 test('W7 a missing heartbeat document is reported until it is back', async () => {
