@@ -4,6 +4,8 @@
  */
 declare module 'mongodb/lib/cmap/connection.js' {
   import type { Socket } from 'node:net'
+  import type { Readable } from 'node:stream'
+  import type { ReadPreference, ServerDescription } from 'mongodb'
 
   type Document = Record<string, unknown>
 
@@ -40,7 +42,55 @@ declare module 'mongodb/lib/cmap/connection.js' {
      */
     command(ns: unknown, command: Document, options?: unknown, responseType?: ResponseType): Promise<unknown>
     readonly socket: Socket
+    /** Whole messages from the socket; paused while no command waits. */
+    readonly messageStream: Readable
+    on(event: 'close', listener: () => void): this
+    off(event: 'close', listener: () => void): this
+    /** Closes the socket. */
+    destroy(): void
     /** The only method that writes to a socket. */
     writeCommand(message: WireMessage, options: WriteOptions): Promise<void>
+  }
+
+  /** The connections to one server. */
+  interface ConnectionPool {
+    checkOut(options: {
+      readonly timeoutContext: { readonly connectionCheckoutTimeout: null; csotEnabled(): boolean }
+      readonly signal: AbortSignal
+    }): Promise<Connection>
+    /** A closed connection is discarded. */
+    checkIn(connection: Connection): void
+  }
+
+  /** A server that the driver watches. */
+  export interface Server {
+    readonly description: ServerDescription
+    readonly pool: ConnectionPool
+  }
+
+  /** The servers of a client. */
+  export interface Topology {
+    selectServer(
+      selector: ReadPreference,
+      options: {
+        readonly operationName: string
+        readonly serverSelectionTimeoutMS: number
+        readonly signal: AbortSignal
+      },
+    ): Promise<Server>
+  }
+}
+
+declare module 'mongodb/lib/cmap/commands.js' {
+  import type { WireMessage } from 'mongodb/lib/cmap/connection.js'
+
+  /** One command as a message. */
+  export class OpMsgRequest implements WireMessage {
+    /** @param command gets the field `$db`. */
+    constructor(databaseName: string, command: Record<string, unknown>, options: object)
+    readonly requestId: number
+    readonly command: Record<string, unknown>
+    readonly databaseName: string
+    toBin(): Uint8Array[]
   }
 }

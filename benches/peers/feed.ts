@@ -11,8 +11,8 @@ import { collection, idOf, order } from './world.ts'
 
 const documents = 1_000
 const eventsPerSecond = 300
-const seconds = 5
-const warmUp = { perSecond: 600, seconds: 2 }
+const seconds = 8
+const warmUp = { perSecond: 600, seconds: 12 }
 const quietSeconds = 3
 const rounds = roundsOr(4)
 /** One in this many writes is looked for. */

@@ -35,6 +35,10 @@ class FakeConnection implements ReadConnection {
     return 'getMore' in command ? this.#rest() : this.#first(command)
   }
 
+  pin(): Promise<never> {
+    throw new Error('expected no pinned connection')
+  }
+
   #users: readonly string[] = []
 
   #first(command: ReadCommand) {

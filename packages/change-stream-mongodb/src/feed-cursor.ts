@@ -1,4 +1,4 @@
-import { serverOf, type ReadConnection, type ReadSession } from '@freshet/guard'
+import { serverOf, type PinnedConnection, type ReadCommand, type ReadConnection } from '@freshet/guard'
 import type { Clock } from '@freshet/kit'
 import type { Position } from '@freshet/protocol'
 import { ChangeStreamError } from '@freshet/change-stream'
@@ -16,30 +16,39 @@ interface FeedCursorParts {
 
 /**
  * One change stream over the whole database, driven by raw commands: the driver's cursor cannot change the wait between
- * replies and hides empty ones. All commands share one session.
+ * replies and hides empty ones. It has a connection of its own.
  */
 export class FeedCursor implements AsyncDisposable {
-  readonly #connection: ReadConnection
+  readonly #connection: PinnedConnection
   readonly #clock: Clock
   readonly #options: MongoSourceOptions
   readonly #selection: FeedSelection
-  readonly #signal: AbortSignal
-  readonly #session: ReadSession
   #id: { isZero(): boolean } | undefined
   #server: string | undefined
   #asking = false
 
-  constructor(
-    { connection, clock, options }: FeedCursorParts,
+  private constructor(
+    connection: PinnedConnection,
+    { clock, options }: FeedCursorParts,
     selection: FeedSelection,
-    signal: AbortSignal,
   ) {
     this.#connection = connection
     this.#clock = clock
     this.#options = options
     this.#selection = selection
-    this.#signal = signal
-    this.#session = connection.openSession()
+  }
+
+  /** @throws {ChangeStreamError} */
+  static async connect(
+    parts: FeedCursorParts,
+    selection: FeedSelection,
+    signal: AbortSignal,
+  ): Promise<FeedCursor> {
+    const options = { timeoutMs: parts.options.replyWithinMs, signal }
+    const connection = await parts.connection.pin(options).catch((error: unknown) => {
+      throw changeStreamErrorOf(error, 'connect to the server')
+    })
+    return new FeedCursor(connection, parts, selection)
   }
 
   /** The server process that holds the cursor; see `serverOf`. */
@@ -74,20 +83,17 @@ export class FeedCursor implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     // An aborted command closes its connection, and the server then ends the cursor.
     if (this.#id?.isZero() === false && !this.#asking) await this.#kill()
-    await this.#connection.endSession(this.#session)
+    this.#connection.close()
   }
 
-  async #ask(
-    command: Parameters<ReadConnection['run']>[0],
-    batch: 'firstBatch' | 'nextBatch',
-    timeoutMs: number,
-  ): Promise<FeedReply> {
+  async #ask(command: ReadCommand, batch: 'firstBatch' | 'nextBatch', timeoutMs: number): Promise<FeedReply> {
     const sentAt = this.#clock.now()
     this.#asking = true
-    const options = { session: this.#session, raw: 'batches', timeoutMs, signal: this.#signal } as const
-    const reply = await this.#connection.run(command, options).catch((error: unknown) => {
-      throw changeStreamErrorOf(error, 'read the change stream')
-    })
+    const reply = await this.#connection
+      .run(command, { raw: 'batches', timeoutMs })
+      .catch((error: unknown) => {
+        throw changeStreamErrorOf(error, 'read the change stream')
+      })
     this.#asking = false
     const { cursor } = reply
     this.#id = cursor.id
@@ -106,7 +112,7 @@ export class FeedCursor implements AsyncDisposable {
   async #kill(): Promise<void> {
     const command = { killCursors: '$cmd.aggregate', cursors: [this.#id] }
     try {
-      await this.#connection.run(command, { session: this.#session, timeoutMs: this.#options.replyWithinMs })
+      await this.#connection.run(command, { timeoutMs: this.#options.replyWithinMs })
     } catch {
       // Best effort: the server ends idle cursors by itself.
     }

@@ -93,7 +93,7 @@ export class MongoSource implements ChangeSource {
   /** Whether the server has every change after `at`, and none of them drops the database, which ends every change stream. */
   async #hasHistoryAfter(at: Position, signal: AbortSignal): Promise<boolean> {
     const { batchSize, maxAwaitMs } = this.#parts.options
-    await using cursor = new FeedCursor(this.#parts, { collections: [], insertsOnly: [] }, signal)
+    await using cursor = await FeedCursor.connect(this.#parts, { collections: [], insertsOnly: [] }, signal)
     try {
       let reply = await this.#deadline.wait((withinMs) => cursor.open(at, undefined, withinMs))
       // A reply that is not full has reached the latest change.
@@ -110,7 +110,7 @@ export class MongoSource implements ChangeSource {
     const { connection, options, clock } = this.#parts
     await this.#prove()
     const server = await inspectServer(connection, options.replyWithinMs, signal)
-    await using cursor = new FeedCursor(this.#parts, this.#selection, signal)
+    await using cursor = await FeedCursor.connect(this.#parts, this.#selection, signal)
     const resume = this.#resumeAt(origin)
     let reply = await this.#ask((withinMs) => cursor.open(origin.at, resume, withinMs))
     await this.#checkSource(origin, cursor.server, signal)

@@ -50,6 +50,27 @@ export interface RunOptions {
   readonly signal?: AbortSignal
 }
 
+export interface PinOptions {
+  /** How long to wait for a connection, in milliseconds: GuardError REPLY_TIMEOUT. */
+  readonly timeoutMs: number
+  /** Closes the connection. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * One connection to one server process, for commands that follow each other, such as those of a cursor. Several times
+ * cheaper than `ReadConnection.run`. Closes when the server is no longer primary, when a reply is late, and when the
+ * signal aborts; then a command rejects, and so do all later ones.
+ */
+export interface PinnedConnection {
+  /** Like `ReadConnection.run`, one command at a time and without a session. */
+  run(command: ReadCommand, options: PinnedRunOptions): Promise<Document>
+  /** Rejects the command that waits. Idempotent. */
+  close(): void
+}
+
+export type PinnedRunOptions = Pick<RunOptions, 'raw'> & Required<Pick<RunOptions, 'timeoutMs'>>
+
 /** A reader's only access to a database: one guarded client, one database. */
 export interface ReadConnection {
   /** The database that commands are sent to. */
@@ -69,6 +90,8 @@ export interface ReadConnection {
    * @throws {GuardError} PRIVILEGE, NO_ACCESS_CONTROL, NOT_AUTHENTICATED, VETO_MISSING, UNREACHABLE
    */
   prove(): Promise<void>
+  /** Takes a connection for exclusive use; it counts towards `maxPoolSize`. @throws {GuardError} as `run`. */
+  pin(options: PinOptions): Promise<PinnedConnection>
   /** Valid as long as the client it was opened on; after that, `run` rejects with UNREACHABLE. */
   openSession(): ReadSession
   endSession(session: ReadSession): Promise<void>

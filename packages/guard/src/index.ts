@@ -4,6 +4,9 @@ export { allowedCommands } from './allowed-commands.ts'
 export { serverOf } from './vetoing-connection.ts'
 export type {
   GuardedConnection,
+  PinnedConnection,
+  PinnedRunOptions,
+  PinOptions,
   ReadCommand,
   ReadCommandName,
   ReadConnection,

@@ -1,10 +1,19 @@
-// G1.6 and R.2 fail without this file: `run` sends any command, and cursor ids with a type that the server rejects.
+// G1.6 fails without this file: `run` sends any command.
 import type { Renewal } from '@freshet/kit'
-import { type ClientSession, type Document, Long, type RunCommandOptions } from 'mongodb'
+import type { ClientSession, Document, RunCommandOptions } from 'mongodb'
 import { readCommands } from './allowed-commands.ts'
-import type { GuardedConnection, ReadCommand, ReadSession, RunOptions } from './contract.ts'
+import type {
+  GuardedConnection,
+  PinnedConnection,
+  PinOptions,
+  ReadCommand,
+  ReadSession,
+  RunOptions,
+} from './contract.ts'
+import { makeCursorIdLong, withLongCursorIds } from './cursor-ids.ts'
 import { GuardError } from './errors.ts'
 import type { GuardedClient } from './guarded-client.ts'
+import { PinnedDriverConnection } from './pinned-connection.ts'
 import type { Refusals } from './refusals.ts'
 import { guardStatus, type GuardStatus, type Proved } from './status.ts'
 
@@ -61,6 +70,12 @@ export class DriverReadConnection implements GuardedConnection {
 
   async prove(): Promise<void> {
     await this.#current().verify()
+  }
+
+  async pin(options: PinOptions): Promise<PinnedConnection> {
+    const guarded = this.#current()
+    const check = (command: ReadCommand): void => this.#check(command)
+    return await PinnedDriverConnection.open({ guarded, database: this.database, check }, options)
   }
 
   openSession(): ReadSession {
@@ -142,30 +157,4 @@ class ReplyTimeout {
     clearTimeout(this.#timer)
     this.#outer?.removeEventListener('abort', this.#passOn)
   }
-}
-
-/**
- * Cursor ids are 64-bit. The driver decodes those below 2^53 as JS numbers and would send them back as doubles or
- * int32, which the server rejects with TypeMismatch. So they are Longs in both directions.
- */
-function longOf(id: unknown): unknown {
-  if (typeof id === 'number') return Long.fromNumber(id)
-  if (typeof id === 'bigint') return Long.fromBigInt(id)
-  return id
-}
-
-/** The command with Longs instead of numbers. Returns the same object if nothing changes. */
-function withLongCursorIds(command: Document): Document {
-  // Key order matters: the first key is the command's name.
-  if ('getMore' in command) return { ...command, getMore: longOf(command['getMore']) }
-  const cursors: unknown = command['cursors']
-  if (Array.isArray(cursors)) return { ...command, cursors: cursors.map(longOf) }
-  return command
-}
-
-/** Converts `cursor.id` of a reply to a Long, in place. */
-function makeCursorIdLong(reply: Document): Document {
-  const cursor: unknown = reply['cursor']
-  if (typeof cursor === 'object' && cursor !== null && 'id' in cursor) cursor.id = longOf(cursor.id)
-  return reply
 }

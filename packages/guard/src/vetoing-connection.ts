@@ -93,14 +93,24 @@ export function serverOf(reply: Document): string | undefined {
   return typeof id === 'string' ? id : undefined
 }
 
+/** Records in a reply which process sent it. @param hello the server's handshake reply. */
+export function markServer(reply: Document, hello: Document | null): void {
+  Object.assign(reply, markOf(hello))
+}
+
+/** `undefined` if the server has not identified itself. */
+function markOf(hello: Document | null): object | undefined {
+  const id: unknown = hello?.['topologyVersion']?.processId
+  return id instanceof ObjectId ? { [server]: id.toHexString() } : undefined
+}
+
 /**
  * A subclass of the driver's response type whose objects record the sending process.
  * @param hello the server's handshake reply.
  */
 function taggedResponseType(hello: Document | null, type: ResponseType): ResponseType {
-  const id: unknown = hello?.['topologyVersion']?.processId
-  if (!(id instanceof ObjectId)) return type
-  const mark = { [server]: id.toHexString() }
+  const mark = markOf(hello)
+  if (mark === undefined) return type
   return class MarkedResponse extends type {
     override toObject(options?: unknown): Document {
       return Object.assign(super.toObject(options), mark)

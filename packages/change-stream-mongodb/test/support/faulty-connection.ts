@@ -1,4 +1,11 @@
-import type { ReadCommand, ReadConnection, ReadSession, RunOptions } from '@freshet/guard'
+import type {
+  PinnedConnection,
+  PinOptions,
+  ReadCommand,
+  ReadConnection,
+  ReadSession,
+  RunOptions,
+} from '@freshet/guard'
 
 type Reply = Awaited<ReturnType<ReadConnection['run']>>
 
@@ -24,6 +31,14 @@ export class FaultyConnection implements ReadConnection {
 
   async run(command: ReadCommand, options?: RunOptions): Promise<Reply> {
     return this.#reply(await this.#inner.run(this.#command(command), options), command)
+  }
+
+  async pin(options: PinOptions): Promise<PinnedConnection> {
+    const pinned = await this.#inner.pin(options)
+    return {
+      run: async (command, how) => this.#reply(await pinned.run(this.#command(command), how), command),
+      close: () => pinned.close(),
+    }
   }
 
   prove(): Promise<void> {

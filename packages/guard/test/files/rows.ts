@@ -66,6 +66,17 @@ export function rowsAt(server: TestServer, root: MongoClient): Readonly<Record<s
         }
       },
     },
+    'cursor-ids': {
+      rule: 'R.2',
+      stops: () =>
+        opened(server.uri('builtin'), async (connection) => {
+          const { Long } = await import('../../src/index.ts')
+          // No open cursor: its id is zero.
+          const reply = await connection.run({ find: 'docs', limit: 1, singleBatch: true })
+          return reply['cursor'].id instanceof Long
+        }),
+      without: () => ({ makeCursorIdLong: (reply: Document) => reply }),
+    },
     'driver-errors': {
       rule: 'G3.6',
       stops: async () => {
@@ -115,6 +126,24 @@ export function rowsAt(server: TestServer, root: MongoClient): Readonly<Record<s
       stops: async () => codeOf(await failure('mongodb//reader:secret@nowhere')) === 'BAD_ADDRESS',
       without: () => ({ openReadConnection: async ({ uri }: { uri: string }) => new MongoClient(uri) }),
     },
+    'pinned-connection': {
+      rule: 'R.9',
+      stops: () =>
+        opened(server.uri('builtin'), async (connection) => {
+          const signal = AbortSignal.timeout(10_000)
+          const pinned = await connection.pin({ timeoutMs: 10_000, signal })
+          pinned.close()
+          return await pinned.run({ ping: 1 }, { timeoutMs: 10_000 }).then(
+            () => false,
+            (error: unknown) => codeOf(error) === 'UNREACHABLE',
+          )
+        }),
+      without: () => ({
+        PinnedDriverConnection: {
+          open: () => Promise.resolve({ run: () => Promise.resolve({ ok: 1 }), close: () => undefined }),
+        },
+      }),
+    },
     preflight: {
       rule: 'G4.2',
       stops: async () => codeOf(await failure(server.uri('careless'))) === 'PRIVILEGE',
@@ -124,15 +153,6 @@ export function rowsAt(server: TestServer, root: MongoClient): Readonly<Record<s
       rule: 'G1.6',
       down: ['vetoing-connection', 'canary'],
       stops: () => opened(server.uri('builtin'), refusesInsert),
-      also: {
-        'R.2': () =>
-          opened(server.uri('builtin'), async (connection) => {
-            const { Long } = await import('../../src/index.ts')
-            // No open cursor: its id is zero.
-            const reply = await connection.run({ find: 'docs', limit: 1, singleBatch: true })
-            return reply['cursor'].id instanceof Long
-          }),
-      },
       without: ({ DriverReadConnection }: typeof readConnection) => ({
         DriverReadConnection: class extends DriverReadConnection {
           readonly #clients: Clients

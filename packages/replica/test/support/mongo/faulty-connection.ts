@@ -1,4 +1,11 @@
-import type { ReadCommand, ReadConnection, ReadSession, RunOptions } from '@freshet/guard'
+import type {
+  PinnedConnection,
+  PinOptions,
+  ReadCommand,
+  ReadConnection,
+  ReadSession,
+  RunOptions,
+} from '@freshet/guard'
 import type { Position } from '@freshet/protocol'
 import { positionOfTimestamp } from './positions.ts'
 
@@ -25,6 +32,15 @@ class OtherConnection implements ReadConnection {
 
   run(command: ReadCommand, options?: RunOptions): Promise<Reply> {
     return this.#run(command, options, (...all) => this.#inner.run(...all))
+  }
+
+  async pin(options: PinOptions): Promise<PinnedConnection> {
+    const pinned = await this.#inner.pin(options)
+    return {
+      run: (command, { timeoutMs, ...rest }) =>
+        this.#run(command, rest, (other, how) => pinned.run(other, { timeoutMs, ...how })),
+      close: () => pinned.close(),
+    }
   }
 
   prove(): Promise<void> {

@@ -1,0 +1,201 @@
+// R.9 fails without this file: a closed connection still runs commands.
+/// <reference path="../../../types/mongodb-connection.d.ts" />
+import {
+  BSON,
+  type Document,
+  MongoServerError,
+  ReadPreference,
+  type TopologyDescriptionChangedEvent,
+} from 'mongodb'
+import { OpMsgRequest } from 'mongodb/lib/cmap/commands.js'
+import type { Connection, Server, Topology } from 'mongodb/lib/cmap/connection.js'
+import type { PinnedConnection, PinnedRunOptions, PinOptions, ReadCommand } from './contract.ts'
+import { makeCursorIdLong, withLongCursorIds } from './cursor-ids.ts'
+import { GuardError } from './errors.ts'
+import type { GuardedClient } from './guarded-client.ts'
+import { markServer } from './vetoing-connection.ts'
+
+/** A reply may end with a checksum. */
+const rawOptions = {
+  fieldsAsRaw: { firstBatch: true, nextBatch: true },
+  allowObjectSmallerThanBufferSize: true,
+}
+
+/** Without a limit of its own: the pool has one for connecting, and the caller's signal ends the wait. */
+const timeoutContext = { connectionCheckoutTimeout: null, csotEnabled: () => false }
+
+interface Waiting {
+  readonly requestId: number
+  readonly resolve: (reply: Document) => void
+  readonly reject: (error: unknown) => void
+  readonly raw: boolean
+}
+
+export interface PinnedDriverConnectionParts {
+  readonly guarded: GuardedClient
+  readonly database: string
+  /** @throws {GuardError} WRITE_REFUSED */
+  readonly check: (command: ReadCommand) => void
+}
+
+/**
+ * {@link PinnedConnection} over a connection that was taken out of the driver's pool. The driver has connected it, logged in,
+ * and watches its server. Commands skip what the driver does around each one (selecting a server, sessions, retries, nested
+ * generators), which costs more than the rest of following a feed.
+ */
+export class PinnedDriverConnection implements PinnedConnection {
+  readonly #parts: PinnedDriverConnectionParts
+  readonly #connection: Connection
+  readonly #server: Server
+  readonly #primary: boolean
+  readonly #signal: AbortSignal
+  #waiting: Waiting | undefined
+  #timer: NodeJS.Timeout | undefined
+  #ended: unknown
+
+  private constructor(
+    parts: PinnedDriverConnectionParts,
+    connection: Connection,
+    server: Server,
+    signal: AbortSignal,
+  ) {
+    this.#parts = parts
+    this.#connection = connection
+    this.#server = server
+    this.#primary = server.description.isWritable
+    this.#signal = signal
+    connection.messageStream.on('data', this.#take)
+    connection.messageStream.resume()
+    connection.on('close', this.#onClose)
+    parts.guarded.client.on('topologyDescriptionChanged', this.#onTopology)
+    if (signal.aborted) this.#onAbort()
+    else signal.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  /** Takes a connection to the primary out of the pool of a verified client. */
+  static async open(
+    parts: PinnedDriverConnectionParts,
+    { timeoutMs, signal }: PinOptions,
+  ): Promise<PinnedDriverConnection> {
+    signal.throwIfAborted()
+    const withinMs = AbortSignal.timeout(timeoutMs)
+    const either = AbortSignal.any([withinMs, signal])
+    try {
+      const options = { operationName: 'pin', serverSelectionTimeoutMS: timeoutMs, signal: either }
+      const server = await topologyOf(parts.guarded).selectServer(ReadPreference.primary, options)
+      const connection = await server.pool.checkOut({ timeoutContext, signal: either })
+      return new PinnedDriverConnection(parts, connection, server, signal)
+    } catch (error) {
+      if (!withinMs.aborted || signal.aborted) throw error
+      throw new GuardError('REPLY_TIMEOUT', `no connection within ${timeoutMs} ms`, { cause: error })
+    }
+  }
+
+  async run(command: ReadCommand, options: PinnedRunOptions): Promise<Document> {
+    const { guarded, check } = this.#parts
+    check(command)
+    if (guarded.fault) await guarded.verify()
+    if (this.#waiting) throw new TypeError('expected one command at a time')
+    const reply = await this.#exchange(command, options)
+    markServer(reply, this.#connection.hello)
+    await guarded.expectVerified(reply)
+    return makeCursorIdLong(reply)
+  }
+
+  close(): void {
+    this.#end(new GuardError('UNREACHABLE', 'this connection was closed'))
+  }
+
+  #exchange(command: ReadCommand, { raw, timeoutMs }: PinnedRunOptions): Promise<Document> {
+    return new Promise((resolve, reject) => {
+      if (this.#ended !== undefined) return reject(this.#ended)
+      const message = new OpMsgRequest(this.#parts.database, this.#complete(command), {})
+      this.#waiting = { requestId: message.requestId, resolve, reject, raw: raw === 'batches' }
+      this.#timer = setTimeout(() => this.#onLate(timeoutMs), timeoutMs)
+      this.#connection
+        .writeCommand(message, { agreedCompressor: 'none' })
+        .catch((error: unknown) => this.#settle()?.reject(error))
+    })
+  }
+
+  #complete(command: ReadCommand): Document {
+    const withIds = withLongCursorIds(command)
+    // The primary needs no preference. Another server is only selected if the address names it.
+    return this.#primary ? { ...withIds } : { ...withIds, $readPreference: { mode: 'primaryPreferred' } }
+  }
+
+  readonly #take = (message: Buffer): void => {
+    const waiting = this.#waiting
+    if (waiting === undefined || !isReplyTo(waiting.requestId, message))
+      return this.#end(new GuardError('UNREACHABLE', 'expected one reply to each command'))
+    this.#settle()
+    try {
+      const reply = BSON.deserialize(message.subarray(BODY_AT), waiting.raw ? rawOptions : {})
+      if (reply['ok'] === 1) waiting.resolve(reply)
+      else waiting.reject(new MongoServerError(reply))
+    } catch (error) {
+      waiting.reject(error)
+    }
+  }
+
+  /** Ends the wait, and returns who waited. */
+  #settle(): Waiting | undefined {
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    clearTimeout(this.#timer)
+    return waiting
+  }
+
+  /** Closes the connection, which nothing can use any more, and rejects the command that waits. */
+  #end(reason: unknown): void {
+    if (this.#ended !== undefined) return
+    this.#ended = reason
+    const { guarded } = this.#parts
+    guarded.client.off('topologyDescriptionChanged', this.#onTopology)
+    this.#signal.removeEventListener('abort', this.#onAbort)
+    this.#connection.off('close', this.#onClose)
+    this.#connection.destroy()
+    this.#server.pool.checkIn(this.#connection)
+    this.#settle()?.reject(reason)
+  }
+
+  readonly #onAbort = (): void => this.#end(this.#signal.reason)
+
+  readonly #onClose = (): void => this.#end(new GuardError('UNREACHABLE', 'the server closed the connection'))
+
+  #onLate(timeoutMs: number): void {
+    this.#end(new GuardError('REPLY_TIMEOUT', `no reply within ${timeoutMs} ms`))
+  }
+
+  /** A member that was the primary may lag behind the next one, so its replies prove nothing about the set any more. */
+  readonly #onTopology = ({ newDescription }: TopologyDescriptionChangedEvent): void => {
+    const server = newDescription.servers.get(this.#server.description.address)
+    if (server?.isWritable === this.#primary) return
+    this.#end(
+      new GuardError('UNREACHABLE', 'the server is no longer what it was when this connection was opened'),
+    )
+  }
+}
+
+function topologyOf({ client }: GuardedClient): Topology {
+  const topology: unknown = Reflect.get(client, 'topology')
+  if (typeof topology === 'object' && topology !== null) return topology as Topology
+  throw new GuardError('UNREACHABLE', 'the client is not connected')
+}
+
+// https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/
+const RESPONSE_TO_AT = 8
+const OPCODE_AT = 12
+const OP_MSG = 2013
+const FLAGS_AT = 16
+const MORE_TO_COME = 1 << 1
+const BODY_AT = FLAGS_AT + 5
+
+function isReplyTo(requestId: number, message: Buffer): boolean {
+  return (
+    message.length > BODY_AT &&
+    message.readInt32LE(RESPONSE_TO_AT) === requestId &&
+    message.readInt32LE(OPCODE_AT) === OP_MSG &&
+    (message.readInt32LE(FLAGS_AT) & MORE_TO_COME) === 0
+  )
+}
