@@ -4,7 +4,7 @@
  */
 declare module 'mongodb/lib/cmap/connection.js' {
   import type { Socket } from 'node:net'
-  import type { Readable } from 'node:stream'
+  import type { Duplex } from 'node:stream'
   import type { ReadPreference, ServerDescription } from 'mongodb'
 
   type Document = Record<string, unknown>
@@ -43,7 +43,7 @@ declare module 'mongodb/lib/cmap/connection.js' {
     command(ns: unknown, command: Document, options?: unknown, responseType?: ResponseType): Promise<unknown>
     readonly socket: Socket
     /** Whole messages from the socket; paused while no command waits. */
-    readonly messageStream: Readable
+    readonly messageStream: Duplex
     on(event: 'close', listener: () => void): this
     off(event: 'close', listener: () => void): this
     /** Closes the socket. */

@@ -12,9 +12,10 @@ import { collection, idOf, order } from './world.ts'
 const documents = 1_000
 const eventsPerSecond = 300
 const seconds = 8
+/** Enough for the code of both to be compiled. */
 const warmUp = { perSecond: 600, seconds: 12 }
-const quietSeconds = 3
-const rounds = roundsOr(4)
+const quietSeconds = 6
+const rounds = roundsOr(3)
 /** One in this many writes is looked for. */
 const sampled = 15
 
@@ -99,7 +100,7 @@ async function costOf(database: TestDatabase, { start, look }: Follower): Promis
   const before = [await server(), await mongodCpuSeconds(database)] as const
   await evenly(eventsPerSecond, seconds, writeOne)
   const after = [await server(), await mongodCpuSeconds(database)] as const
-  await sleep(500)
+  await sleep(2_000)
   const restBefore = await server()
   await sleep(quietSeconds * 1_000)
   const quietShare = ((await server()) - restBefore) / quietSeconds

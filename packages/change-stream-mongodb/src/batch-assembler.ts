@@ -17,9 +17,11 @@ import { EventReader, type WatchList } from './event.ts'
 import { BufferedChanges } from './buffered-changes.ts'
 import { FreshnessProof } from './freshness-proof.ts'
 
-/** One reply of the feed's cursor. */
+/** One reply of the feed's cursor, or a part of its events. */
 export interface FeedReply {
   readonly events: readonly Buffer[]
+  /** More events of the same reply follow, so the rest of it says nothing about these. */
+  readonly more?: true
   readonly token: ResumeToken
   /**
    * The node's latest operation. `undefined` if unreported: with access control, a node reports no time for some
@@ -132,14 +134,20 @@ export class BatchAssembler {
       this.#gather()
       if (this.#identityTouched) return this.#result(this.#changes.slice(0, this.#closed))
     }
+    if (reply.more) this.#closeSingle()
+    else this.#end(reply, first, fresh)
+    const open = this.#changes.splice(this.#closed)
+    this.#buffered.keep(open, this.#closed === 0 ? carried : 0)
+    return this.#result(this.#changes)
+  }
+
+  /** What the rest of a reply proves. @param fresh whether one of its last events is new. */
+  #end(reply: FeedReply, first: boolean, fresh: boolean): void {
     this.#closeByToken(reply, first)
     const { sentAt, operationTime, events } = reply
     // While changes are buffered, more is known than has been delivered.
     const empty = events.length === 0 && !first && this.#open === undefined
     this.#proof.take({ sentAt, operationTime, empty, fresh }, this.#through)
-    const open = this.#changes.splice(this.#closed)
-    this.#buffered.keep(open, this.#closed === 0 ? carried : 0)
-    return this.#result(this.#changes)
   }
 
   /** Adds one event. A later cluster time proves that the open position has ended. */
@@ -167,11 +175,16 @@ export class BatchAssembler {
     if (token.highWaterMark) this.#closeByMark(token, first)
     else if (reply.events.length === 0) {
       if (!first) this.#close() // end of the log: nothing more at this position
-    } else if (this.#singlePositions && !this.#openInTransaction) this.#close()
+    } else this.#closeSingle()
     if (reply.ended) {
       this.#close()
       this.#resume = { how: 'startAfter', token: reply.token }
     } else if (this.#open === undefined && !first) this.#resume = { how: 'resumeAfter', token: reply.token }
+  }
+
+  /** Closes the position of the latest event if no other event can have it. */
+  #closeSingle(): void {
+    if (this.#singlePositions && !this.#openInTransaction) this.#close()
   }
 
   /**

@@ -25,6 +25,8 @@ export class FeedCursor implements AsyncDisposable {
   readonly #selection: FeedSelection
   #id: { isZero(): boolean } | undefined
   #server: string | undefined
+  /** Kept, since a connection serializes the same command once. */
+  #next: (ReadCommand & { readonly maxTimeMS: number }) | undefined
   #asking = false
 
   private constructor(
@@ -71,13 +73,14 @@ export class FeedCursor implements AsyncDisposable {
    * Waits up to `maxWaitMs` on the server for changes, and `withinMs` longer for the reply. @throws {ChangeStreamError}
    */
   async next(maxWaitMs: number, withinMs: number): Promise<FeedReply> {
-    const command = {
-      getMore: this.#id,
-      collection: '$cmd.aggregate',
-      maxTimeMS: maxWaitMs,
-      batchSize: this.#options.batchSize,
-    }
-    return await this.#ask(command, 'nextBatch', maxWaitMs + withinMs)
+    if (this.#next?.maxTimeMS !== maxWaitMs)
+      this.#next = {
+        getMore: this.#id,
+        collection: '$cmd.aggregate',
+        maxTimeMS: maxWaitMs,
+        batchSize: this.#options.batchSize,
+      }
+    return await this.#ask(this.#next, 'nextBatch', maxWaitMs + withinMs)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -9,7 +9,8 @@ import type { FeedSelection } from './feed-pipeline.ts'
 import { FollowedServer } from './reads.ts'
 import { identify, requirePosition, type SourceIdentity, type IdentityRule } from './identity.ts'
 import type { MongoSourceOptions } from './options.ts'
-import { BatchAssembler, type AssembledReply, type FeedReply, type Resume } from './batch-assembler.ts'
+import { BatchAssembler, type FeedReply, type Resume } from './batch-assembler.ts'
+import { partsOf } from './reply-parts.ts'
 import { inspectServer } from './server.ts'
 import { WatchList } from './event.ts'
 
@@ -122,15 +123,18 @@ export class MongoSource implements ChangeSource {
       identityKnownThrough: reply.operationTime,
       withSeconds: this.#parts.events !== undefined,
     })
-    for (let assembled = assembler.opened(reply); ; assembled = assembler.next(reply)) {
-      this.#lastYielded = {
-        source: origin.source,
-        at: assembled.batch.through,
-        resume: this.#resumeOf(origin, assembler),
+    for (let first = true; ; first = false) {
+      for (const part of partsOf(reply)) {
+        const { batch, identityTouched } = first ? assembler.opened(part) : assembler.next(part)
+        const resume = this.#resumeOf(origin, assembler)
+        this.#lastYielded = { source: origin.source, at: batch.through, resume }
+        yield batch
+        if (signal.aborted) return
+        if (identityTouched)
+          throw new ChangeStreamError('ENDED', 'the control document of the source changed')
+        if (part.more) await nextTurn()
       }
-      yield assembled.batch
-      if (signal.aborted) return
-      this.#checkEnd(assembled, reply)
+      this.#checkEnd(reply)
       if (isPartlyFull(reply, options)) await clock.sleep(options.batchEveryMs, signal)
       const waitMs = assembler.hasOpenPosition ? openPositionWaitMs : options.maxAwaitMs
       reply = await this.#ask((withinMs) => cursor.next(waitMs, withinMs))
@@ -156,11 +160,11 @@ export class MongoSource implements ChangeSource {
     return last?.source === source && last.at === at ? last.resume : undefined
   }
 
-  #checkEnd({ batch, identityTouched }: AssembledReply, reply: FeedReply): void {
-    if (identityTouched) throw new ChangeStreamError('ENDED', 'the control document of the source changed')
+  #checkEnd(reply: FeedReply): void {
     if (reply.ended) throw new ChangeStreamError('ENDED', 'the server closed the change stream')
-    if (reply.operationTime === undefined) return
-    const behindSeconds = reply.operationTime.high - timeOf(batch.through).high
+    const at = this.#lastYielded?.at
+    if (reply.operationTime === undefined || at === undefined) return
+    const behindSeconds = reply.operationTime.high - timeOf(at).high
     // An empty reply proves that nothing is newer, even if the position is old because the server is idle.
     if (reply.events.length > 0 && behindSeconds > this.#parts.options.maxBehindSeconds)
       throw new ChangeStreamError('TOO_FAR_BEHIND', `${behindSeconds} s behind the latest change`)
@@ -201,6 +205,11 @@ export class MongoSource implements ChangeSource {
 /** A full reply may be one of many, and an empty one has already waited. */
 function isPartlyFull({ events }: FeedReply, { batchEveryMs, batchSize }: MongoSourceOptions): boolean {
   return batchEveryMs > 0 && events.length > 0 && events.length < batchSize
+}
+
+/** Resolves after everything that waits for the event loop now. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }
 
 function storedName(name: string, collections: ReadonlyMap<string, CollectionPlace>): string {

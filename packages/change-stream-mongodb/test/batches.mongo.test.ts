@@ -52,3 +52,24 @@ test('F31 changes that come during the wait are one batch, and the first one is 
   await hearing.until(() => ids(hearing).length === 2)
   expect(ids(hearing)).toEqual([['first'], [0, 1, 2, 3, 4].map((n) => `later-${n}`)])
 })
+
+test('F32 a bulk insert arrives in small batches, with a turn of the event loop between them', async () => {
+  await using opened = await openSource(db)
+  const stopped = new AbortController()
+  const origin = await opened.source.start(stopped.signal)
+  let turn = 0
+  const count = (): void => {
+    turn += 1
+    if (!stopped.signal.aborted) setImmediate(count)
+  }
+  count()
+  await products.insertMany(Array.from({ length: 2_000 }, (_, n) => ({ _id: `bulk-${n}` })))
+  const seen: { readonly turn: number; readonly size: number }[] = []
+  for await (const { changes } of opened.source.read(origin, stopped.signal)) {
+    if (changes.length > 0) seen.push({ turn, size: changes.length })
+    if (seen.reduce((sum, { size }) => sum + size, 0) >= 2_000) break
+  }
+  stopped.abort()
+  expect(Math.max(...seen.map(({ size }) => size))).toBeLessThanOrEqual(128)
+  expect(new Set(seen.map((one) => one.turn)).size).toBe(seen.length)
+})

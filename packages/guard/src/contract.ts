@@ -63,7 +63,10 @@ export interface PinOptions {
  * signal aborts; then a command rejects, and so do all later ones.
  */
 export interface PinnedConnection {
-  /** Like `ReadConnection.run`, one command at a time and without a session. */
+  /**
+   * Like `ReadConnection.run`, one command at a time and without a session. A command that was the latest is sent as it was
+   * then.
+   */
   run(command: ReadCommand, options: PinnedRunOptions): Promise<Document>
   /** Rejects the command that waits. Idempotent. */
   close(): void

@@ -26,7 +26,7 @@ export interface OpenOptions {
   /** Shown in the server's log and `currentOp`. */
   readonly appName: string
   readonly log: Log
-  /** Interval between checks of the replica set's state. The default, 500, detects a step-down soonest. */
+  /** Interval between checks of the replica set. A server reports changes at once. Default 10,000 ms, as in the driver. */
   readonly heartbeatFrequencyMs?: number
   /** `optional` accepts a server without access control, with a warning. For development only. Default `required`. */
   readonly accessControl?: 'required' | 'optional'
@@ -82,7 +82,7 @@ export function clientFor(options: OpenOptions, refusals?: Refusals): VetoingCli
     uri: options.uri,
     databases: new Set([options.database, probeDatabase]),
     appName: options.appName,
-    heartbeatFrequencyMs: options.heartbeatFrequencyMs ?? 500,
+    heartbeatFrequencyMs: options.heartbeatFrequencyMs ?? 10_000,
     maxPoolSize: options.maxPoolSize ?? 20,
     connectTimeoutMs: options.connectTimeoutMs ?? defaultConnectTimeoutMs,
     log: options.log,

@@ -50,7 +50,15 @@ export class PinnedDriverConnection implements PinnedConnection {
   readonly #primary: boolean
   readonly #signal: AbortSignal
   #waiting: Waiting | undefined
+  /** Runs on between commands, since starting a timer for each costs more than checking. */
   #timer: NodeJS.Timeout | undefined
+  #timerMs = 0
+  /** The latest command and its message. */
+  #serialized: { readonly command: ReadCommand; readonly message: Buffer } | undefined
+  #requests = 0
+  /** The beginning of a reply. */
+  #chunks: Buffer[] = []
+  #bytes = 0
   #ended: unknown
 
   private constructor(
@@ -64,8 +72,8 @@ export class PinnedDriverConnection implements PinnedConnection {
     this.#server = server
     this.#primary = server.description.isWritable
     this.#signal = signal
-    connection.messageStream.on('data', this.#take)
-    connection.messageStream.resume()
+    // Its stream of messages would take as long for a reply as everything else.
+    connection.socket.unpipe(connection.messageStream).on('data', this.#read).resume()
     connection.on('close', this.#onClose)
     parts.guarded.client.on('topologyDescriptionChanged', this.#onTopology)
     if (signal.aborted) this.#onAbort()
@@ -109,13 +117,35 @@ export class PinnedDriverConnection implements PinnedConnection {
   #exchange(command: ReadCommand, { raw, timeoutMs }: PinnedRunOptions): Promise<Document> {
     return new Promise((resolve, reject) => {
       if (this.#ended !== undefined) return reject(this.#ended)
-      const message = new OpMsgRequest(this.#parts.database, this.#complete(command), {})
-      this.#waiting = { requestId: message.requestId, resolve, reject, raw: raw === 'batches' }
-      this.#timer = setTimeout(() => this.#onLate(timeoutMs), timeoutMs)
+      const message = this.#serialize(command)
+      const requestId = message.readInt32LE(REQUEST_ID_AT)
+      this.#waiting = { requestId, resolve, reject, raw: raw === 'batches' }
+      this.#limit(timeoutMs)
       this.#connection
-        .writeCommand(message, { agreedCompressor: 'none' })
+        .writeCommand({ toBin: () => [message] }, { agreedCompressor: 'none' })
         .catch((error: unknown) => this.#settle()?.reject(error))
     })
+  }
+
+  /** A command that is sent again only gets another id. */
+  #serialize(command: ReadCommand): Buffer {
+    if (this.#serialized?.command !== command) {
+      const request = new OpMsgRequest(this.#parts.database, this.#complete(command), {})
+      this.#serialized = { command, message: Buffer.concat(request.toBin()) }
+    }
+    const { message } = this.#serialized
+    this.#requests = (this.#requests + 1) & 0x7fffffff
+    message.writeInt32LE(this.#requests, REQUEST_ID_AT)
+    return message
+  }
+
+  #limit(timeoutMs: number): void {
+    if (this.#timer && this.#timerMs === timeoutMs) return void this.#timer.refresh()
+    clearTimeout(this.#timer)
+    this.#timerMs = timeoutMs
+    this.#timer = setTimeout(() => {
+      if (this.#waiting) this.#end(new GuardError('REPLY_TIMEOUT', `no reply within ${timeoutMs} ms`))
+    }, timeoutMs)
   }
 
   #complete(command: ReadCommand): Document {
@@ -124,7 +154,21 @@ export class PinnedDriverConnection implements PinnedConnection {
     return this.#primary ? { ...withIds } : { ...withIds, $readPreference: { mode: 'primaryPreferred' } }
   }
 
-  readonly #take = (message: Buffer): void => {
+  readonly #read = (chunk: Buffer): void => {
+    this.#chunks.push(chunk)
+    this.#bytes += chunk.length
+    if (this.#bytes < FLAGS_AT) return
+    let [first] = this.#chunks
+    if (first === undefined || first.length < FLAGS_AT) first = Buffer.concat(this.#chunks)
+    const length = first.readInt32LE(0)
+    if (this.#bytes < length && length <= MAX_MESSAGE_BYTES) return
+    const message = this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks)
+    this.#chunks = []
+    this.#bytes = 0
+    this.#take(message)
+  }
+
+  #take(message: Buffer): void {
     const waiting = this.#waiting
     if (waiting === undefined || !isReplyTo(waiting.requestId, message))
       return this.#end(new GuardError('UNREACHABLE', 'expected one reply to each command'))
@@ -142,7 +186,6 @@ export class PinnedDriverConnection implements PinnedConnection {
   #settle(): Waiting | undefined {
     const waiting = this.#waiting
     this.#waiting = undefined
-    clearTimeout(this.#timer)
     return waiting
   }
 
@@ -150,6 +193,7 @@ export class PinnedDriverConnection implements PinnedConnection {
   #end(reason: unknown): void {
     if (this.#ended !== undefined) return
     this.#ended = reason
+    clearTimeout(this.#timer)
     const { guarded } = this.#parts
     guarded.client.off('topologyDescriptionChanged', this.#onTopology)
     this.#signal.removeEventListener('abort', this.#onAbort)
@@ -162,10 +206,6 @@ export class PinnedDriverConnection implements PinnedConnection {
   readonly #onAbort = (): void => this.#end(this.#signal.reason)
 
   readonly #onClose = (): void => this.#end(new GuardError('UNREACHABLE', 'the server closed the connection'))
-
-  #onLate(timeoutMs: number): void {
-    this.#end(new GuardError('REPLY_TIMEOUT', `no reply within ${timeoutMs} ms`))
-  }
 
   /** A member that was the primary may lag behind the next one, so its replies prove nothing about the set any more. */
   readonly #onTopology = ({ newDescription }: TopologyDescriptionChangedEvent): void => {
@@ -184,6 +224,8 @@ function topologyOf({ client }: GuardedClient): Topology {
 }
 
 // https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/
+const MAX_MESSAGE_BYTES = 48_000_000
+const REQUEST_ID_AT = 4
 const RESPONSE_TO_AT = 8
 const OPCODE_AT = 12
 const OP_MSG = 2013
@@ -191,9 +233,11 @@ const FLAGS_AT = 16
 const MORE_TO_COME = 1 << 1
 const BODY_AT = FLAGS_AT + 5
 
+/** Whether these bytes are exactly one message: the reply to this request, with nothing to follow. */
 function isReplyTo(requestId: number, message: Buffer): boolean {
   return (
     message.length > BODY_AT &&
+    message.readInt32LE(0) === message.length &&
     message.readInt32LE(RESPONSE_TO_AT) === requestId &&
     message.readInt32LE(OPCODE_AT) === OP_MSG &&
     (message.readInt32LE(FLAGS_AT) & MORE_TO_COME) === 0
