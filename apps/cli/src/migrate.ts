@@ -15,7 +15,7 @@ const migrateOptions = defineOptions({
   users: text(
     'users',
     undefined,
-    'A directory with addresses of users (ROLE/mongodb-uri), which get these names and passwords.',
+    'A directory with addresses of users (ROLE/mongodb-uri or ROLE/postgres-uri), which get these names and passwords.',
   ),
   initiate: flag('initiate', 'First makes a server without a replica set one of a single member.'),
   waitMs: ms('wait', 0, 'How long to wait for a database that does not answer.'),

@@ -6,6 +6,7 @@ import type { Clock } from '@freshet/kit'
 import { roleNames } from '@freshet/roles'
 import { join } from 'node:path'
 import { kindOf } from './dev/run-database.ts'
+import { addressOf } from './users-folder.ts'
 
 /** What to create, and where. */
 export interface MigrationRequest {
@@ -15,7 +16,7 @@ export interface MigrationRequest {
   /** The directory of the collection files. */
   readonly folder: string
   readonly messages: boolean
-  /** A directory with the addresses of users: `ROLE/mongodb-uri`. They get these names and passwords. */
+  /** A directory with the addresses of users: `ROLE/mongodb-uri` or `ROLE/postgres-uri`. They get these passwords. */
   readonly usersFolder: string | undefined
   /** Whether to initiate a replica set of one member first. */
   readonly initiates: boolean
@@ -81,22 +82,11 @@ function givenUsers({
 }: MigrationRequest): Pick<MigrationOptions, 'passwords' | 'users'> {
   if (usersFolder === undefined) return { passwords: {} }
   const users = roleNames.flatMap((role) => {
-    const address = textIn(join(usersFolder, role, 'mongodb-uri'), readFile)
-    return address === undefined ? [] : [[role, credentialsOf(address.trim())] as const]
+    const address = addressOf(join(usersFolder, role, 'mongodb-uri'), readFile)
+    return address === undefined ? [] : [[role, credentialsOf(address)] as const]
   })
   return {
     passwords: Object.fromEntries(users.map(([role, { password }]) => [role, password])),
     users: Object.fromEntries(users.map(([role, { user }]) => [role, user])),
-  }
-}
-
-function textIn(path: string, readFile: MigrationRequest['readFile']): string | undefined {
-  try {
-    return readFile(path)
-  } catch (error) {
-    // Not every application has every user.
-    if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT')
-      return undefined
-    throw error
   }
 }

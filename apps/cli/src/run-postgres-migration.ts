@@ -1,8 +1,15 @@
 import { ConfigError } from '@freshet/kit'
-import { migratePostgres, PostgresMigrationError, withCredentials } from '@freshet/migration-postgres'
-import { roleOf, userNames } from '@freshet/postgres-rules'
+import {
+  credentialsOf,
+  migratePostgres,
+  PostgresMigrationError,
+  withCredentials,
+} from '@freshet/migration-postgres'
+import { roleOf, userNames, type UserName } from '@freshet/postgres-rules'
+import { join } from 'node:path'
 import { collectionsFor } from './collection-places.ts'
 import type { Migrated, MigrationRequest } from './run-migration.ts'
+import { addressOf } from './users-folder.ts'
 
 const retryEveryMs = 500
 
@@ -10,9 +17,9 @@ const retryEveryMs = 500
 export async function createInPostgres(request: MigrationRequest): Promise<Migrated> {
   const { db, database, folder, messages, initiates, usersFolder, signal, clock, waitMs } = request
   if (messages) throw new ConfigError('CONFLICT', '--messages: messages are stored in MongoDB only.')
-  if (initiates || usersFolder !== undefined)
-    throw new ConfigError('CONFLICT', 'Replica sets and directories of addresses are for MongoDB only.')
+  if (initiates) throw new ConfigError('CONFLICT', '--initiate: replica sets are for MongoDB only.')
   const collections = await collectionsFor('postgres', folder)
+  const given = passwordsIn(request)
   const untilMs = clock.now() + waitMs
   for (;;) {
     try {
@@ -20,10 +27,12 @@ export async function createInPostgres(request: MigrationRequest): Promise<Migra
         uri: db,
         database,
         collections,
-        passwords: {},
+        passwords: given,
         signal,
       })
-      const addresses = userNames.flatMap((name) => {
+      // Whoever passes addresses has them. A pod prints to a log, which more people may read than a Secret.
+      const shown = usersFolder === undefined ? userNames : []
+      const addresses = shown.flatMap((name) => {
         const password = passwords[name]
         const user = roleOf(name, database)
         return password === undefined
@@ -38,4 +47,30 @@ export async function createInPostgres(request: MigrationRequest): Promise<Migra
     await clock.sleep(retryEveryMs, signal)
     signal.throwIfAborted()
   }
+}
+
+/**
+ * Passwords of users from their addresses. A user without one gets a random password if it is new. The names are fixed.
+ * @throws {ConfigError}
+ */
+function passwordsIn({
+  usersFolder,
+  database,
+  readFile,
+}: MigrationRequest): Partial<Record<UserName, string>> {
+  if (usersFolder === undefined) return {}
+  const passwords: Partial<Record<UserName, string>> = {}
+  for (const name of userNames) {
+    const address = addressOf(join(usersFolder, name, 'postgres-uri'), readFile)
+    if (address === undefined) continue
+    const { user, password } = credentialsOf(address)
+    const role = roleOf(name, database)
+    if (user !== role || password === '')
+      throw new ConfigError(
+        'BAD_VALUE',
+        `--users: expected ${role} with a password in ${name}/postgres-uri, got ${user || 'no user'}.`,
+      )
+    passwords[name] = password
+  }
+  return passwords
 }

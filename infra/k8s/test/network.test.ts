@@ -59,7 +59,13 @@ function policiesOf(component: string, range = exampleRange): readonly Manifest[
 }
 
 /** Components without a policy. `rendered.test.ts` builds them. */
-const others = ['gateway', 'ingress', 'scale-deliveries-by-connections', 'scale-readers-by-requests']
+const others = [
+  'gateway',
+  'ingress',
+  'postgres',
+  'scale-deliveries-by-connections',
+  'scale-readers-by-requests',
+]
 
 test('each component is tested and documented', () => {
   const all = ['messages', ...others, ...writerCases.map(({ component }) => component)]

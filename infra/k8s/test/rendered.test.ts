@@ -1,6 +1,10 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from '@jest/globals'
+import { defineOptions, readConfig } from '@freshet/kit'
+import { readerOptions } from '@freshet/reader'
+import { serviceOptions } from '@freshet/service'
+import { writerOptions } from '@freshet/writer'
 import { parseAllDocuments } from 'yaml'
 import { at, listAt, type Manifest } from './manifests.ts'
 import { haveTools, runTool, schemas } from './tools.ts'
@@ -25,8 +29,11 @@ const helm = (...args: readonly string[]): string =>
   ])
 
 /** The base with messages and other components. */
-function withComponents(...names: readonly string[]): string {
-  const lines = ['messages', ...names].map((name) => `  - ../components/${name}`)
+const withComponents = (...names: readonly string[]): string => build('messages', ...names)
+
+/** The base with components. */
+function build(...names: readonly string[]): string {
+  const lines = names.map((name) => `  - ../components/${name}`)
   writeFileSync(
     join(scratch, 'kustomization.yaml'),
     `kind: Kustomization\nresources:\n  - ../base\ncomponents:\n${lines.join('\n')}\n`,
@@ -55,10 +62,10 @@ function normal(text: string): Readonly<Record<string, unknown>> {
   )
 }
 
-/** Variables in order of their names. */
+/** Variables and volumes in order of their names. */
 function sorted(tree: unknown): unknown {
   return JSON.parse(JSON.stringify(tree), (key, value: unknown) =>
-    key === 'env' && Array.isArray(value)
+    (key === 'env' || key === 'volumes') && Array.isArray(value)
       ? value.toSorted((one, other) => (String(at(one, 'name')) < String(at(other, 'name')) ? -1 : 1))
       : value,
   )
@@ -85,6 +92,36 @@ withHelm('the chart', () => {
       )
     const images = (text: string): string => text.replaceAll(/image: "?(freshet\/\w+)(:\S+)?/g, 'image: $1')
     expect(of(images(helm('--set', values.join())))).toEqual(of(images(withComponents(...components))))
+  })
+
+  test('has a value for the component of PostgreSQL, with which nothing of MongoDB is left', () => {
+    const images = (text: string): string => text.replaceAll(/image: "?(freshet\/\w+)(:\S+)?/g, 'image: $1')
+    const component = normal(images(build('postgres')))
+    const { 'ConfigMap freshet': _, ...ofChart } = normal(
+      images(helm('--set', 'databaseKind=postgres,messages=false')),
+    )
+    expect(ofChart).toEqual(component)
+    expect(JSON.stringify(component)).not.toMatch(/mongo|27017/i)
+    const ports = listAt(component['NetworkPolicy freshet-out'], 'spec', 'egress', 1, 'ports')
+    expect(ports).toEqual([{ protocol: 'TCP', port: 5432 }])
+    const volumes = listAt(component['Job freshet-migrate'], 'spec', 'template', 'spec', 'volumes')
+    expect(JSON.stringify(volumes)).toContain('freshet-reader/postgres-uri')
+    for (const [role, options] of [
+      ['reader', readerOptions],
+      ['writer', writerOptions],
+    ] as const) {
+      const pod = at(component[`Deployment freshet-${role}`], 'spec', 'template', 'spec', 'containers', 0)
+      const env = listAt(pod, 'env').map((each) => [at(each, 'name'), at(each, 'value') ?? 'shop'] as const)
+      const config = readConfig(defineOptions({ ...serviceOptions, ...options }), {
+        argv: [],
+        env: Object.fromEntries(env),
+        readFile: (path) => path.padEnd(40),
+      })
+      expect(config).toMatchObject({
+        mongodbUri: undefined,
+        postgresUri: expect.stringMatching(/postgres-uri/),
+      })
+    }
   })
 
   test('has a value for the component of Prometheus', () => {
@@ -118,6 +155,9 @@ withHelm('the chart', () => {
     'zones=Never',
     'databaseRanges={10.0.0.1}',
     'readers.cpu=1',
+    'databaseKind=mysql',
+    'databaseKind=postgres',
+    'databaseKind=postgres,messages=false,mongodb.enabled=true',
   ])('the schema refuses %s', (value) => {
     expect(() => helm('--set', value)).toThrow(/values don't meet the specifications/)
   })
@@ -129,6 +169,7 @@ const rendered = (): readonly (readonly [string, string])[] =>
   (built ??= [
     ['try', overlay('try')],
     ['production', overlay('production')],
+    ['postgres', build('postgres')],
     ['scaled', withComponents('scale-readers-by-requests', 'scale-deliveries-by-connections', 'gateway')],
   ])
 
@@ -194,7 +235,7 @@ function failedChecks(text: string): readonly string[] {
 const withScore = haveTools('kubectl', 'kube-score') ? test : test.skip
 withScore('kube-score finds exactly the written exceptions', () => {
   // The base has no tags: an overlay does.
-  const overlays = rendered().filter(([name]) => name !== 'scaled')
+  const overlays = rendered().filter(([name]) => name !== 'scaled' && name !== 'postgres')
   const found = new Set(overlays.flatMap(([, text]) => failedChecks(text)))
   expect([...found].toSorted()).toEqual(Object.keys(exceptions).toSorted())
 })

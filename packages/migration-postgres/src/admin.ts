@@ -25,6 +25,12 @@ export function withCredentials(uri: string, { user, password, database }: Crede
   return address.href
 }
 
+/** The user and password in an address; empty if it has none. @throws {PostgresMigrationError} BAD_ADDRESS */
+export function credentialsOf(uri: string): Pick<Credentials, 'user' | 'password'> {
+  const { username, password } = parsed(uri)
+  return { user: decodeURIComponent(username), password: decodeURIComponent(password) }
+}
+
 /** The same address with this database. @throws {PostgresMigrationError} BAD_ADDRESS */
 function withDatabase(uri: string, database: string): string {
   const address = parsed(uri)

@@ -1,4 +1,4 @@
-export { withCredentials } from './admin.ts'
+export { credentialsOf, withCredentials } from './admin.ts'
 export type { Credentials } from './admin.ts'
 export { PostgresMigrationError } from './errors.ts'
 export { migratePostgres } from './migrate.ts'
