@@ -106,6 +106,29 @@ test.each(apps.map(([name]) => name))('P8 %s is not restarted while it waits for
   ])
 })
 
+test.each(apps.map(([name]) => name))(
+  'pods of %s avoid the nodes of each other, whether nodes have zones or not',
+  (name) => {
+    const pod = at(deployment(name), 'template', 'spec')
+    // The scheduler ignores all preferred spread constraints on a node that lacks the key of one of them.
+    const keys = listAt(pod, 'topologySpreadConstraints').map((each) => at(each, 'topologyKey'))
+    expect(keys).toEqual(['topology.kubernetes.io/zone'])
+    const avoids = listAt(
+      pod,
+      'affinity',
+      'podAntiAffinity',
+      'preferredDuringSchedulingIgnoredDuringExecution',
+    )
+    expect(avoids.map((each) => at(each, 'podAffinityTerm'))).toEqual([
+      {
+        topologyKey: 'kubernetes.io/hostname',
+        labelSelector: at(deployment(name), 'selector'),
+        matchLabelKeys: ['pod-template-hash'],
+      },
+    ])
+  },
+)
+
 test('services and policies select existing pods', () => {
   for (const [name] of apps) {
     const labels = at(deployment(name), 'template', 'metadata', 'labels')

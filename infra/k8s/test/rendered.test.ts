@@ -213,8 +213,6 @@ const exceptions: Readonly<Record<string, string>> = {
   'container-resources': 'no CPU limit',
   // Tags of the images are versions, which are not changed; the policy IfNotPresent lets images be loaded by hand.
   'container-image-pull-policy': 'IfNotPresent',
-  // Readers are spread by topologySpreadConstraints, which it does not count.
-  'deployment-has-host-podantiaffinity': 'topologySpreadConstraints',
   // emptyDir and tmpfs are small and for trying out; services write no files at all.
   'container-ephemeral-storage-request-and-limit': 'read-only root',
   // The migration serves nothing. The MongoDB of `try` needs no liveness probe: a process that ends is restarted.

@@ -40,18 +40,23 @@ securityContext:
 {{- end }}
 
 {{- define "freshet.spread" -}}
-- maxSkew: 1
-  topologyKey: kubernetes.io/hostname
-  whenUnsatisfiable: ScheduleAnyway
-  labelSelector:
-    matchLabels:
-      app.kubernetes.io/name: {{ .name }}
-- maxSkew: 1
-  topologyKey: topology.kubernetes.io/zone
-  whenUnsatisfiable: {{ .root.Values.zones }}
-  labelSelector:
-    matchLabels:
-      app.kubernetes.io/name: {{ .name }}
+affinity:
+  podAntiAffinity:
+    preferredDuringSchedulingIgnoredDuringExecution:
+      - weight: 100
+        podAffinityTerm:
+          topologyKey: kubernetes.io/hostname
+          labelSelector:
+            matchLabels:
+              app.kubernetes.io/name: {{ .name }}
+          matchLabelKeys: [pod-template-hash]
+topologySpreadConstraints:
+  - maxSkew: 1
+    topologyKey: topology.kubernetes.io/zone
+    whenUnsatisfiable: {{ .root.Values.zones }}
+    labelSelector:
+      matchLabels:
+        app.kubernetes.io/name: {{ .name }}
 {{- end }}
 
 {{- define "freshet.probe" -}}
