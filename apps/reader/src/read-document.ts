@@ -1,6 +1,13 @@
 import type { DocumentCodec } from '@freshet/documents'
 import type { ByteLease } from '@freshet/kit'
-import { headers as names, matchesStrong, matchesWeak, ProblemError, readCondition } from '@freshet/protocol'
+import {
+  headers as names,
+  matchesStrong,
+  matchesWeak,
+  ProblemError,
+  readCondition,
+  type Id,
+} from '@freshet/protocol'
 import { ABSENT, bufferBytes, textBytes, type Absent, type Encoder } from '@freshet/replica'
 import { endWithText, parameterOf, sendProblem, type ResponseBudget, type Route } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -43,24 +50,31 @@ export function documentEncoder(encode: DocumentCodec['encode']): Encoder<Cached
   }
 }
 
-/** `GET /{collection}/{id}` for requests that are not cache hits. */
-export function readDocument({ freshness, reads, documents }: ReaderRouteParts): Route['answer'] {
-  return async (call) => {
-    const { request, response } = call
+/** Reads a document that is not cached as the request needs it, and answers. */
+export type ReadDocument = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  collection: string,
+  id: Id,
+) => Promise<void>
+
+export function readDocument({ freshness, reads, documents }: ReaderRouteParts): ReadDocument {
+  return async (request, response, collection, id) => {
     const required = readMinFreshness(request.headers)
-    const ids = [parameterOf(call, 'id')]
+    const ids = [id]
     await reads.send(response, async (lease) => {
-      const { answer, provedAtArrival } = await reads.read(
-        parameterOf(call, 'collection'),
-        ids,
-        required,
-        response,
-      )
+      const { answer, provedAtArrival } = await reads.read(collection, ids, required, response)
       const [value] = answer.values
       if (value === undefined) throw new Error('the replica answered without a value')
       return documents.send(request, response, value, freshness.forAnswer(answer, provedAtArrival), lease)
     })
   }
+}
+
+/** `GET /{collection}/{id}`, however its URL is spelled. */
+export function documentRoute(parts: ReaderRouteParts): Route['answer'] {
+  const read = readDocument(parts)
+  return (call) => read(call.request, call.response, parameterOf(call, 'collection'), parameterOf(call, 'id'))
 }
 
 /** Indexes of the variable values in the header lists; the names never change. */

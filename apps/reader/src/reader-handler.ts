@@ -1,3 +1,4 @@
+import { isId } from '@freshet/protocol'
 import type { Replica } from '@freshet/replica'
 import {
   authorize,
@@ -16,7 +17,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readMinFreshness, type Freshness } from './freshness.ts'
 import { messageParameters, messageRoutes, writerPaths, type MessageRouteParts } from './messages/routes.ts'
 import { readItems } from './read-by-ids.ts'
-import { readDocument, type CachedDocument, type DocumentAnswer } from './read-document.ts'
+import { documentRoute, readDocument, type CachedDocument, type DocumentAnswer } from './read-document.ts'
 import type { WaitingReads } from './waiting-reads.ts'
 
 /** Who may read a collection: everyone, or everyone with a valid token. */
@@ -37,7 +38,7 @@ export interface ReaderRouteParts {
 export interface Reader extends ReaderRouteParts {
   readonly tokens: Verifier
   readonly fail: Fail
-  readonly requests: Pick<RunningRequests, 'run'>
+  readonly requests: Pick<RunningRequests, 'run'> | undefined
   /** Requests with a method that does not read. */
   readonly refused: { methods: number }
 }
@@ -57,15 +58,15 @@ function readerRoutes(parts: ReaderRouteParts): readonly Route[] {
   const who = (head: RequestHead): ReadAccess =>
     parts.access.get(parameterOf(head, 'collection')) ?? 'authenticated'
   return [
-    { methods: ['GET'], path: '/{collection}/{id}', who, answer: readDocument(parts) },
+    { methods: ['GET'], path: '/{collection}/{id}', who, answer: documentRoute(parts) },
     { methods: ['GET'], path: '/{collection}', who, query: ['ids'], answer: readItems(parts) },
     ...(parts.messages ? messageRoutes(parts, parts.messages) : []),
   ]
 }
 
 /**
- * A plain handler for `node:http`, Express and fastify; answers its own errors. Cache hits are answered synchronously;
- * everything else goes through the route table.
+ * A plain handler for `node:http`, Express and fastify; answers its own errors. Plain URLs of documents are answered here:
+ * cache hits synchronously, others after a read. Everything else goes through the route table.
  * @throws {TypeError} a collection has the name of a route, or two routes conflict.
  */
 export function readerHandler(
@@ -100,6 +101,23 @@ export function readerHandler(
     return documents.send(request, response, value, freshness.forHit(position)) === 0
   }
 
+  const read = readDocument(reader)
+
+  /** Answers from the cache if possible, otherwise after a read. The request is authorized. */
+  const answerDocument = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    url: string,
+    slash: number,
+  ): void | Promise<void> => {
+    if (serveCached(request, response, url)) return
+    const id = url.slice(slash + 1)
+    // With an encoded character, a query or another slash. Or the id is invalid.
+    if (!isId(id)) return byTable(request, response)
+    const answer = (): Promise<void> => read(request, response, url.slice(length, slash), id)
+    return requests ? requests.run(answer) : answer()
+  }
+
   const byCache = (request: IncomingMessage, response: ServerResponse): void | Promise<void> => {
     const { method, url = '' } = request
     if (method !== 'GET' && method !== 'HEAD') return byTable(request, response)
@@ -108,9 +126,8 @@ export function readerHandler(
     const who = access.get(url.slice(length, slash))
     if (who === undefined) return byTable(request, response)
     const proof = authorize(who, tokens, request)
-    if (proof instanceof Promise)
-      return proof.then(() => (serveCached(request, response, url) ? undefined : byTable(request, response)))
-    if (!serveCached(request, response, url)) return byTable(request, response)
+    if (proof instanceof Promise) return proof.then(() => answerDocument(request, response, url, slash))
+    return answerDocument(request, response, url, slash)
   }
 
   // Without routes below a collection, a hit costs no more than the cache look-up.

@@ -19,3 +19,23 @@ test('waiting requests are answered at once when the reader stops: another reade
   }
   await stopped
 })
+
+test('a program that closes a mounted reader waits for every read, however its URL is spelled', async () => {
+  const running = new Set<object>()
+  const run = (work: () => void | Promise<void>): void | Promise<void> => {
+    const one = {}
+    running.add(one)
+    const result = work()
+    if (result instanceof Promise) return result.finally(() => running.delete(one))
+    running.delete(one)
+  }
+  await using reader = await openReader({ requests: { run } })
+  let release = (): void => undefined
+  reader.replica.held = new Promise((resolve) => (release = resolve))
+  const paths = ['/v1/products/a', '/v1/products/a%62', '/v1/products?ids=c,d']
+  const answers = paths.map((path) => reader.ask(path))
+  await eventually(() => expect(running.size).toBe(paths.length))
+  release()
+  await Promise.all(answers)
+  await eventually(() => expect(running.size).toBe(0))
+})

@@ -21,7 +21,7 @@ import { type WriterRouteParts, writerRoutes } from './routes.ts'
 export interface Writer extends WriterRouteParts {
   readonly tokens: Verifier
   readonly fail: Fail
-  readonly requests: Pick<RunningRequests, 'run'>
+  readonly requests: Pick<RunningRequests, 'run'> | undefined
   /** Where documents are read, without a trailing slash. */
   readonly readerUrl: string | undefined
   readonly counts: WriteCounts

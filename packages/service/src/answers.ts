@@ -173,13 +173,28 @@ export function answerSocket(socket: Socket, code: ProblemCode, options: Refusal
   socket.destroySoon()
 }
 
+/** Bodies of problems without details, which are the same each time. */
+const plainBodies = new Map<ProblemCode, Buffer>()
+
+function problemBytes(code: ProblemCode, options: RefusalOptions): Buffer {
+  return Buffer.from(JSON.stringify(problemBody(code, options)))
+}
+
+function plainBody(code: ProblemCode): Buffer {
+  const known = plainBodies.get(code) ?? problemBytes(code, {})
+  plainBodies.set(code, known)
+  return known
+}
+
 /** The status, headers and body of a problem. */
 function problemAnswer(
   code: ProblemCode,
   options: RefusalOptions = {},
 ): { readonly status: number; readonly headers: Record<string, string>; readonly body: Buffer } {
   const kind: ProblemKind = problems[code]
-  const body = Buffer.from(JSON.stringify(problemBody(code, options)))
+  const { headers, cause: _, ...details } = options
+  const plain = Object.keys(details).length === 0
+  const body = plain ? plainBody(code) : problemBytes(code, details)
   const all: Record<string, string> = {
     'content-type': 'application/problem+json',
     'cache-control': 'no-store',
@@ -187,7 +202,7 @@ function problemAnswer(
   if (kind.retryAfterS !== undefined) all['retry-after'] = String(kind.retryAfterS)
   return {
     status: kind.status,
-    headers: { ...all, ...options.headers, 'content-length': String(body.length) },
+    headers: { ...all, ...headers, 'content-length': String(body.length) },
     body,
   }
 }

@@ -73,8 +73,8 @@ export interface ServiceTools {
   /** Memory budget for all work in progress. */
   readonly inFlight: InFlight
   readonly fail: Fail
-  /** Routes of the app run in it, so that `openApp` can wait for them. */
-  readonly requests: Pick<RunningRequests, 'run'>
+  /** Routes of a mounted app run in it, so that `close` can wait for them. A service waits for its own port. */
+  readonly requests: Pick<RunningRequests, 'run'> | undefined
   /** Register everything that waits or stays open for long. */
   readonly drain: Pick<Drain, 'add' | 'begun'>
   /** Aborts when startup is canceled; retry loops must end. */

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import type { App, ServiceDefinition } from './contract.ts'
 import type { Metrics } from './metrics.ts'
 import { serviceOptions, type ServiceConfig } from './options.ts'
+import { RunningRequests } from './route-table.ts'
 import { serviceTools } from './service-tools.ts'
 
 /** Options of an embedded app. */
@@ -62,9 +63,9 @@ export async function openApp<Options extends OptionTable, Built extends App>(
     )
   const clock = systemClock
   const starting = new AbortController()
-  const tools = serviceTools(config, { log, clock, signal: starting.signal })
-  // A service's own port does this.
-  tools.drain.add({ name: 'running requests', drain: () => tools.requests.close() })
+  const requests = new RunningRequests()
+  const tools = serviceTools(config, { log, clock, signal: starting.signal, requests })
+  tools.drain.add({ name: 'running requests', drain: () => requests.close() })
   const lifecycle = new Lifecycle({ log, clock, stopWithinMs: config.stopWithinMs + PART_EXTRA_MS })
   const timer = clock.sleep(readyWithinMs, starting.signal).then(() => starting.abort())
   let built: Built

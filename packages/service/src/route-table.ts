@@ -53,7 +53,7 @@ export interface RouteTableOptions {
   /** Without it only public routes work. */
   readonly tokens?: Verifier
   /** Default: nothing waits for requests. */
-  readonly requests?: Pick<RunningRequests, 'run'>
+  readonly requests?: Pick<RunningRequests, 'run'> | undefined
   /** Checks path parameters by name, in every route. @throws {ProblemError} the parameter is invalid. */
   readonly parameters?: Readonly<Record<string, (text: string) => void>>
   /** Headers of 405 responses, in addition to `Allow`. */

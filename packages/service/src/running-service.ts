@@ -58,7 +58,7 @@ export async function startService<Options extends OptionTable>(
   const { definition, config, log, clock, signal } = options
   if (config.headersWithinMs > config.bodyWithinMs)
     throw new ConfigError('CONFLICT', '--headers-within is longer than --body-within, which includes it.')
-  const tools = serviceTools(config, { log, clock, signal })
+  const tools = serviceTools(config, { log, clock, signal, requests: undefined })
   const { metrics, fail, inFlight, drain } = tools
   const shell = (handle: Handler, limits: HttpLimits, heads: BytePart, upgrades?: Upgrades): HttpShell =>
     new HttpShell({ handle, fail, limits, heads, clock, ...(upgrades && { upgrades }) })

@@ -6,18 +6,16 @@ import { Drain } from './drain.ts'
 import { addInFlightMetrics, openInFlight } from './in-flight.ts'
 import { Metrics } from './metrics.ts'
 import type { ServiceConfig } from './options.ts'
-import { RunningRequests } from './route-table.ts'
 
 /** The tools that `build` receives. */
 export interface AppTools extends ServiceTools {
   readonly drain: Drain
-  readonly requests: RunningRequests
 }
 
 /** Creates the tools of an app. @throws {ConfigError} */
 export function serviceTools(
   config: ServiceConfig,
-  { log, clock, signal }: Pick<ServiceTools, 'log' | 'clock' | 'signal'>,
+  { log, clock, signal, requests }: Pick<ServiceTools, 'log' | 'clock' | 'signal' | 'requests'>,
 ): AppTools {
   const metrics = new Metrics()
   const inFlight = openInFlight(config.inFlightBytes, clock)
@@ -30,7 +28,7 @@ export function serviceTools(
     tokens: createVerifier(config, clock),
     inFlight,
     drain: new Drain(log, clock),
-    requests: new RunningRequests(),
+    requests,
     signal,
   }
 }

@@ -1,5 +1,11 @@
 import { readConfig, systemClock } from '@freshet/kit'
-import { serviceOptions, startService, type Route, type RunningService } from '@freshet/service'
+import {
+  serviceOptions,
+  startService,
+  type Route,
+  type RunningService,
+  type ServiceTools,
+} from '@freshet/service'
 import { silentLog } from '@freshet/testkit'
 import { SignJWT } from 'jose'
 import type { ReadAccess } from '../../src/reader-handler.ts'
@@ -41,6 +47,8 @@ export interface OpenReaderOptions {
   readonly routes?: readonly Route[]
   /** The guard's fault, if any. */
   readonly fault?: () => string | undefined
+  /** As in a program that mounts the reader. */
+  readonly requests?: ServiceTools['requests']
 }
 
 export async function openReader(options: OpenReaderOptions = {}): Promise<OpenReader> {
@@ -70,7 +78,7 @@ export async function openReader(options: OpenReaderOptions = {}): Promise<OpenR
             before: [],
             ...(options.routes && { routes: options.routes }),
           },
-          tools,
+          { ...tools, requests: options.requests },
         ),
     },
     config: readConfig(serviceOptions, { argv, env, readFile: () => '' }),
