@@ -37,7 +37,7 @@ const jest = (...argv) => ({
 
 /** Test files that take minutes because they prove their rules by volume, or by many starts and kills. */
 const longTests = JSON.parse(readFileSync(join(root, 'scripts/long-tests.json'), 'utf8'))
-const withoutLongTests = `--testPathIgnorePatterns=/node_modules/|\\.debezium\\.test\\.ts$|/(${longTests.join('|').replaceAll('.', '\\.')})$`
+const withoutLongTests = `--testPathIgnorePatterns=/node_modules/|\\.(?:debezium|faults)\\.test\\.ts$|/(${longTests.join('|').replaceAll('.', '\\.')})$`
 
 /** The steps of each command, after installation. The first failure ends the run. */
 const commands = {
@@ -50,6 +50,10 @@ const commands = {
   'test:debezium': [
     build,
     jest('-i', '--testPathIgnorePatterns=/node_modules/', '--testPathPatterns=debezium.test', ...args),
+  ],
+  // PostgreSQL under load that is killed, fails over and runs out of disk. As root, for a file system of its own.
+  'test:postgres-faults': [
+    jest('-i', '--testPathIgnorePatterns=/node_modules/', '--testPathPatterns=postgres.faults.test', ...args),
   ],
   // PostgreSQL, Debezium, Kafka and two readers.
   debezium: [

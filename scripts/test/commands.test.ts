@@ -24,7 +24,7 @@ function commandsIn(text: string): readonly string[] {
 
 /** What is wrong with a command, according to package.json or its `--help`. */
 async function faultOf(command: string): Promise<string | undefined> {
-  const [, other = ''] = /^npm run (?!dev\b|freshet\b)([a-z:]+)$/.exec(command) ?? []
+  const [, other = ''] = /^npm run (?!dev\b|freshet\b)([a-z:-]+)$/.exec(command) ?? []
   if (Object.hasOwn(scripts, other)) return undefined
   const [, script = '', rest = ''] =
     /^npm run (?:--silent )?(dev|freshet)(?: --(?: (.*))?)?$/.exec(command) ?? []

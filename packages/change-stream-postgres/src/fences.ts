@@ -37,6 +37,12 @@ export class Fences {
     this.#reached = position
   }
 
+  /** Another history begins: positions of the one before it may never be reached. */
+  restart(at: Position): void {
+    this.#reached = at
+    this.#wanted = at
+  }
+
   /** Sees to it that the feed comes to this position. */
   want(position: Position): void {
     if (position > this.#wanted) this.#wanted = position

@@ -2,12 +2,13 @@ import { ChangeStreamError } from '@freshet/change-stream'
 import type { Clock } from '@freshet/kit'
 import type { Query } from '@freshet/postgres-rules'
 import { serverExpression } from './log-position.ts'
+import type { ReplicationStream } from './replication-stream.ts'
 
 const oldest = { version: 140_000, text: '14' } as const
 
 /**
  * Checks what every table needs. Returns what identifies the server process.
- * @throws {ChangeStreamError} UNSUPPORTED
+ * @throws {ChangeStreamError} UNSUPPORTED; DISCONNECTED: a standby.
  */
 export async function inspectServer(query: Query, publication: string): Promise<string> {
   const [row] = await query(
@@ -16,10 +17,10 @@ export async function inspectServer(query: Query, publication: string): Promise<
     [publication],
   )
   const [version, walLevel, standby, encoding, published, server] = row ?? []
+  if (standby === 't') throw gotStandby()
   const faults: readonly (readonly [boolean, expected: string, remedy: string])[] = [
     [Number(version) < oldest.version, `PostgreSQL ${oldest.text} or newer`, 'Upgrade the server.'],
     [walLevel !== 'logical', `wal_level logical, got ${String(walLevel)}`, 'Set it and restart the server.'],
-    [standby === 't', 'a primary, got a standby', 'Connect to the primary.'],
     [encoding === 'SQL_ASCII', 'a database with an encoding, got SQL_ASCII', 'Use UTF8.'],
     [
       published === 'f',
@@ -30,6 +31,25 @@ export async function inspectServer(query: Query, publication: string): Promise<
   for (const [found, expected, remedy] of faults)
     if (found) throw new ChangeStreamError('UNSUPPORTED', `expected ${expected}`, { remedy })
   return server ?? ''
+}
+
+/** It may be promoted, or the address may soon lead to the primary. Until then, the state so far may be served. */
+const gotStandby = (): ChangeStreamError =>
+  new ChangeStreamError('DISCONNECTED', 'expected a primary, got a standby', {
+    remedy: 'Promote it, or let the address lead to the primary.',
+  })
+
+/**
+ * Identifies the server process behind a connection. A process that is a primary stays one, and on its timeline.
+ * @throws {ChangeStreamError} DISCONNECTED: a standby.
+ */
+export async function primaryBehind(stream: ReplicationStream, withinMs: number): Promise<string> {
+  const row = await stream.command(
+    `select pg_is_in_recovery()::text as standby, ${serverExpression} as server`,
+    withinMs,
+  )
+  if (row.get('standby') !== 'false') throw gotStandby()
+  return row.get('server') ?? ''
 }
 
 /** Every transaction that has an id holds this lock until all later statements see its end. */

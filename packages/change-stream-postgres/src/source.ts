@@ -11,7 +11,7 @@ import type { LogPosition } from './log-position.ts'
 import type { PostgresSourceOptions } from './options.ts'
 import type { ReadOnlyUser } from './read-only-user.ts'
 import type { ReplicationStream } from './replication-stream.ts'
-import { inspectServer, waitForRunning } from './server.ts'
+import { inspectServer, primaryBehind, waitForRunning } from './server.ts'
 import type { AppliedTransactions } from './transactions.ts'
 
 export interface PostgresSourceParts {
@@ -54,15 +54,19 @@ export class PostgresSource implements ChangeSource {
 
   /** Takes as long as transactions that are running now, because their commits may be in the log but not visible yet. */
   async start(signal: AbortSignal): Promise<Origin> {
-    const { query, user, publication, options, followed, applied, clock } = this.#parts
+    const { query, user, publication, options, followed, applied, fences, clock } = this.#parts
     this.close()
+    const inspected = await inspectServer(query, publication)
     await user.prove()
     const stream = await this.#parts.open()
     const close = (): void => stream.close()
     signal.addEventListener('abort', close, { once: true })
     try {
+      const server = await primaryBehind(stream, options.replyWithinMs)
+      followed.followed(server)
+      // During a fail-over one address may lead to two servers.
+      followed.expect(inspected)
       const source = await identify(stream, options.replyWithinMs)
-      followed.followed(await inspectServer(query, publication))
       const slot = `freshet_${randomBytes(8).toString('hex')}`
       const created = await stream.command(
         `CREATE_REPLICATION_SLOT ${slot} TEMPORARY LOGICAL pgoutput NOEXPORT_SNAPSHOT`,
@@ -71,6 +75,7 @@ export class PostgresSource implements ChangeSource {
       await waitForRunning(query, clock, options.startWithinMs, signal)
       applied.clear()
       const at = positionOfLsn(created.get('consistent_point') ?? '')
+      fences.restart(at)
       this.#held = { source, at, stream, slot }
       return { source, at }
     } catch (error) {
@@ -142,11 +147,14 @@ export class PostgresSource implements ChangeSource {
     // While the database is unreachable, the state so far is still exact, and may be served.
     const stream = await this.#parts.open()
     try {
-      const source = await identify(stream, this.#parts.options.replyWithinMs)
+      const { replyWithinMs } = this.#parts.options
+      await primaryBehind(stream, replyWithinMs)
+      const source = await identify(stream, replyWithinMs)
       if (source !== origin.source)
         throw new ChangeStreamError('SOURCE_CHANGED', `expected source ${origin.source}, got ${source}`)
       throw new ChangeStreamError('HISTORY_LOST', 'the connection broke, and its temporary slot with it', {
-        remedy: 'None needed. If it happens often, check the network and wal_sender_timeout.',
+        remedy:
+          'None needed. If it happens often, check the network, wal_sender_timeout and max_slot_wal_keep_size.',
       })
     } finally {
       stream.close()

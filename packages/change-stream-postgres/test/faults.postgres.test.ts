@@ -2,9 +2,10 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { Hearing } from '@freshet/change-stream/conformance'
 import { systemClock } from '@freshet/kit'
 import { CutProxy, eventually } from '@freshet/testkit'
-import type { TestDatabase } from '@freshet/postgres'
+import { TestDatabase } from '@freshet/postgres'
 import type { IdType } from '@freshet/protocol'
 import { postgresSource } from '../src/index.ts'
+import { connectForReplication } from '../src/session.ts'
 import { openDatabase, publication } from './support/open-database.ts'
 import { inWords, listen, openSource } from './support/open-source.ts'
 
@@ -189,6 +190,47 @@ test('P14 what is missing on the server is named with its remedy', async () => {
     opened.reads.read((await opened.source.start(signal)).at, 'products', ['a'], signal),
   ).rejects.toThrow(/grant select on public.products/)
   await db.admin.query('grant select on products to freshet_reader')
+})
+
+test('P14 a server without a free slot or sender is named with its remedy, and followed once one is free', async () => {
+  await using opened = openSource(db, collections)
+  const [limits] = (
+    await db.admin.query(`select current_setting('max_replication_slots')::int as slots,
+      current_setting('max_wal_senders')::int as senders`)
+  ).rows
+  const slotNames = Array.from({ length: Number(limits?.slots) }, (_, n) => `taken_${n}`)
+  for (const name of slotNames) await db.admin.query('select pg_create_physical_replication_slot($1)', [name])
+  await expect(opened.source.start(signal)).rejects.toThrow(
+    /DISCONNECTED: .*all replication slots are in use \(Raise max_replication_slots and max_wal_senders/,
+  )
+  await db.admin.query('select pg_drop_replication_slot($1)', [slotNames[0]])
+  await opened.source.start(signal)
+  for (const name of slotNames.slice(1)) await db.admin.query('select pg_drop_replication_slot($1)', [name])
+  const senders = await Promise.all(
+    Array.from({ length: Number(limits?.senders) - 1 }, () =>
+      connectForReplication({ uri: db.uri, appName: 'another', withinMs: 5_000 }),
+    ),
+  )
+  await using late = openSource(db, collections)
+  await expect(late.source.start(signal)).rejects.toThrow(
+    /DISCONNECTED: .*max_wal_senders.* \(Raise max_connections and max_wal_senders/,
+  )
+  await Promise.all(senders.map((sender) => sender.end()))
+  await eventually(() => late.source.start(signal))
+})
+
+test.each([
+  ['replica', {}],
+  ['minimal', { max_wal_senders: '0' }],
+])('P14 wal_level %s is named with its remedy', async (level, settings) => {
+  await using other = await TestDatabase.open({
+    settings: { wal_level: level, ...settings },
+    statements: [`create publication ${publication}`],
+  })
+  await using opened = openSource(other, collections)
+  await expect(opened.source.start(signal)).rejects.toThrow(
+    `UNSUPPORTED: expected wal_level logical, got ${level} (Set it and restart the server.)`,
+  )
 })
 
 test('P9 a publication that is dropped is reported at once, and followed again when it was created again', async () => {

@@ -58,3 +58,16 @@ test('P12 a fence that messages do not reach is pursued less and less often, unt
   await turns(5)
   expect(fences.nudges).toBe(nudges)
 })
+
+test('P12 a fence of an earlier history is not pursued any more', async () => {
+  const { fences } = open(() => undefined)
+  fences.want(positionOf(9, 0))
+  await turns(4)
+  expect(fences.nudges).toBeGreaterThan(0)
+  fences.restart(first)
+  await turns(4)
+  const { nudges } = fences
+  await turns(20)
+  expect(fences.nudges).toBe(nudges)
+  fences.stop()
+})

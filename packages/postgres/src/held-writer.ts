@@ -13,18 +13,18 @@ export const heldCommits = { synchronous_standby_names: 'nobody', synchronous_co
  */
 export class HeldWriter {
   readonly #client: Client
-  readonly #db: TestDatabase
+  readonly #db: Pick<TestDatabase, 'connect' | 'admin'>
   readonly #pid: number
   #held = false
   #committing: Promise<unknown> | undefined
 
-  private constructor(client: Client, db: TestDatabase, pid: number) {
+  private constructor(client: Client, db: Pick<TestDatabase, 'connect' | 'admin'>, pid: number) {
     this.#client = client
     this.#db = db
     this.#pid = pid
   }
 
-  static async open(db: TestDatabase): Promise<HeldWriter> {
+  static async open(db: Pick<TestDatabase, 'connect' | 'admin'>): Promise<HeldWriter> {
     const client = await db.connect()
     const { rows } = await client.query('select pg_backend_pid() as pid')
     return new HeldWriter(client, db, Number(rows[0]?.pid))

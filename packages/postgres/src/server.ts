@@ -4,7 +4,9 @@ import { existsSync } from 'node:fs'
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { copyData } from './base-backup.ts'
 import { findFreePort } from './port.ts'
 import { BIN_VARIABLE, copyPrograms } from './programs.ts'
 
@@ -95,8 +97,13 @@ interface PostgresParts {
   readonly settings: Readonly<Record<string, string>>
 }
 
-/** How a server stops: `fast` ends all sessions first, `immediate` is like a power failure. */
-export type StopMode = 'fast' | 'immediate'
+/** How a server stops: `fast` ends all sessions first, `immediate` is like a power failure, and `kill` is `kill -9`. */
+export type StopMode = keyof typeof signals
+
+const signals = { fast: 'SIGINT', immediate: 'SIGQUIT', kill: 'SIGKILL' } as const
+
+/** Between two tries to start after a kill, in milliseconds. */
+const LEFT_PROCESSES_MS = 50
 
 /** One server with its data. It can be stopped and started again. */
 export class Postgres implements AsyncDisposable {
@@ -112,6 +119,11 @@ export class Postgres implements AsyncDisposable {
     this.port = parts.port
   }
 
+  /** The directory of its data. */
+  get data(): string {
+    return this.#parts.data
+  }
+
   /** The end of what the server has logged since its start. */
   get printed(): string {
     return this.#printed
@@ -123,8 +135,17 @@ export class Postgres implements AsyncDisposable {
     return `postgres://${credentials}@127.0.0.1:${this.port}/${database}`
   }
 
-  /** Resolves when it accepts connections. */
+  /** Resolves when it accepts connections. Waits until no process of a killed server is left. */
   async start(): Promise<void> {
+    for (;;) {
+      const failure = await this.#tryStart().catch((error: unknown) => error)
+      if (failure === undefined) return
+      if (!/is still in use/.test(this.#printed)) throw failure
+      await pause(LEFT_PROCESSES_MS)
+    }
+  }
+
+  async #tryStart(): Promise<void> {
     const { bin, folder, data, port, settings } = this.#parts
     const flags = Object.entries({ ...settings, port: String(port) }).flatMap(([name, value]) => [
       '-c',
@@ -145,8 +166,27 @@ export class Postgres implements AsyncDisposable {
       child.once('exit', () => reject(new Error(`PostgreSQL did not start: ${this.#printed}`)))
       child.stderr?.setEncoding('utf8').on('data', (text: string) => {
         this.#printed = (this.#printed + text).slice(-10_000)
-        if (this.#printed.includes('is ready to accept connections')) resolve()
+        if (/is ready to accept (?:read-only )?connections/.test(this.#printed)) resolve()
       })
+    })
+  }
+
+  /**
+   * A streaming standby, not yet started, on a copy of the data of this running server, while nobody writes.
+   * @param primaryPort where the standby finds this server.
+   */
+  async copyForStandby(primaryPort = this.port): Promise<Postgres> {
+    const folder = await mkdtemp(join(tmpdir(), 'freshet-postgres-'))
+    await chmod(folder, 0o755)
+    const data = join(folder, 'data')
+    await copyData({ uri: this.uri(), data: this.data, into: data })
+    const primary = `host=127.0.0.1 port=${primaryPort} user=${superuser} password=${this.#parts.password}`
+    return new Postgres({
+      ...this.#parts,
+      folder,
+      data,
+      port: await findFreePort(),
+      settings: { ...this.#parts.settings, primary_conninfo: primary },
     })
   }
 
@@ -163,7 +203,7 @@ export class Postgres implements AsyncDisposable {
     this.#child = undefined
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
     const ended = new Promise((resolve) => child.once('exit', resolve))
-    child.kill(mode === 'fast' ? 'SIGINT' : 'SIGQUIT')
+    child.kill(signals[mode])
     await ended
     this.#watchdog?.kill()
   }

@@ -1,6 +1,6 @@
 import { bufferBytes, Cache, ENTRY_OVERHEAD_BYTES, ownBuffer, type CacheOptions } from '@freshet/cache'
 import { Follower, type ChangeSource, type SourceReads } from '@freshet/change-stream'
-import { systemClock } from '@freshet/kit'
+import { systemClock, type Log } from '@freshet/kit'
 import { defaultReplicaOptions } from '../../src/options.ts'
 import { ExactReplica } from '../../src/replica.ts'
 import { silentLog, type FeedSide } from './bench.ts'
@@ -21,6 +21,7 @@ export interface StressReplicaParts {
   readonly reads: SourceReads
   readonly variant: StressVariant
   readonly random: Random
+  readonly log?: Log
   /** The size of a document as it is cached. The cache holds about a quarter of all documents. */
   readonly documentBytes: number
 }
@@ -43,7 +44,7 @@ export function stressReplica(parts: StressReplicaParts): ExactReplica<Buffer> {
     options: defaultReplicaOptions,
     clock: systemClock,
     random: random.next,
-    log: silentLog,
+    log: parts.log ?? silentLog,
     cache: variant.cache?.(cacheOptions) ?? new Cache(cacheOptions),
     follow: (feed) =>
       new Follower({

@@ -64,7 +64,7 @@ export async function runStress(db: TestDatabase, options: RunOptions): Promise<
     await readers.compareDecoded()
     writers.stop()
     await writing
-    await judge.compareRecorded(db, readers.all)
+    await judge.compareRecorded(db.admin, readers.all)
     const { refills, evictions, misses, resyncs } = replica.status()
     const { decoded, recorded, wrong } = judge
     const counts = { refills, evictions, misses, resyncs, behindFeed: reads.behindFeed }

@@ -43,10 +43,10 @@ export function positionOfText(lsn: string): Position {
 }
 
 /** A database whose commits can be held. */
-export function openDatabase(): Promise<TestDatabase> {
+export function openDatabase(settings: Readonly<Record<string, string>> = {}): Promise<TestDatabase> {
   return TestDatabase.open({
     // Writers collide all the time.
-    settings: { ...heldCommits, deadlock_timeout: '10ms' },
+    settings: { ...heldCommits, deadlock_timeout: '10ms', ...settings },
     statements: [
       'create sequence stamps',
       recorded,

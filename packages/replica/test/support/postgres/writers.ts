@@ -9,20 +9,26 @@ import { twinTables } from './tables.ts'
 export interface WriterOptions {
   /** Commits that are in the log but not visible, as with a slow standby. */
   readonly held: boolean
+  /** The server may go away: writers connect again and again. */
+  readonly survive?: boolean
 }
+
+const RECONNECT_MS = 50
+
+export type WriterDatabase = Pick<TestDatabase, 'connect' | 'admin'>
 
 /** Transactions that are sent together: the readers keep this process busy. */
 const sentTogether = 6
 
 /** Concurrent writers to the same rows, with every kind of statement, independent of any replica. */
 export class Writers {
-  readonly #db: TestDatabase
+  readonly #db: WriterDatabase
   readonly #random: Random
   readonly #options: WriterOptions
   #stopped = false
   #writes = 0
 
-  constructor(db: TestDatabase, random: Random, options: WriterOptions) {
+  constructor(db: WriterDatabase, random: Random, options: WriterOptions) {
     this.#db = db
     this.#random = random
     this.#options = options
@@ -46,9 +52,18 @@ export class Writers {
 
   /** @param long this one runs the transactions that stay open for long. */
   async #loop(long: boolean): Promise<void> {
-    const client = await this.#db.connect()
-    while (!this.#stopped) await this.#send(client, long)
-    await client.end()
+    while (!this.#stopped) {
+      let client: Client | undefined
+      try {
+        client = await this.#db.connect()
+        while (!this.#stopped) await this.#send(client, long)
+      } catch (error) {
+        if (this.#options.survive !== true) throw error
+        await pause(RECONNECT_MS)
+      } finally {
+        await client?.end().catch(() => undefined)
+      }
+    }
   }
 
   async #send(client: Client, long: boolean): Promise<void> {
