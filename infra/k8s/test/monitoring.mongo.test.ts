@@ -92,6 +92,20 @@ test('every alert that operators need is there', () => {
     expect(names).toContain(`Freshet${name}`)
 })
 
+test('each alert has a case in which it fires, and one in which it stays quiet', () => {
+  const cases = listAt(parse(read('rules.test.yaml')), 'tests').flatMap((each) =>
+    listAt(each, 'alert_rule_test'),
+  )
+  const named = (fires: boolean): readonly unknown[] =>
+    cases
+      .filter((each) => listAt(each, 'exp_alerts').length > 0 === fires)
+      .map((each) => at(each, 'alertname'))
+  for (const rule of listAt(rules, 'spec', 'groups', 0, 'rules')) {
+    expect(named(true)).toContain(at(rule, 'alert'))
+    expect(named(false)).toContain(at(rule, 'alert'))
+  }
+})
+
 test('the PodMonitor selects the pods of all services, at a port that they have', () => {
   const { spec } = parse(read('pod-monitor.yaml'))
   const selected = at(spec, 'selector', 'matchExpressions', 0)

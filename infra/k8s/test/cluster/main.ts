@@ -28,7 +28,7 @@ import {
   withoutDrain,
   type UnderLoad,
 } from './scenarios.ts'
-import { failingStartsEnd } from './starts.ts'
+import { earlyStartsRecovered, failingStartsEnd, spreadOverNodes } from './starts.ts'
 
 const namespace = 'freshet'
 const { values } = parseArgs({
@@ -88,12 +88,16 @@ async function run(): Promise<number> {
       typeDocumented('## Try it with kubectl'),
     )
   if (always.failed > 0) return 1
+  if (values.install)
+    await report.check('starts before the migration recover', () => earlyStartsRecovered(kubectl))
+  await report.check('pods are spread over nodes', () => spreadOverNodes(kubectl))
   const state = await underLoad()
   const { load } = state
   await report.check('steady load', async () => expectNothingLost(await during(load, async () => undefined)))
   await report.check('network policies with real packets', () => policiesHold(kubectl, outside))
   for (const role of ['reader', 'writer', 'delivery'] as const)
     await report.check(`rolling update of ${role}s`, () => rollingUpdate(role)(state))
+  await report.check('pods are spread over nodes after updates', () => spreadOverNodes(kubectl))
   await report.check('scale readers 2 to 6 to 2', () => scaleUpAndDown(state))
   await report.check('autoscaler on CPU', () => autoscale(state))
   await report.check('drain of a node', () => drain(state))

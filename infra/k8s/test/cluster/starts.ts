@@ -55,6 +55,41 @@ export async function failingStartsEnd(kubectl: Kubectl): Promise<string> {
   return found.join('; ')
 }
 
+const roles = ['reader', 'writer', 'delivery']
+
+/**
+ * Services that start before the migration has created their users exit with 78 and the documented reason, and then start: MongoDB
+ * answers an unknown user and a wrong password alike, so they cannot wait for one and not for the other.
+ */
+export async function earlyStartsRecovered(kubectl: Kubectl): Promise<string> {
+  let restarts = 0
+  for (const role of roles)
+    for (const pod of await kubectl.list('pods', `app.kubernetes.io/name=freshet-${role}`)) {
+      const { name } = pod.metadata
+      const statuses = field(pod.status, 'containerStatuses')
+      const [status]: readonly unknown[] = Array.isArray(statuses) ? statuses : []
+      if (field(status, 'ready') !== true) throw new Error(`${name} is not ready`)
+      const ended = field(field(status, 'lastState'), 'terminated')
+      if (ended === undefined) continue
+      restarts += Number(field(status, 'restartCount'))
+      if (field(ended, 'exitCode') !== 78 || !/NOT_AUTHENTICATED/.test(String(field(ended, 'message'))))
+        throw new Error(`${name} ended with ${JSON.stringify(ended)}`)
+    }
+  return `all pods are ready; ${restarts} starts before the migration ended with 78 and NOT_AUTHENTICATED`
+}
+
+/** The pods of each service are on different nodes, so that the crash of one stops none of them. */
+export async function spreadOverNodes(kubectl: Kubectl): Promise<string> {
+  const found: string[] = []
+  for (const role of roles) {
+    const pods = await kubectl.list('pods', `app.kubernetes.io/name=freshet-${role}`)
+    const nodes = pods.map(({ spec }) => String(spec?.['nodeName']))
+    if (new Set(nodes).size < 2) throw new Error(`all pods of ${role} are on ${nodes.join()}`)
+    found.push(`${role} on ${nodes.toSorted().join()}`)
+  }
+  return found.join('; ')
+}
+
 async function copySecret(
   kubectl: Kubectl,
   name: string,

@@ -19,8 +19,8 @@ let counts
 const reset = () =>
   (counts = { sent: 0, answered: 0, lost: 0, wrong: 0, refused: 0, kinds: {}, examples: [] })
 reset()
-/** What is lost or wrong comes first. */
-const example = (text) => (counts.examples = [text, ...counts.examples.slice(0, 99)])
+/** What is lost or wrong comes first. It belongs to the counts that its request was sent under. */
+const example = (taken, text) => (taken.examples = [text, ...taken.examples.slice(0, 99)])
 
 /** Resolves with status, headers and text. Rejects if there is no complete answer. */
 function send(url, { method = 'GET', headers = {}, body, agent = fresh } = {}) {
@@ -48,18 +48,19 @@ async function one(kind, url, options, judge) {
     answered = true
     taken.answered += 1
     told(answer.status)
-    // A refusal is an honest answer: it names its problem.
-    if (answer.status >= 500 && answer.text.includes('/problems/')) {
+    // A refusal is an honest answer: it names its problem. A write that meets another one for too long is 409 `busy`.
+    const refused = answer.status >= 500 || (answer.status === 409 && answer.text.includes('/problems/busy'))
+    if (refused && answer.text.includes('/problems/')) {
       taken.refused += 1
-      if (counts.examples.length < 100)
-        counts.examples.push(`${kind} ${answer.status} ${answer.text.slice(0, 300)}`)
+      if (taken.examples.length < 100)
+        taken.examples.push(`${kind} ${answer.status} ${answer.text.slice(0, 300)}`)
       return answer
     }
     if (answer.status >= 500) throw new Error(`${answer.status} ${answer.text.slice(0, 120)}`)
     const fault = judge(answer)
     if (fault !== undefined) {
       taken.wrong += 1
-      example(`wrong ${kind}: ${fault}`)
+      example(taken, `wrong ${kind}: ${fault}`)
     }
     return answer
   } catch (error) {
@@ -68,7 +69,7 @@ async function one(kind, url, options, judge) {
     // Without a ready pod, the Service refuses connections: nothing was sent.
     const refused = error.code === 'ECONNREFUSED' || error.message.includes('gate: ECONNREFUSED')
     told(refused ? 'unserved' : 'lost')
-    example(`lost ${kind} ${url}: ${error.code ?? error.message}`)
+    example(taken, `lost ${kind} ${url}: ${error.code ?? error.message}`)
     return undefined
   }
 }
@@ -165,8 +166,8 @@ async function sendMessage() {
     headers: { ...json, authorization: `Bearer ${SENDER_TOKEN}` },
     body: JSON.stringify({ to: { user: 'receiver' }, body: {}, clientId }),
   }
-  const answer = await one('message', `${GATE}/v1/messages`, options, ({ status }) =>
-    status === 201 ? undefined : String(status),
+  const answer = await one('message', `${GATE}/v1/messages`, options, ({ status, text }) =>
+    status === 201 ? undefined : `${status} ${text.slice(0, 200)}`,
   )
   if (answer?.status === 201) streams.expect(JSON.parse(answer.text).id)
 }
