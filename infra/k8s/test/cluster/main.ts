@@ -13,7 +13,7 @@ import { imagesHold } from './images.ts'
 import { Kubectl } from './kubectl.ts'
 import { Load, tokenOf } from './load.ts'
 import { fullCache } from './memory.ts'
-import { crashNode, databaseOutage, startOperator, stepDown } from './outages.ts'
+import { crashNode, databaseOutage, startOperator, stepDown, stepDownOfThree } from './outages.ts'
 import { policiesHold } from './packets.ts'
 import { expectNothingLost, Report } from './report.ts'
 import {
@@ -112,6 +112,7 @@ async function run(): Promise<number> {
   await report.check('negative control: with a lying readiness, requests are lost', () =>
     withLyingReadiness(state),
   )
+  await report.check('step-downs of three members', () => stepDownOfThree(state))
   if (values.helm) {
     await clean()
     await report.check('first answer by helm install, as documented', () =>

@@ -7,18 +7,43 @@ import { listOf, podOf } from './pods.ts'
 import { expectNothingLost, Skipped, told } from './report.ts'
 import { during, type UnderLoad } from './scenarios.ts'
 
-/** Runs in a pod with the administrator's address: a command for MongoDB. The driver is the one of the migration. */
-const commandScript = `
+/** Runs in a pod with the administrator's address: connects to MongoDB. The driver is the one of the migration. */
+const connectScript = `
 const { readdirSync } = require('node:fs')
 const store = '/app/node_modules/.pnpm'
 const own = readdirSync(store).find((name) => name.startsWith('@freshet+migration@'))
 const { MongoClient } = require(require.resolve('mongodb', { paths: [store + '/' + own + '/node_modules/@freshet/migration'] }))
-const client = new MongoClient(process.env.ADMIN.replace(/replicaSet=[^&]*/, 'directConnection=true'), { serverSelectionTimeoutMS: 60000 })
-client.db('admin').command(JSON.parse(process.argv[1])).then(
+const connect = (uri) => new MongoClient(uri, { serverSelectionTimeoutMS: 60000 }).db('admin')
+const only = () => connect(process.env.ADMIN.replace(/replicaSet=[^&]*/, 'directConnection=true'))
+const primary = () => connect(process.env.ADMIN)
+`
+
+/** A command for the only member, or for the primary. */
+const commandScript = `${connectScript}
+const [, server, command] = process.argv
+const admin = server === 'only' ? only() : primary()
+admin.command(JSON.parse(command)).then(
   () => process.exit(0),
   // A server that ends does not answer.
   (error) => { console.log(error.message); process.exit(0) },
 )`
+
+/** Makes a replica set of three members out of one. */
+const addMembersScript = `${connectScript}
+const main = async () => {
+  const admin = only()
+  for (const number of [1, 2]) {
+    const { config } = await admin.command({ replSetGetConfig: 1 })
+    const members = [...config.members, { _id: number, host: 'mongodb-' + number + '.mongodb:27017' }]
+    await admin.command({ replSetReconfig: { ...config, version: config.version + 1, members } })
+    for (;;) {
+      const { members } = await admin.command({ replSetGetStatus: 1 })
+      if (members.every(({ state }) => state === 1 || state === 2)) break
+      await new Promise((resolve) => setTimeout(resolve, 500))
+    }
+  }
+}
+main().then(() => process.exit(0), (error) => { console.error(error); process.exit(1) })`
 
 /** A pod that administers the database of the overlay \`try\`. */
 export async function startOperator(kubectl: Kubectl, image: string, node: string): Promise<void> {
@@ -30,8 +55,12 @@ export async function startOperator(kubectl: Kubectl, image: string, node: strin
   await kubectl.run(['wait', '--for=condition=Ready', 'pod/operator', '--timeout=60s'])
 }
 
-async function commandDatabase(kubectl: Kubectl, command: unknown): Promise<void> {
-  await kubectl.exec('operator', 'node', '-e', commandScript, JSON.stringify(command))
+async function commandDatabase(
+  kubectl: Kubectl,
+  command: unknown,
+  server: 'only' | 'primary' = 'only',
+): Promise<void> {
+  await kubectl.exec('operator', 'node', '-e', commandScript, server, JSON.stringify(command))
 }
 
 const services = 'app.kubernetes.io/name in (freshet-reader,freshet-writer,freshet-delivery)'
@@ -41,6 +70,26 @@ export async function stepDown({ kubectl, load }: UnderLoad): Promise<string> {
   return outage(kubectl, load, () =>
     commandDatabase(kubectl, { replSetStepDown: 10, secondaryCatchUpPeriodSecs: 0, force: true }),
   )
+}
+
+/** With three members, another one is elected at once, three times. */
+export async function stepDownOfThree({ kubectl, load }: UnderLoad): Promise<string> {
+  await kubectl.run(['scale', 'statefulset/mongodb', '--replicas=3'])
+  await kubectl.run(['rollout', 'status', 'statefulset/mongodb', '--timeout=180s'], { withinMs: 190_000 })
+  await kubectl.run(['exec', 'operator', '--', 'node', '-e', addMembersScript], { withinMs: 180_000 })
+  await recovered(load)
+  const before = await kubectl.restarts(services)
+  const counts = await during(load, async () => {
+    for (let round = 1; round <= 3; round++) {
+      await commandDatabase(kubectl, { replSetStepDown: 60, force: true }, 'primary')
+      await new Promise((resolve) => setTimeout(resolve, 10_000))
+    }
+  })
+  const restarted = (await kubectl.restarts(services)) - before
+  const line = `${told(counts)}; restarts ${restarted}`
+  if (counts.lost + counts.wrong + counts.streams.missing + counts.streams.gaps + restarted > 0)
+    throw new Error(`${line}; ${counts.examples.join('; ')}`)
+  return `${line}; afterwards ${expectNothingLost(await recovered(load), 500)}`
 }
 
 /**
@@ -75,7 +124,12 @@ async function outage(kubectl: Kubectl, load: Load, work: () => Promise<void>): 
     0,
   )
   const line = `${told(counts)}; plain reads ${JSON.stringify(plain)}, restarts ${restarted}`
-  if (counts.lost + counts.wrong + restarted > 0 || counts.refused === 0 || others > 0.1 * hits)
+  const { missing, gaps } = counts.streams
+  if (
+    counts.lost + counts.wrong + missing + gaps + restarted > 0 ||
+    counts.refused === 0 ||
+    others > 0.1 * hits
+  )
     throw new Error(`${line}; ${counts.examples.join('; ')}`)
   // Then everything works again.
   return `${line}; afterwards ${expectNothingLost(await recovered(load), 500)}`
