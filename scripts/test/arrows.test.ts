@@ -76,6 +76,7 @@ const arrows: Record<string, readonly string[]> = {
     'bson',
     'change-stream',
     'change-stream-log',
+    'change-stream-postgres',
     'delivery',
     'documents',
     'documents-mongodb',

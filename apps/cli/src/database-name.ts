@@ -1,5 +1,6 @@
 import { text } from '@freshet/kit'
 import type { Default, Option, Parsed } from '@freshet/kit'
+import { publicationName } from '@freshet/postgres-rules'
 import { internalDatabase } from '@freshet/roles'
 
 /** https://www.mongodb.com/docs/manual/reference/limits/#naming-restrictions */
@@ -22,3 +23,7 @@ export function databaseName<const F extends Default<string>>(fallback: F): Opti
     },
   }
 }
+
+/** `--publication`. */
+export const publication = (): Option<Parsed<string, string>> =>
+  text('publication', publicationName, 'The PostgreSQL publication with the tables of all collections.')

@@ -1,3 +1,4 @@
+import type { ChangeStreamError } from '@freshet/change-stream'
 import type { CollectionFileError } from '@freshet/documents'
 import { CodedError, ConfigError } from '@freshet/kit'
 import type { MigrationError } from '@freshet/migration'
@@ -16,6 +17,8 @@ export function exitCodeOf(error: unknown): number | undefined {
     return error.code.endsWith('UNREACHABLE') ? exitCodes.unavailable : exitCodes.badConfig
   if (isNamed<PostgresMigrationError>(error, 'PostgresMigrationError'))
     return error.code === 'UNREACHABLE' ? exitCodes.unavailable : exitCodes.badConfig
+  if (isNamed<ChangeStreamError>(error, 'ChangeStreamError'))
+    return error.retry ? exitCodes.unavailable : exitCodes.badConfig
   // Driver errors are passed through unchanged.
   return error instanceof Error && error.name.startsWith('Mongo') ? exitCodes.unavailable : undefined
 }

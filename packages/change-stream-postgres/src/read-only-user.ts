@@ -1,5 +1,6 @@
 import { ChangeStreamError } from '@freshet/change-stream'
 import { quoted, type Query, type Table } from '@freshet/postgres-rules'
+import type { Client } from 'pg'
 import { changeStreamErrorOf, sqlStateOf } from './errors.ts'
 import { openClient, type SessionOptions } from './session.ts'
 
@@ -58,16 +59,10 @@ export class ReadOnlyUser {
   async #tryInsert(): Promise<boolean | undefined> {
     const client = await openClient(this.#parts.session)
     try {
-      for (const { schema, name } of this.#parts.tables.values()) {
-        const table = `${quoted(schema)}.${quoted(name)}`
-        await client.query('begin read write')
-        const outcome = await client.query(`insert into ${table} select * from ${table} where false`).then(
-          () => 'accepted',
-          (error: unknown) => sqlStateOf(error),
-        )
-        await client.query('rollback')
-        if (outcome === 'accepted') return false
-        if (outcome === INSUFFICIENT_PRIVILEGE) return true
+      for (const table of this.#parts.tables.values()) {
+        const { sqlState } = await tryInsert(client, table)
+        if (sqlState === undefined) return false
+        if (sqlState === INSUFFICIENT_PRIVILEGE) return true
         // Without such a table, or with columns that cannot be written, the outcome proves nothing.
       }
       return undefined
@@ -79,6 +74,34 @@ export class ReadOnlyUser {
   }
 }
 
+/** The outcome of a write that the server should refuse. */
+export interface Attempt {
+  readonly table: string
+  /** `undefined` if it was accepted. */
+  readonly sqlState: string | undefined
+  /** What the server said. */
+  readonly message: string
+}
+
+/** Tries to insert no rows, in a transaction that may write. */
+export async function tryInsert(
+  client: Client,
+  { schema, name }: Pick<Table, 'schema' | 'name'>,
+): Promise<Attempt> {
+  const table = `${quoted(schema)}.${quoted(name)}`
+  await client.query('begin read write')
+  const attempt = await client.query(`insert into ${table} select * from ${table} where false`).then(
+    () => ({ table, sqlState: undefined, message: 'accepted' }),
+    (error: unknown) => {
+      const sqlState = sqlStateOf(error)
+      if (sqlState === undefined) throw error
+      return { table, sqlState, message: error instanceof Error ? error.message : '' }
+    },
+  )
+  await client.query('rollback')
+  return attempt
+}
+
 const INSUFFICIENT_PRIVILEGE = '42501'
 
 /** Roles of the server that only read. Membership in any other one is refused. */
@@ -88,7 +111,7 @@ const readingRoles = `('pg_read_all_data', 'pg_read_all_settings', 'pg_read_all_
  * One row for each right to write, or a single one without a right. Rights count if the user has them, or can take them on as a
  * member of another role. Owners have all rights. At most 5 of a kind.
  */
-const rightsQuery = `
+export const rightsQuery = `
 with roles as (select oid, rolname, rolsuper, rolcreaterole, rolcreatedb from pg_roles
     where pg_has_role(session_user, oid, 'MEMBER')),
   me as (select * from pg_roles where rolname = session_user),

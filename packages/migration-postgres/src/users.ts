@@ -11,7 +11,7 @@ export type Passwords = Partial<Readonly<Record<UserName, string>>>
 const attributes: Readonly<Record<UserName, string>> = {
   'freshet-reader': 'login replication nosuperuser nocreatedb nocreaterole nobypassrls',
   'freshet-writer': 'login noreplication nosuperuser nocreatedb nocreaterole nobypassrls',
-  'freshet-auditor': 'login noreplication nosuperuser nocreatedb nocreaterole nobypassrls',
+  'freshet-auditor': 'login replication nosuperuser nocreatedb nocreaterole nobypassrls',
 }
 
 const readOnly: readonly UserName[] = ['freshet-reader', 'freshet-auditor']
@@ -41,7 +41,7 @@ export async function syncUsers(sync: UserSync): Promise<{
        exists (select from pg_db_role_setting s where s.setrole = r.oid
          and 'default_transaction_read_only=on' = any(s.setconfig)) as read_only
        from pg_roles r where rolname = $1`,
-      [role, name === 'freshet-reader'],
+      [role, name !== 'freshet-writer'],
     )
     const present: { readonly right_attributes: boolean; readonly read_only: boolean } | undefined = rows[0]
     const given = wanted[name]

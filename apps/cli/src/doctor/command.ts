@@ -2,7 +2,8 @@ import { defineOptions, flag, secret } from '@freshet/kit'
 import type { Log } from '@freshet/kit'
 import type { Examination } from '@freshet/guard'
 import { defineCommand } from '../command.ts'
-import { databaseName } from '../database-name.ts'
+import { databaseName, publication } from '../database-name.ts'
+import { kindOf } from '../dev/run-database.ts'
 import { readRunning } from '../dev/running.ts'
 import { CliError } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
@@ -12,7 +13,7 @@ const options = defineOptions({
   db: secret(
     'db',
     undefined,
-    "MongoDB address with the readers' user (default: that of `freshet dev` here).",
+    "Address of MongoDB or PostgreSQL with the readers' user (default: that of `freshet dev` here).",
   ),
   deliveryDb: secret(
     'delivery-db',
@@ -20,6 +21,7 @@ const options = defineOptions({
     "MongoDB address with the deliveries' user, to check it too (default: that of `freshet dev` here).",
   ),
   database: databaseName(undefined),
+  publication: publication(),
   json: flag('json', 'Prints one JSON line.'),
 })
 
@@ -33,7 +35,7 @@ const silent: Log = { debug() {}, info() {}, warn() {}, error() {} }
 export const doctorGuardCommand = defineCommand({
   name: 'doctor guard',
   summary:
-    'Attempts a write with the credentials of a reader and of a delivery, reads their roles, and reports which layers are in place.',
+    'Attempts a write with the credentials of a reader and of a delivery, reads their rights, and reports which layers are in place.',
   options,
   exits: {
     [exitCodes.done]: 'Every layer that can be checked is in place.',
@@ -41,7 +43,7 @@ export const doctorGuardCommand = defineCommand({
     [exitCodes.unavailable]: 'The database does not answer.',
     [exitCodes.badConfig]: 'A layer is missing, or an option, a file or the address is invalid.',
   },
-  async run({ db, deliveryDb, database, json }, context) {
+  async run({ db, deliveryDb, database, publication: published, json }, context) {
     const running = readRunning(context)
     const uri = db ?? running?.reader
     // That of a run only together with its reader: otherwise it may be of another database.
@@ -49,6 +51,12 @@ export const doctorGuardCommand = defineCommand({
     const name = database ?? running?.database
     if (uri === undefined || name === undefined)
       throw new CliError('NO_RUN', 'the address or the database is missing.')
+    if (kindOf(uri) === 'postgres') {
+      const { examinePostgres } = await import('./postgres.ts')
+      const examination = await examinePostgres({ uri, database: name, publication: published })
+      context.print(json ? JSON.stringify(examination) : tableOf(examination, 'reader', 'postgres'))
+      return stands(examination) ? exitCodes.done : exitCodes.badConfig
+    }
     const { examine, failures, GuardError } = await import('@freshet/guard')
     const { examineDelivery } = await import('./delivery.ts')
     try {

@@ -1,4 +1,5 @@
 import type { Examination } from '@freshet/guard'
+import type { DatabaseKind } from '../dev/run-database.ts'
 
 type Service = 'reader' | 'delivery'
 
@@ -10,9 +11,11 @@ const ofHandlers = [
 ]
 
 /** Layers that cannot be checked here, and how they are enforced. */
-const elsewhere = (service: Service) => [
+const elsewhere = (service: Service, kind: DatabaseKind) => [
   ['G0', 'apart', `enforced at deployment: the ${service} contains no code that writes`],
-  ['G1', 'types', 'enforced by the compiler: no type accepts a write command'],
+  ...(kind === 'mongodb'
+    ? [['G1', 'types', 'enforced by the compiler: no type accepts a write command']]
+    : []),
   ['G2', 'imports', 'enforced at build time: an allow-list of imports'],
   ['G5', 'network', 'enforced by the network policies in infra/k8s/base'],
   ...(service === 'reader' ? ofHandlers : []),
@@ -20,9 +23,13 @@ const elsewhere = (service: Service) => [
 ]
 
 /** Formats an examination as a table. */
-export function tableOf({ user, roles, layers, grants }: Examination, service: Service): string {
+export function tableOf(
+  { user, roles, layers, grants }: Examination,
+  service: Service,
+  kind: DatabaseKind = 'mongodb',
+): string {
   const seen = layers.map(({ layer, name, stands, seen }) => [layer, name, stands ? 'ok' : 'MISSING', seen])
-  const unchecked = elsewhere(service).map(([layer = '', name = '', held = '']) => [
+  const unchecked = elsewhere(service, kind).map(([layer = '', name = '', held = '']) => [
     layer,
     name,
     'not checked',
@@ -33,7 +40,7 @@ export function tableOf({ user, roles, layers, grants }: Examination, service: S
     layers.flatMap(({ stands, remedy }) => (stands || remedy === undefined ? [] : [remedy])),
   )
   return [
-    `${service}: user ${user ?? '(none)'}, roles ${roles.join(', ') || '(none)'}`,
+    `${service}: user ${user ?? '(none)'}${kind === 'mongodb' ? `, roles ${roles.join(', ') || '(none)'}` : ''}`,
     ...[...remedies].map((remedy) => `To do: ${remedy}`),
     '',
     ...columns(rows),
