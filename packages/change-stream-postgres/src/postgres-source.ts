@@ -1,6 +1,6 @@
 import type { ChangeSource, SourceReads } from '@freshet/change-stream'
 import type { Clock } from '@freshet/kit'
-import type { CollectionPlace } from '@freshet/protocol'
+import type { CollectionPlace, Id } from '@freshet/protocol'
 import { tablesOf } from '@freshet/postgres-rules'
 import { Fences } from './fences.ts'
 import { FollowedServer } from './identity.ts'
@@ -35,6 +35,11 @@ export interface PostgresSourceAndReads {
     readonly prove: () => Promise<void>
     readonly status: () => ReadOnlyStatus
   }
+  /**
+   * Ids of some rows, at random from all of a small table, or from some pages of a large one. For audits.
+   * @throws {ChangeStreamError}
+   */
+  readonly sampleIds: (collection: string, limit: number) => Promise<readonly Id[]>
   /** Closes all connections. */
   readonly close: () => Promise<void>
 }
@@ -57,10 +62,12 @@ export function postgresSource(connection: PostgresConnection): PostgresSourceAn
     ReplicationStream.open({ uri, appName: `${appName}-feed`, withinMs })
   const user = new ReadOnlyUser({ query, tables, session: { uri, appName, withinMs } })
   const source = new PostgresSource({ ...shared, open, query, user, clock, options })
+  const reads = new PostgresReads({ ...shared, query: (...args) => sessions.query(...args) })
   return {
     user: { prove: () => user.prove(), status: () => user.status() },
     source,
-    reads: new PostgresReads({ ...shared, query: (...args) => sessions.query(...args) }),
+    reads,
+    sampleIds: (collection, limit) => reads.sampleIds(collection, limit),
     close: async () => {
       fences.stop()
       source.close()

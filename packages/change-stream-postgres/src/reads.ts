@@ -3,6 +3,7 @@ import type { Bytes, Id, IdType, Position } from '@freshet/protocol'
 import {
   findTable,
   fingerprintOf,
+  idIn,
   quoted,
   type Field,
   type Layout,
@@ -45,6 +46,12 @@ const headerFields = 6
 
 /** A table or column of a statement no longer exists, or has another type. */
 const layoutErrors: ReadonlySet<string> = new Set(['42P01', '42703', '42883', '42804', '42809'])
+
+/** Above this, only some pages of a table are sampled. */
+const LARGE_ROWS = 10_000
+
+/** Pages for so many times the wanted rows, because those of a page are neighbors. */
+const SPARE_SAMPLES = 10
 
 /** Above what a table's rows take as text; the replica passes a limit. */
 const noLimit = 2 ** 31 - 1
@@ -106,6 +113,24 @@ export class PostgresReads implements SourceReads {
       faults.set(collection, 'fault' in found ? found.fault : undefined)
     }
     return faults
+  }
+
+  /** Ids of some rows, at random. */
+  async sampleIds(collection: string, limit: number): Promise<readonly Id[]> {
+    const { schema, name, idType } = this.#table(collection)
+    const { layout } = await this.#reading(collection)
+    const from = `${quoted(schema)}.${quoted(name)}`
+    const [row] = await this.#parts.query(
+      'select reltuples::int8 from pg_class where oid = to_regclass($1)',
+      [from],
+    )
+    const rows = Number(row?.[0])
+    const percent = rows > LARGE_ROWS ? Math.min(100, (100 * limit * SPARE_SAMPLES) / rows) : 100
+    const ids = await this.#parts.query(
+      `select ${quoted(layout.key.name)}::text from only ${from} tablesample system (${percent}) order by random() limit $1`,
+      [limit],
+    )
+    return ids.flatMap(([id]) => idIn(idType, id) ?? [])
   }
 
   #table(collection: string): Table {

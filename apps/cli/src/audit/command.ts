@@ -2,7 +2,7 @@ import { count, defineOptions, flag, list, ms, secret, text } from '@freshet/kit
 import { baseUrlOf } from '../base-url.ts'
 import { defineCommand } from '../command.ts'
 import type { CommandContext } from '../command.ts'
-import { databaseName } from '../database-name.ts'
+import { databaseName, publication } from '../database-name.ts'
 import { readRunning } from '../dev/running.ts'
 import { CliError } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
@@ -15,9 +15,10 @@ const options = defineOptions({
   db: secret(
     'db',
     undefined,
-    "MongoDB address with the auditor's user (default: that of `freshet dev` here).",
+    "Address of MongoDB or PostgreSQL with the auditor's user (default: that of `freshet dev` here).",
   ),
   database: databaseName(undefined),
+  publication: publication(),
   collections: text('collections', undefined, 'The directory of the collection files.'),
   token: secret('token', undefined, 'A token with permission to read.'),
   forMs: ms('for', 10_000, 'Duration of the audit.', { min: 1_000 }),
@@ -36,7 +37,7 @@ const codes: Readonly<Record<Outcome, number>> = {
 export const auditCommand = defineCommand({
   name: 'audit',
   summary:
-    'Requests random documents from all readers and compares each answer with MongoDB at its position.',
+    'Requests random documents from all readers and compares each answer with the database at its position.',
   options,
   exits: {
     [exitCodes.done]: 'Every reader was checked, and nothing was wrong.',
@@ -62,6 +63,7 @@ interface ProvidedTarget {
   readonly readers: readonly string[]
   readonly db: string | undefined
   readonly database: string | undefined
+  readonly publication: string
   readonly collections: string | undefined
   readonly token: string | undefined
 }
@@ -78,5 +80,12 @@ function targetOf(provided: ProvidedTarget, context: CommandContext): AuditTarge
   const collections = provided.collections ?? running?.collections
   if (readers.length === 0 || db === undefined || database === undefined || collections === undefined)
     throw new CliError('NO_RUN', 'the readers, the address, the database or the collections are missing.')
-  return { readers, db, database, collections, token: provided.token ?? running?.token }
+  return {
+    readers,
+    db,
+    database,
+    publication: provided.publication,
+    collections,
+    token: provided.token ?? running?.token,
+  }
 }

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { idToBson, mongodbCodec } from '@freshet/documents-mongodb'
 import type { Collection } from '@freshet/documents'
 import { type ReadCommand, type ReadConnection, serverOf, Timestamp } from '@freshet/guard'
@@ -6,6 +5,7 @@ import type { Clock } from '@freshet/kit'
 import { controlCollection, identityId, sourceIdOf } from '@freshet/mongodb-rules'
 import { highOf, lowOf, positionOf, type Position, type SourceId } from '@freshet/protocol'
 import { idFromDocument } from '@freshet/bson'
+import { absentId } from './absent-id.ts'
 import type { Changed, Moment, SourceAt, Truth, TruthSource } from './contract.ts'
 import { ReadCursor, fieldsOf } from './read-cursor.ts'
 import { retryRead } from './retry-read.ts'
@@ -68,18 +68,7 @@ export class MongoTruth implements TruthSource {
   }
 
   absentId(collection: string, random: () => number): string {
-    switch (this.#collection(collection).idType) {
-      case 'string':
-        return `absent-${Math.floor(random() * 1_000)}`
-      case 'objectid':
-        return randomBytes(12).toString('hex')
-      case 'integer':
-        return String(Math.floor((random() - 0.5) * 2 ** 40))
-      case 'uuid':
-        return randomBytes(16)
-          .toString('hex')
-          .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
-    }
+    return absentId(this.#collection(collection).idType, random)
   }
 
   async now(): Promise<Moment> {

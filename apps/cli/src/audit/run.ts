@@ -1,22 +1,26 @@
 import { CollectionFileError, loadCollections, type Collection } from '@freshet/documents'
-import { openReadConnection } from '@freshet/guard'
 import { ConfigError } from '@freshet/kit'
 import type { Log } from '@freshet/kit'
 import { storedNameFault } from '@freshet/mongodb-rules'
+import { tableNameFault } from '@freshet/postgres-rules'
 import type { CommandContext } from '../command.ts'
+import { kindOf, type DatabaseKind } from '../dev/run-database.ts'
 import { CliError } from '../errors.ts'
+import { postgresUri } from '../postgres-uri.ts'
 import { Auditor } from './auditor.ts'
+import type { TruthSource } from './contract.ts'
 import { HttpReader } from './http-reader.ts'
-import { MongoTruth } from './mongo-truth.ts'
 import type { AuditSummary } from './report.ts'
 
 /** What is audited. */
 export interface AuditTarget {
   /** Base URLs. */
   readonly readers: readonly string[]
-  /** MongoDB address with the auditor's user. */
+  /** Address of MongoDB or PostgreSQL with the auditor's user. */
   readonly db: string
   readonly database: string
+  /** PostgreSQL's. */
+  readonly publication: string
   /** The directory of the collection files. */
   readonly collections: string
   readonly token: string | undefined
@@ -31,40 +35,58 @@ export interface AuditPace {
   readonly pauseMs: number
 }
 
-/** Audits until the time is over or Ctrl-C. @throws {ConfigError | CliError | GuardError} */
+/** Audits until the time is over or Ctrl-C. @throws {ConfigError | CliError | GuardError | ChangeStreamError} */
 export async function runAudit(
   target: AuditTarget,
   { forMs, concurrency, pauseMs }: AuditPace,
   context: CommandContext,
 ): Promise<AuditSummary> {
-  const collections = await collectionsIn(target.collections)
-  const connection = await openReadConnection({
-    uri: target.db,
-    database: target.database,
-    appName: 'freshet audit',
-    log: quiet(context.say),
+  const kind = kindOf(target.db)
+  const collections = await collectionsIn(target.collections, kind)
+  const open = kind === 'postgres' ? openPostgresTruth : openMongoTruth
+  await using truth = await open(target, collections, context)
+  const auditor = new Auditor({
+    truth,
+    readers: [...new Set(target.readers)].map((url) => new HttpReader(url, target.token)),
+    collections: [...collections.keys()],
+    clock: context.clock,
+    random: Math.random,
+    concurrency,
+    pauseMs,
   })
-  try {
-    const auditor = new Auditor({
-      truth: new MongoTruth(connection, collections, context.clock),
-      readers: [...new Set(target.readers)].map((url) => new HttpReader(url, target.token)),
-      collections: [...collections.keys()],
-      clock: context.clock,
-      random: Math.random,
-      concurrency,
-      pauseMs,
-    })
-    if ((await auditor.knownIds()) === 0) throw new CliError('NOTHING_TO_AUDIT', 'there are no documents.')
-    return await auditor.run(signalAfter(forMs, context))
-  } finally {
-    await connection.close()
-  }
+  if ((await auditor.knownIds()) === 0) throw new CliError('NOTHING_TO_AUDIT', 'there are no documents.')
+  return await auditor.run(signalAfter(forMs, context))
+}
+
+type OpenTruth = (
+  target: AuditTarget,
+  collections: ReadonlyMap<string, Collection>,
+  context: CommandContext,
+) => Promise<TruthSource & AsyncDisposable>
+
+const openMongoTruth: OpenTruth = async ({ db, database }, collections, { clock, say }) => {
+  const { openReadConnection } = await import('@freshet/guard')
+  const { MongoTruth } = await import('./mongo-truth.ts')
+  const connection = await openReadConnection({
+    uri: db,
+    database,
+    appName: 'freshet audit',
+    log: quiet(say),
+  })
+  return Object.assign(new MongoTruth(connection, collections, clock), {
+    [Symbol.asyncDispose]: () => connection.close(),
+  })
+}
+
+const openPostgresTruth: OpenTruth = async ({ db, database, publication }, collections, { clock }) => {
+  const { PostgresTruth } = await import('./postgres-truth.ts')
+  return await PostgresTruth.open({ uri: postgresUri('db', db, database), publication, collections, clock })
 }
 
 /** @throws {ConfigError} BAD_VALUE */
-async function collectionsIn(folder: string): Promise<ReadonlyMap<string, Collection>> {
+async function collectionsIn(folder: string, kind: DatabaseKind): Promise<ReadonlyMap<string, Collection>> {
   try {
-    return await loadCollections(folder, storedNameFault)
+    return await loadCollections(folder, kind === 'postgres' ? tableNameFault : storedNameFault)
   } catch (error) {
     if (!(error instanceof CollectionFileError)) throw error
     throw new ConfigError('BAD_VALUE', `--collections: ${error.message}`, { cause: error })
