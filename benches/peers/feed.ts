@@ -112,7 +112,7 @@ async function costOf(database: TestDatabase, { start, look }: Follower): Promis
 export async function comparedFeeds(): Promise<readonly Row[]> {
   await using database = await openOrders(documents)
   // Each round starts new processes, since a second follower would cost MongoDB too.
-  const costs = await alternate(followers, rounds, (one) => costOf(database, one), { warmUp: false })
+  const costs = await alternate(followers, rounds, (one) => costOf(database, one), 0)
   const column = <T>(index: number, of: (cost: Cost) => T): readonly T[] => (costs[index] ?? []).map(of)
   const server = (index: number) => column(index, ({ serverUs }) => serverUs)
   const alone = column(2, ({ mongodbUs }) => mongodbUs)

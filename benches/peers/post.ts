@@ -6,7 +6,9 @@ import { alternate, figure, mongodCpuSeconds, openOrders, ratioOf, roundsOr, typ
 import { collection, order } from './world.ts'
 
 const rounds = roundsOr(7)
-const requests = 1_000
+/** Enough for the code of all to be compiled. */
+const warmUpRounds = 4
+const requests = 2_000
 
 interface Cost {
   readonly serverUs: number
@@ -66,7 +68,7 @@ export async function comparedPosts(): Promise<readonly Row[]> {
     await add(startPeer('fastify, insertOne', 'fastify-server.ts', database), `/${collection}`),
     await add(startPeer('Express, insertOne', 'express-server.ts', database), `/${collection}`),
   ]
-  const costs = await alternate(contestants, rounds, (one) => costOf(database, one))
+  const costs = await alternate(contestants, rounds, (one) => costOf(database, one), warmUpRounds)
   const column = (index: number, name: 'serverUs' | 'mongodbUs'): readonly number[] =>
     (costs[index] ?? []).map((cost) => cost[name])
   for (const [index, { contestant }] of contestants.entries()) {

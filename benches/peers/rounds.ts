@@ -23,18 +23,18 @@ export function roundsOr(rounds: number): number {
   return roundsWord === undefined ? rounds : Number(roundsWord.slice('--rounds='.length))
 }
 
-/** Measures all contestants in alternating order, once more to warm up. Returns the results by contestant, by round. */
+/** Measures all contestants in alternating order, after some rounds that do not count. Returns results by contestant, by round. */
 export async function alternate<C, T>(
   contestants: readonly C[],
   rounds: number,
   measure: (contestant: C) => Promise<T>,
-  { warmUp }: { readonly warmUp: boolean } = { warmUp: true },
+  warmUpRounds = 1,
 ): Promise<readonly (readonly T[])[]> {
   const results = contestants.map((): T[] => [])
-  for (let round = warmUp ? -1 : 0; round < rounds; round++) {
+  for (let round = -warmUpRounds; round < rounds; round++) {
     console.log(round < 0 ? 'warming up' : `round ${round + 1} of ${rounds}`)
     for (let turn = 0; turn < contestants.length; turn++) {
-      const index = (turn + round + contestants.length) % contestants.length
+      const index = (turn + round + warmUpRounds) % contestants.length
       const contestant = contestants[index]
       if (contestant === undefined) continue
       const result = await measure(contestant)

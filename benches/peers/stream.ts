@@ -71,7 +71,7 @@ async function measure(database: TestDatabase, { path, start }: Contender): Prom
 /** Reads of cached documents that change all the time, beside `watch`. */
 export async function comparedStreams(): Promise<readonly Row[]> {
   await using database = await openOrders(documents)
-  const seen = await alternate(contenders, rounds, (one) => measure(database, one), { warmUp: false })
+  const seen = await alternate(contenders, rounds, (one) => measure(database, one), 0)
   const column = (index: number, name: keyof Seen) => (seen[index] ?? []).map((one) => one[name])
   return contenders.map(({ name }, index): Row => {
     const ms = (of: keyof Seen): string => figure(column(index, of), 'ms', 2)
