@@ -15,11 +15,9 @@ import { GuardError } from './errors.ts'
 import type { GuardedClient } from './guarded-client.ts'
 import { markServer } from './vetoing-connection.ts'
 
-/** A reply may end with a checksum. */
-const rawOptions = {
-  fieldsAsRaw: { firstBatch: true, nextBatch: true },
-  allowObjectSmallerThanBufferSize: true,
-}
+/** A message may end with a checksum. */
+const decoding = { allowObjectSmallerThanBufferSize: true }
+const decodingRaw = { ...decoding, fieldsAsRaw: { firstBatch: true, nextBatch: true } }
 
 /** Without a limit of its own: the pool has one for connecting, and the caller's signal ends the wait. */
 const timeoutContext = { connectionCheckoutTimeout: null, csotEnabled: () => false }
@@ -158,11 +156,11 @@ export class PinnedDriverConnection implements PinnedConnection {
     this.#chunks.push(chunk)
     this.#bytes += chunk.length
     if (this.#bytes < FLAGS_AT) return
-    let [first] = this.#chunks
-    if (first === undefined || first.length < FLAGS_AT) first = Buffer.concat(this.#chunks)
+    let [first = chunk, second] = this.#chunks
+    if (first.length < FLAGS_AT) this.#chunks = [(first = Buffer.concat(this.#chunks))]
     const length = first.readInt32LE(0)
     if (this.#bytes < length && length <= MAX_MESSAGE_BYTES) return
-    const message = this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks)
+    const message = second === undefined ? first : Buffer.concat(this.#chunks)
     this.#chunks = []
     this.#bytes = 0
     this.#take(message)
@@ -172,14 +170,15 @@ export class PinnedDriverConnection implements PinnedConnection {
     const waiting = this.#waiting
     if (waiting === undefined || !isReplyTo(waiting.requestId, message))
       return this.#end(new GuardError('UNREACHABLE', 'expected one reply to each command'))
-    this.#settle()
+    let reply: Document
     try {
-      const reply = BSON.deserialize(message.subarray(BODY_AT), waiting.raw ? rawOptions : {})
-      if (reply['ok'] === 1) waiting.resolve(reply)
-      else waiting.reject(new MongoServerError(reply))
+      reply = BSON.deserialize(message.subarray(BODY_AT), waiting.raw ? decodingRaw : decoding)
     } catch (error) {
-      waiting.reject(error)
+      return this.#end(error)
     }
+    this.#settle()
+    if (reply['ok'] === 1) waiting.resolve(reply)
+    else waiting.reject(new MongoServerError(reply))
   }
 
   /** Ends the wait, and returns who waited. */

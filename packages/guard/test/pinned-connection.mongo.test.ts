@@ -1,3 +1,4 @@
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { eventually, KeptLog, WireRecorder } from '@freshet/testkit'
 import { Long, MongoClient } from 'mongodb'
@@ -116,6 +117,116 @@ test('R.9 counts towards the pool, which gets its place back', async () => {
     two.close()
   }
 })
+
+/** Forwards to the server, and alters replies on request. */
+class Wire implements AsyncDisposable {
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+  alter: (reply: Buffer) => readonly Buffer[] = (reply) => [reply]
+
+  constructor(port: number) {
+    this.#server = createServer((client) => {
+      const upstream = connect(port, '127.0.0.1')
+      for (const socket of [client, upstream]) {
+        this.#sockets.add(socket)
+        socket.setNoDelay(true)
+        socket.on('error', () => undefined)
+      }
+      client.pipe(upstream)
+      let sent = Promise.resolve()
+      upstream.on('data', (reply: Buffer) => {
+        const pieces = this.alter(reply)
+        sent = sent.then(() => this.#send(client, pieces))
+      })
+      upstream.on('close', () => client.destroy())
+    })
+  }
+
+  async listen(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
+  }
+
+  get port(): number {
+    const address = this.#server.address()
+    return typeof address === 'object' && address !== null ? address.port : 0
+  }
+
+  async #send(client: Socket, pieces: readonly Buffer[]): Promise<void> {
+    for (const piece of pieces) {
+      client.write(piece)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+}
+
+/** A pinned connection through a wire. */
+async function openWired(): Promise<
+  { readonly wire: Wire; readonly pinned: PinnedConnection } & AsyncDisposable
+> {
+  const wire = new Wire(server.port)
+  await wire.listen()
+  const own = await openReadConnection({
+    uri: server.uri('reader', wire.port),
+    database: 'app',
+    appName: 'wired',
+    log: new KeptLog(),
+  })
+  const pinned = await own.pin({ timeoutMs, signal: never })
+  const close = async (): Promise<void> => {
+    await own.close()
+    await wire[Symbol.asyncDispose]()
+  }
+  return { wire, pinned, [Symbol.asyncDispose]: close }
+}
+
+test('R.9 replies may come in any pieces', async () => {
+  await using wired = await openWired()
+  const texts = Array.from({ length: 200 }, (_, n) => String(n).repeat(500))
+  await root
+    .db('app')
+    .collection('long')
+    .insertMany(texts.map((text) => ({ text })))
+  for (const size of [1, 3, 17, 1_000]) {
+    wired.wire.alter = (reply) => [
+      ...Array.from({ length: 20 }, (_, n) => reply.subarray(n * size, (n + 1) * size)),
+      reply.subarray(20 * size),
+    ]
+    const found = await wired.pinned.run(
+      { find: 'long', batchSize: 200, projection: { _id: 0 } },
+      { timeoutMs },
+    )
+    expect(found['cursor'].firstBatch).toEqual(texts.map((text) => ({ text })))
+  }
+})
+
+test.each<[string, (reply: Buffer) => Buffer]>([
+  ['has more than one message', (reply) => Buffer.concat([reply, reply])],
+  ['replies to another request', (reply) => withInt32(reply, 8, 77_777)],
+  ['announces further replies', (reply) => withInt32(reply, 16, 2)],
+  ['is of another kind', (reply) => withInt32(reply, 12, 2012)],
+  ['is longer than any message', (reply) => withInt32(reply, 0, 48_000_001)],
+  ['has no length', (reply) => withInt32(reply, 0, 0)],
+  ['is not BSON', (reply) => withInt32(reply, 21, -1)],
+])('R.9 what %s is an error, and nothing else is taken for the reply', async (_, alter) => {
+  await using wired = await openWired()
+  wired.wire.alter = (reply) => [alter(reply)]
+  const error: unknown = await wired.pinned.run({ ping: 1 }, { timeoutMs }).catch((reason: unknown) => reason)
+  expect(error).toBeInstanceOf(Error)
+  wired.wire.alter = (reply) => [reply]
+  const next: unknown = await wired.pinned.run({ ping: 1 }, { timeoutMs }).catch((reason: unknown) => reason)
+  expect(next).toBeInstanceOf(Error)
+})
+
+function withInt32(message: Buffer, at: number, value: number): Buffer {
+  const other = Buffer.from(message)
+  other.writeInt32LE(value, at)
+  return other
+}
 
 test('R.9 closes when its server is no longer the primary', async () => {
   const replies = waiting(await pin())
