@@ -120,11 +120,17 @@ const cacheMiB = 512
 /** A reader answers no more at once. */
 const idsOfRequest = 200
 
+export interface ServiceOptions {
+  readonly access?: 'public' | 'authenticated'
+  /** Further options of the program. */
+  readonly words?: readonly string[]
+}
+
 /** Starts a service as its program does, with the heap that it would get. */
 export async function startService(
   app: 'reader' | 'writer',
   database: TestDatabase,
-  access: 'public' | 'authenticated' = 'public',
+  { access = 'public', words: further = [] }: ServiceOptions = {},
 ): Promise<Contestant> {
   const folder = await mkdtemp(join(tmpdir(), 'freshet-bench-'))
   await writeFile(join(folder, `${collection}.json`), JSON.stringify(collectionFile(access)))
@@ -140,6 +146,7 @@ export async function startService(
     `--database=${name}`,
     `--collections=${folder}`,
     ...(app === 'reader' ? [`--cache-size=${cacheMiB}MiB`] : []),
+    ...further,
   ]
   const env = { FRESHET_TOKEN_SECRET: secret, FRESHET_MONGODB_URI: database.uriFor(app) }
   return await startNode(app, words, env, folder)

@@ -60,7 +60,7 @@ export async function comparedGets(): Promise<readonly Row[]> {
   const bearer = { Authorization: `Bearer ${tokenOf('bench')}` }
   const reader = await add(startService('reader', database), path)
   await fillReader(reader.contestant, cachedOrders)
-  const authenticated = await add(startService('reader', database, 'authenticated'), path, bearer)
+  const authenticated = await add(startService('reader', database, { access: 'authenticated' }), path, bearer)
   await fillReader(authenticated.contestant, cachedOrders, bearer)
   const bare = await add(startPeer('bare node:http, Map', 'bare-server.ts', database))
   const fastify = await add(startPeer('fastify, lru-cache', 'fastify-server.ts', database, 'fill'))
