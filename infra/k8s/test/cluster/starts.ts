@@ -17,7 +17,7 @@ const failingStarts: readonly FailingStart[] = [
   {
     name: 'password',
     secret: { from: 'freshet-reader', change: (address) => address.replace(/:[^:@]+@/, ':wrong@') },
-    reason: /NOT_AUTHENTICATED/,
+    reason: /unknown user or wrong password/,
     state: 'exits with 78',
   },
   {
@@ -72,10 +72,13 @@ export async function earlyStartsRecovered(kubectl: Kubectl): Promise<string> {
       const ended = field(field(status, 'lastState'), 'terminated')
       if (ended === undefined) continue
       restarts += Number(field(status, 'restartCount'))
-      if (field(ended, 'exitCode') !== 78 || !/NOT_AUTHENTICATED/.test(String(field(ended, 'message'))))
+      if (
+        field(ended, 'exitCode') !== 78 ||
+        !/unknown user or wrong password/.test(String(field(ended, 'message')))
+      )
         throw new Error(`${name} ended with ${JSON.stringify(ended)}`)
     }
-  return `all pods are ready; ${restarts} starts before the migration ended with 78 and NOT_AUTHENTICATED`
+  return `all pods are ready; ${restarts} starts before the migration ended with 78`
 }
 
 /** The pods of each service are on different nodes, so that the crash of one stops none of them. */
