@@ -169,7 +169,7 @@ export async function crashNode({ kubectl, load, others }: UnderLoad): Promise<s
   )
   const lost = await load.take()
   // Connections that were open wait for their timeout.
-  await during(load, async () => undefined)
+  const open = await during(load, async () => undefined)
   const after = await during(load, async () => undefined)
   await shell('sh', ['-c', `${restore} "$0"`, node], { timeout: 120_000 })
   await eventually(
@@ -179,8 +179,11 @@ export async function crashNode({ kubectl, load, others }: UnderLoad): Promise<s
     { everyMs: 500 },
   )
   for (const role of ['reader', 'writer', 'delivery']) await kubectl.rolledOut(`freshet-${role}`)
-  if (lost.wrong > 0) throw new Error(told(lost))
-  return `until the node was NotReady ${told(lost)}; afterwards ${expectNothingLost(after, 500)}`
+  const line = `until the node was NotReady ${told(lost)}; then ${told(open)}`
+  const { missing, gaps } = after.streams
+  if (lost.wrong + open.wrong + after.lost + after.wrong + missing + gaps > 0)
+    throw new Error(`${line}; afterwards ${told(after)}; ${after.examples.join('; ')}`)
+  return `${line}; afterwards ${expectNothingLost(after, 500)}`
 }
 
 async function isReady(kubectl: Kubectl, node: string): Promise<boolean> {

@@ -191,16 +191,13 @@ export async function withLyingReadiness({ kubectl, load }: UnderLoad): Promise<
     kubectl.patch('deployment/freshet-reader', {
       spec: { template: { spec: { containers: [{ name: 'reader', ...probes }] } } },
     })
-  await patch({ readinessProbe: probe, startupProbe: null })
+  await patch({ readinessProbe: probe })
   await kubectl.rolledOut('freshet-reader')
   const counts = await during(load, () => kubectl.restart('freshet-reader'))
   const template: unknown = spec?.['template']
   const containers: unknown = Reflect.get(Object(Reflect.get(Object(template), 'spec')), 'containers')
   const [container]: readonly unknown[] = Array.isArray(containers) ? containers : []
-  await patch({
-    readinessProbe: Reflect.get(Object(container), 'readinessProbe'),
-    startupProbe: Reflect.get(Object(container), 'startupProbe'),
-  })
+  await patch({ readinessProbe: Reflect.get(Object(container), 'readinessProbe') })
   await kubectl.rolledOut('freshet-reader')
   if (counts.lost + counts.refused === 0) throw new Error('expected lost or refused requests, got none')
   return told(counts)

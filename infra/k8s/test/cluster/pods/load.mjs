@@ -69,7 +69,10 @@ async function one(kind, url, options, judge) {
     // Without a ready pod, the Service refuses connections: nothing was sent.
     const refused = error.code === 'ECONNREFUSED' || error.message.includes('gate: ECONNREFUSED')
     told(refused ? 'unserved' : 'lost')
-    example(taken, `lost ${kind} ${url}: ${error.code ?? error.message}`)
+    example(
+      taken,
+      `lost ${kind} ${url}: ${error.code ?? error.message} at ${new Date().toISOString().slice(11, 23)}`,
+    )
     return undefined
   }
 }
