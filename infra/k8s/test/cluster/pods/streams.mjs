@@ -2,6 +2,9 @@
 import { request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 
+/** The server pings every 25 s. A connection that is silent for longer leads to a node that is gone, and is replaced. */
+const silentMs = 35_000
+
 /** A message that has not arrived after this time is missing. */
 const patienceMs = 60_000
 
@@ -47,7 +50,10 @@ export class EventStreams {
 
   #follow(stream, gate, token) {
     const query = stream.since === undefined ? '' : `?since=${stream.since}`
+    let left = false
     const again = () => {
+      if (left) return
+      left = true
       if (stream.open) this.#reconnects += 1
       stream.open = false
       setTimeout(() => this.#follow(stream, gate, token), 100 + 400 * Math.random())
@@ -68,8 +74,11 @@ export class EventStreams {
           for (const event of events) this.#event(stream, event)
         })
         answer.on('close', again)
+        answer.on('error', again)
       },
     )
+    asked.setTimeout(silentMs, () => asked.destroy())
+    asked.on('close', again)
     asked.on('error', again).end()
   }
 
