@@ -1,8 +1,10 @@
 import { isHttpOrigin } from '@freshet/handlers'
 import { storedNameFault } from '@freshet/mongodb-rules'
+import { tableNameFault } from '@freshet/postgres-rules'
 import { isHandlerName, placesOf, type CollectionPlace } from '@freshet/protocol'
 import { defaultReplicaOptions, ReplicaError } from '@freshet/replica'
 import type { OpenReplicaOptions } from './open-replica.ts'
+import { isPostgres } from './opened-source.ts'
 
 /** The longest delay of a Node.js timer; anything above fires at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
@@ -17,6 +19,7 @@ const known: Readonly<Record<keyof OpenReplicaOptions<never>, 'required' | 'opti
   encoder: 'required',
   options: 'optional',
   timeline: 'optional',
+  publication: 'optional',
   liveWithinMs: 'optional',
   handlers: 'optional',
   log: 'optional',
@@ -35,21 +38,38 @@ export function checkGiven(given: object): ReadonlyMap<string, CollectionPlace> 
   for (const name of ['uri', 'database'] as const) textAt(members, name)
   methodsAt(members, 'encoder', ['encode', 'sizeOf'])
   if (members['log'] !== undefined) methodsAt(members, 'log', ['debug', 'info', 'warn', 'error'])
-  if (members['timeline'] !== undefined) textAt(members, 'timeline')
+  for (const name of ['timeline', 'publication'] as const)
+    if (members[name] !== undefined) textAt(members, name)
+  checkKind(members)
   const { liveWithinMs = 1, handlers, options } = members
   limitAt('liveWithinMs', liveWithinMs)
   if (options !== undefined) checkLimits(membersOf('options', options))
   if (handlers !== undefined) checkHandlers(membersOf('handlers', handlers))
-  return collectionsOf(membersOf('collections', members['collections']))
+  const nameFault = isPostgres(members['uri']) ? tableNameFault : storedNameFault
+  return collectionsOf(membersOf('collections', members['collections']), nameFault)
 }
 
-function collectionsOf(given: Members): ReadonlyMap<string, CollectionPlace> {
+/** Options that only one kind of database has. */
+function checkKind({ uri, timeline, publication }: Members): void {
+  const other = isPostgres(uri) ? 'MongoDB' : 'PostgreSQL'
+  const name = isPostgres(uri) ? 'timeline' : 'publication'
+  if ((isPostgres(uri) ? timeline : publication) !== undefined)
+    throw new ReplicaError('BAD_OPTION', `${name}: expected none: it is an option for ${other}`)
+  // Without the address, which may contain a password.
+  if (isPostgres(uri) && !URL.canParse(String(uri)))
+    throw new ReplicaError('BAD_OPTION', 'uri: expected postgres://user:password@host:port/')
+}
+
+function collectionsOf(
+  given: Members,
+  nameFault: (stored: string) => string | undefined,
+): ReadonlyMap<string, CollectionPlace> {
   const collections = new Map<string, CollectionPlace>()
   for (const [name, place] of Object.entries(given))
     collections.set(name, placeAt(`collections.${name}`, place))
   if (collections.size === 0) throw bad('collections', 'at least one collection', {})
   try {
-    placesOf(collections, storedNameFault)
+    placesOf(collections, nameFault)
   } catch (error) {
     if (error instanceof TypeError) throw new ReplicaError('BAD_OPTION', `collections: ${error.message}`)
     throw error

@@ -1,5 +1,3 @@
-import { mongoSource, type IdentityRule } from '@freshet/change-stream-mongodb'
-import { openReadConnection } from '@freshet/guard'
 import type { HandlerOptions } from '@freshet/handlers'
 import { systemClock, type Log } from '@freshet/kit'
 import type { CollectionPlace } from '@freshet/protocol'
@@ -15,22 +13,28 @@ import {
 import { checkGiven } from './check-given.ts'
 import type { EmbeddedReplica } from './contract.ts'
 import { HandledReplica } from './handled-replica.ts'
+import { isPostgres } from './opened-source.ts'
 
 /** Options of a replica. */
 export interface OpenReplicaOptions<V extends Value> {
-  /** The address of a replica set, with a read-only user: a user who can write is rejected. */
+  /**
+   * The address of a replica set of MongoDB, or of PostgreSQL (`postgres://…`), with a read-only user: a user who can write is
+   * rejected.
+   */
   readonly uri: string
   readonly database: string
   /**
-   * The collections to serve, with the type of their `_id`s: `{ orders: 'string' }`. To serve a collection under
-   * another name: `{ profiles: { idType: 'string', stored: 'userProfiles' } }`.
+   * The collections or tables to serve, with the type of their ids: `{ orders: 'string' }`. To serve one under another name:
+   * `{ profiles: { idType: 'string', stored: 'userProfiles' } }`.
    */
   readonly collections: Readonly<Record<string, CollectionPlace>>
-  /** Decides what is cached of a document; `asDocuments` caches frozen objects. */
+  /** Decides what is cached of a document; `asDocuments` caches frozen objects of MongoDB, `asRows` those of PostgreSQL. */
   readonly encoder: Encoder<V>
   readonly options?: Partial<ReplicaOptions>
-  /** Without `freshet migrate`: a name for this history, which must change with every restore. */
+  /** MongoDB without `freshet migrate`: a name for this history, which must change with every restore. */
   readonly timeline?: string
+  /** PostgreSQL: the publication with the tables. Default `freshet`. */
+  readonly publication?: string
   /** The longest wait until the replica is live, in milliseconds. Default 30,000. */
   readonly liveWithinMs?: number
   /** For `onChange`: the name of this service, and its loop protection. */
@@ -44,35 +48,40 @@ const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: ()
 /**
  * Opens a replica with its own connections and follows until it is closed. Resolves when the replica is live.
  * @throws {ReplicaError} BAD_OPTION: an option is invalid, and nothing was opened.
- * @throws {GuardError} the address is wrong or unreachable, or its user can do more than read.
+ * @throws {GuardError} MongoDB: the address is wrong or unreachable, or its user can do more than read.
+ * @throws {ChangeStreamError} PostgreSQL: DISCONNECTED, DENIED; UNSUPPORTED: its user can do more than read.
  * @throws {ReplicaError} UNAVAILABLE: it was not live in time, and is closed.
  */
 export async function openReplica<V extends Value>(
   given: OpenReplicaOptions<V>,
 ): Promise<EmbeddedReplica<V>> {
   const collections = checkGiven(given)
-  const { uri, database, encoder, timeline, log = silent } = given
-  const connection = await openReadConnection({ uri, database, appName: 'freshet-replica', log })
-  const identity: IdentityRule = timeline === undefined ? { kind: 'control' } : { kind: 'named', timeline }
+  const { uri, database, encoder, timeline, publication, log = silent } = given
+  // A service needs only one of the drivers.
+  const open = isPostgres(uri)
+    ? (await import('./postgres/open-source.ts')).openPostgresSource
+    : (await import('./mongodb/open-source.ts')).openMongoSource
+  const { source, reads, close } = await open({ uri, database, collections, timeline, publication, log })
   const options = { ...defaultReplicaOptions, ...given.options }
   const handlers = given.handlers ?? { service: 'service' }
   let replica: HandledReplica<V>
   try {
     const clock = systemClock
     const parts = replicaParts({
-      ...mongoSource({ feed: connection, reads: connection, collections, identity, clock }),
+      source,
+      reads,
       collections,
       encoder,
       options,
       clock,
       random: Math.random,
       log,
-      ended: () => connection.close(),
+      ended: close,
     })
     replica = new HandledReplica({ ...parts, database, handlers })
   } catch (error) {
     // Invalid names and options are only detected here: close the connection again.
-    await connection.close()
+    await close()
     throw error
   }
   await live(replica, given.liveWithinMs ?? 30_000)

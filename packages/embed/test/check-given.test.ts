@@ -58,12 +58,23 @@ test.each<[object, string]>([
   [{ options: { retry: { firstMs: 1 } } }, 'options.retry.maxMs: '],
   [{ liveWithinMs: '30s' }, 'liveWithinMs: '],
   [{ timeline: '' }, 'timeline: '],
+  [{ publication: '' }, 'publication: '],
+  [{ publication: 'freshet' }, 'publication: expected none: it is an option for PostgreSQL'],
+  [
+    { uri: 'postgres://a:b@127.0.0.1:1/', timeline: 't' },
+    'timeline: expected none: it is an option for MongoDB',
+  ],
+  [{ uri: 'postgres://a:secret@[' }, 'uri: expected postgres://user:password@host:port/'],
+  [
+    { uri: 'postgres://a:b@127.0.0.1:1/', collections: { orders: { idType: 'string', stored: 'a.b.c' } } },
+    'collections: expected a table such as',
+  ],
   [{ handlers: {} }, 'handlers.service: '],
   [{ handlers: { service: 'My Shop' } }, 'handlers.service: '],
   [{ log: { info: () => undefined } }, 'log: '],
   [
     { collection: { orders: 'string' } },
-    "openReplica: expected one of uri, database, collections, encoder, options, timeline, liveWithinMs, handlers, log, got 'collection'",
+    "openReplica: expected one of uri, database, collections, encoder, options, timeline, publication, liveWithinMs, handlers, log, got 'collection'",
   ],
 ])(
   'E1 options that openReplica cannot use are rejected by name before anything is opened: %j',
@@ -85,4 +96,7 @@ test('E1 negative control: valid options get as far as the network', async () =>
     log: console,
   }
   await expect(opened(all)).rejects.toMatchObject({ code: 'UNREACHABLE' })
+  const { timeline: _, ...others } = all
+  const postgres = { ...others, uri: 'postgres://a:b@127.0.0.1:1/', publication: 'p' }
+  await expect(opened(postgres)).rejects.toMatchObject({ code: 'DISCONNECTED' })
 })
