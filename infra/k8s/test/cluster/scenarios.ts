@@ -200,5 +200,7 @@ export async function withLyingReadiness({ kubectl, load }: UnderLoad): Promise<
   await patch({ readinessProbe: Reflect.get(Object(container), 'readinessProbe') })
   await kubectl.rolledOut('freshet-reader')
   if (counts.lost + counts.refused === 0) throw new Error('expected lost or refused requests, got none')
+  // It may answer too early, but not wrongly.
+  if (counts.wrong > 0) throw new Error(`${told(counts)}; ${counts.examples.join('; ')}`)
   return told(counts)
 }

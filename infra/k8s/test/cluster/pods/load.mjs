@@ -181,7 +181,7 @@ async function take() {
   const taken = counts
   reset()
   while (taken.answered + taken.lost < taken.sent) await sleep(100)
-  return { ...taken, examples: taken.examples.slice(0, 8), streams: await streams.take() }
+  return { ...taken, examples: taken.examples.slice(0, 40), streams: await streams.take() }
 }
 
 async function serve(asked, answer) {
