@@ -16,6 +16,7 @@ const containerSecurity = {
 
 /** Allowed fields of pods and containers. Not allowed: other containers, host network and processes, hooks, arguments. */
 const podFields: ReadonlySet<string> = new Set([
+  'affinity',
   'automountServiceAccountToken',
   'containers',
   'enableServiceLinks',
