@@ -17,7 +17,7 @@ import { PinnedDriverConnection } from './pinned-connection.ts'
 import type { Refusals } from './refusals.ts'
 import { guardStatus, type GuardStatus, type Proved } from './status.ts'
 
-const rawBatches = { firstBatch: true, nextBatch: true }
+const rawReply = { fieldsAsRaw: { firstBatch: true, nextBatch: true }, promoteLongs: false }
 const names: ReadonlySet<string> = new Set(readCommands)
 
 /** Handed out instead of the driver's sessions, which lead to the client. */
@@ -35,6 +35,8 @@ interface Opened {
 export class DriverReadConnection implements GuardedConnection {
   readonly database: string
   readonly #clients: Renewal<GuardedClient>
+  /** The one in use. The renewal is only asked once it has lost its servers. `undefined` after `close`. */
+  #client: GuardedClient | undefined
   readonly #refusals: Refusals
   readonly #sessions = new WeakMap<ReadSession, Opened | 'none'>()
   #proved: Proved
@@ -44,11 +46,12 @@ export class DriverReadConnection implements GuardedConnection {
     this.database = database
     this.#clients = clients
     this.#refusals = refusals
+    this.#client = clients.current
     this.#proved = this.#current().proved
   }
 
   async run(command: ReadCommand, options?: RunOptions): Promise<Document> {
-    this.#check(command)
+    const name = this.#check(command)
     const guarded = this.#current()
     // It may be fixed by now.
     if (guarded.fault) await guarded.verify()
@@ -56,13 +59,16 @@ export class DriverReadConnection implements GuardedConnection {
     const timeout = timeoutMs === undefined ? undefined : new ReplyTimeout(timeoutMs, options?.signal)
     const signal = timeout?.signal ?? options?.signal
     const driverOptions: RunCommandOptions = signal ? { signal } : {}
-    if (options?.raw === 'batches') driverOptions.fieldsAsRaw = rawBatches
+    // Nothing else in such a reply is a long, so the id of its cursor needs no conversion.
+    const raw = options?.raw === 'batches'
+    if (raw) Object.assign(driverOptions, rawReply)
     if (options?.session) driverOptions.session = this.#sessionOf(options.session, guarded)
     try {
       const db = guarded.client.db(this.database)
-      const reply = await db.command(withLongCursorIds(command), driverOptions)
+      const sent = name === 'getMore' || name === 'killCursors' ? withLongCursorIds(command) : command
+      const reply = await db.command(sent, driverOptions)
       await guarded.expectVerified(reply)
-      return makeCursorIdLong(reply)
+      return raw ? reply : makeCursorIdLong(reply)
     } finally {
       timeout?.clear()
     }
@@ -74,13 +80,13 @@ export class DriverReadConnection implements GuardedConnection {
 
   async pin(options: PinOptions): Promise<PinnedConnection> {
     const guarded = this.#current()
-    const check = (command: ReadCommand): void => this.#check(command)
+    const check = (command: ReadCommand): void => void this.#check(command)
     return await PinnedDriverConnection.open({ guarded, database: this.database, check }, options)
   }
 
   openSession(): ReadSession {
     const token = new SessionToken()
-    const on = this.#clients.current
+    const on = this.#usable()
     // Causal consistency would add `afterClusterTime` to every read, which the server rejects together with
     // `atClusterTime`.
     this.#sessions.set(
@@ -104,15 +110,25 @@ export class DriverReadConnection implements GuardedConnection {
   }
 
   async close(): Promise<void> {
+    this.#client = undefined
     await this.#clients.close()
+  }
+
+  /** The client in use, or the one that replaced it. */
+  #usable(): GuardedClient | undefined {
+    const client = this.#client
+    const lost = client?.lostServers
+    if (client === undefined || lost === undefined) return client
+    this.#clients.renew(client, lost)
+    const { current } = this.#clients
+    if (current !== undefined) this.#client = current
+    return current?.lostServers === undefined ? current : undefined
   }
 
   /** @throws {GuardError} UNREACHABLE, or why there is no client. */
   #current(): GuardedClient {
-    const { current } = this.#clients
-    const lostServers = current?.lostServers
-    if (current && lostServers === undefined) return current
-    if (current && lostServers !== undefined) this.#clients.renew(current, lostServers)
+    const client = this.#usable()
+    if (client !== undefined) return client
     const { state } = this.#clients
     if (state.kind === 'closed') throw new GuardError('UNREACHABLE', 'the connection was closed')
     if (state.kind === 'renewing' && state.failure instanceof GuardError) throw state.failure
@@ -120,9 +136,10 @@ export class DriverReadConnection implements GuardedConnection {
   }
 
   /** Checks the name early, with the caller's stack. The connection checks the bytes. */
-  #check(command: ReadCommand): void {
+  #check(command: ReadCommand): string {
     const name = Object.keys(command)[0] ?? ''
     if (!names.has(name)) throw this.#refusals.refuse({ reason: 'command', what: name })
+    return name
   }
 
   #sessionOf(token: ReadSession, guarded: GuardedClient): ClientSession {
