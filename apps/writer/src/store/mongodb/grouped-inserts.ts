@@ -8,9 +8,10 @@ import { isTakenId, listOf, positionIn, refusedStatement, writeErrorsOf } from '
 
 /**
  * Commands at a time for each collection. While they run, further documents wait and then share one: a document in a command
- * of ten costs the database and the driver a fraction of a command of its own.
+ * of ten costs the database and the driver a fraction of a command of its own. With four, 32 clients got 1,440 answers a second
+ * instead of 2,110, for half as much more processor time.
  */
-const MAX_RUNNING = 4
+const MAX_RUNNING = 2
 const MAX_DOCUMENTS = 100
 /** The server stores up to 256 KiB of a command in one storage transaction (`insertVectorMaxBytes`). */
 const MAX_BYTES = 256 * 2 ** 10
