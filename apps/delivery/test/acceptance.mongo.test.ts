@@ -232,8 +232,9 @@ test('A7 a client that stops reading is closed as slow, is told of its gap, and 
   for (const { heard } of slow.clients) expect(heard.events).toContain('connecting 3008')
   const { id } = await system.send('zoe', { users: ['a7-ann', 'a7-bob'] })
   await bob.got([id])
+  // Not as the last one: 5.7.4 may hear it before others that came in the same read.
   await eventually(() => {
-    for (const { heard } of slow.clients) expect(heard.ids.at(-1)).toBe(id)
+    for (const { heard } of slow.clients) expect(heard.ids).toContain(id)
   })
 })
 
