@@ -13,7 +13,7 @@ import type { PinnedConnection, PinnedRunOptions, PinOptions, ReadCommand } from
 import { makeCursorIdLong, withLongCursorIds } from './cursor-ids.ts'
 import { GuardError } from './errors.ts'
 import type { GuardedClient } from './guarded-client.ts'
-import { markServer } from './vetoing-connection.ts'
+import { serverMark } from './vetoing-connection.ts'
 
 /** A message may end with a checksum. */
 const decoding = { allowObjectSmallerThanBufferSize: true }
@@ -46,6 +46,7 @@ export class PinnedDriverConnection implements PinnedConnection {
   readonly #connection: Connection
   readonly #server: Server
   readonly #primary: boolean
+  readonly #mark: object | undefined
   readonly #signal: AbortSignal
   #waiting: Waiting | undefined
   /** Runs on between commands, since starting a timer for each costs more than checking. */
@@ -69,6 +70,7 @@ export class PinnedDriverConnection implements PinnedConnection {
     this.#connection = connection
     this.#server = server
     this.#primary = server.description.isWritable
+    this.#mark = serverMark(connection.hello)
     this.#signal = signal
     // Its stream of messages would take as long for a reply as everything else.
     connection.socket.unpipe(connection.messageStream).on('data', this.#read).resume()
@@ -102,8 +104,7 @@ export class PinnedDriverConnection implements PinnedConnection {
     check(command)
     if (guarded.fault) await guarded.verify()
     if (this.#waiting) throw new TypeError('expected one command at a time')
-    const reply = await this.#exchange(command, options)
-    markServer(reply, this.#connection.hello)
+    const reply = Object.assign(await this.#exchange(command, options), this.#mark)
     await guarded.expectVerified(reply)
     return makeCursorIdLong(reply)
   }

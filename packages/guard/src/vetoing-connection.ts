@@ -93,13 +93,11 @@ export function serverOf(reply: Document): string | undefined {
   return typeof id === 'string' ? id : undefined
 }
 
-/** Records in a reply which process sent it. @param hello the server's handshake reply. */
-export function markServer(reply: Document, hello: Document | null): void {
-  Object.assign(reply, markOf(hello))
-}
-
-/** `undefined` if the server has not identified itself. */
-function markOf(hello: Document | null): object | undefined {
+/**
+ * What a reply of a server records of its process; `undefined` if the server has not identified itself.
+ * @param hello the server's handshake reply.
+ */
+export function serverMark(hello: Document | null): object | undefined {
   const id: unknown = hello?.['topologyVersion']?.processId
   return id instanceof ObjectId ? { [server]: id.toHexString() } : undefined
 }
@@ -109,7 +107,7 @@ function markOf(hello: Document | null): object | undefined {
  * @param hello the server's handshake reply.
  */
 function taggedResponseType(hello: Document | null, type: ResponseType): ResponseType {
-  const mark = markOf(hello)
+  const mark = serverMark(hello)
   if (mark === undefined) return type
   return class MarkedResponse extends type {
     override toObject(options?: unknown): Document {
