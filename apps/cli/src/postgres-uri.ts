@@ -1,10 +1,10 @@
 import { ConfigError } from '@freshet/kit'
+import { addressWithDatabase } from '@freshet/postgres-rules'
 
 /** An address with this database. @throws {ConfigError} it is invalid; the message does not contain it. */
 export function postgresUri(option: string, uri: string, database: string): string {
-  if (!URL.canParse(uri))
+  const address = addressWithDatabase(uri, database)
+  if (address === undefined)
     throw new ConfigError('BAD_VALUE', `--${option}: expected postgres://user:password@host:port/.`)
-  const address = new URL(uri)
-  address.pathname = `/${encodeURIComponent(database)}`
-  return address.href
+  return address
 }

@@ -1,6 +1,6 @@
 export { examineUser } from './examine-user.ts'
 export type { UserExamination } from './examine-user.ts'
-export { setUpStatements, tableNameFault } from '@freshet/postgres-rules'
+export { addressWithDatabase, setUpStatements, tableNameFault } from '@freshet/postgres-rules'
 export type { SetUp } from '@freshet/postgres-rules'
 export { defaultPostgresSourceOptions } from './options.ts'
 export type { PostgresSourceOptions } from './options.ts'

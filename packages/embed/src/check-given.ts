@@ -1,10 +1,9 @@
 import { isHttpOrigin } from '@freshet/handlers'
 import { storedNameFault } from '@freshet/mongodb-rules'
-import { tableNameFault } from '@freshet/postgres-rules'
+import { isPostgresAddress, tableNameFault } from '@freshet/postgres-rules'
 import { isHandlerName, placesOf, type CollectionPlace } from '@freshet/protocol'
 import { defaultReplicaOptions, ReplicaError } from '@freshet/replica'
 import type { OpenReplicaOptions } from './open-replica.ts'
-import { isPostgres } from './opened-source.ts'
 
 /** The longest delay of a Node.js timer; anything above fires at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
@@ -48,6 +47,8 @@ export function checkGiven(given: object): ReadonlyMap<string, CollectionPlace> 
   const nameFault = isPostgres(members['uri']) ? tableNameFault : storedNameFault
   return collectionsOf(membersOf('collections', members['collections']), nameFault)
 }
+
+const isPostgres = (uri: unknown): boolean => typeof uri === 'string' && isPostgresAddress(uri)
 
 /** Options that only one kind of database has. */
 function checkKind({ uri, timeline, publication }: Members): void {

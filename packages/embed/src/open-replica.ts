@@ -1,5 +1,6 @@
 import type { HandlerOptions } from '@freshet/handlers'
 import { systemClock, type Log } from '@freshet/kit'
+import { isPostgresAddress } from '@freshet/postgres-rules'
 import type { CollectionPlace } from '@freshet/protocol'
 import {
   defaultReplicaOptions,
@@ -13,7 +14,6 @@ import {
 import { checkGiven } from './check-given.ts'
 import type { EmbeddedReplica } from './contract.ts'
 import { HandledReplica } from './handled-replica.ts'
-import { isPostgres } from './opened-source.ts'
 
 /** Options of a replica. */
 export interface OpenReplicaOptions<V extends Value> {
@@ -58,7 +58,7 @@ export async function openReplica<V extends Value>(
   const collections = checkGiven(given)
   const { uri, database, encoder, timeline, publication, log = silent } = given
   // A service needs only one of the drivers.
-  const open = isPostgres(uri)
+  const open = isPostgresAddress(uri)
     ? (await import('./postgres/open-source.ts')).openPostgresSource
     : (await import('./mongodb/open-source.ts')).openMongoSource
   const { source, reads, close } = await open({ uri, database, collections, timeline, publication, log })

@@ -20,6 +20,3 @@ export interface OpenedSource {
   readonly reads: SourceReads
   readonly close: () => Promise<void>
 }
-
-/** Whether an address is that of PostgreSQL. */
-export const isPostgres = (uri: unknown): boolean => typeof uri === 'string' && /^postgres(?:ql)?:/.test(uri)

@@ -1,3 +1,4 @@
+export { addressWithDatabase, isPostgresAddress } from './address.ts'
 export { findTable, fingerprintOf } from './catalog.ts'
 export type { Column, Field, Found, Layout, Query } from './catalog.ts'
 export { documentColumns, documentJson, documentTextOf, holdsDocuments, onOneLine } from './document-rows.ts'

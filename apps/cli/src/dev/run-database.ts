@@ -1,5 +1,5 @@
 import type { Part } from '@freshet/kit'
-import type { UserName } from '@freshet/postgres-rules'
+import { isPostgresAddress, type UserName } from '@freshet/postgres-rules'
 
 /** The kinds of databases that a run may use. */
 export const databaseKinds = ['mongodb', 'postgres'] as const
@@ -7,7 +7,7 @@ export type DatabaseKind = (typeof databaseKinds)[number]
 
 /** The kind that an address belongs to. */
 export function kindOf(uri: string): DatabaseKind {
-  return /^postgres(?:ql)?:/.test(uri) ? 'postgres' : 'mongodb'
+  return isPostgresAddress(uri) ? 'postgres' : 'mongodb'
 }
 
 /** The database of a run. */

@@ -1,4 +1,9 @@
-import { postgresSource, tableNameFault, type PostgresSourceAndReads } from '@freshet/change-stream-postgres'
+import {
+  addressWithDatabase,
+  postgresSource,
+  tableNameFault,
+  type PostgresSourceAndReads,
+} from '@freshet/change-stream-postgres'
 import { ConfigError, defineOptions, secret, text, type ConfigOf, type Part } from '@freshet/kit'
 import { createReplica, defaultReplicaOptions } from '@freshet/replica'
 import type { GuardReport } from '@freshet/service'
@@ -70,11 +75,10 @@ function uriOf({
   readonly postgresUri: string
   readonly database: string
 }): string {
-  if (!/^postgres(?:ql)?:/.test(postgresUri) || !URL.canParse(postgresUri))
+  const uri = addressWithDatabase(postgresUri, database)
+  if (uri === undefined)
     throw new ConfigError('BAD_VALUE', '--postgres-uri-file: expected postgres://user:password@host:port/.')
-  const uri = new URL(postgresUri)
-  uri.pathname = `/${encodeURIComponent(database)}`
-  return uri.href
+  return uri
 }
 
 function reportOf({ user }: PostgresSourceAndReads): GuardReport & { readonly user: string | undefined } {

@@ -1,6 +1,6 @@
 import { postgresCodec } from '@freshet/documents-postgres'
 import { Backoff, ConfigError, defineOptions, secret, text, type ConfigOf } from '@freshet/kit'
-import { publicationName } from '@freshet/postgres-rules'
+import { addressWithDatabase, publicationName } from '@freshet/postgres-rules'
 import { CollectionChecks } from '../collection-checks.ts'
 import type { Backend, BackendSettings, BackendTools } from '../contract.ts'
 import { readBudgetOf } from '../read-budget.ts'
@@ -74,9 +74,8 @@ function uriOf({
   readonly postgresUri: string
   readonly database: string
 }): string {
-  if (!/^postgres(?:ql)?:/.test(postgresUri) || !URL.canParse(postgresUri))
+  const uri = addressWithDatabase(postgresUri, database)
+  if (uri === undefined)
     throw new ConfigError('BAD_VALUE', '--postgres-uri-file: expected postgres://user:password@host:port/.')
-  const uri = new URL(postgresUri)
-  uri.pathname = `/${encodeURIComponent(database)}`
-  return uri.href
+  return uri
 }
