@@ -44,6 +44,12 @@ export function nameEnd(bytes: Uint8Array, at: number): number {
   return end
 }
 
+/** Whether `bytes` has `wanted` at `at`. */
+export function startsAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
+  for (let i = wanted.length - 1; i >= 0; i -= 1) if (bytes[at + i] !== wanted[i]) return false
+  return true
+}
+
 /** The size of fixed-size types; -1 for types of variable size and invalid types. */
 const fixedBytes = new Int8Array(256).fill(-1)
 for (const [type, bytes] of [
@@ -149,11 +155,7 @@ export class BsonCursor {
 
   /** Whether the element has this name, passed as bytes without a NUL. */
   isNamed(name: Uint8Array): boolean {
-    const { nameAt } = this
-    if (this.valueAt - 1 - nameAt !== name.length) return false
-    const bytes = this.#bytes
-    for (let i = 0; i < name.length; i += 1) if (bytes[nameAt + i] !== name[i]) return false
-    return true
+    return this.valueAt - 1 - this.nameAt === name.length && startsAt(this.#bytes, this.nameAt, name)
   }
 }
 
@@ -215,7 +217,8 @@ function stringId(bytes: Uint8Array, at: number): Id | undefined {
   const dots = bytes[from] === DOT && (length === 1 || (length === 2 && bytes[from + 1] === DOT))
   if (dots) return undefined
   // Created in one piece: a concatenated string would have to be flattened before a map lookup.
-  return Buffer.from(bytes.buffer, bytes.byteOffset + from, length).toString('latin1')
+  const text = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return text.toString('latin1', from, from + length)
 }
 
 function integerId(type: number, bytes: Uint8Array, at: number): Id | undefined {

@@ -1,6 +1,6 @@
 import { causesCollection, controlCollection, storedNameFault } from '@freshet/mongodb-rules'
 import { type CollectionPlace, type Id, type IdType, placesOf } from '@freshet/protocol'
-import { BsonCursor, bsonTypes, idFromBson, uint32At } from '@freshet/bson'
+import { BsonCursor, bsonTypes, elementEnd, idFromBson, startsAt, uint32At, valueStart } from '@freshet/bson'
 import type { ClusterTime } from './cluster-time.ts'
 
 /** A collection whose changes matter. */
@@ -39,16 +39,10 @@ export class WatchList {
   /** The collection whose name is `length` bytes long and starts at `at`, if watched. */
   find(bytes: Uint8Array, at: number, length: number): Watched | undefined {
     for (const { watched, name } of this.#entries) {
-      if (name.length === length && equalAt(bytes, at, name)) return watched
+      if (name.length === length && startsAt(bytes, at, name)) return watched
     }
     return undefined
   }
-}
-
-/** Whether `bytes` contains `wanted` at `at`. */
-function equalAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
-  for (let i = wanted.length - 1; i >= 0; i--) if (bytes[at + i] !== wanted[i]) return false
-  return true
 }
 
 const names = {
@@ -64,6 +58,12 @@ const names = {
   data: Buffer.from('_data'),
   id: Buffer.from('_id'),
 }
+
+/** Nearly all events are of these; comparing bytes is cheaper than decoding them. */
+const usualOperations = ['insert', 'update', 'replace', 'delete'].map((text) => ({
+  text,
+  bytes: Buffer.from(text),
+}))
 
 /** Not found: no value begins before the fifth byte. */
 const NONE = 0
@@ -109,7 +109,11 @@ export class EventReader implements ClusterTime {
 
   /** The server's operation type: `insert`, `replace`, `update`, `delete`, `drop`, … */
   get operation(): string {
-    return this.#text(this.#operationAt)
+    const at = this.#operationAt
+    const length = uint32At(this.#bytes, at) - 1
+    for (const { text, bytes } of usualOperations)
+      if (bytes.length === length && startsAt(this.#bytes, at + 4, bytes)) return text
+    return this.#text(at)
   }
 
   /** The new name of a renamed collection, if watched. */
@@ -127,7 +131,7 @@ export class EventReader implements ClusterTime {
   idIn({ idType }: Watched): Id | undefined {
     const at = this.#keyAt
     // 4 bytes of length, the type, then the name `_id` and its NUL. With a shard key it would not come first.
-    if (at === NONE || !equalAt(this.#bytes, at + 5, names.id) || this.#bytes[at + 8] !== 0) return undefined
+    if (at === NONE || !startsAt(this.#bytes, at + 5, names.id) || this.#bytes[at + 8] !== 0) return undefined
     return idFromBson(idType, this.#bytes[at + 4] ?? 0, this.#bytes, at + 9)
   }
 
@@ -137,31 +141,32 @@ export class EventReader implements ClusterTime {
   }
 
   #note(cursor: BsonCursor): void {
-    const { type, valueAt } = cursor
-    switch (valueAt - 1 - cursor.nameAt) {
+    const bytes = this.#bytes
+    const { type, nameAt, valueAt } = cursor
+    switch (valueAt - 1 - nameAt) {
       case 2:
         if (type !== bsonTypes.document) return
-        if (cursor.isNamed(names.namespace)) this.#namespaceAt = valueAt
-        else if (cursor.isNamed(names.target)) this.#targetAt = valueAt
+        if (startsAt(bytes, nameAt, names.namespace)) this.#namespaceAt = valueAt
+        else if (startsAt(bytes, nameAt, names.target)) this.#targetAt = valueAt
         return
       case 3:
-        if (type === bsonTypes.document && cursor.isNamed(names.token)) this.#tokenAt = valueAt
+        if (type === bsonTypes.document && startsAt(bytes, nameAt, names.token)) this.#tokenAt = valueAt
         return
       case 9:
-        if (cursor.isNamed(names.transaction)) this.inTransaction = true
+        if (startsAt(bytes, nameAt, names.transaction)) this.inTransaction = true
         return
       case 11:
-        if (type === bsonTypes.document && cursor.isNamed(names.key)) this.#keyAt = valueAt
-        else if (type === bsonTypes.timestamp && cursor.isNamed(names.time)) {
-          this.low = uint32At(this.#bytes, valueAt)
-          this.high = uint32At(this.#bytes, valueAt + 4)
+        if (type === bsonTypes.document && startsAt(bytes, nameAt, names.key)) this.#keyAt = valueAt
+        else if (type === bsonTypes.timestamp && startsAt(bytes, nameAt, names.time)) {
+          this.low = uint32At(bytes, valueAt)
+          this.high = uint32At(bytes, valueAt + 4)
         }
         return
       case 12:
-        if (type === bsonTypes.document && cursor.isNamed(names.document)) this.#documentAt = valueAt
+        if (type === bsonTypes.document && startsAt(bytes, nameAt, names.document)) this.#documentAt = valueAt
         return
       case 13:
-        if (type === bsonTypes.string && cursor.isNamed(names.operation)) this.#operationAt = valueAt
+        if (type === bsonTypes.string && startsAt(bytes, nameAt, names.operation)) this.#operationAt = valueAt
         return
       default:
     }
@@ -174,11 +179,17 @@ export class EventReader implements ClusterTime {
     return this.#watchList.find(this.#bytes, nameAt + 4, uint32At(this.#bytes, nameAt) - 1)
   }
 
-  /** Start of the string with this name in the small document at `at`. */
+  /** Start of the string with this name in the small document at `at`. Called for each event, so without a cursor. */
   #find(at: number, name: Buffer): number {
-    const cursor = new BsonCursor(this.#bytes, at)
-    while (cursor.next()) if (cursor.type === bsonTypes.string && cursor.isNamed(name)) return cursor.valueAt
-    cursor.expectComplete()
+    const bytes = this.#bytes
+    const end = at + uint32At(bytes, at) - 1
+    for (let next = at + 4; next < end;) {
+      const element = next
+      const valueAt = valueStart(bytes, element)
+      next = elementEnd(bytes, element, valueAt)
+      const matches = bytes[element] === bsonTypes.string && valueAt - element - 2 === name.length
+      if (matches && startsAt(bytes, element + 1, name)) return valueAt
+    }
     return NONE
   }
 

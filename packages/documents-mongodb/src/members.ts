@@ -1,4 +1,4 @@
-import { BsonCursor, bsonTypes, deeperThan, elementEnd, valueStart } from '@freshet/bson'
+import { BsonCursor, bsonTypes, deeperThan, elementEnd, startsAt, valueStart } from '@freshet/bson'
 
 /** What {@link Members} needs from the nodes it contains and from its owner. */
 export interface TreeNode<N> {
@@ -227,11 +227,6 @@ function bytesOf<N extends TreeNode<N>>({ name, node }: Member<N>): number {
 /** `wanted` ends with NUL; the member's name does not. */
 function isNamed({ name }: Member<unknown>, wanted: Uint8Array): boolean {
   return name.length === wanted.length - 1 && startsAt(wanted, 0, name)
-}
-
-function startsAt(bytes: Uint8Array, from: number, wanted: Uint8Array): boolean {
-  for (let i = 0; i < wanted.length; i += 1) if (bytes[from + i] !== wanted[i]) return false
-  return true
 }
 
 /** Total number of digits of the integers from 0 to `count - 1`. */
