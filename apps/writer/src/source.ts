@@ -16,7 +16,7 @@ class UnnamedError extends Error {
   override readonly name = 'UnnamedError'
 }
 
-/** Minimum interval between checks. Under load, one check covers several writes; a majority write takes about as long. */
+/** Minimum interval between checks while several writes share each of them. A single client waits for no interval. */
 const CHECK_GAP_MS = 4
 
 const unending = new AbortController().signal
@@ -39,6 +39,9 @@ export class SourceWatch implements Part {
     () => this.#pause(),
   )
   #beganAt = -Infinity
+  /** Writes that wait for the next check, and how many the last one covered. */
+  #writes = 0
+  #covered = 0
   #source: SourceId | undefined
   #everKnown = false
   #seenAt: number | undefined
@@ -129,6 +132,7 @@ export class SourceWatch implements Part {
   }
 
   #pause(): Promise<void> | undefined {
+    if (Math.max(this.#writes, this.#covered) <= 1) return undefined
     const { clock } = this.#options
     const waitMs = this.#beganAt + CHECK_GAP_MS - clock.now()
     return waitMs > 0 ? clock.sleep(waitMs, unending) : undefined
@@ -138,6 +142,8 @@ export class SourceWatch implements Part {
   async #check(): Promise<boolean> {
     const { control, clock, log } = this.#options
     this.#beganAt = clock.now()
+    this.#covered = this.#writes
+    this.#writes = 0
     const doubted = (this.#doubted = new AbortController())
     const source = await control.source()
     // A doubt raised during the check invalidates its answer.
@@ -152,6 +158,7 @@ export class SourceWatch implements Part {
   }
 
   async #checkNow(): Promise<boolean> {
+    this.#writes += 1
     try {
       return await this.#checks.run()
     } catch {

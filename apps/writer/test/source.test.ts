@@ -171,3 +171,30 @@ test('W1 a failed check is no proof, although the source stays known', async () 
   expect(await world.source.stillIs(first)).toBe(false)
   expect(world.source.source).toBe(first)
 })
+
+test('W1 writes one after the other are checked without a pause; writes at a time share checks that are apart', async () => {
+  const pausesMs: number[] = []
+  let checks = 0
+  const source = new SourceWatch({
+    control: {
+      source: async () => {
+        checks += 1
+        return first
+      },
+    },
+    clock: { ...systemClock, now: () => 0, sleep: async (ms) => void pausesMs.push(ms) },
+    log: silentLog,
+    everyMs: HOUR_MS,
+  })
+  for (let write = 1; write <= 5; write++) {
+    expect(await source.stillIs(first)).toBe(true)
+    expect(checks).toBe(write)
+  }
+  expect(pausesMs).toEqual([])
+  for (let round = 1; round <= 3; round++) {
+    const writes = [source.stillIs(first), source.stillIs(first), source.stillIs(first)]
+    expect(await Promise.all(writes)).toEqual([true, true, true])
+    expect(checks).toBe(5 + round)
+    expect(pausesMs).toHaveLength(round)
+  }
+})
