@@ -3,7 +3,7 @@ import { defaultMongoSourceOptions } from '@freshet/change-stream-mongodb'
 import { mongodbCodec } from '@freshet/documents-mongodb'
 import { systemClock, type Log } from '@freshet/kit'
 import { parseSourceId, positionOf } from '@freshet/protocol'
-import { documentEncoder, type CachedDocument } from '@freshet/reader'
+import { documentEncoder, representationOf, type CachedDocument } from '@freshet/reader'
 import { defaultReplicaOptions } from '@freshet/replica'
 import { BSON } from 'mongodb'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -99,7 +99,7 @@ export class FedReplica {
   /** The cached answer, or the recent document that passed by; otherwise `undefined`. */
   textOf(key: string): string | undefined {
     const held = this.#replica.peek(key)
-    if (held !== undefined && held !== ABSENT) return held.body.toString('latin1')
+    if (held !== undefined && held !== ABSENT) return representationOf(held).body.toString('latin1')
     const passed = this.#cache.getRecent(key)
     return passed && mongodbCodec.encode(passed).json.toString('latin1')
   }

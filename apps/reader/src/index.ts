@@ -1,4 +1,9 @@
-export { CachedDocument, documentEncoder } from './read-document.ts'
+export {
+  documentEncoder,
+  representationOf,
+  type CachedDocument,
+  type Representation,
+} from './read-document.ts'
 export { readerOptions } from './options.ts'
 export { readerApp } from './reader-app.ts'
 export type { GuardReport } from '@freshet/service'

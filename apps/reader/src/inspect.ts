@@ -1,7 +1,7 @@
 import { ProblemError } from '@freshet/protocol'
 import { ABSENT, type Replica } from '@freshet/replica'
 import { parameterOf, type Route } from '@freshet/service'
-import type { CachedDocument } from './read-document.ts'
+import { representationOf, type CachedDocument } from './read-document.ts'
 
 /** What a reader has cached under one id, for operators. */
 interface Inspected {
@@ -32,7 +32,7 @@ export function inspectRoute(
       const collection = parameterOf(call, 'collection')
       if (!collections.has(collection)) throw new ProblemError('not-found', { detail: 'No such collection.' })
       const value = replica.inspect(`${collection}/${parameterOf(call, 'id')}`)
-      const document = value === undefined || value === ABSENT ? undefined : value
+      const document = value === undefined || value === ABSENT ? undefined : representationOf(value)
       const { ageMs } = replica.status()
       const inspected: Inspected = {
         held: value === undefined ? 'no' : document === undefined ? 'absence' : 'document',

@@ -3,7 +3,7 @@ import { readIds } from '@freshet/protocol'
 import { ABSENT, type Absent } from '@freshet/replica'
 import { parameterOf, type ResponseBudget, type Route } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type CachedDocument, freshnessHeaders } from './read-document.ts'
+import { freshnessHeaders, representationOf, type CachedDocument } from './read-document.ts'
 import { readMinFreshness, type FreshnessHeaders } from './freshness.ts'
 import type { ReaderRouteParts } from './reader-handler.ts'
 
@@ -42,7 +42,7 @@ class Items {
     const missing: string[] = []
     values.forEach((value, index) => {
       if (value === ABSENT) missing.push(`"${ids[index] ?? ''}"`)
-      else bodies.push(value.body)
+      else bodies.push(representationOf(value).body)
     })
     this.#bodies = bodies
     this.#end = `],"missing":[${missing.join(',')}]}`

@@ -2,7 +2,6 @@ import { expect, test } from '@jest/globals'
 import { eventually } from '@freshet/testkit'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { CachedDocument } from '../src/read-document.ts'
 import { openReader, type OpenReader } from './support/open-reader.ts'
 
 const MiB = 2 ** 20
@@ -12,7 +11,7 @@ const large = 12 * MiB
 
 function put(reader: OpenReader, key: string, body: string | Buffer): void {
   reader.replica.put(key, '{}')
-  reader.replica.documents.set(key, new CachedDocument('"0123456789012345678901"', body))
+  reader.replica.documents.set(key, { etag: '"0123456789012345678901"', body })
 }
 
 /** Sends a request and reads nothing of the response. */

@@ -8,6 +8,9 @@ const prefix = Buffer.from(`${MAPPING_VERSION}\n`)
 /** Of the 43 characters of the hash: 132 bits. */
 const tagLength = 22
 
+/** Of every {@link etagOf}, quotes included. */
+export const ETAG_LENGTH = tagLength + 2
+
 /**
  * The strong ETag of a document's JSON, with its quotes. Readers and writer compute the same one as long as they use
  * the same mapping. About 1 us.

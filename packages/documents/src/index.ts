@@ -11,7 +11,7 @@ export type { Access, Collection, Issue, JsonObject, JsonValue } from './contrac
 export { BodyError, CollectionFileError } from './errors.ts'
 export type { BodyErrorCode } from './errors.ts'
 export { bodyLimits, nameFault, numberFault, readsBack, reservedNames } from './body-rules.ts'
-export { etagOf } from './etag.ts'
+export { ETAG_LENGTH, etagOf } from './etag.ts'
 export { pointerTo, readPointer } from './json-pointer.ts'
 export { loadCollections } from './load-collections.ts'
 export { MAPPING_VERSION } from './etag.ts'

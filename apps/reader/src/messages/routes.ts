@@ -4,7 +4,7 @@ import { parameterOf, sendProblem, type Call, type Claims, type Route } from '@f
 import { createHash } from 'node:crypto'
 import type { MessageReads, ReadAt } from '../backend/contract.ts'
 import { readMinFreshness } from '../freshness.ts'
-import { CachedDocument, freshnessHeaders } from '../read-document.ts'
+import { freshnessHeaders } from '../read-document.ts'
 import type { ReaderRouteParts } from '../reader-handler.ts'
 import { readConversations } from './conversations.ts'
 import { readHistory, type Viewer } from './history.ts'
@@ -83,7 +83,7 @@ async function answer(
     }
     const body = Buffer.from(value)
     const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`
-    return documents.send(request, response, new CachedDocument(etag, body), told, lease)
+    return documents.send(request, response, { etag, body }, told, lease)
   })
 }
 

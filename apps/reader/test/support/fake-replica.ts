@@ -18,7 +18,7 @@ import {
   type ReplicaState,
   type ReplicaStatus,
 } from '@freshet/replica'
-import { CachedDocument } from '../../src/read-document.ts'
+import type { CachedDocument, Representation } from '../../src/read-document.ts'
 
 function checked<T>(value: T | undefined): T {
   if (value === undefined) throw new Error('malformed')
@@ -34,7 +34,7 @@ export function position(number: number): Position {
 
 /** A replica whose database is a Map: the simplest implementation of the contract, controlled by the test. */
 export class FakeReplica implements Replica<CachedDocument> {
-  readonly documents = new Map<string, CachedDocument>()
+  readonly documents = new Map<string, Representation>()
   readonly #resident = new Set<string>()
   #waiting: (() => void)[] = []
   #at = position(1)
@@ -53,7 +53,7 @@ export class FakeReplica implements Replica<CachedDocument> {
   /** Writes a document and advances by one position; returns the text of that position. */
   put(key: string, json: string): string {
     const tag = Buffer.from(`${key}${json}`).toString('base64url').slice(-22).padStart(22, '_')
-    this.documents.set(key, new CachedDocument(`"${tag}"`, Buffer.from(json).toString('latin1')))
+    this.documents.set(key, { etag: `"${tag}"`, body: Buffer.from(json).toString('latin1') })
     return this.moveTo(Number.parseInt(this.#at, 16) + 1)
   }
 
@@ -86,11 +86,19 @@ export class FakeReplica implements Replica<CachedDocument> {
 
   peek(key: string): CachedDocument | Absent | undefined {
     if (this.state.kind !== 'live' && this.state.kind !== 'lagging') return undefined
-    return this.#resident.has(key) ? (this.documents.get(key) ?? ABSENT) : undefined
+    return this.#resident.has(key) ? this.#valueOf(key) : undefined
   }
 
   inspect(key: string): CachedDocument | Absent | undefined {
-    return this.#resident.has(key) ? (this.documents.get(key) ?? ABSENT) : undefined
+    return this.#resident.has(key) ? this.#valueOf(key) : undefined
+  }
+
+  /** As the encoder of a reader makes it. */
+  #valueOf(key: string): CachedDocument | Absent {
+    const representation = this.documents.get(key)
+    if (representation === undefined) return ABSENT
+    const { etag, body } = representation
+    return typeof body === 'string' ? etag + body : representation
   }
 
   get(collection: string, id: string, options?: ReadOptions): Promise<Answer<CachedDocument>> {
@@ -110,7 +118,7 @@ export class FakeReplica implements Replica<CachedDocument> {
     const hit = keys.every((key) => this.peek(key) !== undefined)
     if (!hit) await this.#fetch(options.signal)
     this.hold(...keys)
-    const values = keys.map((key) => this.documents.get(key) ?? ABSENT)
+    const values = keys.map((key) => this.#valueOf(key))
     return { source, at: this.#at, values, via: hit ? 'hit' : 'miss', stored: true }
   }
 
