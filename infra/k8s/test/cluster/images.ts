@@ -14,7 +14,8 @@ interface Image {
   readonly bytes: number
 }
 
-const programs = /^(sh|bash|dash|ash|zsh|ksh|busybox|apt|apt-get|dpkg|apk|rpm|npm|npx|pnpm|yarn|corepack|initdb)$/
+const programs =
+  /^(sh|bash|dash|ash|zsh|ksh|busybox|apt|apt-get|dpkg|apk|rpm|npm|npx|pnpm|yarn|corepack|initdb)$/
 const maxBytes = 250e6
 
 /** An OCI archive, as `build-local.sh` writes it. */

@@ -85,6 +85,12 @@ export class Kubectl {
   async exec(pod: string, ...command: readonly string[]): Promise<string> {
     return this.run(['exec', pod, '--', ...command])
   }
+
+  /** Requests a path of a program of the folder `pods`, which listens on port 9000 inside its pod. */
+  async ask(pod: string, path: string): Promise<string> {
+    const script = `fetch('http://127.0.0.1:9000${path}').then(async (a) => console.log(await a.text()))`
+    return this.run(['exec', pod, '--', 'node', '-e', script], { withinMs: 240_000 })
+  }
 }
 
 function restartsOf(pod: Item): number {

@@ -1,9 +1,8 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { eventually } from '@freshet/testkit'
 import type { Kubectl } from './kubectl.ts'
-import { listOf, podOf } from './pods.ts'
+import { createPrograms, listOf, podOf } from './pods.ts'
 
 /** What the load has counted since the last time. */
 export interface Counts {
@@ -12,7 +11,7 @@ export interface Counts {
   readonly lost: number
   /** Answers that cannot be true, and reads that miss a write of the same client. */
   readonly wrong: number
-  /** 503 with a problem: nothing was answered, and the client knows why. */
+  /** A problem that says that nothing was done, or that the outcome is unknown: 503, 504, 408 and 409 `busy`. */
   readonly refused: number
   /** Statuses by kind of request. */
   readonly kinds: Readonly<Record<string, Readonly<Record<string, number>>>>
@@ -25,8 +24,6 @@ export interface Counts {
     readonly open: number
   }
 }
-
-const folder = join(import.meta.dirname, 'pods')
 
 /** The pods that send requests and count answers. */
 export class Load {
@@ -50,9 +47,7 @@ export class Load {
     const { namespace, target, node, image, tokens } = options
     const own = kubectl.in(namespace)
     await own.run(['create', 'namespace', namespace])
-    const programs = readdirSync(folder).filter((file) => file.endsWith('.mjs'))
-    const files = programs.map((file) => `--from-file=${join(folder, file)}`)
-    await own.run(['create', 'configmap', 'programs', ...files])
+    await createPrograms(own)
     const literals = Object.entries(tokens).map(([name, token]) => `--from-literal=${name}=${token}`)
     await own.run(['create', 'secret', 'generic', 'tokens', ...literals])
     const shared = { image, node }
@@ -119,9 +114,7 @@ export class Load {
   }
 
   async #ask(path: string): Promise<Counts> {
-    const script = `fetch('http://127.0.0.1:9000${path}').then(async (a) => console.log(await a.text()))`
-    const printed = await this.#own.run(['exec', 'load', '--', 'node', '-e', script], { withinMs: 240_000 })
-    return JSON.parse(printed)
+    return JSON.parse(await this.#own.ask('load', path))
   }
 }
 

@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { updateUnderAudit } from './auditor.ts'
 import { typeDocumented } from './documented.ts'
 import { imagesHold } from './images.ts'
 import { Kubectl } from './kubectl.ts'
@@ -64,7 +65,7 @@ async function underLoad(): Promise<UnderLoad> {
   const home = String(database?.spec?.['nodeName'])
   const nodes = (await kubectl.list('nodes')).map(({ metadata }) => metadata.name)
   const image = 'freshet/migrate:0.1.0'
-  const subjects = ['writer', 'sender', 'receiver']
+  const subjects = ['writer', 'sender', 'receiver', 'auditor']
   const tokens = Object.fromEntries(subjects.map((subject) => [subject, tokenOf(keyFile, subject)]))
   const load = await Load.start(kubectl, {
     namespace: 'freshet-load',
@@ -74,7 +75,7 @@ async function underLoad(): Promise<UnderLoad> {
     tokens,
   })
   await startOperator(kubectl, image, home)
-  return { kubectl, load, home, others: nodes.filter((name) => name !== home) }
+  return { kubectl, load, home, others: nodes.filter((name) => name !== home), image, tokens }
 }
 
 async function run(): Promise<number> {
@@ -97,6 +98,7 @@ async function run(): Promise<number> {
   await report.check('network policies with real packets', () => policiesHold(kubectl, outside))
   for (const role of ['reader', 'writer', 'delivery'] as const)
     await report.check(`rolling update of ${role}s`, () => rollingUpdate(role)(state))
+  await report.check('update of all parts under audit', () => updateUnderAudit(state))
   await report.check('pods are spread over nodes after updates', () => spreadOverNodes(kubectl))
   await report.check('scale readers 2 to 6 to 2', () => scaleUpAndDown(state))
   await report.check('autoscaler on CPU', () => autoscale(state))

@@ -1,4 +1,18 @@
-/** A pod of the test, as Pod Security `restricted` demands it. `programs` is a ConfigMap with the folder `pods`. */
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Kubectl } from './kubectl.ts'
+
+const folder = join(import.meta.dirname, 'pods')
+
+/** Creates the ConfigMap `programs` with the folder `pods`. */
+export async function createPrograms(kubectl: Kubectl): Promise<void> {
+  const programs = readdirSync(folder).filter((file) => file.endsWith('.mjs'))
+  const files = programs.map((file) => `--from-file=${join(folder, file)}`)
+  await kubectl.run(['delete', 'configmap', 'programs', '--ignore-not-found'])
+  await kubectl.run(['create', 'configmap', 'programs', ...files])
+}
+
+/** A pod of the test, as Pod Security `restricted` demands it. `volumes` are the sources of volumes by their path. */
 export function podOf(
   name: string,
   options: {
@@ -9,9 +23,14 @@ export function podOf(
     readonly env?: readonly unknown[]
     readonly port?: number
     readonly programs?: boolean
+    readonly volumes?: Readonly<Record<string, object>>
   },
 ): unknown {
   const { image, node, labels = {}, command, env = [], port, programs = true } = options
+  const volumes = Object.entries({
+    ...(programs && { '/programs': { configMap: { name: 'programs' } } }),
+    ...options.volumes,
+  }).map(([path, source], at) => ({ path, source, volume: `volume-${at}` }))
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -30,9 +49,11 @@ export function podOf(
           command,
           env,
           ...(port !== undefined && { readinessProbe: { tcpSocket: { port }, periodSeconds: 1 } }),
-          ...(programs && {
-            volumeMounts: [{ name: 'programs', mountPath: '/programs', readOnly: true }],
-          }),
+          volumeMounts: volumes.map(({ path, volume }) => ({
+            name: volume,
+            mountPath: path,
+            readOnly: true,
+          })),
           securityContext: {
             allowPrivilegeEscalation: false,
             readOnlyRootFilesystem: true,
@@ -40,7 +61,7 @@ export function podOf(
           },
         },
       ],
-      ...(programs && { volumes: [{ name: 'programs', configMap: { name: 'programs' } }] }),
+      volumes: volumes.map(({ source, volume }) => ({ name: volume, ...source })),
     },
   }
 }

@@ -12,6 +12,10 @@ export interface UnderLoad {
   /** The node with the database and the load; others may be drained and crash. */
   readonly home: string
   readonly others: readonly string[]
+  /** Has the command `freshet`. */
+  readonly image: string
+  /** By their subject. */
+  readonly tokens: Readonly<Record<string, string>>
 }
 
 /** How long the load goes on after an action. */

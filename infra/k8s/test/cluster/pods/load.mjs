@@ -36,6 +36,13 @@ function send(url, { method = 'GET', headers = {}, body, agent = fresh } = {}) {
   })
 }
 
+/**
+ * A refusal is an honest answer: it names its problem, and says that nothing was done or that the outcome is unknown. A write that meets
+ * others for too long is `busy`, and a process that is starved of its processor has not read a request in time.
+ */
+const isRefusal = ({ status, text }) =>
+  status >= 500 ? text.includes('/problems/') : /\/problems\/(busy|request-timeout)"/.test(text)
+
 /** Sends and counts one request. Resolves with the answer, or `undefined` if it was lost. `judge` returns what is wrong. */
 async function one(kind, url, options, judge) {
   const taken = counts
@@ -48,9 +55,7 @@ async function one(kind, url, options, judge) {
     answered = true
     taken.answered += 1
     told(answer.status)
-    // A refusal is an honest answer: it names its problem. A write that meets another one for too long is 409 `busy`.
-    const refused = answer.status >= 500 || (answer.status === 409 && answer.text.includes('/problems/busy'))
-    if (refused && answer.text.includes('/problems/')) {
+    if (isRefusal(answer)) {
       taken.refused += 1
       if (taken.examples.length < 100)
         taken.examples.push(`${kind} ${answer.status} ${answer.text.slice(0, 300)}`)
