@@ -96,8 +96,9 @@ async function run(): Promise<number> {
   const { load } = state
   await report.check('steady load', async () => expectNothingLost(await during(load, async () => undefined)))
   await report.check('network policies with real packets', () => policiesHold(kubectl, outside))
-  for (const role of ['reader', 'writer', 'delivery'] as const)
-    await report.check(`rolling update of ${role}s`, () => rollingUpdate(role)(state))
+  await report.check('rolling update of readers', () => rollingUpdate('reader')(state))
+  await report.check('rolling update of writers', () => rollingUpdate('writer')(state))
+  await report.check('rolling update of deliveries', () => rollingUpdate('delivery')(state))
   await report.check('update of all parts under audit', () => updateUnderAudit(state))
   await report.check('pods are spread over nodes after updates', () => spreadOverNodes(kubectl))
   await report.check('scale readers 2 to 6 to 2', () => scaleUpAndDown(state))
