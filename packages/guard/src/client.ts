@@ -41,6 +41,9 @@ export function vetoingClient(
     appName: options.appName,
     connectionType: vetoingConnection(options.databases, refusals),
     heartbeatFrequencyMS: options.heartbeatFrequencyMs,
+    // Overrides the address, and what the driver chooses on some platforms: a server that is only polled reports late
+    // that it is no longer the primary.
+    serverMonitoringMode: 'stream',
     maxPoolSize: options.maxPoolSize,
     serverSelectionTimeoutMS: options.connectTimeoutMs,
     connectTimeoutMS: options.connectTimeoutMs,

@@ -83,7 +83,8 @@ export interface ReadConnection {
    * `cursor.id` of the reply is always a `Long`; `getMore` and `killCursors` send ids as 64-bit numbers, whatever their
    * type. Raw documents are views into the reply: copy what you keep. The first reply of an unverified server process
    * is delayed until it has been verified.
-   * @throws {GuardError} WRITE_REFUSED before anything is sent; UNREACHABLE while the client is being recreated; the
+   * @throws {GuardError} WRITE_REFUSED before anything is sent; UNREACHABLE while the client is being recreated,
+   * and while a direct connection leads to no primary; the
    * errors of `prove`; other errors are the driver's own.
    */
   run(command: ReadCommand, options?: RunOptions): Promise<Document>

@@ -1,6 +1,6 @@
 // G4.8 fails without this file: a role that grows after startup is not detected.
 import type { Clock, Log, MonotonicMs } from '@freshet/kit'
-import type { Document, MongoClient } from 'mongodb'
+import type { Document, MongoClient, ServerDescription } from 'mongodb'
 import { serverOf } from './vetoing-connection.ts'
 import { proveVeto } from './canary.ts'
 import { seedsOf } from './client.ts'
@@ -44,6 +44,8 @@ export class GuardedClient {
   #verifying: Promise<void> | undefined
   #said: string | undefined
   #servers = 1
+  /** The only server that a direct connection may use, and its type, while it is not the primary. */
+  #standby: string | undefined
   #awaySince: MonotonicMs | undefined
   #onLost: () => void = () => undefined
 
@@ -52,8 +54,9 @@ export class GuardedClient {
     this.#seeds = seedsOf(client)
     this.#refusals = refusals
     this.#options = options
-    client.on('topologyDescriptionChanged', ({ newDescription: { servers } }) => {
+    client.on('topologyDescriptionChanged', ({ newDescription: { servers, type } }) => {
       this.#servers = servers.size
+      this.#standby = type === 'Single' ? standbyOf([...servers.values()]) : undefined
       const seen = [...servers.values()].some(({ isWritable }) => isWritable)
       this.#awaySince = seen ? undefined : (this.#awaySince ?? options.clock.now())
       if (servers.size === 0) this.#onLost()
@@ -107,6 +110,18 @@ export class GuardedClient {
       this.#verifying = undefined
     })
     return this.#verifying
+  }
+
+  /**
+   * A direct connection sends to its server even after that stepped down. Its replies may be older than what the primary has
+   * acknowledged. @throws {GuardError} UNREACHABLE
+   */
+  expectPrimary(): void {
+    if (this.#standby === undefined) return
+    throw new GuardError(
+      'UNREACHABLE',
+      `expected the primary, got ${this.#standby}; without directConnection=true the primary is found`,
+    )
   }
 
   /** Accepts a reply from a verified server process; otherwise verifies first. */
@@ -180,4 +195,10 @@ export class GuardedClient {
     else if (standing.accessControl === 'absent') log.warn(fields, line)
     else log.info(fields, line)
   }
+}
+
+/** A server that was reached and is not the primary, with its type. */
+function standbyOf([only]: readonly ServerDescription[]): string | undefined {
+  if (only === undefined || only.isWritable || only.type === 'Unknown') return undefined
+  return `${only.address} (${only.type})`
 }

@@ -15,9 +15,7 @@ import { GuardError } from './errors.ts'
 import type { GuardedClient } from './guarded-client.ts'
 import { serverMark } from './vetoing-connection.ts'
 
-/** A message may end with a checksum. */
-const decoding = { allowObjectSmallerThanBufferSize: true }
-const decodingRaw = { ...decoding, fieldsAsRaw: { firstBatch: true, nextBatch: true } }
+const rawBatches = { fieldsAsRaw: { firstBatch: true, nextBatch: true } }
 
 /** Without a limit of its own: the pool has one for connecting, and the caller's signal ends the wait. */
 const timeoutContext = { connectionCheckoutTimeout: null, csotEnabled: () => false }
@@ -45,7 +43,6 @@ export class PinnedDriverConnection implements PinnedConnection {
   readonly #parts: PinnedDriverConnectionParts
   readonly #connection: Connection
   readonly #server: Server
-  readonly #primary: boolean
   readonly #mark: object | undefined
   readonly #signal: AbortSignal
   #waiting: Waiting | undefined
@@ -69,7 +66,6 @@ export class PinnedDriverConnection implements PinnedConnection {
     this.#parts = parts
     this.#connection = connection
     this.#server = server
-    this.#primary = server.description.isWritable
     this.#mark = serverMark(connection.hello)
     this.#signal = signal
     // Its stream of messages would take as long for a reply as everything else.
@@ -77,6 +73,8 @@ export class PinnedDriverConnection implements PinnedConnection {
     connection.on('close', this.#onClose)
     parts.guarded.client.on('topologyDescriptionChanged', this.#onTopology)
     if (signal.aborted) this.#onAbort()
+    // It may have stepped down while the pool connected.
+    else if (!server.description.isWritable) this.#end(notPrimary())
     else signal.addEventListener('abort', this.#onAbort, { once: true })
   }
 
@@ -92,7 +90,9 @@ export class PinnedDriverConnection implements PinnedConnection {
       const options = { operationName: 'pin', serverSelectionTimeoutMS: timeoutMs, signal: either }
       const server = await topologyOf(parts.guarded).selectServer(ReadPreference.primary, options)
       const connection = await server.pool.checkOut({ timeoutContext, signal: either })
-      return new PinnedDriverConnection(parts, connection, server, signal)
+      const pinned = new PinnedDriverConnection(parts, connection, server, signal)
+      if (pinned.#ended !== undefined) throw pinned.#ended
+      return pinned
     } catch (error) {
       if (!withinMs.aborted || signal.aborted) throw error
       throw new GuardError('REPLY_TIMEOUT', `no connection within ${timeoutMs} ms`, { cause: error })
@@ -129,7 +129,7 @@ export class PinnedDriverConnection implements PinnedConnection {
   /** A command that is sent again only gets another id. */
   #serialize(command: ReadCommand): Buffer {
     if (this.#serialized?.command !== command) {
-      const request = new OpMsgRequest(this.#parts.database, this.#complete(command), {})
+      const request = new OpMsgRequest(this.#parts.database, { ...withLongCursorIds(command) }, {})
       this.#serialized = { command, message: Buffer.concat(request.toBin()) }
     }
     const { message } = this.#serialized
@@ -147,12 +147,6 @@ export class PinnedDriverConnection implements PinnedConnection {
     }, timeoutMs)
   }
 
-  #complete(command: ReadCommand): Document {
-    const withIds = withLongCursorIds(command)
-    // The primary needs no preference. Another server is only selected if the address names it.
-    return this.#primary ? { ...withIds } : { ...withIds, $readPreference: { mode: 'primaryPreferred' } }
-  }
-
   readonly #read = (chunk: Buffer): void => {
     this.#chunks.push(chunk)
     this.#bytes += chunk.length
@@ -168,16 +162,15 @@ export class PinnedDriverConnection implements PinnedConnection {
   }
 
   #take(message: Buffer): void {
-    const waiting = this.#waiting
-    if (waiting === undefined || !isReplyTo(waiting.requestId, message))
-      return this.#end(new GuardError('UNREACHABLE', 'expected one reply to each command'))
+    const waiting = this.#settle()
+    if (waiting === undefined) return this.#end(unreadable('one that nothing was sent for'))
     let reply: Document
     try {
-      reply = BSON.deserialize(message.subarray(BODY_AT), waiting.raw ? decodingRaw : decoding)
+      reply = BSON.deserialize(bodyOf(message, waiting.requestId), waiting.raw ? rawBatches : {})
     } catch (error) {
+      waiting.reject(error)
       return this.#end(error)
     }
-    this.#settle()
     if (reply['ok'] === 1) waiting.resolve(reply)
     else waiting.reject(new MongoServerError(reply))
   }
@@ -209,13 +202,15 @@ export class PinnedDriverConnection implements PinnedConnection {
 
   /** A member that was the primary may lag behind the next one, so its replies prove nothing about the set any more. */
   readonly #onTopology = ({ newDescription }: TopologyDescriptionChangedEvent): void => {
-    const server = newDescription.servers.get(this.#server.description.address)
-    if (server?.isWritable === this.#primary) return
-    this.#end(
-      new GuardError('UNREACHABLE', 'the server is no longer what it was when this connection was opened'),
-    )
+    if (newDescription.servers.get(this.#server.description.address)?.isWritable !== true)
+      this.#end(notPrimary())
   }
 }
+
+const notPrimary = (): GuardError => new GuardError('UNREACHABLE', 'the server is no longer the primary')
+
+const unreadable = (got: string): GuardError =>
+  new GuardError('UNREACHABLE', `expected one reply to each command, got ${got}`)
 
 function topologyOf({ client }: GuardedClient): Topology {
   const topology: unknown = Reflect.get(client, 'topology')
@@ -230,16 +225,25 @@ const RESPONSE_TO_AT = 8
 const OPCODE_AT = 12
 const OP_MSG = 2013
 const FLAGS_AT = 16
-const MORE_TO_COME = 1 << 1
-const BODY_AT = FLAGS_AT + 5
+const HAS_CHECKSUM = 1
+/** Those that may not be ignored. Further replies (`moreToCome`) are never asked for. */
+const REQUIRED_FLAGS = 0xffff & ~HAS_CHECKSUM
+const KIND_AT = FLAGS_AT + 4
+const BODY_AT = KIND_AT + 1
 
-/** Whether these bytes are exactly one message: the reply to this request, with nothing to follow. */
-function isReplyTo(requestId: number, message: Buffer): boolean {
-  return (
-    message.length > BODY_AT &&
-    message.readInt32LE(0) === message.length &&
-    message.readInt32LE(RESPONSE_TO_AT) === requestId &&
-    message.readInt32LE(OPCODE_AT) === OP_MSG &&
-    (message.readInt32LE(FLAGS_AT) & MORE_TO_COME) === 0
-  )
+/** The document of a message that is exactly one reply to this request. @throws {GuardError} UNREACHABLE */
+function bodyOf(message: Buffer, requestId: number): Buffer {
+  const length = message.readInt32LE(0)
+  if (length !== message.length || length < BODY_AT + 5)
+    throw unreadable(`a length of ${length} in ${message.length} bytes`)
+  const responseTo = message.readInt32LE(RESPONSE_TO_AT)
+  if (responseTo !== requestId) throw unreadable(`a reply to request ${responseTo} instead of ${requestId}`)
+  const opcode = message.readInt32LE(OPCODE_AT)
+  if (opcode !== OP_MSG) throw unreadable(`opcode ${opcode}`)
+  const flags = message.readUInt32LE(FLAGS_AT)
+  if ((flags & REQUIRED_FLAGS) !== 0) throw unreadable(`flags ${flags}`)
+  const end = length - (flags & HAS_CHECKSUM ? 4 : 0)
+  if (message[KIND_AT] !== 0 || BODY_AT + message.readInt32LE(BODY_AT) !== end)
+    throw unreadable('other sections than one document')
+  return message.subarray(BODY_AT, end)
 }

@@ -53,6 +53,7 @@ export class DriverReadConnection implements GuardedConnection {
   async run(command: ReadCommand, options?: RunOptions): Promise<Document> {
     const name = this.#check(command)
     const guarded = this.#current()
+    guarded.expectPrimary()
     // It may be fixed by now.
     if (guarded.fault) await guarded.verify()
     const timeoutMs = options?.timeoutMs
@@ -80,6 +81,7 @@ export class DriverReadConnection implements GuardedConnection {
 
   async pin(options: PinOptions): Promise<PinnedConnection> {
     const guarded = this.#current()
+    guarded.expectPrimary()
     const check = (command: ReadCommand): void => void this.#check(command)
     return await PinnedDriverConnection.open({ guarded, database: this.database, check }, options)
   }

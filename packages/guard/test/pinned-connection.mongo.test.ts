@@ -211,7 +211,11 @@ test.each<[string, (reply: Buffer) => Buffer]>([
   ['is of another kind', (reply) => withInt32(reply, 12, 2012)],
   ['is longer than any message', (reply) => withInt32(reply, 0, 48_000_001)],
   ['has no length', (reply) => withInt32(reply, 0, 0)],
-  ['is not BSON', (reply) => withInt32(reply, 21, -1)],
+  ['is not BSON', (reply) => withInt32(reply, 25, -1)],
+  ['has a flag that must not be ignored', (reply) => withInt32(reply, 16, 4)],
+  ['starts with a sequence of documents', (reply) => withByte(reply, 20, 1)],
+  ['has another section', (reply) => withLength(Buffer.concat([reply, Buffer.from([0, 5, 0, 0, 0, 0])]))],
+  ['ends before its document', (reply) => withInt32(reply, 21, reply.readInt32LE(21) + 1)],
 ])('R.9 what %s is an error, and nothing else is taken for the reply', async (_, alter) => {
   await using wired = await openWired()
   wired.wire.alter = (reply) => [alter(reply)]
@@ -222,15 +226,50 @@ test.each<[string, (reply: Buffer) => Buffer]>([
   expect(next).toBeInstanceOf(Error)
 })
 
+test('R.9 a reply may have a checksum', async () => {
+  await using wired = await openWired()
+  wired.wire.alter = (reply) => [withLength(withInt32(Buffer.concat([reply, Buffer.alloc(4)]), 16, 1))]
+  expect(await wired.pinned.run({ ping: 1 }, { timeoutMs })).toMatchObject({ ok: 1 })
+})
+
+function withByte(message: Buffer, at: number, value: number): Buffer {
+  const other = Buffer.from(message)
+  other[at] = value
+  return other
+}
+
+const withLength = (message: Buffer): Buffer => withInt32(message, 0, message.length)
+
 function withInt32(message: Buffer, at: number, value: number): Buffer {
   const other = Buffer.from(message)
   other.writeInt32LE(value, at)
   return other
 }
 
-test('R.9 closes when its server is no longer the primary', async () => {
-  const replies = waiting(await pin())
-  await eventually(() => expect(recorder.commands.at(-1)?.name).toBe('getMore'))
-  await root.db('admin').command({ replSetStepDown: 1, secondaryCatchUpPeriodSecs: 0, force: true })
-  expect(await replies).toMatchObject({ code: 'UNREACHABLE', message: expect.stringContaining('no longer') })
+/** Servers are found as in production, and monitored as on platforms where the driver only polls. */
+const asSet = (): string =>
+  `${server.uri('reader').replace('directConnection=true', 'replicaSet=freshet')}&serverMonitoringMode=poll`
+
+const openAt = (uri: string): Promise<GuardedConnection> =>
+  openReadConnection({ uri, database: 'app', appName: 'test', log: new KeptLog(), maxPoolSize: 2 })
+
+test('R.9 R.10 closes when its server is no longer the primary, and no other is opened there', async () => {
+  const inSet = await openAt(asSet())
+  const replies = waiting(await inSet.pin({ timeoutMs, signal: never }))
+  const other = await inSet.pin({ timeoutMs, signal: never })
+  // Its turn comes when those two are closed.
+  const later = inSet.pin({ timeoutMs, signal: never }).catch((error: unknown) => error)
+  const direct = await pin()
+  await root.db('admin').command({ replSetStepDown: 60, secondaryCatchUpPeriodSecs: 0, force: true })
+  const closed = { code: 'UNREACHABLE', message: expect.stringContaining('no longer the primary') }
+  expect(await replies).toMatchObject(closed)
+  expect(await later).toMatchObject(closed)
+  await expect(other.run({ ping: 1 }, { timeoutMs })).rejects.toMatchObject(closed)
+  await eventually(() => expect(direct.run({ ping: 1 }, { timeoutMs })).rejects.toMatchObject(closed))
+  const secondary = { code: 'UNREACHABLE', message: expect.stringContaining('expected the primary') }
+  await expect(pin()).rejects.toMatchObject(secondary)
+  await expect(connection.run({ ping: 1 })).rejects.toMatchObject(secondary)
+  await root.db('admin').command({ replSetFreeze: 0 })
+  await eventually(() => expect(connection.run({ ping: 1 })).resolves.toMatchObject({ ok: 1 }))
+  await inSet.close()
 })
