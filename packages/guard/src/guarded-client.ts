@@ -164,6 +164,8 @@ export class GuardedClient {
       const fault = privilegeFault(standing, this.#options, accessControl)
       this.#judge({ veto, standing, fault: fault?.message }, fault)
     } catch (error) {
+      if (signal.aborted && !(error instanceof GuardError))
+        throw new GuardError('REPLY_TIMEOUT', `no reply within ${connectTimeoutMs} ms`, { cause: error })
       if (!(error instanceof GuardError) || error.code !== 'VETO_MISSING')
         throw guardErrorOf(error, this.#seeds)
       if (this.#proved) this.#judge({ ...this.#proved, veto: 'absent', fault: error.message }, error)

@@ -70,6 +70,10 @@ export class DriverReadConnection implements GuardedConnection {
       const reply = await db.command(sent, driverOptions)
       await guarded.expectVerified(reply)
       return raw ? reply : makeCursorIdLong(reply)
+    } catch (error) {
+      // The driver replaces the reason of `AbortSignal.timeout` by an error of its own.
+      if (signal?.aborted && !(error instanceof GuardError)) throw signal.reason
+      throw error
     } finally {
       timeout?.clear()
     }

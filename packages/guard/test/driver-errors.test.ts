@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { MongoErrorLabel, MongoServerError, MongoServerSelectionError } from 'mongodb'
+import { MongoError, MongoErrorLabel, MongoServerError, MongoServerSelectionError } from 'mongodb'
 import type { TopologyDescription } from 'mongodb'
 import { guardErrorOf } from '../src/driver-errors.ts'
 
@@ -18,6 +18,13 @@ test('a hosted server that rejects a login is distinguished from one that reject
     errorLabels: [MongoErrorLabel.HandshakeError],
   })
   expect(guardErrorOf(stranger, [])).toMatchObject({ code: 'NOT_AUTHENTICATED' })
+})
+
+test('a pool that has no connection in time is worth another try', () => {
+  const error = new MongoError('Timed out while checking out a connection from connection pool')
+  expect(guardErrorOf(error, [])).toBe(error)
+  Object.defineProperty(error, 'name', { value: 'MongoWaitQueueTimeoutError' })
+  expect(guardErrorOf(error, [])).toMatchObject({ code: 'UNREACHABLE', retry: true })
 })
 
 test('servers missing from the address are reported, with what to add to it', () => {

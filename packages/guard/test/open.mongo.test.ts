@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { WireRecorder } from '@freshet/testkit'
 import { MongoClient, MongoError } from 'mongodb'
 import { proveVeto } from '../src/canary.ts'
 import { examine, GuardError, openReadConnection } from '../src/index.ts'
 import type { GuardedConnection, OpenOptions } from '../src/index.ts'
 import { Refusals } from '../src/refusals.ts'
-import { KeptLog } from '@freshet/testkit'
+import { failPoint, KeptLog, WireRecorder } from '@freshet/testkit'
 import { TestServer } from './test-server.ts'
 
 let server: TestServer
@@ -126,6 +125,20 @@ test('G3.6 distinguishes an unreachable address from an invalid one, and never s
   expect(error).toMatchObject({ code: 'BAD_ADDRESS' })
   expect(error).not.toHaveProperty('cause')
   expect(String(error)).not.toContain('secret')
+})
+
+test.each<[string, object, string]>([
+  ['shuts down', { errorCode: 91 }, 'UNREACHABLE 69'],
+  ['is silent', { blockConnection: true, blockTimeMS: 400 }, 'REPLY_TIMEOUT 69'],
+])('G3.6 a server that %s while the rights are read is worth another try', async (_, how, code) => {
+  await using root = new MongoClient(server.uri('root'))
+  const data = { failCommands: ['connectionStatus'], ...how }
+  await using _point = await failPoint(root, 'failCommand', 'alwaysOn', data)
+  expect(await codeOf(open(server.uri('reader'), { connectTimeoutMs: 200 }))).toBe(code)
+})
+
+test('G3.6 an option that the server does not support is a wrong address', async () => {
+  expect(await codeOf(open(`${server.uri('reader').split('?')[0]}?loadBalanced=true`))).toBe('BAD_ADDRESS 78')
 })
 
 test('G3.7 the canary never reaches the server, and is not counted as a refusal', async () => {

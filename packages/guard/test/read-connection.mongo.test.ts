@@ -86,11 +86,12 @@ test('R.3 commands of one session have one id and no afterClusterTime; an ended 
 
 test('R.4 gives up when a reply is late or the caller has cancelled, and the connection remains usable', async () => {
   const session = connection.openSession()
-  const opened = await connection.run(
-    { aggregate: 1, pipeline: [{ $changeStream: {} }], cursor: {} },
-    { session },
-  )
-  const wait = { getMore: opened['cursor'].id, collection: '$cmd.aggregate', maxTimeMS: 20_000 }
+  const waitOnServer = async () => {
+    const stream = { aggregate: 1 as const, pipeline: [{ $changeStream: {} }], cursor: {} }
+    const { cursor } = await connection.run(stream, { session })
+    return { getMore: cursor.id, collection: '$cmd.aggregate', maxTimeMS: 20_000 }
+  }
+  const wait = await waitOnServer()
   await expect(connection.run(wait, { session, timeoutMs: 50 })).rejects.toMatchObject({
     code: 'REPLY_TIMEOUT',
     retry: true,
@@ -100,6 +101,11 @@ test('R.4 gives up when a reply is late or the caller has cancelled, and the con
   gone.abort(new Error('gone'))
   await expect(waiting).rejects.toThrow('gone')
   await expect(connection.run(wait, { signal: gone.signal })).rejects.toThrow('gone')
+  const signal = AbortSignal.timeout(50)
+  const late: unknown = await connection
+    .run(await waitOnServer(), { session, signal })
+    .catch((error: unknown) => error)
+  expect(late).toBe(signal.reason)
   expect(await connection.run({ ping: 1 })).toMatchObject({ ok: 1 })
   await connection.endSession(session)
 })
