@@ -1,4 +1,4 @@
-import { serverOf, type PinnedConnection, type ReadCommand, type ReadConnection } from '@freshet/guard'
+import { Long, serverOf, type PinnedConnection, type ReadCommand, type ReadConnection } from '@freshet/guard'
 import type { Clock } from '@freshet/kit'
 import type { Position } from '@freshet/protocol'
 import { ChangeStreamError } from '@freshet/change-stream'
@@ -99,12 +99,15 @@ export class FeedCursor implements AsyncDisposable {
       })
     this.#asking = false
     const { cursor } = reply
+    const events: unknown = cursor?.[batch]
+    if (!Array.isArray(events) || !Long.isLong(cursor.id))
+      throw new ChangeStreamError('DISCONNECTED', `expected a cursor with ${batch} in a reply, got none`)
     this.#id = cursor.id
     this.#server = serverOf(reply)
     if (cursor.postBatchResumeToken === undefined)
       throw new ChangeStreamError('DISCONNECTED', 'expected postBatchResumeToken in a reply, got none')
     return {
-      events: cursor[batch],
+      events,
       token: cursor.postBatchResumeToken,
       operationTime: timeOfTimestamp(reply['operationTime']),
       ended: cursor.id.isZero(),

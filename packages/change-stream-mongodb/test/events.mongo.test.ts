@@ -103,6 +103,25 @@ test('F29 a start that cannot go back begins at the latest change', async () => 
   expect(at <= (await opened.reads.head(signal))).toBe(true)
 })
 
+test.each<[string, (cursor: object) => object | undefined]>([
+  ['no cursor', () => undefined],
+  ['no batch', (cursor) => ({ ...cursor, nextBatch: undefined })],
+  ['no id', (cursor) => ({ ...cursor, id: undefined })],
+  ['no token', (cursor) => ({ ...cursor, postBatchResumeToken: undefined })],
+])('F15 a reply with %s breaks the feed, and the error says what was expected', async (_, alter) => {
+  const wrap = (connection: ReadConnection): ReadConnection =>
+    new FaultyConnection(connection, {
+      reply: (reply, command) =>
+        'getMore' in command ? { ...reply, cursor: alter(reply['cursor']) } : reply,
+    })
+  await using opened = await openSource(db, { wrap })
+  await using heard = new Hearing(opened.source, await opened.source.start(signal))
+  expect(await heard.failure()).toMatchObject({
+    code: 'DISCONNECTED',
+    message: expect.stringMatching(/expected .* in a reply, got none/),
+  })
+})
+
 test('F30 only inserts of some collections are sent, everything of others that are followed, and nothing else', async () => {
   const sent: string[] = []
   const wrap = (connection: ReadConnection): ReadConnection =>
