@@ -42,15 +42,15 @@ async function inFlight(): Promise<unknown> {
   return (status as { readonly inFlight: number }).inFlight
 }
 
-test('W10 each of many inserts at once gets its own answer, and one command carries those that wait', async () => {
+test('W10 each of many inserts at once gets its own answer, although others wait for a foreign transaction', async () => {
   await shop.command({ collMod: 'products', validator: { n: { $ne: 13 } } })
   await products.createIndex({ name: 1 }, { unique: true })
   await products.insertOne({ _id: 'there', name: 'there' })
-  const held = ['w', 'x', 'y', 'z']
+  const held = ['w', 'x']
   const hold = await holdInserts(held)
   const before = await insertCommands()
   const first = held.map((id) => writer.send('POST', 'products', { body: { id, name: id } }))
-  await eventually(async () => expect(await inFlight()).toBe(4))
+  await eventually(async () => expect(await inFlight()).toBe(2))
   // Of ten: one is invalid, one has the name of another, two have the same id, one has an id that exists.
   const rounds = 9
   const answering = Array.from({ length: 10 * rounds }, async (_, index) => {
@@ -60,10 +60,10 @@ test('W10 each of many inserts at once gets its own answer, and one command carr
     const body = { id, name, ...(kind === 0 && { n: 13 }) }
     return { kind, id, name, got: await writer.send('POST', 'products', { body }) }
   })
-  await eventually(async () => expect(await inFlight()).toBe(4 + 10 * rounds))
-  await hold[Symbol.asyncDispose]()
-  expect((await Promise.all(first)).map(({ status }) => status)).toEqual([201, 201, 201, 201])
   const answers = await Promise.all(answering)
+  expect(await inFlight()).toBe(2)
+  await hold[Symbol.asyncDispose]()
+  expect((await Promise.all(first)).map(({ status }) => status)).toEqual([201, 201])
   const statuses = (kind: number): readonly number[] =>
     answers.filter((answer) => answer.kind === kind).map(({ got }) => got.status)
   const all = (status: number): readonly number[] => Array.from({ length: rounds }, () => status)
@@ -80,6 +80,5 @@ test('W10 each of many inserts at once gets its own answer, and one command carr
     expect(await products.findOne({ _id: id })).toMatchObject({ name })
   }
   expect(await products.countDocuments()).toBe(created.length + 1 + held.length)
-  // The two that were held, and one for all others.
-  expect((await insertCommands()) - before).toBeLessThanOrEqual(3)
+  expect((await insertCommands()) - before).toBeLessThan(held.length + 10 * rounds)
 })

@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from '@jest/globals'
+import { beforeEach, expect, jest, test } from '@jest/globals'
 import { positionOf, type Position } from '@freshet/protocol'
 import {
   BSON,
@@ -62,6 +62,37 @@ test('W10 two commands run at a time, and what waits for them shares the next on
   expect(sent.map(({ ids }) => ids)).toEqual([['w'], ['x'], ['a', 'b', 'c']])
   group.resolve(ok)
   expect(await results).toEqual(['a', 'b', 'c'].map((id) => ({ id, outcome: 'created', at })))
+})
+
+test('W10 a command that takes long makes room for another, up to 16, and the wait for one is limited', async () => {
+  jest.useFakeTimers()
+  try {
+    const first = ['w', 'x'].map((id) => insert(id))
+    const blocked = [insert('b2')]
+    expect(sent).toHaveLength(2)
+    await jest.advanceTimersByTimeAsync(20)
+    while (sent.length < 16) {
+      blocked.push(insert(`b${sent.length}`))
+      await jest.advanceTimersByTimeAsync(20)
+    }
+    expect(blocked).toHaveLength(14)
+    const [late, next] = [insert('late'), insert('next')]
+    await jest.advanceTimersByTimeAsync(1_990)
+    const latest = insert('latest')
+    expect(sent).toHaveLength(16)
+    await jest.advanceTimersByTimeAsync(20)
+    const crowded = (id: string) => ({ id, code: 'CROWDED' })
+    expect(await Promise.all([late, next])).toEqual([crowded('late'), crowded('next')])
+    // One of the 16 ends, so what still waits is sent, and the others have their own answers.
+    for (const { resolve } of sent.slice(0, 2)) resolve(ok)
+    await Promise.all(first)
+    expect(sent.slice(16).map(({ ids }) => ids)).toEqual([['latest']])
+    for (const { resolve } of sent) resolve(ok)
+    for (const answer of await Promise.all([...blocked, latest])) expect(answer).toMatchObject({ at })
+    expect(jest.getTimerCount()).toBe(0)
+  } finally {
+    jest.useRealTimers()
+  }
 })
 
 test('W10 a command has at most 100 documents and 256 KiB, or one larger document', async () => {

@@ -149,7 +149,8 @@ const problemOf = {
 
 const details: Partial<Record<StoreErrorCode, string>> = {
   UNREACHABLE: 'The database has no reachable primary, or aborted the write. Nothing was written.',
-  CROWDED: 'Too many large documents are being read. Nothing was written.',
+  CROWDED:
+    'Too many large documents are being read, or earlier inserts of the collection take long. Nothing was written.',
   UNCONFIRMED: 'No majority of the database confirmed what the decision was based on. Nothing was written.',
   OUTCOME_UNKNOWN: 'The write was sent to the database, but its reply was lost or came too late.',
   NOT_UNIQUE: 'Another document already has a value that must be unique in this collection.',

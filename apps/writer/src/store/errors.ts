@@ -6,7 +6,7 @@ const failures = {
   UNREACHABLE: { retry: true },
   /** Other transactions won each time. Nothing was written; retry. */
   CONFLICT: { retry: true },
-  /** The memory budget had no capacity for the stored version in time. Nothing was written; retry. */
+  /** The memory budget had no capacity for the stored version in time, or earlier inserts took too long. Nothing was written; retry. */
   CROWDED: { retry: true },
   /** Another transaction is storing a response under the same key. Nothing was written here; retry. */
   IN_PROGRESS: { retry: true },
