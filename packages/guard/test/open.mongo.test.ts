@@ -133,8 +133,9 @@ test.each<[string, object, string]>([
 ])('G3.6 a server that %s while the rights are read is worth another try', async (_, how, code) => {
   await using root = new MongoClient(server.uri('root'))
   const data = { failCommands: ['connectionStatus'], ...how }
-  await using _point = await failPoint(root, 'failCommand', 'alwaysOn', data)
+  await using off = await failPoint(root, 'failCommand', 'alwaysOn', data)
   expect(await codeOf(open(server.uri('reader'), { connectTimeoutMs: 200 }))).toBe(code)
+  expect(off).toBeDefined()
 })
 
 test('G3.6 an option that the server does not support is a wrong address', async () => {
