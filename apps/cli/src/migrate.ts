@@ -1,15 +1,12 @@
-import { defineOptions, flag, ms, REQUIRED, secret, text } from '@freshet/kit'
+import { ConfigError, defineOptions, flag, ms, REQUIRED, secret, text } from '@freshet/kit'
 import { defineCommand } from './command.ts'
 import { databaseName } from './database-name.ts'
+import { kindOf } from './dev/run-database.ts'
 import { exitCodes } from './exit-codes.ts'
 
-const where = {
+const migrateOptions = defineOptions({
   db: secret('db', REQUIRED, 'Address of MongoDB or PostgreSQL with a user that may create roles and users.'),
   database: databaseName(REQUIRED),
-}
-
-const migrateOptions = defineOptions({
-  ...where,
   collections: text('collections', 'collections', 'The directory of the collection files.'),
   messages: flag('messages', 'Also creates what messages need. A database that has it keeps it.'),
   users: text(
@@ -50,9 +47,17 @@ export const migrateCommand = defineCommand({
 /** `freshet timeline new`: required after every restore. */
 export const timelineCommand = defineCommand({
   name: 'timeline new',
-  summary: 'Starts a new timeline for the database. Required after every restore.',
-  options: defineOptions(where),
+  summary: 'Starts a new timeline for a database in MongoDB. Required after every restore.',
+  options: defineOptions({
+    db: secret('db', REQUIRED, 'Address of MongoDB with a user that may create roles and users.'),
+    database: databaseName(REQUIRED),
+  }),
   async run({ db, database }, context) {
+    if (kindOf(db) === 'postgres')
+      throw new ConfigError(
+        'CONFLICT',
+        '--db-file: PostgreSQL begins a new timeline by itself when a restore ends its recovery. There is nothing to do.',
+      )
     const { renameTimeline } = await import('@freshet/migration')
     context.print(await renameTimeline(db, database, context.stopped))
     return exitCodes.done

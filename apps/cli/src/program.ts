@@ -43,7 +43,12 @@ export async function runProgram(argv: readonly string[], context: CommandContex
   const [word = '--help'] = argv
   const group = groupOf(word)
   const helpRequested = ['help', '--help', '-h'].includes((group.length === 0 ? word : argv[1]) ?? '')
-  if (!helpRequested) context.say(`freshet: ${JSON.stringify(word)} is not a command${suggestionFor(group)}.`)
+  // `doctor` is a command, so with a wrong word after it both are named.
+  const isCommand = commands.some(({ name }) => name === word)
+  const typed = isCommand ? argv.slice(0, 2).join(' ') : word
+  const expected = [...commands.filter(({ name }) => name === word), ...group]
+  if (!helpRequested)
+    context.say(`freshet: ${JSON.stringify(typed)} is not a command${suggestionFor(expected)}.`)
   const listed = group.length > 0 && helpRequested ? group : commands
   const lines = listed.map(({ name, summary }) => `  ${name.padEnd(14)}${summary}`)
   const text = `freshet COMMAND [options]\n\n${lines.join('\n')}\n\nfreshet COMMAND --help lists its options. In a clone: npm run freshet -- COMMAND\n`

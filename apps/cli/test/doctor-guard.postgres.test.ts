@@ -24,9 +24,11 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => db[Symbol.asyncDispose]())
 
-async function doctor(uri: string, ...argv: readonly string[]) {
+const doctor = (uri: string, ...argv: readonly string[]) => run(uri, 'doctor', 'guard', ...argv)
+
+async function run(uri: string, ...argv: readonly string[]) {
   const lines = { printed: '', said: '' }
-  const code = await runProgram(['doctor', 'guard', '--database=postgres', '--db-file=address', ...argv], {
+  const code = await runProgram([...argv, '--database=postgres', '--db-file=address'], {
     env: {},
     cwd: '/nowhere',
     clock: systemClock,
@@ -95,4 +97,57 @@ test.each([
   expect([answer.code, answer.printed]).toEqual([code, ''])
   expect(answer.said).toMatch(word)
   expect(answer.said).not.toContain(':wrong@')
+})
+
+/** `freshet doctor`, with the reader's address alone. */
+async function findingsOf(uri: string, ...argv: readonly string[]) {
+  const { code, printed, said } = await run(uri, 'doctor', '--json', ...argv)
+  const findings: readonly Record<string, string>[] = printed === '' ? [] : JSON.parse(printed).findings
+  return { code, said, findings, one: (name: string) => findings.find((each) => each['name'] === name) }
+}
+
+test('`doctor` on PostgreSQL finds no fault, and says how much of each limit is in use', async () => {
+  const { code, findings, one } = await findingsOf(db.uri)
+  expect(findings.filter(({ verdict }) => verdict !== 'ok')).toEqual([])
+  expect(code).toBe(0)
+  expect(one('server')?.['seen']).toMatch(
+    /^PostgreSQL \d+\.\d+, a primary, wal_level logical, publication freshet$/,
+  )
+  expect(one('replication slots')?.['seen']).toMatch(/^0 of \d+ in use; a reader needs one$/)
+  expect(one('connections')?.['seen']).toMatch(/^\d+ of 100 in use; a reader needs up to 12$/)
+  expect(one('clocks')?.['seen']).toMatch(/from this machine: the server [+-]\d\.\d s$/)
+  expect(findings.filter(({ area }) => area === 'guard').map(({ name }) => name)).toEqual([
+    'reader: G3 veto',
+    'reader: G4 canary',
+    'reader: G4 role',
+  ])
+})
+
+test('`doctor` warns when no slot is left, and when one that nobody uses keeps the log', async () => {
+  const { rows } = await db.admin.query(`select current_setting('max_replication_slots')::int as max`)
+  const names = Array.from({ length: Number(rows[0].max) }, (_, at) => `left_${at}`)
+  for (const name of names)
+    await db.admin.query(`select pg_create_physical_replication_slot('${name}', true)`)
+  const { code, one } = await findingsOf(db.uri)
+  for (const name of names) await db.admin.query(`select pg_drop_replication_slot('${name}')`)
+  expect(code).toBe(0)
+  expect(one('replication slots')).toMatchObject({
+    verdict: 'warning',
+    seen: `${names.length} of ${names.length} in use; a reader needs one`,
+    remedy: expect.stringContaining('max_replication_slots'),
+  })
+  expect(one('idle slots')).toMatchObject({ verdict: 'ok', seen: expect.stringContaining('left_0: 0 MiB') })
+})
+
+test('`doctor` on PostgreSQL: a missing publication is a fault, and a server that does not answer ends with 69', async () => {
+  const other = await findingsOf(db.uri, '--publication=another')
+  expect(other.code).toBe(78)
+  expect(other.one('server')).toMatchObject({
+    verdict: 'fault',
+    seen: expect.stringContaining('expected the publication another'),
+  })
+  const lost = await findingsOf('postgres://reader:secret@127.0.0.1:1/')
+  expect(lost.code).toBe(69)
+  expect(lost.findings.map(({ verdict }) => verdict)).toEqual(['fault', 'fault'])
+  expect(JSON.stringify(lost)).not.toContain('secret')
 })

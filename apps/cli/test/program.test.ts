@@ -77,6 +77,7 @@ test.each([
       'db-file',
       'delivery-db-file',
       'database',
+      'publication',
       'collections',
       'manifests',
       'json',
@@ -173,7 +174,7 @@ test('doctor checks everything, and a word that begins several commands lists th
     expect(await freshet(...argv)).toMatchObject({ code: 0, printed: expect.stringContaining('--db-file') })
   expect(await freshet('doctor', 'teeth')).toMatchObject({
     code: 2,
-    said: expect.stringContaining('expected: doctor guard, doctor log.'),
+    said: expect.stringContaining('expected: doctor, doctor guard, doctor log.'),
   })
   for (const argv of [
     ['timeline', '--help'],
@@ -270,4 +271,15 @@ test.each([
 test('flags that the command does not have may be meant for npm', async () => {
   const env = { npm_config_loglevel: 'silent', npm_config_readers: '5', FRESHET_TOKEN_SECRET: 's'.repeat(32) }
   expect(await freshetIn(env, 'token')).toMatchObject({ code: 0, said: '' })
+})
+
+test('`timeline new` refuses an address of PostgreSQL, which needs none', async () => {
+  const { code, said } = await freshetIn(
+    { FRESHET_DB: 'postgres://admin:secret@127.0.0.1:1/' },
+    'timeline',
+    'new',
+    '--database=shop',
+  )
+  expect(code).toBe(78)
+  expect(said).toMatch(/PostgreSQL begins a new timeline by itself/)
 })

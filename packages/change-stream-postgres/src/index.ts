@@ -1,3 +1,5 @@
+export { examineServer } from './examine-server.ts'
+export type { ServerExamination, Usage } from './examine-server.ts'
 export { examineUser } from './examine-user.ts'
 export type { UserExamination } from './examine-user.ts'
 export { addressWithDatabase, setUpStatements, tableNameFault } from '@freshet/postgres-rules'

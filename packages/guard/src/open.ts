@@ -94,7 +94,9 @@ export function clientFor(options: OpenOptions, refusals?: Refusals): VetoingCli
     if (error instanceof GuardError) throw error
     // No `cause`: the driver's message may contain the address and thus the password.
     const message =
-      error instanceof Error ? error.message.replaceAll(options.uri, '<address>') : 'refused by the driver'
+      error instanceof Error
+        ? error.message.replaceAll(options.uri || '<address>', '<address>')
+        : 'refused by the driver'
     throw new GuardError('BAD_ADDRESS', message)
   }
 }

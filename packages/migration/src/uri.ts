@@ -84,6 +84,9 @@ function parsed(uri: string): ConnectionString {
 
 /** Has no `cause`: the driver's message may contain the address, including the password. */
 export function badAddress(error: unknown, uri: string): MigrationError {
-  const why = error instanceof Error ? error.message.replaceAll(uri, '<address>') : 'refused by the driver'
+  const why =
+    error instanceof Error
+      ? error.message.replaceAll(uri || '<address>', '<address>')
+      : 'refused by the driver'
   return new MigrationError('BAD_ADDRESS', `${why}.`)
 }

@@ -54,3 +54,7 @@ test('an invalid address is reported without its content', () => {
     expect(() => hostsOf(uri)).not.toThrow('secret')
   }
 })
+
+test('an empty address is reported in plain words', () => {
+  expect(() => hostsOf('')).toThrow(/^BAD_ADDRESS: Invalid scheme, expected connection string to start with/)
+})

@@ -55,7 +55,8 @@ function oplogFinding({ oplog }: DatabaseReport, { lagS }: DatabaseNeeds): Check
   const remedy =
     'Enlarge the oplog: db.adminCommand({ replSetResizeOplog: 1, size: MEGABYTES }) on every member, or storage.oplogMinRetentionHours. ' +
     'It must cover the longest outage after which readers should resume instead of starting with an empty cache.'
-  if (!full && windowMs < minObservedMs) return ok(name, `${held} (too young for an estimate)`)
+  if (!full && windowMs < minObservedMs)
+    return ok(name, `${hours(windowMs)} h so far (${size}), too young for an estimate, ${measured}`)
   if (expectedMs < Math.max(minWindowMs, minWindowPerLag * (lagS ?? 0) * 1_000))
     return todo('fault', name, held, remedy)
   return expectedMs < goodWindowMs ? todo('warning', name, held, remedy) : ok(name, held)

@@ -1,6 +1,6 @@
 import { defineOptions, flag, list, secret, text } from '@freshet/kit'
 import { defineCommand, type CommandContext } from '../command.ts'
-import { databaseName } from '../database-name.ts'
+import { databaseName, publication } from '../database-name.ts'
 import { readRunning } from '../dev/running.ts'
 import { CliError } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
@@ -16,12 +16,12 @@ const options = defineOptions({
   adminDb: secret(
     'admin-db',
     undefined,
-    'MongoDB address with a user that may see roles and the state of the server (default: that of `freshet dev` here).',
+    'Address of MongoDB or PostgreSQL with a user that may see roles and the state of the server (default: that of `freshet dev` here).',
   ),
   db: secret(
     'db',
     undefined,
-    "MongoDB address with the readers' user, to check its rights (default: that of `freshet dev` here).",
+    "Address of MongoDB or PostgreSQL with the readers' user, to check its rights (default: that of `freshet dev` here).",
   ),
   deliveryDb: secret(
     'delivery-db',
@@ -29,6 +29,7 @@ const options = defineOptions({
     "MongoDB address with the deliveries' user, to check its rights (default: that of `freshet dev` here).",
   ),
   database: databaseName(undefined),
+  publication: publication(),
   collections: text('collections', undefined, 'The directory of the collection files, to compare roles.'),
   manifests: text(
     'manifests',
@@ -66,6 +67,7 @@ interface ProvidedTarget {
   readonly db: string | undefined
   readonly deliveryDb: string | undefined
   readonly database: string | undefined
+  readonly publication: string
   readonly collections: string | undefined
   readonly manifests: string | undefined
 }
@@ -93,8 +95,10 @@ function targetOf(provided: ProvidedTarget, context: CommandContext): DoctorTarg
           ],
     adminDb: adminDb ?? running?.mongodb,
     readerDb: db ?? running?.reader,
-    deliveryDb: deliveryDb ?? running?.delivery,
+    // A run on PostgreSQL has none.
+    deliveryDb: deliveryDb ?? (running?.delivery === '' ? undefined : running?.delivery),
     database: database ?? '',
+    publication: provided.publication,
     collections: provided.collections ?? running?.collections,
     manifests,
   }

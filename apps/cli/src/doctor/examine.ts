@@ -1,9 +1,11 @@
+import type { ChangeStreamError } from '@freshet/change-stream'
 import { loadCollections } from '@freshet/documents'
 import { examine, failures, GuardError, type Examination } from '@freshet/guard'
 import type { Log } from '@freshet/kit'
 import { examineDatabase, MigrationError } from '@freshet/migration'
 import { storedNameFault } from '@freshet/mongodb-rules'
 import type { CommandContext } from '../command.ts'
+import { kindOf } from '../dev/run-database.ts'
 import { numberAt, readService, type ServiceFailure, type ServiceReading } from '../service-reading.ts'
 import { databaseFindings, type DatabaseNeeds } from './database-findings.ts'
 import { examineDelivery } from './delivery.ts'
@@ -19,6 +21,8 @@ export interface DoctorTarget {
   readonly deliveryDb: string | undefined
   /** Empty without an address. */
   readonly database: string
+  /** Of PostgreSQL. */
+  readonly publication: string
   /** The directory of the collection files. */
   readonly collections: string | undefined
   /** A file. */
@@ -40,8 +44,14 @@ export async function examineAll(target: DoctorTarget, context: CommandContext):
   const services = await Promise.all(
     target.services.map((service) => readService(service, context.clock, askWithinMs)),
   )
-  const database = await databasePart(target, services, context)
-  const guard = await guardPart(target)
+  const address = target.adminDb ?? target.readerDb
+  const isPostgres = address !== undefined && kindOf(address) === 'postgres'
+  const database = isPostgres
+    ? await postgresPart('server', async () =>
+        (await import('./postgres.ts')).postgresFindings({ ...target, uri: address }),
+      )
+    : await databasePart(target, services, context)
+  const guard = isPostgres ? await postgresGuardPart(target) : await guardPart(target)
   const found: readonly (readonly [area: string, checked: readonly Checked[]])[] = [
     ['services', serviceFindings(services)],
     ['database', database.checked],
@@ -118,11 +128,7 @@ async function guardPart({ readerDb, deliveryDb, database }: DoctorTarget): Prom
   const checked = await Promise.all(
     parts.map(async ([service, examination]) => {
       try {
-        return (await examination).layers.map(({ layer, name, stands, seen, remedy = '' }) =>
-          stands
-            ? ok(`${service}: ${layer} ${name}`, seen)
-            : todo('fault', `${service}: ${layer} ${name}`, seen, remedy),
-        )
+        return layerFindings(service, await examination)
       } catch (error) {
         if (!(error instanceof GuardError)) throw error
         if (error.code === 'UNREACHABLE') answers = false
@@ -131,4 +137,52 @@ async function guardPart({ readerDb, deliveryDb, database }: DoctorTarget): Prom
     }),
   )
   return { checked: checked.flat(), answers }
+}
+
+function postgresGuardPart({
+  readerDb: uri,
+  deliveryDb,
+  database,
+  publication,
+}: DoctorTarget): Promise<Part> {
+  return postgresPart('reader', async () => [
+    ...(uri === undefined
+      ? []
+      : layerFindings(
+          'reader',
+          await (await import('./postgres.ts')).examinePostgres({ uri, database, publication }),
+        )),
+    ...(deliveryDb === undefined
+      ? []
+      : [
+          todo(
+            'not checked',
+            'delivery',
+            'messages are stored in MongoDB only',
+            'Run `freshet doctor` once more, with the addresses of MongoDB.',
+          ),
+        ]),
+  ])
+}
+
+/** A part whose failure is a finding of this name. */
+async function postgresPart(name: string, check: () => Promise<readonly Checked[]>): Promise<Part> {
+  try {
+    return { checked: await check(), answers: true }
+  } catch (error) {
+    if (!isChangeStreamError(error)) throw error
+    return { checked: [todo('fault', name, error.message, 'See the message.')], answers: !error.retry }
+  }
+}
+
+/** By its name: the class belongs to a module that is loaded when it is needed. */
+const isChangeStreamError = (error: unknown): error is ChangeStreamError =>
+  error instanceof Error && error.name === 'ChangeStreamError'
+
+function layerFindings(service: string, { layers }: Examination): readonly Checked[] {
+  return layers.map(({ layer, name, stands, seen, remedy = '' }) =>
+    stands
+      ? ok(`${service}: ${layer} ${name}`, seen)
+      : todo('fault', `${service}: ${layer} ${name}`, seen, remedy),
+  )
 }

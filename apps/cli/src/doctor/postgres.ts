@@ -1,6 +1,8 @@
-import { examineUser } from '@freshet/change-stream-postgres'
+import { examineServer, examineUser, type Usage } from '@freshet/change-stream-postgres'
 import type { Examination, LayerFinding } from '@freshet/guard'
 import { postgresUri } from '../postgres-uri.ts'
+import { clockFindings } from './database-findings.ts'
+import { ok, todo, type Checked } from './finding.ts'
 
 export interface PostgresDoctor {
   readonly uri: string
@@ -10,6 +12,12 @@ export interface PostgresDoctor {
 
 const withinMs = 5_000
 
+/** What another reader needs, or the new one during an update. */
+const perReader = { slots: 1, walSenders: 1, connections: 12 } as const
+
+/** A server keeps this much of the log for other reasons. */
+const largeSlotBytes = 2 ** 30
+
 /** The SQLSTATE of a refusal for lack of a right. */
 const DENIED = '42501'
 
@@ -17,8 +25,7 @@ const remedy = 'Use a user with LOGIN, REPLICATION and SELECT only, and default_
 
 /** Examines the user of readers on PostgreSQL. @throws {ConfigError | ChangeStreamError} */
 export async function examinePostgres({ uri, database, publication }: PostgresDoctor): Promise<Examination> {
-  const session = { uri: postgresUri('db', uri, database), appName: 'freshet doctor', withinMs }
-  const { user, veto, attempts, rights } = await examineUser(session, publication)
+  const { user, veto, attempts, rights } = await examineUser(sessionOf({ uri, database }), publication)
   const refused = attempts.length > 0 && attempts.every(({ sqlState }) => sqlState === DENIED)
   const tried = attempts.map(({ table, sqlState, message }) => `${table}: ${sqlState ?? ''} ${message}`)
   const layer = (name: string, stands: boolean, seen: string, ifMissing = remedy): LayerFinding => ({
@@ -55,3 +62,53 @@ export async function examinePostgres({ uri, database, publication }: PostgresDo
     grants: rights.map((resource) => ({ resource, action: '', harmless: undefined })),
   }
 }
+
+/** Findings about a server that any user may see. @throws {ConfigError | ChangeStreamError} */
+export async function postgresFindings(target: PostgresDoctor): Promise<readonly Checked[]> {
+  const { publication } = target
+  const { version, slots, walSenders, connections, idleSlots, clockAheadMs } = await examineServer(
+    sessionOf(target),
+    publication,
+  )
+  return [
+    ok('server', `PostgreSQL ${version}, a primary, wal_level logical, publication ${publication}`),
+    usageFinding('replication slots', slots, perReader.slots, 'max_replication_slots'),
+    usageFinding('WAL senders', walSenders, perReader.walSenders, 'max_wal_senders'),
+    usageFinding('connections', connections, perReader.connections, 'max_connections'),
+    slotsFinding(idleSlots),
+    ...clockFindings([{ name: 'the server', aheadMs: clockAheadMs }]),
+  ]
+}
+
+function usageFinding(name: string, { used, max }: Usage, needed: number, setting: string): Checked {
+  const seen = `${used} of ${max} in use; a reader needs ${needed === 1 ? 'one' : `up to ${needed}`}`
+  if (max - used >= needed) return ok(name, seen)
+  return todo(
+    'warning',
+    name,
+    seen,
+    `Raise ${setting} and restart the server: another reader does not start, nor does the new one during an update.`,
+  )
+}
+
+/** Readers leave none: their slots are temporary. */
+function slotsFinding(idle: readonly { readonly name: string; readonly bytes: number }[]): Checked {
+  const name = 'idle slots'
+  if (idle.length === 0) return ok(name, 'none')
+  const seen = idle
+    .map((slot) => `${slot.name}: ${(slot.bytes / 2 ** 20).toFixed(0)} MiB of the log`)
+    .join(', ')
+  if (idle.every(({ bytes }) => bytes < largeSlotBytes)) return ok(name, seen)
+  return todo(
+    'warning',
+    name,
+    seen,
+    'If nothing will use it again, `select pg_drop_replication_slot(NAME)`: the log is kept until the disk is full. Set max_slot_wal_keep_size.',
+  )
+}
+
+const sessionOf = ({ uri, database }: Pick<PostgresDoctor, 'uri' | 'database'>) => ({
+  uri: postgresUri('db', uri, database),
+  appName: 'freshet doctor',
+  withinMs,
+})
