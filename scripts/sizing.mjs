@@ -143,18 +143,42 @@ function pageWith(text, figures) {
 /** Prettier aligns tables. */
 const unaligned = (text) => text.replace(/ +/g, ' ').replace(/-{3,}/g, '---')
 
-const { values } = parseArgs({
-  options: {
-    gets: { type: 'string' },
-    changes: { type: 'string' },
-    write: { type: 'boolean' },
-    check: { type: 'boolean' },
-  },
-})
+const usage = `node scripts/sizing.mjs [options]
+  --gets=N     GETs of cached documents per second. (default 1000)
+  --changes=N  Changes per second. (default 10)
+  --write      Makes the tables of docs/sizing.md.
+  --check      Compares them.
+`
+
+function options() {
+  const number = (name, text) => {
+    if (!/^\d+$/.test(text)) throw new Error(`--${name} is ${JSON.stringify(text)}; expected a whole number.`)
+    return Number(text)
+  }
+  try {
+    const { values } = parseArgs({
+      options: {
+        gets: { type: 'string', default: '1000' },
+        changes: { type: 'string', default: '10' },
+        write: { type: 'boolean' },
+        check: { type: 'boolean' },
+        help: { type: 'boolean' },
+      },
+    })
+    return { ...values, gets: number('gets', values.gets), changes: number('changes', values.changes) }
+  } catch (error) {
+    process.stderr.write(`${error.message}\n\n${usage}`)
+    process.exit(1)
+  }
+}
+
+const values = options()
 const figures = figuresIn(readFileSync(benches, 'utf8'))
 const current = readFileSync(page, 'utf8')
 const wanted = pageWith(current, figures)
-if (values.write) {
+if (values.help) {
+  process.stdout.write(usage)
+} else if (values.write) {
   writeFileSync(page, wanted)
 } else if (values.check) {
   if (unaligned(current) !== unaligned(wanted)) {
@@ -164,11 +188,13 @@ if (values.write) {
     process.exitCode = 1
   }
 } else {
-  const load = { gets: Number(values.gets ?? 1_000), changes: Number(values.changes ?? 10) }
-  const found = readersFor(load, figures)
+  const { gets, changes } = values
+  const found = readersFor({ gets, changes }, figures)
   process.stdout.write(
-    found
-      ? `${found.readers} readers, and ${found.databaseCores.toFixed(2)} cores of the database for their change streams\n`
-      : 'The changes alone take more than a reader may use, unless they arrive in bursts: see docs/sizing.md\n',
+    `${number(gets)} GETs and ${number(changes)} changes per second: ${
+      found
+        ? `${found.readers} readers, and ${found.databaseCores.toFixed(2)} cores of the database for their change streams`
+        : 'the changes alone take more than a reader may use, unless they arrive in bursts: see docs/sizing.md'
+    }\n`,
   )
 }

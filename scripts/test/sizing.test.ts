@@ -19,7 +19,17 @@ test('the calculator gives what the page says for the same load', () => {
   for (const [, gets = '', changes = '', readers = '', cores] of rows) {
     const plain = (text: string): string => text.replaceAll(',', '')
     expect(sizing(`--gets=${plain(gets)}`, `--changes=${plain(changes)}`).stdout).toBe(
-      `${plain(readers)} readers, and ${cores} cores of the database for their change streams\n`,
+      `${gets} GETs and ${changes} changes per second: ${plain(readers)} readers, and ${cores} cores of the database for their change streams\n`,
     )
   }
+})
+
+test.each([
+  ['--gets=many', /--gets is "many"; expected a whole number/],
+  ['--speed=1', /Unknown option '--speed'/],
+])('%s is refused, with the options that there are', (argument, message) => {
+  const { status, stdout, stderr } = sizing(argument)
+  expect([status, stdout]).toEqual([1, ''])
+  expect(stderr).toMatch(message)
+  expect(stderr).toContain('--changes=N')
 })

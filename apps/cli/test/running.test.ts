@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from '@jest/globals'
 import { systemClock } from '@freshet/kit'
+import { describeRun } from '../src/dev/describe-run.ts'
 import { readRunning, type RunningDev } from '../src/dev/running.ts'
 import { FileLock } from '../src/file-lock.ts'
 import { runProgram } from '../src/program.ts'
@@ -80,4 +81,16 @@ test.each([
   expect(said).toEqual([
     `freshet audit: BAD_RUN_FILE: in .freshet/running.json, ${fault}. Restart \`npm run dev\` in this directory, or delete the file.`,
   ])
+})
+
+test('the address of PostgreSQL that is printed leads to the application database', () => {
+  const postgres = {
+    ...run,
+    databaseKind: 'postgres',
+    mongodb: 'postgres://a:b@127.0.0.1:5/postgres',
+  } as const
+  const { json, text } = describeRun(postgres, undefined)
+  expect(text).toMatch(/^PostgreSQL +postgres:\/\/a:b@127\.0\.0\.1:5\/shop +database shop$/m)
+  expect(JSON.parse(json)).toMatchObject({ postgres: 'postgres://a:b@127.0.0.1:5/shop' })
+  expect(describeRun(run, undefined).text).toMatch(/^MongoDB +mongodb:\/\/developer:hidden@127\.0\.0\.1 /m)
 })

@@ -46,7 +46,7 @@ test('a request to all readers gives one document, and one that is deleted nowhe
   expect(rest).toMatchObject({
     code: 0,
     kind: 'same',
-    sentence: expect.stringMatching(/^All readers that have an answer give the same document\./),
+    sentence: expect.stringMatching(/^All readers give the same document\./),
   })
   expect(views[0]).toMatchObject({
     held: 'no',
@@ -78,13 +78,13 @@ test('as text, why prints a table and one sentence', async () => {
   expect(printed).toMatch(
     /^reader +cached +answer +ETag +position +age +from\nreader 1 +held +200 +"\S+" +[0-9a-f]{8}\.[0-9a-f]{16} +\d+ s +freshet; hit/,
   )
-  expect(printed).toMatch(/\n\nAll readers that have an answer give the same document\..*$/)
+  expect(printed).toMatch(/\n\nAll readers give the same document\..*$/)
 })
 
 test('an unknown collection, and a reader that does not answer, are failures with a reason', async () => {
   expect(await why('nothing/a')).toMatchObject({
     code: 1,
-    sentence: expect.stringContaining('reader 1 gives no answer: 404'),
+    sentence: expect.stringContaining('reader 1 did not return the document: 404'),
   })
   const gone = await freshet([
     'why',
@@ -94,7 +94,7 @@ test('an unknown collection, and a reader that does not answer, are failures wit
   ])
   expect(gone).toMatchObject({
     code: 1,
-    printed: expect.stringMatching(/reader 3 gives no answer: .*ECONNREFUSED/),
+    printed: expect.stringMatching(/reader 3 did not return the document: .*ECONNREFUSED/),
   })
 })
 

@@ -20,7 +20,7 @@ test.each<[string, readonly View[], string, RegExp]>([
     'the same',
     [view('a', '"1"', 5), view('b', '"1"', 5)],
     'same',
-    /give the same document\. All are at the same position\.$/,
+    /^All readers give the same document\. All are at the same position\.$/,
   ],
   [
     'the same at different positions',
@@ -60,9 +60,14 @@ test.each<[string, readonly View[], string, RegExp]>([
     'one silent',
     [view('a', '"1"', 5), view('b', undefined, 5, { failure: '503 x' })],
     'silent',
-    /Only a has an answer\. b gives no answer: 503 x\.$/,
+    /Only a has an answer\. b did not return the document: 503 x\.$/,
   ],
-  ['all silent', [view('b', undefined, 5, { failure: '503 x' })], 'silent', /^b gives no answer: 503 x\.$/],
+  [
+    'all silent',
+    [view('b', undefined, 5, { failure: '503 x' })],
+    'silent',
+    /^b did not return the document: 503 x\.$/,
+  ],
   [
     'nothing cached',
     [view('a', undefined, 5, { status: undefined, held: 'no' })],
@@ -82,6 +87,8 @@ test('a change in between is confirmed by a second look, or the reader that is b
   const behind = view('b', undefined, 5, { failure: '503 Reader behind' })
   expect(explainAgain(before, explain([view('a', '"2"', 9), behind]))).toEqual({
     kind: 'silent',
-    sentence: expect.stringMatching(/b gives no answer: 503 Reader behind\. See lagSeconds and brokenBy/),
+    sentence: expect.stringMatching(
+      /b did not return the document: 503 Reader behind\. See lagSeconds and brokenBy/,
+    ),
   })
 })

@@ -3,7 +3,9 @@ import { storedNameFault } from '@freshet/mongodb-rules'
 import { isPostgresAddress, tableNameFault } from '@freshet/postgres-rules'
 import { isHandlerName, placesOf, type CollectionPlace } from '@freshet/protocol'
 import { defaultReplicaOptions, ReplicaError } from '@freshet/replica'
+import { asDocuments } from './mongodb/as-documents.ts'
 import type { OpenReplicaOptions } from './open-replica.ts'
+import { asRows } from './postgres/as-rows.ts'
 
 /** The longest delay of a Node.js timer; anything above fires at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
@@ -51,7 +53,7 @@ export function checkGiven(given: object): ReadonlyMap<string, CollectionPlace> 
 const isPostgres = (uri: unknown): boolean => typeof uri === 'string' && isPostgresAddress(uri)
 
 /** Options that only one kind of database has. */
-function checkKind({ uri, timeline, publication }: Members): void {
+function checkKind({ uri, encoder, timeline, publication }: Members): void {
   const other = isPostgres(uri) ? 'MongoDB' : 'PostgreSQL'
   const name = isPostgres(uri) ? 'timeline' : 'publication'
   if ((isPostgres(uri) ? timeline : publication) !== undefined)
@@ -59,6 +61,13 @@ function checkKind({ uri, timeline, publication }: Members): void {
   // Without the address, which may contain a password.
   if (isPostgres(uri) && !URL.canParse(String(uri)))
     throw new ReplicaError('BAD_OPTION', 'uri: expected postgres://user:password@host:port/')
+  if (encoder === (isPostgres(uri) ? asDocuments : asRows))
+    throw new ReplicaError(
+      'BAD_OPTION',
+      isPostgres(uri)
+        ? 'encoder: expected asRows: asDocuments is for MongoDB'
+        : 'encoder: expected asDocuments: asRows is for PostgreSQL',
+    )
 }
 
 function collectionsOf(

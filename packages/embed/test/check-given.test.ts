@@ -1,5 +1,11 @@
 import { expect, test } from '@jest/globals'
-import { asDocuments, defaultReplicaOptions, openReplica, type OpenReplicaOptions } from '../src/index.ts'
+import {
+  asDocuments,
+  asRows,
+  defaultReplicaOptions,
+  openReplica,
+  type OpenReplicaOptions,
+} from '../src/index.ts'
 
 /** Nothing listens here: invalid options are rejected before anything is opened. */
 const good = {
@@ -34,6 +40,8 @@ test.each<[object, string]>([
   ],
   [{ encoder: undefined }, 'encoder: expected an object with the functions encode, sizeOf, got undefined'],
   [{ encoder: { encode: () => 1 } }, 'encoder: '],
+  [{ encoder: asRows }, 'encoder: expected asDocuments: asRows is for PostgreSQL'],
+  [{ uri: 'postgres://a:b@127.0.0.1:1/' }, 'encoder: expected asRows: asDocuments is for MongoDB'],
   [
     { handlers: { service: 'stock', writers: 'http://writer:8080' } },
     'handlers.writers: expected a list of origins',
@@ -66,7 +74,11 @@ test.each<[object, string]>([
   ],
   [{ uri: 'postgres://a:secret@[' }, 'uri: expected postgres://user:password@host:port/'],
   [
-    { uri: 'postgres://a:b@127.0.0.1:1/', collections: { orders: { idType: 'string', stored: 'a.b.c' } } },
+    {
+      uri: 'postgres://a:b@127.0.0.1:1/',
+      collections: { orders: { idType: 'string', stored: 'a.b.c' } },
+      encoder: asRows,
+    },
     'collections: expected a table such as',
   ],
   [{ handlers: {} }, 'handlers.service: '],
@@ -97,6 +109,6 @@ test('E1 negative control: valid options get as far as the network', async () =>
   }
   await expect(opened(all)).rejects.toMatchObject({ code: 'UNREACHABLE' })
   const { timeline: _, ...others } = all
-  const postgres = { ...others, uri: 'postgres://a:b@127.0.0.1:1/', publication: 'p' }
+  const postgres = { ...others, uri: 'postgres://a:b@127.0.0.1:1/', encoder: asRows, publication: 'p' }
   await expect(opened(postgres)).rejects.toMatchObject({ code: 'DISCONNECTED' })
 })

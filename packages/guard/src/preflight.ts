@@ -88,10 +88,10 @@ export interface Readable {
  * databases).
  */
 export function excess(privilege: Privilege, action: string, readable: Readable): string | undefined {
-  if (!Object.hasOwn(harmlessActions, action)) return 'it does more than read'
+  if (!Object.hasOwn(harmlessActions, action)) return 'which is more than reading'
   const { database, alsoReads } = readable
   const within = [database, ...alsoReads].some((name) => name === privilege.database)
-  return within ? undefined : `it is not limited to the database ${JSON.stringify(database)}`
+  return within ? undefined : `which is not in the database ${JSON.stringify(database)}`
 }
 
 /**
@@ -109,7 +109,7 @@ export function privilegeFault(
     for (const action of privilege.actions) {
       const fault = excess(privilege, action, readable)
       if (fault !== undefined)
-        return new GuardError('PRIVILEGE', `${who} may ${action} on ${privilege.resource}, and ${fault}`)
+        return new GuardError('PRIVILEGE', `${who} may ${action} on ${privilege.resource}, ${fault}`)
     }
   if (standing.accessControl === 'absent') {
     if (accessControl === 'optional') return undefined

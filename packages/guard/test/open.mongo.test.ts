@@ -82,9 +82,9 @@ test.each([
     /^PRIVILEGE: user writer@admin with freshet-writer@app may (insert|update|remove) on {"db":"app"/,
   ],
   ['everywhere', /^PRIVILEGE: user everywhere@admin with readAnyDatabase@admin may \w+ on/],
-  ['elsewhere', /may find on {"db":"other","collection":""}, and it is not limited to the database "app"/],
-  ['hashes', /may find on {"db":"admin","collection":"system.users"}, and it is not limited to/],
-  ['oplog', /may find on {"db":"local","collection":"oplog.rs"}, and it is not limited to/],
+  ['elsewhere', /may find on {"db":"other","collection":""}, which is not in the database "app"/],
+  ['hashes', /may find on {"db":"admin","collection":"system.users"}, which is not in/],
+  ['oplog', /may find on {"db":"local","collection":"oplog.rs"}, which is not in/],
   ['root', /^PRIVILEGE: user root@admin with root@admin may \w+ on/],
 ])('G4.2 refuses to open as %s, naming user, role, action and resource', async (user, message) => {
   await expect(open(server.uri(user))).rejects.toThrow(message)
@@ -125,6 +125,8 @@ test('G3.6 distinguishes an unreachable address from an invalid one, and never s
   expect(error).toMatchObject({ code: 'BAD_ADDRESS' })
   expect(error).not.toHaveProperty('cause')
   expect(String(error)).not.toContain('secret')
+  const empty = await open('').catch((reason: unknown) => reason)
+  expect(String(empty)).toMatch(/BAD_ADDRESS: Invalid scheme, expected connection string to start with/)
 })
 
 test.each<[string, object, string]>([

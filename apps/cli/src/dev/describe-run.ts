@@ -1,3 +1,4 @@
+import { addressWithDatabase } from '@freshet/postgres-rules'
 import type { Endpoints } from './child.ts'
 import type { RunningDev } from './running.ts'
 
@@ -8,7 +9,9 @@ export function describeRun(
   running: RunningDev,
   chat: string | undefined,
 ): { readonly json: string; readonly text: string } {
-  const { writer, readers, deliveries, databaseKind, mongodb: uri, database, token } = running
+  const { writer, readers, deliveries, databaseKind, mongodb, database, token } = running
+  // A client of PostgreSQL opens the database that the address names.
+  const uri = databaseKind === 'postgres' ? (addressWithDatabase(mongodb, database) ?? mongodb) : mongodb
   const json = JSON.stringify({
     ready: true,
     writer: writer.url,

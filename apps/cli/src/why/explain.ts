@@ -17,13 +17,15 @@ export interface Explanation {
 export function explain(views: readonly View[]): Explanation {
   const answered = views.filter(({ failure }) => failure === undefined)
   const silent = views.filter(({ failure }) => failure !== undefined)
-  const missing = silent.map(({ name, failure = '' }) => ` ${name} gives no answer: ${failure}.`).join('')
-  const { kind, sentence } = explainAnswers(answered)
+  const missing = silent
+    .map(({ name, failure = '' }) => ` ${name} did not return the document: ${failure}.`)
+    .join('')
+  const { kind, sentence } = explainAnswers(answered, silent.length === 0)
   if (silent.length === 0) return { kind, sentence }
   return { kind: kind === 'same' ? 'silent' : kind, sentence: `${sentence}${missing}`.trim() }
 }
 
-function explainAnswers(views: readonly View[]): Explanation {
+function explainAnswers(views: readonly View[], isComplete: boolean): Explanation {
   const [first] = views
   if (first === undefined) return { kind: 'silent', sentence: '' }
   const sources = groupsOf(views, ({ at }) => at?.source ?? 'none yet')
@@ -56,7 +58,7 @@ function explainAnswers(views: readonly View[]): Explanation {
     const who =
       known.length === 1
         ? `Only ${known[0]?.name} has an answer.`
-        : `All readers that have an answer ${what}. ${apart}`
+        : `${isComplete && uncached.length === 0 ? 'All readers' : 'All readers that have an answer'} ${what}. ${apart}`
     return { kind: 'same', sentence: `${who}${rest}` }
   }
   const clash = [...positions.values()].find(
