@@ -18,7 +18,7 @@ const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 function commandsIn(text: string): readonly string[] {
   const spans = [...text.matchAll(/`([^`\n]+)`/g)].map(([, code = '']) => code)
   return [...spans, ...text.split('\n')].filter((code) =>
-    /^(npm run (--silent )?[a-z]|freshet [a-z])/.test(code),
+    /^(npm run (--silent )?[a-z]|(npx )?freshet [a-z])/.test(code),
   )
 }
 
