@@ -10,8 +10,8 @@ export default {
     '<rootDir>/scripts',
   ],
   testMatch: ['**/test/**/*.test.ts'],
-  // Minutes of CPU time: `npm run test:debezium` and `npm run test:postgres-faults`.
-  testPathIgnorePatterns: ['/node_modules/', '\\.(?:debezium|faults)\\.test\\.ts$'],
+  // Minutes of CPU time: `npm run test:debezium`, `npm run test:debezium-server` and `npm run test:postgres-faults`.
+  testPathIgnorePatterns: ['/node_modules/', '\\.(?:debezium|debezium-server|faults)\\.test\\.ts$'],
   testEnvironment: '<rootDir>/scripts/jest-environment.js',
   testEnvironmentOptions: { customExportConditions: ['@freshet/source', 'node', 'node-addons'] },
   extensionsToTreatAsEsm: ['.ts'],

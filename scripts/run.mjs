@@ -37,7 +37,7 @@ const jest = (...argv) => ({
 
 /** Test files that take minutes because they prove their rules by volume, or by many starts and kills. */
 const longTests = JSON.parse(readFileSync(join(root, 'scripts/long-tests.json'), 'utf8'))
-const withoutLongTests = `--testPathIgnorePatterns=/node_modules/|\\.(?:debezium|faults)\\.test\\.ts$|/(${longTests.join('|').replaceAll('.', '\\.')})$`
+const withoutLongTests = `--testPathIgnorePatterns=/node_modules/|\\.(?:debezium|debezium-server|faults)\\.test\\.ts$|/(${longTests.join('|').replaceAll('.', '\\.')})$`
 
 /** The steps of each command, after installation. The first failure ends the run. */
 const commands = {
@@ -50,6 +50,11 @@ const commands = {
   'test:debezium': [
     build,
     jest('-i', '--testPathIgnorePatterns=/node_modules/', '--testPathPatterns=debezium.test', ...args),
+  ],
+  // MariaDB and Debezium Server, 780 MB from Maven Central.
+  'test:debezium-server': [
+    build,
+    jest('-i', '--testPathIgnorePatterns=/node_modules/', '--testPathPatterns=debezium-server.test', ...args),
   ],
   // PostgreSQL under load that is killed, fails over and runs out of disk. As root, for a file system of its own.
   'test:postgres-faults': [

@@ -10,6 +10,7 @@ const pinned: Readonly<Record<string, readonly [path: string, version: RegExp]>>
   MongoDB: ['packages/mongod/src/wheel.ts', /unmodified mongod (\d+\.\d+\.\d+)/],
   PostgreSQL: ['pnpm-workspace.yaml', /embedded-postgres: (\d+\.\d+)/],
   NATS: ['packages/debezium/src/installed.ts', /nats-server\/v2@v(\d+\.\d+)/],
+  'Debezium Server': ['packages/debezium/src/installed.ts', /debezium-server-dist:(\d+\.\d+\.\d+)/],
   Kafka: ['packages/debezium/pom.xml', /kafka_2\.13<\/artifactId>\s*<version>([\d.]+)/],
 }
 
@@ -39,7 +40,7 @@ function faultsOf({ name, version, run, tests }: Row): readonly string[] {
   const faults = tests.filter((path) => !existsSync(join(root, path))).map((path) => `there is no ${path}`)
   if ((tests.length === 0) !== (run === 'not run'))
     faults.push('what was run has tests, and nothing else has')
-  const byHand = tests.filter((path) => /\.(?:debezium|faults)\.test\.ts$/.test(path))
+  const byHand = tests.filter((path) => /\.(?:debezium|debezium-server|faults)\.test\.ts$/.test(path))
   if (run.startsWith('CI') && byHand.length > 0) faults.push(`CI does not run ${byHand.join(', ')}`)
   // What is run by hand may be another version, which is then no pinned one.
   const product = Object.keys(pinned).findLast((one) => name.includes(one))

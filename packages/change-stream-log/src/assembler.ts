@@ -97,6 +97,8 @@ export class LogAssembler {
         if (decoded.origin.snapshot !== undefined) return this.#snapshotRow(decoded, offset)
         return this.#event(decoded, value?.length ?? 0, offset)
       case 'truncate':
+        this.#event(decoded, value?.length ?? 0, offset)
+        return this.#endTruncate(decoded.origin, offset)
       case 'message':
         return this.#event(decoded, value?.length ?? 0, offset)
       case 'other':
@@ -122,6 +124,12 @@ export class LogAssembler {
         remedy: 'Set provide.transaction.metadata=true, and create the topic anew.',
       })
     if (!this.#transactions.isApplied(transaction)) this.#transactions.add(transaction, event, bytes, offset)
+  }
+
+  /** MySQL and MariaDB commit a TRUNCATE by itself, at once. Debezium 3.6 writes the BEGIN of its transaction, and no END. */
+  #endTruncate({ connector, transaction }: RecordOrigin, offset: number): void {
+    if (transaction !== undefined && (connector === 'mysql' || connector === 'mariadb'))
+      this.#end(transaction, 1, offset)
   }
 
   #end(id: string, events: number, offset: number): void {

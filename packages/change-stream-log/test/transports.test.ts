@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { ifInstalled, installNats, Nats } from '@freshet/debezium'
 import { systemClock } from '@freshet/kit'
-import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream'
+import { jetstreamManager, StorageType, type JetStreamManager } from '@nats-io/jetstream'
 import { connect, headers, type NatsConnection } from '@nats-io/transport-node'
 import { openLog, parseLogAddress, type LogAddress, type LogChunk, type LogTransport } from '../src/index.ts'
 
@@ -73,10 +73,13 @@ describeIfNats('a stream of NATS', () => {
     expect(chunk?.records.map(({ offset }) => offset).slice(0, 4)).toEqual([1, 2, 4, 5])
   })
 
-  test('L13 a stream that deletes messages is refused, and one that is created anew is another one', async () => {
+  test('L13 a stream that deletes messages or is in memory is refused, and one that is created anew is another one', async () => {
     const { id } = await log.identify(signal)
     await manager.streams.delete('app')
     await expect(log.identify(signal)).rejects.toMatchObject({ code: 'DISCONNECTED' })
+    await add('app', { storage: StorageType.Memory })
+    expect((await log.identify(signal)).fault).toMatch(/in memory/)
+    await manager.streams.delete('app')
     await add('app', { max_age: 60e9 })
     const again = await log.identify(signal)
     expect(again.id).not.toBe(id)

@@ -4,9 +4,12 @@ import { access, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { javaOfServer } from './debezium-server.ts'
 
 const run = promisify(execFile)
 const INSTALL_WITHIN_MS = 400_000
+const SERVER_WITHIN_MS = 1_200_000
+const dependencyPlugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1'
 
 const pom = join(import.meta.dirname, '../pom.xml')
 const natsModule = 'github.com/nats-io/nats-server/v2@v2.15.2'
@@ -19,6 +22,26 @@ export async function installJars(): Promise<string> {
       timeout: INSTALL_WITHIN_MS,
     }),
   )
+}
+
+const serverArtifact = 'io.debezium:debezium-server-dist:3.6.1.Final:tar.gz'
+
+/**
+ * The directory of Debezium Server: 780 MB from Maven Central, 900 MB unpacked. Requires Java 21, in `JAVA_HOME` or the `PATH`,
+ * and Maven.
+ */
+export async function installDebeziumServer(): Promise<string> {
+  const { stderr } = await run(javaOfServer(), ['-version'])
+  const [, major] = /version "(\d+)/.exec(stderr) ?? []
+  if (Number(major) < 21) throw new Error(`Debezium Server needs Java 21, got ${major}: set JAVA_HOME`)
+  const folder = await installed('server', serverArtifact, (into) =>
+    run(
+      'mvn',
+      ['-q', '-B', `${dependencyPlugin}:unpack`, `-Dartifact=${serverArtifact}`, `-DoutputDirectory=${into}`],
+      { timeout: SERVER_WITHIN_MS },
+    ),
+  )
+  return join(folder, 'debezium-server')
 }
 
 /** The program of the NATS server, built from its Go module. Requires Go. */

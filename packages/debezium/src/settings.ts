@@ -42,3 +42,53 @@ export function postgresSettings(uri: string, log: LogSettings): Readonly<Record
     ...logSettings(log),
   }
 }
+
+/** A user of MySQL or MariaDB with SELECT, RELOAD, REPLICATION SLAVE and REPLICATION CLIENT. */
+export interface BinaryLogUser {
+  readonly hostname: string
+  readonly port: number
+  readonly user: string
+  readonly password: string
+  readonly database: string
+}
+
+/** The connector for MariaDB. */
+export function mariaDbSettings(user: BinaryLogUser, log: LogSettings): Readonly<Record<string, string>> {
+  return {
+    'connector.class': 'io.debezium.connector.mariadb.MariaDbConnector',
+    'database.hostname': user.hostname,
+    'database.port': String(user.port),
+    'database.user': user.user,
+    'database.password': user.password,
+    'database.include.list': user.database,
+    // Any number that no other replica has.
+    'database.server.id': '5400',
+    'include.schema.changes': 'false',
+    ...logSettings(log),
+  }
+}
+
+/** Debezium Server with this connector, into one stream of NATS JetStream that it creates, named as the connector. */
+export function natsServerSettings(
+  connector: Readonly<Record<string, string>>,
+  { prefix, topic }: LogSettings,
+  natsUri: string,
+): Readonly<Record<string, string>> {
+  const sink = 'debezium.sink.nats-jetstream'
+  const settings: Record<string, string> = {
+    'debezium.sink.type': 'nats-jetstream',
+    [`${sink}.url`]: natsUri,
+    [`${sink}.create-stream`]: 'true',
+    [`${sink}.stream-name`]: prefix,
+    [`${sink}.subjects`]: topic,
+    // The default is memory.
+    [`${sink}.storage`]: 'file',
+    'debezium.format.key.schemas.enable': 'false',
+    'debezium.format.value.schemas.enable': 'false',
+  }
+  for (const [name, value] of Object.entries(connector)) {
+    const where = name.startsWith('transforms') ? 'debezium.' : 'debezium.source.'
+    if (!name.startsWith('topic.creation.')) settings[where + name] = value
+  }
+  return settings
+}

@@ -5,6 +5,7 @@ import {
   jetstream,
   jetstreamManager,
   RetentionPolicy,
+  StorageType,
   type Consumer,
   type StreamInfo,
 } from '@nats-io/jetstream'
@@ -44,6 +45,13 @@ export class NatsTransport implements LogTransport {
     ] as const
     const limited = limits.filter(([, value]) => value > 0).map(([name, value]) => `${name} ${value}`)
     if (config.retention !== RetentionPolicy.Limits) limited.push(`retention ${config.retention}`)
+    if (config.storage !== StorageType.File)
+      return {
+        id,
+        fault: `but the stream ${config.name} is in memory, and empty after a restart of its server`,
+        remedy:
+          'Create the stream anew with file storage: debezium.sink.nats-jetstream.storage=file in Debezium Server.',
+      }
     if (limited.length === 0) return { id }
     const fault = `but messages of the stream ${config.name} are deleted: ${limited.join(', ')}`
     return { id, fault, remedy: 'Remove these limits, and create the stream anew.' }

@@ -9,19 +9,23 @@ export type Write = { readonly table?: string } & (
 
 export interface WriterOptions {
   readonly schemas?: boolean
+  /** Default: `postgresql`. */
+  readonly connector?: 'postgresql' | 'mariadb'
 }
 
-/** Writes records as Debezium 3.6 does for PostgreSQL, with its router for one topic. */
+/** Writes records as Debezium 3.6 does for PostgreSQL or MariaDB, with its router for one topic. */
 export class DebeziumWriter {
   readonly #topic: MemoryTopic
   #lsn = 1_000
   #txId = 700
   #commitLsn = 0
   readonly #schemas: boolean
+  readonly #connector: 'postgresql' | 'mariadb'
 
-  constructor(topic: MemoryTopic, { schemas = false }: WriterOptions = {}) {
+  constructor(topic: MemoryTopic, { schemas = false, connector = 'postgresql' }: WriterOptions = {}) {
     this.#topic = topic
     this.#schemas = schemas
+    this.#connector = connector
   }
 
   /** Appends a transaction. */
@@ -43,7 +47,9 @@ export class DebeziumWriter {
     const entries = writes.flatMap((write, index) => this.#change(write, index + 1))
     const end = this.#mark('END', writes.length)
     this.#commitLsn = this.#lsn
-    return [begin, ...entries, end]
+    // A TRUNCATE of MariaDB is a transaction by itself, and has no END.
+    const ends = this.#connector === 'postgresql' || writes.every(({ op }) => op !== 't')
+    return [begin, ...entries, ...(ends ? [end] : [])]
   }
 
   /** The records of a snapshot of the table. */
@@ -65,7 +71,7 @@ export class DebeziumWriter {
 
   #change(write: Write, order: number): readonly Entry[] {
     this.#lsn += 8
-    const transaction = { id: `${this.#txId}:${this.#lsn}`, total_order: order, data_collection_order: order }
+    const transaction = { id: this.#transactionId(), total_order: order, data_collection_order: order }
     const after = 'after' in write ? write.after : null
     const { table = 'products' } = write
     const value = this.#value({
@@ -87,9 +93,13 @@ export class DebeziumWriter {
 
   #mark(status: 'BEGIN' | 'END', events: number | null): Entry {
     this.#lsn += 8
-    const id = `${this.#txId}:${this.#lsn}`
+    const id = this.#transactionId()
     const value = { status, id, event_count: events, data_collections: null, ts_ms: Date.now() }
     return [this.#wrapped({ id, ...identifier('app.transaction') }), this.#wrapped(value)]
+  }
+
+  #transactionId(): string {
+    return this.#connector === 'mariadb' ? `0-1-${this.#txId}` : `${this.#txId}:${this.#lsn}`
   }
 
   #source(table: string, snapshot: string): Readonly<Record<string, unknown>> {
@@ -97,8 +107,17 @@ export class DebeziumWriter {
       this.#commitLsn === 0 ? null : String(this.#commitLsn),
       String(this.#lsn),
     ])
-    const place = { lsn: this.#lsn, txId: this.#txId, sequence }
-    return { connector: 'postgresql', name: 'app', snapshot, db: 'shop', schema: 'public', table, ...place }
+    const all = { connector: this.#connector, name: 'app', snapshot, db: 'shop', table }
+    if (this.#connector === 'mariadb')
+      return {
+        ...all,
+        server_id: 1,
+        file: 'binlog.000001',
+        pos: this.#lsn,
+        row: 0,
+        gtid: this.#transactionId(),
+      }
+    return { ...all, schema: 'public', lsn: this.#lsn, txId: this.#txId, sequence }
   }
 
   #key(table: string, id: string): unknown {

@@ -19,6 +19,7 @@ interface Judged {
 /** A reader in a process of its own, whose answers are recorded all the time. */
 export class JudgedReader implements AsyncDisposable {
   readonly #uri: string
+  readonly #database: string
   readonly #port: number
   readonly #managementPort: number
   #child: ChildProcess | undefined
@@ -33,21 +34,27 @@ export class JudgedReader implements AsyncDisposable {
   /** 503 and failed connections. */
   refused = 0
 
-  private constructor(uri: string, port: number, managementPort: number) {
+  private constructor(uri: string, database: string, port: number, managementPort: number) {
     this.#uri = uri
+    this.#database = database
     this.#port = port
     this.#managementPort = managementPort
   }
 
-  static async open(uri: string): Promise<JudgedReader> {
-    const reader = new JudgedReader(uri, await findFreePort(), await findFreePort())
+  /** @param database as the log names it. */
+  static async open(uri: string, database: string): Promise<JudgedReader> {
+    const reader = new JudgedReader(uri, database, await findFreePort(), await findFreePort())
     reader.start()
     reader.#asking = reader.#ask()
     return reader
   }
 
   start(): void {
-    const own = [`--port=${this.#port}`, `--management-port=${this.#managementPort}`, '--database=postgres']
+    const own = [
+      `--port=${this.#port}`,
+      `--management-port=${this.#managementPort}`,
+      `--database=${this.#database}`,
+    ]
     const args = [...appCommand('reader'), ...own, '--no-tokens', `--collections=${collections}`]
     this.#child = spawn(process.execPath, args, {
       env: { PATH: process.env['PATH'], FRESHET_LOG_URI: this.#uri },

@@ -1,0 +1,101 @@
+import type { MariaDb } from '@freshet/debezium'
+import type { TestDatabase } from '@freshet/postgres'
+
+export interface SqlClient extends AsyncDisposable {
+  run(statement: string, values?: readonly unknown[]): Promise<void>
+}
+
+/** A database with the tables `products`, `filler` and `history`, and how it spells what the writers do. */
+export interface JudgedDatabase {
+  connect(): Promise<SqlClient>
+  rows(query: string): Promise<readonly Readonly<Record<string, unknown>>[]>
+  /** A query for the `digest` of all products but `mark`. */
+  readonly digest: string
+  /** Changes all products, and adds rows that only make the transaction long. */
+  readonly changeAll: readonly string[]
+  /** Parameters: the id. */
+  readonly remove: string
+  /** Parameters: the id and the other one, which the row gets unless there is such a row. */
+  readonly rename: string
+  /** Parameters: the id, the value and the pad. */
+  readonly put: string
+}
+
+/** Statements that create the tables. The history is the database's own word on each of its states, and not in the log. */
+function tablesOf(id: string, serial: string, numbers: string): readonly string[] {
+  return [
+    `create table products (id ${id} primary key, value integer, pad text)`,
+    `create table filler (id ${serial}, value integer)`,
+    'create table history (n integer primary key, digest text)',
+    `insert into products values ('mark', 0, null)`,
+    `insert into products select concat('p', n), n, repeat('x', 100) from ${numbers}`,
+  ]
+}
+
+const fillerRows = 300
+
+export const postgresTables = tablesOf('text', 'serial primary key', 'generate_series(1, 80) n')
+
+export function judgedPostgres(db: TestDatabase): JudgedDatabase {
+  return {
+    connect: async () => {
+      const client = await db.connect()
+      return {
+        run: async (statement, values = []) => void (await client.query(statement, [...values])),
+        [Symbol.asyncDispose]: () => client.end(),
+      }
+    },
+    rows: async (query) => (await db.admin.query(query)).rows,
+    digest: `select md5(coalesce(string_agg(id || '=' || value || ';', '' order by id collate "C"), '')) as digest
+      from products where id <> 'mark'`,
+    changeAll: [
+      `insert into filler (value) select g from generate_series(1, ${fillerRows}) g`,
+      `update products set value = value + 1 where id <> 'mark'`,
+    ],
+    remove: 'delete from products where id = $1',
+    rename: `update products set id = translate(id, 'pr', 'rp') where id = $1
+      and not exists (select from products where id = $2)`,
+    put: 'insert into products values ($1, $2, $3) on conflict (id) do update set value = excluded.value',
+  }
+}
+
+/** Ids compare by bytes, as in the digest of a reader. */
+export const mariaDbTables = tablesOf(
+  'varchar(64) character set ascii collate ascii_bin',
+  'serial primary key',
+  '(select seq as n from seq_1_to_80) numbers',
+)
+
+export function judgedMariaDb(db: MariaDb): JudgedDatabase {
+  return {
+    connect: async () => {
+      const client = await db.connect()
+      await client.query('set session group_concat_max_len = 1000000')
+      await client.query('set session transaction isolation level read committed')
+      return {
+        run: async (statement, values = []) => void (await client.query(statement, [...values])),
+        [Symbol.asyncDispose]: () => client.end(),
+      }
+    },
+    rows: async (query) => {
+      const client = await db.connect()
+      try {
+        await client.query('set session group_concat_max_len = 1000000')
+        const [rows] = await client.query(query)
+        return Array.isArray(rows) ? rows.map((row) => ({ ...row })) : []
+      } finally {
+        await client.end()
+      }
+    },
+    digest: `select md5(coalesce(group_concat(id, '=', value, ';' order by id separator ''), '')) as digest
+      from products where id <> 'mark'`,
+    changeAll: [
+      `insert into filler (value) select seq from seq_1_to_${fillerRows}`,
+      `update products set value = value + 1 where id <> 'mark'`,
+    ],
+    remove: 'delete from products where id = ?',
+    rename: `update products set id = concat(if(left(id, 1) = 'p', 'r', 'p'), substr(id, 2)) where id = ?
+      and not exists (select 1 from (select id from products) others where others.id = ?)`,
+    put: 'insert into products values (?, ?, ?) on duplicate key update value = values(value)',
+  }
+}
