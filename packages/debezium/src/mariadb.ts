@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { createConnection, type Connection } from 'mysql2/promise'
+import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise'
 import { accepts } from './kafka.ts'
 import { Server } from './server.ts'
 import type { BinaryLogUser } from './settings.ts'
@@ -55,6 +55,7 @@ export class MariaDb implements AsyncDisposable {
         '--binlog-format=ROW',
         '--binlog-row-image=FULL',
         '--server-id=1',
+        '--group-concat-max-len=1000000',
       ],
       cwd: folder,
       ready: () => accepts(port),
@@ -85,6 +86,17 @@ export class MariaDb implements AsyncDisposable {
   /** A connection of the administrator to the database `app`. */
   async connect(): Promise<Connection> {
     return await this.#connect(database)
+  }
+
+  /** The result of one query. */
+  async rows(query: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
+    const client = await this.connect()
+    try {
+      const [rows] = await client.query<RowDataPacket[]>(query)
+      return rows
+    } finally {
+      await client.end()
+    }
   }
 
   #connect(name?: string): Promise<Connection> {

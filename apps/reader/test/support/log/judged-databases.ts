@@ -70,23 +70,13 @@ export function judgedMariaDb(db: MariaDb): JudgedDatabase {
   return {
     connect: async () => {
       const client = await db.connect()
-      await client.query('set session group_concat_max_len = 1000000')
       await client.query('set session transaction isolation level read committed')
       return {
         run: async (statement, values = []) => void (await client.query(statement, [...values])),
         [Symbol.asyncDispose]: () => client.end(),
       }
     },
-    rows: async (query) => {
-      const client = await db.connect()
-      try {
-        await client.query('set session group_concat_max_len = 1000000')
-        const [rows] = await client.query(query)
-        return Array.isArray(rows) ? rows.map((row) => ({ ...row })) : []
-      } finally {
-        await client.end()
-      }
-    },
+    rows: (query) => db.rows(query),
     digest: `select md5(coalesce(group_concat(id, '=', value, ';' order by id separator ''), '')) as digest
       from products where id <> 'mark'`,
     changeAll: [
