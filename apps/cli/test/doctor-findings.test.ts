@@ -111,3 +111,21 @@ test('a service that is not ready is a fault with its reason', () => {
     expect.objectContaining({ name: 'reader 1', verdict: 'fault', seen: 'not ready: loading' }),
   )
 })
+
+test('a collection that a reader refuses is a fault with the reason', () => {
+  const reading = {
+    name: 'reader 1',
+    managementUrl: 'http://a',
+    status: { role: 'reader', refusedCollections: { orders: 'expected a table, got a view' } },
+    metrics: new Map(),
+    unready: undefined,
+    clockAheadMs: 0,
+  }
+  expect(serviceFindings([reading])).toContainEqual(
+    expect.objectContaining({
+      name: 'reader 1: orders',
+      verdict: 'fault',
+      seen: 'refused with 503: expected a table, got a view',
+    }),
+  )
+})

@@ -57,7 +57,11 @@ test('a service has started once it is ready, and its warnings are printed', asy
   const { part, said, ends } = partFor('good')
   await part.start()
   expect(part.endpoints.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
-  expect(said).toEqual(['loud: why', 'cut: LOST: why', 'cut: LOST: why'].map((text) => `[reader 1] ${text}`))
+  expect(said).toEqual(
+    ['loud: why', 'cut: LOST: why', 'cut: LOST: why', 'refused: orders: a view'].map(
+      (text) => `[reader 1] ${text}`,
+    ),
+  )
   await part.stop()
   expect(ends).toEqual([])
   expect(readFileSync(join(folder, 'good.log'), 'utf8')).toContain('"msg":"quiet"')

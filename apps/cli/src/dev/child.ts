@@ -126,9 +126,14 @@ function entryOf(line: string): Entry | undefined {
   const named = typeof url === 'string' && typeof managementUrl === 'string'
   return {
     level: typeof level === 'number' ? level : undefined,
-    text: [String(msg), ...causeOf(fields)].join(': '),
+    text: [String(msg), ...subjectOf(fields), ...causeOf(fields)].join(': '),
     endpoints: msg === 'listening' && named ? { url, managementUrl } : undefined,
   }
+}
+
+/** The collection that a log line is about, and why. */
+function subjectOf({ collection, reason }: Readonly<Record<string, unknown>>): readonly string[] {
+  return [collection, reason].filter((value) => typeof value === 'string')
 }
 
 /** The code of a log line and its error message, unless the message starts with the code. */

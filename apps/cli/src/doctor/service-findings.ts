@@ -1,4 +1,4 @@
-import { numberAt, type ServiceFailure, type ServiceReading } from '../service-reading.ts'
+import { numberAt, objectIn, type ServiceFailure, type ServiceReading } from '../service-reading.ts'
 import { clockFindings } from './database-findings.ts'
 import { ok, todo, type Checked } from './finding.ts'
 
@@ -16,6 +16,7 @@ export function serviceFindings(services: readonly (ServiceReading | ServiceFail
   const clocks = readings.map(({ name, clockAheadMs }) => ({ name, aheadMs: clockAheadMs ?? 0 }))
   return [
     ...services.map(reachability),
+    ...readings.flatMap(refusedFindings),
     ...readings.map(memoryFinding),
     ...(clocks.length > 0 ? clockFindings(clocks) : []),
   ]
@@ -42,6 +43,18 @@ function reachability(service: ServiceReading | ServiceFailure): Checked {
   return ok(
     name,
     `ready${lagS === undefined ? '' : `, position ${lagS} s ago`}, version ${String(status['version'])}`,
+  )
+}
+
+/** Collections that a reader refuses to serve: it stays ready for the others. */
+function refusedFindings({ name, status }: ServiceReading): readonly Checked[] {
+  return Object.entries(objectIn(status['refusedCollections'])).map(([collection, reason]) =>
+    todo(
+      'fault',
+      `${name}: ${collection}`,
+      `refused with 503: ${String(reason)}`,
+      'Correct the collection in the database. Readers look again by themselves.',
+    ),
   )
 }
 

@@ -22,6 +22,9 @@ server.listen(0, '127.0.0.1', () => {
   process.stdout.write(
     `${JSON.stringify({ level: 40, msg: 'cut', code: 'LOST', err: { message: 'LOST: why' } })}\n`,
   )
+  process.stdout.write(
+    `${JSON.stringify({ level: 50, msg: 'refused', collection: 'orders', reason: 'a view' })}\n`,
+  )
   process.stdout.write(`${JSON.stringify({ level: 30, msg: 'listening', url, managementUrl: url })}\n`)
 })
 if (behaviour !== 'stubborn') process.on('SIGTERM', () => process.exit(0))
