@@ -16,6 +16,8 @@ export interface Counts {
   /** Statuses by kind of request. */
   readonly kinds: Readonly<Record<string, Readonly<Record<string, number>>>>
   readonly examples: readonly string[]
+  /** Pod and local port of each lost request. */
+  readonly lostFrom: readonly string[]
   readonly streams: {
     readonly delivered: number
     readonly missing: number

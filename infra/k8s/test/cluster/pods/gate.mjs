@@ -19,6 +19,11 @@ createServer((incoming, answer) => {
     headers: passed,
     agent: service === 'DELIVERY' ? streams : agent,
   })
+  // Before its client gives up, so that the answer can name the port.
+  if (service !== 'DELIVERY')
+    upstream.setTimeout(50_000, () => upstream.destroy(new Error('no answer in time')))
+  let port
+  upstream.on('socket', (socket) => setImmediate(() => (port = socket.localPort)))
   upstream.on('response', (response) => {
     const { connection: _hop, 'keep-alive': _kept, ...headers } = response.headers
     answer.writeHead(response.statusCode, headers)
@@ -28,7 +33,9 @@ createServer((incoming, answer) => {
   })
   upstream.on('error', (error) => {
     if (answer.headersSent) return answer.destroy()
-    answer.writeHead(502, { 'content-type': 'text/plain' }).end(`gate: ${error.code ?? error.message}`)
+    answer
+      .writeHead(502, { 'content-type': 'text/plain' })
+      .end(`gate: ${error.code ?? error.message} from gate:${port}`)
   })
   answer.on('close', () => upstream.destroy())
   incoming.pipe(upstream)

@@ -17,7 +17,7 @@ const kept = new Agent({ keepAlive: true, maxSockets: 4 })
 const fresh = new Agent({ keepAlive: false })
 let counts
 const reset = () =>
-  (counts = { sent: 0, answered: 0, lost: 0, wrong: 0, refused: 0, kinds: {}, examples: [] })
+  (counts = { sent: 0, answered: 0, lost: 0, wrong: 0, refused: 0, kinds: {}, examples: [], lostFrom: [] })
 reset()
 /** What is lost or wrong comes first. It belongs to the counts that its request was sent under. */
 const example = (taken, text) => (taken.examples = [text, ...taken.examples.slice(0, 99)])
@@ -32,7 +32,10 @@ function send(url, { method = 'GET', headers = {}, body, agent = fresh } = {}) {
       answer.on('error', reject)
     })
     asked.on('timeout', () => asked.destroy(new Error('no answer in time')))
-    asked.on('error', reject).end(body)
+    let port
+    // The port is known as soon as the socket connects, and no longer after an error.
+    asked.on('socket', (socket) => setImmediate(() => (port = socket.localPort)))
+    asked.on('error', (error) => reject(Object.assign(error, { from: `load:${port}` }))).end(body)
   })
 }
 
@@ -61,7 +64,10 @@ async function one(kind, url, options, judge) {
         taken.examples.push(`${kind} ${answer.status} ${answer.text.slice(0, 300)}`)
       return answer
     }
-    if (answer.status >= 500) throw new Error(`${answer.status} ${answer.text.slice(0, 120)}`)
+    if (answer.status >= 500) {
+      const [, from] = /from (gate:\d+)/.exec(answer.text) ?? []
+      throw Object.assign(new Error(`${answer.status} ${answer.text.slice(0, 120)}`), { from })
+    }
     const fault = judge(answer)
     if (fault !== undefined) {
       taken.wrong += 1
@@ -74,9 +80,10 @@ async function one(kind, url, options, judge) {
     // Without a ready pod, the Service refuses connections: nothing was sent.
     const refused = error.code === 'ECONNREFUSED' || error.message.includes('gate: ECONNREFUSED')
     told(refused ? 'unserved' : 'lost')
+    taken.lostFrom.push(error.from ?? 'unknown')
     example(
       taken,
-      `lost ${kind} ${url}: ${error.code ?? error.message} at ${new Date().toISOString().slice(11, 23)}`,
+      `lost ${kind} ${url} from ${error.from}: ${error.code ?? error.message} at ${new Date().toISOString().slice(11, 23)}`,
     )
     return undefined
   }
