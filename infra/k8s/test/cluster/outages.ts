@@ -55,24 +55,26 @@ export async function startOperator(kubectl: Kubectl, image: string, node: strin
   await kubectl.run(['wait', '--for=condition=Ready', 'pod/operator', '--timeout=60s'])
 }
 
+/** Resolves with the refusal, if there is one. */
 async function commandDatabase(
   kubectl: Kubectl,
   command: unknown,
   server: 'only' | 'primary' = 'only',
-): Promise<void> {
-  await kubectl.exec('operator', 'node', '-e', commandScript, server, JSON.stringify(command))
+): Promise<string> {
+  const printed = await kubectl.exec('operator', 'node', '-e', commandScript, server, JSON.stringify(command))
+  return printed.trim()
 }
 
 const services = 'app.kubernetes.io/name in (freshet-reader,freshet-writer,freshet-delivery)'
 
 /** The primary steps down, and for ten seconds there is none. */
 export async function stepDown({ kubectl, load }: UnderLoad): Promise<string> {
-  return outage(kubectl, load, () =>
-    commandDatabase(kubectl, { replSetStepDown: 10, secondaryCatchUpPeriodSecs: 0, force: true }),
-  )
+  return outage(kubectl, load, async () => {
+    await commandDatabase(kubectl, { replSetStepDown: 10, secondaryCatchUpPeriodSecs: 0, force: true })
+  })
 }
 
-/** With three members, another one is elected at once, three times. */
+/** With three members, the primary hands over to another one, three times. */
 export async function stepDownOfThree({ kubectl, load }: UnderLoad): Promise<string> {
   await kubectl.run(['scale', 'statefulset/mongodb', '--replicas=3'])
   await kubectl.run(['rollout', 'status', 'statefulset/mongodb', '--timeout=180s'], { withinMs: 190_000 })
@@ -81,7 +83,14 @@ export async function stepDownOfThree({ kubectl, load }: UnderLoad): Promise<str
   const before = await kubectl.restarts(services)
   const counts = await during(load, async () => {
     for (let round = 1; round <= 3; round++) {
-      await commandDatabase(kubectl, { replSetStepDown: 60, force: true }, 'primary')
+      // Without force, and repeated until a secondary was close enough to be elected at once. The last primary may be elected again.
+      await eventually(
+        async () => {
+          const refusal = await commandDatabase(kubectl, { replSetStepDown: 10 }, 'primary')
+          if (refusal !== '') throw new Error(refusal)
+        },
+        { withinMs: 60_000, everyMs: 1_000 },
+      )
       await new Promise((resolve) => setTimeout(resolve, 10_000))
     }
   })
