@@ -1,3 +1,4 @@
+import type { Kubectl } from './kubectl.ts'
 import type { UnderLoad } from './scenarios.ts'
 
 /** More than the cache of a reader, in documents of 500 kB. */
@@ -46,7 +47,22 @@ export async function fullCache({ kubectl }: UnderLoad, minutes: number): Promis
     .run(['top', 'pods', '--selector', readers, '--no-headers'])
     .catch(() => 'unknown')
   const memory = [...used.matchAll(/(\d+Mi)/g)].map(([, size]) => size).join(' and ')
-  const line = `filled ${filled.trim()}, ${minutes} min of reads ${JSON.stringify(total)}, memory ${memory}, restarts ${restarted}`
+  const evictions = await evictionsOf(kubectl, readers)
+  const line =
+    `filled ${filled.trim()}, ${minutes} min of reads ${JSON.stringify(total)}, memory ${memory}, ` +
+    `evictions ${evictions.join(' and ')}, restarts ${restarted}`
   if (restarted > 0 || (total['lost'] ?? 0) > 0) throw new Error(line)
+  if (evictions.every((count) => count === 0)) throw new Error(`${line}; no cache was full`)
   return line
+}
+
+/** How many documents each reader has evicted: none, if its cache was never full. */
+async function evictionsOf(kubectl: Kubectl, labels: string): Promise<readonly number[]> {
+  const script = `fetch('http://127.0.0.1:9090/metrics').then(async (a) => console.log(await a.text()))`
+  const pods = await kubectl.list('pods', labels)
+  const ready = pods.filter(({ status }) => status?.['phase'] === 'Running')
+  const texts = await Promise.all(
+    ready.map(({ metadata }) => kubectl.exec(metadata.name, 'node', '-e', script)),
+  )
+  return texts.map((text) => Number(/^freshet_replica_evictions_total\S* (\d+)/m.exec(text)?.[1] ?? 0))
 }
