@@ -6,6 +6,7 @@ import {
   ownTables,
   publicationName,
   quoted,
+  reportDefinitions,
   type Table,
 } from '@freshet/postgres-rules'
 import type { IdType } from '@freshet/protocol'
@@ -72,7 +73,10 @@ export async function createObjects(client: Client, tables: readonly Table[]): P
     relation(ownSchema, 'control'),
     `create table ${ownTables.control} (one boolean primary key default true check (one), beats bigint not null default 0)`,
   )
+  const before = changes.length
   await createFeed(client, tables, make)
+  // Readers that are running refuse tables without event triggers.
+  if (changes.length > before) await client.query(reportDefinitions)
   const { rowCount } = await client.query(
     `insert into ${ownTables.control} default values on conflict do nothing`,
   )

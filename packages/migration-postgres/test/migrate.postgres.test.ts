@@ -84,6 +84,30 @@ test('what was dropped is created again, and tables that exist are served as the
   await db.end()
 })
 
+test('an event trigger that is created again is reported to running readers, and a run without changes is not', async () => {
+  await migrate('told')
+  const told = await connect(server.uri('told'))
+  await told.query(`drop event trigger freshet_ddl`)
+  await told.query(`select pg_create_logical_replication_slot('told', 'pgoutput')`)
+  const reports = async (): Promise<number> => {
+    const { rows } = await told.query(
+      `select count(*)::int as count from pg_logical_slot_get_binary_changes('told', null, null,
+         'proto_version', '1', 'publication_names', 'freshet', 'messages', 'true')
+       where position('freshet.ddl'::bytea in data) > 0`,
+    )
+    return Number(rows[0].count)
+  }
+  try {
+    expect((await migrate('told')).changes).toEqual(['event trigger freshet_ddl'])
+    expect(await reports()).toBe(1)
+    expect((await migrate('told')).changes).toEqual([])
+    expect(await reports()).toBe(0)
+  } finally {
+    await told.query(`select pg_drop_replication_slot('told')`)
+    await told.end()
+  }
+})
+
 test('a migration that ends before its commit leaves nothing, and the next one completes it', async () => {
   await admin.query('create database half')
   const blocker = await connect(server.uri('half'))

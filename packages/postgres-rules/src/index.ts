@@ -17,7 +17,14 @@ export {
   userNames,
 } from './names.ts'
 export type { UserName } from './names.ts'
-export { ddlFunction, eventTriggers, eventTriggerStatements, literal, setUpStatements } from './set-up.ts'
+export {
+  ddlFunction,
+  eventTriggers,
+  eventTriggerStatements,
+  literal,
+  reportDefinitions,
+  setUpStatements,
+} from './set-up.ts'
 export type { SetUp } from './set-up.ts'
 export { idIn, quoted, tableAt, tableNameFault, tablesOf } from './tables.ts'
 export type { Table } from './tables.ts'

@@ -53,6 +53,9 @@ export const eventTriggerStatements: Readonly<Record<(typeof eventTriggers)[numb
   freshet_drop: 'create event trigger freshet_drop on sql_drop execute function public.freshet_ddl()',
 }
 
+/** Makes readers check all definitions again. They are not told of new event triggers in another way. */
+export const reportDefinitions = `select pg_logical_emit_message(true, ${literal(DDL_PREFIX)}, '')`
+
 /**
  * The statements that prepare a database, to be run once by a superuser: the publication, the event triggers that report changed
  * definitions, and the rights of the reader's user, who must have been created with LOGIN and REPLICATION.
@@ -68,5 +71,6 @@ export function setUpStatements({ publication, user, collections }: SetUp): read
     `alter role ${quoted(user)} set default_transaction_read_only = on`,
     `create function ${ddlFunction}`,
     ...Object.values(eventTriggerStatements),
+    reportDefinitions,
   ]
 }

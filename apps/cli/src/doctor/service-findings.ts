@@ -53,7 +53,7 @@ function refusedFindings({ name, status }: ServiceReading): readonly Checked[] {
       'fault',
       `${name}: ${collection}`,
       `refused with 503: ${String(reason)}`,
-      'Correct the collection in the database. Readers look again by themselves.',
+      'Correct the collection in the database. Restart the reader if it does not notice.',
     ),
   )
 }
