@@ -1,4 +1,4 @@
-import { Backoff, RunLoop, CoalescedCall, type Clock, type Log, type Part } from '@freshet/kit'
+import { Backoff, RunLoop, CoalescedCall, withAnySignal, type Clock, type Log, type Part } from '@freshet/kit'
 import { ProblemError, type SourceId } from '@freshet/protocol'
 import type { ControlStore } from './store/contract.ts'
 
@@ -128,7 +128,7 @@ export class SourceWatch implements Part {
     if (this.#unnamed) throw new UnnamedError('the database has no source document: run freshet migrate')
     this.#failing = false
     const waking = (this.#waking = new AbortController())
-    await clock.sleep(everyMs, AbortSignal.any([signal, waking.signal]))
+    await withAnySignal([signal, waking.signal], (either) => clock.sleep(everyMs, either))
   }
 
   #pause(): Promise<void> | undefined {

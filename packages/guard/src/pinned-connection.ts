@@ -1,5 +1,6 @@
 // R.9 fails without this file: a closed connection still runs commands.
 /// <reference path="../../../types/mongodb-connection.d.ts" />
+import { withAnySignal } from '@freshet/kit'
 import {
   BSON,
   type Document,
@@ -85,11 +86,12 @@ export class PinnedDriverConnection implements PinnedConnection {
   ): Promise<PinnedDriverConnection> {
     signal.throwIfAborted()
     const withinMs = AbortSignal.timeout(timeoutMs)
-    const either = AbortSignal.any([withinMs, signal])
     try {
-      const options = { operationName: 'pin', serverSelectionTimeoutMS: timeoutMs, signal: either }
-      const server = await topologyOf(parts.guarded).selectServer(ReadPreference.primary, options)
-      const connection = await server.pool.checkOut({ timeoutContext, signal: either })
+      const { server, connection } = await withAnySignal([withinMs, signal], async (either) => {
+        const options = { operationName: 'pin', serverSelectionTimeoutMS: timeoutMs, signal: either }
+        const server = await topologyOf(parts.guarded).selectServer(ReadPreference.primary, options)
+        return { server, connection: await server.pool.checkOut({ timeoutContext, signal: either }) }
+      })
       const pinned = new PinnedDriverConnection(parts, connection, server, signal)
       if (pinned.#ended !== undefined) throw pinned.#ended
       return pinned

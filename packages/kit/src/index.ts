@@ -1,3 +1,4 @@
+export { withAnySignal } from './any-signal.ts'
 export { ByteBudget } from './byte-budget.ts'
 export type { ByteBudgetOptions } from './byte-budget.ts'
 export { CAPACITY_WAIT_MS } from './byte-part.ts'

@@ -1,4 +1,4 @@
-import type { Clock } from '@freshet/kit'
+import { withAnySignal, type Clock } from '@freshet/kit'
 import { highOf, lowOf, positionOf, type Position, type SourceId } from '@freshet/protocol'
 import type { Batch, ChangeSource, Origin } from '../contract.ts'
 import { ChangeStreamError } from '../errors.ts'
@@ -86,7 +86,8 @@ export class MemorySource implements ChangeSource {
       const woken = this.#woken.signal
       at = this.#at
       yield { changes, through: at, provedAt, aliveAt: provedAt }
-      if (changes.length === 0) await this.#clock.sleep(this.#idleMs, AbortSignal.any([signal, epoch, woken]))
+      if (changes.length === 0)
+        await withAnySignal([signal, epoch, woken], (any) => this.#clock.sleep(this.#idleMs, any))
     }
   }
 }
