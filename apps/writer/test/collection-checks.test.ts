@@ -1,11 +1,12 @@
 import { expect, test } from '@jest/globals'
 import { systemClock } from '@freshet/kit'
 import { POSITION_ZERO } from '@freshet/protocol'
-import { eventually } from '@freshet/testkit'
+import { eventually, KeptLog } from '@freshet/testkit'
 import { CollectionChecks } from '../src/store/collection-checks.ts'
 
 test('W8 a collection that is written is checked every five seconds, and no write waits for it', async () => {
   let nowMs = 0
+  const log = new KeptLog()
   let looks = 0
   let found: () => Promise<string | undefined> = async () => undefined
   const checks = new CollectionChecks({
@@ -15,6 +16,7 @@ test('W8 a collection that is written is checked every five seconds, and no writ
     },
     mayExplain: () => true,
     clock: { ...systemClock, now: () => nowMs },
+    log,
   })
   let begun = 0
   const write = (wrote = true): Promise<unknown> =>
@@ -42,6 +44,10 @@ test('W8 a collection that is written is checked every five seconds, and no writ
   // Each write checks again, so a fixed collection can be written at once.
   await expect(write()).rejects.toMatchObject({ code: 'NOT_EXACT' })
   expect([looks, begun]).toEqual([5, 6])
+  // Logged once, since clients are not told the reason.
+  expect(log.lines.map(({ level, fields }) => [level, fields])).toEqual([
+    ['error', { collection: 'a', reason: 'a view' }],
+  ])
   found = async () => undefined
   await write()
   await write()

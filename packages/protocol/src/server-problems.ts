@@ -49,7 +49,7 @@ export const serverProblems = {
     title: 'The collection cannot be served exactly',
     retryable: false,
     remedy:
-      'The operator must replace it with a plain collection or table: views, time series, capped collections and collections with their own collation are not supported. The log of a reader, and refusedCollections in /statusz of its management port, have the reason.',
+      'The operator must replace it with a plain collection or table: views, time series, capped collections and collections with their own collation are not supported. The log of the service, and refusedCollections in /statusz of a reader, have the reason.',
   },
   'outcome-unknown': {
     status: 504,

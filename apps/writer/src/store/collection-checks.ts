@@ -1,4 +1,4 @@
-import { CoalescedCall, type Clock } from '@freshet/kit'
+import { CoalescedCall, type Clock, type Log } from '@freshet/kit'
 import type { StoredCollection } from '@freshet/protocol'
 import type { Acknowledged } from './contract.ts'
 import { StoreError } from './errors.ts'
@@ -23,6 +23,8 @@ export interface CollectionChecksParts {
   /** Whether the kind of the collection may be the cause of an error that does not say so. */
   readonly mayExplain: (error: unknown) => boolean
   readonly clock: Clock
+  /** Gets the reason for each refused collection, which clients do not get. */
+  readonly log: Log
 }
 
 /**
@@ -67,6 +69,11 @@ export class CollectionChecks {
       checks: new CoalescedCall(async () => {
         state.checkedMs = this.#parts.clock.now()
         const reason = await this.#parts.check(collection)
+        if (reason !== undefined && reason !== state.last?.reason)
+          this.#parts.log.error(
+            { collection: collection.stored, reason },
+            'the collection cannot be served exactly, and writes to it are refused',
+          )
         state.last = { reason }
         return reason
       }),

@@ -54,6 +54,7 @@ export function openMongodb(
     check: followableBy(connection, database),
     mayExplain: mayBeOfKind,
     clock,
+    log,
   })
   return {
     codec: mongodbCodec,

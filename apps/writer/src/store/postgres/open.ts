@@ -43,6 +43,7 @@ export function openPostgres(
     check: tableCheck({ connection, publication }),
     mayExplain: mayBeOfKind,
     clock,
+    log,
   })
   const transactions = new Transactions({
     connection,
