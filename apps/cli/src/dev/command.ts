@@ -11,7 +11,7 @@ import { databaseKinds, kindOf } from './run-database.ts'
 
 const options = defineOptions({
   readers: count('readers', 2, 'How many readers to start.', { min: 1, max: 64 }),
-  deliveries: count('deliveries', 2, 'How many delivery services to start.', { max: 32 }),
+  deliveries: count('deliveries', 2, 'How many delivery services to start; none on PostgreSQL.', { max: 32 }),
   port: count(
     'port',
     7400,

@@ -20,7 +20,7 @@ export const mongodbOptions = defineOptions({
   feedBatchMs: ms(
     'feed-batch',
     0,
-    'Takes changes of MongoDB in batches, at most one in this time: cheaper, and visible that much later.',
+    'Takes changes of MongoDB in batches, at most one in this time (up to 1s): cheaper, and visible that much later.',
     { max: 1_000 },
   ),
 })
