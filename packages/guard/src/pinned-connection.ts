@@ -204,10 +204,13 @@ export class PinnedDriverConnection implements PinnedConnection {
 
   /** A member that was the primary may lag behind the next one, so its replies prove nothing about the set any more. */
   readonly #onTopology = ({ newDescription }: TopologyDescriptionChangedEvent): void => {
-    if (newDescription.servers.get(this.#server.description.address)?.isWritable !== true)
-      this.#end(notPrimary())
+    const server = newDescription.servers.get(this.#server.description.address)
+    if (server?.isWritable) return
+    this.#end(server?.type === 'Unknown' ? unreachable() : notPrimary())
   }
 }
+
+const unreachable = (): GuardError => new GuardError('UNREACHABLE', 'the server cannot be reached any more')
 
 const notPrimary = (): GuardError => new GuardError('UNREACHABLE', 'the server is no longer the primary')
 
