@@ -130,10 +130,21 @@ export interface ServiceOptions {
 export async function startService(
   app: 'reader' | 'writer',
   database: TestDatabase,
-  { access = 'public', words: further = [] }: ServiceOptions = {},
+  { access = 'public', words = [] }: ServiceOptions = {},
+): Promise<Contestant> {
+  const env = { FRESHET_MONGODB_URI: database.uriFor(app) }
+  return await startOn(app, env, collectionFile(access), [`--database=${name}`, ...words])
+}
+
+/** Starts a service on any database. @param env names the database. */
+export async function startOn(
+  app: 'reader' | 'writer',
+  env: Readonly<Record<string, string>>,
+  file: object,
+  further: readonly string[],
 ): Promise<Contestant> {
   const folder = await mkdtemp(join(tmpdir(), 'freshet-bench-'))
-  await writeFile(join(folder, `${collection}.json`), JSON.stringify(collectionFile(access)))
+  await writeFile(join(folder, `${collection}.json`), JSON.stringify(file))
   const heapMiB = app === 'reader' ? Math.ceil(cacheMiB / 0.75) + 64 : 256
   const words = [
     `--max-old-space-size=${heapMiB}`,
@@ -143,13 +154,11 @@ export async function startService(
     '--log-level=error',
     // Connections are idle while others are measured.
     '--idle=10m',
-    `--database=${name}`,
     `--collections=${folder}`,
     ...(app === 'reader' ? [`--cache-size=${cacheMiB}MiB`] : []),
     ...further,
   ]
-  const env = { FRESHET_TOKEN_SECRET: secret, FRESHET_MONGODB_URI: database.uriFor(app) }
-  return await startNode(app, words, env, folder)
+  return await startNode(app, words, { FRESHET_TOKEN_SECRET: secret, ...env }, folder)
 }
 
 /** Makes a reader cache the first documents, in requests for many at once. */
