@@ -38,8 +38,8 @@ async function until(reader: Contestant, n: number, mark: string): Promise<void>
 }
 
 /** Processor time that some work takes of each, in seconds. */
-async function cpuOf<const N extends readonly (() => Promise<number>)[]>(
-  of: N,
+async function cpuOf(
+  of: readonly (() => Promise<number>)[],
   work: () => Promise<unknown>,
 ): Promise<readonly number[]> {
   const before = await Promise.all(of.map((cpu) => cpu()))
