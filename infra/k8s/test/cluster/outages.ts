@@ -189,13 +189,16 @@ export async function crashNode({ kubectl, load, others }: UnderLoad): Promise<s
     { everyMs: 500 },
   )
   for (const role of ['reader', 'writer', 'delivery']) await kubectl.rolledOut(`freshet-${role}`)
-  const earlier = new Set([...lost.lostFrom, ...open.lostFrom])
-  const again = after.lostFrom.filter((from) => earlier.has(from)).length
+  const again = ({ lostFrom }: Counts, ...earlier: readonly Counts[]): number => {
+    const ports = new Set(earlier.flatMap((counts) => counts.lostFrom))
+    return lostFrom.filter((from) => /:\d+$/.test(from) && ports.has(from)).length
+  }
+  const repeated = again(after, lost, open)
   const line =
-    `until the node was NotReady ${told(lost)}; then ${told(open)}; ` +
-    `afterwards ${told(after)}, ${again} of the lost from ports of earlier ones`
+    `until the node was NotReady ${told(lost)}; then ${told(open)}, ${again(open, lost)} of the lost from ports of earlier ones; ` +
+    `afterwards ${told(after)}, ${repeated} of the lost from ports of earlier ones`
   const { missing, gaps } = after.streams
-  if (lost.wrong + open.wrong + (after.lost - again) + after.wrong + missing + gaps > 0)
+  if (lost.wrong + open.wrong + (after.lost - repeated) + after.wrong + missing + gaps > 0)
     throw new Error(`${line}; ${after.examples.join('; ')}`)
   return line
 }
