@@ -75,12 +75,12 @@ async function measure(source: Source): Promise<Readonly<Record<string, string>>
         await first.clients.send(requests, () => get(Math.floor(Math.random() * 1_000)), 200)
         await writes(source)
         const visibleMs: number[] = []
-        const [reader = 0] = await cpuOf([() => first.cpuSeconds()], () => writes(source, first, visibleMs))
+        await writes(source, first, visibleMs)
         row['commit to visible'] =
           `p50 ${median(visibleMs).toFixed(1)}, p99 ${quantile(visibleMs, 0.99).toFixed(1)} ms`
-        row['reader, per event'] = us(reader, events)
       }
-      const [cpu = 0] = await cpuOf([database], () => writes(source))
+      const [cpu = 0, reader = 0] = await cpuOf([database, () => first.cpuSeconds()], () => writes(source))
+      if (count === 1) row['reader, per event'] = us(reader, events)
       row[`database, per event, ${count} readers`] = `+ ${us(cpu - alone, events)}`
     }
     const [first] = readers

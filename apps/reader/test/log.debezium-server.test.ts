@@ -1,5 +1,4 @@
 import { expect, test } from '@jest/globals'
-import { setTimeout as pause } from 'node:timers/promises'
 import {
   DebeziumServer,
   findMariaDb,
@@ -12,7 +11,7 @@ import {
   natsServerSettings,
 } from '@freshet/debezium'
 import { eventually, seededRandom } from '@freshet/testkit'
-import { answering, judge, load, say } from './support/log/judge.ts'
+import { answering, judge, killUnderLoad } from './support/log/judge.ts'
 import { judgedMariaDb, mariaDbTables } from './support/log/judged-databases.ts'
 import { JudgedReader } from './support/log/judged-reader.ts'
 import { digestOf, JudgedTable } from './support/log/judged-table.ts'
@@ -22,9 +21,6 @@ const nats = await ifInstalled('nats-server', installNats)
 const server = mariadbd && (await ifInstalled('Debezium Server', installDebeziumServer))
 
 const testIfInstalled = nats === undefined || server === undefined ? test.skip : test
-
-/** How often Debezium Server is killed. NATS is killed at the third time, a reader at the fourth. */
-const KILLS = Number(process.env['FRESHET_TEST_KILLS'] ?? 6)
 
 testIfInstalled(
   'MariaDB → Debezium Server → NATS → two readers: no wrong answer, whatever is killed',
@@ -52,25 +48,7 @@ testIfInstalled(
       seededRandom(),
       () => table.committed - (one.answers.at(-1)?.mark ?? 0),
     )
-    for (let kill = 1; kill <= KILLS; kill += 1) {
-      await load(table, 60)
-      await debezium.server.stop('SIGKILL')
-      say(`Debezium Server is killed for the ${kill}. time after ${table.committed} transactions`)
-      if (kill === 3) {
-        await stream.server.stop('SIGKILL')
-        await stream.server.start()
-        say('NATS was killed')
-      }
-      if (kill === 4) {
-        await two.kill()
-        two.start()
-        say('a reader was killed')
-      }
-      await debezium.server.start()
-      // Somewhere in what it has to catch up.
-      await pause(100 * kill)
-    }
-    await load(table, 60)
+    await killUnderLoad(table, { debezium: debezium.server, log: stream.server, reader: two })
     await judge(table, readers, () => debezium.server.printed.slice(-3_000))
 
     // Outside of the writers' transactions: MariaDB commits it at once.

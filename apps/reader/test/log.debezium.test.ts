@@ -1,5 +1,4 @@
 import { test } from '@jest/globals'
-import { setTimeout as pause } from 'node:timers/promises'
 import {
   Connect,
   ifInstalled,
@@ -12,7 +11,7 @@ import {
 import { TestDatabase } from '@freshet/postgres'
 import { seededRandom } from '@freshet/testkit'
 import { Bridge } from './support/log/bridge.ts'
-import { answering, judge, load, say } from './support/log/judge.ts'
+import { answering, judge, killUnderLoad } from './support/log/judge.ts'
 import { judgedPostgres, postgresTables } from './support/log/judged-databases.ts'
 import { JudgedReader } from './support/log/judged-reader.ts'
 import { JudgedTable } from './support/log/judged-table.ts'
@@ -21,9 +20,6 @@ const jars = await ifInstalled('Kafka and Debezium', installJars)
 const nats = await ifInstalled('nats-server', installNats)
 
 const testIfInstalled = jars === undefined || nats === undefined ? test.skip : test
-
-/** How often Connect is killed. The broker is killed at the third time, a reader at the fourth. */
-const KILLS = Number(process.env['FRESHET_TEST_KILLS'] ?? 6)
 
 testIfInstalled(
   'PostgreSQL → Debezium → Kafka → two readers, and → NATS → one: no wrong answer, whatever is killed',
@@ -53,25 +49,7 @@ testIfInstalled(
       seededRandom(),
       () => table.committed - (one.answers.at(-1)?.mark ?? 0),
     )
-    for (let kill = 1; kill <= KILLS; kill += 1) {
-      await load(table, 60)
-      await connect.server.stop('SIGKILL')
-      say(`Connect is killed for the ${kill}. time after ${table.committed} transactions`)
-      if (kill === 3) {
-        await kafka.server.stop('SIGKILL')
-        await kafka.server.start()
-        say('the broker was killed')
-      }
-      if (kill === 4) {
-        await two.kill()
-        two.start()
-        say('a reader was killed')
-      }
-      await connect.server.start()
-      // Somewhere in what it has to catch up.
-      await pause(100 * kill)
-    }
-    await load(table, 60)
+    await killUnderLoad(table, { debezium: connect.server, log: kafka.server, reader: two })
     await judge(table, readers, () => connect.server.printed.slice(-3_000))
   },
   1_200_000,

@@ -1,9 +1,11 @@
 import { expect } from '@jest/globals'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Server } from '@freshet/debezium'
 import { eventually } from '@freshet/testkit'
 import type { JudgedReader } from './judged-reader.ts'
 import type { JudgedTable } from './judged-table.ts'
 
-export const say = (text: string): void => void process.stderr.write(`${new Date().toISOString()} ${text}\n`)
+const say = (text: string): void => void process.stderr.write(`${new Date().toISOString()} ${text}\n`)
 
 /** Resolves when every reader has answered. */
 export async function answering(readers: readonly JudgedReader[]): Promise<void> {
@@ -11,8 +13,37 @@ export async function answering(readers: readonly JudgedReader[]): Promise<void>
   say('all readers answer')
 }
 
+/** How often Debezium is killed. */
+const KILLS = Number(process.env['FRESHET_TEST_KILLS'] ?? 6)
+
+/** Kills Debezium again and again under load; also the server of the log at the third time, and a reader at the fourth. */
+export async function killUnderLoad(
+  table: JudgedTable,
+  { debezium, log, reader }: Readonly<{ debezium: Server; log: Server; reader: JudgedReader }>,
+): Promise<void> {
+  for (let kill = 1; kill <= KILLS; kill += 1) {
+    await load(table, 60)
+    await debezium.stop('SIGKILL')
+    say(`Debezium is killed for the ${kill}. time after ${table.committed} transactions`)
+    if (kill === 3) {
+      await log.stop('SIGKILL')
+      await log.start()
+      say('the server of the log was killed')
+    }
+    if (kill === 4) {
+      await reader.kill()
+      reader.start()
+      say('a reader was killed')
+    }
+    await debezium.start()
+    // Somewhere in what it has to catch up.
+    await pause(100 * kill)
+  }
+  await load(table, 60)
+}
+
 /** Resolves when this many more transactions were committed. */
-export async function load(table: JudgedTable, transactions: number): Promise<void> {
+async function load(table: JudgedTable, transactions: number): Promise<void> {
   const from = table.committed
   await eventually(() => expect(table.committed).toBeGreaterThan(from + transactions), {
     withinMs: 300_000,
