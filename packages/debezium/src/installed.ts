@@ -38,7 +38,8 @@ export async function installDebeziumServer(): Promise<string> {
     run(
       'mvn',
       ['-q', '-B', `${dependencyPlugin}:unpack`, `-Dartifact=${serverArtifact}`, `-DoutputDirectory=${into}`],
-      { timeout: SERVER_WITHIN_MS },
+      // Without a project, the plugin writes its marks into the current directory.
+      { timeout: SERVER_WITHIN_MS, cwd: into },
     ),
   )
   return join(folder, 'debezium-server')
