@@ -24,15 +24,15 @@ const LONGEST_TEXT_BYTES = 16 * 1024
 const OVERHEAD_BYTES = 40
 
 /** One version of a document, ready to send. Immutable. */
-export interface Representation {
+export interface Representation<B extends string | Buffer = string | Buffer> {
   /** Including the quotes. */
   readonly etag: string
   /** The JSON bytes: a `latin1` string, or a Buffer that owns its memory. */
-  readonly body: string | Buffer
+  readonly body: B
 }
 
 /** A representation as it is cached. Up to 16 KiB it is one string, the ETag and then the body: an object with two takes 90 bytes more. */
-export type CachedDocument = string | Representation
+export type CachedDocument = string | Representation<Buffer>
 
 /** Encodes documents for the cache: all expensive work is done here, once per version. */
 export function documentEncoder(encode: DocumentCodec['encode']): Encoder<CachedDocument> {
@@ -45,13 +45,10 @@ export function documentEncoder(encode: DocumentCodec['encode']): Encoder<Cached
         return Buffer.concat([etag, json]).toString('latin1')
       return { etag: etag.toString('latin1'), body: json }
     },
-    sizeOf: (cached) => {
-      if (typeof cached === 'string') return textBytes(cached)
-      const { etag, body } = cached
-      return (
-        OVERHEAD_BYTES + textBytes(etag) + (typeof body === 'string' ? textBytes(body) : bufferBytes(body))
-      )
-    },
+    sizeOf: (cached) =>
+      typeof cached === 'string'
+        ? textBytes(cached)
+        : OVERHEAD_BYTES + textBytes(cached.etag) + bufferBytes(cached.body),
   }
 }
 

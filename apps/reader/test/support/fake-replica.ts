@@ -98,7 +98,7 @@ export class FakeReplica implements Replica<CachedDocument> {
     const representation = this.documents.get(key)
     if (representation === undefined) return ABSENT
     const { etag, body } = representation
-    return typeof body === 'string' ? etag + body : representation
+    return typeof body === 'string' ? etag + body : { etag, body }
   }
 
   get(collection: string, id: string, options?: ReadOptions): Promise<Answer<CachedDocument>> {

@@ -38,13 +38,6 @@ export class NatsTransport implements LogTransport {
     signal.throwIfAborted()
     const { config, ...info } = await this.#info()
     const id = idOf(info)
-    const limits = [
-      ['max_age', config.max_age],
-      ['max_msgs', config.max_msgs],
-      ['max_bytes', config.max_bytes],
-    ] as const
-    const limited = limits.filter(([, value]) => value > 0).map(([name, value]) => `${name} ${value}`)
-    if (config.retention !== RetentionPolicy.Limits) limited.push(`retention ${config.retention}`)
     if (config.storage !== StorageType.File)
       return {
         id,
@@ -52,6 +45,13 @@ export class NatsTransport implements LogTransport {
         remedy:
           'Create the stream anew with file storage: debezium.sink.nats-jetstream.storage=file in Debezium Server.',
       }
+    const limits = [
+      ['max_age', config.max_age],
+      ['max_msgs', config.max_msgs],
+      ['max_bytes', config.max_bytes],
+    ] as const
+    const limited = limits.filter(([, value]) => value > 0).map(([name, value]) => `${name} ${value}`)
+    if (config.retention !== RetentionPolicy.Limits) limited.push(`retention ${config.retention}`)
     if (limited.length === 0) return { id }
     const fault = `but messages of the stream ${config.name} are deleted: ${limited.join(', ')}`
     return { id, fault, remedy: 'Remove these limits, and create the stream anew.' }
