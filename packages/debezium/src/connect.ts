@@ -1,6 +1,5 @@
 import { findFreePort } from '@freshet/postgres'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { lines } from './kafka.ts'
 import { javaFlags, Server } from './server.ts'
@@ -19,57 +18,47 @@ export interface ConnectOptions {
 /** Kafka Connect with one connector, in about six seconds. Its place in the database's log survives a kill. */
 export class Connect implements AsyncDisposable {
   readonly server: Server
-  readonly #folder: string
 
-  private constructor(folder: string, server: Server) {
-    this.#folder = folder
+  private constructor(server: Server) {
     this.server = server
   }
 
   static async open({ jars, kafka, connector, flushEveryMs = 1_000 }: ConnectOptions): Promise<Connect> {
-    const folder = await mkdtemp(join(tmpdir(), 'freshet-connect-'))
     const port = await findFreePort()
-    const [worker, source] = [join(folder, 'worker.properties'), join(folder, 'connector.properties')]
-    const converters = {
-      'key.converter': 'org.apache.kafka.connect.json.JsonConverter',
-      'key.converter.schemas.enable': 'false',
-      'value.converter': 'org.apache.kafka.connect.json.JsonConverter',
-      'value.converter.schemas.enable': 'false',
-    }
-    await writeFile(
-      worker,
-      lines({
-        ...converters,
-        'bootstrap.servers': kafka,
-        'offset.storage.file.filename': join(folder, 'offsets'),
-        'offset.flush.interval.ms': String(flushEveryMs),
-        listeners: `http://127.0.0.1:${port}`,
-        'plugin.discovery': 'only_scan',
-      }),
-    )
     const name = connector['name'] ?? 'freshet'
-    await writeFile(source, lines({ ...connector, name, 'tasks.max': '1' }))
-    const server = new Server({
-      name: 'Kafka Connect',
-      program: 'java',
-      args: [...javaFlags(jars, 256), 'org.apache.kafka.connect.cli.ConnectStandalone', worker, source],
-      cwd: folder,
-      ready: () => running(`http://127.0.0.1:${port}/connectors/${name}/status`),
+    const server = await Server.open('Kafka Connect', async (folder) => {
+      const [worker, source] = [join(folder, 'worker.properties'), join(folder, 'connector.properties')]
+      await writeFile(
+        worker,
+        lines({
+          ...converters,
+          'bootstrap.servers': kafka,
+          'offset.storage.file.filename': join(folder, 'offsets'),
+          'offset.flush.interval.ms': String(flushEveryMs),
+          listeners: `http://127.0.0.1:${port}`,
+          'plugin.discovery': 'only_scan',
+        }),
+      )
+      await writeFile(source, lines({ ...connector, name, 'tasks.max': '1' }))
+      return {
+        program: 'java',
+        args: [...javaFlags(jars, 256), 'org.apache.kafka.connect.cli.ConnectStandalone', worker, source],
+        ready: () => running(`http://127.0.0.1:${port}/connectors/${name}/status`),
+      }
     })
-    const connect = new Connect(folder, server)
-    try {
-      await server.start()
-      return connect
-    } catch (error) {
-      await connect[Symbol.asyncDispose]()
-      throw error
-    }
+    return new Connect(server)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.server.stop('SIGKILL')
-    await rm(this.#folder, { recursive: true, force: true })
+    await this.server[Symbol.asyncDispose]()
   }
+}
+
+const converters: Readonly<Record<string, string>> = {
+  'key.converter': 'org.apache.kafka.connect.json.JsonConverter',
+  'key.converter.schemas.enable': 'false',
+  'value.converter': 'org.apache.kafka.connect.json.JsonConverter',
+  'value.converter.schemas.enable': 'false',
 }
 
 /** Whether the task of a connector runs. @throws {Error} it has failed. */

@@ -1,6 +1,5 @@
 import { findFreePort } from '@freshet/postgres'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { lines } from './kafka.ts'
 import { Server } from './server.ts'
@@ -15,55 +14,45 @@ export interface DebeziumServerOptions {
 /** Debezium Server, in about ten seconds. Its place in the database's log survives a kill. */
 export class DebeziumServer implements AsyncDisposable {
   readonly server: Server
-  readonly #folder: string
 
-  private constructor(folder: string, server: Server) {
-    this.#folder = folder
+  private constructor(server: Server) {
     this.server = server
   }
 
   static async open({ installed, properties }: DebeziumServerOptions): Promise<DebeziumServer> {
-    const folder = await mkdtemp(join(tmpdir(), 'freshet-debezium-'))
     const port = await findFreePort()
-    const config = join(folder, 'config')
-    await mkdir(config)
-    await writeFile(
-      join(config, 'application.properties'),
-      lines({
-        ...properties,
-        'debezium.source.offset.storage.file.filename': join(folder, 'offsets'),
-        'debezium.source.offset.flush.interval.ms': '1000',
-        'debezium.source.schema.history.internal': 'io.debezium.storage.file.history.FileSchemaHistory',
-        'debezium.source.schema.history.internal.file.filename': join(folder, 'schemas'),
-        'quarkus.http.host': '127.0.0.1',
-        'quarkus.http.port': String(port),
-        'quarkus.log.level': 'WARN',
-      }),
-    )
-    const jars = `${installed}/*:${config}:${installed}/lib/*`
-    const flags = ['-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
-    const server = new Server({
-      name: 'Debezium Server',
-      program: javaOfServer(),
-      args: [...flags, '-cp', jars, 'io.debezium.server.Main'],
-      cwd: folder,
-      ready: () => isLive(port),
+    const server = await Server.open('Debezium Server', async (folder) => {
+      const config = join(folder, 'config')
+      await mkdir(config)
+      await writeFile(
+        join(config, 'application.properties'),
+        lines({
+          ...properties,
+          'debezium.source.offset.storage.file.filename': join(folder, 'offsets'),
+          'debezium.source.offset.flush.interval.ms': '1000',
+          'debezium.source.schema.history.internal': 'io.debezium.storage.file.history.FileSchemaHistory',
+          'debezium.source.schema.history.internal.file.filename': join(folder, 'schemas'),
+          'quarkus.http.host': '127.0.0.1',
+          'quarkus.http.port': String(port),
+          'quarkus.log.level': 'WARN',
+        }),
+      )
+      const jars = `${installed}/*:${config}:${installed}/lib/*`
+      return {
+        program: javaOfServer(),
+        args: [...flags, '-cp', jars, 'io.debezium.server.Main'],
+        ready: () => isLive(port),
+      }
     })
-    const debezium = new DebeziumServer(folder, server)
-    try {
-      await server.start()
-      return debezium
-    } catch (error) {
-      await debezium[Symbol.asyncDispose]()
-      throw error
-    }
+    return new DebeziumServer(server)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.server.stop('SIGKILL')
-    await rm(this.#folder, { recursive: true, force: true })
+    await this.server[Symbol.asyncDispose]()
   }
 }
+
+const flags = ['-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
 
 /** Java 21 or newer, from `JAVA_HOME` or else the `PATH`. */
 export function javaOfServer(): string {

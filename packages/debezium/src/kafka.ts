@@ -1,8 +1,7 @@
 import { findFreePort } from '@freshet/postgres'
 import { randomBytes } from 'node:crypto'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { javaFlags, Server } from './server.ts'
 
@@ -13,20 +12,17 @@ export class Kafka implements AsyncDisposable {
   readonly server: Server
   /** `host:port` */
   readonly address: string
-  readonly #folder: string
 
-  private constructor(folder: string, address: string, server: Server) {
-    this.#folder = folder
+  private constructor(address: string, server: Server) {
     this.address = address
     this.server = server
   }
 
   /** @param jars of `installJars`. */
   static async open(jars: string): Promise<Kafka> {
-    const folder = await mkdtemp(join(tmpdir(), 'freshet-kafka-'))
-    try {
-      const port = await findFreePort()
-      const controller = await findFreePort()
+    const port = await findFreePort()
+    const controller = await findFreePort()
+    const server = await Server.open('Kafka', async (folder) => {
       const data = join(folder, 'data')
       await mkdir(data)
       // Otherwise another Java process would have to format the directory.
@@ -36,24 +32,17 @@ export class Kafka implements AsyncDisposable {
       )
       const file = join(folder, 'kafka.properties')
       await writeFile(file, lines({ ...settings, ...listeners(port, controller), 'log.dirs': data }))
-      const server = new Server({
-        name: 'Kafka',
+      return {
         program: 'java',
         args: [...javaFlags(jars, 256), 'kafka.Kafka', file],
-        cwd: folder,
         ready: () => accepts(port),
-      })
-      await server.start()
-      return new Kafka(folder, `127.0.0.1:${port}`, server)
-    } catch (error) {
-      await rm(folder, { recursive: true, force: true })
-      throw error
-    }
+      }
+    })
+    return new Kafka(`127.0.0.1:${port}`, server)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.server.stop('SIGKILL')
-    await rm(this.#folder, { recursive: true, force: true })
+    await this.server[Symbol.asyncDispose]()
   }
 }
 

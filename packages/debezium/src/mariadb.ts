@@ -1,7 +1,6 @@
 import { findFreePort } from '@freshet/postgres'
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise'
@@ -25,50 +24,43 @@ export class MariaDb implements AsyncDisposable {
   readonly server: Server
   /** The user of a connector. */
   readonly user: BinaryLogUser
-  readonly #folder: string
 
-  private constructor(folder: string, port: number, server: Server) {
-    this.#folder = folder
+  private constructor(port: number, server: Server) {
     this.server = server
     this.user = { hostname: '127.0.0.1', port, user, password: user, database }
   }
 
   /** @param statements run in the new database `app`. */
   static async open(statements: readonly string[]): Promise<MariaDb> {
-    const folder = await mkdtemp(join(tmpdir(), 'freshet-mariadb-'))
-    const data = join(folder, 'data')
     const port = await findFreePort()
-    const shared = [
-      '--no-defaults',
-      `--datadir=${data}`,
-      ...(process.getuid?.() === 0 ? ['--user=root'] : []),
-    ]
-    const server = new Server({
-      name: 'MariaDB',
-      program: 'mariadbd',
-      args: [
-        ...shared,
-        '--bind-address=127.0.0.1',
-        `--port=${port}`,
-        `--socket=${socketIn(folder)}`,
-        '--log-bin=binlog',
-        '--binlog-format=ROW',
-        '--binlog-row-image=FULL',
-        '--server-id=1',
-        '--group-concat-max-len=1000000',
-      ],
-      cwd: folder,
-      ready: () => accepts(port),
-    })
-    const mariadb = new MariaDb(folder, port, server)
-    try {
+    const server = await Server.open('MariaDB', async (folder) => {
+      const data = join(folder, 'data')
       await mkdir(data)
-      await run('mariadb-install-db', [
-        ...shared,
-        '--auth-root-authentication-method=normal',
-        '--skip-test-db',
-      ])
-      await server.start()
+      const shared = [
+        '--no-defaults',
+        `--datadir=${data}`,
+        ...(process.getuid?.() === 0 ? ['--user=root'] : []),
+      ]
+      const setUp = ['--auth-root-authentication-method=normal', '--skip-test-db']
+      await run('mariadb-install-db', [...shared, ...setUp])
+      return {
+        program: 'mariadbd',
+        args: [
+          ...shared,
+          '--bind-address=127.0.0.1',
+          `--port=${port}`,
+          `--socket=${socketIn(folder)}`,
+          '--log-bin=binlog',
+          '--binlog-format=ROW',
+          '--binlog-row-image=FULL',
+          '--server-id=1',
+          '--group-concat-max-len=1000000',
+        ],
+        ready: () => accepts(port),
+      }
+    })
+    const mariadb = new MariaDb(port, server)
+    try {
       const admin = await mariadb.#connect()
       await admin.query(`create database ${database}`)
       await admin.query(`use ${database}`)
@@ -101,15 +93,14 @@ export class MariaDb implements AsyncDisposable {
 
   #connect(name?: string): Promise<Connection> {
     return createConnection({
-      socketPath: socketIn(this.#folder),
+      socketPath: socketIn(this.server.folder),
       user: 'root',
       ...(name !== undefined && { database: name }),
     })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.server.stop('SIGKILL')
-    await rm(this.#folder, { recursive: true, force: true })
+    await this.server[Symbol.asyncDispose]()
   }
 }
 

@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 
 export interface ServerCommand {
-  readonly name: string
   readonly program: string
   readonly args: readonly string[]
-  readonly cwd: string
   /** Resolves when it can be used; called again and again until then. */
   readonly ready: () => Promise<boolean>
 }
@@ -12,16 +13,42 @@ export interface ServerCommand {
 const RETRY_MS = 50
 const READY_WITHIN_MS = 90_000
 
-/** One server process, which can be killed and started again. If this process is killed, a watchdog ends the server. */
-export class Server {
+/**
+ * One server process with a folder of its own, which can be killed and started again. If this process is killed, a watchdog ends
+ * the server.
+ */
+export class Server implements AsyncDisposable {
+  /** Removed when the server is disposed of. */
+  readonly folder: string
+  readonly #name: string
   readonly #command: ServerCommand
   #child: ChildProcess | undefined
   #watchdog: ChildProcess | undefined
   /** The end of what it printed. */
   #printed = ''
 
-  constructor(command: ServerCommand) {
+  private constructor(name: string, folder: string, command: ServerCommand) {
+    this.#name = name
+    this.folder = folder
     this.#command = command
+  }
+
+  /**
+   * Resolves when the server can be used. If it cannot, nothing of it is left.
+   * @param prepare fills the new folder, in which the server runs until it is disposed of, and says how to start it there.
+   */
+  static async open(name: string, prepare: (folder: string) => Promise<ServerCommand>): Promise<Server> {
+    const folder = await mkdtemp(join(tmpdir(), 'freshet-server-'))
+    let server: Server | undefined
+    try {
+      server = new Server(name, folder, await prepare(folder))
+      await server.start()
+      return server
+    } catch (error) {
+      await server?.stop('SIGKILL')
+      await rm(folder, { recursive: true, force: true })
+      throw error
+    }
   }
 
   /** The end of what the server printed. */
@@ -31,9 +58,13 @@ export class Server {
 
   /** Resolves when the server can be used. */
   async start(): Promise<void> {
-    const { name, program, args, cwd, ready } = this.#command
+    const { program, args, ready } = this.#command
     // It must not receive the Ctrl-C of a terminal.
-    const child = spawn(program, [...args], { cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(program, [...args], {
+      cwd: this.folder,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     this.#child = child
     this.#watch(child)
     for (const stream of [child.stdout, child.stderr])
@@ -48,7 +79,7 @@ export class Server {
     while (!(await ready())) {
       if (failure !== undefined) throw failure
       if (child.exitCode !== null || child.signalCode !== null || Date.now() > until)
-        throw new Error(`${name} did not start: ${this.#printed}`)
+        throw new Error(`${this.#name} did not start: ${this.#printed}`)
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
     }
   }
@@ -62,6 +93,12 @@ export class Server {
     child.kill(signal)
     await ended
     this.#watchdog?.kill()
+  }
+
+  /** Kills the server, and removes its folder. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop('SIGKILL')
+    await rm(this.folder, { recursive: true, force: true })
   }
 
   #watch({ pid }: ChildProcess): void {
