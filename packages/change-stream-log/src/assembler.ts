@@ -121,12 +121,13 @@ export class LogAssembler {
     const { transaction } = event.origin
     if (transaction === undefined)
       throw new ChangeStreamError('UNSUPPORTED', `expected a transaction in the record at offset ${offset}`, {
-        remedy: 'Set provide.transaction.metadata=true, and create the topic anew.',
+        remedy:
+          'Set provide.transaction.metadata=true, use no XA transactions of MySQL or MariaDB, and create the topic anew.',
       })
     if (!this.#transactions.isApplied(transaction)) this.#transactions.add(transaction, event, bytes, offset)
   }
 
-  /** MySQL and MariaDB commit a TRUNCATE by itself, at once. Debezium 3.6 writes the BEGIN of its transaction, and no END. */
+  /** MySQL and MariaDB commit a TRUNCATE by itself, at once. Debezium 3.6 writes no END of its transaction. */
   #endTruncate({ connector, transaction }: RecordOrigin, offset: number): void {
     if (transaction !== undefined && (connector === 'mysql' || connector === 'mariadb'))
       this.#end(transaction, 1, offset)

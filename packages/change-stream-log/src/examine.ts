@@ -138,7 +138,7 @@ class Seen {
         'transactions',
         loose === 0 && (transactions > 0 || this.#tables.size === 0 || this.#snapshots.size > 0),
         `${transactions} transactions, ${loose} changes outside of one`,
-        'Set provide.transaction.metadata=true, and create the topic anew.',
+        'Set provide.transaction.metadata=true, use no XA transactions of MySQL or MariaDB, and create the topic anew.',
       ),
       finding(
         'nothing missing',

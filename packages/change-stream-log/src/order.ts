@@ -5,7 +5,7 @@
 export interface SourceOrder {
   /** Never decreases from one transaction to the next. */
   readonly commit: string | undefined
-  /** Increases from one change of a row to the next. */
+  /** Never decreases from one change of a row to the next. */
   readonly change: string
 }
 
@@ -35,14 +35,17 @@ function postgres({ lsn, sequence }: SourceBlock): SourceOrder | undefined {
   return change === undefined ? undefined : { commit: digits(previous), change }
 }
 
-/** The binary log of one server; another server has an order of its own. */
-function binaryLog({ server_id, file, pos, row }: SourceBlock): SourceOrder | undefined {
+/**
+ * The binary log of one server; another server has an order of its own. The `row` is no part of it: all statements of a
+ * transaction that MySQL has compressed have one place, and each counts its rows from 0.
+ */
+function binaryLog({ server_id, file, pos }: SourceBlock): SourceOrder | undefined {
   const [, number] = /\.(\d+)$/.exec(text(file) ?? '') ?? []
   const [segment, offset] = [digits(number), digits(pos)]
   if (segment === undefined || offset === undefined) return undefined
   const server = typeof server_id === 'number' ? server_id : 0
-  const commit = `${server}@${segment}/${offset}`
-  return { commit, change: `${commit}/${digits(row) ?? digits(0) ?? ''}` }
+  const at = `${server}@${segment}/${offset}`
+  return { commit: at, change: at }
 }
 
 /** The time of the operation log: seconds and a counter. */

@@ -80,7 +80,10 @@ export class RecordDecoder {
     const origin = originOf(source, members)
     if (op === 'm') return { kind: 'message', origin }
     const table = tableOf(source, offset)
-    if (op === 't') return { kind: 'truncate', table, origin }
+    if (op === 't') {
+      const transaction = origin.transaction ?? truncationOf(source)
+      return { kind: 'truncate', table, origin: { ...origin, transaction } }
+    }
     if (op !== 'c' && op !== 'u' && op !== 'd' && op !== 'r')
       throw unknown(offset, `an operation c, u, d, r, t or m, got ${JSON.stringify(op)}`)
     const after = members.get('after')
@@ -142,6 +145,13 @@ function originOf(source: SourceBlock, members: ReadonlyMap<string, string>): Re
     snapshot: typeof snapshot === 'string' && snapshot !== 'false' ? snapshot : undefined,
     transaction: typeof id === 'string' ? transactionOf(id) : undefined,
   }
+}
+
+/** A TRUNCATE of MySQL is a transaction by itself, which Debezium 3.6 does not name: the GTID does, or else its place. */
+function truncationOf(source: SourceBlock): string | undefined {
+  const { connector, gtid } = source
+  if (connector !== 'mysql') return undefined
+  return typeof gtid === 'string' ? gtid : orderOf(source)?.change
 }
 
 function tableOf({ db, schema, table, collection }: SourceBlock, offset: number): TableName {

@@ -1,7 +1,11 @@
 import type { Entry, MemoryTopic } from './memory-topic.ts'
 
 /** One change of a transaction, of the table `products` unless it names another. */
-export type Write = { readonly table?: string } & (
+export type Write = {
+  readonly table?: string
+  /** The place within its statement. */
+  readonly row?: number
+} & (
   | { readonly op: 'c' | 'u'; readonly id: string; readonly after: Readonly<Record<string, unknown>> }
   | { readonly op: 'd'; readonly id: string }
   | { readonly op: 't' }
@@ -10,22 +14,33 @@ export type Write = { readonly table?: string } & (
 export interface WriterOptions {
   readonly schemas?: boolean
   /** Default: `postgresql`. */
-  readonly connector?: 'postgresql' | 'mariadb'
+  readonly connector?: Connector
+  /** As with `binlog_transaction_compression=ON` of MySQL: all events of a transaction have one place. */
+  readonly compressed?: boolean
 }
 
-/** Writes records as Debezium 3.6 does for PostgreSQL or MariaDB, with its router for one topic. */
+type Connector = 'postgresql' | 'mysql' | 'mariadb'
+
+const serverUuid = '3d080d8f-ecd9-11f1-94d1-02fc00000001'
+
+/** Writes records as Debezium 3.6 does for PostgreSQL, MySQL or MariaDB, with its router for one topic. */
 export class DebeziumWriter {
   readonly #topic: MemoryTopic
   #lsn = 1_000
   #txId = 700
   #commitLsn = 0
   readonly #schemas: boolean
-  readonly #connector: 'postgresql' | 'mariadb'
+  readonly #connector: Connector
+  readonly #compressed: boolean
 
-  constructor(topic: MemoryTopic, { schemas = false, connector = 'postgresql' }: WriterOptions = {}) {
+  constructor(
+    topic: MemoryTopic,
+    { schemas = false, connector = 'postgresql', compressed = false }: WriterOptions = {},
+  ) {
     this.#topic = topic
     this.#schemas = schemas
     this.#connector = connector
+    this.#compressed = compressed
   }
 
   /** Appends a transaction. */
@@ -47,9 +62,10 @@ export class DebeziumWriter {
     const entries = writes.flatMap((write, index) => this.#change(write, index + 1))
     const end = this.#mark('END', writes.length)
     this.#commitLsn = this.#lsn
-    // A TRUNCATE of MariaDB is a transaction by itself, and has no END.
-    const ends = this.#connector === 'postgresql' || writes.every(({ op }) => op !== 't')
-    return [begin, ...entries, ...(ends ? [end] : [])]
+    if (this.#connector === 'postgresql' || writes.every(({ op }) => op !== 't'))
+      return [begin, ...entries, end]
+    // A TRUNCATE is a transaction by itself: without END from MariaDB, and without anything from MySQL.
+    return this.#connector === 'mysql' ? entries : [begin, ...entries]
   }
 
   /** The records of a snapshot of the table. */
@@ -70,14 +86,18 @@ export class DebeziumWriter {
   }
 
   #change(write: Write, order: number): readonly Entry[] {
-    this.#lsn += 8
-    const transaction = { id: this.#transactionId(), total_order: order, data_collection_order: order }
+    if (!this.#compressed) this.#lsn += 8
+    const id = this.#transactionId()
+    const transaction =
+      this.#connector === 'mysql' && write.op === 't'
+        ? null
+        : { id, total_order: order, data_collection_order: order }
     const after = 'after' in write ? write.after : null
     const { table = 'products' } = write
     const value = this.#value({
       before: null,
       after,
-      source: this.#source(table, 'false'),
+      source: this.#source(table, 'false', write.row),
       op: write.op,
       transaction,
     })
@@ -99,22 +119,23 @@ export class DebeziumWriter {
   }
 
   #transactionId(): string {
+    if (this.#connector === 'mysql') return `${serverUuid}:${this.#txId}`
     return this.#connector === 'mariadb' ? `0-1-${this.#txId}` : `${this.#txId}:${this.#lsn}`
   }
 
-  #source(table: string, snapshot: string): Readonly<Record<string, unknown>> {
+  #source(table: string, snapshot: string, row = 0): Readonly<Record<string, unknown>> {
     const sequence = JSON.stringify([
       this.#commitLsn === 0 ? null : String(this.#commitLsn),
       String(this.#lsn),
     ])
     const all = { connector: this.#connector, name: 'app', snapshot, db: 'shop', table }
-    if (this.#connector === 'mariadb')
+    if (this.#connector !== 'postgresql')
       return {
         ...all,
         server_id: 1,
         file: 'binlog.000001',
         pos: this.#lsn,
-        row: 0,
+        row,
         gtid: this.#transactionId(),
       }
     return { ...all, schema: 'public', lsn: this.#lsn, txId: this.#txId, sequence }
