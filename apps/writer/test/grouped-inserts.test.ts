@@ -1,5 +1,6 @@
 import { beforeEach, expect, jest, test } from '@jest/globals'
 import { positionOf, type Position } from '@freshet/protocol'
+import { eventually } from '@freshet/testkit'
 import {
   BSON,
   MongoNetworkError,
@@ -29,12 +30,15 @@ let inserts: GroupedInserts
 beforeEach(() => {
   sent = []
   latestPosition = () => Promise.reject(new Error('it is not needed'))
+  const run = ({ documents: { chunks } }: Document): Promise<Document> =>
+    new Promise((resolve, reject) => {
+      const ids = chunks.slice(1).map((bytes: Uint8Array) => BSON.deserialize(bytes)['_id'])
+      sent.push({ ids, resolve, reject })
+    })
   inserts = new GroupedInserts({
-    run: ({ documents: { chunks } }) =>
-      new Promise((resolve, reject) => {
-        const ids = chunks.slice(1).map((bytes: Uint8Array) => BSON.deserialize(bytes)['_id'])
-        sent.push({ ids, resolve, reject })
-      }),
+    run,
+    repeatable: () => ({ run, [Symbol.asyncDispose]: () => Promise.resolve() }),
+    acknowledgeWithinMs: 5_000,
     latestPosition: () => latestPosition(),
   })
 })
@@ -151,6 +155,22 @@ test.each([
   expect(await later).toEqual({ id: 'c', outcome: 'created', at })
 })
 
+test.each([
+  ['a connection that is lost', new MongoNetworkError('lost')],
+  ['a server that is not primary', new MongoServerError({ code: 10107 })],
+  ['missing rights', new MongoServerError({ code: 13 })],
+])('W10 once a command took too long, %s leaves the outcome unknown', async (_, error) => {
+  const { group, results } = await insertGroup('a', 'b')
+  group.reject(new MongoServerError({ code: 50 }))
+  await eventually(() => expect(sent.at(-1)?.ids).toEqual(['a']))
+  sent.at(-1)?.reject(error)
+  await eventually(() => expect(sent.at(-1)?.ids).toEqual(['b']))
+  sent.at(-1)?.reject(error)
+  await eventually(() => expect(sent.at(-1)?.ids).toEqual(['a', 'b']))
+  sent.at(-1)?.reject(error)
+  expect(await results).toEqual(['a', 'b'].map((id) => ({ id, code: 'OUTCOME_UNKNOWN' })))
+})
+
 test('W10 a single document that a former primary refuses was not written', async () => {
   const result = insert('a')
   sent[0]?.reject(new MongoServerError({ code: 10107 }))
@@ -162,6 +182,8 @@ test('W5 a reply without a time gets the latest position, or each document its o
   latestPosition = () => Promise.resolve(positionOf(9, 1))
   first.group.resolve({ ok: 1, n: 2 })
   expect(await first.results).toMatchObject([{ at: positionOf(9, 1) }, { at: positionOf(9, 1) }])
+  // Until the session of the group has ended.
+  await new Promise(setImmediate)
   const results = Promise.all([insert('c'), insert('c')])
   latestPosition = () => Promise.reject(new Error('no position'))
   sent.at(-2)?.resolve({ ok: 1, n: 1 })

@@ -106,6 +106,11 @@ export function isNotPrimary(error: unknown): boolean {
   return error instanceof MongoServerError && notPrimaryCodes.has(error.code)
 }
 
+/** MaxTimeMSExpired: the command took longer than its own limit. */
+export function isOverTime(error: unknown): boolean {
+  return error instanceof MongoServerError && error.code === 50
+}
+
 /** SnapshotUnavailable: always for capped collections; for others while their definition changes. */
 const snapshotUnavailable = 246
 

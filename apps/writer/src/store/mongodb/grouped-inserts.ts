@@ -1,10 +1,6 @@
 import type { StoredDocument } from '@freshet/documents'
-import type { Position } from '@freshet/protocol'
-import { MongoWriteConcernError, type Document } from 'mongodb'
-import type { Outcome } from '../contract.ts'
 import { StoreError } from '../errors.ts'
-import { isNotPrimary, storeErrorOf, untimed } from './driver-errors.ts'
-import { isTakenId, listOf, positionIn, refusedStatement, writeErrorsOf } from './statements.ts'
+import { InsertGroup, type Insert, type Inserted, type InsertGroupParts } from './insert-group.ts'
 
 /**
  * Commands at a time for each collection. While they run, further documents wait and then share one: a document in a command
@@ -25,13 +21,8 @@ const MAX_DOCUMENTS = 100
 /** The server stores up to 256 KiB of a command in one storage transaction (`insertVectorMaxBytes`). */
 const MAX_BYTES = 256 * 2 ** 10
 
-type Inserted = Outcome<'created' | 'taken'>
-
-interface Waiting {
-  readonly document: StoredDocument
+interface Waiting extends Insert {
   readonly sinceMs: number
-  readonly resolve: (inserted: Inserted) => void
-  readonly reject: (error: unknown) => void
 }
 
 interface Queue {
@@ -43,19 +34,12 @@ interface Queue {
   timer: NodeJS.Timeout | undefined
 }
 
-export interface GroupedInsertsParts {
-  /** Runs a durable write. Rejects with errors of the driver. */
-  readonly run: (command: Document) => Promise<Document>
-  /** A position that is not before the majority's current one, for replies without a time. */
-  readonly latestPosition: () => Promise<Position>
-}
-
 /** Inserts documents that arrive together with one command. Each has its own outcome, as if it had been inserted alone. */
 export class GroupedInserts {
-  readonly #parts: GroupedInsertsParts
+  readonly #parts: InsertGroupParts
   readonly #queues = new Map<string, Queue>()
 
-  constructor(parts: GroupedInsertsParts) {
+  constructor(parts: InsertGroupParts) {
     this.#parts = parts
   }
 
@@ -86,40 +70,11 @@ export class GroupedInserts {
       queue.slow += 1
       this.#send(collection, queue)
     }, SLOW_AFTER_MS)
-    await this.#settle(collection, group)
+    await new InsertGroup(collection, group, this.#parts).settle()
     clearTimeout(timer)
     queue.running -= 1
     queue.slow -= slow
     this.#send(collection, queue)
-  }
-
-  /** Resolves or rejects each of the group. Never rejects itself. */
-  async #settle(collection: string, group: readonly Waiting[]): Promise<void> {
-    const documents = listOf('documents', ...group.map(({ document }) => document))
-    let reply: Document
-    try {
-      reply = await this.#parts.run({ insert: collection, documents, ordered: false })
-    } catch (error) {
-      const rejected = writeErrorsOf(error instanceof MongoWriteConcernError ? error.result : {})
-      for (const [index, { reject }] of group.entries())
-        reject(failureOf(error, rejected.has(index), group.length > 1))
-      return
-    }
-    const errors = writeErrorsOf(reply)
-    let at = positionIn(reply)
-    try {
-      at ??= await this.#parts.latestPosition()
-    } catch (cause) {
-      for (const [index, { reject }] of group.entries())
-        reject(untimed(cause, errors.has(index) ? 'confirm' : 'write'))
-      return
-    }
-    for (const [index, { resolve, reject }] of group.entries()) {
-      const error = errors.get(index)
-      if (error && !isTakenId(error)) reject(refusedStatement(error, at))
-      // After a rejected statement the server also waits for a majority, up to the latest operation it had seen.
-      else resolve({ outcome: error ? 'taken' : 'created', wrote: !error, at })
-    }
   }
 }
 
@@ -159,14 +114,4 @@ function takeGroup(queue: Queue): readonly Waiting[] {
   const group = queue.waiting.slice(0, count)
   queue.waiting = queue.waiting.slice(count)
   return group
-}
-
-/** @param rejected whether the server rejected this document. */
-function failureOf(error: unknown, rejected: boolean, shared: boolean): unknown {
-  const failure = storeErrorOf(error, rejected ? 'confirm' : 'write')
-  // A server that is no longer primary refuses a command before it starts, or the rest of one that it has begun.
-  if (!shared || !isNotPrimary(error)) return failure
-  return new StoreError('OUTCOME_UNKNOWN', 'the server stopped being primary during a group of inserts', {
-    cause: error,
-  })
 }

@@ -8,6 +8,7 @@ import { databaseOf, type DatabaseConnection } from './connection.ts'
 import { orUntimed, storeErrorOf, wroteNothing } from './driver-errors.ts'
 import { GroupedInserts } from './grouped-inserts.ts'
 import type { ReadModifyWrites } from './read-modify-writes.ts'
+import { RepeatableWrite } from './repeatable-write.ts'
 import {
   listOf,
   plainReplacement,
@@ -49,7 +50,12 @@ export class MongoStore implements WriteStore {
     this.#options = options
     const { latestPosition, acknowledgeWithinMs } = options
     this.#durable = { w: 'majority', j: true, wtimeout: acknowledgeWithinMs }
-    this.#inserts = new GroupedInserts({ run: (command) => this.#run(command), latestPosition })
+    this.#inserts = new GroupedInserts({
+      run: (command) => this.#run(command),
+      repeatable: () => new RepeatableWrite(options.connection.writes, options.database, this.#durable),
+      acknowledgeWithinMs,
+      latestPosition,
+    })
   }
 
   insert(place: DocumentPlace, document: StoredDocument): Promise<Outcome<'created' | 'taken'>> {
