@@ -23,7 +23,8 @@ const arrows: Record<string, readonly string[]> = {
   'change-stream-mongodb': ['bson', 'change-stream', 'guard', 'kit', 'mongodb-rules', 'protocol'],
   'postgres-rules': ['protocol'],
   'documents-postgres': ['documents', 'postgres-rules', 'protocol'],
-  'change-stream-postgres': ['change-stream', 'kit', 'postgres-rules', 'protocol'],
+  'postgres-client': ['postgres-rules'],
+  'change-stream-postgres': ['change-stream', 'kit', 'postgres-client', 'postgres-rules', 'protocol'],
   postgres: [],
   debezium: ['postgres'],
   replica: ['cache', 'change-stream', 'kit', 'protocol'],
@@ -42,7 +43,7 @@ const arrows: Record<string, readonly string[]> = {
   service: ['kit', 'protocol'],
   mongod: ['kit'],
   migration: ['kit', 'mongodb-rules', 'roles'],
-  'migration-postgres': ['postgres-rules', 'protocol'],
+  'migration-postgres': ['postgres-client', 'postgres-rules', 'protocol'],
   testkit: ['kit', 'migration', 'mongod', 'protocol', 'roles'],
   delivery: [
     'bson',
@@ -62,6 +63,7 @@ const arrows: Record<string, readonly string[]> = {
     'kit',
     'messages',
     'mongodb-rules',
+    'postgres-client',
     'postgres-rules',
     'protocol',
     'roles',
@@ -113,7 +115,7 @@ const mayImportMongodb =
 
 /** Where the PostgreSQL driver may be imported. */
 const mayImportPg =
-  /^(packages\/(change-stream-postgres|migration-postgres|postgres)\/src\/|apps\/writer\/src\/store\/postgres\/)/
+  /^(packages\/(change-stream-postgres|migration-postgres|postgres|postgres-client)\/src\/|apps\/writer\/src\/store\/postgres\/)/
 
 /** Packages that any test may use. */
 const testing = new Set([

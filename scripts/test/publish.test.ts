@@ -93,6 +93,7 @@ const onlyTyped = [
   'change-stream-log',
   'change-stream-mongodb',
   'change-stream-postgres',
+  'postgres-client',
   'replica',
   'service',
 ]

@@ -36,6 +36,7 @@ test.each([
   'documents',
   'documents-mongodb',
   'documents-postgres',
+  'postgres-client',
   'replica',
   'service',
 ])(

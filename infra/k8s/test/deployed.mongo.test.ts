@@ -77,6 +77,7 @@ test('G0.1 the deployed reader contains only its allowed packages, and none that
       'kit',
       'messages',
       'mongodb-rules',
+      'postgres-client',
       'postgres-rules',
       'protocol',
       'replica',

@@ -1,5 +1,7 @@
+import type { Asked } from '@freshet/postgres-client'
+import { hostText } from '@freshet/postgres-rules'
 import { inspectServer } from './server.ts'
-import { Sessions, type SessionOptions } from './session.ts'
+import { Sessions, sessionsAt, type SessionOptions } from './session.ts'
 
 /** How much of a limit of the server is in use. */
 export interface Usage {
@@ -18,6 +20,16 @@ export interface ServerExamination {
   readonly idleSlots: readonly { readonly name: string; readonly bytes: number }[]
   /** By how much the server's clock is ahead of this machine's, in milliseconds. */
   readonly clockAheadMs: number
+  /** What each host of an address with several answered, in its order. */
+  readonly hosts: readonly HostExamination[]
+}
+
+export interface HostExamination {
+  /** Such as `db-1:5432`. */
+  readonly host: string
+  readonly state: 'primary' | 'standby' | 'unknown'
+  /** Such as `a primary on timeline 2`, or why nothing is known. */
+  readonly seen: string
 }
 
 const usageQuery = `select current_setting('server_version'),
@@ -29,6 +41,15 @@ const usageQuery = `select current_setting('server_version'),
 const idleSlotsQuery = `select slot_name, coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)
     from pg_replication_slots where not active order by 2 desc limit 100`
 
+function hostOf(asked: Asked): HostExamination {
+  const host = hostText(asked.host)
+  if ('reason' in asked) return { host, state: 'unknown', seen: asked.reason }
+  const { timeline } = asked.seen
+  return timeline === undefined
+    ? { host, state: 'standby', seen: 'a standby' }
+    : { host, state: 'primary', seen: `a primary on timeline ${timeline}` }
+}
+
 /**
  * Reads what a server has left. Changes nothing.
  * @throws {ChangeStreamError} UNSUPPORTED: something that every reader needs is missing; DISCONNECTED, DENIED
@@ -37,7 +58,8 @@ export async function examineServer(
   options: SessionOptions,
   publication: string,
 ): Promise<ServerExamination> {
-  const sessions = new Sessions({ ...options, max: 1 })
+  const session = sessionsAt(options)
+  const sessions = new Sessions({ ...session, max: 1 })
   const query = sessions.query.bind(sessions)
   try {
     await inspectServer(query, publication)
@@ -59,6 +81,7 @@ export async function examineServer(
         bytes: Number(bytes),
       })),
       clockAheadMs: Math.round(Number(nowMs) - hereMs),
+      hosts: (await session.connector.ask()).map(hostOf),
     }
   } finally {
     await sessions.close()

@@ -1,6 +1,6 @@
 import { changeStreamErrorOf } from './errors.ts'
 import { rightsQuery, tryInsert, type Attempt } from './read-only-user.ts'
-import { openClient, Sessions, type SessionOptions } from './session.ts'
+import { openClient, Sessions, sessionsAt, type SessionOptions } from './session.ts'
 
 /** What stands between a user's credentials and a write, tried with these credentials. */
 export interface UserExamination {
@@ -20,14 +20,15 @@ const MAX_TABLES = 100
  * @throws {ChangeStreamError} DISCONNECTED, DENIED, UNSUPPORTED
  */
 export async function examineUser(options: SessionOptions, publication: string): Promise<UserExamination> {
-  const sessions = new Sessions({ ...options, max: 1 })
+  const session = sessionsAt(options)
+  const sessions = new Sessions({ ...session, max: 1 })
   try {
     const rows = await sessions.query(rightsQuery)
     const tables = await sessions.query(
       `select schemaname, tablename from pg_publication_tables where pubname = $1 order by 1, 2 limit ${MAX_TABLES}`,
       [publication],
     )
-    const client = await openClient(options)
+    const client = await openClient(session)
     const attempts: Attempt[] = []
     try {
       for (const [schema, name] of tables)

@@ -3,15 +3,13 @@ import {
   endOfLastRecord,
   NUDGE_PREFIX,
   positionOfLsn,
+  serverExpression,
   type Query,
   type WalLayout,
 } from '@freshet/postgres-rules'
 import { changeStreamErrorOf } from './errors.ts'
 import type { FollowedServer } from './identity.ts'
 import { Snapshot, type AppliedTransactions } from './transactions.ts'
-
-/** The time at which the server started, which identifies the process. */
-export const serverExpression = 'pg_postmaster_start_time()::text'
 
 /** What is read of the log besides the changes. */
 export class LogPosition {

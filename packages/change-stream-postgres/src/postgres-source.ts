@@ -9,12 +9,15 @@ import { defaultPostgresSourceOptions, type PostgresSourceOptions } from './opti
 import { ReadOnlyUser, type ReadOnlyStatus } from './read-only-user.ts'
 import { PostgresReads } from './reads.ts'
 import { ReplicationStream } from './replication-stream.ts'
-import { Sessions } from './session.ts'
+import { Sessions, sessionsAt } from './session.ts'
 import { PostgresSource } from './source.ts'
 import { AppliedTransactions } from './transactions.ts'
 
 export interface PostgresConnection {
-  /** The connection string of a user with LOGIN and REPLICATION who may only read. */
+  /**
+   * The connection string of a user with LOGIN and REPLICATION who may only read. With several hosts, such as
+   * `postgres://reader:secret@a:5432,b:5432/`, the primary among them is followed.
+   */
   readonly uri: string
   /** Shown in `pg_stat_activity`; the feed's has `-feed` behind it. */
   readonly appName: string
@@ -44,14 +47,18 @@ export interface PostgresSourceAndReads {
   readonly close: () => Promise<void>
 }
 
-/** Opens nothing yet: connections are made when they are needed. @throws {TypeError} a collection has no valid table. */
+/**
+ * Opens nothing yet: connections are made when they are needed.
+ * @throws {TypeError} a collection has no valid table, or the address is not valid.
+ */
 export function postgresSource(connection: PostgresConnection): PostgresSourceAndReads {
   const { uri, appName, publication, collections, clock } = connection
   const options = { ...defaultPostgresSourceOptions, ...connection.options }
   const tables = tablesOf(collections)
   const withinMs = options.replyWithinMs
-  const control = new Sessions({ uri, appName, withinMs, max: controlSessions })
-  const sessions = new Sessions({ uri, appName, withinMs, max: readSessions })
+  const session = sessionsAt({ uri, appName, withinMs })
+  const control = new Sessions({ ...session, max: controlSessions })
+  const sessions = new Sessions({ ...session, max: readSessions })
   const query: Sessions['query'] = (...args) => control.query(...args)
   const applied = new AppliedTransactions()
   const followed = new FollowedServer()
@@ -59,8 +66,8 @@ export function postgresSource(connection: PostgresConnection): PostgresSourceAn
   const fences = new Fences({ clock, nudgeAfterMs: options.nudgeAfterMs, nudge: () => log.nudge() })
   const shared = { tables, publication, applied, followed, log, fences }
   const open = (): Promise<ReplicationStream> =>
-    ReplicationStream.open({ uri, appName: `${appName}-feed`, withinMs })
-  const user = new ReadOnlyUser({ query, tables, session: { uri, appName, withinMs } })
+    ReplicationStream.open({ ...session, appName: `${appName}-feed` })
+  const user = new ReadOnlyUser({ query, tables, session })
   const source = new PostgresSource({ ...shared, open, query, user, clock, options })
   const reads = new PostgresReads({ ...shared, query: (...args) => sessions.query(...args) })
   return {

@@ -2,7 +2,7 @@ import { ChangeStreamError } from '@freshet/change-stream'
 import { quoted, type Query, type Table } from '@freshet/postgres-rules'
 import type { Client } from 'pg'
 import { changeStreamErrorOf, sqlStateOf } from './errors.ts'
-import { openClient, type SessionOptions } from './session.ts'
+import { openClient, type OpenSessions } from './session.ts'
 
 /** What is known of the user who reads. `layers`: see `SPEC.md`. */
 export interface ReadOnlyStatus {
@@ -14,7 +14,7 @@ export interface ReadOnlyStatus {
 
 export interface ReadOnlyUserParts {
   readonly query: Query
-  readonly session: SessionOptions
+  readonly session: OpenSessions
   readonly tables: ReadonlyMap<string, Table>
 }
 

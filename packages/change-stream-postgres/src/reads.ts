@@ -5,6 +5,7 @@ import {
   fingerprintOf,
   idIn,
   quoted,
+  serverExpression,
   type Field,
   type Layout,
   type Query,
@@ -13,7 +14,7 @@ import {
 import { sqlStateOf } from './errors.ts'
 import type { Fences } from './fences.ts'
 import type { FollowedServer } from './identity.ts'
-import { serverExpression, type LogPosition } from './log-position.ts'
+import type { LogPosition } from './log-position.ts'
 import { RowMapping } from './row-json.ts'
 import { Snapshot, type AppliedTransactions } from './transactions.ts'
 

@@ -4,7 +4,7 @@ import type { EventEmitter } from 'node:events'
 import type { Client } from 'pg'
 import { lsnOf, positionInBuffer } from '@freshet/postgres-rules'
 import { changeStreamErrorOf } from './errors.ts'
-import { connectForReplication, type SessionOptions } from './session.ts'
+import { connectForReplication, type OpenSessions } from './session.ts'
 
 /** What a stream delivers, synchronously and in order. */
 export interface StreamSink {
@@ -53,7 +53,7 @@ export class ReplicationStream {
   }
 
   /** @throws {ChangeStreamError} DISCONNECTED, DENIED, UNSUPPORTED */
-  static async open(options: SessionOptions): Promise<ReplicationStream> {
+  static async open(options: OpenSessions): Promise<ReplicationStream> {
     const client = await connectForReplication(options)
     const wire: unknown = Reflect.get(client, 'connection')
     if (!isWire(wire)) throw new TypeError('expected the connection of a pg client')

@@ -1,7 +1,6 @@
 import { ChangeStreamError } from '@freshet/change-stream'
 import type { Clock } from '@freshet/kit'
-import type { Query } from '@freshet/postgres-rules'
-import { serverExpression } from './log-position.ts'
+import { serverExpression, type Query } from '@freshet/postgres-rules'
 import type { ReplicationStream } from './replication-stream.ts'
 
 const oldest = { version: 140_000, text: '14' } as const

@@ -1,5 +1,6 @@
-import { Client, Pool, type ClientConfig } from 'pg'
+import { connectorFor, type Connector, type Settings } from '@freshet/postgres-client'
 import type { Field } from '@freshet/postgres-rules'
+import type { Client, ClientConfig, Pool } from 'pg'
 import { changeStreamErrorOf } from './errors.ts'
 
 export interface SessionOptions {
@@ -8,6 +9,16 @@ export interface SessionOptions {
   readonly appName: string
   /** The time limit of connecting and of one statement, in milliseconds. */
   readonly withinMs: number
+}
+
+/** The sessions of one address, which lead to the same server. */
+export interface OpenSessions extends Omit<SessionOptions, 'uri'> {
+  readonly connector: Connector
+}
+
+/** @throws {TypeError} the address is not valid. */
+export function sessionsAt({ uri, appName, withinMs }: SessionOptions): OpenSessions {
+  return { connector: connectorFor(uri, withinMs), appName, withinMs }
 }
 
 /** Settings that decide how values are printed: the same for the feed and for reads, whatever the server's defaults. */
@@ -30,27 +41,25 @@ const readOnly: Readonly<Record<string, string>> = {
   idle_in_transaction_session_timeout: '60s',
 }
 
-function configOf({ uri, appName, withinMs }: SessionOptions): ClientConfig {
+function configOf(appName: string): Settings<ClientConfig> {
   const settings = Object.entries({ ...format, ...readOnly }).map(([name, value]) => `-c ${name}=${value}`)
   return {
-    connectionString: uri,
     application_name: appName,
     client_encoding: 'UTF8',
-    connectionTimeoutMillis: withinMs,
     keepAlive: true,
     options: settings.join(' '),
   }
 }
 
 /** Connects for replication. @throws {ChangeStreamError} DISCONNECTED, DENIED, UNSUPPORTED */
-export function connectForReplication(options: SessionOptions): Promise<Client> {
+export function connectForReplication(options: OpenSessions): Promise<Client> {
   // The types of pg omit it.
   return openClient(options, { replication: 'database' })
 }
 
 /** Connects. @throws {ChangeStreamError} DISCONNECTED, DENIED, UNSUPPORTED */
-export async function openClient(options: SessionOptions, more: object = {}): Promise<Client> {
-  const client = new Client({ ...configOf(options), ...more })
+export async function openClient({ connector, appName }: OpenSessions, more: object = {}): Promise<Client> {
+  const client = connector.client({ ...configOf(appName), ...more })
   // An error also fails the running statement, or the next one.
   client.on('error', () => undefined)
   try {
@@ -71,10 +80,10 @@ const asText = { getTypeParser: () => (value: string) => value }
 export class Sessions {
   readonly #pool: Pool
 
-  constructor({ max, ...options }: SessionOptions & { readonly max: number }) {
-    this.#pool = new Pool({
-      ...configOf(options),
-      query_timeout: options.withinMs,
+  constructor({ connector, appName, withinMs, max }: OpenSessions & { readonly max: number }) {
+    this.#pool = connector.pool({
+      ...configOf(appName),
+      query_timeout: withinMs,
       max,
       idleTimeoutMillis: 60_000,
     })

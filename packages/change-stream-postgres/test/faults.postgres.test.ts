@@ -5,7 +5,7 @@ import { CutProxy, eventually } from '@freshet/testkit'
 import { TestDatabase } from '@freshet/postgres'
 import type { IdType } from '@freshet/protocol'
 import { postgresSource } from '../src/index.ts'
-import { connectForReplication } from '../src/session.ts'
+import { connectForReplication, sessionsAt } from '../src/session.ts'
 import { openDatabase, publication } from './support/open-database.ts'
 import { inWords, listen, openSource } from './support/open-source.ts'
 
@@ -208,7 +208,7 @@ test('P14 a server without a free slot or sender is named with its remedy, and f
   for (const name of slotNames.slice(1)) await db.admin.query('select pg_drop_replication_slot($1)', [name])
   const senders = await Promise.all(
     Array.from({ length: Number(limits?.senders) - 1 }, () =>
-      connectForReplication({ uri: db.uri, appName: 'another', withinMs: 5_000 }),
+      connectForReplication(sessionsAt({ uri: db.uri, appName: 'another', withinMs: 5_000 })),
     ),
   )
   await using late = openSource(db, collections)

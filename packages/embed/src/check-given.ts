@@ -1,6 +1,6 @@
 import { isHttpOrigin } from '@freshet/handlers'
 import { storedNameFault } from '@freshet/mongodb-rules'
-import { isPostgresAddress, tableNameFault } from '@freshet/postgres-rules'
+import { addressFault, isPostgresAddress, tableNameFault } from '@freshet/postgres-rules'
 import { isHandlerName, placesOf, type CollectionPlace } from '@freshet/protocol'
 import { defaultReplicaOptions, ReplicaError } from '@freshet/replica'
 import { asDocuments } from './mongodb/as-documents.ts'
@@ -59,8 +59,8 @@ function checkKind({ uri, encoder, timeline, publication }: Members): void {
   if ((isPostgres(uri) ? timeline : publication) !== undefined)
     throw new ReplicaError('BAD_OPTION', `${name}: expected none: it is an option for ${other}`)
   // Without the address, which may contain a password.
-  if (isPostgres(uri) && !URL.canParse(String(uri)))
-    throw new ReplicaError('BAD_OPTION', 'uri: expected postgres://user:password@host:port/')
+  const fault = isPostgres(uri) ? addressFault(String(uri)) : undefined
+  if (fault !== undefined) throw new ReplicaError('BAD_OPTION', `uri: ${fault}`)
   if (encoder === (isPostgres(uri) ? asDocuments : asRows))
     throw new ReplicaError(
       'BAD_OPTION',

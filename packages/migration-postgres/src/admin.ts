@@ -1,5 +1,6 @@
-import { quoted } from '@freshet/postgres-rules'
-import { Client } from 'pg'
+import { connectorFor } from '@freshet/postgres-client'
+import { addressFault, addressWith, partsOfAddress, quoted, type AddressParts } from '@freshet/postgres-rules'
+import type { Client } from 'pg'
 import { migrationErrorOf, PostgresMigrationError } from './errors.ts'
 
 /** How long to wait for the server. A running one answers at once, and someone is waiting. */
@@ -16,40 +17,30 @@ export interface Credentials {
   readonly database: string
 }
 
-/** The same server and options with this user, password and database. @throws {PostgresMigrationError} BAD_ADDRESS */
-export function withCredentials(uri: string, { user, password, database }: Credentials): string {
-  const address = parsed(uri)
-  address.username = encodeURIComponent(user)
-  address.password = encodeURIComponent(password)
-  address.pathname = `/${encodeURIComponent(database)}`
-  return address.href
+/** The same servers and options with this user, password and database. @throws {PostgresMigrationError} BAD_ADDRESS */
+export function withCredentials(uri: string, credentials: Credentials): string {
+  return addressWith(uri, credentials) ?? refuse(uri)
 }
 
 /** The user and password in an address; empty if it has none. @throws {PostgresMigrationError} BAD_ADDRESS */
 export function credentialsOf(uri: string): Pick<Credentials, 'user' | 'password'> {
-  const { username, password } = parsed(uri)
-  return { user: decodeURIComponent(username), password: decodeURIComponent(password) }
+  const { user, password } = partsOfAddress(uri) ?? refuse(uri)
+  return { user, password }
 }
 
-/** The same address with this database. @throws {PostgresMigrationError} BAD_ADDRESS */
-function withDatabase(uri: string, database: string): string {
-  const address = parsed(uri)
-  address.pathname = `/${encodeURIComponent(database)}`
-  return address.href
+/** Without the address, which may contain a password. */
+function refuse(uri: string): never {
+  throw new PostgresMigrationError('BAD_ADDRESS', `the address is not valid: ${String(addressFault(uri))}.`)
 }
 
-function parsed(uri: string): URL {
-  if (/^postgres(?:ql)?:\/\//.test(uri) && URL.canParse(uri)) return new URL(uri)
-  // Without the address, which may contain a password.
-  throw new PostgresMigrationError('BAD_ADDRESS', 'the address is not valid.')
-}
-
-/** Connects. The caller ends the connection. Rejects with errors of the driver. */
-async function connect(uri: string): Promise<Client> {
-  const client = new Client({
-    connectionString: uri,
+/**
+ * Connects to a database. The caller ends the connection. Rejects with errors of the driver.
+ * @throws {PostgresMigrationError} BAD_ADDRESS
+ */
+async function connect(uri: string, parts: AddressParts): Promise<Client> {
+  const address = addressWith(uri, parts) ?? refuse(uri)
+  const client = connectorFor(address, connectWithinMs).client({
     application_name: 'freshet migrate',
-    connectionTimeoutMillis: connectWithinMs,
     options: `-c lock_timeout=${lockWithinMs} -c search_path=pg_catalog -c default_transaction_read_only=off`,
   })
   // An error also fails the running statement, or the next one.
@@ -66,7 +57,7 @@ async function connect(uri: string): Promise<Client> {
 /** Whether a user can log in. */
 export async function canLogIn(uri: string, credentials: Credentials): Promise<boolean> {
   try {
-    const client = await connect(withCredentials(uri, credentials))
+    const client = await connect(uri, credentials)
     await client.end()
     return true
   } catch (error) {
@@ -95,12 +86,12 @@ export async function asAdmin<T>(
   try {
     let created = false
     try {
-      client = await connect(withDatabase(uri, database))
+      client = await connect(uri, { database })
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === UNKNOWN_DATABASE)) throw error
       await createDatabase(uri, database)
       created = true
-      client = await connect(withDatabase(uri, database))
+      client = await connect(uri, { database })
     }
     signal?.throwIfAborted()
     return await work(client, created)
@@ -115,8 +106,7 @@ export async function asAdmin<T>(
 
 /** By a connection to the database of the address, or to the one that every server has. */
 async function createDatabase(uri: string, database: string): Promise<void> {
-  const { pathname } = parsed(uri)
-  const client = await connect(pathname.length > 1 ? uri : withDatabase(uri, 'postgres'))
+  const client = await connect(uri, { database: partsOfAddress(uri)?.database || 'postgres' })
   try {
     await client.query(`create database ${quoted(database)} encoding 'UTF8' template template0`)
   } finally {

@@ -1,8 +1,18 @@
-export { addressWithDatabase, isPostgresAddress } from './address.ts'
+export {
+  addressFault,
+  addressWith,
+  addressWithDatabase,
+  isPostgresAddress,
+  partsOfAddress,
+  postgresAddress,
+} from './address.ts'
+export type { AddressParts, PostgresAddress } from './address.ts'
 export { findTable, fingerprintOf } from './catalog.ts'
 export type { Column, Field, Found, Layout, Query } from './catalog.ts'
 export { documentColumns, documentJson, documentTextOf, holdsDocuments, onOneLine } from './document-rows.ts'
-export { historyColumns, sourceIdOf } from './identity.ts'
+export { hostText } from './hosts.ts'
+export type { PostgresHost } from './hosts.ts'
+export { historyColumns, serverExpression, sourceIdOf, timelineExpression } from './identity.ts'
 export type { History } from './identity.ts'
 export { endOfLastRecord, lsnOf, positionInBuffer, positionOfLsn } from './lsn.ts'
 export type { WalLayout } from './lsn.ts'

@@ -1,7 +1,7 @@
 import type { Log } from '@freshet/kit'
 import { migratePostgres, withCredentials } from '@freshet/migration-postgres'
 import { runsAsOther, startPostgres, type Postgres } from '@freshet/postgres'
-import { roleOf, userNames, type UserName } from '@freshet/postgres-rules'
+import { partsOfAddress, roleOf, userNames, type UserName } from '@freshet/postgres-rules'
 import type { CollectionPlace } from '@freshet/protocol'
 import type { CommandContext } from '../command.ts'
 import type { StateFolder } from '../state-folder.ts'
@@ -41,7 +41,7 @@ export class DevPostgres implements RunDatabase {
   }
 
   get dataLocation(): string | undefined {
-    if (this.externalUri !== undefined) return `the PostgreSQL at ${new URL(this.externalUri).host}`
+    if (this.externalUri !== undefined) return `the PostgreSQL at ${hostsIn(this.externalUri)}`
     return this.#isKept ? this.#options.state.path : undefined
   }
 
@@ -70,7 +70,7 @@ export class DevPostgres implements RunDatabase {
   async #connectAndMigrate(): Promise<void> {
     const { database, collections, context } = this.#options
     if (this.externalUri !== undefined)
-      context.say(`Connecting to ${new URL(this.externalUri).host}, database ${database} …`)
+      context.say(`Connecting to ${hostsIn(this.externalUri)}, database ${database} …`)
     this.#adminUri = this.externalUri ?? (await this.#startOwn())
     await migratePostgres({
       uri: this.#adminUri,
@@ -110,3 +110,6 @@ export class DevPostgres implements RunDatabase {
     if (!this.#stopping.signal.aborted) this.#options.onEnd('PostgreSQL ended unexpectedly')
   }
 }
+
+/** Of an address that is valid, or else is refused by the migration. */
+const hostsIn = (uri: string): string => partsOfAddress(uri)?.hosts ?? 'the address'

@@ -1,4 +1,4 @@
-import { examineServer, examineUser, type Usage } from '@freshet/change-stream-postgres'
+import { examineServer, examineUser, type HostExamination, type Usage } from '@freshet/change-stream-postgres'
 import type { Examination, LayerFinding } from '@freshet/guard'
 import { postgresUri } from '../postgres-uri.ts'
 import { clockFindings } from './database-findings.ts'
@@ -66,12 +66,13 @@ export async function examinePostgres({ uri, database, publication }: PostgresDo
 /** Findings about a server that any user may see. @throws {ConfigError | ChangeStreamError} */
 export async function postgresFindings(target: PostgresDoctor): Promise<readonly Checked[]> {
   const { publication } = target
-  const { version, slots, walSenders, connections, idleSlots, clockAheadMs } = await examineServer(
+  const { version, slots, walSenders, connections, idleSlots, clockAheadMs, hosts } = await examineServer(
     sessionOf(target),
     publication,
   )
   return [
     ok('server', `PostgreSQL ${version}, a primary, wal_level logical, publication ${publication}`),
+    ...hostFindings(hosts),
     usageFinding('replication slots', slots, perReader.slots, 'max_replication_slots'),
     usageFinding('WAL senders', walSenders, perReader.walSenders, 'max_wal_senders'),
     usageFinding('connections', connections, perReader.connections, 'max_connections'),
@@ -89,6 +90,32 @@ function usageFinding(name: string, { used, max }: Usage, needed: number, settin
     seen,
     `Raise ${setting} and restart the server: another reader does not start, nor does the new one during an update.`,
   )
+}
+
+/** Of an address with several hosts. */
+function hostFindings(hosts: readonly HostExamination[]): readonly Checked[] {
+  if (hosts.length === 0) return []
+  const name = 'hosts'
+  const seen = hosts.map((one) => `${one.host}: ${one.seen}`).join('; ')
+  if (hosts.filter(({ state }) => state === 'primary').length > 1)
+    return [
+      todo(
+        'fault',
+        name,
+        seen,
+        'Stop the primary with the lower timeline and make it a standby: what is written to it is lost.',
+      ),
+    ]
+  if (hosts.some(({ state }) => state === 'unknown'))
+    return [
+      todo(
+        'warning',
+        name,
+        seen,
+        'Start the hosts that do not answer, or take them out of the address: no fail-over leads to them.',
+      ),
+    ]
+  return [ok(name, seen)]
 }
 
 /** Readers leave none: their slots are temporary. */

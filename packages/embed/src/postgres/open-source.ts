@@ -1,4 +1,4 @@
-import { postgresSource } from '@freshet/change-stream-postgres'
+import { addressWithDatabase, postgresSource } from '@freshet/change-stream-postgres'
 import { systemClock } from '@freshet/kit'
 import { publicationName } from '@freshet/postgres-rules'
 import type { OpenedSource, SourceToOpen } from '../opened-source.ts'
@@ -6,10 +6,9 @@ import type { OpenedSource, SourceToOpen } from '../opened-source.ts'
 /** @throws {ChangeStreamError} DENIED, DISCONNECTED; UNSUPPORTED: its user can do more than read. */
 export async function openPostgresSource(wanted: SourceToOpen): Promise<OpenedSource> {
   const { database, collections, publication = publicationName } = wanted
-  const uri = new URL(wanted.uri)
-  uri.pathname = `/${encodeURIComponent(database)}`
+  const uri = addressWithDatabase(wanted.uri, database) ?? wanted.uri
   const { source, reads, user, close } = postgresSource({
-    uri: uri.href,
+    uri,
     appName: 'freshet-replica',
     publication,
     collections,

@@ -40,13 +40,22 @@ const exceptions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'type NatsConnection of @nats-io/transport-node': 'a type',
   },
   '@freshet/change-stream-postgres': {
-    'Client of pg': 'opens sessions that are read-only; the server refuses writes of its role',
-    'Pool of pg': 'opens sessions that are read-only; the server refuses writes of its role',
     'type Client of pg': 'a type',
     'type ClientConfig of pg': 'a type',
+    'type Pool of pg': 'a type',
     'type EventEmitter of node:events': 'a type',
+    '@freshet/postgres-client':
+      'opens sessions with the settings that it is given, here read-only; the server refuses writes of its role',
     '@freshet/postgres-rules':
       'names, positions, texts of statements, and checks of tables by a query that it is given',
+  },
+  '@freshet/postgres-client': {
+    'Client of pg': 'connects for change-stream-postgres, and asks hosts what they are by one select',
+    'Pool of pg': 'connects for change-stream-postgres',
+    'type Client of pg': 'a type',
+    'type ClientConfig of pg': 'a type',
+    'type PoolConfig of pg': 'a type',
+    '@freshet/postgres-rules': 'addresses, and texts of expressions',
   },
   '@freshet/delivery': {
     'process in main.ts': 'main.ts hands environment and signals to the service, and nothing else',
@@ -159,6 +168,7 @@ test('G2.2 no file of the reader, or of a package deployed with it, contains any
       'kit',
       'messages',
       'mongodb-rules',
+      'postgres-client',
       'postgres-rules',
       'protocol',
       'reader',

@@ -1,4 +1,5 @@
 import {
+  addressFault,
   addressWithDatabase,
   postgresSource,
   tableNameFault,
@@ -77,7 +78,7 @@ function uriOf({
 }): string {
   const uri = addressWithDatabase(postgresUri, database)
   if (uri === undefined)
-    throw new ConfigError('BAD_VALUE', '--postgres-uri-file: expected postgres://user:password@host:port/.')
+    throw new ConfigError('BAD_VALUE', `--postgres-uri-file: ${String(addressFault(postgresUri))}.`)
   return uri
 }
 

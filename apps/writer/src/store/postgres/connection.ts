@@ -1,11 +1,12 @@
 import type { Log, Part } from '@freshet/kit'
-import { Pool, type ClientConfig, type PoolClient } from 'pg'
+import { connectorFor, type Settings } from '@freshet/postgres-client'
+import type { ClientConfig, Pool, PoolClient } from 'pg'
 import { isBroken, storeErrorOf, type Stage } from './errors.ts'
 
 /** One each for the heartbeat and the source check, and a spare for when one breaks. */
 const controlConnections = 3
 
-/** How long to wait for a connection: as long as the source check waits for an answer. */
+/** How long to wait for a connection to a host: as long as the source check waits for an answer. */
 const CONNECT_WITHIN_MS = 2_000
 
 /** A statement waits this long for a row that another transaction has locked; then it is a conflict. */
@@ -49,8 +50,10 @@ export class DatabaseConnection implements Part {
 
   constructor({ uri, maxWrites, acknowledgeWithinMs, log }: ConnectionOptions) {
     this.#acknowledgeWithinMs = acknowledgeWithinMs
+    // One for both pools: they never lead to different servers.
+    const connector = connectorFor(uri, CONNECT_WITHIN_MS)
     const pool = (appName: string, max: number, min: number): Pool => {
-      const made = new Pool({ ...configOf(uri, acknowledgeWithinMs), application_name: appName, max, min })
+      const made = connector.pool({ ...configOf(acknowledgeWithinMs), application_name: appName, max, min })
       made.on('connect', (client) => {
         this.#connected = true
         // While it is used, its statement fails too.
@@ -154,7 +157,7 @@ function rowsIn(result: unknown): readonly Row[] {
  * `synchronous_commit`: an acknowledged write is on disk here and, with `synchronous_standby_names`, on the standby, whatever the
  * server's default is.
  */
-function configOf(uri: string, acknowledgeWithinMs: number): ClientConfig {
+function configOf(acknowledgeWithinMs: number): Settings<ClientConfig> {
   const settings: Readonly<Record<string, string | number>> = {
     synchronous_commit: 'on',
     default_transaction_read_only: 'off',
@@ -165,9 +168,7 @@ function configOf(uri: string, acknowledgeWithinMs: number): ClientConfig {
     search_path: 'pg_catalog',
   }
   return {
-    connectionString: uri,
     client_encoding: 'UTF8',
-    connectionTimeoutMillis: CONNECT_WITHIN_MS,
     keepAlive: true,
     options: Object.entries(settings)
       .map(([name, value]) => `-c ${name}=${value}`)

@@ -1,6 +1,6 @@
 import { postgresCodec } from '@freshet/documents-postgres'
 import { Backoff, ConfigError, defineOptions, secret, text, type ConfigOf } from '@freshet/kit'
-import { addressWithDatabase, publicationName } from '@freshet/postgres-rules'
+import { addressFault, addressWithDatabase, publicationName } from '@freshet/postgres-rules'
 import { CollectionChecks } from '../collection-checks.ts'
 import type { Backend, BackendSettings, BackendTools } from '../contract.ts'
 import { readBudgetOf } from '../read-budget.ts'
@@ -77,6 +77,6 @@ function uriOf({
 }): string {
   const uri = addressWithDatabase(postgresUri, database)
   if (uri === undefined)
-    throw new ConfigError('BAD_VALUE', '--postgres-uri-file: expected postgres://user:password@host:port/.')
+    throw new ConfigError('BAD_VALUE', `--postgres-uri-file: ${String(addressFault(postgresUri))}.`)
   return uri
 }

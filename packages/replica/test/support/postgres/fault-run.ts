@@ -23,6 +23,8 @@ interface SourcedClaim extends Claim {
 export interface FaultRunOptions {
   readonly db: TestDatabase
   readonly seed: number
+  /** The address of the replica, instead of one that can be switched. */
+  readonly uri?: string
   readonly variant?: StressVariant
 }
 
@@ -52,7 +54,7 @@ export class FaultRun implements AsyncDisposable {
   #connect: Connect
   #reads = true
 
-  private constructor({ db, seed, variant = {} }: FaultRunOptions, proxy: CutProxy) {
+  private constructor({ db, seed, uri, variant = {} }: FaultRunOptions, proxy: CutProxy) {
     this.#proxy = proxy
     this.#random = new Random(seed)
     this.#connect = () => db.connect()
@@ -62,7 +64,7 @@ export class FaultRun implements AsyncDisposable {
     })
     this.#writing = this.#writers.run(2)
     const opened = postgresSource({
-      uri: db.uri.replace(`:${db.server.port}/`, `:${proxy.port}/`),
+      uri: uri ?? db.uri.replace(`:${db.server.port}/`, `:${proxy.port}/`),
       appName: 'faults',
       publication,
       collections: idTypes,

@@ -1,0 +1,243 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { startPostgres, type Postgres } from '@freshet/postgres'
+import type { PostgresHost } from '@freshet/postgres-rules'
+import { CutProxy, eventually } from '@freshet/testkit'
+import type { Client, Pool } from 'pg'
+import { connectorFor, type Connector } from '../src/index.ts'
+import { connectorWith } from '../src/connector.ts'
+import { Primary } from '../src/primary.ts'
+
+/** For one host, in milliseconds. */
+const withinMs = 5_000
+const impatientMs = 2_000
+
+let server: Postgres
+beforeAll(async () => {
+  server = await startPostgres()
+}, 60_000)
+afterAll(() => server[Symbol.asyncDispose]())
+
+/** A new primary and its standby. */
+async function openPair(): Promise<{ readonly primary: Postgres; readonly standby: Postgres }> {
+  const primary = await startPostgres()
+  const standby = await primary.copyForStandby()
+  await standby.start()
+  return { primary, standby }
+}
+
+/** The address of the first, with all as hosts. */
+function addressOf(servers: readonly { readonly port: number }[], from: Postgres, options = ''): string {
+  const hosts = servers.map(({ port }) => `127.0.0.1:${port}`).join(',')
+  return from.uri().replace(`127.0.0.1:${from.port}`, hosts) + options
+}
+
+/** The port of the server behind a connection. */
+async function portOf(client: Pick<Client, 'query'>): Promise<number> {
+  const { rows } = await client.query(`select current_setting('port')::int as port`)
+  return Number(rows[0]?.port)
+}
+
+async function clientPort(connector: Connector, config: object = {}): Promise<number> {
+  const client = connector.client(config)
+  await client.connect()
+  try {
+    return await portOf(client)
+  } finally {
+    await client.end()
+  }
+}
+
+function opened(pool: Pool): Pool {
+  pool.on('error', () => undefined)
+  return pool
+}
+
+async function run(uri: string, statement: string): Promise<void> {
+  const client = connectorFor(uri, withinMs).client({})
+  await client.connect()
+  await client.query(statement)
+  await client.end()
+}
+
+const promote = (standby: Postgres): Promise<void> => run(standby.uri(), 'select pg_promote()')
+
+/** Takes the first host that accepts, whatever it is. */
+class FirstThatAccepts extends Primary {
+  readonly #parts: ConstructorParameters<typeof Primary>
+
+  constructor(...parts: ConstructorParameters<typeof Primary>) {
+    super(...parts)
+    this.#parts = parts
+  }
+
+  override async find(): Promise<PostgresHost> {
+    const [hosts, ask] = this.#parts
+    for (const host of hosts) if ('seen' in (await ask(host))) return host
+    throw new Error('no host accepts')
+  }
+
+  protected override refusalOf(): undefined {
+    return undefined
+  }
+}
+
+const careless = (uri: string): Connector =>
+  connectorWith(uri, withinMs, (hosts, ask) => new FirstThatAccepts(hosts, ask))
+
+/** Ports that are connected to, in turn. @throws unless each is the one expected. */
+async function failsOver(open: (uri: string) => Connector): Promise<void> {
+  const { primary, standby } = await openPair()
+  try {
+    const connector = open(addressOf([standby, primary], primary))
+    const pool = opened(connector.pool({ max: 4 }))
+    const all = () => Promise.all([portOf(pool), portOf(pool), clientPort(connector)])
+    expect(await all()).toEqual([primary.port, primary.port, primary.port])
+    expect(await clientPort(connector, { replication: 'database' })).toBe(primary.port)
+    await primary.stop('kill')
+    await promote(standby)
+    await eventually(async () => expect(await all()).toEqual([standby.port, standby.port, standby.port]))
+    expect(await clientPort(connector, { replication: 'database' })).toBe(standby.port)
+    await pool.end()
+  } finally {
+    await Promise.all([primary.close(), standby.close()])
+  }
+}
+
+test('H1 with a standby first, every client, pool and replication connection leads to the primary, before and after a fail-over', async () => {
+  await failsOver((uri) => connectorFor(uri, withinMs))
+})
+
+test('H1 the same test finds a search that takes the first host that accepts', async () => {
+  await expect(failsOver(careless)).rejects.toThrow('toEqual')
+})
+
+/** The old primary comes back as a second one, first in the address, and the new one then lacks connections. */
+async function splitBrain(open: (uri: string) => Connector): Promise<void> {
+  const { primary, standby } = await openPair()
+  try {
+    const connector = open(addressOf([primary, standby], primary))
+    const pool = opened(connector.pool({ max: 2 }))
+    expect(await portOf(pool)).toBe(primary.port)
+    await primary.stop('kill')
+    await promote(standby)
+    await eventually(async () => expect(await portOf(pool)).toBe(standby.port))
+    await primary.start()
+    const held = await pool.connect()
+    // Another connection, while the first is busy.
+    expect(await Promise.all([portOf(held), portOf(pool), clientPort(connector)])).toEqual([
+      standby.port,
+      standby.port,
+      standby.port,
+    ])
+    held.release()
+    await standby.stop('kill')
+    const refused = await eventually(async () => {
+      const error: unknown = await portOf(pool).catch((failure: unknown) => failure)
+      expect(String(error)).toMatch(/expected a primary, got/)
+      return String(error)
+    })
+    expect(refused).toMatch(
+      new RegExp(
+        `127.0.0.1:${primary.port}: a primary on timeline 1, older than 2, which was seen; 127.0.0.1:${standby.port}: `,
+      ),
+    )
+    await standby.start()
+    await eventually(async () => expect(await portOf(pool)).toBe(standby.port))
+    await pool.end()
+  } finally {
+    await Promise.all([primary.close(), standby.close()])
+  }
+}
+
+test('H3 an old primary that comes back as a second one is refused, even if there is no other', async () => {
+  await splitBrain((uri) => connectorFor(uri, withinMs))
+})
+
+test('H3 the same test finds a search that takes the first host that accepts', async () => {
+  await expect(splitBrain(careless)).rejects.toThrow('toEqual')
+})
+
+test('H3 of two primaries that are found at the same time, the one on the newer timeline is taken', async () => {
+  const { primary, standby } = await openPair()
+  try {
+    await promote(standby)
+    for (const servers of [
+      [primary, standby],
+      [standby, primary],
+    ])
+      // On a busy machine one may answer late.
+      await eventually(async () =>
+        expect(await clientPort(connectorFor(addressOf(servers, primary), withinMs))).toBe(standby.port),
+      )
+  } finally {
+    await Promise.all([primary.close(), standby.close()])
+  }
+})
+
+test('H2 when another server is the primary, connections to the one before are broken, idle or in use', async () => {
+  const { primary, standby } = await openPair()
+  try {
+    const connector = connectorFor(addressOf([primary, standby], primary), withinMs)
+    const lost: string[] = []
+    const pool = connector.pool({ max: 3 })
+    pool.on('error', (error) => lost.push(error.message))
+    const held = await pool.connect()
+    held.on('error', (error) => lost.push(error.message))
+    expect(await portOf(pool)).toBe(primary.port)
+    const sleeping = held.query('select pg_sleep(1000)')
+    // Promoted although the old primary runs, which accepts no new connections.
+    await promote(standby)
+    await run(primary.uri('template1'), 'alter database postgres allow_connections false')
+    const broken = expect(sleeping).rejects.toThrow('is the primary now')
+    await eventually(async () => expect(await clientPort(connector)).toBe(standby.port))
+    await broken
+    // The driver says it twice.
+    await eventually(() => expect(lost.filter((text) => text.includes('is the primary now')).length).toBe(2))
+    held.release(true)
+    expect(await portOf(pool)).toBe(standby.port)
+    await pool.end()
+  } finally {
+    await Promise.all([primary.close(), standby.close()])
+  }
+})
+
+test('H4 if no host can be used, the error names each with its reason, and no credentials', async () => {
+  await using standby = await server.copyForStandby()
+  await standby.start()
+  await using silent = await CutProxy.open(server.port)
+  silent.blackHole()
+  const servers = [standby, { port: 1 }, silent]
+  const connector = connectorFor(addressOf(servers, server), impatientMs)
+  const error: unknown = await connector
+    .client({})
+    .connect()
+    .catch((failure: unknown) => failure)
+  expect(String(error)).toBe(
+    `PrimaryError: expected a primary, got 127.0.0.1:${standby.port}: a standby; ` +
+      `127.0.0.1:1: connect ECONNREFUSED 127.0.0.1:1; 127.0.0.1:${silent.port}: timeout expired`,
+  )
+  const wrong = addressOf([standby, { port: 1 }, server], server).replace(/:[^:@/]+@/, ':wrong@')
+  await expect(connectorFor(wrong, withinMs).client({}).connect()).rejects.toMatchObject({
+    code: '28P01',
+    message: expect.not.stringMatching(/wrong/),
+  })
+})
+
+test('H4 a host that does not answer does not keep others from being used', async () => {
+  await using silent = await CutProxy.open(server.port)
+  silent.blackHole()
+  const uri = addressOf([silent, server], server)
+  const pool = opened(connectorFor(uri, withinMs).pool({}))
+  expect(await portOf(pool)).toBe(server.port)
+  await pool.end()
+})
+
+test('H1 target_session_attrs is also acted on with one host', async () => {
+  await using standby = await server.copyForStandby()
+  await standby.start()
+  const uri = (of: Postgres): string => `${of.uri()}?target_session_attrs=read-write`
+  await expect(connectorFor(uri(standby), withinMs).client({}).connect()).rejects.toThrow(
+    `expected a primary, got 127.0.0.1:${standby.port}: a standby`,
+  )
+  expect(await clientPort(connectorFor(uri(server), withinMs))).toBe(server.port)
+})

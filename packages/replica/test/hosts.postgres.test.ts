@@ -1,0 +1,104 @@
+import { expect, test } from '@jest/globals'
+import type { Postgres } from '@freshet/postgres'
+import { eventually, firstThatAccepts } from '@freshet/testkit'
+import { Client } from 'pg'
+import { FaultRun } from './support/postgres/fault-run.ts'
+import { openDatabase } from './support/postgres/tables.ts'
+
+const seed = Number(process.env['FRESHET_TEST_SEED'] ?? Date.now() % 2 ** 31)
+
+async function connectTo(server: Postgres): Promise<Client> {
+  const client = new Client({ connectionString: server.uri() })
+  client.on('error', () => undefined)
+  await client.connect()
+  return client
+}
+
+async function ask(server: Postgres, statement: string): Promise<number> {
+  const client = await connectTo(server)
+  try {
+    const { rows } = await client.query({ text: statement, rowMode: 'array' })
+    return Number(rows[0]?.[0])
+  } finally {
+    await client.end()
+  }
+}
+
+const endSessions = `select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'faults%'`
+
+/**
+ * A primary dies, its standby is promoted, the old primary comes back, and then the new one dies and starts again. All answers are
+ * compared with what the databases recorded.
+ */
+async function failOver(openAddress: (standby: Postgres, old: Postgres) => Promise<Address>): Promise<void> {
+  await using db = await openDatabase()
+  await using standby = await db.server.copyForStandby()
+  await standby.start()
+  await using address = await openAddress(standby, db.server)
+  const uri = db.uri.replace(`127.0.0.1:${db.server.port}`, address.hosts)
+  await using run = await FaultRun.open({ db, seed, uri })
+  await run.follows()
+  const { source } = run.status
+  await db.server.stop('kill')
+  await ask(standby, 'select pg_promote()')
+  run.switchTo(standby.port, () => connectTo(standby))
+  await eventually(() => expect(run.status.state.kind === 'live' && run.status.source !== source).toBe(true))
+  const promoted = run.status.source
+  await run.follows()
+  // The old primary comes back, and all connections have to be opened again.
+  await db.server.start()
+  const { epoch } = run.status
+  await ask(standby, endSessions)
+  await eventually(() => expect(run.status.epoch).toBeGreaterThan(epoch))
+  await run.follows()
+  expect(run.status.source).toBe(promoted)
+  // Only the old primary is left.
+  const { length } = run.logged
+  await standby.stop('kill')
+  await eventually(() =>
+    expect(run.logged.slice(length).join()).toMatch(
+      `127.0.0.1:${db.server.port}: a primary on timeline 1, older than 2, which was seen`,
+    ),
+  )
+  expect(run.status.source).toBe(promoted)
+  await standby.start()
+  await run.follows()
+  expect(run.status.source).toBe(promoted)
+  expect(await run.differences()).toEqual([])
+  const servers = new Map([
+    [source, db.server.uri()],
+    [promoted, standby.uri()],
+  ])
+  expect(await run.wrong(servers)).toEqual([])
+  process.stderr.write(`several hosts: ${JSON.stringify(run.counts)}\n`)
+}
+
+interface Address extends AsyncDisposable {
+  readonly hosts: string
+}
+
+const listOf = (servers: readonly Postgres[]): Promise<Address> =>
+  Promise.resolve({
+    hosts: servers.map(({ port }) => `127.0.0.1:${port}`).join(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  })
+
+test.each([
+  ['first', (standby: Postgres, old: Postgres) => listOf([standby, old])],
+  ['last', (standby: Postgres, old: Postgres) => listOf([old, standby])],
+])(
+  `R3 several hosts, the standby %s: a replica follows each primary, and no old one that comes back (seed ${seed})`,
+  async (_, openAddress) => failOver(openAddress),
+  300_000,
+)
+
+test('R3 the same test detects connections to the first host that accepts', async () => {
+  const careless = async (standby: Postgres, old: Postgres): Promise<Address> => {
+    const proxy = await firstThatAccepts([old.port, standby.port])
+    return {
+      hosts: `127.0.0.1:${proxy.port}`,
+      [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
+    }
+  }
+  await expect(failOver(careless)).rejects.toThrow('toBe')
+}, 300_000)
