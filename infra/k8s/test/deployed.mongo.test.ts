@@ -116,7 +116,7 @@ test('G0.2 negative control: the same check of the deployed writer finds its wri
   expect(await traces(writer)).toEqual(
     expect.arrayContaining([
       'express',
-      'app/store/mongodb/grouped-inserts.js: { insert }',
+      'app/store/mongodb/insert-group.js: { insert }',
       'app/store/mongodb/store.js: { update }',
     ]),
   )
