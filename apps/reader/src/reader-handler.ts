@@ -1,3 +1,4 @@
+import { messagesOff } from '@freshet/messages'
 import { isId } from '@freshet/protocol'
 import type { Replica } from '@freshet/replica'
 import {
@@ -15,7 +16,7 @@ import {
 } from '@freshet/service'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readMinFreshness, type Freshness } from './freshness.ts'
-import { messageParameters, messageRoutes, writerPaths, type MessageRouteParts } from './messages/routes.ts'
+import { messageParameters, messageRoutes, onlyTheWriter, type MessageRouteParts } from './messages/routes.ts'
 import { readItems } from './read-by-ids.ts'
 import { documentRoute, readDocument, type CachedDocument, type DocumentAnswer } from './read-document.ts'
 import type { WaitingReads } from './waiting-reads.ts'
@@ -79,7 +80,7 @@ export function readerHandler(
     tokens,
     requests,
     parameters: {
-      ...documentParameters((name) => access.has(name), reader.messages && writerPaths),
+      ...documentParameters((name) => access.has(name), reader.messages ? onlyTheWriter : messagesOff),
       ...(reader.messages && messageParameters),
     },
     methodNotAllowedHeaders: () => {

@@ -156,11 +156,11 @@ test('H17 reads go on after the servers were restarted, at positions of the same
   })
 })
 
-test('H18 without --messages, the paths are unknown as before', async () => {
+test('H18 without --messages, the paths of messages are off', async () => {
   await using db = await openTestDatabase({ messages: true })
   await using reader = await startReader(db.uriFor('reader'), [])
   const ann = await asking(reader, 'ann')
-  expect(await (await ann('/conversations')).json()).toMatchObject(problem('unknown-collection'))
+  expect(await (await ann('/conversations')).json()).toMatchObject(problem('messages-off'))
   expect(await (await ann('/conversations/x/messages')).json()).toMatchObject(problem('unknown-path'))
 })
 

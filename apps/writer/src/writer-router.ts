@@ -1,3 +1,4 @@
+import { messagesOff } from '@freshet/messages'
 import { ProblemError, type ProblemCode } from '@freshet/protocol'
 import {
   ClientGone,
@@ -13,7 +14,7 @@ import {
 import express, { Router, type ErrorRequestHandler } from 'express'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { documentPath } from './operations/documents.ts'
-import { messageParameters, messageRoutes, readerPaths } from './messages/routes.ts'
+import { messageParameters, messageRoutes, onlyReaders } from './messages/routes.ts'
 import type { MessageParts } from './messages/parts.ts'
 import { type WriterRouteParts, writerRoutes } from './routes.ts'
 
@@ -62,7 +63,7 @@ export function writerRouter(
     tokens,
     requests,
     parameters: {
-      ...documentParameters((name) => collections.has(name), messages && readerPaths),
+      ...documentParameters((name) => collections.has(name), messages ? onlyReaders : messagesOff),
       ...(messages && messageParameters),
     },
     methodNotAllowedHeaders: ({ request: { method }, parameters: { collection, id } }) => {

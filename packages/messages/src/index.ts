@@ -30,6 +30,7 @@ export {
   MAX_INTERVALS,
   MAX_RECIPIENTS,
   MAX_USER_LENGTH,
+  messagesOff,
   reservedNames,
   occupiedName,
 } from './rules.ts'

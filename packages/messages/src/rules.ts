@@ -1,3 +1,5 @@
+import { ProblemError } from '@freshet/protocol'
+
 /** Largest body of a message: its JSON text without white space between tokens, in bytes of UTF-8. */
 export const MAX_BODY_BYTES = 16 * 1024
 
@@ -21,6 +23,12 @@ export const MAX_INTERVALS = 1_000
 
 /** Paths that messages occupy, in the writer and in readers. A collection must not have one of these names. */
 export const reservedNames = ['acks', 'conversations', 'groups', 'messages', 'revocations'] as const
+
+/** The problem of these paths where messages are off; `undefined` for others. */
+export function messagesOff(name: string): ProblemError | undefined {
+  const names: readonly string[] = reservedNames
+  return names.includes(name) ? new ProblemError('messages-off') : undefined
+}
 
 /** The first of these names that a collection has. */
 export function occupiedName(collections: Iterable<string>): string | undefined {

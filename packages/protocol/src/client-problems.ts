@@ -89,6 +89,13 @@ export const clientProblems = {
     remedy:
       'Paths are /v1/{collection}/{id} and /v1/{collection}, case-sensitive and without a trailing slash.',
   },
+  'messages-off': {
+    status: 404,
+    title: 'This service has no messages',
+    retryable: false,
+    remedy:
+      'Ask a service that was started with --messages. Not every database stores messages: see docs/other-databases.md.',
+  },
   'unknown-message': {
     status: 404,
     title: 'The message does not exist',

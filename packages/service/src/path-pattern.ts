@@ -129,17 +129,17 @@ export function parameterOf({ parameters }: RequestHead, name: string): string {
 
 /**
  * Checks `{collection}` and `{id}` in a path; for the `parameters` of a route table. `has` says whether a collection
- * exists; `elsewhere` has details for names that another service answers.
+ * exists; `refusal` gives the problem for other names that deserve one of their own.
  */
 export function documentParameters(
   has: (collection: string) => boolean,
-  elsewhere: ReadonlyMap<string, string> = new Map(),
+  refusal: (collection: string) => ProblemError | undefined = () => undefined,
 ): Record<'collection' | 'id', (text: string) => void> {
   return {
     collection: (name) => {
       if (has(name)) return
-      const detail = elsewhere.get(name)
-      if (detail !== undefined) throw new ProblemError('unknown-path', { detail })
+      const refused = refusal(name)
+      if (refused !== undefined) throw refused
       // Not a valid collection name, so it must be an unknown path such as `/{collection}:changes`.
       const path = name.includes(':') || name.includes('/')
       throw new ProblemError(path ? 'unknown-path' : 'unknown-collection')

@@ -17,6 +17,7 @@ const everywhere: readonly ProblemCode[] = [
   'bad-request',
   'unauthenticated',
   'unknown-collection',
+  'messages-off',
   'unknown-path',
   'method-not-allowed',
   'request-timeout',

@@ -48,10 +48,11 @@ export function messageRoutes(shared: Shared, { reads, snapshots }: MessageRoute
   ]
 }
 
-/** Paths of messages that only the writer has, and what is answered to those who ask a reader. */
-export const writerPaths: ReadonlyMap<string, string> = new Map(
-  ['acks', 'groups', 'messages', 'revocations'].map((name) => [name, `Only the writer has /v1/${name}.`]),
-)
+/** The problem of paths of messages that only the writer has. */
+export function onlyTheWriter(name: string): ProblemError | undefined {
+  if (!['acks', 'groups', 'messages', 'revocations'].includes(name)) return undefined
+  return new ProblemError('unknown-path', { detail: `Only the writer has /v1/${name}.` })
+}
 
 /** The checks of the parameters in these paths. */
 export const messageParameters = {

@@ -35,10 +35,11 @@ export function messageRoutes(shared: Shared, parts: MessageParts): readonly Rou
   ]
 }
 
-/** Paths of messages that only readers have, and what is answered to those who ask a writer. */
-export const readerPaths: ReadonlyMap<string, string> = new Map([
-  ['conversations', 'Only readers have /v1/conversations.'],
-])
+/** The problem of paths of messages that only readers have. */
+export function onlyReaders(name: string): ProblemError | undefined {
+  if (name !== 'conversations') return undefined
+  return new ProblemError('unknown-path', { detail: 'Only readers have /v1/conversations.' })
+}
 
 /** The checks of the parameters in these paths. */
 export const messageParameters = { message: checkMessageId, group: checkGroupId, user: checkUser }

@@ -191,6 +191,8 @@ export function testWrites({ db, writer }: OpenHttp): void {
     ['POST', 'nothing', 'unknown-collection', 404],
     ['PUT', 'nothing/x', 'unknown-collection', 404],
     ['PUT', 'Products/x', 'unknown-collection', 404],
+    ['POST', 'messages', 'messages-off', 404],
+    ['PUT', 'groups/x', 'messages-off', 404],
     ['PUT', 'products/x/', 'unknown-path', 404],
     ['PUT', 'products/x/y', 'unknown-path', 404],
     ['POST', ':nothing', 'unknown-path', 404],
