@@ -46,7 +46,7 @@ const commands = {
   // Some tests start built programs. What is named is run, long or not.
   test: [build, jest(...(args.length === 0 ? [withoutLongTests] : args))],
   'test:long': [build, jest('--runTestsByPath', ...longTests)],
-  // Kafka and Debezium, from Maven Central.
+  // Kafka and Debezium, from Maven Central, and MySQL if it is installed.
   'test:debezium': [
     build,
     jest('-i', '--testPathIgnorePatterns=/node_modules/', '--testPathPatterns=debezium.test', ...args),

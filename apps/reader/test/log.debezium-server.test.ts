@@ -1,22 +1,23 @@
-import { expect, test } from '@jest/globals'
+import { test } from '@jest/globals'
 import {
+  BinaryLogDatabase,
   DebeziumServer,
-  findMariaDb,
+  findDatabase,
   ifInstalled,
   installDebeziumServer,
   installNats,
-  MariaDb,
+  mariaDb,
   mariaDbSettings,
   Nats,
   natsServerSettings,
 } from '@freshet/debezium'
-import { eventually, seededRandom } from '@freshet/testkit'
-import { answering, judge, killUnderLoad } from './support/log/judge.ts'
-import { judgedMariaDb, mariaDbTables } from './support/log/judged-databases.ts'
+import { seededRandom } from '@freshet/testkit'
+import { answering, judge, judgeTruncate, killUnderLoad } from './support/log/judge.ts'
+import { binaryLogTables, judgedBinaryLog } from './support/log/judged-databases.ts'
 import { JudgedReader } from './support/log/judged-reader.ts'
-import { digestOf, JudgedTable } from './support/log/judged-table.ts'
+import { JudgedTable } from './support/log/judged-table.ts'
 
-const mariadbd = await ifInstalled('MariaDB', findMariaDb)
+const mariadbd = await ifInstalled('MariaDB', () => findDatabase(mariaDb))
 const nats = await ifInstalled('nats-server', installNats)
 const server = mariadbd && (await ifInstalled('Debezium Server', installDebeziumServer))
 
@@ -25,7 +26,7 @@ const testIfInstalled = nats === undefined || server === undefined ? test.skip :
 testIfInstalled(
   'MariaDB → Debezium Server → NATS → two readers: no wrong answer, whatever is killed',
   async () => {
-    await using db = await MariaDb.open(mariaDbTables)
+    await using db = await BinaryLogDatabase.open({ product: mariaDb, statements: binaryLogTables })
     await using stream = await Nats.open(String(nats))
     const log = { prefix: 'app', topic: 'app.all' }
     const connector = {
@@ -42,7 +43,7 @@ testIfInstalled(
     const readers = [one, two]
     await answering(readers)
 
-    const judged = judgedMariaDb(db)
+    const judged = judgedBinaryLog(db)
     const table: JudgedTable = new JudgedTable(
       judged,
       seededRandom(),
@@ -50,17 +51,7 @@ testIfInstalled(
     )
     await killUnderLoad(table, { debezium: debezium.server, log: stream.server, reader: two })
     await judge(table, readers, () => debezium.server.printed.slice(-3_000))
-
-    // Outside of the writers' transactions: MariaDB commits it at once.
-    await using client = await judged.connect()
-    await client.run('truncate products')
-    await client.run(judged.put, ['mark', table.committed + 1, 'y'])
-    for (const reader of readers)
-      await eventually(
-        () =>
-          expect(reader.answers.at(-1)).toMatchObject({ mark: table.committed + 1, digest: digestOf([]) }),
-        { withinMs: 60_000 },
-      )
+    await judgeTruncate(table, judged, readers)
   },
   1_200_000,
 )

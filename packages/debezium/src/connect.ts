@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { lines } from './kafka.ts'
 import { javaFlags, Server } from './server.ts'
+import { schemaHistory } from './settings.ts'
 
 export interface ConnectOptions {
   /** Of `installJars`. */
@@ -39,7 +40,9 @@ export class Connect implements AsyncDisposable {
           'plugin.discovery': 'only_scan',
         }),
       )
-      await writeFile(source, lines({ ...connector, name, 'tasks.max': '1' }))
+      // PostgreSQL's connector needs no definitions, and ignores where they would be.
+      const definitions = schemaHistory(join(folder, 'schemas'))
+      await writeFile(source, lines({ ...connector, ...definitions, name, 'tasks.max': '1' }))
       return {
         program: 'java',
         args: [...javaFlags(jars, 256), 'org.apache.kafka.connect.cli.ConnectStandalone', worker, source],
@@ -57,8 +60,10 @@ export class Connect implements AsyncDisposable {
 const converters: Readonly<Record<string, string>> = {
   'key.converter': 'org.apache.kafka.connect.json.JsonConverter',
   'key.converter.schemas.enable': 'false',
+  'key.converter.decimal.format': 'NUMERIC',
   'value.converter': 'org.apache.kafka.connect.json.JsonConverter',
   'value.converter.schemas.enable': 'false',
+  'value.converter.decimal.format': 'NUMERIC',
 }
 
 /** Whether the task of a connector runs. @throws {Error} it has failed. */

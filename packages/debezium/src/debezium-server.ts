@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { lines } from './kafka.ts'
 import { Server } from './server.ts'
+import { schemaHistory } from './settings.ts'
 
 export interface DebeziumServerOptions {
   /** Of `installDebeziumServer`. */
@@ -30,8 +31,7 @@ export class DebeziumServer implements AsyncDisposable {
           ...properties,
           'debezium.source.offset.storage.file.filename': join(folder, 'offsets'),
           'debezium.source.offset.flush.interval.ms': '1000',
-          'debezium.source.schema.history.internal': 'io.debezium.storage.file.history.FileSchemaHistory',
-          'debezium.source.schema.history.internal.file.filename': join(folder, 'schemas'),
+          ...schemaHistory(join(folder, 'schemas'), 'debezium.source.'),
           'quarkus.http.host': '127.0.0.1',
           'quarkus.http.port': String(port),
           'quarkus.log.level': 'WARN',

@@ -1,11 +1,18 @@
+export { BinaryLogDatabase, findDatabase, mariaDb, mySql } from './binary-log-database.ts'
+export type { BinaryLogDatabaseOptions, BinaryLogProduct } from './binary-log-database.ts'
 export { Connect } from './connect.ts'
 export type { ConnectOptions } from './connect.ts'
 export { DebeziumServer } from './debezium-server.ts'
 export type { DebeziumServerOptions } from './debezium-server.ts'
 export { ifInstalled, installDebeziumServer, installJars, installNats } from './installed.ts'
 export { Kafka } from './kafka.ts'
-export { findMariaDb, MariaDb } from './mariadb.ts'
 export { Nats } from './nats.ts'
 export type { Server } from './server.ts'
-export { logSettings, mariaDbSettings, natsServerSettings, postgresSettings } from './settings.ts'
+export {
+  logSettings,
+  mariaDbSettings,
+  mySqlSettings,
+  natsServerSettings,
+  postgresSettings,
+} from './settings.ts'
 export type { BinaryLogUser, LogSettings } from './settings.ts'

@@ -78,10 +78,10 @@ export function lines(properties: Readonly<Record<string, string>>): string {
     .join('')
 }
 
-/** Whether a port of this machine accepts connections. */
-export function accepts(port: number): Promise<boolean> {
+/** Whether a port of this machine, or a socket in its file system, accepts connections. */
+export function accepts(at: number | string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
+    const socket = connect(typeof at === 'string' ? { path: at } : { host: '127.0.0.1', port: at })
     socket.once('connect', () => {
       socket.destroy()
       resolve(true)

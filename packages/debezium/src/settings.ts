@@ -24,6 +24,7 @@ export function logSettings({ prefix, topic }: LogSettings): Readonly<Record<str
     'decimal.handling.mode': 'string',
     'binary.handling.mode': 'base64',
     'time.precision.mode': 'isostring',
+    'event.converting.failure.handling.mode': 'fail',
   }
 }
 
@@ -54,8 +55,21 @@ export interface BinaryLogUser {
 
 /** The connector for MariaDB. */
 export function mariaDbSettings(user: BinaryLogUser, log: LogSettings): Readonly<Record<string, string>> {
+  return binaryLogSettings('io.debezium.connector.mariadb.MariaDbConnector', user, log)
+}
+
+/** The connector for MySQL. */
+export function mySqlSettings(user: BinaryLogUser, log: LogSettings): Readonly<Record<string, string>> {
+  return binaryLogSettings('io.debezium.connector.mysql.MySqlConnector', user, log)
+}
+
+function binaryLogSettings(
+  connector: string,
+  user: BinaryLogUser,
+  log: LogSettings,
+): Readonly<Record<string, string>> {
   return {
-    'connector.class': 'io.debezium.connector.mariadb.MariaDbConnector',
+    'connector.class': connector,
     'database.hostname': user.hostname,
     'database.port': String(user.port),
     'database.user': user.user,
@@ -65,6 +79,21 @@ export function mariaDbSettings(user: BinaryLogUser, log: LogSettings): Readonly
     'database.server.id': '5400',
     'include.schema.changes': 'false',
     ...logSettings(log),
+    // The default makes large numbers negative.
+    'bigint.unsigned.handling.mode': 'precise',
+    // TIME cannot be written as `isostring`.
+    'time.precision.mode': 'microseconds',
+  }
+}
+
+/**
+ * Where a connector for MySQL or MariaDB keeps the definitions of tables: in this file, which survives a kill.
+ * @param prefix of every name.
+ */
+export function schemaHistory(file: string, prefix = ''): Readonly<Record<string, string>> {
+  return {
+    [`${prefix}schema.history.internal`]: 'io.debezium.storage.file.history.FileSchemaHistory',
+    [`${prefix}schema.history.internal.file.filename`]: file,
   }
 }
 
@@ -84,7 +113,9 @@ export function natsServerSettings(
     // The default is memory.
     [`${sink}.storage`]: 'file',
     'debezium.format.key.schemas.enable': 'false',
+    'debezium.format.key.decimal.format': 'NUMERIC',
     'debezium.format.value.schemas.enable': 'false',
+    'debezium.format.value.decimal.format': 'NUMERIC',
   }
   for (const [name, value] of Object.entries(connector)) {
     const where = name.startsWith('transforms') ? 'debezium.' : 'debezium.source.'

@@ -2,8 +2,9 @@ import { expect } from '@jest/globals'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Server } from '@freshet/debezium'
 import { eventually } from '@freshet/testkit'
+import type { JudgedDatabase } from './judged-databases.ts'
 import type { JudgedReader } from './judged-reader.ts'
-import type { JudgedTable } from './judged-table.ts'
+import { digestOf, type JudgedTable } from './judged-table.ts'
 
 const say = (text: string): void => void process.stderr.write(`${new Date().toISOString()} ${text}\n`)
 
@@ -16,13 +17,22 @@ export async function answering(readers: readonly JudgedReader[]): Promise<void>
 /** How often Debezium is killed. */
 const KILLS = Number(process.env['FRESHET_TEST_KILLS'] ?? 6)
 
+export interface Killed {
+  readonly debezium: Server
+  readonly log: Server
+  readonly reader: JudgedReader
+  /** What happens under load just before each kill. */
+  readonly before?: (kill: number) => Promise<void>
+}
+
 /** Kills Debezium again and again under load; also the server of the log at the third time, and a reader at the fourth. */
 export async function killUnderLoad(
   table: JudgedTable,
-  { debezium, log, reader }: Readonly<{ debezium: Server; log: Server; reader: JudgedReader }>,
+  { debezium, log, reader, before }: Killed,
 ): Promise<void> {
   for (let kill = 1; kill <= KILLS; kill += 1) {
     await load(table, 60)
+    await before?.(kill)
     await debezium.stop('SIGKILL')
     say(`Debezium is killed for the ${kill}. time after ${table.committed} transactions`)
     if (kill === 3) {
@@ -78,4 +88,17 @@ export async function judge(
     expect({ wrong, backwards }).toEqual({ wrong: [], backwards: 0 })
     expect(answers.length).toBeGreaterThan(10)
   }
+}
+
+/** Empties the table outside of the writers' transactions: MySQL and MariaDB commit that at once. */
+export async function judgeTruncate(
+  table: JudgedTable,
+  db: JudgedDatabase,
+  readers: readonly JudgedReader[],
+): Promise<void> {
+  await using client = await db.connect()
+  await client.run('truncate products')
+  await client.run(db.put, ['mark', table.committed + 1, 'y'])
+  for (const reader of readers) await reader.reaches(table.committed + 1, digestOf([]))
+  say('all readers show the truncated table')
 }

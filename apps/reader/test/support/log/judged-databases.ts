@@ -1,4 +1,4 @@
-import type { MariaDb } from '@freshet/debezium'
+import type { BinaryLogDatabase } from '@freshet/debezium'
 import type { TestDatabase } from '@freshet/postgres'
 
 export interface SqlClient extends AsyncDisposable {
@@ -19,6 +19,8 @@ export interface JudgedDatabase {
   readonly rename: string
   /** Parameters: the id, the value and the pad. */
   readonly put: string
+  /** Statements that a transaction runs together now and then. */
+  readonly others: readonly (readonly string[])[]
 }
 
 /** Statements that create the tables. The history is the database's own word on each of its states, and not in the log. */
@@ -34,6 +36,12 @@ function tablesOf(id: string, serial: string, numbers: string): readonly string[
 
 const fillerRows = 300
 
+const undone = [
+  'savepoint before_it',
+  `delete from products where id <> 'mark'`,
+  'rollback to savepoint before_it',
+]
+
 export const postgresTables = tablesOf('text', 'serial primary key', 'generate_series(1, 80) n')
 
 export function judgedPostgres(db: TestDatabase): JudgedDatabase {
@@ -46,8 +54,8 @@ export function judgedPostgres(db: TestDatabase): JudgedDatabase {
       }
     },
     rows: async (query) => (await db.admin.query(query)).rows,
-    digest: `select md5(coalesce(string_agg(id || '=' || value || ';', '' order by id collate "C"), '')) as digest
-      from products where id <> 'mark'`,
+    digest: `select encode(sha256(convert_to(coalesce(string_agg(id || '=' || value || ';', '' order by id collate "C"), ''), 'UTF8')), 'hex')
+      as digest from products where id <> 'mark'`,
     changeAll: [
       `insert into filler (value) select g from generate_series(1, ${fillerRows}) g`,
       `update products set value = value + 1 where id <> 'mark'`,
@@ -56,36 +64,62 @@ export function judgedPostgres(db: TestDatabase): JudgedDatabase {
     rename: `update products set id = translate(id, 'pr', 'rp') where id = $1
       and not exists (select from products where id = $2)`,
     put: 'insert into products values ($1, $2, $3) on conflict (id) do update set value = excluded.value',
+    others: [undone],
   }
 }
 
-/** Ids compare by bytes, as in the digest of a reader. */
-export const mariaDbTables = tablesOf(
+/** A table with the column `n`, as MySQL and MariaDB both spell it. */
+const numbers = (count: number): string =>
+  `(with recursive s (n) as (select 1 union all select n + 1 from s where n < ${count}) select n from s) numbers`
+
+/** Of MySQL and MariaDB. Ids compare by bytes, as in the digest of a reader. */
+export const binaryLogTables = tablesOf(
   'varchar(64) character set ascii collate ascii_bin',
   'serial primary key',
-  '(select seq as n from seq_1_to_80) numbers',
+  numbers(80),
 )
 
-export function judgedMariaDb(db: MariaDb): JudgedDatabase {
+/** @param session statements that each further connection begins with, in turn. */
+export function judgedBinaryLog(db: BinaryLogDatabase, session: readonly string[] = []): JudgedDatabase {
+  let connections = 0
   return {
     connect: async () => {
       const client = await db.connect()
       await client.query('set session transaction isolation level read committed')
+      const begin = session[connections % session.length]
+      connections += 1
+      if (begin !== undefined) await client.query(begin)
       return {
         run: async (statement, values = []) => void (await client.query(statement, [...values])),
         [Symbol.asyncDispose]: () => client.end(),
       }
     },
     rows: (query) => db.rows(query),
-    digest: `select md5(coalesce(group_concat(id, '=', value, ';' order by id separator ''), '')) as digest
+    digest: `select sha2(coalesce(group_concat(id, '=', value, ';' order by id separator ''), ''), 256) as digest
       from products where id <> 'mark'`,
     changeAll: [
-      `insert into filler (value) select seq from seq_1_to_${fillerRows}`,
+      `insert into filler (value) select n from ${numbers(fillerRows)}`,
       `update products set value = value + 1 where id <> 'mark'`,
     ],
     remove: 'delete from products where id = ?',
     rename: `update products set id = concat(if(left(id, 1) = 'p', 'r', 'p'), substr(id, 2)) where id = ?
       and not exists (select 1 from (select id from products) others where others.id = ?)`,
-    put: 'insert into products values (?, ?, ?) on duplicate key update value = values(value)',
+    put: 'insert into products (id, value, pad) values (?, ?, ?) on duplicate key update value = values(value)',
+    others: [
+      undone,
+      [`replace into products (id, value) select concat('p', n), n from ${numbers(5)}`],
+      // Some keys change several times.
+      [
+        `update products set id = 'other' where id = 'p7'`,
+        `update products set id = 'p7' where id = 'r7'`,
+        `update products set id = 'r7' where id = 'other'`,
+      ],
+      [`update products set pad = repeat('b', 60000) where id = 'p8'`],
+      // The last row of one statement is the first of the next.
+      [
+        `update products set value = value + 2, pad = 'small' where id in ('p10', 'p8', 'p9', 'r8', 'r9')`,
+        `update products set value = value * -1 where id in ('p9', 'r9')`,
+      ],
+    ],
   }
 }

@@ -21,7 +21,7 @@ export function digestOf(rows: readonly { readonly id: string; readonly value: n
     .toSorted((a, b) => (a.id < b.id ? -1 : 1))
     .map(({ id, value }) => `${id}=${value};`)
     .join('')
-  return createHash('md5').update(text).digest('hex')
+  return createHash('sha256').update(text).digest('hex')
 }
 
 /**
@@ -80,8 +80,11 @@ export class JudgedTable {
   }
 
   async #change(client: SqlClient): Promise<void> {
-    if (this.#random.next() < 0.05) {
-      for (const statement of this.#db.changeAll) await client.run(statement)
+    const { changeAll, others } = this.#db
+    const chance = this.#random.next()
+    if (chance < 0.15) {
+      const statements = chance < 0.05 ? changeAll : others[this.#random.below(others.length)]
+      for (const statement of statements ?? []) await client.run(statement)
       return
     }
     for (let changes = 1 + this.#random.below(4); changes > 0; changes -= 1) {
