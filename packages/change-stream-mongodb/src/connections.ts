@@ -77,9 +77,7 @@ export class Connections implements Part {
       } catch (error) {
         if (!(error instanceof GuardError)) throw error
         if (!error.retry)
-          throw new ConfigError('BAD_VALUE', `--mongodb-uri-file: ${error.message}. ${error.remedy}`, {
-            cause: error,
-          })
+          throw new ConfigError('BAD_VALUE', `--mongodb-uri-file: ${error.message}`, { cause: error })
         log.warn({ err: error }, 'the database is unreachable, retrying')
         await clock.sleep(backoff.next(), signal)
         signal.throwIfAborted()

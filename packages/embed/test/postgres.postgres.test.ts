@@ -64,8 +64,13 @@ test('E5 a handler receives changes by SQL, and a reset after a lost connection'
   await eventually(() => expect(heard.at(-1)).toEqual(['1', ['13']]))
 })
 
-test('E5 a user who may write is rejected, and nothing is left open', async () => {
-  await expect(open(db.server.uri())).rejects.toMatchObject({ code: 'UNSUPPORTED' })
+test('E6 a user of PostgreSQL who may write is rejected, the message says what to do, and nothing is left open', async () => {
+  await expect(open(db.server.uri())).rejects.toMatchObject({
+    code: 'UNSUPPORTED',
+    message: expect.stringMatching(
+      /may write: .* \(Use a user with LOGIN, REPLICATION and SELECT only, .*\)$/,
+    ),
+  })
   await eventually(async () =>
     expect(
       (await db.admin.query(`select from pg_stat_activity where application_name like 'freshet-replica%'`))

@@ -60,11 +60,14 @@ export const failures = {
 
 export type GuardErrorCode = keyof typeof failures
 
-/** The guard's own errors. Errors from the server are the driver's. */
+/** The guard's own errors. Errors from the server are the driver's. The message ends with the remedy. */
 export class GuardError extends CodedError<GuardErrorCode> {
   override readonly name = 'GuardError'
+  /** What is wrong: the message without the remedy. */
+  readonly what: string
 
-  constructor(code: GuardErrorCode, message: string, options?: ErrorOptions) {
-    super(code, failures[code], message, options)
+  constructor(code: GuardErrorCode, what: string, options?: ErrorOptions) {
+    super(code, failures[code], `${what} (${failures[code].remedy})`, options)
+    this.what = `${code}: ${what}`
   }
 }

@@ -104,7 +104,7 @@ function finding(
   seen: string,
 ): LayerFinding {
   if (fault === undefined) return { layer, name, stands: true, seen, remedy: undefined }
-  return { layer, name, stands: false, seen: fault.message, remedy: failures[fault.code].remedy }
+  return { layer, name, stands: false, seen: fault.what, remedy: failures[fault.code].remedy }
 }
 
 const ofVeto: ReadonlySet<GuardErrorCode> = new Set(['VETO_MISSING'])

@@ -162,13 +162,13 @@ export class GuardedClient {
       const veto = await proveVeto(this.client, database, this.#refusals)
       const standing = await readStanding(this.client, database, signal)
       const fault = privilegeFault(standing, this.#options, accessControl)
-      this.#judge({ veto, standing, fault: fault?.message }, fault)
+      this.#judge({ veto, standing, fault: fault?.what }, fault)
     } catch (error) {
       if (signal.aborted && !(error instanceof GuardError))
         throw new GuardError('REPLY_TIMEOUT', `no reply within ${connectTimeoutMs} ms`, { cause: error })
       if (!(error instanceof GuardError) || error.code !== 'VETO_MISSING')
         throw guardErrorOf(error, this.#seeds)
-      if (this.#proved) this.#judge({ ...this.#proved, veto: 'absent', fault: error.message }, error)
+      if (this.#proved) this.#judge({ ...this.#proved, veto: 'absent', fault: error.what }, error)
       throw error
     }
   }

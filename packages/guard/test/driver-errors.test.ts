@@ -30,11 +30,11 @@ test('a pool that has no connection in time is worth another try', () => {
 test('servers missing from the address are reported, with what to add to it', () => {
   expect(guardErrorOf(nobodyAt('mongo:27017'), ['localhost:27017'])).toMatchObject({
     code: 'UNREACHABLE',
-    message: expect.stringMatching(
+    what: expect.stringMatching(
       /ENOTFOUND mongo; the replica set reports its members as mongo:27017: .* directConnection=true$/,
     ),
   })
   expect(guardErrorOf(nobodyAt('mongo:27017'), ['mongo:27017'])).toMatchObject({
-    message: 'UNREACHABLE: getaddrinfo ENOTFOUND mongo',
+    what: 'UNREACHABLE: getaddrinfo ENOTFOUND mongo',
   })
 })

@@ -21,7 +21,8 @@ test('an error has a remedy, a retry flag and an exit code', () => {
   const error = new guard.GuardError('UNREACHABLE', 'no primary', { cause: 'x' })
   expect(error).toMatchObject({
     name: 'GuardError',
-    message: 'UNREACHABLE: no primary',
+    message: `UNREACHABLE: no primary (${guard.failures.UNREACHABLE.remedy})`,
+    what: 'UNREACHABLE: no primary',
     retry: true,
     exitCode: 69,
     cause: 'x',

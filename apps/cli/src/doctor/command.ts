@@ -74,7 +74,7 @@ export const doctorGuardCommand = defineCommand({
         : exitCodes.badConfig
     } catch (error) {
       if (!(error instanceof GuardError)) throw error
-      context.say(`freshet doctor guard: ${error.message}\nTo do: ${failures[error.code].remedy}`)
+      context.say(`freshet doctor guard: ${error.what}\nTo do: ${failures[error.code].remedy}`)
       return error.exitCode
     }
   },

@@ -132,7 +132,7 @@ async function guardPart({ readerDb, deliveryDb, database }: DoctorTarget): Prom
       } catch (error) {
         if (!(error instanceof GuardError)) throw error
         if (error.code === 'UNREACHABLE') answers = false
-        return [todo('fault', service, error.message, failures[error.code].remedy)]
+        return [todo('fault', service, error.what, failures[error.code].remedy)]
       }
     }),
   )
