@@ -74,6 +74,10 @@ test.each<[object, string]>([
   ],
   [{ uri: 'postgres://a:secret@[' }, 'uri: expected postgres://user:password@host:port/'],
   [
+    { uri: 'postgres://a:secret@b,c/?target_session_attrs=any' },
+    'uri: target_session_attrs: expected primary or read-write',
+  ],
+  [
     {
       uri: 'postgres://a:b@127.0.0.1:1/',
       collections: { orders: { idType: 'string', stored: 'a.b.c' } },
