@@ -1,5 +1,5 @@
-/** A string, a number of sixteen digits or more, or white space. */
-const tokens = /"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])|[ \t\r\n]+/g
+/** A string, an integer of sixteen digits or more, or white space. Digits of a fraction or an exponent are no integer. */
+const tokens = /"(?:[^"\\]|\\.)*"|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])|[ \t\r\n]+/g
 
 /**
  * The bytes of a document from its JSON text, which are kept as they are, except that white space between values is removed

@@ -18,6 +18,9 @@ test('L1 a document has the bytes of the row: numbers as written, large integers
   expect(documentOf(row).toString()).toBe(
     '{"id":"a b:1","n":1.50,"big":"9007199254740993","small":9007199254740991,"e":1234567890123456e2,"s":"12345678901234567 \\" x"}',
   )
+  const fractions =
+    '{"a":0.30000000000000004,"b":-1.2345678901234567E-1234567890123456,"c":[-9007199254740993]}'
+  expect(documentOf(fractions).toString()).toBe(fractions.replace('-9007199254740993', '"$&"'))
   expect([...(membersOf('{"a":{"b":[1,{"c":"}"}]},"d" : null, "e":"x,y"}') ?? [])]).toEqual([
     ['a', '{"b":[1,{"c":"}"}]}'],
     ['d', 'null'],
