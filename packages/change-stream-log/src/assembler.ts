@@ -1,45 +1,44 @@
 import { ChangeStreamError } from '@freshet/change-stream'
 import type { Change } from '@freshet/protocol'
-import { idOf, type FollowedTables } from './collections.ts'
-import { documentOf } from './json-text.ts'
-import { KnownRows } from './known-rows.ts'
+import type { FollowedTables } from './collections.ts'
 import { isBefore } from './order.ts'
-import {
-  lacksValue,
-  RecordDecoder,
-  type DebeziumRecord,
-  type RecordOrigin,
-  type RowRecord,
-} from './record.ts'
+import { RecordDecoder, type DebeziumRecord, type RecordOrigin, type RowRecord } from './record.ts'
+import { lost, RowChanges } from './row-changes.ts'
+import { idOf } from './rows.ts'
+import { Snapshots } from './snapshots.ts'
 import { Transactions, type Event, type Open } from './transactions.ts'
 import type { LogRecord } from './transport.ts'
 
 /** The value of `source.snapshot` in rows that are read while changes are followed. */
 const INCREMENTAL = 'incremental'
+/** A snapshot of MongoDB is left behind by a change that is this much later: more than clocks differ. */
+const CLOCKS_DIFFER_MS = 60_000
 
 /** Turns the records of a log into changes: whole transactions, in order, each once. */
 export class LogAssembler {
   readonly #tables: FollowedTables
   readonly #decoder = new RecordDecoder()
   readonly #transactions: Transactions
-  readonly #rows = new KnownRows()
-  #changes: Change[] = []
+  readonly #rows: RowChanges
   #through = 0
   /** Below this offset records may have been removed, so transactions may lack some. */
   #wholeFrom = 0
-  #live = false
   #server: string | undefined
-  /** Which snapshot was last seen: all of its rows have the same place in the database's log. */
-  #snapshot: string | undefined
-  #inSnapshot = false
-  /** Collections that had rows before the snapshot that runs, and have none in it so far. */
-  readonly #before = new Set<string>()
+  #connector: string | undefined
+  readonly #snapshots = new Snapshots()
+  /** MongoDB's snapshots are not of one moment: the state is exact again when changes have come as far as this time. */
+  #exactFromMs: number | undefined
+  /** Whether the latest record was a heartbeat. */
+  #quiet = false
+  /** Whether compaction may have removed rows of one table because of another. */
+  #sharedKeys = false
   /** The place of the latest transaction. */
   #commit: string | undefined
 
   constructor(tables: FollowedTables, maxOpenBytes: number) {
     this.#tables = tables
     this.#transactions = new Transactions(maxOpenBytes)
+    this.#rows = new RowChanges(tables)
   }
 
   /** Every record below was applied, except those of transactions that have not ended. */
@@ -49,7 +48,12 @@ export class LogAssembler {
 
   /** Whether the state at `through` may be shown: nothing that may be missing is ahead. */
   get isWhole(): boolean {
-    return !this.#inSnapshot && this.#through >= this.#wholeFrom
+    return (
+      this.#through > 0 &&
+      !this.#snapshots.running &&
+      this.#exactFromMs === undefined &&
+      this.#through >= this.#wholeFrom
+    )
   }
 
   /** Whether a transaction has begun and not ended. */
@@ -59,27 +63,31 @@ export class LogAssembler {
 
   /** The changes of complete transactions, in order. */
   take(): readonly Change[] {
-    const changes = this.#changes
-    this.#changes = []
-    return changes
+    return this.#rows.take()
   }
 
   /** Records below `end` were removed; later ones say what they said. @throws {ChangeStreamError} HISTORY_LOST */
   removed(end: number): void {
-    if (this.#live) throw lost('records that were not read yet were removed from the log')
+    if (this.#rows.live) throw lost('records that were not read yet were removed from the log')
     this.#wholeFrom = Math.max(this.#wholeFrom, end)
   }
 
   /** From now on the state is shown, so nothing may be missing or wrong. @throws {ChangeStreamError} */
   goLive(): void {
-    if (this.#rows.fault !== undefined) throw this.#rows.fault
-    this.#live = true
+    const { fault } = this.#rows.known
+    if (fault !== undefined) throw fault
+    if (this.#sharedKeys && this.#wholeFrom > 0)
+      throw new ChangeStreamError('UNSUPPORTED', 'expected keys that name their table, in a compacted log', {
+        remedy: 'Use ByLogicalTableRouter, or a topic that is not compacted.',
+      })
+    this.#rows.live = true
   }
 
   /** @throws {ChangeStreamError} */
   record(record: LogRecord): void {
     const decoded = this.#decoder.decode(record)
     this.#apply(decoded, record)
+    this.#quiet = decoded.kind === 'heartbeat'
     if (this.#transactions.open === undefined) this.#through = record.offset + 1
   }
 
@@ -94,20 +102,25 @@ export class LogAssembler {
         return this.#end(decoded.transaction, decoded.events, offset)
       case 'row':
         this.#expectServer(decoded.origin)
+        this.#sharedKeys ||= decoded.keyIsShared
         if (decoded.origin.snapshot !== undefined) return this.#snapshotRow(decoded, offset)
+        if (decoded.origin.connector === 'mongodb') return this.#inOrder(decoded, value?.length ?? 0, offset)
         return this.#event(decoded, value?.length ?? 0, offset)
       case 'truncate':
         this.#event(decoded, value?.length ?? 0, offset)
         return this.#endTruncate(decoded.origin, offset)
       case 'message':
         return this.#event(decoded, value?.length ?? 0, offset)
+      case 'heartbeat':
+        return this.#heartbeat(offset)
       case 'other':
     }
   }
 
   /** @throws {ChangeStreamError} UNSUPPORTED */
-  #expectServer({ server }: RecordOrigin): void {
+  #expectServer({ server, connector }: RecordOrigin): void {
     this.#server ??= server
+    this.#connector ??= connector
     if (server === this.#server) return
     throw new ChangeStreamError(
       'UNSUPPORTED',
@@ -127,6 +140,44 @@ export class LogAssembler {
     if (!this.#transactions.isApplied(transaction)) this.#transactions.add(transaction, event, bytes, offset)
   }
 
+  /**
+   * A change of MongoDB. Without a transaction, it is one by itself. It ends those before it, because Debezium may have been
+   * killed before it wrote their END, and because the changes of MongoDB have one order.
+   */
+  #inOrder(row: RowRecord, bytes: number, offset: number): void {
+    this.#endSnapshot()
+    const { transaction, order, atMs } = row.origin
+    if (this.#exactFromMs !== undefined && atMs > this.#exactFromMs) this.#exactFromMs = undefined
+    const id = transaction ?? [order?.change, row.table.table, ...row.key.values()].join()
+    if (this.#transactions.isApplied(id)) return
+    this.#commitBefore(order?.commit, offset)
+    if (transaction !== undefined) return this.#transactions.add(id, row, bytes, offset)
+    this.#transactions.end(id)
+    this.#commitAll({ id, from: offset, events: [row], bytes })
+  }
+
+  /** Commits what has begun, if it is before another change. `undefined`: in any case. */
+  #commitBefore(commit: string | undefined, offset: number): void {
+    for (const open of this.#transactions.pending) {
+      const own = open.events[0]?.origin.order?.commit
+      if (own === undefined || (commit !== undefined && !isBefore(own, commit))) continue
+      this.#transactions.end(open.id)
+      this.#commitAll(open)
+      this.#through = offset
+    }
+  }
+
+  /**
+   * Debezium writes a heartbeat after a change, also within a transaction. A second one without a change between them says that
+   * MongoDB had nothing more.
+   */
+  #heartbeat(offset: number): void {
+    if (!this.#quiet || this.#connector !== 'mongodb') return
+    this.#endSnapshot()
+    this.#exactFromMs = undefined
+    this.#commitBefore(undefined, offset)
+  }
+
   /** MySQL and MariaDB commit a TRUNCATE by itself, at once. Debezium 3.6 writes no END of its transaction. */
   #endTruncate({ connector, transaction }: RecordOrigin, offset: number): void {
     if (transaction !== undefined && (connector === 'mysql' || connector === 'mariadb'))
@@ -144,7 +195,7 @@ export class LogAssembler {
     }
     const came = open?.events.length ?? 0
     // Where records were removed, the beginning of a transaction may be missing with its rows.
-    const whole = open === undefined ? this.#live || this.#wholeFrom === 0 : open.from >= this.#wholeFrom
+    const whole = open === undefined ? this.#rows.live || this.#wholeFrom === 0 : open.from >= this.#wholeFrom
     if (whole && came < events)
       this.#lacks(`transaction ${id} should have ${events} records, got ${came}, at offset ${offset}`)
     if (open !== undefined) this.#commitAll(open)
@@ -152,59 +203,46 @@ export class LogAssembler {
 
   /** The log lacks a change. Only a new snapshot can tell what it was. */
   #lacks(what: string): void {
-    const error = new ChangeStreamError('CONTENT_UNKNOWN', what, {
-      remedy: 'Take a new snapshot into a new topic.',
-    })
-    if (this.#live) throw error
-    this.#rows.lacks('transaction', error)
+    this.#rows.lacks(
+      'transaction',
+      new ChangeStreamError('CONTENT_UNKNOWN', what, { remedy: 'Take a new snapshot into a new topic.' }),
+    )
   }
 
   #commitAll({ id, events }: Open): void {
     const commit = events[0]?.origin.order?.commit
     if (commit !== undefined) {
       const late = this.#commit !== undefined && isBefore(commit, this.#commit)
-      if (late && this.#live) throw lost(`transaction ${id} is out of order`)
+      if (late && this.#rows.live) throw lost(`transaction ${id} is out of order`)
       if (!late) this.#commit = commit
     }
-    for (const event of events) {
-      if (event.kind === 'row') this.#row(event)
-      else if (event.kind === 'truncate') {
-        const followed = this.#tables.find(event.table)
-        if (followed !== undefined) this.#empty(followed.collection)
-      }
-    }
+    for (const event of events) this.#rows.apply(event)
   }
 
   #snapshotRow(row: RowRecord, offset: number): void {
-    const { snapshot, order, server } = row.origin
-    if (snapshot === INCREMENTAL) return this.#row(row)
-    const id = `${server} ${order?.change ?? ''}`
-    if (id !== this.#snapshot || (snapshot === 'first' && this.#inSnapshot)) {
-      if (this.#live) throw lost(`a new snapshot begins at offset ${offset}`)
-      this.#beginSnapshot(id)
-    }
-    this.#inSnapshot = true
+    const { snapshot, connector, atMs } = row.origin
+    if (snapshot === INCREMENTAL) return this.#rows.row(row)
     const followed = this.#tables.find(row.table)
-    if (followed !== undefined && this.#before.delete(followed.collection)) this.#empty(followed.collection)
-    this.#row(row)
+    const id = followed && idOf(followed, row)
+    const known = followed !== undefined && id !== undefined && this.#rows.known.has(followed.collection, id)
+    if (this.#snapshots.isFirst(row.origin, followed?.collection, known)) {
+      if (this.#rows.live) throw lost(`a new snapshot begins at offset ${offset}`)
+      this.#commit = undefined
+      this.#transactions.abandon()
+      this.#rows.known.forgetTransactions()
+      this.#snapshots.begin(row.origin, this.#rows.known.collections())
+    }
+    if (this.#snapshots.read(followed?.collection) && followed !== undefined)
+      this.#rows.empty(followed.collection)
+    if (connector === 'mongodb') this.#exactFromMs = atMs + CLOCKS_DIFFER_MS
+    this.#rows.row(row)
     if (snapshot === 'last') this.#endSnapshot()
-  }
-
-  /** A new snapshot replaces everything: what was deleted since the previous one left no trace. */
-  #beginSnapshot(id: string): void {
-    this.#snapshot = id
-    this.#commit = undefined
-    this.#transactions.abandon()
-    this.#rows.forgetTransactions()
-    for (const collection of this.#rows.collections()) this.#before.add(collection)
   }
 
   /** @throws {ChangeStreamError} UNSUPPORTED */
   #endSnapshot(): void {
-    if (!this.#inSnapshot) return
-    this.#inSnapshot = false
-    const [collection] = this.#before
-    this.#before.clear()
+    if (!this.#snapshots.running) return
+    const collection = this.#snapshots.end()
     if (collection !== undefined)
       this.#rows.lacks(
         `${collection}/`,
@@ -215,44 +253,4 @@ export class LogAssembler {
         ),
       )
   }
-
-  #empty(collection: string): void {
-    this.#rows.empty(collection)
-    this.#changes.push({ kind: 'drop-collection', collection })
-  }
-
-  #row(row: RowRecord): void {
-    const followed = this.#tables.find(row.table)
-    const id = followed && idOf(followed, row)
-    if (followed === undefined || id === undefined) return
-    const { collection } = followed
-    const order = row.origin.order?.change
-    if (this.#rows.isOld(collection, id, order)) {
-      if (this.#live && row.origin.snapshot === undefined)
-        throw lost(`a change of ${collection}/${id} is out of order`)
-      return
-    }
-    if (row.op === 'd' || row.after === undefined) {
-      this.#rows.delete(collection, id, order)
-      this.#changes.push({ kind: 'delete', collection, id })
-      return
-    }
-    this.#rows.upsert(collection, id, order)
-    if (lacksValue(row.after)) this.#unavailable(`${collection}/${id}`)
-    // MongoDB's connector puts the document into a string.
-    const json = row.after.startsWith('"') ? String(JSON.parse(row.after)) : row.after
-    this.#changes.push({ kind: 'upsert', collection, id, document: documentOf(json) })
-  }
-
-  #unavailable(key: string): void {
-    const error = new ChangeStreamError('CONTENT_UNKNOWN', `the log lacks a value of ${key}`, {
-      remedy: 'Run ALTER TABLE … REPLICA IDENTITY FULL, and update the row.',
-    })
-    if (this.#live) throw error
-    this.#rows.lacks(key, error)
-  }
-}
-
-function lost(what: string): ChangeStreamError {
-  return new ChangeStreamError('HISTORY_LOST', what, { remedy: 'None needed: the log is read again.' })
 }

@@ -1,6 +1,6 @@
 import { ChangeStreamError } from '@freshet/change-stream'
-import { isValidId, placesOf, type CollectionPlace, type Id, type StoredCollection } from '@freshet/protocol'
-import type { RowRecord, TableName } from './record.ts'
+import { placesOf, type CollectionPlace, type StoredCollection } from '@freshet/protocol'
+import type { TableName } from './record.ts'
 
 const stored = /^(?:[^".\0]+\.)?[^".\0]+$/
 
@@ -53,38 +53,4 @@ export class FollowedTables {
     this.#found.set(name, followed)
     return followed
   }
-}
-
-/**
- * The id of a row; `undefined` if it is not valid, so that the row is not part of the collection.
- * @throws {ChangeStreamError} UNSUPPORTED: the key is not one column.
- */
-export function idOf({ place, collection }: Followed, { key, origin }: RowRecord): Id | undefined {
-  const [text, ...others] = key.values()
-  if (text === undefined || others.length > 0)
-    throw new ChangeStreamError(
-      'UNSUPPORTED',
-      `expected a key of one column for '${collection}', got ${[...key.keys()].join(', ') || 'none'}`,
-      { remedy: 'Serve another table, or set message.key.columns to one unique column.' },
-    )
-  const value: unknown = JSON.parse(text)
-  // MongoDB's connector puts extended JSON into a string.
-  const id = origin.connector === 'mongodb' ? extended(String(value)) : plain(text, value)
-  return id !== undefined && isValidId(place.idType, id) ? id : undefined
-}
-
-function plain(text: string, value: unknown): string | undefined {
-  if (typeof value === 'string') return value
-  // The number as written: a parser would round it.
-  return typeof value === 'number' ? text : undefined
-}
-
-function extended(text: string): string | undefined {
-  const value: unknown = JSON.parse(text)
-  if (value === null || typeof value !== 'object') return plain(text, value)
-  if ('$oid' in value) return String(value.$oid)
-  if ('$numberLong' in value) return String(value.$numberLong)
-  if ('$numberInt' in value) return String(value.$numberInt)
-  if ('$uuid' in value) return String(value.$uuid)
-  return undefined
 }

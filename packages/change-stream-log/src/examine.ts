@@ -1,9 +1,9 @@
 import { ChangeStreamError } from '@freshet/change-stream'
 import { LogAssembler } from './assembler.ts'
 import { FollowedTables } from './collections.ts'
-import { documentOf } from './json-text.ts'
 import { defaultLogSourceOptions } from './options.ts'
 import { lacksValue, RecordDecoder, type DebeziumRecord, type RowRecord } from './record.ts'
+import { documentIn } from './rows.ts'
 import type { LogIdentity, LogRecord, LogTransport } from './transport.ts'
 
 /** What was found out about one requirement of a log. */
@@ -172,7 +172,7 @@ class Seen {
       name,
       records: count,
       keyColumns,
-      sample: sample?.after === undefined ? undefined : documentOf(sample.after).toString(),
+      sample: sample?.after && Buffer.from(documentIn(sample.after, sample.origin.connector)).toString(),
     }))
     return { records, findings, tables }
   }
@@ -203,13 +203,15 @@ class Seen {
       )
   }
 
-  #decoded(decoded: DebeziumRecord, { offset, value }: LogRecord): void {
+  #decoded(decoded: DebeziumRecord, { offset }: LogRecord): void {
     if (decoded.kind === 'begin') this.#counts.transactions += 1
-    if (decoded.kind === 'other' && value !== undefined && value.length > 0) this.#counts.heartbeats += 1
+    if (decoded.kind === 'heartbeat') this.#counts.heartbeats += 1
     if (!('origin' in decoded)) return
-    const { server, snapshot, transaction, order } = decoded.origin
+    const { server, connector, snapshot, transaction, order } = decoded.origin
     this.#servers.add(server)
-    if (transaction === undefined && snapshot === undefined) this.#counts.loose += 1
+    // MongoDB's changes need no transaction.
+    if (transaction === undefined && snapshot === undefined)
+      this.#counts[connector === 'mongodb' ? 'transactions' : 'loose'] += 1
     if (snapshot !== undefined && snapshot !== 'incremental') {
       const id = `${server} ${order?.change ?? ''}`
       if (!this.#snapshots.has(id)) this.#snapshots.set(id, offset)

@@ -28,6 +28,10 @@ export class KnownRows {
     return [...this.#rows].flatMap(([name, rows]) => (rows.size > 0 ? [name] : []))
   }
 
+  has(collection: string, id: Id): boolean {
+    return this.#rows.get(collection)?.has(id) ?? false
+  }
+
   /** Whether a change is before the latest one of its row. */
   isOld(collection: string, id: Id, order: string | undefined): boolean {
     if (order === undefined) return false

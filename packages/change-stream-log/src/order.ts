@@ -48,9 +48,12 @@ function binaryLog({ server_id, file, pos }: SourceBlock): SourceOrder | undefin
   return { commit: at, change: at }
 }
 
-/** The time of the operation log: seconds and a counter. */
+/**
+ * The cluster time: seconds and a counter. All changes of a transaction have the same one. Debezium 3.4 and newer report the
+ * server's clock instead of the seconds, unless `cursor.pipeline` replaces it.
+ */
 function mongodb({ ts_ms, ord }: SourceBlock): SourceOrder | undefined {
-  const seconds = typeof ts_ms === 'number' ? digits(Math.floor(ts_ms / 1_000)) : undefined
+  const seconds = typeof ts_ms === 'number' ? digits(ts_ms / 1_000) : undefined
   const counter = digits(ord)
   if (seconds === undefined || counter === undefined) return undefined
   const at = `${seconds}/${counter}`

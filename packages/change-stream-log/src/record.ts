@@ -17,6 +17,8 @@ export interface RowRecord {
   readonly table: TableName
   /** The text of each column of the key. */
   readonly key: ReadonlyMap<string, string>
+  /** Whether rows of another table may have the same key in the log, so that compaction would mix them up. */
+  readonly keyIsShared: boolean
   /** The text of the new row. */
   readonly after: string | undefined
   readonly origin: RecordOrigin
@@ -32,6 +34,8 @@ export interface RecordOrigin {
   readonly snapshot: string | undefined
   /** `undefined` without a transaction. */
   readonly transaction: string | undefined
+  /** `source.ts_ms`: when the change was made, or when a snapshot has read the row. */
+  readonly atMs: number
 }
 
 export type DebeziumRecord =
@@ -40,7 +44,8 @@ export type DebeziumRecord =
   | { readonly kind: 'message'; readonly origin: RecordOrigin }
   | { readonly kind: 'begin'; readonly transaction: string }
   | { readonly kind: 'end'; readonly transaction: string; readonly events: number }
-  /** Heartbeats, tombstones and changed definitions. */
+  | { readonly kind: 'heartbeat' }
+  /** Tombstones and changed definitions. */
   | { readonly kind: 'other' }
 
 /** What Debezium writes for a value that the database did not log, as text and in base64. */
@@ -68,8 +73,8 @@ export class RecordDecoder {
     const sourceText = members.get('source')
     const op = jsonIn(members, 'op')
     if (sourceText === undefined || op === undefined) {
-      // A heartbeat, or a changed definition.
-      if (members.has('ts_ms') || members.has('ddl')) return other
+      if (members.has('ddl')) return other
+      if (members.has('ts_ms')) return { kind: 'heartbeat' }
       throw unknown(
         offset,
         'an envelope with source and op',
@@ -86,10 +91,22 @@ export class RecordDecoder {
     }
     if (op !== 'c' && op !== 'u' && op !== 'd' && op !== 'r')
       throw unknown(offset, `an operation c, u, d, r, t or m, got ${JSON.stringify(op)}`)
+    const { connector } = origin
+    if (connector === 'mongodb' && origin.snapshot === undefined && origin.order === undefined)
+      throw unknown(offset, 'the whole seconds of the cluster time in source.ts_ms', remedies.clusterTime)
     const after = members.get('after')
-    if (op !== 'd' && (after === undefined || after === 'null')) throw unknown(offset, 'the row in after')
-    return { kind: 'row', op, table, key: keyOf(key, members, offset), after, origin }
+    if (op !== 'd' && (after === undefined || after === 'null'))
+      throw unknown(offset, 'the row in after', connector === 'mongodb' ? remedies.postImages : undefined)
+    return { kind: 'row', op, table, ...keyOf(key, members, offset), after, origin }
   }
+}
+
+/** What MongoDB's connector needs, see docs/debezium.md. */
+const remedies = {
+  clusterTime:
+    'Set cursor.pipeline=[{"$set": {"wallTime": {"$toDate": "$clusterTime"}}}], and create the topic anew.',
+  postImages:
+    'Enable changeStreamPreAndPostImages for the collection, set capture.mode.full.update.type=post_image, and create the topic anew.',
 }
 
 function unknown(offset: number, expected: string, remedy?: string): ChangeStreamError {
@@ -135,15 +152,17 @@ function transactionOf(id: string): string {
 }
 
 function originOf(source: SourceBlock, members: ReadonlyMap<string, string>): RecordOrigin {
-  const { name, connector, snapshot } = source
+  const { name, connector, snapshot, lsid, txnNumber, ts_ms } = source
   const block = members.get('transaction')
-  const id = block === undefined ? undefined : objectOf(block)['id']
+  // MongoDB's connector names the transaction in the source too.
+  const id = typeof lsid === 'string' ? `${lsid}:${String(txnNumber)}` : block && objectOf(block)['id']
   return {
     server: String(name),
     connector: String(connector),
     order: orderOf(source),
     snapshot: typeof snapshot === 'string' && snapshot !== 'false' ? snapshot : undefined,
     transaction: typeof id === 'string' ? transactionOf(id) : undefined,
+    atMs: Number(ts_ms),
   }
 }
 
@@ -165,9 +184,13 @@ function keyOf(
   key: Uint8Array | undefined,
   row: ReadonlyMap<string, string>,
   offset: number,
-): ReadonlyMap<string, string> {
+): Pick<RowRecord, 'key' | 'keyIsShared'> {
   const members = key && payloadOf(key)
-  if (members !== undefined) return new Map([...members].filter(([name]) => name !== addedToKeys))
+  if (members !== undefined)
+    return {
+      key: new Map([...members].filter(([name]) => name !== addedToKeys)),
+      keyIsShared: !members.has(addedToKeys),
+    }
   const texts = [row.get('after'), row.get('before')]
   const id = texts.map((text) => text && membersOf(text)?.get('id')).find((one) => one !== undefined)
   if (id === undefined)
@@ -176,5 +199,5 @@ function keyOf(
       'a key, or a column id',
       'Give the table a primary key, or set message.key.columns.',
     )
-  return new Map([['id', id]])
+  return { key: new Map([['id', id]]), keyIsShared: false }
 }

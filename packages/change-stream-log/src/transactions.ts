@@ -39,6 +39,11 @@ export class Transactions {
     return [...this.#pending.keys()].filter((id) => id !== this.#open?.id)
   }
 
+  /** Those that have begun and not ended, oldest first. */
+  get pending(): readonly Open[] {
+    return [...this.#pending.values()]
+  }
+
   isApplied(id: string): boolean {
     return this.#applied.has(id)
   }

@@ -1,0 +1,102 @@
+import type { Entry, MemoryTopic } from './memory-topic.ts'
+
+/** One change of the collection `products` unless it names another. Ids are strings unless `key` has the extended JSON of one. */
+export interface MongoDbWrite {
+  readonly op?: 'c' | 'd'
+  readonly collection?: string
+  readonly id: string
+  readonly key?: string
+  /** Members of the document beside `_id`, in extended JSON. */
+  readonly members?: string
+}
+
+/** Writes records as Debezium 3.6 does for MongoDB, routed to one topic, in the order of their cluster times. */
+export class MongoDbWriter {
+  readonly #topic: MemoryTopic
+  #seconds = 1_796_055_000
+  #counter = 0
+  #transaction = 0
+
+  constructor(topic: MemoryTopic) {
+    this.#topic = topic
+  }
+
+  /** When a snapshot has read what there is now. */
+  get nowMs(): number {
+    return this.#seconds * 1_000 + 500
+  }
+
+  beats(count: number): void {
+    for (let beat = 0; beat < count; beat += 1)
+      this.#topic.append([{ serverName: 'app' }, { ts_ms: this.nowMs }])
+  }
+
+  passSeconds(seconds: number): void {
+    this.#seconds += seconds
+    this.#counter = 0
+  }
+
+  /** Changes without a transaction: the entries of each. */
+  changes(...writes: readonly MongoDbWrite[]): readonly Entry[] {
+    return writes.flatMap((write) => {
+      this.#counter += 1
+      return this.#change(write, null)
+    })
+  }
+
+  /** BEGIN, the changes, and the END that comes with the next change. */
+  transaction(...writes: readonly MongoDbWrite[]): readonly Entry[] {
+    this.#counter += 1
+    this.#transaction += 1
+    const id = `{"id": {"$binary": "AA==","$type": "04"}}:${this.#transaction}`
+    const mark = (status: string, events: number | null): Entry => [
+      { id },
+      { status, id, event_count: events, data_collections: null, ts_ms: this.#seconds * 1_000 },
+    ]
+    return [
+      mark('BEGIN', null),
+      ...writes.flatMap((write) => this.#change(write, id)),
+      mark('END', writes.length),
+    ]
+  }
+
+  snapshot(...rows: readonly MongoDbWrite[]): readonly Entry[] {
+    return rows.map((write, index) =>
+      this.#entry(write, 'r', {
+        ts_ms: this.nowMs,
+        ord: -1,
+        snapshot: index === rows.length - 1 ? 'last' : 'true',
+      }),
+    )
+  }
+
+  #change(write: MongoDbWrite, id: string | null): readonly Entry[] {
+    const source = {
+      ts_ms: this.#seconds * 1_000,
+      ord: this.#counter,
+      snapshot: 'false',
+      ...(id !== null && { lsid: id.slice(0, id.lastIndexOf(':')), txnNumber: this.#transaction }),
+    }
+    const entry = this.#entry(write, write.op ?? 'u', source, id === null ? null : { id, total_order: 1 })
+    return write.op === 'd' ? [entry, [entry[0], undefined]] : [entry]
+  }
+
+  #entry(
+    { id, key = JSON.stringify(id), members = '', collection = 'products' }: MongoDbWrite,
+    op: string,
+    source: Readonly<Record<string, unknown>>,
+    transaction: unknown = null,
+  ): Entry {
+    const after = op === 'd' ? null : `{"_id": ${key}${members && `,${members}`}}`
+    return [
+      { id: key },
+      {
+        before: null,
+        after,
+        source: { connector: 'mongodb', name: 'app', db: 'shop', collection, ...source },
+        op,
+        transaction,
+      },
+    ]
+  }
+}
