@@ -19,7 +19,7 @@ const arrows: Record<string, readonly string[]> = {
   cache: ['kit', 'protocol'],
   messages: ['protocol'],
   'change-stream': ['kit', 'protocol'],
-  'change-stream-log': ['change-stream', 'kit', 'protocol'],
+  'change-stream-log': ['change-stream', 'documents-mongodb', 'kit', 'protocol'],
   'change-stream-mongodb': ['bson', 'change-stream', 'guard', 'kit', 'mongodb-rules', 'protocol'],
   'postgres-rules': ['protocol'],
   'documents-postgres': ['documents', 'postgres-rules', 'protocol'],

@@ -2,7 +2,13 @@ import { ChangeStreamError } from '@freshet/change-stream'
 import type { Change } from '@freshet/protocol'
 import type { FollowedTables } from './collections.ts'
 import { isBefore } from './order.ts'
-import { RecordDecoder, type DebeziumRecord, type RecordOrigin, type RowRecord } from './record.ts'
+import {
+  RecordDecoder,
+  type DebeziumRecord,
+  type RecordOrigin,
+  type RowRecord,
+  type TruncateRecord,
+} from './record.ts'
 import { lost, RowChanges } from './row-changes.ts'
 import { idOf } from './rows.ts'
 import { Snapshots } from './snapshots.ts'
@@ -107,6 +113,7 @@ export class LogAssembler {
         if (decoded.origin.connector === 'mongodb') return this.#inOrder(decoded, value?.length ?? 0, offset)
         return this.#event(decoded, value?.length ?? 0, offset)
       case 'truncate':
+        if (decoded.origin.connector === 'mongodb') return this.#inOrder(decoded, value?.length ?? 0, offset)
         this.#event(decoded, value?.length ?? 0, offset)
         return this.#endTruncate(decoded.origin, offset)
       case 'message':
@@ -144,16 +151,17 @@ export class LogAssembler {
    * A change of MongoDB. Without a transaction, it is one by itself. It ends those before it, because Debezium may have been
    * killed before it wrote their END, and because the changes of MongoDB have one order.
    */
-  #inOrder(row: RowRecord, bytes: number, offset: number): void {
+  #inOrder(event: RowRecord | TruncateRecord, bytes: number, offset: number): void {
     this.#endSnapshot()
-    const { transaction, order, atMs } = row.origin
+    const { transaction, order, atMs } = event.origin
     if (this.#exactFromMs !== undefined && atMs > this.#exactFromMs) this.#exactFromMs = undefined
-    const id = transaction ?? [order?.change, row.table.table, ...row.key.values()].join()
+    const key = event.kind === 'row' ? [...event.key.values()] : []
+    const id = transaction ?? [order?.change, event.table.table, ...key].join()
     if (this.#transactions.isApplied(id)) return
     this.#commitBefore(order?.commit, offset)
-    if (transaction !== undefined) return this.#transactions.add(id, row, bytes, offset)
+    if (transaction !== undefined) return this.#transactions.add(id, event, bytes, offset)
     this.#transactions.end(id)
-    this.#commitAll({ id, from: offset, events: [row], bytes })
+    this.#commitAll({ id, from: offset, events: [event], bytes })
   }
 
   /** Commits what has begun, if it is before another change. `undefined`: in any case. */

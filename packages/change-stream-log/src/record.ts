@@ -1,5 +1,6 @@
 import { ChangeStreamError } from '@freshet/change-stream'
 import { membersOf } from './json-text.ts'
+import { droppedCollection, mongodbRemedies } from './mongodb.ts'
 import { orderOf, type SourceBlock, type SourceOrder } from './order.ts'
 import type { LogRecord } from './transport.ts'
 
@@ -38,9 +39,18 @@ export interface RecordOrigin {
   readonly atMs: number
 }
 
+/** A table that has no rows any more. */
+export interface TruncateRecord {
+  readonly kind: 'truncate'
+  readonly table: TableName
+  /** The table that was given this name has other rows now. */
+  readonly renamedTo: TableName | undefined
+  readonly origin: RecordOrigin
+}
+
 export type DebeziumRecord =
   | RowRecord
-  | { readonly kind: 'truncate'; readonly table: TableName; readonly origin: RecordOrigin }
+  | TruncateRecord
   | { readonly kind: 'message'; readonly origin: RecordOrigin }
   | { readonly kind: 'begin'; readonly transaction: string }
   | { readonly kind: 'end'; readonly transaction: string; readonly events: number }
@@ -87,26 +97,27 @@ export class RecordDecoder {
     const table = tableOf(source, offset)
     if (op === 't') {
       const transaction = origin.transaction ?? truncationOf(source)
-      return { kind: 'truncate', table, origin: { ...origin, transaction } }
+      return { kind: 'truncate', table, renamedTo: undefined, origin: { ...origin, transaction } }
     }
     if (op !== 'c' && op !== 'u' && op !== 'd' && op !== 'r')
       throw unknown(offset, `an operation c, u, d, r, t or m, got ${JSON.stringify(op)}`)
     const { connector } = origin
     if (connector === 'mongodb' && origin.snapshot === undefined && origin.order === undefined)
-      throw unknown(offset, 'the whole seconds of the cluster time in source.ts_ms', remedies.clusterTime)
+      throw unknown(
+        offset,
+        'the whole seconds of the cluster time in source.ts_ms',
+        mongodbRemedies.clusterTime,
+      )
     const after = members.get('after')
     if (op !== 'd' && (after === undefined || after === 'null'))
-      throw unknown(offset, 'the row in after', connector === 'mongodb' ? remedies.postImages : undefined)
-    return { kind: 'row', op, table, ...keyOf(key, members, offset), after, origin }
+      throw unknown(
+        offset,
+        'the row in after',
+        connector === 'mongodb' ? mongodbRemedies.postImages : undefined,
+      )
+    const row: RowRecord = { kind: 'row', op, table, ...keyOf(key, members, offset), after, origin }
+    return (connector === 'mongodb' && op === 'd' && droppedCollection(row)) || row
   }
-}
-
-/** What MongoDB's connector needs, see docs/debezium.md. */
-const remedies = {
-  clusterTime:
-    'Set cursor.pipeline=[{"$set": {"wallTime": {"$toDate": "$clusterTime"}}}], and create the topic anew.',
-  postImages:
-    'Enable changeStreamPreAndPostImages for the collection, set capture.mode.full.update.type=post_image, and create the topic anew.',
 }
 
 function unknown(offset: number, expected: string, remedy?: string): ChangeStreamError {

@@ -28,8 +28,17 @@ export class RowChanges {
   /** @throws {ChangeStreamError} CONTENT_UNKNOWN, HISTORY_LOST; only while the state is shown. */
   apply(event: Event): void {
     if (event.kind === 'row') return this.row(event)
-    const followed = event.kind === 'truncate' ? this.#tables.find(event.table) : undefined
+    if (event.kind !== 'truncate') return
+    const followed = this.#tables.find(event.table)
     if (followed !== undefined) this.empty(followed.collection)
+    const replaced = event.renamedTo && this.#tables.find(event.renamedTo)
+    if (replaced === undefined) return
+    this.lacks(
+      `${replaced.collection}/`,
+      new ChangeStreamError('CONTENT_UNKNOWN', `another collection was renamed to '${replaced.collection}'`, {
+        remedy: 'Take a new snapshot into a new topic.',
+      }),
+    )
   }
 
   empty(collection: string): void {

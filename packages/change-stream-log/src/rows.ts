@@ -1,8 +1,8 @@
 import { ChangeStreamError } from '@freshet/change-stream'
-import { bsonOfExtendedJson, mongodbCodec } from '@freshet/documents-mongodb'
 import { isValidId, type Id, type IdType } from '@freshet/protocol'
 import type { Followed } from './collections.ts'
 import { documentOf } from './json-text.ts'
+import { mongodbDocument, mongodbId } from './mongodb.ts'
 import type { RowRecord } from './record.ts'
 
 /**
@@ -27,14 +27,7 @@ function columnId(idType: IdType, text: string): Id | undefined {
   return id !== undefined && isValidId(idType, id) ? id : undefined
 }
 
-/** MongoDB's connector puts extended JSON into a string. */
-function mongodbId(idType: IdType, text: string): Id | undefined {
-  return mongodbCodec.idOf(idType, bsonOfExtendedJson(`{"_id":${String(JSON.parse(text))}}`))
-}
-
-/** The document of a row, as readers serve it: for MongoDB, the one that follows the database itself would serve. */
+/** The document of a row, as readers serve it. */
 export function documentIn(after: string, connector: string): Uint8Array {
-  return connector === 'mongodb'
-    ? mongodbCodec.encode(bsonOfExtendedJson(String(JSON.parse(after)))).json
-    : documentOf(after)
+  return connector === 'mongodb' ? mongodbDocument(after) : documentOf(after)
 }

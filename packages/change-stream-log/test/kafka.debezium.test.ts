@@ -109,6 +109,13 @@ describeIfKafka('a topic of Kafka', () => {
     expect((await log.identify(signal)).fault).toBeUndefined()
   })
 
+  test('L13 a missing topic is waited for, and the error says what to do', async () => {
+    await expect(logOf('missing').identify(signal)).rejects.toMatchObject({
+      code: 'DISCONNECTED',
+      message: expect.stringMatching(/Create the topic/),
+    })
+  })
+
   test('L13 two partitions and deleted records are refused, and a topic that is created anew is another one', async () => {
     await create('two', 2)
     expect((await logOf('two').identify(signal)).fault).toMatch(/has 2 partitions/)

@@ -11,6 +11,7 @@ export type { Server } from './server.ts'
 export {
   logSettings,
   mariaDbSettings,
+  mongoDbSettings,
   mySqlSettings,
   natsServerSettings,
   postgresSettings,

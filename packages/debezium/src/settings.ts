@@ -5,14 +5,34 @@ export interface LogSettings {
   readonly topic: string
 }
 
-/** What every connector needs, as in docs/debezium.md. */
-export function logSettings({ prefix, topic }: LogSettings): Readonly<Record<string, string>> {
+/** Routes everything to one topic. */
+function byTable(topic: string): Readonly<Record<string, string>> {
   return {
-    'topic.prefix': prefix,
     transforms: 'one',
     'transforms.one.type': 'io.debezium.transforms.ByLogicalTableRouter',
     'transforms.one.topic.regex': '(.*)',
     'transforms.one.topic.replacement': topic,
+  }
+}
+
+/** Likewise, for records of MongoDB, which Debezium's own router cannot read. */
+function byName(topic: string): Readonly<Record<string, string>> {
+  return {
+    transforms: 'one',
+    'transforms.one.type': 'org.apache.kafka.connect.transforms.RegexRouter',
+    'transforms.one.regex': '(.*)',
+    'transforms.one.replacement': topic,
+  }
+}
+
+/** What every connector needs, as in docs/debezium.md. */
+export function logSettings(
+  { prefix, topic }: LogSettings,
+  router: (topic: string) => Readonly<Record<string, string>> = byTable,
+): Readonly<Record<string, string>> {
+  return {
+    'topic.prefix': prefix,
+    ...router(topic),
     'topic.creation.default.partitions': '1',
     'topic.creation.default.replication.factor': '1',
     'topic.creation.default.retention.ms': '-1',
@@ -41,6 +61,39 @@ export function postgresSettings(uri: string, log: LogSettings): Readonly<Record
     'database.password': decodeURIComponent(password),
     'database.dbname': pathname.slice(1),
     ...logSettings(log),
+  }
+}
+
+const isDropped = { $in: ['$operationType', ['drop', 'rename']] }
+/** Shows the cluster time of changes, and dropped and renamed collections as deletions of an id that readers know. */
+const mongoDbPipeline = [
+  {
+    $set: {
+      wallTime: { $toDate: '$clusterTime' },
+      operationType: { $cond: [isDropped, 'delete', '$operationType'] },
+      documentKey: {
+        $cond: [isDropped, { _id: { freshet: '$operationType', to: '$to.coll' } }, '$documentKey'],
+      },
+    },
+  },
+]
+
+/** The connector for MongoDB. @param uri of a user that may read the database, and the change stream of the deployment. */
+export function mongoDbSettings(
+  uri: string,
+  database: string,
+  log: LogSettings,
+): Readonly<Record<string, string>> {
+  return {
+    name: log.prefix,
+    'connector.class': 'io.debezium.connector.mongodb.MongoDbConnector',
+    'mongodb.connection.string': uri,
+    'database.include.list': database,
+    'capture.mode': 'change_streams_update_full',
+    'capture.mode.full.update.type': 'post_image',
+    'cursor.pipeline.order': 'user_first',
+    'cursor.pipeline': JSON.stringify(mongoDbPipeline),
+    ...logSettings(log, byName),
   }
 }
 

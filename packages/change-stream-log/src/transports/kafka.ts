@@ -179,7 +179,11 @@ const codes: readonly (readonly [name: RegExp, code: ChangeStreamErrorCode, reme
   [/SASL_AUTHENTICATION_FAILED|AuthenticationError/, 'DENIED', 'Check user, password and mechanism.'],
   [/UNKNOWN_TOPIC_ID|INCONSISTENT_TOPIC_ID/, 'SOURCE_CHANGED'],
   [/OFFSET_OUT_OF_RANGE/, 'HISTORY_LOST'],
-  [/UNKNOWN_TOPIC_OR_PARTITION|does not exist/, 'DISCONNECTED', 'Create the topic, with one partition.'],
+  [
+    /UNKNOWN_TOPIC_OR_PARTITION|Unknown topic|does not exist/,
+    'DISCONNECTED',
+    'Create the topic, with one partition, or start the connector.',
+  ],
 ]
 
 function kafkaError(cause: unknown, purpose: string): ChangeStreamError {

@@ -60,6 +60,20 @@ export class MongoDbWriter {
     ]
   }
 
+  /** A collection that was dropped, as the pipeline of the documentation reports it. */
+  dropped(collection = 'products'): readonly Entry[] {
+    return this.changes({ op: 'd', collection, id: '', key: '{"freshet": "drop"}' })
+  }
+
+  renamed(collection: string, to: string): readonly Entry[] {
+    return this.changes({
+      op: 'd',
+      collection,
+      id: '',
+      key: `{"freshet": "rename","to": ${JSON.stringify(to)}}`,
+    })
+  }
+
   snapshot(...rows: readonly MongoDbWrite[]): readonly Entry[] {
     return rows.map((write, index) =>
       this.#entry(write, 'r', {

@@ -18,7 +18,7 @@ interface Judged {
 
 /** A reader in a process of its own, whose answers are recorded all the time. */
 export class JudgedReader implements AsyncDisposable {
-  readonly #uri: string
+  readonly #env: Readonly<Record<string, string>>
   readonly #database: string
   readonly #port: number
   readonly #managementPort: number
@@ -34,16 +34,30 @@ export class JudgedReader implements AsyncDisposable {
   /** 503 and failed connections. */
   refused = 0
 
-  private constructor(uri: string, database: string, port: number, managementPort: number) {
-    this.#uri = uri
+  private constructor(
+    env: Readonly<Record<string, string>>,
+    database: string,
+    port: number,
+    managementPort: number,
+  ) {
+    this.#env = env
     this.#database = database
     this.#port = port
     this.#managementPort = managementPort
   }
 
   /** @param database as the log names it. */
-  static async open(uri: string, database: string): Promise<JudgedReader> {
-    const reader = new JudgedReader(uri, database, await findFreePort(), await findFreePort())
+  static open(uri: string, database: string): Promise<JudgedReader> {
+    return JudgedReader.#open({ FRESHET_LOG_URI: uri }, database)
+  }
+
+  /** A reader that follows MongoDB itself. */
+  static openDirect(uri: string, database: string): Promise<JudgedReader> {
+    return JudgedReader.#open({ FRESHET_MONGODB_URI: uri }, database)
+  }
+
+  static async #open(env: Readonly<Record<string, string>>, database: string): Promise<JudgedReader> {
+    const reader = new JudgedReader(env, database, await findFreePort(), await findFreePort())
     reader.start()
     reader.#asking = reader.#ask()
     return reader
@@ -57,7 +71,7 @@ export class JudgedReader implements AsyncDisposable {
     ]
     const args = [...appCommand('reader'), ...own, '--no-tokens', `--collections=${collections}`]
     this.#child = spawn(process.execPath, args, {
-      env: { PATH: process.env['PATH'], FRESHET_LOG_URI: this.#uri },
+      env: { PATH: process.env['PATH'], ...this.#env },
       stdio: ['ignore', 'ignore', 'inherit'],
     })
   }
@@ -88,6 +102,13 @@ export class JudgedReader implements AsyncDisposable {
   async epochs(): Promise<string> {
     const status = await this.status()
     return /"resyncs":(\{[^}]*\})/.exec(status)?.[1] ?? status
+  }
+
+  /** The body of a product with its ETag; `undefined` if there is none. */
+  async product(id: string): Promise<string | undefined> {
+    const answer = await fetch(`http://127.0.0.1:${this.#port}/v1/products/${id}`)
+    const body = await answer.text()
+    return answer.status === 200 ? `${answer.headers.get('etag')} ${body}` : undefined
   }
 
   /** What it says of itself. */

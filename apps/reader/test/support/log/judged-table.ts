@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { SeededRandom } from '@freshet/testkit'
+import type { JudgedWrites } from './judge.ts'
 import type { JudgedDatabase, SqlClient } from './judged-databases.ts'
 
 const WRITERS = 2
@@ -28,7 +29,7 @@ export function digestOf(rows: readonly { readonly id: string; readonly value: n
  * Writes transactions until it is stopped. Each of them counts `mark` up, which puts them in one order, and stores a digest of
  * all rows, computed by the database.
  */
-export class JudgedTable {
+export class JudgedTable implements JudgedWrites {
   readonly #db: JudgedDatabase
   readonly #random: SeededRandom
   readonly #stopping = new AbortController()
@@ -57,9 +58,9 @@ export class JudgedTable {
   }
 
   /** The digest after each transaction. */
-  async history(): Promise<ReadonlyMap<number, string>> {
+  async history(): Promise<ReadonlyMap<number, ReadonlySet<string>>> {
     const rows = await this.#db.rows('select n, digest from history')
-    return new Map(rows.map(({ n, digest }) => [Number(n), String(digest)]))
+    return new Map(rows.map(({ n, digest }) => [Number(n), new Set([String(digest)])]))
   }
 
   async #write(): Promise<void> {
