@@ -236,7 +236,7 @@ export class LogAssembler {
     if (this.#snapshots.isFirst(row.origin, followed?.collection, known)) {
       if (this.#rows.live) throw lost(`a new snapshot begins at offset ${offset}`)
       this.#commit = undefined
-      this.#transactions.abandon()
+      this.#transactions.startAnew()
       this.#rows.known.forgetTransactions()
       this.#snapshots.begin(row.origin, this.#rows.known.collections())
     }

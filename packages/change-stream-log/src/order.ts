@@ -36,10 +36,13 @@ function postgres({ lsn, sequence }: SourceBlock): SourceOrder | undefined {
 }
 
 /**
- * The binary log of one server; another server has an order of its own. The `row` is no part of it: all statements of a
- * transaction that MySQL has compressed have one place, and each counts its rows from 0.
+ * The binary log of one server. With GTIDs, transactions are known by them, and their place is not used: the server that takes
+ * over has other places for them, and Debezium goes on there. Nor are GTIDs an order: group replication gives each member a range.
+ * The `row` is no part of the place: all statements of a transaction that MySQL has compressed have one, and each counts its rows
+ * from 0.
  */
-function binaryLog({ server_id, file, pos }: SourceBlock): SourceOrder | undefined {
+function binaryLog({ server_id, file, pos, gtid }: SourceBlock): SourceOrder | undefined {
+  if (text(gtid) !== undefined) return undefined
   const [, number] = /\.(\d+)$/.exec(text(file) ?? '') ?? []
   const [segment, offset] = [digits(number), digits(pos)]
   if (segment === undefined || offset === undefined) return undefined

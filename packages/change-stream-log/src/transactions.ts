@@ -1,4 +1,5 @@
 import { ChangeStreamError } from '@freshet/change-stream'
+import { AppliedIds } from './applied-ids.ts'
 import type { DebeziumRecord } from './record.ts'
 
 /** A record of a transaction. */
@@ -13,15 +14,13 @@ export interface Open {
   bytes: number
 }
 
-/** Debezium repeats transactions since the last place that it has stored: seconds, and not this many transactions. */
-const MAX_APPLIED = 100_000
 /** Transactions that a crash of Debezium interrupted. Each is repeated after its restart. */
 const MAX_INTERRUPTED = 16
 
 /** Collects the records of each transaction, and remembers which transactions are complete. */
 export class Transactions {
   readonly #maxOpenBytes: number
-  readonly #applied = new Set<string>()
+  readonly #applied = new AppliedIds()
   /** By id; the last one is open. */
   readonly #pending = new Map<string, Open>()
   #open: Open | undefined
@@ -76,12 +75,7 @@ export class Transactions {
     const open = this.#pending.get(id)
     this.#pending.delete(id)
     this.#open = undefined
-    this.#applied.delete(id)
     this.#applied.add(id)
-    if (this.#applied.size > MAX_APPLIED) {
-      const [oldest] = this.#applied
-      if (oldest !== undefined) this.#applied.delete(oldest)
-    }
     return open
   }
 
@@ -89,5 +83,11 @@ export class Transactions {
   abandon(): void {
     this.#pending.clear()
     this.#open = undefined
+  }
+
+  /** Nothing that came before will continue or be repeated, and ids may be used again. */
+  startAnew(): void {
+    this.abandon()
+    this.#applied.clear()
   }
 }

@@ -70,22 +70,6 @@ test('L9 changes without transactions, of two connectors, or with keys of severa
   await refused((text) => text.replace('{"id":"a","__', '{"id":"a","n":1,"__'), /a key of one column/)
 })
 
-test('L9 an XA transaction of MySQL is refused: Debezium writes it when it is prepared, also if it is then rolled back', async () => {
-  const topic = new MemoryTopic()
-  const writer = new DebeziumWriter(topic, { connector: 'mysql' })
-  writer.commit(set('a', 1))
-  const [, change] = writer.transaction(set('a', 2))
-  if (change === undefined) throw new Error('expected a change')
-  const [key, value] = change
-  topic.append([
-    key,
-    JSON.parse(JSON.stringify(value).replace(/"transaction":\{[^}]*\}/, '"transaction":null')),
-  ])
-  await using table = new FollowedTable(topic)
-  await table.failed('UNSUPPORTED')
-  expect(table.reasons.join()).toMatch(/expected a transaction.*XA/)
-})
-
 test('L8 a value that the database did not log is refused, until the row is written again', async () => {
   const { topic, writer } = opened()
   writer.commit(set('a', 1), set('b', 1))

@@ -58,51 +58,6 @@ test('L2 while a transaction has not ended, the state is not proved current', as
   await eventually(() => expect(other.shown).toEqual(['{"a":0,"b":0}']))
 })
 
-test.each(['mysql', 'mariadb'] as const)(
-  'L2 %s commits a TRUNCATE at once, and Debezium does not mark its end',
-  async (connector) => {
-    const topic = new MemoryTopic()
-    const writer = new DebeziumWriter(topic, { connector })
-    writer.commit(...both(0))
-    await using live = new FollowedTable(topic)
-    await live.reached()
-    const truncate = writer.transaction({ op: 't' })
-    topic.append(...truncate)
-    await live.reached()
-    expect(live.content()).toEqual({})
-    writer.commit(set('b', 1))
-    // Repeated after a crash of Debezium.
-    topic.append(...truncate)
-    writer.commit(set('a', 2))
-    await live.reached()
-    await using again = new FollowedTable(topic)
-    await again.reached()
-    expect([live.content(), again.content()]).toEqual([
-      { a: 2, b: 1 },
-      { a: 2, b: 1 },
-    ])
-    expect([...live.errors, ...again.errors]).toEqual([])
-  },
-)
-
-test('L4 the changes of a compressed transaction of MySQL have one place, and the last one of a row counts', async () => {
-  const topic = new MemoryTopic()
-  const writer = new DebeziumWriter(topic, { connector: 'mysql', compressed: true })
-  writer.commit(...both(0))
-  await using live = new FollowedTable(topic)
-  await live.reached()
-  // Two statements: b is the second row of the first, and the first row of the second.
-  writer.commit({ ...set('a', 1), row: 0 }, { ...set('b', 1), row: 1 }, { ...set('b', 2), row: 0 })
-  await live.reached()
-  await using again = new FollowedTable(topic)
-  await again.reached()
-  expect([live.content(), again.content()]).toEqual([
-    { a: 1, b: 2 },
-    { a: 1, b: 2 },
-  ])
-  expect([...live.errors, ...again.errors]).toEqual([])
-})
-
 test('L3 transactions that Debezium repeats after a crash are applied once', async () => {
   await twice(
     ({ writer }) => writer.commit(...both(0)),

@@ -48,6 +48,11 @@ export class DebeziumWriter {
     this.#topic.append(...this.transaction(...writes))
   }
 
+  /** Goes on with the binary log of a replica, which has other places for the same transactions. */
+  failOver(): void {
+    this.#lsn = 100
+  }
+
   beat(): void {
     this.#topic.append([
       { serverName: 'app', ...identifier('__debezium-heartbeat.app') },
