@@ -64,14 +64,14 @@ beforeAll(async () => {
   ])
   line = devLineOf(await dev.json())
   const running: unknown = JSON.parse(readFileSync(join(dev.cwd, '.freshet', 'running.json'), 'utf8'))
-  const { mongodb, auditor } = Object(running)
-  const address = new URL(String(mongodb))
+  const { addresses } = Object(running)
+  const address = new URL(String(addresses.admin))
   address.pathname = '/shop'
   admin = new Client({ connectionString: address.href })
   await admin.connect()
   mover = move()
   truth = await PostgresTruth.open({
-    uri: String(auditor),
+    uri: String(addresses.auditor),
     publication: 'freshet',
     collections: await loadCollections(folder),
     clock: systemClock,

@@ -18,11 +18,13 @@ const run: RunningDev = {
   readers: [doors, doors],
   deliveries: [doors],
   databaseKind: 'mongodb',
-  mongodb: 'mongodb://developer:hidden@127.0.0.1',
-  reader: 'mongodb://reader:hidden@127.0.0.1',
-  delivery: 'mongodb://delivery:hidden@127.0.0.1',
-  writerMongodb: 'mongodb://writer:hidden@127.0.0.1',
-  auditor: 'mongodb://auditor:hidden@127.0.0.1',
+  addresses: {
+    admin: 'mongodb://developer:hidden@127.0.0.1',
+    writer: 'mongodb://writer:hidden@127.0.0.1',
+    reader: 'mongodb://reader:hidden@127.0.0.1',
+    delivery: 'mongodb://delivery:hidden@127.0.0.1',
+    auditor: 'mongodb://auditor:hidden@127.0.0.1',
+  },
   database: 'shop',
   collections: '/collections',
   token: 'hidden',
@@ -60,8 +62,15 @@ test.each([
   [JSON.stringify({ ...run, writer: { url: doors.url } }), 'writer.managementUrl is not a string'],
   [JSON.stringify({ ...run, readers: 'none' }), 'readers is not a list'],
   [JSON.stringify({ ...run, readers: [doors, { ...doors, url: 7 }] }), 'readers[1].url is not a string'],
-  [JSON.stringify({ ...run, writerMongodb: undefined }), 'writerMongodb is not a string'],
-  [JSON.stringify({ ...run, auditor: ['hidden'] }), 'auditor is not a string'],
+  [JSON.stringify({ ...run, addresses: 'hidden' }), 'addresses is not an object'],
+  [
+    JSON.stringify({ ...run, addresses: { ...run.addresses, writer: undefined } }),
+    'addresses.writer is not a string',
+  ],
+  [
+    JSON.stringify({ ...run, addresses: { ...run.addresses, auditor: ['hidden'] } }),
+    'addresses.auditor is not a string',
+  ],
   [JSON.stringify({ ...run, tokenKeyFile: undefined }), 'tokenKeyFile is not a string'],
 ])('a command that finds %.40s reports the fault and a remedy, but no secret', async (kept, fault) => {
   keep(kept)
@@ -87,7 +96,7 @@ test('the address of PostgreSQL that is printed leads to the application databas
   const postgres = {
     ...run,
     databaseKind: 'postgres',
-    mongodb: 'postgres://a:b@127.0.0.1:5/postgres',
+    addresses: { ...run.addresses, admin: 'postgres://a:b@127.0.0.1:5/postgres' },
   } as const
   const { json, text } = describeRun(postgres, undefined)
   expect(text).toMatch(/^PostgreSQL +postgres:\/\/a:b@127\.0\.0\.1:5\/shop +database shop$/m)

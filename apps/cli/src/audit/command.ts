@@ -75,7 +75,7 @@ function targetOf(provided: ProvidedTarget, context: CommandContext): AuditTarge
     provided.readers.length > 0
       ? provided.readers.map((url) => baseUrlOf('reader-urls', url))
       : (running?.readers.map(({ url }) => url) ?? [])
-  const db = provided.db ?? running?.auditor
+  const db = provided.db ?? running?.addresses.auditor
   const database = provided.database ?? running?.database
   const collections = provided.collections ?? running?.collections
   if (readers.length === 0 || db === undefined || database === undefined || collections === undefined)

@@ -9,9 +9,10 @@ export function describeRun(
   running: RunningDev,
   chat: string | undefined,
 ): { readonly json: string; readonly text: string } {
-  const { writer, readers, deliveries, databaseKind, mongodb, database, token } = running
+  const { writer, readers, deliveries, databaseKind, addresses, database, token } = running
   // A client of PostgreSQL opens the database that the address names.
-  const uri = databaseKind === 'postgres' ? (addressWithDatabase(mongodb, database) ?? mongodb) : mongodb
+  const { admin } = addresses
+  const uri = databaseKind === 'postgres' ? (addressWithDatabase(admin, database) ?? admin) : admin
   const json = JSON.stringify({
     ready: true,
     writer: writer.url,

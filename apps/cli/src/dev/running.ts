@@ -11,22 +11,17 @@ export const runningFile = 'running.json'
 /** Locked by the run that wrote the file, because a killed run leaves the file behind. */
 export const runningLock = 'running.lock'
 
+/** Whose user an address has. `delivery` is empty if the database has no messages. */
+type AddressUser = 'admin' | 'writer' | 'reader' | 'delivery' | 'auditor'
+
 /** The content of `.freshet/running.json`, which has mode 600. */
 export interface RunningDev {
   readonly writer: Endpoints
   readonly readers: readonly Endpoints[]
   readonly deliveries: readonly Endpoints[]
   readonly databaseKind: DatabaseKind
-  /** Address of the database with an administrator, for development only. */
-  readonly mongodb: string
-  /** Address with the readers' user. */
-  readonly reader: string
-  /** Address with the deliveries' user. */
-  readonly delivery: string
-  /** Address with the writer's user. */
-  readonly writerMongodb: string
-  /** Address with the auditor's user, which can only read. */
-  readonly auditor: string
+  /** Addresses of the database, each with another user. `admin` is for development only, `auditor` can only read. */
+  readonly addresses: Readonly<Record<AddressUser, string>>
   readonly database: string
   /** Directory of the collection files. */
   readonly collections: string
@@ -44,16 +39,16 @@ export function readRunning(context: { readonly cwd: string }): RunningDev | und
   if (content === undefined) return undefined
   if (!FileLock.isHeld(join(context.cwd, stateFolderName, runningLock))) return undefined
   const run = objectIn(parsed(content), 'the file')
-  return {
+  const services = {
     writer: endpointsIn(run['writer'], 'writer'),
     readers: servicesIn(run, 'readers'),
     deliveries: servicesIn(run, 'deliveries'),
-    databaseKind: kindOf(textIn(run, 'mongodb')),
-    mongodb: textIn(run, 'mongodb'),
-    reader: textIn(run, 'reader'),
-    delivery: textIn(run, 'delivery'),
-    writerMongodb: textIn(run, 'writerMongodb'),
-    auditor: textIn(run, 'auditor'),
+  }
+  const addresses = addressesIn(run)
+  return {
+    ...services,
+    databaseKind: kindOf(addresses.admin),
+    addresses,
     database: textIn(run, 'database'),
     collections: textIn(run, 'collections'),
     token: textIn(run, 'token'),
@@ -76,6 +71,18 @@ function endpointsIn(value: unknown, place: string): Endpoints {
   return {
     url: textIn(endpoints, 'url', `${place}.`),
     managementUrl: textIn(endpoints, 'managementUrl', `${place}.`),
+  }
+}
+
+function addressesIn(run: Fields): RunningDev['addresses'] {
+  const addresses = objectIn(run['addresses'], 'addresses')
+  const of = (user: AddressUser): string => textIn(addresses, user, 'addresses.')
+  return {
+    admin: of('admin'),
+    writer: of('writer'),
+    reader: of('reader'),
+    delivery: of('delivery'),
+    auditor: of('auditor'),
   }
 }
 

@@ -45,9 +45,9 @@ export const doctorGuardCommand = defineCommand({
   },
   async run({ db, deliveryDb, database, publication: published, json }, context) {
     const running = readRunning(context)
-    const uri = db ?? running?.reader
+    const uri = db ?? running?.addresses.reader
     // That of a run only together with its reader: otherwise it may be of another database.
-    const deliveryUri = deliveryDb ?? (db === undefined ? running?.delivery : undefined)
+    const deliveryUri = deliveryDb ?? (db === undefined ? running?.addresses.delivery : undefined)
     const name = database ?? running?.database
     if (uri === undefined || name === undefined)
       throw new CliError('NO_RUN', 'the address or the database is missing.')

@@ -93,10 +93,10 @@ function targetOf(provided: ProvidedTarget, context: CommandContext): DoctorTarg
             ...named('reader', running.readers),
             ...named('delivery', running.deliveries),
           ],
-    adminDb: adminDb ?? running?.mongodb,
-    readerDb: db ?? running?.reader,
+    adminDb: adminDb ?? running?.addresses.admin,
+    readerDb: db ?? running?.addresses.reader,
     // A run on PostgreSQL has none.
-    deliveryDb: deliveryDb ?? (running?.delivery === '' ? undefined : running?.delivery),
+    deliveryDb: deliveryDb ?? (running?.addresses.delivery || undefined),
     database: database ?? '',
     publication: provided.publication,
     collections: provided.collections ?? running?.collections,

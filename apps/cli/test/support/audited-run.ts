@@ -103,7 +103,7 @@ export async function openAuditedRun(readers = 1) {
   const moving = await moveData(db)
   const line = devLineOf(await dev.json())
   const running: unknown = JSON.parse(readFileSync(join(dev.cwd, '.freshet', 'running.json'), 'utf8'))
-  const auditor = String(Object(running).auditor)
+  const auditor = String(Object(running).addresses.auditor)
   const collections = await loadCollections(folder)
   const connection = await openReadConnection({
     uri: auditor,
