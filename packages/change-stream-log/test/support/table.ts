@@ -3,17 +3,21 @@ import { Follower, type Batch } from '@freshet/change-stream'
 import { systemClock } from '@freshet/kit'
 import type { IdType } from '@freshet/protocol'
 import { eventually } from '@freshet/testkit'
-import { LogSource, type LogSourceOptions } from '../../src/index.ts'
-import type { MemoryTopic } from './memory-topic.ts'
+import { LogSource, type LogSourceOptions, type LogTransport } from '../../src/index.ts'
 
 export interface TableOptions extends Partial<LogSourceOptions> {
   readonly idType?: IdType
+  /** Default: `shop`. */
+  readonly database?: string
 }
+
+/** A log that may know its end. */
+type Log = LogTransport & { readonly end?: number }
 
 /** The table `products` as a follower of the log sees it. Its errors are recorded. */
 export class FollowedTable extends Recorder implements AsyncDisposable {
   readonly #follower: Follower
-  readonly #topic: MemoryTopic
+  readonly #topic: Log
   /** The documents, as text. */
   readonly rows = new Map<string, string>()
   /** The rows after each batch that was proved, so as they are served. */
@@ -22,13 +26,13 @@ export class FollowedTable extends Recorder implements AsyncDisposable {
   readonly reasons: string[] = []
   #epochProved = false
 
-  constructor(topic: MemoryTopic, { idType = 'string', ...options }: TableOptions = {}) {
+  constructor(topic: Log, { idType = 'string', database = 'shop', ...options }: TableOptions = {}) {
     super()
     this.#topic = topic
     const collections = new Map([['products', idType]])
     const source = new LogSource({
       transport: topic,
-      database: 'shop',
+      database,
       collections,
       clock: systemClock,
       options,
@@ -78,8 +82,9 @@ export class FollowedTable extends Recorder implements AsyncDisposable {
     await eventually(() => {
       const { last } = this
       const through = Number.parseInt(last?.through ?? '0', 16)
-      if (last === undefined || through < this.#topic.end || !Number.isFinite(last.provedAt))
-        throw new Error(`at ${through} of ${this.#topic.end}, errors ${this.errors.join(', ')}`)
+      const { end = 0 } = this.#topic
+      if (last === undefined || through < end || !Number.isFinite(last.provedAt))
+        throw new Error(`at ${through} of ${end}, errors ${this.errors.slice(-3).join(', ')}`)
     })
   }
 
