@@ -1,4 +1,4 @@
-import { bytes, choice, ConfigError, count, defineOptions, flag, text } from '@freshet/kit'
+import { bytes, choice, ConfigError, count, defineOptions, flag, text, type ConfigOf } from '@freshet/kit'
 import { serviceOptions } from '@freshet/service/options'
 import { defineCommand } from '../command.ts'
 import type { CommandContext } from '../command.ts'
@@ -11,7 +11,12 @@ import { databaseKinds, kindOf } from './run-database.ts'
 
 const options = defineOptions({
   readers: count('readers', 2, 'How many readers to start.', { min: 1, max: 64 }),
-  deliveries: count('deliveries', 2, 'How many delivery services to start; none on PostgreSQL.', { max: 32 }),
+  deliveries: count(
+    'deliveries',
+    undefined,
+    'How many delivery services to start (default: 2; PostgreSQL has none).',
+    { max: 32 },
+  ),
   port: count(
     'port',
     7400,
@@ -71,8 +76,10 @@ async function claimed({ cwd, clock, say, stopped }: CommandContext): Promise<St
   throw new CliError('FOLDER_IN_USE', `another run is using ${state.path}.`)
 }
 
+type Given = ConfigOf<typeof options>
+
 /** Printed first, because a shell variable is easily forgotten. @throws {MigrationError} BAD_ADDRESS */
-async function reportMongodbUri({ db, database }: DevConfig, { env, say }: CommandContext): Promise<void> {
+async function reportMongodbUri({ db, database }: Given, { env, say }: CommandContext): Promise<void> {
   const uri = env['MONGODB_URI'] ?? ''
   if (db !== undefined || uri === '') return
   const { hostsOf } = await import('@freshet/migration')
@@ -80,16 +87,22 @@ async function reportMongodbUri({ db, database }: DevConfig, { env, say }: Comma
 }
 
 /** An address decides the kind. PostgreSQL stores no messages. @throws {ConfigError} */
-function withKind<C extends DevConfig>(config: C, { env }: CommandContext): C {
-  const databaseKind = config.db === undefined ? config.databaseKind : kindOf(config.db)
+function withKind(given: Given, { env }: CommandContext): DevConfig {
+  const { db, deliveries } = given
+  const databaseKind = db === undefined ? given.databaseKind : kindOf(db)
   if (databaseKind === 'mongodb') {
-    if (config.databaseKind === 'postgres')
+    if (given.databaseKind === 'postgres')
       throw new ConfigError('CONFLICT', '--db is not an address of PostgreSQL: expected postgres://….')
-    return config
+    return { ...given, deliveries: deliveries ?? 2 }
   }
-  if (config.db === undefined && (env['MONGODB_URI'] ?? '') !== '')
+  if (db === undefined && (env['MONGODB_URI'] ?? '') !== '')
     throw new ConfigError('CONFLICT', 'MONGODB_URI is set. Unset it to use PostgreSQL.')
-  return { ...config, databaseKind, deliveries: 0 }
+  if (deliveries !== undefined && deliveries > 0)
+    throw new ConfigError(
+      'CONFLICT',
+      '--deliveries: deliveries need messages, which are stored in MongoDB only. Omit the option on PostgreSQL.',
+    )
+  return { ...given, databaseKind, deliveries: 0 }
 }
 
 /** `freshet dev`: runs the whole system on this machine until Ctrl-C. */
@@ -102,9 +115,9 @@ export const devCommand = defineCommand({
     const config = withKind(given, context)
     if (config.sample && (config.noSample || config.collections !== undefined))
       throw new ConfigError('CONFLICT', '--sample cannot be combined with --no-sample or --collections.')
-    await reportMongodbUri(config, context)
+    await reportMongodbUri(given, context)
     StateFolder.removeOrphaned()
-    const state = config.ephemeral ? StateFolder.temporary() : await claimed(context)
+    const state = given.ephemeral ? StateFolder.temporary() : await claimed(context)
     if (state === undefined) return exitCodes.done
     let outcome: 'stopped' | 'failed' = 'failed'
     try {
