@@ -11,7 +11,9 @@ let dev: Program
 beforeAll(async () => {
   proxy = await openProxy()
   const args = ['--json', '--port=0', '--ephemeral', '--readers=1', '--deliveries=0', '--host=0.0.0.0']
-  dev = new Program(['dev', ...args, `--cors-origins=${page}`], undefined, { env: proxy.env })
+  dev = new Program(['dev', ...args, '--feed-batch=20ms', `--cors-origins=${page}`], undefined, {
+    env: proxy.env,
+  })
 })
 afterAll(() => dev[Symbol.asyncDispose]())
 afterAll(() => proxy[Symbol.asyncDispose]())
@@ -23,6 +25,15 @@ test('dev, its sample data and an audit bypass the proxy of the shell', async ()
   expect({ code, said }).toEqual({ code: 0, said: '' })
   expect(JSON.parse(printed)).toMatchObject({ wrong: 0 })
   expect(proxy.connections()).toBe(0)
+})
+
+test('readers get --feed-batch', async () => {
+  await dev.json()
+  const readers = dev
+    .family()
+    .map((pid) => Program.commandOf(pid))
+    .filter((command) => /reader.*main\.[jt]s/.test(command))
+  expect(readers).toEqual([expect.stringContaining(' --feed-batch=20ms')])
 })
 
 test('writer and readers listen on --host, allow --cors-origins, and are reachable locally', async () => {

@@ -23,6 +23,13 @@ async function told(...args: readonly string[]): Promise<readonly [code: number,
   return [code, ...said]
 }
 
+test('--feed-batch is refused on PostgreSQL, whose readers have no such option', async () => {
+  expect(await told('--database-kind=postgres', '--feed-batch=20ms')).toEqual([
+    78,
+    'freshet dev: --feed-batch: readers take changes in batches on MongoDB only. Omit the option on PostgreSQL.',
+  ])
+})
+
 test.each(['--database-kind=postgres', '--db=postgres://a:b@127.0.0.1:1/'])(
   'deliveries are refused with %s, since it has no messages, and none may be asked for',
   async (postgres) => {

@@ -1,4 +1,4 @@
-import { bytes, choice, ConfigError, count, defineOptions, flag, text, type ConfigOf } from '@freshet/kit'
+import { bytes, choice, ConfigError, count, defineOptions, flag, ms, text, type ConfigOf } from '@freshet/kit'
 import { serviceOptions } from '@freshet/service/options'
 import { defineCommand } from '../command.ts'
 import type { CommandContext } from '../command.ts'
@@ -46,6 +46,12 @@ const options = defineOptions({
   database: databaseName('shop'),
   collections: text('collections', undefined, 'The directory of the collection files (default: the sample).'),
   cacheSizeBytes: bytes('cache-size', 64 * 2 ** 20, 'Cache size of each reader.', { min: 2 ** 20 }),
+  feedBatchMs: ms(
+    'feed-batch',
+    undefined,
+    'Each reader takes changes in batches, at most one in this time (up to 1s; MongoDB only).',
+    { max: 1_000 },
+  ),
   ephemeral: flag(
     'ephemeral',
     'Deletes all data at the end; otherwise it is kept in .freshet/. Data in your own MongoDB stays.',
@@ -88,7 +94,7 @@ async function reportMongodbUri({ db, database }: Given, { env, say }: CommandCo
 
 /** An address decides the kind. PostgreSQL stores no messages. @throws {ConfigError} */
 function withKind(given: Given, { env }: CommandContext): DevConfig {
-  const { db, deliveries } = given
+  const { db, deliveries, feedBatchMs } = given
   const databaseKind = db === undefined ? given.databaseKind : kindOf(db)
   if (databaseKind === 'mongodb') {
     if (given.databaseKind === 'postgres')
@@ -101,6 +107,11 @@ function withKind(given: Given, { env }: CommandContext): DevConfig {
     throw new ConfigError(
       'CONFLICT',
       '--deliveries: deliveries need messages, which are stored in MongoDB only. Omit the option on PostgreSQL.',
+    )
+  if (feedBatchMs !== undefined)
+    throw new ConfigError(
+      'CONFLICT',
+      '--feed-batch: readers take changes in batches on MongoDB only. Omit the option on PostgreSQL.',
     )
   return { ...given, databaseKind, deliveries: 0 }
 }

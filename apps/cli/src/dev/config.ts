@@ -17,6 +17,8 @@ export interface DevConfig {
   /** Directory of the collection files; the sample by default. */
   readonly collections: string | undefined
   readonly cacheSizeBytes: number
+  /** `undefined`: readers take changes as they come. */
+  readonly feedBatchMs: number | undefined
   readonly noSample: boolean
   /** Also write sample data to an existing database. */
   readonly sample: boolean

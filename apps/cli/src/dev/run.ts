@@ -89,7 +89,9 @@ export async function runDev(
       }),
   })
   const readers = readerNames.map((name, at) => {
-    const args = [`--cache-size=${config.cacheSizeBytes}B`, ...messages]
+    const { cacheSizeBytes, feedBatchMs } = config
+    const batches = feedBatchMs === undefined ? [] : [`--feed-batch=${feedBatchMs}ms`]
+    const args = [`--cache-size=${cacheSizeBytes}B`, ...batches, ...messages]
     return new ServicePart({
       context,
       name,
