@@ -13,7 +13,7 @@ import {
 } from '@freshet/debezium'
 import { seededRandom } from '@freshet/testkit'
 import { answering, judge, judgeTruncate, killUnderLoad } from './support/log/judge.ts'
-import { binaryLogTables, judgedBinaryLog } from './support/log/judged-databases.ts'
+import { addColumn, binaryLogTables, judgedBinaryLog } from './support/log/judged-databases.ts'
 import { JudgedReader } from './support/log/judged-reader.ts'
 import { JudgedTable } from './support/log/judged-table.ts'
 
@@ -49,7 +49,12 @@ testIfInstalled(
       seededRandom(),
       () => table.committed - (one.answers.at(-1)?.mark ?? 0),
     )
-    await killUnderLoad(table, { debezium: debezium.server, log: stream.server, reader: two })
+    await killUnderLoad(table, {
+      debezium: debezium.server,
+      log: stream.server,
+      reader: two,
+      before: (kill) => addColumn(judged, `extra${kill}`),
+    })
     await judge(table, readers, () => debezium.server.printed.slice(-3_000))
     await judgeTruncate(table, judged, readers)
   },

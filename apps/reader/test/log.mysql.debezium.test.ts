@@ -11,7 +11,7 @@ import {
 } from '@freshet/debezium'
 import { seededRandom } from '@freshet/testkit'
 import { answering, judge, judgeTruncate, killUnderLoad } from './support/log/judge.ts'
-import { binaryLogTables, judgedBinaryLog } from './support/log/judged-databases.ts'
+import { addColumn, binaryLogTables, judgedBinaryLog } from './support/log/judged-databases.ts'
 import { JudgedReader } from './support/log/judged-reader.ts'
 import { JudgedTable } from './support/log/judged-table.ts'
 
@@ -51,10 +51,7 @@ testIfInstalled(
       debezium: connect.server,
       log: kafka.server,
       reader: two,
-      before: async (kill) => {
-        await using client = await judged.connect()
-        await client.run(`alter table products add column extra${kill} integer default ${kill} first`)
-      },
+      before: (kill) => addColumn(judged, `extra${kill}`),
     })
     await judge(table, readers, () => connect.server.printed.slice(-3_000))
     await judgeTruncate(table, judged, readers)

@@ -17,6 +17,14 @@ export interface Open {
 /** Transactions that a crash of Debezium interrupted. Each is repeated after its restart. */
 const MAX_INTERRUPTED = 16
 
+/**
+ * Whether it may be no transaction of rows at all: MariaDB gives a GTID to each statement that defines something, for which
+ * Debezium 3.6 writes a BEGIN, and nothing else.
+ */
+function isDefinition({ id, events }: Open): boolean {
+  return events.length === 0 && /^\d+-\d+-\d+$/.test(id)
+}
+
 /** Collects the records of each transaction, and remembers which transactions are complete. */
 export class Transactions {
   readonly #maxOpenBytes: number
@@ -30,12 +38,12 @@ export class Transactions {
   }
 
   get open(): Open | undefined {
-    return this.#open
+    return this.#open === undefined || isDefinition(this.#open) ? undefined : this.#open
   }
 
   /** The ids of transactions that began and were interrupted by another one. */
   get interrupted(): readonly string[] {
-    return [...this.#pending.keys()].filter((id) => id !== this.#open?.id)
+    return this.pending.filter((one) => one !== this.#open && !isDefinition(one)).map(({ id }) => id)
   }
 
   /** Those that have begun and not ended, oldest first. */
@@ -49,6 +57,7 @@ export class Transactions {
 
   /** A transaction begins, or continues where a crash of Debezium interrupted it. */
   begin(id: string, offset: number): Open {
+    if (this.#open !== undefined && isDefinition(this.#open)) this.#pending.delete(this.#open.id)
     const open = this.#pending.get(id) ?? { id, from: offset, events: [], bytes: 0 }
     this.#pending.set(id, open)
     this.#open = open

@@ -121,3 +121,29 @@ test('L9 an XA transaction of MySQL is refused: Debezium writes it when it is pr
   await table.failed('UNSUPPORTED')
   expect(table.reasons.join()).toMatch(/expected a transaction.*XA/)
 })
+
+test('L2 a statement of MariaDB that defines something has a BEGIN and nothing else, and holds up nothing', async () => {
+  const topic = new MemoryTopic()
+  const writer = new DebeziumWriter(topic, { connector: 'mariadb' })
+  writer.commit(...both(0))
+  await using live = new FollowedTable(topic)
+  await live.reached()
+  const definitions = Array.from({ length: 20 }, () => writer.transaction().slice(0, 1)).flat()
+  topic.append(...definitions)
+  await live.reached()
+  const entries = writer.transaction(...both(1))
+  topic.append(...entries.slice(0, 2))
+  // Debezium begins before the last place that it has stored.
+  topic.append(...definitions, ...entries)
+  await live.reached()
+  await using again = new FollowedTable(topic)
+  await again.reached()
+  expect([live.shown, again.shown]).toEqual([['{"a":0,"b":0}', '{"a":1,"b":1}'], ['{"a":1,"b":1}']])
+  expect([...live.errors, ...again.errors]).toEqual([])
+
+  // But one with changes lacks the others.
+  topic.append(...writer.transaction(...both(2)).slice(0, 2), ...definitions)
+  writer.commit(set('a', 3))
+  await live.failed('CONTENT_UNKNOWN')
+  expect(live.shown.at(-1)).toBe('{"a":1,"b":1}')
+})

@@ -123,3 +123,9 @@ export function judgedBinaryLog(db: BinaryLogDatabase, session: readonly string[
     ],
   }
 }
+
+/** Changes the table under load. */
+export async function addColumn(db: JudgedDatabase, name: string): Promise<void> {
+  await using client = await db.connect()
+  await client.run(`alter table products add column ${name} integer default 1 first`)
+}
