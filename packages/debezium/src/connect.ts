@@ -42,7 +42,7 @@ export class Connect implements AsyncDisposable {
       )
       // PostgreSQL's connector needs no definitions, and ignores where they would be.
       const definitions = schemaHistory(join(folder, 'schemas'))
-      await writeFile(source, lines({ ...connector, ...definitions, name, 'tasks.max': '1' }))
+      await writeFile(source, lines({ ...definitions, ...connector, name, 'tasks.max': '1' }))
       return {
         program: 'java',
         args: [...javaFlags(jars, 256), 'org.apache.kafka.connect.cli.ConnectStandalone', worker, source],
