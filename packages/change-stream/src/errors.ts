@@ -76,10 +76,14 @@ export interface ChangeStreamErrorOptions extends ErrorOptions {
 export class ChangeStreamError extends Error {
   override readonly name = 'ChangeStreamError'
   readonly code: ChangeStreamErrorCode
+  /** What to do. The message ends with it. */
+  readonly remedy: string
 
   constructor(code: ChangeStreamErrorCode, message: string, options: ChangeStreamErrorOptions = {}) {
-    super(`${code}: ${message} (${options.remedy ?? failures[code].remedy})`, options)
+    const remedy = options.remedy ?? failures[code].remedy
+    super(`${code}: ${message} (${remedy})`, options)
     this.code = code
+    this.remedy = remedy
   }
 
   /** Whether the same call may succeed later by itself. */
