@@ -16,6 +16,12 @@ export class AppliedIds {
   readonly #ids = new Set<string>()
   /** By whose they are: in order, and apart from each other. */
   readonly #ranges = new Map<string, Range[]>()
+  #forgot = false
+
+  /** Whether `has` does not know all that were added. */
+  get forgot(): boolean {
+    return this.#forgot
+  }
 
   has(id: string): boolean {
     const [, scope, digits] = gtid.exec(id) ?? []
@@ -42,7 +48,9 @@ export class AppliedIds {
     this.#ids.delete(id)
     this.#ids.add(id)
     const [oldest] = this.#ids
-    if (this.#ids.size > MAX_IDS && oldest !== undefined) this.#ids.delete(oldest)
+    if (this.#ids.size <= MAX_IDS || oldest === undefined) return
+    this.#ids.delete(oldest)
+    this.#forgot = true
   }
 }
 

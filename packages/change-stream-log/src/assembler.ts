@@ -1,6 +1,7 @@
 import { ChangeStreamError } from '@freshet/change-stream'
 import type { Change } from '@freshet/protocol'
 import type { FollowedTables } from './collections.ts'
+import { mongodbRemedies } from './mongodb.ts'
 import { isBefore } from './order.ts'
 import {
   RecordDecoder,
@@ -10,13 +11,10 @@ import {
   type TruncateRecord,
 } from './record.ts'
 import { lost, RowChanges } from './row-changes.ts'
-import { idOf } from './rows.ts'
 import { Snapshots } from './snapshots.ts'
 import { Transactions, type Event, type Open } from './transactions.ts'
 import type { LogRecord } from './transport.ts'
 
-/** The value of `source.snapshot` in rows that are read while changes are followed. */
-const INCREMENTAL = 'incremental'
 /** A snapshot of MongoDB is left behind by a change that is this much later: more than clocks differ. */
 const CLOCKS_DIFFER_MS = 60_000
 
@@ -34,8 +32,8 @@ export class LogAssembler {
   readonly #snapshots = new Snapshots()
   /** MongoDB's snapshots are not of one moment: the state is exact again when changes have come as far as this time. */
   #exactFromMs: number | undefined
-  /** Whether the latest record was a heartbeat. */
-  #quiet = false
+  /** When the latest record was written, if it is a heartbeat. */
+  #beatMs: number | undefined
   /** Whether compaction may have removed rows of one table because of another. */
   #sharedKeys = false
   /** The place of the latest transaction. */
@@ -93,7 +91,7 @@ export class LogAssembler {
   record(record: LogRecord): void {
     const decoded = this.#decoder.decode(record)
     this.#apply(decoded, record)
-    this.#quiet = decoded.kind === 'heartbeat'
+    this.#beatMs = decoded.kind === 'heartbeat' ? decoded.atMs : undefined
     if (this.#transactions.open === undefined) this.#through = record.offset + 1
   }
 
@@ -119,7 +117,12 @@ export class LogAssembler {
       case 'message':
         return this.#event(decoded, value?.length ?? 0, offset)
       case 'heartbeat':
-        return this.#heartbeat(offset)
+        return this.#heartbeat(decoded.atMs, offset)
+      case 'snapshot':
+        if (decoded.status === 'started') return this.#beginSnapshot(offset, true)
+        this.#completeSnapshot()
+        if (this.#mayBeMongoDb) this.#exactFromMs = decoded.atMs + CLOCKS_DIFFER_MS
+        return
       case 'other':
     }
   }
@@ -157,11 +160,20 @@ export class LogAssembler {
     if (this.#exactFromMs !== undefined && atMs > this.#exactFromMs) this.#exactFromMs = undefined
     const key = event.kind === 'row' ? [...event.key.values()] : []
     const id = transaction ?? [order?.change, event.table.table, ...key].join()
-    if (this.#transactions.isApplied(id)) return
+    if (this.#transactions.isApplied(id)) return this.#repeated(event)
     this.#commitBefore(order?.commit, offset)
     if (transaction !== undefined) return this.#transactions.add(id, event, bytes, offset)
     this.#transactions.end(id)
     this.#commitAll({ id, from: offset, events: [event], bytes })
+  }
+
+  /** A change of what has ended already. It was applied, unless the transaction went on. */
+  #repeated(event: RowRecord | TruncateRecord): void {
+    const included = this.#rows.includes(event)
+    const isNew = included === undefined && event.kind === 'row' && event.op !== 'd'
+    if (included !== false && !(isNew && event.origin.order?.commit === this.#commit)) return
+    if (this.#rows.live) throw lost('a transaction went on after its end')
+    this.#rows.apply(event)
   }
 
   /** Commits what has begun, if it is before another change. `undefined`: in any case. */
@@ -177,13 +189,17 @@ export class LogAssembler {
 
   /**
    * Debezium writes a heartbeat after a change, also within a transaction. A second one without a change between them says that
-   * MongoDB had nothing more.
+   * MongoDB had nothing more. It has a later time, or a producer wrote one twice.
    */
-  #heartbeat(offset: number): void {
-    if (!this.#quiet || this.#connector !== 'mongodb') return
+  #heartbeat(atMs: number, offset: number): void {
+    if (this.#beatMs === undefined || atMs <= this.#beatMs || !this.#mayBeMongoDb) return
     this.#endSnapshot()
     this.#exactFromMs = undefined
     this.#commitBefore(undefined, offset)
+  }
+
+  get #mayBeMongoDb(): boolean {
+    return this.#connector === undefined || this.#connector === 'mongodb'
   }
 
   /** MySQL and MariaDB commit a TRUNCATE by itself, at once. Debezium 3.6 writes no END of its transaction. */
@@ -221,34 +237,53 @@ export class LogAssembler {
     const commit = events[0]?.origin.order?.commit
     if (commit !== undefined) {
       const late = this.#commit !== undefined && isBefore(commit, this.#commit)
-      if (late && this.#rows.live) throw lost(`transaction ${id} is out of order`)
+      if (late && this.#rows.live) {
+        if (!this.#transactions.forgot || events.some((event) => this.#rows.includes(event) !== true))
+          throw lost(`transaction ${id} is out of order`)
+        return
+      }
       if (!late) this.#commit = commit
     }
     for (const event of events) this.#rows.apply(event)
   }
 
   #snapshotRow(row: RowRecord, offset: number): void {
-    const { snapshot, connector, atMs } = row.origin
-    if (snapshot === INCREMENTAL) return this.#rows.row(row)
-    const followed = this.#tables.find(row.table)
-    const id = followed && idOf(followed, row)
-    const known = followed !== undefined && id !== undefined && this.#rows.known.has(followed.collection, id)
-    if (this.#snapshots.isFirst(row.origin, followed?.collection, known)) {
-      if (this.#rows.live) throw lost(`a new snapshot begins at offset ${offset}`)
-      this.#commit = undefined
-      this.#transactions.startAnew()
-      this.#rows.known.forgetTransactions()
-      this.#snapshots.begin(row.origin, this.#rows.known.collections())
+    const { snapshot, connector, order } = row.origin
+    const isMongoDb = connector === 'mongodb'
+    if (snapshot === 'incremental') {
+      if (isMongoDb) this.#commitBefore(order?.commit, offset)
+      return this.#rows.row(row)
     }
-    if (this.#snapshots.read(followed?.collection) && followed !== undefined)
+    if (isMongoDb && !this.#snapshots.announced)
+      throw new ChangeStreamError(
+        'UNSUPPORTED',
+        `expected a notification of the snapshot before its rows, at offset ${offset}`,
+        { remedy: mongodbRemedies.snapshots },
+      )
+    if (this.#snapshots.isFirst(row.origin)) this.#beginSnapshot(offset)
+    const followed = this.#tables.find(row.table)
+    if (this.#snapshots.read(row.origin, followed?.collection) && followed !== undefined)
       this.#rows.empty(followed.collection)
-    if (connector === 'mongodb') this.#exactFromMs = atMs + CLOCKS_DIFFER_MS
     this.#rows.row(row)
-    if (snapshot === 'last') this.#endSnapshot()
+    if (snapshot === 'last' && !this.#snapshots.announced) this.#completeSnapshot()
+  }
+
+  #beginSnapshot(offset: number, announced = false): void {
+    if (this.#rows.live) throw lost(`a new snapshot begins at offset ${offset}`)
+    this.#commit = undefined
+    this.#transactions.startAnew()
+    this.#rows.known.forgetTransactions()
+    this.#snapshots.begin(this.#rows.known.collections(), announced)
+  }
+
+  /** What comes is not of a snapshot. @throws {ChangeStreamError} CONTENT_UNKNOWN, UNSUPPORTED */
+  #endSnapshot(): void {
+    if (this.#snapshots.announced) this.#lacks('the snapshot has not been completed')
+    this.#completeSnapshot()
   }
 
   /** @throws {ChangeStreamError} UNSUPPORTED */
-  #endSnapshot(): void {
+  #completeSnapshot(): void {
     if (!this.#snapshots.running) return
     const collection = this.#snapshots.end()
     if (collection !== undefined)

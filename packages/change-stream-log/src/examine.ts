@@ -71,8 +71,10 @@ class Seen {
   readonly #counts = { records: 0, heartbeats: 0, transactions: 0, loose: 0 }
   /** The offset of the first record of each snapshot. */
   readonly #snapshots = new Map<string, number>()
+  /** The offsets of the notifications of snapshots. */
+  readonly #announced: number[] = []
   readonly #servers = new Set<string>()
-  #malformed: string | undefined
+  #malformed: ChangeStreamError | undefined
   #fault: ChangeStreamError | undefined
   #lastMs: number | undefined
   #removed = false
@@ -89,7 +91,7 @@ class Seen {
       this.#decoded(this.#decoder.decode(record), record)
     } catch (error) {
       if (!(error instanceof ChangeStreamError)) throw error
-      this.#malformed ??= error.message
+      this.#malformed ??= error
       return
     }
     this.#assemble(() => this.#assembler.record(record))
@@ -108,6 +110,7 @@ class Seen {
   examination({ fault, remedy }: LogIdentity, nowMs: number, silentAfterMs: number): LogExamination {
     this.#assemble(() => this.#assembler.goLive())
     const { records, heartbeats, transactions, loose } = this.#counts
+    const snapshots = this.#announced.length > 0 ? this.#announced : [...this.#snapshots.values()]
     const ageMs = this.#lastMs === undefined ? undefined : Math.max(0, Math.round(nowMs - this.#lastMs))
     const findings: readonly LogFinding[] = [
       finding(
@@ -125,8 +128,8 @@ class Seen {
       finding(
         'format',
         this.#malformed === undefined,
-        this.#malformed ?? 'every record is one of Debezium',
-        'Use the JSON converter, and no ExtractNewRecordState.',
+        this.#malformed?.message ?? 'every record is one of Debezium',
+        this.#malformed?.remedy,
       ),
       finding(
         'one connector',
@@ -145,7 +148,7 @@ class Seen {
         this.#fault === undefined,
         this.#fault?.message ??
           (this.#removed ? 'compacted: it cannot be checked' : 'every transaction is whole'),
-        'Take a new snapshot into a new topic.',
+        this.#fault?.remedy,
       ),
       finding(
         'heartbeats',
@@ -161,8 +164,8 @@ class Seen {
       ),
       finding(
         'one snapshot',
-        this.#snapshots.size <= 1,
-        [...this.#snapshots.values()].map((offset) => `at offset ${offset}`).join(', ') || 'none',
+        snapshots.length <= 1,
+        snapshots.map((offset) => `at offset ${offset}`).join(', ') || 'none',
         'Create the topic anew: what was deleted between two snapshots left no trace.',
       ),
       ...this.#keys(),
@@ -206,6 +209,7 @@ class Seen {
   #decoded(decoded: DebeziumRecord, { offset }: LogRecord): void {
     if (decoded.kind === 'begin') this.#counts.transactions += 1
     if (decoded.kind === 'heartbeat') this.#counts.heartbeats += 1
+    if (decoded.kind === 'snapshot' && decoded.status === 'started') this.#announced.push(offset)
     if (!('origin' in decoded)) return
     const { server, connector, snapshot, transaction, order } = decoded.origin
     this.#servers.add(server)

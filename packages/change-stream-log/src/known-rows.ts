@@ -28,15 +28,15 @@ export class KnownRows {
     return [...this.#rows].flatMap(([name, rows]) => (rows.size > 0 ? [name] : []))
   }
 
-  has(collection: string, id: Id): boolean {
-    return this.#rows.get(collection)?.has(id) ?? false
-  }
-
   /** Whether a change is before the latest one of its row. */
   isOld(collection: string, id: Id, order: string | undefined): boolean {
-    if (order === undefined) return false
-    const latest = this.#rows.get(collection)?.get(id) ?? this.#deleted.get(`${collection}/${id}`)
-    return latest !== undefined && isBefore(order, latest)
+    const latest = this.latest(collection, id)
+    return order !== undefined && latest !== undefined && isBefore(order, latest)
+  }
+
+  /** The place of the latest change of a row; `undefined`: nothing is known of it. */
+  latest(collection: string, id: Id): string | undefined {
+    return this.#rows.get(collection)?.get(id) ?? this.#deleted.get(`${collection}/${id}`)
   }
 
   upsert(collection: string, id: Id, order: string | undefined): void {

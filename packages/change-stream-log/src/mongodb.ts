@@ -4,6 +4,8 @@ import type { RowRecord, TruncateRecord } from './record.ts'
 
 /** What to change if records of MongoDB lack something. */
 export const mongodbRemedies = {
+  snapshots:
+    'Set notification.enabled.channels=sink and notification.sink.topic.name, and create the topic and the connector anew.',
   clusterTime: 'Set cursor.pipeline as in docs/debezium.md, and create the topic anew.',
   postImages:
     'Enable changeStreamPreAndPostImages for the collection, set capture.mode.full.update.type=post_image, and create the topic anew.',
@@ -19,15 +21,23 @@ export function mongodbDocument(after: string): Uint8Array {
   return mongodbCodec.encode(bsonOfExtendedJson(textIn(after))).json
 }
 
-/** The pipeline of docs/debezium.md turns a dropped or renamed collection into a deletion of an id of this form. */
+/**
+ * The pipeline of docs/debezium.md turns a dropped or renamed collection into a deletion whose id is an array: no document of
+ * MongoDB has one.
+ */
 export function droppedCollection({ key, table, origin }: RowRecord): TruncateRecord | undefined {
   const [text = ''] = key.values()
   // Cheaper than to parse all.
-  if (!text.includes(String.raw`{\"freshet\"`)) return undefined
+  if (!text.startsWith('"[')) return undefined
   const id: unknown = JSON.parse(textIn(text))
-  if (id === null || typeof id !== 'object' || !('freshet' in id)) return undefined
-  const to = 'to' in id && typeof id.to === 'string' ? { ...table, table: id.to } : undefined
-  return { kind: 'truncate', table, renamedTo: to, origin }
+  if (!Array.isArray(id)) return undefined
+  const to: unknown = id[1]
+  return {
+    kind: 'truncate',
+    table,
+    renamedTo: typeof to === 'string' ? { ...table, table: to } : undefined,
+    origin,
+  }
 }
 
 function textIn(json: string): string {

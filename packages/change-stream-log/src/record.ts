@@ -35,7 +35,7 @@ export interface RecordOrigin {
   readonly snapshot: string | undefined
   /** `undefined` without a transaction. */
   readonly transaction: string | undefined
-  /** `source.ts_ms`: when the change was made, or when a snapshot has read the row. */
+  /** `source.ts_ms`: when the change was made. */
   readonly atMs: number
 }
 
@@ -54,7 +54,9 @@ export type DebeziumRecord =
   | { readonly kind: 'message'; readonly origin: RecordOrigin }
   | { readonly kind: 'begin'; readonly transaction: string }
   | { readonly kind: 'end'; readonly transaction: string; readonly events: number }
-  | { readonly kind: 'heartbeat' }
+  | { readonly kind: 'heartbeat'; readonly atMs: number }
+  /** A snapshot begins, or was completed, as Debezium notifies. */
+  | { readonly kind: 'snapshot'; readonly status: 'started' | 'completed'; readonly atMs: number }
   /** Tombstones and changed definitions. */
   | { readonly kind: 'other' }
 
@@ -80,11 +82,12 @@ export class RecordDecoder {
     if (members === undefined) throw unknown(offset, 'a JSON object as the value')
     const status = jsonIn(members, 'status')
     if (status === 'BEGIN' || status === 'END') return markOf(status, members, offset)
+    if (members.has('aggregate_type')) return notificationOf(members)
     const sourceText = members.get('source')
     const op = jsonIn(members, 'op')
     if (sourceText === undefined || op === undefined) {
       if (members.has('ddl')) return other
-      if (members.has('ts_ms')) return { kind: 'heartbeat' }
+      if (members.has('ts_ms')) return { kind: 'heartbeat', atMs: Number(jsonIn(members, 'ts_ms')) }
       throw unknown(
         offset,
         'an envelope with source and op',
@@ -155,6 +158,15 @@ function markOf(
   if (status === 'BEGIN') return { kind: 'begin', transaction }
   const events = jsonIn(members, 'event_count')
   return { kind: 'end', transaction, events: typeof events === 'number' ? events : 0 }
+}
+
+/** Where snapshots begin and end. Debezium notifies of more. */
+function notificationOf(members: ReadonlyMap<string, string>): DebeziumRecord {
+  if (jsonIn(members, 'aggregate_type') !== 'Initial Snapshot') return other
+  const type = jsonIn(members, 'type')
+  const atMs = Number(jsonIn(members, 'timestamp'))
+  if (type === 'STARTED') return { kind: 'snapshot', status: 'started', atMs }
+  return type === 'COMPLETED' ? { kind: 'snapshot', status: 'completed', atMs } : other
 }
 
 /** For PostgreSQL the number of the transaction: behind the colon is the place of one record of it. */

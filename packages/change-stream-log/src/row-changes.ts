@@ -2,6 +2,7 @@ import { ChangeStreamError } from '@freshet/change-stream'
 import type { Change } from '@freshet/protocol'
 import type { FollowedTables } from './collections.ts'
 import { KnownRows } from './known-rows.ts'
+import { isBefore } from './order.ts'
 import { lacksValue, type RowRecord } from './record.ts'
 import { documentIn, idOf } from './rows.ts'
 import type { Event } from './transactions.ts'
@@ -44,6 +45,20 @@ export class RowChanges {
   empty(collection: string): void {
     this.known.empty(collection)
     this.#changes.push({ kind: 'drop-collection', collection })
+  }
+
+  /**
+   * Whether what is known of a row includes a change: it was applied, or a later one was. `undefined`: nothing is known of the
+   * row.
+   */
+  includes(event: Event): boolean | undefined {
+    const order = event.origin.order?.change
+    if (event.kind !== 'row' || order === undefined) return undefined
+    const followed = this.#tables.find(event.table)
+    const id = followed && idOf(followed, event)
+    if (followed === undefined || id === undefined) return true
+    const latest = this.known.latest(followed.collection, id)
+    return latest === undefined ? undefined : !isBefore(latest, order)
   }
 
   /** @throws {ChangeStreamError} see `apply` */

@@ -5,6 +5,7 @@ export class Snapshots {
   /** The place of the latest one in the database's log, which all of its rows have. */
   #place: string | undefined
   #running = false
+  #announced = false
   /** Collections that had rows before the snapshot that runs, and have none in it so far. */
   readonly #before = new Set<string>()
 
@@ -12,30 +13,28 @@ export class Snapshots {
     return this.#running
   }
 
-  /**
-   * Whether a row is the first of a snapshot.
-   * @param collection `undefined`: not followed.
-   * @param known whether the collection has the row.
-   */
-  isFirst(
-    { snapshot, order, server }: RecordOrigin,
-    collection: string | undefined,
-    known: boolean,
-  ): boolean {
-    if (!this.#running && order === undefined) return true
-    // MongoDB's rows have no place. Debezium was interrupted if it reads one again.
-    if (order === undefined) return collection !== undefined && known && !this.#before.has(collection)
+  /** Whether Debezium has notified of the beginning of the one that runs, and not of its end. */
+  get announced(): boolean {
+    return this.#announced
+  }
+
+  /** Whether a row is the first of a snapshot. Never if its beginning is announced. */
+  isFirst({ snapshot, order, server }: RecordOrigin): boolean {
+    if (this.#announced) return false
+    if (order === undefined) return !this.#running
     return placeOf(server, order.change) !== this.#place || (snapshot === 'first' && this.#running)
   }
 
   /** @param collections those that have rows. */
-  begin({ server, order }: RecordOrigin, collections: readonly string[]): void {
-    this.#place = order && placeOf(server, order.change)
+  begin(collections: readonly string[], announced: boolean): void {
     for (const collection of collections) this.#before.add(collection)
+    this.#running = true
+    this.#announced = announced
   }
 
   /** A row of the snapshot was read. Returns whether it is the first of its collection, whose earlier rows are gone. */
-  read(collection: string | undefined): boolean {
+  read({ server, order }: RecordOrigin, collection: string | undefined): boolean {
+    this.#place = order && placeOf(server, order.change)
     this.#running = true
     return collection !== undefined && this.#before.delete(collection)
   }
@@ -43,6 +42,7 @@ export class Snapshots {
   /** Returns a collection that had rows, and has none in the snapshot. */
   end(): string | undefined {
     this.#running = false
+    this.#announced = false
     const [collection] = this.#before
     this.#before.clear()
     return collection

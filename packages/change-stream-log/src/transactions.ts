@@ -51,6 +51,11 @@ export class Transactions {
     return [...this.#pending.values()]
   }
 
+  /** Whether `isApplied` does not know all that ended. */
+  get forgot(): boolean {
+    return this.#applied.forgot
+  }
+
   isApplied(id: string): boolean {
     return this.#applied.has(id)
   }

@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals'
 import { examineLog } from '../src/index.ts'
 import { DebeziumWriter } from './support/debezium-writer.ts'
 import { MemoryTopic, type Entry } from './support/memory-topic.ts'
+import { MongoDbWriter } from './support/mongodb-writer.ts'
 
 const set = (id: string, value: unknown) => ({ op: 'u', id, after: { id, value } }) as const
 
@@ -57,4 +58,24 @@ test('L15 a log is examined: what is missing is named, with the setting', async 
       edited(one(writer), (text) => text.replace('{"id":"a","__', '{"id":"a","n":1,"__')),
     ),
   ).toEqual(['key of shop.public.products'])
+})
+
+test('L15 what a log of MongoDB lacks is named with the setting, and each of its snapshots is counted', async () => {
+  const topic = new MemoryTopic()
+  const writer = new MongoDbWriter(topic)
+  const examined = async () => {
+    const { findings } = await examineLog(topic, () => Date.now(), 60_000, new AbortController().signal)
+    return Object.fromEntries(
+      findings.flatMap(({ name, stands, seen, remedy }) => (stands ? [] : [[name, remedy ?? seen]])),
+    )
+  }
+  topic.append(...writer.snapshot({ id: 'a' }), ...writer.changes({ id: 'a' }))
+  writer.beats(2)
+  expect(await examined()).toEqual({})
+  topic.append(...writer.snapshot({ id: 'a' }))
+  expect(await examined()).toEqual({ 'one snapshot': expect.stringMatching(/topic anew/) })
+  topic.append(...writer.snapshot({ id: 'a' }).slice(2, 3))
+  expect(await examined()).toMatchObject({ 'nothing missing': expect.stringMatching(/^Set notification/) })
+  topic.append(...edited(writer.changes({ id: 'a' }), (text) => text.replace('000,"ord"', '001,"ord"')))
+  expect(await examined()).toMatchObject({ format: expect.stringMatching(/^Set cursor\.pipeline/) })
 })

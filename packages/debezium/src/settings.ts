@@ -65,20 +65,23 @@ export function postgresSettings(uri: string, log: LogSettings): Readonly<Record
 }
 
 const isDropped = { $in: ['$operationType', ['drop', 'rename']] }
-/** Shows the cluster time of changes, and dropped and renamed collections as deletions of an id that readers know. */
+/** Shows the cluster time of changes, and dropped and renamed collections as deletions of an id that no document has. */
 const mongoDbPipeline = [
   {
     $set: {
       wallTime: { $toDate: '$clusterTime' },
       operationType: { $cond: [isDropped, 'delete', '$operationType'] },
       documentKey: {
-        $cond: [isDropped, { _id: { freshet: '$operationType', to: '$to.coll' } }, '$documentKey'],
+        $cond: [isDropped, { _id: ['$operationType', '$to.coll'] }, '$documentKey'],
       },
     },
   },
 ]
 
-/** The connector for MongoDB. @param uri of a user that may read the database, and the change stream of the deployment. */
+/**
+ * The connector for MongoDB.
+ * @param uri with options, of a user that may read the database, and the change stream of the deployment.
+ */
 export function mongoDbSettings(
   uri: string,
   database: string,
@@ -87,12 +90,16 @@ export function mongoDbSettings(
   return {
     name: log.prefix,
     'connector.class': 'io.debezium.connector.mongodb.MongoDbConnector',
-    'mongodb.connection.string': uri,
+    // The default reads what is rolled back if the primary is lost.
+    'mongodb.connection.string': `${uri}&readConcernLevel=majority`,
     'database.include.list': database,
     'capture.mode': 'change_streams_update_full',
     'capture.mode.full.update.type': 'post_image',
     'cursor.pipeline.order': 'user_first',
     'cursor.pipeline': JSON.stringify(mongoDbPipeline),
+    // Where a snapshot begins and ends.
+    'notification.enabled.channels': 'sink',
+    'notification.sink.topic.name': `${log.prefix}.notifications`,
     ...logSettings(log, byName),
   }
 }

@@ -16,6 +16,7 @@ export class MongoDbWriter {
   #seconds = 1_796_055_000
   #counter = 0
   #transaction = 0
+  #beats = 0
 
   constructor(topic: MemoryTopic) {
     this.#topic = topic
@@ -27,8 +28,13 @@ export class MongoDbWriter {
   }
 
   beats(count: number): void {
-    for (let beat = 0; beat < count; beat += 1)
-      this.#topic.append([{ serverName: 'app' }, { ts_ms: this.nowMs }])
+    for (let beat = 0; beat < count; beat += 1) this.#topic.append(this.beat())
+  }
+
+  /** The entry of a heartbeat. Each one has a later time. */
+  beat(): Entry {
+    this.#beats += 1
+    return [{ serverName: 'app' }, { ts_ms: this.nowMs + this.#beats }]
   }
 
   passSeconds(seconds: number): void {
@@ -62,7 +68,7 @@ export class MongoDbWriter {
 
   /** A collection that was dropped, as the pipeline of the documentation reports it. */
   dropped(collection = 'products'): readonly Entry[] {
-    return this.changes({ op: 'd', collection, id: '', key: '{"freshet": "drop"}' })
+    return this.changes({ op: 'd', collection, id: '', key: '["drop", null]' })
   }
 
   renamed(collection: string, to: string): readonly Entry[] {
@@ -70,18 +76,37 @@ export class MongoDbWriter {
       op: 'd',
       collection,
       id: '',
-      key: `{"freshet": "rename","to": ${JSON.stringify(to)}}`,
+      key: `["rename", ${JSON.stringify(to)}]`,
     })
   }
 
+  /** The notification that it has begun, its rows, and the notification that it is complete. */
   snapshot(...rows: readonly MongoDbWrite[]): readonly Entry[] {
-    return rows.map((write, index) =>
+    const notify = (type: string): Entry => {
+      const id = `${type} ${this.nowMs}`
+      return [
+        { id },
+        { id, type, aggregate_type: 'Initial Snapshot', additional_data: {}, timestamp: this.nowMs },
+      ]
+    }
+    const read = rows.map((write, index) =>
       this.#entry(write, 'r', {
         ts_ms: this.nowMs,
         ord: -1,
         snapshot: index === rows.length - 1 ? 'last' : 'true',
       }),
     )
+    return [notify('STARTED'), notify('IN_PROGRESS'), ...read, notify('COMPLETED')]
+  }
+
+  /** A row of an incremental snapshot, at the place of the latest change. */
+  incremental(write: MongoDbWrite): Entry {
+    this.#counter += 1
+    return this.#entry(write, 'r', {
+      ts_ms: this.#seconds * 1_000,
+      ord: this.#counter,
+      snapshot: 'incremental',
+    })
   }
 
   #change(write: MongoDbWrite, id: string | null): readonly Entry[] {
