@@ -1,4 +1,5 @@
 import { ChangeStreamError, type ChangeStreamErrorCode } from '@freshet/change-stream'
+import { PrimaryError } from '@freshet/postgres-client'
 
 /** SQLSTATEs with a meaning of their own. All other errors are a broken connection, which is retried. */
 const codes: Readonly<Record<string, readonly [ChangeStreamErrorCode, remedy?: string]>> = {
@@ -6,7 +7,7 @@ const codes: Readonly<Record<string, readonly [ChangeStreamErrorCode, remedy?: s
   '28P01': ['DENIED', 'Check the password of the user.'],
   '42501': [
     'DENIED',
-    'Grant the user SELECT on the table and USAGE on its schema, and the attribute REPLICATION.',
+    'Grant the user SELECT on the table, USAGE on its schema, EXECUTE on functions of the server that the message names, and the attribute REPLICATION.',
   ],
   '42704': [
     'UNSUPPORTED',
@@ -31,6 +32,10 @@ export function sqlStateOf(error: unknown): string | undefined {
 export function changeStreamErrorOf(cause: unknown, purpose: string): ChangeStreamError {
   if (cause instanceof ChangeStreamError) return cause
   const message = cause instanceof Error ? cause.message : String(cause)
-  const [code, remedy] = codes[sqlStateOf(cause) ?? ''] ?? ['DISCONNECTED']
+  const [code, remedy] = codes[sqlStateOf(cause) ?? ''] ?? ['DISCONNECTED', remedyOf(cause)]
   return new ChangeStreamError(code, `could not ${purpose}: ${message}`, { cause, remedy })
 }
+
+/** A standby may be promoted, or the address may soon lead to the primary. Until then, the state so far may be served. */
+const remedyOf = (cause: unknown): string | undefined =>
+  cause instanceof PrimaryError ? 'Promote the standby, or let the address lead to the primary.' : undefined

@@ -20,7 +20,7 @@ export interface ServerExamination {
   readonly idleSlots: readonly { readonly name: string; readonly bytes: number }[]
   /** By how much the server's clock is ahead of this machine's, in milliseconds. */
   readonly clockAheadMs: number
-  /** What each host of an address with several answered, in its order. */
+  /** What each host of the address answered, in its order. */
   readonly hosts: readonly HostExamination[]
 }
 

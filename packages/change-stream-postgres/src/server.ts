@@ -7,16 +7,15 @@ const oldest = { version: 140_000, text: '14' } as const
 
 /**
  * Checks what every table needs. Returns what identifies the server process.
- * @throws {ChangeStreamError} UNSUPPORTED; DISCONNECTED: a standby.
+ * @throws {ChangeStreamError} UNSUPPORTED
  */
 export async function inspectServer(query: Query, publication: string): Promise<string> {
   const [row] = await query(
-    `select current_setting('server_version_num'), current_setting('wal_level'), pg_is_in_recovery(),
+    `select current_setting('server_version_num'), current_setting('wal_level'),
        current_setting('server_encoding'), exists (select from pg_publication where pubname = $1), ${serverExpression}`,
     [publication],
   )
-  const [version, walLevel, standby, encoding, published, server] = row ?? []
-  if (standby === 't') throw gotStandby()
+  const [version, walLevel, encoding, published, server] = row ?? []
   const faults: readonly (readonly [boolean, expected: string, remedy: string])[] = [
     [Number(version) < oldest.version, `PostgreSQL ${oldest.text} or newer`, 'Upgrade the server.'],
     [walLevel !== 'logical', `wal_level logical, got ${String(walLevel)}`, 'Set it and restart the server.'],
@@ -32,22 +31,9 @@ export async function inspectServer(query: Query, publication: string): Promise<
   return server ?? ''
 }
 
-/** It may be promoted, or the address may soon lead to the primary. Until then, the state so far may be served. */
-const gotStandby = (): ChangeStreamError =>
-  new ChangeStreamError('DISCONNECTED', 'expected a primary, got a standby', {
-    remedy: 'Promote it, or let the address lead to the primary.',
-  })
-
-/**
- * Identifies the server process behind a connection. A process that is a primary stays one, and on its timeline.
- * @throws {ChangeStreamError} DISCONNECTED: a standby.
- */
-export async function primaryBehind(stream: ReplicationStream, withinMs: number): Promise<string> {
-  const row = await stream.command(
-    `select pg_is_in_recovery()::text as standby, ${serverExpression} as server`,
-    withinMs,
-  )
-  if (row.get('standby') !== 'false') throw gotStandby()
+/** Identifies the server process behind a connection. It was a primary when it was connected to, and stays one, on its timeline. */
+export async function serverBehind(stream: ReplicationStream, withinMs: number): Promise<string> {
+  const row = await stream.command(`select ${serverExpression} as server`, withinMs)
   return row.get('server') ?? ''
 }
 

@@ -11,7 +11,7 @@ import type { LogPosition } from './log-position.ts'
 import type { PostgresSourceOptions } from './options.ts'
 import type { ReadOnlyUser } from './read-only-user.ts'
 import type { ReplicationStream } from './replication-stream.ts'
-import { inspectServer, primaryBehind, waitForRunning } from './server.ts'
+import { inspectServer, serverBehind, waitForRunning } from './server.ts'
 import type { AppliedTransactions } from './transactions.ts'
 
 export interface PostgresSourceParts {
@@ -62,7 +62,7 @@ export class PostgresSource implements ChangeSource {
     const close = (): void => stream.close()
     signal.addEventListener('abort', close, { once: true })
     try {
-      const server = await primaryBehind(stream, options.replyWithinMs)
+      const server = await serverBehind(stream, options.replyWithinMs)
       followed.followed(server)
       // During a fail-over one address may lead to two servers.
       followed.expect(inspected)
@@ -147,9 +147,7 @@ export class PostgresSource implements ChangeSource {
     // While the database is unreachable, the state so far is still exact, and may be served.
     const stream = await this.#parts.open()
     try {
-      const { replyWithinMs } = this.#parts.options
-      await primaryBehind(stream, replyWithinMs)
-      const source = await identify(stream, replyWithinMs)
+      const source = await identify(stream, this.#parts.options.replyWithinMs)
       if (source !== origin.source)
         throw new ChangeStreamError('SOURCE_CHANGED', `expected source ${origin.source}, got ${source}`)
       throw new ChangeStreamError('HISTORY_LOST', 'the connection broke, and its temporary slot with it', {

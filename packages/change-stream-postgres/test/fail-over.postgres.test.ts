@@ -37,7 +37,8 @@ test('P20 a promoted standby is another source, and until it is promoted nothing
   proxy.redirectTo(standby.port)
   expect(await heard.failure()).toMatchObject({ code: 'DISCONNECTED', lost: false })
   const again = { source: origin.source, at: heard.batches.at(-1)?.through ?? origin.at }
-  const standbyAnswer = /DISCONNECTED: expected a primary, got a standby \(Promote it/
+  const standbyAnswer =
+    /DISCONNECTED: could not .*: expected a primary, got 127\.0\.0\.1:\d+: a standby \(Promote the standby/
   const resume = () => source.read(again, signal)[Symbol.asyncIterator]().next()
   await expect(resume()).rejects.toThrow(standbyAnswer)
   await expect(source.start(signal)).rejects.toThrow(standbyAnswer)

@@ -1,5 +1,8 @@
 import { serverExpression, timelineExpression, type PostgresHost } from '@freshet/postgres-rules'
 import { Client } from 'pg'
+import { NotToldError } from './errors.ts'
+
+const NOT_ALLOWED = '42501'
 
 /** What a server says of itself. */
 export interface Seen {
@@ -23,10 +26,12 @@ const question = {
   rowMode: 'array',
 } as const
 
-/** Asks the server behind a connection. */
+/** Asks the server behind a connection. @throws {NotToldError}, and errors of the driver. */
 export async function see(client: Client, withinMs: number): Promise<Seen> {
   const query = { ...question, query_timeout: withinMs }
-  const { rows } = await client.query<readonly (string | null)[]>(query)
+  const { rows } = await client.query<readonly (string | null)[]>(query).catch((error: unknown) => {
+    throw sqlStateOf(error) === NOT_ALLOWED ? new NotToldError(NOT_ALLOWED, error) : error
+  })
   const [systemId, started, timeline] = rows[0] ?? []
   return {
     systemId: systemId ?? '',

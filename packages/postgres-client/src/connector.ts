@@ -1,5 +1,5 @@
 import { postgresAddress, type PostgresHost } from '@freshet/postgres-rules'
-import { Client, Pool, type ClientConfig, type PoolConfig } from 'pg'
+import { Pool, type Client, type ClientConfig, type PoolConfig } from 'pg'
 import { askHost, type Asked } from './ask-host.ts'
 import { PrimaryClient } from './primary-client.ts'
 import { Primary } from './primary.ts'
@@ -8,14 +8,14 @@ import { Primary } from './primary.ts'
 export type Settings<Config> = Omit<Config, 'connectionString' | 'connectionTimeoutMillis' | 'Client'>
 
 /**
- * Makes the driver's clients and pools for one address. With several hosts, or `target_session_attrs`, all of them lead to one
- * server process, which was a primary when they were opened: see `SPEC.md`. With one host they lead to whatever listens there.
+ * Makes the driver's clients and pools for one address. All of them lead to one server process, which was a primary when they were
+ * opened: see `SPEC.md`.
  */
 export interface Connector {
   /** A client that is not connected yet. */
   client(config: Settings<ClientConfig>): Client
   pool(config: Settings<PoolConfig>): Pool
-  /** Asks all hosts, in their order; none for an address that needs no search. */
+  /** Asks all hosts, in their order. */
   ask(): Promise<readonly Asked[]>
 }
 
@@ -27,20 +27,14 @@ export function connectorFor(uri: string, withinMs: number): Connector {
   return connectorWith(uri, withinMs, (hosts, ask) => new Primary(hosts, ask))
 }
 
-/** Exported for negative controls. @param search what chooses among several hosts. */
+/** Exported for negative controls. @param search what chooses among the hosts. */
 export function connectorWith(
   uri: string,
   withinMs: number,
   search: (...parts: ConstructorParameters<typeof Primary>) => Primary,
 ): Connector {
-  const { hosts, searched, driverUri, connectWithinMs = withinMs } = postgresAddress(uri)
+  const { hosts, driverUri, connectWithinMs = withinMs } = postgresAddress(uri)
   const settings = { connectionString: driverUri, connectionTimeoutMillis: connectWithinMs }
-  if (!searched)
-    return {
-      client: (config) => new Client({ ...config, ...settings }),
-      pool: (config) => new Pool({ ...config, ...settings }),
-      ask: () => Promise.resolve([]),
-    }
   const ask = (host: PostgresHost): Promise<Asked> => askHost(host, driverUri, connectWithinMs)
   const primary = search(hosts, ask)
   const open = { primary, answerWithinMs: connectWithinMs }
@@ -50,7 +44,7 @@ export function connectorWith(
       new Pool({
         ...config,
         ...settings,
-        // The search comes first.
+        // The search comes first, or the question what the server is afterwards.
         connectionTimeoutMillis: 2 * connectWithinMs,
         Client: class extends PrimaryClient {
           constructor(given?: ClientConfig) {

@@ -10,3 +10,15 @@ export class PrimaryError extends Error {
     this.code = code
   }
 }
+
+/** The user may not ask what the server is. By default, every user may. */
+export class NotToldError extends Error {
+  override readonly name = 'NotToldError'
+  readonly code: string
+
+  constructor(code: string, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    super(`${reason}: grant EXECUTE on it to the user, which asks each server what it is`, { cause })
+    this.code = code
+  }
+}

@@ -7,7 +7,7 @@ import { PrimaryError } from './errors.ts'
 const graceMs = 500
 
 /**
- * Which of several hosts is the primary, for all connections of one address. What it has seen only moves forward: a primary on an
+ * Which of the hosts is the primary, for all connections of one address. What it has seen only moves forward: a primary on an
  * older timeline of the same cluster is refused from then on, and when another server is the primary, connections to the one
  * before are broken, so that no two of them lead to different servers.
  */
@@ -29,7 +29,9 @@ export class Primary {
 
   /** The host to connect to. @throws {PrimaryError} none is a primary. */
   find(): Promise<PostgresHost> {
-    if (this.#known !== undefined) return Promise.resolve(this.#known)
+    const [only, ...others] = this.#hosts
+    const host = others.length === 0 ? only : this.#known
+    if (host !== undefined) return Promise.resolve(host)
     this.#searching ??= this.#search().finally(() => (this.#searching = undefined))
     return this.#searching
   }

@@ -8,8 +8,7 @@ test('H6 an address that cannot be acted on is refused before anything is opened
   expect(() => connectorFor('postgres://u:secret@a,b:x/shop', 1)).toThrow(/^expected a name(?!.*secret)/)
 })
 
-test('H6 an address of one host is left to the driver', async () => {
-  const { host, port } = connectorFor('postgres://u:secret@[::1]:5433/shop', 1).client({})
-  expect([host, port]).toEqual(['::1', 5433])
-  expect(await connectorFor('postgres://u@a/shop', 1).ask()).toEqual([])
+test('H6 no address replaces the settings of sessions on which promises depend', () => {
+  const unsafe = 'postgres://u:secret@a/shop?options=-c%20synchronous_commit%3Doff'
+  expect(() => connectorFor(unsafe, 1)).toThrow(/^options: expected none: Freshet decides(?!.*secret)/)
 })

@@ -2,13 +2,11 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { startPostgres, type Postgres } from '@freshet/postgres'
 import type { PostgresHost } from '@freshet/postgres-rules'
 import { CutProxy, eventually } from '@freshet/testkit'
-import type { Client, Pool } from 'pg'
-import { connectorFor, type Connector } from '../src/index.ts'
 import { connectorWith } from '../src/connector.ts'
+import { connectorFor, type Connector } from '../src/index.ts'
 import { Primary } from '../src/primary.ts'
+import { addressOf, clientPort, openPair, opened, portOf, promote, run, withinMs } from './support/servers.ts'
 
-/** For one host, in milliseconds. */
-const withinMs = 5_000
 const impatientMs = 2_000
 
 let server: Postgres
@@ -16,50 +14,6 @@ beforeAll(async () => {
   server = await startPostgres()
 }, 60_000)
 afterAll(() => server[Symbol.asyncDispose]())
-
-/** A new primary and its standby. */
-async function openPair(): Promise<{ readonly primary: Postgres; readonly standby: Postgres }> {
-  const primary = await startPostgres()
-  const standby = await primary.copyForStandby()
-  await standby.start()
-  return { primary, standby }
-}
-
-/** The address of the first, with all as hosts. */
-function addressOf(servers: readonly { readonly port: number }[], from: Postgres, options = ''): string {
-  const hosts = servers.map(({ port }) => `127.0.0.1:${port}`).join(',')
-  return from.uri().replace(`127.0.0.1:${from.port}`, hosts) + options
-}
-
-/** The port of the server behind a connection. */
-async function portOf(client: Pick<Client, 'query'>): Promise<number> {
-  const { rows } = await client.query(`select current_setting('port')::int as port`)
-  return Number(rows[0]?.port)
-}
-
-async function clientPort(connector: Connector, config: object = {}): Promise<number> {
-  const client = connector.client(config)
-  await client.connect()
-  try {
-    return await portOf(client)
-  } finally {
-    await client.end()
-  }
-}
-
-function opened(pool: Pool): Pool {
-  pool.on('error', () => undefined)
-  return pool
-}
-
-async function run(uri: string, statement: string): Promise<void> {
-  const client = connectorFor(uri, withinMs).client({})
-  await client.connect()
-  await client.query(statement)
-  await client.end()
-}
-
-const promote = (standby: Postgres): Promise<void> => run(standby.uri(), 'select pg_promote()')
 
 /** Takes the first host that accepts, whatever it is. */
 class FirstThatAccepts extends Primary {
@@ -230,14 +184,4 @@ test('H4 a host that does not answer does not keep others from being used', asyn
   const pool = opened(connectorFor(uri, withinMs).pool({}))
   expect(await portOf(pool)).toBe(server.port)
   await pool.end()
-})
-
-test('H1 target_session_attrs is also acted on with one host', async () => {
-  await using standby = await server.copyForStandby()
-  await standby.start()
-  const uri = (of: Postgres): string => `${of.uri()}?target_session_attrs=read-write`
-  await expect(connectorFor(uri(standby), withinMs).client({}).connect()).rejects.toThrow(
-    `expected a primary, got 127.0.0.1:${standby.port}: a standby`,
-  )
-  expect(await clientPort(connectorFor(uri(server), withinMs))).toBe(server.port)
 })

@@ -1,12 +1,11 @@
-import { hostText, parseHosts, type PostgresHost } from './hosts.ts'
+import { optionFault, ownOptions } from './address-options.ts'
+import { hostInAddress, parseHosts, type PostgresHost } from './hosts.ts'
 
 /** What an address says. */
 export interface PostgresAddress {
   /** In the order in which they are preferred. */
   readonly hosts: readonly PostgresHost[]
-  /** Several hosts, or `target_session_attrs`: what answers must be asked whether it is the primary. */
-  readonly searched: boolean
-  /** `connect_timeout`, for each host, in milliseconds. Only if `searched`. */
+  /** `connect_timeout`, for each host, in milliseconds. */
   readonly connectWithinMs: number | undefined
   /** The address of the first host, without the options above: what a driver understands. */
   readonly driverUri: string
@@ -34,15 +33,13 @@ export function addressFault(uri: string): string | undefined {
 export function postgresAddress(uri: string): PostgresAddress {
   const read = split(uri)
   if ('fault' in read) throw new TypeError(read.fault)
-  const { list, hosts, searched, url } = read
-  if (!searched) return { hosts, searched, connectWithinMs: undefined, driverUri: uri }
+  const { hosts, url } = read
   const seconds = url.searchParams.get('connect_timeout')
   for (const option of ownOptions) url.searchParams.delete(option)
   return {
     hosts,
-    searched,
     connectWithinMs: seconds === null ? undefined : Number(seconds) * 1_000,
-    driverUri: written(url, list === undefined ? undefined : hosts.slice(0, 1).map(hostText).join()),
+    driverUri: written(url, hosts.slice(0, 1).map(hostInAddress).join()),
   }
 }
 
@@ -50,11 +47,11 @@ export function postgresAddress(uri: string): PostgresAddress {
 export function addressWith(uri: string, { user, password, database }: AddressParts): string | undefined {
   const read = split(uri)
   if ('fault' in read) return undefined
-  const { url, list } = read
+  const { url, place } = read
   if (user !== undefined) url.username = encodeURIComponent(user)
   if (password !== undefined) url.password = encodeURIComponent(password)
   url.pathname = `/${encodeURIComponent(database)}`
-  return written(url, list)
+  return written(url, place)
 }
 
 /** An address of PostgreSQL with this database in place of its own; `undefined` if it is not valid. */
@@ -66,89 +63,58 @@ export function addressWithDatabase(uri: string, database: string): string | und
 export function partsOfAddress(uri: string): Required<AddressParts & { readonly hosts: string }> | undefined {
   const read = split(uri)
   if ('fault' in read) return undefined
-  const { username, password, pathname, host } = read.url
+  const { username, password, pathname } = read.url
   return {
     user: decodeURIComponent(username),
     password: decodeURIComponent(password),
     database: decodeURIComponent(pathname.slice(1)),
-    hosts: read.list ?? host,
+    hosts: read.list,
   }
 }
 
-/** Options that are acted on here, and that the driver does not know. */
-const ownOptions = ['target_session_attrs', 'load_balance_hosts', 'connect_timeout', 'port'] as const
-
 const expected = 'expected postgres://user:password@host:port/'
 
-/** Where the list of hosts was, which `URL` does not understand. */
+/** In the place of the hosts, since `URL` does not understand several of them, or none before an option with one. */
 const placeholder = 'hosts.invalid'
 
 interface Split {
   readonly hosts: readonly PostgresHost[]
-  readonly searched: boolean
-  /** As it was given, if there are several hosts; `url` then has a placeholder. */
-  readonly list: string | undefined
+  /** What stood in the place of the hosts. */
+  readonly place: string
+  /** The hosts as they were given, there or in an option. */
+  readonly list: string
+  /** With the placeholder. */
   readonly url: URL
 }
 
 function split(uri: string): Split | { readonly fault: string } {
   // As in `URL`, the last @ ends the password, and a slash, a question mark or a hash sign the hosts.
-  const [, scheme, user = '', list = '', rest = ''] =
+  const [, scheme, user = '', place = '', rest = ''] =
     /^(postgres(?:ql)?:\/\/)([^/?#]*@)?([^/?#@]*)(.*)$/s.exec(uri) ?? []
-  const several = list.includes(',')
-  const plain = several ? `${scheme}${user}${placeholder}${rest}` : uri
-  if (scheme === undefined || !URL.canParse(plain) || (several && rest.includes('#')))
+  const plain = `${scheme}${user}${placeholder}${rest}`
+  const one = place === '' || place.includes(',') ? plain : uri
+  if (scheme === undefined || !URL.canParse(plain) || !URL.canParse(one) || rest.includes('#'))
     return { fault: expected }
   const url = new URL(plain)
   const { searchParams: options } = url
-  const searched = several || options.has('target_session_attrs')
-  const fault = optionFault(options, searched)
+  const fault = optionFault(options)
   if (fault !== undefined) return { fault }
-  if (!searched) return { hosts: [], searched, list: undefined, url }
-  const port = options.get('port')
-  const read = parseHosts(list, port === null ? undefined : Number(port))
-  return 'fault' in read ? read : { hosts: read.hosts, searched, list: several ? list : undefined, url }
+  const [host, port] = ['host', 'port'].map((name) => options.get(name) ?? undefined)
+  if (host !== undefined && place.includes(','))
+    return { fault: 'host: expected none: the hosts are before the database already' }
+  const list = host === undefined ? place : asInAddress(host)
+  const read = parseHosts(list, port === undefined ? undefined : Number(port))
+  return 'fault' in read ? read : { hosts: read.hosts, place, list: host ?? place, url }
 }
 
-/** https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS */
-function optionFault(options: URLSearchParams, searched: boolean): string | undefined {
-  for (const name of new Set(options.keys())) {
-    const values = options.getAll(name)
-    const fault =
-      values.length > 1 && searched ? 'expected it once' : faultOf(name, values[0] ?? '', searched)
-    if (fault !== undefined) return `${name}: ${fault}`
-  }
-  return undefined
+/** In an option, an IPv6 address needs no brackets, and nothing is encoded once more. */
+function asInAddress(host: string): string {
+  if (host.includes('/')) return encodeURIComponent(host)
+  return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host
 }
 
-function faultOf(name: string, value: string, searched: boolean): string | undefined {
-  switch (name) {
-    case 'target_session_attrs':
-      if (value === 'primary' || value === 'read-write') return undefined
-      return 'expected primary or read-write: everything is read from the primary, and written to it'
-    case 'load_balance_hosts':
-      return value === 'disable' ? undefined : 'expected disable: there is one primary'
-    case 'hostaddr':
-      return 'expected none: put the IP addresses in place of the hosts'
-    case 'host':
-      if (!searched && !value.includes(',')) return undefined
-      return 'expected none: put the hosts before the database, as in postgres://user:password@a:5432,b:5432/'
-    case 'port':
-      if (!searched && !value.includes(',')) return undefined
-      return /^[1-9][0-9]{0,4}$/.test(value) ? undefined : 'expected one port for all hosts'
-    case 'connect_timeout':
-      // The driver ignores it for one host, and always did.
-      return !searched || /^(?:[1-9]|[1-5][0-9]|60)$/.test(value)
-        ? undefined
-        : 'expected 1 to 60 seconds for each host'
-    default:
-      return undefined
-  }
-}
-
-function written(url: URL, list: string | undefined): string {
-  if (list === undefined) return url.href
+function written(url: URL, place: string): string {
   const { protocol, username, password, pathname, search } = url
   const user = username === '' && password === '' ? '' : `${username}${password && `:${password}`}@`
-  return `${protocol}//${user}${list}${pathname}${search}`
+  return `${protocol}//${user}${place}${pathname}${search}`
 }

@@ -1,6 +1,6 @@
 /** Where one server listens. */
 export interface PostgresHost {
-  /** A name or an IP address, without brackets. */
+  /** A name, an IP address without brackets, or the folder of a Unix socket. */
   readonly host: string
   readonly port: number
 }
@@ -15,7 +15,7 @@ const MAX_PORT = 65_535
 const nameShape = /^[a-z0-9_][a-z0-9._-]{0,252}$/i
 
 /**
- * Reads a list such as `a:5432,b,[::1]:5433`. A host without a port has `port`, as in libpq. A fault never contains what was
+ * Reads a list such as `a:5432,b,[::1]:5433`, or one folder, such as `%2Frun`. A host without a port has `port`, as in libpq. A fault never contains what was
  * given: without its percent-encoding, a password may be taken for a host.
  */
 export function parseHosts(
@@ -30,7 +30,8 @@ export function parseHosts(
     if (text === '') return { fault: `expected a name or an IP address as ${which}, got nothing` }
     const [, inBrackets, plain, portText] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::([0-9]{0,5}))?$/.exec(text) ?? []
     const host = inBrackets ?? decoded(plain ?? '')
-    if (host === undefined || !(inBrackets === undefined ? nameShape.test(host) : isIpv6(host)))
+    const isName = (name: string): boolean => nameShape.test(name) || (texts.length === 1 && isFolder(name))
+    if (host === undefined || !(inBrackets === undefined ? isName(host) : isIpv6(host)))
       return { fault: `expected a name, an IPv4 address or an IPv6 address in brackets as ${which}` }
     const own = portText === undefined || portText === '' ? port : Number(portText)
     if (own < 1 || own > MAX_PORT) return { fault: `expected a port from 1 to ${MAX_PORT} for ${which}` }
@@ -39,10 +40,17 @@ export function parseHosts(
   return { hosts }
 }
 
-/** As it is written in an address and in messages. */
+/** As it is written in messages. */
 export function hostText({ host, port }: PostgresHost): string {
+  return isFolder(host) ? `${host}/.s.PGSQL.${port}` : hostInAddress({ host, port })
+}
+
+export function hostInAddress({ host, port }: PostgresHost): string {
+  if (isFolder(host)) return `${encodeURIComponent(host)}:${port}`
   return `${host.includes(':') ? `[${host}]` : host}:${port}`
 }
+
+const isFolder = (host: string): boolean => host.startsWith('/')
 
 const isIpv6 = (text: string): boolean => /^[0-9a-f:.]+$/i.test(text) && URL.canParse(`http://[${text}]/`)
 

@@ -14,9 +14,8 @@ test.each([
   ['[::1]:5433,[fd00::2],c', ['::1 5433', 'fd00::2 5432', 'c 5432']],
   ['%61_1:1,b%2Dc:65535', ['a_1 1', 'b-c 65535']],
 ])('%s is read as libpq reads it', (list, expected) => {
-  const { hosts, searched, driverUri } = postgresAddress(`postgres://u:p%40w@${list}/shop?sslmode=require`)
+  const { hosts, driverUri } = postgresAddress(`postgres://u:p%40w@${list}/shop?sslmode=require`)
   expect(hosts.map(({ host, port }) => `${host} ${port}`)).toEqual(expected)
-  expect(searched).toBe(true)
   expect(driverUri).toMatch(/^postgres:\/\/u:p%40w@[^,]+:[0-9]+\/shop\?sslmode=require$/)
 })
 
@@ -28,25 +27,46 @@ test('options of the search are read, and not passed to the driver', () => {
       { host: 'a', port: 5433 },
       { host: 'b', port: 5433 },
     ],
-    searched: true,
     connectWithinMs: 3_000,
     driverUri: 'postgresql://u@a:5433/shop?sslmode=disable',
   })
 })
 
-test('an address of one host is passed on as it is, unless it asks for the primary', () => {
-  const plain = 'postgres://u:p@a/shop?connect_timeout=0&host=%2Frun'
-  expect(postgresAddress(plain)).toEqual({
-    hosts: [],
-    searched: false,
-    connectWithinMs: undefined,
-    driverUri: plain,
-  })
-  expect(postgresAddress('postgres://u@[::1]/shop?target_session_attrs=primary')).toMatchObject({
-    hosts: [{ host: '::1', port: 5432 }],
-    searched: true,
-    driverUri: 'postgres://u@[::1]/shop',
-  })
+test.each([
+  ['postgres://u:p@a/shop', { host: 'a', port: 5432 }, 'postgres://u:p@a:5432/shop'],
+  [
+    'postgres://u@[::1]:1/shop?target_session_attrs=primary',
+    { host: '::1', port: 1 },
+    'postgres://u@[::1]:1/shop',
+  ],
+  ['postgres://u@%2Frun%2Fpg/shop', { host: '/run/pg', port: 5432 }, 'postgres://u@%2Frun%2Fpg:5432/shop'],
+  [
+    'postgres://u@a/shop?host=/run/p:r:i&port=1',
+    { host: '/run/p:r:i', port: 1 },
+    'postgres://u@%2Frun%2Fp%3Ar%3Ai:1/shop',
+  ],
+  [
+    'postgres://u@/shop?host=b&sslmode=require',
+    { host: 'b', port: 5432 },
+    'postgres://u@b:5432/shop?sslmode=require',
+  ],
+  ['postgres:///shop?host=::1', { host: '::1', port: 5432 }, 'postgres://[::1]:5432/shop'],
+])('one host is read like several: %s', (uri, host, driverUri) => {
+  expect(postgresAddress(uri)).toEqual({ hosts: [host], connectWithinMs: undefined, driverUri })
+  const limited = `${uri}${uri.includes('?') ? '&' : '?'}connect_timeout=60`
+  expect(postgresAddress(limited)).toEqual({ hosts: [host], connectWithinMs: 60_000, driverUri })
+})
+
+test.each([
+  'application_name=shop',
+  'channel_binding=prefer&gssencmode=disable&keepalives=1&client_encoding=UTF8',
+  'sslmode=verify-full&sslrootcert=/ca.pem&sslcert=/c.pem&sslkey=/k.pem&sslnegotiation=direct',
+  'sslmode=no-verify',
+  'uselibpqcompat=true&sslmode=prefer',
+])('what the driver acts on, or what is done anyway, is passed on: %s', (options) => {
+  expect(postgresAddress(`postgres://u@a,b/shop?${options}`).driverUri.replaceAll('%2F', '/')).toBe(
+    `postgres://u@a:5432/shop?${options}`,
+  )
 })
 
 const secret = 's3cr3t'
@@ -74,8 +94,41 @@ test.each([
   ['a,b/?target_session_attrs=primary&target_session_attrs=any', 'target_session_attrs: expected it once'],
   ['a,b/?load_balance_hosts=random', 'load_balance_hosts: expected disable: there is one primary'],
   ['a/?hostaddr=10.0.0.1', 'hostaddr: expected none: put the IP addresses in place of the hosts'],
-  ['a/?host=b,c', /^host: expected none: put the hosts before the database/],
+  ['a/?host=b,c', /^host: expected one host. Put several before the database/],
   ['a,b/?host=c', /^host: expected none/],
+  ['/', 'expected a name or an IP address as the host, got nothing'],
+  ['a/?connect_timeout=0', 'connect_timeout: expected 1 to 60 seconds for each host'],
+  [
+    'a/?sslmode=allow',
+    /^sslmode: expected disable or prefer or require or verify-ca or verify-full or no-verify: /,
+  ],
+  ['a/?sslmode=', /^sslmode: expected disable/],
+  ['a/?sslrootcert=system', 'sslrootcert: expected a file. Without it, the authorities of Node.js are used'],
+  [
+    'a/?channel_binding=require',
+    /^channel_binding: expected disable or prefer: it is not done. sslmode=verify-full/,
+  ],
+  ['a/?gssencmode=require', 'gssencmode: expected disable or prefer: the driver has no GSSAPI'],
+  ['a/?client_encoding=LATIN1', 'client_encoding: expected UTF8'],
+  ['a/?keepalives=0', 'keepalives: expected 1: lost servers are noticed'],
+  ['a/?keepalives_idle=9', 'keepalives_idle: expected none: the settings of the operating system are used'],
+  [
+    'a/?options=-c%20synchronous_commit%3Doff',
+    /^options: expected none: Freshet decides what its sessions need/,
+  ],
+  ['a/?user=b', /^user: expected none: put it before the hosts/],
+  ['a/?passfile=/f', /^passfile: expected none: put it before the hosts/],
+  ['a/?service=s', /^service: expected none/],
+  ['a/?dbname=d', /^dbname: expected none: put it after the hosts/],
+  ['a/?sslcrl=/f', 'sslcrl: expected none: the driver cannot do it'],
+  ['a/?replication=database', /^replication: expected none/],
+  [
+    'a/?Application_Name=x',
+    /^expected options among target_session_attrs, .*application_name.*; got another one$/,
+  ],
+  [`a/?${secret}=1`, /^expected options among (?!.*s3cr3t)/],
+  ['a/?toString=1', /^expected options among/],
+  ['a/#c', 'expected postgres://user:password@host:port/'],
   ['a,b/?port=1,2', 'port: expected one port for all hosts'],
   ['a,b/?connect_timeout=0', 'connect_timeout: expected 1 to 60 seconds for each host'],
   ['a,b/?connect_timeout=61', 'connect_timeout: expected 1 to 60 seconds for each host'],
@@ -105,6 +158,12 @@ test('parts of an address are replaced, and its hosts and options stay', () => {
     'postgres://n%40:%2F%3A@a:5432,[::1],c/d%20b?target_session_attrs=primary',
   )
   expect(addressWithDatabase('postgres://a,b', 'shop')).toBe('postgres://a,b/shop')
-  expect(addressWithDatabase('postgres://u:p@a:1/old?x=1', 'shop')).toBe('postgres://u:p@a:1/shop?x=1')
+  expect(addressWithDatabase('postgres://u:p@a:1/old?sslmode=disable', 'shop')).toBe(
+    'postgres://u:p@a:1/shop?sslmode=disable',
+  )
+  expect(addressWith('postgres:///old?host=/run', { user: 'u', password: 'p', database: 'shop' })).toBe(
+    'postgres://u:p@/shop?host=/run',
+  )
+  expect(partsOfAddress('postgres:///old?host=/run')).toMatchObject({ hosts: '/run' })
   expect(partsOfAddress(uri)).toEqual({ user: 'u', password: 'p', database: 'old', hosts: 'a:5432,[::1],c' })
 })

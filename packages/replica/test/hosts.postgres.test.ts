@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import type { Postgres } from '@freshet/postgres'
-import { eventually, firstThatAccepts } from '@freshet/testkit'
+import { eventually, splitAddress, type SplitAddressOptions } from '@freshet/testkit'
 import { Client } from 'pg'
 import { FaultRun } from './support/postgres/fault-run.ts'
 import { openDatabase } from './support/postgres/tables.ts'
@@ -57,7 +57,7 @@ async function failOver(openAddress: (standby: Postgres, old: Postgres) => Promi
   await standby.stop('kill')
   await eventually(() =>
     expect(run.logged.slice(length).join()).toMatch(
-      `127.0.0.1:${db.server.port}: a primary on timeline 1, older than 2, which was seen`,
+      `${address.old}: a primary on timeline 1, older than 2, which was seen`,
     ),
   )
   expect(run.status.source).toBe(promoted)
@@ -75,30 +75,48 @@ async function failOver(openAddress: (standby: Postgres, old: Postgres) => Promi
 
 interface Address extends AsyncDisposable {
   readonly hosts: string
+  /** The host that leads to the old primary. */
+  readonly old: string
 }
 
-const listOf = (servers: readonly Postgres[]): Promise<Address> =>
+const hostOf = ({ port }: { readonly port: number }): string => `127.0.0.1:${port}`
+
+const listOf = (servers: readonly Postgres[], old: Postgres): Promise<Address> =>
   Promise.resolve({
-    hosts: servers.map(({ port }) => `127.0.0.1:${port}`).join(),
+    hosts: servers.map(hostOf).join(),
+    old: hostOf(old),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   })
 
 test.each([
-  ['first', (standby: Postgres, old: Postgres) => listOf([standby, old])],
-  ['last', (standby: Postgres, old: Postgres) => listOf([old, standby])],
+  ['first', (standby: Postgres, old: Postgres) => listOf([standby, old], old)],
+  ['last', (standby: Postgres, old: Postgres) => listOf([old, standby], old)],
 ])(
   `R3 several hosts, the standby %s: a replica follows each primary, and no old one that comes back (seed ${seed})`,
   async (_, openAddress) => failOver(openAddress),
   300_000,
 )
 
-test('R3 the same test detects connections to the first host that accepts', async () => {
-  const careless = async (standby: Postgres, old: Postgres): Promise<Address> => {
-    const proxy = await firstThatAccepts([old.port, standby.port])
+/** One host that leads to both servers. */
+const oneHost =
+  (options: SplitAddressOptions) =>
+  async (standby: Postgres, old: Postgres): Promise<Address> => {
+    const address = await splitAddress([old.port, standby.port], options)
     return {
-      hosts: `127.0.0.1:${proxy.port}`,
-      [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
+      hosts: hostOf(address),
+      old: hostOf(address),
+      [Symbol.asyncDispose]: () => address[Symbol.asyncDispose](),
     }
   }
-  await expect(failOver(careless)).rejects.toThrow('toBe')
+
+test(`R3 one host that leads to either: a replica follows the newer primary (seed ${seed})`, async () => {
+  await failOver(oneHost({ each: 3 }))
 }, 300_000)
+
+test.each([3, Infinity])(
+  'R3 the same test detects an old primary if all servers say that they are the same one (%d connections each)',
+  async (each) => {
+    await expect(failOver(oneHost({ each, alike: true }))).rejects.toThrow('toBe')
+  },
+  300_000,
+)

@@ -143,7 +143,9 @@ async function failOver(variant: StressVariant): Promise<readonly string[]> {
   await db.server.stop('kill')
   // The address may lead to the standby before it is promoted.
   run.switchTo(standby.port, () => connectTo(standby))
-  await eventually(() => expect(run.logged.join()).toMatch(/expected a primary, got a standby/))
+  await eventually(() =>
+    expect(run.logged.join()).toMatch(/expected a primary, got 127\.0\.0\.1:\d+: a standby/),
+  )
   expect(run.status).toMatchObject({ source, state: { kind: 'lagging' } })
   const replicated = await recorded(standby)
   await ask(standby, 'select pg_promote()')

@@ -92,9 +92,7 @@ function usageFinding(name: string, { used, max }: Usage, needed: number, settin
   )
 }
 
-/** Of an address with several hosts. */
 function hostFindings(hosts: readonly HostExamination[]): readonly Checked[] {
-  if (hosts.length === 0) return []
   const name = 'hosts'
   const seen = hosts.map((one) => `${one.host}: ${one.seen}`).join('; ')
   if (hosts.filter(({ state }) => state === 'primary').length > 1)

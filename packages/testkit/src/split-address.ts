@@ -1,11 +1,19 @@
 import { connect, createServer, type Socket } from 'node:net'
 
+export interface SplitAddressOptions {
+  /** So many connections lead to one server, then as many to the next. If it does not accept, they lead to one that does. */
+  readonly each: number
+  /** Lets all servers of PostgreSQL say that they are the same one. For negative controls. */
+  readonly alike?: boolean
+}
+
 /**
- * A proxy on the loopback interface that leads each connection to the first of several ports that accepts it, as drivers do that
- * try hosts in order and ask no further. For negative controls.
+ * A proxy on the loopback interface that leads each connection to one of several ports that accepts it, like a name that is being
+ * changed, or a proxy that does not know which server is the primary.
  */
-export async function firstThatAccepts(
+export async function splitAddress(
   ports: readonly number[],
+  { each, alike = false }: SplitAddressOptions,
 ): Promise<AsyncDisposable & { readonly port: number }> {
   const sockets = new Set<Socket>()
   const join = (client: Socket, [port, ...others]: readonly number[]): void => {
@@ -26,11 +34,16 @@ export async function firstThatAccepts(
           sockets.delete(one)
           other.destroy()
         })
-        one.pipe(other)
       }
+      client.on('data', (bytes) => server.write(alike ? withoutQuestion(bytes) : bytes))
+      server.pipe(client)
     })
   }
-  const proxy = createServer((client) => join(client, ports))
+  let opened = -1
+  const proxy = createServer((client) => {
+    const first = Math.floor((opened += 1) / each) % ports.length
+    join(client, [...ports.slice(first), ...ports.slice(0, first)])
+  })
   await new Promise<void>((resolve, reject) => {
     proxy.once('error', reject).listen(0, '127.0.0.1', resolve)
   })
@@ -44,3 +57,13 @@ export async function firstThatAccepts(
     },
   }
 }
+
+/** What `packages/postgres-client` asks each server. */
+const question = /select system_identifier::text,[^\0]*? from pg_control_system\(\)/
+
+/** The answer is the same from every server. */
+const withoutQuestion = (bytes: Buffer): Buffer =>
+  Buffer.from(
+    bytes.toString('latin1').replace(question, (text) => `select '1', '1', '1'`.padEnd(text.length)),
+    'latin1',
+  )
