@@ -1,12 +1,25 @@
-import { idFromDocument } from '@freshet/bson'
-import { type DocumentCodec, type Patch, type PatchFormat } from '@freshet/documents'
+import { bsonTypes, idFromDocument } from '@freshet/bson'
+import {
+  applyJsonPatch,
+  type DocumentCodec,
+  type Patch,
+  type PatchFormat,
+  type PatchRules,
+} from '@freshet/documents'
+import { bsonTree } from './bson-tree.ts'
 import { readArrayBody, readBody, toStored } from './body.ts'
 import { newId } from './ids.ts'
-import { applyJsonPatch } from './json-patch.ts'
 import { applyMergePatch } from './merge-patch.ts'
-import { firstNotPlain, firstNotStorable } from './not-plain.ts'
+import { firstNotStorable, plainFault } from './not-plain.ts'
 import { maxDocumentBytes } from './patch-rules.ts'
 import { encodeDocument } from './encode-json.ts'
+import { BsonNode } from './tree.ts'
+
+function patched(stored: Uint8Array, patch: Uint8Array, rules: PatchRules): Uint8Array {
+  const root = BsonNode.root(stored)
+  applyJsonPatch(bsonTree(root), BsonNode.root(patch, bsonTypes.array).members, rules)
+  return root.toBytes()
+}
 
 /** Keeps only the BSON of a patch; the parsed JSON is not needed to apply it. */
 const readPatch: Record<PatchFormat, (body: Uint8Array) => Patch> = {
@@ -16,7 +29,7 @@ const readPatch: Record<PatchFormat, (body: Uint8Array) => Patch> = {
   },
   json: (body) => {
     const { bson } = readArrayBody(body)
-    return { bytes: bson.length, apply: (stored, rules) => applyJsonPatch(stored, bson, rules) }
+    return { bytes: bson.length, apply: (stored, rules) => patched(stored, bson, rules) }
   },
 }
 
@@ -31,11 +44,6 @@ export const mongodbCodec: DocumentCodec = Object.freeze({
   readPatch: (format, body) => readPatch[format](body),
   newId: (idType) => newId(idType),
   idOf: idFromDocument,
-  firstNotPlain: (stored) => {
-    const pointer = firstNotPlain(stored)
-    return pointer === undefined
-      ? undefined
-      : { pointer, detail: 'has a stored type that JSON cannot represent' }
-  },
+  firstNotPlain: plainFault,
   firstNotStorable,
 } satisfies DocumentCodec)

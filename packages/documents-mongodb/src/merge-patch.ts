@@ -1,8 +1,9 @@
 import { bsonTypes } from '@freshet/bson'
 import { BsonNode } from './tree.ts'
-import { BodyError, pointerTo, type PatchRules } from '@freshet/documents'
+import { BodyError, expectSameId, pointerTo, type PatchRules } from '@freshet/documents'
+import { encodeValue } from './encode-json.ts'
 import { isPlainType } from './not-plain.ts'
-import { expectSize, expectSameId } from './patch-rules.ts'
+import { expectSize } from './patch-rules.ts'
 
 /** An empty object, created by a patch on its way down. */
 const emptyDocument = Buffer.from([5, 0, 0, 0, 0])
@@ -18,7 +19,7 @@ export function applyMergePatch(stored: Uint8Array, patch: Uint8Array, rules: Pa
   const source = BsonNode.root(patch)
   const id = source.members.get('id')
   if (id !== undefined) {
-    expectSameId(id, rules)
+    expectSameId(encodeValue(id), rules)
     source.members.delete('id')
   }
   merge(target, source, [], rules)

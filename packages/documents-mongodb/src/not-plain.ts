@@ -33,6 +33,16 @@ export function firstNotPlain(stored: Uint8Array): string | undefined {
   return inDocument(stored, 0, true, false)
 }
 
+/** The same, with what it is. */
+export function plainFault(
+  stored: Uint8Array,
+): { readonly pointer: string; readonly detail: string } | undefined {
+  const pointer = firstNotPlain(stored)
+  return pointer === undefined
+    ? undefined
+    : { pointer, detail: 'has a stored type that JSON cannot represent' }
+}
+
 function inDocument(bytes: Uint8Array, start: number, top: boolean, array: boolean): string | undefined {
   const cursor = new BsonCursor(bytes, start)
   for (let index = 0; cursor.next(); index += 1) {

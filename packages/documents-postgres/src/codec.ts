@@ -1,4 +1,5 @@
 import {
+  applyJsonPatch,
   BodyError,
   etagOf,
   uuidV7,
@@ -12,8 +13,8 @@ import { documentJson } from '@freshet/postgres-rules'
 import { isValidId, type Id, type IdType } from '@freshet/protocol'
 import { isUtf8 } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
-import { applyJsonPatch } from './json-patch.ts'
-import { checkedTreeOf, firstInexact, isMembers, textOf, treeOf, type JsonMembers } from './json-tree.ts'
+import { checkedTreeOf, inexactFault, isMembers, textOf, treeOf, type JsonMembers } from './json-tree.ts'
+import { membersTree } from './members-tree.ts'
 import { applyMergePatch } from './merge-patch.ts'
 import { maxDocumentBytes, sizedBytes } from './patch-rules.ts'
 
@@ -75,7 +76,7 @@ const apply: Record<
   },
   json: (members, text, rules) => {
     const patch = treeOf(text)
-    if (Array.isArray(patch)) applyJsonPatch(members, patch, rules)
+    if (Array.isArray(patch)) applyJsonPatch(membersTree(members, rules), patch, rules)
   },
 }
 
@@ -118,12 +119,7 @@ export const postgresCodec: DocumentCodec = Object.freeze({
     const id = typeof json === 'object' && json !== null && 'id' in json ? json.id : undefined
     return typeof id === 'string' && isValidId(idType, id) ? id : undefined
   },
-  firstNotPlain: (stored) => {
-    const pointer = firstInexact(membersOf(stored))
-    return pointer === undefined
-      ? undefined
-      : { pointer, detail: 'has a stored number that a double cannot represent' }
-  },
+  firstNotPlain: (stored) => inexactFault(membersOf(stored)),
   firstNotStorable: () => undefined,
 } satisfies DocumentCodec)
 

@@ -46,13 +46,23 @@ export function deeperThan(node: JsonNode, levels: number): boolean {
 }
 
 /** The pointer to the first number that clients could not send back as it is. */
-export function firstInexact(node: JsonNode, path: readonly string[] = []): string | undefined {
+function firstInexact(node: JsonNode, path: readonly string[] = []): string | undefined {
   if (node instanceof Scalar) return isInexact(node) ? pointerTo(path) : undefined
   for (const [name, inner] of node.entries()) {
     const found = firstInexact(inner, [...path, String(name)])
     if (found !== undefined) return found
   }
   return undefined
+}
+
+/** The same, with what it is. */
+export function inexactFault(
+  node: JsonNode,
+): { readonly pointer: string; readonly detail: string } | undefined {
+  const pointer = firstInexact(node)
+  return pointer === undefined
+    ? undefined
+    : { pointer, detail: 'has a stored number that a double cannot represent' }
 }
 
 /** Whether a scalar is a number that a double cannot represent. */

@@ -1,6 +1,5 @@
-import { BodyError, pointerTo, type PatchRules } from '@freshet/documents'
-import { isInexact, isMembers, Scalar, type JsonMembers, type JsonNode } from './json-tree.ts'
-import { expectSameId } from './patch-rules.ts'
+import { BodyError, expectSameId, pointerTo, type PatchRules } from '@freshet/documents'
+import { isInexact, isMembers, Scalar, valueOf, type JsonMembers, type JsonNode } from './json-tree.ts'
 
 /**
  * Applies RFC 7396 to a document in place: `null` deletes, objects merge, anything else replaces.
@@ -9,7 +8,7 @@ import { expectSameId } from './patch-rules.ts'
 export function applyMergePatch(target: JsonMembers, patch: JsonMembers, rules: PatchRules): void {
   const id = patch.get('id')
   if (id !== undefined) {
-    expectSameId(id, rules)
+    expectSameId(valueOf(id), rules)
     patch.delete('id')
   }
   merge(target, patch, [], rules)

@@ -93,9 +93,9 @@ const exceptions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   '@freshet/documents-mongodb': {
     bson: 'reads and writes values; without the driver they go nowhere',
     'isUtf8 of node:buffer': 'inspects bytes',
-    'isDeepStrictEqual of node:util': 'compares',
   },
   '@freshet/documents': {
+    'isDeepStrictEqual of node:util': 'compares',
     '@eslint-community/regexpp': 'parses patterns',
     'ajv/dist/2020.js': 'validates values',
     'ajv/dist/types/index.js': 'validates values',
