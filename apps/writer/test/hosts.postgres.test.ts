@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import type { Postgres } from '@freshet/postgres'
-import { eventually, splitAddress, type SplitAddressOptions } from '@freshet/testkit'
+import { asIfAlike, eventually, splitAddress, type SplitAddressOptions } from '@freshet/testkit'
 import { Client } from 'pg'
 import { openHttpPostgres } from './support/http-postgres.ts'
 import { openWriter, type OpenWriter } from './support/open-writer.ts'
@@ -108,6 +108,6 @@ test.each([3, Infinity])(
 test.each([3, Infinity])(
   'W9 the same test detects such writes if all servers say that they are the same one (%d connections each)',
   async (each) => {
-    expect(await lostWrites(oneHost({ each, alike: true }))).not.toEqual([])
+    expect(await lostWrites(oneHost({ each, rewrite: asIfAlike }))).not.toEqual([])
   },
 )

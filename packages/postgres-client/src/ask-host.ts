@@ -12,6 +12,8 @@ export interface Seen {
   readonly timeline: number | undefined
   /** When the process started. */
   readonly started: string
+  /** The value of the setting {@link marker} in this session. */
+  readonly marked: string | undefined
 }
 
 /** What became of a question to one host. */
@@ -20,9 +22,13 @@ export type Asked =
   /** `code`: the SQLSTATE, if the server answered. */
   | { readonly host: PostgresHost; readonly reason: string; readonly code: string | undefined }
 
+/** A setting that is sent with those of a session: where it is missing, the others are too. */
+export const marker = 'freshet.session'
+
 const question = {
   text: `select system_identifier::text, ${serverExpression},
-    case when not pg_is_in_recovery() then ${timelineExpression} end from pg_control_system()`,
+    case when not pg_is_in_recovery() then ${timelineExpression} end, current_setting('${marker}', true)
+    from pg_control_system()`,
   rowMode: 'array',
 } as const
 
@@ -32,10 +38,11 @@ export async function see(client: Client, withinMs: number): Promise<Seen> {
   const { rows } = await client.query<readonly (string | null)[]>(query).catch((error: unknown) => {
     throw sqlStateOf(error) === NOT_ALLOWED ? new NotToldError(NOT_ALLOWED, error) : error
   })
-  const [systemId, started, timeline] = rows[0] ?? []
+  const [systemId, started, timeline, marked] = rows[0] ?? []
   return {
     systemId: systemId ?? '',
     started: started ?? '',
+    marked: marked ?? undefined,
     timeline: typeof timeline === 'string' ? Number(timeline) : undefined,
   }
 }

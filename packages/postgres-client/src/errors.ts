@@ -22,3 +22,14 @@ export class NotToldError extends Error {
     this.code = code
   }
 }
+
+/** Something between ignores the settings of sessions, on which promises depend, and may change their server later. */
+export class PoolerError extends Error {
+  override readonly name = 'PoolerError'
+
+  constructor() {
+    super(
+      'expected a session with the settings that were sent, got one without them: connect to the server, not to a pooler',
+    )
+  }
+}

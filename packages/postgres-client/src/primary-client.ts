@@ -1,5 +1,6 @@
 import { Client, type ClientConfig } from 'pg'
-import { leadTo, see } from './ask-host.ts'
+import { leadTo, marker, see } from './ask-host.ts'
+import { PoolerError } from './errors.ts'
 import type { Primary } from './primary.ts'
 
 export interface PrimaryClientParts {
@@ -16,7 +17,7 @@ export class PrimaryClient extends Client {
   readonly #parts: PrimaryClientParts
 
   constructor(parts: PrimaryClientParts, config: ClientConfig) {
-    super(config)
+    super({ ...config, options: `${config.options ?? ''} -c ${marker}=on` })
     this.#parts = parts
     // Between connecting and being handed out, nobody else listens. An error also fails what is awaited.
     this.on('error', () => undefined)
@@ -46,7 +47,9 @@ export class PrimaryClient extends Client {
     leadTo(this, host)
     try {
       await super.connect()
-      primary.admit(this, host, await see(this, answerWithinMs))
+      const seen = await see(this, answerWithinMs)
+      if (seen.marked !== 'on') throw new PoolerError()
+      primary.admit(this, host, seen)
       return this
     } catch (error) {
       primary.failed(host)

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { startPostgres, type Postgres } from '@freshet/postgres'
-import { CutProxy, splitAddress } from '@freshet/testkit'
+import { asIfAlike, CutProxy, replacing, splitAddress } from '@freshet/testkit'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,10 +28,14 @@ async function portsInTurn(alike: boolean): Promise<ReadonlySet<number>> {
   const { primary, standby } = await openPair()
   try {
     await promote(standby)
-    await using address = await splitAddress([standby.port, primary.port], { each: 1, alike })
+    await using address = await splitAddress([standby.port, primary.port], {
+      each: 1,
+      ...(alike && { rewrite: asIfAlike }),
+    })
     const connector = connectorFor(addressOf([address], primary), withinMs)
     const pool = opened(connector.pool({ max: 4 }))
-    const ports = new Set<number>()
+    const ports = new Set([await portOf(pool)])
+    expect([...ports]).toEqual([standby.port])
     const refusals: string[] = []
     const note = (error: unknown): void => void refusals.push(String(error))
     for (let round = 0; round < 10; round += 1) {
@@ -89,6 +93,25 @@ test('H1 a user who may not ask what the server is gets a remedy', async () => {
   await expect(connector.pool({}).connect()).rejects.toMatchObject(refused)
   await run(own.uri(), 'grant execute on function pg_control_system() to limited')
   expect(await clientPort(connector)).toBe(own.port)
+})
+
+test('H7 a session without the settings that were sent is refused, as a pooler gives it', async () => {
+  const options = '-c synchronous_commit=off'
+  const shown = async (uri: string): Promise<unknown> => {
+    const client = connectorFor(uri, withinMs).client({ options })
+    await client.connect()
+    const { rows } = await client.query('show synchronous_commit')
+    await client.end()
+    return rows
+  }
+  expect(await shown(server.uri())).toEqual([{ synchronous_commit: 'off' }])
+  await using pooler = await splitAddress([server.port], { each: 1, rewrite: replacing(/ ?-c [^\0]*/, '') })
+  const uri = addressOf([pooler], server)
+  await expect(shown(uri)).rejects.toThrow(
+    /expected a session with the settings that were sent, .* not to a pooler/,
+  )
+  const pool = connectorFor(uri, withinMs).pool({})
+  await expect(pool.connect()).rejects.toThrow('expected a session')
 })
 
 test('H4 connect_timeout limits one host too', async () => {

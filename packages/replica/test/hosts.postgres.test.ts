@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import type { Postgres } from '@freshet/postgres'
-import { eventually, splitAddress, type SplitAddressOptions } from '@freshet/testkit'
+import { asIfAlike, eventually, splitAddress, type SplitAddressOptions } from '@freshet/testkit'
 import { Client } from 'pg'
 import { FaultRun } from './support/postgres/fault-run.ts'
 import { openDatabase } from './support/postgres/tables.ts'
@@ -116,7 +116,7 @@ test(`R3 one host that leads to either: a replica follows the newer primary (see
 test.each([3, Infinity])(
   'R3 the same test detects an old primary if all servers say that they are the same one (%d connections each)',
   async (each) => {
-    await expect(failOver(oneHost({ each, alike: true }))).rejects.toThrow('toBe')
+    await expect(failOver(oneHost({ each, rewrite: asIfAlike }))).rejects.toThrow('toBe')
   },
   300_000,
 )

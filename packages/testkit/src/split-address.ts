@@ -3,8 +3,8 @@ import { connect, createServer, type Socket } from 'node:net'
 export interface SplitAddressOptions {
   /** So many connections lead to one server, then as many to the next. If it does not accept, they lead to one that does. */
   readonly each: number
-  /** Lets all servers of PostgreSQL say that they are the same one. For negative controls. */
-  readonly alike?: boolean
+  /** What is sent to a server instead. */
+  readonly rewrite?: (bytes: Buffer) => Buffer
 }
 
 /**
@@ -13,7 +13,7 @@ export interface SplitAddressOptions {
  */
 export async function splitAddress(
   ports: readonly number[],
-  { each, alike = false }: SplitAddressOptions,
+  { each, rewrite = (bytes) => bytes }: SplitAddressOptions,
 ): Promise<AsyncDisposable & { readonly port: number }> {
   const sockets = new Set<Socket>()
   const join = (client: Socket, [port, ...others]: readonly number[]): void => {
@@ -35,7 +35,7 @@ export async function splitAddress(
           other.destroy()
         })
       }
-      client.on('data', (bytes) => server.write(alike ? withoutQuestion(bytes) : bytes))
+      client.on('data', (bytes) => server.write(rewrite(bytes)))
       server.pipe(client)
     })
   }
@@ -59,11 +59,16 @@ export async function splitAddress(
 }
 
 /** What `packages/postgres-client` asks each server. */
-const question = /select system_identifier::text,[^\0]*? from pg_control_system\(\)/
+const question = /select system_identifier::text,[^\0]*from pg_control_system\(\)/
 
-/** The answer is the same from every server. */
-const withoutQuestion = (bytes: Buffer): Buffer =>
-  Buffer.from(
-    bytes.toString('latin1').replace(question, (text) => `select '1', '1', '1'`.padEnd(text.length)),
-    'latin1',
-  )
+/** Lets all servers of PostgreSQL say that they are the same one. For negative controls. */
+export const asIfAlike = replacing(question, `select '1', '1', '1', 'on'`)
+
+/** Rewrites text that is sent in one piece. The replacement is filled up with spaces, since lengths are sent too. */
+export function replacing(pattern: RegExp, by: string): (bytes: Buffer) => Buffer {
+  return (bytes) =>
+    Buffer.from(
+      bytes.toString('latin1').replace(pattern, (text) => by.padEnd(text.length)),
+      'latin1',
+    )
+}
