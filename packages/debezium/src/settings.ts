@@ -97,6 +97,8 @@ export function mongoDbSettings(
     'capture.mode.full.update.type': 'post_image',
     'cursor.pipeline.order': 'user_first',
     'cursor.pipeline': JSON.stringify(mongoDbPipeline),
+    // Otherwise Debezium does not start again if it is killed when it has just begun a snapshot.
+    'snapshot.mode': 'when_needed',
     // Where a snapshot begins and ends.
     'notification.enabled.channels': 'sink',
     'notification.sink.topic.name': `${log.prefix}.notifications`,
