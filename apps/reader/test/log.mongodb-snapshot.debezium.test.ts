@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Connect, ifInstalled, installJars, Kafka, mongoDbSettings } from '@freshet/debezium'
 import { openLog, parseLogAddress } from '@freshet/change-stream-log'
 import { systemClock } from '@freshet/kit'
-import { eventually, openTestDatabase } from '@freshet/testkit'
+import { eventually, holdReplication, openTestDatabase } from '@freshet/testkit'
 import { JudgedReader } from './support/log/judged-reader.ts'
 
 const jars = await ifInstalled('Kafka and Debezium', installJars)
@@ -85,6 +85,43 @@ testIfInstalled(
     await eventually(() => expect(reader.answers.at(-1)?.mark).toBe(1), { withinMs: 60_000 })
     for (const [at, _id] of ids.slice(0, CHECKED).entries())
       expect([_id, (await reader.product(_id)) !== undefined]).toEqual([_id, ![1, 2].includes(at % 10)])
+  },
+  600_000,
+)
+
+testIfInstalled(
+  'L16 readers keep no change of MongoDB that a snapshot could have read, and that is rolled back',
+  async () => {
+    await using db = await openTestDatabase({ own: true, nodes: 3 })
+    const products = db.admin
+      .db(db.database)
+      .collection<{ readonly _id: string; readonly value: number }>('products')
+    await products.insertOne({ _id: 'mark', value: 0 }, { writeConcern: { w: 'majority' } })
+    await using kafka = await Kafka.open(String(jars))
+    const held = await holdReplication(db)
+    await products.updateOne({ _id: 'mark' }, { $set: { value: 999 } }, { writeConcern: { w: 1 } })
+    await using connect = await Connect.open({
+      jars: String(jars),
+      kafka: kafka.address,
+      connector: mongoDbSettings(db.adminUri, db.database, { prefix: 'app', topic: 'app.all' }),
+    })
+    await using reader = await JudgedReader.open(`kafka://${kafka.address}/app.all`, db.database)
+    const shows = async (value: number): Promise<void> => {
+      const last = (): number | undefined => reader.answers.at(-1)?.mark
+      await eventually(() => expect(last()).toBe(value), { withinMs: 60_000 }).catch((error: unknown) => {
+        process.stderr.write(connect.server.printed.slice(-3_000))
+        throw error
+      })
+    }
+    await shows(0)
+    const { me } = await db.admin.db('admin').command({ hello: 1 })
+    const primary = db.servers.members.find(({ port }) => String(me).endsWith(`:${port}`))
+    await primary?.kill()
+    await held[Symbol.asyncDispose]()
+    await eventually(() => products.insertOne({ _id: 'p1', value: 1 }, { writeConcern: { w: 'majority' } }))
+    await primary?.start()
+    await eventually(async () => expect(await reader.product('p1')).toMatch(/"value":1/))
+    await shows(0)
   },
   600_000,
 )
