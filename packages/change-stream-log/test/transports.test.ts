@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { ifInstalled, installNats, Nats } from '@freshet/debezium'
 import { systemClock } from '@freshet/kit'
+import { lateCounts } from './support/late-count.ts'
 import { jetstreamManager, StorageType, type JetStreamManager } from '@nats-io/jetstream'
 import { connect, headers, type NatsConnection } from '@nats-io/transport-node'
 import { openLog, parseLogAddress, type LogAddress, type LogChunk, type LogTransport } from '../src/index.ts'
@@ -63,6 +64,23 @@ describeIfNats('a stream of NATS', () => {
     expect(Buffer.from(chunks[0]?.records[0]?.key ?? []).toString()).toBe('{"id":1}')
     const offset = chunks.at(-1)?.next ?? 0
     expect(values(await until(id, offset - 2, ({ next, end }) => next === end))).toEqual(['end', 'late'])
+  })
+
+  test('L13 a message is not taken for a deleted one because the count of a consumer lags behind', async () => {
+    await add('late')
+    for (const value of ['1', '2', '3']) await publish('late.all', value)
+    const ending = new AbortController()
+    const port = await lateCounts(Number(new URL(nats.uri).port), ending.signal)
+    const late = openLog(address(`nats://127.0.0.1:${port}/late`), systemClock)
+    const { id } = await late.identify(signal)
+    const chunks: LogChunk[] = []
+    for await (const chunk of late.read(id, 0, signal)) {
+      chunks.push(chunk)
+      if (chunk.next === chunk.end) break
+    }
+    expect([values(chunks), chunks.some(({ removed }) => removed)]).toEqual([['1', '2', '3'], false])
+    await late.close()
+    ending.abort()
   })
 
   test('L13 a deleted message is reported', async () => {

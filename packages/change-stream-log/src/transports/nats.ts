@@ -59,14 +59,9 @@ export class NatsTransport implements LogTransport {
 
   async *read(id: string, from: number, signal: AbortSignal): AsyncGenerator<LogChunk> {
     let next = Math.max(from, 1)
-    const consumer = await this.#run('read the stream', async () => {
-      const js = jetstream(await this.#connect())
-      return await js.consumers.get(this.#address.log, {
-        deliver_policy: DeliverPolicy.StartSequence,
-        opt_start_seq: next,
-        inactive_threshold: 60_000,
-      })
-    })
+    let consumer = await this.#consumer(next)
+    /** What a new consumer has to read. */
+    let left = 0
     /** The next message, requested when there was none. */
     let waiting: Promise<readonly LogRecord[]> | undefined
     while (!signal.aborted) {
@@ -83,13 +78,21 @@ export class NatsTransport implements LogTransport {
       }
       const first = came ?? (await waiting) ?? []
       waiting = undefined
-      const { num_pending: pending } = await this.#run('read the stream', () => consumer.info())
+      const pending = left || (await this.#run('read the stream', () => consumer.info())).num_pending
+      left = 0
       const count = Math.min(pending, CHUNK_MESSAGES)
       const more = count > 0 ? await this.#fetch(consumer, count) : []
       const records = [...first, ...more]
       const last = records.at(-1)?.offset ?? next - 1
-      // If everything that was left came, what is missing up to the end was deleted. A slow server may send less in time.
-      const after = count === pending && more.length === count ? Math.max(end, last + 1) : last + 1
+      let after = last + 1
+      // A slow server may send less in time.
+      if (after < end && count === pending && more.length === count) {
+        // Everything that was left came, so what is missing up to the end was deleted. But the count of a consumer may lag behind
+        // the stream: only that of a new one is exact.
+        consumer = await this.#consumer(after)
+        left = (await consumer.info(true)).num_pending
+        if (left === 0) after = end
+      }
       const removed = records.length < after - next
       next = after
       yield { records, next, end: Math.max(end, next), askedAt, removed }
@@ -97,6 +100,17 @@ export class NatsTransport implements LogTransport {
       waiting = this.#fetch(consumer, 1)
       waiting.catch(() => undefined)
     }
+  }
+
+  async #consumer(from: number): Promise<Consumer> {
+    return await this.#run('read the stream', async () => {
+      const js = jetstream(await this.#connect())
+      return await js.consumers.get(this.#address.log, {
+        deliver_policy: DeliverPolicy.StartSequence,
+        opt_start_seq: from,
+        inactive_threshold: 60_000,
+      })
+    })
   }
 
   /** `undefined` if there is nothing for a while. */
