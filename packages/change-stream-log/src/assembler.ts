@@ -145,7 +145,7 @@ export class LogAssembler {
     if (transaction === undefined)
       throw new ChangeStreamError('UNSUPPORTED', `expected a transaction in the record at offset ${offset}`, {
         remedy:
-          'Set provide.transaction.metadata=true, use no XA transactions of MySQL or MariaDB, and create the topic anew.',
+          'Set provide.transaction.metadata=true, use no XA transactions of MySQL or MariaDB, and take a new snapshot into a new topic.',
       })
     if (!this.#transactions.isApplied(transaction)) this.#transactions.add(transaction, event, bytes, offset)
   }
@@ -156,6 +156,7 @@ export class LogAssembler {
    */
   #inOrder(event: RowRecord | TruncateRecord, bytes: number, offset: number): void {
     this.#endSnapshot()
+    if (!this.#snapshots.any) this.#lacks('the log has no snapshot of what there was before its first change')
     const { transaction, order, atMs } = event.origin
     if (this.#exactFromMs !== undefined && atMs > this.#exactFromMs) this.#exactFromMs = undefined
     const key = event.kind === 'row' ? [...event.key.values()] : []

@@ -5,10 +5,10 @@ import type { RowRecord, TruncateRecord } from './record.ts'
 /** What to change if records of MongoDB lack something. */
 export const mongodbRemedies = {
   snapshots:
-    'Set notification.enabled.channels=sink and notification.sink.topic.name, and create the topic and the connector anew.',
-  clusterTime: 'Set cursor.pipeline as in docs/debezium.md, and create the topic anew.',
+    'Set notification.enabled.channels=sink and notification.sink.topic.name, and take a new snapshot into a new topic.',
+  clusterTime: 'Set cursor.pipeline as in docs/debezium.md, and take a new snapshot into a new topic.',
   postImages:
-    'Enable changeStreamPreAndPostImages for the collection, set capture.mode.full.update.type=post_image, and create the topic anew.',
+    'Enable changeStreamPreAndPostImages for the collection, set capture.mode.full.update.type=post_image, and take a new snapshot into a new topic.',
 } as const
 
 /** The id in a key: extended JSON in a string. */

@@ -115,7 +115,7 @@ export class RecordDecoder {
     if (op !== 'd' && (after === undefined || after === 'null'))
       throw unknown(
         offset,
-        'the row in after',
+        connector === 'mongodb' ? `the document of an update in ${table.table}` : 'the row in after',
         connector === 'mongodb' ? mongodbRemedies.postImages : undefined,
       )
     const row: RowRecord = { kind: 'row', op, table, ...keyOf(key, members, offset), after, origin }

@@ -4,10 +4,16 @@ import type { RecordOrigin } from './record.ts'
 export class Snapshots {
   /** The place of the latest one in the database's log, which all of its rows have. */
   #place: string | undefined
+  #any = false
   #running = false
   #announced = false
   /** Collections that had rows before the snapshot that runs, and have none in it so far. */
   readonly #before = new Set<string>()
+
+  /** Whether one has begun. */
+  get any(): boolean {
+    return this.#any
+  }
 
   get running(): boolean {
     return this.#running
@@ -28,6 +34,7 @@ export class Snapshots {
   /** @param collections those that have rows. */
   begin(collections: readonly string[], announced: boolean): void {
     for (const collection of collections) this.#before.add(collection)
+    this.#any = true
     this.#running = true
     this.#announced = announced
   }

@@ -52,3 +52,18 @@ test('L9 a snapshot of MongoDB that is not announced is refused with what to set
   await table.failed('UNSUPPORTED')
   expect(table.reasons.join()).toMatch(/Set notification\.enabled\.channels=sink/)
 })
+
+test('L5 changes of MongoDB without a snapshot before them are not shown, until there is one', async () => {
+  const { topic, writer } = opened()
+  // Debezium went on at its place, in a topic that was created anew.
+  topic.append(...writer.changes(set('a', 1)))
+  writer.beats(2)
+  await using table = new FollowedTable(topic)
+  await table.failed('CONTENT_UNKNOWN')
+  expect(table.reasons.join()).toMatch(/no snapshot .* before its first change/)
+  expect(table.shown).toEqual([])
+  topic.append(...writer.snapshot(set('a', 1), set('b', 1)))
+  writer.beats(2)
+  await table.reached()
+  expect(table.content()).toEqual({ a: 1, b: 1 })
+})

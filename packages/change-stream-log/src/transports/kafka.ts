@@ -55,7 +55,7 @@ export class KafkaTransport implements LogTransport {
       id,
       fault: `but the records of ${this.#topic} before offset ${first} were deleted`,
       remedy:
-        'Set retention.ms=-1 and retention.bytes=-1, or cleanup.policy=compact, and create the topic anew.',
+        'Set retention.ms=-1 and retention.bytes=-1, or cleanup.policy=compact, and take a new snapshot into a new topic.',
     }
   }
 

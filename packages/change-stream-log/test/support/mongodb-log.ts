@@ -18,7 +18,8 @@ export function opened(): { readonly topic: MemoryTopic; readonly writer: MongoD
 /** A log with `a` and `b` of value 0, and its follower, which shows them. */
 export async function following(): Promise<ReturnType<typeof opened> & { readonly live: FollowedTable }> {
   const log = opened()
-  log.topic.append(...log.writer.changes(...both(0)))
+  log.topic.append(...log.writer.snapshot(), ...log.writer.changes(...both(0)))
+  log.writer.beats(2)
   const live = new FollowedTable(log.topic)
   await live.reached()
   return { ...log, live }
