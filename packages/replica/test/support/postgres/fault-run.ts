@@ -100,9 +100,10 @@ export class FaultRun implements AsyncDisposable {
     this.#proxy.redirectTo(port)
   }
 
-  /** Reads a document that is not cached. */
-  async readMissing(): Promise<void> {
-    await this.#replica.get('products', 'never-written', { waitMs: 500 })
+  /** Whether the replica has a product, which no writer touches. */
+  async has(id: string): Promise<boolean> {
+    const { values } = await this.#replica.get('products', id, { waitMs: 500 })
+    return Buffer.isBuffer(values[0])
   }
 
   /** Resolves when the replica follows the server and has answered many requests since. */
