@@ -1,6 +1,7 @@
 import { ChangeStreamError } from '@freshet/change-stream'
 import { LogAssembler } from './assembler.ts'
 import { FollowedTables } from './collections.ts'
+import { mongodbRemedies } from './mongodb.ts'
 import { defaultLogSourceOptions } from './options.ts'
 import { lacksValue, RecordDecoder, type DebeziumRecord, type RowRecord } from './record.ts'
 import { documentIn } from './rows.ts'
@@ -54,6 +55,7 @@ export async function examineLog(
 }
 
 interface Table {
+  readonly connector: string
   records: number
   keyColumns: readonly string[]
   sample: RowRecord | undefined
@@ -196,12 +198,14 @@ class Seen {
   #values(): readonly LogFinding[] {
     return [...this.#tables]
       .filter(([, { lacking }]) => lacking > 0)
-      .map(([name, { lacking }]) =>
+      .map(([name, { lacking, connector }]) =>
         finding(
           `values of ${name}`,
           false,
           `${lacking} rows lack one`,
-          `Run ALTER TABLE ${name} REPLICA IDENTITY FULL.`,
+          connector === 'mongodb'
+            ? mongodbRemedies.postImages
+            : `Run ALTER TABLE ${name} REPLICA IDENTITY FULL.`,
         ),
       )
   }
@@ -223,14 +227,17 @@ class Seen {
     if (decoded.kind !== 'row') return
     const { database, schema, table } = decoded.table
     const name = [database, schema, table].filter((part) => part !== undefined).join('.')
-    const known = this.#tables.get(name) ?? { records: 0, keyColumns: [], sample: undefined, lacking: 0 }
+    const known = this.#tables.get(name) ?? newTable(connector)
     this.#tables.set(name, known)
     known.records += 1
     known.keyColumns = [...decoded.key.keys()]
-    if (decoded.after === undefined) return
-    known.sample = decoded
-    if (lacksValue(decoded.after)) known.lacking += 1
+    if (lacksValue(decoded)) known.lacking += 1
+    if (decoded.after !== undefined) known.sample = decoded
   }
+}
+
+function newTable(connector: string): Table {
+  return { connector, records: 0, keyColumns: [], sample: undefined, lacking: 0 }
 }
 
 function finding(name: string, stands: boolean, seen: string, remedy: string | undefined): LogFinding {

@@ -8,7 +8,7 @@ export const mongodbRemedies = {
     'Set notification.enabled.channels=sink and notification.sink.topic.name, and take a new snapshot into a new topic.',
   clusterTime: 'Set cursor.pipeline as in docs/debezium.md, and take a new snapshot into a new topic.',
   postImages:
-    'Enable changeStreamPreAndPostImages for the collection, set capture.mode.full.update.type=post_image, and take a new snapshot into a new topic.',
+    'Enable changeStreamPreAndPostImages for the collection, and set capture.mode.full.update.type=post_image.',
 } as const
 
 /** The id in a key: extended JSON in a string. */

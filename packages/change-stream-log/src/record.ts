@@ -20,7 +20,7 @@ export interface RowRecord {
   readonly key: ReadonlyMap<string, string>
   /** Whether rows of another table may have the same key in the log, so that compaction would mix them up. */
   readonly keyIsShared: boolean
-  /** The text of the new row. */
+  /** The text of the new row; `undefined` in an update: it was not logged. */
   readonly after: string | undefined
   readonly origin: RecordOrigin
 }
@@ -63,9 +63,9 @@ export type DebeziumRecord =
 /** What Debezium writes for a value that the database did not log, as text and in base64. */
 const unavailable = /"(?:__debezium_unavailable_value|X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==)"/
 
-/** Whether the text of a row lacks a value. */
-export function lacksValue(row: string): boolean {
-  return unavailable.test(row)
+/** Whether a value of a row was not logged. */
+export function lacksValue({ op, after }: RowRecord): boolean {
+  return after === undefined ? op !== 'd' : unavailable.test(after)
 }
 
 const other: DebeziumRecord = { kind: 'other' }
@@ -112,13 +112,14 @@ export class RecordDecoder {
         mongodbRemedies.clusterTime,
       )
     const after = members.get('after')
-    if (op !== 'd' && (after === undefined || after === 'null'))
-      throw unknown(
-        offset,
-        connector === 'mongodb' ? `the document of an update in ${table.table}` : 'the row in after',
-        connector === 'mongodb' ? mongodbRemedies.postImages : undefined,
-      )
-    const row: RowRecord = { kind: 'row', op, table, ...keyOf(key, members, offset), after, origin }
+    const hasAfter = after !== undefined && after !== 'null'
+    // MongoDB may not have the document of an update.
+    if (!hasAfter && op !== 'd' && !(connector === 'mongodb' && op === 'u'))
+      throw unknown(offset, 'the row in after')
+    const row: RowRecord = {
+      ...{ kind: 'row', op, table, origin, ...keyOf(key, members, offset) },
+      after: hasAfter ? after : undefined,
+    }
     return (connector === 'mongodb' && op === 'd' && droppedCollection(row)) || row
   }
 }

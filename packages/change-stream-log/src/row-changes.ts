@@ -2,6 +2,7 @@ import { ChangeStreamError } from '@freshet/change-stream'
 import type { Change } from '@freshet/protocol'
 import type { FollowedTables } from './collections.ts'
 import { KnownRows } from './known-rows.ts'
+import { mongodbRemedies } from './mongodb.ts'
 import { isBefore } from './order.ts'
 import { lacksValue, type RowRecord } from './record.ts'
 import { documentIn, idOf } from './rows.ts'
@@ -72,23 +73,23 @@ export class RowChanges {
       if (this.live && snapshot === undefined) throw lost(`a change of ${collection}/${id} is out of order`)
       return
     }
-    if (row.op === 'd' || row.after === undefined) {
+    if (row.op === 'd') {
       this.known.delete(collection, id, order?.change)
       this.#changes.push({ kind: 'delete', collection, id })
       return
     }
     this.known.upsert(collection, id, order?.change)
-    if (lacksValue(row.after)) this.#unavailable(`${collection}/${id}`)
+    if (lacksValue(row)) this.#unavailable(`${collection}/${id}`, connector)
+    if (row.after === undefined) return
     this.#changes.push({ kind: 'upsert', collection, id, document: documentIn(row.after, connector) })
   }
 
-  #unavailable(key: string): void {
-    this.lacks(
-      key,
-      new ChangeStreamError('CONTENT_UNKNOWN', `the log lacks a value of ${key}`, {
-        remedy: 'Run ALTER TABLE … REPLICA IDENTITY FULL, and update the row.',
-      }),
-    )
+  #unavailable(key: string, connector: string): void {
+    const remedy =
+      connector === 'mongodb'
+        ? `${mongodbRemedies.postImages} Then update the document.`
+        : 'Run ALTER TABLE … REPLICA IDENTITY FULL, and update the row.'
+    this.lacks(key, new ChangeStreamError('CONTENT_UNKNOWN', `the log lacks a value of ${key}`, { remedy }))
   }
 
   /** The present state lacks something. @throws {ChangeStreamError} the fault, while the state is shown. */

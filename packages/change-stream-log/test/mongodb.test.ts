@@ -3,6 +3,7 @@ import { eventually } from '@freshet/testkit'
 import type { IdType } from '@freshet/protocol'
 import type { Entry } from './support/memory-topic.ts'
 import { alsoAgain, both, content, following, opened, readAgain, set } from './support/mongodb-log.ts'
+import type { MongoDbWrite } from './support/mongodb-writer.ts'
 import { FollowedTable } from './support/table.ts'
 
 test('L2 a change of MongoDB without a transaction is shown at once', async () => {
@@ -165,21 +166,38 @@ test('L18 a collection of MongoDB that another one replaces is not guessed, unti
   expect(again.content()).toEqual({ c: 1 })
 })
 
-test('L9 clock times instead of cluster times, and updates without their document, are refused with what to set', async () => {
-  const refused = async (change: (text: string) => string, message: RegExp): Promise<void> => {
-    const { topic, writer } = opened()
-    topic.append(
-      ...writer.changes(set('a', 1)).map(([key, value]) => [key, change(JSON.stringify(value))] as const),
-    )
-    await using table = new FollowedTable(topic)
-    await table.failed('UNSUPPORTED')
-    expect(table.reasons.join()).toMatch(message)
-  }
-  await refused((text) => text.replace(/"ts_ms":(\d+)000/, '"ts_ms":$1001'), /Set cursor\.pipeline/)
-  await refused(
-    (text) => text.replace(/"after":"(?:[^"\\]|\\.)*"/, '"after":null'),
-    /update in products,.*post_image/,
+/** Entries whose values are changed as text. */
+function changed(entries: readonly Entry[], change: (text: string) => string): readonly Entry[] {
+  return entries.map(([key, value]) => [key, change(JSON.stringify(value))])
+}
+
+test('L9 clock times of MongoDB instead of cluster times are refused with what to set', async () => {
+  const { topic, writer } = opened()
+  topic.append(
+    ...changed(writer.changes(set('a', 1)), (text) => text.replace(/"ts_ms":(\d+)000/, '"ts_ms":$1001')),
   )
+  await using table = new FollowedTable(topic)
+  await table.failed('UNSUPPORTED')
+  expect(table.reasons.join()).toMatch(/Set cursor\.pipeline/)
+})
+
+test('L8 an update of MongoDB without its document is not guessed until the next one, in what is followed', async () => {
+  const { topic, writer, live } = await following()
+  await using _ = live
+  const without = (write: MongoDbWrite): readonly Entry[] =>
+    changed(writer.changes(write), (text) => text.replace(/"after":"(?:[^"\\]|\\.)*"/, '"after":null'))
+  topic.append(...without({ ...set('a', 1), collection: 'others' }))
+  await content({ a: 0, b: 0 })(live)
+  topic.append(...without(set('a', 1)))
+  await live.failed('CONTENT_UNKNOWN')
+  expect(live.reasons.join()).toMatch(/lacks a value of products\/a .*post_image/)
+  await using again = new FollowedTable(topic)
+  await again.failed('CONTENT_UNKNOWN')
+  topic.append(...writer.changes(set('a', 2)))
+  for (const table of [live, again]) {
+    await table.reached()
+    expect(table.content()).toEqual({ a: 2, b: 0 })
+  }
 })
 
 test('L16 a snapshot of MongoDB is shown when the changes since its beginning have been applied', async () => {
