@@ -11,6 +11,7 @@ const answering = [
   'apps/writer',
   'packages/documents',
   'packages/documents-mongodb',
+  'packages/messages',
   'packages/service',
   'packages/protocol',
 ]

@@ -116,10 +116,8 @@ export class RecordDecoder {
     // MongoDB may not have the document of an update.
     if (!hasAfter && op !== 'd' && !(connector === 'mongodb' && op === 'u'))
       throw unknown(offset, 'the row in after')
-    const row: RowRecord = {
-      ...{ kind: 'row', op, table, origin, ...keyOf(key, members, offset) },
-      after: hasAfter ? after : undefined,
-    }
+    const logged = hasAfter ? after : undefined
+    const row: RowRecord = { kind: 'row', op, table, ...keyOf(key, members, offset), after: logged, origin }
     return (connector === 'mongodb' && op === 'd' && droppedCollection(row)) || row
   }
 }

@@ -25,7 +25,7 @@ const log = { prefix: 'app', topic: 'app.all' }
 
 test.each([
   ['## Settings of every connector', logSettings(log)],
-  ['### MongoDB', mongoDbSettings('mongodb://localhost', 'shop', log)],
+  ['### MongoDB', mongoDbSettings('mongodb://USER:PASSWORD@HOST:27017/?replicaSet=NAME', 'shop', log)],
 ])('the documentation has the settings that the tests use: %s', (heading, used) => {
   const settings = documented(heading)
   expect(Object.keys(settings).length).toBeGreaterThan(5)
