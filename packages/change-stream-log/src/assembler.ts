@@ -55,7 +55,7 @@ export class LogAssembler {
     return (
       this.#through > 0 &&
       !this.#snapshots.running &&
-      this.#exactFromMs === undefined &&
+      !(this.#mayBeMongoDb && this.#exactFromMs !== undefined) &&
       this.#through >= this.#wholeFrom
     )
   }
@@ -121,7 +121,7 @@ export class LogAssembler {
       case 'snapshot':
         if (decoded.status === 'started') return this.#beginSnapshot(offset, true)
         this.#completeSnapshot()
-        if (this.#mayBeMongoDb) this.#exactFromMs = decoded.atMs + CLOCKS_DIFFER_MS
+        this.#exactFromMs = decoded.atMs + CLOCKS_DIFFER_MS
         return
       case 'other':
     }

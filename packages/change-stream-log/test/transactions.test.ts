@@ -253,3 +253,12 @@ test('L12 a transaction above the limit is refused', async () => {
   await using table = new FollowedTable(topic, { maxOpenBytes: 2_000 })
   await table.failed('TOO_LARGE')
 })
+
+test('L7 an empty snapshot of PostgreSQL, of which Debezium notifies, does not hold up the changes after it', async () => {
+  const { topic, writer } = opened()
+  for (const type of ['STARTED', 'COMPLETED'])
+    topic.append([{ id: 'x' }, { id: 'x', aggregate_type: 'Initial Snapshot', type, timestamp: Date.now() }])
+  writer.commit(set('a', 1))
+  await using table = new FollowedTable(topic)
+  await eventually(() => expect(table.shown).toEqual(['{"a":1}']), { withinMs: 5_000 })
+})
