@@ -1,8 +1,9 @@
 import { ChangeStreamError } from '@freshet/change-stream'
 import type { Change } from '@freshet/protocol'
+import { ClusterOrder } from './cluster-order.ts'
 import type { FollowedTables } from './collections.ts'
+import { Commits } from './commits.ts'
 import { mongodbRemedies } from './mongodb.ts'
-import { isBefore } from './order.ts'
 import {
   RecordDecoder,
   type DebeziumRecord,
@@ -12,11 +13,8 @@ import {
 } from './record.ts'
 import { lost, RowChanges } from './row-changes.ts'
 import { Snapshots } from './snapshots.ts'
-import { Transactions, type Event, type Open } from './transactions.ts'
+import { Transactions, type Event } from './transactions.ts'
 import type { LogRecord } from './transport.ts'
-
-/** A snapshot of MongoDB is left behind by a change that is this much later: more than clocks differ. */
-const CLOCKS_DIFFER_MS = 60_000
 
 /** Turns the records of a log into changes: whole transactions, in order, each once. */
 export class LogAssembler {
@@ -24,39 +22,38 @@ export class LogAssembler {
   readonly #decoder = new RecordDecoder()
   readonly #transactions: Transactions
   readonly #rows: RowChanges
-  #through = 0
+  readonly #commits: Commits
+  readonly #snapshots = new Snapshots()
+  /** `undefined`: the database is not MongoDB. Before its first change, the log may be of any database. */
+  #clusterOrder: ClusterOrder | undefined
   /** Below this offset records may have been removed, so transactions may lack some. */
   #wholeFrom = 0
   #server: string | undefined
-  #connector: string | undefined
-  readonly #snapshots = new Snapshots()
-  /** MongoDB's snapshots are not of one moment: the state is exact again when changes have come as far as this time. */
-  #exactFromMs: number | undefined
   /** When the latest record was written, if it is a heartbeat. */
   #beatMs: number | undefined
   /** Whether compaction may have removed rows of one table because of another. */
   #sharedKeys = false
-  /** The place of the latest transaction. */
-  #commit: string | undefined
 
   constructor(tables: FollowedTables, maxOpenBytes: number) {
     this.#tables = tables
     this.#transactions = new Transactions(maxOpenBytes)
     this.#rows = new RowChanges(tables)
+    this.#commits = new Commits(this.#transactions, this.#rows)
+    this.#clusterOrder = new ClusterOrder(this.#transactions, this.#rows, this.#commits)
   }
 
   /** Every record below was applied, except those of transactions that have not ended. */
   get through(): number {
-    return this.#through
+    return this.#commits.through
   }
 
   /** Whether the state at `through` may be shown: nothing that may be missing is ahead. */
   get isWhole(): boolean {
     return (
-      this.#through > 0 &&
+      this.through > 0 &&
       !this.#snapshots.running &&
-      !(this.#mayBeMongoDb && this.#exactFromMs !== undefined) &&
-      this.#through >= this.#wholeFrom
+      this.#clusterOrder?.isExact !== false &&
+      this.through >= this.#wholeFrom
     )
   }
 
@@ -92,7 +89,7 @@ export class LogAssembler {
     const decoded = this.#decoder.decode(record)
     this.#apply(decoded, record)
     this.#beatMs = decoded.kind === 'heartbeat' ? decoded.atMs : undefined
-    if (this.#transactions.open === undefined) this.#through = record.offset + 1
+    if (this.#transactions.open === undefined) this.#commits.through = record.offset + 1
   }
 
   #apply(decoded: DebeziumRecord, { offset, value }: LogRecord): void {
@@ -108,21 +105,19 @@ export class LogAssembler {
         this.#expectServer(decoded.origin)
         this.#sharedKeys ||= decoded.keyIsShared
         if (decoded.origin.snapshot !== undefined) return this.#snapshotRow(decoded, offset)
-        if (decoded.origin.connector === 'mongodb') return this.#inOrder(decoded, value?.length ?? 0, offset)
-        return this.#event(decoded, value?.length ?? 0, offset)
+        return this.#change(decoded, value?.length ?? 0, offset)
       case 'truncate':
-        if (decoded.origin.connector === 'mongodb') return this.#inOrder(decoded, value?.length ?? 0, offset)
-        this.#event(decoded, value?.length ?? 0, offset)
+        this.#expectServer(decoded.origin)
+        this.#change(decoded, value?.length ?? 0, offset)
         return this.#endTruncate(decoded.origin, offset)
       case 'message':
-        return this.#event(decoded, value?.length ?? 0, offset)
+        return this.#inTransaction(decoded, value?.length ?? 0, offset)
       case 'heartbeat':
         return this.#heartbeat(decoded.atMs, offset)
       case 'snapshot':
         if (decoded.status === 'started') return this.#beginSnapshot(offset, true)
         this.#completeSnapshot()
-        this.#exactFromMs = decoded.atMs + CLOCKS_DIFFER_MS
-        return
+        return this.#clusterOrder?.completed(decoded.atMs)
       case 'other':
     }
   }
@@ -130,7 +125,7 @@ export class LogAssembler {
   /** @throws {ChangeStreamError} UNSUPPORTED */
   #expectServer({ server, connector }: RecordOrigin): void {
     this.#server ??= server
-    this.#connector ??= connector
+    if (connector !== 'mongodb') this.#clusterOrder = undefined
     if (server === this.#server) return
     throw new ChangeStreamError(
       'UNSUPPORTED',
@@ -139,7 +134,14 @@ export class LogAssembler {
     )
   }
 
-  #event(event: Event, bytes: number, offset: number): void {
+  #change(event: RowRecord | TruncateRecord, bytes: number, offset: number): void {
+    this.#endSnapshot()
+    if (this.#clusterOrder === undefined) return this.#inTransaction(event, bytes, offset)
+    if (!this.#snapshots.any) this.#lacks('the log has no snapshot of what there was before its first change')
+    this.#clusterOrder.change(event, bytes, offset)
+  }
+
+  #inTransaction(event: Event, bytes: number, offset: number): void {
     this.#endSnapshot()
     const { transaction } = event.origin
     if (transaction === undefined)
@@ -151,56 +153,13 @@ export class LogAssembler {
   }
 
   /**
-   * A change of MongoDB. Without a transaction, it is one by itself. It ends those before it, because Debezium may have been
-   * killed before it wrote their END, and because the changes of MongoDB have one order.
-   */
-  #inOrder(event: RowRecord | TruncateRecord, bytes: number, offset: number): void {
-    this.#endSnapshot()
-    if (!this.#snapshots.any) this.#lacks('the log has no snapshot of what there was before its first change')
-    const { transaction, order, atMs } = event.origin
-    if (this.#exactFromMs !== undefined && atMs > this.#exactFromMs) this.#exactFromMs = undefined
-    const key = event.kind === 'row' ? [...event.key.values()] : []
-    const id = transaction ?? [order?.change, event.table.table, ...key].join()
-    if (this.#transactions.isApplied(id)) return this.#repeated(event)
-    this.#commitBefore(order?.commit, offset)
-    if (transaction !== undefined) return this.#transactions.add(id, event, bytes, offset)
-    this.#transactions.end(id)
-    this.#commitAll({ id, from: offset, events: [event], bytes })
-  }
-
-  /** A change of what has ended already. It was applied, unless the transaction went on. */
-  #repeated(event: RowRecord | TruncateRecord): void {
-    const included = this.#rows.includes(event)
-    const isNew = included === undefined && event.kind === 'row' && event.op !== 'd'
-    if (included !== false && !(isNew && event.origin.order?.commit === this.#commit)) return
-    if (this.#rows.live) throw lost('a transaction went on after its end')
-    this.#rows.apply(event)
-  }
-
-  /** Commits what has begun, if it is before another change. `undefined`: in any case. */
-  #commitBefore(commit: string | undefined, offset: number): void {
-    for (const open of this.#transactions.pending) {
-      const own = open.events[0]?.origin.order?.commit
-      if (own === undefined || (commit !== undefined && !isBefore(own, commit))) continue
-      this.#transactions.end(open.id)
-      this.#commitAll(open)
-      this.#through = offset
-    }
-  }
-
-  /**
    * Debezium writes a heartbeat after a change, also within a transaction. A second one without a change between them says that
    * MongoDB had nothing more. It has a later time, or a producer wrote one twice.
    */
   #heartbeat(atMs: number, offset: number): void {
-    if (this.#beatMs === undefined || atMs <= this.#beatMs || !this.#mayBeMongoDb) return
+    if (this.#beatMs === undefined || atMs <= this.#beatMs || this.#clusterOrder === undefined) return
     this.#endSnapshot()
-    this.#exactFromMs = undefined
-    this.#commitBefore(undefined, offset)
-  }
-
-  get #mayBeMongoDb(): boolean {
-    return this.#connector === undefined || this.#connector === 'mongodb'
+    this.#clusterOrder.reachedEnd(offset)
   }
 
   /** MySQL and MariaDB commit a TRUNCATE by itself, at once. Debezium 3.6 writes no END of its transaction. */
@@ -223,7 +182,7 @@ export class LogAssembler {
     const whole = open === undefined ? this.#rows.live || this.#wholeFrom === 0 : open.from >= this.#wholeFrom
     if (whole && came < events)
       this.#lacks(`transaction ${id} should have ${events} records, got ${came}, at offset ${offset}`)
-    if (open !== undefined) this.#commitAll(open)
+    if (open !== undefined) this.#commits.apply(open)
   }
 
   /** The log lacks a change. Only a new snapshot can tell what it was. */
@@ -234,28 +193,13 @@ export class LogAssembler {
     )
   }
 
-  #commitAll({ id, events }: Open): void {
-    const commit = events[0]?.origin.order?.commit
-    if (commit !== undefined) {
-      const late = this.#commit !== undefined && isBefore(commit, this.#commit)
-      if (late && this.#rows.live) {
-        if (!this.#transactions.forgot || events.some((event) => this.#rows.includes(event) !== true))
-          throw lost(`transaction ${id} is out of order`)
-        return
-      }
-      if (!late) this.#commit = commit
-    }
-    for (const event of events) this.#rows.apply(event)
-  }
-
   #snapshotRow(row: RowRecord, offset: number): void {
-    const { snapshot, connector, order } = row.origin
-    const isMongoDb = connector === 'mongodb'
+    const { snapshot, order } = row.origin
     if (snapshot === 'incremental') {
-      if (isMongoDb) this.#commitBefore(order?.commit, offset)
+      this.#clusterOrder?.endBefore(order?.commit, offset)
       return this.#rows.row(row)
     }
-    if (isMongoDb && !this.#snapshots.announced)
+    if (this.#clusterOrder !== undefined && !this.#snapshots.announced)
       throw new ChangeStreamError(
         'UNSUPPORTED',
         `expected a notification of the snapshot before its rows, at offset ${offset}`,
@@ -271,8 +215,7 @@ export class LogAssembler {
 
   #beginSnapshot(offset: number, announced = false): void {
     if (this.#rows.live) throw lost(`a new snapshot begins at offset ${offset}`)
-    this.#commit = undefined
-    this.#transactions.startAnew()
+    this.#commits.startAnew()
     this.#rows.known.forgetTransactions()
     this.#snapshots.begin(this.#rows.known.collections(), announced)
   }
