@@ -41,10 +41,11 @@ export class ReaderHealth implements Health<ReaderStatus> {
     // A reader with this fault would not start, and its cache only gets older.
     const { fault } = this.#parts.guard()
     if (fault !== undefined) return `guard: ${fault}`
-    const { state, ageMs } = this.#parts.replica.status()
+    const { state, ageMs, brokenBy } = this.#parts.replica.status()
     const { unreadyAfterMs } = this.#parts
-    if (state.kind === 'lost') return `lost: ${state.reason}`
-    if (state.kind !== 'live' && state.kind !== 'lagging') return state.kind
+    if (state.kind === 'lost') return `lost: ${brokenBy ?? state.reason}`
+    if (state.kind !== 'live' && state.kind !== 'lagging')
+      return brokenBy === undefined ? state.kind : `${state.kind}: ${brokenBy}`
     if (unreadyAfterMs === undefined || (ageMs ?? Infinity) <= unreadyAfterMs) return undefined
     return `stale: not proved current for more than ${unreadyAfterMs} ms`
   }

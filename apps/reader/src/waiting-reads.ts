@@ -119,7 +119,7 @@ export class WaitingReads<V> {
       return await work(waiting.signal)
     } catch (error) {
       if (this.#draining && !response.closed) throw new ProblemError('not-ready', { cause: error })
-      throw replicaProblem(error, this.#parts.replica.positionText)
+      throw replicaProblem(error, this.#parts.replica)
     } finally {
       this.#waiting.delete(waiting)
       response.off('close', giveUp)
@@ -135,6 +135,7 @@ const problemOf = {
   BAD_POSITION: 'bad-position',
   WRONG_SOURCE: 'bad-position',
   SOURCE_UNKNOWN: 'source-unknown',
+  SOURCE_REFUSED: 'source-refused',
   UNKNOWN_COLLECTION: 'unknown-collection',
   COLLECTION_NOT_EXACT: 'collection-not-exact',
   BAD_ID: 'bad-id',
@@ -146,20 +147,29 @@ const problemOf = {
 
 const details: Partial<Record<ReplicaErrorCode, string>> = {
   WRONG_SOURCE: 'The position belongs to a different source than the one this reader follows.',
+  SOURCE_REFUSED:
+    'A setting or a right is missing in the database, in its log, or for this reader. The log of the reader has the reason.',
   UNAVAILABLE: 'The answer is not cached, and the database did not answer in time.',
 }
 
+/** Of UNAVAILABLE, before the first proof or after lost history. */
+const LOADING = 'The reader has not read its log, or reached its database, yet.'
+
 /**
- * Converts a replica error into a problem; returns other errors unchanged. `position` is the current position, sent to
- * a client that has to wait.
+ * Converts a replica error into a problem; returns other errors unchanged. A client that has to wait is sent the current
+ * position.
  */
-function replicaProblem(error: unknown, position: string | undefined): unknown {
+function replicaProblem(
+  error: unknown,
+  { positionText: position, state }: Pick<Replica<unknown>, 'positionText' | 'state'>,
+): unknown {
   if (!(error instanceof ReplicaError)) return error
   const { code } = error
   if (code === 'CANCELLED')
     return new ClientGone('The client disconnected while it waited.', { cause: error })
   if (code === 'BAD_OPTION') return error
-  const detail = code === 'BAD_ID' ? error.detail : details[code]
+  const loading = code === 'UNAVAILABLE' && state.kind !== 'live' && state.kind !== 'lagging'
+  const detail = code === 'BAD_ID' ? error.detail : loading ? LOADING : details[code]
   return new ProblemError(problemOf[code], {
     ...(detail !== undefined && { detail }),
     ...(code === 'BEHIND' && position !== undefined && { headers: { [names.position]: position } }),

@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals'
+import type { ReplicaState } from '@freshet/replica'
 import { openReader, type OpenReader } from './support/open-reader.ts'
 
 async function page(reader: OpenReader, path: string): Promise<readonly [number, string]> {
@@ -14,13 +15,16 @@ test('a reader is ready while it can answer from memory, however old its proof i
   expect((await page(reader, '/startupz'))[0]).toBe(200)
 })
 
-test.each([
-  [{ kind: 'loading' } as const, 'loading'],
-  [{ kind: 'lost', reason: 'SOURCE_UNKNOWN' } as const, 'lost: SOURCE_UNKNOWN'],
-  [{ kind: 'stopped' } as const, 'stopped'],
-])('a reader in the state %j is not ready', async (state, why) => {
+test.each<[ReplicaState, string | undefined, string]>([
+  [{ kind: 'loading' }, undefined, 'loading'],
+  [{ kind: 'loading' }, 'DENIED', 'loading: DENIED'],
+  [{ kind: 'lost', reason: 'SOURCE_UNKNOWN' }, undefined, 'lost: SOURCE_UNKNOWN'],
+  [{ kind: 'lost', reason: 'HISTORY_LOST' }, 'UNSUPPORTED', 'lost: UNSUPPORTED'],
+  [{ kind: 'stopped' }, undefined, 'stopped'],
+])('a reader in the state %j that is broken by %s is not ready', async (state, brokenBy, why) => {
   await using reader = await openReader()
   reader.replica.state = state
+  reader.replica.brokenBy = brokenBy
   expect(await page(reader, '/readyz')).toEqual([503, `${JSON.stringify({ ok: false, why })}\n`])
 })
 

@@ -76,6 +76,7 @@ const refusals: Record<AnsweredCode, readonly [number, string]> = {
   BAD_POSITION: [400, 'bad-position'],
   WRONG_SOURCE: [400, 'bad-position'],
   SOURCE_UNKNOWN: [503, 'source-unknown'],
+  SOURCE_REFUSED: [503, 'source-refused'],
   UNKNOWN_COLLECTION: [404, 'unknown-collection'],
   COLLECTION_NOT_EXACT: [503, 'collection-not-exact'],
   BAD_ID: [400, 'bad-id'],
@@ -98,6 +99,15 @@ test.each(Object.entries(refusals))(
     expect(answer.headers.get('retry-after') !== null).toBe(status === 503 && code !== 'COLLECTION_NOT_EXACT')
   },
 )
+
+test('an answer says whether the reader is loading, or did not get the document from the database', async () => {
+  await using reader = await openReader()
+  reader.replica.failure = 'UNAVAILABLE'
+  const detail = async (): Promise<unknown> => await (await reader.ask('/v1/products/a')).json()
+  expect(await detail()).toMatchObject({ detail: expect.stringContaining('database did not answer') })
+  reader.replica.state = { kind: 'loading' }
+  expect(await detail()).toMatchObject({ detail: expect.stringContaining('has not read its log') })
+})
 
 test('a replica that may not serve is not answered from memory', async () => {
   await using reader = await openReader()

@@ -87,6 +87,24 @@ describeIfNats('a reader on a log', () => {
     await eventually(async () => expect(await (await get('/a', now)).text()).toBe('{"id":"a","price":10}'))
   })
 
+  test('a reader that refuses its log answers with the true problem, and without its address', async () => {
+    await manager.streams.add({ name: 'bad', subjects: ['bad.>'] })
+    const source = { connector: 'postgresql', name: 'bad', lsn: 8, snapshot: 'false', db: 'shop' }
+    const row = { after: { id: 'a' }, op: 'c', source: { ...source, schema: 'public', table: 'products' } }
+    const hdrs = headers()
+    hdrs.set('kafka_key', '{"id":"a"}')
+    await manager.jetstream().publish('bad.all', JSON.stringify(row), { headers: hdrs })
+    await using refusing = await startReader(`${nats.uri}/bad`, [])
+    await eventually(async () => {
+      const answer = await fetch(`${refusing.url}/v1/products/a`)
+      const body = await answer.text()
+      expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '10'])
+      expect(JSON.parse(body)).toMatchObject({ type: 'https://freshet.dev/problems/source-refused' })
+      expect(body).not.toContain('127.0.0.1')
+    })
+    expect(await (await fetch(`${refusing.managementUrl}/readyz`)).text()).toMatch(/UNSUPPORTED/)
+  })
+
   test('a log that cannot be complete, a wrong address and messages are refused', async () => {
     await manager.streams.add({ name: 'short', subjects: ['short.>'], max_age: 60e9 })
     const refusal: unknown = await startReader(`${nats.uri}/short`, []).catch((error: unknown) => error)

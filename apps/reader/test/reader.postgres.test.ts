@@ -143,6 +143,26 @@ test('a reader on PostgreSQL refuses a user who may write, and reports its layer
   expect(await once(child, 'exit')).toEqual([78, null])
 })
 
+test('a table that may not be read is refused with the true problem, until it may be again', async () => {
+  await using client = await connected()
+  await client.query(`insert into products (id, name) values ('secret', 'Secret')`)
+  const other = await start(db.uri)
+  try {
+    await eventually(async () => expect((await get(other, '/a')).status).toBe(200))
+    await client.query(`revoke select on products from ${testUser}`)
+    const refused = await get(other, '/secret')
+    expect([refused.status, await refused.json()]).toEqual([
+      503,
+      expect.objectContaining({ type: 'https://freshet.dev/problems/source-refused' }),
+    ])
+    expect((await get(other, '/a')).status).toBe(200)
+    await client.query(`grant select on products to ${testUser}`)
+    expect((await get(other, '/secret')).status).toBe(200)
+  } finally {
+    await other.stop()
+  }
+})
+
 test('a reader needs the URI of one database, and messages need MongoDB', async () => {
   await expect(start(db.uri, ['--messages'])).rejects.toThrow(/messages are stored in MongoDB/)
   await expect(start('https://example.org/')).rejects.toThrow(/expected postgres:\/\//)

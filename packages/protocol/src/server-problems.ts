@@ -44,6 +44,14 @@ export const serverProblems = {
     remedy: 'Retry after Retry-After. If the problem persists, run the migration.',
     retryAfterS: 1,
   },
+  'source-refused': {
+    status: 503,
+    title: 'The reader cannot use its database or log',
+    retryable: true,
+    remedy:
+      'Waiting does not help: the operator must correct a setting or a right, which the log of the reader names. brokenBy in its /statusz is the code. The request is valid, and another reader may answer it.',
+    retryAfterS: 10,
+  },
   'collection-not-exact': {
     status: 503,
     title: 'The collection cannot be served exactly',

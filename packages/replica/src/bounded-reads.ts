@@ -110,7 +110,7 @@ export class BoundedReads {
       }
       this.#log.error({ collection, err: error }, 'the database refuses reads of this collection')
       const message = `the database refused to read '${collection}'`
-      return { kind: 'refused', error: new ReplicaError('UNAVAILABLE', message, { cause: error }) }
+      return { kind: 'refused', error: new ReplicaError('SOURCE_REFUSED', message, { cause: error }) }
     }
   }
 

@@ -135,11 +135,11 @@ export interface Replica<V> extends AsyncDisposable {
    * nor as a use of the entry. `undefined`: the source would be read.
    */
   inspect(key: string): V | Absent | undefined
-  /** @throws {ReplicaError} BAD_POSITION, BEHIND, WRONG_SOURCE, SOURCE_UNKNOWN, UNKNOWN_COLLECTION, BAD_ID, COLLECTION_NOT_EXACT, UNAVAILABLE, ANSWER_TOO_LARGE, TOO_MANY_WAITERS, CANCELLED, STOPPED */
+  /** @throws {ReplicaError} BAD_POSITION, BEHIND, WRONG_SOURCE, SOURCE_UNKNOWN, UNKNOWN_COLLECTION, BAD_ID, COLLECTION_NOT_EXACT, SOURCE_REFUSED, UNAVAILABLE, ANSWER_TOO_LARGE, TOO_MANY_WAITERS, CANCELLED, STOPPED */
   get(collection: string, id: Id, options?: ReadOptions): Promise<Answer<V>>
   /** Several documents of one collection, all from one position. Errors as {@link get}. */
   many(collection: string, ids: readonly Id[], options?: ReadOptions): Promise<Answer<V>>
-  /** Resolves when {@link at} has reached `position`. @throws {ReplicaError} BAD_POSITION, BEHIND, WRONG_SOURCE, TOO_MANY_WAITERS, STOPPED */
+  /** Resolves when {@link at} has reached `position`. @throws {ReplicaError} BAD_POSITION, BEHIND, WRONG_SOURCE, SOURCE_REFUSED, TOO_MANY_WAITERS, STOPPED */
   atLeast(
     position: Position | SourcePosition,
     options?: Pick<ReadOptions, 'waitMs' | 'signal'>,

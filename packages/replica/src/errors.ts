@@ -15,6 +15,11 @@ export const failures = {
   },
   /** The database does not identify its history. */
   SOURCE_UNKNOWN: { retry: true, remedy: 'run the migration, which writes the control document' },
+  /** The source refuses to be followed or read, or cannot be: its settings, or the rights of the user, do not allow it. */
+  SOURCE_REFUSED: {
+    retry: true,
+    remedy: 'correct what the log of the replica names: a setting, a right, or the source',
+  },
   /** An option of `openReplica` is missing, unknown or of the wrong type. */
   BAD_OPTION: { retry: false, remedy: 'correct the option that the message names' },
   /** This replica does not serve the collection. */

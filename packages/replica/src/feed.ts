@@ -86,6 +86,7 @@ export class Feed<V extends Value> implements Sink {
     const code = error instanceof ChangeStreamError ? error.code : 'UNKNOWN'
     this.#reopens += 1
     this.#brokenBy = code
+    this.#parts.watermark.refuse(error instanceof ChangeStreamError && !error.retry)
     if (error instanceof ChangeStreamError && error.lost) {
       this.#lostBy = code
       this.#parts.watermark.lost(code)

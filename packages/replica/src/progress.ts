@@ -36,7 +36,7 @@ export class ReplicationProgress {
     this.#head = new CoalescedCall(() => parts.sourceReads.head())
   }
 
-  /** @throws {ReplicaError} SOURCE_UNKNOWN, UNAVAILABLE, CANCELLED, STOPPED */
+  /** @throws {ReplicaError} SOURCE_UNKNOWN, SOURCE_REFUSED, UNAVAILABLE, CANCELLED, STOPPED */
   async untilServing(deadline: Deadline): Promise<void> {
     const { watermark } = this.#parts
     while (!watermark.serving) {
@@ -47,6 +47,7 @@ export class ReplicationProgress {
           'the database has no control document that identifies its history',
         )
       }
+      if (watermark.refused) throw new ReplicaError('SOURCE_REFUSED', 'the source cannot be followed')
       const late = (): ReplicaError =>
         new ReplicaError('UNAVAILABLE', `expected a live replica, it is ${watermark.state.kind}`)
       await deadline.race(watermark.stateChanged, late)
@@ -56,7 +57,10 @@ export class ReplicationProgress {
   /** Waits until documents of the collection may be served. @throws {ReplicaError} COLLECTION_NOT_EXACT; as `untilServing` */
   async untilReadable(collection: string, deadline: Deadline): Promise<void> {
     const { collections } = this.#parts
-    const late = (): ReplicaError => new ReplicaError('UNAVAILABLE', `'${collection}' is still being checked`)
+    const late = (): ReplicaError =>
+      collections.checkRefused
+        ? new ReplicaError('SOURCE_REFUSED', `the definition of '${collection}' may not be read`)
+        : new ReplicaError('UNAVAILABLE', `'${collection}' is still being checked`)
     for (;;) {
       await this.untilServing(deadline)
       if (collections.mayRead(collection)) return

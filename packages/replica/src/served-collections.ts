@@ -1,3 +1,4 @@
+import { ChangeStreamError } from '@freshet/change-stream'
 import { Backoff, type BackoffOptions, type Clock, type Log } from '@freshet/kit'
 import {
   badIdDetail,
@@ -36,6 +37,7 @@ export class ServedCollections {
   /** Collections for the next check. */
   readonly #pending = new Set<string>()
   #checking = false
+  #checkRefused = false
   #blocked = 0
   #changed = deferred<void>()
 
@@ -64,6 +66,11 @@ export class ServedCollections {
   /** The number of collections that may not be read now. At zero the hot path skips the check by name. */
   get blocked(): number {
     return this.#blocked
+  }
+
+  /** Whether the latest check failed for a reason that waiting does not heal. */
+  get checkRefused(): boolean {
+    return this.#checkRefused
   }
 
   /** Resolves when a check completes. */
@@ -142,7 +149,9 @@ export class ServedCollections {
       try {
         await this.#check(names)
         backoff.reset()
+        this.#checkRefused = false
       } catch (error) {
+        this.#checkRefused = error instanceof ChangeStreamError && !error.retry
         for (const name of names) this.#pending.add(name)
         this.#log.warn({ collections: names, err: error }, 'could not check the collections, retrying')
         await this.#clock.sleep(backoff.next(), this.#stopping.signal)

@@ -22,6 +22,7 @@ export class Watermark {
   readonly #waiters = new Waiters()
   #state: ReplicaState = { kind: 'loading' }
   #serving = false
+  #refused = false
   #source: SourceId | undefined
   #at: Position = POSITION_ZERO
   /** W in each previous source, the most recently left source last. */
@@ -41,6 +42,11 @@ export class Watermark {
   /** Whether cached values may be served. */
   get serving(): boolean {
     return this.#serving
+  }
+
+  /** Whether waiting does not help: the source cannot be followed, and could not be since. */
+  get refused(): boolean {
+    return this.#refused
   }
 
   get source(): SourceId | undefined {
@@ -69,7 +75,7 @@ export class Watermark {
     return this.#state
   }
 
-  /** Resolves at the next change of state. */
+  /** Resolves at the next change of state or of {@link refused}. */
   get stateChanged(): Promise<void> {
     return this.#stateChanged.promise
   }
@@ -147,6 +153,13 @@ export class Watermark {
     this.#dispatch({ type: 'lost', reason })
   }
 
+  /** Whether the latest attempt to follow the source failed for a reason that waiting does not heal. */
+  refuse(refused: boolean): void {
+    if (refused === this.#refused) return
+    this.#refused = refused
+    this.#notifyChanged()
+  }
+
   stop(): void {
     this.#dispatch({ type: 'stop' })
     this.#waiters.wakeAll()
@@ -180,6 +193,12 @@ export class Watermark {
     if (state === this.#state) return
     this.#state = state
     this.#serving = serves(state)
+    // While it begins anew, which may take long, nothing is known yet.
+    if (this.#serving) this.#refused = false
+    this.#notifyChanged()
+  }
+
+  #notifyChanged(): void {
     const moved = this.#stateChanged
     this.#stateChanged = deferred()
     moved.resolve()

@@ -88,7 +88,7 @@ test('R24 documents that do not fit make the replica lost, with the reason', asy
     expect(replica.status()).toMatchObject({ brokenBy: 'TOO_LARGE', entries: 0, bytes: 0 }),
   )
   expect(replica.peek('a/1')).toBeUndefined()
-  await expect(replica.get('a', '1')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  await expect(replica.get('a', '1')).rejects.toMatchObject({ code: 'SOURCE_REFUSED' })
 })
 
 test.each<[string, (source: MemorySource) => void, Encoder<string>]>([

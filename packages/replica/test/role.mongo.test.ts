@@ -30,7 +30,7 @@ test('G4.4 a role that is revoked ends the live feed: the reader reports the rea
   // Cached documents are an earlier state; others cannot be answered.
   expect(await read('held')).toBe(1)
   expect(replica.at).toBe(at)
-  await expect(read('unknown')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  await expect(read('unknown')).rejects.toMatchObject({ code: 'SOURCE_REFUSED' })
 
   await give(db, ['freshet-reader'])
   await eventually(async () => expect(await read('held')).toBe(2))
@@ -62,7 +62,7 @@ test('G4.8 a role that has become excessive ends the feed when it is reopened, u
   )
   // The connection for reads was checked too.
   await eventually(() =>
-    expect(replica.get('products', 'unknown')).rejects.toMatchObject({ code: 'UNAVAILABLE' }),
+    expect(replica.get('products', 'unknown')).rejects.toMatchObject({ code: 'SOURCE_REFUSED' }),
   )
   await give(db, ['freshet-reader'])
   await eventually(() =>

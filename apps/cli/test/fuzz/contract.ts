@@ -37,6 +37,7 @@ const answered: Readonly<Record<App, ReadonlySet<string>>> = {
     'not-found',
     'not-ready',
     'reader-behind',
+    'source-refused',
     'answer-too-large',
   ]),
   writer: new Set([

@@ -47,7 +47,7 @@ export class MessageSnapshots {
 
   /**
    * Waits for the position and for its turn, then runs `work`, again at a later position if the database cannot read one.
-   * @throws {ReplicaError} as `Replica.atLeast`, UNAVAILABLE, CANCELLED. @throws {ProblemError} overloaded, and what `work`
+   * @throws {ReplicaError} as `Replica.atLeast`, SOURCE_REFUSED, UNAVAILABLE, CANCELLED. @throws {ProblemError} overloaded, and what `work`
    * throws
    */
   async read<T>(
@@ -99,7 +99,7 @@ export class MessageSnapshots {
     else await replica.atLeast(required.atLeast, { waitMs: required.waitMs, signal })
   }
 
-  /** `undefined`: a later attempt may succeed. @throws {ReplicaError} UNAVAILABLE */
+  /** `undefined`: a later attempt may succeed. @throws {ReplicaError} SOURCE_REFUSED */
   async #attempt<T>(work: () => Promise<T>): Promise<{ readonly value: T } | undefined> {
     try {
       return { value: await work() }
@@ -111,7 +111,7 @@ export class MessageSnapshots {
         return undefined
       }
       log.error({ err: error }, 'the database refuses reads of messages')
-      throw new ReplicaError('UNAVAILABLE', 'the database refused to read messages', { cause: error })
+      throw new ReplicaError('SOURCE_REFUSED', 'the database refused to read messages', { cause: error })
     }
   }
 }

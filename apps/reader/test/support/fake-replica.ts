@@ -39,6 +39,8 @@ export class FakeReplica implements Replica<CachedDocument> {
   #waiting: (() => void)[] = []
   #at = position(1)
   state: ReplicaState = { kind: 'live' }
+  /** The code of the error that interrupted the feed. */
+  brokenBy: string | undefined
   provedAt = performance.now()
   aliveAt = performance.now()
   /** The error that every database read fails with. */
@@ -164,7 +166,7 @@ export class FakeReplica implements Replica<CachedDocument> {
       evictions: 0,
       changesApplied: 0,
       reopens: 0,
-      brokenBy: undefined,
+      brokenBy: this.brokenBy,
       resyncs: { HISTORY_LOST: 2 },
       refusedCollections: {},
     }
