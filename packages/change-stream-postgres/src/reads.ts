@@ -169,21 +169,22 @@ export class PostgresReads implements SourceReads {
 
 /**
  * The header is evaluated while the statement runs, after its snapshot was taken. Rows above the limit are returned without
- * their columns. `only`: rows of child tables are changes of other tables.
+ * their columns. `only`: rows of child tables are changes of other tables. A column may be named as the statement names things, so
+ * `t.*` is a row and `t` might not be.
  */
 function statementOf({ schema, name, idType }: Table, { columns, key }: Layout): string {
   const from = `${quoted(schema)}.${quoted(name)}`
   const id = `t.${quoted(key.name)}`
-  const names = columns.map((column) => `r.${quoted(column.name)}`).join(', ')
+  const names = columns.map((column) => `t.${quoted(column.name)}`).join(', ')
   const oid = `to_regclass('${from.replaceAll("'", "''")}')::oid`
   return `
 with header as materialized (
   select pg_current_snapshot()::text, pg_current_wal_insert_lsn()::text, ${serverExpression}, ${fingerprintOf(oid)})
 select header.*, found.* from header left join lateral (
-  select ${id}::text, r.freshet_bytes, c.*
+  select ${id}::text, size.bytes, c.*
   from only ${from} t
-  cross join lateral (select t.*, octet_length(t::text) as freshet_bytes offset 0) r
-  left join lateral (select ${names}) c on r.freshet_bytes <= $2
+  cross join lateral (select octet_length((t.*)::text) as bytes offset 0) size
+  left join lateral (select ${names}) c on size.bytes <= $2
   where ${id} = any($1::${arrayTypes[idType]})
 ) found on true`
 }
