@@ -171,7 +171,8 @@ export class TransactionAssembler {
     // Such a table is not served, but it may have been until now.
     if (key === undefined) return this.#add({ kind: 'invalidate-collection', collection })
     const oldId = old && idIn(idType, old[key])
-    const id = row && idIn(idType, row[key])
+    // A key that is stored apart and did not change is sent with the old row only.
+    const id = row && idIn(idType, row[key] ?? old?.[key])
     if (oldId !== undefined && oldId !== id) this.#add({ kind: 'delete', collection, id: oldId, ...why })
     if (row === undefined || id === undefined) return
     // Also if an unchanged TOAST value is missing: the document can be read, but not made here.

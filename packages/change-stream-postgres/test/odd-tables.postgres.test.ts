@@ -1,15 +1,21 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import type { TestDatabase } from '@freshet/postgres'
 import type { IdType } from '@freshet/protocol'
+import { createHash } from 'node:crypto'
 import { openDatabase } from './support/open-database.ts'
 import { inWords, listen, openSource, type OpenedSource } from './support/open-source.ts'
 
+const columns = Array.from({ length: 300 }, (_, n) => `c${n} bigint not null default 1`).join(', ')
 const names = ['t', 'r', 'c', 'found', 'header', 'size', 'bytes', 'freshet_bytes', '__proto__', 'a "b" \'c\'']
 const quoted = names.map((name) => `"${name.replaceAll('"', '""')}"`)
 
-const collections: ReadonlyMap<string, IdType> = new Map<string, IdType>([['named', 'string']])
+const collections: ReadonlyMap<string, IdType> = new Map<string, IdType>([
+  ['named', 'string'],
+  ['wide', 'string'],
+])
 const tables = [
   `create table named (id text primary key, ${quoted.map((name) => `${name} text`).join(', ')})`,
+  `create table wide (id text primary key, ${columns})`,
 ]
 
 let db: TestDatabase
@@ -41,4 +47,26 @@ test('P1 the names of columns mean nothing in the statements of reads', async ()
   const documents = [...reply.documents].map(([id, document]) => `upsert ${id} ${String(document)}`)
   expect(documents).toEqual(inWords(heard))
   expect(JSON.parse(String(reply.documents.get('empty')))).toMatchObject({ id: 'empty', t: null })
+})
+
+test('P2 a key that is stored apart is that of the row, whatever else changes', async () => {
+  // Not compressible.
+  const id = createHash('sha512').update('a key').digest('hex')
+  await db.admin.query(`insert into wide (id) values ('${id}')`)
+  await using heard = await listen(opened)
+  // Nothing else of the row can be stored apart.
+  await db.admin.query('update wide set c1 = 2')
+  await db.admin.query(`update wide set id = 'short', c1 = 3`)
+  await db.admin.query(`update wide set id = '${id}', c1 = 4`)
+  await db.admin.query('delete from wide')
+  await heard.until(() => heard.changes.length > 5)
+  const changes = inWords(heard).map((words) => words.split(' ', 2).join(' '))
+  expect(changes).toEqual([
+    `invalidate ${id}`,
+    `delete ${id}`,
+    'upsert short',
+    'delete short',
+    `upsert ${id}`,
+    `delete ${id}`,
+  ])
 })
