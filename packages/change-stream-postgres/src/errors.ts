@@ -7,7 +7,7 @@ const codes: Readonly<Record<string, readonly [ChangeStreamErrorCode, remedy?: s
   '28P01': ['DENIED', 'Check the password of the user.'],
   '42501': [
     'DENIED',
-    'Grant the user SELECT on the table, USAGE on its schema, EXECUTE on functions of the server that the message names, and the attribute REPLICATION.',
+    'Grant the user SELECT on the table, USAGE on its schema, EXECUTE on functions of the server that the message names, and the attributes REPLICATION and, for row-level security, BYPASSRLS.',
   ],
   '42704': [
     'UNSUPPORTED',

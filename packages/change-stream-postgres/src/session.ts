@@ -41,8 +41,12 @@ const readOnly: Readonly<Record<string, string>> = {
   idle_in_transaction_session_timeout: '60s',
 }
 
-function configOf(appName: string): Settings<ClientConfig> {
-  const settings = Object.entries({ ...format, ...readOnly }).map(([name, value]) => `-c ${name}=${value}`)
+/** A policy that hides rows from the user makes a read fail: they are in the feed, and must not be taken for deleted. */
+const allRows: Readonly<Record<string, string>> = { row_security: 'off' }
+
+function configOf(appName: string, more: Readonly<Record<string, string>> = {}): Settings<ClientConfig> {
+  const all = { ...format, ...readOnly, ...more }
+  const settings = Object.entries(all).map(([name, value]) => `-c ${name}=${value}`)
   return {
     application_name: appName,
     client_encoding: 'UTF8',
@@ -82,7 +86,7 @@ export class Sessions {
 
   constructor({ connector, appName, withinMs, max }: OpenSessions & { readonly max: number }) {
     this.#pool = connector.pool({
-      ...configOf(appName),
+      ...configOf(appName, allRows),
       query_timeout: withinMs,
       max,
       idleTimeoutMillis: 60_000,

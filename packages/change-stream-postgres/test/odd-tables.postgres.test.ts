@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import type { TestDatabase } from '@freshet/postgres'
+import { testUser, type TestDatabase } from '@freshet/postgres'
 import type { IdType } from '@freshet/protocol'
 import { createHash } from 'node:crypto'
 import { openDatabase } from './support/open-database.ts'
@@ -12,10 +12,12 @@ const quoted = names.map((name) => `"${name.replaceAll('"', '""')}"`)
 const collections: ReadonlyMap<string, IdType> = new Map<string, IdType>([
   ['named', 'string'],
   ['wide', 'string'],
+  ['hidden', 'string'],
 ])
 const tables = [
   `create table named (id text primary key, ${quoted.map((name) => `${name} text`).join(', ')})`,
   `create table wide (id text primary key, ${columns})`,
+  'create table hidden (id text primary key)',
 ]
 
 let db: TestDatabase
@@ -69,4 +71,18 @@ test('P2 a key that is stored apart is that of the row, whatever else changes', 
     `upsert ${id}`,
     `delete ${id}`,
   ])
+})
+
+test('P8 rows that the server hides from the user are not taken for deleted', async () => {
+  await db.admin.query(`insert into hidden values ('a')`)
+  await db.admin.query(`alter table hidden enable row level security; alter role ${testUser} bypassrls`)
+  await using heard = await listen(opened)
+  const { signal } = new AbortController()
+  const read = async (): Promise<unknown> =>
+    await opened.reads.read(await opened.reads.head(signal), 'hidden', ['a'], signal)
+  expect(await read()).toMatchObject({ documents: new Map([['a', expect.anything()]]) })
+  // No event trigger reports what changes of users.
+  await db.admin.query(`alter role ${testUser} nobypassrls`)
+  await expect(read()).rejects.toMatchObject({ code: 'DENIED', remedy: expect.stringContaining('BYPASSRLS') })
+  expect(heard.changes).toEqual([])
 })
