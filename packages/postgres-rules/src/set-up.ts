@@ -9,6 +9,8 @@ const kinds = [
   'table constraint',
   'domain constraint',
   'type',
+  'composite type',
+  'composite type column',
   'schema',
   'policy',
   'publication',

@@ -1,0 +1,41 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import type { TestDatabase } from '@freshet/postgres'
+import type { IdType } from '@freshet/protocol'
+import { openDatabase } from './support/open-database.ts'
+import { inWords, listen, openSource, type OpenedSource } from './support/open-source.ts'
+
+const collections: ReadonlyMap<string, IdType> = new Map<string, IdType>([['people', 'string']])
+const tables = [
+  `create type address as (street text, city text)`,
+  `create type mood as enum ('fine', 'sad')`,
+  `create table people (id text primary key, home address, mood mood, value integer)`,
+]
+
+let db: TestDatabase
+let opened: OpenedSource
+
+beforeAll(async () => {
+  db = await openDatabase({ collections, tables })
+  opened = openSource(db, collections)
+}, 60_000)
+afterAll(async () => {
+  await opened[Symbol.asyncDispose]()
+  await db[Symbol.asyncDispose]()
+})
+
+test.each([
+  `alter type address add attribute country text`,
+  `alter type address rename attribute city to town`,
+  `alter type address drop attribute country`,
+  `alter type mood rename value 'sad' to 'grave'`,
+  `alter domain age add check (value > 0)`,
+  `drop domain age`,
+])('P5 %s invalidates the collections', async (statement) => {
+  await db.admin.query('drop domain if exists age; create domain age as integer')
+  await using heard = await listen(opened)
+  await db.admin.query(statement)
+  await db.admin.query(`insert into people values ('a')`)
+  await db.admin.query(`delete from people`)
+  await heard.until(() => inWords(heard).includes('delete a'))
+  expect(inWords(heard)).toContain('invalidate-collection')
+})
