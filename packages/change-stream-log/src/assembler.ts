@@ -31,6 +31,7 @@ export class LogAssembler {
   #server: string | undefined
   /** When the latest record was written, if it is a heartbeat. */
   #beatMs: number | undefined
+  #hasBeats = false
   /** Whether compaction may have removed rows of one table because of another. */
   #sharedKeys = false
 
@@ -62,6 +63,11 @@ export class LogAssembler {
     return this.#transactions.open !== undefined
   }
 
+  /** Whether the log has a heartbeat. */
+  get hasBeats(): boolean {
+    return this.#hasBeats
+  }
+
   /** The changes of complete transactions, in order. */
   take(): readonly Change[] {
     return this.#rows.take()
@@ -89,6 +95,7 @@ export class LogAssembler {
     const decoded = this.#decoder.decode(record)
     this.#apply(decoded, record)
     this.#beatMs = decoded.kind === 'heartbeat' ? decoded.atMs : undefined
+    this.#hasBeats ||= this.#beatMs !== undefined
     if (this.#transactions.open === undefined) this.#commits.through = record.offset + 1
   }
 

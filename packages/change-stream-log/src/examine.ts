@@ -3,6 +3,7 @@ import { LogAssembler } from './assembler.ts'
 import { FollowedTables } from './collections.ts'
 import { mongodbRemedies } from './mongodb.ts'
 import { defaultLogSourceOptions } from './options.ts'
+import { silenceRemedies } from './proofs.ts'
 import { lacksValue, RecordDecoder, type DebeziumRecord, type RowRecord } from './record.ts'
 import { documentIn } from './rows.ts'
 import type { LogIdentity, LogRecord, LogTransport } from './transport.ts'
@@ -152,17 +153,12 @@ class Seen {
           (this.#removed ? 'compacted: it cannot be checked' : 'every transaction is whole'),
         this.#fault?.remedy,
       ),
-      finding(
-        'heartbeats',
-        heartbeats > 0,
-        `${heartbeats} heartbeats`,
-        'Set heartbeat.interval.ms=1000, and route the topic of heartbeats to this one too.',
-      ),
+      finding('heartbeats', heartbeats > 0, `${heartbeats} heartbeats`, silenceRemedies.never),
       finding(
         'alive',
         ageMs !== undefined && ageMs <= silentAfterMs,
         ageMs === undefined ? 'no record' : `the latest record is ${ageMs} ms old`,
-        'Start the connector. If it runs, set heartbeat.interval.ms below --log-heartbeat-within.',
+        silenceRemedies.now,
       ),
       finding(
         'one snapshot',

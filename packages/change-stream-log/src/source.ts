@@ -1,5 +1,5 @@
 import { ChangeStreamError, type Batch, type ChangeSource, type Origin } from '@freshet/change-stream'
-import type { Clock, MonotonicMs } from '@freshet/kit'
+import type { Clock, Log } from '@freshet/kit'
 import {
   highOf,
   lowOf,
@@ -14,6 +14,7 @@ import { createHash } from 'node:crypto'
 import { LogAssembler } from './assembler.ts'
 import { FollowedTables } from './collections.ts'
 import { defaultLogSourceOptions, type LogSourceOptions } from './options.ts'
+import { Proofs } from './proofs.ts'
 import type { LogChunk, LogTransport } from './transport.ts'
 
 export interface LogSourceParts {
@@ -23,6 +24,7 @@ export interface LogSourceParts {
   /** `stored`: a table, such as `orders` or `sales.orders`. */
   readonly collections: ReadonlyMap<string, CollectionPlace>
   readonly clock: Clock
+  readonly log: Log
   readonly options?: Partial<LogSourceOptions>
 }
 
@@ -92,6 +94,7 @@ export class LogSource implements ChangeSource {
     }
     progress.next = chunk.next
     proofs.seen(chunk)
+    if (chunk.next >= chunk.end) proofs.ended(chunk.askedAt, assembler.hasBeats)
     const wasLive = progress.live
     const proved =
       chunk.next >= chunk.end &&
@@ -113,7 +116,7 @@ export class LogSource implements ChangeSource {
     const progress = this.#progress
     if (progress?.source === source && progress.at === at && at !== POSITION_ZERO) return progress
     const assembler = new LogAssembler(this.#tables(), this.#options.maxOpenBytes)
-    const proofs = new Proofs(this.#parts.clock, this.#options.beatWithinMs)
+    const proofs = new Proofs(this.#parts, this.#options.beatWithinMs)
     return { source, assembler, next: 0, at: POSITION_ZERO, live: false, proofs }
   }
 
@@ -130,40 +133,6 @@ export class LogSource implements ChangeSource {
     if (source === undefined)
       throw new ChangeStreamError('UNSUPPORTED', 'could not hash the identity of the log')
     return { source, id }
-  }
-}
-
-/** When the state was proved to be current, and Debezium to be alive. */
-class Proofs {
-  readonly #clock: Clock
-  readonly #beatWithinMs: number
-  /** When the latest record was appended, by the clock of this process. */
-  #beatAt: MonotonicMs = Number.NEGATIVE_INFINITY
-  #provedAt: MonotonicMs = Number.NEGATIVE_INFINITY
-
-  constructor(clock: Clock, beatWithinMs: number) {
-    this.#clock = clock
-    this.#beatWithinMs = beatWithinMs
-  }
-
-  seen({ records }: LogChunk): void {
-    const last = records.at(-1)
-    if (last === undefined) return
-    const ageMs = Math.max(0, this.#clock.wallMs() - last.timestampMs)
-    this.#beatAt = Math.max(this.#beatAt, this.#clock.now() - ageMs)
-  }
-
-  /**
-   * The log was read to its end, as of `askedAt`. While Debezium is silent, this proves nothing about the database; only at the
-   * start it has to do.
-   */
-  proved(askedAt: MonotonicMs, beatRequired: boolean): void {
-    if (!beatRequired || askedAt - this.#beatAt <= this.#beatWithinMs)
-      this.#provedAt = Math.max(this.#provedAt, askedAt)
-  }
-
-  get latest(): Pick<Batch, 'provedAt' | 'aliveAt'> {
-    return { provedAt: this.#provedAt, aliveAt: this.#beatAt }
   }
 }
 

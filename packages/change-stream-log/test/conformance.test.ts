@@ -1,5 +1,6 @@
 import { describeChangeSource, type BenchWrite, type SourceBench } from '@freshet/change-stream/conformance'
 import { systemClock } from '@freshet/kit'
+import { silentLog } from '@freshet/testkit'
 import { LogSource } from '../src/index.ts'
 import { DebeziumWriter, type Write } from './support/debezium-writer.ts'
 import { MemoryTopic } from './support/memory-topic.ts'
@@ -24,6 +25,7 @@ function openBench(schemas: boolean): Promise<SourceBench> {
     database: 'shop',
     collections: new Map([[collection, 'string']]),
     clock: systemClock,
+    log: silentLog,
   })
   return Promise.resolve({
     source,

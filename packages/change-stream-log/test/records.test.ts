@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { eventually } from '@freshet/testkit'
+import { eventually, KeptLog } from '@freshet/testkit'
 import { documentOf, membersOf } from '../src/json-text.ts'
 import { DebeziumWriter } from './support/debezium-writer.ts'
 import { MemoryTopic } from './support/memory-topic.ts'
@@ -101,4 +101,23 @@ test('L10 while Debezium is silent, the state is not proved current, and again w
   const before = table.last?.provedAt ?? 0
   writer.beat()
   await eventually(() => expect(table.last?.provedAt).toBeGreaterThan(before))
+})
+
+test('L10 a log without heartbeats is reported once, with the setting', async () => {
+  const { topic, writer } = opened()
+  writer.commit(set('a', 1))
+  const log = new KeptLog()
+  await using _ = new FollowedTable(topic, { beatWithinMs: 50, log })
+  const never = {
+    level: 'warn',
+    fields: { remedy: expect.stringContaining('heartbeat.interval.ms=1000') },
+    message: expect.stringContaining('no heartbeats'),
+  }
+  await eventually(() => expect(log.lines).toEqual([never]))
+  // With heartbeats, it is only silent.
+  writer.beat()
+  const now = { ...never, fields: { remedy: expect.stringContaining('Start the connector') } }
+  await eventually(() =>
+    expect(log.lines).toEqual([never, { ...now, message: expect.stringContaining('no new records') }]),
+  )
 })

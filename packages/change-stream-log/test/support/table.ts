@@ -1,23 +1,24 @@
 import { Recorder } from '@freshet/change-stream/conformance'
 import { Follower, type Batch } from '@freshet/change-stream'
-import { systemClock } from '@freshet/kit'
+import { systemClock, type Log } from '@freshet/kit'
 import type { IdType } from '@freshet/protocol'
-import { eventually } from '@freshet/testkit'
+import { eventually, silentLog } from '@freshet/testkit'
 import { LogSource, type LogSourceOptions, type LogTransport } from '../../src/index.ts'
 
 export interface TableOptions extends Partial<LogSourceOptions> {
   readonly idType?: IdType
   /** Default: `shop`. */
   readonly database?: string
+  readonly log?: Log
 }
 
 /** A log that may know its end. */
-type Log = LogTransport & { readonly end?: number }
+type Topic = LogTransport & { readonly end?: number }
 
 /** The table `products` as a follower of the log sees it. Its errors are recorded. */
 export class FollowedTable extends Recorder implements AsyncDisposable {
   readonly #follower: Follower
-  readonly #topic: Log
+  readonly #topic: Topic
   /** The documents, as text. */
   readonly rows = new Map<string, string>()
   /** The rows after each batch that was proved, so as they are served. */
@@ -26,7 +27,10 @@ export class FollowedTable extends Recorder implements AsyncDisposable {
   readonly reasons: string[] = []
   #epochProved = false
 
-  constructor(topic: Log, { idType = 'string', database = 'shop', ...options }: TableOptions = {}) {
+  constructor(
+    topic: Topic,
+    { idType = 'string', database = 'shop', log = silentLog, ...options }: TableOptions = {},
+  ) {
     super()
     this.#topic = topic
     const collections = new Map([['products', idType]])
@@ -35,6 +39,7 @@ export class FollowedTable extends Recorder implements AsyncDisposable {
       database,
       collections,
       clock: systemClock,
+      log,
       options,
     })
     this.#follower = new Follower({

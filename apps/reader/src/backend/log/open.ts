@@ -52,7 +52,14 @@ export async function openLogBackend(
   }
   const { database, beatWithinMs, cacheBytes, fillWaitMs } = config
   const replica = createReplica({
-    source: new LogSource({ transport, database, collections: places, clock, options: { beatWithinMs } }),
+    source: new LogSource({
+      transport,
+      database,
+      collections: places,
+      clock,
+      log,
+      options: { beatWithinMs },
+    }),
     collections: places,
     budget: inFlight.budget,
     encoder: rowEncoder,
