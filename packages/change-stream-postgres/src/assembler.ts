@@ -7,6 +7,7 @@ import {
   type Position,
 } from '@freshet/protocol'
 import { CAUSE_PREFIX, DDL_PREFIX, idIn, type Field, type Table } from '@freshet/postgres-rules'
+import { ChangedDefinitions } from './changed-definitions.ts'
 import { decode, type Message, type Relation } from './pgoutput.ts'
 import { RowMapping } from './row-json.ts'
 
@@ -39,6 +40,7 @@ interface Open {
   changes: Change[]
   bytes: number
   kept: 'documents' | 'keys' | 'collections'
+  changesDefinitions: boolean
   /** Why the next change was made, as far as the writer said so. */
   cause: Lineage | undefined
 }
@@ -48,6 +50,7 @@ const CHANGE_BYTES = 150
 
 /** Holds the changes of a transaction until its commit, and turns rows into documents. */
 export class TransactionAssembler {
+  readonly definitions = new ChangedDefinitions()
   readonly #tables: ReadonlyMap<string, Table>
   readonly #maxOpenBytes: number
   /** By OID; `undefined` for tables that are not followed. */
@@ -91,7 +94,7 @@ export class TransactionAssembler {
   #apply(message: Message): void {
     switch (message.kind) {
       case 'begin':
-        this.#open = { xid: message.xid, changes: [], bytes: 0, kept: 'documents', cause: undefined }
+        this.#open = opened(message.xid)
         return
       case 'commit':
         return this.#commit(message.end)
@@ -123,6 +126,7 @@ export class TransactionAssembler {
     const open = this.#open
     this.#open = undefined
     this.#through = end
+    if (open?.changesDefinitions) this.definitions.changed()
     if (open === undefined || open.changes.length === 0) return
     for (const change of open.changes) this.#changes.push(change)
     this.#readyBytes += open.bytes
@@ -149,6 +153,7 @@ export class TransactionAssembler {
 
   /** Documents may look different now, and it is unknown of which tables. */
   #definitionsChanged(): void {
+    if (this.#open !== undefined) this.#open.changesDefinitions = true
     for (const { collection } of this.#tables.values())
       this.#add({ kind: 'invalidate-collection', collection })
   }
@@ -176,9 +181,16 @@ export class TransactionAssembler {
     if (oldId !== undefined && oldId !== id) this.#add({ kind: 'delete', collection, id: oldId, ...why })
     if (row === undefined || id === undefined) return
     // Also if an unchanged TOAST value is missing: the document can be read, but not made here.
-    const document = this.#open?.kept === 'documents' ? mapping.document(row) : undefined
+    const document = this.#mayPrint(mapping) ? mapping.document(row) : undefined
     if (document === undefined) this.#add({ kind: 'invalidate', collection, id, ...why })
     else this.#add({ kind: 'upsert', collection, id, document, ...why })
+  }
+
+  /** Whether the document of a row is wanted, and surely looks as it does now. */
+  #mayPrint({ ofOwnTypes }: RowMapping): boolean {
+    const open = this.#open
+    if (open === undefined || open.kept !== 'documents') return false
+    return !ofOwnTypes || !this.definitions.mayPrecede(open.xid)
   }
 
   /** A cause belongs to the first row that follows it. */
@@ -206,6 +218,15 @@ export class TransactionAssembler {
     open.bytes = open.changes.reduce((sum, one) => sum + bytesOf(one), 0)
   }
 }
+
+const opened = (xid: number): Open => ({
+  xid,
+  changes: [],
+  bytes: 0,
+  kept: 'documents',
+  changesDefinitions: false,
+  cause: undefined,
+})
 
 const sameCollection = (change: Change, collection: string): boolean =>
   'collection' in change && change.collection === collection

@@ -44,6 +44,12 @@ export class LogPosition {
     return endOfLastRecord(positionOfLsn(insertLsn), await this.#layout)
   }
 
+  /** The low 32 bits of the id of a transaction that begins now. Changes no data. */
+  async nextTransaction(): Promise<number> {
+    const [row] = await this.#query('select pg_current_xact_id()::text')
+    return Number(BigInt(row?.[0] ?? '') & 0xffffffffn)
+  }
+
   /** Writes everything before it to disk, so that the feed gets there. Changes no data. */
   async nudge(): Promise<void> {
     await this.#query(`select pg_logical_emit_message(true, '${NUDGE_PREFIX}', '')`)

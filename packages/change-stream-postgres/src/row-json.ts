@@ -21,6 +21,9 @@ const timestamp: ToJson = (value) =>
     ),
   )
 
+/** The first OID of types that a database defines itself (`FirstNormalObjectId`). */
+const FIRST_OWN_TYPE = 16_384
+
 /** By the OID of the type. Those of built-in types never change (`pg_type.dat`). All other types are their text. */
 const scalars: ReadonlyMap<number, ToJson> = new Map([
   [16, boolean],
@@ -107,8 +110,11 @@ function endOfQuoted(value: string, from: number): number {
 export class RowMapping {
   readonly #columns: readonly (readonly [prefix: string, toJson: ToJson])[]
   readonly #ofDocuments: boolean
+  /** Whether a value may be of a type that the database defines, so that another definition prints it otherwise. */
+  readonly ofOwnTypes: boolean
 
   constructor(columns: readonly Column[]) {
+    this.ofOwnTypes = columns.some(({ type }) => type >= FIRST_OWN_TYPE)
     this.#ofDocuments = holdsDocuments(columns)
     this.#columns = columns.map(({ name, type }, index) => [
       `${index === 0 ? '{' : ','}${JSON.stringify(name)}:`,

@@ -4,6 +4,7 @@ import { POSITION_ZERO, type Position } from '@freshet/protocol'
 import { randomBytes } from 'node:crypto'
 import { positionOfLsn, type Query, type Table } from '@freshet/postgres-rules'
 import { TransactionAssembler, type Assembled } from './assembler.ts'
+import type { ChangedDefinitions } from './changed-definitions.ts'
 import { changeStreamErrorOf } from './errors.ts'
 import { Proofs, type Fences } from './fences.ts'
 import { identify, type FollowedServer } from './identity.ts'
@@ -104,7 +105,7 @@ export class PostgresSource implements ChangeSource {
     signal.addEventListener('abort', end, { once: true })
     if (signal.aborted) end()
     stream.start(slot, origin.at, publication, feed)
-    const proving = this.#prove(feed, proofs, ending.signal)
+    const proving = this.#prove(feed, assembler.definitions, proofs, ending.signal)
     try {
       let { at } = origin
       let provedAt: MonotonicMs = Number.NEGATIVE_INFINITY
@@ -160,7 +161,12 @@ export class PostgresSource implements ChangeSource {
   }
 
   /** Asks for the head of the log again and again, and reports progress to the server. */
-  async #prove(feed: Receiving, proofs: Proofs, signal: AbortSignal): Promise<void> {
+  async #prove(
+    feed: Receiving,
+    definitions: ChangedDefinitions,
+    proofs: Proofs,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { clock, log, fences, options } = this.#parts
     while (!signal.aborted) {
       const askedAt = clock.now()
@@ -173,8 +179,18 @@ export class PostgresSource implements ChangeSource {
         feed.wake()
       }
       feed.report()
+      await this.#tellNext(definitions)
       await clock.sleep(options.proveEveryMs, signal)
     }
+  }
+
+  /** Until it is known which transactions may have begun before a change of definitions, no document of such types is made. */
+  async #tellNext(definitions: ChangedDefinitions): Promise<void> {
+    if (!definitions.unknown) return
+    const asked = definitions.changes
+    // Without an answer it is asked again.
+    const next = await this.#parts.log.nextTransaction().catch(() => undefined)
+    if (next !== undefined && asked === definitions.changes) definitions.next(next)
   }
 }
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import type { TestDatabase } from '@freshet/postgres'
 import type { IdType } from '@freshet/protocol'
+import { eventually } from '@freshet/testkit'
 import { openDatabase } from './support/open-database.ts'
 import { inWords, listen, openSource, type OpenedSource } from './support/open-source.ts'
 
@@ -38,4 +39,22 @@ test.each([
   await db.admin.query(`delete from people`)
   await heard.until(() => inWords(heard).includes('delete a'))
   expect(inWords(heard)).toContain('invalidate-collection')
+})
+
+test('P5 a transaction that wrote before a type was changed, and ends afterwards, shows nothing as it was printed before', async () => {
+  await db.admin.query(`insert into people values ('a', null, 'fine', 1), ('b', null, 'fine', 1)`)
+  await using heard = await listen(opened)
+  const other = await db.connect()
+  await other.query('begin')
+  await other.query(`update people set value = 2 where id = 'a'`)
+  await db.admin.query(`alter type mood rename value 'fine' to 'superb'`)
+  await other.query('commit')
+  await other.end()
+  await heard.until(() => inWords(heard).some((word) => word.endsWith(' a') || word.startsWith('upsert a')))
+  expect(inWords(heard)).toEqual(['invalidate-collection', 'invalidate a'])
+  // Later ones are whole again.
+  await eventually(async () => {
+    await db.admin.query(`update people set value = value + 1 where id = 'b'`)
+    expect(inWords(heard).at(-1)).toMatch(/^upsert b .*"superb"/)
+  })
 })
