@@ -36,6 +36,14 @@ const keyTypes: Readonly<Record<IdType, readonly number[]>> = {
   uuid: [2950],
 }
 
+/** The types of the columns of `c`, and what these are made of. */
+const typesOfTable = `with recursive types(oid) as (
+    select atttypid from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped
+    union select part from types join pg_type using (oid) cross join lateral (
+      select typelem union all select typbasetype
+      union all select atttypid from pg_attribute where attrelid = typrelid and attnum > 0 and not attisdropped) as parts(part))
+  select oid from types`
+
 const tableQuery = `
 select c.relkind, c.relpersistence, c.relispartition, c.relreplident, row_security_active(c.oid),
   has_table_privilege(c.oid, 'SELECT') and has_schema_privilege(n.oid, 'USAGE'),
@@ -51,6 +59,8 @@ select c.relkind, c.relpersistence, c.relispartition, c.relreplident, row_securi
       and (to_jsonb(pr) ->> 'prqual' is not null or to_jsonb(pr) ->> 'prattrs' is not null)),
   (select p.pubinsert and p.pubupdate and p.pubdelete and p.pubtruncate
     from pg_publication p where p.pubname = $3),
+  exists (select from pg_type where oid in (${typesOfTable}) and typnamespace = 'pg_catalog'::regnamespace
+    and (typname ~ '^reg' or typname = 'aclitem')),
   (select count(*) from pg_event_trigger where evtname = any($4::text[]) and evtenabled in ('O', 'A')),
   ${fingerprintOf('c.oid')}
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -65,7 +75,7 @@ export async function findTable(query: Query, table: Table, publication: string)
   const [row] = await query(tableQuery, [schema, name, publication, eventTriggers])
   if (row === undefined) return { fault: `the table ${schema}.${name} does not exist` }
   const [kind, persistence, partition, identity, rowSecurity, readable, generated] = row
-  const [columnsJson, keyJson, published, filtered, allKinds, triggers, fingerprint] = row.slice(7)
+  const [columnsJson, keyJson, published, filtered, allKinds, naming, triggers, fingerprint] = row.slice(7)
   const columns = columnsIn(columnsJson)
   const [key, ...others] = namesIn(keyJson).map((one) => columns.find((column) => column.name === one))
   const faults: readonly (readonly [boolean, string])[] = [
@@ -75,6 +85,10 @@ export async function findTable(query: Query, table: Table, publication: string)
     [readable !== 't', `the user may not read it: grant select on ${schema}.${name}`],
     [rowSecurity === 't', 'row-level security hides rows from the user: grant it bypassrls'],
     [generated !== '0', 'generated columns are not in the log: remove them, or serve a table without them'],
+    [
+      naming === 't',
+      'the types regclass, regrole, aclitem and the like show names of other objects, which change without the row: serve a table without them',
+    ],
     [others.length > 0 || key === undefined, 'it needs a primary key of one column that is not deferrable'],
     [
       key !== undefined && !keyTypes[idType].includes(key.type),
