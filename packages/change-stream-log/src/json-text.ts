@@ -1,5 +1,7 @@
+import { endOfJsonString, replaceJsonTokens } from '@freshet/protocol'
+
 /** A string, an integer of sixteen digits or more, or white space. Digits of a fraction or an exponent are no integer. */
-const tokens = /"(?:[^"\\]|\\.)*"|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])|[ \t\r\n]+/g
+const tokens = /"|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])|[ \t\r\n]+/g
 
 /**
  * The bytes of a document from its JSON text, which are kept as they are, except that white space between values is removed
@@ -7,7 +9,7 @@ const tokens = /"(?:[^"\\]|\\.)*"|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])|[ \t\r\n]+/
  */
 export function documentOf(json: string): Buffer {
   return Buffer.from(
-    json.replace(tokens, (token) => {
+    replaceJsonTokens(json, tokens, (token) => {
       if (token.startsWith('"')) return token
       if (token.trim() === '') return ''
       return Number.isSafeInteger(Number(token)) ? token : `"${token}"`
@@ -16,7 +18,7 @@ export function documentOf(json: string): Buffer {
 }
 
 /** A string, a bracket, a comma or a colon. */
-const structure = /"(?:[^"\\]|\\.)*"|[[\]{},:]/g
+const structure = /["[\]{},:]/g
 
 /** The text of each member of a valid JSON object, untouched; `undefined` if the text is no object. */
 export function membersOf(json: string): ReadonlyMap<string, string> | undefined {
@@ -27,11 +29,14 @@ export function membersOf(json: string): ReadonlyMap<string, string> | undefined
   let from = 0
   structure.lastIndex = 0
   for (let match = structure.exec(json); match; match = structure.exec(json)) {
+    const end = match[0] === '"' ? endOfJsonString(json, match.index) : structure.lastIndex
+    structure.lastIndex = end
     const [token] = match
     if (token === '{' || token === '[') depth += 1
     else if (token === '}' || token === ']') depth -= 1
-    if (depth === 1 && name === undefined && token.startsWith('"')) name = String(JSON.parse(token))
-    else if (depth === 1 && token === ':') from = structure.lastIndex
+    if (depth === 1 && name === undefined && token === '"')
+      name = String(JSON.parse(json.slice(match.index, end)))
+    else if (depth === 1 && token === ':') from = end
     else if (name !== undefined && ((depth === 1 && token === ',') || depth === 0)) {
       members.set(name, json.slice(from, match.index).trim())
       name = undefined

@@ -30,6 +30,16 @@ test('L1 a document has the bytes of the row: numbers as written, large integers
   expect(membersOf('{}')?.size).toBe(0)
 })
 
+test.each([
+  ['plain', 'x'],
+  ['of escapes', '\\"'],
+])('L1 a long text, %s, is a value like any other', (_name, text) => {
+  const row = `{"id": "a", "text": "${text.repeat(10_000_000)}", "n": [1, 2]}`
+  expect(documentOf(row).toString() === row.replace(/: /g, ':').replace(/, /g, ',')).toBe(true)
+  expect(membersOf(row)?.get('n')).toBe('[1, 2]')
+  expect(membersOf(row)?.get('text')?.length).toBe(10_000_000 * text.length + 2)
+})
+
 test('L1 rows with invalid ids, tombstones, heartbeats and other tables are passed over', async () => {
   const { topic, writer } = opened()
   writer.commit(set('a', 1), set('no/id', 2), { ...set('x', 3), table: 'elsewhere' }, { op: 'd', id: 'b' })

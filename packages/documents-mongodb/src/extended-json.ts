@@ -12,13 +12,15 @@ import {
   serialize,
   Timestamp,
 } from 'bson'
+import { replaceJsonTokens } from '@freshet/protocol'
 
 /** JavaScript moves integer-like names to the front, so these names are parsed with this mark before them. */
 const MARK = '\uFFFF'
 const markedName = /^"(?:\d|\uFFFF|\\u(?:ffff|003\d))/i
 
-/** A string with the colon that makes it a name, a number that JSON does not have, or an integer of sixteen digits or more. */
-const tokens = /"(?:[^"\\]|\\.)*"(\s*:)?|-?Infinity|NaN|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g
+/** A string, a number that JSON does not have, or an integer of sixteen digits or more. */
+const tokens = /"|-?Infinity|NaN|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g
+const colon = /\s*:/y
 
 /**
  * The BSON of a document from its extended JSON: version 2, canonical or relaxed, or version 1, strict, which Debezium writes.
@@ -27,15 +29,23 @@ const tokens = /"(?:[^"\\]|\\.)*"(\s*:)?|-?Infinity|NaN|(?<![\d.eE+-])-?\d{16,}(
  * @throws {SyntaxError} not the JSON of an object.
  */
 export function bsonOfExtendedJson(text: string): Uint8Array {
-  const value = valueOf(JSON.parse(text.replace(tokens, prepared)))
+  const json = replaceJsonTokens(text, tokens, (token, end) => prepared(token, text, end))
+  const value = valueOf(JSON.parse(json))
   if (!(value instanceof Map)) throw new SyntaxError('expected the extended JSON of a document')
   return serialize(value)
 }
 
-function prepared(token: string, colon: string | undefined): string {
+/** @param end where the token ends in the text. */
+function prepared(token: string, text: string, end: number): string {
   if (token.startsWith('"'))
-    return colon !== undefined && markedName.test(token) ? `"${MARK}${token.slice(1)}` : token
+    return markedName.test(token) && isName(text, end) ? `"${MARK}${token.slice(1)}` : token
   return /\d/.test(token) ? `{"$numberLong":"${token}"}` : `{"$numberDouble":"${token}"}`
+}
+
+/** Whether the string that ends there is the name of a member. */
+function isName(text: string, end: number): boolean {
+  colon.lastIndex = end
+  return colon.test(text)
 }
 
 /** As in `bson`, except that documents are maps. */

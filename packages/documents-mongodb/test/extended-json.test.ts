@@ -110,3 +110,12 @@ test('B25 names keep their order, whatever they are, and objects that only look 
 test.each(['[1]', '5', 'null', '"{}"', '{', ''])('B25 %p is refused', (text) => {
   expect(() => bsonOfExtendedJson(text)).toThrow(SyntaxError)
 })
+
+test.each([
+  ['plain', 'x'],
+  ['of escapes', '\\"'],
+])('B25 a long text, %s, is a value like any other', (_name, text) => {
+  const long = text.repeat(10_000_000)
+  const json = `{"1" : "${long}", "0": {"$numberLong": "5"}}`
+  expect(shown(json) === `{"1":"${long}","0":5}`).toBe(true)
+})

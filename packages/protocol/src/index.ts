@@ -9,6 +9,7 @@ export {
   readPrefer,
 } from './headers.ts'
 export type { Condition, Preferences } from './headers.ts'
+export { endOfJsonString, replaceJsonTokens } from './json-strings.ts'
 export {
   describeLineage,
   formatLineage,
