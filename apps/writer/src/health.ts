@@ -5,7 +5,7 @@ import type { Heartbeat } from './heartbeat.ts'
 import type { Backend } from './store/contract.ts'
 import type { SourceWatch } from './source.ts'
 import type { WriteLimit } from './write-limit.ts'
-import type { WriteCounts } from './writer-router.ts'
+import type { WriteCounts } from './writer-table.ts'
 
 /** A database that is written to: that of the documents, or that of the messages. */
 export interface WatchedDatabase {

@@ -1,7 +1,7 @@
 import { openApp, packageVersion, type OpenApp, type OpenAppOptions } from '@freshet/service'
 import { openBackend } from './store/backend.ts'
 import type { WriterApp } from './writer-app.ts'
-import type { Writer } from './writer-router.ts'
+import type { Writer } from './writer-table.ts'
 import { writerService } from './writer-service.ts'
 
 /** A writer that runs inside another program; mount it by `writerRouter`. */

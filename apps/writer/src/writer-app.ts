@@ -8,7 +8,8 @@ import type { Backend } from './store/contract.ts'
 import { SourceWatch } from './source.ts'
 import { WriteLimit } from './write-limit.ts'
 import { addWriterMetrics } from './writer-metrics.ts'
-import { writerHandler, type Writer } from './writer-router.ts'
+import { writerHandler } from './writer-handler.ts'
+import type { Writer } from './writer-table.ts'
 
 /**
  * An idle writer beats after this silence. Readers report `unproved` after 2 s, which leaves time for a slow beat or

@@ -1,7 +1,7 @@
 import type { BodyBudget, Metrics } from '@freshet/service'
 import type { WatchedDatabase } from './health.ts'
 import type { Backend } from './store/contract.ts'
-import type { WriteCounts } from './writer-router.ts'
+import type { WriteCounts } from './writer-table.ts'
 
 /** What the metrics are read from, at each scrape. */
 export interface WriterNumbers {

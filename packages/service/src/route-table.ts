@@ -118,15 +118,15 @@ export class RouteTable {
   }
 
   /**
-   * The same as middleware of Express 5, whose mounts remove their path from `url`. Unknown paths are left to the app.
-   * Path parameters are also set as `request.params`.
+   * The same as middleware of Express 5, whose mounts remove their path from `url`, or of a host that leaves `prefix` there.
+   * Unknown paths are left to the app. Path parameters are also set as `request.params`.
    */
-  middleware(): Middleware {
+  middleware(prefix = ''): Middleware {
     return (request, response, next) => {
-      const match = this.#match(request.url ?? '', '')
+      const match = this.#match(request.url ?? '', prefix)
       if (!match) return next()
       request.params = { ...match.parameters }
-      return match.path.answer(request, response, match.parameters, baseOf(request, ''))
+      return match.path.answer(request, response, match.parameters, baseOf(request, prefix))
     }
   }
 

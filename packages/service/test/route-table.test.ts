@@ -66,28 +66,37 @@ function byExpress(table: RouteTable, fail: () => Fail): Handler {
   app.enable('case sensitive routing')
   app.enable('strict routing')
   app.use('/v1', table.middleware())
-  app.use(() => {
-    throw new ProblemError('unknown-path')
-  })
+  app.use(refuse)
   const answer: ErrorRequestHandler = (error, request, response, _next) => fail()(request, response, error)
-  app.use(answer)
-  const server = createServer(app)
+  const server = createServer(app.use(answer))
   return (request, response) => void server.emit('request', request, response)
+}
+
+/** The table as middleware without Express, as the writer mounts it on its own port. */
+const byPrefix =
+  (table: RouteTable): Handler =>
+  (...call) =>
+    table.middleware('/v1')(...call, refuse)
+
+function refuse(): never {
+  throw new ProblemError('unknown-path')
 }
 
 /** Whether Express, which matches mount paths without decoding them, finds another path there. */
 const missesMount = (url: string): boolean => /^\/(?:%|v1\\)/.test(url)
 
+const mounts = ['itself', 'prefix', 'Express'] as const
+
 /** The answer of a port with these routes to a request line. */
 async function asked(
-  mount: 'itself' | 'Express',
+  mount: (typeof mounts)[number],
   line: string,
   rows = routes,
   authorization = '',
 ): Promise<string> {
   const table = tableOf(rows)
-  const handler = mount === 'itself' ? byItself(table) : byExpress(table, () => bench.fail)
-  await using bench = await openShell(handler)
+  const handlers = { itself: byItself, prefix: byPrefix, Express: () => byExpress(table, () => bench.fail) }
+  await using bench = await openShell(handlers[mount](table))
   using client = new RawClient(bench.url)
   const token = authorization === '' ? '' : `Authorization: ${authorization}\r\n`
   client.send(`${line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${token}\r\n`)
@@ -99,8 +108,6 @@ const document = (id: string, collection = 'products'): object => ({
   name: '/{collection}/{id}',
   parameters: { collection, id },
 })
-
-const mounts = ['itself', 'Express'] as const
 
 const understood: readonly (readonly [string, object])[] = [
   ['/v1/products/p1', document('p1')],
