@@ -3,6 +3,7 @@ import { membersOf } from './json-text.ts'
 import { droppedCollection, mongodbRemedies } from './mongodb.ts'
 import { orderOf, type SourceBlock, type SourceOrder } from './order.ts'
 import type { LogRecord } from './transport.ts'
+import { lacksValueIn } from './unavailable.ts'
 
 /** The table of a row, with the names that its connector gives. */
 export interface TableName {
@@ -60,12 +61,9 @@ export type DebeziumRecord =
   /** Tombstones and changed definitions. */
   | { readonly kind: 'other' }
 
-/** What Debezium writes for a value that the database did not log, as text and in base64. */
-const unavailable = /"(?:__debezium_unavailable_value|X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==)"/
-
 /** Whether a value of a row was not logged. */
 export function lacksValue({ op, after }: RowRecord): boolean {
-  return after === undefined ? op !== 'd' : unavailable.test(after)
+  return after === undefined ? op !== 'd' : lacksValueIn(after)
 }
 
 const other: DebeziumRecord = { kind: 'other' }

@@ -98,6 +98,25 @@ test('L8 a value that the database did not log is refused, until the row is writ
   expect(table.shown.some((text) => text.includes('X19k'))).toBe(false)
 })
 
+const placeholder = '__debezium_unavailable_value'
+
+test.each<[string, unknown]>([
+  ['bytea', Buffer.from(placeholder).toString('base64')],
+  ['bytea, in hex', Buffer.from(placeholder).toString('hex')],
+  ['text[]', [placeholder]],
+  ['bytea[]', [Buffer.from(placeholder).toString('base64')]],
+  ['integer[], bigint[]', [...Buffer.from(placeholder)]],
+  ['uuid[]', ['b68a35a7-17ad-35b3-af2a-ae46edb4545a']],
+  ['hstore', { [placeholder]: placeholder }],
+  ['hstore, in JSON', JSON.stringify({ [placeholder]: placeholder })],
+])('L8 a value of the type %s that the database did not log is not shown', async (_type, value) => {
+  const { topic, writer } = opened()
+  writer.commit(set('a', value))
+  await using table = new FollowedTable(topic)
+  await table.failed('CONTENT_UNKNOWN')
+  expect(table.shown).toEqual([])
+})
+
 test('L10 while Debezium is silent, the state is not proved current, and again when it writes', async () => {
   const { topic, writer } = opened()
   writer.commit(set('a', 1))

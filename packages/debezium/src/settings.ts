@@ -42,7 +42,7 @@ export function logSettings(
     'heartbeat.interval.ms': '1000',
     'poll.interval.ms': '5',
     'decimal.handling.mode': 'string',
-    'binary.handling.mode': 'base64',
+    'binary.handling.mode': 'bytes',
     'time.precision.mode': 'isostring',
     'event.converting.failure.handling.mode': 'fail',
   }
