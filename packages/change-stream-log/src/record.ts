@@ -74,7 +74,16 @@ const addedToKeys = '__dbz__physicalTableIdentifier'
 /** Decodes one record of Debezium, as written by the JSON converter with or without schemas. */
 export class RecordDecoder {
   /** @throws {ChangeStreamError} UNSUPPORTED: not a record of Debezium, or not as configured in the documentation. */
-  decode({ offset, key, value }: LogRecord): DebeziumRecord {
+  decode(record: LogRecord): DebeziumRecord {
+    try {
+      return this.#decode(record)
+    } catch (error) {
+      if (error instanceof SyntaxError) throw unknown(record.offset, 'valid JSON')
+      throw error
+    }
+  }
+
+  #decode({ offset, key, value }: LogRecord): DebeziumRecord {
     if (value === undefined || value.length === 0) return other
     const members = payloadOf(value)
     if (members === undefined) throw unknown(offset, 'a JSON object as the value')
@@ -111,8 +120,12 @@ export class RecordDecoder {
       )
     const after = members.get('after')
     const hasAfter = after !== undefined && after !== 'null'
-    // MongoDB may not have the document of an update.
-    if (!hasAfter && op !== 'd' && !(connector === 'mongodb' && op === 'u'))
+    // A document of MongoDB is a text, and an update may lack it.
+    if (
+      hasAfter
+        ? connector !== 'mongodb' && !after.startsWith('{')
+        : op !== 'd' && !(connector === 'mongodb' && op === 'u')
+    )
       throw unknown(offset, 'the row in after')
     const logged = hasAfter ? after : undefined
     const row: RowRecord = { kind: 'row', op, table, ...keyOf(key, members, offset), after: logged, origin }
@@ -205,12 +218,20 @@ function keyOf(
   row: ReadonlyMap<string, string>,
   offset: number,
 ): Pick<RowRecord, 'key' | 'keyIsShared'> {
-  const members = key && payloadOf(key)
-  if (members !== undefined)
+  if (key !== undefined && key.length > 0) {
+    const members = payloadOf(key)
+    if (members === undefined)
+      throw unknown(
+        offset,
+        'a JSON object as the key',
+        'Set key.converter=org.apache.kafka.connect.json.JsonConverter, and use no transform that replaces keys.',
+      )
+    for (const text of members.values()) JSON.parse(text)
     return {
       key: new Map([...members].filter(([name]) => name !== addedToKeys)),
       keyIsShared: !members.has(addedToKeys),
     }
+  }
   const texts = [row.get('after'), row.get('before')]
   const id = texts.map((text) => text && membersOf(text)?.get('id')).find((one) => one !== undefined)
   if (id === undefined)

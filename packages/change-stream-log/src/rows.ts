@@ -22,6 +22,15 @@ export function idOf({ place, collection }: Followed, { key, origin }: RowRecord
 
 function columnId(idType: IdType, text: string): Id | undefined {
   const value: unknown = JSON.parse(text)
+  if (typeof value === 'object' && value !== null)
+    throw new ChangeStreamError(
+      'UNSUPPORTED',
+      `expected a text or a number as the key, got ${text.slice(0, 80)}`,
+      {
+        remedy:
+          'Set decimal.handling.mode=string, and take a new snapshot into a new topic, or serve another table.',
+      },
+    )
   // A number as written: a parser would round it.
   const id = typeof value === 'string' ? value : typeof value === 'number' ? text : undefined
   return id !== undefined && isValidId(idType, id) ? id : undefined

@@ -49,8 +49,26 @@ test('L1 rows with invalid ids, tombstones, heartbeats and other tables are pass
   expect(table.content()).toEqual({ a: 1 })
 })
 
+const row = (after: unknown): unknown => ({
+  after,
+  op: 'r',
+  source: { connector: 'postgresql', name: 'app', snapshot: 'last', db: 'shop', table: 'products', lsn: 1 },
+})
+
 test.each<[string, unknown, unknown, RegExp]>([
   ['no JSON', '{"id":1}', 'text', /a JSON object as the value/],
+  ['no valid JSON', { id: 'a' }, '{"op": c, "source": {}}', /valid JSON/],
+  ['a key without its converter', 'Struct{sku=b}', row({ id: 'a', sku: 'b' }), /a JSON object as the key/],
+  ['a key without its name', '"b"', row({ id: 'a', sku: 'b' }), /a JSON object as the key/],
+  ['a key of Avro', '\0\0\0\0\u0001\u0002b', row({ id: 'a', sku: 'b' }), /a JSON object as the key/],
+  ['a key that is no valid JSON', '{"id": b}', row({ id: 'a' }), /valid JSON/],
+  [
+    'a key that is a number of bytes',
+    { id: { scale: 0, value: 'AQ==' } },
+    row({ id: 1 }),
+    /handling.mode=string/,
+  ],
+  ['a row that is a text', { id: 'a' }, row('{"id":"a"}'), /the row in after/],
   ['a row without its envelope', { id: 'a' }, { id: 'a', value: 1 }, /ExtractNewRecordState/],
 ])('L9 %s is refused with what to change', async (_name, key, value, message) => {
   const { topic } = opened()
