@@ -140,6 +140,17 @@ describeIfKafka('a topic of Kafka', () => {
     await eventually(async () => expect((await log.identify(signal)).id).not.toBe(id))
   })
 
+  test('L13 a topic that gets more partitions while it is read is refused', async () => {
+    await create('grows', 1)
+    await send('grows', 'a')
+    const reading = until(logOf('grows'), 0, () => false)
+    await admin.createPartitions({ topics: [{ name: 'grows', count: 2, assignments: [{ brokerIds: [1] }] }] })
+    await expect(reading).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      remedy: expect.stringMatching(/one partition.*new snapshot/),
+    })
+  })
+
   test('L13 a broker that is killed breaks the connection, and the topic is read on afterwards', async () => {
     const log = logOf('plain')
     const reading = until(log, 0, () => false)

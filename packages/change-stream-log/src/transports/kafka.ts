@@ -9,10 +9,20 @@ const WAIT_MS = 250
 const REQUEST_WITHIN_MS = 10_000
 const CHUNK_BYTES = 4 * 1024 * 1024
 const READ_COMMITTED = 1
+/** Partitions may be added at any time: a producer learns of them in minutes, and then writes to all of them. */
+const FIND_EVERY_MS = 1_000
+const onePartition = 'Create the topic with one partition.'
 /** The bit of a batch without records for consumers: marks of Kafka's own transactions. */
 const CONTROL = 0b100000
 
 type FetchedPartition = Awaited<ReturnType<Consumer['fetch']>>['responses'][number]['partitions'][number]
+
+interface FoundTopic {
+  readonly id: string
+  readonly topicId: string
+  readonly partitions: number
+  readonly leader: number
+}
 
 /** One partition of a topic in Kafka. Joins no consumer group and stores nothing: it needs the right to read the topic only. */
 export class KafkaTransport implements LogTransport {
@@ -44,7 +54,7 @@ export class KafkaTransport implements LogTransport {
       return {
         id,
         fault: `but ${this.#topic} has ${partitions} partitions, which have no common order`,
-        remedy: 'Create the topic with one partition.',
+        remedy: onePartition,
       }
     const first = await this.#run('read the first offset', async () => {
       const offsets = await this.#consumer.listOffsets({ topics: [this.#topic], timestamp: -2n })
@@ -60,10 +70,14 @@ export class KafkaTransport implements LogTransport {
   }
 
   async *read(id: string, from: number, signal: AbortSignal): AsyncGenerator<LogChunk> {
-    const topic = await this.#find()
-    if (topic.id !== id) throw new ChangeStreamError('SOURCE_CHANGED', `${this.#topic} was created anew`)
+    let topic = await this.#findAgain(id)
+    let foundAt = this.#clock.now()
     for (let next = from; !signal.aborted;) {
       const askedAt = this.#clock.now()
+      if (askedAt - foundAt >= FIND_EVERY_MS) {
+        topic = await this.#findAgain(id)
+        foundAt = askedAt
+      }
       const partition = await this.#fetch(topic, next)
       const end = Number(partition.lastStableOffset)
       if (end < next)
@@ -78,12 +92,17 @@ export class KafkaTransport implements LogTransport {
     await Promise.resolve(this.#consumer.close(true)).catch(() => undefined)
   }
 
-  async #find(): Promise<{
-    readonly id: string
-    readonly topicId: string
-    readonly partitions: number
-    readonly leader: number
-  }> {
+  /** @throws {ChangeStreamError} SOURCE_CHANGED, UNSUPPORTED: not the topic that was identified, or not any more. */
+  async #findAgain(id: string): Promise<FoundTopic> {
+    const topic = await this.#find()
+    if (topic.id !== id) throw new ChangeStreamError('SOURCE_CHANGED', `${this.#topic} was created anew`)
+    if (topic.partitions === 1) return topic
+    throw new ChangeStreamError('UNSUPPORTED', `${this.#topic} has ${topic.partitions} partitions now`, {
+      remedy: `${onePartition} Take a new snapshot into it.`,
+    })
+  }
+
+  async #find(): Promise<FoundTopic> {
     return await this.#run('find the topic', async () => {
       const metadata = await this.#consumer.metadata({
         topics: [this.#topic],
