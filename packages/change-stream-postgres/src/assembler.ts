@@ -86,6 +86,11 @@ export class TransactionAssembler {
     if (end > this.#through) this.#through = end
   }
 
+  /** A table may be served that could not be when its definition changed. */
+  checkAgain(collection: string): void {
+    this.#changes.push({ kind: 'invalidate-collection', collection })
+  }
+
   /** One message of pgoutput. @throws {ChangeStreamError} UNSUPPORTED */
   message(bytes: Buffer): void {
     this.#apply(decode(bytes))

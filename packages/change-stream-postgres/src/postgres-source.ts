@@ -6,6 +6,7 @@ import { Fences } from './fences.ts'
 import { FollowedServer } from './identity.ts'
 import { LogPosition } from './log-position.ts'
 import { defaultPostgresSourceOptions, type PostgresSourceOptions } from './options.ts'
+import { PublishedTables } from './published-tables.ts'
 import { ReadOnlyUser, type ReadOnlyStatus } from './read-only-user.ts'
 import { PostgresReads } from './reads.ts'
 import { ReplicationStream } from './replication-stream.ts'
@@ -64,7 +65,8 @@ export function postgresSource(connection: PostgresConnection): PostgresSourceAn
   const followed = new FollowedServer()
   const log = new LogPosition(query, followed, applied)
   const fences = new Fences({ clock, nudgeAfterMs: options.nudgeAfterMs, nudge: () => log.nudge() })
-  const shared = { tables, publication, applied, followed, log, fences }
+  const published = new PublishedTables({ query, clock })
+  const shared = { tables, publication, applied, followed, log, fences, published }
   const open = (): Promise<ReplicationStream> =>
     ReplicationStream.open({ ...session, appName: `${appName}-feed` })
   const user = new ReadOnlyUser({ query, tables, session })

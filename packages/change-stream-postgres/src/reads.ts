@@ -15,6 +15,7 @@ import { sqlStateOf } from './errors.ts'
 import type { Fences } from './fences.ts'
 import type { FollowedServer } from './identity.ts'
 import type { LogPosition } from './log-position.ts'
+import type { PublishedTables } from './published-tables.ts'
 import { RowMapping } from './row-json.ts'
 import { Snapshot, type AppliedTransactions } from './transactions.ts'
 
@@ -26,6 +27,7 @@ export interface PostgresReadsParts {
   readonly followed: FollowedServer
   readonly log: LogPosition
   readonly fences: Fences
+  readonly published: PublishedTables
 }
 
 /** How the documents of a table are read. */
@@ -105,13 +107,16 @@ export class PostgresReads implements SourceReads {
 
   async check(
     collections: readonly string[],
-    _signal: AbortSignal,
+    signal: AbortSignal,
   ): Promise<ReadonlyMap<string, string | undefined>> {
-    const { query, publication } = this.#parts
+    const { query, publication, published } = this.#parts
     const faults = new Map<string, string | undefined>()
     for (const collection of collections) {
       const found = await findTable(query, this.#table(collection), publication)
-      faults.set(collection, 'fault' in found ? found.fault : undefined)
+      if ('fault' in found) published.refused(collection)
+      const fault =
+        'fault' in found ? found.fault : await published.faultOf(collection, found.published, signal)
+      faults.set(collection, fault)
     }
     return faults
   }

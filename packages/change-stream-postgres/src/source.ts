@@ -10,6 +10,7 @@ import { Proofs, type Fences } from './fences.ts'
 import { identify, type FollowedServer } from './identity.ts'
 import type { LogPosition } from './log-position.ts'
 import type { PostgresSourceOptions } from './options.ts'
+import type { PublishedTables } from './published-tables.ts'
 import type { ReadOnlyUser } from './read-only-user.ts'
 import type { ReplicationStream } from './replication-stream.ts'
 import { inspectServer, serverBehind, waitForRunning } from './server.ts'
@@ -26,6 +27,7 @@ export interface PostgresSourceParts {
   readonly followed: FollowedServer
   readonly log: LogPosition
   readonly fences: Fences
+  readonly published: PublishedTables
   readonly clock: Clock
   readonly options: PostgresSourceOptions
 }
@@ -105,7 +107,7 @@ export class PostgresSource implements ChangeSource {
     signal.addEventListener('abort', end, { once: true })
     if (signal.aborted) end()
     stream.start(slot, origin.at, publication, feed)
-    const proving = this.#prove(feed, assembler.definitions, proofs, ending.signal)
+    const proving = this.#prove(feed, assembler, proofs, ending.signal)
     try {
       let { at } = origin
       let provedAt: MonotonicMs = Number.NEGATIVE_INFINITY
@@ -163,11 +165,11 @@ export class PostgresSource implements ChangeSource {
   /** Asks for the head of the log again and again, and reports progress to the server. */
   async #prove(
     feed: Receiving,
-    definitions: ChangedDefinitions,
+    assembler: TransactionAssembler,
     proofs: Proofs,
     signal: AbortSignal,
   ): Promise<void> {
-    const { clock, log, fences, options } = this.#parts
+    const { clock, log, fences, options, published } = this.#parts
     while (!signal.aborted) {
       const askedAt = clock.now()
       // Without an answer nothing is proved, and the age of the state grows.
@@ -179,7 +181,10 @@ export class PostgresSource implements ChangeSource {
         feed.wake()
       }
       feed.report()
-      await this.#tellNext(definitions)
+      await this.#tellNext(assembler.definitions)
+      // If it fails, it is asked again.
+      const settled = await published.settled().catch(() => [])
+      for (const collection of settled) assembler.checkAgain(collection)
       await clock.sleep(options.proveEveryMs, signal)
     }
   }

@@ -5,11 +5,15 @@ import { eventually } from '@freshet/testkit'
 import { openDatabase } from './support/open-database.ts'
 import { inWords, listen, openSource, type OpenedSource } from './support/open-source.ts'
 
-const collections: ReadonlyMap<string, IdType> = new Map<string, IdType>([['people', 'string']])
+const collections: ReadonlyMap<string, IdType> = new Map<string, IdType>([
+  ['people', 'string'],
+  ['others', 'string'],
+])
 const tables = [
   `create type address as (street text, city text)`,
   `create type mood as enum ('fine', 'sad')`,
   `create table people (id text primary key, home address, mood mood, value integer)`,
+  'create table others (id text primary key, value integer)',
 ]
 
 let db: TestDatabase
@@ -51,10 +55,37 @@ test('P5 a transaction that wrote before a type was changed, and ends afterwards
   await other.query('commit')
   await other.end()
   await heard.until(() => inWords(heard).some((word) => word.endsWith(' a') || word.startsWith('upsert a')))
-  expect(inWords(heard)).toEqual(['invalidate-collection', 'invalidate a'])
+  expect(inWords(heard)).toEqual(['invalidate-collection', 'invalidate-collection', 'invalidate a'])
   // Later ones are whole again.
   await eventually(async () => {
     await db.admin.query(`update people set value = value + 1 where id = 'b'`)
     expect(inWords(heard).at(-1)).toMatch(/^upsert b .*"superb"/)
   })
+})
+
+test('P9 a table that is published is served when all transactions that wrote to it before have ended', async () => {
+  await using heard = await listen(opened)
+  const { signal } = new AbortController()
+  const fault = async (): Promise<string | undefined> =>
+    (await opened.reads.check(['others'], signal)).get('others')
+  const reports = (): number =>
+    heard.changes.filter((change) => 'collection' in change && change.collection === 'others').length
+  await db.admin.query(`insert into others values ('a', 1)`)
+  expect(await fault()).toBeUndefined()
+  const [other, later] = [await db.connect(), await db.connect()]
+  await other.query('begin')
+  await other.query('update others set value = 2')
+  // Nothing tells that it was unpublished for a moment. What the transaction wrote is not in the feed.
+  await db.admin.query('alter publication freshet drop table others')
+  await db.admin.query('alter publication freshet add table others')
+  expect(await fault()).toMatch(/transactions that wrote to it before/)
+  await later.query(`begin; insert into others values ('b', 1)`)
+  const before = reports()
+  await other.query('commit')
+  await eventually(() => expect(reports()).toBeGreaterThan(before))
+  // Those that wrote afterwards are not waited for.
+  expect(await fault()).toBeUndefined()
+  await later.query('commit')
+  await heard.until(() => inWords(heard).some((word) => word.startsWith('upsert b')))
+  await Promise.all([other.end(), later.end()])
 })

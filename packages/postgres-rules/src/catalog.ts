@@ -62,12 +62,22 @@ select c.relkind, c.relpersistence, c.relispartition, c.relreplident, row_securi
   exists (select from pg_type where oid in (${typesOfTable}) and typnamespace = 'pg_catalog'::regnamespace
     and (typname ~ '^reg' or typname = 'aclitem')),
   (select count(*) from pg_event_trigger where evtname = any($4::text[]) and evtenabled in ('O', 'A')),
-  ${fingerprintOf('c.oid')}
+  ${fingerprintOf('c.oid')}, c.oid::text,
+  (select string_agg(concat_ws('/', p.oid, p.xmin, pr.oid, pr.xmin), ',') from pg_publication p
+    left join pg_publication_rel pr on pr.prpubid = p.oid and pr.prrelid = c.oid where p.pubname = $3)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = $1 and c.relname = $2`
 
+/** How a table is published. */
+export interface Published {
+  /** Its OID. */
+  readonly table: string
+  /** Changes when the publication does, or what it says of the table. */
+  readonly state: string
+}
+
 /** What is wrong with a table, or how it is read. */
-export type Found = { readonly fault: string } | { readonly layout: Layout }
+export type Found = { readonly fault: string } | { readonly layout: Layout; readonly published: Published }
 
 /** Looks a table up, and whether its rows can be followed and read exactly. */
 export async function findTable(query: Query, table: Table, publication: string): Promise<Found> {
@@ -75,7 +85,8 @@ export async function findTable(query: Query, table: Table, publication: string)
   const [row] = await query(tableQuery, [schema, name, publication, eventTriggers])
   if (row === undefined) return { fault: `the table ${schema}.${name} does not exist` }
   const [kind, persistence, partition, identity, rowSecurity, readable, generated] = row
-  const [columnsJson, keyJson, published, filtered, allKinds, naming, triggers, fingerprint] = row.slice(7)
+  const [columnsJson, keyJson, published, filtered, allKinds, naming, triggers, fingerprint, oid, state] =
+    row.slice(7)
   const columns = columnsIn(columnsJson)
   const [key, ...others] = namesIn(keyJson).map((one) => columns.find((column) => column.name === one))
   const faults: readonly (readonly [boolean, string])[] = [
@@ -110,7 +121,7 @@ export async function findTable(query: Query, table: Table, publication: string)
   if (fault !== undefined) return { fault }
   if (key === undefined || typeof fingerprint !== 'string')
     throw new TypeError(`expected the key and the layout of ${schema}.${name}`)
-  return { layout: { columns, key, fingerprint } }
+  return { layout: { columns, key, fingerprint }, published: { table: oid ?? '', state: state ?? '' } }
 }
 
 function columnsIn(json: Field): readonly Column[] {
