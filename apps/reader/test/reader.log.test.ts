@@ -48,6 +48,8 @@ describeIfNats('a reader on a log', () => {
     nc = await connect({ servers: nats.uri.slice(7) })
     manager = await jetstreamManager(nc)
     await manager.streams.add({ name: 'app', subjects: ['app.>'] })
+    for (const type of ['STARTED', 'IN_PROGRESS', 'COMPLETED'])
+      await publish({ id: type }, { id: type, type, aggregate_type: 'Initial Snapshot', timestamp: 1 })
     await commit({ a: { id: 'a', price: 1.5 }, b: { id: 'b', price: 2 } })
     service = await startReader(`${nats.uri}/app`, [])
     await eventually(async () => expect((await get('/a')).status).toBe(200))

@@ -3,16 +3,16 @@ import type { Change } from '@freshet/protocol'
 import { ClusterOrder } from './cluster-order.ts'
 import type { FollowedTables } from './collections.ts'
 import { Commits } from './commits.ts'
-import { mongodbRemedies } from './mongodb.ts'
 import {
   RecordDecoder,
   type DebeziumRecord,
+  type SnapshotRecord,
   type RecordOrigin,
   type RowRecord,
   type TruncateRecord,
 } from './record.ts'
 import { lost, RowChanges } from './row-changes.ts'
-import { Snapshots } from './snapshots.ts'
+import { snapshotRemedies, Snapshots } from './snapshots.ts'
 import { Transactions, type Event } from './transactions.ts'
 import type { LogRecord } from './transport.ts'
 
@@ -83,6 +83,10 @@ export class LogAssembler {
   goLive(): void {
     const { fault } = this.#rows.known
     if (fault !== undefined) throw fault
+    if (!this.#snapshots.any)
+      throw new ChangeStreamError('CONTENT_UNKNOWN', 'expected a log that begins with a snapshot, got none', {
+        remedy: snapshotRemedies.missing,
+      })
     if (this.#sharedKeys && this.#wholeFrom > 0)
       throw new ChangeStreamError('UNSUPPORTED', 'expected keys that name their table, in a compacted log', {
         remedy: 'Use ByLogicalTableRouter, or a topic that is not compacted.',
@@ -122,9 +126,7 @@ export class LogAssembler {
       case 'heartbeat':
         return this.#heartbeat(decoded.atMs, offset)
       case 'snapshot':
-        if (decoded.status === 'started') return this.#beginSnapshot(offset, true)
-        this.#completeSnapshot()
-        return this.#clusterOrder?.completed(decoded.atMs)
+        return this.#notified(decoded, offset)
       case 'other':
     }
   }
@@ -144,7 +146,6 @@ export class LogAssembler {
   #change(event: RowRecord | TruncateRecord, bytes: number, offset: number): void {
     this.#endSnapshot()
     if (this.#clusterOrder === undefined) return this.#inTransaction(event, bytes, offset)
-    if (!this.#snapshots.any) this.#lacks('the log has no snapshot of what there was before its first change')
     this.#clusterOrder.change(event, bytes, offset)
   }
 
@@ -193,11 +194,8 @@ export class LogAssembler {
   }
 
   /** The log lacks a change. Only a new snapshot can tell what it was. */
-  #lacks(what: string): void {
-    this.#rows.lacks(
-      'transaction',
-      new ChangeStreamError('CONTENT_UNKNOWN', what, { remedy: 'Take a new snapshot into a new topic.' }),
-    )
+  #lacks(what: string, remedy = 'Take a new snapshot into a new topic.'): void {
+    this.#rows.lacks('transaction', new ChangeStreamError('CONTENT_UNKNOWN', what, { remedy }))
   }
 
   #snapshotRow(row: RowRecord, offset: number): void {
@@ -206,30 +204,42 @@ export class LogAssembler {
       this.#clusterOrder?.endBefore(order?.commit, offset)
       return this.#rows.row(row)
     }
-    if (this.#clusterOrder !== undefined && !this.#snapshots.announced)
+    if (!this.#snapshots.running)
       throw new ChangeStreamError(
         'UNSUPPORTED',
         `expected a notification of the snapshot before its rows, at offset ${offset}`,
-        { remedy: mongodbRemedies.snapshots },
+        { remedy: snapshotRemedies.missing },
       )
-    if (this.#snapshots.isFirst(row.origin)) this.#beginSnapshot(offset)
+    this.#snapshots.read()
     const followed = this.#tables.find(row.table)
-    if (this.#snapshots.read(row.origin, followed?.collection) && followed !== undefined)
+    if (followed !== undefined && this.#snapshots.isFirst(followed.collection))
       this.#rows.empty(followed.collection)
     this.#rows.row(row)
-    if (snapshot === 'last' && !this.#snapshots.announced) this.#completeSnapshot()
   }
 
-  #beginSnapshot(offset: number, announced = false): void {
+  #notified({ status, atMs, keyIsShared }: SnapshotRecord, offset: number): void {
+    // The router that names the table in keys cannot read records of MongoDB.
+    if (!keyIsShared) this.#clusterOrder = undefined
+    if (status === 'started') return this.#beginSnapshot(offset)
+    if (status === 'reading') return this.#snapshots.read()
+    if (status === 'skipped') return this.#endSnapshot()
+    // Connectors that read only the definitions of tables notify of a snapshot too. MongoDB has none, but may be without collections.
+    if (!this.#snapshots.hasRead && this.#clusterOrder === undefined)
+      this.#lacks('the snapshot has read no table', snapshotRemedies.unread)
+    this.#completeSnapshot()
+    this.#clusterOrder?.completed(atMs)
+  }
+
+  #beginSnapshot(offset: number): void {
     if (this.#rows.live) throw lost(`a new snapshot begins at offset ${offset}`)
     this.#commits.startAnew()
     this.#rows.known.forgetTransactions()
-    this.#snapshots.begin(this.#rows.known.collections(), announced)
+    this.#snapshots.begin(this.#rows.known.collections())
   }
 
   /** What comes is not of a snapshot. @throws {ChangeStreamError} CONTENT_UNKNOWN, UNSUPPORTED */
   #endSnapshot(): void {
-    if (this.#snapshots.announced) this.#lacks('the snapshot has not been completed')
+    if (this.#snapshots.running) this.#lacks('the snapshot has not been completed')
     this.#completeSnapshot()
   }
 

@@ -6,6 +6,7 @@ import { defaultLogSourceOptions } from './options.ts'
 import { silenceRemedies } from './proofs.ts'
 import { lacksValue, RecordDecoder, type DebeziumRecord, type RowRecord } from './record.ts'
 import { documentIn } from './rows.ts'
+import { snapshotRemedies } from './snapshots.ts'
 import type { LogIdentity, LogRecord, LogTransport } from './transport.ts'
 
 /** What was found out about one requirement of a log. */
@@ -71,11 +72,9 @@ class Seen {
     defaultLogSourceOptions.maxOpenBytes,
   )
   readonly #tables = new Map<string, Table>()
-  readonly #counts = { records: 0, heartbeats: 0, transactions: 0, loose: 0 }
-  /** The offset of the first record of each snapshot. */
-  readonly #snapshots = new Map<string, number>()
-  /** The offsets of the notifications of snapshots. */
-  readonly #announced: number[] = []
+  readonly #counts = { records: 0, heartbeats: 0, changes: 0, transactions: 0, loose: 0 }
+  /** The offset at which each snapshot begins. */
+  readonly #snapshots: number[] = []
   readonly #servers = new Set<string>()
   #malformed: ChangeStreamError | undefined
   #fault: ChangeStreamError | undefined
@@ -111,9 +110,9 @@ class Seen {
   }
 
   examination({ fault, remedy }: LogIdentity, nowMs: number, silentAfterMs: number): LogExamination {
-    this.#assemble(() => this.#assembler.goLive())
-    const { records, heartbeats, transactions, loose } = this.#counts
-    const snapshots = this.#announced.length > 0 ? this.#announced : [...this.#snapshots.values()]
+    const snapshots = this.#snapshots
+    if (snapshots.length > 0) this.#assemble(() => this.#assembler.goLive())
+    const { records, heartbeats, changes, transactions, loose } = this.#counts
     const ageMs = this.#lastMs === undefined ? undefined : Math.max(0, Math.round(nowMs - this.#lastMs))
     const findings: readonly LogFinding[] = [
       finding(
@@ -142,7 +141,7 @@ class Seen {
       ),
       finding(
         'transactions',
-        loose === 0 && (transactions > 0 || this.#tables.size === 0 || this.#snapshots.size > 0),
+        loose === 0 && (transactions > 0 || changes === 0),
         `${transactions} transactions, ${loose} changes outside of one`,
         'Set provide.transaction.metadata=true, use no XA transactions of MySQL or MariaDB, and take a new snapshot into a new topic.',
       ),
@@ -162,9 +161,11 @@ class Seen {
       ),
       finding(
         'one snapshot',
-        snapshots.length <= 1,
-        snapshots.map((offset) => `at offset ${offset}`).join(', ') || 'none, so only what was changed since',
-        'Take a new snapshot into a new topic: what was deleted between two snapshots left no trace.',
+        snapshots.length === 1,
+        snapshots.map((offset) => `at offset ${offset}`).join(', ') || 'none',
+        snapshots.length === 0
+          ? snapshotRemedies.missing
+          : 'Take a new snapshot into a new topic: what was deleted between two snapshots left no trace.',
       ),
       ...this.#keys(),
       ...this.#values(),
@@ -209,17 +210,14 @@ class Seen {
   #decoded(decoded: DebeziumRecord, { offset }: LogRecord): void {
     if (decoded.kind === 'begin') this.#counts.transactions += 1
     if (decoded.kind === 'heartbeat') this.#counts.heartbeats += 1
-    if (decoded.kind === 'snapshot' && decoded.status === 'started') this.#announced.push(offset)
+    if (decoded.kind === 'snapshot' && decoded.status === 'started') this.#snapshots.push(offset)
     if (!('origin' in decoded)) return
-    const { server, connector, snapshot, transaction, order } = decoded.origin
+    const { server, connector, snapshot, transaction } = decoded.origin
     this.#servers.add(server)
     // MongoDB's changes need no transaction.
     if (transaction === undefined && snapshot === undefined)
       this.#counts[connector === 'mongodb' ? 'transactions' : 'loose'] += 1
-    if (snapshot !== undefined && snapshot !== 'incremental') {
-      const id = `${server} ${order?.change ?? ''}`
-      if (!this.#snapshots.has(id)) this.#snapshots.set(id, offset)
-    }
+    if (snapshot === undefined) this.#counts.changes += 1
     if (decoded.kind !== 'row') return
     const { database, schema, table } = decoded.table
     const name = [database, schema, table].filter((part) => part !== undefined).join('.')

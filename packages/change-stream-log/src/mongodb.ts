@@ -4,8 +4,6 @@ import type { RowRecord, TruncateRecord } from './record.ts'
 
 /** What to change if records of MongoDB lack something. */
 export const mongodbRemedies = {
-  snapshots:
-    'Set notification.enabled.channels=sink and notification.sink.topic.name, and take a new snapshot into a new topic.',
   clusterTime: 'Set cursor.pipeline as in docs/debezium.md, and take a new snapshot into a new topic.',
   postImages:
     'Enable changeStreamPreAndPostImages for the collection, and set capture.mode.full.update.type=post_image.',

@@ -49,6 +49,15 @@ export interface TruncateRecord {
   readonly origin: RecordOrigin
 }
 
+/** What Debezium notifies of a snapshot: it begins, reads a table, has read everything, or is not taken. */
+export interface SnapshotRecord {
+  readonly kind: 'snapshot'
+  readonly status: 'started' | 'reading' | 'completed' | 'skipped'
+  readonly atMs: number
+  /** See `RowRecord`. */
+  readonly keyIsShared: boolean
+}
+
 export type DebeziumRecord =
   | RowRecord
   | TruncateRecord
@@ -56,9 +65,8 @@ export type DebeziumRecord =
   | { readonly kind: 'begin'; readonly transaction: string }
   | { readonly kind: 'end'; readonly transaction: string; readonly events: number }
   | { readonly kind: 'heartbeat'; readonly atMs: number }
-  /** A snapshot begins, or was completed, as Debezium notifies. */
-  | { readonly kind: 'snapshot'; readonly status: 'started' | 'completed'; readonly atMs: number }
-  /** Tombstones and changed definitions. */
+  | SnapshotRecord
+  /** Tombstones, changed definitions, and other notifications. */
   | { readonly kind: 'other' }
 
 /** Whether a value of a row was not logged. */
@@ -89,7 +97,7 @@ export class RecordDecoder {
     if (members === undefined) throw unknown(offset, 'a JSON object as the value')
     const status = jsonIn(members, 'status')
     if (status === 'BEGIN' || status === 'END') return markOf(status, members, offset)
-    if (members.has('aggregate_type')) return notificationOf(members)
+    if (members.has('aggregate_type')) return notificationOf(key, members)
     const sourceText = members.get('source')
     const op = jsonIn(members, 'op')
     if (sourceText === undefined || op === undefined) {
@@ -170,13 +178,22 @@ function markOf(
   return { kind: 'end', transaction, events: typeof events === 'number' ? events : 0 }
 }
 
-/** Where snapshots begin and end. Debezium notifies of more. */
-function notificationOf(members: ReadonlyMap<string, string>): DebeziumRecord {
+const statuses: Readonly<Record<string, SnapshotRecord['status']>> = {
+  STARTED: 'started',
+  IN_PROGRESS: 'reading',
+  TABLE_CHUNK_IN_PROGRESS: 'reading',
+  COMPLETED: 'completed',
+  SKIPPED: 'skipped',
+}
+
+/** Debezium notifies of more. */
+function notificationOf(key: Uint8Array | undefined, members: ReadonlyMap<string, string>): DebeziumRecord {
   if (jsonIn(members, 'aggregate_type') !== 'Initial Snapshot') return other
-  const type = jsonIn(members, 'type')
+  const status = statuses[String(jsonIn(members, 'type'))]
   const atMs = Number(jsonIn(members, 'timestamp'))
-  if (type === 'STARTED') return { kind: 'snapshot', status: 'started', atMs }
-  return type === 'COMPLETED' ? { kind: 'snapshot', status: 'completed', atMs } : other
+  const keyMembers = key && payloadOf(key)
+  const keyIsShared = keyMembers !== undefined && !keyMembers.has(addedToKeys)
+  return status === undefined ? other : { kind: 'snapshot', status, atMs, keyIsShared }
 }
 
 /** For PostgreSQL the number of the transaction: behind the colon is the place of one record of it. */

@@ -1,12 +1,19 @@
-import type { RecordOrigin } from './record.ts'
+/** What to change if a log does not begin with a snapshot. */
+export const snapshotRemedies = {
+  missing:
+    'Set notification.enabled.channels=sink and notification.sink.topic.name, and take a new snapshot into a new topic, as docs/debezium.md says: a connector that keeps its place takes none.',
+  unread:
+    'Create the tables, use a snapshot.mode that reads them, such as initial, and take a new snapshot into a new topic.',
+} as const
 
-/** Which rows belong to one snapshot. It replaces everything: what was deleted since an earlier one left no trace. */
+/**
+ * The snapshots whose beginning and end Debezium notifies of. Each replaces everything: what was deleted since an earlier one left
+ * no trace.
+ */
 export class Snapshots {
-  /** The place of the latest one in the database's log, which all of its rows have. */
-  #place: string | undefined
   #any = false
   #running = false
-  #announced = false
+  #hasRead = false
   /** Collections that had rows before the snapshot that runs, and have none in it so far. */
   readonly #before = new Set<string>()
 
@@ -15,47 +22,39 @@ export class Snapshots {
     return this.#any
   }
 
+  /** Whether the latest one has not ended. */
   get running(): boolean {
     return this.#running
   }
 
-  /** Whether Debezium has notified of the beginning of the one that runs, and not of its end. */
-  get announced(): boolean {
-    return this.#announced
-  }
-
-  /** Whether a row is the first of a snapshot. Never if its beginning is announced. */
-  isFirst({ snapshot, order, server }: RecordOrigin): boolean {
-    if (this.#announced) return false
-    if (order === undefined) return !this.#running
-    return placeOf(server, order.change) !== this.#place || (snapshot === 'first' && this.#running)
+  /** Whether the latest one has read a table, which may be empty. */
+  get hasRead(): boolean {
+    return this.#hasRead
   }
 
   /** @param collections those that have rows. */
-  begin(collections: readonly string[], announced: boolean): void {
+  begin(collections: readonly string[]): void {
     for (const collection of collections) this.#before.add(collection)
     this.#any = true
     this.#running = true
-    this.#announced = announced
+    this.#hasRead = false
   }
 
-  /** A row of the snapshot was read. Returns whether it is the first of its collection, whose earlier rows are gone. */
-  read({ server, order }: RecordOrigin, collection: string | undefined): boolean {
-    this.#place = order && placeOf(server, order.change)
-    this.#running = true
-    return collection !== undefined && this.#before.delete(collection)
+  /** A table is read. */
+  read(): void {
+    this.#hasRead = true
+  }
+
+  /** Whether a row of a collection is the first of it, whose earlier rows are gone. */
+  isFirst(collection: string): boolean {
+    return this.#before.delete(collection)
   }
 
   /** Returns a collection that had rows, and has none in the snapshot. */
   end(): string | undefined {
     this.#running = false
-    this.#announced = false
     const [collection] = this.#before
     this.#before.clear()
     return collection
   }
-}
-
-function placeOf(server: string, change: string): string {
-  return `${server} ${change}`
 }

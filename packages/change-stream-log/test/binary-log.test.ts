@@ -98,7 +98,7 @@ test('L7 after a new snapshot, ids of transactions may be used again: MySQL was 
   old.commit(...both(1))
   await using live = new FollowedTable(topic)
   await live.reached()
-  const reset = new DebeziumWriter(topic, { connector: 'mysql' })
+  const reset = new DebeziumWriter(topic, { connector: 'mysql', begins: 'with nothing' })
   topic.append(...reset.snapshot([{ id: 'a', value: 2 }]))
   reset.commit(...both(3))
   await live.failed('HISTORY_LOST')

@@ -36,7 +36,11 @@ function openBench(schemas: boolean): Promise<SourceBench> {
       done().then(() => writer.commit({ table: 'elsewhere', op: 'c', id: 'x', after: { id: 'x' } })),
     drop: () => done().then(() => writer.commit({ op: 't' })),
     cut: () => done().then(() => topic.cut()),
-    becomeAnother: () => done().then(() => topic.recreate()),
+    becomeAnother: async () => {
+      await done()
+      topic.recreate()
+      topic.append(...writer.snapshot([]))
+    },
     [Symbol.asyncDispose]: () => done().then(() => clearInterval(beats)),
   })
 }

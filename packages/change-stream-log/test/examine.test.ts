@@ -11,7 +11,7 @@ async function missingIn(
   change: (log: { topic: MemoryTopic; writer: DebeziumWriter }) => void,
 ): Promise<readonly string[]> {
   const topic = new MemoryTopic()
-  const writer = new DebeziumWriter(topic)
+  const writer = new DebeziumWriter(topic, { begins: 'with nothing' })
   change({ topic, writer })
   const { findings } = await examineLog(topic, () => Date.now(), 60_000, new AbortController().signal)
   for (const { stands, remedy } of findings) expect(remedy === undefined).toBe(stands)
@@ -31,8 +31,8 @@ test('L15 a log is examined: what is missing is named, with the setting', async 
     writer.beat()
   }
   expect(await missingIn(complete)).toEqual([])
-  expect(await missingIn(() => undefined)).toEqual(['records', 'heartbeats', 'alive'])
-  expect(await missingIn(({ writer }) => writer.commit(set('a', 2)))).toEqual(['heartbeats'])
+  expect(await missingIn(() => undefined)).toEqual(['records', 'heartbeats', 'alive', 'one snapshot'])
+  expect(await missingIn(({ writer }) => writer.commit(set('a', 2)))).toEqual(['heartbeats', 'one snapshot'])
   const found = async (entries: (writer: DebeziumWriter) => readonly Entry[]): Promise<readonly string[]> =>
     await missingIn((log) => {
       complete(log)
@@ -71,7 +71,9 @@ test('L15 what a log of MongoDB lacks is named with the setting, and each of its
   }
   topic.append(...writer.changes({ id: 'a' }))
   writer.beats(2)
-  expect(await examined()).toEqual({ 'nothing missing': 'Take a new snapshot into a new topic.' })
+  expect(await examined()).toEqual({
+    'one snapshot': expect.stringMatching(/^Set notification.*new snapshot/),
+  })
   topic.append(...writer.snapshot({ id: 'a' }), ...writer.changes({ id: 'a' }))
   writer.beats(2)
   expect(await examined()).toEqual({})

@@ -71,8 +71,8 @@ test.each<[string, unknown, unknown, RegExp]>([
   ['a row that is a text', { id: 'a' }, row('{"id":"a"}'), /the row in after/],
   ['a row without its envelope', { id: 'a' }, { id: 'a', value: 1 }, /ExtractNewRecordState/],
 ])('L9 %s is refused with what to change', async (_name, key, value, message) => {
-  const { topic } = opened()
-  topic.append([key, value])
+  const { topic, writer } = opened()
+  topic.append(writer.notification('STARTED'), [key, value])
   await using table = new FollowedTable(topic)
   await table.failed('UNSUPPORTED')
   expect(table.reasons.join()).toMatch(message)

@@ -19,14 +19,18 @@ export interface ConnectOptions {
 /** Kafka Connect with one connector, in about six seconds. Its place in the database's log survives a kill. */
 export class Connect implements AsyncDisposable {
   readonly server: Server
+  /** The connector in the REST interface. */
+  readonly uri: string
 
-  private constructor(server: Server) {
+  private constructor(uri: string, server: Server) {
+    this.uri = uri
     this.server = server
   }
 
   static async open({ jars, kafka, connector, flushEveryMs = 1_000 }: ConnectOptions): Promise<Connect> {
     const port = await findFreePort()
     const name = connector['name'] ?? 'freshet'
+    const uri = `http://127.0.0.1:${port}/connectors/${name}`
     const server = await Server.open('Kafka Connect', async (folder) => {
       const [worker, source] = [join(folder, 'worker.properties'), join(folder, 'connector.properties')]
       await writeFile(
@@ -46,10 +50,10 @@ export class Connect implements AsyncDisposable {
       return {
         program: 'java',
         args: [...javaFlags(jars, 256), 'org.apache.kafka.connect.cli.ConnectStandalone', worker, source],
-        ready: () => running(`http://127.0.0.1:${port}/connectors/${name}/status`),
+        ready: () => running(`${uri}/status`),
       }
     })
-    return new Connect(server)
+    return new Connect(uri, server)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -37,6 +37,9 @@ export function logSettings(
     'topic.creation.default.replication.factor': '1',
     'topic.creation.default.retention.ms': '-1',
     'topic.creation.default.retention.bytes': '-1',
+    // Where a snapshot begins and ends.
+    'notification.enabled.channels': 'sink',
+    'notification.sink.topic.name': `${prefix}.notifications`,
     'provide.transaction.metadata': 'true',
     'skipped.operations': 'none',
     'heartbeat.interval.ms': '1000',
@@ -99,9 +102,6 @@ export function mongoDbSettings(
     'cursor.pipeline': JSON.stringify(mongoDbPipeline),
     // Otherwise Debezium does not start again if it is killed when it has just begun a snapshot.
     'snapshot.mode': 'when_needed',
-    // Where a snapshot begins and ends.
-    'notification.enabled.channels': 'sink',
-    'notification.sink.topic.name': `${log.prefix}.notifications`,
     ...logSettings(log, byName),
   }
 }

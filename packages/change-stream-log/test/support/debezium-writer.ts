@@ -17,6 +17,8 @@ export interface WriterOptions {
   readonly connector?: Connector
   /** As with `binlog_transaction_compression=ON` of MySQL: all events of a transaction have one place. */
   readonly compressed?: boolean
+  /** Nothing, as of a connector that keeps its place. Default: the log begins with a snapshot of an empty table. */
+  readonly begins?: 'with nothing'
 }
 
 type Connector = 'postgresql' | 'mysql' | 'mariadb'
@@ -29,18 +31,20 @@ export class DebeziumWriter {
   #lsn = 1_000
   #txId = 700
   #commitLsn = 0
+  #notifications = 0
   readonly #schemas: boolean
   readonly #connector: Connector
   readonly #compressed: boolean
 
   constructor(
     topic: MemoryTopic,
-    { schemas = false, connector = 'postgresql', compressed = false }: WriterOptions = {},
+    { schemas = false, connector = 'postgresql', compressed = false, begins }: WriterOptions = {},
   ) {
     this.#topic = topic
     this.#schemas = schemas
     this.#connector = connector
     this.#compressed = compressed
+    if (begins === undefined) topic.append(...this.snapshot([]))
   }
 
   /** Appends a transaction. */
@@ -73,12 +77,23 @@ export class DebeziumWriter {
     return this.#connector === 'mysql' ? entries : [begin, ...entries]
   }
 
-  /** The records of a snapshot of the table. */
+  /** The notification of a snapshot, of which each has an id of its own. */
+  notification(type: string): Entry {
+    this.#notifications += 1
+    const id = `${this.#txId}-${this.#notifications}`
+    const value = { id, type, aggregate_type: 'Initial Snapshot', additional_data: { connector_name: 'app' } }
+    return [
+      this.#wrapped({ id, ...identifier('app.notifications') }),
+      this.#wrapped({ ...value, timestamp: Date.now() }),
+    ]
+  }
+
+  /** The records of a snapshot of the table: that it begins, and reads the table, its rows, and that it is complete. */
   snapshot(rows: readonly Readonly<Record<string, unknown>>[]): readonly Entry[] {
     this.#lsn += 8
     const mark = (index: number): string =>
       index === rows.length - 1 ? 'last' : index === 0 ? 'first' : 'true'
-    return rows.map((after, index) => [
+    const read = rows.map((after, index): Entry => [
       this.#key('products', String(after['id'])),
       this.#value({
         before: null,
@@ -88,6 +103,8 @@ export class DebeziumWriter {
         transaction: null,
       }),
     ])
+    const begun = ['STARTED', 'IN_PROGRESS'].map((type) => this.notification(type))
+    return [...begun, ...read, this.notification('COMPLETED')]
   }
 
   #change(write: Write, order: number): readonly Entry[] {
