@@ -6,9 +6,10 @@ import {
   installNats,
   Kafka,
   Nats,
+  postgresRights,
   postgresSettings,
 } from '@freshet/debezium'
-import { TestDatabase } from '@freshet/postgres'
+import { TestDatabase, testUser } from '@freshet/postgres'
 import { seededRandom } from '@freshet/testkit'
 import { Bridge } from './support/log/bridge.ts'
 import { answering, judge, killUnderLoad } from './support/log/judge.ts'
@@ -24,7 +25,9 @@ const testIfInstalled = jars === undefined || nats === undefined ? test.skip : t
 testIfInstalled(
   'PostgreSQL → Debezium → Kafka → two readers, and → NATS → one: no wrong answer, whatever is killed',
   async () => {
-    await using db = await TestDatabase.open({ statements: postgresTables })
+    await using db = await TestDatabase.open({
+      statements: [...postgresTables, ...postgresRights(testUser, ['public.products', 'public.filler'])],
+    })
     await using kafka = await Kafka.open(String(jars))
     await using stream = await Nats.open(String(nats))
     const topic = `kafka://${kafka.address}/app.all`
@@ -32,9 +35,8 @@ testIfInstalled(
       jars: String(jars),
       kafka: kafka.address,
       connector: {
-        ...postgresSettings(db.server.uri(), { prefix: 'app', topic: 'app.all' }),
+        ...postgresSettings(db.uri, { prefix: 'app', topic: 'app.all' }),
         'table.include.list': 'public.products,public.filler',
-        'publication.autocreate.mode': 'filtered',
       },
     })
     await using _ = new Bridge(topic, stream.uri, 'app')

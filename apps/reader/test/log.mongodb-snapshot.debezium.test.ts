@@ -4,6 +4,7 @@ import { Connect, ifInstalled, installJars, Kafka, mongoDbSettings } from '@fres
 import { openLog, parseLogAddress } from '@freshet/change-stream-log'
 import { systemClock } from '@freshet/kit'
 import { eventually, holdReplication, openTestDatabase } from '@freshet/testkit'
+import { connectorUri } from './support/log/mongodb-connector.ts'
 import { JudgedReader } from './support/log/judged-reader.ts'
 
 const jars = await ifInstalled('Kafka and Debezium', installJars)
@@ -63,7 +64,7 @@ testIfInstalled(
     await using connect = await Connect.open({
       jars: String(jars),
       kafka: kafka.address,
-      connector: mongoDbSettings(db.adminUri, db.database, { prefix: 'app', topic: 'app.all' }),
+      connector: mongoDbSettings(await connectorUri(db), db.database, { prefix: 'app', topic: 'app.all' }),
       flushEveryMs: 20,
     })
     const killAndDelete = async (n: number): Promise<void> => {
@@ -98,12 +99,13 @@ testIfInstalled(
       .collection<{ readonly _id: string; readonly value: number }>('products')
     await products.insertOne({ _id: 'mark', value: 0 }, { writeConcern: { w: 'majority' } })
     await using kafka = await Kafka.open(String(jars))
+    const uri = await connectorUri(db)
     const held = await holdReplication(db)
     await products.updateOne({ _id: 'mark' }, { $set: { value: 999 } }, { writeConcern: { w: 1 } })
     await using connect = await Connect.open({
       jars: String(jars),
       kafka: kafka.address,
-      connector: mongoDbSettings(db.adminUri, db.database, { prefix: 'app', topic: 'app.all' }),
+      connector: mongoDbSettings(uri, db.database, { prefix: 'app', topic: 'app.all' }),
     })
     await using reader = await JudgedReader.open(`kafka://${kafka.address}/app.all`, db.database)
     const shows = async (value: number): Promise<void> => {

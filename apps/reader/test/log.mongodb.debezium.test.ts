@@ -3,6 +3,7 @@ import { Connect, ifInstalled, installJars, Kafka, mongoDbSettings } from '@fres
 import { bsonValues, eventually, openTestDatabase, seededRandom } from '@freshet/testkit'
 import { answering, judge, killUnderLoad } from './support/log/judge.ts'
 import { JudgedMongoDb } from './support/log/judged-mongodb.ts'
+import { connectorUri } from './support/log/mongodb-connector.ts'
 import { JudgedReader } from './support/log/judged-reader.ts'
 
 const jars = await ifInstalled('Kafka and Debezium', installJars)
@@ -43,7 +44,7 @@ testIfInstalled(
     await using connect = await Connect.open({
       jars: String(jars),
       kafka: kafka.address,
-      connector: mongoDbSettings(db.adminUri, db.database, { prefix: 'app', topic: 'app.all' }),
+      connector: mongoDbSettings(await connectorUri(db), db.database, { prefix: 'app', topic: 'app.all' }),
     })
     await using one = await JudgedReader.open(topic, db.database)
     await using two = await JudgedReader.open(topic, db.database)

@@ -2,8 +2,8 @@
  * PostgreSQL → Debezium → Kafka → two readers, on this machine, without Docker: `npm run debezium`. With `--once` it changes a
  * row, prints what both readers answer, and ends. Requires Java 17 and Maven.
  */
-import { Connect, installJars, Kafka, postgresSettings } from '@freshet/debezium'
-import { findFreePort, TestDatabase } from '@freshet/postgres'
+import { Connect, installJars, Kafka, postgresRights, postgresSettings } from '@freshet/debezium'
+import { findFreePort, TestDatabase, testUser } from '@freshet/postgres'
 import { appCommand, eventually } from '@freshet/testkit'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -39,9 +39,14 @@ const readers: { kill(signal: NodeJS.Signals): void }[] = []
 async function run(): Promise<void> {
   say('Fetching Kafka and Debezium from Maven Central (60 MB, once) …')
   const jars = await installJars()
-  await using db = await TestDatabase.open({ statements: tables })
+  await using db = await TestDatabase.open({
+    statements: [...tables, ...postgresRights(testUser, ['public.products'])],
+  })
   await using kafka = await Kafka.open(jars)
-  const settings = postgresSettings(db.server.uri(), { prefix: 'app', topic: 'app.all' })
+  const settings = {
+    ...postgresSettings(db.uri, { prefix: 'app', topic: 'app.all' }),
+    'table.include.list': 'public.products',
+  }
   await using _ = await Connect.open({ jars, kafka: kafka.address, connector: settings })
   const log = `kafka://${kafka.address}/app.all`
   const urls = await Promise.all([startReader(log), startReader(log)])

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise'
 import { accepts } from './kafka.ts'
+import { binaryLogRights } from './rights.ts'
 import { Server } from './server.ts'
 import type { BinaryLogUser } from './settings.ts'
 
@@ -115,8 +116,8 @@ export class BinaryLogDatabase implements AsyncDisposable {
       await admin.query(`create database ${database}`)
       await admin.query(`use ${database}`)
       await admin.query(`create user ${user}@'%' identified by '${user}'`)
-      await admin.query(`grant select, reload, replication slave, replication client on *.* to ${user}@'%'`)
-      for (const statement of statements) await admin.query(statement)
+      for (const statement of [...binaryLogRights(user, database), ...statements])
+        await admin.query(statement)
       await admin.end()
       return db
     } catch (error) {

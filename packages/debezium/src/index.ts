@@ -7,6 +7,7 @@ export type { DebeziumServerOptions } from './debezium-server.ts'
 export { ifInstalled, installDebeziumServer, installJars, installNats } from './installed.ts'
 export { Kafka } from './kafka.ts'
 export { Nats } from './nats.ts'
+export { binaryLogRights, mongoDbPrivileges, postgresRights } from './rights.ts'
 export type { Server } from './server.ts'
 export {
   logSettings,

@@ -51,13 +51,15 @@ export function logSettings(
   }
 }
 
-/** The connector for PostgreSQL. @param uri of a user with REPLICATION and the right to create a publication. */
+/** The connector for PostgreSQL. @param uri of a user with LOGIN, REPLICATION and `postgresRights`. */
 export function postgresSettings(uri: string, log: LogSettings): Readonly<Record<string, string>> {
   const { hostname, port, username, password, pathname } = new URL(uri)
   return {
     name: log.prefix,
     'connector.class': 'io.debezium.connector.postgresql.PostgresConnector',
     'plugin.name': 'pgoutput',
+    // The default needs a superuser.
+    'publication.autocreate.mode': 'disabled',
     'database.hostname': hostname,
     'database.port': port,
     'database.user': decodeURIComponent(username),
@@ -83,7 +85,7 @@ const mongoDbPipeline = [
 
 /**
  * The connector for MongoDB.
- * @param uri with options, of a user that may read the database, and the change stream of the deployment.
+ * @param uri with options, of a user with `mongoDbPrivileges`.
  */
 export function mongoDbSettings(
   uri: string,
@@ -106,7 +108,7 @@ export function mongoDbSettings(
   }
 }
 
-/** A user of MySQL or MariaDB with SELECT, RELOAD, REPLICATION SLAVE and REPLICATION CLIENT. */
+/** A user of MySQL or MariaDB with `binaryLogRights`. */
 export interface BinaryLogUser {
   readonly hostname: string
   readonly port: number
