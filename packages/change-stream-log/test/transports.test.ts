@@ -29,6 +29,9 @@ describeIfNats('a stream of NATS', () => {
     nc = await connect({ servers: nats.uri.slice(7) })
     manager = await jetstreamManager(nc)
     await add('app')
+    // After the last stream is deleted, nats-server 2.15.2 removes its empty folder in the background (`stream.stop`), also under a
+    // stream that is being created: 49 of 1,500 were "error creating store for stream", and none beside another stream.
+    await add('kept')
     log = openLog(address(`${nats.uri}/app`), systemClock)
   })
   afterAll(async () => {
