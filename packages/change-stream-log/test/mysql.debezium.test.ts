@@ -106,6 +106,15 @@ describeIfInstalled('the log of MySQL', () => {
     expect(await faults()).toEqual([])
   })
 
+  test('L10 while MySQL is idle, Debezium goes on to write heartbeats', async () => {
+    const beats = async (): Promise<number> => {
+      const { findings } = await examined()
+      return Number.parseInt(findings.find(({ name }) => name === 'heartbeats')?.seen ?? '', 10)
+    }
+    const before = await beats()
+    await eventually(async () => expect(await beats()).toBeGreaterThan(before + 1), { withinMs: 40_000 })
+  })
+
   test('L3 after a fail-over, what the new server logged at smaller places is applied, and what follows', async () => {
     // Further places than the replica will ever have.
     await run(db, ...Array.from({ length: 9 }, () => 'flush binary logs'))

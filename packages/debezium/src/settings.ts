@@ -142,6 +142,8 @@ function binaryLogSettings(
     // Any number that no other replica has.
     'database.server.id': '5400',
     'include.schema.changes': 'false',
+    // An idle server sends a heartbeat after 0.8 of this time, and Debezium writes none before that. The default is a minute.
+    'connect.keep.alive.interval.ms': '5000',
     ...logSettings(log),
     // The default makes large numbers negative.
     'bigint.unsigned.handling.mode': 'precise',
