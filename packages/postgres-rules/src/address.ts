@@ -74,6 +74,9 @@ export function partsOfAddress(uri: string): Required<AddressParts & { readonly 
 
 const expected = 'expected postgres://user:password@host:port/'
 
+const expectedEncoded =
+  'expected %25 in place of a percent sign in the user, the password and the database, and no NUL'
+
 /** In the place of the hosts, since `URL` does not understand several of them, or none before an option with one. */
 const placeholder = 'hosts.invalid'
 
@@ -96,6 +99,7 @@ function split(uri: string): Split | { readonly fault: string } {
   if (scheme === undefined || !URL.canParse(plain) || !URL.canParse(one) || rest.includes('#'))
     return { fault: expected }
   const url = new URL(plain)
+  if (![url.username, url.password, url.pathname].every(isEncoded)) return { fault: expectedEncoded }
   const { searchParams: options } = url
   const fault = optionFault(options)
   if (fault !== undefined) return { fault }
@@ -105,6 +109,16 @@ function split(uri: string): Split | { readonly fault: string } {
   const list = host === undefined ? place : asInAddress(host)
   const read = parseHosts(list, port === undefined ? undefined : Number(port))
   return 'fault' in read ? read : { hosts: read.hosts, place, list: host ?? place, url }
+}
+
+/** Whether a part can be decoded. The driver would take it as it is, or for another one, and end it at a NUL. */
+function isEncoded(part: string): boolean {
+  try {
+    return !decodeURIComponent(part).includes('\0')
+  } catch {
+    // A lone percent sign.
+    return false
+  }
 }
 
 /** In an option, an IPv6 address needs no brackets, and nothing is encoded once more. */

@@ -84,6 +84,8 @@ test.each([
   ['a,b%2/', 'expected a name, an IPv4 address or an IPv6 address in brackets as host 2 of 2'],
   [`${many(17)}/`, 'expected at most 16 hosts, got 17'],
   ['a,b/#c', 'expected postgres://user:password@host:port/'],
+  ['a/50%', /^expected %25 in place of a percent sign/],
+  ['a/shop%00', /^expected %25 in place of a percent sign/],
   [
     'a/?target_session_attrs=standby',
     /^target_session_attrs: expected primary or read-write: everything is read/,
@@ -139,14 +141,19 @@ test.each([
   expect([addressWithDatabase(uri, 'shop'), partsOfAddress(uri)]).toEqual([undefined, undefined])
 })
 
-test.each([`u:${secret}#,x@a/`, `u:${secret}/,x@a,b/`, `u:${secret}?x@a,b/`, `u:${secret},${secret}`])(
-  'a password that is not encoded is in no message: %s',
-  (rest) => {
-    const fault = addressFault(`postgres://${rest}`)
-    expect(fault).toMatch(/expected/)
-    expect(fault).not.toContain(secret)
-  },
-)
+test.each([
+  `u:${secret}%@a/`,
+  `u%zz:${secret}@a,b/`,
+  `u:${secret}%00@a/`,
+  `u:${secret}#,x@a/`,
+  `u:${secret}/,x@a,b/`,
+  `u:${secret}?x@a,b/`,
+  `u:${secret},${secret}`,
+])('a password that is not encoded is in no message: %s', (rest) => {
+  const fault = addressFault(`postgres://${rest}`)
+  expect(fault).toMatch(/expected/)
+  expect(fault).not.toContain(secret)
+})
 
 test('up to 16 hosts are read', () => {
   expect(postgresAddress(`postgres://${many(16)}/`).hosts.length).toBe(16)
