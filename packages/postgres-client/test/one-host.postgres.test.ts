@@ -23,6 +23,22 @@ test('H1 a standby at the address of one host is refused', async () => {
   expect(await clientPort(connectorFor(uri, withinMs))).toBe(server.port)
 })
 
+test('H2 connections stay open when the defaults of the server for times change', async () => {
+  const connector = connectorFor(server.uri(), withinMs)
+  const first = await connector.client({}).connect()
+  for (const [name, value] of [
+    ['TimeZone', 'Asia/Tokyo'],
+    ['DateStyle', 'SQL, DMY'],
+  ]) {
+    await first.query(`alter database postgres set ${name} = '${value}'`)
+    const second = await connector.client({}).connect()
+    expect((await first.query('select 1')).rowCount).toBe(1)
+    await second.end()
+  }
+  await first.query('alter database postgres reset all')
+  await first.end()
+})
+
 /** One host leads to the old primary and the new one in turn. @returns the ports that connections led to. */
 async function portsInTurn(alike: boolean): Promise<ReadonlySet<number>> {
   const { primary, standby } = await openPair()

@@ -22,8 +22,8 @@ export function sourceIdOf({ systemId, timeline, database }: History): SourceId 
 /** The timeline of a primary, as text. A standby answers with an error. */
 export const timelineExpression = `('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::bigint::text`
 
-/** The time at which the server started, which identifies the process. */
-export const serverExpression = 'pg_postmaster_start_time()::text'
+/** When the server started, which identifies the process: in seconds, since sessions print times as they like. */
+export const serverExpression = 'extract(epoch from pg_postmaster_start_time())::text'
 
 /**
  * The system id, the timeline and the database of a primary, as columns of a select list: the same values as those of
