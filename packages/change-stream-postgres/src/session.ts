@@ -37,6 +37,9 @@ const format: Readonly<Record<string, string>> = {
  */
 const readOnly: Readonly<Record<string, string>> = {
   default_transaction_read_only: 'on',
+  // By another default, a statement that only reads may wait for all transactions that write.
+  default_transaction_isolation: String.raw`read\ committed`,
+  default_transaction_deferrable: 'off',
   synchronous_commit: 'local',
   idle_in_transaction_session_timeout: '60s',
 }

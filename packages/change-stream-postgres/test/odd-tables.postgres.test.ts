@@ -86,3 +86,26 @@ test('P8 rows that the server hides from the user are not taken for deleted', as
   await expect(read()).rejects.toMatchObject({ code: 'DENIED', remedy: expect.stringContaining('BYPASSRLS') })
   expect(heard.changes).toEqual([])
 })
+
+test('P16 a read shows what is committed, without waiting for transactions, whatever their isolation is by default', async () => {
+  for (const setting of [
+    `default_transaction_isolation = 'serializable'`,
+    'default_transaction_deferrable = on',
+  ])
+    await db.admin.query(`alter database postgres set ${setting}`)
+  const other = await db.connect()
+  try {
+    await using fresh = openSource(db, collections, { replyWithinMs: 1_000 })
+    await using heard = await listen(fresh)
+    await other.query(`begin; insert into named values ('open')`)
+    await db.admin.query(`insert into named values ('committed')`)
+    await heard.until(() => heard.changes.length > 0)
+    const { signal } = new AbortController()
+    const head = await fresh.reads.head(signal)
+    const reply = await fresh.reads.read(head, 'named', ['open', 'committed'], signal)
+    expect(reply.kind === 'fenced' && [...reply.documents.keys()]).toEqual(['committed'])
+  } finally {
+    await other.end()
+    await db.admin.query('alter database postgres reset all')
+  }
+})
