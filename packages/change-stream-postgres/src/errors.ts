@@ -1,5 +1,5 @@
 import { ChangeStreamError, type ChangeStreamErrorCode } from '@freshet/change-stream'
-import { PrimaryError } from '@freshet/postgres-client'
+import { PoolerError, PrimaryError } from '@freshet/postgres-client'
 
 /** SQLSTATEs with a meaning of their own. All other errors are a broken connection, which is retried. */
 const codes: Readonly<Record<string, readonly [ChangeStreamErrorCode, remedy?: string]>> = {
@@ -32,6 +32,11 @@ export function sqlStateOf(error: unknown): string | undefined {
 export function changeStreamErrorOf(cause: unknown, purpose: string): ChangeStreamError {
   if (cause instanceof ChangeStreamError) return cause
   const message = cause instanceof Error ? cause.message : String(cause)
+  if (cause instanceof PoolerError)
+    return new ChangeStreamError('UNSUPPORTED', `could not ${purpose}: ${message}`, {
+      cause,
+      remedy: 'Connect to the server, not to a pooler.',
+    })
   const [code, remedy] = codes[sqlStateOf(cause) ?? ''] ?? ['DISCONNECTED', remedyOf(cause)]
   return new ChangeStreamError(code, `could not ${purpose}: ${message}`, { cause, remedy })
 }

@@ -27,9 +27,12 @@ export class NotToldError extends Error {
 export class PoolerError extends Error {
   override readonly name = 'PoolerError'
 
-  constructor() {
+  /** @param cause why the settings were refused; missing if they were ignored. */
+  constructor(cause?: Error) {
+    const found = cause === undefined ? 'one without them' : cause.message
     super(
-      'expected a session with the settings that were sent, got one without them: connect to the server, not to a pooler',
+      `expected a session with the settings that were sent, got ${found}: connect to the server, not to a pooler`,
+      { cause },
     )
   }
 }

@@ -1,4 +1,4 @@
-import { Client, type ClientConfig } from 'pg'
+import { Client, DatabaseError, type ClientConfig } from 'pg'
 import { leadTo, marker, see } from './ask-host.ts'
 import { PoolerError } from './errors.ts'
 import type { Primary } from './primary.ts'
@@ -46,7 +46,9 @@ export class PrimaryClient extends Client {
     const host = await primary.find()
     leadTo(this, host)
     try {
-      await super.connect()
+      await super.connect().catch((error: unknown) => {
+        throw refusesSettings(error) ? new PoolerError(error) : error
+      })
       const seen = await see(this, answerWithinMs)
       if (seen.marked !== 'on') throw new PoolerError()
       primary.admit(this, host, seen)
@@ -58,3 +60,9 @@ export class PrimaryClient extends Client {
     }
   }
 }
+
+/** PostgreSQL has all settings that are sent. */
+const PROTOCOL_VIOLATION = '08P01'
+
+const refusesSettings = (error: unknown): error is DatabaseError =>
+  error instanceof DatabaseError && error.code === PROTOCOL_VIOLATION
