@@ -8,10 +8,11 @@ import {
   Kafka,
   mySql,
   mySqlSettings,
+  postgresRights,
   postgresSettings,
 } from '@freshet/debezium'
 import { systemClock } from '@freshet/kit'
-import { TestDatabase } from '@freshet/postgres'
+import { TestDatabase, testUser } from '@freshet/postgres'
 import { eventually } from '@freshet/testkit'
 import { Admin } from '@platformatic/kafka'
 import { examineLog, openLog, parseLogAddress, type LogTransport } from '../src/index.ts'
@@ -34,10 +35,12 @@ interface Database extends AsyncDisposable {
 }
 
 async function postgres(): Promise<Database> {
-  const db = await TestDatabase.open({ statements })
+  const db = await TestDatabase.open({
+    statements: [...statements, ...postgresRights(testUser, ['public.products'])],
+  })
   return {
     name: 'postgres',
-    connector: postgresSettings(db.server.uri(), log),
+    connector: { ...postgresSettings(db.uri, log), 'table.include.list': 'public.products' },
     run: async (statement) => void (await db.admin.query(statement)),
     [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),
   }
