@@ -41,6 +41,8 @@ export type Connect = () => Promise<Client>
 export class FaultRun implements AsyncDisposable {
   /** The replica's warnings. */
   readonly logged: string[] = []
+  /** The source of each epoch that the replica has begun. */
+  readonly sources: string[] = []
   readonly #proxy: CutProxy
   readonly #replica: ExactReplica<Buffer>
   readonly #close: () => Promise<void>
@@ -72,7 +74,9 @@ export class FaultRun implements AsyncDisposable {
     })
     this.#close = () => opened.close()
     const warn = (fields: object): void => void ('err' in fields && this.logged.push(String(fields.err)))
-    const log = { ...silentLog, warn }
+    const info = (fields: object): void =>
+      void ('source' in fields && this.sources.push(String(fields.source)))
+    const log = { ...silentLog, info, warn }
     const random = this.#random
     this.#replica = stressReplica({ ...opened, variant, random, log, documentBytes: 1_500 })
     void this.#replica.start()
@@ -106,15 +110,16 @@ export class FaultRun implements AsyncDisposable {
     return Buffer.isBuffer(values[0])
   }
 
-  /** Resolves when the replica follows the server and has answered many requests since. */
-  async follows(): Promise<void> {
+  /** Resolves when the replica follows the server and has answered many requests since, or there is no need to wait any more. */
+  async follows(enough: () => boolean = () => false): Promise<void> {
     await eventually(() => {
+      if (enough()) return
       const { brokenBy, state } = this.status
       if (state.kind !== 'live' || brokenBy !== undefined) throw new Error(`${state.kind}, ${brokenBy}`)
     })
     const { length } = this.#claims
     await eventually(() => {
-      if (this.#claims.length < length + answersBetween)
+      if (!enough() && this.#claims.length < length + answersBetween)
         throw new Error(`${this.#claims.length - length} answers`)
     })
   }
