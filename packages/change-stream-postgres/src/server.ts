@@ -44,6 +44,28 @@ const runningQuery = `select transactionid from pg_locks
 /** Between two looks at the transactions that are running, in milliseconds. */
 const pollMs = 20
 
+async function runningIn(query: Query): Promise<readonly string[]> {
+  return (await query(runningQuery)).map(([xid]) => xid ?? '')
+}
+
+/** Transactions that a start waits for have not ended in time. */
+function tooLong(running: readonly string[], withinMs: number): ChangeStreamError {
+  return new ChangeStreamError(
+    'DISCONNECTED',
+    `expected the transactions that run at the start to end within ${withinMs} ms; still running: ${running.join(', ')}`,
+    {
+      remedy:
+        'End them, or wait for them. pg_stat_activity shows them as backend_xid, and pg_prepared_xacts those that are prepared.',
+    },
+  )
+}
+
+/** Why no slot was created in time: the server waits for all transactions that are running. `undefined`: none is. */
+export async function slotFault(query: Query, withinMs: number): Promise<ChangeStreamError | undefined> {
+  const running = await runningIn(query)
+  return running.length > 0 ? tooLong(running, withinMs) : undefined
+}
+
 /**
  * Resolves when all transactions that are running now have ended. The feed does not report those that committed before its slot
  * was created, although other sessions may not see them yet.
@@ -55,20 +77,13 @@ export async function waitForRunning(
   withinMs: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const running = async (): Promise<readonly string[]> =>
-    (await query(runningQuery)).map(([xid]) => xid ?? '')
-  let waiting = await running()
+  let waiting = await runningIn(query)
   const since = clock.now()
   while (waiting.length > 0) {
-    if (clock.now() - since > withinMs)
-      throw new ChangeStreamError(
-        'DISCONNECTED',
-        `expected the transactions that run at the start to end within ${withinMs} ms; still running: ${waiting.join(', ')}`,
-        { remedy: 'End them, or wait for them. pg_stat_activity shows them as backend_xid.' },
-      )
+    if (clock.now() - since > withinMs) throw tooLong(waiting, withinMs)
     await clock.sleep(pollMs, signal)
     signal.throwIfAborted()
-    const still = new Set(await running())
+    const still = new Set(await runningIn(query))
     waiting = waiting.filter((xid) => still.has(xid))
   }
 }

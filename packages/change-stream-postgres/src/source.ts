@@ -1,10 +1,10 @@
 import { ChangeStreamError, type Batch, type ChangeSource, type Origin } from '@freshet/change-stream'
 import type { Clock, MonotonicMs } from '@freshet/kit'
 import { POSITION_ZERO, type Position } from '@freshet/protocol'
-import { randomBytes } from 'node:crypto'
-import { positionOfLsn, type Query, type Table } from '@freshet/postgres-rules'
+import type { Query, Table } from '@freshet/postgres-rules'
 import { TransactionAssembler, type Assembled } from './assembler.ts'
 import type { ChangedDefinitions } from './changed-definitions.ts'
+import { createSlot } from './create-slot.ts'
 import { changeStreamErrorOf } from './errors.ts'
 import { Proofs, type Fences } from './fences.ts'
 import { identify, type FollowedServer } from './identity.ts'
@@ -70,14 +70,9 @@ export class PostgresSource implements ChangeSource {
       // During a fail-over one address may lead to two servers.
       followed.expect(inspected)
       const source = await identify(stream, options.replyWithinMs)
-      const slot = `freshet_${randomBytes(8).toString('hex')}`
-      const created = await stream.command(
-        `CREATE_REPLICATION_SLOT ${slot} TEMPORARY LOGICAL pgoutput NOEXPORT_SNAPSHOT`,
-        options.startWithinMs,
-      )
+      const { slot, at } = await createSlot(stream, { query, clock, withinMs: options.startWithinMs })
       await waitForRunning(query, clock, options.startWithinMs, signal)
       applied.clear()
-      const at = positionOfLsn(created.get('consistent_point') ?? '')
       fences.restart(at)
       this.#held = { source, at, stream, slot }
       return { source, at }
