@@ -54,7 +54,7 @@ export interface Resume {
 /** The result of one reply. */
 export interface AssembledReply {
   readonly batch: Batch
-  /** The identity may have changed and must be read again. The rest of the reply is discarded. */
+  /** The identity may change at the next position and must be read again. The rest of the reply is discarded. */
   readonly identityTouched: boolean
 }
 
@@ -176,10 +176,10 @@ export class BatchAssembler {
     else if (reply.events.length === 0) {
       if (!first) this.#close() // end of the log: nothing more at this position
     } else this.#closeSingle()
-    if (reply.ended) {
-      this.#close()
-      this.#resume = { how: 'startAfter', token: reply.token }
-    } else if (this.#open === undefined && !first) this.#resume = { how: 'resumeAfter', token: reply.token }
+    if (reply.ended) this.#close()
+    if (this.#open !== undefined) return
+    if (reply.ended) this.#resume = { how: 'startAfter', token: reply.token }
+    else if (!first) this.#resume = { how: 'resumeAfter', token: reply.token }
   }
 
   /** Closes the position of the latest event if no other event can have it. */
@@ -198,12 +198,16 @@ export class BatchAssembler {
     if (this.#open === undefined && compareTimes(mark, this.#through) > 0) this.#through = mark
   }
 
+  /** Ends the open position. One that may change the identity stays open: it may belong to another history. */
   #close(): void {
     if (this.#open === undefined) return
+    if (this.#openMayChangeIdentity) {
+      this.#identityTouched = true
+      return
+    }
     this.#closed = this.#changes.length
     this.#through = this.#open
     this.#open = undefined
-    this.#identityTouched ||= this.#openMayChangeIdentity
     this.#buffered.reset()
   }
 

@@ -140,12 +140,32 @@ test.each<[string, EventParts]>([
   ['its document is deleted', { collection: 'freshet', id: 'source', kind: 'delete' }],
   ['its collection is dropped', { collection: 'freshet', kind: 'drop' }],
   ['another collection takes its name', { collection: 'elsewhere', kind: 'rename', to: 'freshet' }],
-])('F9 processing stops when %s: the identity must be read again', (_name, parts) => {
+])('F9 processing stops before the position at which %s: the identity must be read again', (_name, parts) => {
+  const touching = event(7, { ...parts, transaction: true })
+  const sameTransaction = event(7, { id: 'with', transaction: true })
+  const before = [event(6), touching, sameTransaction]
+  for (const last of [
+    reply([...before, event(8)], eventToken(8)),
+    reply(before, mark(9)),
+    reply(before, eventToken(7), { ended: true }),
+  ]) {
+    const target = assembler()
+    target.opened(reply([], mark(5)))
+    const { batch, identityTouched } = target.next(last)
+    expect(identityTouched).toBe(true)
+    expect([batch.through, ...words(batch.changes)]).toEqual([positionOf(1, 6), 'upsert k6'])
+    expect(target.resume).toBeUndefined()
+  }
+})
+
+test('F9 a position at which the identity changes is not proved by the end of the log either', () => {
   const target = assembler()
   target.opened(reply([], mark(5)))
-  const { batch, identityTouched } = target.next(reply([event(6), event(7, parts), event(8)], eventToken(8)))
-  expect(identityTouched).toBe(true)
-  expect([batch.through, ...words(batch.changes)]).toEqual([positionOf(1, 7), 'upsert k6'])
+  const touching = event(7, { collection: 'freshet', id: 'source', kind: 'replace', transaction: true })
+  expect(target.next(reply([event(6), touching], eventToken(7))).identityTouched).toBe(false)
+  const { batch, identityTouched } = target.next(reply([], eventToken(7)))
+  expect([identityTouched, batch.through]).toEqual([true, positionOf(1, 6)])
+  expect(batch.provedAt).toBe(Number.NEGATIVE_INFINITY)
 })
 
 test('F15 a token with another time than its event, or of unknown format, is rejected', () => {
