@@ -98,7 +98,7 @@ test(`R3 faults of the server under load: no answer is wrong, and nothing is ret
         await eventually(() =>
           expect(run.logged.slice(length).join()).toMatch(/the publication freshet \(Create it/),
         )
-        await expect(run.has('not cached')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+        await expect(run.has('not-cached')).rejects.toMatchObject({ code: 'SOURCE_REFUSED' })
         await ask(db.server, `create publication ${publication} for table ${String(tables?.[0])}`)
       },
     })
