@@ -38,6 +38,16 @@ export class PublishedTables {
     this.#clock = clock
   }
 
+  /**
+   * A feed begins that waits for all transactions.
+   * @param states how tables are published, as read before it waited, by collection.
+   */
+  begin(states: ReadonlyMap<string, string>): void {
+    this.#waiting.clear()
+    this.#settled.clear()
+    for (const [collection, state] of states) this.#settled.set(collection, state)
+  }
+
   /** The table of a collection cannot be followed. */
   refused(collection: string): void {
     this.#settled.delete(collection)

@@ -1,7 +1,7 @@
 import { ChangeStreamError, type Batch, type ChangeSource, type Origin } from '@freshet/change-stream'
 import type { Clock, MonotonicMs } from '@freshet/kit'
 import { POSITION_ZERO, type Position } from '@freshet/protocol'
-import type { Query, Table } from '@freshet/postgres-rules'
+import { publishedStates, type Query, type Table } from '@freshet/postgres-rules'
 import { TransactionAssembler, type Assembled } from './assembler.ts'
 import type { ChangedDefinitions } from './changed-definitions.ts'
 import { createSlot } from './create-slot.ts'
@@ -57,7 +57,8 @@ export class PostgresSource implements ChangeSource {
 
   /** Takes as long as transactions that are running now, because their commits may be in the log but not visible yet. */
   async start(signal: AbortSignal): Promise<Origin> {
-    const { query, user, publication, options, followed, applied, fences, clock } = this.#parts
+    const { query, user, tables, publication, options, followed, applied, fences, published, clock } =
+      this.#parts
     this.close()
     const inspected = await inspectServer(query, publication)
     await user.prove()
@@ -70,9 +71,11 @@ export class PostgresSource implements ChangeSource {
       // During a fail-over one address may lead to two servers.
       followed.expect(inspected)
       const source = await identify(stream, options.replyWithinMs)
+      const states = await publishedStates(query, [...tables.values()], publication)
       const { slot, at } = await createSlot(stream, { query, clock, withinMs: options.startWithinMs })
       await waitForRunning(query, clock, options.startWithinMs, signal)
       applied.clear()
+      published.begin(states)
       fences.restart(at)
       this.#held = { source, at, stream, slot }
       return { source, at }

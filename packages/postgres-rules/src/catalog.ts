@@ -44,6 +44,9 @@ const typesOfTable = `with recursive types(oid) as (
       union all select atttypid from pg_attribute where attrelid = typrelid and attnum > 0 and not attisdropped) as parts(part))
   select oid from types`
 
+const stateOf = `(select string_agg(concat_ws('/', p.oid, p.xmin, pr.oid, pr.xmin), ',') from pg_publication p
+    left join pg_publication_rel pr on pr.prpubid = p.oid and pr.prrelid = c.oid where p.pubname = $3)`
+
 const tableQuery = `
 select c.relkind, c.relpersistence, c.relispartition, c.relreplident, row_security_active(c.oid),
   has_table_privilege(c.oid, 'SELECT') and has_schema_privilege(n.oid, 'USAGE'),
@@ -63,8 +66,7 @@ select c.relkind, c.relpersistence, c.relispartition, c.relreplident, row_securi
     and (typname ~ '^reg' or typname = 'aclitem')),
   (select count(*) from pg_event_trigger where evtname = any($4::text[]) and evtenabled in ('O', 'A')),
   ${fingerprintOf('c.oid')}, c.oid::text,
-  (select string_agg(concat_ws('/', p.oid, p.xmin, pr.oid, pr.xmin), ',') from pg_publication p
-    left join pg_publication_rel pr on pr.prpubid = p.oid and pr.prrelid = c.oid where p.pubname = $3)
+  ${stateOf}
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = $1 and c.relname = $2`
 
@@ -122,6 +124,20 @@ export async function findTable(query: Query, table: Table, publication: string)
   if (key === undefined || typeof fingerprint !== 'string')
     throw new TypeError(`expected the key and the layout of ${schema}.${name}`)
   return { layout: { columns, key, fingerprint }, published: { table: oid ?? '', state: state ?? '' } }
+}
+
+/** How tables are published, by collection: `state` of {@link Published}. */
+export async function publishedStates(
+  query: Query,
+  tables: readonly Table[],
+  publication: string,
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await query(
+    `select nr, ${stateOf} from unnest($1::text[], $2::text[]) with ordinality as t(schema, name, nr)
+     join pg_namespace n on n.nspname = t.schema join pg_class c on c.relnamespace = n.oid and c.relname = t.name`,
+    [tables.map(({ schema }) => schema), tables.map(({ name }) => name), publication],
+  )
+  return new Map(rows.map(([nr, state]) => [tables[Number(nr) - 1]?.collection ?? '', state ?? '']))
 }
 
 function columnsIn(json: Field): readonly Column[] {

@@ -7,7 +7,7 @@ export {
   postgresAddress,
 } from './address.ts'
 export type { AddressParts, PostgresAddress } from './address.ts'
-export { findTable, fingerprintOf } from './catalog.ts'
+export { findTable, fingerprintOf, publishedStates } from './catalog.ts'
 export type { Column, Field, Found, Layout, Published, Query } from './catalog.ts'
 export { documentColumns, documentJson, documentTextOf, holdsDocuments, onOneLine } from './document-rows.ts'
 export { hostText } from './hosts.ts'
