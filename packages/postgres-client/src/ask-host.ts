@@ -82,7 +82,8 @@ function reasonOf(error: unknown): string {
   return String(error.message)
 }
 
-function sqlStateOf(error: unknown): string | undefined {
+/** The SQLSTATE, if the server answered. */
+export function sqlStateOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined
   return typeof error.code === 'string' && /^[0-9A-Z]{5}$/.test(error.code) ? error.code : undefined
 }

@@ -1,5 +1,5 @@
-import { Client, DatabaseError, type ClientConfig } from 'pg'
-import { leadTo, marker, see } from './ask-host.ts'
+import { Client, type ClientConfig } from 'pg'
+import { leadTo, marker, see, sqlStateOf } from './ask-host.ts'
 import { PoolerError } from './errors.ts'
 import type { Primary } from './primary.ts'
 
@@ -64,5 +64,5 @@ export class PrimaryClient extends Client {
 /** PostgreSQL has all settings that are sent. */
 const PROTOCOL_VIOLATION = '08P01'
 
-const refusesSettings = (error: unknown): error is DatabaseError =>
-  error instanceof DatabaseError && error.code === PROTOCOL_VIOLATION
+const refusesSettings = (error: unknown): error is Error =>
+  error instanceof Error && sqlStateOf(error) === PROTOCOL_VIOLATION
