@@ -8,6 +8,11 @@ import { appCommand, eventually } from '@freshet/testkit'
 import { readIfExists } from '../../src/state-folder.ts'
 import { Family } from './family.ts'
 
+/** Without the options of tests, which programs refuse as unknown. */
+const ofPrograms = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !name.startsWith('FRESHET_TEST_')),
+)
+
 /** What a run of `freshet` printed, and its exit code. */
 export interface Outcome {
   readonly code: number | null
@@ -50,7 +55,7 @@ export class Program implements AsyncDisposable {
     const [command = process.execPath, ...words] = [...within, process.execPath, ...program, ...args]
     const child = spawn(command, words, {
       cwd: this.cwd,
-      env: { ...process.env, ...env },
+      env: { ...ofPrograms, ...env },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true,
     })
