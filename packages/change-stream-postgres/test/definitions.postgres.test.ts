@@ -45,6 +45,19 @@ test.each([
   expect(inWords(heard)).toContain('invalidate-collection')
 })
 
+test('P5 a change by a session that replays data of another server, which fires no ordinary triggers, is reported', async () => {
+  await using heard = await listen(opened)
+  const other = await db.connect()
+  await other.query('set session_replication_role = replica')
+  await other.query('alter table others add column note text')
+  await other.query(`insert into others values ('a')`)
+  await heard.until(() => inWords(heard).some((word) => word.startsWith('upsert a')))
+  expect(inWords(heard)).toContain('invalidate-collection')
+  await other.query('alter table others drop column note; delete from others')
+  await heard.until(() => inWords(heard).includes('delete a'))
+  await other.end()
+})
+
 test('P5 a transaction that wrote before a type was changed, and ends afterwards, shows nothing as it was printed before', async () => {
   await db.admin.query(`insert into people values ('a', null, 'fine', 1), ('b', null, 'fine', 1)`)
   await using heard = await listen(opened)

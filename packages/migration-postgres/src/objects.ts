@@ -111,10 +111,17 @@ async function createFeed(client: Client, tables: readonly Table[], make: Make):
     },
     `create or replace function ${ddlFunction}`,
   )
-  for (const name of eventTriggers)
+  for (const name of eventTriggers) {
+    const { create, enable } = eventTriggerStatements[name]
     await make(
       `event trigger ${name}`,
       { query: 'select from pg_event_trigger where evtname = $1', values: [name] },
-      eventTriggerStatements[name],
+      `${create}; ${enable}`,
     )
+    await make(
+      `event trigger ${name} in all sessions`,
+      { query: `select from pg_event_trigger where evtname = $1 and evtenabled = 'A'`, values: [name] },
+      enable,
+    )
+  }
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { postgresSource } from '@freshet/change-stream-postgres'
 import { systemClock } from '@freshet/kit'
 import { startPostgres, type Postgres } from '@freshet/postgres'
+import { ddlFunction } from '@freshet/postgres-rules'
 import type { CollectionPlace } from '@freshet/protocol'
 import { Client } from 'pg'
 import { migratePostgres, withCredentials, type PostgresMigrationOptions } from '../src/index.ts'
@@ -82,6 +83,42 @@ test('what was dropped is created again, and tables that exist are served as the
     'rights of freshet_auditor_repair: SELECT on "public"."own"',
   ])
   await db.end()
+})
+
+test('a database that an earlier release prepared is brought up to date, and then a reader accepts it', async () => {
+  const { passwords } = await migrate('earlier')
+  const db = await connect(server.uri('earlier'))
+  await db.query(`create or replace function ${ddlFunction.replace(`'composite type', `, '')}`)
+  await db.query('alter event trigger freshet_ddl enable; alter event trigger freshet_drop disable')
+  const reader = {
+    user: 'freshet_reader_earlier',
+    password: passwords['freshet-reader'] ?? '',
+    database: 'earlier',
+  }
+  const { reads, close } = postgresSource({
+    uri: withCredentials(server.uri(), reader),
+    appName: 'test',
+    publication: 'freshet',
+    collections,
+    clock: systemClock,
+  })
+  const faults = async (): Promise<readonly (string | undefined)[]> => [
+    ...(await reads.check([...collections.keys()], AbortSignal.timeout(5_000))).values(),
+  ]
+  try {
+    const refused = expect.stringContaining('run the migration again')
+    expect(await faults()).toEqual([refused, refused])
+    expect((await migrate('earlier', { passwords })).changes).toEqual([
+      'function public.freshet_ddl',
+      'event trigger freshet_ddl in all sessions',
+      'event trigger freshet_drop in all sessions',
+    ])
+    expect(await faults()).toEqual([undefined, undefined])
+    expect((await migrate('earlier', { passwords })).changes).toEqual([])
+  } finally {
+    await close()
+    await db.end()
+  }
 })
 
 test('an event trigger that is created again is reported to running readers, and a run without changes is not', async () => {

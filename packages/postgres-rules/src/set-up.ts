@@ -3,7 +3,7 @@ import { DDL_PREFIX } from './names.ts'
 import { quoted, tablesOf } from './tables.ts'
 
 /** What decides which rows are documents and how they look. Indexes and refreshed views do not. */
-const kinds = [
+export const reportedKinds = [
   'table',
   'table column',
   'table constraint',
@@ -16,11 +16,9 @@ const kinds = [
   'publication',
   'publication relation',
   'publication namespace',
-]
-  .map((kind) => `'${kind}'`)
-  .join(', ')
+] as const
 
-/** The names of the event triggers. Both must be enabled. */
+/** The names of the event triggers. Both must be enabled in all sessions. */
 export const eventTriggers = ['freshet_ddl', 'freshet_drop'] as const
 
 export interface SetUp {
@@ -36,7 +34,7 @@ export const literal = (text: string): string => `'${text.replaceAll("'", "''")}
 /** The function of the event triggers, after `create function` or `create or replace function`. */
 export const ddlFunction = `public.freshet_ddl() returns event_trigger language plpgsql security definer set search_path = pg_catalog as $$
 declare
-  kinds text[] := array[${kinds}];
+  kinds text[] := array[${reportedKinds.map(literal).join(', ')}];
 begin
   if tg_event = 'sql_drop' then
     if not exists (
@@ -49,10 +47,25 @@ begin
   perform pg_logical_emit_message(true, ${literal(DDL_PREFIX)}, '');
 end $$`
 
-/** The statement that creates each event trigger. */
-export const eventTriggerStatements: Readonly<Record<(typeof eventTriggers)[number], string>> = {
-  freshet_ddl: 'create event trigger freshet_ddl on ddl_command_end execute function public.freshet_ddl()',
-  freshet_drop: 'create event trigger freshet_drop on sql_drop execute function public.freshet_ddl()',
+/** The statements for each event trigger. */
+export const eventTriggerStatements: Readonly<
+  Record<
+    (typeof eventTriggers)[number],
+    {
+      readonly create: string
+      /** Ordinary event triggers do not fire under `session_replication_role = replica`, which restores and migrations set. */
+      readonly enable: string
+    }
+  >
+> = {
+  freshet_ddl: {
+    create: 'create event trigger freshet_ddl on ddl_command_end execute function public.freshet_ddl()',
+    enable: 'alter event trigger freshet_ddl enable always',
+  },
+  freshet_drop: {
+    create: 'create event trigger freshet_drop on sql_drop execute function public.freshet_ddl()',
+    enable: 'alter event trigger freshet_drop enable always',
+  },
 }
 
 /** Makes readers check all definitions again. They are not told of new event triggers in another way. */
@@ -72,7 +85,7 @@ export function setUpStatements({ publication, user, collections }: SetUp): read
     `grant select on ${names} to ${quoted(user)}`,
     `alter role ${quoted(user)} set default_transaction_read_only = on`,
     `create function ${ddlFunction}`,
-    ...Object.values(eventTriggerStatements),
+    ...Object.values(eventTriggerStatements).flatMap(({ create, enable }) => [create, enable]),
     reportDefinitions,
   ]
 }
