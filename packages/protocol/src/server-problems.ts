@@ -57,7 +57,7 @@ export const serverProblems = {
     title: 'The collection cannot be served exactly',
     retryable: false,
     remedy:
-      'The operator must replace it with a plain collection or table: views, time series, capped collections and collections with their own collation are not supported. The log of the service, and refusedCollections in /statusz of a reader, have the reason.',
+      'Waiting does not help: the operator must correct the cause, or use another collection or table. The log of the service, and refusedCollections in /statusz of a reader, have the reason.',
   },
   'outcome-unknown': {
     status: 504,

@@ -21,6 +21,14 @@ test('every code is kebab-case, sorted by status, and has a remedy in sentences'
   }
 })
 
+test('the remedy of a refused collection is true for every database', () => {
+  const { remedy } = problems['collection-not-exact']
+  expect(remedy).not.toMatch(/capped|time series|collation|view|MongoDB|PostgreSQL/)
+  expect(remedy).toContain(
+    'The log of the service, and refusedCollections in /statusz of a reader, have the reason',
+  )
+})
+
 test('a Retry-After is only given if the same request may succeed later', () => {
   for (const [, { retryable, retryAfterS }] of kinds)
     expect(retryable || retryAfterS === undefined).toBe(true)

@@ -27,7 +27,7 @@ export const failures = {
   /** The collection cannot be followed exactly. */
   COLLECTION_NOT_EXACT: {
     retry: false,
-    remedy: 'serve a regular collection: no view, not capped, no collation, no slash in its name',
+    remedy: 'correct the cause that the message names, or serve another collection',
   },
   /** The id does not match the collection's id type. A document with it may exist but is not part of the collection. */
   BAD_ID: { retry: false, remedy: "use the canonical form of the collection's id type" },

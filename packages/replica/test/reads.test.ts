@@ -162,6 +162,17 @@ test('R9 a changed collection is not read while it is checked; other collections
   await end
 })
 
+test('R9 a refusal says why, and its remedy is true for every database', async () => {
+  await using bench = await new Bench().live()
+  bench.reads.reasons.set('a', 'it is not published')
+  bench.feed.apply(bench.batch([{ kind: 'invalidate-collection', collection: 'a' }], bench.history.now, true))
+  const refusal = expect(bench.replica.get('a', '1')).rejects.toThrow(
+    "COLLECTION_NOT_EXACT: 'a' cannot be followed exactly: it is not published (correct the cause that the message names, or serve another collection)",
+  )
+  await bench.drain()
+  await refusal
+})
+
 test('R9 the result of an outdated check is ignored', async () => {
   await using bench = await new Bench().live()
   const touched = bench.batch([{ kind: 'invalidate-collection', collection: 'a' }], 0, true)
