@@ -26,6 +26,8 @@ export interface FaultRunOptions {
   /** The address of the replica, instead of one that can be switched. */
   readonly uri?: string
   readonly variant?: StressVariant
+  /** As {@link WriterOptions.keepDefinitions}. */
+  readonly keepDefinitions?: boolean
 }
 
 /** Answers before the next disturbance. */
@@ -56,13 +58,17 @@ export class FaultRun implements AsyncDisposable {
   #connect: Connect
   #reads = true
 
-  private constructor({ db, seed, uri, variant = {} }: FaultRunOptions, proxy: CutProxy) {
+  private constructor(
+    { db, seed, uri, variant = {}, keepDefinitions = false }: FaultRunOptions,
+    proxy: CutProxy,
+  ) {
     this.#proxy = proxy
     this.#random = new Random(seed)
     this.#connect = () => db.connect()
     this.#writers = new Writers({ connect: () => this.#connect(), admin: db.admin }, this.#random, {
       held: false,
       survive: true,
+      keepDefinitions,
     })
     this.#writing = this.#writers.run(2)
     const opened = postgresSource({

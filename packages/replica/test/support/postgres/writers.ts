@@ -11,6 +11,8 @@ export interface WriterOptions {
   readonly held: boolean
   /** The server may go away: writers connect again and again. */
   readonly survive?: boolean
+  /** Whether they leave definitions of tables as they are: after a change, a replica reads every document again. */
+  readonly keepDefinitions?: boolean
 }
 
 const RECONNECT_MS = 50
@@ -108,7 +110,7 @@ export class Writers {
       return `update ${name} set stamp = nextval('stamps') where id in
         (select id from ${name} where id::text > '${id}' order by id limit 8 for update)`
     if (dice < 197) return upsert('scratch', random.pick(idsOf('scratch')), textOf(random))
-    if (dice < 199) return 'truncate scratch'
+    if (dice < 199 || this.#options.keepDefinitions === true) return 'truncate scratch'
     return random.chance(0.5)
       ? 'alter table scratch add column if not exists extra integer default 1'
       : 'alter table scratch drop column if exists extra'
