@@ -29,7 +29,6 @@ const format: Readonly<Record<string, string>> = {
   extra_float_digits: '1',
   bytea_output: 'hex',
   xmlbinary: 'base64',
-  lc_monetary: 'C',
   search_path: 'pg_catalog',
 }
 

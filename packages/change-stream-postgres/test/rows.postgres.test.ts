@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
-import { testUser, type TestDatabase } from '@freshet/postgres'
+import type { TestDatabase } from '@freshet/postgres'
 import type { IdType } from '@freshet/protocol'
-import { connectForReplication, Sessions, sessionsAt } from '../src/session.ts'
 import { openDatabase } from './support/open-database.ts'
 import { inWords, listen, openSource, type OpenedSource } from './support/open-source.ts'
 
@@ -44,7 +43,6 @@ const values: readonly (readonly [type: string, value: string, json: string])[] 
   ['mood', `'fine'`, '"fine"'],
   ['positive', '7', '"7"'],
   ['int4range', `'[1,5)'`, '"[1,5)"'],
-  ['money', `'-1234.50'::numeric`, '"-$1,234.50"'],
 ]
 
 const tables = [
@@ -93,20 +91,6 @@ test('P1 the feed and a read give the same bytes for every type, whatever the de
   expect(inWords(heard)).toEqual([`upsert 1 ${expected}`])
   expect(await read('all_types', '1')).toBe(expected)
   expect(JSON.parse(expected)).toBeTruthy()
-})
-
-test('P1 the format of money is that of the connection, whatever the default of the user', async () => {
-  await db.admin.query(`alter role ${testUser} set lc_monetary = 'POSIX'`)
-  const options = sessionsAt({ uri: db.uri, appName: 'test', withinMs: 5_000 })
-  const reads = new Sessions({ ...options, max: 1 })
-  const feed = await connectForReplication(options)
-  try {
-    expect(await reads.query(`select current_setting('lc_monetary')`)).toEqual([['C']])
-    expect((await feed.query('show lc_monetary')).rows).toEqual([{ lc_monetary: 'C' }])
-  } finally {
-    await Promise.all([reads.close(), feed.end()])
-    await db.admin.query(`alter role ${testUser} reset lc_monetary`)
-  }
 })
 
 test('P2 a value that did not change and is stored apart is not guessed', async () => {
