@@ -89,7 +89,7 @@ afterAll(async () => {
 
 const reader = (): string => line.readers[0] ?? ''
 
-const audit = (urls: readonly string[], until: AbortSignal) =>
+const auditorOf = (urls: readonly string[]) =>
   new Auditor({
     truth,
     readers: urls.map((url) => new HttpReader(url, line.token)),
@@ -98,7 +98,7 @@ const audit = (urls: readonly string[], until: AbortSignal) =>
     random: seededRandom(11).next,
     concurrency: 2,
     pauseMs: 5,
-  }).run(until)
+  })
 
 const one: (told: Told, asked: AskedFor) => boolean = (told, asked) => isDocument(told) && !isSeveral(asked)
 
@@ -134,7 +134,6 @@ const lies: Readonly<Record<string, Lie>> = {
       : told,
   'frozen, with Age 0': async (told, asked) => {
     frozen ??= await truth.now()
-    frozenSinceMs ??= performance.now()
     if (asked.headers['freshet-at-least'] !== undefined)
       return { status: 503, headers: {}, body: Buffer.alloc(0) }
     return saying(
@@ -148,30 +147,26 @@ const lies: Readonly<Record<string, Lie>> = {
   'far ahead': (told) => shifted(told, 1n << 40n),
 }
 let frozen: Awaited<ReturnType<PostgresTruth['now']>> | undefined
-let frozenSinceMs: number | undefined
-/** The audit tolerates an Age that is too low by less than 1.25 s. */
-const FROZEN_FOR_MS = 2_000
 
 test('P2 on PostgreSQL every kind of lying reader is detected, and the honest one passes', async () => {
   const liars = await Promise.all(
     Object.entries(lies).map(async ([name, lie]) => ({ name, liar: await openLiar(reader(), lie) })),
   )
+  const auditor = auditorOf([reader(), ...liars.map(({ liar }) => liar.url)])
   const enough = new AbortController()
-  const asked = eventually(() => {
-    expect(liars.filter(({ liar }) => !liar.wasRevealed()).map(({ name }) => name)).toEqual([])
-    expect(performance.now() - (frozenSinceMs ?? Infinity)).toBeGreaterThan(FROZEN_FOR_MS)
+  // However many lies were told: on a busy machine, those of some moments cannot be checked.
+  const found = eventually(() => {
+    const { readers } = auditor.summary
+    const believed = liars.filter(({ liar }) => (readers[liar.url]?.wrong ?? 0) === 0)
+    expect(believed.map(({ name }) => name)).toEqual([])
+    expect(readers[reader()]?.audited).toBeGreaterThan(20)
+    expect(readers[reader()]?.unproved).toEqual([])
   }).finally(() => enough.abort())
-  const { readers, outcome, examples } = await audit(
-    [reader(), ...liars.map(({ liar }) => liar.url)],
-    enough.signal,
-  )
-  await asked
+  const { readers, outcome, examples } = await auditor.run(enough.signal)
+  await found
   for (const { liar } of liars) await liar[Symbol.asyncDispose]()
-  const found = liars.map(({ name, liar }) => [name, (readers[liar.url]?.wrong ?? 0) > 0])
-  expect(found).toEqual(Object.keys(lies).map((name) => [name, true]))
   expect(examples.filter((example) => example.reader === reader())).toEqual([])
-  expect(readers[reader()]).toMatchObject({ wrong: 0, unproved: [] })
-  expect(readers[reader()]?.audited).toBeGreaterThan(20)
+  expect(readers[reader()]).toMatchObject({ wrong: 0 })
   expect(outcome).toBe('wrong')
 })
 

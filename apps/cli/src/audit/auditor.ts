@@ -73,6 +73,11 @@ export class Auditor {
     const background = [this.#poller.run(done.signal), this.#keepRefreshingIds(done.signal)]
     await Promise.all(workers).finally(() => done.abort())
     await Promise.all(background)
+    return this.summary
+  }
+
+  /** What has been found so far. */
+  get summary(): AuditSummary {
     return this.#report.summary()
   }
 
