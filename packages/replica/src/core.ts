@@ -7,6 +7,7 @@ import { LogReads } from './log-reads.ts'
 import { MultiGet } from './multi-get.ts'
 import { ReplicationProgress } from './progress.ts'
 import { Refresher } from './refresher.ts'
+import { RefusedCollections } from './refused-collections.ts'
 import { ServedCollections } from './served-collections.ts'
 import { Snapshots } from './snapshots.ts'
 import { BoundedReads } from './bounded-reads.ts'
@@ -17,6 +18,7 @@ import { Watermark } from './watermark.ts'
 export interface ReplicaCore<V extends Value> {
   readonly watermark: Watermark
   readonly collections: ServedCollections
+  readonly refusedCollections: RefusedCollections
   readonly subscriptions: Subscriptions<V>
   readonly sourceReads: BoundedReads
   readonly progress: ReplicationProgress
@@ -81,5 +83,25 @@ export function replicaCore<V extends Value>(parts: ReplicaParts<V>): ReplicaCor
   const refresher = new Refresher({ cache, filler, watermark, clock, maxQueued, withinMs })
   const resume = (): void => filler.resume()
   const feed = new Feed({ cache, encoder, watermark, collections, subscriptions, log, resume, refresher })
-  return { watermark, collections, subscriptions, sourceReads, progress, filler, refresher, multiGet, feed }
+  const redefined = (collection: string): void => feed.redefined(collection)
+  const refusedCollections = new RefusedCollections({
+    collections,
+    sourceReads,
+    watermark,
+    clock,
+    log,
+    redefined,
+  })
+  return {
+    watermark,
+    collections,
+    refusedCollections,
+    subscriptions,
+    sourceReads,
+    progress,
+    filler,
+    refresher,
+    multiGet,
+    feed,
+  }
 }

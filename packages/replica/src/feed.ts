@@ -94,9 +94,14 @@ export class Feed<V extends Value> implements Sink {
     this.#parts.log.warn({ code, err: error }, 'the feed was interrupted')
   }
 
+  /** As after a change of the definition, now. */
+  redefined(collection: string): void {
+    this.#redefined(collection, this.#parts.watermark.at)
+  }
+
   /** @param at the position to notify subscribers with; `undefined` if they already have the change. */
   #change(change: Change, at: Position | undefined): void {
-    const { cache, collections, subscriptions } = this.#parts
+    const { cache, subscriptions } = this.#parts
     switch (change.kind) {
       case 'upsert':
         return this.#upsert(change, at !== undefined && subscriptions.wants(change.collection))
@@ -113,14 +118,18 @@ export class Feed<V extends Value> implements Sink {
         if (at !== undefined) subscriptions.reset(change.kind, at, change.collection)
         return
       case 'invalidate-collection':
-        cache.invalidateCollection(change.collection)
-        collections.recheck(change.collection)
-        if (at !== undefined) subscriptions.reset(change.kind, at, change.collection)
-        return
+        return this.#redefined(change.collection, at)
       case 'invalidate-all':
         cache.invalidateAll()
         if (at !== undefined) subscriptions.reset(change.kind, at)
     }
+  }
+
+  #redefined(collection: string, at: Position | undefined): void {
+    const { cache, collections, subscriptions } = this.#parts
+    cache.invalidateCollection(collection)
+    collections.recheck(collection)
+    if (at !== undefined) subscriptions.reset('invalidate-collection', at, collection)
   }
 
   #invalidate(collection: string, id: Id, current: boolean): void {

@@ -160,10 +160,11 @@ export class ExactReplica<V extends Value> implements Replica<V> {
   }
 
   async #stop(): Promise<void> {
-    const { sourceReads, subscriptions, refresher } = this.#core
+    const { sourceReads, subscriptions, refresher, refusedCollections } = this.#core
     this.#stopSignal.end()
     this.#watermark.stop()
     this.#collections.stop()
+    refusedCollections.stop()
     refresher.clear()
     sourceReads.stop()
     subscriptions.close()
@@ -181,6 +182,7 @@ export class ExactReplica<V extends Value> implements Replica<V> {
   /** Whether the collection may be served from memory right now. @throws {ReplicaError} UNKNOWN_COLLECTION, COLLECTION_NOT_EXACT */
   #isReadable(collection: string, { atLeast }: ReadOptions): boolean {
     this.#collections.expect(collection)
+    if (this.#collections.blocked > 0) this.#core.refusedCollections.requested(collection)
     return atLeast === undefined && this.#watermark.serving && this.#collections.mayRead(collection)
   }
 

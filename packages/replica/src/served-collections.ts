@@ -33,6 +33,8 @@ export class ServedCollections {
   readonly #log: Log
   readonly #retry: BackoffOptions
   readonly #random: () => number
+  /** The reasons in the log of collections that were not served since. */
+  readonly #logged = new Map<string, string>()
   readonly #stopping = new AbortController()
   /** Collections for the next check. */
   readonly #pending = new Set<string>()
@@ -98,6 +100,10 @@ export class ServedCollections {
 
   isBlocked(collection: string): boolean {
     return this.#statuses.get(collection)?.kind !== 'exact'
+  }
+
+  isRefused(collection: string): boolean {
+    return this.#statuses.get(collection)?.kind === 'refused'
   }
 
   /** Whether the collection may be read now. @throws {ReplicaError} COLLECTION_NOT_EXACT */
@@ -170,8 +176,14 @@ export class ServedCollections {
   }
 
   #applyResult(name: string, reason: string | undefined): void {
-    if (reason === undefined) return this.#set(name, exact)
-    this.#log.error({ collection: name, reason }, 'the collection cannot be served exactly and is refused')
+    const logged = this.#logged.get(name)
+    if (reason === undefined) {
+      if (this.#logged.delete(name)) this.#log.info({ collection: name }, 'the collection is served again')
+      return this.#set(name, exact)
+    }
+    this.#logged.set(name, reason)
+    if (reason !== logged)
+      this.#log.error({ collection: name, reason }, 'the collection cannot be served exactly and is refused')
     this.#set(name, { kind: 'refused', reason })
   }
 

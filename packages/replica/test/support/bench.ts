@@ -42,6 +42,8 @@ export interface BenchOptions {
   readonly reads?: (history: History, random: Random) => ScriptedReads
   /** The source is a log: it starts with the first commit and has no point reads. */
   readonly log?: boolean
+  /** Default: none. */
+  readonly writeLog?: Log
   /** Wraps the feed. */
   readonly wrapFeed?: (feed: FeedSide) => FeedSide
 }
@@ -75,7 +77,7 @@ export class Bench implements AsyncDisposable {
       options: all,
       clock: this.clock,
       random: this.random.next,
-      log: silentLog,
+      log: options.writeLog ?? silentLog,
       cache:
         options.cache ?? new Cache({ maxBytes: all.cacheBytes, sizeOf: asText.sizeOf, complete: this.log }),
       ...(options.budget && { budget: options.budget }),
