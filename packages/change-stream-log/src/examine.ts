@@ -47,8 +47,10 @@ export async function examineLog(
   signal: AbortSignal,
 ): Promise<LogExamination> {
   const identity = await transport.identify(signal)
+  const { id, first = 0 } = identity
   const seen = new Seen()
-  for await (const chunk of transport.read(identity.id, 0, signal)) {
+  if (first > 0) seen.removed(first)
+  for await (const chunk of transport.read(id, first, signal)) {
     if (chunk.removed) seen.removed(chunk.end)
     for (const record of chunk.records) seen.record(record)
     if (chunk.next >= chunk.end) break
@@ -109,7 +111,7 @@ class Seen {
     }
   }
 
-  examination({ fault, remedy }: LogIdentity, nowMs: number, silentAfterMs: number): LogExamination {
+  examination({ fault, unseen, remedy }: LogIdentity, nowMs: number, silentAfterMs: number): LogExamination {
     const snapshots = this.#snapshots
     if (snapshots.length > 0) this.#assemble(() => this.#assembler.goLive())
     const { records, heartbeats, changes, transactions, loose } = this.#counts
@@ -117,8 +119,8 @@ class Seen {
     const findings: readonly LogFinding[] = [
       finding(
         'complete',
-        fault === undefined,
-        fault ?? 'one order, and nothing is deleted by age or size',
+        fault === undefined && unseen === undefined,
+        fault ?? unseen ?? 'one order, and nothing is deleted by age or size',
         remedy,
       ),
       finding(
@@ -149,7 +151,7 @@ class Seen {
         'nothing missing',
         this.#fault === undefined,
         this.#fault?.message ??
-          (this.#removed ? 'compacted: it cannot be checked' : 'every transaction is whole'),
+          (this.#removed ? 'records were removed: it cannot be checked' : 'every transaction is whole'),
         this.#fault?.remedy,
       ),
       finding('heartbeats', heartbeats > 0, `${heartbeats} heartbeats`, silenceRemedies.never),

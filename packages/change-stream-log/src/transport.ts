@@ -16,8 +16,12 @@ export interface LogIdentity {
   readonly id: string
   /** Why the log cannot be complete, phrased as what was found; `undefined` if nothing speaks against it. */
   readonly fault?: string | undefined
+  /** What could not be seen of it, as a sentence that begins with "could not": it is read, but may be incomplete. */
+  readonly unseen?: string | undefined
   /** What to change. */
   readonly remedy?: string | undefined
+  /** The first offset that is left, if the ones before it were deleted. */
+  readonly first?: number | undefined
 }
 
 /** What was read at once. */

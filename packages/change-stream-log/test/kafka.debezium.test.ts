@@ -1,11 +1,25 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { ifInstalled, installJars, Kafka } from '@freshet/debezium'
 import { systemClock } from '@freshet/kit'
-import { Admin, Producer } from '@platformatic/kafka'
+import {
+  AclOperations,
+  AclPermissionTypes,
+  Admin,
+  Producer,
+  ResourcePatternTypes,
+  ResourceTypes,
+} from '@platformatic/kafka'
 import { eventually } from '@freshet/testkit'
-import { openLog, parseLogAddress, type LogChunk, type LogTransport } from '../src/index.ts'
+import { examineLog, openLog, parseLogAddress, type LogChunk, type LogTransport } from '../src/index.ts'
 
 const jars = await ifInstalled('Kafka', installJars)
+
+/** Rights are checked for topics that have some, and the test is nobody. */
+const authorizer = {
+  'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+  'allow.everyone.if.no.acl.found': 'true',
+}
+const unlimited = { 'retention.ms': '-1', 'retention.bytes': '-1' }
 
 const describeIfKafka = jars === undefined ? describe.skip : describe
 
@@ -23,7 +37,11 @@ describeIfKafka('a topic of Kafka', () => {
     opened.push(log)
     return log
   }
-  const create = async (topic: string, partitions: number, settings: Readonly<Record<string, string>> = {}) =>
+  const create = async (
+    topic: string,
+    partitions: number,
+    settings: Readonly<Record<string, string>> = unlimited,
+  ) =>
     await admin.createTopics({
       topics: [topic],
       partitions,
@@ -37,6 +55,10 @@ describeIfKafka('a topic of Kafka', () => {
       value: Buffer.from(text.toUpperCase()),
     }))
     await producer.send({ messages })
+  }
+  const completeIn = async (log: LogTransport) => {
+    const { findings } = await examineLog(log, () => Date.now(), 60_000, signal)
+    return findings.find(({ name }) => name === 'complete')
   }
   const until = async (
     log: LogTransport,
@@ -56,7 +78,7 @@ describeIfKafka('a topic of Kafka', () => {
     chunks.flatMap(({ records }) => records.map(({ key }) => Buffer.from(key ?? []).toString()))
 
   beforeAll(async () => {
-    kafka = await Kafka.open(String(jars))
+    kafka = await Kafka.open(String(jars), authorizer)
     admin = new Admin({ clientId: 'test', bootstrapBrokers: [kafka.address], retries: 10 })
     producer = new Producer({ clientId: 'test', bootstrapBrokers: [kafka.address], retries: 10 })
   })
@@ -140,6 +162,60 @@ describeIfKafka('a topic of Kafka', () => {
     await eventually(async () => expect((await log.identify(signal)).id).not.toBe(id))
   })
 
+  test('L13 L15 a topic whose records are deleted by age or size is refused, before any is', async () => {
+    const limits = [
+      { 'retention.ms': '3600000', 'retention.bytes': '-1' },
+      { 'retention.ms': '-1', 'retention.bytes': '1000000' },
+      { ...unlimited, 'cleanup.policy': 'compact,delete' },
+    ]
+    for (const [index, settings] of limits.entries()) {
+      await create(`limited-${index}`, 1, settings)
+      const log = logOf(`limited-${index}`)
+      const [name, value] = Object.entries(settings).find(([, one]) => one !== '-1') ?? []
+      const fault = expect.stringContaining(`limited-${index} are deleted: ${name}=${value}`)
+      const remedy = expect.stringMatching(/retention\.ms=-1/)
+      expect(await log.identify(signal)).toMatchObject({ fault, remedy })
+      expect(await completeIn(log)).toMatchObject({ stands: false, seen: fault, remedy })
+    }
+    await create('unlimited', 1)
+    expect(await completeIn(logOf('unlimited'))).toMatchObject({ stands: true })
+  })
+
+  test('L13 L15 a topic whose configuration may not be read is read, and the examination claims nothing', async () => {
+    await create('forbidden', 1)
+    const rights = [AclOperations.READ, AclOperations.DESCRIBE]
+    await admin.createAcls({
+      creations: rights.map((operation) => ({
+        resourceType: ResourceTypes.TOPIC,
+        resourceName: 'forbidden',
+        resourcePatternType: ResourcePatternTypes.LITERAL,
+        principal: 'User:ANONYMOUS',
+        host: '*',
+        operation,
+        permissionType: AclPermissionTypes.ALLOW,
+      })),
+    })
+    const log = logOf('forbidden')
+    await eventually(async () =>
+      expect(await completeIn(log)).toMatchObject({
+        stands: false,
+        seen: expect.stringMatching(/^could not see/),
+        remedy: expect.stringMatching(/DESCRIBE_CONFIGS/),
+      }),
+    )
+    expect((await log.identify(signal)).fault).toBeUndefined()
+  })
+
+  test('L15 a topic whose beginning was deleted is examined from where it begins now', async () => {
+    await create('cut', 1)
+    await send('cut', 'a', 'b', 'c')
+    await admin.deleteRecords({ topics: [{ name: 'cut', partitions: [{ partition: 0, offset: 2n }] }] })
+    const log = logOf('cut')
+    const { fault, remedy } = await log.identify(signal)
+    expect(await completeIn(log)).toEqual({ name: 'complete', stands: false, seen: fault, remedy })
+    expect(fault).toMatch(/before offset 2 were deleted/)
+  })
+
   test('L13 a topic that gets more partitions while it is read is refused', async () => {
     await create('grows', 1)
     await send('grows', 'a')
@@ -155,7 +231,14 @@ describeIfKafka('a topic of Kafka', () => {
     const log = logOf('plain')
     const reading = until(log, 0, () => false)
     await kafka.server.stop('SIGKILL')
-    await expect(reading).rejects.toMatchObject({ code: 'DISCONNECTED', retry: true })
+    await expect(reading).rejects.toMatchObject({
+      code: 'DISCONNECTED',
+      retry: true,
+      remedy: expect.stringMatching(/server of the log/),
+    })
+    await expect(log.identify(signal)).rejects.toMatchObject({
+      remedy: expect.stringMatching(/server of the log/),
+    })
     await kafka.server.start()
     await eventually(async () => expect(keys(await until(log, 0, atEnd)).length).toBe(501))
   })

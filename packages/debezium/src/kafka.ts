@@ -18,8 +18,11 @@ export class Kafka implements AsyncDisposable {
     this.server = server
   }
 
-  /** @param jars of `installJars`. */
-  static async open(jars: string): Promise<Kafka> {
+  /**
+   * @param jars of `installJars`.
+   * @param more settings of the broker.
+   */
+  static async open(jars: string, more: Readonly<Record<string, string>> = {}): Promise<Kafka> {
     const port = await findFreePort()
     const controller = await findFreePort()
     const server = await Server.open('Kafka', async (folder) => {
@@ -31,7 +34,7 @@ export class Kafka implements AsyncDisposable {
         lines({ version: '1', 'cluster.id': uuid(), 'node.id': '1', 'directory.id': uuid() }),
       )
       const file = join(folder, 'kafka.properties')
-      await writeFile(file, lines({ ...settings, ...listeners(port, controller), 'log.dirs': data }))
+      await writeFile(file, lines({ ...settings, ...listeners(port, controller), 'log.dirs': data, ...more }))
       return {
         program: 'java',
         args: [...javaFlags(jars, 256), 'kafka.Kafka', file],

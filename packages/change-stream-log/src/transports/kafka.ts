@@ -1,8 +1,10 @@
 import { ChangeStreamError, type ChangeStreamErrorCode } from '@freshet/change-stream'
 import type { Clock } from '@freshet/kit'
-import { Consumer, type RecordsBatch } from '@platformatic/kafka'
+import { Admin, Consumer, type RecordsBatch } from '@platformatic/kafka'
 import type { LogChunk, LogIdentity, LogRecord, LogTransport } from '../transport.ts'
 import type { LogAddress } from './address.ts'
+import { forbiddenRetention, retentionFault, retentionSettings } from './kafka-retention.ts'
+import { logRemedies } from './remedies.ts'
 
 /** How long a broker waits for records, and so how often an idle log proves that nothing was appended. */
 const WAIT_MS = 250
@@ -29,22 +31,23 @@ export class KafkaTransport implements LogTransport {
   readonly #topic: string
   readonly #clock: Clock
   readonly #consumer: Consumer
+  readonly #admin: Admin
 
   constructor({ hosts, log, tls, user, password, mechanism }: LogAddress, clock: Clock) {
     this.#topic = log
     this.#clock = clock
-    this.#consumer = new Consumer({
+    const connection = {
       clientId: 'freshet',
-      // Required, but never joined.
-      groupId: 'freshet',
       bootstrapBrokers: [...hosts],
       retries: 0,
       connectTimeout: REQUEST_WITHIN_MS,
       requestTimeout: REQUEST_WITHIN_MS,
-      isolationLevel: READ_COMMITTED,
       ...(tls ? { tls: {} } : {}),
       ...(user === undefined ? {} : { sasl: { mechanism, username: user, password: password ?? '' } }),
-    })
+    }
+    // The group is required, but never joined.
+    this.#consumer = new Consumer({ ...connection, groupId: 'freshet', isolationLevel: READ_COMMITTED })
+    this.#admin = new Admin(connection)
   }
 
   async identify(signal: AbortSignal): Promise<LogIdentity> {
@@ -60,12 +63,21 @@ export class KafkaTransport implements LogTransport {
       const offsets = await this.#consumer.listOffsets({ topics: [this.#topic], timestamp: -2n })
       return Number(offsets.get(this.#topic)?.[0] ?? 0n)
     })
-    if (first === 0) return { id }
+    if (first === 0) return { id, ...(await this.#retention()) }
     return {
       id,
+      first,
       fault: `but the records of ${this.#topic} before offset ${first} were deleted`,
-      remedy:
-        'Set retention.ms=-1 and retention.bytes=-1, or cleanup.policy=compact, and take a new snapshot into a new topic.',
+      remedy: `${retentionSettings}, and take a new snapshot into a new topic.`,
+    }
+  }
+
+  async #retention(): Promise<Pick<LogIdentity, 'fault' | 'unseen' | 'remedy'>> {
+    try {
+      return await retentionFault(this.#admin, this.#topic)
+    } catch (error) {
+      if (/AUTHORIZATION_FAILED/.test(everythingIn(error))) return forbiddenRetention
+      throw kafkaError(error, 'read the settings of the topic')
     }
   }
 
@@ -81,7 +93,9 @@ export class KafkaTransport implements LogTransport {
       const partition = await this.#fetch(topic, next)
       const end = Number(partition.lastStableOffset)
       if (end < next)
-        throw new ChangeStreamError('HISTORY_LOST', `${this.#topic} ends at ${end}, but ${next} was read`)
+        throw new ChangeStreamError('HISTORY_LOST', `${this.#topic} ends at ${end}, but ${next} was read`, {
+          remedy: logRemedies.HISTORY_LOST,
+        })
       const chunk = chunkOf(partition.records ?? [], next)
       next = chunk.next
       yield { ...chunk, end: Math.max(end, next), askedAt }
@@ -89,7 +103,8 @@ export class KafkaTransport implements LogTransport {
   }
 
   async close(): Promise<void> {
-    await Promise.resolve(this.#consumer.close(true)).catch(() => undefined)
+    for (const closing of [this.#consumer.close(true), this.#admin.close()])
+      await Promise.resolve(closing).catch(() => undefined)
   }
 
   /** @throws {ChangeStreamError} SOURCE_CHANGED, UNSUPPORTED: not the topic that was identified, or not any more. */
@@ -197,7 +212,7 @@ const codes: readonly (readonly [name: RegExp, code: ChangeStreamErrorCode, reme
   [/TOPIC_AUTHORIZATION_FAILED/, 'DENIED', 'Allow the user READ and DESCRIBE on the topic.'],
   [/SASL_AUTHENTICATION_FAILED|AuthenticationError/, 'DENIED', 'Check user, password and mechanism.'],
   [/UNKNOWN_TOPIC_ID|INCONSISTENT_TOPIC_ID/, 'SOURCE_CHANGED'],
-  [/OFFSET_OUT_OF_RANGE/, 'HISTORY_LOST'],
+  [/OFFSET_OUT_OF_RANGE/, 'HISTORY_LOST', logRemedies.HISTORY_LOST],
   [
     /UNKNOWN_TOPIC_OR_PARTITION|Unknown topic|does not exist/,
     'DISCONNECTED',
@@ -208,8 +223,12 @@ const codes: readonly (readonly [name: RegExp, code: ChangeStreamErrorCode, reme
 function kafkaError(cause: unknown, purpose: string): ChangeStreamError {
   if (cause instanceof ChangeStreamError) return cause
   const message = everythingIn(cause)
-  const [, code, remedy] = codes.find(([name]) => name.test(message)) ?? []
-  return new ChangeStreamError(code ?? 'DISCONNECTED', `could not ${purpose}: ${message}`, { cause, remedy })
+  const [, code, remedy] = codes.find(([name]) => name.test(message)) ?? [
+    undefined,
+    'DISCONNECTED',
+    logRemedies.DISCONNECTED,
+  ]
+  return new ChangeStreamError(code, `could not ${purpose}: ${message}`, { cause, remedy })
 }
 
 /** The client nests errors. */

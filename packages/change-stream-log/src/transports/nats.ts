@@ -12,6 +12,7 @@ import {
 import { connect, type NatsConnection } from '@nats-io/transport-node'
 import type { LogChunk, LogIdentity, LogRecord, LogTransport } from '../transport.ts'
 import type { LogAddress } from './address.ts'
+import { logRemedies } from './remedies.ts'
 
 /** The header of a message that contains the key of its record, as bridges from Kafka write it. */
 const KEY_HEADER = 'kafka_key'
@@ -71,7 +72,9 @@ export class NatsTransport implements LogTransport {
       if (!isSame)
         throw new ChangeStreamError('SOURCE_CHANGED', `the stream ${this.#address.log} was created anew`)
       if (end < next)
-        throw new ChangeStreamError('HISTORY_LOST', `the stream ends at ${end}, but ${next} was read`)
+        throw new ChangeStreamError('HISTORY_LOST', `the stream ends at ${end}, but ${next} was read`, {
+          remedy: logRemedies.HISTORY_LOST,
+        })
       if (waiting !== undefined && came === undefined && end === next) {
         yield { records: [], next, end, askedAt, removed: false }
         continue
@@ -180,9 +183,10 @@ export class NatsTransport implements LogTransport {
       const message = cause instanceof Error ? cause.message : String(cause)
       const denied = /authorization|permissions|user authentication/i.test(message)
       const missing = /stream not found/i.test(message)
-      throw new ChangeStreamError(denied ? 'DENIED' : 'DISCONNECTED', `could not ${purpose}: ${message}`, {
+      const code = denied ? 'DENIED' : 'DISCONNECTED'
+      throw new ChangeStreamError(code, `could not ${purpose}: ${message}`, {
         cause,
-        remedy: missing ? `Create the stream ${this.#address.log}.` : undefined,
+        remedy: missing ? `Create the stream ${this.#address.log}.` : logRemedies[code],
       })
     })
   }
