@@ -37,8 +37,7 @@ async function startReader(log: string): Promise<string> {
 const readers: { kill(signal: NodeJS.Signals): void }[] = []
 
 async function run(): Promise<void> {
-  say('Fetching Kafka and Debezium from Maven Central (60 MB, once) …')
-  const jars = await installJars()
+  const jars = await installJars(() => say('Fetching Kafka and Debezium from Maven Central (60 MB, once) …'))
   await using db = await TestDatabase.open({
     statements: [...tables, ...postgresRights(testUser, ['public.products'])],
   })
@@ -53,7 +52,7 @@ async function run(): Promise<void> {
   say(`PostgreSQL  ${db.server.uri()}`)
   say(`the log     ${log}`)
   for (const url of urls) say(`a reader    ${url}`)
-  say(`\n  psql PostgreSQL -c "update products set stock = stock - 1 where id = 'desk-oak'"`)
+  say(`\n  psql ${db.server.uri()} -c "update products set stock = stock - 1 where id = 'desk-oak'"`)
   say(`  curl -i ${urls[0] ?? ''}/v1/products/desk-oak\n\nCtrl-C ends all of it.`)
   if (!isOnce) return void (await once(process, 'SIGINT'))
   await db.admin.query(`update products set stock = 7 where id = 'desk-oak'`)

@@ -13,5 +13,8 @@ testIfInstalled('the example shows a change of PostgreSQL at both readers', asyn
   const main = join(import.meta.dirname, '../src/main.ts')
   const { stdout } = await promisify(execFile)(process.execPath, [...fromSource, main, '--once'])
   const answer = 'answer {"id":"desk-oak","name":"Oak desk","price":"249.00","stock":7}'
+  // They were installed above.
+  expect(stdout).not.toContain('Fetching')
+  expect(stdout).toMatch(/^ {2}psql postgres(?:ql)?:\/\/\S+:\d+\/postgres -c "update products /m)
   expect(stdout.split('\n').filter((line) => line.startsWith('answer'))).toEqual([answer, answer])
 })

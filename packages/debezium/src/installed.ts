@@ -14,14 +14,18 @@ const dependencyPlugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1
 const pom = join(import.meta.dirname, '../pom.xml')
 const natsModule = 'github.com/nats-io/nats-server/v2@v2.15.2'
 
-/** The directory of the jars of Kafka, Kafka Connect and Debezium: 60 MB from Maven Central. Requires Java 17 and Maven. */
-export async function installJars(): Promise<string> {
+/**
+ * The directory of the jars of Kafka, Kafka Connect and Debezium: 60 MB from Maven Central. Requires Java 17 and Maven.
+ * @param fetching called before they are fetched, if they are.
+ */
+export async function installJars(fetching: () => void = () => {}): Promise<string> {
   await run('java', ['-version'])
-  return await installed('jars', await readFile(pom, 'utf8'), (into) =>
-    run('mvn', ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', `-DoutputDirectory=${into}`], {
+  return await installed('jars', await readFile(pom, 'utf8'), (into) => {
+    fetching()
+    return run('mvn', ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', `-DoutputDirectory=${into}`], {
       timeout: INSTALL_WITHIN_MS,
-    }),
-  )
+    })
+  })
 }
 
 const serverArtifact = 'io.debezium:debezium-server-dist:3.6.1.Final:tar.gz'
