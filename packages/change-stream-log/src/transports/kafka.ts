@@ -103,8 +103,8 @@ export class KafkaTransport implements LogTransport {
   }
 
   async close(): Promise<void> {
-    for (const closing of [this.#consumer.close(true), this.#admin.close()])
-      await Promise.resolve(closing).catch(() => undefined)
+    await Promise.resolve(this.#consumer.close(true)).catch(() => undefined)
+    await Promise.resolve(this.#admin.close()).catch(() => undefined)
   }
 
   /** @throws {ChangeStreamError} SOURCE_CHANGED, UNSUPPORTED: not the topic that was identified, or not any more. */
