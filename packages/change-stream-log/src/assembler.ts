@@ -32,6 +32,8 @@ export class LogAssembler {
   /** When the latest record was written, if it is a heartbeat. */
   #beatMs: number | undefined
   #hasBeats = false
+  /** Whether Debezium notifies of snapshots, also of those that it skips. */
+  #notifies = false
   /** Whether compaction may have removed rows of one table because of another. */
   #sharedKeys = false
 
@@ -85,7 +87,7 @@ export class LogAssembler {
     if (fault !== undefined) throw fault
     if (!this.#snapshots.any)
       throw new ChangeStreamError('CONTENT_UNKNOWN', 'expected a log that begins with a snapshot, got none', {
-        remedy: snapshotRemedies.missing,
+        remedy: snapshotRemedies[this.#notifies ? 'skipped' : 'missing'],
       })
     if (this.#sharedKeys && this.#wholeFrom > 0)
       throw new ChangeStreamError('UNSUPPORTED', 'expected keys that name their table, in a compacted log', {
@@ -218,6 +220,7 @@ export class LogAssembler {
   }
 
   #notified({ status, atMs, keyIsShared }: SnapshotRecord, offset: number): void {
+    this.#notifies = true
     // The router that names the table in keys cannot read records of MongoDB.
     if (!keyIsShared) this.#clusterOrder = undefined
     if (status === 'started') return this.#beginSnapshot(offset)
@@ -239,7 +242,8 @@ export class LogAssembler {
 
   /** What comes is not of a snapshot. @throws {ChangeStreamError} CONTENT_UNKNOWN, UNSUPPORTED */
   #endSnapshot(): void {
-    if (this.#snapshots.running) this.#lacks('the snapshot has not been completed')
+    if (this.#snapshots.running)
+      this.#lacks('the snapshot has not been completed', snapshotRemedies.incomplete)
     this.#completeSnapshot()
   }
 

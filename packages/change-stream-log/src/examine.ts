@@ -1,13 +1,13 @@
 import { ChangeStreamError } from '@freshet/change-stream'
 import { LogAssembler } from './assembler.ts'
 import { FollowedTables } from './collections.ts'
-import { mongodbRemedies } from './mongodb.ts'
 import { defaultLogSourceOptions } from './options.ts'
 import { silenceRemedies } from './proofs.ts'
 import { lacksValue, RecordDecoder, type DebeziumRecord, type RowRecord } from './record.ts'
 import { documentIn } from './rows.ts'
 import { snapshotRemedies } from './snapshots.ts'
 import type { LogIdentity, LogRecord, LogTransport } from './transport.ts'
+import { unavailableRemedy } from './unavailable.ts'
 
 /** What was found out about one requirement of a log. */
 export interface LogFinding {
@@ -63,7 +63,8 @@ interface Table {
   records: number
   keyColumns: readonly string[]
   sample: RowRecord | undefined
-  lacking: number
+  /** The keys of rows whose latest state lacks a value. */
+  readonly lacking: Set<string>
 }
 
 class Seen {
@@ -82,6 +83,8 @@ class Seen {
   #fault: ChangeStreamError | undefined
   #lastMs: number | undefined
   #removed = false
+  /** Whether Debezium notifies of snapshots, also of those that it skips. */
+  #notifies = false
 
   removed(end: number): void {
     this.#removed = true
@@ -166,7 +169,7 @@ class Seen {
         snapshots.length === 1,
         snapshots.map((offset) => `at offset ${offset}`).join(', ') || 'none',
         snapshots.length === 0
-          ? snapshotRemedies.missing
+          ? snapshotRemedies[this.#notifies ? 'skipped' : 'missing']
           : 'Take a new snapshot into a new topic: what was deleted between two snapshots left no trace.',
       ),
       ...this.#keys(),
@@ -196,23 +199,30 @@ class Seen {
 
   #values(): readonly LogFinding[] {
     return [...this.#tables]
-      .filter(([, { lacking }]) => lacking > 0)
+      .filter(([, { lacking }]) => lacking.size > 0)
       .map(([name, { lacking, connector }]) =>
         finding(
           `values of ${name}`,
           false,
-          `${lacking} rows lack one`,
-          connector === 'mongodb'
-            ? mongodbRemedies.postImages
-            : `Run ALTER TABLE ${name} REPLICA IDENTITY FULL.`,
+          `${lacking.size} rows lack one`,
+          unavailableRemedy(connector, name),
         ),
       )
+  }
+
+  /** It replaces every row. */
+  #beginSnapshot(offset: number): void {
+    this.#snapshots.push(offset)
+    for (const { lacking } of this.#tables.values()) lacking.clear()
   }
 
   #decoded(decoded: DebeziumRecord, { offset }: LogRecord): void {
     if (decoded.kind === 'begin') this.#counts.transactions += 1
     if (decoded.kind === 'heartbeat') this.#counts.heartbeats += 1
-    if (decoded.kind === 'snapshot' && decoded.status === 'started') this.#snapshots.push(offset)
+    if (decoded.kind === 'snapshot') {
+      this.#notifies = true
+      if (decoded.status === 'started') this.#beginSnapshot(offset)
+    }
     if (!('origin' in decoded)) return
     const { server, connector, snapshot, transaction } = decoded.origin
     this.#servers.add(server)
@@ -220,20 +230,26 @@ class Seen {
     if (transaction === undefined && snapshot === undefined)
       this.#counts[connector === 'mongodb' ? 'transactions' : 'loose'] += 1
     if (snapshot === undefined) this.#counts.changes += 1
+    if (decoded.kind === 'truncate') this.#tables.get(nameOf(decoded.table))?.lacking.clear()
     if (decoded.kind !== 'row') return
-    const { database, schema, table } = decoded.table
-    const name = [database, schema, table].filter((part) => part !== undefined).join('.')
+    const name = nameOf(decoded.table)
     const known = this.#tables.get(name) ?? newTable(connector)
     this.#tables.set(name, known)
     known.records += 1
     known.keyColumns = [...decoded.key.keys()]
-    if (lacksValue(decoded)) known.lacking += 1
+    const key = JSON.stringify([...decoded.key.values()])
+    if (lacksValue(decoded)) known.lacking.add(key)
+    else known.lacking.delete(key)
     if (decoded.after !== undefined) known.sample = decoded
   }
 }
 
+function nameOf({ database, schema, table }: RowRecord['table']): string {
+  return [database, schema, table].filter((part) => part !== undefined).join('.')
+}
+
 function newTable(connector: string): Table {
-  return { connector, records: 0, keyColumns: [], sample: undefined, lacking: 0 }
+  return { connector, records: 0, keyColumns: [], sample: undefined, lacking: new Set() }
 }
 
 function finding(name: string, stands: boolean, seen: string, remedy: string | undefined): LogFinding {

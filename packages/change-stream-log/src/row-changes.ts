@@ -2,11 +2,11 @@ import { ChangeStreamError } from '@freshet/change-stream'
 import type { Change } from '@freshet/protocol'
 import type { FollowedTables } from './collections.ts'
 import { KnownRows } from './known-rows.ts'
-import { mongodbRemedies } from './mongodb.ts'
 import { isBefore } from './order.ts'
 import { lacksValue, type RowRecord } from './record.ts'
 import { documentIn, idOf } from './rows.ts'
 import type { Event } from './transactions.ts'
+import { unavailableRemedy } from './unavailable.ts'
 
 /** Applies rows in the order of their database, and collects the changes that they are. */
 export class RowChanges {
@@ -85,10 +85,7 @@ export class RowChanges {
   }
 
   #unavailable(key: string, connector: string): void {
-    const remedy =
-      connector === 'mongodb'
-        ? `${mongodbRemedies.postImages} Then update the document.`
-        : 'Run ALTER TABLE … REPLICA IDENTITY FULL, and update the row.'
+    const remedy = unavailableRemedy(connector, '…')
     this.lacks(key, new ChangeStreamError('CONTENT_UNKNOWN', `the log lacks a value of ${key}`, { remedy }))
   }
 

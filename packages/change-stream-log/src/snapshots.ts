@@ -1,7 +1,15 @@
+const anew =
+  'Take a new snapshot into a new topic, as docs/debezium.md says: a connector that keeps its place takes none.'
+
 /** What to change if a log does not begin with a snapshot. */
 export const snapshotRemedies = {
-  missing:
-    'Set notification.enabled.channels=sink and notification.sink.topic.name, and take a new snapshot into a new topic, as docs/debezium.md says: a connector that keeps its place takes none.',
+  /** Nothing announces one. */
+  missing: `${anew} For it, set notification.enabled.channels=sink and notification.sink.topic.name.`,
+  /** Debezium notifies, but of none. */
+  skipped: anew,
+  /** What Debezium may not read is not in the log. */
+  incomplete:
+    'Look at the log of the connector first: a missing right, such as SELECT on a table, shows only there. Then take a new snapshot into a new topic.',
   unread:
     'Create the tables, use a snapshot.mode that reads them, such as initial, and take a new snapshot into a new topic.',
 } as const

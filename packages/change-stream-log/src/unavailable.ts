@@ -1,3 +1,5 @@
+import { mongodbRemedies } from './mongodb.ts'
+
 /** What Debezium writes for a value that the database did not log. */
 const placeholder = '__debezium_unavailable_value'
 const bytes = Buffer.from(placeholder)
@@ -15,4 +17,11 @@ const forms: readonly string[] = [
 /** Whether a value of a row was not logged. Each form is a value or a part of one: an element, or a member. */
 export function lacksValueIn(row: string): boolean {
   return forms.some((form) => row.includes(form))
+}
+
+/** What to change if a value of a row was not logged. */
+export function unavailableRemedy(connector: string, table: string): string {
+  return connector === 'mongodb'
+    ? `${mongodbRemedies.postImages} Then update the document.`
+    : `Run ALTER TABLE ${table} REPLICA IDENTITY FULL, and update the row.`
 }

@@ -60,6 +60,36 @@ test('L15 a log is examined: what is missing is named, with the setting', async 
   ).toEqual(['key of shop.public.products'])
 })
 
+test('L15 only a new snapshot is asked for if Debezium notifies that it has skipped one', async () => {
+  const topic = new MemoryTopic()
+  const writer = new DebeziumWriter(topic, { begins: 'with nothing' })
+  topic.append(writer.notification('SKIPPED'))
+  const { findings } = await examineLog(topic, () => Date.now(), 60_000, new AbortController().signal)
+  const remedies = findings.flatMap(({ name, remedy }) => (name === 'one snapshot' ? [remedy] : []))
+  expect(remedies).toEqual([expect.stringMatching(/^Take a new snapshot into a new topic/)])
+  expect(remedies.join()).not.toMatch(/notification/)
+})
+
+test('L15 a row lacks a value until it is written again or deleted, and counts once', async () => {
+  const topic = new MemoryTopic()
+  const writer = new DebeziumWriter(topic, { begins: 'with nothing' })
+  topic.append(...writer.snapshot([{ id: 'a', value: 1 }]))
+  const lacking = async () => {
+    const { findings } = await examineLog(topic, () => Date.now(), 60_000, new AbortController().signal)
+    return findings.find(({ name }) => name === 'values of shop.public.products')
+  }
+  const without = (id: string) => set(id, '__debezium_unavailable_value')
+  writer.commit(without('a'), without('a'), without('b'), without('c'))
+  expect(await lacking()).toMatchObject({
+    seen: '3 rows lack one',
+    remedy: 'Run ALTER TABLE shop.public.products REPLICA IDENTITY FULL, and update the row.',
+  })
+  writer.commit(set('a', 2), { op: 'd', id: 'b' })
+  expect(await lacking()).toMatchObject({ seen: '1 rows lack one' })
+  writer.commit(set('c', 2))
+  expect(await lacking()).toBeUndefined()
+})
+
 test('L15 what a log of MongoDB lacks is named with the setting, and each of its snapshots is counted', async () => {
   const topic = new MemoryTopic()
   const writer = new MongoDbWriter(topic)
@@ -72,7 +102,7 @@ test('L15 what a log of MongoDB lacks is named with the setting, and each of its
   topic.append(...writer.changes({ id: 'a' }))
   writer.beats(2)
   expect(await examined()).toEqual({
-    'one snapshot': expect.stringMatching(/^Set notification.*new snapshot/),
+    'one snapshot': expect.stringMatching(/^Take a new snapshot.*set notification/),
   })
   topic.append(...writer.snapshot({ id: 'a' }), ...writer.changes({ id: 'a' }))
   writer.beats(2)
@@ -80,7 +110,9 @@ test('L15 what a log of MongoDB lacks is named with the setting, and each of its
   topic.append(...writer.snapshot({ id: 'a' }))
   expect(await examined()).toEqual({ 'one snapshot': expect.stringMatching(/new topic/) })
   topic.append(...writer.snapshot({ id: 'a' }).slice(2, 3))
-  expect(await examined()).toMatchObject({ 'nothing missing': expect.stringMatching(/^Set notification/) })
+  expect(await examined()).toMatchObject({
+    'nothing missing': expect.stringMatching(/^Take a new snapshot.*set notification/),
+  })
   topic.append(...edited(writer.changes({ id: 'a' }), (text) => text.replace('000,"ord"', '001,"ord"')))
   expect(await examined()).toMatchObject({ format: expect.stringMatching(/^Set cursor\.pipeline/) })
 })

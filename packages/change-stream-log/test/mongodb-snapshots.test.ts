@@ -50,7 +50,7 @@ test('L9 a snapshot of MongoDB that is not announced is refused with what to set
   topic.append(...writer.snapshot(set('a', 0)).slice(2))
   await using table = new FollowedTable(topic)
   await table.failed('UNSUPPORTED')
-  expect(table.reasons.join()).toMatch(/Set notification\.enabled\.channels=sink/)
+  expect(table.reasons.join()).toMatch(/set notification\.enabled\.channels=sink/)
 })
 
 test('L5 changes of MongoDB without a snapshot before them are not shown, until there is one', async () => {
