@@ -4,14 +4,17 @@ import type { LogIdentity } from '../transport.ts'
 /** With these settings, no record is deleted by age or size. */
 export const retentionSettings = 'Set retention.ms=-1 and retention.bytes=-1, or cleanup.policy=compact'
 
+/** All that is used of the client, which could also change topics. */
+export type TopicSettings = Pick<Admin, 'describeConfigs' | 'close'>
+
 const names = ['cleanup.policy', 'retention.ms', 'retention.bytes'] as const
 
 /** Whether the settings of a topic let records be deleted. @throws {Error} the broker does not answer. */
 export async function retentionFault(
-  admin: Admin,
+  settings: TopicSettings,
   topic: string,
 ): Promise<Pick<LogIdentity, 'fault' | 'unseen' | 'remedy'>> {
-  const [described] = await admin.describeConfigs({
+  const [described] = await settings.describeConfigs({
     resources: [
       { resourceType: ConfigResourceTypes.TOPIC, resourceName: topic, configurationKeys: [...names] },
     ],

@@ -3,7 +3,12 @@ import type { Clock } from '@freshet/kit'
 import { Admin, Consumer, type RecordsBatch } from '@platformatic/kafka'
 import type { LogChunk, LogIdentity, LogRecord, LogTransport } from '../transport.ts'
 import type { LogAddress } from './address.ts'
-import { forbiddenRetention, retentionFault, retentionSettings } from './kafka-retention.ts'
+import {
+  forbiddenRetention,
+  retentionFault,
+  retentionSettings,
+  type TopicSettings,
+} from './kafka-retention.ts'
 import { logRemedies } from './remedies.ts'
 
 /** How long a broker waits for records, and so how often an idle log proves that nothing was appended. */
@@ -31,7 +36,7 @@ export class KafkaTransport implements LogTransport {
   readonly #topic: string
   readonly #clock: Clock
   readonly #consumer: Consumer
-  readonly #admin: Admin
+  readonly #settings: TopicSettings
 
   constructor({ hosts, log, tls, user, password, mechanism }: LogAddress, clock: Clock) {
     this.#topic = log
@@ -47,7 +52,7 @@ export class KafkaTransport implements LogTransport {
     }
     // The group is required, but never joined.
     this.#consumer = new Consumer({ ...connection, groupId: 'freshet', isolationLevel: READ_COMMITTED })
-    this.#admin = new Admin(connection)
+    this.#settings = new Admin(connection)
   }
 
   async identify(signal: AbortSignal): Promise<LogIdentity> {
@@ -74,7 +79,7 @@ export class KafkaTransport implements LogTransport {
 
   async #retention(): Promise<Pick<LogIdentity, 'fault' | 'unseen' | 'remedy'>> {
     try {
-      return await retentionFault(this.#admin, this.#topic)
+      return await retentionFault(this.#settings, this.#topic)
     } catch (error) {
       if (/AUTHORIZATION_FAILED/.test(everythingIn(error))) return forbiddenRetention
       throw kafkaError(error, 'read the settings of the topic')
@@ -104,7 +109,7 @@ export class KafkaTransport implements LogTransport {
 
   async close(): Promise<void> {
     await Promise.resolve(this.#consumer.close(true)).catch(() => undefined)
-    await Promise.resolve(this.#admin.close()).catch(() => undefined)
+    await Promise.resolve(this.#settings.close()).catch(() => undefined)
   }
 
   /** @throws {ChangeStreamError} SOURCE_CHANGED, UNSUPPORTED: not the topic that was identified, or not any more. */

@@ -35,6 +35,9 @@ const exceptions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   '@freshet/change-stream-log': {
     'Consumer of @platformatic/kafka': 'fetches records; the producer is another class',
     'type RecordsBatch of @platformatic/kafka': 'a type',
+    'Admin of @platformatic/kafka': 'asks for the settings of one topic: its type allows no other call',
+    'type Admin of @platformatic/kafka': 'a type',
+    'ConfigResourceTypes of @platformatic/kafka': 'numbers',
     '@nats-io/jetstream': 'reads one stream by ordered consumers; publishing is never called',
     'connect of @nats-io/transport-node': 'connects to the log, which is not the database',
     'type NatsConnection of @nats-io/transport-node': 'a type',
