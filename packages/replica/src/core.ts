@@ -87,6 +87,7 @@ export function replicaCore<V extends Value>(parts: ReplicaParts<V>): ReplicaCor
   const refusedCollections = new RefusedCollections({
     collections,
     sourceReads,
+    progress,
     watermark,
     clock,
     log,

@@ -1,6 +1,7 @@
 import type { Clock, Log, MonotonicMs } from '@freshet/kit'
-import type { Position } from '@freshet/protocol'
 import type { BoundedReads } from './bounded-reads.ts'
+import { Deadline, StopSignal } from './deadline.ts'
+import type { ReplicationProgress } from './progress.ts'
 import type { ServedCollections } from './served-collections.ts'
 import type { Watermark } from './watermark.ts'
 
@@ -10,6 +11,7 @@ export const RECHECK_REFUSED_MS = 5_000
 export interface RefusedCollectionsParts {
   readonly collections: ServedCollections
   readonly sourceReads: BoundedReads
+  readonly progress: ReplicationProgress
   readonly watermark: Watermark
   readonly clock: Clock
   readonly log: Log
@@ -23,7 +25,7 @@ export interface RefusedCollectionsParts {
  */
 export class RefusedCollections {
   readonly #parts: RefusedCollectionsParts
-  readonly #stopping = new AbortController()
+  readonly #stopSignal = new StopSignal()
   #nextAt: MonotonicMs
 
   constructor(parts: RefusedCollectionsParts) {
@@ -41,7 +43,7 @@ export class RefusedCollections {
 
   stop(): void {
     this.#nextAt = Infinity
-    this.#stopping.abort()
+    this.#stopSignal.end()
   }
 
   async #check(): Promise<void> {
@@ -52,28 +54,19 @@ export class RefusedCollections {
     } catch (error) {
       log.debug({ collections: Object.keys(refused), err: error }, 'could not check the refused collections')
     }
-    if (!this.#stopping.signal.aborted) this.#nextAt = clock.now() + RECHECK_REFUSED_MS
+    if (!this.#stopSignal.ended) this.#nextAt = clock.now() + RECHECK_REFUSED_MS
   }
 
   /** W includes everything before the check first: what the feed reports of that time may concern the definition. */
   async #compare(refused: Readonly<Record<string, string>>): Promise<void> {
-    const { collections, sourceReads, watermark, redefined } = this.#parts
+    const { collections, sourceReads, progress, watermark, clock, redefined } = this.#parts
     const { source } = watermark
     const found = await sourceReads.check(Object.keys(refused))
     const changed = Object.keys(refused).filter((name) => found.get(name) !== refused[name])
     if (changed.length === 0) return
-    const head = await sourceReads.head()
-    await this.#reached(head)
-    if (!watermark.serving || watermark.source !== source || watermark.at < head) return
+    using deadline = new Deadline(clock, RECHECK_REFUSED_MS, this.#stopSignal, undefined)
+    await progress.reach('now', deadline)
+    if (!watermark.serving || watermark.source !== source) return
     for (const name of changed) if (collections.isRefused(name)) redefined(name)
-  }
-
-  async #reached(position: Position): Promise<void> {
-    const { watermark, clock } = this.#parts
-    if (watermark.at >= position) return
-    const reached = new AbortController()
-    const waiter = watermark.wait(position, () => reached.abort())
-    await clock.sleep(RECHECK_REFUSED_MS, AbortSignal.any([reached.signal, this.#stopping.signal]))
-    watermark.cancel(waiter)
   }
 }

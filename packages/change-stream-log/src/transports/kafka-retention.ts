@@ -13,7 +13,7 @@ const names = ['cleanup.policy', 'retention.ms', 'retention.bytes'] as const
 export async function retentionFault(
   settings: TopicSettings,
   topic: string,
-): Promise<Pick<LogIdentity, 'fault' | 'unseen' | 'remedy'>> {
+): Promise<Pick<LogIdentity, 'fault' | 'remedy'>> {
   const [described] = await settings.describeConfigs({
     resources: [
       { resourceType: ConfigResourceTypes.TOPIC, resourceName: topic, configurationKeys: [...names] },
